@@ -1,0 +1,1 @@
+"""What a database holds, read by one bulk query per kind."""

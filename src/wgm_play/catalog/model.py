@@ -1,0 +1,124 @@
+"""What a database holds: `Key` names one object, `Catalog` holds the rows that describe them.
+
+In: rows of the catalog queries (`introspect.py`). Out: one type for live and wanted alike; equal rows are equal
+objects. Rows stay tuples until a kind's dataclass is asked for, because most of them are only compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Key(NamedTuple):
+    """The identity of an object: its kind and its qualified name, as ("column", ("public", "nodes", "x")).
+
+    Shapes by kind: schema, extension (name,); table, view, materialized_view, sequence, enum, domain, index
+    (schema, name); function, procedure (schema, name, identity arguments); column, constraint, trigger
+    (schema, table, name); domain_constraint (schema, domain, name); setting (database, role, parameter), where an
+    empty text means all databases or all roles.
+    """
+
+    kind: str
+    name: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.kind.replace('_', ' ')} {self.label}"
+
+    @property
+    def label(self) -> str:
+        """The name as people say it: without the schema where that is `public`."""
+        if self.kind in ("function", "procedure", "aggregate"):
+            schema, name, arguments = self.name
+            return f"{'' if schema == 'public' else schema + '.'}{name}({arguments})"
+        if self.kind == "setting":
+            database, role, parameter = self.name
+            return " ".join(part for part in (role and f"role {role}", database and "database", parameter) if part)
+        parts = self.name[1:] if len(self.name) > 1 and self.name[0] == "public" else self.name
+        return ".".join(parts)
+
+    @property
+    def relation(self) -> Key | None:
+        """The table that a column, constraint or trigger belongs to."""
+        return Key("table", self.name[:2]) if self.kind in ("column", "constraint", "trigger") else None
+
+
+class Extra(NamedTuple):
+    """What is known of a live object but not compared: its oid, owner, privileges and position."""
+
+    oid: int = 0
+    class_oid: int = 0
+    owner: str | None = None
+    acl: tuple[str, ...] | None = None
+    number: int = 0
+
+
+Row = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Catalog:
+    """The objects of one database.
+
+    `rows[key]` is compared; `extras[key]` is not; `edges` are (dependent, referenced) pairs and are read only when
+    an order is needed; `unmodelled` names what the server holds and we do not model.
+    """
+
+    rows: dict[Key, Row] = field(default_factory=dict)
+    extras: dict[Key, Extra] = field(default_factory=dict)
+    edges: frozenset[tuple[Key, Key]] = frozenset()
+    unmodelled: tuple[str, ...] = ()
+    version: int = 0
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self.rows
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: Key) -> Any:
+        """Return the object of the kind's dataclass."""
+        from wgm_play.catalog import CLASSES
+
+        return CLASSES[key.kind](*self.rows[key])
+
+    def get(self, key: Key) -> Any:
+        """Return the object, or None where there is none."""
+        return self[key] if key in self.rows else None
+
+    def extra(self, key: Key) -> Extra:
+        """Return owner, privileges and position of an object; empty for one that is not live."""
+        return self.extras.get(key) or Extra()
+
+    def of(self, kind: str, *prefix: str) -> list[Key]:
+        """Return the keys of one kind, those below a qualified name where `prefix` is given, in order."""
+        size = len(prefix)
+        return sorted(key for key in self.rows if key.kind == kind and key.name[:size] == prefix)
+
+    def only(self, keys: Iterable[Key]) -> Catalog:
+        """Return the part of the catalog with these keys."""
+        wanted = set(keys) & self.rows.keys()
+        return Catalog(
+            {key: row for key, row in self.rows.items() if key in wanted},
+            {key: extra for key, extra in self.extras.items() if key in wanted},
+            frozenset(edge for edge in self.edges if edge[0] in wanted and edge[1] in wanted),
+            self.unmodelled,
+            self.version,
+        )
+
+    def copy(self) -> Catalog:
+        """Return a catalog whose rows can be changed without changing this one."""
+        return Catalog(dict(self.rows), dict(self.extras), self.edges, self.unmodelled, self.version)
+
+
+def digest(rows: Mapping[Key, Row]) -> str:
+    """Return the SHA-256 of the rows, in the order of their keys: two equal catalogs have equal digests."""
+    made = hashlib.sha256()
+    for key in sorted(rows):
+        made.update(repr((key.kind, key.name, rows[key])).encode())
+    return made.hexdigest()

@@ -1,0 +1,199 @@
+"""What a playbook is after loading and expansion: plays, steps, and what all steps together declare.
+
+In: nothing. Out: the types that `load`, `expand` and `fold` fill and that realising, diffing and executing read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wgm_play.catalog.model import Key
+from wgm_play.errors import Position
+from wgm_play.render import Statement
+from wgm_play.sql import Sql
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step after expansion: imports, loops and `when` are resolved, values are rendered.
+
+    `index` counts from 0 over the play. `spec` is the validated value of the kind key (a `Map`, so positions are
+    kept), `item` identifies the loop item as text ("" without a loop). `deferred` holds a `when` that reads a
+    registered variable which is not known yet: such a step waits for the next planning round.
+    """
+
+    index: int
+    name: str
+    kind: str
+    spec: Any
+    position: Position
+    tags: frozenset[str] = frozenset()
+    state: str = "present"
+    renamed_from: str | None = None
+    notify: tuple[str, ...] = ()
+    register: str | None = None
+    no_log: bool = False
+    required: bool = True
+    item: str = ""
+    skipped: str | None = None
+    deferred: bool = False
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Convert:
+    """How a column's values become another type: SQL over the row before (`using`) and after (`back`)."""
+
+    from_type: str
+    using: Sql
+    back: Sql | None
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A column or constraint of a table, as one line of a playbook declares it."""
+
+    step: int
+    position: Position
+    absent: bool = False
+    renamed_from: str | None = None
+    convert: Convert | None = None
+    backfill: Sql | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """An object that the steps declare, or declare absent.
+
+    `statements` make it in an empty database, in this order; `late` ones wait until every object's `statements`
+    ran (foreign keys, OWNED BY). `parts` are a table's columns, constraints (those with a name given) by their
+    keys. `named` are the keys of constraints whose name the playbook gives: other names are not compared.
+    """
+
+    key: Key
+    step: int
+    position: Position
+    statements: tuple[Statement, ...] = ()
+    late: tuple[Statement, ...] = ()
+    absent: bool = False
+    renamed_from: Key | None = None
+    required: bool = True
+    parts: Mapping[Key, Part] = field(default_factory=dict)
+    named: frozenset[Key] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRow:
+    """One row of a `seed` step: values by column, in the order of the playbook."""
+
+    values: Mapping[str, Any]
+    position: Position
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """Rows that a step keeps in a table, found by `key`; `prune` removes rows that are not listed."""
+
+    table: Key
+    key: tuple[str, ...]
+    rows: tuple[SeedRow, ...]
+    step: int
+    position: Position
+    prune: bool = False
+    no_log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SqlStep:
+    """Imperative SQL: runs once, known by play, step name and loop item; `down` takes it back."""
+
+    text: str
+    down: str | None
+    irreversible: bool
+    rerun: str | None
+    transaction: bool
+    step: int
+    name: str
+    item: str
+    position: Position
+    handler: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """A query that must return no rows (`empty`), or rows that satisfy nothing more than being read (`register`)."""
+
+    query: str
+    message: str | None
+    step: int
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A query whose `value` must stay within `threshold` (as "> 100" for what fires)."""
+
+    name: str
+    query: str
+    threshold: str
+    seconds: int
+    severity: str
+    summary: str
+    position: Position
+    labels: Mapping[str, str] = field(default_factory=dict)
+    no_log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A query that must return no rows before, during and after a run."""
+
+    name: str
+    query: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What all steps of a play together say: objects in the order of first mention, then what is not an object."""
+
+    declarations: Mapping[Key, Declaration]
+    seeds: tuple[Seed, ...] = ()
+    sqls: tuple[SqlStep, ...] = ()
+    assertions: tuple[Assertion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One play of a playbook. `handlers` are steps that run when a step that notifies them changed something."""
+
+    name: str
+    hosts: str
+    position: Position
+    steps: tuple[Step, ...]
+    handlers: tuple[Step, ...] = ()
+    backup: Mapping[str, Any] | None = None
+    alerts: tuple[Alert, ...] = ()
+    invariants: tuple[Invariant, ...] = ()
+    prune: bool = False
+    renames: bool = True
+    manage: Mapping[str, Any] | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """A playbook file after loading. `inputs` maps every file read to its SHA-256; `digest` covers all of them and
+    the variables."""
+
+    path: str
+    project: str
+    plays: tuple[Play, ...]
+    inputs: Mapping[str, str]
+    digest: str
+    environment_read: frozenset[str] = frozenset()

@@ -1,0 +1,173 @@
+"""Templates to statements: Jinja in a sandbox, where only `Sql` may be printed.
+
+In: a template's name and its values. Out: a `Statement`. Forgetting to quote is an error at render time:
+`finalize` refuses everything that a quoting filter did not return.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.errors import InputError, Position
+from wgm_play.sql import Sql, ident, literal
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+# Private-use characters around what carries a position; they are taken out again before the text is a statement.
+_OPEN, _MIDDLE, _CLOSE = "\ue000", "\ue001", "\ue002"
+_MARK = re.compile(f"{_OPEN}(\\d+){_MIDDLE}|{_CLOSE}")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement. `spans` are (start, end, position): which characters came from where in a playbook."""
+
+    sql: str
+    position: Position | None = None
+    spans: tuple[tuple[int, int, Position], ...] = ()
+
+    def where(self, offset: int | None, name: str | None = None) -> Position | None:
+        """Return the place in the playbook for a character offset (from 0), or for the first span that holds `name`."""
+        hit: tuple[int, int, Position] | None = None
+        if offset is not None:
+            for span in self.spans:
+                if span[0] <= offset <= span[1] and (hit is None or span[1] - span[0] <= hit[1] - hit[0]):
+                    hit = span
+        if hit is None and name:
+            word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+            holding = [span for span in self.spans if word.search(self.sql[span[0] : span[1]])]
+            hit = min(holding, key=lambda span: (span[1] - span[0], span[0])) if holding else None
+        return hit[2] if hit else self.position
+
+
+def packaged_templates() -> Path:
+    """Return the folder of our own templates: the wheel's, or the checkout's for an editable install."""
+    packaged = Path(__file__).parent / "templates"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "templates"
+
+
+@functools.lru_cache(maxsize=8)
+def environment(project_templates: str | None = None) -> Environment:
+    """Return the Jinja environment for SQL: a project's own `templates/` first, then ours."""
+    from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    roots = [project_templates] if project_templates else []
+    made = ImmutableSandboxedEnvironment(
+        loader=ChoiceLoader([FileSystemLoader(root) for root in [*roots, str(packaged_templates())]]),
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+    made.filters.update(
+        ident=ident, literal=literal, idents=_idents, sqls=_sqls, strings=_strings, qualified=_qualified
+    )
+    return made
+
+
+def _finalize(value: Any) -> str:
+    if not isinstance(value, Sql):
+        raise InputError(
+            f"a template prints {type(value).__name__} {value!r} without a quoting filter",
+            hint="write {{ value | literal }} for a value or {{ name | ident }} for a name",
+        )
+    position = value.position
+    if position is None:
+        return str.__str__(value)
+    return f"{_OPEN}{_positions.add(position)}{_MIDDLE}{str.__str__(value)}{_CLOSE}"
+
+
+class _Positions:
+    """The positions seen while one template renders, numbered for the marks in its text."""
+
+    def __init__(self) -> None:
+        self.seen: list[Position] = []
+
+    def add(self, position: Position) -> int:
+        self.seen.append(position)
+        return len(self.seen) - 1
+
+
+_positions = _Positions()
+
+
+def _idents(names: Iterable[str]) -> Sql:
+    return Sql(", ".join(ident(name) for name in names))
+
+
+def _qualified(parts: Iterable[str]) -> Sql:
+    return ident(tuple(parts))
+
+
+def _sqls(parts: Iterable[Sql], separator: str = ", ") -> Sql:
+    texts = list(parts)
+    for text in texts:
+        if not isinstance(text, Sql):
+            raise InputError(f"a template joins {text!r} without a quoting filter")
+    return Sql(separator.join(_finalize(text) for text in texts))
+
+
+def _strings(values: Iterable[Any]) -> Sql:
+    return Sql(", ".join(literal(value) for value in values))
+
+
+def strip_marks(text: str, seen: Sequence[Position]) -> tuple[str, tuple[tuple[int, int, Position], ...]]:
+    """Take the position marks out of `text`; return the text and its spans."""
+    pieces: list[str] = []
+    spans: list[tuple[int, int, Position]] = []
+    stack: list[tuple[int, Position]] = []
+    length = last = 0
+    for mark in _MARK.finditer(text):
+        piece = text[last : mark.start()]
+        pieces.append(piece)
+        length += len(piece)
+        last = mark.end()
+        if mark.group(1) is not None:
+            stack.append((length, seen[int(mark.group(1))]))
+        elif stack:
+            start, position = stack.pop()
+            spans.append((start, length, position))
+    pieces.append(text[last:])
+    return "".join(pieces), tuple(spans)
+
+
+def render(template: str, *, position: Position | None = None, project: str | None = None, **values: Any) -> Statement:
+    """Render the template file `template` (as `index/create.sql.j2`) into one statement."""
+    return _statement(environment(project).get_template(template), position, values)
+
+
+def render_text(text: str, *, position: Position | None = None, project: str | None = None, **values: Any) -> Statement:
+    """Render a template given as text into one statement."""
+    return _statement(environment(project).from_string(text), position, values)
+
+
+def _statement(template: Any, position: Position | None, values: dict[str, Any]) -> Statement:
+    _positions.seen = []
+    text = template.render(**values)
+    sql, spans = strip_marks(text, _positions.seen)
+    lead = len(sql) - len(sql.lstrip())
+    return Statement(
+        sql.strip(),
+        position,
+        tuple((max(start - lead, 0), max(end - lead, 0), where) for start, end, where in spans),
+    )
+
+
+def query(name: str, version: int) -> str:
+    """Return the text of a catalog query (`templates/catalog/NAME.sql`) for a server version (as 150004)."""
+    return _statement(environment().get_template(f"catalog/{name}.sql"), None, {"version": version}).sql
+
+
+def as_json(value: Any) -> str:
+    """Return compact JSON with sorted keys: for digests and for the ledger."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
