@@ -1,0 +1,1 @@
+"""Only this package prints. Text and JSON come from the same calls."""

@@ -1,0 +1,111 @@
+"""What the pipeline tells people while it works: one interface, spoken as text or as JSON.
+
+In: calls in the order of the work. Out: nothing; `text.py` and `json.py` say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from wgm_play.plan import Operation, Plan
+
+OUTCOMES = ("ok", "changed", "skipped", "failed")
+
+
+@dataclass(slots=True)
+class Counts:
+    """The recap of one target; `ok` includes `changed`, as in Ansible."""
+
+    ok: int = 0
+    changed: int = 0
+    unreachable: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def line(self, target: str) -> str:
+        """Return the recap line that scripts rely on."""
+        counts = " ".join(f"{name}={getattr(self, name)}" for name in ("ok", "changed", "unreachable", "failed", "skipped"))
+        return f"{target} : {counts}"
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """How one step ended on one target. `seconds` is None when it was not timed; `administrator` is the statement
+    that a skipped step needs from an administrator."""
+
+    target: str
+    name: str
+    outcome: str
+    item: str = ""
+    reason: str = ""
+    operations: Sequence[Operation] = ()
+    seconds: float | None = None
+    administrator: str = ""
+
+
+@dataclass(slots=True)
+class Progress:
+    """Something long under way: `done` of `total` (0: unknown), in `unit`."""
+
+    label: str
+    total: float = 0
+    done: float = 0
+    unit: str = ""
+
+
+@dataclass(slots=True)
+class Reporter:
+    """Says nothing; text and JSON reporters override what they say."""
+
+    counts: dict[str, Counts] = field(default_factory=dict)
+
+    def play(self, name: str, target: str) -> None:
+        """A play begins."""
+
+    def step(self, result: StepResult) -> None:
+        """A step ended."""
+        counts = self.counts.setdefault(result.target, Counts())
+        if result.outcome == "changed":
+            counts.ok += 1
+            counts.changed += 1
+        elif result.outcome in ("ok", "skipped", "failed"):
+            setattr(counts, result.outcome, getattr(counts, result.outcome) + 1)
+
+    def handler(self, result: StepResult) -> None:
+        """A handler ended."""
+        self.step(result)
+
+    def plan(self, plan: Plan, *, diff: bool) -> None:
+        """A plan was made (`--check`); `diff` shows its SQL, locks and hazards."""
+
+    def note(self, text: str) -> None:
+        """Something worth knowing."""
+
+    def warn(self, text: str) -> None:
+        """Something to look at; changes no exit code."""
+
+    def retry(self, text: str) -> None:
+        """A lock was not to be had; the text names the blocker and the next attempt."""
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Rows for people (`status`, `backups`, `check`)."""
+
+    def data(self, name: str, value: Any) -> None:
+        """A part of the JSON document that text does not show."""
+
+    @contextmanager
+    def progress(self, label: str, total: float = 0, unit: str = "") -> Iterator[Progress]:
+        """Show that something long is under way; the caller updates `done`."""
+        yield Progress(label, total, 0, unit)
+
+    def recap(self) -> None:
+        """The run ended: one line per target."""
+
+    def error(self, error: Exception) -> None:
+        """The command failed; the exit code is the error's."""
+
+    def finish(self, exit_code: int, summary: Mapping[str, Any] | None = None) -> None:
+        """Everything was said; JSON prints its document now."""
