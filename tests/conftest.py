@@ -1,0 +1,153 @@
+"""Fixtures: a real server per version, a fresh database per test.
+
+In: `--pg` (or WGM_TEST_PG): versions as `15,18`, or `all`; `--docker`: in containers. Out: `server`, `database_url`,
+`database`, `new_database`, `role_url`; marks `pg(">=15")` and `every_server`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+import fix_postgres
+from fix_postgres import Postgres
+from wgm_play import secret
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("PostgreSQL")
+    group.addoption(
+        "--pg",
+        default=os.environ.get("WGM_TEST_PG", fix_postgres.DEFAULT),
+        help="major versions to test on, as 15,16,18, or all that are to be had (default: 18)",
+    )
+    group.addoption("--docker", action="store_true", help="start the servers in containers (needs a Docker engine)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "every_server: runs on every server that is to be had, whatever --pg says")
+
+
+def _possible(config: pytest.Config) -> list[int]:
+    return list(fix_postgres.SUPPORTED) if config.getoption("--docker") else fix_postgres.available()
+
+
+def _asked(config: pytest.Config) -> list[int]:
+    possible, word = _possible(config), str(config.getoption("--pg"))
+    if word == "all":
+        return possible
+    # A full version, as of a fetched package (17.10.0-beta.17), stands for its major version.
+    asked = [part.strip().split(".")[0] for part in word.split(",")]
+    missing = [part for part in asked if not part.isdigit() or int(part) not in possible]
+    if missing:
+        raise pytest.UsageError(
+            f"--pg {word}: no PostgreSQL {', '.join(missing)} here; there is {', '.join(map(str, possible))}. "
+            "Others: python tests/fetch_servers.py"
+        )
+    return [int(part) for part in asked]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that needs a server once for each version asked for that its marks allow."""
+    if "server" not in metafunc.fixturenames:
+        return
+    every = metafunc.definition.get_closest_marker("every_server")
+    specs = [str(mark.args[0]) for mark in metafunc.definition.iter_markers("pg")]
+
+    def allowed(majors: list[int]) -> list[int]:
+        return [major for major in majors if all(fix_postgres.fits(major, spec) for spec in specs)]
+
+    possible = _possible(metafunc.config)
+    # A test for other versions than those asked for runs on the newest that fits, rather than not at all.
+    chosen = allowed(possible) if every else allowed(_asked(metafunc.config)) or allowed(possible)[-1:]
+    skip = pytest.mark.skip(reason=f"needs PostgreSQL {' and '.join(specs)}; there is {possible}")
+    params = [pytest.param(major, id=f"pg{major}") for major in chosen] or [pytest.param(0, id="none", marks=skip)]
+    metafunc.parametrize("server", params, indirect=True, scope="session")
+
+
+class Servers:
+    """The servers of this session, each started when a test first needs it."""
+
+    def __init__(self, docker: bool) -> None:
+        self.start = fix_postgres.in_container if docker else fix_postgres.started
+        self.running: dict[int, tuple[Postgres, Iterator[Postgres]]] = {}
+
+    def get(self, major: int) -> Postgres:
+        if major not in self.running:
+            life = self.start(major)
+            self.running[major] = (next(life), life)
+        return self.running[major][0]
+
+    def stop(self) -> None:
+        for _, life in self.running.values():
+            next(life, None)
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
+    """All servers of the session, for tests that need two versions: `servers.get(15)`."""
+    made = Servers(bool(request.config.getoption("--docker")))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, servers: Servers) -> Postgres:
+    """A running server of the version that this test runs on."""
+    return servers.get(request.param)
+
+
+@pytest.fixture
+def new_database(server: Postgres) -> Iterator[Callable[..., str]]:
+    """A function that makes an empty database and returns its URL (of the superuser); dropped after the test."""
+    names: list[str] = []
+
+    def make(owner: str | None = None) -> str:
+        names.append(server.create_database(owner))
+        return server.url(names[-1])
+
+    yield make
+    for name in names:
+        server.drop_database(name)
+
+
+@pytest.fixture
+def database_url(new_database: Callable[..., str]) -> str:
+    """The URL of a fresh, empty database, for the superuser."""
+    return new_database()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """An autocommit connection to the database of `database_url`."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def role_url(server: Postgres) -> Iterator[str]:
+    """The URL of a fresh database for the role that owns it, which is no superuser."""
+    name, password = server.create_role()
+    database = server.create_database(owner=name)
+    yield server.url(database, name, password)
+    server.drop_database(database)
+    server.drop_role(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests() -> Iterator[None]:
+    """A value that one test made a secret is not masked in the next one's output."""
+    yield
+    secret.forget()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty project folder with `environments/`."""
+    (tmp_path / "environments").mkdir()
+    return tmp_path

@@ -1,0 +1,39 @@
+"""The fixtures themselves: the server is of the version asked for, databases are fresh, roles are no superusers."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from fix_postgres import Postgres, fits
+
+
+def test_a_database_is_empty_and_on_the_server_asked_for(server: Postgres, database: psycopg.Connection) -> None:
+    assert database.info.server_version // 10000 == server.major
+    assert database.execute("select count(*) from pg_class where relnamespace = 'public'::regnamespace").fetchone() == (
+        0,
+    )
+
+
+def test_the_role_owns_its_database_and_is_no_superuser(role_url: str) -> None:
+    with psycopg.connect(role_url) as connection:
+        row = connection.execute(
+            "select rolsuper, datdba = r.oid from pg_roles r, pg_database where rolname = current_user"
+            " and datname = current_database()"
+        ).fetchone()
+    assert row == (False, True)
+
+
+@pytest.mark.every_server
+def test_every_server_answers(server: Postgres, database: psycopg.Connection) -> None:
+    assert database.execute("show server_version_num").fetchone()[0].startswith(str(server.major))
+
+
+@pytest.mark.pg("<17")
+def test_a_mark_chooses_a_server_that_fits(server: Postgres) -> None:
+    assert server.major < 17
+
+
+@pytest.mark.parametrize(("spec", "majors"), [(">=15", {15, 18}), ("<15", {14}), ("15", {15}), (">=14,<18", {14, 15})])
+def test_a_spec_names_versions(spec: str, majors: set[int]) -> None:
+    assert {major for major in (14, 15, 18) if fits(major, spec)} == majors
