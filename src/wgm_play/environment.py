@@ -7,9 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from wgm_play.errors import Position
+from wgm_play.environment_keys import ENVIRONMENT, nearest, read, resolve
+from wgm_play.errors import InputError, Position, Problems, WgmError
+from wgm_play.playbook.load import load_file
+from wgm_play.secret import Secret, register
+
+FOLDER = "environments"
+SUFFIXES = (".yml", ".yaml")
+_WHERE = ("url", "service", "embedded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,7 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One environment. Exactly one of `url`, `service`, `embedded` says where; `url` may hold a password.
+    """One environment. Exactly one of `url`, `service`, `embedded` says where; a `url` with a password is a `Secret`.
 
     `marker` is the name that the database is marked with (the environment's own name by default); `readers` are
     roles to which the ledger grants SELECT; `shadow` is a URL for the shadow database where the target's server
@@ -69,3 +77,116 @@ class Environment:
     variables: Mapping[str, Any] = field(default_factory=dict)
     readers: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of the environments of a folder, sorted."""
+    if not folder.is_dir():
+        return []
+    return sorted({file.stem for file in folder.iterdir() if file.suffix in SUFFIXES and not file.name.startswith(".")})
+
+
+def load_environment(name: str, project: Path, inventory: Path | None = None, url: str | None = None) -> Environment:
+    """Read the environment `name` of the project, or of the folder `inventory`; `url` overrides its connection.
+
+    Raise `InputError`, or `Problems` with all errors of the file, each with its position.
+    """
+    path, shown = _file(name, inventory or project / FOLDER)
+    raw = load_file(path, shown)
+    problems: list[WgmError] = []
+    values = read(raw, ENVIRONMENT, shown, problems)
+    _check_where(values, shown, url, problems)
+    if "variables" in values and "vars" in values:
+        at = getattr(raw, "keys_at", {}).get("vars")
+        problems.append(InputError("'vars' is another word for 'variables'", where=at, hint="keep one of them"))
+    if problems:
+        raise Problems(problems) if len(problems) > 1 else problems[0]
+    policy = values.get("policy", {})
+    trash = policy.pop("trash", {})
+    if "retention" in trash:
+        policy["trash_retention"] = trash["retention"]
+    embedded = values.get("embedded")
+    return Environment(
+        name=name,
+        path=shown,
+        position=getattr(raw, "position", Position(shown)),
+        url=url_of(url if url is not None else values.get("url")),
+        service=resolve(values["service"]) if "service" in values and url is None else None,
+        embedded=Embedded(**embedded) if embedded is not None and url is None else None,
+        shadow=url_of(values.get("shadow")),
+        marker=values.get("marker", name),
+        variables=values.get("variables", values.get("vars", {})),
+        readers=values.get("readers", ()),
+        policy=Policy(**policy),
+    )
+
+
+def _file(name: str, folder: Path) -> tuple[Path, str]:
+    """Return the file of an environment and how messages call it."""
+    if not folder.is_dir():
+        raise InputError(
+            f"no folder {shown_path(folder)!r} with environments",
+            where=Position(shown_path(folder)),
+            hint="wgm-play init .",
+        )
+    for suffix in SUFFIXES:
+        path = folder / f"{name}{suffix}"
+        if path.parent == folder and path.is_file():
+            return path, shown_path(path)
+    known = names(folder)
+    raise InputError(
+        f"no environment {name!r}",
+        where=Position(shown_path(folder)),
+        hint=nearest(name, known) if known else f"write {shown_path(folder / 'development.yml')}",
+        details=[f"there is {', '.join(known)}"] if known else (),
+    )
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as messages show it: relative to the working directory where it lies below that."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _check_where(values: dict[str, Any], shown: str, url: str | None, problems: list[WgmError]) -> None:
+    given = [key for key in _WHERE if values.get(key) is not None]
+    if url is None and not given and not any(problem.where and problem.where.line for problem in problems):
+        problems.append(
+            InputError(
+                f"{shown} does not say where the database is",
+                where=Position(shown, 1, 1),
+                hint='add embedded: true, or url: "{{ env.DATABASE_URL }}"',
+            )
+        )
+    if len(given) > 1:
+        problems.append(
+            InputError(
+                f"{' and '.join(given)} both say where the database is", where=Position(shown, 1, 1), hint="keep one"
+            )
+        )
+
+
+def url_of(text: str | None) -> str | None:
+    """Return a connection URL (or libpq key words) with its references resolved; a `Secret` when it has a password."""
+    if text is None:
+        return None
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    url = resolve(text)
+    where = getattr(text, "position", None)
+    hint = "write postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+    if "://" not in url and "=" not in url:
+        raise InputError("this is no PostgreSQL URL", where=where, hint=hint)
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError as error:
+        # What libpq quotes may be a part of the password.
+        reason = str(error).split('"')[0].strip().rstrip(":")
+        raise InputError(f"this is no PostgreSQL URL: {reason}", where=where, hint=hint) from None
+    if not parts.get("password"):
+        return url
+    register(str(parts["password"]))
+    return Secret(url)

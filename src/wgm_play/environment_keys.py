@@ -1,0 +1,305 @@
+"""The keys of an environment file: what each means, which values it takes.
+
+In: a mapping read from YAML. Out: the values of its keys, checked and converted; all errors with their positions. The
+same tables give the reference (`about`) and the JSON Schema for editors.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from wgm_play.errors import InputError, Position, WgmError
+from wgm_play.playbook.load import Map, Seq, Text, position_of
+from wgm_play.units import parse_duration, parse_size
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: the kind of its value (a name of `READERS`), what it means, the words or numbers allowed."""
+
+    kind: str
+    about: str
+    choices: tuple[str, ...] = ()
+    least: int = 0
+    most: int | None = None
+    keys: Mapping[str, Key] = field(default_factory=dict)
+
+
+TRASH = {"retention": Key("duration", "how long removed tables and columns are kept; 0 removes them for good")}
+
+POLICY = {
+    "lock_timeout": Key("duration", "longest wait for one lock, with others queueing behind it (2s)"),
+    "lock_budget": Key("duration", "all attempts to get the locks of one group of operations together (5m)"),
+    "statement_timeout": Key("duration", "longest run of one catalog change; validations and builds have none (30s)"),
+    "connect_timeout": Key("duration", "longest wait for a connection (10s)"),
+    "allow_destructive": Key("flag", "what is declared nowhere may be removed without --allow-destructive (false)"),
+    "allow_kill_blockers": Key("flag", "--kill-blockers is allowed (false)"),
+    "online": Key(
+        "choice", "online forms: by the size of the table, always, or never (auto)", ("auto", "always", "never")
+    ),
+    "small_rows": Key("count", "tables with fewer rows take the plain form under auto (10000)"),
+    "small_bytes": Key("size", "tables with fewer bytes take the plain form under auto (16MB)"),
+    "trash": Key("mapping", "what becomes of removed data", keys=TRASH),
+    "max_replica_lag": Key("duration", "a backfill slows down when a standby lags more (10s)"),
+    "check_data": Key("flag", "rows that would break a new rule are looked for before anything is changed (true)"),
+}
+
+EMBEDDED = {
+    "version": Key("count", "major version of the server: 16 or 18, or one that is installed (18)", least=13, most=18),
+    "data": Key("text", "folder of the data, relative to the project (.wgm/postgres)"),
+    "port": Key("count", "port on 127.0.0.1; a free one is chosen and kept when not given", least=1, most=65535),
+    "database": Key("text", "database, made when it is not there (postgres)"),
+    "user": Key("text", "superuser (postgres)"),
+    "ephemeral": Key("flag", "in memory, gone when the command ends (false)"),
+    "settings": Key("settings", "settings of the server, as in postgresql.conf"),
+}
+
+ENVIRONMENT = {
+    "url": Key("connection", 'where the database is: a PostgreSQL URL, usually "{{ env.DATABASE_URL }}"'),
+    "service": Key("connection", "or: a service of libpq's pg_service.conf"),
+    "embedded": Key("embedded", "or: true, or the settings of the embedded server", keys=EMBEDDED),
+    "shadow": Key("connection", "URL of a server for the shadow database, where the target's must not hold it"),
+    "marker": Key("text", "the name that the database is marked with (the environment's name)"),
+    "variables": Key("variables", "variables of this environment; `vars` is another word for it"),
+    "vars": Key("variables", "another word for `variables`"),
+    "readers": Key("names", "roles that may read the ledger"),
+    "policy": Key("mapping", "what a run may do, and how long it may wait", keys=POLICY),
+}
+
+_REFERENCE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
+_ENV_NAME = re.compile(r"env\.([A-Za-z_][A-Za-z0-9_]*)\Z")
+
+
+class Invalid(InputError):
+    """One value that is wrong; collected, so that all are shown at once."""
+
+
+def read(mapping: Any, keys: Mapping[str, Key], path: str, problems: list[WgmError]) -> dict[str, Any]:
+    """Return the checked values of `mapping`; errors go to `problems`. `path` is what messages call it."""
+    if mapping is None:
+        return {}
+    if not isinstance(mapping, dict):
+        problems.append(Invalid(f"{path} must be a mapping, not {shown(mapping)}", where=position_of(mapping)))
+        return {}
+    values: dict[str, Any] = {}
+    for name, value in mapping.items():
+        key = keys.get(name)
+        at = position_of(mapping, name)
+        if key is None:
+            keys_at = mapping.keys_at.get(name) if isinstance(mapping, Map) else None
+            problems.append(Invalid(f"unknown key {name!r} in {path}", where=keys_at, hint=nearest(name, keys)))
+            continue
+        try:
+            values[name] = READERS[key.kind](value, key, Place(name, at, problems))
+        except InputError as error:
+            problems.append(error)
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands: the key, its position; and where errors of what lies below it go."""
+
+    name: str
+    at: Position | None
+    problems: list[WgmError]
+
+    def wrong(self, expected: str, value: Any, hint: str | None = None) -> Invalid:
+        """Return the error for a value of a wrong type."""
+        return Invalid(f"{self.name} must be {expected}, not {shown(value)}", where=self.at, hint=hint)
+
+
+def nearest(word: str, known: Mapping[str, Any] | list[str]) -> str:
+    """Return the hint for an unknown word: the nearest right one, or all there are."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else "there is " + ", ".join(sorted(known))
+
+
+def shown(value: Any) -> str:
+    """Name a value of a YAML file in the words of YAML; never its text, which may be a password."""
+    names: list[tuple[type, str]] = [(bool, "true or false"), (int, "a number"), (float, "a number"), (str, "a text")]
+    names += [(dict, "a mapping"), (list, "a list")]
+    return "nothing" if value is None else next((name for kind, name in names if isinstance(value, kind)), "this")
+
+
+def _text(value: Any, key: Key, place: Place) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise place.wrong("a text", value)
+    if "\0" in value:
+        raise Invalid(f"{place.name} holds a NUL byte", where=place.at)
+    return str.__str__(value)
+
+
+def _flag(value: Any, key: Key, place: Place) -> bool:
+    if not isinstance(value, bool):
+        raise place.wrong("true or false", value, "YAML 1.2 knows no yes, no, on, off")
+    return value
+
+
+def _choice(value: Any, key: Key, place: Place) -> str:
+    if value not in key.choices:
+        hint = nearest(value, list(key.choices)) if isinstance(value, str) else None
+        raise Invalid(f"{place.name} must be {' or '.join(key.choices)}", where=place.at, hint=hint)
+    return str.__str__(value)
+
+
+def _count(value: Any, key: Key, place: Place) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise place.wrong("a whole number", value)
+    if value < key.least or (key.most is not None and value > key.most):
+        most = "" if key.most is None else f" and at most {key.most}"
+        raise Invalid(f"{place.name} must be at least {key.least}{most}, not {value}", where=place.at)
+    return value
+
+
+def _duration(value: Any, key: Key, place: Place) -> float:
+    return parse_duration(value, place.at, place.name)
+
+
+def _size(value: Any, key: Key, place: Place) -> int:
+    return parse_size(value, place.at, place.name)
+
+
+def _mapping(value: Any, key: Key, place: Place) -> dict[str, Any]:
+    return read(value, key.keys, place.name, place.problems)
+
+
+def _embedded(value: Any, key: Key, place: Place) -> dict[str, Any] | None:
+    if isinstance(value, bool):
+        return {} if value else None
+    if value is not None and not isinstance(value, dict):
+        raise place.wrong("true or a mapping", value)
+    return read(value, key.keys, place.name, place.problems)
+
+
+def _settings(value: Any, key: Key, place: Place) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise place.wrong("a mapping", value)
+    settings: dict[str, str] = {}
+    for name, setting in value.items():
+        if not isinstance(setting, (str, int, float)):
+            where = position_of(value, name)
+            raise Invalid(f"the setting {name} must be a text, a number or true/false", where=where)
+        settings[str(name)] = ("on" if setting else "off") if isinstance(setting, bool) else str(setting)
+    return settings
+
+
+def _variables(value: Any, key: Key, place: Place) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise place.wrong("a mapping of names to values", value)
+    for name in value:
+        if not re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name):
+            at = value.keys_at.get(name) if isinstance(value, Map) else place.at
+            place.problems.append(
+                Invalid(f"{name!r} is not a variable's name", where=at, hint="use letters, digits and underscores")
+            )
+    return value
+
+
+def _names(value: Any, key: Key, place: Place) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (str.__str__(value),)
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise (
+            place.wrong("a list of names", value)
+            if not isinstance(value, Seq)
+            else Invalid(f"{place.name} must be a list of names", where=place.at)
+        )
+    return tuple(str.__str__(item) for item in value)
+
+
+def _connection(value: Any, key: Key, place: Place) -> Text:
+    """Keep the text as it is: its references are resolved only when the connection is used."""
+    text = _text(value, key, place)
+    for inner in _REFERENCE.findall(text):
+        if not _ENV_NAME.match(inner):
+            raise Invalid(
+                f"{place.name} refers to {inner!r}; an environment file knows only env.NAME",
+                where=place.at,
+                hint='write "{{ env.DATABASE_URL }}"',
+            )
+    return Text(text, place.at)
+
+
+READERS: dict[str, Callable[[Any, Key, Place], Any]] = {
+    "text": _text,
+    "flag": _flag,
+    "choice": _choice,
+    "count": _count,
+    "duration": _duration,
+    "size": _size,
+    "mapping": _mapping,
+    "embedded": _embedded,
+    "settings": _settings,
+    "variables": _variables,
+    "names": _names,
+    "connection": _connection,
+}
+
+
+def resolve(text: str, environ: Mapping[str, str] | None = None) -> str:
+    """Replace each `{{ env.NAME }}` by the environment variable. Raise `InputError` for one that is not set."""
+    known = os.environ if environ is None else environ
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1).removeprefix("env.")
+        if not known.get(name):
+            raise InputError(
+                f"the environment variable {name} is {'empty' if name in known else 'not set'}",
+                where=position_of(text),
+                hint=f"export {name}=postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+                if match.group(0) == text
+                else f"export {name}=...",
+            )
+        return known[name]
+
+    return _REFERENCE.sub(value, str.__str__(text))
+
+
+def about(keys: Mapping[str, Key] = ENVIRONMENT, indent: str = "") -> list[str]:
+    """Return the reference of the keys, one line each, nested ones indented below theirs."""
+    lines: list[str] = []
+    for name, key in keys.items():
+        lines.append(f"{indent}{name}: {key.about}")
+        lines += about(key.keys, indent + "  ")
+    return lines
+
+
+_PLAIN: dict[str, dict[str, Any]] = {
+    "text": {"type": "string"},
+    "connection": {"type": "string"},
+    "flag": {"type": "boolean"},
+    "duration": {"type": ["string", "integer"], "examples": ["500ms", "2s", "10m", "24h", "30d"]},
+    "size": {"type": ["string", "integer"], "examples": ["16MB"]},
+    "settings": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+    "variables": {"type": ["object", "null"]},
+    "names": {"type": ["array", "string"], "items": {"type": "string"}},
+}
+
+
+def schema(keys: Mapping[str, Key] = ENVIRONMENT) -> dict[str, Any]:
+    """Return the JSON Schema of a mapping with these keys, for editors."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: {"description": key.about, **_schema(key)} for name, key in keys.items()},
+    }
+
+
+def _schema(key: Key) -> dict[str, Any]:
+    if key.kind == "choice":
+        return {"enum": list(key.choices)}
+    if key.kind == "count":
+        return {"type": "integer", "minimum": key.least} | ({} if key.most is None else {"maximum": key.most})
+    if key.kind == "mapping":
+        return schema(key.keys)
+    if key.kind == "embedded":
+        return {"oneOf": [{"type": "boolean"}, schema(key.keys)]}
+    return dict(_PLAIN[key.kind])
