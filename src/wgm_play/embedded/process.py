@@ -1,0 +1,134 @@
+"""The server's process: is it really ours, start it, wait until it answers, stop it.
+
+In: a data folder. Out: what its `postmaster.pid` says, checked against the process table.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+# No process has this number: above the largest that any supported kernel gives out.
+NO_PROCESS = 2**31 - 2
+_POLL = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Postmaster:
+    """What `postmaster.pid` says (its lines: see miscadmin.h, LOCK_FILE_LINE_*)."""
+
+    pid: int
+    port: int
+    ready: bool
+
+
+def read_pid_file(data: Path) -> Postmaster | None:
+    """Return what the data folder's `postmaster.pid` says, None when there is none or it is half written."""
+    try:
+        lines = (data / "postmaster.pid").read_text().split("\n")
+        return Postmaster(int(lines[0]), int(lines[3] or 0), len(lines) > 7 and lines[7].strip() == "ready")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def exists(pid: int) -> bool:
+    """Tell whether a process lives; a dead one that nobody waited for does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    except OverflowError:
+        return False
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return True
+    return state not in ("Z", "X")
+
+
+def is_server_of(pid: int, data: Path) -> bool:
+    """Tell whether a process is the server of this data folder, and not another that was given its number."""
+    if not exists(pid):
+        return False
+    words = _command(pid)
+    if "postgres" not in words:
+        return False
+    try:
+        # A server works in its data folder: true after the project was moved, too.
+        return os.path.samefile(f"/proc/{pid}/cwd", data)
+    except OSError:
+        return str(data) in words
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        asked = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+
+
+def started_at(pid: int) -> str:
+    """Return a word that tells this process from a later one with the same number."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        asked = ["ps", "-o", "lstart=", "-p", str(pid)]
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def find_postmaster(data: Path) -> Postmaster | None:
+    """Return the server that runs on a data folder, None when there is none."""
+    said = read_pid_file(data)
+    return said if said is not None and is_server_of(said.pid, data) else None
+
+
+def release_pid_file(data: Path) -> None:
+    """Let a new server start where `postmaster.pid` names a process that is something else by now.
+
+    The file is kept, with the number of no process: PostgreSQL still compares the shared memory that the file names,
+    and so refuses to start beside surviving children of the old server.
+    """
+    said = read_pid_file(data)
+    if said is None or not exists(said.pid):
+        return
+    path = data / "postmaster.pid"
+    rest = path.read_text().split("\n")[1:]
+    path.write_text("\n".join([str(NO_PROCESS), *rest]))
+
+
+def await_ready(data: Path, pid: int, seconds: float) -> bool:
+    """Wait until the server of `pid` accepts connections; False when it ended or the time is over."""
+
+    def settled() -> bool | None:
+        said = read_pid_file(data)
+        if said is not None and said.pid == pid and said.ready:
+            return True
+        return None if exists(pid) else False
+
+    return bool(_poll(settled, seconds))
+
+
+def end(pid: int, data: Path, seconds: float) -> bool:
+    """Stop a server: fast, then at once. Return whether it ended. Do nothing to a process that is not this server."""
+    for number, patience in ((signal.SIGINT, seconds), (signal.SIGQUIT, 10.0)):
+        if not is_server_of(pid, data):
+            return True
+        os.kill(pid, number)
+        if _poll(lambda: None if exists(pid) else True, patience):
+            return True
+    return False
+
+
+def _poll(settled: Callable[[], bool | None], seconds: float) -> bool | None:
+    until = time.monotonic() + seconds
+    while (answer := settled()) is None and time.monotonic() < until:
+        time.sleep(_POLL)
+    return answer

@@ -1,0 +1,270 @@
+"""Connections: an environment to a session whose settings we know.
+
+In: an `Environment`. Out: `Target` (where it is, and how people write that) and psycopg connections; every way in which
+a server can be out of reach becomes `Unreachable`, without its password.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.environment import Environment, Policy
+from wgm_play.errors import InputError, Position, Refused, Unreachable
+from wgm_play.secret import mask, register
+from wgm_play.sql import Sql, literal, reveal
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from wgm_play.embedded import Server
+
+OLDEST = 13
+
+# A session that holds locks while its runner hangs must end: longer than any pause between two of our statements.
+IDLE_SECONDS = 300.0
+# A server that vanished is noticed after about a minute, not after the two hours of the kernel's default.
+KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+
+# What a role or a database may have set otherwise, and what would change how we read and what we send.
+SESSION = {
+    "search_path": "",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "standard_conforming_strings": "on",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "quote_all_identifiers": "off",
+    "transform_null_equals": "off",
+    "jit": "off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an environment's database is. `url` is what libpq takes; print `shown`, never `url`.
+
+    `shown` holds the password only of an embedded server: it is for the application of the same machine.
+    """
+
+    url: str
+    shown: str
+    server: Server | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.server.notes if self.server else ()
+
+
+def target(environment: Environment, project: Path) -> Target:
+    """Return where the database is, starting the embedded server where it does not run."""
+    if environment.embedded is not None:
+        from wgm_play import embedded
+
+        server = embedded.start(environment.embedded, project)
+        return Target(server.url, server.url, server)
+    if environment.service is not None:
+        from psycopg.conninfo import make_conninfo
+
+        return Target(make_conninfo("", service=environment.service), f"service={environment.service}")
+    if environment.url is None:
+        raise InputError(f"{environment.path} does not say where the database is", where=environment.position)
+    return Target(reveal(environment.url), shown_url(environment.url))
+
+
+def shown_url(url: str) -> str:
+    """Return a URL or libpq's key words for people: with `***` for the password."""
+    from urllib.parse import quote
+
+    parts = _parts(reveal(url), None)
+    user = quote(str(parts.get("user", "")), safe="") + (":***" if parts.get("password") else "")
+    host = str(parts.get("host") or parts.get("hostaddr") or "")
+    host = quote(host, safe="") if host.startswith("/") else f"[{host}]" if ":" in host else host
+    port = f":{parts['port']}" if parts.get("port") else ""
+    database = quote(str(parts.get("dbname", "")), safe="")
+    return f"postgresql://{user + '@' if user else ''}{host}{port}/{database}"
+
+
+def connect(
+    environment: Environment,
+    *,
+    application_name: str,
+    project: Path,
+    read_only: bool = False,
+    autocommit: bool = True,
+    database: str | None = None,
+) -> Connection[Any]:
+    """Connect to the environment's database, or to `database` on its server. Raise `Unreachable` or `Refused`."""
+    import psycopg
+
+    place = target(environment, project)
+
+    def attempt() -> Connection[Any]:
+        return connect_to(
+            place.url,
+            policy=environment.policy,
+            application_name=application_name,
+            read_only=read_only,
+            autocommit=autocommit,
+            database=database,
+            where=environment.position,
+        )
+
+    try:
+        return attempt()
+    except Unreachable as error:
+        # The database or the user of an embedded server was dropped, or the environment names another since.
+        if place.server is None or database is not None or not isinstance(error.__cause__, psycopg.OperationalError):
+            raise
+        if environment.embedded is None or not _MISSING.search(error.message):
+            raise
+        from wgm_play import embedded
+
+        embedded.ensure(place.server, environment.embedded)
+        return attempt()
+
+
+def connect_to(
+    url: str,
+    *,
+    policy: Policy,
+    application_name: str,
+    read_only: bool = False,
+    autocommit: bool = True,
+    database: str | None = None,
+    where: Position | None = None,
+) -> Connection[Any]:
+    """Connect to a URL with our session settings. Raise `Unreachable` or `Refused`."""
+    import psycopg
+
+    given = _parts(reveal(url), where)
+    ours: dict[str, str] = {key: value for key, value in KEEPALIVES.items() if key not in given}
+    ours |= {"application_name": application_name, "client_encoding": "UTF8"}
+    if "connect_timeout" not in given:
+        ours["connect_timeout"] = str(max(2, round(policy.connect_timeout)))
+    if database is not None:
+        ours["dbname"] = database
+    try:
+        connection = psycopg.connect(reveal(url), autocommit=True, **ours)  # type: ignore[arg-type]
+    except psycopg.OperationalError as error:
+        raise unreachable(error, given | ours, where) from error
+    try:
+        _check_version(connection, where)
+        _set_session(connection, policy, read_only)
+        connection.autocommit = autocommit
+    except psycopg.OperationalError as error:
+        connection.close()
+        raise unreachable(error, given | ours, where) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _parts(url: str, where: Position | None) -> dict[str, Any]:
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError:
+        hint = "write postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+        raise InputError("this is no PostgreSQL URL", where=where, hint=hint) from None
+    return {key: value for key, value in parts.items() if value is not None}
+
+
+def _check_version(connection: Connection[Any], where: Position | None) -> None:
+    version = connection.info.server_version
+    if version < OLDEST * 10000:
+        shown = f"{version // 10000}" if version >= 100000 else f"{version // 10000}.{version // 100 % 100}"
+        raise Refused(
+            f"the server is PostgreSQL {shown}, which is not supported",
+            where=where,
+            hint=f"upgrade it to PostgreSQL {OLDEST} or later",
+        )
+
+
+def session_settings(policy: Policy, *, read_only: bool = False) -> dict[str, str]:
+    """Return the settings of a session, by name; times in milliseconds."""
+    return SESSION | {
+        "lock_timeout": _milliseconds(policy.lock_timeout),
+        "statement_timeout": _milliseconds(policy.statement_timeout),
+        "idle_in_transaction_session_timeout": _milliseconds(IDLE_SECONDS),
+        "default_transaction_read_only": "on" if read_only else "off",
+    }
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"
+
+
+def _set_session(connection: Connection[Any], policy: Policy, read_only: bool) -> None:
+    """Send all settings in one round trip: as startup options they would be refused by poolers."""
+    from wgm_play.render import render
+
+    settings = session_settings(policy, read_only=read_only)
+    rows = [Sql(f"({literal(name)}, {literal(value)})") for name, value in settings.items()]
+    connection.execute(render("server/session.sql.j2", rows=rows).sql)
+
+
+_MISSING = re.compile(r"no database|wrong password")
+
+# What libpq and the server say (in English; other languages get the general words), what we say, what to type next.
+# Groups: the name that the message quotes.
+_CAUSES: tuple[tuple[str, str, str], ...] = (
+    (r"password authentication failed for user \"(.*?)\"", "wrong password for user {0!r}",
+     "check the password of {where}"),
+    (r"no password supplied", "user {user!r} needs a password", "add the password to {where}, or to ~/.pgpass"),
+    (r"role \"(.*?)\" does not exist", "there is no user {0!r}", "check the user of {where}"),
+    (r"role \"(.*?)\" is not permitted to log in", "user {0!r} may not log in", 'ALTER ROLE "{0}" LOGIN'),
+    (r"database \"(.*?)\" does not exist", "there is no database {0!r}", 'CREATE DATABASE "{0}", or check {where}'),
+    (
+        r"permission denied for database \"(.*?)\"",
+        "user {user!r} may not connect to database {0!r}",
+        'GRANT CONNECT ON DATABASE "{0}" TO "{user}"',
+    ),
+    (r"no pg_hba\.conf entry", "the server lets this user or machine not in", "add a line to its pg_hba.conf"),
+    (r"pg_hba\.conf rejects", "the server lets this user or machine not in", "change its pg_hba.conf"),
+    (r"Connection refused", "nothing listens there", "start the server, or check host and port of {where}"),
+    (r"could not translate host name|failed to resolve host|Name or service not known|\[Errno -\d\]",
+     "there is no such host", "check the host of {where}"),
+    (r"timeout expired|timed out", "no answer in time",
+     "check host, port and firewall, or raise policy: connect_timeout:"),
+    (r"too many clients|remaining connection slots|too many connections", "it has no connection left",
+     "end idle sessions, or raise max_connections"),
+    (r"is starting up|not yet accepting", "it is starting up", "try again"),
+    (r"is shutting down", "it is shutting down", "try again when it runs"),
+    (r"in recovery mode", "it recovers from a crash", "try again"),
+    (r"not currently accepting connections", "the database accepts no connections",
+     "ALTER DATABASE ... ALLOW_CONNECTIONS true"),
+    (r"definition of service \"(.*?)\" not found", "there is no service {0!r}", "add [{0}] to ~/.pg_service.conf"),
+    (r"does not support SSL|SSL was required", "it speaks no SSL", "set sslmode=prefer in {where}"),
+    (r"certificate", "its certificate is not accepted", "check sslrootcert and sslmode of {where}"),
+    (r"No such file or directory", "nothing listens there", "start the server, or check host and port of {where}"),
+)  # fmt: skip
+
+
+def unreachable(error: Exception, parts: dict[str, Any], where: Position | None = None) -> Unreachable:
+    """Return the error for a connection that failed: what, why, what to do; never the password."""
+    if parts.get("password"):
+        register(str(parts["password"]))
+    said = mask(str(error).strip())
+    place = f"{parts.get('host') or parts.get('hostaddr') or 'the local server'}" + (
+        f":{parts['port']}" if parts.get("port") else ""
+    )
+    if "service" in parts:
+        place = f"service {parts['service']}"
+    words = {"user": parts.get("user", "?"), "where": where.file if where is not None else "the URL"}
+    for pattern, what, hint in _CAUSES:
+        found = re.search(pattern, said)
+        if found:
+            reason, advice = what.format(*found.groups(), **words), hint.format(*found.groups(), **words)
+            break
+    else:
+        reason, advice = said.split("\n")[-1], f"check {words['where']}"
+    return Unreachable(
+        f"cannot connect to PostgreSQL at {place}: {reason}", where=where, hint=advice, details=said.split("\n")
+    )
