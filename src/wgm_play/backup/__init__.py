@@ -1,0 +1,152 @@
+"""Backups: the engines that there are, and the gate that a run passes before its first change.
+
+In: a play's `backup:`, the environment's connection. Out: `Backup`, or `Refused` and nothing was touched.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wgm_play.backup import policy as policies
+from wgm_play.backup.base import (
+    Backup,
+    Capabilities,
+    Engine,
+    Policy,
+    Restored,
+    Scratch,
+    Source,
+    Verification,
+)
+from wgm_play.backup.logical import Logical
+from wgm_play.backup.process import parameters
+from wgm_play.errors import Refused
+from wgm_play.report.base import Reporter
+from wgm_play.units import format_duration
+
+ENGINES: tuple[type[Engine], ...] = (Logical,)
+
+__all__ = [
+    "ENGINES",
+    "Backup",
+    "Capabilities",
+    "Engine",
+    "Policy",
+    "Restored",
+    "Scratch",
+    "Source",
+    "Verification",
+    "gate",
+    "methods",
+    "open_engine",
+    "parse_policy",
+    "restore_command",
+]
+
+
+def methods() -> tuple[str, ...]:
+    """Return the names of the engines that there are."""
+    return tuple(engine.method for engine in ENGINES)
+
+
+def parse_policy(given: Mapping[str, Any] | None) -> Policy | None:
+    """Return the policy of a play's `backup:`, None where it has none. Raise `InputError` with the position."""
+    return None if given is None else policies.parse(given, methods())
+
+
+def open_engine(
+    policy: Policy,
+    url: str,
+    *,
+    project: Path,
+    environment: str,
+    reporter: Reporter | None = None,
+    scratch: Scratch | None = None,
+    run: str = "",
+) -> Engine:
+    """Return the engine of a policy for the database at `url`; `scratch` serves where the target forbids databases."""
+    source = Source(
+        url=url,
+        directory=policies.folder(policy, project, environment),
+        policy=policy,
+        scratch=scratch,
+        application=f"wgm-play/{run}" if run else "wgm-play",
+    )
+    return next(engine for engine in ENGINES if engine.method == policy.method)(source, reporter)
+
+
+def gate(policy: Policy, engine: Engine, *, reason: str, run: str) -> Backup | None:
+    """Make sure of a backup before the first change; return it, pinned for `run`, or None where none is asked for.
+
+    With `before_changes` a new backup is always taken, proved and only then the old ones expire: a younger one
+    than `max_age` does not hold what was written since. Without it, `max_age` asks for a backup that is younger.
+    Raise `Refused` (11), leaving no half backup.
+    """
+    if not policy.before_changes:
+        return engine.pin(_young(policy, engine), run) if policy.max_age is not None else None
+    try:
+        backup = engine.make(reason, run)
+    except Refused as error:
+        raise _refusal(error.message, error) from error
+    try:
+        _prove(policy, engine, backup)
+        backup = engine.pin(next(made for made in engine.list() if made.id == backup.id), run)
+        engine.expire(pinned={backup.id})
+    except Refused as error:
+        engine.remove(backup)
+        raise _refusal(error.message, error) from error
+    except BaseException:
+        engine.remove(backup)
+        raise
+    return backup
+
+
+def _prove(policy: Policy, engine: Engine, backup: Backup) -> None:
+    if policy.verify == "none":
+        return
+    verification = engine.verify(backup)
+    if not verification.ok:
+        raise Refused("the backup just taken does not restore", details=verification.problems)
+
+
+def _young(policy: Policy, engine: Engine) -> Backup:
+    """Return the newest backup that is young enough and proved as the policy asks."""
+    backups = engine.list()
+    proved = [backup for backup in backups if backup.verified or policy.verify == "none"]
+    if proved and proved[0].age() <= (policy.max_age or 0):
+        return proved[0]
+    if backups and not proved:
+        told = f"none of {len(backups)} backups is verified"
+    elif proved:
+        age, allowed = format_duration(proved[0].age()), format_duration(policy.max_age or 0)
+        told = f"the newest backup is {age} old, allowed are {allowed}"
+    else:
+        told = "there is no backup"
+    raise _refusal(told, Refused(told, hint="take one first: `wgm-play backup PLAYBOOK`"))
+
+
+def _refusal(why: str, error: Refused) -> Refused:
+    return Refused(
+        f"the backup gate refuses the run: {why}, nothing was touched",
+        hint=error.hint or "put right what is named, or run with --no-backup where losing data is acceptable",
+        details=error.details,
+    )
+
+
+def restore_command(backup: Backup, playbook: str, url: str) -> str:
+    """Return the exact command that brings a backup into a new database beside the one at `url`, without a password."""
+    given = parameters(url)
+    user = f"{given['user']}@" if "user" in given else ""
+    port = f":{given['port']}" if "port" in given else ""
+    host = given.get("host", "")
+    into = f"{backup.database}_{backup.id[:16].lower()}"
+    if "service" in given:
+        place = f"service={given['service']} dbname={into}"
+    elif host.startswith("/"):
+        place = " ".join(f"{key}={given[key]}" for key in ("host", "port", "user") if key in given) + f" dbname={into}"
+    else:
+        place = f"postgresql://{user}{host}{port}/{into}"
+    return shlex.join(["wgm-play", "restore", playbook, "--backup", backup.id, "--into", place])

@@ -1,0 +1,218 @@
+"""What every backup engine is to the rest: one interface, and the data that pass through it.
+
+In: a connection string, a folder, a policy. Out: `Backup`, `Verification`, `Restored`; engines implement `Engine`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from wgm_play.errors import InputError
+from wgm_play.report.base import Reporter
+
+VERIFY = ("none", "catalog", "restore")
+# Two jobs already overlap reading with compressing; more is for the play to ask, it costs the server connections.
+JOBS = 2
+KEEP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A play's `backup:`. `max_age` is seconds or None; `retention` counts backups to keep by type (`full`, …).
+
+    `before_changes` takes a new backup before each run that changes something, however young the last one is;
+    without it, `max_age` makes a run refuse when no backup is younger.
+    """
+
+    method: str = "logical"
+    before_changes: bool = True
+    max_age: float | None = None
+    retention: Mapping[str, int] = field(default_factory=lambda: {"full": KEEP})
+    verify: str = "catalog"
+    directory: str | None = None
+    jobs: int = JOBS
+
+    @property
+    def keep(self) -> int:
+        """Return how many full backups are kept."""
+        return self.retention.get("full", KEEP)
+
+
+class Scratch(Protocol):
+    """Give the URL of a server on which scratch databases may be made; asked only where the target forbids it."""
+
+    def __call__(self, major: int) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is backed up: the database at `url` (may hold a password), and the folder that holds its backups.
+
+    `scratch` gives another server for verifying where the target's own forbids CREATE DATABASE; `application` is
+    the `application_name` of all sessions (`wgm-play/RUN`), so that those of a dead run are found.
+    """
+
+    url: str
+    directory: Path
+    policy: Policy = field(default_factory=Policy)
+    scratch: Scratch | None = None
+    application: str = "wgm-play"
+    project: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One finished backup. `server_version` is as `server_version_num` (150004); `size` is bytes.
+
+    `verified` says how it was proved ("" when it was not, else catalog or restore); `pinned` names the runs that
+    retention must keep it for; `run` is the run it was taken for, "" for one taken by hand.
+    """
+
+    id: str
+    method: str
+    started: datetime
+    ended: datetime
+    size: int
+    server_version: int
+    database: str
+    path: str
+    verified: str = ""
+    pinned: tuple[str, ...] = ()
+    reason: str = ""
+    run: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Return how long taking it took."""
+        return (self.ended - self.started).total_seconds()
+
+    def age(self, now: datetime | None = None) -> float:
+        """Return how many seconds ago its snapshot was taken."""
+        return ((now or datetime.now(UTC)) - self.started).total_seconds()
+
+
+# Inside `Engine` the name `list` is its method.
+Backups = list[Backup]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How a backup was proved, and what was compared. `counted` are objects by kind, `rows` rows by table.
+
+    `problems` is empty when all was well.
+    """
+
+    backup: str
+    how: str
+    seconds: float
+    counted: Mapping[str, int] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether everything that was compared was equal."""
+        return not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did: into which database, whether it was created, how it was proved, what to know."""
+
+    backup: Backup
+    database: str
+    created: bool
+    seconds: float
+    verification: Verification
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do: restore to any time, take increments, work over a database connection alone."""
+
+    point_in_time: bool = False
+    incremental: bool = False
+    remote: bool = True
+    verify: tuple[str, ...] = VERIFY
+
+
+class Engine(ABC):
+    """Takes, lists, proves, restores and expires backups of one database."""
+
+    method: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+
+    def __init__(self, source: Source, reporter: Reporter | None = None) -> None:
+        self.source = source
+        self.reporter = reporter or Reporter()
+
+    @abstractmethod
+    def make(self, reason: str, run: str = "") -> Backup:
+        """Take a backup. Raise `Refused` where it cannot be taken, and leave nothing behind."""
+
+    @abstractmethod
+    def list(self) -> Backups:
+        """Return the finished backups of this folder, newest first."""
+
+    @abstractmethod
+    def verify(self, backup: Backup, how: str | None = None) -> Verification:
+        """Prove a backup in one of the ways of `VERIFY` (the policy's by default) and remember that it was."""
+
+    @abstractmethod
+    def restore(self, backup: Backup, into: str, at: datetime | None = None) -> Restored:
+        """Bring a backup into the database at the URL `into`, which must be empty or not exist."""
+
+    @abstractmethod
+    def remove(self, backup: Backup) -> None:
+        """Delete a backup, pinned or not."""
+
+    @abstractmethod
+    def pin(self, backup: Backup, run: str) -> Backup:
+        """Keep a backup from expiring until `run` unpins it."""
+
+    @abstractmethod
+    def unpin(self, backup: Backup, run: str) -> Backup:
+        """Take back what `pin` did for `run`."""
+
+    def find(self, wanted: str | None) -> Backup:
+        """Return the backup with an id (or its unambiguous beginning), the newest for None. Raise `InputError`."""
+        backups = self.list()
+        if wanted is None and backups:
+            return backups[0]
+        found = [backup for backup in backups if wanted and backup.id.startswith(wanted)]
+        exact = [backup for backup in found if backup.id == wanted]
+        if len(exact or found) == 1:
+            return (exact or found)[0]
+        raise InputError(
+            f"{len(found)} backups begin with {wanted!r}" if found else f"there is no backup {wanted or 'yet'!r}",
+            hint="choose one of them by its whole id" if found else "`wgm-play backup PLAYBOOK` takes one",
+            details=[_line(backup) for backup in found or backups],
+        )
+
+    def expire(self, retention: int | None = None, pinned: Collection[str] = ()) -> Backups:
+        """Delete what is beyond the newest `retention` backups; return what was deleted.
+
+        Kept whatever their age: those pinned by a run, those whose ids are in `pinned`, and the newest verified
+        one, so that there is always one that is known to restore.
+        """
+        keep = self.source.policy.keep if retention is None else retention
+        backups = self.list()
+        proved = next((backup.id for backup in backups if backup.verified), None)
+        gone = [
+            backup
+            for backup in backups[max(keep, 1) :]
+            if not backup.pinned and backup.id not in pinned and backup.id != proved
+        ]
+        for backup in gone:
+            self.remove(backup)
+        return gone
+
+
+def _line(backup: Backup) -> str:
+    return f"{backup.id}  {backup.ended:%Y-%m-%d %H:%M:%S} UTC  {backup.database}  {backup.size:,} bytes"

@@ -1,0 +1,193 @@
+"""The folder of backups: one folder each, with a manifest that is written last.
+
+In: a directory. Out: finished backups; a folder without a manifest is an aborted backup and is removed by the next
+call, unless the process that makes it still lives (it holds a lock on the folder).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from wgm_play.backup.base import Backup
+from wgm_play.errors import Refused
+
+MANIFEST = "manifest.json"
+DUMP = "dump"
+FORMAT = 1
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup's manifest holds: the backup, facts of its database, files, objects by kind, rows by table."""
+
+    backup: Backup
+    facts: Mapping[str, Any]
+    tool: int
+    files: Mapping[str, tuple[int, str]]
+    counted: Mapping[str, int] = field(default_factory=dict)
+    rows: Mapping[str, int] | None = None
+
+
+def open_folder(directory: Path) -> Path:
+    """Make the folder, readable by its owner only, and remove aborted backups. Raise `Refused`."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ignore = directory / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+        for entry in directory.iterdir():
+            if _aborted(entry):
+                shutil.rmtree(entry, ignore_errors=True)
+    except OSError as error:
+        raise Refused(
+            f"the backup directory {str(directory)!r} cannot be written: {error.strerror}",
+            hint="set `backup.directory` to a folder that this user may write",
+        ) from error
+    return directory
+
+
+def _aborted(entry: Path) -> bool:
+    """Tell whether a folder is a backup whose maker died before its manifest was written."""
+    if entry.is_symlink() or not entry.is_dir() or (entry / MANIFEST).exists() or not _is_id(entry.name):
+        return False
+    handle = os.open(entry, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(handle)
+
+
+def new_id(now: datetime) -> str:
+    """Return an id that sorts by time and is not taken twice within a second."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def _is_id(name: str) -> bool:
+    stamp, dash, rest = name.partition("-")
+    return dash == "-" and len(rest) == 6 and len(stamp) == 16 and stamp[8] == "T" and stamp.endswith("Z")
+
+
+@contextmanager
+def making(directory: Path, name: str) -> Iterator[Path]:
+    """Make a backup's folder and hold its lock; whatever goes wrong inside leaves no folder behind."""
+    path = directory / name
+    path.mkdir(mode=0o700)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield path
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    finally:
+        os.close(handle)
+
+
+def digests(path: Path) -> dict[str, tuple[int, str]]:
+    """Return size and SHA-256 of each file of a dump, by its name."""
+    found: dict[str, tuple[int, str]] = {}
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            found[file.relative_to(path).as_posix()] = (file.stat().st_size, _sha256(file))
+    return found
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as data:
+        while chunk := data.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def damaged(manifest: Manifest) -> list[str]:
+    """Return what differs between the files of a backup and its manifest."""
+    path = Path(manifest.backup.path) / DUMP
+    problems = []
+    for name, (size, digest) in manifest.files.items():
+        file = path / name
+        try:
+            if file.stat().st_size != size:
+                problems.append(f"{name} has {file.stat().st_size:,} bytes, it had {size:,}")
+            elif _sha256(file) != digest:
+                problems.append(f"{name} has other bytes than when it was written")
+        except OSError as error:
+            problems.append(f"{name} cannot be read: {error.strerror}")
+    return problems
+
+
+def write(manifest: Manifest) -> None:
+    """Write the manifest so that it is there whole or not at all, also after a power failure."""
+    path = Path(manifest.backup.path)
+    made = path / f".{MANIFEST}.{os.getpid()}"
+    text = json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1, default=_text, ensure_ascii=False)
+    with made.open("w") as out:
+        out.write(text + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+    made.replace(path / MANIFEST)
+    for folder in (path, path.parent):
+        handle = os.open(folder, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def read(path: Path) -> Manifest:
+    """Read a backup's manifest; the backup's path is where it lies now. Raise `Refused` for one that is damaged."""
+    try:
+        told = json.loads((path / MANIFEST).read_text())
+        if told["format"] != FORMAT:
+            raise ValueError(f"format {told['format']}")
+        given = told["backup"]
+        for key in ("started", "ended"):
+            given[key] = datetime.fromisoformat(given[key])
+        backup = replace(Backup(**given), path=str(path), pinned=tuple(given["pinned"]))
+        files = {name: (int(size), str(digest)) for name, (size, digest) in told["files"].items()}
+        return Manifest(backup, told["facts"], int(told["tool"]), files, told["counted"], told["rows"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused(
+            f"the manifest of the backup {path.name!r} cannot be read: {error}",
+            hint=f"move {str(path)!r} out of the folder, or restore from another backup: `wgm-play backups PLAYBOOK`",
+        ) from error
+
+
+def manifests(directory: Path, method: str) -> tuple[list[Manifest], list[str]]:
+    """Return the manifests of a folder, newest first, and what is wrong with those that cannot be read."""
+    found: list[Manifest] = []
+    problems: list[str] = []
+    entries = sorted(directory.iterdir()) if directory.is_dir() else []
+    for entry in entries:
+        if _is_id(entry.name) and (entry / MANIFEST).is_file():
+            try:
+                found.append(read(entry))
+            except Refused as error:
+                problems.append(error.message)
+    mine = [manifest for manifest in found if manifest.backup.method == method]
+    return sorted(mine, key=lambda manifest: (manifest.backup.started, manifest.backup.id), reverse=True), problems
+
+
+def delete(path: Path) -> None:
+    """Delete a backup: its manifest first, so that half a deletion is an aborted backup."""
+    (path / MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(path)

@@ -1,0 +1,105 @@
+"""A play's `backup:` mapping to a `Policy`.
+
+In: the mapping as the playbook gives it (validated, or not). Out: `Policy`, or `InputError` with its position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wgm_play.backup.base import JOBS, KEEP, VERIFY, Policy
+from wgm_play.errors import InputError
+from wgm_play.playbook.load import position_of
+from wgm_play.units import parse_duration
+
+KEYS = ("before_changes", "method", "max_age", "retention", "verify", "directory", "jobs")
+# The engines of the schema that are not among ENGINES of this version.
+PLANNED = ("physical", "barman", "pgbackrest")
+
+
+def parse(given: Mapping[str, Any], available: tuple[str, ...]) -> Policy:
+    """Return the policy that `backup:` gives; `available` are the methods that there are."""
+    unknown = next((key for key in given if key not in KEYS), None)
+    if unknown is not None:
+        at = getattr(given, "keys_at", {}).get(unknown)
+        raise InputError(f"`backup` has no key {unknown!r}", where=at, hint=f"it has: {', '.join(KEYS)}")
+    method = str(given.get("method", "logical"))
+    if method not in available:
+        raise InputError(
+            f"the backup method {method!r} is not available" if method in PLANNED else f"no backup method {method!r}",
+            where=position_of(given, "method"),
+            hint=f"write `method: {available[0]}`" + (f"; there are: {', '.join(available)}" if available[1:] else ""),
+        )
+    return Policy(
+        method=method,
+        before_changes=_boolean(given, "before_changes", True),
+        max_age=_seconds(given),
+        retention=_retention(given),
+        verify=_verify(given),
+        directory=_directory(given),
+        jobs=_count(given, "jobs", JOBS),
+    )
+
+
+def folder(policy: Policy, project: Path, environment: str) -> Path:
+    """Return the folder of an environment's backups: the policy's, relative to the project, or the default."""
+    if policy.directory:
+        return (project / Path(policy.directory).expanduser()).absolute()
+    return (project / ".wgm" / "backups" / environment).absolute()
+
+
+def _wrong(given: Mapping[str, Any], key: str, expected: str) -> InputError:
+    return InputError(
+        f"`backup.{key}` is {given[key]!r}, expected {expected}",
+        where=position_of(given, key),
+        hint=f"`wgm-play doc backup` shows what `{key}` takes",
+    )
+
+
+def _boolean(given: Mapping[str, Any], key: str, default: bool) -> bool:
+    value = given.get(key, default)
+    if not isinstance(value, bool):
+        raise _wrong(given, key, "true or false")
+    return value
+
+
+def _seconds(given: Mapping[str, Any]) -> float | None:
+    if given.get("max_age") is None:
+        return None
+    return parse_duration(given["max_age"], position_of(given, "max_age"), "backup.max_age")
+
+
+def _retention(given: Mapping[str, Any]) -> Mapping[str, int]:
+    value = given.get("retention", KEEP)
+    counts = value if isinstance(value, Mapping) else {"full": value}
+    for name, count in counts.items():
+        least = 0 if name == "incremental" else 1
+        whole = isinstance(count, int) and not isinstance(count, bool)
+        if name not in ("full", "incremental") or not whole or count < least:
+            raise _wrong(given, "retention", "a number from 1, or {full: N, incremental: N}")
+    return {"full": KEEP, **counts}
+
+
+def _verify(given: Mapping[str, Any]) -> str:
+    value = given.get("verify", "catalog")
+    if value not in VERIFY:
+        raise _wrong(given, "verify", " or ".join(VERIFY))
+    return str(value)
+
+
+def _directory(given: Mapping[str, Any]) -> str | None:
+    value = given.get("directory")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise _wrong(given, "directory", "a path")
+    return str(value)
+
+
+def _count(given: Mapping[str, Any], key: str, default: int) -> int:
+    value = given.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 64:
+        raise _wrong(given, key, "a number from 1 to 64")
+    return value

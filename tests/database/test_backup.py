@@ -1,0 +1,596 @@
+"""Backups on real servers: what is taken comes back, and what cannot be taken refuses the run."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from fix_postgres import Postgres
+from wgm_play import backup as backups
+from wgm_play.backup import folder, process, target
+from wgm_play.backup import logical as logical_engine
+from wgm_play.backup.base import Backup, Policy, Source
+from wgm_play.backup.logical import Logical
+from wgm_play.errors import InputError, Refused, StepFailed, Unreachable
+from wgm_play.report.base import Progress, Reporter
+
+CONTENT = """
+create schema "Odd ""schema";
+create type mood as enum ('calm', 'cross');
+create table players (id integer primary key, name text not null check (name <> ''), mood mood default 'calm');
+create table "Odd ""schema"."a table" (id integer references players, note text, unique (id, note));
+create index on players (lower(name));
+create view calm as select name from players where mood = 'calm';
+create materialized view names as select name from players;
+create table log (at date not null, what text) partition by range (at);
+create table log_2026 partition of log for values from ('2026-01-01') to ('2027-01-01');
+create table parent (id integer);
+create table child (extra integer) inherits (parent);
+create type span as range (subtype = integer);
+create function touch() returns trigger language plpgsql as 'begin return new; end';
+create trigger touch before update on players for each row execute function touch();
+insert into players select n, 'player ' || n from generate_series(1, 500) n;
+insert into "Odd ""schema"."a table" select n, repeat('x', 100) from generate_series(1, 200) n;
+insert into log select date '2026-01-01' + n, 'seen' from generate_series(1, 100) n;
+insert into parent select generate_series(1, 3);
+insert into child select n, n from generate_series(1, 4) n;
+refresh materialized view names;
+"""
+
+
+@pytest.fixture
+def filled(database_url: str) -> str:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(CONTENT)
+        name = connection.info.dbname
+        connection.execute(f'alter database "{name}" set search_path to "$user", public, "Odd ""schema"')
+        connection.execute(f"alter database \"{name}\" set log_min_duration_statement to '123ms'")
+    return database_url
+
+
+@pytest.fixture
+def fresh_url(server: Postgres) -> Iterator[str]:
+    """The URL of a database that does not exist yet; dropped after the test."""
+    name = f"restored_{os.getpid()}_{time.monotonic_ns()}"
+    yield server.url(name)
+    server.drop_database(name)
+
+
+def engine(
+    url: str, directory: Path, verify: str = "restore", reporter: Reporter | None = None, **more: Any
+) -> Logical:
+    policy = Policy(verify=verify, **{key: more.pop(key) for key in list(more) if key in Policy.__slots__})
+    return Logical(Source(url, directory, policy, **more), reporter)
+
+
+def leftovers(directory: Path) -> list[str]:
+    return [entry.name for entry in directory.iterdir() if entry.name != ".gitignore"]
+
+
+def scratch_databases(server: Postgres) -> list[str]:
+    with server.connect() as admin:
+        return [row[0] for row in admin.execute("select datname from pg_database where datname like 'wgm_verify%'")]
+
+
+@pytest.mark.every_server
+def test_a_backup_comes_back_with_every_row_and_setting(filled: str, fresh_url: str, tmp_path: Path) -> None:
+    logical = engine(filled, tmp_path / "b")
+    made = logical.make("by hand", "run-1")
+    assert (made.method, made.reason, made.run, made.verified) == ("logical", "by hand", "run-1", "")
+    verification = logical.verify(made)
+    assert verification.ok, verification.problems
+    assert verification.counted["tables"] == 6
+    assert verification.counted["functions"] == 1
+    assert verification.rows["public.players"] == 500
+    assert verification.rows["public.parent"] == 3  # without the rows of its child
+    assert logical.list()[0].verified == "restore"
+    restored = logical.restore(made, fresh_url)
+    assert restored.created
+    assert restored.verification.ok
+    with psycopg.connect(fresh_url) as connection:
+        assert connection.execute('select count(*) from "Odd ""schema"."a table"').fetchone() == (200,)
+        assert connection.execute("show search_path").fetchone() == ('"$user", public, "Odd ""schema"',)
+        assert connection.execute("show log_min_duration_statement").fetchone() == ("123ms",)
+        statistics = connection.execute("select reltuples from pg_class where relname = 'players'").fetchone()
+        assert statistics == (500,)
+
+
+def test_rows_written_while_dumping_are_in_neither_dump_nor_counts(filled: str, tmp_path: Path) -> None:
+    """The counts are of the dump's own snapshot, whatever commits meanwhile."""
+    stop = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(filled, autocommit=True) as connection:
+            while not stop.is_set():
+                connection.execute("insert into parent select generate_series(1, 100)")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        logical = engine(filled, tmp_path)
+        verification = logical.verify(logical.make("under load"))
+    finally:
+        stop.set()
+        writer.join()
+    assert verification.ok, verification.problems
+
+
+def test_a_catalog_verification_restores_no_rows(filled: str, tmp_path: Path, server: Postgres) -> None:
+    logical = engine(filled, tmp_path, "catalog")
+    made = logical.make("x")
+    verification = logical.verify(made)
+    assert verification.ok
+    assert verification.rows == {}
+    assert verification.counted["triggers"] == 1
+    assert logical.list()[0].verified == "catalog"
+    assert scratch_databases(server) == []
+
+
+def test_a_flipped_byte_is_noticed_by_every_verification_and_by_restore(
+    filled: str, fresh_url: str, tmp_path: Path, server: Postgres
+) -> None:
+    logical = engine(filled, tmp_path)
+    made = logical.make("x")
+    assert logical.verify(made).ok
+    largest = max((Path(made.path) / "dump").iterdir(), key=lambda file: file.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 1
+    largest.write_bytes(data)
+    for how in ("none", "catalog", "restore"):
+        verification = logical.verify(made, how)
+        assert not verification.ok
+        assert largest.name in verification.problems[0]
+    assert logical.list()[0].verified == ""
+    with pytest.raises(Refused, match="is damaged, nothing was touched"):
+        logical.restore(made, fresh_url)
+    with server.connect() as admin:
+        name = process.parameters(fresh_url)["dbname"]
+        assert not admin.execute("select from pg_database where datname = %s", [name]).fetchall()
+
+
+def test_a_dump_that_lacks_a_table_is_noticed(filled: str, tmp_path: Path) -> None:
+    """Counts from the snapshot, not from the dump, are what a verification compares with."""
+    logical = engine(filled, tmp_path)
+    manifest = folder.read(Path(logical.make("x").path))
+    more = {**(manifest.rows or {}), "public.players": 501}
+    folder.write(replace(manifest, rows=more, counted={**manifest.counted, "tables": 7}))
+    problems = logical.verify(manifest.backup).problems
+    assert problems == ("tables: 6 restored, expected 7", "public.players: 500 rows, expected 501")
+
+
+def test_a_killed_dump_refuses_the_run_and_leaves_nothing(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = process._listen
+
+    def kill(running: subprocess.Popen[bytes], stream: Any, hear: Callable[[str], None]) -> None:
+        os.kill(running.pid, signal.SIGKILL)
+        real(running, stream, hear)
+
+    monkeypatch.setattr(process, "_listen", kill)
+    logical = engine(filled, tmp_path)
+    with pytest.raises(Refused) as caught:
+        backups.gate(logical.source.policy, logical, reason="run", run="r1")
+    assert caught.value.exit_code == 11
+    assert "the backup gate refuses the run: the dump failed: pg_dump was ended by signal 9" in caught.value.message
+    assert caught.value.message.endswith("nothing was touched")
+    assert leftovers(tmp_path) == []
+
+
+def test_ctrl_c_ends_pg_dump_and_leaves_nothing(filled: str, tmp_path: Path, server: Postgres) -> None:
+    """pg_dump waits for a lock here, so it would run on for a minute."""
+
+    class Pressed(Reporter):
+        def progress(self, label: str, total: float = 0, unit: str = "") -> Any:
+            threading.Timer(0.7, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+            return super().progress(label, total, unit)
+
+    with psycopg.connect(filled) as blocker:
+        blocker.execute("lock table players in access exclusive mode")
+        logical = engine(filled, tmp_path, "none", Pressed(), application="wgm-play/ctrl-c")
+        with pytest.raises(KeyboardInterrupt):
+            logical.make("x")
+    assert leftovers(tmp_path) == []
+    with server.connect() as admin:
+        until = time.monotonic() + 5
+        while (
+            time.monotonic() < until
+            and admin.execute("select from pg_stat_activity where application_name = 'wgm-play/ctrl-c'").fetchall()
+        ):
+            time.sleep(0.05)
+        assert not admin.execute("select from pg_stat_activity where application_name = 'wgm-play/ctrl-c'").fetchall()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 kB, where this account may mount one."""
+    mounted = tmp_path / "small"
+    mounted.mkdir()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"tmpfs", str(mounted).encode(), b"tmpfs", 0, b"size=64k") != 0:
+        pytest.skip("this account may not mount a tmpfs")
+    yield mounted
+    libc.umount2(str(mounted).encode(), 2)
+
+
+def incompressible(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table noise as select gen_random_uuid() from generate_series(1, 20000)")
+
+
+def test_a_full_disk_refuses_the_run_and_leaves_nothing(database_url: str, small_disk: Path) -> None:
+    incompressible(database_url)
+    logical = engine(database_url, small_disk, "none")
+    with pytest.raises(Refused) as caught:
+        backups.gate(logical.source.policy, logical, reason="run", run="r1")
+    assert "No space left on device" in caught.value.message
+    assert "nothing was touched" in caught.value.message
+    assert "free space" in (caught.value.hint or "")
+    assert leftovers(small_disk) == []
+
+
+def test_a_file_size_limit_refuses_the_run_and_leaves_nothing(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incompressible(database_url)
+    real = logical_engine.program
+
+    def limited(name: str, least: int) -> Path:
+        script = tmp_path / name
+        script.write_text(f'#!/bin/sh\nulimit -f 32\nexec {real(name, least)} "$@"\n')
+        script.chmod(0o700)
+        return script
+
+    monkeypatch.setattr(logical_engine, "program", limited)
+    logical = engine(database_url, tmp_path / "b", "none")
+    with pytest.raises(Refused, match="the dump failed"):
+        logical.make("x")
+    assert leftovers(tmp_path / "b") == []
+
+
+def test_a_directory_that_cannot_be_made_refuses_the_run(filled: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    logical = engine(filled, tmp_path / "file" / "below")
+    with pytest.raises(Refused, match=r"the backup gate refuses the run: the backup directory .* nothing was touched"):
+        backups.gate(logical.source.policy, logical, reason="run", run="r1")
+
+
+def test_a_wrong_password_is_unreachable_and_not_shown(filled: str, tmp_path: Path) -> None:
+    given = process.parameters(filled)
+    wrong = filled.replace(given["password"], "s3cret-and-wrong")
+    logical = engine(wrong, tmp_path)
+    with pytest.raises(Unreachable, match="password authentication failed") as caught:
+        logical.make("x")
+    assert "s3cret" not in str(caught.value.message)
+    assert leftovers(tmp_path) == []
+
+
+def test_the_password_is_on_no_command_line(filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+    real = subprocess.Popen
+
+    class Watched(real):  # type: ignore[type-arg,misc]
+        def __init__(self, words: Any, *rest: Any, **more: Any) -> None:
+            seen.append([str(word) for word in words])
+            super().__init__(words, *rest, **more)
+
+    monkeypatch.setattr(subprocess, "Popen", Watched)
+    logical = engine(filled, tmp_path)
+    logical.verify(logical.make("x"))
+    password = process.parameters(filled)["password"]
+    assert {Path(words[0]).name for words in seen} >= {"pg_dump", "pg_restore"}
+    assert not any(password in word for words in seen for word in words)
+    assert password not in (Path(logical.list()[0].path) / "manifest.json").read_text()
+
+
+def test_only_the_owner_can_read_a_backup(filled: str, tmp_path: Path) -> None:
+    made = engine(filled, tmp_path / "b", "none").make("x")
+    assert stat.S_IMODE(Path(made.path).stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == 0o700
+
+
+def test_an_aborted_backup_is_removed_by_the_next_and_a_living_one_is_not(filled: str, tmp_path: Path) -> None:
+    dead = tmp_path / "20260101T000000Z-abcdef"
+    dead.mkdir()
+    (dead / "dump").mkdir()
+    (tmp_path / "notes").mkdir()
+    logical = engine(filled, tmp_path, "none")
+    with folder.making(tmp_path, "20260101T000001Z-abcdef") as living:
+        made = logical.make("x")
+        assert living.is_dir()
+    assert not dead.exists()
+    assert (tmp_path / "notes").is_dir()
+    assert [backup.id for backup in logical.list()] == [made.id]
+
+
+def test_progress_tells_of_every_table(filled: str, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+
+    class Watching(Reporter):
+        def progress(self, label: str, total: float = 0, unit: str = "") -> Any:
+            manager = super().progress(label, total, unit)
+            seen.append(manager.gen.gi_frame.f_locals.get("progress") or Progress(label, total))  # type: ignore[attr-defined]
+            return _Kept(manager, seen)
+
+    logical = engine(filled, tmp_path, reporter=Watching())
+    logical.verify(logical.make("x"))
+    done = {(progress.label, progress.done, progress.total) for progress in seen}
+    assert done == {("backup", 5, 5), ("restore", 5, 5)}
+
+
+class _Kept:
+    """Remember the `Progress` that a reporter gives."""
+
+    def __init__(self, manager: Any, seen: list[Progress]) -> None:
+        self.manager, self.seen = manager, seen
+
+    def __enter__(self) -> Progress:
+        self.seen[-1] = self.manager.__enter__()
+        return self.seen[-1]
+
+    def __exit__(self, *error: Any) -> Any:
+        return self.manager.__exit__(*error)
+
+
+def test_retention_keeps_the_newest_the_pinned_and_the_only_verified_one(filled: str, tmp_path: Path) -> None:
+    logical = engine(filled, tmp_path, "none")
+    made = [logical.make(str(n)) for n in range(5)]
+    logical.verify(made[0], "catalog")
+    logical.pin(made[1], "run-1")
+    gone = logical.expire(2)
+    assert [backup.id for backup in gone] == [made[2].id]
+    assert {backup.id for backup in logical.list()} == {made[n].id for n in (0, 1, 3, 4)}
+    logical.unpin(made[1], "run-1")
+    logical.verify(made[4], "catalog")
+    assert {backup.id for backup in logical.expire(1, pinned=[made[3].id])} == {made[0].id, made[1].id}
+    assert sorted(leftovers(tmp_path)) == sorted([made[3].id, made[4].id])
+
+
+def test_a_pin_lasts_until_every_run_took_it_back(filled: str, tmp_path: Path) -> None:
+    logical = engine(filled, tmp_path, "none")
+    made = logical.make("x")
+    logical.pin(made, "a")
+    assert logical.pin(made, "b").pinned == ("a", "b")
+    assert logical.unpin(made, "a").pinned == ("b",)
+    assert logical.unpin(made, "b").pinned == ()
+
+
+def test_the_gate_takes_a_new_backup_however_young_the_last_one_is(filled: str, tmp_path: Path) -> None:
+    logical = engine(filled, tmp_path, "catalog", max_age=86400.0, retention={"full": 1})
+    first = backups.gate(logical.source.policy, logical, reason="run", run="r1")
+    second = backups.gate(logical.source.policy, logical, reason="run", run="r2")
+    assert first is not None
+    assert second is not None
+    assert first.id != second.id
+    assert (second.pinned, second.verified) == (("r2",), "catalog")
+    assert {backup.id for backup in logical.list()} == {first.id, second.id}  # both are pinned
+
+
+def test_the_gate_without_before_changes_asks_for_a_young_verified_backup(filled: str, tmp_path: Path) -> None:
+    logical = engine(filled, tmp_path, "catalog", before_changes=False, max_age=3600.0)
+    policy = logical.source.policy
+    with pytest.raises(Refused, match="there is no backup, nothing was touched"):
+        backups.gate(policy, logical, reason="run", run="r1")
+    made = logical.make("x")
+    with pytest.raises(Refused, match="none of 1 backups is verified"):
+        backups.gate(policy, logical, reason="run", run="r1")
+    logical.verify(made)
+    passed = backups.gate(policy, logical, reason="run", run="r1")
+    assert passed is not None
+    assert (passed.id, passed.pinned) == (made.id, ("r1",))
+    with pytest.raises(Refused, match=r"is .* old, allowed are"):
+        backups.gate(replace(policy, max_age=0.0), logical, reason="run", run="r1")
+    assert backups.gate(replace(policy, max_age=None), logical, reason="run", run="r1") is None
+
+
+def test_a_gate_whose_backup_does_not_restore_removes_it(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logical = engine(filled, tmp_path, "catalog")
+    real = target.counts
+    # As if the dump had lost an object: the first count is the snapshot's.
+    answers = iter([lambda found: {**found, "views": 2}, lambda found: found])
+    monkeypatch.setattr(target, "counts", lambda connection: next(answers)(real(connection)))
+    with pytest.raises(Refused, match="the backup just taken does not restore") as caught:
+        backups.gate(logical.source.policy, logical, reason="run", run="r1")
+    assert caught.value.details == ("views: 1 restored, expected 2",)
+    assert leftovers(tmp_path) == []
+
+
+def test_restore_refuses_a_database_that_holds_something(
+    filled: str, new_database: Callable[..., str], tmp_path: Path
+) -> None:
+    logical = engine(filled, tmp_path, "none")
+    made = logical.make("x")
+    other = new_database()
+    with psycopg.connect(other, autocommit=True) as connection:
+        connection.execute("create table precious (id integer)")
+    with pytest.raises(Refused, match="is not empty, nothing was touched") as caught:
+        logical.restore(made, other)
+    assert caught.value.details == ("it holds public.precious",)
+    with psycopg.connect(other) as connection:
+        assert connection.execute("select to_regclass('players')").fetchone() == (None,)
+
+
+def test_restore_fills_an_empty_database(filled: str, database_url: str, new_database: Any, tmp_path: Path) -> None:
+    logical = engine(filled, tmp_path, "restore")
+    restored = logical.restore(logical.make("x"), new_database())
+    assert not restored.created
+    assert restored.verification.rows["public.child"] == 4
+
+
+def test_restore_as_of_a_time_is_explained(filled: str, fresh_url: str, tmp_path: Path) -> None:
+    logical = engine(filled, tmp_path, "none")
+    made = logical.make("x")
+    with pytest.raises(InputError, match="a logical backup holds one moment") as caught:
+        logical.restore(made, fresh_url, datetime.now(UTC) - timedelta(hours=1))
+    assert "--at" in (caught.value.hint or "")
+
+
+def test_restore_says_when_rows_are_missing(filled: str, fresh_url: str, tmp_path: Path) -> None:
+    logical = engine(filled, tmp_path)
+    manifest = folder.read(Path(logical.make("x").path))
+    folder.write(replace(manifest, rows={**(manifest.rows or {}), "public.players": 501}))
+    with pytest.raises(StepFailed, match=r"came back into .* with differences") as caught:
+        logical.restore(manifest.backup, fresh_url)
+    assert caught.value.details == ("public.players: 500 rows, expected 501",)
+
+
+def test_a_role_that_owns_the_database_backs_up_and_may_not_prove(role_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(role_url, autocommit=True) as connection:
+        connection.execute("create table mine (id integer)")
+    logical = engine(role_url, tmp_path, "catalog")
+    with pytest.raises(Refused, match="cannot be proved: permission denied to create database") as caught:
+        backups.gate(logical.source.policy, logical, reason="run", run="r1")
+    assert "CREATEDB" in (caught.value.hint or "")
+    assert leftovers(tmp_path) == []
+
+
+def test_where_databases_are_forbidden_another_server_proves(role_url: str, tmp_path: Path, server: Postgres) -> None:
+    with psycopg.connect(role_url, autocommit=True) as connection:
+        connection.execute("create table mine as select generate_series(1, 7) as id")
+    asked: list[int] = []
+
+    def scratch(major: int) -> str:
+        asked.append(major)
+        return server.url("postgres")
+
+    logical = engine(role_url, tmp_path, scratch=scratch)
+    verification = logical.verify(logical.make("x"))
+    assert verification.ok, verification.problems
+    assert verification.rows == {"public.mine": 7}
+    assert len(asked) == 1
+    assert asked[0] >= server.major
+
+
+def test_a_role_that_may_create_databases_proves_and_restores_its_own(server: Postgres, tmp_path: Path) -> None:
+    name, password = server.create_role("LOGIN CREATEDB")
+    database = server.create_database(owner=name)
+    url = server.url(database, name, password)
+    into = server.url(f"{database}_back", name, password)
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("create table mine as select generate_series(1, 7) as id")
+        logical = engine(url, tmp_path)
+        made = logical.make("x")
+        assert logical.verify(made).ok
+        restored = logical.restore(made, into)
+        assert restored.created
+        assert "is no superuser" in restored.notes[-1]
+    finally:
+        server.drop_database(database)
+        server.drop_database(f"{database}_back")
+        server.drop_role(name)
+
+
+def test_a_role_that_may_not_read_everything_is_refused(server: Postgres, filled: str, tmp_path: Path) -> None:
+    name, password = server.create_role()
+    try:
+        url = server.url(process.parameters(filled)["dbname"], name, password)
+        with pytest.raises(Refused, match="permission denied") as caught:
+            engine(url, tmp_path, "none").make("x")
+        assert "pg_read_all_data" in (caught.value.hint or "")
+        assert leftovers(tmp_path) == []
+    finally:
+        server.drop_role(name)
+
+
+def test_objects_of_a_role_that_is_gone_come_back_and_it_is_said(
+    server: Postgres, fresh_url: str, new_database: Any, tmp_path: Path
+) -> None:
+    url = new_database()
+    name, _ = server.create_role()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"create table his (id integer); alter table his owner to {name}")
+    logical = engine(url, tmp_path)
+    made = logical.make("x")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("drop table his")
+    server.drop_role(name)
+    restored = logical.restore(made, fresh_url)
+    assert any(f"no role '{name}'" in note for note in restored.notes)
+    assert restored.verification.rows == {"public.his": 0}
+
+
+def test_a_scratch_database_of_a_dead_verification_is_dropped_by_the_next(
+    filled: str, tmp_path: Path, server: Postgres
+) -> None:
+    old, young = f"wgm_verify_{int(time.time()) - 600}_abc123", f"wgm_verify_{int(time.time())}_abc123"
+    with server.connect() as admin:
+        admin.execute(f"create database {old}")
+        admin.execute(f"create database {young}")
+    try:
+        logical = engine(filled, tmp_path, "catalog")
+        logical.verify(logical.make("x"))
+        assert scratch_databases(server) == [young]
+    finally:
+        server.drop_database(young)
+
+
+def test_timeouts_of_the_role_do_not_end_a_backup(server: Postgres, tmp_path: Path) -> None:
+    name, password = server.create_role("LOGIN CREATEDB")
+    database = server.create_database(owner=name)
+    try:
+        with server.connect() as admin:
+            admin.execute(f"alter role {name} set statement_timeout = '20ms'")
+            admin.execute(f"alter role {name} set idle_in_transaction_session_timeout = '20ms'")
+        url = server.url(database, name, password)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("set statement_timeout = 0")
+            connection.execute("create table wide as select n, repeat('y', 50) from generate_series(1, 300000) n")
+        logical = engine(url, tmp_path)
+        assert logical.verify(logical.make("x")).ok
+    finally:
+        server.drop_database(database)
+        server.drop_role(name)
+
+
+def test_the_restore_command_has_no_password_and_is_one_that_works(filled: str, tmp_path: Path) -> None:
+    logical = engine(filled, tmp_path, "none")
+    made = logical.make("x")
+    command = backups.restore_command(made, "playbooks/production.yml", filled)
+    password = process.parameters(filled)["password"]
+    assert password not in command
+    assert command.startswith(f"wgm-play restore playbooks/production.yml --backup {made.id} --into ")
+    assert process.parameters(command.split()[-1])["dbname"] == f"{made.database}_{made.id[:16].lower()}"
+
+
+def test_a_backup_is_found_by_the_beginning_of_its_id(filled: str, tmp_path: Path) -> None:
+    logical = engine(filled, tmp_path, "none")
+    with pytest.raises(InputError, match="there is no backup"):
+        logical.find(None)
+    made: list[Backup] = [logical.make("x"), logical.make("y")]
+    assert logical.find(None) == made[1]
+    assert logical.find(made[0].id) == made[0]
+    assert logical.find(made[0].id[:-1]) == made[0]
+    with pytest.raises(InputError, match="2 backups begin with '2'"):
+        logical.find("2")
+    with pytest.raises(InputError, match="there is no backup 'nope'"):
+        logical.find("nope")
+
+
+def test_a_damaged_manifest_is_warned_of_and_hides_no_other_backup(filled: str, tmp_path: Path) -> None:
+    warned: list[str] = []
+
+    class Warned(Reporter):
+        def warn(self, text: str) -> None:
+            warned.append(text)
+
+    logical = engine(filled, tmp_path, "none", Warned())
+    made = [logical.make("x"), logical.make("y")]
+    (Path(made[1].path) / "manifest.json").write_text("{")
+    assert [backup.id for backup in logical.list()] == [made[0].id]
+    assert made[1].id in warned[0]
