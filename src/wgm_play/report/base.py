@@ -27,7 +27,9 @@ class Counts:
 
     def line(self, target: str) -> str:
         """Return the recap line that scripts rely on."""
-        counts = " ".join(f"{name}={getattr(self, name)}" for name in ("ok", "changed", "unreachable", "failed", "skipped"))
+        counts = " ".join(
+            f"{name}={getattr(self, name)}" for name in ("ok", "changed", "unreachable", "failed", "skipped")
+        )
         return f"{target} : {counts}"
 
 
@@ -62,6 +64,9 @@ class Reporter:
 
     counts: dict[str, Counts] = field(default_factory=dict)
 
+    def begin(self, playbook: str | None) -> None:
+        """What follows is about this playbook."""
+
     def play(self, name: str, target: str) -> None:
         """A play begins."""
 
@@ -95,6 +100,13 @@ class Reporter:
 
     def data(self, name: str, value: Any) -> None:
         """A part of the JSON document that text does not show."""
+
+    def page(self, name: str, text: str) -> None:
+        """A whole text that was asked for, as it is (a schema, a page of the reference, a playbook)."""
+
+    def confirm(self, question: str) -> bool:
+        """Ask before a step (`--step`); a reporter without a terminal says yes."""
+        return True
 
     @contextmanager
     def progress(self, label: str, total: float = 0, unit: str = "") -> Iterator[Progress]:

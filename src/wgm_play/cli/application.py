@@ -1,0 +1,254 @@
+"""From words to a command: parse with click, run one command module, turn every error into a message and an exit code.
+
+In: the words of the command line. Out: the exit code. Usage errors exit 1, not click's 2, and suggest the nearest
+right word.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from wgm_play.cli.commands import COMMANDS, PLAY
+from wgm_play.cli.help import page
+from wgm_play.cli.options import CHOICE, COUNT, FLAG, FOLDER, LIST, NUMBER, Argument, Option, Spec
+from wgm_play.errors import InputError, Interrupted, WgmError
+from wgm_play.report import console
+from wgm_play.report.base import Reporter
+
+# How like a word must be to be suggested; below this, suggestions are noise.
+LIKE = 0.6
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command line; return the exit code."""
+    holder = _Holder(words)
+    with _termination():
+        try:
+            code = Application(holder).main(list(words), prog_name="wgm-play", standalone_mode=False)
+            code = code if isinstance(code, int) else 0
+        except (KeyboardInterrupt, click.Abort, Interrupted) as error:
+            _ignore_signals()
+            code = Interrupted.exit_code
+            holder.reporter().error(error if isinstance(error, Interrupted) else _interrupted())
+        except click.ClickException as error:
+            code = InputError.exit_code
+            holder.reporter().error(usage_error(error))
+        except WgmError as error:
+            code = error.exit_code
+            holder.reporter().error(error)
+        except Exception as error:
+            code = holder.unexpected(error)
+    holder.reporter().finish(code, holder.summary)
+    lost = console.lost()
+    if lost is not None:
+        console.write(f"the output could not be written: {lost.strerror}\n", error=True)
+        return code or 2
+    return code
+
+
+class _Holder:
+    """The reporter of this command line, made as soon as the options are known, or guessed from the words."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = words
+        self.command = "play"
+        self.values: dict[str, Any] = {}
+        self.summary: dict[str, Any] = {}
+        self._reporter: Reporter | None = None
+
+    def reporter(self) -> Reporter:
+        if self._reporter is None:
+            verbosity = int(self.values.get("verbosity") or 0)
+            no_color = "--no-color" in self.words or "--no-colour" in self.words
+            if self._asked_for_json():
+                from wgm_play.report.json import JsonReporter
+
+                shown: dict[str, Any] = {name: self.values[name] for name in ("check", "diff") if name in self.values}
+                self._reporter = JsonReporter(
+                    command=self.command, options=shown, verbosity=verbosity, no_color=no_color
+                )
+            else:
+                from wgm_play.report.text import TextReporter
+
+                self._reporter = TextReporter(verbosity=verbosity, no_color=no_color)
+        return self._reporter
+
+    def unexpected(self, error: Exception) -> int:
+        """Say an error that is ours, not the user's; return the exit code."""
+        verbose = int(self.values.get("verbosity") or 0) >= 3
+        if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+            message, hint = f"{str(error.filename)!r}: {error.strerror}", _FILE_HINTS.get(error.errno)
+        else:
+            message = f"internal error: {type(error).__name__}: {error}"
+            hint = None if verbose else "run it again with -vvv for the traceback, and report it"
+        details = traceback.format_exception(error) if verbose else ()
+        self.reporter().error(InputError(message, hint=hint, details=[line.rstrip("\n") for line in details]))
+        return 2 if any(counts.changed for counts in self.reporter().counts.values()) else 1
+
+    def _asked_for_json(self) -> bool:
+        words = list(self.words)
+        return "--format=json" in words or (
+            "--format" in words and words[words.index("--format") + 1 :][:1] == ["json"]
+        )
+
+
+_FILE_HINTS = {
+    errno.EACCES: "check the permissions of the file and of its folder",
+    errno.ENOENT: "check the path",
+    errno.ENOSPC: "make room on the disk",
+}
+
+
+def _interrupted() -> Interrupted:
+    return Interrupted("interrupted", hint="the same command resumes what was begun")
+
+
+class Application(click.Group):
+    """A group whose commands are imported when used, and whose default command runs playbooks."""
+
+    def __init__(self, holder: _Holder) -> None:
+        super().__init__(name="wgm-play", add_help_option=False)
+        self.holder = holder
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands, for completion."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Make the click command of a spec."""
+        spec = PLAY if cmd_name == _PLAY_WORD else COMMANDS.get(cmd_name)
+        return command(spec, self.holder) if spec else None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take words whose first is no command as playbooks and their options."""
+        if (args or not ctx.resilient_parsing) and (not args or args[0] not in COMMANDS):
+            args = [_PLAY_WORD, *args]
+        return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete commands, and files, because a playbook may be the first word."""
+        return [*super().shell_complete(ctx, incomplete), CompletionItem(incomplete, type="file")]
+
+
+# Stands for the default command; no command line can hold it.
+_PLAY_WORD = "\0play"
+
+
+class _Command(click.Command):
+    """A command whose help page is ours."""
+
+    spec: Spec
+
+    def get_help(self, ctx: click.Context) -> str:
+        """Return our page instead of click's."""
+        return page(self.spec, console.wants_colour(sys.stdout)).rstrip("\n")
+
+
+def command(spec: Spec, holder: _Holder) -> click.Command:
+    """Return the click command of a spec; its module is imported when it runs."""
+
+    def callback(**values: Any) -> int:
+        holder.command = spec.name or "play"
+        holder.values = values
+        module, _, function = spec.run.partition(":")
+        given = {name: value for name, value in values.items() if name not in ("format", "no_color")}
+        runner: Callable[..., int] = getattr(importlib.import_module(module), function)
+        return runner(holder.reporter(), **given)
+
+    made = _Command(
+        spec.name or _PLAY_WORD,
+        params=[
+            *map(_argument, spec.arguments),
+            *(_option(each) for each in spec.options if "--help" not in each.names),
+        ],
+        callback=callback,
+        help=spec.summary,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.spec = spec
+    return made
+
+
+def _argument(argument: Argument) -> click.Argument:
+    kind = click.Path() if argument.name.startswith(("PLAYBOOK", "DIR")) else None
+    nargs = -1 if argument.many else 1
+    return click.Argument([argument.to], type=kind, nargs=nargs, required=argument.required, metavar=argument.name)
+
+
+def _option(option: Option) -> click.Option:
+    kinds: dict[str, dict[str, Any]] = {
+        FLAG: {"is_flag": True},
+        COUNT: {"count": True},
+        LIST: {"multiple": True},
+        NUMBER: {"type": click.IntRange(min=1)},
+        CHOICE: {"type": click.Choice(option.choices)},
+        FOLDER: {"type": click.Path()},
+    }
+    shape = kinds.get(option.kind, {})
+    if option.kind not in (FLAG, COUNT, LIST):
+        shape["default"] = option.default
+    return click.Option([option.to, *option.names, *option.aliases], help=option.help, **shape)
+
+
+def usage_error(error: click.ClickException) -> InputError:
+    """Return what was wrong with the command line, with the nearest right word."""
+    context = getattr(error, "ctx", None)
+    spec: Spec = getattr(getattr(context, "command", None), "spec", PLAY)
+    see = f"wgm-play {spec.name + ' ' if spec.name else ''}--help shows the options"
+    if isinstance(error, click.NoSuchOption):
+        names = [name for option in spec.options for name in (*option.names, *option.aliases)]
+        near = nearest(error.option_name, names)
+        return InputError(f"no option {error.option_name!r}", hint=f"did you mean {near}?" if near else see)
+    if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument):
+        return InputError(f"no {spec.arguments[0].name.rstrip('.')} is given", hint=_missing(spec) or see)
+    message = error.format_message().rstrip(".")
+    return InputError(f"{message[:1].lower()}{message[1:]}", hint=see)
+
+
+def nearest(word: str, words: Sequence[str]) -> str | None:
+    """Return the word that was most likely meant, or None."""
+    starting = [each for each in words if each.startswith(word)] if len(word) > 3 else []
+    near = starting or difflib.get_close_matches(word, words, n=1, cutoff=LIKE)
+    return near[0] if near else None
+
+
+def _missing(spec: Spec) -> str | None:
+    """Name a playbook that is here, where one is missing."""
+    if not spec.arguments or spec.arguments[0].name.rstrip(".") != "PLAYBOOK":
+        return None
+    from wgm_play.cli.files import playbooks_here
+
+    found = playbooks_here()
+    words = f"wgm-play {spec.name + ' ' if spec.name else ''}"
+    return f"{words}{found[0]}" if found else f"{words}PLAYBOOK, or wgm-play init DIR for a new project"
+
+
+def _ignore_signals() -> None:
+    """Finish what is said of an interruption even when the key is pressed again."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def _termination() -> Iterator[None]:
+    """Treat SIGTERM and a closed terminal as Ctrl-C; leave a signal alone that was ignored before (nohup)."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
+    yield

@@ -1,0 +1,16 @@
+"""`wgm-play check PLAYBOOK`: drift, integrity, health, alerts.
+
+In: the values of the command line. Out: the exit code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wgm_play.cli.target import on_playbook
+from wgm_play.report.base import Reporter
+
+
+def run(reporter: Reporter, playbook: str, **values: Any) -> int:
+    """Run `pipeline.check`."""
+    return on_playbook("check", reporter, playbook, **values)

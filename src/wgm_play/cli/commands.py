@@ -1,0 +1,252 @@
+"""The commands, on one page. A first word that is in `COMMANDS` is that command; anything else is a playbook.
+
+In: nothing. Out: the specs that `help.py` shows and `application.py` turns into click commands.
+"""
+
+from __future__ import annotations
+
+from wgm_play.cli.options import (
+    ALLOW,
+    CHECK,
+    CHOICE,
+    CHOOSE,
+    DIFF,
+    LIST,
+    LOOK,
+    NUMBER,
+    ONE_PLAYBOOK,
+    OTHER,
+    OUTPUT_OPTIONS,
+    PLAYBOOK,
+    PLAYBOOKS,
+    TARGET_OPTIONS,
+    TEXT,
+    WHERE,
+    Argument,
+    Option,
+    Spec,
+)
+
+DESTRUCTIVE = Option(
+    "--allow-destructive", group=ALLOW, help="remove what the playbook no longer says (to the trash first)"
+)
+NO_TRASH = Option("--no-trash", group=ALLOW, help="remove for good what is removed")
+NO_BACKUP = Option("--no-backup", group=ALLOW, help="make no backup before the first change")
+KILL_BLOCKERS = Option("--kill-blockers", group=ALLOW, help="end sessions in the way, where the policy allows it")
+DETAILED = Option("--detailed-exitcode", group=LOOK, help="with --check: exit 10 when changes are pending")
+
+PLAY = Spec(
+    "",
+    "make the database what the playbook says",
+    run="wgm_play.cli.play:run",
+    arguments=(PLAYBOOKS,),
+    options=(
+        CHECK,
+        DIFF,
+        DETAILED,
+        Option("--save-plan", group=LOOK, kind=TEXT, value="FILE", help="with --check: write the plan down for review"),
+        Option(
+            "--plan", group=LOOK, kind=TEXT, value="FILE", help="run exactly this reviewed plan, or refuse (exit 11)"
+        ),
+        Option("--list-steps", group=LOOK, aliases=("--list-tasks",), help="name the steps, run nothing"),
+        Option("--list-tags", group=LOOK, help="name the tags, run nothing"),
+        Option("--list-hosts", group=LOOK, aliases=("--list-targets",), help="name the targets, run nothing"),
+        Option("--syntax-check", group=LOOK, help="check the playbook without a database"),
+        Option("-t", "--tags", group=CHOOSE, kind=LIST, value="TAGS", help="only steps with one of these tags (a,b)"),
+        Option("--skip-tags", group=CHOOSE, kind=LIST, value="TAGS", help="no step with one of these tags"),
+        Option(
+            "--start-at-step",
+            group=CHOOSE,
+            kind=TEXT,
+            value="NAME",
+            aliases=("--start-at-task",),
+            help="leave out the steps before this one",
+        ),
+        Option("--step", group=CHOOSE, help="ask before each step"),
+        *TARGET_OPTIONS,
+        Option(
+            "-f",
+            "--forks",
+            group=WHERE,
+            kind=NUMBER,
+            value="N",
+            default=5,
+            help="how many databases at a time (default 5)",
+        ),
+        DESTRUCTIVE,
+        NO_TRASH,
+        Option("--assume-no-renames", group=ALLOW, help="what disappears and what appears are two things"),
+        NO_BACKUP,
+        KILL_BLOCKERS,
+        Option("--watch", group=OTHER, help="apply again at every saved change (development)"),
+        *OUTPUT_OPTIONS,
+    ),
+    examples=(
+        ("wgm-play development.yml", "make it so"),
+        ("wgm-play production.yml --check --diff", "what would happen: SQL, locks, hazards"),
+        ("wgm-play production.yml --check --save-plan p.json", "write the plan down, review it, then"),
+        ("wgm-play production.yml --plan p.json", "run exactly that plan"),
+        ("wgm-play rollback production.yml", "take the last run back"),
+    ),
+)
+
+COMMANDS = {
+    spec.name: spec
+    for spec in (
+        Spec(
+            "rollback",
+            "back to the state before the last run, or to a run",
+            run="wgm_play.cli.rollback:run",
+            about="Two rollbacks go two runs back. What was removed comes back with its rows, from the trash.",
+            arguments=(PLAYBOOK,),
+            options=(
+                CHECK,
+                DIFF,
+                DETAILED,
+                Option(
+                    "--to",
+                    group=CHOOSE,
+                    kind=NUMBER,
+                    value="RUN",
+                    to="to_run",
+                    help="the state just after this run (status lists them)",
+                ),
+                DESTRUCTIVE,
+                NO_TRASH,
+                NO_BACKUP,
+                KILL_BLOCKERS,
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play rollback production.yml --check --diff", "what it would do"),
+                ("wgm-play rollback production.yml --to 12", "the state just after run 12"),
+            ),
+        ),
+        Spec(
+            "status",
+            "history, and the run in progress: its step, its progress, who blocks it",
+            run="wgm_play.cli.status:run",
+            arguments=(PLAYBOOK,),
+            options=ONE_PLAYBOOK,
+            examples=(("wgm-play status production.yml", ""),),
+        ),
+        Spec(
+            "abort",
+            "end a hung run on the server; the same playbook resumes it",
+            run="wgm_play.cli.abort:run",
+            arguments=(PLAYBOOK,),
+            options=ONE_PLAYBOOK,
+            examples=(("wgm-play abort production.yml", ""),),
+        ),
+        Spec(
+            "check",
+            "drift, integrity, health, alerts evaluated now",
+            run="wgm_play.cli.check:run",
+            about="Exit 12 when something is found. Objects that no playbook mentions, and edits of the playbook that "
+            "were not applied yet, are reported and change no exit code.",
+            arguments=(PLAYBOOK,),
+            options=ONE_PLAYBOOK,
+            examples=(("wgm-play check production.yml --format json", "for a scheduler"),),
+        ),
+        Spec(
+            "backup",
+            "make a backup now, as the policy of the playbook says",
+            run="wgm_play.cli.backup:run",
+            arguments=(PLAYBOOK,),
+            options=ONE_PLAYBOOK,
+            examples=(("wgm-play backup production.yml", ""),),
+        ),
+        Spec(
+            "backups",
+            "list the backups that there are",
+            run="wgm_play.cli.backups:run",
+            arguments=(PLAYBOOK,),
+            options=ONE_PLAYBOOK,
+            examples=(("wgm-play backups production.yml", ""),),
+        ),
+        Spec(
+            "restore",
+            "bring a backup back, into another database",
+            run="wgm_play.cli.restore:run",
+            arguments=(PLAYBOOK,),
+            options=(
+                Option("--backup", group=CHOOSE, kind=TEXT, value="ID", help="this backup (default: the newest)"),
+                Option("--at", group=CHOOSE, kind=TEXT, value="TIME", help="the state at this time"),
+                Option(
+                    "--into",
+                    group=WHERE,
+                    kind=TEXT,
+                    value="TARGET",
+                    help="the database to restore into: a name or a URL (required)",
+                ),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(("wgm-play restore production.yml --into wasteland_yesterday", "the newest backup"),),
+        ),
+        Spec(
+            "inspect",
+            "write the playbook that declares a live database",
+            run="wgm_play.cli.inspect:run",
+            arguments=(Argument("DSN", "the database, as a URL", to="dsn"),),
+            options=(
+                Option("--output", group=OTHER, kind=TEXT, value="FILE", help="write here instead of standard output"),
+                Option("--baseline", group=OTHER, help="adopt the database: record its state as run 0, change nothing"),
+                *OUTPUT_OPTIONS,
+            ),
+            examples=(("wgm-play inspect postgresql://localhost/app --output playbooks/app.yml", ""),),
+        ),
+        Spec(
+            "purge",
+            "empty the trash of what is past its retention",
+            run="wgm_play.cli.purge:run",
+            arguments=(PLAYBOOK,),
+            options=ONE_PLAYBOOK,
+            examples=(("wgm-play purge production.yml", ""),),
+        ),
+        Spec(
+            "stop",
+            "stop the embedded server of a project",
+            run="wgm_play.cli.stop:run",
+            about="Its data stay; the next run starts it again.",
+            arguments=(Argument("PLAYBOOK", "a playbook whose environment is embedded", to="playbook"),),
+            options=(TARGET_OPTIONS[0], *OUTPUT_OPTIONS),
+            examples=(("wgm-play stop development.yml", ""),),
+        ),
+        Spec(
+            "init",
+            "start a project: a folder that works at once",
+            run="wgm_play.cli.init:run",
+            arguments=(Argument("DIR", "a new or empty folder", to="folder"),),
+            options=OUTPUT_OPTIONS,
+            examples=(("wgm-play init shop && cd shop && wgm-play development.yml", ""),),
+        ),
+        Spec(
+            "doc",
+            "the reference of the playbook language",
+            run="wgm_play.cli.doc:run",
+            arguments=(
+                Argument("KIND", "a kind of step, as table; without it, all of them", to="topic", required=False),
+            ),
+            options=OUTPUT_OPTIONS,
+            examples=(("wgm-play doc table", ""),),
+        ),
+        Spec(
+            "schema",
+            "the JSON Schema of playbooks, for editors and CI",
+            run="wgm_play.cli.schema:run",
+            options=(
+                Option(
+                    "--output",
+                    group=OTHER,
+                    kind=CHOICE,
+                    choices=("playbook", "run"),
+                    default="playbook",
+                    to="subject",
+                    help="playbook: what a playbook may say; run: what --format json prints",
+                ),
+                *OUTPUT_OPTIONS,
+            ),
+            examples=(("wgm-play schema > playbook.schema.json", ""),),
+        ),
+    )
+}

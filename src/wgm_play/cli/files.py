@@ -1,0 +1,49 @@
+"""Names of files as people type them.
+
+In: words of the command line and the working directory. Out: checked words.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from wgm_play.errors import InputError
+
+ENDINGS = (".yml", ".yaml")
+
+
+def playbooks_here() -> list[str]:
+    """Return the playbooks that can be named from the working directory, those of development first."""
+    from wgm_play.cli.commands import COMMANDS
+
+    found = [path.name for folder in (Path("playbooks"), Path()) for path in _entries(folder)]
+    return sorted({name for name in found if name not in COMMANDS}, key=lambda name: (not name.startswith("dev"), name))
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.suffix in ENDINGS and path.is_file()]
+    except OSError:
+        return []
+
+
+def existing(word: str) -> None:
+    """Check that `word` can be a playbook; raise `InputError` with the nearest command or playbook."""
+    if Path(word).exists() or Path("playbooks", word).exists():
+        return
+    from wgm_play.cli.commands import COMMANDS
+
+    if Path(word).suffix not in ENDINGS:
+        if word in COMMANDS:
+            raise InputError(f"no playbook {word!r}", hint=f"a command comes first: wgm-play {word} …")
+        near = difflib.get_close_matches(word, [*COMMANDS, *playbooks_here()], n=1)
+        if near and near[0] in COMMANDS:
+            raise InputError(f"no command and no playbook {word!r}", hint=f"did you mean wgm-play {near[0]}?")
+    here = playbooks_here()
+    near = difflib.get_close_matches(word, here, n=1)
+    known = f"did you mean {near[0]}?" if near else f"there is {', '.join(here[:5])}" if here else None
+    raise InputError(
+        f"no playbook {word!r}, neither here nor in playbooks/",
+        hint=known or "check the path, or start a project with wgm-play init DIR",
+    )

@@ -1,0 +1,25 @@
+"""`wgm-play schema`: the JSON Schema of playbooks, or of what `--format json` prints.
+
+In: the values of the command line. Out: the schema on standard output.
+"""
+
+from __future__ import annotations
+
+import json
+
+from wgm_play.report.base import Reporter
+
+
+def run(reporter: Reporter, *, subject: str, verbosity: int) -> int:
+    """Write a schema."""
+    if subject == "run":
+        from wgm_play.report.json import schema
+
+        found = schema()
+    else:
+        from wgm_play.playbook import validate
+
+        found = validate.schema()
+    reporter.page(f"{subject}.schema.json", json.dumps(found, indent=2, ensure_ascii=False))
+    reporter.data("schema", found)
+    return 0

@@ -1,0 +1,65 @@
+"""What commands on a playbook share: from the values of the command line to `pipeline.Options`.
+
+In: values as click parsed them. Out: `Options`; bad combinations raise `InputError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from wgm_play.cli.files import existing
+from wgm_play.report.base import Reporter
+from wgm_play.secret import register
+
+if TYPE_CHECKING:
+    from wgm_play.pipeline import Options
+
+
+def options(playbook: str, *, url: str | None = None, **values: Any) -> Options:
+    """Return the options of one playbook; the password of `url` is masked from here on."""
+    existing(playbook)
+    hide_password(url)
+    from wgm_play.pipeline import Options
+
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Options(playbook=playbook, url=url, **given)
+
+
+def on_playbook(verb: str, reporter: Reporter, playbook: str, **values: Any) -> int:
+    """Run a pipeline verb that needs nothing but its options."""
+    chosen = options(playbook, **values)
+    from wgm_play import pipeline
+
+    reporter.begin(playbook)
+    function: Callable[[Options, Reporter], int] = getattr(pipeline, verb)
+    return function(chosen, reporter)
+
+
+def hide_password(dsn: str | None) -> None:
+    """Register the password of a connection string, as written and as meant, so that it is never shown."""
+    if not dsn:
+        return
+    if "://" in dsn:
+        try:
+            password = urlsplit(dsn).password
+        except ValueError:
+            return
+    else:
+        from psycopg import Error
+        from psycopg.conninfo import conninfo_to_dict
+
+        try:
+            found = conninfo_to_dict(dsn).get("password")
+        except Error:
+            return
+        password = str(found) if found else None
+    if password:
+        register(password)
+        register(unquote(password))
+
+
+def split_tags(words: Iterable[str]) -> tuple[str, ...]:
+    """Return tags given as `-t a,b -t c` as one tuple."""
+    return tuple(tag.strip() for word in words for tag in word.split(",") if tag.strip())
