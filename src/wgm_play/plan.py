@@ -35,7 +35,8 @@ class Command:
     `wait` is the class of its timeouts: "short" (a catalog change: short lock wait, short running time), "long"
     (validation or a concurrent build: no statement timeout), "data" (rows are written). `sql` holds placeholders
     for secrets as ${NAME}. `done` is a query that returns true where this statement need not run any more; it is
-    asked before a statement that cannot run in a transaction is repeated.
+    asked before a statement that cannot run in a transaction is repeated. `shadow` is false for what is not proved
+    in the shadow database (privileges, settings: they are cluster-wide).
     """
 
     sql: str
@@ -45,6 +46,7 @@ class Command:
     rewrites: bool = False
     scans: bool = False
     done: str | None = None
+    shadow: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Operation:
 
     `verb` is create, alter, drop, rename, trash, restore or run; `key` the object; `title` one line for people;
     `step` the index of the step that asks for it (-1: none); `irreversible` the reason where it cannot be undone;
-    `payload` what the executor needs beyond statements (seed rows, a backfill, a trash entry).
+    `payload` what the executor needs beyond statements (seed rows, a backfill, a trash entry). `alone` is true for
+    an operation that must not share its transaction (a new enum value, a validation).
     """
 
     verb: str
@@ -64,6 +67,7 @@ class Operation:
     hazards: tuple[Hazard, ...] = ()
     irreversible: str | None = None
     payload: dict[str, Any] = field(default_factory=dict)
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class Plan:
     skipped: tuple[tuple[int, str, str], ...] = ()
     unknown: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    step_names: tuple[str, ...] = ()
 
     @property
     def operations(self) -> list[Operation]:

@@ -1,0 +1,28 @@
+"""Columns, as the catalog has them (manual: pg_attribute)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column. `type` is format_type's text; `collation`, `storage` are None where they are the type's own.
+
+    `identity` is "", "a" (ALWAYS) or "d" (BY DEFAULT), with its sequence's [start, increment, min, max, cache,
+    cycle]; `generated` is "", "s" (stored) or "v" (virtual), with its expression.
+    """
+
+    type: str
+    collation: str | None
+    default: str | None
+    not_null: bool
+    identity: str
+    identity_options: list[int] | None
+    generated: str
+    expression: str | None
+    storage: str | None
+    compression: str | None
+    statistics: int | None
+    options: list[str] | None
+    comment: str | None

@@ -1,0 +1,16 @@
+"""Functions and procedures, as the catalog has them (manual: pg_proc)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function or procedure: its arguments with names and defaults, its result, and pg_get_functiondef's statement."""
+
+    arguments: str
+    result: str | None
+    language: str
+    definition: str
+    comment: str | None

@@ -1,0 +1,110 @@
+"""Read a database's catalog: one statement per kind, whatever the number of objects.
+
+In: a connection whose search_path is empty, so that every name comes back qualified. Out: a `Catalog`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog import NAME_PARTS, QUERIES
+from wgm_play.catalog.model import Catalog, Extra, Key, Row
+from wgm_play.render import query
+
+if TYPE_CHECKING:
+    import psycopg
+
+# The columns after the compared ones: oid, class oid, owner, privileges, number (see `Extra`).
+_EXTRA = 5
+
+
+def queries(version: int) -> dict[str, str]:
+    """Return the text of every catalog query for a server version."""
+    return {name: query(name, version) for name in QUERIES}
+
+
+def fetch(connection: psycopg.Connection[Any], texts: dict[str, str]) -> list[Row]:
+    """Run the queries in one round trip where libpq can, and return all their rows."""
+    with connection.pipeline():
+        cursors = [connection.execute(text, prepare=False) for text in texts.values()]
+        return [row for cursor in cursors for row in cursor.fetchall()]
+
+
+def fingerprint(rows: list[Row]) -> str:
+    """Return the SHA-256 of what the queries returned, without oids: equal where nothing changed."""
+    made = hashlib.sha256()
+    for row in rows:
+        made.update(repr((row[:-_EXTRA], row[-3], row[-2])).encode())
+    return made.hexdigest()
+
+
+def assemble(rows: list[Row], version: int) -> Catalog:
+    """Make a catalog of the rows."""
+    catalog = Catalog(version=version)
+    for row in rows:
+        kind = row[0]
+        parts = 1 + NAME_PARTS[kind]
+        key = Key(kind, row[1:parts])
+        catalog.rows[key] = row[parts:-_EXTRA]
+        oid, class_oid, owner, acl, number = row[-_EXTRA:]
+        catalog.extras[key] = Extra(oid, class_oid, owner, None if acl is None else tuple(acl), number)
+    return catalog
+
+
+def read(connection: psycopg.Connection[Any], *, edges: bool = True) -> Catalog:
+    """Read the whole catalog; `edges` reads the dependencies and what is not modelled too."""
+    version = connection.info.server_version
+    catalog = assemble(fetch(connection, queries(version)), version)
+    if edges:
+        read_edges(connection, catalog)
+    return catalog
+
+
+def read_edges(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
+    """Fill in who depends on whom, and what the server holds that is not modelled."""
+    version = catalog.version
+    keys = {_address(key, extra): key for key, extra in catalog.extras.items()}
+    with connection.pipeline():
+        edge_cursor = connection.execute(query("edges", version), prepare=False)
+        member_cursor = connection.execute(query("extension_members", version), prepare=False)
+        unmodelled_cursor = connection.execute(query("unmodelled", version), prepare=False)
+        found = edge_cursor.fetchall()
+        members = {(row[0], row[1]): row[2] for row in member_cursor.fetchall()}
+        catalog.unmodelled = tuple(f"{what} {name}" for what, name in unmodelled_cursor.fetchall())
+    extensions = {extra.oid: key for key, extra in catalog.extras.items() if key.kind == "extension"}
+
+    def resolve(class_oid: int, oid: int, sub: int) -> Key | None:
+        key = keys.get((class_oid, oid, sub)) or keys.get((class_oid, oid, 0))
+        return key or extensions.get(members.get((class_oid, oid), 0))
+
+    pairs = set()
+    for class_oid, oid, sub, ref_class, ref_oid, ref_sub in found:
+        dependent, referenced = resolve(class_oid, oid, sub), resolve(ref_class, ref_oid, ref_sub)
+        if dependent and referenced and dependent != referenced:
+            pairs.add((dependent, referenced))
+    for key in catalog.rows:
+        parent = container(key, catalog)
+        if parent is not None and parent != key and parent in catalog.rows:
+            pairs.add((key, parent))
+    catalog.edges = frozenset(pairs)
+
+
+def container(key: Key, catalog: Catalog) -> Key | None:
+    """Return what an object lies in: a column's table, a table's schema."""
+    if key.kind in ("column", "constraint"):
+        return Key("table", key.name[:2])
+    if key.kind == "trigger":
+        table = Key("table", key.name[:2])
+        return table if table in catalog.rows else Key("view", key.name[:2])
+    if key.kind == "domain_constraint":
+        return Key("domain", key.name[:2])
+    if key.kind == "extension":
+        return Key("schema", (catalog.rows[key][0],))
+    if key.kind in ("schema", "setting"):
+        return None
+    return Key("schema", key.name[:1])
+
+
+def _address(key: Key, extra: Extra) -> tuple[int, int, int]:
+    return (extra.class_oid, extra.oid, extra.number if key.kind == "column" else 0)

@@ -1,0 +1,27 @@
+"""Schemas, extensions and settings of a database or role, as the catalog has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A schema (manual: pg_namespace)."""
+
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """An extension: the schema that holds its objects, and its version (manual: pg_extension)."""
+
+    schema: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value set for a database or role (manual: pg_db_role_setting), as text."""
+
+    value: str

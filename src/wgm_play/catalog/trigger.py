@@ -1,0 +1,14 @@
+"""Triggers, as the catalog has them (manual: pg_trigger)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A trigger: pg_get_triggerdef's statement; `enabled` is O, D, R or A as in pg_trigger."""
+
+    definition: str
+    enabled: str
+    comment: str | None

@@ -1,0 +1,29 @@
+"""Views and materialized views, as the catalog has them (manual: pg_rewrite, pg_class)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view: its query as pg_get_viewdef gives it, options as "name=value", columns as "name type"."""
+
+    query: str
+    options: list[str] | None
+    columns: list[str]
+    column_comments: list[list[str]] | None
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MaterializedView:
+    """A materialized view; whether it holds data is not compared, because a refresh is no change of schema."""
+
+    query: str
+    options: list[str] | None
+    columns: list[str]
+    column_comments: list[list[str]] | None
+    tablespace: str | None
+    access_method: str
+    comment: str | None

@@ -1,0 +1,220 @@
+"""Compare two catalogs and say which changes lead from one to the other.
+
+In: a `Situation` with the current and the wanted catalog. Out: changes, and the keys of what is dropped and made
+again because something below it changes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.operations import OPERATIONS_FOR
+from wgm_play.operations import column as columns
+from wgm_play.operations import function as functions
+from wgm_play.operations import view as views
+from wgm_play.operations.base import Change, Situation, alter, command
+from wgm_play.operations.trash import own_keys
+from wgm_play.sql import Sql
+
+# The order in which kinds are looked at; it breaks ties that no dependency decides.
+KIND_ORDER = (
+    "schema", "extension", "setting", "enum", "domain", "domain_constraint", "sequence", "function", "procedure", "table",
+    "column", "constraint", "index", "view", "materialized_view", "trigger",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Difference:
+    """What differs: keys to create, drop and alter, and the changes that do it."""
+
+    created: list[Key] = field(default_factory=list)
+    dropped: list[Key] = field(default_factory=list)
+    altered: list[Key] = field(default_factory=list)
+    rebuilt: frozenset[Key] = frozenset()
+    changes: list[Change] = field(default_factory=list)
+
+
+def compare(current: Catalog, wanted: Catalog) -> Difference:
+    """Return the keys that differ; no changes yet."""
+    found = Difference()
+    rows, other = current.rows, wanted.rows
+    for key, row in other.items():
+        before = rows.get(key)
+        if before is None:
+            if key not in rows:
+                found.created.append(key)
+        elif before != row:
+            found.altered.append(key)
+    found.dropped = [key for key in rows if key not in other]
+    for keys in (found.created, found.dropped, found.altered):
+        keys.sort(key=_place)
+    return found
+
+
+def _place(key: Key) -> tuple[int, Key]:
+    return (KIND_ORDER.index(key.kind), key)
+
+
+def diff(situation: Situation) -> Difference:
+    """Return the changes that lead from the current to the wanted catalog, not yet in order."""
+    found = compare(situation.current, situation.wanted)
+    if not (found.created or found.dropped or found.altered):
+        return found
+    hard, rebuilt = _rebuilds(situation, found)
+    found.rebuilt = frozenset(rebuilt | hard)
+    covered = _covered_by_drop(situation, found)
+    for key in found.dropped:
+        if key not in covered:
+            found.changes += OPERATIONS_FOR[key.kind][2](situation, key)
+    _create(situation, found)
+    done = _swapped(found, situation)
+    for key in found.altered:
+        if key in rebuilt or key in done:
+            continue
+        found.changes += OPERATIONS_FOR[key.kind][1](situation, key)
+    for key in sorted(rebuilt, key=_place):
+        found.changes += _again(situation, key, hard)
+    return found
+
+
+def _create(situation: Situation, found: Difference) -> None:
+    made: set[Key] = set()
+    for kind in ("table", "domain"):
+        for key in found.created:
+            if key.kind == kind:
+                changes = OPERATIONS_FOR[kind][0](situation, key)
+                found.changes += changes
+                made.update(*(change.makes for change in changes))
+    for key in found.created:
+        if key.kind not in ("table", "domain") and key not in made:
+            found.changes += OPERATIONS_FOR[key.kind][0](situation, key)
+
+
+def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:
+    """Return the keys that go together with what they belong to."""
+    covered: set[Key] = set()
+    for key in found.dropped:
+        if key.kind == "table":
+            covered.update(own_keys(situation.current, key))
+        elif key.kind == "domain":
+            covered.update(situation.current.of("domain_constraint", *key.name))
+        elif key.kind == "materialized_view":
+            covered.update(k for k in situation.current.of("index", key.name[0]) if situation.current.rows[k][0] == key.name[1])
+        elif key.kind == "view":
+            covered.update(situation.current.of("trigger", *key.name))
+    return covered
+
+
+def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Key]]:
+    """Return (what changes so that its dependents must step aside, the dependents to drop and make again)."""
+    hard = {key for key in found.altered if _is_hard(situation, key)}
+    if not hard:
+        return set(), set()
+    dependents: dict[Key, set[Key]] = defaultdict(set)
+    for dependent, referenced in situation.current.edges:
+        dependents[referenced].add(dependent)
+    rebuilt: set[Key] = set()
+    todo = sorted(hard)
+    altered = set(found.altered)
+    while todo:
+        below = todo.pop()
+        for key in sorted(dependents[below]):
+            if key in rebuilt or key in hard or key not in situation.wanted.rows or key not in situation.current.rows:
+                continue
+            if key.kind == "column" and below.kind in ("enum", "domain"):
+                hard.add(key)
+                todo.append(key)
+            elif _steps_aside(situation, key, below, altered):
+                rebuilt.add(key)
+                todo.append(key)
+    return hard, rebuilt
+
+
+def _is_hard(situation: Situation, key: Key) -> bool:
+    old, new = situation.current[key], situation.wanted[key]
+    if key.kind == "column":
+        retyped = (old.type, old.collation) != (new.type, new.collation)
+        return retyped or columns.must_be_made_again(situation, key)
+    if key.kind == "view":
+        return (old.query, old.columns) != (new.query, new.columns) and not views.replaceable(situation, key)
+    if key.kind == "materialized_view":
+        return bool(old.query != new.query or old.columns != new.columns or old.tablespace != new.tablespace)
+    if key.kind in ("function", "procedure"):
+        return not functions.replaceable(situation, key)
+    if key.kind == "enum":
+        before, after = old.labels or [], new.labels or []
+        return [label for label in after if label in before] != before
+    if key.kind == "domain":
+        return (old.type, old.collation) != (new.type, new.collation)
+    return False
+
+
+def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) -> bool:
+    """Tell whether `key` must be dropped while `below` changes; PostgreSQL itself rebuilds keys, checks and indexes
+    when a column's type changes (manual: "ALTER TABLE"), unless they name a type that goes."""
+    if key.kind in ("view", "materialized_view", "function", "procedure", "trigger"):
+        return True
+    if key.kind == "column":
+        return below.kind == "column" and bool(situation.current[key].generated) or below.kind in ("function", "procedure")
+    if below.kind in ("enum", "domain", "function", "procedure", "materialized_view", "view"):
+        return key.kind in ("index", "constraint", "domain_constraint")
+    if key.kind == "constraint":
+        return situation.current[key].type == "f" or key in altered
+    if key.kind == "index":
+        return key in altered or _typed_by_swapped(situation, below)
+    return False
+
+
+def _typed_by_swapped(situation: Situation, column: Key) -> bool:
+    """Tell whether a column's type keeps its name while the type below it is swapped."""
+    return column.kind == "column" and situation.current[column].type == situation.wanted[column].type
+
+
+def _swapped(found: Difference, situation: Situation) -> set[Key]:
+    """Return what the swap of an enum or domain changes itself: its columns and checks."""
+    done: set[Key] = set()
+    for key in found.altered:
+        if key.kind in ("enum", "domain") and _is_hard(situation, key):
+            done.update(situation.wanted.of("domain_constraint", *key.name))
+    return done
+
+
+def _again(situation: Situation, key: Key, hard: set[Key]) -> list[Change]:
+    """Return the changes that drop an object and make it again."""
+    step = _step_of_cause(situation, hard)
+    if key.kind == "column" and not situation.current[key].generated:
+        changes = _default_aside(situation, key)
+    else:
+        makes, drops = OPERATIONS_FOR[key.kind][0], OPERATIONS_FOR[key.kind][2]
+        gone = drops(situation, key) if key.kind != "column" else columns.drop_column(situation, key)
+        changes = [*gone, *makes(situation, key)]
+    for change in changes:
+        if change.operation.step < 0 <= step:
+            from dataclasses import replace
+
+            change.operation = replace(change.operation, step=step)
+    return changes
+
+
+def _step_of_cause(situation: Situation, hard: set[Key]) -> int:
+    return max((situation.step_of(key) for key in hard), default=-1)
+
+
+def _default_aside(situation: Situation, key: Key) -> list[Change]:
+    """Take a column's default away while the function it calls is made again."""
+    table, name = key.name[:2], key.name[2]
+    old, new = situation.current[key], situation.wanted[key]
+    if old.default is None:
+        return []
+    gone = alter(
+        situation, key, f"take the default of {key} away", [command("column/set_default", table=table, name=name, default=None)],
+        removes=[key],
+    )  # fmt: skip
+    gone.makes = frozenset()
+    back = alter(
+        situation, key, f"give {key} its default again",
+        [command("column/set_default", table=table, name=name, default=new.default and Sql(new.default))], after=(gone,),
+    )  # fmt: skip
+    return [gone, back]

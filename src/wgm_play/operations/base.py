@@ -1,0 +1,252 @@
+"""What every kind's operations are built from: the situation they are planned in, commands from templates, locks.
+
+In: `Situation`. Out: `Change`s, which `order.py` puts in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wgm_play.catalog.model import Catalog, Extra, Key
+from wgm_play.environment import Policy
+from wgm_play.plan import Command, Hazard, Lock, Operation
+from wgm_play.playbook.model import Convert
+from wgm_play.render import render
+from wgm_play.sql import Sql, ident
+
+# Lock levels as pg_locks names them, without "Lock" (manual: "Explicit Locking").
+ACCESS_SHARE = "AccessShare"
+ROW_SHARE = "RowShare"
+ROW_EXCLUSIVE = "RowExclusive"
+SHARE_UPDATE_EXCLUSIVE = "ShareUpdateExclusive"
+SHARE = "Share"
+SHARE_ROW_EXCLUSIVE = "ShareRowExclusive"
+EXCLUSIVE = "Exclusive"
+ACCESS_EXCLUSIVE = "AccessExclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """How large a live table is: `rows` as estimated by the server (-1: never analysed), `bytes` with its TOAST."""
+
+    rows: float = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class Situation:
+    """What operations are chosen from: the two catalogs, what the playbook says of values, sizes, the policy."""
+
+    current: Catalog
+    wanted: Catalog
+    policy: Policy
+    version: int
+    sizes: Mapping[Key, TableSize] = field(default_factory=dict)
+    converts: Mapping[Key, Convert] = field(default_factory=dict)
+    backfills: Mapping[Key, Sql] = field(default_factory=dict)
+    steps: Mapping[Key, int] = field(default_factory=dict)
+    trash: bool = True
+    trash_names: set[str] = field(default_factory=set)
+    role: str = ""
+    restores: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict)
+
+    def step_of(self, key: Key) -> int:
+        """Return the step that asks for an object: its own, its table's, or -1."""
+        found = self.steps.get(key)
+        if found is None and len(key.name) > 2:
+            found = self.steps.get(Key("table", key.name[:2]))
+        return -1 if found is None else found
+
+    def extra(self, key: Key) -> Extra:
+        """Return the owner and privileges that an object had, for making it again: the live ones, else the wanted."""
+        live = self.current.extra(key)
+        return live if live.oid else self.wanted.extra(key)
+
+    def is_new(self, table: Key) -> bool:
+        """Tell whether a table does not exist yet: nothing can be blocked by locking it."""
+        return table not in self.current.rows
+
+    def online(self, table: Key) -> bool:
+        """Tell whether changes to this table use their online form."""
+        if self.is_new(table) or self.policy.online == "never":
+            return False
+        if self.policy.online == "always":
+            return True
+        size = self.sizes.get(table, TableSize())
+        return size.rows > self.policy.small_rows or size.bytes > self.policy.small_bytes
+
+
+@dataclass(slots=True)
+class Change:
+    """An operation with what decides its place: what exists after it, and what must have gone before it ends.
+
+    `makes` are objects in their wanted form after it; `removes` are objects whose old form is gone after it, so that
+    all that depended on the old form must have gone before. `rank` orders changes that nothing else orders.
+    """
+
+    operation: Operation
+    makes: frozenset[Key] = frozenset()
+    removes: frozenset[Key] = frozenset()
+    after: tuple[Change, ...] = ()
+    rank: int = 0
+    needs: frozenset[Key] = frozenset()
+
+
+def command(template: str, *locks: Lock, **values: Any) -> Command:
+    """Render a template into a command. Keywords that `Command` has (`wait`, `scans`, …) go there, others to Jinja."""
+    own = {name: values.pop(name) for name in ("wait", "transactional", "rewrites", "scans", "done", "shadow") if name in values}
+    return Command(render(template + ".sql.j2", **values).sql, locks=locks, **own)
+
+
+def operation(situation: Situation, verb: str, key: Key, title: str, commands: Iterable[Command], **more: Any) -> Operation:
+    """Make an operation that belongs to the step which asks for `key`."""
+    step = more.pop("step", None)
+    return Operation(verb, key, title, tuple(commands), situation.step_of(key) if step is None else step, **more)
+
+
+def create(situation: Situation, key: Key, title: str, commands: Iterable[Command], **more: Any) -> Change:
+    """Make a change after which `key` exists."""
+    made = frozenset(more.pop("makes", ())) | {key}
+    after = more.pop("after", ())
+    rank = more.pop("rank", 0)
+    verb = more.pop("verb", "create")
+    return Change(operation(situation, verb, key, title, commands, **more), makes=made, after=tuple(after), rank=rank)
+
+
+def drop(situation: Situation, key: Key, title: str, commands: Iterable[Command], **more: Any) -> Change:
+    """Make a change after which `key` is gone."""
+    gone = frozenset(more.pop("removes", ())) | {key}
+    after = more.pop("after", ())
+    rank = more.pop("rank", 0)
+    verb = more.pop("verb", "drop")
+    return Change(operation(situation, verb, key, title, commands, **more), removes=gone, after=tuple(after), rank=rank)
+
+
+def alter(situation: Situation, key: Key, title: str, commands: Iterable[Command], *, hard: bool = False, **more: Any) -> Change:
+    """Make a change of `key`; `hard` means that what depends on its old form must be gone while it runs."""
+    made = frozenset(more.pop("makes", ())) | {key}
+    gone = frozenset(more.pop("removes", ())) | ({key} if hard else frozenset())
+    after = more.pop("after", ())
+    rank = more.pop("rank", 0)
+    verb = more.pop("verb", "alter")
+    return Change(operation(situation, verb, key, title, commands, **more), made, gone, tuple(after), rank)
+
+
+def name_of(key: Key) -> Sql:
+    """Return the qualified, quoted name of an object."""
+    if key.kind in ("function", "procedure"):
+        return Sql(f"{ident(key.name[:2])}({key.name[2]})")
+    return ident(key.name)
+
+
+WHAT = {
+    "schema": "SCHEMA",
+    "extension": "EXTENSION",
+    "enum": "TYPE",
+    "domain": "DOMAIN",
+    "sequence": "SEQUENCE",
+    "table": "TABLE",
+    "index": "INDEX",
+    "view": "VIEW",
+    "materialized_view": "MATERIALIZED VIEW",
+    "function": "FUNCTION",
+    "procedure": "PROCEDURE",
+    "column": "COLUMN",
+}
+
+
+def what_of(key: Key) -> Sql:
+    """Return how statements such as COMMENT ON name an object."""
+    if key.kind == "constraint":
+        return Sql(f"CONSTRAINT {ident(key.name[2])} ON {ident(key.name[:2])}")
+    if key.kind == "domain_constraint":
+        return Sql(f"CONSTRAINT {ident(key.name[2])} ON DOMAIN {ident(key.name[:2])}")
+    if key.kind == "trigger":
+        return Sql(f"TRIGGER {ident(key.name[2])} ON {ident(key.name[:2])}")
+    return Sql(f"{WHAT[key.kind]} {name_of(key)}")
+
+
+def comment(key: Key, text: str | None) -> Command:
+    """Return the command that sets or removes a comment."""
+    return command("object/comment", what=what_of(key), text=text)
+
+
+def comments(key: Key, text: str | None) -> list[Command]:
+    """Return the command that sets a comment, or nothing where there is none."""
+    return [comment(key, text)] if text is not None else []
+
+
+def options(pairs: Iterable[str] | None) -> list[Sql]:
+    """Return storage parameters "name=value" as SQL, the value quoted."""
+    from wgm_play.sql import literal
+
+    made = []
+    for pair in pairs or ():
+        name, _, value = pair.partition("=")
+        made.append(Sql(f"{'.'.join(str(ident(part)) for part in name.split('.'))} = {literal(value)}"))
+    return made
+
+
+def option_names(pairs: Iterable[str]) -> list[Sql]:
+    """Return the names of storage parameters."""
+    return [Sql(".".join(str(ident(part)) for part in pair.partition("=")[0].split("."))) for pair in pairs]
+
+
+def changed_options(old: list[str] | None, new: list[str] | None) -> tuple[list[str], list[str]]:
+    """Return (to set, to reset) for two lists of "name=value"."""
+    before = dict(pair.split("=", 1) for pair in old or ())
+    after = dict(pair.split("=", 1) for pair in new or ())
+    return (
+        [f"{name}={value}" for name, value in after.items() if before.get(name) != value],
+        [name for name in before if name not in after],
+    )
+
+
+# Letters of an aclitem and the privileges they stand for (manual: "Privileges").
+_PRIVILEGES = {
+    "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "D": "TRUNCATE", "x": "REFERENCES", "t": "TRIGGER",
+    "U": "USAGE", "C": "CREATE", "X": "EXECUTE", "m": "MAINTAIN", "c": "CONNECT", "T": "TEMPORARY",
+}  # fmt: skip
+_GRANTED_ON = {"view": "TABLE", "materialized_view": "TABLE", "enum": "TYPE", "domain": "DOMAIN"}
+
+
+def privileges(key: Key, extra: Extra, role: str) -> list[Command]:
+    """Return the commands that give a made-again object the owner and privileges that it had."""
+    made: list[Command] = []
+    if key.kind in ("index", "constraint", "column", "trigger", "domain_constraint"):
+        return made
+    if extra.owner and extra.owner != role:
+        made.append(command("object/owner", what=what_of(key), owner=extra.owner, shadow=False))
+    if extra.acl is None:
+        return made
+    what = Sql(f"{_GRANTED_ON.get(key.kind) or WHAT[key.kind]} {name_of(key)}")
+    if key.kind in ("function", "procedure", "enum", "domain"):
+        made.append(command("object/revoke", what=what, grantee=Sql("PUBLIC"), shadow=False))
+    for item in extra.acl:
+        made += grants(what, item, extra.owner or role)
+    return made
+
+
+def grants(what: Sql, item: str, owner: str) -> list[Command]:
+    """Return the GRANT commands of one aclitem, as "reader=r*w/owner"."""
+    granted, _, _grantor = item.rpartition("/")
+    grantee, _, letters = granted.rpartition("=")
+    if grantee.strip('"').replace('""', '"') == owner:
+        return []
+    plain, with_option = [], []
+    for place, letter in enumerate(letters):
+        if letter != "*":
+            (with_option if letters[place + 1 : place + 2] == "*" else plain).append(_PRIVILEGES[letter])
+    to = Sql(grantee if grantee else "PUBLIC")
+    return [
+        command("object/grant", what=what, privileges=Sql(", ".join(names)), grantee=to, grant_option=option, shadow=False)
+        for names, option in ((plain, False), (with_option, True))
+        if names
+    ]
+
+
+def hazard(code: str, what: str, instead: str = "") -> Hazard:
+    """Name a hazard by its stable code."""
+    return Hazard(code, what, instead)

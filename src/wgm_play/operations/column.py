@@ -1,0 +1,330 @@
+"""Columns: add, alter, drop through the trash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wgm_play.catalog.model import Key
+from wgm_play.operations.base import (
+    ACCESS_EXCLUSIVE,
+    SHARE_UPDATE_EXCLUSIVE,
+    Change,
+    Situation,
+    alter,
+    changed_options,
+    command,
+    comment,
+    comments,
+    create,
+    drop,
+    hazard,
+    option_names,
+    options,
+)
+from wgm_play.operations.trash import trash_column
+from wgm_play.plan import Command, Lock
+from wgm_play.render import render
+from wgm_play.sql import Sql, ident, literal
+
+STORAGE = {"p": "PLAIN", "e": "EXTERNAL", "m": "MAIN", "x": "EXTENDED"}
+COMPRESSION = {"p": "pglz", "l": "lz4"}
+IDENTITY = {"a": "ALWAYS", "d": "BY DEFAULT"}
+GENERATED = {"s": "STORED", "v": "VIRTUAL"}
+
+
+def spelled(row: Any) -> dict[str, Any]:
+    """Return what the template of a column's definition needs."""
+    return {
+        "type": Sql(row.type),
+        "collation": row.collation and Sql(row.collation),
+        "compression": row.compression and Sql(COMPRESSION[row.compression]),
+        "expression": row.expression and Sql(row.expression),
+        "generated": row.generated and Sql(GENERATED[row.generated]),
+        "identity": row.identity and Sql(IDENTITY[row.identity]),
+        "identity_options": row.identity_options and identity_options(row.identity_options),
+        "default": row.default and Sql(row.default),
+        "not_null": row.not_null and not row.identity,
+    }
+
+
+def identity_options(numbers: list[int], prefix: str = "") -> Sql:
+    """Return the sequence options of an identity column."""
+    start, increment, minimum, maximum, cache, cycle = numbers
+    parts = [
+        f"START WITH {start}", f"INCREMENT BY {increment}", f"MINVALUE {minimum}", f"MAXVALUE {maximum}", f"CACHE {cache}",
+        "CYCLE" if cycle else "NO CYCLE",
+    ]  # fmt: skip
+    return Sql(" ".join(prefix + part for part in parts))
+
+
+def definition(situation: Situation, key: Key) -> Sql:
+    """Return a column's line of CREATE TABLE."""
+    row = situation.wanted[key]
+    return Sql(render("column/_definition.sql.j2", name=key.name[2], **spelled(row)).sql)
+
+
+def after_create(situation: Situation, key: Key) -> list[Command]:
+    """Return the statements for what a column's definition cannot say."""
+    row, table, name = situation.wanted[key], key.name[:2], key.name[2]
+    commands = []
+    if row.storage:
+        commands.append(command("column/set_storage", table=table, name=name, storage=Sql(STORAGE[row.storage])))
+    if row.statistics is not None:
+        commands.append(command("column/set_statistics", table=table, name=name, statistics=row.statistics))
+    if row.options:
+        commands.append(command("column/set_options", table=table, name=name, options=options(row.options)))
+    return commands + comments(key, row.comment)
+
+
+def add_column(situation: Situation, key: Key) -> list[Change]:
+    """Add a column; NOT NULL without a default is set after its rows were filled."""
+    table, name, row = key.name[:2], key.name[2], situation.wanted[key]
+    lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
+    fill = situation.backfills.get(key) if row.default is None and not row.identity and not row.generated else None
+    values = spelled(row)
+    if fill is not None:
+        values["not_null"] = False
+    rewrites = bool(row.identity) or row.generated == "s"
+    commands = [command("column/add", lock, table=table, name=name, rewrites=rewrites, **values)]
+    if fill is not None:
+        commands.append(command("column/fill", lock, table=table, name=name, expression=fill, wait="data", scans=True, shadow=False))
+        if row.not_null:
+            commands.append(command("column/set_not_null", lock, table=table, name=name, not_null=True, scans=True))
+    commands += after_create(situation, key)
+    hazards = []
+    if rewrites:
+        code = "C03" if row.identity else "C05"
+        hazards.append(hazard(code, "the table is rewritten under a lock that stops reads and writes"))
+    elif row.not_null and row.default is None and fill is None:
+        hazards.append(hazard("C02", "fails where the table has rows", "give the column a `default` or a `backfill`"))
+    return [create(situation, key, f"add {key}", commands, hazards=tuple(hazards))]
+
+
+def drop_column(situation: Situation, key: Key) -> list[Change]:
+    """Move a column to the trash; a generated one is dropped, because its values can be computed again."""
+    if situation.trash and not situation.current[key].generated:
+        return [trash_column(situation, key)]
+    made = command("column/drop", Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label), table=key.name[:2], name=key.name[2])
+    generated = bool(situation.current[key].generated)
+    return [
+        drop(
+            situation, key, f"drop {key}" + ("" if generated else " for good"), [made], rank=40,
+            irreversible=None if generated else "the column was dropped without the trash",
+            hazards=() if generated else (hazard("C10", "the values are gone", "leave out --no-trash"),),
+        )
+    ]  # fmt: skip
+
+
+def must_be_made_again(situation: Situation, key: Key) -> bool:
+    """Tell whether a column can only be dropped and added: it becomes generated, or its expression changes before 17."""
+    old, new = situation.current[key], situation.wanted[key]
+    if not new.generated:
+        return bool(old.generated == "v")
+    if old.generated != new.generated or (old.type, old.collation) != (new.type, new.collation):
+        return True
+    return bool(old.expression != new.expression and situation.version < 170000)
+
+
+def alter_column(situation: Situation, key: Key) -> list[Change]:
+    """Change a column attribute by attribute, each as its own operation."""
+    old, new = situation.current[key], situation.wanted[key]
+    if must_be_made_again(situation, key):
+        gone = drop_column(situation, key)
+        return [*gone, *add_column(situation, key)]
+    changes: list[Change] = []
+    retyped = (old.type, old.collation) != (new.type, new.collation)
+    if old.generated and not new.generated:
+        changes.append(_one(situation, key, f"keep the values of {key} as an ordinary column", "column/drop_expression"))
+    if old.identity and not new.identity:
+        changes.append(_one(situation, key, f"drop the identity of {key}", "column/drop_identity"))
+    if retyped:
+        changes.append(change_type(situation, key))
+    elif old.default != new.default and not new.generated:
+        title = f"set the default of {key} to {new.default}" if new.default else f"drop the default of {key}"
+        changes.append(_one(situation, key, title, "column/set_default", default=new.default and Sql(new.default)))
+    if old.generated and new.generated and old.expression != new.expression:
+        rewritten = _one(
+            situation, key, f"change the expression of {key}", "column/set_expression", expression=Sql(new.expression),
+            rewrites=new.generated == "s",
+        )  # fmt: skip
+        changes.append(rewritten)
+    if old.not_null != new.not_null:
+        changes += change_not_null(situation, key, filled=retyped and key in situation.converts)
+    if new.identity and old.identity != new.identity and not old.identity:
+        changes.append(add_identity(situation, key))
+    elif new.identity and (old.identity, old.identity_options) != (new.identity, new.identity_options):
+        changes.append(
+            _one(
+                situation, key, f"change the identity of {key}", "column/set_identity", identity=Sql(IDENTITY[new.identity]),
+                identity_options=_set_options(new.identity_options),
+            )
+        )  # fmt: skip
+    changes += _attributes(situation, key)
+    for before, after in zip(changes, changes[1:], strict=False):
+        after.after = (*after.after, before)
+    return changes
+
+
+def _set_options(numbers: list[int]) -> Sql:
+    """Return identity options in ALTER COLUMN's form: each has its own SET, and START WITH only moves the start."""
+    return identity_options(numbers, "SET ")
+
+
+def _one(situation: Situation, key: Key, title: str, template: str, **values: Any) -> Change:
+    lock = Lock(values.pop("lock", ACCESS_EXCLUSIVE), Key("table", key.name[:2]).label)
+    more = {name: values.pop(name) for name in ("hazards", "hard", "irreversible") if name in values}
+    return alter(situation, key, title, [command(template, lock, table=key.name[:2], name=key.name[2], **values)], **more)
+
+
+def add_identity(situation: Situation, key: Key) -> Change:
+    """Make a column an identity column that goes on after its highest value."""
+    new, table, name = situation.wanted[key], key.name[:2], key.name[2]
+    lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
+    commands = [
+        command(
+            "column/add_identity", lock, table=table, name=name, identity=Sql(IDENTITY[new.identity]),
+            identity_options=identity_options(new.identity_options),
+        ),
+        command(
+            "column/continue_identity", table=table, name=name, table_text=literal(str(ident(table))),
+            name_text=literal(name), start=new.identity_options[0], shadow=False, wait="data",
+        ),
+    ]  # fmt: skip
+    return alter(situation, key, f"make {key} an identity column", commands)
+
+
+def change_type(situation: Situation, key: Key) -> Change:
+    """Change a column's type in place: the plain form, which rewrites unless the types are binary coercible."""
+    old, new, table, name = situation.current[key], situation.wanted[key], key.name[:2], key.name[2]
+    lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
+    convert = situation.converts.get(key)
+    using = convert.using if convert else Sql(f"{ident(name)}::{new.type}")
+    fill = situation.backfills.get(key)
+    if fill is not None and new.not_null and not old.not_null:
+        using = Sql(f"COALESCE({using}, {fill})")
+    rewrites = not coercible(old.type, new.type) or bool(convert) or old.collation != new.collation
+    commands = []
+    if old.default is not None:
+        commands.append(command("column/set_default", lock, table=table, name=name, default=None))
+    commands.append(
+        command(
+            "column/type", lock, table=table, name=name, type=Sql(new.type), using=using,
+            collation=new.collation and Sql(new.collation), rewrites=rewrites, wait="data" if rewrites else "short",
+        )
+    )  # fmt: skip
+    if new.default is not None and not new.generated:
+        commands.append(command("column/set_default", lock, table=table, name=name, default=Sql(new.default)))
+    payload: dict[str, Any] = {}
+    if convert:
+        payload["convert"] = {"from": old.type, "to": new.type, "using": str(convert.using), "back": convert.back and str(convert.back)}
+    return alter(
+        situation, key, f"change the type of {key} from {old.type} to {new.type}", commands, hard=True, payload=payload,
+        hazards=(hazard("C08", "the table is rewritten under a lock that stops reads and writes"),) if rewrites else (),
+        irreversible=f"{key} was converted without `back`" if convert and convert.back is None else None,
+    )  # fmt: skip
+
+
+def coercible(old: str, new: str) -> bool:
+    """Tell whether changing the type keeps the table as it is (see hazard C08): a longer or unlimited text or number."""
+    before, after = _family(old), _family(new)
+    if before[0] in ("character varying", "text") and after[0] in ("character varying", "text"):
+        return after[1] is None or (before[1] is not None and after[1] >= before[1])
+    if before[0] == "numeric" == after[0]:
+        return after[1] is None or (
+            before[1] is not None and after[1][0] >= before[1][0] and after[1][1:] == before[1][1:]
+        )
+    if before[0] == after[0] and before[0] in ("varbit", "bit varying"):
+        return after[1] is None or (before[1] is not None and after[1] >= before[1])
+    if before[0].startswith(("timestamp", "time", "interval")) and before[0] == after[0]:
+        return after[1] is None or (before[1] is not None and after[1] >= before[1])
+    stamps = ("timestamp without time zone", "timestamp with time zone")
+    if before[0] in stamps and after[0] in stamps:  # sessions of a run have TimeZone UTC (manual: "ALTER TABLE", notes of 12)
+        return before[1] == after[1]
+    return (old, new) == ("cidr", "inet")
+
+
+def _family(spelled_type: str) -> tuple[str, Any]:
+    """Split "numeric(10,2)" into its name and its limits."""
+    head, opened, rest = spelled_type.partition("(")
+    if not opened:
+        return spelled_type, None
+    limits, _, tail = rest.partition(")")
+    if not all(part.strip().isdigit() for part in limits.split(",")):
+        return spelled_type, None
+    return (head + tail).strip(), tuple(int(part) for part in limits.split(","))
+
+
+def change_not_null(situation: Situation, key: Key, *, filled: bool) -> list[Change]:
+    """Set NOT NULL (by a proven check on a large table) or drop it."""
+    new, table, name = situation.wanted[key], key.name[:2], key.name[2]
+    lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
+    if not new.not_null:
+        gone = command("column/set_not_null", lock, table=table, name=name, not_null=False)
+        return [alter(situation, key, f"allow NULL in {key}", [gone])]
+    changes = []
+    fill = situation.backfills.get(key)
+    if fill is not None and not filled:
+        filling = command("column/fill", table=table, name=name, expression=fill, wait="data", scans=True, shadow=False)
+        changes.append(alter(situation, key, f"fill {key} where it is NULL", [filling]))
+    if not situation.online(Key("table", table)):
+        made = command("column/set_not_null", lock, table=table, name=name, not_null=True, scans=True)
+        changes.append(alter(situation, key, f"forbid NULL in {key}", [made], after=tuple(changes[-1:])))
+        return changes
+    return [*changes, *_proven_not_null(situation, key, tuple(changes[-1:]))]
+
+
+def _proven_not_null(situation: Situation, key: Key, after: tuple[Change, ...]) -> list[Change]:
+    table, name = key.name[:2], key.name[2]
+    exclusive = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
+    light = Lock(SHARE_UPDATE_EXCLUSIVE, Key("table", table).label)
+    check = f"wgm_not_null_{name}"[:63]
+    exists = Key("constraint", (*table, check)) in situation.current.rows
+    changes: list[Change] = []
+    if not exists:
+        made = command(
+            "constraint/add", exclusive, table=table, name=check, definition=Sql(f"CHECK ({ident(name)} IS NOT NULL)"),
+            validated=False,
+        )  # fmt: skip
+        changes.append(alter(situation, key, f"forbid NULL in new rows of {key}", [made], after=after, alone=True))
+    proof = command("constraint/validate", light, table=table, name=check, wait="long", scans=True)
+    changes.append(alter(situation, key, f"prove that {key} holds no NULL", [proof], after=tuple(changes[-1:]) or after, alone=True))
+    closing = [
+        command("column/set_not_null", exclusive, table=table, name=name, not_null=True),
+        command("constraint/drop", exclusive, table=table, name=check),
+    ]
+    changes.append(alter(situation, key, f"forbid NULL in {key}", closing, after=tuple(changes[-1:]), alone=True))
+    return changes
+
+
+def _attributes(situation: Situation, key: Key) -> list[Change]:
+    """Storage, compression, statistics, options, comment: catalog changes that rewrite nothing."""
+    old, new = situation.current[key], situation.wanted[key]
+    changes = []
+    if old.storage != new.storage:
+        value = Sql(STORAGE[new.storage]) if new.storage else Sql("DEFAULT" if situation.version >= 160000 else _own_storage(new.type))
+        changes.append(_one(situation, key, f"set the storage of {key}", "column/set_storage", storage=value))
+    if old.compression != new.compression:
+        value = Sql(COMPRESSION[new.compression]) if new.compression else Sql("DEFAULT")
+        changes.append(_one(situation, key, f"set the compression of {key}", "column/set_compression", compression=value))
+    if old.statistics != new.statistics:
+        value = -1 if new.statistics is None else new.statistics
+        title = f"set the statistics target of {key}"
+        changes.append(_one(situation, key, title, "column/set_statistics", statistics=value, lock=SHARE_UPDATE_EXCLUSIVE))
+    to_set, to_reset = changed_options(old.options, new.options)
+    if to_set:
+        title = f"set {', '.join(to_set)} of {key}"
+        changes.append(_one(situation, key, title, "column/set_options", options=options(to_set), lock=SHARE_UPDATE_EXCLUSIVE))
+    if to_reset:
+        title = f"reset {', '.join(to_reset)} of {key}"
+        changes.append(_one(situation, key, title, "column/reset_options", options=option_names(to_reset), lock=SHARE_UPDATE_EXCLUSIVE))
+    if old.comment != new.comment:
+        changes.append(alter(situation, key, f"comment on {key}", [comment(key, new.comment)]))
+    return changes
+
+
+def _own_storage(spelled_type: str) -> str:
+    """Return the storage that a type has by itself: before 16 there is no SET STORAGE DEFAULT."""
+    if spelled_type.startswith("numeric") or spelled_type in ("inet", "cidr"):
+        return "MAIN"
+    fixed = ("integer", "bigint", "smallint", "boolean", "uuid", "date", "timestamp", "time", "real", "double precision", "interval", "oid")
+    return "PLAIN" if spelled_type.startswith(fixed) and not spelled_type.endswith("[]") else "EXTENDED"

@@ -1,0 +1,71 @@
+"""Functions and procedures: create, replace, drop and make again."""
+
+from __future__ import annotations
+
+from wgm_play.catalog.model import Key
+from wgm_play.operations.base import (
+    WHAT,
+    Change,
+    Situation,
+    alter,
+    command,
+    comment,
+    comments,
+    create,
+    drop,
+    hazard,
+    name_of,
+    privileges,
+)
+from wgm_play.sql import Sql
+
+
+def create_function(situation: Situation, key: Key) -> list[Change]:
+    """Create a function; its body was checked in the shadow, so the tables it reads may come later."""
+    row = situation.wanted[key]
+    made = command("function/create", definition=Sql(row.definition.strip()))
+    commands = [made, *comments(key, row.comment), *privileges(key, situation.extra(key), situation.role)]
+    return [create(situation, key, f"create {key}", commands)]
+
+
+def replaceable(situation: Situation, key: Key) -> bool:
+    """Tell whether CREATE OR REPLACE can make the change: result and argument names must stay (manual: CREATE FUNCTION)."""
+    old, new = situation.current[key], situation.wanted[key]
+    return bool(old.result == new.result and old.arguments == new.arguments)
+
+
+def alter_function(situation: Situation, key: Key) -> list[Change]:
+    """Replace a function in place where PostgreSQL can, otherwise drop and create it."""
+    old, new = situation.current[key], situation.wanted[key]
+    changes: list[Change] = []
+    if old.definition != new.definition or old.arguments != new.arguments or old.result != new.result:
+        if not replaceable(situation, key):
+            return [*drop_function(situation, key), *create_function(situation, key)]
+        hazards = (_USED,) if _has_users(situation, key) else ()
+        made = command("function/create", definition=Sql(new.definition.strip()))
+        changes.append(alter(situation, key, f"replace {key}", [made], hazards=hazards))
+    if old.comment != new.comment:
+        changes.append(alter(situation, key, f"comment on {key}", [comment(key, new.comment)]))
+    return changes
+
+
+_USED = hazard(
+    "I12",
+    "an index, check or generated column uses the function: what is stored keeps its old answers",
+    "rebuild the index or validate the constraint again if the answers change",
+)
+
+
+def _has_users(situation: Situation, key: Key) -> bool:
+    used = {"index", "constraint"}
+    return any(
+        ref == key and (dependent.kind in used or (dependent.kind == "column" and situation.current[dependent].generated))
+        for dependent, ref in situation.current.edges
+        if dependent in situation.current.rows
+    )
+
+
+def drop_function(situation: Situation, key: Key) -> list[Change]:
+    """Drop a function; its definition stays in the snapshot."""
+    made = command("function/drop", what=Sql(WHAT[key.kind]), name=name_of(key))
+    return [drop(situation, key, f"drop {key}", [made], rank=60)]

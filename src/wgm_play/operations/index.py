@@ -1,0 +1,121 @@
+"""Indexes: create, replace, drop; concurrently on large tables."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from wgm_play.catalog.model import Key
+from wgm_play.operations.base import (
+    ACCESS_EXCLUSIVE,
+    SHARE,
+    SHARE_UPDATE_EXCLUSIVE,
+    Change,
+    Situation,
+    alter,
+    command,
+    comment,
+    comments,
+    create,
+    drop,
+    hazard,
+)
+from wgm_play.plan import Lock
+from wgm_play.sql import Sql
+
+_HEAD = re.compile(r"CREATE (UNIQUE )?INDEX ")
+
+
+def table_of(situation: Situation, key: Key, *, wanted: bool = True) -> Key:
+    """Return the table or materialized view that an index is on."""
+    catalog = situation.wanted if wanted else situation.current
+    name = (key.name[0], str(catalog.rows[key][0]))
+    table = Key("table", name)
+    return table if table in catalog.rows else Key("materialized_view", name)
+
+
+def create_index(situation: Situation, key: Key) -> list[Change]:
+    """Build an index: in the transaction on a new or small table, concurrently on a large one."""
+    row, table = situation.wanted[key], table_of(situation, key)
+    if situation.online(table):
+        return build_concurrently(situation, key, table, row.definition, f"build {key} concurrently", row.comment)
+    new = situation.is_new(table)
+    made = command("index/create", Lock(SHARE, table.label), definition=Sql(row.definition), scans=not new)
+    return [create(situation, key, f"create {key}", [made, *comments(key, row.comment)], rank=10)]
+
+
+def build_concurrently(
+    situation: Situation, key: Key, table: Key, definition: str, title: str, text: str | None = None, **more: Any
+) -> list[Change]:
+    """Build an index while the application writes; a build that failed before is removed first."""
+    changes: list[Change] = []
+    if key in situation.current.rows and not situation.current[key].valid:
+        changes.append(_drop_concurrently(situation, key, table, f"remove the failed build of {key}", **more))
+    light = Lock(SHARE_UPDATE_EXCLUSIVE, table.label)
+    statement = Sql(_HEAD.sub(lambda head: head.group(0) + "CONCURRENTLY ", definition, count=1))
+    build = command("index/create", light, definition=statement, wait="long", transactional=False, scans=True)
+    done = create(
+        situation, key, title, [build], alone=True, rank=10, after=tuple(changes),
+        hazards=(hazard("I01", "waits for transactions that are older than it", "end idle transactions"),), **more,
+    )  # fmt: skip
+    changes.append(done)
+    if text is not None:
+        changes.append(alter(situation, key, f"comment on {key}", [comment(key, text)], after=(done,)))
+    return changes
+
+
+def _drop_concurrently(situation: Situation, key: Key, table: Key, title: str, **more: Any) -> Change:
+    light = Lock(SHARE_UPDATE_EXCLUSIVE, table.label)
+    gone = command("index/drop", light, name=key.name, concurrently=True, wait="long", transactional=False)
+    return drop(situation, key, title, [gone], alone=True, rank=5, **more)
+
+
+def alter_index(situation: Situation, key: Key) -> list[Change]:
+    """Replace an index whose definition changed; change its comment in place."""
+    old, new = situation.current[key], situation.wanted[key]
+    if old.definition == new.definition and old.valid == new.valid and old.table == new.table:
+        return [alter(situation, key, f"comment on {key}", [comment(key, new.comment)])]
+    table = table_of(situation, key)
+    if not old.valid and old.definition == new.definition and situation.online(table):
+        return create_index(situation, key)
+    if situation.online(table) and old.valid and old.table == new.table:
+        return _replace_online(situation, key, table)
+    gone, made = drop_index(situation, key), create_index(situation, key)
+    if len(gone) == len(made) == 1 and not made[0].operation.alone and not gone[0].operation.alone:
+        commands = gone[0].operation.commands + made[0].operation.commands
+        return [alter(situation, key, f"replace {key}", commands, hard=True, rank=10)]
+    return [*gone, *made]
+
+
+def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
+    """Build the new index beside the old one, then swap their names: at no moment is there none."""
+    from wgm_play.operations.base import what_of
+    from wgm_play.sql import ident
+
+    new = situation.wanted[key]
+    schema, name = key.name
+    other = Key("index", (schema, f"wgm_new_{name}"[:63]))
+    definition = new.definition.replace(f"INDEX {ident(name)} ON", f"INDEX {ident(other.name[1])} ON", 1)
+    built = build_concurrently(situation, other, table, definition, f"build the new {key} beside the old one", step=situation.step_of(key))
+    old_name = f"wgm_old_{name}"[:63]
+    light = Lock(SHARE_UPDATE_EXCLUSIVE, table.label)
+    swap = [
+        command("object/rename", light, what=what_of(key), to=old_name),
+        command("object/rename", light, what=what_of(other), to=name),
+        *comments(key, new.comment),
+    ]
+    swapped = alter(situation, key, f"put the new {key} in place of the old one", swap, after=tuple(built), alone=True)
+    gone = _drop_concurrently(
+        situation, Key("index", (schema, old_name)), table, f"drop the old {key}", step=situation.step_of(key)
+    )
+    gone.after = (swapped,)
+    return [*built, swapped, gone]
+
+
+def drop_index(situation: Situation, key: Key) -> list[Change]:
+    """Drop an index."""
+    table = table_of(situation, key, wanted=False)
+    if situation.online(table):
+        return [_drop_concurrently(situation, key, table, f"drop {key} concurrently")]
+    made = command("index/drop", Lock(ACCESS_EXCLUSIVE, table.label), name=key.name, concurrently=False)
+    return [drop(situation, key, f"drop {key}", [made], rank=5)]

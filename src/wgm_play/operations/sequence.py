@@ -1,0 +1,75 @@
+"""Sequences: create, alter, drop."""
+
+from __future__ import annotations
+
+from wgm_play.catalog.model import Key
+from wgm_play.operations.base import (
+    SHARE_ROW_EXCLUSIVE,
+    Change,
+    Situation,
+    alter,
+    command,
+    comment,
+    comments,
+    create,
+    drop,
+    privileges,
+)
+from wgm_play.operations.trash import trash_object
+from wgm_play.plan import Command, Lock
+from wgm_play.sql import Sql
+
+
+def create_sequence(situation: Situation, key: Key) -> list[Change]:
+    """Create a sequence; the column that owns it may come later."""
+    wanted = situation.wanted[key]
+    commands = [_spell(situation, "sequence/create", key), *comments(key, wanted.comment)]
+    commands += privileges(key, situation.extra(key), situation.role)
+    made = create(situation, key, f"create {key}", commands)
+    return [made, *_own(situation, key, made)] if wanted.owned_by else [made]
+
+
+def _own(situation: Situation, key: Key, made: Change | None) -> list[Change]:
+    column = situation.wanted[key].owned_by
+    owner = Key("column", tuple(column)) if column else None
+    title = f"let {owner} own {key}" if owner else f"let nothing own {key}"
+    change = alter(
+        situation, key, title, [command("sequence/owned_by", name=key.name, column=column)],
+        after=(made,) if made else (), rank=50,
+    )  # fmt: skip
+    change.makes = frozenset()
+    change.needs = frozenset([owner]) if owner else frozenset()
+    return [change]
+
+
+def _spell(situation: Situation, template: str, key: Key, *locks: Lock) -> Command:
+    wanted = situation.wanted[key]
+    return command(
+        template, *locks, name=key.name, type=Sql(wanted.type), increment=wanted.increment, minimum=wanted.minimum,
+        maximum=wanted.maximum, start=wanted.start, cache=wanted.cache, cycle=wanted.cycle, unlogged=wanted.unlogged,
+    )  # fmt: skip
+
+
+def alter_sequence(situation: Situation, key: Key) -> list[Change]:
+    """Change a sequence's parameters, owner column or comment; its value stays."""
+    old, new = situation.current[key], situation.wanted[key]
+    lock = Lock(SHARE_ROW_EXCLUSIVE, key.label)
+    commands = []
+    parameters = ("type", "start", "increment", "minimum", "maximum", "cache", "cycle")
+    if any(getattr(old, name) != getattr(new, name) for name in parameters):
+        commands.append(_spell(situation, "sequence/alter", key, lock))
+    if old.unlogged != new.unlogged:
+        commands.append(command("sequence/set_logged", lock, name=key.name, unlogged=new.unlogged))
+    if old.comment != new.comment:
+        commands.append(comment(key, new.comment))
+    changes = [alter(situation, key, f"alter {key}", commands)] if commands else []
+    if old.owned_by != new.owned_by:
+        changes += _own(situation, key, None)
+    return changes
+
+
+def drop_sequence(situation: Situation, key: Key) -> list[Change]:
+    """Move a sequence to the trash with its value, or drop it."""
+    if situation.trash:
+        return [trash_object(situation, key)]
+    return [drop(situation, key, f"drop {key}", [command("sequence/drop", name=key.name)], rank=60)]

@@ -1,0 +1,140 @@
+"""Tables: create with columns and keys, alter, drop through the trash."""
+
+from __future__ import annotations
+
+from wgm_play.catalog.model import Key
+from wgm_play.operations import column as columns
+from wgm_play.operations import constraint as constraints
+from wgm_play.operations.base import (
+    ACCESS_EXCLUSIVE,
+    SHARE_UPDATE_EXCLUSIVE,
+    Change,
+    Situation,
+    alter,
+    changed_options,
+    command,
+    comment,
+    comments,
+    create,
+    drop,
+    hazard,
+    option_names,
+    options,
+    privileges,
+)
+from wgm_play.operations.trash import own_keys, trash_table
+from wgm_play.plan import Command, Lock
+from wgm_play.sql import Sql
+
+# What pg_class.relreplident's letters are called (manual: "ALTER TABLE").
+_REPLICA = {"d": "DEFAULT", "n": "NOTHING", "f": "FULL", "i": "USING INDEX"}
+
+
+def create_table(situation: Situation, key: Key) -> list[Change]:
+    """Create a table with its columns and constraints, foreign keys apart: they wait for the table they refer to."""
+    wanted = situation.wanted
+    row = wanted[key]
+    own = sorted(
+        (made for made in wanted.of("column", *key.name)), key=lambda made: (wanted.extra(made).number, made)
+    )
+    inline = [made for made in wanted.of("constraint", *key.name) if wanted[made].type != "f" and wanted[made].validated]
+    lines = [columns.definition(situation, made) for made in own]
+    lines += [constraints.inline(situation, made) for made in inline]
+    commands = [
+        command(
+            "table/create", name=key.name, unlogged=row.unlogged, lines=lines, options=options(row.options),
+            tablespace=row.tablespace, access_method=row.access_method if row.access_method != "heap" else None,
+        )
+    ]  # fmt: skip
+    commands += comments(key, row.comment)
+    for made in own:
+        commands += columns.after_create(situation, made)
+    for made in inline:
+        commands += comments(made, wanted[made].comment)
+    if row.row_security:
+        commands.append(command("table/row_security", name=key.name, action=Sql("ENABLE")))
+    if row.force_row_security:
+        commands.append(command("table/row_security", name=key.name, action=Sql("FORCE")))
+    commands += privileges(key, situation.extra(key), situation.role)
+    made_table = create(situation, key, f"create {key}", commands, makes=[*own, *inline])
+    return [made_table, *_index_marks(situation, key, None, made_table)]
+
+
+def _index_marks(situation: Situation, key: Key, old: object, made: Change | None) -> list[Change]:
+    """Mark the index for CLUSTER and the replica identity; both wait for the index."""
+    row = situation.wanted[key]
+    changes = []
+    before = getattr(old, "cluster_on", None)
+    after = (made,) if made else ()
+    if before != row.cluster_on:
+        marked = command("table/cluster_on", Lock(SHARE_UPDATE_EXCLUSIVE, key.label), name=key.name, index=row.cluster_on)
+        title = f"mark {row.cluster_on} for CLUSTER of {key}" if row.cluster_on else f"unmark {key} for CLUSTER"
+        changes.append(_waiting(situation, key, title, marked, row.cluster_on, after))
+    if (getattr(old, "replica_identity", "d"), getattr(old, "replica_index", None)) != (row.replica_identity, row.replica_index):
+        marked = command(
+            "table/replica_identity", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name,
+            identity=Sql(_REPLICA[row.replica_identity]), index=row.replica_index,
+        )  # fmt: skip
+        changes.append(_waiting(situation, key, f"set the replica identity of {key}", marked, row.replica_index, after))
+    return changes
+
+
+def _waiting(situation: Situation, key: Key, title: str, made: Command, index: str | None, after: tuple[Change, ...]) -> Change:
+    change = alter(situation, key, title, [made], after=after, rank=20)
+    change.makes = frozenset()
+    if index:
+        change.needs = frozenset([Key("index", (key.name[0], index)), Key("constraint", (*key.name, index))])
+    return change
+
+
+def alter_table(situation: Situation, key: Key) -> list[Change]:
+    """Change what a table has beside its columns and constraints."""
+    old, new = situation.current[key], situation.wanted[key]
+    exclusive, light = Lock(ACCESS_EXCLUSIVE, key.label), Lock(SHARE_UPDATE_EXCLUSIVE, key.label)
+    changes: list[Change] = []
+
+    def one(title: str, *commands: Command, **more: object) -> None:
+        change = alter(situation, key, title, commands, **more)
+        change.makes = frozenset()
+        changes.append(change)
+
+    if old.unlogged != new.unlogged:
+        made = command("table/set_logged", exclusive, name=key.name, unlogged=new.unlogged, rewrites=True)
+        one(f"set {key} {'un' if new.unlogged else ''}logged", made, hazards=(_REWRITE_LOGGED,))
+    if old.tablespace != new.tablespace:
+        made = command("table/set_tablespace", exclusive, name=key.name, tablespace=new.tablespace or "pg_default", rewrites=True)
+        one(f"move {key} to tablespace {new.tablespace or 'pg_default'}", made, hazards=(_REWRITE_TABLESPACE,))
+    if old.access_method != new.access_method:
+        made = command("table/set_access_method", exclusive, name=key.name, access_method=new.access_method, rewrites=True)
+        one(f"set the access method of {key}", made, hazards=(_REWRITE_TABLESPACE,))
+    to_set, to_reset = changed_options(old.options, new.options)
+    if to_set:
+        one(f"set {', '.join(to_set)} of {key}", command("table/set_options", light, name=key.name, options=options(to_set)))
+    if to_reset:
+        made = command("table/reset_options", light, name=key.name, options=option_names(to_reset))
+        one(f"reset {', '.join(to_reset)} of {key}", made)
+    for field, on, off in (("row_security", "ENABLE", "DISABLE"), ("force_row_security", "FORCE", "NO FORCE")):
+        if getattr(old, field) != getattr(new, field):
+            action = on if getattr(new, field) else off
+            one(f"{action.lower()} row level security of {key}", command("table/row_security", exclusive, name=key.name, action=Sql(action)))
+    if old.comment != new.comment:
+        one(f"comment on {key}", comment(key, new.comment))
+    return changes + _index_marks(situation, key, old, None)
+
+
+_REWRITE_LOGGED = hazard("T06", "the table is rewritten under a lock that stops reads and writes", "do it while the table is small")
+_REWRITE_TABLESPACE = hazard("T07", "the table is copied under a lock that stops reads and writes", "do it while the table is small")
+
+
+def drop_table(situation: Situation, key: Key) -> list[Change]:
+    """Move a table to the trash, or drop it for good."""
+    if situation.trash:
+        return [trash_table(situation, key)]
+    made = command("table/drop", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name)
+    return [
+        drop(
+            situation, key, f"drop {key} for good", [made], removes=own_keys(situation.current, key), rank=70,
+            hazards=(hazard("T01", "the rows are gone", "leave out --no-trash"),),
+            irreversible="the table was dropped without the trash",
+        )
+    ]  # fmt: skip

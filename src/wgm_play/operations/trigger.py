@@ -1,0 +1,60 @@
+"""Triggers: create, replace, enable, drop."""
+
+from __future__ import annotations
+
+from wgm_play.catalog.model import Key
+from wgm_play.operations.base import (
+    ACCESS_EXCLUSIVE,
+    SHARE_ROW_EXCLUSIVE,
+    Change,
+    Situation,
+    alter,
+    command,
+    comment,
+    comments,
+    create,
+    drop,
+)
+from wgm_play.plan import Command, Lock
+from wgm_play.sql import Sql
+
+_ENABLE = {"O": "ENABLE", "D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
+
+
+def create_trigger(situation: Situation, key: Key) -> list[Change]:
+    """Create a trigger."""
+    return [create(situation, key, f"create {key}", _commands(situation, key), rank=20)]
+
+
+def _commands(situation: Situation, key: Key) -> list[Command]:
+    row = situation.wanted[key]
+    lock = Lock(SHARE_ROW_EXCLUSIVE, Key("table", key.name[:2]).label)
+    commands = [command("trigger/create", lock, definition=Sql(row.definition))]
+    if row.enabled != "O":
+        commands.append(_enable(key, row.enabled))
+    return commands + comments(key, row.comment)
+
+
+def _enable(key: Key, enabled: str) -> Command:
+    lock = Lock(SHARE_ROW_EXCLUSIVE, Key("table", key.name[:2]).label)
+    return command("trigger/enable", lock, table=key.name[:2], name=key.name[2], action=Sql(_ENABLE[enabled]))
+
+
+def alter_trigger(situation: Situation, key: Key) -> list[Change]:
+    """Replace a trigger in one transaction, or change whether it fires."""
+    old, new = situation.current[key], situation.wanted[key]
+    if old.definition != new.definition:
+        gone = drop_trigger(situation, key)[0].operation.commands
+        return [alter(situation, key, f"replace {key}", [*gone, *_commands(situation, key)], hard=True)]
+    commands = []
+    if old.enabled != new.enabled:
+        commands.append(_enable(key, new.enabled))
+    if old.comment != new.comment:
+        commands.append(comment(key, new.comment))
+    return [alter(situation, key, f"alter {key}", commands)]
+
+
+def drop_trigger(situation: Situation, key: Key) -> list[Change]:
+    """Drop a trigger."""
+    made = command("trigger/drop", Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label), name=key.name[2], table=key.name[:2])
+    return [drop(situation, key, f"drop {key}", [made], rank=3)]

@@ -1,0 +1,33 @@
+SELECT 'column', n.nspname, r.relname, a.attname,
+       pg_catalog.format_type(a.atttypid, a.atttypmod),
+       CASE WHEN a.attcollation <> t.typcollation THEN quote_ident(cn.nspname) || '.' || quote_ident(c.collname) END,
+       CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END,
+       a.attnotnull{% if version >= 180000 %} AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_constraint v
+           WHERE v.conrelid = r.oid AND v.contype = 'n' AND v.conkey = ARRAY[a.attnum] AND NOT v.convalidated){% endif %},
+       a.attidentity::text, q.options, a.attgenerated::text,
+       CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END,
+       CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END,
+       {% if version >= 140000 %}NULLIF(a.attcompression::text, ''){% else %}NULL::text{% endif %},
+       NULLIF(a.attstattarget, -1)::int, a.attoptions, d.description,
+       r.oid, 1259, NULL::text, a.attacl::text[], a.attnum::int
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class r ON r.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation AND a.attcollation <> t.typcollation
+LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = c.collnamespace
+LEFT JOIN pg_catalog.pg_description d ON d.classoid = 1259 AND d.objoid = a.attrelid AND d.objsubid = a.attnum
+LEFT JOIN (SELECT p.refobjid, p.refobjsubid,
+                  ARRAY[s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle::int] AS options
+           FROM pg_catalog.pg_depend p
+           JOIN pg_catalog.pg_sequence s ON s.seqrelid = p.objid
+           WHERE p.classid = 1259 AND p.refclassid = 1259 AND p.deptype = 'i') q
+       ON q.refobjid = a.attrelid AND q.refobjsubid = a.attnum
+WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT LIKE 'wgm\_trash\_%'
+  AND r.relkind = 'r' AND NOT r.relispartition AND r.relpersistence <> 't' AND {% include 'catalog/_user_schemas.sql' %}
+
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = r.oid OR h.inhparent = r.oid)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 1259 AND e.objid = r.oid AND e.deptype = 'e')
+ORDER BY n.nspname, r.relname, a.attnum
