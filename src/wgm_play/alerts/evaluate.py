@@ -1,0 +1,186 @@
+"""Alerts evaluated now: each query once, in a transaction that can only read.
+
+In: a connection, alerts. Out: one `AlertState` each; a query that fails is a state, never silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.alerts.threshold import Threshold, parse
+from wgm_play.render import render
+from wgm_play.secret import MASK, mask
+from wgm_play.units import format_duration
+
+if TYPE_CHECKING:
+    from wgm_play.playbook.model import Alert
+
+# One evaluation of one alert: what takes longer is no query to be run every minute.
+TIMEOUT_SECONDS = 10.0
+LOCK_SECONDS = 1.0
+# Each row is a time series; more than this is a query that forgot to aggregate.
+MOST_ROWS = 1000
+# Labels that every series has anyway; a column of that name would overwrite them.
+RESERVED = frozenset(("alert", "alertname", "severity", "environment", "database", "instance", "job"))
+_LABEL = re.compile(r"[^a-zA-Z0-9_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One row of an alert's query: its value, its other columns as labels, and whether it crosses the threshold."""
+
+    value: float
+    labels: Mapping[str, str]
+    firing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlertState:
+    """How one alert stands now.
+
+    `state` is ok, firing, absent (the query returned no value) or error. `firing` is true for firing and error: an
+    alert that cannot be evaluated is a finding (exit 12), not a silence. `note` is for people: what was not
+    observed (`for:`), or that there is no value. `error` is the query's error.
+    """
+
+    name: str
+    state: str
+    severity: str
+    summary: str
+    threshold: str
+    seconds: int
+    samples: tuple[Sample, ...] = ()
+    note: str = ""
+    error: str = ""
+    no_log: bool = False
+    labels: Mapping[str, str] | None = None
+
+    @property
+    def firing(self) -> bool:
+        """Tell whether `check` must report a finding."""
+        return self.state in ("firing", "error")
+
+    @property
+    def value(self) -> float | None:
+        """Return the value to show: the first that fires, else the first, None without one."""
+        shown = [sample for sample in self.samples if sample.firing] or self.samples
+        return shown[0].value if shown else None
+
+
+class _Unusable(Exception):
+    """A query's rows are not what an alert needs; the message is for the user."""
+
+
+def evaluate(connection: Any, alerts: Sequence[Alert], timeout: float = TIMEOUT_SECONDS) -> list[AlertState]:
+    """Return the state of each alert, in their order. `timeout` is seconds for each query.
+
+    Nothing is written: each query runs in a READ ONLY transaction (or savepoint) that is rolled back. Raise
+    `InputError` for a threshold that cannot be read; everything else is a state.
+    """
+    return [_one(connection, alert, parse(alert.threshold, _begin(alert)), timeout) for alert in alerts]
+
+
+def _begin(alert: Alert) -> Any:
+    return getattr(alert.threshold, "position", None) or alert.position
+
+
+def _one(connection: Any, alert: Alert, threshold: Threshold, timeout: float) -> AlertState:
+    import psycopg
+
+    def state(word: str, **more: Any) -> AlertState:
+        return AlertState(
+            alert.name, word, alert.severity, alert.summary, str(threshold), alert.seconds,
+            no_log=alert.no_log, labels=alert.labels, **more,
+        )  # fmt: skip
+
+    try:
+        columns, rows = _read(connection, alert.query, timeout)
+        samples = _samples(columns, rows, threshold, alert.no_log)
+    except _Unusable as error:
+        return state("error", error=str(error))
+    except psycopg.Error as error:
+        told = (error.diag.message_primary or str(error)).strip()
+        return state("error", error=MASK if alert.no_log else mask(told))
+    if not samples:
+        return state("absent", note="the query returned no value")
+    if not any(sample.firing for sample in samples):
+        return state("ok", samples=samples)
+    note = f"for {format_duration(alert.seconds)} not observed" if alert.seconds else ""
+    return state("firing", samples=samples, note=note)
+
+
+def _read(connection: Any, query: str, timeout: float) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the query's columns and rows; a server-side cursor takes one SELECT and nothing else."""
+    import psycopg
+    from psycopg.rows import tuple_row
+
+    with connection.transaction(force_rollback=True):
+        connection.execute(render("alerts/read_only.sql.j2").sql)
+        statement, lock = round(timeout * 1000), round(LOCK_SECONDS * 1000)
+        connection.execute(render("alerts/limits.sql.j2", statement=statement, lock=lock).sql)
+        cursor = connection.cursor("wgm_alert", row_factory=tuple_row)
+        try:
+            cursor.execute(query.strip().removesuffix(";"))
+            if cursor.description is None:
+                raise _Unusable("the query returns no rows: write one SELECT")
+            rows = cursor.fetchmany(MOST_ROWS + 1)
+            names = [column.name for column in cursor.description]
+        finally:
+            # After an error the transaction is rolled back, and the cursor with it.
+            with suppress(psycopg.Error):
+                cursor.close()
+    if len(rows) > MOST_ROWS:
+        raise _Unusable(f"the query returns more than {MOST_ROWS:,} rows: each is a time series, so aggregate them")
+    return names, rows
+
+
+def _samples(
+    columns: Sequence[str], rows: Sequence[tuple[Any, ...]], threshold: Threshold, hidden: bool
+) -> tuple[Sample, ...]:
+    if columns.count("value") != 1:
+        names = ", ".join(columns) or "none"
+        raise _Unusable(f"the query needs one column named value, it has: {names}")
+    at = columns.index("value")
+    labels = _label_names([name for name in columns if name != "value"])
+    found: dict[tuple[str, ...], Sample] = {}
+    for number, row in enumerate(rows, 1):
+        value = _number(row[at])
+        if value is None:
+            continue
+        words = tuple("" if cell is None else str(cell) for index, cell in enumerate(row) if index != at)
+        if words in found:
+            told = ", ".join(f"{name}={word}" for name, word in zip(labels, words, strict=True))
+            raise _Unusable(f"two rows have the same labels ({MASK if hidden else told or 'none'}): aggregate them")
+        shown = {"row": str(number)} if hidden and labels else dict(zip(labels, words, strict=True))
+        found[words] = Sample(value, shown, threshold.crossed(value))
+    return tuple(found.values())
+
+
+def _label_names(columns: Sequence[str]) -> list[str]:
+    """Return the label of each column: what Prometheus forbids becomes an underscore."""
+    names = [_LABEL.sub("_", name) for name in columns]
+    names = [f"_{name}" if name[:1].isdigit() else name for name in names]
+    for column, name in zip(columns, names, strict=True):
+        if name in RESERVED or name.startswith("__"):
+            raise _Unusable(f"the column {column!r} is a label that each alert has: give it another name")
+        if names.count(name) > 1:
+            raise _Unusable(f"two columns become the label {name!r}: give one another name")
+    return names
+
+
+def _number(value: Any) -> float | None:
+    """Return a value as a number; NULL is none."""
+    from decimal import Decimal
+
+    if value is None:
+        return None
+    if isinstance(value, (bool, int, float, Decimal)):
+        return float(value)
+    raise _Unusable(
+        f"the column value is of type {type(value).__name__}, it must be a number "
+        "(for an interval: extract(epoch from …))"
+    )

@@ -1,0 +1,72 @@
+"""A play's `backup:`: what it means, and what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from wgm_play.backup import Policy, methods, parse_policy
+from wgm_play.backup.policy import folder
+from wgm_play.backup.schema import SCHEMA
+from wgm_play.errors import InputError, Position
+from wgm_play.playbook.load import load_text
+
+FULL = """\
+before_changes: false
+method: logical
+max_age: 24h
+retention: {full: 3, incremental: 14}
+verify: restore
+directory: backups/here
+jobs: 4
+"""
+
+
+def test_every_key_is_read() -> None:
+    given = load_text(FULL, "play.yml")
+    jsonschema.validate(given, SCHEMA)
+    policy = parse_policy(given)
+    assert policy == Policy("logical", False, 86400.0, {"full": 3, "incremental": 14}, "restore", "backups/here", 4)
+    assert folder(policy, Path("/project"), "production") == Path("/project/backups/here")
+
+
+def test_without_keys_a_backup_is_taken_before_changes() -> None:
+    policy = parse_policy({})
+    assert policy is not None
+    assert (policy.before_changes, policy.method, policy.verify, policy.keep) == (True, "logical", "catalog", 2)
+    assert folder(policy, Path("/project"), "staging") == Path("/project/.wgm/backups/staging")
+    assert parse_policy(None) is None
+
+
+def test_the_schema_knows_exactly_the_keys_of_the_policy() -> None:
+    assert set(SCHEMA["properties"]) == set(Policy.__slots__)
+    assert set(methods()) <= set(SCHEMA["properties"]["method"]["enum"])
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "line"),
+    [
+        ("method: physical", "the backup method 'physical' is not available", 1),
+        ("method: tape", "no backup method 'tape'", 1),
+        ("verify: maybe", "`backup.verify` is 'maybe', expected none or catalog or restore", 1),
+        ("jobs: 2\nretention: 0", "`backup.retention` is 0", 2),
+        ("retention: {full: true}", "`backup.retention`", 1),
+        ("max_age: soon", "backup.max_age", 1),
+        ("before_changes: on", "`backup.before_changes` is 'on', expected true or false", 1),
+        ("jobs: 0", "`backup.jobs` is 0", 1),
+        ("directory: 3", "`backup.directory` is 3", 1),
+        ("verfy: none", "`backup` has no key 'verfy'", 1),
+    ],
+)
+def test_what_is_wrong_is_pointed_at(text: str, message: str, line: int) -> None:
+    given: Any = load_text(text, "play.yml")
+    with pytest.raises(InputError) as caught:
+        parse_policy(given)
+    assert message in caught.value.message
+    assert isinstance(caught.value.where, Position)
+    assert caught.value.where.line == line
+    assert caught.value.hint
