@@ -14,7 +14,6 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg import errors, sql
 from psycopg.types.json import Jsonb
-
 from wasteland_facts import (
     ALLOWED,
     COLUMNS,
@@ -141,11 +140,13 @@ def every_table_has_its_key_and_is_clustered_on_it(connection: Connection, envir
 def foreign_keys_are_those_declared(connection: Connection, environment: str) -> None:
     rows = connection.execute(
         """
-        SELECT k.conrelid::regclass::text, a.attname, k.confrelid::regclass::text, k.confdeltype::text, k.confupdtype::text, k.convalidated
+        SELECT
+            k.conrelid::regclass::text, a.attname, k.confrelid::regclass::text,
+            k.confdeltype::text, k.confupdtype::text, k.convalidated
         FROM pg_catalog.pg_constraint AS k
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
         WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace
-        """  # noqa: E501
+        """
     ).fetchall()
     assert sorted(rows) == sorted((t, c, p, action, "a", True) for (t, c), (p, action) in FOREIGN_KEYS.items())
 
@@ -154,7 +155,8 @@ def unique_constraints_are_those_declared(connection: Connection, environment: s
     rows = connection.execute(
         """
         SELECT k.conrelid::regclass::text, k.condeferrable, k.condeferred, (
-            SELECT array_agg(a.attname::text ORDER BY n.place) FROM unnest(k.conkey) WITH ORDINALITY AS n (attnum, place)
+            SELECT array_agg(a.attname::text ORDER BY n.place)
+            FROM unnest(k.conkey) WITH ORDINALITY AS n (attnum, place)
             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = n.attnum
         )
         FROM pg_catalog.pg_constraint AS k
@@ -436,8 +438,8 @@ def aggregations_have_rows_and_can_be_renewed_while_they_are_read(connection: Co
     insert(connection, "scenario_quests", scenario_id=scenario, status="active")
     connection.execute("SELECT public.refresh_materialized_views()")
     progress = connection.execute(
-        "SELECT events, completed_events, skipped_events, pending_events, percent_done, completed_minutes, nodes, npcs, "
-        "connections FROM public.session_progress WHERE session_id = %s",
+        "SELECT events, completed_events, skipped_events, pending_events, percent_done, completed_minutes, nodes, "
+        "npcs, connections FROM public.session_progress WHERE session_id = %s",
         [session],
     ).fetchone()
     assert progress == (4, 1, 1, 2, 50, 30, 1, 1, 0)
