@@ -35,27 +35,32 @@ def run(words: Sequence[str]) -> int:
     """Run one command line; return the exit code."""
     holder = _Holder(words)
     with _termination():
-        try:
-            code = Application(holder).main(list(words), prog_name="wgm-play", standalone_mode=False)
-            code = code if isinstance(code, int) else 0
-        except (KeyboardInterrupt, click.Abort, Interrupted) as error:
-            _ignore_signals()
-            code = Interrupted.exit_code
-            holder.reporter().error(error if isinstance(error, Interrupted) else _interrupted())
-        except click.ClickException as error:
-            code = InputError.exit_code
-            holder.reporter().error(usage_error(error))
-        except WgmError as error:
-            code = error.exit_code
-            holder.reporter().error(error)
-        except Exception as error:
-            code = holder.unexpected(error)
-    holder.reporter().finish(code, holder.summary)
+        code = _guarded(holder)
+        holder.reporter().finish(code)
     lost = console.lost()
     if lost is not None:
         console.write(f"the output could not be written: {lost.strerror}\n", error=True)
         return code or 2
     return code
+
+
+def _guarded(holder: _Holder) -> int:
+    """Run the command; say what went wrong and return its exit code."""
+    try:
+        code = Application(holder).main(list(holder.words), prog_name="wgm-play", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, click.Abort):
+        error: WgmError = Interrupted("interrupted", hint="the same command resumes what was begun")
+    except click.ClickException as failure:
+        error = usage_error(failure)
+    except WgmError as failure:
+        error = failure
+    except Exception as failure:
+        return holder.unexpected(failure)
+    if isinstance(error, Interrupted):
+        _ignore_signals()
+    holder.reporter().error(error)
+    return error.exit_code
 
 
 class _Holder:
@@ -65,7 +70,6 @@ class _Holder:
         self.words = words
         self.command = "play"
         self.values: dict[str, Any] = {}
-        self.summary: dict[str, Any] = {}
         self._reporter: Reporter | None = None
 
     def reporter(self) -> Reporter:
@@ -109,10 +113,6 @@ _FILE_HINTS = {
     errno.ENOENT: "check the path",
     errno.ENOSPC: "make room on the disk",
 }
-
-
-def _interrupted() -> Interrupted:
-    return Interrupted("interrupted", hint="the same command resumes what was begun")
 
 
 class Application(click.Group):
@@ -235,9 +235,12 @@ def _missing(spec: Spec) -> str | None:
     return f"{words}{found[0]}" if found else f"{words}PLAYBOOK, or wgm-play init DIR for a new project"
 
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def _ignore_signals() -> None:
     """Finish what is said of an interruption even when the key is pressed again."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
 
 
@@ -248,7 +251,12 @@ def _termination() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
+    before = {number: signal.getsignal(number) for number in ENDING}
+    for number in ENDING:
+        if before[number] is signal.SIG_DFL:
             signal.signal(number, interrupt)
-    yield
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -28,9 +28,15 @@ def _entries(folder: Path) -> list[Path]:
         return []
 
 
+def found(word: str) -> Path:
+    """Return the file that `word` names: here, or in playbooks/."""
+    here = Path(word)
+    return here if here.exists() or here.is_absolute() else Path("playbooks", word)
+
+
 def existing(word: str) -> None:
     """Check that `word` can be a playbook; raise `InputError` with the nearest command or playbook."""
-    if Path(word).exists() or Path("playbooks", word).exists():
+    if found(word).exists():
         return
     from wgm_play.cli.commands import COMMANDS
 

@@ -1,0 +1,61 @@
+"""`wgm-play stop PLAYBOOK`: stop the embedded server of a project; its data stay.
+
+In: the name of a playbook. Out: the exit code, 0 also where no server was running.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wgm_play.cli.files import existing, found
+from wgm_play.environment import Environment
+from wgm_play.errors import InputError
+from wgm_play.report.base import Reporter
+
+
+def run(reporter: Reporter, *, playbook: str, inventory: str | None, verbosity: int) -> int:
+    """Stop the servers of the environments that the playbook's plays name."""
+    existing(playbook)
+    path = found(playbook)
+    project = project_of(path)
+    reporter.begin(playbook)
+    environments = [each for each in _environments(path, project, inventory) if each.embedded]
+    if not environments:
+        raise InputError(f"no environment of {playbook!r} is embedded", hint="there is nothing to stop")
+    stopped = {environment.name: _stop(environment, project) for environment in environments}
+    for name, pids in stopped.items():
+        shown = ", ".join(map(str, pids))
+        reporter.note(f"{name}: stopped (pid {shown})" if pids else f"{name}: no server was running")
+    reporter.data("stopped", stopped)
+    return 0
+
+
+def _stop(environment: Environment, project: Path) -> list[int]:
+    """Stop the servers of every major version that the environment ever used; return the pids they had."""
+    from dataclasses import replace
+
+    from wgm_play import embedded
+
+    declared = environment.embedded
+    servers = embedded.running(declared, project) if declared else []
+    return [
+        server.pid
+        for server in servers
+        if declared and embedded.stop(replace(declared, version=server.version), project)
+    ]
+
+
+def project_of(playbook: Path) -> Path:
+    """Return the nearest folder above the playbook that holds `environments/`."""
+    folders = playbook.resolve().parents
+    return next((folder for folder in folders if (folder / "environments").is_dir()), folders[0])
+
+
+def _environments(path: Path, project: Path, inventory: str | None) -> list[Environment]:
+    from wgm_play.environment import load_environment
+    from wgm_play.playbook.load import load_file
+
+    plays = load_file(path, str(path))
+    hosts = [play.get("hosts") for play in plays if isinstance(play, dict)] if isinstance(plays, list) else []
+    names = dict.fromkeys(str(name) for name in hosts if name)
+    return [load_environment(name, project, Path(inventory) if inventory else None) for name in names]
