@@ -1,0 +1,19 @@
+{# Tables whose rows have no name: neither logical replication nor a careful update can tell them apart. #}
+select pg_catalog.format('%I.%I', namespace.nspname, relation.relname) as object
+from pg_catalog.pg_class relation
+join pg_catalog.pg_namespace namespace on namespace.oid = relation.relnamespace
+where relation.relkind in ('r', 'p')
+    and not relation.relispartition
+    and relation.relpersistence <> 't'
+    and namespace.nspname not in ('pg_catalog', 'information_schema', 'wgm_trash')
+    and not exists (
+        select from pg_catalog.pg_index index where index.indrelid = relation.oid and index.indisprimary
+    )
+    and not exists (
+        select
+        from pg_catalog.pg_depend dependency
+        where dependency.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            and dependency.objid = relation.oid
+            and dependency.deptype = 'e'
+    )
+order by 1
