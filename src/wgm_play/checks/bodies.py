@@ -380,7 +380,7 @@ class _Check:
                     self.ambiguous(one)
 
     def probe(self, text: str, parameters: dict[str, str]) -> Rejection | None:
-        return probe(self.connection, self.row.name, text, parameters)
+        return probe(self.connection, text, parameters)
 
     def judge(self, one: _Asked) -> bool:
         """Put one fragment to the server; report its refusal and return whether there was one."""

@@ -48,11 +48,11 @@ def dollar_quoted(text: str) -> tuple[Sql, int]:
     return Sql(f"{tag}{text}{tag}"), len(tag)
 
 
-def probe(connection: Connection[Any], name: str, text: str, parameters: Mapping[str, str]) -> Rejection | None:
-    """Have the server analyse `text` (statements) within a function `name`; return why it refuses, if it does."""
+def probe(connection: Connection[Any], text: str, parameters: Mapping[str, str]) -> Rejection | None:
+    """Have the server analyse `text` (statements) with the parameters in sight; return why it refuses, if it does."""
     body, lead = dollar_quoted(text)
     written = [render("checks/parameter.sql.j2", name=key, type=Sql(value)).sql for key, value in parameters.items()]
-    sql = render("checks/probe.sql.j2", name=name, parameters=[Sql(one) for one in written], body=body).sql
+    sql = render("checks/probe.sql.j2", name="wgm_probe", parameters=[Sql(one) for one in written], body=body).sql
     return attempt(connection, sql, sql.index(str(body)) + lead)
 
 
