@@ -6,26 +6,25 @@ right word.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import importlib
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from wgm_play.cli.commands import COMMANDS, PLAY
-from wgm_play.cli.help import page
 from wgm_play.cli.options import CHOICE, COUNT, FLAG, FOLDER, LIST, NUMBER, Argument, Option, Spec
 from wgm_play.errors import InputError, Interrupted, WgmError
 from wgm_play.report import console
 from wgm_play.report.base import Reporter
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # How like a word must be to be suggested; below this, suggestions are noise.
 LIKE = 0.6
@@ -97,8 +96,8 @@ class _Holder:
         else:
             message = f"internal error: {type(error).__name__}: {error}"
             hint = None if verbose else "run it again with -vvv for the traceback, and report it"
-        details = traceback.format_exception(error) if verbose else ()
-        self.reporter().error(InputError(message, hint=hint, details=[line.rstrip("\n") for line in details]))
+        details = _traceback(error) if verbose else []
+        self.reporter().error(InputError(message, hint=hint, details=details))
         return 2 if any(counts.changed for counts in self.reporter().counts.values()) else 1
 
     def _asked_for_json(self) -> bool:
@@ -106,6 +105,12 @@ class _Holder:
         return "--format=json" in words or (
             "--format" in words and words[words.index("--format") + 1 :][:1] == ["json"]
         )
+
+
+def _traceback(error: Exception) -> list[str]:
+    from traceback import format_exception
+
+    return [line.rstrip("\n") for line in format_exception(error)]
 
 
 _FILE_HINTS = {
@@ -139,6 +144,8 @@ class Application(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete commands, and files, because a playbook may be the first word."""
+        from click.shell_completion import CompletionItem
+
         return [*super().shell_complete(ctx, incomplete), CompletionItem(incomplete, type="file")]
 
 
@@ -153,6 +160,8 @@ class _Command(click.Command):
 
     def get_help(self, ctx: click.Context) -> str:
         """Return our page instead of click's."""
+        from wgm_play.cli.help import page
+
         return page(self.spec, console.wants_colour(sys.stdout)).rstrip("\n")
 
 
@@ -219,8 +228,10 @@ def usage_error(error: click.ClickException) -> InputError:
 
 def nearest(word: str, words: Sequence[str]) -> str | None:
     """Return the word that was most likely meant, or None."""
+    from difflib import get_close_matches
+
     starting = [each for each in words if each.startswith(word)] if len(word) > 3 else []
-    near = starting or difflib.get_close_matches(word, words, n=1, cutoff=LIKE)
+    near = starting or get_close_matches(word, words, n=1, cutoff=LIKE)
     return near[0] if near else None
 
 

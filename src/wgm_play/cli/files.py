@@ -5,7 +5,6 @@ In: words of the command line and the working directory. Out: checked words.
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from wgm_play.errors import InputError
@@ -38,16 +37,18 @@ def existing(word: str) -> None:
     """Check that `word` can be a playbook; raise `InputError` with the nearest command or playbook."""
     if found(word).exists():
         return
+    from difflib import get_close_matches
+
     from wgm_play.cli.commands import COMMANDS
 
     if Path(word).suffix not in ENDINGS:
         if word in COMMANDS:
             raise InputError(f"no playbook {word!r}", hint=f"a command comes first: wgm-play {word} …")
-        near = difflib.get_close_matches(word, [*COMMANDS, *playbooks_here()], n=1)
+        near = get_close_matches(word, [*COMMANDS, *playbooks_here()], n=1)
         if near and near[0] in COMMANDS:
             raise InputError(f"no command and no playbook {word!r}", hint=f"did you mean wgm-play {near[0]}?")
     here = playbooks_here()
-    near = difflib.get_close_matches(word, here, n=1)
+    near = get_close_matches(word, here, n=1)
     known = f"did you mean {near[0]}?" if near else f"there is {', '.join(here[:5])}" if here else None
     raise InputError(
         f"no playbook {word!r}, neither here nor in playbooks/",
