@@ -124,7 +124,9 @@ def shown(value: Any) -> str:
     """Name a value of a YAML file in the words of YAML; never its text, which may be a password."""
     names: list[tuple[type, str]] = [(bool, "true or false"), (int, "a number"), (float, "a number"), (str, "a text")]
     names += [(dict, "a mapping"), (list, "a list")]
-    return "nothing" if value is None else next((name for kind, name in names if isinstance(value, kind)), "this")
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return "nothing" if value is None else "an empty text"
+    return next((name for kind, name in names if isinstance(value, kind)), "this")
 
 
 def _text(value: Any, key: Key, place: Place) -> str:

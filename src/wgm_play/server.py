@@ -64,7 +64,11 @@ def target(environment: Environment, project: Path) -> Target:
     if environment.embedded is not None:
         from wgm_play import embedded
 
-        server = embedded.start(environment.embedded, project)
+        try:
+            server = embedded.start(environment.embedded, project)
+        except (InputError, Unreachable) as error:
+            error.where = error.where or environment.position
+            raise
         return Target(server.url, server.url, server)
     if environment.service is not None:
         from psycopg.conninfo import make_conninfo

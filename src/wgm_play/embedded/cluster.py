@@ -41,8 +41,10 @@ SETTINGS = {
 
 def init(programs: Path, home: Home, user: str) -> None:
     """Make the data folder, with a random password for its superuser. A killed initdb leaves nothing in its place."""
-    fresh = home.path / "data.new"
-    shutil.rmtree(fresh, ignore_errors=True)
+    for left in home.path.glob("data.new*"):
+        shutil.rmtree(left, ignore_errors=True)
+    # A name of its own: the initdb of a command that was killed may still be at work.
+    fresh = home.path / f"data.new.{secrets.token_hex(4)}"
     home.write("password", secrets.token_urlsafe(18))
     words: list[str | Path] = [
         programs / "initdb", "-D", fresh, "--no-sync", "-A", "scram-sha-256", "-E", "UTF8", "-U", user,
@@ -119,6 +121,10 @@ def launch(programs: Path, home: Home, settings: Mapping[str, str], port: int | 
         if process.await_ready(home.data, pid, max(until - time.monotonic(), 1.0)):
             home.write("port", str(chosen))
             return pid, chosen
+        # A command that was killed may have started one a moment ago.
+        earlier = process.find_answering(home.data, max(until - time.monotonic(), 1.0))
+        if earlier is not None:
+            return earlier.pid, earlier.port
         told = home.log.read_bytes()[offset:].decode(errors="replace")
         process.end(pid, home.data, 5.0)
         if time.monotonic() < until:

@@ -6,7 +6,6 @@ In: `Embedded` and the project's folder. Out: `Server`, started or found.
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 from pathlib import Path
 
@@ -38,6 +37,8 @@ def start_persistent(embedded: Embedded, project: Path) -> Server:
                 embedded, home, found.pid, found.port, started=False, notes=_reconfigure(embedded, home, found)
             )
         programs, notes = _programs(embedded, home)
+        if (hung := process.find_postmaster(home.data)) is not None:
+            process.end(hung.pid, home.data, STOP_SECONDS)
         process.release_pid_file(home.data)
         if not home.data.exists():
             cluster.init(programs, home, embedded.user)
@@ -87,9 +88,9 @@ def _server(
 
 def _bin(data: Path) -> Path:
     """Return the folder of the programs that the server was started with."""
-    try:
-        return Path(shlex.split((data / "postmaster.opts").read_text())[0]).parent
-    except (OSError, IndexError, ValueError):
+    try:  # the program's path, then each argument in quotes
+        return Path((data / "postmaster.opts").read_text().split(' "')[0].strip()).parent
+    except OSError:
         return Path()
 
 

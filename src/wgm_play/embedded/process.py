@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from pathlib import Path
 # No process has this number: above the largest that any supported kernel gives out.
 NO_PROCESS = 2**31 - 2
 _POLL = 0.01
+_PROBE_SECONDS = 2.0
+_SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +94,40 @@ def find_postmaster(data: Path) -> Postmaster | None:
 
 
 def release_pid_file(data: Path) -> None:
-    """Let a new server start where `postmaster.pid` names a process that is something else by now.
+    """Let a new server start where `postmaster.pid` names a process that is not this server (any more).
 
-    The file is kept, with the number of no process: PostgreSQL still compares the shared memory that the file names,
-    and so refuses to start beside surviving children of the old server.
+    PostgreSQL takes every process of its user with this number for a server, a dead one that nobody waited for too.
+    The file is kept, with the number of no process: so PostgreSQL still compares the shared memory that it names, and
+    refuses to start beside surviving children of the old server.
     """
-    said = read_pid_file(data)
-    if said is None or not exists(said.pid):
+    if read_pid_file(data) is None:
         return
     path = data / "postmaster.pid"
     rest = path.read_text().split("\n")[1:]
     path.write_text("\n".join([str(NO_PROCESS), *rest]))
+
+
+def find_answering(data: Path, seconds: float) -> Postmaster | None:
+    """Return the server that runs on a data folder once it accepts connections; None when it ends, or ends waiting."""
+    until = time.monotonic() + seconds
+    while (found := find_postmaster(data)) is not None and time.monotonic() < until:
+        if found.ready and answers(found.port):
+            return found
+        time.sleep(_POLL)
+    return None
+
+
+def answers(port: int) -> bool:
+    """Tell whether a server on 127.0.0.1 replies: the kernel accepts connections for a dying or stopped one, too.
+
+    The request is SSLRequest, the reply S or N (manual: "Message Formats"); nothing of it reaches the server's log.
+    """
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=_PROBE_SECONDS) as probe:
+            probe.sendall(_SSL_REQUEST)
+            return probe.recv(1) in (b"S", b"N")
+    except OSError:
+        return False
 
 
 def await_ready(data: Path, pid: int, seconds: float) -> bool:
@@ -113,7 +139,7 @@ def await_ready(data: Path, pid: int, seconds: float) -> bool:
             return True
         return None if exists(pid) else False
 
-    return bool(_poll(settled, seconds))
+    return _poll(settled, seconds) is True
 
 
 def end(pid: int, data: Path, seconds: float) -> bool:

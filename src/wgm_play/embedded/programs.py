@@ -99,15 +99,24 @@ def reachable_programs(folder: Path, account: Account, shelf: Path) -> Path:
         return folder
     stamp = f"{folder}:{(folder / 'postgres').stat().st_mtime_ns}:{(folder / 'postgres').stat().st_size}"
     copy = shelf / "programs" / hashlib.sha256(stamp.encode()).hexdigest()[:16]
-    if not (copy / "bin" / "postgres").exists():
+    install, package = folder.parent, folder.parent.parent
+    if not (copy / package.name / install.name / "bin" / "postgres").exists():
         copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=copy.parent))
-        shutil.copytree(
-            folder.parent, made, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns("include", "*.a")
-        )
+        _copy(install, made / package.name / install.name)
+        # Wheels keep the libraries of their programs beside the package, found relative to each program.
+        for libraries in (Path(f"{package.name}.libs"), Path(package.name, ".dylibs")):
+            if (package.parent / libraries).is_dir():
+                _copy(package.parent / libraries, made / libraries)
         made.chmod(0o755)
         try:
             made.rename(copy)
         except OSError:  # another command was quicker
             shutil.rmtree(made, ignore_errors=True)
-    return copy / "bin"
+    return copy / package.name / install.name / "bin"
+
+
+def _copy(source: Path, place: Path) -> None:
+    shutil.copytree(source, place, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+    for part in [place, *place.parents][:2]:
+        part.chmod(0o755)
