@@ -208,7 +208,15 @@ def test_a_file_that_cannot_be_written_is_named(calls: Calls, capsys: pytest.Cap
     assert capsys.readouterr().err.startswith("ERROR: 'plan.json': Permission denied\n  → check the permissions")
 
 
-@pytest.mark.parametrize("url", ["postgresql://u:hunt%40er2@h/d", "host=h user=u password=hunt@er2"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:hunt%40er2@h/d",
+        "host=h user=u password=hunt@er2",
+        "postgresql://u@h/d?password=hunt%40er2&x=1",
+        "postgresql://u:hunt%40er2@h:port/d?nonsense",
+    ],
+)
 def test_the_password_of_a_url_is_never_shown(calls: Calls, capsys: pytest.CaptureFixture[str], url: str) -> None:
     calls.answers = [Unreachable("password hunt@er2 of hunt%40er2 is wrong")] * 2
     run(["a.yml", "--url", url])

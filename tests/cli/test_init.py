@@ -6,7 +6,9 @@ from pathlib import Path
 
 from real_command import Command
 
+from wgm_play.environment import load_environment
 from wgm_play.playbook.load import load_file
+from wgm_play.playbook.validate import problems_of
 
 
 def test_init_writes_a_project_that_loads(wgm: Command, tmp_path: Path) -> None:
@@ -15,8 +17,10 @@ def test_init_writes_a_project_that_loads(wgm: Command, tmp_path: Path) -> None:
     assert "cd shop && wgm-play development.yml" in done.stdout
     names = {str(path.relative_to(tmp_path / "shop")) for path in (tmp_path / "shop").rglob("*") if path.is_file()}
     assert {".gitignore", "README.md", "environments/development.yml", "playbooks/development.yml"} <= names
-    for path in (tmp_path / "shop").rglob("*.yml"):
-        assert load_file(path)
+    for path in (tmp_path / "shop" / "playbooks").rglob("*.yml"):
+        role = "steps" if path.parent.name == "schema" else "playbook"
+        assert problems_of(load_file(path), role, str(path)) == []
+    assert load_environment("development", tmp_path / "shop").embedded
 
 
 def test_init_here_needs_no_cd(wgm: Command) -> None:

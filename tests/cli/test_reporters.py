@@ -281,6 +281,13 @@ def test_an_error_shows_the_line_and_a_caret_under_the_column(
     assert "hunter2" not in capsys.readouterr().err
 
 
+def test_lines_are_counted_as_yaml_counts_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "p.yml"
+    file.write_text("a: 1\r\nb: x\u2028c: 3\r\nd: 4\r\n", newline="")
+    TextReporter().error(InputError("bad", where=Position(str(file), 4, 1)))
+    assert "     4 | d: 4\n       | ^\n" in capsys.readouterr().err
+
+
 def test_a_long_line_is_cut_around_the_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "p.yml"
     file.write_text("x" * 500 + "!" + "y" * 500)

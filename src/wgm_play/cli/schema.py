@@ -17,9 +17,9 @@ def run(reporter: Reporter, *, subject: str, verbosity: int) -> int:
 
         found = schema()
     else:
-        from wgm_play.playbook import validate
+        from wgm_play.playbook.validate import schema as playbook_schema
 
-        found = validate.schema()
+        found = playbook_schema()
     reporter.page(f"{subject}.schema.json", json.dumps(found, indent=2, ensure_ascii=False))
     reporter.data("schema", found)
     return 0

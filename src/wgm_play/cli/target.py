@@ -5,9 +5,10 @@ In: values as click parsed them. Out: `Options`; bad combinations raise `InputEr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from wgm_play.cli.files import existing
 from wgm_play.report.base import Reporter
@@ -15,6 +16,10 @@ from wgm_play.secret import register
 
 if TYPE_CHECKING:
     from wgm_play.pipeline import Options
+
+
+# Where a URL holds a password: before the @, or as a parameter (manual: "Connection URIs"). Also in one that is wrong.
+_IN_URL = re.compile(r"(?<=:)(?<!//)[^:/?#\s]+(?=@)|(?<=[?&]password=)[^&\s]+")
 
 
 def options(playbook: str, *, url: str | None = None, **values: Any) -> Options:
@@ -41,23 +46,18 @@ def hide_password(dsn: str | None) -> None:
     """Register the password of a connection string, as written and as meant, so that it is never shown."""
     if not dsn:
         return
-    if "://" in dsn:
-        try:
-            password = urlsplit(dsn).password
-        except ValueError:
-            return
-    else:
-        from psycopg import Error
-        from psycopg.conninfo import conninfo_to_dict
+    from psycopg import Error
+    from psycopg.conninfo import conninfo_to_dict
 
-        try:
-            found = conninfo_to_dict(dsn).get("password")
-        except Error:
-            return
-        password = str(found) if found else None
-    if password:
-        register(password)
-        register(unquote(password))
+    for written in _IN_URL.findall(dsn):
+        register(written)
+        register(unquote(written))
+    try:
+        meant = conninfo_to_dict(dsn).get("password")
+    except Error:
+        return
+    if meant:
+        register(str(meant))
 
 
 def split_tags(words: Iterable[str]) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from wgm_play.report.console import BOLD, CYAN, DIM, RED, styled, visible
 
 # A source line may hold a connection string that was never loaded, so its password is in no register.
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+(?=@)")
+# YAML counts more characters as the end of a line than Python does (yaml.org, "5.4. Line Break Characters", 1.1).
+_YAML_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 # Longer lines are cut around the column: what is beyond is not what is wrong.
 _LINE_WIDTH = 100
 
@@ -99,13 +101,11 @@ def _line(where: Position) -> str | None:
     if not where.line:
         return None
     try:
-        with Path(where.file).open(encoding="utf-8-sig", errors="replace") as file:
-            for number, text in enumerate(file, 1):
-                if number == where.line:
-                    return text.rstrip("\r\n")
+        text = Path(where.file).read_text(encoding="utf-8-sig", errors="replace")
     except (OSError, ValueError):
-        pass
-    return None
+        return None
+    lines = _YAML_BREAK.split(text) if where.file.endswith((".yml", ".yaml")) else text.split("\n")
+    return lines[where.line - 1] if where.line <= len(lines) else None
 
 
 def _cells(character: str) -> int:
