@@ -7,9 +7,11 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import fix_postgres
 from fix_postgres import Postgres
 from wgm_play import backup as backups
 from wgm_play.backup import folder, process, target
@@ -464,9 +467,10 @@ def test_where_databases_are_forbidden_another_server_proves(role_url: str, tmp_
         connection.execute("create table mine as select generate_series(1, 7) as id")
     asked: list[int] = []
 
-    def scratch(major: int) -> str:
+    @contextmanager
+    def scratch(major: int) -> Iterator[str]:
         asked.append(major)
-        return server.url("postgres")
+        yield server.url("postgres")
 
     logical = engine(role_url, tmp_path, scratch=scratch)
     verification = logical.verify(logical.make("x"))
@@ -474,6 +478,15 @@ def test_where_databases_are_forbidden_another_server_proves(role_url: str, tmp_
     assert verification.rows == {"public.mine": 7}
     assert len(asked) == 1
     assert asked[0] >= server.major
+
+
+def test_where_databases_are_forbidden_an_embedded_server_proves(role_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(role_url, autocommit=True) as connection:
+        connection.execute("create table mine as select generate_series(1, 7) as id")
+    logical = engine(role_url, tmp_path / "b", scratch=backups.embedded_scratch(tmp_path))
+    verification = logical.verify(logical.make("x"))
+    assert verification.ok, verification.problems
+    assert verification.rows == {"public.mine": 7}
 
 
 def test_a_role_that_may_create_databases_proves_and_restores_its_own(server: Postgres, tmp_path: Path) -> None:
@@ -594,3 +607,89 @@ def test_a_damaged_manifest_is_warned_of_and_hides_no_other_backup(filled: str, 
     (Path(made[1].path) / "manifest.json").write_text("{")
     assert [backup.id for backup in logical.list()] == [made[0].id]
     assert made[1].id in warned[0]
+
+
+def test_a_backup_of_an_older_server_comes_back_on_a_newer_one(
+    servers: Any, filled: str, tmp_path: Path, server: Postgres
+) -> None:
+    newest = servers.get(max(fix_postgres.available()))
+    into = f"upgraded_{os.getpid()}_{time.monotonic_ns()}"
+    logical = engine(filled, tmp_path)
+    try:
+        restored = logical.restore(logical.make("x"), newest.url(into))
+        assert restored.verification.ok
+        assert restored.verification.rows["public.players"] == 500
+    finally:
+        newest.drop_database(into)
+
+
+def test_partitions_with_triggers_and_keys_and_large_objects_come_back(
+    filled: str, tmp_path: Path, servers: Any
+) -> None:
+    with psycopg.connect(filled, autocommit=True) as connection:
+        connection.execute("create trigger touch before update on log for each row execute function touch()")
+        connection.execute("create table days (at date primary key)")
+        connection.execute("insert into days select distinct at from log")
+        connection.execute("alter table log add foreign key (at) references days")
+        connection.execute("select lo_from_bytea(0, 'large')")
+    newest = servers.get(max(fix_postgres.available()))
+    logical = engine(filled, tmp_path)
+    made = logical.make("x")
+    assert logical.verify(made).ok
+    into = f"upgraded_{os.getpid()}_{time.monotonic_ns()}"
+    try:
+        assert logical.restore(made, newest.url(into)).verification.rows["large objects"] == 1
+    finally:
+        newest.drop_database(into)
+
+
+def test_a_killed_restore_is_told_and_the_verification_fails(
+    filled: str, fresh_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logical = engine(filled, tmp_path)
+    made = logical.make("x")
+    real = process._listen
+
+    def kill(running: subprocess.Popen[bytes], stream: Any, hear: Callable[[str], None]) -> None:
+        if any("--use-list" in str(word) for word in running.args):
+            os.kill(running.pid, signal.SIGKILL)
+        real(running, stream, hear)
+
+    monkeypatch.setattr(process, "_listen", kill)
+    assert "pg_restore was ended by signal 9" in logical.verify(made).problems[0]
+    with pytest.raises(StepFailed) as caught:
+        logical.restore(made, fresh_url)
+    assert "pg_restore was ended by signal 9" in caught.value.details[0]
+
+
+MAKE = """
+import sys, pathlib
+from wgm_play.backup.base import Policy, Source
+from wgm_play.backup.logical import Logical
+Logical(Source(sys.argv[1], pathlib.Path(sys.argv[2]), Policy(verify="none"), application="wgm-play/killed")).make("x")
+"""
+
+
+def test_what_a_killed_runner_left_is_removed_by_the_next_backup(filled: str, tmp_path: Path) -> None:
+    with psycopg.connect(filled) as blocker:
+        blocker.execute("lock table players in access exclusive mode")
+        runner = subprocess.Popen([sys.executable, "-c", MAKE, filled, str(tmp_path)])
+        until = time.monotonic() + 20
+        while time.monotonic() < until and not list(tmp_path.glob("2*/")):
+            time.sleep(0.02)
+        runner.kill()
+        runner.wait()
+        assert len(list(tmp_path.glob("2*/"))) == 1
+    logical = engine(filled, tmp_path)
+    made = logical.make("x")
+    assert logical.verify(made).ok
+    assert leftovers(tmp_path) == [made.id]
+
+
+def test_another_databases_backups_are_not_expired(filled: str, new_database: Any, tmp_path: Path) -> None:
+    first = engine(filled, tmp_path, "none")
+    kept = first.make("x")
+    second = engine(new_database(), tmp_path, "none")
+    made = [second.make("y") for _ in range(2)]
+    assert [backup.id for backup in second.expire(1)] == [made[0].id]
+    assert kept.id in {backup.id for backup in first.list()}

@@ -21,6 +21,7 @@ from wgm_play.backup.base import (
     Source,
     Verification,
 )
+from wgm_play.backup.elsewhere import embedded_scratch
 from wgm_play.backup.logical import Logical
 from wgm_play.backup.process import parameters
 from wgm_play.errors import Refused
@@ -39,6 +40,7 @@ __all__ = [
     "Scratch",
     "Source",
     "Verification",
+    "embedded_scratch",
     "gate",
     "methods",
     "open_engine",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,9 +45,12 @@ class Policy:
 
 
 class Scratch(Protocol):
-    """Give the URL of a server on which scratch databases may be made; asked only where the target forbids it."""
+    """Give the URL of a server, at least of a major version, on which scratch databases may be made.
 
-    def __call__(self, major: int) -> str: ...
+    Asked only where the target forbids it; the server is no longer needed when the block ends.
+    """
+
+    def __call__(self, major: int) -> AbstractContextManager[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,9 @@ class Engine(ABC):
         one, so that there is always one that is known to restore.
         """
         keep = self.source.policy.keep if retention is None else retention
-        backups = self.list()
+        everything = self.list()
+        # Another database that once lay here keeps its last backups.
+        backups = [backup for backup in everything if backup.database == everything[0].database]
         proved = next((backup.id for backup in backups if backup.verified), None)
         gone = [
             backup

@@ -132,8 +132,17 @@ def damaged(manifest: Manifest) -> list[str]:
 
 
 def write(manifest: Manifest) -> None:
-    """Write the manifest so that it is there whole or not at all, also after a power failure."""
-    path = Path(manifest.backup.path)
+    """Write the manifest so that it is there whole or not at all, also after a power failure. Raise `Refused`."""
+    try:
+        _write(manifest, Path(manifest.backup.path))
+    except OSError as error:
+        raise Refused(
+            f"the manifest of the backup {manifest.backup.id!r} cannot be written: {error.strerror}",
+            hint=f"see that {manifest.backup.path!r} can be written and its disk is not full",
+        ) from error
+
+
+def _write(manifest: Manifest, path: Path) -> None:
     made = path / f".{MANIFEST}.{os.getpid()}"
     text = json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1, default=_text, ensure_ascii=False)
     with made.open("w") as out:
@@ -176,7 +185,13 @@ def manifests(directory: Path, method: str) -> tuple[list[Manifest], list[str]]:
     """Return the manifests of a folder, newest first, and what is wrong with those that cannot be read."""
     found: list[Manifest] = []
     problems: list[str] = []
-    entries = sorted(directory.iterdir()) if directory.is_dir() else []
+    try:
+        entries = sorted(directory.iterdir()) if directory.exists() else []
+    except OSError as error:
+        raise Refused(
+            f"the backup directory {str(directory)!r} cannot be read: {error.strerror}",
+            hint="set `backup.directory` to a folder that this user may read",
+        ) from error
     for entry in entries:
         if _is_id(entry.name) and (entry / MANIFEST).is_file():
             try:
@@ -188,6 +203,11 @@ def manifests(directory: Path, method: str) -> tuple[list[Manifest], list[str]]:
 
 
 def delete(path: Path) -> None:
-    """Delete a backup: its manifest first, so that half a deletion is an aborted backup."""
-    (path / MANIFEST).unlink(missing_ok=True)
-    shutil.rmtree(path)
+    """Delete a backup: its manifest first, so that half a deletion is an aborted backup. Raise `Refused`."""
+    try:
+        (path / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(path)
+    except OSError as error:
+        raise Refused(
+            f"the backup {path.name!r} cannot be deleted: {error.strerror}", hint=f"see who may write {str(path)!r}"
+        ) from error

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,6 +121,8 @@ class Logical(Engine):
 
         Raise `Refused` where no scratch database is to be had; damage is in the verification's problems.
         """
+        import psycopg
+
         how = how or self.source.policy.verify
         if how not in VERIFY:
             raise InputError(f"there is no verification {how!r}", hint=f"choose one of: {', '.join(VERIFY)}")
@@ -130,13 +132,16 @@ class Logical(Engine):
         counted: dict[str, int] = {}
         rows: dict[str, int] = {}
         if how != "none" and not problems:
-            with self._scratch(manifest) as (place, connection):
-                problems += self._load(manifest, place, _SCRATCH_WORDS, how == "restore", connection)
-                counted = target.counts(connection)
-                problems += target.compared("restored", manifest.counted, counted)
-                if how == "restore":
-                    rows, differences = self._rows(manifest, connection)
+            try:
+                with self._scratch(manifest) as (place, connection):
+                    problems += self._load(manifest, place, _SCRATCH_WORDS, how == "restore", connection)
+                    counted, rows, differences = self._compare(manifest, connection, how == "restore")
                     problems += differences
+            except psycopg.Error as error:
+                raise Refused(
+                    f"the backup cannot be proved: {mask(str(error)).strip()}",
+                    hint="put the server right, then: `wgm-play backup PLAYBOOK`",
+                ) from error
         verification = Verification(backup.id, how, time.monotonic() - began, counted, rows, tuple(problems))
         self._remember(manifest, how if verification.ok and how != "none" else "", verification.ok)
         return verification
@@ -148,33 +153,38 @@ class Logical(Engine):
         if now != before:
             folder.write(replace(manifest, backup=replace(manifest.backup, verified=now)))
 
-    def _rows(self, manifest: folder.Manifest, connection: Any) -> tuple[dict[str, int], Lines]:
-        """Count all rows of a restored database and compare them with those of the dump's snapshot."""
-        found = target.rows(connection, target.column(connection, "tables.sql.j2"))
-        return found, [] if manifest.rows is None else target.compared("rows", manifest.rows, found)
+    def _compare(
+        self, manifest: folder.Manifest, connection: Any, data: bool
+    ) -> tuple[dict[str, int], dict[str, int], Lines]:
+        """Count what a restored database holds; return objects, rows, and how they differ from the dump's snapshot."""
+        counted = target.counts(connection)
+        problems = target.compared("restored", manifest.counted, counted)
+        if not data:
+            return counted, {}, problems
+        rows = target.rows(connection, target.column(connection, "tables.sql.j2"))
+        if manifest.rows is not None:
+            problems += target.compared("rows", manifest.rows, rows)
+        return counted, rows, problems
 
     @contextmanager
     def _scratch(self, manifest: folder.Manifest) -> Iterator[tuple[str, Any]]:
         """Give a scratch database: on the source's server, else where `source.scratch` says."""
         import psycopg
 
-        url = self.source.url
-        try:
-            made = target.scratch(url, manifest.facts, self.source.application)
-            entered = made.__enter__()
-        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
-            if self.source.scratch is None:
-                raise Refused(
-                    f"the backup cannot be proved: {error.diag.message_primary}",
-                    hint="let the role create databases (ALTER ROLE … CREATEDB), or set `backup.verify: none`",
-                ) from error
-            url = self.source.scratch(max(manifest.tool, manifest.backup.server_version // 10000))
-            made = target.scratch(url, manifest.facts, self.source.application)
-            entered = made.__enter__()
-        try:
-            yield entered
-        finally:
-            made.__exit__(None, None, None)
+        application = self.source.application
+        with ExitStack() as stack:
+            try:
+                made = stack.enter_context(target.scratch(self.source.url, manifest.facts, application))
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+                if self.source.scratch is None:
+                    raise Refused(
+                        f"the backup cannot be proved: {error.diag.message_primary}",
+                        hint="let the role create databases (ALTER ROLE … CREATEDB), or set `backup.verify: none`",
+                    ) from error
+                least = max(manifest.tool, manifest.backup.server_version // 10000)
+                url = stack.enter_context(self.source.scratch(least))
+                made = stack.enter_context(target.scratch(url, manifest.facts, application))
+            yield made
 
     def _load(self, manifest: folder.Manifest, place: str, words: Sequence[str], data: bool, connection: Any) -> Lines:
         """Run pg_restore into the database at `place`; return what it could not do."""
@@ -184,7 +194,10 @@ class Logical(Engine):
         conninfo, environ = process.arguments(place, self.source.application)
         with tempfile.TemporaryDirectory(prefix="wgm-play-") as temporary:
             entries = Path(temporary) / "entries"
-            process.run(pg_restore, ["--list", f"--file={entries}", str(path)], environ)
+            try:
+                process.run(pg_restore, ["--list", f"--file={entries}", str(path)], environ)
+            except process.ProgramFailed as error:
+                return [error.reason]
             lines = entries.read_text(errors="surrogateescape").splitlines()
             if not target.facts(connection)["superuser"]:
                 lines = [line for line in lines if not _for_superusers(line)]
@@ -207,6 +220,8 @@ class Logical(Engine):
         Raise `InputError` for a time (`at`), `Refused` where the database holds something or the backup's files
         are damaged, `StepFailed` where not all came back (the database is left for a look).
         """
+        import psycopg
+
         if at is not None:
             raise InputError(
                 "a logical backup holds one moment: it cannot be restored as of another time",
@@ -225,28 +240,37 @@ class Logical(Engine):
         created, notes = target.ensure(into, manifest.facts, self.source.application)
         try:
             with target.connect(into, self.source.application) as connection:
-                target.patience(connection)
-                words, more = _ownership(connection, manifest)
-                problems = self._load(manifest, into, words, True, connection)
-                counted = target.counts(connection)
-                problems += target.compared("restored", manifest.counted, counted)
-                rows, differences = self._rows(manifest, connection)
-                problems += differences
-                more += target.apply_settings(connection, manifest.facts["settings"])
-                connection.execute(render("backup/analyze.sql.j2").sql)
                 database = connection.info.dbname
+                verification, more = self._refill(manifest, into, connection, began)
         except KeyboardInterrupt:
             if created:
                 target.drop(*_maintenance(into), self.source.application)
             raise
-        verification = Verification(backup.id, "restore", time.monotonic() - began, counted, rows, tuple(problems))
-        if problems:
+        except psycopg.Error as error:
+            raise StepFailed(
+                f"the restore into {database!r} was broken off: {mask(str(error)).strip()}",
+                hint=f"drop {database!r} and restore again",
+            ) from error
+        if not verification.ok:
             raise StepFailed(
                 f"the backup {backup.id} came back into {database!r} with differences",
                 hint=f"look at {database!r}, then drop it and restore again",
-                details=problems,
+                details=verification.problems,
             )
         return Restored(backup, database, created, time.monotonic() - began, verification, (*notes, *more))
+
+    def _refill(
+        self, manifest: folder.Manifest, into: str, connection: Any, began: float
+    ) -> tuple[Verification, Lines]:
+        """Fill an empty database and compare it with what was backed up; return notes too."""
+        target.patience(connection)
+        words, notes = _ownership(connection, manifest)
+        problems = self._load(manifest, into, words, True, connection)
+        counted, rows, differences = self._compare(manifest, connection, True)
+        notes += target.apply_settings(connection, manifest.facts["settings"])
+        connection.execute(render("backup/analyze.sql.j2").sql)
+        told = (*problems, *differences)
+        return Verification(manifest.backup.id, "restore", time.monotonic() - began, counted, rows, told), notes
 
     def remove(self, backup: Backup) -> None:
         """Delete a backup, pinned or not."""

@@ -50,7 +50,7 @@ SCHEMA: dict[str, Any] = {
             "default": {"full": 2},
         },
         "verify": {
-            "description": "How a backup is proved: not at all, by restoring its catalog, or with all rows.",
+            "description": "How a backup is proved: not at all, by restoring its catalog, or by restoring all of it.",
             "enum": ["none", "catalog", "restore"],
             "default": "catalog",
         },

@@ -20,6 +20,8 @@ from wgm_play.sql import Sql
 
 CONNECT_SECONDS = 10
 SCRATCH = "wgm_verify"
+# Counted with the rows of tables, whose names all have a dot.
+LARGE_OBJECTS = "large objects"
 # A scratch database younger than this may belong to a verification that is about to connect to it.
 LEFTOVER_SECONDS = 60
 # Databases that one may connect to in order to create another (manual: "createdb").
@@ -96,7 +98,8 @@ def rows(connection: Any, tables: Sequence[str]) -> dict[str, int]:
         except psycopg.errors.UndefinedTable:
             if not connection.autocommit:
                 raise
-    return found
+    objects = one(connection, "large_objects.sql.j2")
+    return {**found, LARGE_OBJECTS: objects} if objects else found
 
 
 def compared(what: str, wanted: Mapping[str, int], found: Mapping[str, int]) -> list[str]:
