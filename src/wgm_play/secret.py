@@ -5,12 +5,18 @@ In: values that came from the environment or from `no_log` steps. Out: texts wit
 
 from __future__ import annotations
 
+import re
+
 MASK = "***"
 # A value shorter than this is masked as a `Secret` but not searched for in texts: replacing every "1" or "on"
 # in a report would hide the report and still tell the value by where the mask stands.
 SHORTEST_SEARCHED = 4
 
 _known: set[str] = set()
+# Values whose name is known: in a saved plan and in the ledger they stand as ${env.NAME}.
+_named: dict[str, str] = {}
+# `quoted` stands for the value with its quotes and backslashes doubled, as it lies between the quotes of a literal.
+_PLACEHOLDER = re.compile(r"\$\{env\.([A-Za-z_][A-Za-z0-9_]*)(\|quoted)?\}")
 
 
 class Secret(str):
@@ -36,20 +42,52 @@ class Secret(str):
         return str.__str__(self)
 
 
-def register(value: str) -> None:
-    """Remember that `value` is not to be shown anywhere."""
+def register(value: str, name: str | None = None) -> None:
+    """Remember that `value` is not to be shown anywhere; `name` is the environment variable it came from."""
     if len(value) >= SHORTEST_SEARCHED:
         _known.add(value)
+    if name and value:
+        _named[name] = value
 
 
 def mask(text: str) -> str:
-    """Replace every registered value in `text`, longest first, by `***`."""
+    """Replace every registered value in `text`, longest first, by `***`; as it stands in a literal too."""
     for value in sorted(_known, key=len, reverse=True):
-        if value in text:
-            text = text.replace(value, MASK)
+        for form in (value, _quoted(value)):
+            if form in text:
+                text = text.replace(form, MASK)
     return text
+
+
+def placeholders(text: str) -> str:
+    """Replace every registered value whose name is known, longest first, by `${env.NAME}`."""
+    for name, value in sorted(_named.items(), key=lambda item: len(item[1]), reverse=True):
+        if len(value) < SHORTEST_SEARCHED:
+            continue
+        text = text.replace(value, f"${{env.{name}}}")
+        if _quoted(value) != value:
+            text = text.replace(_quoted(value), f"${{env.{name}|quoted}}")
+    return text
+
+
+def resolve(text: str) -> str:
+    """Put the values back for their placeholders: at sending only. An unknown name stays as it is written."""
+    return _PLACEHOLDER.sub(_value, text) if "${env." in text else text
+
+
+def _value(found: re.Match[str]) -> str:
+    value = _named.get(found.group(1))
+    if value is None:
+        return found.group(0)
+    return _quoted(value) if found.group(2) else value
+
+
+def _quoted(value: str) -> str:
+    # As `sql.literal` writes it: quotes doubled, and backslashes too, because then it uses the E'' form.
+    return value.replace("'", "''").replace("\\", "\\\\")
 
 
 def forget() -> None:
     """Empty the register (tests)."""
     _known.clear()
+    _named.clear()

@@ -1,0 +1,167 @@
+"""The session that changes a database: one place that sets timeouts and sends statements.
+
+In: `connect(application_name)`, which gives a connection with an empty search_path and time zone UTC. Out: `Session`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from wgm_play.environment import Policy
+from wgm_play.execute import fault
+from wgm_play.ledger.statements import Connection, send, text
+from wgm_play.plan import Command
+
+Connect = Callable[[str], Connection]
+
+# Our own transaction is never left open by a runner that hangs: others would queue behind its locks.
+IDLE_IN_TRANSACTION = "60s"
+# A transaction of catalog changes may take as long as this many of its statements together, from PostgreSQL 17 on.
+TRANSACTION_STATEMENTS = 20
+# How long to try to reach a server that restarts, in seconds.
+REOPEN_WITHIN = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """The timeouts of a class of statements, in milliseconds; 0 is none."""
+
+    lock: int
+    statement: int
+    transaction: int
+
+
+def timeouts(command: Command, policy: Policy) -> Timeouts:
+    """Return the timeouts for a statement's class.
+
+    "long": no statement timeout; no lock timeout either for CONCURRENTLY forms, because they wait for other
+    transactions under it, and giving up there leaves an INVALID index (manual: CREATE INDEX, "Building Indexes
+    Concurrently"). Their locks let reads and writes pass, so nobody queues behind them.
+    """
+    lock, statement = round(policy.lock_timeout * 1000), round(policy.statement_timeout * 1000)
+    if command.wait == "short" and command.transactional:
+        return Timeouts(lock, statement, statement * TRANSACTION_STATEMENTS)
+    if not command.transactional and "CONCURRENTLY" in command.sql.upper():
+        return Timeouts(0, 0, 0)
+    return Timeouts(lock, statement if command.wait == "short" else 0, 0)
+
+
+class Session:
+    """A connection in autocommit mode whose timeouts follow the class of what it sends."""
+
+    def __init__(self, connect: Connect, label: str, policy: Policy) -> None:
+        self.label = label
+        self.policy = policy
+        self._connect = connect
+        self._open()
+
+    def _open(self) -> None:
+        self.connection = self._connect(f"wgm-play/{self.label}")
+        self.connection.autocommit = True
+        self.version = self.connection.info.server_version
+        self._cursor = self.connection.cursor()
+        self._set: Timeouts | None = None
+        self._local: Timeouts | None = None
+        row = send(self.connection, text("execute/open"), IDLE_IN_TRANSACTION).fetchone()
+        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+        self.pid: int = row[1]
+        self._server_time: datetime = row[0]
+        self._local_time = time.perf_counter()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is gone."""
+        return bool(self.connection.closed)
+
+    def now(self) -> datetime:
+        """Return the server's time, without asking it."""
+        return self.at(time.perf_counter())
+
+    def at(self, moment: float) -> datetime:
+        """Return the server's time at a moment of `time.perf_counter()`."""
+        return self._server_time + timedelta(seconds=moment - self._local_time)
+
+    def relabel(self, label: str | int) -> None:
+        """Say under which label (the run's number) this session reconnects; the ledger has renamed it already."""
+        self.label = str(label)
+
+    def send(self, sql: str, *, rows: bool = False) -> list[Any]:
+        """Send one statement as it is; return its rows where they are asked for."""
+        fault.before_statement(self.connection, sql)
+        self._cursor.execute(sql.encode(), prepare=False)
+        fault.after_statement()
+        return self._cursor.fetchall() if rows and self._cursor.description else []
+
+    def begin(self, command: Command) -> None:
+        """Open a transaction whose first statement is `command`."""
+        self._session_timeouts(timeouts(command, self.policy))
+        self.send("BEGIN")
+        self._local = self._set
+
+    def allow(self, command: Command) -> None:
+        """Set the timeouts for `command`, only where they differ from those in force."""
+        wanted = timeouts(command, self.policy)
+        if self._local is None:
+            self._session_timeouts(wanted)
+        elif wanted != self._local:
+            self._set_timeouts(wanted, local=True)
+            self._local = wanted
+
+    def commit(self) -> None:
+        """Commit the open transaction."""
+        self.send("COMMIT")
+        self._local = None
+
+    def roll_back(self) -> None:
+        """Roll back what is open; quiet where nothing is, or where the connection is gone."""
+        self._local = None
+        if not self.lost:
+            try:
+                self.connection.rollback()
+            except psycopg.OperationalError:
+                self.connection.close()
+
+    def _session_timeouts(self, wanted: Timeouts) -> None:
+        if wanted != self._set:
+            self._set_timeouts(wanted, local=False)
+            self._set = wanted
+
+    def _set_timeouts(self, wanted: Timeouts, *, local: bool) -> None:
+        values = [f"{wanted.lock}ms", local, f"{wanted.statement}ms"]
+        if self.version >= 170000:
+            values.append(f"{wanted.transaction}ms")
+        send(self.connection, text("execute/timeouts", version=min(self.version, 170000)), *values)
+
+    def reopen(self, within: float = REOPEN_WITHIN) -> None:
+        """Connect again after the connection was lost; raises psycopg.OperationalError when that fails for long."""
+        self.connection.close()
+        until = time.monotonic() + within
+        while True:
+            try:
+                self._open()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_session(connect: Connect, run_label: str = "run", policy: Policy | None = None) -> Session:
+    """Open the session that changes the database, as `wgm-play/LABEL`. Call it while the run lock is held."""
+    return Session(connect, run_label, policy or Policy())

@@ -1,0 +1,157 @@
+"""Watching a statement from a second connection: who blocks it, and how far it came.
+
+In: the run lock's connection and the session's backend. Out: blockers with what they do, the time spent blocked,
+progress of what is long. A thread samples while a statement runs, because after `lock_not_available` (55P03) the
+server no longer knows who was in the way.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from wgm_play.ledger.statements import Connection, text
+from wgm_play.report.base import Progress
+from wgm_play.secret import mask
+
+# A statement that is through sooner is not looked at: thousands of catalog changes must not pay for the watch.
+INTERVAL = 0.2
+QUERY_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """A backend that another one waits for. `age` is that of its transaction, in seconds; `query` is masked;
+    `since` is when its transaction began."""
+
+    pid: int
+    application: str
+    role: str
+    client: str
+    state: str
+    age: float | None
+    query: str
+    backend: str = ""
+    since: datetime | None = None
+
+    def __str__(self) -> str:
+        if self.pid == 0:
+            return "a prepared transaction (see pg_prepared_xacts)"
+        words = [f"pid {self.pid}"]
+        words += [f"application {self.application!r}"] if self.application else []
+        words += [f"user {self.role!r}"] if self.role else []
+        words += [f"from {self.client}"] if self.client else []
+        words += [self.state] if self.state else [self.backend] if self.backend else []
+        words += [f"transaction open for {self.age:.1f} s"] if self.age is not None else []
+        words += [f"query: {' '.join(self.query.split())}"] if self.query else []
+        return ", ".join(words)
+
+
+def blockers(connection: Connection, pid: int) -> list[Blocker]:
+    """Return who blocks backend `pid` now, asked on another connection."""
+    found = _ask(connection, "execute/blockers", Blocker, pid)
+    return [replace(blocker, query=mask(blocker.query)[:QUERY_SHOWN]) for blocker in found]
+
+
+def _ask(connection: Connection, name: str, kind: Any, *values: Any, **settings: Any) -> list[Any]:
+    # Not by `statements.send`: what a watching thread asks must not count as a statement of the run.
+    cursor = psycopg.RawCursor(connection, row_factory=class_row(kind))
+    return cursor.execute(text(name, **settings).encode(), values).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How far a long command came, from the server's progress views; None where it cannot tell."""
+
+    pid: int
+    what: str
+    phase: str | None
+    done: int | None
+    total: int | None
+    unit: str
+
+
+def progress(connection: Connection, pid: int | None = None) -> list[Sample]:
+    """Return the progress of backend `pid`, or of all backends of this database."""
+    version = 140000 if connection.info.server_version >= 140000 else 130000
+    return _ask(connection, "execute/progress", Sample, pid, version=version)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen while one statement ran: its last blockers, and for how long it was blocked (seconds)."""
+
+    blockers: list[Blocker] = field(default_factory=list)
+    blocked: float = 0.0
+
+
+class Watch:
+    """A thread that samples while a statement runs; `start` and `stop` cost two assignments."""
+
+    def __init__(
+        self, connection: Connection, interval: float = INTERVAL, tell: Callable[[str], None] | None = None
+    ) -> None:
+        """Watch from `connection`; `tell` hears who a long statement waits for, from the thread."""
+        self._connection = connection
+        self._tell = tell
+        self._told: set[int] = set()
+        self._interval = interval
+        self._end = threading.Event()
+        self._since: float | None = None
+        self._pid = 0
+        self._seen = Seen()
+        self._progress: Progress | None = None
+        self._thread = threading.Thread(target=self._run, name="wgm-play watch", daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        # The thread may be inside one short query; it is a daemon, so a server that hangs does not hold us.
+        self._thread.join(timeout=5)
+
+    def start(self, pid: int, shown: Progress | None = None) -> None:
+        """A statement of backend `pid` is about to be sent."""
+        self._seen = Seen()
+        self._pid = pid
+        self._progress = shown
+        self._told = set()
+        self._since = time.monotonic()
+
+    def stop(self) -> Seen:
+        """The statement ended; return what was seen."""
+        self._since = None
+        return self._seen
+
+    def _run(self) -> None:
+        while not self._end.wait(self._interval):
+            since, seen, shown = self._since, self._seen, self._progress
+            if since is None or time.monotonic() - since < self._interval:
+                continue
+            try:
+                self._sample(since, seen, shown)
+            except psycopg.Error:
+                return  # the lock's connection is gone: the executor notices before its next group
+
+    def _sample(self, since: float, seen: Seen, shown: Progress | None) -> None:
+        found = blockers(self._connection, self._pid)
+        if found and self._since == since:
+            seen.blockers = found
+            seen.blocked += self._interval
+        if shown is None:
+            return
+        new = [blocker for blocker in found if blocker.pid not in self._told]
+        if new and self._tell is not None:
+            self._told.update(blocker.pid for blocker in new)
+            self._tell(f"{shown.label} waits for {'; '.join(str(blocker) for blocker in new)}")
+        for sample in progress(self._connection, self._pid):
+            shown.done, shown.total, shown.unit = sample.done or 0, sample.total or 0, sample.unit

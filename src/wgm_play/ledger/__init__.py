@@ -1,0 +1,361 @@
+"""The ledger: what was done to this database, by whom, when, and how to take it back. Schema `wgm`, append-only.
+
+In: a connection (a session's for writing; any, also a read-only one, for reading). Out: rows in `wgm`; dataclasses of
+`model.py`. Reading never fails for want of privileges: `access()` says "unknown", and what would be read is empty.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from wgm_play import __version__
+from wgm_play.catalog.model import Catalog
+from wgm_play.ledger import history, install, snapshot
+from wgm_play.ledger.model import (
+    BackupPin,
+    Change,
+    Overview,
+    PendingHandler,
+    RestorePoint,
+    RowChange,
+    Run,
+    RunInfo,
+    SqlOnce,
+    TrashEntry,
+)
+from wgm_play.ledger.statements import Connection, run, send, text
+from wgm_play.secret import mask
+
+__all__ = [
+    "BackupPin",
+    "Change",
+    "Ledger",
+    "Overview",
+    "PendingHandler",
+    "RestorePoint",
+    "RowChange",
+    "Run",
+    "RunInfo",
+    "SqlOnce",
+    "TrashEntry",
+]
+
+UNKNOWN = "the ledger (schema wgm): this role may not read it; name the role under readers: of the environment"
+# More runs than any rollback goes back; the history is read whole up to here.
+_ALL_RUNS = 100_000
+
+
+class Ledger:
+    """The ledger of the database behind `connection`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._access: str | None = None
+
+    # Reading
+
+    def access(self) -> str:
+        """Return "absent", "readable" or "unknown" (this role may not read it)."""
+        if self._access is None:
+            present, readable = run(self.connection, "access").fetchone() or (False, False)
+            self._access = "readable" if readable else "unknown" if present else "absent"
+        return self._access
+
+    def exists(self) -> bool:
+        """Return whether the database has a ledger, readable or not."""
+        return self.access() != "absent"
+
+    def overview(self) -> Overview:
+        """Return what every run asks first."""
+        if self.access() != "readable":
+            return Overview(self.access())
+        row = run(self.connection, "overview").fetchone()
+        return Overview("readable", *row) if row else Overview("readable")
+
+    def marker(self) -> str | None:
+        """Return the environment that this database is marked with."""
+        row = run(self.connection, "marker").fetchone() if self.access() == "readable" else None
+        return row[0] if row else None
+
+    def last_runs(self, limit: int = _ALL_RUNS) -> list[Run]:
+        """Return the runs, newest first."""
+        return self._rows("runs", Run, limit)
+
+    def unfinished_run(self) -> Run | None:
+        """Return the last run where it did not end well: the same command finishes it."""
+        last = next(iter(self.last_runs(1)), None)
+        return last if last and last.status != "done" else None
+
+    def state_before_last_change(self) -> Change | None:
+        """Return the change that rollback takes back: the last one that is neither a rollback nor rolled back."""
+        return history.last_change(self.last_runs())
+
+    def changes_after(self, run_id: int) -> list[Change]:
+        """Return the changes that `rollback --to RUN` takes back, newest first."""
+        return history.after(self.last_runs(), run_id)
+
+    def changes(self) -> list[Change]:
+        """Return all runs, each joined with those that finished it, newest first."""
+        return history.changes(self.last_runs())
+
+    def snapshot_of(self, run_id: int, moment: str) -> Catalog | None:
+        """Return the catalog as it was `before` or `after` a run; None where it was not recorded."""
+        if self.access() != "readable":
+            return None
+        row = run(self.connection, "snapshot_of", run_id, moment).fetchone()
+        return snapshot.unpack(bytes(row[1])) if row else None
+
+    def sql_once_known(self) -> dict[tuple[str, str, str], SqlOnce]:
+        """Return the imperative steps that ran and were not undone, by (play, step, item)."""
+        rows = self._rows("sql_once_known", SqlOnce)
+        return {(row.play, row.step, row.item): row for row in rows if row.event == "done"}
+
+    def pending_handlers(self) -> list[PendingHandler]:
+        """Return the handlers that were notified and have not run since."""
+        return self._rows("pending_handlers", PendingHandler)
+
+    def trash_entries(self) -> list[TrashEntry]:
+        """Return what lies in the trash, oldest first."""
+        return self._rows("trash", TrashEntry)
+
+    def row_changes(self, runs: Sequence[int]) -> list[RowChange]:
+        """Return the rows that these runs wrote, in the order of writing."""
+        return self._rows("row_changes", RowChange, list(runs))
+
+    def restore_points(self, runs: Sequence[int]) -> list[RestorePoint]:
+        """Return the restore points taken before these runs."""
+        return self._rows("restore_points", RestorePoint, list(runs))
+
+    def backup_pins(self) -> list[BackupPin]:
+        """Return the backups that must be kept."""
+        return self._rows("backup_pins", BackupPin)
+
+    def groups_done(self, run_id: int) -> frozenset[int]:
+        """Return the groups of this run's plan that it, or the runs it resumes with the same plan, committed."""
+        if self.access() != "readable":
+            return frozenset()
+        return frozenset(number for (number,) in run(self.connection, "groups_done", run_id).fetchall())
+
+    def checkpoint(self, operation: str, runs: Sequence[int]) -> Any:
+        """Return the last position of a batched operation in these runs, or None."""
+        if self.access() != "readable":
+            return None
+        row = run(self.connection, "checkpoint", operation, list(runs)).fetchone()
+        return row[0] if row else None
+
+    def _rows(self, name: str, kind: Any, *values: Any) -> list[Any]:
+        if self.access() != "readable":
+            return []
+        return run(self.connection, name, *values, row_factory=class_row(kind)).fetchall()
+
+    # Writing
+
+    def ensure(self, readers: Sequence[str] = ()) -> list[str]:
+        """Create or upgrade the ledger inside the present transaction; return readers that are no roles."""
+        missing = install.ensure(self.connection, readers, __version__)
+        self._access = "readable"
+        return missing
+
+    def begin(
+        self,
+        info: RunInfo,
+        *,
+        before: Catalog | None = None,
+        before_digest: str | None = None,
+        readers: Sequence[str] = (),
+        marker: str | None = None,
+        restore_point: bool = True,
+    ) -> int:
+        """Record that a run begins, in one transaction; return its number.
+
+        The run lock is held, so runs without an end are dead: they are recorded as killed. Where the last run of the
+        same play and direction did not end well, this one resumes it. `before` is the live catalog, `before_digest`
+        its digest where it is known; `marker` marks a database that has no marker yet. The connection's
+        application_name becomes `wgm-play/RUN`.
+        """
+        send(self.connection, "BEGIN")
+        try:
+            self.ensure(readers)
+            run(self.connection, "end_dead_runs")
+            number = self._insert(info)
+            if marker is not None and self.marker() is None:
+                run(self.connection, "set_marker", marker)
+            if before is not None:
+                self._snapshot(number, "before", before, before_digest)
+            if restore_point:
+                self._restore_point(number)
+            send(self.connection, "COMMIT")
+        except BaseException:
+            if not self.connection.closed:
+                self.connection.rollback()
+            self._access = None
+            raise
+        return number
+
+    def _insert(self, info: RunInfo) -> int:
+        resumed = history.resumes(
+            self.last_runs(1), play=info.play, is_rollback=bool(info.rolls_back) or info.command == "rollback"
+        )
+        row = run(
+            self.connection,
+            "insert_run",
+            info.id,
+            mask(info.playbook),
+            info.play,
+            info.environment,
+            info.command,
+            __version__,
+            _os_user(),
+            socket.gethostname(),
+            os.getpid(),
+            info.plan_digest,
+            info.from_digest,
+            info.to_digest,
+            info.playbook_digest,
+            resumed,
+            list(info.rolls_back),
+            list(info.tags),
+            list(info.skip_tags),
+            info.start_at_step,
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _snapshot(self, run_id: int, moment: str, catalog: Catalog, catalog_digest: str | None) -> str:
+        from wgm_play.catalog.model import digest
+
+        packed = snapshot.pack(catalog)
+        known = run(self.connection, "has_snapshot", packed.digest).fetchone()
+        if not known or not known[0]:
+            run(
+                self.connection,
+                "insert_snapshot",
+                packed.digest,
+                catalog_digest or digest(catalog.rows),
+                snapshot.FORMAT,
+                packed.objects,
+                packed.content,
+            )
+        run(self.connection, "insert_run_snapshot", run_id, moment, packed.digest)
+        return packed.digest
+
+    def snapshot(self, run_id: int, moment: str, catalog: Catalog, catalog_digest: str | None = None) -> str:
+        """Record the catalog `before` or `after` a run; return the snapshot's digest. Equal ones are kept once."""
+        return self._snapshot(run_id, moment, catalog, catalog_digest)
+
+    def _restore_point(self, run_id: int) -> RestorePoint | None:
+        row = run(self.connection, "restore_point_possible").fetchone()
+        kind = str(row[0]) if row else "time"
+        statement = text("ledger/insert_restore_point", kind=kind)
+        cursor = send(
+            self.connection, statement, run_id, kind, f"wgm-play run {run_id}", row_factory=class_row(RestorePoint)
+        )
+        return cursor.fetchone()
+
+    def restore_point(self, run_id: int) -> RestorePoint | None:
+        """Return the restore point that was taken before a run."""
+        return next(iter(self.restore_points([run_id])), None)
+
+    def finish(
+        self,
+        run_id: int,
+        status: str,
+        *,
+        error: str | None = None,
+        after: Catalog | None = None,
+        after_digest: str | None = None,
+    ) -> None:
+        """Record how a run ended (done, failed, interrupted, aborted); the first record of an end stands."""
+        send(self.connection, "BEGIN")
+        try:
+            if after is not None:
+                self._snapshot(run_id, "after", after, after_digest)
+            run(self.connection, "insert_end", run_id, status, mask(error) if error else None)
+            send(self.connection, "COMMIT")
+        except BaseException:
+            if not self.connection.closed:
+                self.connection.rollback()
+            raise
+
+    def record_group(
+        self, run_id: int, operations: Sequence[Mapping[str, Any]], statements: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Write operation and statement rows in one round trip, in the present transaction where there is one."""
+        run(self.connection, "record_group", run_id, _json(operations), _json(statements))
+
+    def record_statement_end(
+        self,
+        run_id: int,
+        number: int,
+        *,
+        outcome: str,
+        at: datetime,
+        lock_wait_ms: float,
+        attempts: int,
+        error: str | None = None,
+    ) -> None:
+        """Write how a statement outside a transaction ended: done, not needed, failed."""
+        masked = mask(error) if error else None
+        run(self.connection, "statement_end", run_id, number, outcome, at, lock_wait_ms, attempts, masked)
+
+    def group_recorded(self, run_id: int, group: int) -> bool:
+        """Return whether a group's rows are there, and so whether its COMMIT succeeded."""
+        row = run(self.connection, "group_recorded", run_id, group).fetchone()
+        return bool(row and row[0])
+
+    def record_sql_once(self, run_id: int, events: Iterable[Mapping[str, Any]]) -> None:
+        """Write events of imperative steps: event (done, undone), play, step, item, checksum, sql, down."""
+        rows = [{**event, "event": event.get("event", "done"), "item": event.get("item") or ""} for event in events]
+        for row in rows:
+            row["sql"], row["down"] = _masked(row.get("sql")), _masked(row.get("down"))
+        self._events("insert_sql_once", run_id, rows)
+
+    def record_row_changes(self, run_id: int, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write changed rows: operation, relation (name parts), key, before, after."""
+        self._events("insert_row_changes", run_id, list(rows))
+
+    def record_trash(self, run_id: int, events: Iterable[Mapping[str, Any]]) -> None:
+        """Write trash events: event (trashed, restored, purged), kind, name, trash_name, definition."""
+        self._events("insert_trash", run_id, list(events))
+
+    def record_handlers(self, run_id: int, events: Iterable[Mapping[str, Any]]) -> None:
+        """Write handler events: event (notified, done), play, name."""
+        self._events("insert_handlers", run_id, list(events))
+
+    def record_checkpoint(self, run_id: int, operation: str, position: Any) -> None:
+        """Write how far a batched operation came."""
+        run(self.connection, "insert_checkpoint", run_id, operation, json.dumps(position))
+
+    def record_backup_pin(self, run_id: int, backup: str, event: str = "pinned") -> None:
+        """Write that a backup must be kept (pinned) or need not be kept (released) for a run."""
+        run(self.connection, "insert_backup_pin", run_id, event, backup)
+
+    def set_marker(self, environment: str) -> None:
+        """Mark this database as belonging to an environment."""
+        run(self.connection, "set_marker", environment)
+
+    def _events(self, name: str, run_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            run(self.connection, name, run_id, _json(rows))
+
+
+def _masked(value: str | None) -> str | None:
+    return mask(value) if value else value
+
+
+def _json(rows: Sequence[Mapping[str, Any]]) -> str:
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user id need not have a name
+        return str(os.getuid()) if hasattr(os, "getuid") else ""

@@ -1,0 +1,61 @@
+"""Which runs belong together, and which of them rollback goes back before.
+
+In: all runs, newest first. Out: changes. Pure: the rules of "Reversible" are tested without a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wgm_play.ledger.model import UNFINISHED, Change, Run
+
+
+def changes(runs: Sequence[Run]) -> list[Change]:
+    """Return runs joined with those that finished them, newest first."""
+    resumed_by = {run.resumes: run for run in runs if run.resumes is not None}
+    made = []
+    for run in runs:
+        if run.resumes is None:
+            chain = [run]
+            while following := resumed_by.get(chain[-1].id):
+                chain.append(following)
+            made.append(Change(tuple(chain)))
+    return sorted(made, key=lambda change: change.last.id, reverse=True)
+
+
+def rolled_back(runs: Sequence[Run]) -> frozenset[int]:
+    """Return the runs that a rollback took back; one that did not end well has taken nothing back yet."""
+    return frozenset(
+        run_id for change in changes(runs) if change.last.status == "done" for run_id in change.last.rolls_back
+    )
+
+
+def last_change(runs: Sequence[Run]) -> Change | None:
+    """Return the last change that is neither a rollback nor rolled back."""
+    return next(iter(standing(runs)), None)
+
+
+def standing(runs: Sequence[Run]) -> list[Change]:
+    """Return the changes that hold now, newest first: they did something, and nothing took them back."""
+    gone = rolled_back(runs)
+    return [
+        change
+        for change in changes(runs)
+        if change.operations and not change.first.is_rollback and not gone.intersection(change.ids)
+    ]
+
+
+def after(runs: Sequence[Run], run_id: int) -> list[Change]:
+    """Return the standing changes that came after the change that `run_id` belongs to, newest first."""
+    made = changes(runs)
+    asked = next((change for change in made if run_id in change.ids), None)
+    limit = asked.last.id if asked else run_id
+    return [change for change in standing(runs) if change.first.id > limit]
+
+
+def resumes(runs: Sequence[Run], *, play: str, is_rollback: bool) -> int | None:
+    """Return the run that a new one finishes: the last one, of the same play and direction, that did not end well."""
+    last = runs[0] if runs else None
+    if last is None or last.status not in UNFINISHED or last.play != play or last.is_rollback != is_rollback:
+        return None
+    return last.id

@@ -1,0 +1,192 @@
+"""What the ledger holds, as data.
+
+In: rows of schema `wgm`. Out: frozen dataclasses; the fields have the names of the columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+STATUSES = ("done", "failed", "interrupted", "aborted", "killed")
+# A run with one of these (or with none, when it was killed) is finished by the same command.
+UNFINISHED = (None, "failed", "interrupted", "aborted", "killed")
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What is known of a run when it begins.
+
+    `id` None takes the next number (a baseline gives 0). `rolls_back` are the runs that a rollback takes back. The
+    role, the client's address and the backend are filled in by the server, the rest by `Ledger.begin`.
+    """
+
+    playbook: str
+    play: str
+    environment: str
+    command: str
+    plan_digest: str | None = None
+    from_digest: str | None = None
+    to_digest: str | None = None
+    playbook_digest: str | None = None
+    rolls_back: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
+    skip_tags: tuple[str, ...] = ()
+    start_at_step: str | None = None
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run. `status` None: it is under way, or it was killed. `operations` and `statements` are those committed."""
+
+    id: int
+    started_at: datetime
+    playbook: str
+    play: str
+    environment: str
+    command: str
+    version: str
+    role: str
+    os_user: str
+    host: str
+    pid: int
+    client: str | None
+    backend_pid: int
+    plan_digest: str | None
+    from_digest: str | None
+    to_digest: str | None
+    playbook_digest: str | None
+    resumes: int | None
+    rolls_back: list[int]
+    tags: list[str]
+    skip_tags: list[str]
+    start_at_step: str | None
+    status: str | None
+    ended_at: datetime | None
+    error: str | None
+    operations: int
+    statements: int
+    lock_wait_ms: float
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether this run takes other runs back."""
+        return bool(self.rolls_back) or self.command == "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A run that changed something, with the runs that finished it after it was cut short: `runs`, oldest first."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def first(self) -> Run:
+        """The run that began it: its snapshot before is the state before the change."""
+        return self.runs[0]
+
+    @property
+    def last(self) -> Run:
+        """The run that ended it: its snapshot after is the state after the change."""
+        return self.runs[-1]
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The numbers of all its runs."""
+        return tuple(run.id for run in self.runs)
+
+    @property
+    def operations(self) -> int:
+        """How many operations were committed."""
+        return sum(run.operations for run in self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlOnce:
+    """The last event of an imperative step: known by play, step name and loop item; `event` is done or undone."""
+
+    play: str
+    step: str
+    item: str
+    event: str
+    checksum: str
+    sql: str | None
+    down: str | None
+    run: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TrashEntry:
+    """Something removed whose data are kept: its own name, the name it has in the trash, what is needed to restore."""
+
+    kind: str
+    name: list[str]
+    trash_name: list[str]
+    definition: Any
+    run: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PendingHandler:
+    """A handler that was notified and has not run since."""
+
+    play: str
+    name: str
+    run: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """A row that a run wrote: None before means inserted, None after means deleted."""
+
+    run: int
+    operation: int
+    relation: list[str]
+    key: Mapping[str, Any]
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePoint:
+    """Where to restore to, from before a run. `kind` says what could be had: restore point, lsn or time."""
+
+    run: int
+    kind: str
+    name: str
+    lsn: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPin:
+    """A backup that must be kept because a run may still be taken back."""
+
+    backup: str
+    run: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What every run asks first, in one round trip.
+
+    `access` is absent, readable or unknown (this role may not read the ledger); the rest holds when it is readable.
+    `last_digest` is the catalog's digest after the last run that ended. `unfinished` says that the last run did not
+    end well. `sql_events` and `handlers` tell whether asking for these is worth a round trip.
+    """
+
+    access: str
+    version: int = 0
+    marker: str | None = None
+    last_digest: str | None = None
+    last_run: int | None = None
+    unfinished: bool = False
+    sql_events: int = 0
+    handlers: bool = False

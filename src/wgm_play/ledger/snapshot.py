@@ -1,0 +1,95 @@
+"""Snapshots: a catalog as bytes, and back without loss.
+
+In: a `Catalog`. Out: gzipped JSON. A tuple is a JSON array; a list is {"list": […]}, a dict {"dict": [[k, v], …]}, so
+that what comes back is equal, and its digest too. Oids are left out: they mean nothing at another time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from wgm_play.catalog.model import Catalog, Extra, Key
+
+FORMAT = 1
+# The fastest level: snapshots are written while an application waits for its release, and are small anyway.
+_LEVEL = 1
+_PLAIN = frozenset({str, int, bool, float, type(None)})
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A snapshot as it is stored. `digest` covers owners, privileges and positions too."""
+
+    digest: str
+    objects: int
+    content: bytes
+
+
+def pack(catalog: Catalog) -> Packed:
+    """Return the catalog as bytes and their digest."""
+    text = json.dumps(
+        {
+            "version": catalog.version,
+            "unmodelled": list(catalog.unmodelled),
+            "objects": [
+                (key.kind, key.name, _row(catalog.rows[key]), _extra(catalog.extras.get(key)))
+                for key in sorted(catalog.rows)
+            ],
+            "edges": sorted([[*a], [*b]] for a, b in catalog.edges),
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode("utf-8", "surrogatepass")
+    return Packed(hashlib.sha256(text).hexdigest(), len(catalog.rows), gzip.compress(text, _LEVEL, mtime=0))
+
+
+def unpack(content: bytes) -> Catalog:
+    """Return the catalog that `pack` made into these bytes."""
+    read = json.loads(gzip.decompress(content).decode("utf-8", "surrogatepass"))
+    catalog = Catalog(unmodelled=tuple(read["unmodelled"]), version=read["version"])
+    for kind, name, row, extra in read["objects"]:
+        key = Key(kind, tuple(name))
+        catalog.rows[key] = tuple(_decoded(value) for value in row)
+        if extra is not None:
+            owner, acl, number = extra
+            catalog.extras[key] = Extra(owner=owner, acl=None if acl is None else tuple(acl), number=number)
+    catalog.edges = frozenset((_key(a), _key(b)) for a, b in read["edges"])
+    return catalog
+
+
+def _key(parts: list[Any]) -> Key:
+    return Key(parts[0], tuple(parts[1]))
+
+
+def _extra(extra: Extra | None) -> Any:
+    return None if extra is None else (extra.owner, extra.acl, extra.number)
+
+
+def _row(row: tuple[Any, ...]) -> list[Any]:
+    return [value if type(value) in _PLAIN else _encoded(value) for value in row]
+
+
+def _encoded(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_encoded(part) for part in value]
+    if isinstance(value, list):
+        return {"list": [_encoded(part) for part in value]}
+    if isinstance(value, dict):
+        return {"dict": [[_encoded(key), _encoded(part)] for key, part in value.items()]}
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    raise TypeError(f"a catalog row holds {type(value).__name__} {value!r}, which a snapshot cannot keep")
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_decoded(part) for part in value)
+    if isinstance(value, dict):
+        if "list" in value:
+            return [_decoded(part) for part in value["list"]]
+        return {_decoded(key): _decoded(part) for key, part in value["dict"]}
+    return value

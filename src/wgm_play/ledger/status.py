@@ -1,0 +1,116 @@
+"""What is going on in a database: the run in progress, what it does, who blocks it, and what was before.
+
+In: any connection to the database. Out: `Status`. What this role may not see is left empty, and named in `unknown`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from wgm_play.ledger import UNKNOWN, Ledger
+from wgm_play.ledger.model import PendingHandler, Run, TrashEntry
+from wgm_play.ledger.statements import Connection, run, text
+from wgm_play.secret import mask
+
+# As much history as fits on a screen.
+RUNS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A server process of a run, or the one that holds its lock (`wgm-play/lock`)."""
+
+    pid: int
+    application: str
+    state: str
+    wait_type: str
+    wait_event: str
+    query: str
+    query_start: datetime | None
+    xact_start: datetime | None
+    blocked_by: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class InProgress:
+    """The run in progress. `run` is None where the ledger cannot be read or the run has not begun to change anything.
+
+    `step`, `statement` and `since` are what its session does now; `progress` has a line for each progress view;
+    `blockers` say who is in its way. `holder` is who holds the run lock, None where the runner is gone.
+    """
+
+    run: Run | None
+    holder: Any
+    pid: int | None
+    step: str
+    statement: str
+    since: datetime | None
+    waits: str
+    progress: tuple[Any, ...]
+    blockers: tuple[Any, ...]
+    operations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All that `wgm-play status` tells."""
+
+    runs: tuple[Run, ...]
+    marker: str | None
+    in_progress: InProgress | None
+    handlers: tuple[PendingHandler, ...]
+    trash: tuple[TrashEntry, ...]
+    unknown: tuple[str, ...]
+
+
+def status(connection: Connection, limit: int = RUNS_SHOWN) -> Status:
+    """Read the status of the database behind `connection`; `limit` bounds the history."""
+    ledger = Ledger(connection)
+    runs = ledger.last_runs(limit)
+    return Status(
+        runs=tuple(runs),
+        marker=ledger.marker(),
+        in_progress=_in_progress(connection, ledger, runs),
+        handlers=tuple(ledger.pending_handlers()),
+        trash=tuple(ledger.trash_entries()),
+        unknown=(UNKNOWN,) if ledger.access() == "unknown" else (),
+    )
+
+
+def _in_progress(connection: Connection, ledger: Ledger, runs: list[Run]) -> InProgress | None:
+    # Not at the top: `execute` writes what is read here, and imports this package.
+    from wgm_play.execute.guard import blockers, holder
+    from wgm_play.execute.watch import progress
+
+    held = holder(connection)
+    cursor = psycopg.RawCursor(connection, row_factory=class_row(Backend))
+    sessions = cursor.execute(text("execute/sessions").encode()).fetchall()
+    working = next((backend for backend in sessions if backend.application != "wgm-play/lock"), None)
+    if held is None and working is None:
+        return None
+    current = next((one for one in runs if one.status is None), None)
+    return InProgress(
+        run=current,
+        holder=held,
+        pid=working.pid if working else None,
+        step=_step(connection, ledger, current),
+        statement=mask(working.query) if working and working.state == "active" else "",
+        since=working.query_start if working and working.state == "active" else None,
+        waits=f"{working.wait_type}: {working.wait_event}" if working and working.wait_type == "Lock" else "",
+        progress=tuple(progress(connection, working.pid)) if working else (),
+        blockers=tuple(blockers(connection, working.pid)) if working and working.blocked_by else (),
+        operations=current.operations if current else 0,
+    )
+
+
+def _step(connection: Connection, ledger: Ledger, current: Run | None) -> str:
+    """Return the step of the last statement that was recorded: for a long one outside a transaction, the present."""
+    if current is None or ledger.access() != "readable":
+        return ""
+    row = run(connection, "last_step", current.id).fetchone()
+    return str(row[0]) if row else ""
