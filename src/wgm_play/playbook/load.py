@@ -10,132 +10,102 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from wgm_play.errors import InputError, Position, Problems
+from wgm_play.playbook.nodes import Map, Seq, Text, pack, position_of, text
 
-
-class Map(dict[str, Any]):
-    """A YAML mapping. `position` is where it begins, `keys_at[key]` and `values_at[key]` where each lies."""
-
-    __slots__ = ("keys_at", "position", "values_at")
-
-    def __init__(self, position: Position) -> None:
-        super().__init__()
-        self.position = position
-        self.keys_at: dict[str, Position] = {}
-        self.values_at: dict[str, Position] = {}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (_map, (self.position, dict(self), self.keys_at, self.values_at))
-
-
-class Seq(list[Any]):
-    """A YAML sequence. `position` is where it begins, `items_at[i]` where each item lies."""
-
-    __slots__ = ("items_at", "position")
-
-    def __init__(self, position: Position) -> None:
-        super().__init__()
-        self.position = position
-        self.items_at: list[Position] = []
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (_seq, (self.position, list(self), self.items_at))
-
-
-class Text(str):
-    """A string of a playbook that knows where it was written."""
-
-    __slots__ = ("position",)
-    position: Position | None
-
-    def __new__(cls, text: str, position: Position | None = None) -> Text:
-        made = super().__new__(cls, text)
-        made.position = position
-        return made
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Text, (str.__str__(self), self.position))
-
-
-def _map(position: Position, values: dict[str, Any], keys_at: dict[str, Position], values_at: dict[str, Position]) -> Map:
-    made = Map(position)
-    made.update(values)
-    made.keys_at, made.values_at = keys_at, values_at
-    return made
-
-
-def _seq(position: Position, values: list[Any], items_at: list[Position]) -> Seq:
-    made = Seq(position)
-    made.extend(values)
-    made.items_at = items_at
-    return made
-
-
-def position_of(value: Any, key: str | int | None = None) -> Position | None:
-    """Return where `value`, or its entry `key`, was written; None for a plain Python value."""
-    if key is not None:
-        if isinstance(value, Map) and key in value.values_at:
-            return value.values_at[str(key)]
-        if isinstance(value, Seq) and isinstance(key, int) and key < len(value.items_at):
-            return value.items_at[key]
-    return getattr(value, "position", None)
+__all__ = ["Map", "Seq", "Text", "load_file", "load_text", "position_of", "read_text"]
 
 
 def load_file(path: Path, shown: str | None = None) -> Any:
     """Read one YAML file. `shown` is the name used in messages. Raise `Problems` or `InputError` with positions."""
     name = shown or str(path)
+    return load_text(read_text(path, name)[0], name)
+
+
+def read_text(path: Path, name: str, *, what: str = "file", where: Position | None = None) -> tuple[str, bytes]:
+    """Read a UTF-8 file; return its text and its bytes. `where` is the place that names it, if another file does."""
+    at = where or Position(name)
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"no file {name!r}", where=Position(name), hint="check the path") from None
+        raise InputError(f"no {what} {name!r}", where=at, hint=_like(path) or "check the path") from None
     except IsADirectoryError:
-        raise InputError(f"{name!r} is a folder", where=Position(name), hint="name a YAML file in it") from None
-    except OSError as error:
-        raise InputError(f"{name!r} cannot be read: {error.strerror}", where=Position(name)) from error
+        raise InputError(f"{name!r} is a folder", where=at, hint="name a file in it") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{name!r} cannot be read: {reason}", where=at) from error
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig"), data
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
+        begin = data.rfind(b"\n", 0, error.start) + 1
+        column = len(data[begin : error.start].decode("utf-8", "replace")) + 1
         raise InputError(
             f"{name!r} is not UTF-8: byte {data[error.start]:#04x}",
             where=Position(name, line, column),
             hint="save the file as UTF-8",
         ) from None
-    return load_text(text, name)
 
 
-def load_text(text: str, name: str) -> Any:
-    """Read YAML from `text`; `name` is the file that messages show."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+def _like(path: Path) -> str | None:
+    """Suggest the file beside `path` whose name is nearest."""
+    import difflib
+
     try:
-        node = loader.get_single_node()
+        names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    except OSError:
+        return None
+    near = difflib.get_close_matches(path.name, names, 1)
+    return f"did you mean {near[0]!r}?" if near else None
+
+
+def load_text(content: str, name: str) -> Any:
+    """Read YAML from `content`; `name` is the file that messages show."""
+    import yaml
+
+    try:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content)
+        try:
+            node = loader.get_single_node()
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Position(name, mark.line + 1, mark.column + 1) if mark else Position(name)
         what = " ".join(part for part in (error.problem, error.context) if part)
-        raise InputError(f"YAML syntax: {what}", where=where, hint=_yaml_hint(text, where)) from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise InputError(
-            f"YAML does not allow the character {chr(error.character) if isinstance(error.character, int) else error.character!r}",
-            where=Position(name, line, error.position - (text.rfind("\n", 0, error.position) + 1) + 1),
-        ) from None
-    finally:
-        loader.dispose()
+        raise InputError(f"YAML syntax: {what}", where=where, hint=_yaml_hint(content, where)) from None
+    except (yaml.reader.ReaderError, UnicodeEncodeError):
+        raise _bad_character(content, name) from None
+    except RecursionError:
+        raise InputError("YAML is nested too deep", where=Position(name)) from None
     if node is None:
         return None
-    problems: list[InputError] = []
-    value = _construct(node, name, problems, 0)
-    if problems:
-        raise Problems(problems) if len(problems) > 1 else problems[0]
+    builder = _Builder(name, content)
+    value = builder.build(node, 0)
+    if builder.problems:
+        raise Problems(builder.problems) if len(builder.problems) > 1 else builder.problems[0]
     return value
 
 
-def _yaml_hint(text: str, where: Position) -> str | None:
-    lines = text.split("\n")
+# What YAML allows in a file (yaml.org, "5.1. Character Set").
+_BAD = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _bad_character(content: str, name: str) -> InputError:
+    found = _BAD.search(content)
+    offset = found.start() if found else 0
+    line = content.count("\n", 0, offset) + 1
+    column = offset - (content.rfind("\n", 0, offset) + 1) + 1
+    shown = f"U+{ord(content[offset]):04X}" if content else "nothing"
+    return InputError(
+        f"YAML does not allow the character {shown}",
+        where=Position(name, line, column),
+        hint="remove it, or write it as an escape in double quotes",
+    )
+
+
+def _yaml_hint(content: str, where: Position) -> str | None:
+    lines = content.split("\n")
     line = lines[where.line - 1] if 0 < where.line <= len(lines) else ""
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return "indent with spaces, not tabs"
@@ -148,74 +118,112 @@ def _yaml_hint(text: str, where: Position) -> str | None:
 
 # Nested deeper than this is a mistake or an attack, and would exhaust Python's stack.
 _DEEPEST = 60
-
-
-def _construct(node: Any, name: str, problems: list[InputError], depth: int) -> Any:
-    position = Position(name, node.start_mark.line + 1, node.start_mark.column + 1)
-    if depth > _DEEPEST:
-        problems.append(InputError(f"nested more than {_DEEPEST} deep", where=position))
-        return None
-    if isinstance(node, yaml.MappingNode):
-        mapping = Map(position)
-        for key_node, value_node in node.value:
-            _entry(mapping, key_node, value_node, name, problems, depth)
-        return mapping
-    if isinstance(node, yaml.SequenceNode):
-        sequence = Seq(position)
-        for item in node.value:
-            sequence.append(_construct(item, name, problems, depth + 1))
-            sequence.items_at.append(Position(name, item.start_mark.line + 1, item.start_mark.column + 1))
-        return sequence
-    return _scalar(node, position, problems)
-
-
-def _entry(mapping: Map, key_node: Any, value_node: Any, name: str, problems: list[InputError], depth: int) -> None:
-    at = Position(name, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-    if not isinstance(key_node, yaml.ScalarNode):
-        problems.append(InputError("a key must be a word", where=at, hint="quote a value that begins with {{ or ["))
-        return
-    key = str(key_node.value)
-    if key == "<<" and key_node.style is None:
-        problems.append(InputError("merge keys (<<) are not supported", where=at, hint="write the keys out"))
-        return
-    if key in mapping:
-        problems.append(
-            InputError(f"duplicate key {key!r}", where=at, hint=f"the first is at {mapping.keys_at[key]}: keep one")
-        )
-        return
-    mapping[key] = _construct(value_node, name, problems, depth + 1)
-    mapping.keys_at[key] = at
-    mapping.values_at[key] = Position(name, value_node.start_mark.line + 1, value_node.start_mark.column + 1)
-
+# Aliases can make a short file expand without bound ("billion laughs"); no playbook of people has this many values.
+_MOST_NODES = 3_000_000
 
 # The core schema of YAML 1.2 (yaml.org, "10.3. Core Schema"): `on`, `yes` and `no` stay words.
-_NULL = frozenset(["", "~", "null", "Null", "NULL"])
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?[0-9]+\Z")
-_OCTAL = re.compile(r"0o[0-7]+\Z")
-_HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
+_PLAIN: dict[str, Any] = {
+    **dict.fromkeys(["", "~", "null", "Null", "NULL"]),
+    **dict.fromkeys(["true", "True", "TRUE"], True),
+    **dict.fromkeys(["false", "False", "FALSE"], False),
+}
+# PostgreSQL's numeric type has at most 131,072 digits before the point; Python refuses to read 4,300.
+_INT = re.compile(r"[-+]?[0-9]{1,4000}\Z")
+_OCTAL = re.compile(r"0o[0-7]{1,4000}\Z")
+_HEX = re.compile(r"0x[0-9a-fA-F]{1,4000}\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
-_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool",
-         "tag:yaml.org,2002:null", "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value", "tag:yaml.org,2002:merge", "!"}
+_TAGS = {
+    *(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")),
+    "!",
+}
+_MAPPING, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+_MAY_BE_SPECIAL = frozenset("0123456789-+.~nNtTfF")
 
 
-def _scalar(node: Any, position: Position, problems: list[InputError]) -> Any:
-    text = str(node.value)
-    if node.tag not in _TAGS:
-        problems.append(InputError(f"the tag {node.tag!r} is not supported", where=position, hint="remove the tag"))
-        return None
-    if node.style is not None:
-        return Text(text, position)
-    if text in _NULL:
-        return None
-    if text in _BOOL:
-        return _BOOL[text]
-    if _INT.match(text):
-        return int(text)
-    if _OCTAL.match(text):
-        return int(text[2:], 8)
-    if _HEX.match(text):
-        return int(text, 16)
-    if _FLOAT.match(text):
-        return float(text)
-    return Text(text, position)
+class _Builder:
+    """Turns YAML nodes into values, and collects what is wrong with them."""
+
+    def __init__(self, name: str, content: str) -> None:
+        self.name = name
+        self.content = content
+        self.lines: list[str] | None = None
+        self.problems: list[InputError] = []
+        self.count = 0
+
+    def build(self, node: Any, depth: int) -> Any:
+        mark = node.start_mark
+        at = pack(mark.line + 1, mark.column + 1)
+        self.count += 1
+        if depth > _DEEPEST or self.count > _MOST_NODES:
+            if self.count <= _MOST_NODES + 1:
+                what = f"nested more than {_DEEPEST} deep" if depth > _DEEPEST else f"more than {_MOST_NODES} values"
+                self.problem(what, at, "repeat less: aliases (*name) count each time they are used")
+                self.count = max(self.count, _MOST_NODES + 1)
+            return None
+        if node.id == "scalar":
+            return self.scalar(node, at)
+        if node.tag not in (_MAPPING, _SEQUENCE, "!"):
+            self.problem(f"the tag {node.tag!r} is not supported", at, "remove the tag")
+            return None
+        if node.id == "mapping":
+            mapping = Map(file=self.name, at=at)
+            for key_node, value_node in node.value:
+                self.entry(mapping, key_node, value_node, depth)
+            return mapping
+        sequence = Seq(file=self.name, at=at)
+        for item in node.value:
+            sequence.append(self.build(item, depth + 1))
+            sequence.item_places.append(pack(item.start_mark.line + 1, item.start_mark.column + 1))
+        return sequence
+
+    def problem(self, message: str, at: int, hint: str | None = None) -> None:
+        self.problems.append(
+            InputError(message, where=Text("", Map(file=self.name, at=at).position).position, hint=hint)
+        )
+
+    def entry(self, mapping: Map, key_node: Any, value_node: Any, depth: int) -> None:
+        at = pack(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        if key_node.id != "scalar":
+            self.problem("a key must be a word", at, "quote a value that begins with {{ or [")
+            return
+        key = str(key_node.value)
+        if key == "<<" and not key_node.style:
+            self.problem("merge keys (<<) are not supported", at, "write the keys out")
+            return
+        if key in mapping:
+            self.problem(f"duplicate key {key!r}", at, f"the first is at {mapping.keys_at[key]}: keep one")
+            return
+        mapping[key] = self.build(value_node, depth + 1)
+        mapping.key_places[key] = at
+        mapping.value_places[key] = pack(value_node.start_mark.line + 1, value_node.start_mark.column + 1)
+
+    def scalar(self, node: Any, at: int) -> Any:
+        value = str(node.value)
+        if node.tag not in _TAGS:
+            self.problem(f"the tag {node.tag!r} is not supported", at, "remove the tag")
+            return None
+        if node.style:
+            return text(value, self.name, at, self.indent(node) if node.style == "|" else 0)
+        if value and value[0] not in _MAY_BE_SPECIAL:
+            return text(value, self.name, at, 0)
+        if value in _PLAIN:
+            return _PLAIN[value]
+        if _INT.match(value):
+            return int(value)
+        if _OCTAL.match(value):
+            return int(value[2:], 8)
+        if _HEX.match(value):
+            return int(value, 16)
+        if _FLOAT.match(value) and "inf" not in str(float(value)):
+            return float(value)
+        return text(value, self.name, at, 0)
+
+    def indent(self, node: Any) -> int:
+        """Return the column at which the lines of a literal block begin."""
+        if self.lines is None:
+            self.lines = self.content.split("\n")
+        first = node.value.split("\n", 1)[0]
+        number = node.start_mark.line + 1
+        line = self.lines[number] if number < len(self.lines) else ""
+        width = len(line.rstrip("\r")) - len(first)
+        return width + 1 if first and width >= 0 else 0

@@ -71,6 +71,7 @@ class Declaration:
     `statements` make it in an empty database, in this order; `late` ones wait until every object's `statements`
     ran (foreign keys, OWNED BY). `parts` are a table's columns, constraints (those with a name given) by their
     keys. `named` are the keys of constraints whose name the playbook gives: other names are not compared.
+    `attributes` hold what is not said by SQL in a database: a setting's `value`, a comment's `target`.
     """
 
     key: Key
@@ -83,6 +84,7 @@ class Declaration:
     required: bool = True
     parts: Mapping[Key, Part] = field(default_factory=dict)
     named: frozenset[Key] = frozenset()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

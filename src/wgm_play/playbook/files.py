@@ -1,0 +1,162 @@
+"""The files of a playbook: read once, checked once, kept in a cache by their digest.
+
+In: paths. Out: loaded and checked documents; `inputs`, the SHA-256 of all that was read. The cache lies in
+PROJECT/.wgm/cache and is only a matter of speed: whatever is wrong with it, the file is read instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import marshal
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from wgm_play.errors import InputError, Position, Problems, WgmError
+from wgm_play.playbook.load import load_text, read_text
+from wgm_play.playbook.nodes import freeze, thaw
+
+CACHE = ".wgm/cache"
+ENVIRONMENTS = "environments"
+
+
+def project_of(playbook: Path) -> Path:
+    """Return the project: the nearest folder above the playbook that holds environments/."""
+    here = Path(os.path.abspath(playbook)).parent
+    for folder in (here, *here.parents):
+        if (folder / ENVIRONMENTS).is_dir():
+            return folder
+    raise InputError(
+        f"no folder above {playbook} holds {ENVIRONMENTS}/",
+        where=Position(shown(playbook)),
+        hint="make the project with `wgm-play init DIR`, or put environments/NAME.yml beside the playbook",
+    )
+
+
+def shown(path: Path) -> str:
+    """Return a path as messages show it: relative to the working directory where it lies below."""
+    absolute = os.path.abspath(path)
+    with contextlib.suppress(OSError, ValueError):
+        relative = os.path.relpath(absolute)
+        if not relative.startswith(".."):
+            return relative
+    return absolute
+
+
+@functools.cache
+def _version() -> bytes:
+    """Return what the cache's content depends on besides the files: the program that wrote it."""
+    made = hashlib.sha256(repr(marshal.version).encode())
+    folder = Path(__file__).parent
+    for source in sorted([*folder.glob("*.py"), *folder.glob("kinds/*.py"), folder.parent / "backup" / "schema.py"]):
+        with contextlib.suppress(OSError):
+            found = source.stat()
+            made.update(f"{source.name} {found.st_mtime_ns} {found.st_size}\n".encode())
+    return made.digest()
+
+
+class Files:
+    """Reads the files of one project. `inputs` maps each file read to its SHA-256."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        self.inputs: dict[str, str] = {}
+        self._documents: dict[tuple[str, str], Any] = {}
+        self._folder: Path | bool | None = False
+
+    def read(self, path: Path, what: str, where: Position | None = None) -> tuple[str, str]:
+        """Read a text file; return its text and the name that messages show."""
+        name = shown(path)
+        content, data = read_text(path, name, what=what, where=where)
+        self.inputs[name] = hashlib.sha256(data).hexdigest()
+        return content, name
+
+    def document(self, path: Path, role: str, where: Position | None = None) -> Any:
+        """Return a checked YAML file; `role` is playbook, steps, alerts or vars. Raise all its errors at once."""
+        name = shown(path)
+        if (name, role) in self._documents:
+            return self._documents[name, role]
+        try:
+            data = path.read_bytes()
+        except (OSError, ValueError):
+            read_text(path, name, where=where)
+            raise
+        digest = hashlib.sha256(data)
+        self.inputs[name] = digest.hexdigest()
+        found, value = self._cached(name, role, digest.digest())
+        if not found:
+            content, _ = read_text(path, name, where=where)
+            value = load_text(content, name)
+            from wgm_play.playbook.validate import check_file
+
+            check_file(value, role, name)
+            self._keep(name, role, digest.digest(), value)
+        self._documents[name, role] = value
+        return value
+
+    # The cache: a file holds the program's version, the document's digest, then the document as `marshal` writes it.
+
+    def _place(self, name: str, role: str) -> Path | None:
+        if self._folder is False:
+            self._folder = _private_folder(self.project / CACHE)
+        if not isinstance(self._folder, Path):
+            return None
+        return self._folder / f"{hashlib.sha256(f'{role} {name}'.encode()).hexdigest()[:32]}.yml"
+
+    def _cached(self, name: str, role: str, digest: bytes) -> tuple[bool, Any]:
+        try:
+            place = self._place(name, role)
+            if place is None:
+                return False, None
+            with place.open("rb") as file:
+                if not _ours(os.fstat(file.fileno())) or file.read(64) != _version() + digest:
+                    return False, None
+                return True, thaw(marshal.loads(file.read()), name)  # noqa: S302 - written by this user only
+        except Exception:
+            return False, None
+
+    def _keep(self, name: str, role: str, digest: bytes, value: Any) -> None:
+        with contextlib.suppress(Exception):
+            place = self._place(name, role)
+            if place is None:
+                return
+            handle, temporary = tempfile.mkstemp(dir=place.parent)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(_version() + digest + marshal.dumps(freeze(value)))
+                os.replace(temporary, place)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+
+
+def _ours(found: os.stat_result) -> bool:
+    """Return whether a file or folder is ours, and nobody else may write to it."""
+    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _private_folder(folder: Path) -> Path | None:
+    """Make the cache's folder for this user alone; None where that cannot be."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.is_symlink() or not _ours(folder.stat()):
+            return None
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+    except OSError:
+        return None
+    return folder
+
+
+def raise_all(problems: list[WgmError]) -> None:
+    """Raise the errors that were collected, if there are any."""
+    flat: list[WgmError] = []
+    for one in problems:
+        flat += one.problems if isinstance(one, Problems) else [one]
+    if flat:
+        raise Problems(flat) if len(flat) > 1 else flat[0]

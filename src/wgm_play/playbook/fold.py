@@ -1,0 +1,284 @@
+"""All steps of a play as one wanted state: the steps folded in order, later ones laid over earlier ones.
+
+In: expanded steps. Out: `Folded`, one declaration for each object, or all errors at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wgm_play.catalog.model import Key
+from wgm_play.errors import InputError, Position, WgmError
+from wgm_play.playbook.files import raise_all
+from wgm_play.playbook.kinds import KINDS, Folding
+from wgm_play.playbook.kinds.base import at, split
+from wgm_play.playbook.kinds.constraint import Constraint
+from wgm_play.playbook.model import Assertion, Declaration, Folded, Seed, SqlStep, Step
+from wgm_play.playbook.nodes import Map
+from wgm_play.sql import reveal
+
+
+@dataclass(slots=True)
+class Entry:
+    """What the steps so far say of one object."""
+
+    step: Step
+    absent: bool
+    renamed_from: str | None
+    remover: Step | None = None
+
+
+def fold(steps: Iterable[Step], *, handlers: bool = False) -> Folded:
+    """Fold steps in order; skipped and deferred ones say nothing. `handlers` marks the `sql` steps as handlers'."""
+    folding = Folding()
+    entries: dict[Key, Entry] = {}
+    others: list[Any] = []
+    problems: list[WgmError] = []
+    for step in steps:
+        if step.skipped is not None or step.deferred:
+            continue
+        try:
+            if KINDS[step.kind].key is None:
+                others.append(KINDS[step.kind].declare(step, folding))
+            else:
+                _lay(step, entries, folding)
+        except WgmError as error:
+            problems.append(_of_step(error, step))
+    declarations: dict[Key, Declaration] = {}
+    for key, entry in entries.items():
+        try:
+            declarations[key] = _declaration(key, entry, folding)
+        except WgmError as error:
+            problems.append(_of_step(error, entry.step))
+    seeds = [one for one in others if isinstance(one, Seed)]
+    if not problems:
+        problems += references(entries, seeds)
+    raise_all(problems)
+    _attach_comments(declarations)
+    return Folded(
+        declarations,
+        tuple(seeds),
+        tuple(dataclasses.replace(one, handler=handlers) for one in others if isinstance(one, SqlStep)),
+        tuple(one for one in others if isinstance(one, Assertion)),
+    )
+
+
+def _of_step(error: WgmError, step: Step) -> WgmError:
+    if error.step is None:
+        error.step = step.name
+    if error.where is None and not hasattr(error, "problems"):
+        error.where = step.position
+    return error
+
+
+def _lay(step: Step, entries: dict[Key, Entry], folding: Folding) -> None:
+    kind = KINDS[step.kind]
+    assert kind.key is not None and kind.merge is not None  # noqa: S101 - kinds of objects have both
+    key = kind.key(step)
+    old = entries.get(key)
+    renamed = step.renamed_from or step.spec.get("renamed_from") or (old.renamed_from if old else None)
+    if step.state == "absent" or (step.kind == "table" and step.spec.get("state") == "absent"):
+        entries[key] = Entry(step, True, None)
+        return
+    base = old.step if old is not None and not old.absent else None
+    spec = kind.merge(base.spec if base else None, step, folding)
+    if base is not None and step.kind == "table":
+        # A table is made by the step that first speaks of it; its columns know their own steps.
+        merged = dataclasses.replace(base, spec=spec, required=base.required and step.required)
+    else:
+        merged = dataclasses.replace(step, spec=spec)
+    entries[key] = Entry(merged, False, reveal(renamed) if renamed else None)
+
+
+def _declaration(key: Key, entry: Entry, folding: Folding) -> Declaration:
+    step = entry.step
+    if entry.absent:
+        return Declaration(key, step.index, step.position, absent=True, required=step.required)
+    kind = KINDS[step.kind]
+    for needed in kind.required:
+        names = (needed,) if isinstance(needed, str) else needed
+        if not any(step.spec.get(name) is not None for name in names):
+            raise InputError(
+                f"{key} has no {' or '.join(repr(name) for name in names)}",
+                where=step.spec.position,
+                hint=f"add `{names[0]}:`",
+            )
+    made: Declaration = kind.declare(step, folding)
+    old = _renamed(key, entry.renamed_from)
+    if old is None and step.required:
+        return made
+    return dataclasses.replace(made, renamed_from=old, required=step.required)
+
+
+def _renamed(key: Key, name: str | None) -> Key | None:
+    """Return the key that the object has had until now."""
+    if not name:
+        return None
+    if key.kind in ("schema", "extension"):
+        return Key(key.kind, (name,))
+    if key.kind == "trigger":
+        return Key(key.kind, (*key.name[:2], name))
+    return Key(key.kind, (*split(name, key.name[0]), *key.name[2:]))
+
+
+def _attach_comments(declarations: dict[Key, Declaration]) -> None:
+    """Put comments of steps to the objects that steps declare; those of other objects stay for themselves."""
+    for key in [key for key in declarations if key.kind == "comment"]:
+        comment = declarations[key]
+        if comment.absent:
+            continue
+        target: Key = comment.attributes["target"]
+        owner = target if target in declarations else target.relation
+        if owner is not None and owner in declarations and not declarations[owner].absent:
+            found = declarations[owner]
+            declarations[owner] = dataclasses.replace(found, late=(*found.late, *comment.late))
+            del declarations[key]
+
+
+# What one step needs of another ---------------------------------------------------------------------------------
+
+
+def references(entries: Mapping[Key, Entry], seeds: Iterable[Seed]) -> Iterator[WgmError]:
+    """Yield an error for each table or column that a step needs and another removes, or that its table lacks.
+
+    Tables that no step declares may be live: only the database can tell.
+    """
+    tables = {key.name: _columns(entry) for key, entry in entries.items() if key.kind == "table"}
+    removers = {key.name: entry.step for key, entry in entries.items() if key.kind == "table" and entry.absent}
+    look = _Look(tables, removers)
+    for key, entry in entries.items():
+        if entry.absent:
+            continue
+        step, spec = entry.step, entry.step.spec
+        if key.kind == "table":
+            yield from _table_needs(look, step)
+        elif key.kind == "index":
+            from wgm_play.playbook.kinds.base import column_list, element
+            from wgm_play.playbook.kinds.index import table_of
+            from wgm_play.playbook.nodes import position_of
+
+            table = table_of(step)
+            yield from look.table(table, at(spec, "table"), step)
+            elements = [
+                element(one, position_of(spec["columns"], number)) for number, one in enumerate(spec["columns"])
+            ]
+            names = [
+                (str(one.name), position_of(spec["columns"], n))
+                for n, one in enumerate(elements)
+                if one.name is not None
+            ]
+            names += [(str(name), name.position) for name in column_list(spec, "include")]
+            for name, where in names:
+                yield from look.column(table, name, where, step)
+        elif key.kind == "trigger":
+            from wgm_play.playbook.kinds.trigger import event_columns
+
+            yield from look.table(key.name[:2], at(spec, "table"), step)
+            for word in event_columns(step):
+                yield from look.column(key.name[:2], str(word), word.position, step)
+        elif key.kind == "sequence":
+            from wgm_play.playbook.kinds.sequence import owner
+
+            found = owner(step)
+            if found:
+                yield from look.table(found[:2], at(spec, "owned_by"), step)
+                yield from look.column(found[:2], found[2], at(spec, "owned_by"), step)
+        elif key.kind == "comment":
+            from wgm_play.playbook.kinds.comment import target_of
+
+            target = target_of(step)[0]
+            if target in entries and entries[target].absent:
+                yield _removed(target, at(spec, "on"), entries[target].step, step)
+            if target.kind == "column":
+                yield from look.table(target.name[:2], at(spec, "on"), step)
+                yield from look.column(target.name[:2], target.name[2], at(spec, "on"), step)
+    for seed in seeds:
+        yield from _seed_needs(look, seed)
+
+
+def _columns(entry: Entry) -> dict[str, bool] | None:
+    """Return the columns of a table, by name, with whether they are there; None for a table that is removed."""
+    if entry.absent:
+        return None
+    columns: Map | dict[str, Any] = entry.step.spec.get("columns") or {}
+    return {name: column.get("state") != "absent" for name, column in columns.items()}
+
+
+def _table_needs(look: _Look, step: Step) -> Iterator[WgmError]:
+    from wgm_play.playbook.kinds.base import default_schema
+    from wgm_play.playbook.kinds.table import constraints_of, key
+
+    mine = key(step).name
+    for one in constraints_of(step.spec, default_schema(step)):
+        yield from _constraint_needs(look, one, mine, step)
+
+
+def _constraint_needs(look: _Look, one: Constraint, mine: tuple[str, ...], step: Step) -> Iterator[WgmError]:
+    elements = [element.name for element in one.elements if element.name is not None]
+    for name in (*one.columns, *one.include, *elements):
+        yield from look.column(mine, str(name), name.position or one.position, step)
+    if one.table is not None:
+        where = one.target_position or one.position
+        yield from look.table(one.table, where, step)
+        for name in one.target_columns:
+            yield from look.column(one.table, str(name), where, step)
+
+
+def _seed_needs(look: _Look, seed: Seed) -> Iterator[WgmError]:
+    table = seed.table.name
+    yield from look.table(table, seed.position, None)
+    told: set[str] = set()
+    for name in seed.key:
+        if name not in told:
+            told.add(name)
+            yield from look.column(table, name, seed.position, None)
+    for row in seed.rows:
+        for name in row.values:
+            if name not in told:
+                told.add(name)
+                where = row.values.keys_at.get(name) if isinstance(row.values, Map) else None
+                yield from look.column(table, name, where or row.position, None)
+
+
+@dataclass(slots=True)
+class _Look:
+    """Finds tables and columns in what the steps declare."""
+
+    tables: Mapping[tuple[str, ...], dict[str, bool] | None]
+    removers: Mapping[tuple[str, ...], Step]
+
+    def table(self, name: tuple[str, ...], where: Position | None, step: Step | None) -> Iterator[WgmError]:
+        """Yield an error where another step removes the table."""
+        if name in self.removers:
+            yield _removed(Key("table", name), where, self.removers[name], step)
+
+    def column(
+        self, table: tuple[str, ...], name: str, where: Position | None, step: Step | None
+    ) -> Iterator[WgmError]:
+        """Yield an error where the table is declared without the column."""
+        columns = self.tables.get(table)
+        if not columns or columns.get(name):
+            return
+        from wgm_play.playbook.schema_rules import nearest
+
+        label = Key("table", table).label
+        there = [one for one, present in columns.items() if present]
+        said = (
+            f"the column {name!r} of the table {label!r} is removed by its step"
+            if name in columns
+            else f"the table {label!r} has no column {name!r}"
+        )
+        hint = nearest(name, there) or f"it has: {', '.join(there)}"
+        yield InputError(said, where=where, hint=hint, step=step.name if step else None)
+
+
+def _removed(target: Key, where: Position | None, remover: Step, step: Step | None) -> InputError:
+    return InputError(
+        f"{target} is needed here and removed by the step {remover.name!r}",
+        where=where,
+        hint=f"see {remover.position}: remove one of the two",
+        step=step.name if step else None,
+    )

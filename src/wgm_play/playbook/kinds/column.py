@@ -1,0 +1,206 @@
+"""The columns of a table: their schema, and what a playbook says of one as one type.
+
+In: a column's mapping. Out: `Column`, as the templates spell it, and its `Part`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wgm_play.playbook.kinds.base import (
+    COMMENT,
+    DEFINITIONS,
+    STATE,
+    Schema,
+    at,
+    choice,
+    expression,
+    fail,
+    flag,
+    ident_at,
+    mapping,
+    ref,
+    sql_at,
+)
+from wgm_play.playbook.kinds.constraint import DEFERRABLE, REFERENCE
+from wgm_play.playbook.kinds.sequence import Options, options
+from wgm_play.playbook.model import Convert, Part
+from wgm_play.playbook.nodes import Map, Text, position_of
+from wgm_play.sql import Sql, literal, reveal
+
+_IDENTITY_OPTIONS: Schema = DEFINITIONS["sequence_options"]["properties"]
+
+MAPPING = mapping(
+    {
+        "type": ref("type"),
+        "default": ref("sql_or_null", "The default, an SQL expression: now(), 0, \"'draft'\". null takes it away."),
+        "not_null": flag("Refuse NULL.", False),
+        "primary_key": flag("It is the primary key, or part of it where several columns say so.", False),
+        "unique": flag("No two rows have the same value.", False),
+        "check": {
+            "description": "A rule over the row, an SQL expression, or a list of them. null takes it away.",
+            "oneOf": [ref("sql_or_null"), {"type": "array", "items": ref("sql")}],
+        },
+        "one_of": {
+            "description": "The values that are allowed; null takes the rule away.",
+            "oneOf": [
+                {"type": "array", "items": {"type": ["string", "integer", "number", "boolean"]}, "minItems": 1},
+                {"type": "null"},
+            ],
+        },
+        **REFERENCE,
+        "references": {
+            "description": "`[schema.]table(column)`, or a mapping; null takes the foreign key away.",
+            "oneOf": [*DEFINITIONS["references"]["oneOf"], {"type": "null"}],
+        },
+        **DEFERRABLE,
+        "not_valid": flag("Rows that are there already are not checked against `references`.", False),
+        "identity": {
+            "description": "Numbers made by PostgreSQL: always, by_default, or a mapping with the sequence's options.",
+            "oneOf": [
+                {"type": "string", "enum": ["always", "by_default"]},
+                mapping(
+                    {"generation": choice("Whether a value may be given.", "always", "by_default"), **_IDENTITY_OPTIONS}
+                ),
+                {"type": "null"},
+            ],
+        },
+        "generated": {
+            "description": "Computed from other columns: an SQL expression, or `{expression: …, stored: true}`.",
+            "oneOf": [
+                {"type": "string", "minLength": 1},
+                mapping(
+                    {
+                        "expression": ref("sql"),
+                        "stored": flag("Kept in the row; false: computed when read (PostgreSQL 18).", True),
+                    },
+                    ["expression"],
+                ),
+                {"type": "null"},
+            ],
+        },
+        "collation": ref("object", "The collation."),
+        "storage": choice("How long values are kept.", "plain", "external", "extended", "main"),
+        "compression": choice("How long values are compressed (PostgreSQL 14 and later).", "pglz", "lz4"),
+        "statistics": {"description": "The statistics target.", "type": "integer", "minimum": -1, "maximum": 10000},
+        "comment": COMMENT,
+        "state": STATE,
+        "renamed_from": ref("name", "The name that the column has had until now."),
+        "convert": mapping(
+            {
+                "from": ref("type", "The type that the values have."),
+                "using": ref("sql", "The new value, an SQL expression over the row as it was."),
+                "back": ref("sql", "The old value, an SQL expression over the row as it is; without it, no way back."),
+            },
+            ["from", "using"],
+            "How the values become another type, where PostgreSQL has no cast for it.",
+        ),
+        "backfill": ref("sql", "The value that rows with NULL get before NOT NULL is set: an SQL expression."),
+    },
+    description="A column.",
+)
+
+SCHEMA: Schema = {
+    "description": "A column: its type, or a mapping.",
+    "oneOf": [{"type": "string", "minLength": 1}, MAPPING],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column, as the templates spell it."""
+
+    name: Text
+    type: Sql
+    default: Sql | None = None
+    not_null: bool = False
+    primary_key: bool = False
+    unique: bool = False
+    checks: tuple[Sql, ...] = ()
+    one_of: tuple[Sql, ...] = ()
+    generated: Sql | None = None
+    stored: bool = True
+    identity: str = ""
+    options: Options | None = None
+    collation: Sql | None = None
+    compression: Sql | None = None
+
+
+def column_of(name: Text, spec: Map) -> Column:
+    """Make a column from its mapping."""
+    if spec.get("type") is None:
+        raise fail(f"the column {str(name)!r} has no type", name.position, "add `type:`")
+    said = [key for key in ("default", "generated", "identity") if spec.get(key) is not None]
+    if len(said) > 1:
+        raise fail(f"the column {str(name)!r} has both {said[0]} and {said[1]}", at(spec, said[1]), "keep one")
+    identity, sequence = _identity(spec)
+    generated, stored = _generated(spec)
+    collation = spec.get("collation")
+    return Column(
+        name,
+        Sql(reveal(spec["type"]), at(spec, "type")),
+        default=sql_at(spec, "default"),
+        not_null=bool(spec.get("not_null")),
+        primary_key=bool(spec.get("primary_key")),
+        unique=bool(spec.get("unique")),
+        checks=_checks(spec),
+        one_of=_one_of(spec),
+        generated=generated,
+        stored=stored,
+        identity=identity,
+        options=sequence,
+        collation=ident_at(tuple(reveal(collation).split(".")), at(spec, "collation")) if collation else None,
+        compression=Sql(reveal(spec["compression"]), at(spec, "compression")) if spec.get("compression") else None,
+    )
+
+
+def _checks(spec: Map) -> tuple[Sql, ...]:
+    given = spec.get("check")
+    if given is None:
+        return ()
+    if isinstance(given, list):
+        return tuple(expression(one, position_of(given, number)) for number, one in enumerate(given))
+    return (expression(given, at(spec, "check")),)
+
+
+def _one_of(spec: Map) -> tuple[Sql, ...]:
+    given = spec.get("one_of") or []
+    return tuple(Sql(literal(one), position_of(given, number)) for number, one in enumerate(given))
+
+
+def _identity(spec: Map) -> tuple[str, Options | None]:
+    given = spec.get("identity")
+    if isinstance(given, Mapping):
+        sequence = options(given)  # type: ignore[arg-type]
+        empty = sequence == Options(None, None, None, None, None, False)
+        return str(given.get("generation") or "always"), None if empty else sequence
+    return str(given or ""), None
+
+
+def _generated(spec: Map) -> tuple[Sql | None, bool]:
+    given: Any = spec.get("generated")
+    if isinstance(given, Mapping):
+        return sql_at(given, "expression"), bool(given.get("stored", True))  # type: ignore[arg-type]
+    return sql_at(spec, "generated"), True
+
+
+def convert_of(spec: Map) -> Convert | None:
+    """Return how a column's values become another type."""
+    given = spec.get("convert")
+    if given is None:
+        return None
+    using = sql_at(given, "using")
+    assert using is not None  # noqa: S101 - the schema requires it
+    return Convert(reveal(given["from"]), using, sql_at(given, "back"), at(spec, "convert"))
+
+
+def part_of(name: Text, spec: Map, step: int) -> Part:
+    """Return what a playbook says of a column beyond its definition."""
+    where = name.position or spec.position
+    absent = spec.get("state") == "absent"
+    renamed = spec.get("renamed_from")
+    if not absent:
+        ident_at(name)
+    return Part(step, where, absent, reveal(renamed) if renamed else None, convert_of(spec), sql_at(spec, "backfill"))

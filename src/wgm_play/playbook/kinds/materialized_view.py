@@ -1,0 +1,92 @@
+"""Kind `materialized_view`: a query whose rows are kept.
+
+In: a step. Out: its schema fragment, example and declaration.
+"""
+
+from __future__ import annotations
+
+from wgm_play.catalog.model import Key
+from wgm_play.playbook.kinds.base import (
+    COMMENT,
+    SCHEMA_KEY,
+    Folding,
+    Kind,
+    at,
+    body_of,
+    column_list,
+    comment_on,
+    ident_at,
+    mapping,
+    overlay,
+    parameters,
+    parts_of,
+    ref,
+    statement,
+    text,
+    word,
+)
+from wgm_play.playbook.kinds.view import TEMPLATE
+from wgm_play.playbook.model import Declaration, Step
+
+EXAMPLE = """
+- name: Counts, kept
+  materialized_view:
+    name: kept_counts
+    query: select 1 as status, count(*) as number from (values (1), (2)) as tickets(status)
+    comment: Refreshed by night
+- name: So that it can be refreshed while it is read
+  index: {name: kept_counts_idx, table: kept_counts, columns: [status], unique: true}
+"""
+
+SCHEMA = mapping(
+    {
+        "name": ref("object", "The materialized view's name."),
+        "schema": SCHEMA_KEY,
+        "query": text("The query."),
+        "template": TEMPLATE,
+        "columns": ref("names", "The names of its columns, where they are not those of the query."),
+        "with": ref("parameters"),
+        "tablespace": ref("name", "The tablespace."),
+        "comment": COMMENT,
+    },
+    ["name"],
+)
+
+
+def key(step: Step) -> Key:
+    """Return the key of the materialized view that a step is about."""
+    return Key("materialized_view", parts_of(step, step.spec))
+
+
+def declare(step: Step, folding: Folding) -> Declaration:
+    """Make the declaration of a materialized view, without rows."""
+    spec = step.spec
+    body = body_of(spec, "query", "materialized_view")
+    name = ident_at(key(step).name, at(spec, "name"))
+    if body.whole:
+        made = statement("materialized_view/declare_whole.sql.j2", folding, body.position, lines=body.lines)
+    else:
+        made = statement(
+            "materialized_view/declare.sql.j2",
+            folding,
+            spec.position,
+            name=name,
+            columns=[ident_at(column) for column in column_list(spec, "columns")],
+            parameters=parameters(spec),
+            tablespace=ident_at(word(spec["tablespace"], at(spec, "tablespace"))) if spec.get("tablespace") else None,
+            lines=body.lines,
+        )
+    late = comment_on("MATERIALIZED VIEW", name, spec, folding)
+    return Declaration(key(step), step.index, step.position, (made,), late)
+
+
+KIND = Kind(
+    "materialized_view",
+    "A query whose rows are kept until it is refreshed.",
+    SCHEMA,
+    EXAMPLE,
+    declare,
+    key,
+    overlay,
+    (("query", "template"),),
+)

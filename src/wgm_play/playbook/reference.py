@@ -1,0 +1,116 @@
+"""The reference of the playbook language, made from the schemas and examples of the kinds.
+
+In: the name of a kind, or none. Out: text in Markdown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from wgm_play.errors import InputError
+from wgm_play.playbook.kinds import KINDS
+from wgm_play.playbook.schema_rules import WORDS, nearest
+from wgm_play.playbook.validate import ALERT, IMPORT, INVARIANT, KEYWORDS, PLAY, definitions
+
+TOPICS = ("play", "step", "alert", "backup")
+
+
+def doc(kind: str | None = None) -> str:
+    """Return the reference of a kind, of `play`, `step`, `alert` or `backup`; without a name, what there is."""
+    if kind is None:
+        return _overview()
+    if kind == "play":
+        return "# play\n\nA play: one environment and what its database is to be.\n\n" + _keys(PLAY, ("name", "hosts"))
+    if kind == "step":
+        return "# step\n\nA name, exactly one kind, and keywords.\n\n" + _keys({**KEYWORDS, **IMPORT}, ("name",))
+    if kind == "alert":
+        return "# alert\n\nHow one learns that the database is not well.\n\n" + _keys(
+            ALERT["properties"], ALERT["required"]
+        )
+    if kind == "backup":
+        return "# backup\n\nHow the database is kept safe.\n\n" + _keys(definitions()["backup"]["properties"], ())
+    if kind not in KINDS:
+        hint = nearest(kind, [*KINDS, *TOPICS]) or f"there are: {', '.join([*KINDS, *TOPICS])}"
+        raise InputError(f"no kind {kind!r}", hint=hint)
+    one = KINDS[kind]
+    rules: Mapping[str, Any] = one.schema
+    if "oneOf" in rules:
+        rules = next(branch for branch in rules["oneOf"] if branch.get("type") == "object")
+    return (
+        f"# {kind}\n\n{one.summary}\n\n{_keys(rules['properties'], rules.get('required', ()))}\n"
+        f"## Example\n\n```yaml\n{one.example.strip()}\n```\n"
+    )
+
+
+def _overview() -> str:
+    width = max(len(name) for name in (*KINDS, *TOPICS))
+    lines = ["# Kinds of steps", ""]
+    lines += [f"  {name:<{width}}  {kind.summary}" for name, kind in KINDS.items()]
+    lines += ["", "# More", ""]
+    lines += [
+        f"  {'play':<{width}}  The keywords of a play.",
+        f"  {'step':<{width}}  The keywords of every step, imports.",
+        f"  {'alert':<{width}}  Alerts.",
+        f"  {'backup':<{width}}  The backup policy.",
+        "",
+        "`wgm-play doc KIND` shows one of them with its keys and an example.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(properties: Mapping[str, Any], required: Any, indent: str = "", path: tuple[str, ...] = ()) -> str:
+    return "".join(_key(name, rules, name in required, indent, path) for name, rules in properties.items())
+
+
+def _key(name: str, rules: Mapping[str, Any], required: bool, indent: str, path: tuple[str, ...]) -> str:
+    said = rules.get("description")
+    reference = str(rules.get("$ref", "")).rsplit("/", 1)[-1]
+    rules = _resolved(rules)
+    said = said or rules.get("description", "")
+    notes = [_form(rules)]
+    if required:
+        notes.append("required")
+    if "default" in rules:
+        default = rules["default"]
+        notes.append(f"default {str(default).lower() if isinstance(default, bool) else default}")
+    made = f"{indent}- `{name}` ({', '.join(notes)}): {said}\n"
+    if reference in ("step", "play") or len(indent) > 6:
+        return made
+    for inner in _inner(rules):
+        made += _keys(inner.get("properties", {}), inner.get("required", ()), indent + "  ", (*path, name))
+    return made
+
+
+def _resolved(rules: Mapping[str, Any]) -> Mapping[str, Any]:
+    while "$ref" in rules:
+        rules = definitions()[rules["$ref"].rsplit("/", 1)[1]]
+    return rules
+
+
+def _inner(rules: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the mappings that a value may be or hold."""
+    rules = _resolved(rules)
+    if rules.get("properties"):
+        yield rules
+    for key in ("additionalProperties", "items"):
+        if isinstance(rules.get(key), Mapping):
+            yield from _inner(rules[key])
+    for branch in rules.get("oneOf", ()):
+        yield from _inner(branch)
+
+
+def _form(rules: Mapping[str, Any]) -> str:
+    rules = _resolved(rules)
+    if "enum" in rules:
+        return " | ".join(str(one) for one in rules["enum"])
+    if "oneOf" in rules:
+        return " or ".join(dict.fromkeys(_form(branch) for branch in rules["oneOf"]))
+    kind = rules.get("type", "mapping")
+    kinds = [kind] if isinstance(kind, str) else list(kind)
+    if set(kinds) >= {"string", "integer", "boolean"}:
+        return "SQL" if "SQL" in str(rules.get("description", "")) else "value"
+    return " or ".join(WORDS.get(one, one).removeprefix("a ") for one in kinds)
+
+
+__all__ = ["INVARIANT", "doc"]

@@ -1,0 +1,346 @@
+"""The schema of playbooks, put together from the kinds, and whole files checked against it.
+
+In: a loaded file. Out: all its errors at once (`Problems`), or nothing. `schema()` is what editors read.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from wgm_play.backup.schema import SCHEMA as BACKUP
+from wgm_play.errors import InputError, Position, Problems, WgmError
+from wgm_play.playbook.kinds import KINDS
+from wgm_play.playbook.kinds.base import DEFINITIONS, choice, flag, mapping, ref, text
+from wgm_play.playbook.nodes import Map, Seq, key_position, position_of
+from wgm_play.playbook.schema_rules import Checker, nearest, shown
+
+Schema = dict[str, Any]
+DURATION = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?)\s*$"
+THRESHOLD = r"^\s*(>=|<=|==|!=|>|<)\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*$"
+
+_WORDS_OR_LIST: Schema = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_WHEN: Schema = {
+    "description": "A Jinja expression, or a list of them that must all hold; true or false. Without braces.",
+    "oneOf": [
+        {"type": ["string", "boolean"]},
+        {"type": "array", "items": {"type": ["string", "boolean"]}},
+    ],
+}
+_VARS: Schema = {"description": "Variables, which may be made of others.", "type": ["object", "null"]}
+_TAGS: Schema = {"description": "Words that `-t` and `--skip-tags` select by.", **_WORDS_OR_LIST}
+
+KEYWORDS: Schema = {
+    "name": text(
+        "What the step is about, in words; shown by every run, and what `--start-at-step` finds.", minLength=1
+    ),
+    "when": _WHEN,
+    "loop": {
+        "description": "Do the step once for each entry of the list, which is `item`.",
+        "type": ["array", "string"],
+    },
+    "loop_control": mapping(
+        {
+            "loop_var": text("The variable that holds the entry, instead of `item`.", pattern=r"^[A-Za-z_]\w*$"),
+            "index_var": text("A variable that counts the entries, from 0.", pattern=r"^[A-Za-z_]\w*$"),
+            "label": text("What the output calls the entry."),
+        },
+        description="How a loop names things.",
+    ),
+    "vars": _VARS,
+    "tags": _TAGS,
+    "notify": {"description": "Handlers that run when this step changed something.", **_WORDS_OR_LIST},
+    "register": text(
+        "A variable that later steps read: changed, operations, rows.",
+        pattern=r"^[A-Za-z_]\w*$",
+        **{"x-expected": "a variable's name"},
+    ),
+    "no_log": flag("Show none of the values of this step.", False),
+    "state": choice(
+        "`absent` takes the object away (with `--allow-destructive`).", "present", "absent", default="present"
+    ),
+    "renamed_from": ref("object", "The name that the object has had until now."),
+    "required": flag("false: skip the step where the role or the server cannot do it.", True),
+}
+IMPORT: Schema = {
+    "import_steps": text("A file with a list of steps, relative to this file.", minLength=1),
+    **{key: KEYWORDS[key] for key in ("name", "vars", "when", "tags")},
+}
+ALERT = mapping(
+    {
+        "name": text("The alert's name, as `TimelineStalled`.", minLength=1),
+        "query": text("A query that returns one row with a column `value`.", minLength=1),
+        "threshold": text(
+            "When it fires: an operator and a number, as `> 100`.",
+            pattern=THRESHOLD,
+            **{"x-expected": 'an operator and a number, as "> 100"'},
+        ),
+        "for": text(
+            "How long it must hold before it fires, as 10m.", pattern=DURATION, **{"x-expected": "a duration, as 10m"}
+        ),
+        "severity": choice("How bad it is.", "info", "warning", "critical", default="warning"),
+        "summary": text("What it means, for who is woken by it."),
+        "labels": {
+            "description": "Labels of the Prometheus rule.",
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+        },
+        "when": _WHEN,
+        "no_log": flag("Show no rows.", False),
+    },
+    ["name", "query", "threshold"],
+    "An alert.",
+)
+IMPORT_ALERTS = mapping(
+    {
+        "import_alerts": text("A file with a list of alerts, relative to this file.", minLength=1),
+        "vars": _VARS,
+        "when": _WHEN,
+        "name": {"type": "string"},
+    },
+    ["import_alerts"],
+    "Alerts of another file.",
+)
+INVARIANT = mapping(
+    {
+        "name": text("What must hold, in words.", minLength=1),
+        "query": text("A query that must return no rows before, during and after a run.", minLength=1),
+    },
+    ["name", "query"],
+    "An invariant.",
+)
+PLAY: Schema = {
+    "name": text("What the play is about, in words.", minLength=1),
+    "hosts": text("The environment: environments/NAME.yml.", minLength=1),
+    "vars": _VARS,
+    "vars_files": {"description": "Files of variables, relative to this file.", **_WORDS_OR_LIST},
+    "schema": ref("name", "The schema of names that give none; `public` without it."),
+    "backup": {"$ref": "#/$defs/backup"},
+    "steps": {
+        "description": "What the database is to be, in order.",
+        "type": "array",
+        "items": {"$ref": "#/$defs/step"},
+    },
+    "handlers": {
+        "description": "Steps that run when a step that notifies them changed something.",
+        "type": "array",
+        "items": {"$ref": "#/$defs/step"},
+    },
+    "alerts": {
+        "description": "How one learns that the database is not well.",
+        "type": "array",
+        "items": {"$ref": "#/$defs/alert"},
+    },
+    "invariants": {
+        "description": "What must hold before, during and after a run.",
+        "type": "array",
+        "items": INVARIANT,
+    },
+    "prune": flag("Remove what no step mentions (with `--allow-destructive`).", False),
+    "renames": choice("`none`: nothing was renamed, so that what is missing may go.", "none"),
+    "manage": mapping(
+        {
+            "schemas": ref("names", "Only these schemas."),
+            "include": ref("names", "Only objects like these patterns (`public.app_*`)."),
+            "exclude": ref("names", "No objects like these patterns."),
+        },
+        description="Which part of the database the play manages; the rest is left alone.",
+    ),
+    "tags": _TAGS,
+}
+
+
+@functools.cache
+def definitions() -> Schema:
+    """Return the shared definitions and one for each kind."""
+    made: Schema = dict(DEFINITIONS)
+    for name, kind in KINDS.items():
+        made[f"kind_{name}"] = {"title": kind.summary, **kind.schema}
+    made["backup"] = BACKUP
+    made["alert"] = {"oneOf": [ALERT, IMPORT_ALERTS]}
+    made["step"] = _step()
+    made["play"] = mapping(PLAY, ["name", "hosts"], "A play: one environment and what its database is to be.")
+    return made
+
+
+def _step() -> Schema:
+    properties = {**KEYWORDS, **IMPORT}
+    for name in KINDS:
+        properties[name] = {"$ref": f"#/$defs/kind_{name}"}
+    return {
+        "description": "A step: a name, exactly one kind, and keywords; or `import_steps`.",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "oneOf": [{"required": [name]} for name in ("import_steps", *KINDS)],
+    }
+
+
+def schema() -> Schema:
+    """Return the JSON Schema (draft 2020-12) of playbooks, step files and alert files, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "wgm-play playbook",
+        "description": "A list of plays; in an imported file, a list of steps or of alerts.",
+        "type": "array",
+        "items": {"anyOf": [{"$ref": "#/$defs/play"}, {"$ref": "#/$defs/step"}, {"$ref": "#/$defs/alert"}]},
+        "$defs": {name: _templated(one) for name, one in definitions().items()},
+    }
+
+
+_TEMPLATE: Schema = {"type": "string", "pattern": r"\{[{%#]"}
+
+
+def _templated(one: Any) -> Any:
+    """Let a text with `{{ }}` stand wherever a scalar of another form is expected."""
+    if isinstance(one, list):
+        return [_templated(entry) for entry in one]
+    if not isinstance(one, dict):
+        return one
+    inner = {key: value if key in ("enum", "required", "default") else _templated(value) for key, value in one.items()}
+    types = one.get("type")
+    narrow = "pattern" in one or "enum" in one
+    if types is None or types == "object" or not (narrow or "string" not in types):
+        return inner
+    outside = {key: inner.pop(key) for key in ("description", "title", "default") if key in inner}
+    return {**outside, "anyOf": [inner, _TEMPLATE]}
+
+
+# Files ----------------------------------------------------------------------------------------------------------
+
+ROLES = {"playbook": "plays", "steps": "steps", "alerts": "alerts", "vars": "variables"}
+
+
+def problems_of(value: Any, role: str, file: str) -> list[WgmError]:
+    """Return all errors of a loaded file; `role` is playbook, steps, alerts or vars."""
+    checker = Checker(definitions(), templates=True)
+    where = position_of(value) or Position(file)
+    if role == "vars":
+        if value is not None and not isinstance(value, Map):
+            checker.fail(f"a file of variables is a mapping, this is {shown(value)}", where)
+        return checker.problems
+    if value is None:
+        checker.fail(f"{file!r} is empty", Position(file), f"it is a list of {ROLES[role]}: begin with `- name:`")
+    elif not isinstance(value, Seq):
+        checker.fail(f"a file of {ROLES[role]} is a list, this is {shown(value)}", where, "begin with `- name:`")
+    else:
+        for number, one in enumerate(value):
+            at = position_of(value, number)
+            if not isinstance(one, Map):
+                checker.fail(f"entry {number + 1} is {shown(one)}, expected a mapping", at, "begin with `- name:`")
+            elif role == "playbook":
+                _play(checker, one)
+            elif role == "steps":
+                _step_of(checker, one)
+            else:
+                _alert(checker, one)
+    return checker.problems
+
+
+def check_file(value: Any, role: str, file: str) -> None:
+    """Raise all errors of a loaded file at once."""
+    problems = problems_of(value, role, file)
+    if problems:
+        raise Problems(problems) if len(problems) > 1 else problems[0]
+
+
+def _play(checker: Checker, play: Map) -> None:
+    checked = {key: value for key, value in play.items() if key not in ("steps", "handlers", "alerts")}
+    plain = Map(file=play.file, at=play.at)
+    plain.update(checked)
+    plain.key_places, plain.value_places = play.key_places, play.value_places
+    if "steps" not in play and ("table" in play or "import_steps" in play):
+        checker.fail("this is a step, where a play is expected", play.position, "put it below `steps:` of a play")
+        return
+    checker.check(plain, {**definitions()["play"], "properties": PLAY}, play.position, "the play")
+    for key in ("steps", "handlers", "alerts"):
+        entries = play.get(key)
+        if entries is None:
+            continue
+        if not isinstance(entries, Seq):
+            checker.fail(
+                f"{key!r} is {shown(entries)}, expected a list", position_of(play, key), "begin with `- name:`"
+            )
+            continue
+        for number, one in enumerate(entries):
+            if not isinstance(one, Map):
+                at = position_of(entries, number)
+                checker.fail(f"entry {number + 1} of {key!r} is {shown(one)}, expected a mapping", at)
+            elif key == "alerts":
+                _alert(checker, one)
+            else:
+                _step_of(checker, one)
+
+
+def _alert(checker: Checker, alert: Map) -> None:
+    rules = IMPORT_ALERTS if "import_alerts" in alert else ALERT
+    checker.check(alert, rules, alert.position, "the import" if rules is IMPORT_ALERTS else "the alert")
+
+
+_FOREIGN = {
+    "materialized_view": ("matview", "mview"),
+    "sql": ("query", "command", "postgresql_query"),
+    "import_steps": ("include_steps", "import_tasks", "include_tasks", "include"),
+}
+
+
+def _suggest(key: str) -> str | None:
+    for right, wrong in _FOREIGN.items():
+        if key in wrong:
+            return f"did you mean {right!r}?"
+    return nearest(key, [*KEYWORDS, *KINDS, "import_steps"])
+
+
+def _step_of(checker: Checker, step: Map) -> None:
+    if "import_steps" in step:
+        kinds = [key for key in step if key in KINDS]
+        if kinds:
+            where = key_position(step, kinds[0])
+            checker.fail(f"a step imports or is a {kinds[0]}, not both", where, "make two steps")
+            return
+        checker.check(step, mapping(IMPORT, ["import_steps"]), step.position, "an import")
+        return
+    kinds = [key for key in step if key in KINDS]
+    unknown = [key for key in step if key not in KINDS and key not in KEYWORDS]
+    for key in unknown:
+        checker.fail(f"unknown key {key!r}", key_position(step, key), _suggest(key))
+    if len(kinds) > 1:
+        where = key_position(step, kinds[1])
+        checker.fail(f"two kinds in a step: {kinds[0]!r} and {kinds[1]!r}", where, "make two steps")
+    elif not kinds and not unknown:
+        checker.fail("the step has no kind", step.position, f"add one of: {', '.join(KINDS)}")
+    if "name" not in step:
+        checker.fail("the step has no 'name'", step.position, "say in words what it is about: `name:`")
+    for key in step:
+        if key in KEYWORDS:
+            checker.check(step[key], KEYWORDS[key], position_of(step, key), f"{key!r}")
+        elif key in KINDS:
+            check_spec(checker, key, step[key], position_of(step, key), absent=step.get("state") == "absent")
+
+
+def check_spec(checker: Checker, kind: str, spec: Any, where: Position | None, *, absent: bool = False) -> None:
+    """Check the value of a kind key."""
+    rules: Mapping[str, Any] = KINDS[kind].schema
+    if absent and "required" in rules:
+        # What is to go needs no more than its name.
+        rules = {**rules, "required": [key for key in rules["required"] if key in ("name", "table", "on")]}
+    checker.check(spec, rules, where, f"{kind!r}")
+
+
+def check_rendered(kind: str, spec: Any, where: Position, *, absent: bool = False) -> list[WgmError]:
+    """Return the errors of a spec whose values have been rendered."""
+    checker = Checker(definitions(), templates=False)
+    check_spec(checker, kind, spec, where, absent=absent)
+    return checker.problems
+
+
+def parse_duration(value: str, where: Position | None = None) -> float:
+    """Return the seconds of a duration such as 10m, 1.5h or `90 days`."""
+    import re
+
+    units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|[smhdw])\w*\s*", value)
+    if not found:
+        raise InputError(f"{value!r} is no duration", where=where, hint="write a number and a unit, as 10m")
+    return float(found.group(1)) * units[found.group(2)]
