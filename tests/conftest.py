@@ -7,6 +7,7 @@ In: `--pg` (or WGM_TEST_PG): versions as `15,18`, or `all`; `--docker`: in conta
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import pytest
 
 import fix_postgres
 from fix_postgres import Postgres
-from wgm_play import secret
+from wgm_play import embedded, secret
+from wgm_play.environment import Embedded
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -147,7 +149,12 @@ def _no_secrets_of_other_tests() -> Iterator[None]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """An empty project folder with `environments/`."""
-    (tmp_path / "environments").mkdir()
-    return tmp_path
+def project() -> Iterator[Path]:
+    """An empty project folder with `environments/`, which every account can reach; its embedded servers are stopped."""
+    with tempfile.TemporaryDirectory(prefix="wgm test ", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        made = Path(folder) / "project"
+        (made / "environments").mkdir(parents=True)
+        yield made
+        for running in embedded.running(Embedded(), made):
+            embedded.stop(Embedded(running.version), made)

@@ -26,12 +26,17 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from wgm_play.embedded.account import Account
+from wgm_play.embedded.home import shelf_folder
+from wgm_play.embedded.programs import reachable_programs
+
 SUPPORTED = (13, 14, 15, 16, 17, 18)
 DEFAULT = "18"
 
 # Ports below the kernel's ephemeral range, so that no client socket takes one between choosing and listening.
 FIRST_PORT, LAST_PORT = 24200, 24999
 START_SECONDS = 30.0
+ROOM = 1024**3
 
 # Fast, because what is lost when the machine stops is a test's.
 SETTINGS = {
@@ -165,9 +170,10 @@ def started(major: int, **settings: str) -> Iterator[Postgres]:
     if folder is None:
         raise LookupError(f"no PostgreSQL {major} here")
     who = account()
-    shm = Path("/dev/shm")  # noqa: S108 - a folder of our own is made below it
-    home = Path(tempfile.mkdtemp(prefix="wgm-test-", dir=shm if os.access(shm, os.W_OK) else None))
+    home = Path(tempfile.mkdtemp(prefix="wgm-test-", dir=_memory()))
     if who is not None:
+        # A virtual environment in root's home folder is out of reach for the account that runs the server.
+        folder = reachable_programs(folder, Account(who.pw_uid, who.pw_gid, who.pw_name, other=True), shelf_folder())
         os.chown(home, who.pw_uid, who.pw_gid)
     user: dict[str, Any] = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []} if who else {}
     environ = {"PATH": os.defpath, "LC_ALL": "C", "WGM_DATA": str(home)}
@@ -194,6 +200,12 @@ def started(major: int, **settings: str) -> Iterator[Postgres]:
         assert process.stdin is not None
         process.stdin.close()
         process.wait(START_SECONDS)
+
+
+def _memory() -> Path | None:
+    """Return the folder of files in memory, None where there is none or little room (as in many containers)."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made below it
+    return memory if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM else None
 
 
 def _initdb(folder: Path, home: Path, password: str, environ: dict[str, str], user: dict[str, Any]) -> None:

@@ -9,9 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +40,9 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def place(project: Path) -> Path:
     """A project folder that every account can reach, with a space in its path; its servers are stopped."""
-    with tempfile.TemporaryDirectory(prefix="wgm test ", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        (Path(folder) / "the project").mkdir()
-        project = Path(folder) / "the project"
-        yield project
-        for server in embedded.running(Embedded(), project):
-            embedded.stop(Embedded(server.version), project)
+    return project
 
 
 def command(project: Path, settings: dict[str, Any], prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
@@ -128,6 +121,7 @@ def test_it_starts_again_after_kill_9_of_the_server(place: Path) -> None:
     one(first.url, "create table kept as select 1 as a")
     with psycopg.connect(first.url) as session:  # a child that the killed server leaves behind for a moment
         os.kill(first.pid, signal.SIGKILL)
+        assert eventually(lambda: not process.exists(first.pid))
         second = embedded.start(Embedded(), place)
         session.close()
     assert second.started and second.url == first.url
@@ -206,7 +200,6 @@ def test_both_versions_of_a_project_are_known(place: Path) -> None:
 def test_user_database_and_settings_of_the_environment(place: Path) -> None:
     server = embedded.start(Embedded(settings={"work_mem": "7MB"}), place)
     assert one(server.url, "show work_mem") == "7MB"
-    (place / "environments").mkdir()
     (place / "environments" / "development.yml").write_text(
         "embedded: {user: o'neil, database: Ödland, settings: {work_mem: 9MB, cluster_name: \"it's\"}}\n"
     )
@@ -219,7 +212,6 @@ def test_user_database_and_settings_of_the_environment(place: Path) -> None:
 
 
 def test_a_database_that_was_dropped_is_made_again(place: Path) -> None:
-    (place / "environments").mkdir()
     (place / "environments" / "development.yml").write_text("embedded: {database: wasteland}\n")
     read = load_environment("development", place)
     connect(read, application_name="x", project=place).close()

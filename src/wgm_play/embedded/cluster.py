@@ -48,7 +48,7 @@ def init(programs: Path, home: Home, user: str) -> None:
     home.write("password", secrets.token_urlsafe(18))
     words: list[str | Path] = [
         programs / "initdb", "-D", fresh, "--no-sync", "-A", "scram-sha-256", "-E", "UTF8", "-U", user,
-        f"--pwfile={home.path / 'password'}", "--no-instructions",
+        f"--pwfile={home.path / 'password'}",
     ]  # fmt: skip
     # Sorting by code point, the same on every machine; where the C library lacks C.UTF-8, plain C is the same order.
     done = _run([*words, "--locale=C.UTF-8"], home)

@@ -32,6 +32,8 @@ from wgm_play.errors import InputError, Unreachable
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 WATCH = '"$@" </dev/null >>log 2>&1 & echo $! ; exec >&-; read -r _; kill -QUIT $!; wait; rm -rf -- "$WGM_HOME"'
+# Containers often have only 64 MB there: not enough for a new server's 40 MB and what is done in it.
+MEMORY, _ROOM = Path("/dev/shm"), 512 * 1024 * 1024  # noqa: S108 - a folder of our own is made below it
 _PREFIX = "wgm-play-"
 _ABANDONED_SECONDS = 600.0
 
@@ -86,12 +88,14 @@ def _make_home(account: Account, project: Path) -> Home:
 
 def _bases() -> list[Path]:
     """Return the folders below which ephemeral servers lie: in memory first."""
-    return [path for path in (Path("/dev/shm"), Path(tempfile.gettempdir())) if path.is_dir()]  # noqa: S108 - ours below
+    return [path for path in (MEMORY, Path(tempfile.gettempdir())) if path.is_dir()]
 
 
 def _base(account: Account) -> Path:
     """Make the folder of an account's ephemeral servers; one that somebody else has put there is not used."""
     for parent in _bases():
+        if parent == MEMORY and shutil.disk_usage(parent).free < _ROOM:
+            continue
         folder = parent / f"{_PREFIX}{account.uid}"
         try:
             folder.mkdir(mode=0o700)
