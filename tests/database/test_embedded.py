@@ -17,10 +17,12 @@ from typing import Any
 import psycopg
 import pytest
 
+import fix_postgres
 from wgm_play import embedded
 from wgm_play.embedded import home as home_module
 from wgm_play.embedded import process
 from wgm_play.embedded.account import account_for
+from wgm_play.embedded.programs import reachable_programs, server_programs
 from wgm_play.environment import Embedded, load_environment
 from wgm_play.errors import InputError, Unreachable
 from wgm_play.server import connect, target
@@ -423,9 +425,18 @@ def test_a_server_elsewhere_whose_project_is_gone_is_stopped(place: Path, monkey
 
 
 @root
-def test_programs_in_a_private_folder_are_copied(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from wgm_play.embedded.programs import reachable_programs, server_programs
+def test_programs_that_all_can_read_are_not_copied(place: Path) -> None:
+    account, shelf = account_for(place), place.parent / "shelf"
+    for version in fix_postgres.available():
+        folder = fix_postgres.programs(version)
+        assert folder is not None
+        if account.can("x", folder / "postgres"):
+            assert reachable_programs(folder, account, shelf) == folder
+    assert not shelf.exists()
 
+
+@root
+def test_programs_in_a_private_folder_are_copied(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     private = place / "venv"
     private.mkdir(mode=0o700)
     original = server_programs(18)

@@ -95,7 +95,9 @@ def reachable_programs(folder: Path, account: Account, shelf: Path) -> Path:
 
     A virtual environment below a private home folder cannot be read by the account that runs the server.
     """
-    if account.can("x", folder / "postgres") and account.can("r", folder.parent / "share"):
+    # Debian keeps `share` elsewhere, readable for all.
+    share = folder.parent / "share"
+    if account.can("x", folder / "postgres") and (not share.exists() or account.can("r", share)):
         return folder
     stamp = f"{folder}:{(folder / 'postgres').stat().st_mtime_ns}:{(folder / 'postgres').stat().st_size}"
     copy = shelf / "programs" / hashlib.sha256(stamp.encode()).hexdigest()[:16]
