@@ -39,22 +39,24 @@ SETTINGS = {
 }
 
 
-def init(programs: Path, home: Home, user: str) -> None:
-    """Make the data folder, with a random password for its superuser. A killed initdb leaves nothing in its place."""
-    for left in home.path.glob("data.new*"):
-        shutil.rmtree(left, ignore_errors=True)
-    # A name of its own: the initdb of a command that was killed may still be at work.
-    fresh = home.path / f"data.new.{secrets.token_hex(4)}"
+def init(programs: Path, home: Home, user: str, lock: int | None = None) -> None:
+    """Make the data folder, with a random password for its superuser; it is there as a whole or not at all.
+
+    initdb inherits `lock`, the descriptor of the home's lock: it may outlive a command that is killed, and the next
+    command must not take its folder away while it works.
+    """
+    fresh = home.path / "data.new"
+    shutil.rmtree(fresh, ignore_errors=True)
     home.write("password", secrets.token_urlsafe(18))
     words: list[str | Path] = [
         programs / "initdb", "-D", fresh, "--no-sync", "-A", "scram-sha-256", "-E", "UTF8", "-U", user,
         f"--pwfile={home.path / 'password'}",
     ]  # fmt: skip
     # Sorting by code point, the same on every machine; where the C library lacks C.UTF-8, plain C is the same order.
-    done = _run([*words, "--locale=C.UTF-8"], home)
+    done = _run([*words, "--locale=C.UTF-8"], home, lock)
     if done.returncode and "locale" in done.stderr:
         shutil.rmtree(fresh, ignore_errors=True)
-        done = _run([*words, "--locale=C"], home)
+        done = _run([*words, "--locale=C"], home, lock)
     if done.returncode:
         raise Unreachable(
             "the embedded PostgreSQL cannot make its data folder", details=_last(done.stdout + done.stderr)
@@ -65,10 +67,10 @@ def init(programs: Path, home: Home, user: str) -> None:
     fresh.rename(home.data)
 
 
-def _run(words: list[str | Path], home: Home) -> subprocess.CompletedProcess[str]:
+def _run(words: list[str | Path], home: Home, lock: int | None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         words, cwd=home.path, env=_environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        **home.account.run_as,
+        pass_fds=[] if lock is None else [lock], start_new_session=True, **home.account.run_as,
     )  # fmt: skip
 
 

@@ -59,14 +59,17 @@ class Home:
         temporary.rename(self.path / name)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder's lock: of two commands that start a server, the second finds the first one's."""
+    def locked(self) -> Iterator[int]:
+        """Hold the folder's lock: of two commands that start a server, the second finds the first one's.
+
+        A program that inherits the descriptor holds the lock too, until it ends.
+        """
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         handle = os.open(self.path / "lock", flags, 0o600)
         try:
             self.account.give(self.path / "lock")
             _flock(handle, self.path)
-            yield
+            yield handle
         finally:
             os.close(handle)
 

@@ -22,7 +22,7 @@ STOP_SECONDS = 30.0
 def start_persistent(embedded: Embedded, project: Path) -> Server:
     """Return the project's server, starting it where it does not run. Of two commands at once one starts it."""
     home = make_home(embedded, project)
-    with home.locked():
+    with home.locked() as lock:
         stop_orphans()
         found = process.find_postmaster(home.data)
         if (
@@ -41,7 +41,7 @@ def start_persistent(embedded: Embedded, project: Path) -> Server:
             process.end(hung.pid, home.data, STOP_SECONDS)
         process.release_pid_file(home.data)
         if not home.data.exists():
-            cluster.init(programs, home, embedded.user)
+            cluster.init(programs, home, embedded.user, lock)
         pid, port = cluster.launch(programs, home, embedded.settings, embedded.port)
         server = _server(embedded, home, pid, port, started=True, notes=notes)
         if (embedded.user, embedded.database) != (home.read("user"), "postgres"):
