@@ -157,3 +157,12 @@ def test_output_that_cannot_be_written_is_said() -> None:
 def test_help_has_colour_only_where_asked() -> None:
     assert "\033[" not in page(PLAY)
     assert "\033[1mCommands:" in page(PLAY, colour=True)
+
+
+def test_doc_lists_the_kinds_and_shows_one(wgm: Command) -> None:
+    assert "  table" in wgm("doc").stdout
+    page = wgm("doc", "table")
+    assert (page.returncode, "columns" in page.stdout) == (0, True)
+    wrong = wgm("doc", "tabel")
+    assert (wrong.returncode, "table" in wrong.stderr, wrong.stdout) == (1, True, "")
+    assert "columns" in json.loads(wgm("doc", "table", "--format", "json").stdout)["results"][0]["pages"]["table"]

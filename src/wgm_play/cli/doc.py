@@ -10,8 +10,8 @@ from wgm_play.report.base import Reporter
 
 def run(reporter: Reporter, *, topic: str | None, verbosity: int) -> int:
     """Write a page of the reference."""
-    from wgm_play.playbook import reference
+    from wgm_play.playbook.reference import doc
 
-    page = reference.page(topic)
+    page = doc(topic)
     reporter.page(topic or "reference", page)
     return 0
