@@ -192,13 +192,16 @@ def test_an_error_of_ours_is_one_line_and_vvv_shows_where(calls: Calls, capsys: 
     assert "Traceback (most recent call last)" in err and "hunter2" not in err
 
 
-def test_an_error_of_ours_after_a_change_exits_2(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_ours_after_a_change_exits_2_with_the_recap(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def apply(options: Any, reporter: Reporter) -> int:
         reporter.step(StepResult("t", "s", "changed"))
         raise KeyError("x")
 
     monkeypatch.setattr(sys.modules["wgm_play.pipeline"], "apply", apply)
     assert run(["a.yml"]) == 2
+    assert capsys.readouterr().out.endswith("\nt : ok=1 changed=1 unreachable=0 failed=0 skipped=0\n")
     assert run(["a.yml", "--format", "json"]) == 2
 
 

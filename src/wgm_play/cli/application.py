@@ -59,7 +59,14 @@ def _guarded(holder: _Holder) -> int:
     if isinstance(error, Interrupted):
         _ignore_signals()
     holder.reporter().error(error)
+    _rest_of_recap(holder.reporter())
     return error.exit_code
+
+
+def _rest_of_recap(reporter: Reporter) -> None:
+    """Count what had ended before the error, where the run did not come to its own recap."""
+    if reporter.counts:
+        reporter.recap()
 
 
 class _Holder:
@@ -98,7 +105,9 @@ class _Holder:
             hint = None if verbose else "run it again with -vvv for the traceback, and report it"
         details = _traceback(error) if verbose else []
         self.reporter().error(InputError(message, hint=hint, details=details))
-        return 2 if any(counts.changed for counts in self.reporter().counts.values()) else 1
+        code = 2 if any(counts.changed for counts in self.reporter().counts.values()) else 1
+        _rest_of_recap(self.reporter())
+        return code
 
     def _asked_for_json(self) -> bool:
         words = list(self.words)

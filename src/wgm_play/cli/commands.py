@@ -184,18 +184,6 @@ COMMANDS = {
             examples=(("wgm-play restore production.yml --into wasteland_yesterday", "the newest backup"),),
         ),
         Spec(
-            "inspect",
-            "write the playbook that declares a live database",
-            run="wgm_play.cli.inspect:run",
-            arguments=(Argument("DSN", "the database, as a URL", to="dsn"),),
-            options=(
-                Option("--output", group=OTHER, kind=TEXT, value="FILE", help="write here instead of standard output"),
-                Option("--baseline", group=OTHER, help="adopt the database: record its state as run 0, change nothing"),
-                *OUTPUT_OPTIONS,
-            ),
-            examples=(("wgm-play inspect postgresql://localhost/app --output playbooks/app.yml", ""),),
-        ),
-        Spec(
             "purge",
             "empty the trash of what is past its retention",
             run="wgm_play.cli.purge:run",

@@ -28,7 +28,7 @@ def options(playbook: str, *, url: str | None = None, **values: Any) -> Options:
     hide_password(url)
     from wgm_play.pipeline import Options
 
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return Options(playbook=playbook, url=url, **given)
 
 
