@@ -174,6 +174,7 @@ def _step() -> Schema:
         "properties": properties,
         "additionalProperties": False,
         "oneOf": [{"required": [name]} for name in ("import_steps", *KINDS)],
+        "anyOf": [{"required": ["import_steps"]}, {"required": ["name"]}],
     }
 
 
@@ -193,18 +194,24 @@ _TEMPLATE: Schema = {"type": "string", "pattern": r"\{[{%#]"}
 
 
 def _templated(one: Any) -> Any:
-    """Let a text with `{{ }}` stand wherever a scalar of another form is expected."""
-    if isinstance(one, list):
-        return [_templated(entry) for entry in one]
+    """Let a text with `{{ }}` stand wherever a scalar or list of another form is expected."""
     if not isinstance(one, dict):
         return one
-    inner = {key: value if key in ("enum", "required", "default") else _templated(value) for key, value in one.items()}
-    types = one.get("type")
-    narrow = "pattern" in one or "enum" in one
-    if types is None or types == "object" or not (narrow or "string" not in types):
-        return inner
-    outside = {key: inner.pop(key) for key in ("description", "title", "default") if key in inner}
-    return {**outside, "anyOf": [inner, _TEMPLATE]}
+    made = dict(one)
+    for key in ("items", "additionalProperties"):
+        if key in made:
+            made[key] = _templated(made[key])
+    if "properties" in made:
+        made["properties"] = {name: _templated(rules) for name, rules in made["properties"].items()}
+    if "oneOf" in made and "properties" not in made:
+        # A text with braces may fit several forms: one of them has to.
+        made["anyOf"] = [_templated(branch) for branch in made.pop("oneOf")]
+    types = made.get("type")
+    narrow = "pattern" in made or "enum" in made
+    if types is None or types == "object" or ("string" in types and not narrow):
+        return made
+    outside = {key: made.pop(key) for key in ("description", "title", "default") if key in made}
+    return {**outside, "anyOf": [made, _TEMPLATE]}
 
 
 # Files ----------------------------------------------------------------------------------------------------------
@@ -245,6 +252,10 @@ def check_file(value: Any, role: str, file: str) -> None:
         raise Problems(problems) if len(problems) > 1 else problems[0]
 
 
+# What Ansible calls the steps of a play.
+_FOREIGN_TO_PLAYS = ("tasks", "pre_tasks", "post_tasks", "roles")
+
+
 def _play(checker: Checker, play: Map) -> None:
     checked = {key: value for key, value in play.items() if key not in ("steps", "handlers", "alerts")}
     plain = Map(file=play.file, at=play.at)
@@ -253,7 +264,10 @@ def _play(checker: Checker, play: Map) -> None:
     if "steps" not in play and ("table" in play or "import_steps" in play):
         checker.fail("this is a step, where a play is expected", play.position, "put it below `steps:` of a play")
         return
-    checker.check(plain, {**definitions()["play"], "properties": PLAY}, play.position, "the play")
+    for key in [key for key in plain if key in _FOREIGN_TO_PLAYS]:
+        checker.fail(f"unknown key {key!r}", key_position(play, key), "did you mean 'steps'?")
+        del plain[key]
+    checker.check(plain, definitions()["play"], play.position, "the play")
     for key in ("steps", "handlers", "alerts"):
         entries = play.get(key)
         if entries is None:

@@ -111,9 +111,12 @@ class Scope:
         if name in root.extra:
             return root.extra[name]
         scope: Scope | None = self
+        own: Position | None = None
         while scope is not None:
-            if name in scope.raw and name not in scope._busy:
-                return scope._value(name)
+            if name in scope.raw:
+                if name not in scope._busy:
+                    return scope._value(name)
+                own = position_of(scope.raw, name) or own
             scope = scope.parent
         if name == "env":
             return root.environ
@@ -123,6 +126,10 @@ class Scope:
             raise Pending(name)
         if name in root.builtins:
             return root.builtins[name]
+        if own is not None:
+            raise InputError(
+                f"the variable {name!r} is made of itself", where=own, hint="give one of its parts a value"
+            )
         raise Unknown(name)
 
     def _value(self, name: str) -> Any:

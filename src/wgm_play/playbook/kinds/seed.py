@@ -80,7 +80,10 @@ def _rows(spec: Map) -> Iterator[SeedRow]:
         where = position_of(spec["rows"], number) or spec.position
         # A table may have a column `state`; only the word `absent` is ours.
         absent = row.get("state") == "absent"
-        yield SeedRow({name: value for name, value in row.items() if not (absent and name == "state")}, where, absent)
+        values = row.duplicate() if absent else row
+        if absent:
+            del values["state"]
+        yield SeedRow(values, where, absent)
 
 
 def _file(spec: Map, names: tuple[str, ...]) -> Iterator[SeedRow]:

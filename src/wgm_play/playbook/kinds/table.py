@@ -281,7 +281,7 @@ def _unique(given: Any, where: Any) -> Constraint:
     return Constraint("unique", where, columns=tuple(word(n, position_of(given, i)) for i, n in enumerate(given)))
 
 
-def parts(step: Step, folding: Folding, columns: list[Column]) -> tuple[dict[Key, Part], frozenset[Key]]:
+def parts(step: Step, folding: Folding) -> tuple[dict[Key, Part], frozenset[Key]]:
     """Return the columns and named constraints of a table as parts, and the keys of the constraints."""
     spec, table = step.spec, key(step).name
     made: dict[Key, Part] = {}
@@ -314,7 +314,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
         raise fail(f"no step says which columns the table {key(step).label!r} has", at(spec, "name"), "add `columns:`")
     try:
         constraints = list(constraints_of(spec, schema))
-        made, named = parts(step, folding, columns)
+        made, named = parts(step, folding) if not problems else ({}, frozenset())
     except WgmError as error:
         problems.append(error)
     if problems:
