@@ -60,6 +60,7 @@ def _place(key: Key) -> tuple[int, Key]:
 def diff(situation: Situation) -> Difference:
     """Return the changes that lead from the current to the wanted catalog, not yet in order."""
     found = compare(situation.current, situation.wanted)
+    found.altered += sorted(situation.forced - set(found.altered))
     if not (found.created or found.dropped or found.altered):
         return found
     hard, rebuilt = _rebuilds(situation, found)
@@ -101,7 +102,9 @@ def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:
         elif key.kind == "domain":
             covered.update(situation.current.of("domain_constraint", *key.name))
         elif key.kind == "materialized_view":
-            covered.update(k for k in situation.current.of("index", key.name[0]) if situation.current.rows[k][0] == key.name[1])
+            covered.update(
+                k for k in situation.current.of("index", key.name[0]) if situation.current.rows[k][0] == key.name[1]
+            )
         elif key.kind == "view":
             covered.update(situation.current.of("trigger", *key.name))
     return covered
@@ -132,10 +135,15 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
     return hard, rebuilt
 
 
+def dependents_of_hard(situation: Situation, found: Difference) -> set[Key]:
+    """Return what must step aside while something below it changes."""
+    return _rebuilds(situation, found)[1]
+
+
 def _is_hard(situation: Situation, key: Key) -> bool:
     old, new = situation.current[key], situation.wanted[key]
     if key.kind == "column":
-        retyped = (old.type, old.collation) != (new.type, new.collation)
+        retyped = (old.type, old.collation) != (new.type, new.collation) or key in situation.forced
         return retyped or columns.must_be_made_again(situation, key)
     if key.kind == "view":
         return (old.query, old.columns) != (new.query, new.columns) and not views.replaceable(situation, key)
@@ -157,7 +165,9 @@ def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) 
     if key.kind in ("view", "materialized_view", "function", "procedure", "trigger"):
         return True
     if key.kind == "column":
-        return below.kind == "column" and bool(situation.current[key].generated) or below.kind in ("function", "procedure")
+        return (
+            below.kind == "column" and bool(situation.current[key].generated) or below.kind in ("function", "procedure")
+        )
     if below.kind in ("enum", "domain", "function", "procedure", "materialized_view", "view"):
         return key.kind in ("index", "constraint", "domain_constraint")
     if key.kind == "constraint":

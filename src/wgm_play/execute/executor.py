@@ -118,7 +118,7 @@ class _Execution:
     changed: bool = False
     operation: int = 0
     statement: int = 0
-    now: Place = field(default_factory=lambda: Place(None, None, "", ""))
+    sending: tuple[Operation, Command] | None = None
 
     def run_all(self, on_group: OnGroup | None, skipped: frozenset[int]) -> Outcome:
         """Run the groups in order; record how the run ended when it did not end well."""
@@ -191,21 +191,19 @@ class _Execution:
         self.session.begin(first or Command(""))
         operations: list[dict[str, Any]] = []
         statements: list[dict[str, Any]] = []
-        waited = retries.waited
+        waited = retries.waited  # what failed attempts of the group waited is told with its first statement
         for operation in group.operations:
             started = time.perf_counter()
             number = self.operation + len(operations)
             for command in operation.commands:
                 row = self._statement(number, self.statement + len(statements), operation, command)
-                began = time.perf_counter()
+                row["started_at"] = self.session.now()
                 self._send(operation, command, seen)
-                ended = time.perf_counter()
-                row["started_at"], row["ended_at"] = self.session.at(began), self.session.at(ended)
-                # What failed attempts of the group waited is told with its first statement.
-                row["lock_wait_ms"] = ((waited if not statements else 0.0) + seen.blocked) * 1000
+                row["ended_at"] = self.session.now()
+                row["lock_wait_ms"] = (waited + seen.blocked) * 1000
                 row["attempts"] = retries.attempts
                 retries.waited += seen.blocked
-                seen.blocked = 0.0
+                waited = seen.blocked = 0.0
                 statements.append(row)
             operations.append(self._operation(number, index, operation, started, time.perf_counter()))
         self.ledger.record_group(self.run, operations, statements)
@@ -213,7 +211,7 @@ class _Execution:
         return len(statements)
 
     def _send(self, operation: Operation, command: Command, seen: Seen) -> None:
-        self._point(operation, command)
+        self.sending = operation, command
         self.session.allow(command)
         sql = resolve(command.sql)
         if command.wait in SHOWN and self.watch is not None:
@@ -231,7 +229,8 @@ class _Execution:
             self.session.send(sql)
         finally:
             found = self.watch.stop()
-            seen.blockers, seen.blocked = found.blockers, found.blocked
+            if found is not None:
+                seen.blockers, seen.blocked = found.blockers, found.blocked
 
     # An operation that cannot run in a transaction
 
@@ -256,7 +255,7 @@ class _Execution:
     def _autocommit(self, operation: Operation, command: Command, retries: Retries) -> None:
         number = self.statement
         row = self._statement(self.operation, number, operation, command)
-        self._point(operation, command)
+        self.sending = operation, command
         row["started_at"] = self.session.now()
         before = retries.waited
         sent = False
@@ -419,9 +418,14 @@ class _Execution:
         self.outcome.operations += operations
         self.outcome.statements += statements
 
-    def _point(self, operation: Operation, command: Command) -> None:
+    @property
+    def now(self) -> Place:
+        """What is under way, for errors."""
+        if self.sending is None:
+            return Place(None, None, "the ledger", "")
+        operation, command = self.sending
         where = self.positions[operation.step] if 0 <= operation.step < len(self.positions) else None
-        self.now = Place(self._step_name(operation.step) or None, where, operation.title, command.sql)
+        return Place(self._step_name(operation.step) or None, where, operation.title, command.sql)
 
     def _step_name(self, step: int) -> str:
         return self.plan.step_names[step] if 0 <= step < len(self.plan.step_names) else ""

@@ -1,8 +1,9 @@
 """A hook for tests: die after the n-th statement that this process sent on a changing connection.
 
 In: the environment variable WGM_TEST_KILL_AFTER. `5` kills the process (SIGKILL) when the fifth statement was
-answered; `5:sent` kills it when the fifth was sent and its answer not awaited. Every statement of a session and of
-the ledger counts, BEGIN and COMMIT too. Out: nothing, as long as the variable is not set.
+answered; `5:sent` kills it when the fifth was sent and its answer not awaited (one with values dies answered in either
+case). Every statement of a session and of the ledger counts, BEGIN and COMMIT too. Out: nothing, as long as the
+variable is not set.
 """
 
 from __future__ import annotations
@@ -37,5 +38,5 @@ def after_statement() -> None:
     global _count  # noqa: PLW0603 - one count for the process is what the test asks for
     if _last:
         _count += 1
-        if _count == _last and not _unanswered:
+        if _count == _last:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -37,19 +36,25 @@ class Timeouts:
     transaction: int
 
 
-def timeouts(command: Command, policy: Policy) -> Timeouts:
-    """Return the timeouts for a statement's class.
+def wait_class(command: Command) -> str:
+    """Return a statement's class: its `wait`, or "concurrent" for a CONCURRENTLY form outside a transaction.
 
-    "long": no statement timeout; no lock timeout either for CONCURRENTLY forms, because they wait for other
-    transactions under it, and giving up there leaves an INVALID index (manual: CREATE INDEX, "Building Indexes
-    Concurrently"). Their locks let reads and writes pass, so nobody queues behind them.
+    Such a form waits for other transactions under the lock timeout, and giving up there leaves an INVALID index
+    (manual: CREATE INDEX, "Building Indexes Concurrently"); its locks let reads and writes pass, so nobody queues
+    behind them.
     """
+    return command.wait if command.transactional or "CONCURRENTLY" not in command.sql.upper() else "concurrent"
+
+
+def timeouts(policy: Policy) -> dict[str, Timeouts]:
+    """Return the timeouts for each class of statements."""
     lock, statement = round(policy.lock_timeout * 1000), round(policy.statement_timeout * 1000)
-    if command.wait == "short" and command.transactional:
-        return Timeouts(lock, statement, statement * TRANSACTION_STATEMENTS)
-    if not command.transactional and "CONCURRENTLY" in command.sql.upper():
-        return Timeouts(0, 0, 0)
-    return Timeouts(lock, statement if command.wait == "short" else 0, 0)
+    return {
+        "short": Timeouts(lock, statement, statement * TRANSACTION_STATEMENTS),
+        "long": Timeouts(lock, 0, 0),
+        "data": Timeouts(lock, 0, 0),
+        "concurrent": Timeouts(0, 0, 0),
+    }
 
 
 class Session:
@@ -57,7 +62,7 @@ class Session:
 
     def __init__(self, connect: Connect, label: str, policy: Policy) -> None:
         self.label = label
-        self.policy = policy
+        self._timeouts = timeouts(policy)
         self._connect = connect
         self._open()
 
@@ -66,26 +71,25 @@ class Session:
         self.connection.autocommit = True
         self.version = self.connection.info.server_version
         self._cursor = self.connection.cursor()
-        self._set: Timeouts | None = None
-        self._local: Timeouts | None = None
+        self._set: str | None = None
+        self._local: str | None = None
         row = send(self.connection, text("execute/open"), IDLE_IN_TRANSACTION).fetchone()
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         self.pid: int = row[1]
-        self._server_time: datetime = row[0]
-        self._local_time = time.perf_counter()
+        self._server_ahead: float = row[0].timestamp() - time.perf_counter()
 
     @property
     def lost(self) -> bool:
         """Whether the connection is gone."""
         return bool(self.connection.closed)
 
-    def now(self) -> datetime:
-        """Return the server's time, without asking it."""
+    def now(self) -> float:
+        """Return the server's time, as seconds since 1970, without asking it."""
         return self.at(time.perf_counter())
 
-    def at(self, moment: float) -> datetime:
-        """Return the server's time at a moment of `time.perf_counter()`."""
-        return self._server_time + timedelta(seconds=moment - self._local_time)
+    def at(self, moment: float) -> float:
+        """Return the server's time at a moment of `time.perf_counter()`, as seconds since 1970."""
+        return self._server_ahead + moment
 
     def relabel(self, label: str | int) -> None:
         """Say under which label (the run's number) this session reconnects; the ledger has renamed it already."""
@@ -100,13 +104,13 @@ class Session:
 
     def begin(self, command: Command) -> None:
         """Open a transaction whose first statement is `command`."""
-        self._session_timeouts(timeouts(command, self.policy))
+        self._session_timeouts(wait_class(command))
         self.send("BEGIN")
         self._local = self._set
 
     def allow(self, command: Command) -> None:
         """Set the timeouts for `command`, only where they differ from those in force."""
-        wanted = timeouts(command, self.policy)
+        wanted = wait_class(command)
         if self._local is None:
             self._session_timeouts(wanted)
         elif wanted != self._local:
@@ -127,15 +131,16 @@ class Session:
             except psycopg.OperationalError:
                 self.connection.close()
 
-    def _session_timeouts(self, wanted: Timeouts) -> None:
+    def _session_timeouts(self, wanted: str) -> None:
         if wanted != self._set:
             self._set_timeouts(wanted, local=False)
             self._set = wanted
 
-    def _set_timeouts(self, wanted: Timeouts, *, local: bool) -> None:
-        values = [f"{wanted.lock}ms", local, f"{wanted.statement}ms"]
+    def _set_timeouts(self, wanted: str, *, local: bool) -> None:
+        found = self._timeouts[wanted]
+        values = [f"{found.lock}ms", local, f"{found.statement}ms"]
         if self.version >= 170000:
-            values.append(f"{wanted.transaction}ms")
+            values.append(f"{found.transaction}ms")
         send(self.connection, text("execute/timeouts", version=min(self.version, 170000)), *values)
 
     def reopen(self, within: float = REOPEN_WITHIN) -> None:

@@ -101,12 +101,12 @@ class Watch:
         """Watch from `connection`; `tell` hears who a long statement waits for, from the thread."""
         self._connection = connection
         self._tell = tell
-        self._told: set[int] = set()
+        self._told: set[tuple[float, int]] = set()
         self._interval = interval
         self._end = threading.Event()
         self._since: float | None = None
         self._pid = 0
-        self._seen = Seen()
+        self._seen: Seen | None = None
         self._progress: Progress | None = None
         self._thread = threading.Thread(target=self._run, name="wgm-play watch", daemon=True)
 
@@ -121,37 +121,36 @@ class Watch:
 
     def start(self, pid: int, shown: Progress | None = None) -> None:
         """A statement of backend `pid` is about to be sent."""
-        self._seen = Seen()
+        self._seen = None
         self._pid = pid
         self._progress = shown
-        self._told = set()
         self._since = time.monotonic()
 
-    def stop(self) -> Seen:
-        """The statement ended; return what was seen."""
+    def stop(self) -> Seen | None:
+        """The statement ended; return what was seen, None where nothing was in its way."""
         self._since = None
         return self._seen
 
     def _run(self) -> None:
         while not self._end.wait(self._interval):
-            since, seen, shown = self._since, self._seen, self._progress
+            since, shown = self._since, self._progress
             if since is None or time.monotonic() - since < self._interval:
                 continue
             try:
-                self._sample(since, seen, shown)
+                self._sample(since, shown)
             except psycopg.Error:
                 return  # the lock's connection is gone: the executor notices before its next group
 
-    def _sample(self, since: float, seen: Seen, shown: Progress | None) -> None:
+    def _sample(self, since: float, shown: Progress | None) -> None:
         found = blockers(self._connection, self._pid)
         if found and self._since == since:
-            seen.blockers = found
-            seen.blocked += self._interval
+            earlier = self._seen.blocked if self._seen else 0.0
+            self._seen = Seen(found, earlier + self._interval)
         if shown is None:
             return
-        new = [blocker for blocker in found if blocker.pid not in self._told]
+        new = [blocker for blocker in found if (since, blocker.pid) not in self._told]
         if new and self._tell is not None:
-            self._told.update(blocker.pid for blocker in new)
+            self._told.update((since, blocker.pid) for blocker in new)
             self._tell(f"{shown.label} waits for {'; '.join(str(blocker) for blocker in new)}")
         for sample in progress(self._connection, self._pid):
             shown.done, shown.total, shown.unit = sample.done or 0, sample.total or 0, sample.unit

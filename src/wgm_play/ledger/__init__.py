@@ -11,7 +11,6 @@ import json
 import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from psycopg.rows import class_row
@@ -287,7 +286,10 @@ class Ledger:
     def record_group(
         self, run_id: int, operations: Sequence[Mapping[str, Any]], statements: Sequence[Mapping[str, Any]]
     ) -> None:
-        """Write operation and statement rows in one round trip, in the present transaction where there is one."""
+        """Write operation and statement rows in one round trip, in the present transaction where there is one.
+
+        The rows have the names of the columns; times are seconds since 1970.
+        """
         run(self.connection, "record_group", run_id, _json(operations), _json(statements))
 
     def record_statement_end(
@@ -296,7 +298,7 @@ class Ledger:
         number: int,
         *,
         outcome: str,
-        at: datetime,
+        at: float,
         lock_wait_ms: float,
         attempts: int,
         error: str | None = None,
@@ -346,12 +348,15 @@ class Ledger:
             run(self.connection, name, run_id, _json(rows))
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+
+
 def _masked(value: str | None) -> str | None:
     return mask(value) if value else value
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _encoder.encode(rows)
 
 
 def _os_user() -> str:

@@ -37,7 +37,10 @@ class TableSize:
 
 @dataclass(slots=True)
 class Situation:
-    """What operations are chosen from: the two catalogs, what the playbook says of values, sizes, the policy."""
+    """What operations are chosen from: the two catalogs, what the playbook says of values, sizes, the policy.
+
+    `converts` are those that apply now; `forced` are the columns among them whose type stays while the values change.
+    """
 
     current: Catalog
     wanted: Catalog
@@ -50,7 +53,8 @@ class Situation:
     trash: bool = True
     trash_names: set[str] = field(default_factory=set)
     role: str = ""
-    restores: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict)
+    database: str = "postgres"
+    forced: frozenset[Key] = frozenset()
 
     def step_of(self, key: Key) -> int:
         """Return the step that asks for an object: its own, its table's, or -1."""
@@ -96,11 +100,17 @@ class Change:
 
 def command(template: str, *locks: Lock, **values: Any) -> Command:
     """Render a template into a command. Keywords that `Command` has (`wait`, `scans`, …) go there, others to Jinja."""
-    own = {name: values.pop(name) for name in ("wait", "transactional", "rewrites", "scans", "done", "shadow") if name in values}
+    own = {
+        name: values.pop(name)
+        for name in ("wait", "transactional", "rewrites", "scans", "done", "shadow")
+        if name in values
+    }
     return Command(render(template + ".sql.j2", **values).sql, locks=locks, **own)
 
 
-def operation(situation: Situation, verb: str, key: Key, title: str, commands: Iterable[Command], **more: Any) -> Operation:
+def operation(
+    situation: Situation, verb: str, key: Key, title: str, commands: Iterable[Command], **more: Any
+) -> Operation:
     """Make an operation that belongs to the step which asks for `key`."""
     step = more.pop("step", None)
     return Operation(verb, key, title, tuple(commands), situation.step_of(key) if step is None else step, **more)
@@ -124,7 +134,9 @@ def drop(situation: Situation, key: Key, title: str, commands: Iterable[Command]
     return Change(operation(situation, verb, key, title, commands, **more), removes=gone, after=tuple(after), rank=rank)
 
 
-def alter(situation: Situation, key: Key, title: str, commands: Iterable[Command], *, hard: bool = False, **more: Any) -> Change:
+def alter(
+    situation: Situation, key: Key, title: str, commands: Iterable[Command], *, hard: bool = False, **more: Any
+) -> Change:
     """Make a change of `key`; `hard` means that what depends on its old form must be gone while it runs."""
     made = frozenset(more.pop("makes", ())) | {key}
     gone = frozenset(more.pop("removes", ())) | ({key} if hard else frozenset())
@@ -241,7 +253,9 @@ def grants(what: Sql, item: str, owner: str) -> list[Command]:
             (with_option if letters[place + 1 : place + 2] == "*" else plain).append(_PRIVILEGES[letter])
     to = Sql(grantee if grantee else "PUBLIC")
     return [
-        command("object/grant", what=what, privileges=Sql(", ".join(names)), grantee=to, grant_option=option, shadow=False)
+        command(
+            "object/grant", what=what, privileges=Sql(", ".join(names)), grantee=to, grant_option=option, shadow=False
+        )
         for names, option in ((plain, False), (with_option, True))
         if names
     ]

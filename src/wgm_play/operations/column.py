@@ -87,7 +87,9 @@ def add_column(situation: Situation, key: Key) -> list[Change]:
     rewrites = bool(row.identity) or row.generated == "s"
     commands = [command("column/add", lock, table=table, name=name, rewrites=rewrites, **values)]
     if fill is not None:
-        commands.append(command("column/fill", lock, table=table, name=name, expression=fill, wait="data", scans=True, shadow=False))
+        commands.append(
+            command("column/fill", lock, table=table, name=name, expression=fill, wait="data", scans=True, shadow=False)
+        )
         if row.not_null:
             commands.append(command("column/set_not_null", lock, table=table, name=name, not_null=True, scans=True))
     commands += after_create(situation, key)
@@ -104,7 +106,9 @@ def drop_column(situation: Situation, key: Key) -> list[Change]:
     """Move a column to the trash; a generated one is dropped, because its values can be computed again."""
     if situation.trash and not situation.current[key].generated:
         return [trash_column(situation, key)]
-    made = command("column/drop", Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label), table=key.name[:2], name=key.name[2])
+    made = command(
+        "column/drop", Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label), table=key.name[:2], name=key.name[2]
+    )
     generated = bool(situation.current[key].generated)
     return [
         drop(
@@ -132,9 +136,11 @@ def alter_column(situation: Situation, key: Key) -> list[Change]:
         gone = drop_column(situation, key)
         return [*gone, *add_column(situation, key)]
     changes: list[Change] = []
-    retyped = (old.type, old.collation) != (new.type, new.collation)
+    retyped = (old.type, old.collation) != (new.type, new.collation) or key in situation.forced
     if old.generated and not new.generated:
-        changes.append(_one(situation, key, f"keep the values of {key} as an ordinary column", "column/drop_expression"))
+        changes.append(
+            _one(situation, key, f"keep the values of {key} as an ordinary column", "column/drop_expression")
+        )
     if old.identity and not new.identity:
         changes.append(_one(situation, key, f"drop the identity of {key}", "column/drop_identity"))
     if retyped:
@@ -149,7 +155,7 @@ def alter_column(situation: Situation, key: Key) -> list[Change]:
         )  # fmt: skip
         changes.append(rewritten)
     if old.not_null != new.not_null:
-        changes += change_not_null(situation, key, filled=retyped and key in situation.converts)
+        changes += change_not_null(situation, key, filled=retyped)
     if new.identity and old.identity != new.identity and not old.identity:
         changes.append(add_identity(situation, key))
     elif new.identity and (old.identity, old.identity_options) != (new.identity, new.identity_options):
@@ -173,7 +179,9 @@ def _set_options(numbers: list[int]) -> Sql:
 def _one(situation: Situation, key: Key, title: str, template: str, **values: Any) -> Change:
     lock = Lock(values.pop("lock", ACCESS_EXCLUSIVE), Key("table", key.name[:2]).label)
     more = {name: values.pop(name) for name in ("hazards", "hard", "irreversible") if name in values}
-    return alter(situation, key, title, [command(template, lock, table=key.name[:2], name=key.name[2], **values)], **more)
+    return alter(
+        situation, key, title, [command(template, lock, table=key.name[:2], name=key.name[2], **values)], **more
+    )
 
 
 def add_identity(situation: Situation, key: Key) -> Change:
@@ -216,9 +224,15 @@ def change_type(situation: Situation, key: Key) -> Change:
         commands.append(command("column/set_default", lock, table=table, name=name, default=Sql(new.default)))
     payload: dict[str, Any] = {}
     if convert:
-        payload["convert"] = {"from": old.type, "to": new.type, "using": str(convert.using), "back": convert.back and str(convert.back)}
+        payload["convert"] = {
+            "from": old.type,
+            "to": new.type,
+            "using": str(convert.using),
+            "back": convert.back and str(convert.back),
+        }
+    title = f"change the type of {key} from {old.type} to {new.type}" if old.type != new.type else f"convert the values of {key}"
     return alter(
-        situation, key, f"change the type of {key} from {old.type} to {new.type}", commands, hard=True, payload=payload,
+        situation, key, title, commands, hard=True, payload=payload,
         hazards=(hazard("C08", "the table is rewritten under a lock that stops reads and writes"),) if rewrites else (),
         irreversible=f"{key} was converted without `back`" if convert and convert.back is None else None,
     )  # fmt: skip
@@ -238,7 +252,9 @@ def coercible(old: str, new: str) -> bool:
     if before[0].startswith(("timestamp", "time", "interval")) and before[0] == after[0]:
         return after[1] is None or (before[1] is not None and after[1] >= before[1])
     stamps = ("timestamp without time zone", "timestamp with time zone")
-    if before[0] in stamps and after[0] in stamps:  # sessions of a run have TimeZone UTC (manual: "ALTER TABLE", notes of 12)
+    if (
+        before[0] in stamps and after[0] in stamps
+    ):  # sessions of a run have TimeZone UTC (manual: "ALTER TABLE", notes of 12)
         return before[1] == after[1]
     return (old, new) == ("cidr", "inet")
 
@@ -287,7 +303,11 @@ def _proven_not_null(situation: Situation, key: Key, after: tuple[Change, ...]) 
         )  # fmt: skip
         changes.append(alter(situation, key, f"forbid NULL in new rows of {key}", [made], after=after, alone=True))
     proof = command("constraint/validate", light, table=table, name=check, wait="long", scans=True)
-    changes.append(alter(situation, key, f"prove that {key} holds no NULL", [proof], after=tuple(changes[-1:]) or after, alone=True))
+    changes.append(
+        alter(
+            situation, key, f"prove that {key} holds no NULL", [proof], after=tuple(changes[-1:]) or after, alone=True
+        )
+    )
     closing = [
         command("column/set_not_null", exclusive, table=table, name=name, not_null=True),
         command("constraint/drop", exclusive, table=table, name=check),
@@ -301,22 +321,41 @@ def _attributes(situation: Situation, key: Key) -> list[Change]:
     old, new = situation.current[key], situation.wanted[key]
     changes = []
     if old.storage != new.storage:
-        value = Sql(STORAGE[new.storage]) if new.storage else Sql("DEFAULT" if situation.version >= 160000 else _own_storage(new.type))
+        value = (
+            Sql(STORAGE[new.storage])
+            if new.storage
+            else Sql("DEFAULT" if situation.version >= 160000 else _own_storage(new.type))
+        )
         changes.append(_one(situation, key, f"set the storage of {key}", "column/set_storage", storage=value))
     if old.compression != new.compression:
         value = Sql(COMPRESSION[new.compression]) if new.compression else Sql("DEFAULT")
-        changes.append(_one(situation, key, f"set the compression of {key}", "column/set_compression", compression=value))
+        changes.append(
+            _one(situation, key, f"set the compression of {key}", "column/set_compression", compression=value)
+        )
     if old.statistics != new.statistics:
         value = -1 if new.statistics is None else new.statistics
         title = f"set the statistics target of {key}"
-        changes.append(_one(situation, key, title, "column/set_statistics", statistics=value, lock=SHARE_UPDATE_EXCLUSIVE))
+        changes.append(
+            _one(situation, key, title, "column/set_statistics", statistics=value, lock=SHARE_UPDATE_EXCLUSIVE)
+        )
     to_set, to_reset = changed_options(old.options, new.options)
     if to_set:
         title = f"set {', '.join(to_set)} of {key}"
-        changes.append(_one(situation, key, title, "column/set_options", options=options(to_set), lock=SHARE_UPDATE_EXCLUSIVE))
+        changes.append(
+            _one(situation, key, title, "column/set_options", options=options(to_set), lock=SHARE_UPDATE_EXCLUSIVE)
+        )
     if to_reset:
         title = f"reset {', '.join(to_reset)} of {key}"
-        changes.append(_one(situation, key, title, "column/reset_options", options=option_names(to_reset), lock=SHARE_UPDATE_EXCLUSIVE))
+        changes.append(
+            _one(
+                situation,
+                key,
+                title,
+                "column/reset_options",
+                options=option_names(to_reset),
+                lock=SHARE_UPDATE_EXCLUSIVE,
+            )
+        )
     if old.comment != new.comment:
         changes.append(alter(situation, key, f"comment on {key}", [comment(key, new.comment)]))
     return changes
@@ -326,5 +365,18 @@ def _own_storage(spelled_type: str) -> str:
     """Return the storage that a type has by itself: before 16 there is no SET STORAGE DEFAULT."""
     if spelled_type.startswith("numeric") or spelled_type in ("inet", "cidr"):
         return "MAIN"
-    fixed = ("integer", "bigint", "smallint", "boolean", "uuid", "date", "timestamp", "time", "real", "double precision", "interval", "oid")
+    fixed = (
+        "integer",
+        "bigint",
+        "smallint",
+        "boolean",
+        "uuid",
+        "date",
+        "timestamp",
+        "time",
+        "real",
+        "double precision",
+        "interval",
+        "oid",
+    )
     return "PLAIN" if spelled_type.startswith(fixed) and not spelled_type.endswith("[]") else "EXTENDED"

@@ -77,8 +77,12 @@ def create_constraint(situation: Situation, key: Key) -> list[Change]:
     )  # fmt: skip
     hazards = ()
     if situation.online(table) and row.type == "x":
-        hazards = (hazard("K06", "the index is built under a lock that stops reads and writes", "do it in a quiet hour"),)
-    return [create(situation, key, f"add {_title(situation, key)}", [made, *comments(key, row.comment)], hazards=hazards)]
+        hazards = (
+            hazard("K06", "the index is built under a lock that stops reads and writes", "do it in a quiet hour"),
+        )
+    return [
+        create(situation, key, f"add {_title(situation, key)}", [made, *comments(key, row.comment)], hazards=hazards)
+    ]
 
 
 def _title(situation: Situation, key: Key) -> str:
@@ -104,7 +108,15 @@ def _add_then_validate(
     situation: Situation, key: Key, lock: Lock, validating: tuple[Lock, ...], code: str, *locks: Lock
 ) -> list[Change]:
     row, table = situation.wanted[key], key.name[:2]
-    made = command("constraint/add", lock, *locks, table=table, name=key.name[2], definition=spelled(situation, key), validated=False)
+    made = command(
+        "constraint/add",
+        lock,
+        *locks,
+        table=table,
+        name=key.name[2],
+        definition=spelled(situation, key),
+        validated=False,
+    )
     added = create(
         situation, key, f"add {_title(situation, key)} for new rows", [made, *comments(key, row.comment)], rank=30, alone=True,
         hazards=(hazard(code, "a scan under a strong lock is avoided: NOT VALID first, then VALIDATE"),),
@@ -136,12 +148,21 @@ def _add_by_index(situation: Situation, key: Key) -> list[Change]:
     statement = f"CREATE UNIQUE INDEX {ident(name)} ON {ident(table.name)} USING btree {listed}"
     statement += (f" INCLUDE {include}" if include else "") + nulls
     index = Key("index", (table.name[0], name))
-    built = build_concurrently(situation, index, table, statement, f"build the index of {_title(situation, key)}", step=situation.step_of(key))
+    built = build_concurrently(
+        situation, index, table, statement, f"build the index of {_title(situation, key)}", step=situation.step_of(key)
+    )
     made = command(
         "constraint/using_index", Lock(ACCESS_EXCLUSIVE, table.label), table=table.name, name=name, kind=Sql(_KIND[row.type]),
         index=name, deferrable=deferrable and Sql(deferrable.group(1).strip()),
     )  # fmt: skip
-    added = create(situation, key, f"add {_title(situation, key)}", [made, *comments(key, row.comment)], after=tuple(built), rank=31)
+    added = create(
+        situation,
+        key,
+        f"add {_title(situation, key)}",
+        [made, *comments(key, row.comment)],
+        after=tuple(built),
+        rank=31,
+    )
     return [*built, added]
 
 
@@ -152,14 +173,23 @@ def alter_constraint(situation: Situation, key: Key) -> list[Change]:
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     same_index = (old.options, old.tablespace) == (new.options, new.tablespace)
     changes: list[Change] = []
-    if old.type == new.type == "f" and old.definition != new.definition and _plain(old.definition) == _plain(new.definition):
+    if (
+        old.type == new.type == "f"
+        and old.definition != new.definition
+        and _plain(old.definition) == _plain(new.definition)
+    ):
         attributes = _DEFERRABLE.search(new.definition)
         made = command(
             "constraint/alter", lock, table=table, name=name,
             attributes=Sql(attributes.group(1).strip()) if attributes else Sql("NOT DEFERRABLE"),
         )  # fmt: skip
         changes.append(alter(situation, key, f"change when {_title(situation, key)} is checked", [made]))
-    elif old.definition != new.definition or old.type != new.type or not same_index or (old.validated and not new.validated):
+    elif (
+        old.definition != new.definition
+        or old.type != new.type
+        or not same_index
+        or (old.validated and not new.validated)
+    ):
         return replace(situation, key)
     if not old.validated and new.validated:
         parent = referenced(situation.wanted, key) if new.type == "f" else None
@@ -181,7 +211,9 @@ def replace(situation: Situation, key: Key) -> list[Change]:
     if situation.online(table) and situation.wanted[key].type in ("c", "f"):
         made = create_constraint(situation, key)
         first = gone[0].operation.commands + made[0].operation.commands
-        joined = alter(situation, key, f"replace {_title(situation, key)} for new rows", first, hard=True, alone=True, rank=30)
+        joined = alter(
+            situation, key, f"replace {_title(situation, key)} for new rows", first, hard=True, alone=True, rank=30
+        )
         joined.makes = frozenset()
         for change in made[1:]:
             change.after = (joined,)
@@ -189,7 +221,16 @@ def replace(situation: Situation, key: Key) -> list[Change]:
     made = create_constraint(situation, key)
     if len(made) == 1:
         commands = gone[0].operation.commands + made[0].operation.commands
-        return [alter(situation, key, f"replace {_title(situation, key)}", commands, hard=True, hazards=made[0].operation.hazards)]
+        return [
+            alter(
+                situation,
+                key,
+                f"replace {_title(situation, key)}",
+                commands,
+                hard=True,
+                hazards=made[0].operation.hazards,
+            )
+        ]
     return [*gone, *made]
 
 
@@ -201,5 +242,7 @@ def drop_constraint(situation: Situation, key: Key) -> list[Change]:
         parent = referenced(situation.current, key)
         if parent and parent != table:
             locks.append(Lock(ACCESS_EXCLUSIVE, parent.label))
-    made: Command = command("constraint/drop", *sorted(locks, key=lambda lock: lock.relation), table=table.name, name=key.name[2])
+    made: Command = command(
+        "constraint/drop", *sorted(locks, key=lambda lock: lock.relation), table=table.name, name=key.name[2]
+    )
     return [drop(situation, key, f"drop {_KIND[old.type].lower()} {key.label}", [made], rank=5)]

@@ -59,7 +59,8 @@ _USED = hazard(
 def _has_users(situation: Situation, key: Key) -> bool:
     used = {"index", "constraint"}
     return any(
-        ref == key and (dependent.kind in used or (dependent.kind == "column" and situation.current[dependent].generated))
+        ref == key
+        and (dependent.kind in used or (dependent.kind == "column" and situation.current[dependent].generated))
         for dependent, ref in situation.current.edges
         if dependent in situation.current.rows
     )

@@ -96,7 +96,9 @@ def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
     schema, name = key.name
     other = Key("index", (schema, f"wgm_new_{name}"[:63]))
     definition = new.definition.replace(f"INDEX {ident(name)} ON", f"INDEX {ident(other.name[1])} ON", 1)
-    built = build_concurrently(situation, other, table, definition, f"build the new {key} beside the old one", step=situation.step_of(key))
+    built = build_concurrently(
+        situation, other, table, definition, f"build the new {key} beside the old one", step=situation.step_of(key)
+    )
     old_name = f"wgm_old_{name}"[:63]
     light = Lock(SHARE_UPDATE_EXCLUSIVE, table.label)
     swap = [

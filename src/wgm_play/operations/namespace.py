@@ -19,7 +19,14 @@ from wgm_play.sql import Sql, ident, literal
 
 # Parameters whose value is a list of names: quoting the whole list would make one name of it (manual: "ALTER DATABASE").
 _LISTS = frozenset(
-    ["search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries", "shared_preload_libraries", "datestyle"]
+    [
+        "search_path",
+        "temp_tablespaces",
+        "session_preload_libraries",
+        "local_preload_libraries",
+        "shared_preload_libraries",
+        "datestyle",
+    ]
 )
 
 
@@ -76,7 +83,9 @@ def set_setting(situation: Situation, key: Key) -> list[Change]:
     """Set a parameter for the database or a role; sessions that start later have it."""
     value = situation.wanted[key].value
     spelled = Sql(value) if key.name[2].lower() in _LISTS else literal(value)
-    made = command("setting/set", target=_target(key), parameter=_parameter(key), value=spelled, shadow=False)
+    made = command(
+        "setting/set", target=_target(situation, key), parameter=_parameter(key), value=spelled, shadow=False
+    )
     return [alter(situation, key, f"set {key.label} to {value}", [made], hazards=(_NEW_SESSIONS,))]
 
 
@@ -85,19 +94,15 @@ _NEW_SESSIONS = hazard("S12", "sessions that are connected keep the old value", 
 
 def reset_setting(situation: Situation, key: Key) -> list[Change]:
     """Reset a parameter of the database or a role."""
-    made = command("setting/reset", target=_target(key), parameter=_parameter(key), shadow=False)
+    made = command("setting/reset", target=_target(situation, key), parameter=_parameter(key), shadow=False)
     return [drop(situation, key, f"reset {key.label}", [made])]
 
 
-def _target(key: Key) -> Sql:
+def _target(situation: Situation, key: Key) -> Sql:
     database, role, _ = key.name
     if not role:
-        return Sql("DATABASE " + DATABASE)
-    return Sql(f"ROLE {ident(role)}" + (f" IN DATABASE {DATABASE}" if database else ""))
-
-
-# The name of the database is put in when the statement is sent: a plan holds for a database of any name.
-DATABASE = "${database}"
+        return Sql(f"DATABASE {ident(situation.database)}")
+    return Sql(f"ROLE {ident(role)}" + (f" IN DATABASE {ident(situation.database)}" if database else ""))
 
 
 def _parameter(key: Key) -> Sql:

@@ -34,10 +34,10 @@ def create_table(situation: Situation, key: Key) -> list[Change]:
     """Create a table with its columns and constraints, foreign keys apart: they wait for the table they refer to."""
     wanted = situation.wanted
     row = wanted[key]
-    own = sorted(
-        (made for made in wanted.of("column", *key.name)), key=lambda made: (wanted.extra(made).number, made)
-    )
-    inline = [made for made in wanted.of("constraint", *key.name) if wanted[made].type != "f" and wanted[made].validated]
+    own = sorted((made for made in wanted.of("column", *key.name)), key=lambda made: (wanted.extra(made).number, made))
+    inline = [
+        made for made in wanted.of("constraint", *key.name) if wanted[made].type != "f" and wanted[made].validated
+    ]
     lines = [columns.definition(situation, made) for made in own]
     lines += [constraints.inline(situation, made) for made in inline]
     commands = [
@@ -67,10 +67,15 @@ def _index_marks(situation: Situation, key: Key, old: object, made: Change | Non
     before = getattr(old, "cluster_on", None)
     after = (made,) if made else ()
     if before != row.cluster_on:
-        marked = command("table/cluster_on", Lock(SHARE_UPDATE_EXCLUSIVE, key.label), name=key.name, index=row.cluster_on)
+        marked = command(
+            "table/cluster_on", Lock(SHARE_UPDATE_EXCLUSIVE, key.label), name=key.name, index=row.cluster_on
+        )
         title = f"mark {row.cluster_on} for CLUSTER of {key}" if row.cluster_on else f"unmark {key} for CLUSTER"
         changes.append(_waiting(situation, key, title, marked, row.cluster_on, after))
-    if (getattr(old, "replica_identity", "d"), getattr(old, "replica_index", None)) != (row.replica_identity, row.replica_index):
+    if (getattr(old, "replica_identity", "d"), getattr(old, "replica_index", None)) != (
+        row.replica_identity,
+        row.replica_index,
+    ):
         marked = command(
             "table/replica_identity", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name,
             identity=Sql(_REPLICA[row.replica_identity]), index=row.replica_index,
@@ -79,7 +84,9 @@ def _index_marks(situation: Situation, key: Key, old: object, made: Change | Non
     return changes
 
 
-def _waiting(situation: Situation, key: Key, title: str, made: Command, index: str | None, after: tuple[Change, ...]) -> Change:
+def _waiting(
+    situation: Situation, key: Key, title: str, made: Command, index: str | None, after: tuple[Change, ...]
+) -> Change:
     change = alter(situation, key, title, [made], after=after, rank=20)
     change.makes = frozenset()
     if index:
@@ -102,28 +109,42 @@ def alter_table(situation: Situation, key: Key) -> list[Change]:
         made = command("table/set_logged", exclusive, name=key.name, unlogged=new.unlogged, rewrites=True)
         one(f"set {key} {'un' if new.unlogged else ''}logged", made, hazards=(_REWRITE_LOGGED,))
     if old.tablespace != new.tablespace:
-        made = command("table/set_tablespace", exclusive, name=key.name, tablespace=new.tablespace or "pg_default", rewrites=True)
+        made = command(
+            "table/set_tablespace", exclusive, name=key.name, tablespace=new.tablespace or "pg_default", rewrites=True
+        )
         one(f"move {key} to tablespace {new.tablespace or 'pg_default'}", made, hazards=(_REWRITE_TABLESPACE,))
     if old.access_method != new.access_method:
-        made = command("table/set_access_method", exclusive, name=key.name, access_method=new.access_method, rewrites=True)
+        made = command(
+            "table/set_access_method", exclusive, name=key.name, access_method=new.access_method, rewrites=True
+        )
         one(f"set the access method of {key}", made, hazards=(_REWRITE_TABLESPACE,))
     to_set, to_reset = changed_options(old.options, new.options)
     if to_set:
-        one(f"set {', '.join(to_set)} of {key}", command("table/set_options", light, name=key.name, options=options(to_set)))
+        one(
+            f"set {', '.join(to_set)} of {key}",
+            command("table/set_options", light, name=key.name, options=options(to_set)),
+        )
     if to_reset:
         made = command("table/reset_options", light, name=key.name, options=option_names(to_reset))
         one(f"reset {', '.join(to_reset)} of {key}", made)
     for field, on, off in (("row_security", "ENABLE", "DISABLE"), ("force_row_security", "FORCE", "NO FORCE")):
         if getattr(old, field) != getattr(new, field):
             action = on if getattr(new, field) else off
-            one(f"{action.lower()} row level security of {key}", command("table/row_security", exclusive, name=key.name, action=Sql(action)))
+            one(
+                f"{action.lower()} row level security of {key}",
+                command("table/row_security", exclusive, name=key.name, action=Sql(action)),
+            )
     if old.comment != new.comment:
         one(f"comment on {key}", comment(key, new.comment))
     return changes + _index_marks(situation, key, old, None)
 
 
-_REWRITE_LOGGED = hazard("T06", "the table is rewritten under a lock that stops reads and writes", "do it while the table is small")
-_REWRITE_TABLESPACE = hazard("T07", "the table is copied under a lock that stops reads and writes", "do it while the table is small")
+_REWRITE_LOGGED = hazard(
+    "T06", "the table is rewritten under a lock that stops reads and writes", "do it while the table is small"
+)
+_REWRITE_TABLESPACE = hazard(
+    "T07", "the table is copied under a lock that stops reads and writes", "do it while the table is small"
+)
 
 
 def drop_table(situation: Situation, key: Key) -> list[Change]:

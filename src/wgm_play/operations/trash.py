@@ -32,11 +32,11 @@ COLUMN_PREFIX = "wgm_trash_"
 
 def own_keys(catalog: Catalog, table: Key) -> list[Key]:
     """Return the keys of all that goes where a table goes: columns, constraints, indexes, triggers, owned sequences."""
-    keys = [key for key in catalog.rows if key.kind in ("column", "constraint", "trigger") and key.name[:2] == table.name]
-    keys += [key for key in catalog.of("index", table.name[0]) if catalog.rows[key][0] == table.name[1]]
-    keys += [
-        key for key in catalog.of("sequence") if tuple((catalog[key].owned_by or ("", ""))[:2]) == table.name
+    keys = [
+        key for key in catalog.rows if key.kind in ("column", "constraint", "trigger") and key.name[:2] == table.name
     ]
+    keys += [key for key in catalog.of("index", table.name[0]) if catalog.rows[key][0] == table.name[1]]
+    keys += [key for key in catalog.of("sequence") if tuple((catalog[key].owned_by or ("", ""))[:2]) == table.name]
     return sorted(keys)
 
 
@@ -62,7 +62,9 @@ def trash_table(situation: Situation, key: Key) -> Change:
         if own.kind == "trigger":
             commands.append(command("trigger/drop", lock, name=own.name[2], table=key.name))
         elif own.kind == "constraint" and current[own].type == "f":
-            commands.append(command("constraint/drop", lock, *_foreign_lock(current, own), name=own.name[2], table=key.name))
+            commands.append(
+                command("constraint/drop", lock, *_foreign_lock(current, own), name=own.name[2], table=key.name)
+            )
     commands += _renames(situation, key, keys)
     name = trash_name(situation, key.name[1], kept)
     commands.append(command("object/rename", lock, what=what_of(key), to=name))
@@ -78,7 +80,9 @@ def _goes(catalog: Catalog, key: Key) -> bool:
 
 
 def _foreign_lock(catalog: Catalog, key: Key) -> list[Lock]:
-    tables = [ref for dependent, ref in catalog.edges if dependent == key and ref.kind == "table" and ref.name != key.name[:2]]
+    tables = [
+        ref for dependent, ref in catalog.edges if dependent == key and ref.kind == "table" and ref.name != key.name[:2]
+    ]
     return [Lock(ACCESS_EXCLUSIVE, table.label) for table in sorted(tables)]
 
 
@@ -87,7 +91,9 @@ def _renames(situation: Situation, key: Key, keys: list[Key]) -> list[Command]:
     commands = []
     for own in keys:
         name = own.name[-1]
-        indexed = own.kind in ("index", "sequence") or (own.kind == "constraint" and situation.current[own].type in "pux")
+        indexed = own.kind in ("index", "sequence") or (
+            own.kind == "constraint" and situation.current[own].type in "pux"
+        )
         if not indexed:
             continue
         if name not in situation.trash_names:
@@ -136,7 +142,9 @@ def trash_column(situation: Situation, key: Key) -> Change:
         commands.append(command("column/set_default", lock, table=table, name=name, default=None))
     if old.not_null:
         commands.append(command("column/set_not_null", lock, table=table, name=name, not_null=False))
-    to = COLUMN_PREFIX + trash_name(situation, name, (key, situation.current.rows[key]), NAME_BYTES - len(COLUMN_PREFIX))
+    to = COLUMN_PREFIX + trash_name(
+        situation, name, (key, situation.current.rows[key]), NAME_BYTES - len(COLUMN_PREFIX)
+    )
     commands.append(command("column/rename", lock, what=Sql("TABLE"), table=table, name=name, to=to))
     kept = {key: _bare(situation.current.rows[key])}
     return drop(
@@ -153,25 +161,31 @@ def _bare(row: Row) -> Row:
 
 
 def _entry(key: Key, name: str, kept: Mapping[Key, Row], commands: list[Command]) -> dict[str, Any]:
+    place = [*key.name[:2], name] if key.kind == "column" else [SCHEMA, name]
     return {
+        "event": "trashed",
         "kind": key.kind,
         "name": list(key.name),
-        "trash_name": name,
-        "rows": [[own.kind, list(own.name), list(row)] for own, row in sorted(kept.items())],
-        "commands": [made.sql for made in commands],
+        "trash_name": place,
+        "definition": {
+            "rows": [[own.kind, list(own.name), list(row)] for own, row in sorted(kept.items())],
+            "commands": [made.sql for made in commands],
+        },
     }
 
 
-def kept_rows(entry: Mapping[str, Any]) -> dict[Key, Row]:
+def kept_rows(definition: Mapping[str, Any]) -> dict[Key, Row]:
     """Return the rows that a trash entry keeps, by their keys before the move."""
-    return {Key(kind, tuple(name)): tuple(row) for kind, name, row in entry["rows"]}
+    return {Key(kind, tuple(name)): tuple(row) for kind, name, row in definition["rows"]}
 
 
-def restore(situation: Situation, key: Key, entry: Mapping[str, Any]) -> Change:
-    """Bring an object back from the trash under its old name."""
-    name = entry["trash_name"]
-    kept = kept_rows(entry)
-    payload = {"restore": {"kind": key.kind, "name": list(key.name), "trash_name": name}}
+def restore(situation: Situation, key: Key, place: list[str], definition: Mapping[str, Any]) -> Change:
+    """Bring an object back from the trash, where its name is `place`, under its old name."""
+    name = place[-1]
+    kept = kept_rows(definition)
+    payload = {
+        "trash": {"event": "restored", "kind": key.kind, "name": list(key.name), "trash_name": place, "definition": {}}
+    }
     if key.kind == "column":
         lock = Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label)
         back = command("column/rename", lock, what=Sql("TABLE"), table=key.name[:2], name=name, to=key.name[2])

@@ -56,5 +56,7 @@ def alter_trigger(situation: Situation, key: Key) -> list[Change]:
 
 def drop_trigger(situation: Situation, key: Key) -> list[Change]:
     """Drop a trigger."""
-    made = command("trigger/drop", Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label), name=key.name[2], table=key.name[:2])
+    made = command(
+        "trigger/drop", Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label), name=key.name[2], table=key.name[:2]
+    )
     return [drop(situation, key, f"drop {key}", [made], rank=3)]

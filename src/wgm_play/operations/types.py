@@ -59,12 +59,16 @@ def _add_values(situation: Situation, key: Key, before: list[str], after: list[s
             side, neighbour = Sql("BEFORE"), next((other for other in after[place + 1 :] if other in known), "")
         made = command("enum/add_value", name=key.name, label=label, side=side, neighbour=neighbour)
         title = f"add value {label!r} to {key}"
-        changes.append(alter(situation, key, title, [made], alone=True, hazards=(_NEW_VALUE,), after=tuple(changes[-1:])))
+        changes.append(
+            alter(situation, key, title, [made], alone=True, hazards=(_NEW_VALUE,), after=tuple(changes[-1:]))
+        )
         known.insert(place, label)
     return changes
 
 
-_NEW_VALUE = hazard("Y01", "a new value cannot be used in the transaction that adds it", "it is added in its own transaction")
+_NEW_VALUE = hazard(
+    "Y01", "a new value cannot be used in the transaction that adds it", "it is added in its own transaction"
+)
 
 
 def users_of(situation: Situation, key: Key) -> list[Key]:
@@ -156,7 +160,9 @@ def create_domain(situation: Situation, key: Key) -> list[Change]:
     """Create a domain with its checks."""
     commands = [*domain_commands(situation, key), *comments(key, situation.wanted[key].comment)]
     commands += privileges(key, situation.extra(key), situation.role)
-    return [create(situation, key, f"create {key}", commands, makes=situation.wanted.of("domain_constraint", *key.name))]
+    return [
+        create(situation, key, f"create {key}", commands, makes=situation.wanted.of("domain_constraint", *key.name))
+    ]
 
 
 def alter_domain(situation: Situation, key: Key) -> list[Change]:
@@ -168,7 +174,11 @@ def alter_domain(situation: Situation, key: Key) -> list[Change]:
     if old.default != new.default:
         commands.append(command("domain/set_default", name=key.name, default=new.default and Sql(new.default)))
     if old.not_null != new.not_null:
-        commands.append(command("domain/set_not_null", *_locks(situation, key), name=key.name, not_null=new.not_null, scans=new.not_null))
+        commands.append(
+            command(
+                "domain/set_not_null", *_locks(situation, key), name=key.name, not_null=new.not_null, scans=new.not_null
+            )
+        )
     if old.comment != new.comment:
         commands.append(comment(key, new.comment))
     return [alter(situation, key, f"alter {key}", commands)]
@@ -179,7 +189,11 @@ def drop_domain(situation: Situation, key: Key) -> list[Change]:
     if situation.trash:
         return [trash_object(situation, key)]
     made = command("domain/drop", name=key.name)
-    return [drop(situation, key, f"drop {key}", [made], removes=situation.current.of("domain_constraint", *key.name), rank=60)]
+    return [
+        drop(
+            situation, key, f"drop {key}", [made], removes=situation.current.of("domain_constraint", *key.name), rank=60
+        )
+    ]
 
 
 def create_domain_constraint(situation: Situation, key: Key) -> list[Change]:
@@ -209,7 +223,9 @@ def alter_domain_constraint(situation: Situation, key: Key) -> list[Change]:
         return [alter(situation, key, f"replace {key}", [gone, *_add_check(situation, key)], hard=True)]
     commands = []
     if old.validated != new.validated:
-        commands.append(command("domain_constraint/validate", domain=key.name[:2], name=key.name[2], wait="long", scans=True))
+        commands.append(
+            command("domain_constraint/validate", domain=key.name[:2], name=key.name[2], wait="long", scans=True)
+        )
     if old.comment != new.comment:
         commands.append(comment(key, new.comment))
     return [alter(situation, key, f"alter {key}", commands)]

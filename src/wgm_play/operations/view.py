@@ -32,7 +32,14 @@ def create_view(situation: Situation, key: Key) -> list[Change]:
 def _spell(situation: Situation, key: Key, *, replace: bool = False) -> Command:
     row = situation.wanted[key]
     locks = (Lock(ACCESS_EXCLUSIVE, key.label),) if replace else ()
-    return command("view/create", *locks, name=key.name, options=options(row.options), query=Sql(row.query.rstrip(";")), replace=replace)
+    return command(
+        "view/create",
+        *locks,
+        name=key.name,
+        options=options(row.options),
+        query=Sql(row.query.rstrip(";")),
+        replace=replace,
+    )
 
 
 def _around(situation: Situation, key: Key) -> list[Command]:
@@ -63,7 +70,9 @@ def alter_view(situation: Situation, key: Key) -> list[Change]:
         changes.append(alter(situation, key, f"replace {key}", [made], hazards=(_LOCKED,)))
     to_set, to_reset = changed_options(old.options, new.options)
     if to_reset:
-        made = command("view/reset_options", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name, options=option_names(to_reset))
+        made = command(
+            "view/reset_options", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name, options=option_names(to_reset)
+        )
         changes.append(alter(situation, key, f"reset {', '.join(to_reset)} of {key}", [made]))
     if to_set and not changes[:1]:
         made = command("view/set_options", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name, options=options(to_set))
@@ -131,7 +140,9 @@ def _materialized(made: Command) -> Command:
 def drop_materialized_view(situation: Situation, key: Key) -> list[Change]:
     """Drop a materialized view with its indexes; it can be computed again."""
     made = command("materialized_view/drop", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name)
-    own = [index for index in situation.current.of("index", key.name[0]) if situation.current.rows[index][0] == key.name[1]]
+    own = [
+        index for index in situation.current.of("index", key.name[0]) if situation.current.rows[index][0] == key.name[1]
+    ]
     return [drop(situation, key, f"drop {key}", [made], removes=own, rank=2)]
 
 

@@ -5,6 +5,8 @@ In: a path, an environment, `-e` variables, what earlier steps registered. Out: 
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
@@ -43,6 +45,30 @@ def load_playbook(
     """
     place = Path(path)
     project = project_of(place)
+    with _without_collections():
+        return _load(place, project, environment, extra_vars, registered, environ)
+
+
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """Hold the garbage collector back: of the many objects made here, none is garbage."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _load(
+    place: Path,
+    project: Path,
+    environment: Environment,
+    extra_vars: Mapping[str, Any] | None,
+    registered: Mapping[str, Any] | None,
+    environ: Mapping[str, str] | None,
+) -> Playbook:
     files = Files(project)
     document = files.document(place, "playbook")
     process = Environ(environ)
@@ -124,6 +150,7 @@ class _Frame:
     stack: tuple[str, ...] = ()
     skipped: str | None = None
     deferred: bool = False
+    templated: bool = True
 
 
 @dataclass(slots=True)
@@ -231,7 +258,9 @@ class _Expansion:
             raise InputError(f"an import cycle: {chain}", where=where, hint="remove one of the imports")
         steps = self.files.document(path, "steps", where)
         tags = frame.tags | _words(render_value(entry.get("tags"), scope, entry.position))
-        inner = _Frame(path.parent, scope, tags, whens, (*frame.stack, real), skipped, deferred)
+        inner = _Frame(
+            path.parent, scope, tags, whens, (*frame.stack, real), skipped, deferred, self.files.templated(path)
+        )
         self._each(steps, inner)
 
     def _step(self, entry: Map, frame: _Frame) -> None:
@@ -289,7 +318,7 @@ class _Expansion:
         raw = entry[kind]
         where = position_of(entry, kind) or entry.position
         spec = raw
-        if holds_template(raw):
+        if frame.templated and holds_template(raw):
             from wgm_play.playbook.validate import check_rendered
 
             spec = render_value(raw, scope, where)

@@ -66,6 +66,7 @@ class Files:
         self.project = project
         self.inputs: dict[str, str] = {}
         self._documents: dict[tuple[str, str], Any] = {}
+        self._templated: dict[str, bool] = {}
         self._folder: Path | bool | None = False
 
     def read(self, path: Path, what: str, where: Position | None = None) -> tuple[str, str]:
@@ -95,8 +96,14 @@ class Files:
 
             check_file(value, role, name)
             self._keep(name, role, digest.digest(), value)
+        # Most files hold no braces at all: then nobody needs to look for them value by value.
+        self._templated[name] = any(mark in data for mark in (b"{{", b"{%", b"{#", b"\\"))
         self._documents[name, role] = value
         return value
+
+    def templated(self, path: Path) -> bool:
+        """Return whether a document that was read may hold something to render."""
+        return self._templated.get(shown(path), True)
 
     # The cache: a file holds the program's version, the document's digest, then the document as `marshal` writes it.
 

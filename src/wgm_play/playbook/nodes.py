@@ -186,14 +186,8 @@ def key_position(value: Any, key: str) -> Position | None:
 def freeze(value: Any) -> Any:
     """Turn nodes into plain tuples that hold every position."""
     if isinstance(value, Map):
-        return (
-            0,
-            value.at,
-            [freeze(item) for item in value.values()],
-            list(value),
-            list(value.key_places.values()),
-            list(value.value_places.values()),
-        )
+        items = {key: freeze(item) for key, item in value.items()}
+        return (0, value.at, items, dict(value.key_places), dict(value.value_places))
     if isinstance(value, Seq):
         return (1, value.at, [freeze(item) for item in value], value.item_places)
     if isinstance(value, Text):
@@ -202,21 +196,29 @@ def freeze(value: Any) -> Any:
 
 
 def thaw(value: Any, file: str) -> Any:
-    """Turn the tuples of `freeze` into nodes of `file` again."""
+    """Turn the tuples of `freeze` into nodes of `file` again. Large playbooks pass here: no call that can be spared."""
     if value.__class__ is not tuple:
         return value
     form = value[0]
     if form == 2:
-        return text(value[1], file, value[2], value[3])
+        made: Text = str.__new__(Text, value[1])
+        made.file = file
+        made.at = value[2]
+        made.indent = value[3]
+        return made
     if form == 0:
-        mapping = Map(file=file, at=value[1])
-        keys = value[3]
-        for key, item in zip(keys, value[2], strict=True):
+        mapping = Map.__new__(Map)
+        mapping.file = file
+        mapping.at = value[1]
+        mapping.key_places = value[3]
+        mapping.value_places = value[4]
+        for key, item in value[2].items():
             mapping[key] = thaw(item, file) if item.__class__ is tuple else item
-        mapping.key_places = dict(zip(keys, value[4], strict=True))
-        mapping.value_places = dict(zip(keys, value[5], strict=True))
         return mapping
-    sequence = Seq(file=file, at=value[1])
-    sequence.extend([thaw(item, file) for item in value[2]])
+    sequence = Seq.__new__(Seq)
+    sequence.file = file
+    sequence.at = value[1]
     sequence.item_places = value[3]
+    for item in value[2]:
+        sequence.append(thaw(item, file) if item.__class__ is tuple else item)
     return sequence

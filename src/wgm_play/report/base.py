@@ -63,6 +63,7 @@ class Reporter:
     """Says nothing; text and JSON reporters override what they say."""
 
     counts: dict[str, Counts] = field(default_factory=dict)
+    closings: list[str] = field(default_factory=list)
 
     def begin(self, playbook: str | None) -> None:
         """What follows is about this playbook."""
@@ -100,6 +101,11 @@ class Reporter:
 
     def data(self, name: str, value: Any) -> None:
         """A part of the JSON document that text does not show."""
+
+    def closing(self, text: str) -> None:
+        """Something to say after the recap, at the very end."""
+        if text not in self.closings:
+            self.closings.append(text)
 
     def page(self, name: str, text: str) -> None:
         """A whole text that was asked for, as it is (a schema, a page of the reference, a playbook)."""

@@ -121,6 +121,9 @@ class TextReporter(Reporter):
         for target, counts in self.counts.items():
             self._say(recap_line(target, counts, self._colour()))
         self.counts.clear()
+        for text in self.closings:
+            self._say(text)
+        self.closings.clear()
 
     def error(self, error: Exception) -> None:
         """Show an error, or all errors of a playbook."""

@@ -1,0 +1,107 @@
+"""What an earlier command found out, kept in the project's `.wgm/cache`: never needed, only faster.
+
+In: a mark (a digest of all that an answer depends on). Out: the answer, or None. A file of another user, or one that
+does not read, is as if it were not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wgm_play import __version__
+from wgm_play.catalog.model import Catalog
+from wgm_play.ledger.snapshot import pack, unpack
+
+FOLDER = Path(".wgm") / "cache"
+# Realised catalogs kept per project: as many branches and environments as people go back and forth between.
+KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A realised catalog, and the steps that were skipped while it was made."""
+
+    catalog: Catalog
+    skipped: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The cache of one project; `folder` None keeps nothing."""
+
+    folder: Path | None
+
+    @classmethod
+    def of(cls, project: Path) -> Cache:
+        """Return the project's cache, made for this user alone."""
+        folder = project / FOLDER
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ignore = folder.parent / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n")
+            found = folder.stat()
+        except OSError:
+            return cls(None)
+        if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return cls(None)
+        return cls(folder)
+
+    def load(self, mark: str) -> Kept | None:
+        """Return what was kept under a mark."""
+        content = self.read(f"wanted-{mark[:32]}")
+        if content is None:
+            return None
+        try:
+            head, _, body = content.partition(b"\n")
+            told = json.loads(head)
+            if told["mark"] != mark or told["version"] != __version__:
+                return None
+            return Kept(unpack(body), told["skipped"])
+        except (ValueError, KeyError, OSError, EOFError):
+            return None
+
+    def save(self, mark: str, catalog: Catalog, skipped: list[Any]) -> None:
+        """Keep a realised catalog under a mark."""
+        head = json.dumps({"mark": mark, "version": __version__, "skipped": skipped}).encode()
+        self.write(f"wanted-{mark[:32]}", head + b"\n" + pack(catalog).content)
+        self._forget()
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's content."""
+        if self.folder is None:
+            return None
+        try:
+            with (self.folder / name).open("rb") as file:
+                return file.read() if os.fstat(file.fileno()).st_uid == os.geteuid() else None
+        except OSError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file in one piece; quiet where that cannot be."""
+        if self.folder is None:
+            return
+        with contextlib.suppress(OSError):
+            handle, temporary = tempfile.mkstemp(dir=self.folder)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                os.replace(temporary, self.folder / name)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+
+    def _forget(self) -> None:
+        if self.folder is None:
+            return
+        with contextlib.suppress(OSError):
+            files = sorted(self.folder.glob("wanted-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+            for path in files[KEPT:]:
+                path.unlink()

@@ -1,0 +1,84 @@
+"""Which declared conversions apply: those whose `from` is what the live column is.
+
+In: the wanted state, the catalog after renames. Out: conversions by column, spelled for the names after the renames;
+the columns whose values change while their type stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.diff.overlay import Wanted
+from wgm_play.errors import InputError
+from wgm_play.playbook.model import Convert
+from wgm_play.sql import Sql
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+def applicable(
+    connection: psycopg.Connection[Any], wanted: Wanted, current: Catalog, pairs: Mapping[Key, Key]
+) -> tuple[dict[Key, Convert], frozenset[Key]]:
+    """Return the conversions that apply now, and those of them that keep the column's type.
+
+    A conversion whose type stays applies only while its column is being renamed: afterwards nothing tells whether
+    the values were converted.
+    """
+    found: dict[Key, Convert] = {}
+    forced: set[Key] = set()
+    names = {key: old.name[2] for key, old in pairs.items() if key.kind == "column" and old.name[2] != key.name[2]}
+    spelled: dict[str, str] = {}
+    for key, convert in wanted.converts.items():
+        if key not in current.rows or key not in wanted.catalog.rows:
+            continue
+        live_type, new_type = current.rows[key][0], wanted.catalog.rows[key][0]
+        if convert.from_type not in spelled:
+            spelled[convert.from_type] = type_name(connection, convert)
+        if live_type != spelled[convert.from_type] or (live_type == new_type and key not in names):
+            continue
+        table_names = {old: new.name[2] for new, old in names.items() if new.name[:2] == key.name[:2]}
+        using = renamed_columns(convert.using, table_names) if table_names else convert.using
+        found[key] = replace(convert, using=using)
+        if live_type == new_type:
+            forced.add(key)
+    return found, frozenset(forced)
+
+
+def type_name(connection: psycopg.Connection[Any], convert: Convert) -> str:
+    """Return a type's name as the catalog spells it: `varchar(20)` is `character varying(20)`."""
+    import psycopg as library
+
+    try:
+        with connection.transaction():
+            cursor = connection.execute(f"SELECT NULL::{convert.from_type}".encode())
+            assert cursor.pgresult is not None  # noqa: S101 - a SELECT has a result
+            row = connection.execute(
+                "SELECT pg_catalog.format_type(%s, %s)", (cursor.pgresult.ftype(0), cursor.pgresult.fmod(0))
+            ).fetchone()
+    except library.Error as error:
+        raise InputError(
+            f"convert from {convert.from_type!r}: {error.diag.message_primary}", where=convert.position, hint="name a type"
+        ) from error
+    return str(row[0]) if row else convert.from_type
+
+
+def renamed_columns(expression: Sql, names: Mapping[str, str]) -> Sql:
+    """Return an expression over the row's old column names with their new ones."""
+    from pglast import ast, parse_sql
+    from pglast.stream import RawStream
+    from pglast.visitors import Visitor
+
+    class Renamer(Visitor):  # type: ignore[misc]
+        def visit_ColumnRef(self, ancestors: Any, node: Any) -> Any:  # noqa: N802 - the name that pglast calls
+            last = node.fields[-1]
+            if isinstance(last, ast.String) and last.sval in names:
+                node.fields = (*node.fields[:-1], ast.String(sval=names[last.sval]))
+            return None
+
+    tree = parse_sql(f"SELECT {expression}")
+    Renamer()(tree)
+    return Sql(RawStream()(tree).removeprefix("SELECT "), expression.position)

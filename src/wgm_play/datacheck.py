@@ -1,0 +1,238 @@
+"""Look at the rows before anything is changed: which of them would break what is declared.
+
+In: a read-only connection to the live database, the situation. Out: nothing, or one refusal that shows the rows.
+The rows are seen as they will be: under their new names, converted, filled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.checks.data import (
+    as_lines,
+    read_rows,
+    rows_breaking_check,
+    rows_breaking_foreign_key,
+    rows_breaking_not_null,
+    rows_breaking_unique,
+    rows_failing_expression,
+)
+from wgm_play.errors import Refused
+from wgm_play.operations.base import Situation
+from wgm_play.operations.column import coercible
+from wgm_play.render import Statement
+from wgm_play.sql import Sql, ident
+
+if TYPE_CHECKING:
+    import psycopg
+
+_PRIVILEGE = "42501"
+
+
+@dataclass(slots=True)
+class Looker:
+    """Looks at the rows of one live database. `renames` maps new keys of tables and columns to the live ones."""
+
+    connection: psycopg.Connection[Any]
+    situation: Situation
+    live: Catalog
+    renames: Mapping[Key, Key]
+    hidden: frozenset[int] = frozenset()
+
+    def problems(self) -> tuple[list[str], list[str]]:
+        """Return (lines that show offending rows, what could not be looked at)."""
+        lines: list[str] = []
+        unknown: list[str] = []
+        broken: set[Key] = set()
+        for key in self._retyped():
+            found = self._guarded(unknown, key, lambda key=key: self._conversion(key))
+            if found:
+                broken.add(Key("table", key.name[:2]))
+                lines += found
+        for key in self._checked():
+            table = Key("table", key.name[:2]) if key.kind != "index" else Key("table", (key.name[0], str(self.situation.wanted.rows[key][0])))
+            if table in broken or self._live_table(table) is None:
+                continue
+            lines += self._guarded(unknown, key, lambda key=key, table=table: self._one(key, table, broken))
+        return lines, unknown
+
+    def _guarded(self, unknown: list[str], key: Key, look: Any) -> list[str]:
+        import psycopg as library
+
+        try:
+            with self.connection.transaction():
+                return list(look())
+        except library.Error as error:
+            if self.connection.closed:
+                raise
+            if error.sqlstate == _PRIVILEGE:
+                unknown.append(f"the rows that {key} speaks of: this role may not read them")
+            else:
+                unknown.append(f"the rows that {key} speaks of: {error.diag.message_primary}")
+            return []
+
+    def _retyped(self) -> list[Key]:
+        current, wanted = self.situation.current, self.situation.wanted
+        return sorted(
+            key
+            for key, row in wanted.rows.items()
+            if key.kind == "column" and key in current.rows and _converted(self.situation, key)
+        )
+
+    def _checked(self) -> list[Key]:
+        current, wanted = self.situation.current, self.situation.wanted
+        keys = []
+        for key, row in wanted.rows.items():
+            old = current.rows.get(key)
+            if old == row:
+                continue
+            if key.kind == "constraint" and row[2] and (old is None or old[:2] != row[:2] or not old[2]):
+                keys.append(key)
+            elif (key.kind == "index" and old is None) or (key.kind == "index" and old is not None and old[1] != row[1]):
+                keys.append(key)
+            elif key.kind == "column" and row[3] and (old is None or not old[3]):
+                keys.append(key)
+        return sorted(keys, key=lambda key: (key.kind != "column", key))
+
+    def _live_table(self, table: Key) -> Key | None:
+        found = self.renames.get(table, table)
+        return found if found in self.live.rows and self.live.rows[found] is not None else None
+
+    def _conversion(self, key: Key) -> list[str]:
+        table = Key("table", key.name[:2])
+        expression = self._expression(key)
+        relation = self._renamed(table)
+        masked = self.situation.step_of(key) in self.hidden
+        rows = rows_failing_expression(self.connection, relation, expression, self._key_columns(table))
+        return self._told(f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}", as_lines(rows, masked=masked))
+
+    def _one(self, key: Key, table: Key, broken: set[Key]) -> list[str]:
+        wanted = self.situation.wanted
+        relation, keys = self._relation(table), self._key_columns(table)
+        if key.kind == "column":
+            if key not in self.situation.current.rows and self.situation.wanted[key].default is not None:
+                return []
+            if wanted[key].identity or wanted[key].generated:
+                return []
+            return self._show(f"{key} must not be NULL", rows_breaking_not_null(relation, key.name[2], keys), key)
+        if key.kind == "index":
+            return self._unique_index(key, relation)
+        definition = str(wanted.rows[key][1])
+        node = _constraint(definition)
+        words = f"{key}: {definition}"
+        if wanted.rows[key][0] == "c":
+            return self._show(words, rows_breaking_check(relation, _check_expression(definition), keys), key)
+        if wanted.rows[key][0] in ("p", "u"):
+            columns = [str(one.sval) for one in node.keys or ()]
+            return self._show(words, rows_breaking_unique(relation, columns, nulls_not_distinct=bool(getattr(node, "nulls_not_distinct", False))), key)
+        if wanted.rows[key][0] == "f":
+            parent = Key("table", (node.pktable.schemaname or "public", node.pktable.relname))
+            if parent in broken or self._live_table(parent) is None:
+                return []
+            own, theirs = [str(one.sval) for one in node.fk_attrs], [str(one.sval) for one in node.pk_attrs or ()]
+            statement = rows_breaking_foreign_key(
+                relation, own, self._relation(parent), theirs, match="full" if node.fk_matchtype == "f" else "simple", key_columns=keys
+            )
+            return self._show(words, statement, key)
+        return []
+
+    def _unique_index(self, key: Key, relation: Sql) -> list[str]:
+        from pglast import parse_sql
+        from pglast.stream import RawStream
+
+        statement = parse_sql(str(self.situation.wanted.rows[key][1]))[0].stmt
+        if not statement.unique:
+            return []
+        columns: list[str] = []
+        for one in statement.indexParams:
+            columns.append(str(one.name) if one.name else Sql(RawStream()(one.expr)))
+        where = Sql(RawStream()(statement.whereClause)) if statement.whereClause else None
+        found = rows_breaking_unique(relation, columns, where=where, nulls_not_distinct=bool(getattr(statement, "nulls_not_distinct", False)))
+        return self._show(f"{key} must be unique", found, key)
+
+    def _show(self, what: str, statement: Statement, key: Key) -> list[str]:
+        masked = self.situation.step_of(key) in self.hidden
+        return self._told(what, as_lines(read_rows(self.connection, statement), masked=masked))
+
+    @staticmethod
+    def _told(what: str, lines: Sequence[str]) -> list[str]:
+        return [what, *(f"    {line}" for line in lines)] if lines else []
+
+    # The rows as they will be
+
+    def _relation(self, table: Key) -> Sql:
+        """Return a FROM item that gives the table's rows as they will be when the constraint is added."""
+        columns = self.situation.wanted.of("column", *table.name)
+        expressions = {key: self._expression(key) for key in columns}
+        if all(str(made) == str(ident(key.name[2])) for key, made in expressions.items()) and self.renames.get(table, table) == table:
+            return ident(table.name)
+        listed = ", ".join(f"{made} AS {ident(key.name[2])}" for key, made in expressions.items())
+        return Sql(f"(SELECT {listed} FROM {self._renamed(table)}) AS wgm_rows")
+
+    def _renamed(self, table: Key) -> Sql:
+        live = self.renames.get(table, table)
+        listed = []
+        changed = False
+        for key in self.situation.current.of("column", *table.name):
+            was = self.renames.get(key, key).name[2]
+            changed = changed or was != key.name[2]
+            listed.append(f"{ident(was)} AS {ident(key.name[2])}" if was != key.name[2] else str(ident(was)))
+        if not changed:
+            return ident(live.name)
+        return Sql(f"(SELECT {', '.join(listed)} FROM {ident(live.name)}) AS wgm_named")
+
+    def _expression(self, key: Key) -> Sql:
+        current, wanted = self.situation.current, self.situation.wanted
+        name, row = ident(key.name[2]), wanted[key]
+        fill = self.situation.backfills.get(key)
+        if key not in current.rows:
+            value = row.default if row.default is not None else fill if fill is not None else "NULL"
+            return Sql(f"({value})::{row.type}")
+        made = str(name)
+        if current.rows[key][0] != row.type or key in self.situation.forced:
+            convert = self.situation.converts.get(key)
+            made = f"({convert.using})" if convert else f"{name}::{row.type}"
+        if fill is not None and row.not_null:
+            made = f"COALESCE({made}, {fill})"
+        return Sql(made)
+
+    def _key_columns(self, table: Key) -> list[str]:
+        """Return the columns of the primary key, by which people find the offending rows."""
+        for key in self.situation.current.of("constraint", *table.name):
+            if self.situation.current.rows[key][0] == "p":
+                node = _constraint(str(self.situation.current.rows[key][1]))
+                return [str(one.sval) for one in node.keys or ()]
+        return []
+
+
+def _converted(situation: Situation, key: Key) -> bool:
+    old, new = situation.current.rows[key][0], situation.wanted.rows[key][0]
+    return key in situation.forced or (old != new and not coercible(old, new))
+
+
+def _constraint(definition: str) -> Any:
+    from pglast import parse_sql
+
+    text = f"ALTER TABLE t ADD CONSTRAINT c {definition.replace(' NOT ENFORCED', '')}"
+    return parse_sql(text)[0].stmt.cmds[0].def_
+
+
+def _check_expression(definition: str) -> Sql:
+    inner = definition.removeprefix("CHECK (")
+    return Sql(inner[: inner.rindex(")")])
+
+
+def refuse_bad_rows(looker: Looker) -> list[str]:
+    """Raise `Refused` with the offending rows; return what could not be looked at."""
+    lines, unknown = looker.problems()
+    if lines:
+        count = sum(not line.startswith(" ") for line in lines)
+        raise Refused(
+            f"the data break {count} rule{'s' if count != 1 else ''} of what is declared; nothing was touched",
+            details=lines,
+            hint="correct the rows (a `sql` step before, or by hand), or give the column `convert:` or `backfill:`",
+        )
+    return unknown

@@ -1,0 +1,63 @@
+"""Match constraints whose name the playbook does not give with live ones: such a name is not compared.
+
+In: the live and the declared catalog, a table. Out: declared key -> the live key that it means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from wgm_play.catalog.model import Catalog, Key
+
+
+def match_constraints(live: Catalog, declared: Catalog, table: Key, named: Collection[Key]) -> dict[Key, Key]:
+    """Return which live name each unnamed declared constraint of `table` takes.
+
+    First those with the same name, then those with the same definition, then those of the same kind over the same
+    columns: their definition changes under the name that they have.
+    """
+    there = live.of("constraint", *table.name)
+    if not there:
+        return {}
+    wanted = declared.of("constraint", *table.name)
+    free = [key for key in there if key not in named]
+    mine = [key for key in wanted if key not in named]
+    pairs: dict[Key, Key] = {}
+
+    def take(own: Key, other: Key) -> None:
+        pairs[own] = other
+        free.remove(other)
+        mine.remove(own)
+
+    for own in list(mine):
+        if own in free and live.rows[own][:2] == declared.rows[own][:2]:
+            take(own, own)
+    for own in list(mine):
+        same = next((key for key in free if live.rows[key][:2] == declared.rows[own][:2]), None)
+        if same is not None:
+            take(own, same)
+    for own in list(mine):
+        if own in free and live.rows[own][0] == declared.rows[own][0]:
+            take(own, own)
+    for own in list(mine):
+        columns = _columns(declared, own)
+        like = next((key for key in free if live.rows[key][0] == declared.rows[own][0] and _columns(live, key) == columns), None)
+        if like is not None and columns:
+            take(own, like)
+    taken = set(pairs.values()) | set(named) | set(there)
+    for own in mine:  # a new one whose made-up name is taken by another live constraint
+        if own in there:
+            name, number = own.name[2], 1
+            while Key("constraint", (*table.name, f"{name}{number}")) in taken:
+                number += 1
+            pairs[own] = Key("constraint", (*table.name, f"{name[:60]}{number}"))
+            taken.add(pairs[own])
+    return {own: other for own, other in pairs.items() if own != other}
+
+
+def _columns(catalog: Catalog, key: Key) -> frozenset[str]:
+    """Return the columns of its own table that a constraint is over, from the dependencies."""
+    table = key.name[:2]
+    return frozenset(
+        ref.name[2] for dependent, ref in catalog.edges if dependent == key and ref.kind == "column" and ref.name[:2] == table
+    )

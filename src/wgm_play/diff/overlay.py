@@ -1,0 +1,242 @@
+"""The wanted catalog: the live one with what the playbook declares laid over it.
+
+In: the live catalog, the realised declarations. Out: `Wanted`: the catalog, which step asks for what, what would be
+removed without having been said so, and what the playbook says about values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from wgm_play.catalog import CLASSES
+from wgm_play.catalog.model import Catalog, Extra, Key, Row
+from wgm_play.diff.match import match_constraints
+from wgm_play.errors import Position
+from wgm_play.operations.trash import own_keys
+from wgm_play.playbook.model import Convert, Declaration, Folded
+from wgm_play.realise import Realised
+from wgm_play.rebuild import dependents
+from wgm_play.sql import Sql
+
+# Names that are ours: left by a run that was cut short, removed without being asked.
+OURS = re.compile(r"wgm_(not_null|new|old|sync)_")
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A live object that would go although no line of the playbook says `state: absent`."""
+
+    key: Key
+    position: Position | None
+    step: int
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What the target is to become. `managed` are the keys that the playbook speaks for."""
+
+    catalog: Catalog
+    managed: frozenset[Key] = frozenset()
+    steps: dict[Key, int] = field(default_factory=dict)
+    unsaid: list[Removal] = field(default_factory=list)
+    converts: dict[Key, Convert] = field(default_factory=dict)
+    backfills: dict[Key, Sql] = field(default_factory=dict)
+    unmanaged: list[Key] = field(default_factory=list)
+
+
+def lay_over(live: Catalog, realised: Realised, folded: Folded, *, prune: bool = False, unversioned: bool = False) -> Wanted:
+    """Lay declarations over the live catalog. `unversioned` leaves extension versions as they are live."""
+    made = Wanted(live.copy())
+    wanted, declared = made.catalog, realised.catalog
+    declarations = folded.declarations
+    tables = {key for key, declaration in declarations.items() if key.kind == "table" and not declaration.absent}
+    names = {key for key in declared.rows} | {key for declaration in declarations.values() for key in declaration.named}
+    renamed: dict[Key, Key] = {}
+    for table in sorted(tables):
+        renamed.update(match_constraints(live, declared, table, declarations[table].named))
+    for key, row in declared.rows.items():
+        target = renamed.get(key, key)
+        wanted.rows[target] = _adapted(live, declarations, target, row, renamed)
+        extra = declared.extras.get(key, Extra())
+        live_extra = live.extras.get(target)
+        wanted.extras[target] = replace_number(live_extra, extra.number) if live_extra else Extra(number=extra.number)
+    made.managed = frozenset(renamed.get(key, key) for key in declared.rows)
+    wanted.edges = _edges(live, declared, renamed)
+    _settings(made, declarations)
+    _steps(made, declarations, names)
+    _absent(made, live, declarations)
+    _unmentioned(made, live, declarations, tables)
+    if prune:
+        _prune(made, live)
+    _cascade(made, live)
+    return made
+
+
+def replace_number(extra: Extra, number: int) -> Extra:
+    """Return the extra with another column position."""
+    return extra._replace(number=number)
+
+
+def _adapted(live: Catalog, declarations: Mapping[Key, Declaration], key: Key, row: Row, renamed: Mapping[Key, Key]) -> Row:
+    """Return a declared row with what a playbook cannot say, or did not say, as it is live."""
+    if key.kind == "table" and key in live.rows:
+        was = live[key]
+        new = CLASSES["table"](*row)
+        cluster = _index_name(key, new.cluster_on, renamed)
+        replica = (new.replica_identity, new.replica_index)
+        if replica == ("d", None):
+            replica = (was.replica_identity, was.replica_index)
+        new = replace(
+            new, cluster_on=cluster, access_method=was.access_method, tablespace=new.tablespace or was.tablespace,
+            replica_identity=replica[0], replica_index=replica[1], row_security=was.row_security,
+            force_row_security=was.force_row_security,
+        )  # fmt: skip
+        return _astuple(new)
+    if key.kind == "materialized_view" and key in live.rows:
+        was = live[key]
+        new = CLASSES[key.kind](*row)
+        return _astuple(replace(new, access_method=was.access_method, tablespace=new.tablespace or was.tablespace))
+    if key.kind == "extension" and key in live.rows:
+        declaration = declarations.get(key)
+        if declaration is None or not declaration.attributes.get("version"):
+            return (row[0], live.rows[key][1])
+    return row
+
+
+def _index_name(table: Key, name: str | None, renamed: Mapping[Key, Key]) -> str | None:
+    if name is None:
+        return None
+    return renamed.get(Key("constraint", (*table.name, name)), Key("constraint", (*table.name, name))).name[2]
+
+
+def _astuple(value: Any) -> Row:
+    return tuple(getattr(value, name) for name in value.__slots__)
+
+
+def _edges(live: Catalog, declared: Catalog, renamed: Mapping[Key, Key]) -> frozenset[tuple[Key, Key]]:
+    made = {(renamed.get(a, a), renamed.get(b, b)) for a, b in declared.edges}
+    made |= {(a, b) for a, b in live.edges if a not in declared.rows}
+    return frozenset(made)
+
+
+def _settings(made: Wanted, declarations: Mapping[Key, Declaration]) -> None:
+    for key, declaration in declarations.items():
+        if key.kind == "setting" and not declaration.absent:
+            made.catalog.rows[key] = (str(declaration.attributes["value"]),)
+            made.managed |= {key}
+
+
+def _steps(made: Wanted, declarations: Mapping[Key, Declaration], names: set[Key]) -> None:
+    """Say which step asks for which object."""
+    by_name: dict[tuple[str, tuple[str, ...]], int] = {}
+    for key, declaration in declarations.items():
+        made.steps[key] = declaration.step
+        by_name[(key.kind, key.name[:2])] = declaration.step
+        for part_key, part in declaration.parts.items():
+            made.steps[part_key] = part.step
+            if part.convert:
+                made.converts[part_key] = part.convert
+            if part.backfill is not None:
+                made.backfills[part_key] = part.backfill
+    columns: dict[str, int] = {f"{key.name[1]}_{key.name[2]}_": step for key, step in made.steps.items() if key.kind == "column"}
+    for key in made.managed:
+        if key in made.steps:
+            continue
+        if key.kind in ("function", "procedure") and ("function", key.name[:2]) in by_name | {}:
+            made.steps[key] = by_name[(key.kind, key.name[:2])]
+        elif (key.kind, key.name[:2]) in by_name:
+            made.steps[key] = by_name[(key.kind, key.name[:2])]
+        elif key.kind == "constraint":
+            found = [step for name, step in columns.items() if key.name[2].startswith(name) and name.startswith(key.name[1] + "_")]
+            made.steps[key] = max(found) if found else by_name.get(("table", key.name[:2]), -1)
+        elif key.kind == "domain_constraint":
+            made.steps[key] = by_name.get(("domain", key.name[:2]), -1)
+        elif key.kind == "sequence" and made.catalog[key].owned_by:
+            made.steps[key] = by_name.get(("table", tuple(made.catalog[key].owned_by[:2])), -1)
+
+
+def _absent(made: Wanted, live: Catalog, declarations: Mapping[Key, Declaration]) -> None:
+    """Take out what the playbook declares absent."""
+    for key, declaration in declarations.items():
+        if declaration.absent:
+            for gone in same_object(live, key):
+                _remove(made, live, gone, declaration.step)
+            continue
+        for part_key, part in declaration.parts.items():
+            if part.absent and part_key in made.catalog.rows:
+                _remove(made, live, part_key, part.step)
+
+
+def same_object(live: Catalog, key: Key) -> list[Key]:
+    """Return the live keys that a key of a playbook means: a function's arguments may be written in other words."""
+    if key in live.rows:
+        return [key]
+    if key.kind not in ("function", "procedure"):
+        return []
+    same = [other for other in live.of(key.kind, *key.name[:2])]
+    spelled = _bare(key.name[2])
+    exact = [other for other in same if _bare(other.name[2]) == spelled]
+    return exact or (same if len(same) == 1 else [])
+
+
+def _bare(arguments: str) -> str:
+    return re.sub(r"\s+", "", arguments.lower().replace("public.", "").replace("pg_catalog.", ""))
+
+
+def _remove(made: Wanted, live: Catalog, key: Key, step: int) -> None:
+    gone = [key, *(own_keys(live, key) if key.kind == "table" else ())]
+    if key.kind == "domain":
+        gone += live.of("domain_constraint", *key.name)
+    for one in gone:
+        if one in made.catalog.rows and one not in made.managed:
+            del made.catalog.rows[one]
+            made.steps.setdefault(one, step)
+
+
+def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declaration], tables: set[Key]) -> None:
+    """Columns and constraints of declared tables that no step mentions are removals; other objects are left alone."""
+    for key in sorted(live.rows):
+        if key.kind in ("column", "constraint"):
+            owner = Key("table", key.name[:2])
+        elif key.kind == "domain_constraint":
+            owner = Key("domain", key.name[:2])
+        else:
+            continue
+        declaration = declarations.get(owner)
+        if declaration is None or declaration.absent or key in made.managed or key not in made.catalog.rows:
+            continue
+        _remove(made, live, key, made.steps.get(key, declaration.step))
+        if not OURS.match(key.name[2]):
+            made.unsaid.append(Removal(key, declaration.position, declaration.step))
+    made.unmanaged = sorted(
+        key
+        for key in live.rows
+        if key.kind not in ("column", "constraint", "domain_constraint", "setting")
+        and key not in made.managed
+        and key in made.catalog.rows
+        and key != Key("schema", ("public",))
+    )
+
+
+def _prune(made: Wanted, live: Catalog) -> None:
+    """Remove whole objects that no step mentions."""
+    for key in made.unmanaged:
+        if key in made.catalog.rows:
+            _remove(made, live, key, -1)
+            made.unsaid.append(Removal(key, None, -1))
+    made.unmanaged = []
+
+
+def _cascade(made: Wanted, live: Catalog) -> None:
+    """What depends on a removed object goes with it; its definition stays in the snapshot."""
+    gone = [key for key in live.rows if key not in made.catalog.rows]
+    for key in sorted(dependents(live, gone)):
+        if key in made.managed or key not in made.catalog.rows:
+            continue
+        if key.kind == "column":  # a default or generated value that uses it: the column itself is declared or left
+            continue
+        made.steps.setdefault(key, max((made.steps.get(one, -1) for one in gone), default=-1))
+        del made.catalog.rows[key]

@@ -1,0 +1,262 @@
+"""What a play does beside declaring objects: seed rows, imperative SQL, handlers, assertions.
+
+In: the folded play, what the ledger knows, the live rows. Out: changes that take their place between the others, and
+the checks of all this SQL in the shadow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.errors import InputError, Problems, Refused, WgmError
+from wgm_play.operations.base import Change, Situation
+from wgm_play.plan import Command, Operation
+from wgm_play.playbook.model import Assertion, Folded, Play, SqlStep
+from wgm_play.realise import Realised
+from wgm_play.secret import mask
+from wgm_play.sql import reveal
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from wgm_play.ledger import Ledger
+    from wgm_play.planner import Planner
+
+# Objects or columns that a query names are not there yet: it can be asked only after the run.
+_NOT_YET = frozenset(["42P01", "42703", "42883", "42704", "3F000"])
+# People's own SQL means what it means in the application: with the search_path of the role and the database.
+SEARCH_PATH = "SET LOCAL search_path TO DEFAULT"
+# Handlers come after everything else.
+LAST = 10**9
+
+
+@dataclass(slots=True)
+class Imperative:
+    """The imperative part of one play. `later` are assertions that can only be asked after the run."""
+
+    play: Play
+    folded: Folded
+    handlers: Folded
+    ledger: Ledger
+    connection: psycopg.Connection[Any]
+    selected: frozenset[int] | None = None
+    later: list[Assertion] = field(default_factory=list)
+    registered: dict[str, Any] = field(default_factory=dict)
+
+    def mark(self) -> str:
+        """Return a digest of the SQL that is checked in the shadow."""
+        made = hashlib.sha256()
+        for one in (*self.folded.sqls, *self.handlers.sqls):
+            made.update(repr((reveal(one.text), one.down)).encode())
+        for assertion in self.folded.assertions:
+            made.update(repr(reveal(assertion.query)).encode())
+        for seed in self.folded.seeds:
+            made.update(repr((seed.table, seed.key, [(row.absent, dict(row.values)) for row in seed.rows])).encode())
+        return made.hexdigest()
+
+    # In the shadow
+
+    def check(self, connection: psycopg.Connection[Any], realised: Realised, play: Play, folded: Folded) -> None:
+        """Check function bodies, imperative SQL, queries of alerts and seed rows against the realised objects."""
+        from wgm_play.checks.sqlsteps import analyse_query, analyse_sql, check_alert_query, prepare_sql, problems_of
+
+        problems: list[WgmError] = []
+        catalog = realised.catalog
+        problems += _bodies(connection, catalog, folded)
+        for one in (*self.folded.sqls, *self.handlers.sqls):
+            parts = analyse_sql(reveal(one.text), getattr(one.text, "position", None) or one.position, transaction=one.transaction)
+            found = problems_of(parts)
+            problems += found or prepare_sql(connection, parts)
+            if one.down:
+                problems += problems_of(analyse_sql(one.down, one.position, transaction=one.transaction))
+        for assertion in folded.assertions:
+            shape = analyse_query(connection, assertion.query)
+            if shape.problem is not None:
+                problems.append(_at(shape.problem, assertion.position))
+        for invariant in play.invariants:
+            shape = analyse_query(connection, invariant.query)
+            if shape.problem is not None:
+                problems.append(_at(shape.problem, invariant.position))
+        for alert in play.alerts:
+            problem = check_alert_query(connection, alert.query)
+            if problem is not None:
+                problems.append(_at(problem, alert.position, f"alert {alert.name!r}: {problem.message}"))
+        if not problems:
+            problems += _seeds(connection, folded, catalog)
+        if problems:
+            raise Problems(problems) if len(problems) > 1 else problems[0]
+
+    # In the plan
+
+    def changes(self, planner: Planner, situation: Situation, others: Sequence[Change]) -> list[Change]:
+        """Return the changes that insert rows and run SQL, each after the changes of the steps before it."""
+        made: list[Change] = []
+        for index, operation in sorted(self._operations(planner, situation), key=lambda pair: pair[0]):
+            earlier = tuple(change for change in others if change.operation.step < index)
+            made.append(Change(operation, after=(*earlier, *made[-1:]), rank=60))
+        notified = self._notify([*others, *made])
+        for one in self.handlers.sqls:
+            if one.name in notified:
+                operation = self._sql_operation(one, situation)
+                operation.payload["handlers"] = [{"event": "done", "play": self.play.name, "name": one.name}]
+                made.append(Change(replace(operation, step=one.step), after=(*others, *made), rank=LAST))
+        return made
+
+    def _operations(self, planner: Planner, situation: Situation) -> list[tuple[int, Operation]]:
+        from wgm_play.seeds import plan_seed
+
+        found: list[tuple[int, Operation]] = []
+        for seed in self.folded.seeds:
+            if not self._chosen(seed.step):
+                continue
+            operation = plan_seed(self.connection, seed, _as_live(planner.live, situation), situation.wanted)
+            if operation is not None:
+                found.append((seed.step, operation))
+        known = self.ledger.sql_once_known() if self.folded.sqls else {}
+        for one in self.folded.sqls:
+            if not self._chosen(one.step):
+                continue
+            before = known.get((self.play.name, one.name, one.item))
+            if before is not None and before.checksum == _checksum(one):
+                continue
+            if before is not None and one.rerun != "changed":
+                raise Refused(
+                    f"the SQL of the step {one.name!r} changed after it ran (run {before.run}, {before.at:%Y-%m-%d %H:%M})",
+                    where=one.position,
+                    hint="put the old text back and add a new step, or say `rerun: changed`",
+                )
+            operation = self._sql_operation(one, situation)
+            operation.payload["sql_once"] = {
+                "event": "done", "play": self.play.name, "step": one.name, "item": one.item, "checksum": _checksum(one),
+                "sql": reveal(one.text), "down": one.down,
+            }  # fmt: skip
+            found.append((one.step, operation))
+        return found
+
+    def _chosen(self, step: int) -> bool:
+        return self.selected is None or step in self.selected
+
+    def _sql_operation(self, one: SqlStep, situation: Situation) -> Operation:
+        from wgm_play.checks.sqlsteps import analyse_sql
+
+        parts = analyse_sql(reveal(one.text), one.position, transaction=one.transaction)
+        path = Command(SEARCH_PATH if one.transaction else SEARCH_PATH.replace("LOCAL ", ""), transactional=one.transaction, shadow=False)
+        commands = (path, *(Command(part.text, wait="data", transactional=one.transaction, shadow=False) for part in parts))
+        name = (self.play.name, one.name, one.item) if one.item else (self.play.name, one.name)
+        lasting = None if one.down or one.handler else f"the step {one.name!r} has no `down`"
+        item = f" ({one.item})" if one.item else ""
+        return Operation("run", Key("sql", name), f"run {one.name}{item}", commands, one.step, irreversible=lasting, alone=not one.transaction)
+
+    def _notify(self, changes: Sequence[Change]) -> set[str]:
+        """Return the handlers to run: those that changed steps notify, and those an earlier run did not come to."""
+        steps = {step.index: step for step in self.play.steps}
+        notified: set[str] = set()
+        for change in changes:
+            step = steps.get(change.operation.step)
+            if step is None or not step.notify:
+                continue
+            fresh = [name for name in step.notify if name not in notified]
+            notified.update(step.notify)
+            if fresh:
+                events = [{"event": "notified", "play": self.play.name, "name": str(name)} for name in fresh]
+                change.operation.payload.setdefault("handlers", []).extend(events)
+        notified = {str(name) for name in notified}
+        if self.handlers.sqls:
+            notified |= {pending.name for pending in self.ledger.pending_handlers() if pending.play == self.play.name}
+        return notified
+
+    # Assertions
+
+    def ask(self, assertions: Sequence[Assertion], *, again: bool = False) -> None:
+        """Ask the assertions; raise `Refused` where one returns rows. What cannot be asked yet waits in `later`."""
+        import psycopg as library
+        from psycopg.rows import dict_row
+
+        from wgm_play.checks.data import as_lines
+
+        steps = {step.index: step for step in self.play.steps}
+        for assertion in assertions:
+            if not self._chosen(assertion.step):
+                continue
+            try:
+                with self.connection.transaction(), self.connection.cursor(row_factory=dict_row) as cursor:
+                    rows = cursor.execute(reveal(assertion.query).encode()).fetchall()
+            except library.Error as error:
+                if error.sqlstate in _NOT_YET and not again:
+                    self.later.append(assertion)
+                    continue
+                raise InputError(mask(str(error.diag.message_primary or error)), where=assertion.position) from error
+            step = steps.get(assertion.step)
+            if step is not None and step.register:
+                self.registered[step.register] = {"changed": False, "rows": [dict(row) for row in rows]}
+                continue
+            if rows:
+                lines = as_lines(rows[:10], masked=bool(step and step.no_log))
+                raise Refused(
+                    assertion.message or f"the assertion {step.name if step else ''!r} found {len(rows)} row(s)",
+                    where=assertion.position, step=step.name if step else None, details=lines,
+                )  # fmt: skip
+
+
+def _as_live(live: Catalog, situation: Situation) -> Catalog:
+    """Return the catalog in which rows can be read now: after renames, names are not yet those of the plan."""
+    return live if situation.current is live else live
+
+
+def _checksum(one: SqlStep) -> str:
+    return hashlib.sha256("\n".join(line.rstrip() for line in reveal(one.text).strip().splitlines()).encode()).hexdigest()
+
+
+def _at(problem: InputError, position: Any, message: str | None = None) -> InputError:
+    problem.where = problem.where or position
+    if message:
+        problem.message = message
+        problem.args = (message,)
+    return problem
+
+
+def _bodies(connection: psycopg.Connection[Any], catalog: Catalog, folded: Folded) -> list[WgmError]:
+    """Return the errors in function bodies, at the step that declares the function."""
+    from wgm_play.checks.bodies import FunctionRef, check_bodies
+
+    declared = {key.name[:2]: one for key, one in folded.declarations.items() if key.kind in ("function", "procedure") and not one.absent}
+    references = [
+        FunctionRef(*key.name, catalog.extras[key].oid)
+        for key in catalog.rows
+        if key.kind in ("function", "procedure") and key.name[:2] in declared
+    ]
+    problems: list[WgmError] = []
+    for issue in check_bodies(connection, references):
+        if issue.level != "error":
+            continue
+        one = declared[(issue.function.schema, issue.function.name)]
+        problems.append(
+            InputError(
+                f"function {issue.function.name!r}, line {issue.line} of its body: {mask(issue.message)}",
+                where=_body_position(one, issue.line), hint=issue.hint, details=issue.statement.splitlines()[:3],
+            )  # fmt: skip
+        )
+    return problems
+
+
+def _body_position(declaration: Any, line: int) -> Any:
+    return declaration.position
+
+
+def _seeds(connection: psycopg.Connection[Any], folded: Folded, catalog: Catalog) -> list[WgmError]:
+    from wgm_play.seeds import check_in_shadow
+
+    try:
+        check_in_shadow(connection, [seed for seed in folded.seeds if seed.table in catalog.rows], catalog)
+    except Problems as error:
+        return list(error.problems)
+    except WgmError as error:
+        return [error]
+    return []
+
+
+__all__ = ["Imperative", "Mapping"]

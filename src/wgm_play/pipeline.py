@@ -1,0 +1,204 @@
+"""START HERE. What each command does, stage by stage, in the order of the data.
+
+In: `Options` from the command line, a `Reporter` that speaks. Out: an exit code. Errors are `WgmError`s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.errors import Finding, InputError, Refused, StepFailed, WgmError
+
+if TYPE_CHECKING:
+    from wgm_play.report.base import Reporter
+    from wgm_play.work import Work
+
+PENDING = 10
+
+
+@dataclass(slots=True)
+class Options:
+    """What the command line says about one playbook."""
+
+    playbook: str
+    inventory: str | None = None
+    url: str | None = None
+    check: bool = False
+    diff: bool = False
+    detailed_exitcode: bool = False
+    extra_vars: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    skip_tags: tuple[str, ...] = ()
+    start_at_step: str | None = None
+    step: bool = False
+    limit: str | None = None
+    forks: int = 5
+    save_plan: str | None = None
+    plan: str | None = None
+    allow_destructive: bool = False
+    no_trash: bool = False
+    assume_no_renames: bool = False
+    no_backup: bool = False
+    kill_blockers: bool = False
+    verbosity: int = 0
+    to_run: int | None = None
+
+
+def apply(options: Options, reporter: Reporter) -> int:
+    """Make each play's database so: plan, gate, execute, prove, record."""
+    code = 0
+    for work in _plays(options, reporter):
+        with work:
+            code = max(code, _apply_play(work, options, reporter))
+    reporter.recap()
+    return code
+
+
+def _apply_play(work: Work, options: Options, reporter: Reporter) -> int:
+    reporter.play(work.play.name, work.target)
+    planned = work.plan()
+    if options.plan:
+        planned = work.saved_plan(planned, Path(options.plan))
+    if options.check:
+        reporter.plan(planned.plan, diff=options.diff)
+        if options.save_plan:
+            work.save_plan(planned, Path(options.save_plan))
+        work.report_unrun(planned)
+        return PENDING if options.detailed_exitcode and planned.plan.groups else 0
+    if not planned.plan.groups:
+        work.report_ok(planned)
+        return 0
+    if options.diff:
+        reporter.plan(planned.plan, diff=True)
+    work.run(planned)
+    return 0
+
+
+def _plays(options: Options, reporter: Reporter) -> list[Work]:
+    from wgm_play.work import open_plays
+
+    return open_plays(options, reporter)
+
+
+def _only_play(options: Options, reporter: Reporter) -> Work:
+    plays = _plays(options, reporter)
+    if len(plays) != 1:
+        raise InputError(
+            f"{options.playbook} has {len(plays)} plays; this command takes one", hint="name the environment with -l"
+        )
+    return plays[0]
+
+
+def rollback(options: Options, reporter: Reporter) -> int:
+    """Go back to before the last change, or to just after a run, by the same diff."""
+    from wgm_play.rollback import roll_back
+
+    with _only_play(options, reporter) as work:
+        reporter.play(work.play.name, work.target)
+        code = roll_back(work, options, reporter)
+    reporter.recap()
+    return code
+
+
+def listing(options: Options, reporter: Reporter, what: str) -> int:
+    """Show steps, tags or hosts of a playbook, or only check its syntax; no database is asked."""
+    from wgm_play.work import load_plays
+
+    for play, _environment, _playbook in load_plays(options, reporter):
+        if what == "steps":
+            rows = [(step.name, step.item, ", ".join(sorted(step.tags)), step.kind) for step in play.steps]
+            reporter.table(play.name, ("step", "item", "tags", "kind"), rows)
+        elif what == "tags":
+            tags = sorted({tag for step in (*play.steps, *play.handlers) for tag in step.tags})
+            reporter.table(play.name, ("tag",), [(tag,) for tag in tags])
+        elif what == "hosts":
+            reporter.table(play.name, ("host",), [(play.hosts,)])
+    if what == "syntax":
+        reporter.note(f"{options.playbook}: the syntax is right")
+    return 0
+
+
+def watch(options: Options, reporter: Reporter) -> int:
+    """Apply again at every saved change, until Ctrl-C; an embedded server is kept up."""
+    from wgm_play.watching import changes
+
+    def once() -> None:
+        try:
+            apply(options, reporter)
+        except WgmError as error:
+            reporter.error(error)
+
+    for _ in changes(options, reporter):
+        once()
+    return 0
+
+
+def status(options: Options, reporter: Reporter) -> int:
+    """Show the history, the run in progress and what blocks it."""
+    from wgm_play.inform import show_status
+
+    with _only_play(options, reporter) as work:
+        return show_status(work, reporter)
+
+
+def abort(options: Options, reporter: Reporter) -> int:
+    """End a hung run on the server; what was done stays recorded, the same command resumes."""
+    from wgm_play.execute.abort import abort as end
+
+    with _only_play(options, reporter) as work:
+        ended = end(work.connections.writing, reporter=reporter)
+        reporter.data("aborted", {"run": ended.run})
+        reporter.note("no run was in progress" if not ended.sessions else "the run was ended: the same command resumes")
+    return 0
+
+
+def check(options: Options, reporter: Reporter) -> int:
+    """Look for drift and ill health, and evaluate the alerts now."""
+    from wgm_play.inform import look
+
+    with _only_play(options, reporter) as work:
+        findings = look(work, options, reporter)
+    if findings:
+        raise Finding(f"{len(findings)} finding(s)", details=findings)
+    return 0
+
+
+def backup(options: Options, reporter: Reporter) -> int:
+    """Take a backup as the play's policy says, now."""
+    from wgm_play.backups import take
+
+    with _only_play(options, reporter) as work:
+        return take(work, reporter)
+
+
+def backups(options: Options, reporter: Reporter) -> int:
+    """List the backups there are."""
+    from wgm_play.backups import show
+
+    with _only_play(options, reporter) as work:
+        return show(work, reporter)
+
+
+def restore(options: Options, reporter: Reporter, backup_id: str | None, at: str | None, into: str) -> int:
+    """Bring a backup back into another, empty database."""
+    from wgm_play.backups import bring_back
+
+    with _only_play(options, reporter) as work:
+        return bring_back(work, reporter, backup_id, at, into)
+
+
+def purge(options: Options, reporter: Reporter) -> int:
+    """Empty the trash of what is past its retention."""
+    from wgm_play.purge import purge as empty
+
+    with _only_play(options, reporter) as work:
+        return empty(work, options, reporter)
+
+
+Runner = Callable[["Options", "Reporter"], int]
+
+__all__ = ["Any", "ExitStack", "Options", "Refused", "StepFailed", "apply", "replace", "rollback"]

@@ -1,0 +1,302 @@
+"""From a folded play to a plan: realise, lay over, compare, order, look at the rows, prove.
+
+In: a play, the live catalog, a read-only connection, a way to open the shadow. Out: `Planned`. Nothing is written to
+the target; the shadow is opened only when something has to be tried.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from wgm_play import rename
+from wgm_play.cache import Cache
+from wgm_play.catalog.model import Catalog, Key, digest
+from wgm_play.diff.compare import diff
+from wgm_play.diff.overlay import Wanted, lay_over
+from wgm_play.diff.rebuilt import realise_dependents
+from wgm_play.environment import Environment
+from wgm_play.errors import Refused
+from wgm_play.imperative import Imperative
+from wgm_play.operations.base import Change, Situation, TableSize
+from wgm_play.operations.order import groups, order
+from wgm_play.plan import Group, Plan
+from wgm_play.playbook.model import Folded, Play, Playbook
+from wgm_play.privileges import Skips, unprivileged_settings
+from wgm_play.prove import prove
+from wgm_play.realise import Realised, realise, schemas_of
+from wgm_play.render import query
+from wgm_play.shadow import Shadow, names_of, open_shadow
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from wgm_play.connections import Connections
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the command line decides about a plan."""
+
+    allow_destructive: bool = False
+    trash: bool = True
+    renames: bool = True
+    selected: frozenset[int] | None = None
+
+
+@dataclass(slots=True)
+class Planned:
+    """A plan with what the run needs beside it: the wanted catalog, what is unmanaged, what was skipped."""
+
+    plan: Plan
+    wanted: Wanted
+    live: Catalog
+    situation: Situation
+    skips: Skips
+    imperative: Imperative
+    realised: bool = False
+    choices_selected: frozenset[int] | None = None
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans one play against one database."""
+
+    playbook: Playbook
+    play: Play
+    folded: Folded
+    environment: Environment
+    connection: psycopg.Connection[Any]
+    connections: Connections
+    cache: Cache
+    choices: Choices
+    step_names: tuple[str, ...]
+    live: Catalog
+    imperative: Imperative
+    stack: ExitStack = field(default_factory=ExitStack)
+    _shadow: Shadow | None = None
+
+    def shadow(self) -> Shadow:
+        """Open the shadow once; it is closed with the planner's stack."""
+        if self._shadow is None:
+            self._shadow = self.stack.enter_context(open_shadow(self.connections.on_target, self.connections.elsewhere))
+        return self._shadow
+
+    def plan(self) -> Planned:
+        """Make the plan. Raises `Problems`, `Refused`, `Unreachable`."""
+        with self.stack:
+            return self._plan()
+
+    def _plan(self) -> Planned:
+        skips = Skips()
+        folded = unprivileged_settings(self.connection, self.folded, self.live, skips)
+        realised, fresh = self._realise(folded, skips)
+        live = self.live
+        situation = self._situation(live, live)
+        renamed = rename.find(live, folded.declarations, situation)
+        current = rename.apply(self.shadow(), live, renamed) if renamed.changes else live
+        wanted = lay_over(
+            current, realised, skips.remaining(folded), prune=self.play.prune, unversioned=not self._same_server()
+        )
+        self._suspect(current, wanted, folded)
+        self._permit(wanted)
+        situation.current, situation.wanted = current, wanted.catalog
+        situation.steps, situation.backfills = wanted.steps, wanted.backfills
+        situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
+        realise_dependents(self, situation, wanted)
+        found = diff(situation)
+        changes = [*renamed.changes, *found.changes]
+        for change in found.changes:
+            if renamed.changes:
+                change.after = (*change.after, renamed.changes[-1])
+        changes += self.imperative.changes(self, situation, changes)
+        ordered = order(changes, current.edges, wanted.catalog.edges)
+        ordered = self._select(ordered, changes)
+        made = groups(ordered, found.rebuilt)
+        unknown = [f"not modelled: {name}" for name in live.unmodelled]
+        if made:
+            unknown += self._look_at_rows(situation, renamed.pairs)
+            self._prove(live, wanted, made)
+        plan = self._contract(live, wanted, made, tuple(skips.listed()), tuple(unknown))
+        return Planned(plan, wanted, live, situation, skips, self.imperative, fresh, self.choices.selected)
+
+    # Stages
+
+    def _realise(self, folded: Folded, skips: Skips) -> tuple[Realised, bool]:
+        """Return the declared objects as the server describes them; from the cache where nothing they say changed."""
+        mark = self._mark(folded)
+        kept = self.cache.load(mark)
+        if kept is not None:
+            skips.restore(kept.skipped)
+            return Realised(kept.catalog), False
+        shadow = self.shadow()
+        with shadow.database() as connection:
+            declarations = skips.try_optional(connection, folded.declarations, self.live, own=shadow.own)
+            declarations = skips.without_missing_extensions(connection, declarations, self.live, self.connection, own=shadow.own)
+            realised = realise(connection, declarations, self.live)
+            skips.add_recorded(realised.catalog)
+            with names_of(connection, schemas_of(folded.declarations)):
+                self.imperative.check(connection, realised, self.play, folded)
+        if not realised.borrowed:
+            self.cache.save(mark, realised.catalog, skips.kept())
+        return realised, True
+
+    def _mark(self, folded: Folded) -> str:
+        """Return what the realised catalog depends on: the SQL of all steps, what is checked with it, the server."""
+        made = hashlib.sha256()
+        made.update(str(self.connection.info.server_version).encode())
+        made.update(repr(self.environment.shadow).encode())
+        role = self.connection.info.user
+        made.update(f"{role}@{self.connection.info.host}:{self.connection.info.port}".encode())
+        for key, declaration in folded.declarations.items():
+            texts = [statement.sql for statement in (*declaration.statements, *declaration.late)]
+            made.update(repr((key, texts, declaration.absent, declaration.required, dict(declaration.attributes))).encode())
+        made.update(self.imperative.mark().encode())
+        made.update(repr(sorted((alert.name, str(alert.query)) for alert in self.play.alerts)).encode())
+        return made.hexdigest()
+
+    def _same_server(self) -> bool:
+        return self._shadow is None or self._shadow.own
+
+    def _situation(self, current: Catalog, wanted: Catalog) -> Situation:
+        return Situation(
+            current, wanted, self.environment.policy, self.connection.info.server_version,
+            sizes=self._sizes(), trash=self.choices.trash and self.environment.policy.trash_retention > 0,
+            trash_names=self._trash_names(), role=self._role(), database=self.connection.info.dbname,
+        )  # fmt: skip
+
+    def _role(self) -> str:
+        row = self.connection.execute("SELECT current_user::text").fetchone()
+        return str(row[0]) if row else ""
+
+    def _sizes(self) -> Mapping[Key, TableSize]:
+        rows = self.connection.execute(query("sizes", self.connection.info.server_version)).fetchall()
+        return {Key("table", (schema, name)): TableSize(tuples, size) for schema, name, tuples, size in rows}
+
+    def _trash_names(self) -> set[str]:
+        return {name for (name,) in self.connection.execute(query("trash_names", self.connection.info.server_version)).fetchall()}
+
+    def _suspect(self, current: Catalog, wanted: Wanted, folded: Folded) -> None:
+        if not (self.choices.renames and self.play.renames):
+            return
+        removed = [removal.key for removal in wanted.unsaid]
+        found = rename.suspected(current, wanted.catalog, folded.declarations, removed)
+        if not found:
+            return
+        old, new, line = found[0]
+        step = wanted.steps.get(new, -1)
+        raise Refused(
+            f"{old} disappears while {new} appears: is it renamed?",
+            where=self._place(folded, new),
+            step=self.step_names[step] if 0 <= step < len(self.step_names) else None,
+            details=[f"{gone} -> {come.name[-1]}: add `{text}` to {come.name[-1]!r}" for gone, come, text in found],
+            hint=f"add `{line}`, or say that no rename is meant: `renames: none` in the play, or --assume-no-renames",
+        )
+
+    @staticmethod
+    def _place(folded: Folded, key: Key) -> Any:
+        for declaration in folded.declarations.values():
+            if key in declaration.parts:
+                return declaration.parts[key].position
+        return folded.declarations[key].position if key in folded.declarations else None
+
+    def _permit(self, wanted: Wanted) -> None:
+        if not wanted.unsaid or self.choices.allow_destructive:
+            return
+        first = wanted.unsaid[0]
+        raise Refused(
+            f"{len(wanted.unsaid)} live object(s) are in no step, and would be removed",
+            where=first.position,
+            details=[str(removal.key) for removal in wanted.unsaid],
+            hint=f"add `{first.key.name[-1]}: {{state: absent}}`, declare it, or allow it with --allow-destructive",
+        )
+
+    def _converts(self, wanted: Wanted, current: Catalog, pairs: Mapping[Key, Key]) -> tuple[dict[Key, Any], frozenset[Key]]:
+        """Return the conversions that apply now: where the live type is the one they start from."""
+        from wgm_play.convert import applicable
+
+        return applicable(self.connection, wanted, current, pairs)
+
+    def _select(self, ordered: list[Change], changes: list[Change]) -> list[Change]:
+        """Keep the changes of chosen steps. Raises `Refused` where one of them needs a change that is not chosen."""
+        chosen = self.choices.selected
+        if chosen is None:
+            return ordered
+        kept = [change for change in ordered if change.operation.step in chosen or change.operation.step < 0]
+        left_out = [change for change in ordered if change not in kept]
+        made = {key: change for change in left_out for key in change.makes}
+        for change in kept:
+            for key in change.makes:
+                for dependent, referenced in self._wanted_edges:
+                    if dependent == key and referenced in made and referenced not in change.makes:
+                        other = made[referenced].operation
+                        raise Refused(
+                            f"{change.operation.title} needs {other.title!r}, whose step is not selected",
+                            hint=f"select the step {self.step_names[other.step]!r} too",
+                        )
+        return kept
+
+    _wanted_edges: frozenset[tuple[Key, Key]] = frozenset()
+
+    def _look_at_rows(self, situation: Situation, pairs: Mapping[Key, Key]) -> list[str]:
+        if not self.environment.policy.check_data:
+            return ["the rows: policy.check_data is false"]
+        from wgm_play.datacheck import Looker, refuse_bad_rows
+
+        hidden = frozenset(step.index for step in self.play.steps if step.no_log)
+        return refuse_bad_rows(Looker(self.connection, situation, self.live, pairs, hidden))
+
+    def _prove(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> None:
+        if self.choices.selected is not None:
+            keys = {operation.key for group in made for operation in group.operations}
+            partial = live.copy()
+            for key in {*live.rows, *wanted.catalog.rows}:
+                if key in keys or any(key in change for change in (keys,)):
+                    if key in wanted.catalog.rows:
+                        partial.rows[key] = wanted.catalog.rows[key]
+                    else:
+                        partial.rows.pop(key, None)
+        if not any(operation.verb != "run" for group in made for operation in group.operations):
+            return
+        shadow = self.shadow()
+        extensions = frozenset(key for key in wanted.catalog.rows if key.kind == "extension") if not shadow.own else frozenset()
+        with shadow.database() as connection:
+            prove(connection, live, wanted.catalog, made, skipped=extensions | self._unselected(live, wanted, made))
+
+    def _unselected(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> frozenset[Key]:
+        """Return the keys that differ and are left alone, because their steps are not selected."""
+        if self.choices.selected is None:
+            return frozenset()
+        done = {operation.key for group in made for operation in group.operations}
+        return frozenset(
+            key for key in {*live.rows, *wanted.catalog.rows}
+            if key not in done and live.rows.get(key) != wanted.catalog.rows.get(key)
+        )  # fmt: skip
+
+    def _contract(
+        self, live: Catalog, wanted: Wanted, made: tuple[Group, ...], skipped: tuple[tuple[int, str, str], ...], unknown: tuple[str, ...]
+    ) -> Plan:
+        return Plan(
+            playbook=self.playbook.path,
+            play=self.play.name,
+            environment=self.environment.name,
+            server_version=self.connection.info.server_version,
+            from_digest=digest(live.rows),
+            to_digest=digest(wanted.catalog.rows),
+            playbook_digest=self.playbook.digest,
+            groups=made,
+            skipped=skipped,
+            unknown=unknown,
+            step_names=self.step_names,
+        )
+
+
+def without_steps(plan: Plan) -> Plan:
+    """Return the plan without its groups."""
+    return replace(plan, groups=())
+
+
+OpenShadow = Callable[[], Shadow]

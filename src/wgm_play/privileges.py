@@ -1,0 +1,178 @@
+"""What the role or the server cannot give: steps with `required: false` are skipped, others stop the plan.
+
+In: declarations, the shadow or the target to try them on. Out: `Skips`, each with the statement for an administrator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog.model import Catalog, Extra, Key
+from wgm_play.errors import InputError, Refused, Unreachable
+from wgm_play.playbook.model import Declaration, Folded
+from wgm_play.realise import explain
+from wgm_play.render import render
+from wgm_play.secret import mask
+
+if TYPE_CHECKING:
+    import psycopg
+
+_NOT_PERMITTED = "42501"
+
+
+@dataclass(slots=True)
+class Skips:
+    """Steps that are skipped: (step, reason, statement for an administrator, key); `recorded` extensions are not realised."""
+
+    entries: list[tuple[int, str, str, Key]] = field(default_factory=list)
+    recorded: dict[Key, tuple[str, str]] = field(default_factory=dict)
+
+    def add(self, declaration: Declaration, reason: str, statement: str) -> None:
+        """Skip a declaration."""
+        self.entries.append((declaration.step, reason, statement, declaration.key))
+
+    def listed(self) -> list[tuple[int, str, str]]:
+        """Return what the plan shows."""
+        return [(step, reason, statement) for step, reason, statement, _ in self.entries]
+
+    def kept(self) -> list[Any]:
+        """Return the entries as JSON data for the cache (settings are found out anew each time)."""
+        return [[step, reason, text, key.kind, list(key.name)] for step, reason, text, key in self.entries if key.kind != "setting"]
+
+    def restore(self, kept: list[Any]) -> None:
+        """Take entries from the cache."""
+        self.entries += [(step, reason, text, Key(kind, tuple(name))) for step, reason, text, kind, name in kept]
+
+    def remaining(self, folded: Folded) -> Folded:
+        """Return what is declared and not skipped."""
+        gone = {key for *_, key in self.entries}
+        return replace(folded, declarations={key: one for key, one in folded.declarations.items() if key not in gone})
+
+    def try_optional(
+        self, connection: psycopg.Connection[Any], declarations: Mapping[Key, Declaration], live: Catalog, *, own: bool
+    ) -> dict[Key, Declaration]:
+        """Try each optional declaration by itself; return all but those that the server does not give."""
+        import psycopg as library
+
+        made: dict[Key, Declaration] = {}
+        for key, declaration in declarations.items():
+            if declaration.required or declaration.absent or key.kind not in ("extension", "schema"):
+                made[key] = declaration
+                continue
+            try:
+                with connection.transaction(force_rollback=True):
+                    for statement in declaration.statements:
+                        connection.execute(statement.sql.encode())
+                made[key] = declaration
+            except library.Error as error:
+                if key in live.rows:
+                    self.recorded[key] = live.rows[key]
+                    continue
+                reason = mask(str(error.diag.message_primary or error))
+                self.add(declaration, reason, "; ".join(statement.sql for statement in declaration.statements))
+        return made
+
+    def without_missing_extensions(
+        self,
+        connection: psycopg.Connection[Any],
+        declarations: Mapping[Key, Declaration],
+        live: Catalog,
+        target: psycopg.Connection[Any],
+        *,
+        own: bool,
+    ) -> dict[Key, Declaration]:
+        """Set aside required extensions that only the shadow lacks; stop at those that the target lacks or forbids."""
+        import psycopg as library
+
+        made: dict[Key, Declaration] = {}
+        for key, declaration in declarations.items():
+            made[key] = declaration
+            if key.kind != "extension" or declaration.absent or not declaration.statements:
+                continue
+            try:
+                with connection.transaction(force_rollback=True):
+                    for statement in declaration.statements:
+                        connection.execute(statement.sql.encode())
+                continue
+            except library.Error as error:
+                failed = error
+            if key in live.rows:
+                self.recorded[key] = live.rows[key]
+                del made[key]
+                continue
+            if not own:
+                row = target.execute(render("shadow/extension_available.sql.j2", name=key.name[0]).sql).fetchone()
+                if row:
+                    self.recorded[key] = (str(declaration.attributes.get("schema") or "public"), str(row[0]))
+                    del made[key]
+                    continue
+            if failed.sqlstate == _NOT_PERMITTED:
+                raise Unreachable(
+                    f"this role may not create {key}",
+                    where=declaration.position,
+                    hint=f"let an administrator run {declaration.statements[0].sql}, or say `required: false`",
+                ) from failed
+            raise explain(failed, declaration.statements[0], declaration)
+        return made
+
+    def add_recorded(self, catalog: Catalog) -> None:
+        """Put the extensions that were set aside into the realised catalog."""
+        for key, row in self.recorded.items():
+            catalog.rows[key] = row
+            catalog.extras[key] = Extra()
+
+
+def unprivileged_settings(connection: psycopg.Connection[Any], folded: Folded, live: Catalog, skips: Skips) -> Folded:
+    """Find the settings that the server does not know or this role may not set; skip the optional ones."""
+    settings = {
+        key: one
+        for key, one in folded.declarations.items()
+        if key.kind == "setting" and not one.absent and live.rows.get(key) != (str(one.attributes["value"]),)
+    }
+    if not settings:
+        return folded
+    statement = render("shadow/settings.sql.j2", names=[key.name[2] for key in settings], version=connection.info.server_version)
+    known = {name.lower(): (context, bool(allowed)) for name, context, allowed in connection.execute(statement.sql).fetchall()}
+    for key, declaration in settings.items():
+        name = key.name[2]
+        context, allowed = known.get(name.lower(), ("user", True) if "." in name else (None, False))
+        if context is None:
+            import difflib
+
+            near = difflib.get_close_matches(name, [row[0] for row in connection.execute("SELECT name FROM pg_catalog.pg_settings").fetchall()], n=1)
+            raise InputError(
+                f"the server has no parameter {name!r}",
+                where=declaration.position,
+                hint=f"did you mean {near[0]!r}?" if near else "see pg_settings",
+            )
+        if context in ("postmaster", "sighup", "internal"):
+            raise InputError(
+                f"{name!r} cannot be set for a database or role ({context})",
+                where=declaration.position,
+                hint="set it in postgresql.conf",
+            )
+        if not allowed:
+            text = _statement(connection, key, declaration)
+            if declaration.required:
+                raise Unreachable(
+                    f"this role may not set {name!r}",
+                    where=declaration.position,
+                    hint=f"let an administrator run {text}, or say `required: false`",
+                )
+            skips.add(declaration, f"this role may not set {name!r}", text)
+    return skips.remaining(folded)
+
+
+def _statement(connection: psycopg.Connection[Any], key: Key, declaration: Declaration) -> str:
+    from wgm_play.environment import Policy
+    from wgm_play.operations.base import Situation
+    from wgm_play.operations.namespace import set_setting
+
+    wanted = Catalog({key: (str(declaration.attributes["value"]),)})
+    situation = Situation(Catalog(), wanted, Policy(), 0, database=connection.info.dbname)
+    return set_setting(situation, key)[0].operation.commands[0].sql
+
+
+__all__ = ["Refused", "Skips", "unprivileged_settings"]

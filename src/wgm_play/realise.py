@@ -1,0 +1,254 @@
+"""Realise what the steps declare: run it in a scratch database and read that back. PostgreSQL is the parser.
+
+In: declarations and the live catalog (for objects that declared ones need and the playbook does not declare).
+Out: the declared objects as the server describes them. Errors point to the line of the playbook that caused them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog import introspect
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.errors import InputError, Problems, Refused, WgmError
+from wgm_play.playbook.model import Declaration
+from wgm_play.rebuild import closure, statements_for
+from wgm_play.render import Statement
+from wgm_play.secret import mask
+from wgm_play.shadow import BATCH, names_of, run_all
+
+if TYPE_CHECKING:
+    import psycopg
+
+# What must exist before what, as far as the kind tells; PostgreSQL decides the rest.
+_FIRST = (
+    "schema", "extension", "enum", "domain", "sequence", "function", "procedure", "table", "late", "index", "view",
+    "materialized_view", "trigger", "comment",
+)  # fmt: skip
+# A statement failed because something it names is not there (yet): manual, appendix "PostgreSQL Error Codes".
+_MISSING = frozenset(["42P01", "42703", "42883", "42704", "3F000", "42P17", "42809", "55000"])
+
+
+@dataclass(slots=True)
+class Realised:
+    """The declared objects as a catalog; `borrowed` are live objects that were needed to make them."""
+
+    catalog: Catalog
+    borrowed: frozenset[Key] = frozenset()
+
+
+@dataclass(slots=True)
+class _Todo:
+    declaration: Declaration
+    statement: Statement
+    rank: int
+    order: int
+    error: Any = None
+
+
+@dataclass(slots=True)
+class _Work:
+    connection: psycopg.Connection[Any]
+    live: Catalog
+    declared: Mapping[Key, Declaration]
+    borrowed: set[Key] = field(default_factory=set)
+
+
+def realise(connection: psycopg.Connection[Any], declarations: Mapping[Key, Declaration], live: Catalog) -> Realised:
+    """Make every declared object in the scratch database behind `connection`, and read them back.
+
+    Raises `Problems` with one error for each statement that PostgreSQL refuses.
+    """
+    todo = _in_order(declarations.values())
+    work = _Work(connection, live, declarations)
+    import psycopg as library
+
+    with names_of(connection, schemas_of(declarations)):
+        try:
+            run_all(connection, [item.statement.sql for item in todo])
+        except library.Error as error:
+            if error.sqlstate is None:
+                raise
+            _start_over(connection)
+            _one_by_one(work, todo)
+    made = introspect.read(connection)
+    made.rows.pop(Key("schema", ("public",)), None)
+    for key in work.borrowed:
+        made.rows.pop(key, None)
+    return Realised(made, frozenset(work.borrowed))
+
+
+def schemas_of(declarations: Iterable[Key]) -> list[str]:
+    """Return the schemas of declared objects, in the order of their first mention."""
+    return list(dict.fromkeys(key.name[0] for key in declarations if len(key.name) > 1 and key.kind != "setting"))
+
+
+def _in_order(declarations: Iterable[Declaration]) -> list[_Todo]:
+    todo: list[_Todo] = []
+    for declaration in declarations:
+        if declaration.absent:
+            continue
+        kind = declaration.key.kind
+        for statement in declaration.statements:
+            todo.append(_Todo(declaration, statement, _FIRST.index(kind) if kind in _FIRST else len(_FIRST), len(todo)))
+        for statement in declaration.late:
+            todo.append(_Todo(declaration, statement, _FIRST.index("late"), len(todo)))
+    return sorted(todo, key=lambda item: (item.rank, item.order))
+
+
+def _start_over(connection: psycopg.Connection[Any]) -> None:
+    """Empty the scratch database: the batches before the failed one were committed."""
+    for (name,) in connection.execute(
+        "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
+    ).fetchall():
+        quoted = name.replace('"', '""')
+        connection.execute(f'DROP SCHEMA "{quoted}" CASCADE'.encode())
+    for (name,) in connection.execute("SELECT extname FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'").fetchall():
+        quoted = name.replace('"', '""')
+        connection.execute(f'DROP EXTENSION "{quoted}" CASCADE'.encode())
+    connection.execute("CREATE SCHEMA public")
+    connection.execute("COMMENT ON SCHEMA public IS 'standard public schema'")
+
+
+def _one_by_one(work: _Work, todo: list[_Todo]) -> None:
+    """Run each statement by itself; what names something missing waits for the others, until nothing moves."""
+    waiting = todo
+    problems: list[WgmError] = []
+    while waiting:
+        still: list[_Todo] = []
+        for start in range(0, len(waiting), BATCH):
+            with work.connection.transaction():
+                for item in waiting[start : start + BATCH]:
+                    item.error = _attempt(work.connection, item.statement.sql)
+                    if item.error is None:
+                        continue
+                    if item.error.sqlstate in _MISSING:
+                        still.append(item)
+                    else:
+                        problems.append(explain(item.error, item.statement, item.declaration))
+        if len(still) < len(waiting) or (still and _borrow(work, still)):
+            waiting = still
+            continue
+        problems += [_missing(work, item, still) for item in still]
+        break
+    if problems:
+        raise Problems(_without_consequences(problems)) if len(problems) > 1 else problems[0]
+
+
+def _attempt(connection: psycopg.Connection[Any], sql: str) -> Any:
+    import psycopg as library
+
+    try:
+        with connection.transaction():
+            connection.execute(sql.encode(), prepare=False)
+    except library.Error as error:
+        if connection.broken:
+            raise
+        return error
+    return None
+
+
+def _borrow(work: _Work, still: Sequence[_Todo]) -> bool:
+    """Make live objects that the playbook does not declare and that the waiting statements name; tell whether any."""
+    words = set()
+    for item in still:
+        words.update(re.findall(r"[\w$]+", item.statement.sql))
+    tables = {key.name for key in work.declared if key.kind == "table"}
+    wanted = {
+        key
+        for key in work.live.rows
+        if key.kind not in ("setting", "column", "constraint", "trigger", "index", "domain_constraint")
+        and key not in work.borrowed
+        and not _declared(key, work.declared)
+        and key.name[:2] not in tables
+        and key.name[min(1, len(key.name) - 1)] in words
+        and key != Key("schema", ("public",))
+    }
+    if not wanted:
+        return False
+    needed = closure(work.live, wanted) - work.borrowed - {Key("schema", ("public",))}
+    needed = {key for key in needed if not _declared(key, work.declared) and key.name[:2] not in tables}
+    before = len(work.borrowed)
+    for statement in statements_for(work.live.only(needed)):  # qualified throughout
+        _attempt(work.connection, statement)
+    work.borrowed |= needed
+    return len(work.borrowed) > before
+
+
+def _declared(key: Key, declared: Mapping[Key, Declaration]) -> bool:
+    if key in declared:
+        return True
+    return any(other.kind == key.kind and other.name[:2] == key.name[:2] for other in declared) if len(key.name) == 3 else False
+
+
+_QUOTED = re.compile(r'"([^"]+)"')
+
+
+def explain(error: Any, statement: Statement, declaration: Declaration, *, kind: type[WgmError] = InputError) -> WgmError:
+    """Turn PostgreSQL's error into ours, at the place in the playbook that holds what it complains about."""
+    diag = error.diag
+    message = str(diag.message_primary or error).strip()
+    offset = int(diag.statement_position) - 1 if diag.statement_position else None
+    names = _QUOTED.findall(message)
+    where = statement.where(offset, names[0] if names else None)
+    details = [mask(text) for text in (diag.message_detail,) if text]
+    return kind(mask(message), where=where or declaration.position, hint=_hint(diag.message_hint, message), details=details)
+
+
+def _hint(hint: str | None, message: str) -> str | None:
+    if hint:
+        return mask(hint)
+    if "is not unique" in message:
+        return "add casts so that one function fits"
+    return None
+
+
+def _missing(work: _Work, item: _Todo, still: Sequence[_Todo]) -> WgmError:
+    """Say what a waiting statement lacks: something absent, something that waits for it in turn, or a near name."""
+    found = explain(item.error, item.statement, item.declaration)
+    names = _QUOTED.findall(found.message) or re.findall(r"function ([\w.]+)\(", found.message)
+    if not names:
+        return found
+    name = names[0].split(".")[-1]
+    removed = next((d for k, d in work.declared.items() if d.absent and name in k.name), None)
+    if removed is not None:
+        found.hint = f"{removed.key} is removed at {removed.position}: keep it, or take out what needs it"
+        return found
+    circle = next((other for other in still if other is not item and other.declaration.key.name[-1:] == (name,)), None)
+    circle = circle or next(
+        (other for other in still if other is not item and len(other.declaration.key.name) > 1 and other.declaration.key.name[1] == name), None
+    )
+    if circle is not None:
+        other_needs = _QUOTED.findall(str(circle.error.diag.message_primary))
+        own = item.declaration.key.name
+        if any(need.split(".")[-1] in own for need in other_needs):
+            found.message = f"{item.declaration.key} and {circle.declaration.key} need one another"
+            found.args = (found.message,)
+            found.hint = f"the other is at {circle.declaration.position}: let one of them do without the other"
+            return found
+        found.hint = found.hint or f"{circle.declaration.key} at {circle.declaration.position} has an error itself"
+        return found
+    known = {key.name[min(1, len(key.name) - 1)] for key in work.declared} | {
+        part.name[2] for declaration in work.declared.values() for part in declaration.parts if part.kind == "column"
+    }
+    near = difflib.get_close_matches(name, sorted(known - {name}), n=1)
+    if near and not found.hint:
+        found.hint = f"did you mean {near[0]!r}?"
+    elif not found.hint:
+        found.hint = "declare it in a step, or correct the name"
+    return found
+
+
+def _without_consequences(problems: Sequence[WgmError]) -> list[WgmError]:
+    """Leave out errors that only follow from another: their object is declared and has an error itself."""
+    causes = [problem for problem in problems if not (problem.hint or "").endswith("has an error itself")]
+    return list(causes or problems)
+
+
+def refuse(message: str, **more: Any) -> Refused:
+    """Make a refusal."""
+    return Refused(message, **more)

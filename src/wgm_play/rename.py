@@ -1,0 +1,160 @@
+"""Renames that a playbook declares: what is live under the old name gets the new one, before anything is compared.
+
+In: declarations with `renamed_from`, the live catalog. Out: changes that rename, and the catalog after them, which a
+scratch database tells: names stand in definitions, keys and views, and PostgreSQL knows all of these places.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wgm_play.catalog import introspect
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.errors import Refused
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, hazard, what_of
+from wgm_play.plan import Lock
+from wgm_play.playbook.model import Declaration
+from wgm_play.rebuild import statements_for, touched
+from wgm_play.shadow import Shadow, run_all
+from wgm_play.sql import Sql
+
+_HAZARD_TABLE = hazard("T02", "statements of the application that use the old name fail at once", "release both at the same moment")
+_HAZARD_COLUMN = hazard("C11", "statements of the application that use the old name fail at once", "release both at the same moment")
+
+
+@dataclass(slots=True)
+class Renamed:
+    """Renames to do: new key -> old key, and the changes; `pairs` has columns of renamed tables too."""
+
+    pairs: dict[Key, Key] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+
+
+def find(live: Catalog, declarations: Mapping[Key, Declaration], situation: Situation) -> Renamed:
+    """Return the renames that are not done yet. Raise `Refused` where both names are live."""
+    found = Renamed()
+    for key, declaration in declarations.items():
+        if declaration.absent:
+            continue
+        old_table = declaration.renamed_from
+        if old_table is not None:
+            _object(live, found, situation, old_table, key, declaration)
+        source = found.pairs.get(key, key)
+        for part_key, part in declaration.parts.items():
+            if part.renamed_from and not part.absent:
+                old = Key(part_key.kind, (*source.name, part.renamed_from))
+                _part(live, found, situation, old, part_key, part)
+    for change, earlier in zip(found.changes[1:], found.changes, strict=False):
+        change.after = (earlier,)
+    return found
+
+
+def _both(old: Key, new: Key, where: Any) -> Refused:
+    return Refused(
+        f"{new} is declared to be renamed from {old.name[-1]!r}, but both are there",
+        where=where,
+        hint=f"take `renamed_from:` away and say what becomes of {old}",
+    )
+
+
+def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: Key, declaration: Declaration) -> None:
+    if old not in live.rows:
+        return
+    if new in live.rows:
+        raise _both(old, new, declaration.position)
+    lock = Lock(ACCESS_EXCLUSIVE, old.label)
+    commands = []
+    if old.name[0] != new.name[0] and len(old.name) > 1:
+        commands.append(command("object/set_schema", lock, what=what_of(old), schema=new.name[0]))
+    place = Key(old.kind, (new.name[0], *old.name[1:])) if len(old.name) > 1 else old
+    last = 1 if old.kind in ("function", "procedure") else -1
+    if place.name[last] != new.name[last]:
+        commands.append(command("object/rename", lock, what=what_of(place), to=new.name[last]))
+    hazards = (_HAZARD_TABLE,) if old.kind in ("table", "view", "materialized_view") else ()
+    found.changes.append(
+        alter(situation, new, f"rename {old} to {new.label}", commands, verb="rename", step=declaration.step, hazards=hazards)
+    )
+    found.pairs[new] = old
+    for key in live.rows:
+        if key.kind in ("column", "constraint", "trigger") and key.name[:2] == old.name and old.kind == "table":
+            found.pairs[Key(key.kind, (*new.name, key.name[2]))] = key
+
+
+def _part(live: Catalog, found: Renamed, situation: Situation, old: Key, new: Key, part: Any) -> None:
+    if old not in live.rows:
+        return
+    there = found.pairs.get(new, new)
+    if there in live.rows and there != old:
+        raise _both(old, new, part.position)
+    lock = Lock(ACCESS_EXCLUSIVE, Key("table", new.name[:2]).label)
+    if new.kind == "column":
+        made = command("column/rename", lock, what=Sql("TABLE"), table=new.name[:2], name=old.name[2], to=new.name[2])
+    else:
+        made = command("constraint/rename", lock, table=new.name[:2], name=old.name[2], to=new.name[2])
+    hazards = (_HAZARD_COLUMN,) if new.kind == "column" else ()
+    title = f"rename {new.kind} {'.'.join(new.name[1:2])}.{old.name[2]} to {new.name[2]}"
+    found.changes.append(alter(situation, new, title, [made], verb="rename", step=part.step, hazards=hazards))
+    found.pairs.pop(Key(old.kind, (*new.name[:2], old.name[2])), None)
+    found.pairs[new] = old
+
+
+def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
+    """Return the live catalog as it is after the renames."""
+    part = touched(live, set(renamed.pairs.values())) - {key for key in live.rows if key.kind == "setting"}
+    with shadow.database() as connection:
+        run_all(connection, statements_for(live.only(part)))
+        run_all(connection, [made.sql for change in renamed.changes for made in change.operation.commands])
+        after = introspect.read(connection)
+    made = live.copy()
+    for key in part:
+        if key != Key("schema", ("public",)):
+            made.rows.pop(key, None)
+    after.rows.pop(Key("schema", ("public",)), None)
+    back = renamed.pairs
+    for key, row in after.rows.items():
+        made.rows[key] = row
+        source = live.extras.get(back.get(key, key))
+        if source is not None:
+            made.extras[key] = source
+        else:
+            made.extras.setdefault(key, after.extras[key]._replace(owner=None, acl=None))
+    made.edges = frozenset(
+        {edge for edge in live.edges if edge[0] not in part} | {edge for edge in after.edges if edge[0] in made.rows and edge[1] in made.rows}
+    )
+    return made
+
+
+def suspected(
+    live: Catalog, wanted: Catalog, declarations: Mapping[Key, Declaration], removed: Sequence[Key]
+) -> list[tuple[Key, Key, str]]:
+    """Return (what disappears, what like it appears, the line to add) for everything that looks like a rename."""
+    found = []
+    appearing = [key for key in wanted.rows if key not in live.rows]
+    taken: set[Key] = set()
+    for old in removed:
+        if old.kind == "column":
+            like = [
+                key for key in appearing
+                if key.kind == "column" and key.name[:2] == old.name[:2] and wanted.rows[key][0] == live.rows[old][0] and key not in taken
+            ]  # fmt: skip
+        elif old.kind == "table":
+            like = [key for key in appearing if key.kind == "table" and key not in taken and _alike(live, old, wanted, key)]
+        else:
+            continue
+        if like:
+            names = {key.name[-1]: key for key in like}
+            nearest = difflib.get_close_matches(old.name[-1], list(names), n=1, cutoff=0.0)
+            new = names[nearest[0]]
+            taken.add(new)
+            found.append((old, new, f"renamed_from: {old.name[-1]}"))
+    return found
+
+
+def _alike(live: Catalog, old: Key, wanted: Catalog, new: Key) -> bool:
+    before = {key.name[2]: live.rows[key][0] for key in live.of("column", *old.name)}
+    after = {key.name[2]: wanted.rows[key][0] for key in wanted.of("column", *new.name)}
+    same = sum(1 for name, kind in after.items() if before.get(name) == kind)
+    return same * 2 > max(len(before), len(after))

@@ -1,0 +1,223 @@
+"""Running a plan: the run lock, the gates, the executor, the proof afterwards, the ledger.
+
+In: a planned play. Out: nothing; each step's result is reported as its transactions commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog import introspect
+from wgm_play.catalog.model import Catalog, Key, digest
+from wgm_play.errors import Refused, StepFailed
+from wgm_play.ledger import Ledger, RunInfo
+from wgm_play.plan import Operation
+from wgm_play.report.base import StepResult
+
+if TYPE_CHECKING:
+    from wgm_play.execute.executor import GroupResult, Outcome
+    from wgm_play.execute.guard import RunLock
+    from wgm_play.planner import Planned
+    from wgm_play.work import Work
+
+# Planning again because the live catalog moved while the run lock was taken: more often is a fight with another tool.
+REPLANS = 3
+
+
+def run_plan(work: Work, planned: Planned, *, command: str = "apply", rolls_back: Sequence[int] = ()) -> None:
+    """Run a plan under the run lock. Raises what the executor raises; what was done is recorded."""
+    from wgm_play.execute import guard
+
+    connect = work.connections.writing
+    with guard.run_lock(connect, policy=work.environment.policy, reporter=work.reporter) as lock:
+        planned = _still_true(work, planned, command)
+        if not planned.plan.groups:
+            work.report_ok(planned)
+            return
+        _gate(work)
+        _execute(work, planned, lock, command, rolls_back)
+
+
+def _still_true(work: Work, planned: Planned, command: str) -> Planned:
+    """Plan again until the live catalog under the lock is the one that was planned for."""
+    for _ in range(REPLANS):
+        live = work.read_live()
+        if digest(live.rows) == planned.plan.from_digest:
+            return planned
+        if work.options.plan or command == "rollback":
+            raise Refused(
+                "the live catalog moved on after the plan was made; nothing was touched", hint="plan again and review it"
+            )
+        planned = work.plan()
+    raise Refused("the live catalog keeps changing: another tool is at work", hint="stop it, then run again")
+
+
+def _gate(work: Work) -> None:
+    """Take the backup that the play asks for before anything changes."""
+    if work.play.backup is None:
+        return
+    if work.options.no_backup:
+        work.reporter.warn("no backup is taken before the changes (--no-backup)")
+        return
+    from wgm_play.backups import before_changes
+
+    before_changes(work)
+
+
+def _execute(work: Work, planned: Planned, lock: RunLock, command: str, rolls_back: Sequence[int]) -> None:
+    from wgm_play.execute import executor
+    from wgm_play.execute.session import open_session
+    from wgm_play.planfile import plan_digest
+
+    environment, plan, options = work.environment, planned.plan, work.options
+    with open_session(work.connections.writing, "run", environment.policy) as session:
+        ledger = Ledger(session.connection)
+        info = RunInfo(
+            playbook=work.playbook.path, play=work.play.name, environment=environment.name, command=command,
+            plan_digest=plan_digest(plan), from_digest=plan.from_digest, to_digest=plan.to_digest,
+            playbook_digest=plan.playbook_digest, rolls_back=tuple(rolls_back), tags=options.tags,
+            skip_tags=options.skip_tags, start_at_step=options.start_at_step,
+        )  # fmt: skip
+        run = ledger.begin(
+            info, before=planned.live, readers=environment.readers, marker=environment.marker or environment.name
+        )
+        _say_restore_point(work, ledger, run)
+        progress = _Progress(work, planned)
+        resumed = ledger.groups_done(run) if options.plan else frozenset()
+        try:
+            outcome = executor.execute(
+                plan, session=session, ledger=ledger, run=run, environment=environment, reporter=work.reporter, lock=lock,
+                on_group=progress.group, positions=work.positions, skip_groups=resumed,
+                kill_after=environment.policy.lock_timeout if options.kill_blockers else None,
+            )  # fmt: skip
+        except BaseException:
+            progress.failed()
+            raise
+        progress.finish()
+        after = _verify(work, planned, session.connection, ledger, run)
+        ledger.finish(run, "done", after=after)
+        _afterwards(work, planned, outcome, run)
+
+
+def _say_restore_point(work: Work, ledger: Ledger, run: int) -> None:
+    point = ledger.restore_point(run)
+    work.reporter.data("run", run)
+    if point is not None:
+        work.reporter.data("restore_point", {"kind": point.kind, "name": point.name, "lsn": point.lsn})
+
+
+def _verify(work: Work, planned: Planned, connection: Any, ledger: Ledger, run: int) -> Catalog:
+    """Read the live catalog again: it must be what was wanted."""
+    after = introspect.read(connection)
+    wanted = planned.wanted.catalog
+    skipped = set()
+    if planned.choices_selected is not None:
+        done = {operation.key for operation in planned.plan.operations}
+        skipped = {key for key in {*after.rows, *wanted.rows} if key not in done}
+    differing = [
+        key for key in sorted({*after.rows, *wanted.rows}) if key not in skipped and after.rows.get(key) != wanted.rows.get(key)
+    ]
+    problem: StepFailed | None = None
+    if differing:
+        problem = StepFailed(
+            "the run did not converge: the live catalog is not what was wanted",
+            details=[_said(key, after, wanted) for key in differing[:10]],
+            hint="run `wgm-play check`; the same command tries again",
+        )
+    if problem is None and planned.imperative.later:
+        try:
+            planned.imperative.connection = work.reading
+            planned.imperative.ask(list(planned.imperative.later), again=True)
+        except Refused as refused:
+            problem = StepFailed(refused.message, where=refused.where, step=refused.step, details=refused.details)
+    if problem is None and work.play.invariants:
+        try:
+            work._ask_invariants(work.reading, before=False)
+        except StepFailed as broken:
+            problem = broken
+    if problem is not None:
+        ledger.finish(run, "failed", error=problem.message, after=after)
+        raise problem
+    return after
+
+
+def _said(key: Key, after: Catalog, wanted: Catalog) -> str:
+    if key not in after.rows:
+        return f"{key} is missing"
+    if key not in wanted.rows:
+        return f"{key} is still there"
+    have, want = after[key], wanted[key]
+    names = [name for name in want.__slots__ if getattr(want, name) != getattr(have, name)]
+    return f"{key}: " + ", ".join(f"{name} is {getattr(have, name)!r}, wanted {getattr(want, name)!r}" for name in names)
+
+
+def _afterwards(work: Work, planned: Planned, outcome: Outcome, run: int) -> None:
+    work.reporter.data("outcome", {"run": run, "groups": outcome.groups, "statements": outcome.statements,
+                                   "retries": outcome.retries, "lock_wait": outcome.lock_wait})  # fmt: skip
+    work.say_where()
+
+
+class _Progress:
+    """Reports each step when the last of its operations committed; unchanged steps in their place between."""
+
+    def __init__(self, work: Work, planned: Planned) -> None:
+        self.work = work
+        self.skipped = {step: (reason, text) for step, reason, text in planned.plan.skipped}
+        self.left: dict[int, int] = {}
+        self.done: dict[int, list[Operation]] = {}
+        self.seconds: dict[int, float] = {}
+        for operation in planned.plan.operations:
+            self.left[operation.step] = self.left.get(operation.step, 0) + 1
+        self.told: set[int] = set()
+
+    def group(self, result: GroupResult) -> None:
+        """Note what a committed group did."""
+        for operation in result.group.operations:
+            step = operation.step
+            self.done.setdefault(step, []).append(operation)
+            self.left[step] -= 1
+        share = result.seconds / max(len(result.group.operations), 1)
+        for operation in result.group.operations:
+            self.seconds[operation.step] = self.seconds.get(operation.step, 0.0) + share
+        self._tell()
+
+    def _tell(self) -> None:
+        for step in self.work.play.steps:
+            if step.index in self.told:
+                continue
+            if self.left.get(step.index):
+                return
+            self._one(step)
+
+    def _one(self, step: Any) -> None:
+        self.told.add(step.index)
+        seconds = self.seconds.get(step.index)
+        self.work.reporter.step(self.work._result(step, self.done.get(step.index, []), self.skipped, seconds))
+
+    def failed(self) -> None:
+        """Report what was done of steps that were not told yet, and the step that failed."""
+        failed = False
+        for step in self.work.play.steps:
+            if step.index in self.told:
+                continue
+            if self.left.get(step.index) and not failed:
+                failed = True
+                self.told.add(step.index)
+                result = StepResult(self.work.target, step.name, "failed", step.item, operations=self.done.get(step.index, []))
+                self.work.reporter.step(result)
+            elif self.done.get(step.index) and not self.left.get(step.index):
+                self._one(step)
+
+    def finish(self) -> None:
+        """Report the steps that remain."""
+        for step in self.work.play.steps:
+            if step.index not in self.told:
+                self._one(step)
+        if self.done.get(-1):
+            self.work.reporter.step(
+                StepResult(self.work.target, "What no step asks for any more", "changed", operations=self.done[-1])
+            )
+        for handler in self.work.play.handlers:
+            if self.done.get(handler.index):
+                self.work.reporter.handler(self.work._result(handler, self.done[handler.index], self.skipped))

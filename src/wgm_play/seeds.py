@@ -1,0 +1,289 @@
+"""Seed rows: which of them must be inserted, changed or removed, and what they were before.
+
+In: a `Seed`, the wanted catalog for the columns' types, the live database for the rows. Out: one operation with the
+statements and the row images from which a rollback puts the rows back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.errors import InputError
+from wgm_play.operations.base import ROW_EXCLUSIVE
+from wgm_play.plan import Command, Lock, Operation
+from wgm_play.playbook.model import Seed, SeedRow
+from wgm_play.realise import explain
+from wgm_play.render import Statement, render
+from wgm_play.secret import register
+from wgm_play.sql import Sql, ident, literal, reveal
+
+if TYPE_CHECKING:
+    import psycopg
+
+# As many rows as one statement compares or inserts: a statement that is still read at a glance in a log.
+BATCH = 200
+# Types without an equality operator, compared as text.
+_TEXTUAL = ("json", "xml", "point", "polygon", "path", "box", "line", "circle")
+
+
+def plan_seed(connection: psycopg.Connection[Any], seed: Seed, live: Catalog, wanted: Catalog) -> Operation | None:
+    """Return the operation that makes the rows as declared; None where they are."""
+    types = _types(seed, wanted)
+    if seed.no_log:
+        _hide(seed)
+    present = [row for row in seed.rows if not row.absent]
+    gone = [row for row in seed.rows if row.absent]
+    for row in seed.rows:
+        _check_row(seed, row, types)
+    before = _live_rows(connection, seed, live, types, [*present, *gone])
+    commands: list[Command] = []
+    changes: list[dict[str, Any]] = []
+    new = [row for row in present if id(row) not in before]
+    commands += _inserts(seed, new, types, wanted)
+    changes += [_change(seed, row, None, row) for row in new]
+    for row in present:
+        found = before.get(id(row))
+        if found is not None and not found[1]:
+            commands.append(_update(seed, row, types, found[0]))
+            changes.append(_change(seed, row, found[0], row))
+    for row in gone:
+        found = before.get(id(row))
+        if found is not None:
+            commands.append(_delete(seed, row.values, types))
+            changes.append(_change(seed, row, found[0], None))
+    if seed.prune:
+        for image in _others(connection, seed, live, types, present):
+            commands.append(_delete(seed, image, types))
+            key = {name: image[name] for name in seed.key}
+            changes.append({"relation": list(seed.table.name), "key": key, "before": image, "after": None})
+    if not commands:
+        return None
+    counts = [("insert", len(new)), ("change", len([c for c in changes if c["before"] and c["after"]])),
+              ("remove", len([c for c in changes if c["after"] is None]))]  # fmt: skip
+    words = ", ".join(f"{word} {count}" for word, count in counts if count)
+    title = f"{words} row{'s' if len(changes) != 1 else ''} of {seed.table}"
+    # The triggers that rows set off are the application's: they run with its search_path.
+    path = Command("SET LOCAL search_path TO DEFAULT", shadow=False)
+    return Operation("run", seed.table, title, (path, *commands), seed.step, payload={"row_changes": changes})
+
+
+def _hide(seed: Seed) -> None:
+    for row in seed.rows:
+        for name, value in row.values.items():
+            if isinstance(value, str) and name not in seed.key:
+                register(reveal(value))
+
+
+def _types(seed: Seed, wanted: Catalog) -> dict[str, str]:
+    if seed.table not in wanted.rows:
+        raise InputError(f"there is no {seed.table} to put rows into", where=seed.position, hint="declare the table in a step before")
+    return {key.name[2]: str(wanted.rows[key][0]) for key in wanted.of("column", *seed.table.name)}
+
+
+def _check_row(seed: Seed, row: SeedRow, types: Mapping[str, str]) -> None:
+    import difflib
+
+    for name in row.values:
+        if name not in types:
+            near = difflib.get_close_matches(name, types, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(types)}"
+            where = getattr(row.values, "keys_at", {}).get(name, row.position)
+            raise InputError(f"{seed.table} has no column {name!r}", where=where, hint=hint)
+    for name in seed.key:
+        if row.values.get(name) is None:
+            raise InputError(f"a row without {name!r}, which is its key", where=row.position, hint=f"give {name!r} a value")
+
+
+def spell(value: Any, type_name: str) -> Sql:
+    """Return a value as a literal of a column's type."""
+    if value is None:
+        return Sql(f"NULL::{type_name}")
+    if type_name.endswith("[]") and isinstance(value, (list, tuple)):
+        return Sql(f"ARRAY[{', '.join(spell(one, type_name[:-2]) for one in value)}]::{type_name}")
+    if type_name in ("json", "jsonb"):
+        import json
+
+        return Sql(f"{literal(json.dumps(_plain(value), ensure_ascii=False))}::{type_name}")
+    if isinstance(value, bool) or value is None:
+        return Sql(f"{literal(value)}::{type_name}" if type_name != "boolean" else literal(value))
+    if isinstance(value, (int, float)):
+        return Sql(f"{literal(str(value))}::{type_name}")
+    if isinstance(value, (dict, list, tuple)):
+        return Sql(f"({literal(_plain(value))})::text::{type_name}")
+    return Sql(f"{literal(value)}::{type_name}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return reveal(value) if isinstance(value, str) else value
+
+
+def _live_rows(
+    connection: psycopg.Connection[Any], seed: Seed, live: Catalog, types: Mapping[str, str], rows: Sequence[SeedRow]
+) -> dict[int, tuple[dict[str, Any], bool]]:
+    """Return, by the row's id, what is live under its key and whether it is as declared."""
+    there = {key.name[2]: str(live.rows[key][0]) for key in live.of("column", *seed.table.name)}
+    if not there or any(name not in there for name in seed.key):
+        return {}
+    found: dict[int, tuple[dict[str, Any], bool]] = {}
+    for columns, members in _by_columns(rows).items():
+        known = [name for name in columns if name in there]
+        pairs = [_same(name, types[name], there[name]) for name in known]
+        complete = len(known) == len(columns)
+        joins = [_same(name, types[name], there[name], joining=True) for name in seed.key]
+        for start in range(0, len(members), BATCH):
+            part = members[start : start + BATCH]
+            spelled = [[Sql(f"{number}"), *(spell(row.values[name], types[name]) for name in columns)] for number, row in enumerate(part)]
+            statement = render(
+                "seed/compare.sql.j2", rows=spelled, columns=columns, table=seed.table.name, joins=joins, pairs=pairs, dropped=[]
+            )
+            for number, image, same in connection.execute(statement.sql.encode()).fetchall():
+                found[id(part[number])] = (image, bool(same) and complete)
+    return found
+
+
+def _same(name: str, wanted: str, there: str, *, joining: bool = False) -> Sql:
+    quoted = ident(name)
+    if wanted != there or wanted in _TEXTUAL:
+        return Sql(f"t.{quoted}::text {'=' if joining else 'IS NOT DISTINCT FROM'} v.{quoted}::text")
+    return Sql(f"t.{quoted} {'=' if joining else 'IS NOT DISTINCT FROM'} v.{quoted}")
+
+
+def _by_columns(rows: Sequence[SeedRow]) -> dict[tuple[str, ...], list[SeedRow]]:
+    made: dict[tuple[str, ...], list[SeedRow]] = {}
+    for row in rows:
+        made.setdefault(tuple(row.values), []).append(row)
+    return made
+
+
+def _others(
+    connection: psycopg.Connection[Any], seed: Seed, live: Catalog, types: Mapping[str, str], rows: Sequence[SeedRow]
+) -> list[dict[str, Any]]:
+    if seed.table not in live.rows:
+        return []
+    there = {key.name[2]: str(live.rows[key][0]) for key in live.of("column", *seed.table.name)}
+    joins = [_same(name, types[name], there.get(name, types[name]), joining=True) for name in seed.key]
+    spelled = [[spell(row.values[name], types[name]) for name in seed.key] for row in rows]
+    statement = render("seed/others.sql.j2", table=seed.table.name, columns=seed.key, rows=spelled, joins=joins)
+    return [image for (image,) in connection.execute(statement.sql.encode()).fetchall()]
+
+
+def _inserts(seed: Seed, rows: Sequence[SeedRow], types: Mapping[str, str], wanted: Catalog) -> list[Command]:
+    commands = []
+    always = {key.name[2] for key in wanted.of("column", *seed.table.name) if wanted[key].identity == "a"}
+    for columns, members in _by_columns(rows).items():
+        for start in range(0, len(members), BATCH):
+            spelled = [[spell(row.values[name], types[name]) for name in columns] for row in members[start : start + BATCH]]
+            statement = render(
+                "seed/insert.sql.j2", table=seed.table.name, columns=columns, rows=spelled, overriding=bool(always & set(columns))
+            )
+            commands.append(_data(seed, statement))
+    return commands
+
+
+def _update(seed: Seed, row: SeedRow, types: Mapping[str, str], image: Mapping[str, Any]) -> Command:
+    sets = [Sql(f"{ident(name)} = {spell(value, types[name])}") for name, value in row.values.items() if name not in seed.key]
+    return _data(seed, render("seed/update.sql.j2", table=seed.table.name, sets=sets, key=_key(seed, row.values, types)))
+
+
+def _delete(seed: Seed, values: Mapping[str, Any], types: Mapping[str, str]) -> Command:
+    return _data(seed, render("seed/delete.sql.j2", table=seed.table.name, key=_key(seed, values, types)))
+
+
+def _key(seed: Seed, values: Mapping[str, Any], types: Mapping[str, str]) -> list[Sql]:
+    return [Sql(f"{ident(name)} = {spell(values[name], types[name])}") for name in seed.key]
+
+
+def _data(seed: Seed, statement: Statement) -> Command:
+    return Command(statement.sql, wait="data", locks=(Lock(ROW_EXCLUSIVE, seed.table.label),), shadow=False)
+
+
+def _change(seed: Seed, row: SeedRow, before: Mapping[str, Any] | None, after: SeedRow | None) -> dict[str, Any]:
+    return {
+        "relation": list(seed.table.name),
+        "key": {name: _plain(row.values[name]) for name in seed.key},
+        "before": before,
+        "after": None if after is None else {name: _plain(value) for name, value in after.values.items()},
+    }
+
+
+def check_in_shadow(connection: psycopg.Connection[Any], seeds: Sequence[Seed], wanted: Catalog) -> None:
+    """Insert the rows into the shadow's tables, so that one which breaks a rule is named by its line.
+
+    Foreign keys are left to the target: the rows that they refer to may be there only.
+    """
+    import psycopg as library
+
+    done: set[Key] = set()
+    for seed in seeds:
+        types = _types(seed, wanted)
+        if seed.table not in done:
+            _loosen(connection, seed.table, wanted)
+            done.add(seed.table)
+        for row in seed.rows:
+            _check_row(seed, row, types)
+        rows = [row for row in seed.rows if not row.absent]
+        for command in _inserts(seed, rows, types, wanted):
+            try:
+                with connection.transaction():
+                    connection.execute(command.sql.encode(), prepare=False)
+            except library.Error as error:
+                _name_row(connection, seed, rows, types, wanted)
+                raise InputError(str(error.diag.message_primary or error), where=seed.position) from error
+
+
+def _loosen(connection: psycopg.Connection[Any], table: Key, wanted: Catalog) -> None:
+    from wgm_play.operations.base import command
+
+    for key in wanted.of("constraint", *table.name):
+        if wanted[key].type == "f":
+            connection.execute(command("constraint/drop", table=table.name, name=key.name[2]).sql.encode())
+    connection.execute(render("seed/quiet.sql.j2", table=table.name).sql.encode())
+
+
+def _name_row(
+    connection: psycopg.Connection[Any], seed: Seed, rows: Sequence[SeedRow], types: Mapping[str, str], wanted: Catalog
+) -> None:
+    import psycopg as library
+
+    for row in rows:
+        statement = Statement(_inserts(seed, [row], types, wanted)[0].sql, row.position)
+        try:
+            with connection.transaction():
+                connection.execute(statement.sql.encode(), prepare=False)
+        except library.Error as error:
+            if error.sqlstate == "23505" and "already exists" in str(error.diag.message_detail) and _repeated(rows, row, seed):
+                continue
+            raised = explain(error, statement, _holder(seed, row))
+            raised.where = _cell(row, error) or row.position
+            raise raised from error
+
+
+def _repeated(rows: Sequence[SeedRow], row: SeedRow, seed: Seed) -> bool:
+    """Tell whether the duplicate is only the same row of a batch that was committed before."""
+    return sum(all(other.values.get(name) == row.values.get(name) for name in seed.key) for other in rows) == 1
+
+
+def _cell(row: SeedRow, error: Any) -> Any:
+    """Return where the value stands that PostgreSQL complains about, when the message names its column."""
+    places = getattr(row.values, "values_at", {})
+    named = error.diag.column_name
+    if named in places:
+        return places[named]
+    constraint = error.diag.constraint_name or ""
+    table = error.diag.table_name or ""
+    for name in row.values:
+        if constraint.startswith(f"{table}_{name}_") and name in places:
+            return places[name]
+    return None
+
+
+def _holder(seed: Seed, row: SeedRow) -> Any:
+    from wgm_play.playbook.model import Declaration
+
+    return Declaration(seed.table, seed.step, row.position)

@@ -1,0 +1,342 @@
+"""One play on one database: the stages between a playbook file and a recorded, converged database.
+
+In: `Options`. Out: `Work`, whose methods are the stages that `pipeline.py` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.cache import Cache
+from wgm_play.catalog import introspect
+from wgm_play.catalog.model import Catalog, Key, digest
+from wgm_play.connections import Connections
+from wgm_play.environment import Environment, load_environment
+from wgm_play.errors import InputError, Position, Refused, StepFailed
+from wgm_play.imperative import Imperative
+from wgm_play.ledger import Ledger, RunInfo
+from wgm_play.plan import Operation, Plan
+from wgm_play.planner import Choices, Planned, Planner
+from wgm_play.playbook.expand import hosts_of, load_playbook, project_of
+from wgm_play.playbook.fold import fold
+from wgm_play.playbook.model import Folded, Play, Playbook
+from wgm_play.playbook.selection import selection
+from wgm_play.playbook.variables import parse_extra_vars
+from wgm_play.report.base import StepResult
+from wgm_play.sql import reveal
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from wgm_play.pipeline import Options
+    from wgm_play.report.base import Reporter
+
+# Planning again because the live catalog moved while the run lock was waited for: more often than this is a fight.
+REPLANS = 3
+
+
+def find_playbook(name: str) -> Path:
+    """Return the file that a name means: here, or in playbooks/."""
+    here = Path(name)
+    if here.exists() or here.is_absolute():
+        return here
+    below = Path("playbooks") / name
+    return below if below.exists() else here
+
+
+def load_plays(options: Options, reporter: Reporter) -> Iterator[tuple[Play, Environment, Playbook]]:
+    """Load a playbook's plays with their environments; `--limit` chooses among them."""
+    path = find_playbook(options.playbook)
+    extra = parse_extra_vars(options.extra_vars)
+    project = project_of(path)
+    inventory = Path(options.inventory) if options.inventory else None
+    found = hosts_of(path)
+    chosen = _limited(found, options.limit)
+    for number, (_name, hosts, where) in enumerate(found):
+        if number not in chosen:
+            continue
+        try:
+            environment = load_environment(hosts, project, inventory, options.url)
+        except InputError as error:
+            error.where = error.where or where
+            raise
+        playbook = load_playbook(path, environment, extra)
+        yield playbook.plays[number], environment, playbook
+
+
+def _limited(found: Sequence[tuple[str, str, Position]], limit: str | None) -> set[int]:
+    if limit is None:
+        return set(range(len(found)))
+    from fnmatch import fnmatchcase
+
+    wanted = [word for word in limit.replace(":", ",").split(",") if word]
+    chosen = {
+        number
+        for number, (name, hosts, _) in enumerate(found)
+        if any(fnmatchcase(one, word) for word in wanted if word[0] not in "!&" for one in (hosts, name))
+        and not any(fnmatchcase(hosts, word[1:]) for word in wanted if word[0] == "!")
+    }
+    if not chosen:
+        known = ", ".join(hosts for _, hosts, _ in found)
+        raise InputError(f"--limit {limit} leaves no play", hint=f"there is: {known}")
+    return chosen
+
+
+def open_plays(options: Options, reporter: Reporter) -> list[Work]:
+    """Return the work of each play of the playbook."""
+    return [
+        Work(options, reporter, environment, playbook, play) for play, environment, playbook in load_plays(options, reporter)
+    ]
+
+
+@dataclass(slots=True)
+class Work:
+    """One play on one database. Enter it to connect; leaving closes the connections."""
+
+    options: Options
+    reporter: Reporter
+    environment: Environment
+    playbook: Playbook
+    play: Play
+    stack: ExitStack = field(default_factory=ExitStack)
+    _connections: Connections | None = None
+    _reading: psycopg.Connection[Any] | None = None
+
+    def __enter__(self) -> Work:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.stack.close()
+
+    # What a stage needs
+
+    @property
+    def target(self) -> str:
+        """The name that the recap shows."""
+        return self.environment.name
+
+    @property
+    def project(self) -> Path:
+        """The project's folder."""
+        return Path(self.playbook.project)
+
+    @property
+    def connections(self) -> Connections:
+        """The connections of this play; the embedded server is started where it does not run."""
+        if self._connections is None:
+            self._connections = Connections.of(self.environment, self.project)
+            for note in self._connections.target.notes:
+                self.reporter.note(note)
+            if self.environment.embedded is not None and self.environment.embedded.ephemeral:
+                from wgm_play import embedded
+
+                self.stack.callback(embedded.stop, self.environment.embedded, self.project)
+        return self._connections
+
+    @property
+    def reading(self) -> psycopg.Connection[Any]:
+        """A session that may only read."""
+        if self._reading is None or self._reading.closed:
+            self._reading = self.connections.read_only()
+            self.stack.callback(self._reading.close)
+        return self._reading
+
+    @property
+    def step_names(self) -> tuple[str, ...]:
+        """The names of steps and handlers by their index."""
+        names = {step.index: step.name for step in (*self.play.steps, *self.play.handlers)}
+        return tuple(names.get(number, "") for number in range(max(names, default=-1) + 1))
+
+    @property
+    def positions(self) -> tuple[Position | None, ...]:
+        """Where each step was written, by its index."""
+        places = {step.index: step.position for step in (*self.play.steps, *self.play.handlers)}
+        return tuple(places.get(number) for number in range(max(places, default=-1) + 1))
+
+    # Stages
+
+    def check_marker(self) -> None:
+        """Refuse a database that is marked with another environment."""
+        marker = Ledger(self.reading).marker()
+        expected = self.environment.marker or self.environment.name
+        if marker is not None and marker != expected:
+            raise Refused(
+                f"this database is marked as {marker!r}, the playbook is for {expected!r}",
+                where=self.environment.position,
+                hint=f"check where {self.environment.path} points, or set `marker: {marker}` there",
+            )
+
+    def read_live(self) -> Catalog:
+        """Read the live catalog in one read-only transaction."""
+        connection = self.reading
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            return introspect.read(connection)
+
+    def choices(self) -> Choices:
+        """Return what the command line and the environment allow."""
+        options = self.options
+        chosen: frozenset[int] | None = None
+        if options.tags or options.skip_tags or options.start_at_step:
+            steps = selection(self.play, options.tags, options.skip_tags, options.start_at_step)
+            chosen = frozenset(steps | {handler.index for handler in self.play.handlers})
+        if options.step:
+            chosen = self._confirmed(chosen)
+        return Choices(
+            allow_destructive=options.allow_destructive or self.environment.policy.allow_destructive,
+            trash=not options.no_trash,
+            renames=not options.assume_no_renames,
+            selected=chosen,
+        )
+
+    def _confirmed(self, chosen: frozenset[int] | None) -> frozenset[int]:
+        asked = getattr(self.reporter, "confirm", None)
+        kept = set()
+        for step in self.play.steps:
+            if (chosen is None or step.index in chosen) and (asked is None or asked(f"run the step {step.name!r}?")):
+                kept.add(step.index)
+        return frozenset(kept)
+
+    def plan(self) -> Planned:
+        """Plan the play; steps that wait for registered variables are planned in further rounds."""
+        self.check_marker()
+        planned = self._plan_once({})
+        registered: dict[str, Any] = {}
+        rounds = 0
+        while any(step.deferred for step in self.play.steps) and rounds <= len(self.play.steps):
+            rounds += 1
+            registered |= self._registered(planned)
+            self._expand_again(registered)
+            planned = self._plan_once(registered)
+        return planned
+
+    def _registered(self, planned: Planned) -> dict[str, Any]:
+        """Return what is known of the steps that register something: whether they change, and their operations."""
+        changed: dict[int, list[Operation]] = {}
+        for operation in planned.plan.operations:
+            changed.setdefault(operation.step, []).append(operation)
+        found: dict[str, Any] = {}
+        for step in self.play.steps:
+            if step.register and not step.deferred:
+                operations = changed.get(step.index, [])
+                value = {"changed": bool(operations), "operations": [one.title for one in operations], "skipped": step.skipped is not None}
+                found[step.register] = found.get(step.register, {}) | value if step.item else value
+        return found | planned.imperative.registered
+
+    def _expand_again(self, registered: dict[str, Any]) -> None:
+        extra = parse_extra_vars(self.options.extra_vars)
+        place = next(number for number, play in enumerate(self.playbook.plays) if play is self.play)
+        self.playbook = load_playbook(find_playbook(self.options.playbook), self.environment, extra, registered)
+        self.play = self.playbook.plays[place]
+
+    def _plan_once(self, registered: dict[str, Any]) -> Planned:
+        folded = fold(self.play.steps)
+        choices = self.choices()
+        imperative = self._imperative(folded, choices)
+        live = self.read_live()
+        with self.reading.transaction():
+            self.reading.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            imperative.ask(folded.assertions)
+            planned = self._planner(folded, choices, imperative, live).plan()
+            self._ask_invariants(self.reading, before=True)
+        return planned
+
+    def _imperative(self, folded: Folded, choices: Choices) -> Imperative:
+        handlers = fold(self.play.handlers, handlers=True)
+        return Imperative(self.play, folded, handlers, Ledger(self.reading), self.reading, choices.selected)
+
+    def _planner(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
+        return Planner(
+            self.playbook, self.play, folded, self.environment, self.reading, self.connections, Cache.of(self.project),
+            choices, self.step_names, live, imperative,
+        )  # fmt: skip
+
+    def _ask_invariants(self, connection: psycopg.Connection[Any], *, before: bool) -> None:
+        import psycopg as library
+
+        for invariant in self.play.invariants:
+            try:
+                with connection.transaction():
+                    rows = connection.execute(reveal(invariant.query).encode()).fetchmany(10)
+            except library.Error as error:
+                if before and error.sqlstate in ("42P01", "42703", "42883", "42704", "3F000"):
+                    continue  # what it speaks of is made by this run
+                raise InputError(str(error.diag.message_primary or error), where=invariant.position) from error
+            if rows:
+                kind = Refused if before else StepFailed
+                raise kind(
+                    f"the invariant {invariant.name!r} is broken {'before' if before else 'by'} the run",
+                    where=invariant.position,
+                    details=[", ".join(map(str, row)) for row in rows],
+                )
+
+    def save_plan(self, planned: Planned, path: Path) -> None:
+        """Write the plan as data."""
+        from wgm_play.planfile import write
+
+        write(planned.plan, path)
+        self.reporter.note(f"the plan is in {path}: run it with --plan {path}")
+
+    def saved_plan(self, planned: Planned, path: Path) -> Planned:
+        """Return the saved plan in place of the fresh one; refuse it when the world has moved on."""
+        from wgm_play.planfile import choose
+
+        planned.plan = choose(planned.plan, path, Ledger(self.reading))
+        return planned
+
+    # Reporting what needs no run
+
+    def report_ok(self, planned: Planned) -> None:
+        """Report a play that finds nothing to do."""
+        self._report(planned, {})
+        self.say_where()
+
+    def report_unrun(self, planned: Planned) -> None:
+        """Report a play that was only planned."""
+        changed: dict[int, list[Operation]] = {}
+        for operation in planned.plan.operations:
+            changed.setdefault(operation.step, []).append(operation)
+        self._report(planned, changed)
+
+    def _report(self, planned: Planned, changed: dict[int, list[Operation]]) -> None:
+        skipped = {step: (reason, statement) for step, reason, statement in planned.plan.skipped}
+        for step in self.play.steps:
+            self.reporter.step(self._result(step, changed.get(step.index, []), skipped))
+        if changed.get(-1):
+            self.reporter.step(StepResult(self.target, "What no step asks for any more", "changed", operations=changed[-1]))
+        for handler in self.play.handlers:
+            if changed.get(handler.index):
+                self.reporter.handler(self._result(handler, changed[handler.index], skipped))
+
+    def _result(self, step: Any, operations: Sequence[Operation], skipped: dict[int, tuple[str, str]], seconds: float | None = None) -> StepResult:
+        if step.skipped is not None or step.index in skipped:
+            reason, statement = skipped.get(step.index, (step.skipped or "", ""))
+            return StepResult(self.target, step.name, "skipped", step.item, reason=reason, administrator=statement)
+        return StepResult(self.target, step.name, "changed" if operations else "ok", step.item, operations=operations, seconds=seconds)
+
+    def say_where(self) -> None:
+        """Say where an application reaches the database of an embedded server."""
+        if self.connections.target.server is not None and not self.connections.target.server.ephemeral:
+            self.reporter.data("url", self.connections.target.shown)
+            self.reporter.closing(f"an application reaches the database at {self.connections.target.shown}")
+
+    # Running
+
+    def run(self, planned: Planned) -> None:
+        """Gate, execute, prove and record a plan."""
+        from wgm_play.running import run_plan
+
+        run_plan(self, planned)
+
+
+def catalogs_differ(live: Catalog, wanted: Catalog) -> list[Key]:
+    """Return the keys in which two catalogs differ."""
+    return sorted(key for key in {*live.rows, *wanted.rows} if live.rows.get(key) != wanted.rows.get(key))
+
+
+__all__ = ["Plan", "Work", "catalogs_differ", "digest", "find_playbook", "load_plays", "open_plays"]
