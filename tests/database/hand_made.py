@@ -6,6 +6,7 @@ FILE [COUNT]`) it runs the plan in a JSON file, leaving out what the database al
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import sys
@@ -133,7 +134,7 @@ def from_json(text: str) -> Plan:
             for name, commands in operations
         )
         groups.append(Group(made, 0, transactional))
-    return plan(*groups)
+    return plan(*groups, digest=hashlib.sha256(text.encode()).hexdigest())
 
 
 def main() -> int:

@@ -42,7 +42,7 @@ def begin(ledger: Ledger, command: str = "apply", **values: Any) -> int:
 def change(ledger: Ledger, status: str | None = "done", command: str = "apply", **values: Any) -> int:
     """Record a run that did something."""
     run = begin(ledger, command, **values)
-    at = "2026-01-01T00:00:00Z"
+    at = 1767225600.0
     row = {"number": 0, "group_number": 0, "step": 0, "step_name": "s", "item": "", "verb": "create", "kind": "table",
            "name": ["public", "t"], "title": "t", "started_at": at, "ended_at": at}  # fmt: skip
     ledger.record_group(run, [row], [])
