@@ -111,6 +111,11 @@ class JsonReporter(Reporter):
         """Keep a part of the document."""
         self._result["data"][name] = plain(value)
 
+    def closing(self, text: str) -> None:
+        """Keep what is said after the recap."""
+        self._message("note", text)
+        self.words.closing(text)
+
     def page(self, name: str, text: str) -> None:
         """Keep a whole text."""
         self._result["pages"][name] = text
