@@ -54,19 +54,21 @@ EVERYTHING = """
   sequence: {name: s.numbers, owned_by: s.pair.x, min: 1, max: 9, cycle: true}
 - name: Search
   index: {name: a_words_idx, table: s.a, method: btree, unique: true, include: [kind], where: id > 0,
-          columns: [{column: words, opclass: text_pattern_ops, collation: C, order: desc, nulls: last}, id asc nulls first]}
+          columns: [{column: words, opclass: text_pattern_ops, collation: C, order: desc, nulls: last},
+                    id asc nulls first]}
 - name: Procedure in SQL
   procedure: {name: s.p, arguments: "a integer default 1, b text = 'x, y'", language: sql,
               body: "begin atomic select a, b; end"}
 - name: Out
-  function: {name: s.f, arguments: [{name: a, type: int}, {name: b, type: text, mode: out}, {name: c, type: int, mode: out}],
+  function: {name: s.f,
+             arguments: [{name: a, type: int}, {name: b, type: text, mode: out}, {name: c, type: int, mode: out}],
              body: "begin b := 'x $body$ y'; c := a; end", strict: true, parallel: safe, cost: 5,
              set: {search_path: "pg_catalog, pg_temp", work_mem: 8MB}, security_definer: true}
 - name: Watch
   function: {name: s.watch, returns: trigger, body: "begin return null; end"}
 - name: After
-  trigger: {name: t, table: s.a, timing: after, events: [update, delete], level: statement, function: "s.watch('a', 'b')",
-            referencing: {old_table: old_rows}, enabled: always}
+  trigger: {name: t, table: s.a, timing: after, events: [update, delete], level: statement,
+            function: "s.watch('a', 'b')", referencing: {old_table: old_rows}, enabled: always}
 """
 EVERYTHING = EVERYTHING.replace("  schema: s\n- name: B", "  schema: {name: s}\n- name: B").replace(
     "events: [update, delete]", "events: [delete]"
@@ -115,7 +117,8 @@ def test_everything_that_a_table_can_say_is_there(database: psycopg.Connection[A
     ).fetchall()
     assert constraints == [("c", 6), ("f", 2), ("p", 1), ("u", 3), ("x", 1)]
     (storage, target) = database.execute(
-        "SELECT attstorage::text, attstattarget FROM pg_attribute WHERE attrelid = 's.a'::regclass AND attname = 'words'"
+        "SELECT attstorage::text, attstattarget FROM pg_attribute "
+        "WHERE attrelid = 's.a'::regclass AND attname = 'words'"
     ).fetchone() or (None, None)
     assert (storage, target) == ("e", 50)
     clustered = database.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE indisclustered").fetchall()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,17 @@ def test_a_step_edited_in_place_and_one_appended_later_lead_to_the_same() -> Non
     assert parts[Key("constraint", (*key.name, "things_old"))].absent
     assert parts[Key("column", (*key.name, "email"))].step == 2
     assert str(parts[Key("column", (*key.name, "email"))].position) == "valid/amended_later.yml:20:19"
+
+
+def test_steps_that_were_folded_before_are_made_when_they_are_read() -> None:
+    steps = play_of("amended_later").steps
+    once, again = fold(steps), fold(steps, trusted=True)
+    assert texts(once) == texts(again)
+    key = Key("table", ("public", "things"))
+    assert again.declarations[key].parts == once.declarations[key].parts
+    other = dataclasses.replace(fold(steps, trusted=True).declarations[key], step=9)
+    assert other.step == 9 and other.statements == once.declarations[key].statements
+    assert pickle.loads(pickle.dumps(other)).statements[0].sql == once.declarations[key].statements[0].sql  # noqa: S301 - our own bytes
 
 
 def test_an_error_of_the_server_leads_to_the_line_of_the_column() -> None:

@@ -45,12 +45,12 @@ def load_playbook(
     """
     place = Path(path)
     project = project_of(place)
-    with _without_collections():
-        return _load(place, project, environment, extra_vars, registered, environ)
+    with without_collections():
+        return _load(place, project, environment, extra_vars or {}, dict(registered or {}), Environ(environ))
 
 
 @contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
+def without_collections() -> Iterator[None]:
     """Hold the garbage collector back: of the many objects made here, none is garbage."""
     was = gc.isenabled()
     gc.disable()
@@ -61,20 +61,16 @@ def _without_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _load(
+def _load(  # noqa: PLR0917 - the parts of one call
     place: Path,
     project: Path,
     environment: Environment,
-    extra_vars: Mapping[str, Any] | None,
-    registered: Mapping[str, Any] | None,
-    environ: Mapping[str, str] | None,
+    extra: Mapping[str, Any],
+    known: Mapping[str, Any],
+    process: Environ,
 ) -> Playbook:
     files = Files(project)
     document = files.document(place, "playbook")
-    process = Environ(environ)
-    extra, known = dict(extra_vars or {}), dict(registered or {})
-    if isinstance(extra_vars, Map):
-        extra = extra_vars
     problems: list[WgmError] = []
     plays = []
     for play in document:

@@ -16,6 +16,7 @@ from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.kinds import KINDS, Folding
 from wgm_play.playbook.kinds.base import at, split
 from wgm_play.playbook.kinds.constraint import Constraint
+from wgm_play.playbook.later import LaterDeclaration
 from wgm_play.playbook.model import Assertion, Declaration, Folded, Seed, SqlStep, Step
 from wgm_play.playbook.nodes import Map
 from wgm_play.sql import reveal
@@ -31,8 +32,19 @@ class Entry:
     remover: Step | None = None
 
 
-def fold(steps: Iterable[Step], *, handlers: bool = False) -> Folded:
-    """Fold steps in order; skipped and deferred ones say nothing. `handlers` marks the `sql` steps as handlers'."""
+def fold(steps: Iterable[Step], *, handlers: bool = False, trusted: bool = False) -> Folded:
+    """Fold steps in order; skipped and deferred ones say nothing. `handlers` marks the `sql` steps as handlers'.
+
+    `trusted` says that these very steps have been folded before (the playbook's digest is known): nothing is checked,
+    and the content of each declaration is made when it is read.
+    """
+    from wgm_play.playbook.expand import without_collections
+
+    with without_collections():
+        return _fold(steps, handlers, trusted)
+
+
+def _fold(steps: Iterable[Step], handlers: bool, trusted: bool) -> Folded:
     folding = Folding()
     entries: dict[Key, Entry] = {}
     others: list[Any] = []
@@ -50,11 +62,11 @@ def fold(steps: Iterable[Step], *, handlers: bool = False) -> Folded:
     declarations: dict[Key, Declaration] = {}
     for key, entry in entries.items():
         try:
-            declarations[key] = _declaration(key, entry, folding)
+            declarations[key] = (_later if trusted else _declaration)(key, entry, folding)
         except WgmError as error:
             problems.append(_of_step(error, entry.step))
     seeds = [one for one in others if isinstance(one, Seed)]
-    if not problems:
+    if not problems and not trusted:
         problems += references(entries, seeds)
     raise_all(problems)
     _attach_comments(declarations)
@@ -111,6 +123,21 @@ def _declaration(key: Key, entry: Entry, folding: Folding) -> Declaration:
     if old is None and step.required:
         return made
     return dataclasses.replace(made, renamed_from=old, required=step.required)
+
+
+def _later(key: Key, entry: Entry, folding: Folding) -> Declaration:
+    """Return the declaration with its content made when it is read."""
+    if entry.absent:
+        return _declaration(key, entry, folding)
+    step = entry.step
+    return LaterDeclaration.of(
+        key,
+        step.index,
+        step.position,
+        lambda: _declaration(key, entry, folding),
+        renamed_from=_renamed(key, entry.renamed_from),
+        required=step.required,
+    )
 
 
 def _renamed(key: Key, name: str | None) -> Key | None:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError, Position
 from wgm_play.playbook.nodes import Map, Text, key_position, position_of
-from wgm_play.render import Statement, render
 from wgm_play.sql import Sql, ident, literal, reveal
 
 if TYPE_CHECKING:
     from wgm_play.playbook.model import Step
+    from wgm_play.render import Statement
 
 Schema = dict[str, Any]
 
@@ -417,40 +417,9 @@ def operator_of(operator: str, where: Position | None) -> str:
 
 def statement(template: str, folding: Folding, where_: Position | None, /, **values: Any) -> Statement:
     """Make the statement of one declaration template."""
-    return Later(template, folding.project, where_, values)
+    from wgm_play.playbook.later import LaterStatement
 
-
-class Later(Statement):
-    """A statement that is rendered when its text is first read: where nothing changed, nobody reads it."""
-
-    __slots__ = ("_given", "_made")
-    _given: tuple[str, str | None, dict[str, Any]]
-    _made: Statement | None
-
-    def __init__(self, template: str, project: str | None, position: Position | None, values: dict[str, Any]) -> None:
-        object.__setattr__(self, "position", position)
-        object.__setattr__(self, "_given", (template, project, values))
-        object.__setattr__(self, "_made", None)
-
-    def _rendered(self) -> Statement:
-        if self._made is None:
-            template, project, values = self._given
-            object.__setattr__(self, "_made", render(template, position=self.position, project=project, **values))
-        assert self._made is not None  # noqa: S101 - set just above
-        return self._made
-
-    @property
-    def sql(self) -> str:  # type: ignore[override]
-        """Return the text of the statement."""
-        return self._rendered().sql
-
-    @property
-    def spans(self) -> tuple[tuple[int, int, Position], ...]:  # type: ignore[override]
-        """Return which characters came from where in a playbook."""
-        return self._rendered().spans
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Statement, (self.sql, self.position, self.spans))
+    return LaterStatement.of(template, folding.project, where_, values)
 
 
 def comment_on(what: str, target: Sql, spec: Map, folding: Folding, on: Sql | None = None) -> tuple[Statement, ...]:
