@@ -367,15 +367,15 @@ def test_a_connection_lost_at_commit_is_resolved_by_the_ledger(
 
     honest, cut = Session.commit, []
 
-    def cutting(self: Session) -> None:
+    def cutting(self: Session, last: str = "") -> None:
         if not cut:
             cut.append(1)
             if moment == "after":
-                honest(self)
+                honest(self, last)
             database.execute("select pg_terminate_backend(%s)", [self.pid])
             time.sleep(0.2)
             self.send("COMMIT")
-        honest(self)
+        honest(self, last)
 
     monkeypatch.setattr(Session, "commit", cutting)
     made = plan(["CREATE TABLE public.a (id int)"], ["CREATE TABLE public.b (id int)"])

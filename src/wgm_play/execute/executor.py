@@ -35,6 +35,8 @@ from wgm_play.plan import Command, Group, Operation, Plan
 from wgm_play.report.base import Reporter
 from wgm_play.secret import mask, resolve
 
+# What a group without statements sends: its operations are recorded all the same.
+NOTHING = Command("SELECT")
 # Statement classes that may take long enough for people to want to see how far they are.
 SHOWN = ("long", "data")
 # How long a backend whose connection we lost may still be busy with our COMMIT, in seconds.
@@ -170,12 +172,12 @@ class _Execution:
             began = time.perf_counter()
             seen = Seen()
             try:
-                statements = self._attempt(index, group, retries, seen)
+                statements, rows = self._attempt(index, group, retries, seen)
             except psycopg.Error as error:
                 self._after_failure(error, retries, time.perf_counter() - began, seen)
                 continue
             try:
-                self.session.commit()
+                self.session.commit(rows)
             except psycopg.Error as error:
                 if not is_lost(error, self.session.connection):
                     self._after_failure(error, retries, time.perf_counter() - began, seen)
@@ -185,10 +187,13 @@ class _Execution:
             self._count(len(group.operations), statements)
             return
 
-    def _attempt(self, index: int, group: Group, retries: Retries, seen: Seen) -> int:
-        """Send a group's statements and its ledger rows; leave the transaction open; return how many statements."""
-        first = next((command for operation in group.operations for command in operation.commands), None)
-        self.session.begin(first or Command(""))
+    def _attempt(self, index: int, group: Group, retries: Retries, seen: Seen) -> tuple[int, str]:
+        """Send a group's statements in an open transaction; return their number and the SQL of their ledger rows."""
+        self.ledger.prepare_record()
+        first = next((command for operation in group.operations for command in operation.commands), NOTHING)
+        self.session.begin(first)
+        if first is NOTHING:
+            self._watched(NOTHING.sql, seen, None)
         operations: list[dict[str, Any]] = []
         statements: list[dict[str, Any]] = []
         waited = retries.waited  # what failed attempts of the group waited is told with its first statement
@@ -206,9 +211,8 @@ class _Execution:
                 waited = seen.blocked = 0.0
                 statements.append(row)
             operations.append(self._operation(number, index, operation, started, time.perf_counter()))
-        self.ledger.record_group(self.run, operations, statements)
         self._record_payloads(group.operations)
-        return len(statements)
+        return len(statements), self.ledger.record_sql(self.run, operations, statements)
 
     def _send(self, operation: Operation, command: Command, seen: Seen) -> None:
         self.sending = operation, command
@@ -425,7 +429,7 @@ class _Execution:
             return Place(None, None, "the ledger", "")
         operation, command = self.sending
         where = self.positions[operation.step] if 0 <= operation.step < len(self.positions) else None
-        return Place(self._step_name(operation.step) or None, where, operation.title, command.sql)
+        return Place(self._step_name(operation.step) or None, where, operation.title, command.sql, self.session.lead)
 
     def _step_name(self, step: int) -> str:
         return self.plan.step_names[step] if 0 <= step < len(self.plan.step_names) else ""

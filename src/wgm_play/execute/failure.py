@@ -20,12 +20,16 @@ LINE_SHOWN = 160
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What was under way: the step's name and place, the operation's title, the statement as it is in the plan."""
+    """What was under way: the step's name and place, the operation's title, the statement as it is in the plan.
+
+    `lead` is how many characters were sent before the statement.
+    """
 
     step: str | None
     where: Position | None
     title: str
     sql: str
+    lead: int = 0
 
 
 def is_lost(error: BaseException, connection: psycopg.Connection[tuple[object, ...]]) -> bool:
@@ -44,7 +48,7 @@ def failure(error: psycopg.Error, place: Place, *, changed: bool, lost: bool) ->
         where=place.where,
         step=place.step,
         hint=_hint(error, changed=changed, lost=lost),
-        details=_details(error, place.sql),
+        details=_details(error, place),
     )
 
 
@@ -69,9 +73,9 @@ def _hint(error: psycopg.Error, *, changed: bool, lost: bool) -> str:
     return "nothing was changed"
 
 
-def _details(error: psycopg.Error, sql: str) -> Sequence[str]:
+def _details(error: psycopg.Error, place: Place) -> Sequence[str]:
     found = error.diag
-    lines = excerpt(sql, int(found.statement_position) - 1 if found.statement_position else None)
+    lines = excerpt(place.sql, int(found.statement_position) - 1 - place.lead if found.statement_position else None)
     for label, text in (
         ("DETAIL", found.message_detail),
         ("HINT", found.message_hint),
@@ -86,7 +90,7 @@ def _details(error: psycopg.Error, sql: str) -> Sequence[str]:
 def excerpt(sql: str, offset: int | None) -> list[str]:
     """Return the line of `sql` at a character offset (from 0) with a caret below; its first line without one."""
     text = mask(sql)
-    if offset is None or text != sql or offset > len(sql):
+    if offset is None or text != sql or not 0 <= offset <= len(sql):
         # In a masked statement the position would point at the wrong character, or count out the secret's length.
         first = text.strip().splitlines()[0] if text.strip() else ""
         return [_cut(first)] if first else []

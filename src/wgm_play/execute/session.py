@@ -23,6 +23,7 @@ Connect = Callable[[str], Connection]
 IDLE_IN_TRANSACTION = "60s"
 # A transaction of catalog changes may take as long as this many of its statements together, from PostgreSQL 17 on.
 TRANSACTION_STATEMENTS = 20
+BEGIN = "BEGIN;\n"
 # How long to try to reach a server that restarts, in seconds.
 REOPEN_WITHIN = 30.0
 
@@ -73,6 +74,10 @@ class Session:
         self._cursor = self.connection.cursor()
         self._set: str | None = None
         self._local: str | None = None
+        # What goes before the next statement, and how many characters went before the last one: the positions in
+        # PostgreSQL's errors count them.
+        self._due = ""
+        self.lead = 0
         row = send(self.connection, text("execute/open"), IDLE_IN_TRANSACTION).fetchone()
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         self.pid: int = row[1]
@@ -96,16 +101,19 @@ class Session:
         self.label = str(label)
 
     def send(self, sql: str, *, rows: bool = False) -> list[Any]:
-        """Send one statement as it is; return its rows where they are asked for."""
+        """Send one statement as it is, after a BEGIN that is due; return its rows where they are asked for."""
+        self.lead = len(self._due)
+        if self._due:
+            sql, self._due = self._due + sql, ""
         fault.before_statement(self.connection, sql)
         self._cursor.execute(sql.encode(), prepare=False)
         fault.after_statement()
         return self._cursor.fetchall() if rows and self._cursor.description else []
 
     def begin(self, command: Command) -> None:
-        """Open a transaction whose first statement is `command`."""
+        """Open a transaction whose first statement is `command`; BEGIN goes in the same round trip."""
         self._session_timeouts(wait_class(command))
-        self.send("BEGIN")
+        self._due = BEGIN
         self._local = self._set
 
     def allow(self, command: Command) -> None:
@@ -117,14 +125,15 @@ class Session:
             self._set_timeouts(wanted, local=True)
             self._local = wanted
 
-    def commit(self) -> None:
-        """Commit the open transaction."""
-        self.send("COMMIT")
+    def commit(self, last: str = "") -> None:
+        """Commit the open transaction, after the statement `last` in the same round trip."""
+        self.send(f"{last};\nCOMMIT" if last else "COMMIT")
         self._local = None
 
     def roll_back(self) -> None:
         """Roll back what is open; quiet where nothing is, or where the connection is gone."""
         self._local = None
+        self._due = ""
         if not self.lost:
             try:
                 self.connection.rollback()

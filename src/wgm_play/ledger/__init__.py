@@ -31,6 +31,7 @@ from wgm_play.ledger.model import (
     TrashEntry,
 )
 from wgm_play.ledger.statements import Connection, run, send, text
+from wgm_play.render import render
 from wgm_play.secret import mask
 
 __all__ = [
@@ -58,6 +59,7 @@ class Ledger:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._access: str | None = None
+        self._prepared_on: Connection | None = None
 
     # Reading
 
@@ -291,6 +293,20 @@ class Ledger:
         The rows have the names of the columns; times are seconds since 1970.
         """
         run(self.connection, "record_group", run_id, _json(operations), _json(statements))
+
+    def prepare_record(self) -> None:
+        """Prepare what `record_sql` executes, once for each connection: planning it costs more than running it."""
+        if self._prepared_on is not self.connection:
+            send(self.connection, text("ledger/prepare_record"))
+            self._prepared_on = self.connection
+
+    def record_sql(
+        self, run_id: int, operations: Sequence[Mapping[str, Any]], statements: Sequence[Mapping[str, Any]]
+    ) -> str:
+        """Return the statement that writes what `record_group` writes, to be sent together with COMMIT."""
+        return render(
+            "ledger/execute_record.sql.j2", run=run_id, operations=_json(operations), statements=_json(statements)
+        ).sql
 
     def record_statement_end(
         self,
