@@ -7,7 +7,7 @@ the columns whose values change while their type stays.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
@@ -18,6 +18,25 @@ from wgm_play.sql import Sql
 
 if TYPE_CHECKING:
     import psycopg
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A conversion that a rollback makes: SQL over the row as it is now."""
+
+    using: Sql
+    back: Sql | None = None
+
+    @classmethod
+    def back_of(cls, definition: Mapping[str, Any]) -> Conversion:
+        """Return the way back from a recorded conversion."""
+        return cls(Sql(definition["back"] or ""), Sql(definition["using"]))
+
+
+def active(found: Mapping[Key, Conversion], current: Catalog, wanted: Catalog) -> tuple[dict[Key, Any], frozenset[Key]]:
+    """Return the conversions of columns that are there before and after, and those that keep the type."""
+    usable = {key: one for key, one in found.items() if key in current.rows and key in wanted.rows and one.using}
+    return usable, frozenset(key for key in usable if current.rows[key][0] == wanted.rows[key][0])
 
 
 def applicable(

@@ -134,8 +134,11 @@ class Planner:
             return Realised(kept.catalog), False
         shadow = self.shadow()
         with shadow.database() as connection:
-            declarations = skips.try_optional(connection, folded.declarations, self.live, own=shadow.own)
-            declarations = skips.without_missing_extensions(connection, declarations, self.live, self.connection, own=shadow.own)
+            with names_of(connection, schemas_of(folded.declarations)):
+                declarations = skips.try_optional(connection, folded.declarations, self.live, own=shadow.own)
+                declarations = skips.without_missing_extensions(
+                    connection, declarations, self.live, self.connection, own=shadow.own
+                )
             realised = realise(connection, declarations, self.live)
             skips.add_recorded(realised.catalog)
             with names_of(connection, schemas_of(folded.declarations)):

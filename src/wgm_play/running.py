@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 REPLANS = 3
 
 
-def run_plan(work: Work, planned: Planned, *, command: str = "apply", rolls_back: Sequence[int] = ()) -> None:
+def run_plan(work: Work, planned: Planned, *, command: str = "apply", rolls_back: Sequence[int] = (), title: str | None = None) -> None:
     """Run a plan under the run lock. Raises what the executor raises; what was done is recorded."""
     from wgm_play.execute import guard
 
     connect = work.connections.writing
     with guard.run_lock(connect, policy=work.environment.policy, reporter=work.reporter) as lock:
         planned = _still_true(work, planned, command)
-        if not planned.plan.groups:
+        if not planned.plan.groups and command != "rollback":
             work.report_ok(planned)
             return
         _gate(work)
-        _execute(work, planned, lock, command, rolls_back)
+        _execute(work, planned, lock, command, rolls_back, title)
 
 
 def _still_true(work: Work, planned: Planned, command: str) -> Planned:
@@ -65,7 +65,7 @@ def _gate(work: Work) -> None:
     before_changes(work)
 
 
-def _execute(work: Work, planned: Planned, lock: RunLock, command: str, rolls_back: Sequence[int]) -> None:
+def _execute(work: Work, planned: Planned, lock: RunLock, command: str, rolls_back: Sequence[int], title: str | None) -> None:
     from wgm_play.execute import executor
     from wgm_play.execute.session import open_session
     from wgm_play.planfile import plan_digest
@@ -83,7 +83,7 @@ def _execute(work: Work, planned: Planned, lock: RunLock, command: str, rolls_ba
             info, before=planned.live, readers=environment.readers, marker=environment.marker or environment.name
         )
         _say_restore_point(work, ledger, run)
-        progress = _Progress(work, planned)
+        progress = _Progress(work, planned, title)
         resumed = ledger.groups_done(run) if options.plan else frozenset()
         try:
             outcome = executor.execute(
@@ -161,8 +161,10 @@ def _afterwards(work: Work, planned: Planned, outcome: Outcome, run: int) -> Non
 class _Progress:
     """Reports each step when the last of its operations committed; unchanged steps in their place between."""
 
-    def __init__(self, work: Work, planned: Planned) -> None:
+    def __init__(self, work: Work, planned: Planned, title: str | None) -> None:
         self.work = work
+        self.title = title
+        self.steps = () if title else work.play.steps
         self.skipped = {step: (reason, text) for step, reason, text in planned.plan.skipped}
         self.left: dict[int, int] = {}
         self.done: dict[int, list[Operation]] = {}
@@ -183,7 +185,7 @@ class _Progress:
         self._tell()
 
     def _tell(self) -> None:
-        for step in self.work.play.steps:
+        for step in self.steps:
             if step.index in self.told:
                 continue
             if self.left.get(step.index):
@@ -198,7 +200,9 @@ class _Progress:
     def failed(self) -> None:
         """Report what was done of steps that were not told yet, and the step that failed."""
         failed = False
-        for step in self.work.play.steps:
+        if self.title:
+            self.work.reporter.step(StepResult(self.work.target, self.title, "failed", operations=self.done.get(-1, [])))
+        for step in self.steps:
             if step.index in self.told:
                 continue
             if self.left.get(step.index) and not failed:
@@ -211,13 +215,13 @@ class _Progress:
 
     def finish(self) -> None:
         """Report the steps that remain."""
-        for step in self.work.play.steps:
+        for step in self.steps:
             if step.index not in self.told:
                 self._one(step)
         if self.done.get(-1):
-            self.work.reporter.step(
-                StepResult(self.work.target, "What no step asks for any more", "changed", operations=self.done[-1])
-            )
-        for handler in self.work.play.handlers:
+            name = self.title or "What no step asks for any more"
+            seconds = self.seconds.get(-1)
+            self.work.reporter.step(StepResult(self.work.target, name, "changed", operations=self.done[-1], seconds=seconds))
+        for handler in () if self.title else self.work.play.handlers:
             if self.done.get(handler.index):
                 self.work.reporter.handler(self.work._result(handler, self.done[handler.index], self.skipped))

@@ -108,6 +108,8 @@ def spell(value: Any, type_name: str) -> Sql:
         return Sql(f"{literal(json.dumps(_plain(value), ensure_ascii=False))}::{type_name}")
     if isinstance(value, bool) or value is None:
         return Sql(f"{literal(value)}::{type_name}" if type_name != "boolean" else literal(value))
+    if isinstance(value, int) and type_name in ("integer", "bigint", "smallint"):
+        return Sql(f"{literal(value)}::{type_name}" if type_name != "integer" else literal(value))
     if isinstance(value, (int, float)):
         return Sql(f"{literal(str(value))}::{type_name}")
     if isinstance(value, (dict, list, tuple)):

@@ -1,5 +1,5 @@
 SELECT 'setting', CASE WHEN s.setdatabase = 0 THEN '' ELSE 'database' END, COALESCE(r.rolname, ''),
-       split_part(c.entry, '=', 1), substr(c.entry, strpos(c.entry, '=') + 1),
+       lower(split_part(c.entry, '=', 1)), substr(c.entry, strpos(c.entry, '=') + 1),
        0::oid, 2964, NULL::text, NULL::text[], 0
 FROM pg_catalog.pg_db_role_setting s
 CROSS JOIN LATERAL unnest(s.setconfig) AS c(entry)

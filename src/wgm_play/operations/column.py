@@ -224,12 +224,12 @@ def change_type(situation: Situation, key: Key) -> Change:
         commands.append(command("column/set_default", lock, table=table, name=name, default=Sql(new.default)))
     payload: dict[str, Any] = {}
     if convert:
-        payload["convert"] = {
-            "from": old.type,
-            "to": new.type,
-            "using": str(convert.using),
-            "back": convert.back and str(convert.back),
-        }
+        definition = {"from": old.type, "to": new.type, "using": str(convert.using), "back": convert.back and str(convert.back)}
+        payload["convert"] = definition
+        payload["trash"] = {
+            "event": "trashed", "kind": "conversion", "name": list(key.name), "trash_name": ["conversion", *key.name],
+            "definition": definition,
+        }  # fmt: skip
     title = f"change the type of {key} from {old.type} to {new.type}" if old.type != new.type else f"convert the values of {key}"
     return alter(
         situation, key, title, commands, hard=True, payload=payload,

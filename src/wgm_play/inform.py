@@ -1,0 +1,134 @@
+"""What is told of a database without changing it: `status` and `check`.
+
+In: a play's work. Out: tables and notes; `look` returns the findings that make `check` exit with 12.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.errors import Refused
+from wgm_play.ledger import Ledger
+from wgm_play.secret import mask
+
+if TYPE_CHECKING:
+    from wgm_play.pipeline import Options
+    from wgm_play.report.base import Reporter
+    from wgm_play.work import Work
+
+
+def show_status(work: Work, reporter: Reporter) -> int:
+    """Show the history, the run in progress, what waits, and the embedded server."""
+    from wgm_play.ledger.status import status
+
+    found = status(work.reading)
+    for name in found.unknown:
+        reporter.warn(f"unknown: {name}")
+    rows: list[tuple[Any, ...]] = [
+        (run.id, f"{run.started_at:%Y-%m-%d %H:%M:%S}", run.command, run.status or "in progress", run.operations, run.role, run.os_user, run.version)
+        for run in found.runs
+    ]
+    reporter.table("runs", ("run", "started (UTC)", "command", "status", "operations", "role", "user", "version"), rows)
+    now = found.in_progress
+    if now is not None:
+        reporter.table("in progress", ("what", "value"), [
+            ("run", now.run.id if now.run else "unknown"), ("step", now.step), ("statement", mask(now.statement)[:200]),
+            ("since", now.since), ("waits for", now.waits), ("operations done", now.operations),
+            *(("progress", str(one)) for one in now.progress), *(("blocked by", str(one)) for one in now.blockers),
+        ])  # fmt: skip
+    if found.trash:
+        trash = [entry for entry in found.trash if entry.kind != "conversion"]
+        rows = [(entry.kind, ".".join(entry.name), ".".join(entry.trash_name), entry.run, f"{entry.at:%Y-%m-%d %H:%M}") for entry in trash]
+        reporter.table("trash", ("kind", "was", "is now", "run", "since"), rows)
+    for handler in found.handlers:
+        reporter.note(f"the handler {handler.name!r} waits for the next run (notified by run {handler.run})")
+    server = work.connections.target.server
+    if server is not None:
+        reporter.note(f"embedded server: pid {server.pid}, PostgreSQL {server.version}, {work.connections.target.shown}")
+        reporter.note(f"stop it with: wgm-play stop {work.options.playbook}")
+    reporter.data("marker", found.marker)
+    return 0
+
+
+def look(work: Work, options: Options, reporter: Reporter) -> list[str]:
+    """Look for drift, ill health and alerts; return the findings."""
+    work.check_marker()
+    findings: list[str] = []
+    ledger = Ledger(work.reading)
+    live = work.read_live()
+    findings += _drift(work, reporter, ledger, live)
+    findings += _health(work, reporter)
+    findings += _alerts(work, reporter)
+    for name in live.unmodelled:
+        reporter.note(f"not modelled: {name}")
+    return findings
+
+
+def _drift(work: Work, reporter: Reporter, ledger: Ledger, live: Catalog) -> list[str]:
+    """Compare the live catalog with the last recorded snapshot, within what the playbook manages."""
+    planned = None
+    try:
+        planned = work.plan()
+    except Refused as refused:
+        reporter.warn(f"the playbook cannot be applied now: {refused.message}")
+        for line in refused.details:
+            reporter.note(line)
+    managed: set[Key] | None = None
+    if planned is not None:
+        managed = set(planned.wanted.managed)
+        for key in planned.wanted.unmanaged:
+            reporter.note(f"unmanaged: {key}")
+        pending = planned.plan.operations
+        if pending:
+            reporter.note(f"{len(pending)} operation(s) are declared and not yet applied: wgm-play {work.options.playbook} --check --diff")
+    last = next((run for run in ledger.last_runs() if run.status == "done"), None)
+    recorded = ledger.snapshot_of(last.id, "after") if last is not None else None
+    if recorded is None:
+        reporter.note("no run is recorded for this database, so there is nothing to compare with")
+        return []
+    tables = {key.name for key in (managed or set()) if key.kind == "table"}
+    found = []
+    for key in sorted({*recorded.rows, *live.rows}):
+        inside = managed is None or key in managed or (key.kind in ("column", "constraint") and key.name[:2] in tables)
+        if key.kind == "setting" and key not in (managed or ()):
+            inside = False
+        if inside and recorded.rows.get(key) != live.rows.get(key):
+            found.append(f"drift: {_words(key, recorded, live)}")
+    rows = [(one.removeprefix("drift: "),) for one in found]
+    reporter.table("drift", ("what differs from the last run",), rows) if rows else reporter.note("no drift since the last run")
+    return found
+
+
+def _words(key: Key, recorded: Catalog, live: Catalog) -> str:
+    if key not in live.rows:
+        return f"{key} is missing"
+    if key not in recorded.rows:
+        return f"{key} was added"
+    was, now = recorded[key], live[key]
+    names = [name for name in was.__slots__ if getattr(was, name) != getattr(now, name)]
+    return f"{key}: " + ", ".join(f"{name} was {getattr(was, name)!r}, is {getattr(now, name)!r}" for name in names)
+
+
+def _health(work: Work, reporter: Reporter) -> list[str]:
+    from wgm_play.checks.health import health
+
+    found = health(work.reading)
+    if found:
+        rows = [(one.check, one.severity, one.object, one.message, one.next) for one in found]
+        reporter.table("health", ("check", "severity", "object", "what", "next"), rows)
+    return [f"health: {one.check}: {one.object}: {one.message}" for one in found if one.severity == "finding"]
+
+
+def _alerts(work: Work, reporter: Reporter) -> list[str]:
+    if not work.play.alerts:
+        return []
+    from wgm_play.alerts import evaluate
+
+    connection = work.reading
+    with connection.transaction(force_rollback=True):
+        connection.execute("SET LOCAL search_path TO DEFAULT")
+        states = evaluate(connection, work.play.alerts)
+    rows = [(one.name, one.state, one.severity, one.value, one.threshold, one.note or one.error) for one in states]
+    reporter.table("alerts", ("alert", "state", "severity", "value", "threshold", "note"), rows)
+    return [f"alert {one.name} ({one.severity}): {one.error or one.summary or one.threshold}" for one in states if one.firing]

@@ -1,0 +1,86 @@
+"""Purge: what lies in the trash past its retention is removed for good.
+
+In: the ledger's trash entries, the environment's retention. Out: nothing; what went is recorded and reported.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from wgm_play.ledger import Ledger, RunInfo, TrashEntry
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, WHAT, command
+from wgm_play.plan import Command, Group, Lock, Operation, Plan
+from wgm_play.catalog.model import Key, digest
+from wgm_play.report.base import StepResult
+from wgm_play.units import format_duration
+
+if TYPE_CHECKING:
+    from wgm_play.pipeline import Options
+    from wgm_play.report.base import Reporter
+    from wgm_play.work import Work
+
+# What must go before what: a table before the types of its columns.
+_ORDER = {"column": 0, "table": 1, "sequence": 2, "domain": 3, "enum": 4, "conversion": 5}
+
+
+def purge(work: Work, options: Options, reporter: Reporter) -> int:
+    """Remove what is past its retention; with --check only show it."""
+    from wgm_play.execute import executor, guard
+    from wgm_play.execute.session import open_session
+
+    work.check_marker()
+    reporter.play(work.play.name, work.target)
+    retention = work.environment.policy.trash_retention
+    entries = [entry for entry in Ledger(work.reading).trash_entries() if _old(entry, retention)]
+    groups = tuple(_group(entry) for entry in sorted(entries, key=lambda one: (_ORDER.get(one.kind, 9), one.name)))
+    operations = [operation for group in groups for operation in group.operations]
+    outcome = "changed" if operations else "ok"
+    name = f"Purge what is older than {format_duration(retention)}"
+    if options.check or not operations:
+        reporter.step(StepResult(work.target, name, outcome, operations=operations))
+        reporter.recap()
+        return 0
+    live = work.read_live()
+    mark = digest(live.rows)
+    plan = Plan(work.playbook.path, work.play.name, work.environment.name, live.version, mark, mark, work.playbook.digest, groups)
+    with (
+        guard.run_lock(work.connections.writing, policy=work.environment.policy, reporter=reporter) as lock,
+        open_session(work.connections.writing, "run", work.environment.policy) as session,
+    ):
+        ledger = Ledger(session.connection)
+        info = RunInfo(work.playbook.path, work.play.name, work.environment.name, "purge", from_digest=mark, to_digest=mark)
+        run = ledger.begin(info, before=live, readers=work.environment.readers, restore_point=False)
+        executor.execute(plan, session=session, ledger=ledger, run=run, environment=work.environment, reporter=reporter, lock=lock)
+        ledger.finish(run, "done", after=live)
+    reporter.step(StepResult(work.target, name, outcome, operations=operations))
+    reporter.recap()
+    return 0
+
+
+def _old(entry: TrashEntry, retention: float) -> bool:
+    return datetime.now(UTC) - entry.at >= timedelta(seconds=retention)
+
+
+def _group(entry: TrashEntry) -> Group:
+    key = Key(entry.kind, tuple(entry.name))
+    place = list(entry.trash_name)
+    event = {"event": "purged", "kind": entry.kind, "name": list(entry.name), "trash_name": place, "definition": {}}
+    operation = Operation(
+        "purge", key, f"remove {entry.kind} {'.'.join(entry.name)} for good", _commands(entry.kind, place),
+        irreversible="it was purged", payload={"trash": event},
+    )  # fmt: skip
+    return Group((operation,), -1)
+
+
+def _commands(kind: str, place: list[str]) -> tuple[Command, ...]:
+    if kind == "conversion":
+        return ()
+    if kind == "column":
+        lock = Lock(ACCESS_EXCLUSIVE, ".".join(place[:2]))
+        return (command("column/drop", lock, table=tuple(place[:2]), name=place[2]),)
+    folder = {"table": "table", "sequence": "sequence", "enum": "enum", "domain": "domain"}[kind]
+    return (command(f"{folder}/drop", Lock(ACCESS_EXCLUSIVE, ".".join(place)), name=tuple(place)),)
+
+
+__all__ = ["WHAT", "purge"]

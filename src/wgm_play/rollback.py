@@ -1,0 +1,266 @@
+"""Rollback: the same diff with another wanted state, the snapshot of before; nobody writes down-scripts.
+
+In: what the ledger recorded of the runs to take back. Out: a planned play that is run like any other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.cache import Cache
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.convert import Conversion, active
+from wgm_play.datacheck import Looker, refuse_bad_rows
+from wgm_play.diff.compare import diff
+from wgm_play.diff.overlay import Wanted
+from wgm_play.diff.rebuilt import realise_dependents
+from wgm_play.errors import InputError, Refused
+from wgm_play.imperative import SEARCH_PATH, Imperative
+from wgm_play.ledger import Change as RunChange
+from wgm_play.ledger import Ledger, RowChange, TrashEntry
+from wgm_play.ledger.statements import run as ask
+from wgm_play.operations.base import Change, Situation
+from wgm_play.operations.order import groups, order
+from wgm_play.operations.trash import kept_rows, restore
+from wgm_play.plan import Command, Operation
+from wgm_play.planner import Choices, Planned, Planner
+from wgm_play.playbook.fold import fold
+from wgm_play.playbook.model import Folded
+from wgm_play.privileges import Skips
+from wgm_play.report.base import StepResult
+from wgm_play.seeds import spell
+from wgm_play.sql import Sql, ident
+
+if TYPE_CHECKING:
+    from wgm_play.pipeline import Options
+    from wgm_play.report.base import Reporter
+    from wgm_play.work import Work
+
+PENDING = 10
+
+
+def roll_back(work: Work, options: Options, reporter: Reporter) -> int:
+    """Take back the last change, or all since a run; return the exit code."""
+    work.check_marker()
+    ledger = Ledger(work.reading)
+    changes = _changes(ledger, options)
+    if not changes:
+        reporter.note("there is nothing to roll back")
+        reporter.step(StepResult(work.target, "Roll back", "ok"))
+        return 0
+    ids = [one for change in changes for one in change.ids]
+    name = f"Roll back run {ids[0]}" if len(ids) == 1 else f"Roll back runs {', '.join(map(str, sorted(ids)))}"
+    live = work.read_live()
+    with work.reading.transaction(), ExitStack() as stack:
+        planned = _plan(work, ledger, changes, ids, live, stack)
+    if options.check:
+        reporter.plan(planned.plan, diff=options.diff)
+        outcome = "changed" if planned.plan.groups else "ok"
+        reporter.step(StepResult(work.target, name, outcome, operations=planned.plan.operations))
+        return PENDING if options.detailed_exitcode and planned.plan.groups else 0
+    from wgm_play.running import run_plan
+
+    if not planned.plan.groups:
+        reporter.note("the catalog is already as it was before")
+    run_plan(work, planned, command="rollback", rolls_back=ids, title=name)
+    return 0
+
+
+def _changes(ledger: Ledger, options: Options) -> list[RunChange]:
+    if ledger.access() == "unknown":
+        raise Refused("this role may not read the ledger, so nothing can be rolled back", hint="name the role under readers:")
+    if options.to_run is None:
+        last = ledger.state_before_last_change()
+        return [last] if last else []
+    known = {one for change in ledger.changes() for one in change.ids}
+    if options.to_run not in known:
+        raise InputError(f"there is no run {options.to_run}", hint="`wgm-play status PLAYBOOK` lists the runs")
+    return ledger.changes_after(options.to_run)
+
+
+def _plan(work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequence[int], live: Catalog, stack: ExitStack) -> Planned:
+    _refuse_irreversible(ledger, ids)
+    target = ledger.snapshot_of(changes[-1].first.id, "before")
+    if target is None:
+        raise Refused(f"the snapshot before run {changes[-1].first.id} is not in the ledger", hint="restore the backup instead")
+    latest = ledger.snapshot_of(changes[0].last.id, "after") or live
+    wanted = _wanted(live, target, latest)
+    planner = _planner(work, live)
+    planner.stack = stack
+    situation = planner._situation(live, wanted.catalog)
+    entries = [entry for entry in ledger.trash_entries() if entry.run in ids]
+    restored, current, brought = _restores(situation, live, wanted.catalog, entries)
+    situation.current = current
+    situation.converts, forced = _conversions(entries, current, wanted.catalog)
+    situation.forced = forced
+    situation.backfills = _fills(current, wanted.catalog, brought)
+    realise_dependents(planner, situation, wanted)
+    found = diff(situation)
+    _mark_conversions(found.changes, entries)
+    for change in found.changes:
+        change.after = (*change.after, *restored)
+    before = [*_undone_sql(ledger, ids), *_undone_rows(work, ledger, ids, live, wanted.catalog)]
+    for change in (*restored, *found.changes):
+        change.after = (*change.after, *before)
+    ordered = order([*before, *restored, *found.changes], current.edges, wanted.catalog.edges)
+    made = groups(ordered, found.rebuilt)
+    unknown = refuse_bad_rows(Looker(work.reading, situation, live, {})) if work.environment.policy.check_data else []
+    definitions = [entry.definition for entry in entries if Key(entry.kind, tuple(entry.name)) in brought]
+    if any(operation.verb != "run" for group in made for operation in group.operations):
+        from wgm_play.prove import prove
+
+        with planner.shadow().database() as connection:
+            prove(connection, live, wanted.catalog, made, trashed=definitions)
+    plan = planner._contract(live, wanted, made, (), tuple(unknown))
+    return Planned(plan, wanted, live, situation, Skips(), planner.imperative)
+
+
+def _planner(work: Work, live: Catalog) -> Planner:
+    folded = Folded({})
+    imperative = Imperative(work.play, folded, fold(()), Ledger(work.reading), work.reading)
+    choices = Choices(trash=not work.options.no_trash)
+    return Planner(
+        work.playbook, work.play, folded, work.environment, work.reading, work.connections, Cache(None), choices, (), live,
+        imperative,
+    )  # fmt: skip
+
+
+def _refuse_irreversible(ledger: Ledger, ids: Sequence[int]) -> None:
+    rows = ask(ledger.connection, "irreversible", list(ids)).fetchall()
+    known = ledger.sql_once_known()
+    undone = {(row.step, row.run) for row in known.values() if row.down is not None}
+    told = [f"run {run}: {title}: {why}" for run, title, why in rows if (title.removeprefix("run "), run) not in undone]
+    if told:
+        raise Refused("what was done cannot be undone", details=told, hint="restore the backup that was taken before the run")
+
+
+def _wanted(live: Catalog, target: Catalog, latest: Catalog) -> Wanted:
+    """Return the live catalog with what the runs changed as it was before them; what others did since stays."""
+    made = Wanted(live.copy())
+    for key in {*target.rows, *latest.rows}:
+        if target.rows.get(key) == latest.rows.get(key):
+            continue
+        if key in target.rows:
+            made.catalog.rows[key] = target.rows[key]
+            made.catalog.extras[key] = target.extras[key]._replace(oid=live.extra(key).oid)
+        else:
+            made.catalog.rows.pop(key, None)
+    changed = {key for key in target.rows if target.rows[key] != latest.rows.get(key)}
+    made.managed = frozenset(changed)
+    made.catalog.edges = frozenset(
+        {edge for edge in live.edges if edge[0] not in changed} | {edge for edge in target.edges if edge[0] in made.catalog.rows}
+    )
+    return made
+
+
+def _restores(
+    situation: Situation, live: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]
+) -> tuple[list[Change], Catalog, set[Key]]:
+    """Return the changes that bring removed data back, and the catalog after them."""
+    current = live.copy()
+    changes: list[Change] = []
+    brought: set[Key] = set()
+    rank = {"enum": 0, "domain": 0, "sequence": 1, "table": 2, "column": 3}
+    for entry in sorted(entries, key=lambda one: (rank.get(one.kind, 9), one.name)):
+        key = Key(entry.kind, tuple(entry.name))
+        if entry.kind == "conversion" or key not in wanted.rows or key in current.rows:
+            continue
+        change = restore(situation, key, list(entry.trash_name), entry.definition)
+        change.after = tuple(changes[-1:])
+        changes.append(change)
+        brought.add(key)
+        for kept, row in kept_rows(entry.definition).items():
+            current.rows[kept] = row
+            current.extras[kept] = wanted.extra(kept)
+    names = set(current.rows)
+    current.edges = frozenset({*live.edges, *(edge for edge in wanted.edges if edge[0] in names and edge[0] not in live.rows)})
+    return changes, current, brought
+
+
+def _conversions(
+    entries: Sequence[TrashEntry], current: Catalog, wanted: Catalog
+) -> tuple[dict[Key, Any], frozenset[Key]]:
+    """Return how converted columns become what they were, from what was recorded when they were converted."""
+    found: dict[Key, Conversion] = {}
+    for entry in entries:
+        if entry.kind == "conversion":
+            found[Key("column", tuple(entry.name))] = Conversion.back_of(entry.definition)
+    return active(found, current, wanted)
+
+
+def _mark_conversions(changes: Sequence[Change], entries: Sequence[TrashEntry]) -> None:
+    """Say with the change that takes a conversion back that its record is used up."""
+    places = {Key("column", tuple(entry.name)): entry for entry in entries if entry.kind == "conversion"}
+    for change in changes:
+        entry = places.get(change.operation.key)
+        if entry is not None and "convert" in change.operation.payload:
+            change.operation.payload["trash"] = {
+                "event": "restored", "kind": "conversion", "name": list(entry.name), "trash_name": list(entry.trash_name), "definition": {},
+            }  # fmt: skip
+
+
+def _fills(current: Catalog, wanted: Catalog, brought: set[Key]) -> dict[Key, Sql]:
+    """Rows that were written since get the default where a returning rule forbids NULL."""
+    fills: dict[Key, Sql] = {}
+    for key in wanted.rows:
+        if key.kind == "column" and key in brought and wanted[key].not_null and wanted[key].default is not None:
+            fills[key] = Sql(wanted[key].default)
+    return fills
+
+
+def _undone_sql(ledger: Ledger, ids: Sequence[int]) -> list[Change]:
+    """Return the changes that run the `down` of imperative steps, the last first."""
+    made: list[Change] = []
+    done = [row for row in ledger.sql_once_known().values() if row.run in ids and row.down is not None]
+    for row in sorted(done, key=lambda one: one.at, reverse=True):
+        commands = (Command(SEARCH_PATH, shadow=False), Command(str(row.down), wait="data", shadow=False))
+        event = {"event": "undone", "play": row.play, "step": row.step, "item": row.item, "checksum": row.checksum, "sql": row.sql,
+                 "down": row.down}  # fmt: skip
+        operation = Operation("run", Key("sql", (row.play, row.step)), f"undo {row.step}", commands, payload={"sql_once": event})
+        made.append(Change(operation, after=tuple(made[-1:])))
+    return made
+
+
+def _undone_rows(work: Work, ledger: Ledger, ids: Sequence[int], live: Catalog, wanted: Catalog) -> list[Change]:
+    """Return one change that puts the rows back that these runs wrote, the last first."""
+    commands: list[Command] = []
+    back: list[dict[str, Any]] = []
+    for row in reversed(ledger.row_changes(list(ids))):
+        table = Key("table", tuple(row.relation))
+        if table not in live.rows or table not in wanted.rows:
+            continue
+        types = {key.name[2]: str(live.rows[key][0]) for key in live.of("column", *table.name)}
+        commands.append(Command(_row_back(table, row, types, live), wait="data", shadow=False))
+        back.append({"relation": list(row.relation), "key": dict(row.key), "before": row.after, "after": row.before})
+    if not commands:
+        return []
+    title = f"put {len(commands)} row{'s' if len(commands) != 1 else ''} back"
+    path = Command(SEARCH_PATH, shadow=False)
+    key = Key("table", tuple(back[0]["relation"]))
+    return [Change(Operation("run", key, title, (path, *commands), payload={"row_changes": back}))]
+
+
+def _row_back(table: Key, row: RowChange, types: Mapping[str, str], live: Catalog) -> str:
+    from wgm_play.render import render
+
+    where = [Sql(f"{ident(name)} = {spell(value, types[name])}") for name, value in row.key.items() if name in types]
+    if row.before is None:
+        return render("seed/delete.sql.j2", table=table.name, key=where).sql
+    values = {name: value for name, value in row.before.items() if name in types and not _computed(live, table, name)}
+    if row.after is None:
+        always = any(live[key].identity == "a" for key in live.of("column", *table.name))
+        listed = [[spell(value, types[name]) for name, value in values.items()]]
+        return render("seed/insert.sql.j2", table=table.name, columns=list(values), rows=listed, overriding=always).sql
+    sets = [Sql(f"{ident(name)} = {spell(value, types[name])}") for name, value in values.items() if name not in row.key]
+    return render("seed/update.sql.j2", table=table.name, sets=sets, key=where).sql
+
+
+def _computed(live: Catalog, table: Key, name: str) -> bool:
+    key = Key("column", (*table.name, name))
+    return key in live.rows and bool(live[key].generated)
+
+
+__all__ = ["dataclasses", "roll_back"]
