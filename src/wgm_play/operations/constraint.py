@@ -121,7 +121,6 @@ def _add_then_validate(
         situation, key, f"add {_title(situation, key)} for new rows", [made, *comments(key, row.comment)], rank=30, alone=True,
         hazards=(hazard(code, "a scan under a strong lock is avoided: NOT VALID first, then VALIDATE"),),
     )  # fmt: skip
-    added.makes = frozenset()
     return [added, validate(situation, key, (added,), validating)]
 
 
@@ -214,7 +213,6 @@ def replace(situation: Situation, key: Key) -> list[Change]:
         joined = alter(
             situation, key, f"replace {_title(situation, key)} for new rows", first, hard=True, alone=True, rank=30
         )
-        joined.makes = frozenset()
         for change in made[1:]:
             change.after = (joined,)
         return [joined, *made[1:]]

@@ -139,11 +139,20 @@ def _runs(changes: Sequence[Change], rebuilt: frozenset[Key]) -> list[list[Chang
     for start, end in merged:
         made += [[change] for change in changes[number:start]]
         inside = changes[start : end + 1]
-        later = [change for change in inside if _long(change)]
-        made.append([change for change in inside if not _long(change)])
-        made += [[change] for change in later]
+        later = _later(inside)
+        made.append([change for change in inside if id(change) not in later])
+        made += [[change] for change in inside if id(change) in later]
         number = end + 1
     return made + [[change] for change in changes[number:]]
+
+
+def _later(inside: Sequence[Change]) -> set[int]:
+    """Return what cannot be in the rebuild's transaction: long statements, and what waits for them."""
+    later: set[int] = set()
+    for change in inside:
+        if _long(change) or any(id(other) in later for other in change.after):
+            later.add(id(change))
+    return later
 
 
 def _long(change: Change) -> bool:
