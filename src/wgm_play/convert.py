@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.diff.overlay import Wanted
 from wgm_play.errors import InputError
-from wgm_play.playbook.model import Convert
+from wgm_play.playbook.model import Convert, Declaration
 from wgm_play.sql import Sql
 
 if TYPE_CHECKING:
@@ -27,11 +27,6 @@ class Conversion:
     using: Sql
     back: Sql | None = None
 
-    @classmethod
-    def back_of(cls, definition: Mapping[str, Any]) -> Conversion:
-        """Return the way back from a recorded conversion."""
-        return cls(Sql(definition["back"] or ""), Sql(definition["using"]))
-
 
 def active(found: Mapping[Key, Conversion], current: Catalog, wanted: Catalog) -> tuple[dict[Key, Any], frozenset[Key]]:
     """Return the conversions of columns that are there before and after, and those that keep the type."""
@@ -40,7 +35,11 @@ def active(found: Mapping[Key, Conversion], current: Catalog, wanted: Catalog) -
 
 
 def applicable(
-    connection: psycopg.Connection[Any], wanted: Wanted, current: Catalog, pairs: Mapping[Key, Key]
+    connection: psycopg.Connection[Any],
+    wanted: Wanted,
+    current: Catalog,
+    pairs: Mapping[Key, Key],
+    declarations: Mapping[Key, Declaration],
 ) -> tuple[dict[Key, Convert], frozenset[Key]]:
     """Return the conversions that apply now, and those of them that keep the column's type.
 
@@ -50,6 +49,7 @@ def applicable(
     found: dict[Key, Convert] = {}
     forced: set[Key] = set()
     names = {key: old.name[2] for key, old in pairs.items() if key.kind == "column" and old.name[2] != key.name[2]}
+    said = _declared_renames(declarations, current)
     spelled: dict[str, str] = {}
     for key, convert in wanted.converts.items():
         if key not in current.rows or key not in wanted.catalog.rows:
@@ -59,12 +59,22 @@ def applicable(
             spelled[convert.from_type] = type_name(connection, convert)
         if live_type != spelled[convert.from_type] or (live_type == new_type and key not in names):
             continue
-        table_names = {old: new.name[2] for new, old in names.items() if new.name[:2] == key.name[:2]}
+        table_names = {old: new.name[2] for new, old in said.items() if new.name[:2] == key.name[:2]}
         using = renamed_columns(convert.using, table_names) if table_names else convert.using
         found[key] = replace(convert, using=using)
         if live_type == new_type:
             forced.add(key)
     return found, frozenset(forced)
+
+
+def _declared_renames(declarations: Mapping[Key, Declaration], current: Catalog) -> dict[Key, str]:
+    """Return the old names of renamed columns, those renamed by an earlier run too: `using` speaks of the old names."""
+    return {
+        key: part.renamed_from
+        for declaration in declarations.values()
+        for key, part in declaration.parts.items()
+        if key.kind == "column" and part.renamed_from and Key("column", (*key.name[:2], part.renamed_from)) not in current.rows
+    }
 
 
 def type_name(connection: psycopg.Connection[Any], convert: Convert) -> str:

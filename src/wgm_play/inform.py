@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.ledger import Ledger
+from wgm_play.operations.trash import RECORDS
 from wgm_play.secret import mask
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def show_status(work: Work, reporter: Reporter) -> int:
             *(("progress", str(one)) for one in now.progress), *(("blocked by", str(one)) for one in now.blockers),
         ])  # fmt: skip
     if found.trash:
-        trash = [entry for entry in found.trash if entry.kind != "conversion"]
+        trash = [entry for entry in found.trash if entry.kind not in RECORDS]
         rows = [(entry.kind, ".".join(entry.name), ".".join(entry.trash_name), entry.run, f"{entry.at:%Y-%m-%d %H:%M}") for entry in trash]
         reporter.table("trash", ("kind", "was", "is now", "run", "since"), rows)
     for handler in found.handlers:

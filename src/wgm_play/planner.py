@@ -115,7 +115,7 @@ class Planner:
         changes += self.imperative.changes(self, situation, changes)
         ordered = order(changes, current.edges, wanted.catalog.edges)
         ordered = self._select(ordered, changes)
-        made = groups(ordered, found.rebuilt)
+        made = groups(ordered, found.rebuilt, rename.joined(renamed, found.changes, situation.forced))
         unknown = [f"not modelled: {name}" for name in live.unmodelled]
         if made:
             unknown += self._look_at_rows(situation, renamed.pairs)
@@ -221,7 +221,7 @@ class Planner:
         """Return the conversions that apply now: where the live type is the one they start from."""
         from wgm_play.convert import applicable
 
-        return applicable(self.connection, wanted, current, pairs)
+        return applicable(self.connection, wanted, current, pairs, self.folded.declarations)
 
     def _select(self, ordered: list[Change], changes: list[Change]) -> list[Change]:
         """Keep the changes of chosen steps. Raises `Refused` where one of them needs a change that is not chosen."""

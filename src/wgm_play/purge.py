@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from wgm_play.ledger import Ledger, RunInfo, TrashEntry
-from wgm_play.operations.base import ACCESS_EXCLUSIVE, WHAT, command
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, command
+from wgm_play.operations.trash import RECORDS
 from wgm_play.plan import Command, Group, Lock, Operation, Plan
 from wgm_play.catalog.model import Key, digest
 from wgm_play.report.base import StepResult
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from wgm_play.work import Work
 
 # What must go before what: a table before the types of its columns.
-_ORDER = {"column": 0, "table": 1, "sequence": 2, "domain": 3, "enum": 4, "conversion": 5}
+_ORDER = {"column": 0, "table": 1, "sequence": 2, "domain": 3, "enum": 4, "conversion": 5, "rename": 6}
 
 
 def purge(work: Work, options: Options, reporter: Reporter) -> int:
@@ -74,7 +75,7 @@ def _group(entry: TrashEntry) -> Group:
 
 
 def _commands(kind: str, place: list[str]) -> tuple[Command, ...]:
-    if kind == "conversion":
+    if kind in RECORDS:
         return ()
     if kind == "column":
         lock = Lock(ACCESS_EXCLUSIVE, ".".join(place[:2]))
@@ -82,5 +83,3 @@ def _commands(kind: str, place: list[str]) -> tuple[Command, ...]:
     folder = {"table": "table", "sequence": "sequence", "enum": "enum", "domain": "domain"}[kind]
     return (command(f"{folder}/drop", Lock(ACCESS_EXCLUSIVE, ".".join(place)), name=tuple(place)),)
 
-
-__all__ = ["WHAT", "purge"]

@@ -7,7 +7,7 @@ scratch database tells: names stand in definitions, keys and views, and PostgreS
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, hazard, what_of
 from wgm_play.plan import Lock
-from wgm_play.playbook.model import Declaration
+from wgm_play.playbook.model import Declaration, Part
 from wgm_play.rebuild import statements_for, touched
 from wgm_play.shadow import Shadow, run_all
 from wgm_play.sql import Sql
@@ -75,12 +75,31 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
         commands.append(command("object/rename", lock, what=what_of(place), to=new.name[last]))
     hazards = (_HAZARD_TABLE,) if old.kind in ("table", "view", "materialized_view") else ()
     found.changes.append(
-        alter(situation, new, f"rename {old} to {new.label}", commands, verb="rename", step=declaration.step, hazards=hazards)
-    )
+        alter(
+            situation, new, f"rename {old} to {new.label}", commands, verb="rename", step=declaration.step, hazards=hazards,
+            payload={"trash": record(new.kind, old, new)},
+        )
+    )  # fmt: skip
     found.pairs[new] = old
     for key in live.rows:
         if key.kind in ("column", "constraint", "trigger") and key.name[:2] == old.name and old.kind == "table":
             found.pairs[Key(key.kind, (*new.name, key.name[2]))] = key
+
+
+def back(found: Renamed, situation: Situation, live: Catalog, now: Key, before: Key, place: list[str]) -> None:
+    """Add the rename that takes another one back; `place` is that one's record in the trash."""
+    from wgm_play.errors import Position
+
+    nowhere = Position("")
+    if now.kind in ("column", "constraint"):
+        table = found.pairs and next((new for new, old in found.pairs.items() if old == Key("table", now.name[:2])), None)
+        owner = table.name if table else now.name[:2]
+        _part(live, found, situation, now, Key(now.kind, (*owner, before.name[2])), Part(-1, nowhere))
+    else:
+        _object(live, found, situation, now, before, Declaration(before, -1, nowhere))
+    if found.changes:
+        payload = found.changes[-1].operation.payload
+        payload["trash"] = {**payload["trash"], "event": "restored", "trash_name": place, "definition": {}}
 
 
 def _part(live: Catalog, found: Renamed, situation: Situation, old: Key, new: Key, part: Any) -> None:
@@ -96,9 +115,32 @@ def _part(live: Catalog, found: Renamed, situation: Situation, old: Key, new: Ke
         made = command("constraint/rename", lock, table=new.name[:2], name=old.name[2], to=new.name[2])
     hazards = (_HAZARD_COLUMN,) if new.kind == "column" else ()
     title = f"rename {new.kind} {'.'.join(new.name[1:2])}.{old.name[2]} to {new.name[2]}"
-    found.changes.append(alter(situation, new, title, [made], verb="rename", step=part.step, hazards=hazards))
+    source = Key(new.kind, (*new.name[:2], old.name[2]))
+    payload = {"trash": record(new.kind, source, new)}
+    found.changes.append(
+        alter(situation, new, title, [made], verb="rename", step=part.step, hazards=hazards, payload=payload)
+    )
     found.pairs.pop(Key(old.kind, (*new.name[:2], old.name[2])), None)
     found.pairs[new] = old
+
+
+def joined(renamed: Renamed, changes: Sequence[Change], forced: Collection[Key]) -> list[tuple[Change, Change]]:
+    """Return the renames that must commit together with the conversion of their column: afterwards nothing tells
+    whether values whose type stays were converted."""
+    first = {change.operation.key: change for change in renamed.changes}
+    return [
+        (first[change.operation.key], change)
+        for change in changes
+        if change.operation.key in forced and change.operation.key in first and "convert" in change.operation.payload
+    ]
+
+
+def record(kind: str, old: Key, new: Key) -> dict[str, Any]:
+    """Return what the ledger keeps of a rename, so that a rollback gives the old name back."""
+    return {
+        "event": "trashed", "kind": "rename", "name": list(new.name), "trash_name": ["rename", kind, *new.name],
+        "definition": {"kind": kind, "from": list(old.name)},
+    }  # fmt: skip
 
 
 def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:

@@ -5,14 +5,14 @@ In: what the ledger recorded of the runs to take back. Out: a planned play that 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from wgm_play import rename
 from wgm_play.cache import Cache
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.convert import Conversion, active
+from wgm_play.convert import Conversion, active, renamed_columns
 from wgm_play.datacheck import Looker, refuse_bad_rows
 from wgm_play.diff.compare import diff
 from wgm_play.diff.overlay import Wanted
@@ -24,7 +24,7 @@ from wgm_play.ledger import Ledger, RowChange, TrashEntry
 from wgm_play.ledger.statements import run as ask
 from wgm_play.operations.base import Change, Situation
 from wgm_play.operations.order import groups, order
-from wgm_play.operations.trash import kept_rows, restore
+from wgm_play.operations.trash import RECORDS, kept_rows, restore
 from wgm_play.plan import Command, Operation
 from wgm_play.planner import Choices, Planned, Planner
 from wgm_play.playbook.fold import fold
@@ -92,22 +92,26 @@ def _plan(work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequenc
     planner.stack = stack
     situation = planner._situation(live, wanted.catalog)
     entries = [entry for entry in ledger.trash_entries() if entry.run in ids]
-    restored, current, brought = _restores(situation, live, wanted.catalog, entries)
+    renamed = _renames(situation, live, wanted.catalog, entries)
+    there = rename.apply(planner.shadow(), live, renamed) if renamed.changes else live
+    restored, current, brought = _restores(situation, there, wanted.catalog, entries)
     situation.current = current
-    situation.converts, forced = _conversions(entries, current, wanted.catalog)
-    situation.forced = forced
+    situation.converts, situation.forced = _conversions(entries, current, wanted.catalog, renamed)
     situation.backfills = _fills(current, wanted.catalog, brought)
     realise_dependents(planner, situation, wanted)
     found = diff(situation)
-    _mark_conversions(found.changes, entries)
+    _mark_conversions(found.changes, entries, renamed)
+    restored = [*renamed.changes, *restored]
+    for change in restored[len(renamed.changes) :]:
+        change.after = (*change.after, *renamed.changes)
     for change in found.changes:
         change.after = (*change.after, *restored)
     before = [*_undone_sql(ledger, ids), *_undone_rows(work, ledger, ids, live, wanted.catalog)]
     for change in (*restored, *found.changes):
         change.after = (*change.after, *before)
     ordered = order([*before, *restored, *found.changes], current.edges, wanted.catalog.edges)
-    made = groups(ordered, found.rebuilt)
-    unknown = refuse_bad_rows(Looker(work.reading, situation, live, {})) if work.environment.policy.check_data else []
+    made = groups(ordered, found.rebuilt, rename.joined(renamed, found.changes, situation.forced))
+    unknown = refuse_bad_rows(Looker(work.reading, situation, live, renamed.pairs)) if work.environment.policy.check_data else []
     definitions = [entry.definition for entry in entries if Key(entry.kind, tuple(entry.name)) in brought]
     if any(operation.verb != "run" for group in made for operation in group.operations):
         from wgm_play.prove import prove
@@ -166,7 +170,7 @@ def _restores(
     rank = {"enum": 0, "domain": 0, "sequence": 1, "table": 2, "column": 3}
     for entry in sorted(entries, key=lambda one: (rank.get(one.kind, 9), one.name)):
         key = Key(entry.kind, tuple(entry.name))
-        if entry.kind == "conversion" or key not in wanted.rows or key in current.rows:
+        if entry.kind in RECORDS or key not in wanted.rows or key in current.rows:
             continue
         change = restore(situation, key, list(entry.trash_name), entry.definition)
         change.after = tuple(changes[-1:])
@@ -180,20 +184,42 @@ def _restores(
     return changes, current, brought
 
 
+def _renames(
+    situation: Situation, live: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]
+) -> rename.Renamed:
+    """Return the renames that give back the old names, the last rename first."""
+    found = rename.Renamed()
+    for entry in sorted((one for one in entries if one.kind == "rename"), key=lambda one: one.at, reverse=True):
+        kind = entry.definition["kind"]
+        now, before = Key(kind, tuple(entry.name)), Key(kind, tuple(entry.definition["from"]))
+        if now in live.rows and (before in wanted.rows or len(before.name) == 3):
+            rename.back(found, situation, live, now, before, list(entry.trash_name))
+    return found
+
+
 def _conversions(
-    entries: Sequence[TrashEntry], current: Catalog, wanted: Catalog
+    entries: Sequence[TrashEntry], current: Catalog, wanted: Catalog, renamed: rename.Renamed
 ) -> tuple[dict[Key, Any], frozenset[Key]]:
     """Return how converted columns become what they were, from what was recorded when they were converted."""
+    names = {new: old for old, new in renamed.pairs.items()}
     found: dict[Key, Conversion] = {}
     for entry in entries:
-        if entry.kind == "conversion":
-            found[Key("column", tuple(entry.name))] = Conversion.back_of(entry.definition)
+        if entry.kind == "conversion" and entry.definition["back"]:
+            key = Key("column", tuple(entry.name))
+            words = {now.name[2]: old.name[2] for now, old in names.items() if now.kind == "column" and now.name[:2] == key.name[:2]}
+            back = renamed_columns(Sql(entry.definition["back"]), words) if words else Sql(entry.definition["back"])
+            found[names.get(key, key)] = Conversion(back, Sql(entry.definition["using"]))
     return active(found, current, wanted)
 
 
-def _mark_conversions(changes: Sequence[Change], entries: Sequence[TrashEntry]) -> None:
+def _mark_conversions(changes: Sequence[Change], entries: Sequence[TrashEntry], renamed: rename.Renamed) -> None:
     """Say with the change that takes a conversion back that its record is used up."""
-    places = {Key("column", tuple(entry.name)): entry for entry in entries if entry.kind == "conversion"}
+    names = {new: old for old, new in renamed.pairs.items()}
+    places = {}
+    for entry in entries:
+        if entry.kind == "conversion":
+            key = Key("column", tuple(entry.name))
+            places[names.get(key, key)] = entry
     for change in changes:
         entry = places.get(change.operation.key)
         if entry is not None and "convert" in change.operation.payload:
@@ -262,5 +288,3 @@ def _computed(live: Catalog, table: Key, name: str) -> bool:
     key = Key("column", (*table.name, name))
     return key in live.rows and bool(live[key].generated)
 
-
-__all__ = ["dataclasses", "roll_back"]

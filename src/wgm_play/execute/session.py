@@ -70,6 +70,8 @@ class Session:
     def _open(self) -> None:
         self.connection = self._connect(f"wgm-play/{self.label}")
         self.connection.autocommit = True
+        # psycopg would answer an ALTER or DROP with DEALLOCATE ALL once it has prepared something: ours would go too.
+        self.connection.prepare_threshold = None
         self.version = self.connection.info.server_version
         self._cursor = self.connection.cursor()
         self._set: str | None = None

@@ -86,8 +86,16 @@ def _sorted(changes: Sequence[Change], before: list[set[int]]) -> list[int]:
 MOST_LOCKS = 1500
 
 
-def groups(changes: Sequence[Change], rebuilt: frozenset[Key] = frozenset()) -> tuple[Group, ...]:
-    """Return the transactions: one step's operations together, what must be alone alone, a rebuild in one piece."""
+Joined = tuple[Change, Change]
+
+
+def groups(
+    changes: Sequence[Change], rebuilt: frozenset[Key] = frozenset(), joined: Sequence[Joined] = ()
+) -> tuple[Group, ...]:
+    """Return the transactions: one step's operations together, what must be alone alone, a rebuild in one piece.
+
+    `joined` are pairs of changes that commit together with all between them.
+    """
     made: list[Group] = []
     pending: list[Operation] = []
     locks = 0
@@ -99,7 +107,7 @@ def groups(changes: Sequence[Change], rebuilt: frozenset[Key] = frozenset()) -> 
             pending.clear()
         locks = 0
 
-    for members in _runs(changes, rebuilt):
+    for members in _runs(changes, rebuilt, joined):
         if len(members) > 1:  # a rebuild: readers must not find a gap
             close()
             made.append(Group(tuple(change.operation for change in members), members[0].operation.step))
@@ -120,9 +128,11 @@ def groups(changes: Sequence[Change], rebuilt: frozenset[Key] = frozenset()) -> 
     return tuple(made)
 
 
-def _runs(changes: Sequence[Change], rebuilt: frozenset[Key]) -> list[list[Change]]:
+def _runs(changes: Sequence[Change], rebuilt: frozenset[Key], joined: Sequence[Joined]) -> list[list[Change]]:
     """Split the order into single changes and runs that a rebuild joins (from the first removal to the last making)."""
-    spans: list[tuple[int, int]] = []
+    place = {id(change): number for number, change in enumerate(changes)}
+    pairs = [(place[id(one)], place[id(other)]) for one, other in joined if id(one) in place and id(other) in place]
+    spans = [(min(pair), max(pair)) for pair in pairs]
     for key in rebuilt:
         gone = [number for number, change in enumerate(changes) if key in change.removes]
         back = [number for number, change in enumerate(changes) if key in change.makes]

@@ -28,6 +28,8 @@ from wgm_play.sql import NAME_BYTES, Sql, ident
 
 SCHEMA = "wgm_trash"
 COLUMN_PREFIX = "wgm_trash_"
+# What the ledger's trash holds beside data: how to take back what has no definition to compare.
+RECORDS = ("conversion", "rename")
 
 
 def own_keys(catalog: Catalog, table: Key) -> list[Key]:
