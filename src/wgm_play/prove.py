@@ -5,6 +5,7 @@ In: the live and the wanted catalog, the plan's groups. Out: nothing; a plan tha
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def prove(
     operations = [operation for group in groups for operation in group.operations]
     keys = {operation.key for operation in operations}
     keys |= {key for key in {*live.rows, *wanted.rows} if live.rows.get(key) != wanted.rows.get(key)}
-    part = touched(live, keys) - {key for key in live.rows if key.kind in UNPROVED}
+    part = touched(live, keys | _needed(live, wanted, keys)) - {key for key in live.rows if key.kind in UNPROVED}
     _rebuild(connection, live.only(part))
     for definition in trashed:
         _rebuild_trashed(connection, definition)
@@ -57,6 +58,20 @@ def prove(
             details=[line for key in differing[:10] for line in _difference(key, wanted, result)],
             hint="this is a defect of the planner: please report the plan (--check --diff)",
         )
+
+
+def _needed(live: Catalog, wanted: Catalog, keys: Iterable[Key]) -> set[Key]:
+    """Return the live objects that wanted ones need, directly or not: an unchanged function below a new trigger."""
+    needs: dict[Key, list[Key]] = defaultdict(list)
+    for dependent, referenced in wanted.edges:
+        needs[dependent].append(referenced)
+    todo, found = list(keys), set(keys)
+    while todo:
+        for key in needs[todo.pop()]:
+            if key not in found:
+                found.add(key)
+                todo.append(key)
+    return found & live.rows.keys()
 
 
 def _difference(key: Key, wanted: Catalog, result: Catalog) -> list[str]:
