@@ -73,12 +73,21 @@ def bring_back(work: Work, reporter: Reporter, backup_id: str | None, at: str | 
     _policy, engine = _engine(work)
     found = engine.find(backup_id)
     moment = _moment(at)
-    restored = engine.restore(found, into, moment)
+    restored = engine.restore(found, _place(into, work), moment)
     for note in restored.notes:
         reporter.note(note)
     reporter.note(f"backup {found.id} of {found.ended:%Y-%m-%d %H:%M:%S %Z} is back")
     reporter.data("restored", {"backup": found.id})
     return 0
+
+
+def _place(into: str, work: Work) -> str:
+    """Return where to restore to: a bare name is a database on the server of the playbook's own."""
+    if "://" in into or "=" in into:
+        return into
+    from wgm_play.backup.target import with_database
+
+    return with_database(work.connections.target.url, into)
 
 
 def _moment(at: str | None) -> Any:

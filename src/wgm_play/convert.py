@@ -101,10 +101,10 @@ def renamed_columns(expression: Sql, names: Mapping[str, str]) -> Sql:
     from pglast.stream import RawStream
     from pglast.visitors import Visitor
 
-    class Renamer(Visitor):  # type: ignore[misc]
-        def visit_ColumnRef(self, ancestors: Any, node: Any) -> Any:  # noqa: N802 - the name that pglast calls
+    class Renamer(Visitor):
+        def visit_ColumnRef(self, ancestors: Any, node: Any) -> Any:
             last = node.fields[-1]
-            if isinstance(last, ast.String) and last.sval in names:
+            if isinstance(last, ast.String) and last.sval is not None and last.sval in names:
                 node.fields = (*node.fields[:-1], ast.String(sval=names[last.sval]))
             return None
 

@@ -89,11 +89,7 @@ class Looker:
             old = current.rows.get(key)
             if old == row:
                 continue
-            if key.kind == "constraint" and row[2] and (old is None or old[:2] != row[:2] or not old[2]):
-                keys.append(key)
-            elif (key.kind == "index" and old is None) or (key.kind == "index" and old is not None and old[1] != row[1]):
-                keys.append(key)
-            elif key.kind == "column" and row[3] and (old is None or not old[3]):
+            if (key.kind == "constraint" and row[2] and (old is None or old[:2] != row[:2] or not old[2])) or (key.kind == "index" and old is None) or (key.kind == "index" and old is not None and old[1] != row[1]) or (key.kind == "column" and row[3] and (old is None or not old[3])):
                 keys.append(key)
         return sorted(keys, key=lambda key: (key.kind != "column", key))
 
@@ -143,7 +139,7 @@ class Looker:
         from pglast import parse_sql
         from pglast.stream import RawStream
 
-        statement = parse_sql(str(self.situation.wanted.rows[key][1]))[0].stmt
+        statement: Any = parse_sql(str(self.situation.wanted.rows[key][1]))[0].stmt
         if not statement.unique:
             return []
         columns: list[str] = []
@@ -217,7 +213,8 @@ def _constraint(definition: str) -> Any:
     from pglast import parse_sql
 
     text = f"ALTER TABLE t ADD CONSTRAINT c {definition.replace(' NOT ENFORCED', '')}"
-    return parse_sql(text)[0].stmt.cmds[0].def_
+    statement: Any = parse_sql(text)[0].stmt
+    return statement.cmds[0].def_
 
 
 def _check_expression(definition: str) -> Sql:

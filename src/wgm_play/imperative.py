@@ -113,7 +113,7 @@ class Imperative:
         for seed in self.folded.seeds:
             if not self._chosen(seed.step):
                 continue
-            operation = plan_seed(self.connection, seed, _as_live(planner.live, situation), situation.wanted)
+            operation = plan_seed(self.connection, seed, planner.live, situation.wanted)
             if operation is not None:
                 found.append((seed.step, operation))
         known = self.ledger.sql_once_known() if self.folded.sqls else {}
@@ -202,11 +202,6 @@ class Imperative:
                 )  # fmt: skip
 
 
-def _as_live(live: Catalog, situation: Situation) -> Catalog:
-    """Return the catalog in which rows can be read now: after renames, names are not yet those of the plan."""
-    return live if situation.current is live else live
-
-
 def _checksum(one: SqlStep) -> str:
     return hashlib.sha256("\n".join(line.rstrip() for line in reveal(one.text).strip().splitlines()).encode()).hexdigest()
 
@@ -225,7 +220,7 @@ def _bodies(connection: psycopg.Connection[Any], catalog: Catalog, folded: Folde
 
     declared = {key.name[:2]: one for key, one in folded.declarations.items() if key.kind in ("function", "procedure") and not one.absent}
     references = [
-        FunctionRef(*key.name, catalog.extras[key].oid)
+        FunctionRef(key.name[0], key.name[1], key.name[2], catalog.extras[key].oid)
         for key in catalog.rows
         if key.kind in ("function", "procedure") and key.name[:2] in declared
     ]

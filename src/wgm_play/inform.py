@@ -60,7 +60,7 @@ def look(work: Work, options: Options, reporter: Reporter) -> list[str]:
     live = work.read_live()
     findings += _drift(work, reporter, ledger, live)
     findings += _health(work, reporter)
-    findings += _alerts(work, reporter)
+    findings += _alerts(work, options, reporter)
     for name in live.unmodelled:
         reporter.note(f"not modelled: {name}")
     return findings
@@ -121,15 +121,19 @@ def _health(work: Work, reporter: Reporter) -> list[str]:
     return [f"health: {one.check}: {one.object}: {one.message}" for one in found if one.severity == "finding"]
 
 
-def _alerts(work: Work, reporter: Reporter) -> list[str]:
-    if not work.play.alerts:
+def _alerts(work: Work, options: Options, reporter: Reporter) -> list[str]:
+    if not (work.play.alerts or options.rules or options.metrics):
         return []
-    from wgm_play.alerts import evaluate
+    from wgm_play.alerts import evaluate, write_metrics, write_rules
 
     connection = work.reading
     with connection.transaction(force_rollback=True):
         connection.execute("SET LOCAL search_path TO DEFAULT")
         states = evaluate(connection, work.play.alerts)
+    if options.rules:
+        write_rules(options.rules, work.play.alerts, work.environment.name, connection.info.dbname)
+    if options.metrics:
+        write_metrics(options.metrics, states, work.environment.name, connection.info.dbname)
     rows = [(one.name, one.state, one.severity, one.value, one.threshold, one.note or one.error) for one in states]
     reporter.table("alerts", ("alert", "state", "severity", "value", "threshold", "note"), rows)
     return [f"alert {one.name} ({one.severity}): {one.error or one.summary or one.threshold}" for one in states if one.firing]

@@ -5,13 +5,11 @@ In: `Options` from the command line, a `Reporter` that speaks. Out: an exit code
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wgm_play.errors import Finding, InputError, Refused, StepFailed, WgmError
+from wgm_play.errors import Finding, InputError, WgmError
 
 if TYPE_CHECKING:
     from wgm_play.report.base import Reporter
@@ -46,6 +44,8 @@ class Options:
     kill_blockers: bool = False
     verbosity: int = 0
     to_run: int | None = None
+    rules: str | None = None
+    metrics: str | None = None
 
 
 def apply(options: Options, reporter: Reporter) -> int:
@@ -151,8 +151,8 @@ def abort(options: Options, reporter: Reporter) -> int:
 
     with _only_play(options, reporter) as work:
         ended = end(work.connections.writing, reporter=reporter)
-        reporter.data("aborted", {"run": ended.run})
-        reporter.note("no run was in progress" if not ended.sessions else "the run was ended: the same command resumes")
+        reporter.data("aborted", {"run": ended.run, "backends": list(ended.backends)})
+        reporter.note("no run was in progress" if not ended.backends else "the run was ended: the same command resumes")
     return 0
 
 
@@ -199,6 +199,3 @@ def purge(options: Options, reporter: Reporter) -> int:
         return empty(work, options, reporter)
 
 
-Runner = Callable[["Options", "Reporter"], int]
-
-__all__ = ["Any", "ExitStack", "Options", "Refused", "StepFailed", "apply", "replace", "rollback"]

@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from wgm_play.catalog.model import Key, digest
 from wgm_play.ledger import Ledger, RunInfo, TrashEntry
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, command
 from wgm_play.operations.trash import RECORDS
 from wgm_play.plan import Command, Group, Lock, Operation, Plan
-from wgm_play.catalog.model import Key, digest
 from wgm_play.report.base import StepResult
 from wgm_play.units import format_duration
 

@@ -118,6 +118,7 @@ def _one_by_one(work: _Work, todo: list[_Todo]) -> None:
     """Run each statement by itself; what names something missing waits for the others, until nothing moves."""
     waiting = todo
     problems: list[WgmError] = []
+    failed: set[str] = set()
     while waiting:
         still: list[_Todo] = []
         for start in range(0, len(waiting), BATCH):
@@ -130,13 +131,19 @@ def _one_by_one(work: _Work, todo: list[_Todo]) -> None:
                         still.append(item)
                     else:
                         problems.append(explain(item.error, item.statement, item.declaration))
+                        failed.update(item.declaration.key.name[1:])
         if len(still) < len(waiting) or (still and _borrow(work, still)):
             waiting = still
             continue
-        problems += [_missing(work, item, still) for item in still]
+        problems += [_missing(work, item, still) for item in still if not failed.intersection(_lacking(item))]
         break
     if problems:
         raise Problems(_without_consequences(problems)) if len(problems) > 1 else problems[0]
+
+
+def _lacking(item: _Todo) -> list[str]:
+    """Return the names, without schemas, that a statement's error is about."""
+    return [name.split(".")[-1] for name in _QUOTED.findall(str(item.error.diag.message_primary))]
 
 
 def _attempt(connection: psycopg.Connection[Any], sql: str) -> Any:

@@ -45,9 +45,7 @@ def closure(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
     for dependent, referenced in catalog.edges:
         needs[dependent].append(referenced)
     for key in catalog.rows:
-        if key.kind == "column" or (key.kind == "constraint" and catalog.rows[key][0] != "f"):
-            own[key.name[:2]].append(key)
-        elif key.kind == "domain_constraint":
+        if key.kind == "column" or (key.kind == "constraint" and catalog.rows[key][0] != "f") or key.kind == "domain_constraint":
             own[key.name[:2]].append(key)
     found: set[Key] = set()
     todo = [key for key in keys if key in catalog.rows]
@@ -90,8 +88,6 @@ def touched(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
     } & catalog.rows.keys()
     around = exact | dependents(catalog, exact - tables) | tables
     for key in catalog.rows:
-        if key.kind in _OWN and Key("table", key.name[:2]) in tables:
-            around.add(key)
-        elif key.kind == "index" and Key("table", (key.name[0], str(catalog.rows[key][0]))) in tables:
+        if (key.kind in _OWN and Key("table", key.name[:2]) in tables) or (key.kind == "index" and Key("table", (key.name[0], str(catalog.rows[key][0]))) in tables):
             around.add(key)
     return closure(catalog, around)

@@ -92,7 +92,7 @@ def back(found: Renamed, situation: Situation, live: Catalog, now: Key, before: 
 
     nowhere = Position("")
     if now.kind in ("column", "constraint"):
-        table = found.pairs and next((new for new, old in found.pairs.items() if old == Key("table", now.name[:2])), None)
+        table = next((new for new, old in found.pairs.items() if old == Key("table", now.name[:2])), None)
         owner = table.name if table else now.name[:2]
         _part(live, found, situation, now, Key(now.kind, (*owner, before.name[2])), Part(-1, nowhere))
     else:

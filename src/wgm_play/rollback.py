@@ -215,16 +215,16 @@ def _conversions(
 def _mark_conversions(changes: Sequence[Change], entries: Sequence[TrashEntry], renamed: rename.Renamed) -> None:
     """Say with the change that takes a conversion back that its record is used up."""
     names = {new: old for old, new in renamed.pairs.items()}
-    places = {}
+    places: dict[Key, TrashEntry] = {}
     for entry in entries:
         if entry.kind == "conversion":
             key = Key("column", tuple(entry.name))
             places[names.get(key, key)] = entry
     for change in changes:
-        entry = places.get(change.operation.key)
-        if entry is not None and "convert" in change.operation.payload:
+        found = places.get(change.operation.key)
+        if found is not None and "convert" in change.operation.payload:
             change.operation.payload["trash"] = {
-                "event": "restored", "kind": "conversion", "name": list(entry.name), "trash_name": list(entry.trash_name), "definition": {},
+                "event": "restored", "kind": "conversion", "name": list(found.name), "trash_name": list(found.trash_name), "definition": {},
             }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ In: names and values. Out: `Sql`, ready to be put into a statement.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -78,7 +79,7 @@ def _literal(value: Any) -> str:
     if isinstance(value, int):
         return str(value) if value >= 0 else f"({value})"
     if isinstance(value, float):
-        return repr(value) if value == value and value not in (float("inf"), float("-inf")) else f"'{value}'::float8"
+        return repr(value) if math.isfinite(value) else f"'{value}'::float8"
     if isinstance(value, (dict, list, tuple)):
         import json
 

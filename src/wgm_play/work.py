@@ -19,7 +19,7 @@ from wgm_play.connections import Connections
 from wgm_play.environment import Environment, load_environment
 from wgm_play.errors import InputError, Position, Refused, StepFailed
 from wgm_play.imperative import Imperative
-from wgm_play.ledger import Ledger, RunInfo
+from wgm_play.ledger import Ledger
 from wgm_play.plan import Operation, Plan
 from wgm_play.planner import Choices, Planned, Planner
 from wgm_play.playbook.expand import hosts_of, load_playbook, project_of

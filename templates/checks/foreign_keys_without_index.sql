@@ -13,7 +13,7 @@ join pg_catalog.pg_class relation on relation.oid = rule.conrelid
 join pg_catalog.pg_namespace namespace on namespace.oid = relation.relnamespace
 where rule.contype = 'f'
     and rule.conparentid = 0
-    and namespace.nspname not in ('pg_catalog', 'information_schema', 'wgm_trash')
+    and namespace.nspname not in ('pg_catalog', 'information_schema', 'wgm', 'wgm_trash')
     and not exists (
         select
         from pg_catalog.pg_index index

@@ -6,8 +6,9 @@ In: the alerts of a play. Out: their states, a rule file, a page of metrics.
 from __future__ import annotations
 
 from wgm_play.alerts.evaluate import AlertState, Sample, evaluate
+from wgm_play.alerts.files import write_metrics, write_rules
 from wgm_play.alerts.prometheus import metrics, rules
 from wgm_play.alerts.threshold import Threshold
 from wgm_play.alerts.threshold import parse as parse_threshold
 
-__all__ = ["AlertState", "Sample", "Threshold", "evaluate", "metrics", "parse_threshold", "rules"]
+__all__ = ["AlertState", "Sample", "Threshold", "evaluate", "metrics", "parse_threshold", "rules", "write_metrics", "write_rules"]

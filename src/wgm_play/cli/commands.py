@@ -16,6 +16,7 @@ from wgm_play.cli.options import (
     NUMBER,
     ONE_PLAYBOOK,
     OTHER,
+    OUTPUT,
     OUTPUT_OPTIONS,
     PLAYBOOK,
     PLAYBOOKS,
@@ -145,8 +146,23 @@ COMMANDS = {
             about="Exit 12 when something is found. Objects that no playbook mentions, and edits of the playbook that "
             "were not applied yet, are reported and change no exit code.",
             arguments=(PLAYBOOK,),
-            options=ONE_PLAYBOOK,
-            examples=(("wgm-play check production.yml --format json", "for a scheduler"),),
+            options=(
+                Option(
+                    "--rules", group=OUTPUT, kind=TEXT, value="FILE", help="write the alerts as Prometheus rules as well"
+                ),
+                Option(
+                    "--metrics",
+                    group=OUTPUT,
+                    kind=TEXT,
+                    value="FILE",
+                    help="write their values as metrics, for node_exporter's textfile collector",
+                ),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play check production.yml --format json", "for a scheduler"),
+                ("wgm-play check production.yml --rules wgm.rules.yml --metrics wgm.prom", "for Prometheus"),
+            ),
         ),
         Spec(
             "backup",

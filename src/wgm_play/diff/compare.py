@@ -166,7 +166,7 @@ def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) 
         return True
     if key.kind == "column":
         return (
-            below.kind == "column" and bool(situation.current[key].generated) or below.kind in ("function", "procedure")
+            (below.kind == "column" and bool(situation.current[key].generated)) or below.kind in ("function", "procedure")
         )
     if below.kind in ("enum", "domain", "function", "procedure", "materialized_view", "view"):
         return key.kind in ("index", "constraint", "domain_constraint")

@@ -247,7 +247,8 @@ def grants(what: Sql, item: str, owner: str) -> list[Command]:
     grantee, _, letters = granted.rpartition("=")
     if grantee.strip('"').replace('""', '"') == owner:
         return []
-    plain, with_option = [], []
+    plain: list[str] = []
+    with_option: list[str] = []
     for place, letter in enumerate(letters):
         if letter != "*":
             (with_option if letters[place + 1 : place + 2] == "*" else plain).append(_PRIVILEGES[letter])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from wgm_play.catalog.model import Key
@@ -166,7 +167,7 @@ def alter_column(situation: Situation, key: Key) -> list[Change]:
             )
         )  # fmt: skip
     changes += _attributes(situation, key)
-    for before, after in zip(changes, changes[1:], strict=False):
+    for before, after in itertools.pairwise(changes):
         after.after = (*after.after, before)
     return changes
 
@@ -238,24 +239,30 @@ def change_type(situation: Situation, key: Key) -> Change:
     )  # fmt: skip
 
 
+# Types whose values stay as they are when their limit grows or goes.
+_WIDER = frozenset(
+    [
+        "bit varying", "timestamp without time zone", "timestamp with time zone", "time without time zone",
+        "time with time zone", "interval",
+    ]
+)  # fmt: skip
+_TEXTS = frozenset(["character varying", "text"])
+# Sessions of a run have TimeZone UTC, in which the two are the same (manual: "ALTER TABLE", notes of 12).
+_STAMPS = frozenset(["timestamp without time zone", "timestamp with time zone"])
+
+
 def coercible(old: str, new: str) -> bool:
     """Tell whether changing the type keeps the table as it is (see hazard C08): a longer or unlimited text or number."""
-    before, after = _family(old), _family(new)
-    if before[0] in ("character varying", "text") and after[0] in ("character varying", "text"):
-        return after[1] is None or (before[1] is not None and after[1] >= before[1])
-    if before[0] == "numeric" == after[0]:
-        return after[1] is None or (
-            before[1] is not None and after[1][0] >= before[1][0] and after[1][1:] == before[1][1:]
+    (name, limits), (new_name, new_limits) = _family(old), _family(new)
+    both = {name, new_name}
+    if name == new_name == "numeric":
+        return new_limits is None or (
+            limits is not None and bool(new_limits[0] >= limits[0] and new_limits[1:] == limits[1:])
         )
-    if before[0] == after[0] and before[0] in ("varbit", "bit varying"):
-        return after[1] is None or (before[1] is not None and after[1] >= before[1])
-    if before[0].startswith(("timestamp", "time", "interval")) and before[0] == after[0]:
-        return after[1] is None or (before[1] is not None and after[1] >= before[1])
-    stamps = ("timestamp without time zone", "timestamp with time zone")
-    if (
-        before[0] in stamps and after[0] in stamps
-    ):  # sessions of a run have TimeZone UTC (manual: "ALTER TABLE", notes of 12)
-        return before[1] == after[1]
+    if both <= _TEXTS or (name == new_name and name in _WIDER):
+        return new_limits is None or (limits is not None and bool(new_limits >= limits))
+    if both <= _STAMPS:
+        return bool(limits == new_limits)
     return (old, new) == ("cidr", "inet")
 
 
@@ -333,10 +340,10 @@ def _attributes(situation: Situation, key: Key) -> list[Change]:
             _one(situation, key, f"set the compression of {key}", "column/set_compression", compression=value)
         )
     if old.statistics != new.statistics:
-        value = -1 if new.statistics is None else new.statistics
+        target = -1 if new.statistics is None else new.statistics
         title = f"set the statistics target of {key}"
         changes.append(
-            _one(situation, key, title, "column/set_statistics", statistics=value, lock=SHARE_UPDATE_EXCLUSIVE)
+            _one(situation, key, title, "column/set_statistics", statistics=target, lock=SHARE_UPDATE_EXCLUSIVE)
         )
     to_set, to_reset = changed_options(old.options, new.options)
     if to_set:

@@ -21,7 +21,7 @@ from wgm_play.operations.base import (
     hazard,
     options,
 )
-from wgm_play.plan import Command, Lock
+from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.render import render
 from wgm_play.sql import Sql, ident
 
@@ -75,7 +75,7 @@ def create_constraint(situation: Situation, key: Key) -> list[Change]:
         "constraint/add", lock, table=table.name, name=key.name[2], definition=spelled(situation, key),
         validated=row.validated, scans=row.validated and not new,
     )  # fmt: skip
-    hazards = ()
+    hazards: tuple[Hazard, ...] = ()
     if situation.online(table) and row.type == "x":
         hazards = (
             hazard("K06", "the index is built under a lock that stops reads and writes", "do it in a quiet hour"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
 from wgm_play.operations import constraint as constraints
@@ -100,7 +102,7 @@ def alter_table(situation: Situation, key: Key) -> list[Change]:
     exclusive, light = Lock(ACCESS_EXCLUSIVE, key.label), Lock(SHARE_UPDATE_EXCLUSIVE, key.label)
     changes: list[Change] = []
 
-    def one(title: str, *commands: Command, **more: object) -> None:
+    def one(title: str, *commands: Command, **more: Any) -> None:
         change = alter(situation, key, title, commands, **more)
         change.makes = frozenset()
         changes.append(change)
