@@ -7,6 +7,7 @@ the checks of all this SQL in the shadow.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import Change, Situation
 from wgm_play.plan import Command, Operation
-from wgm_play.playbook.model import Assertion, Folded, Play, SqlStep
+from wgm_play.playbook.model import Assertion, Declaration, Folded, Play, SqlStep
 from wgm_play.realise import Realised
 from wgm_play.secret import mask
 from wgm_play.sql import reveal
@@ -232,13 +233,27 @@ def _bodies(connection: psycopg.Connection[Any], catalog: Catalog, folded: Folde
         problems.append(
             InputError(
                 f"function {issue.function.name!r}, line {issue.line} of its body: {mask(issue.message)}",
-                where=_body_position(one, issue.line), hint=issue.hint, details=issue.statement.splitlines()[:3],
-            )  # fmt: skip
+                where=_body_position(one, issue.line),
+                hint=issue.hint,
+                details=issue.statement.splitlines()[:3],
+            )
         )
     return problems
 
 
-def _body_position(declaration: Any, line: int) -> Any:
+_BODY = re.compile(r"\bAS\s+(\$\w*\$)")
+
+
+def _body_position(declaration: Declaration, line: int) -> Any:
+    """Return where a line of a function's body stands in the playbook or template."""
+    for statement in declaration.statements:
+        opened = _BODY.search(statement.sql)
+        if opened is None:
+            continue
+        lines = statement.sql[opened.end() :].split("\n")
+        if 0 < line <= len(lines):
+            offset = opened.end() + sum(len(one) + 1 for one in lines[: line - 1])
+            return statement.where(offset + len(lines[line - 1]) - len(lines[line - 1].lstrip()))
     return declaration.position
 
 

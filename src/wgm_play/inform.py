@@ -121,6 +121,11 @@ def _health(work: Work, reporter: Reporter) -> list[str]:
     return [f"health: {one.check}: {one.object}: {one.message}" for one in found if one.severity == "finding"]
 
 
+def _shown(value: float | None) -> float | None:
+    """Return a count as the whole number that it is."""
+    return int(value) if value is not None and value.is_integer() else value
+
+
 def _alerts(work: Work, options: Options, reporter: Reporter) -> list[str]:
     if not (work.play.alerts or options.rules or options.metrics):
         return []
@@ -134,6 +139,6 @@ def _alerts(work: Work, options: Options, reporter: Reporter) -> list[str]:
         write_rules(options.rules, work.play.alerts, work.environment.name, connection.info.dbname)
     if options.metrics:
         write_metrics(options.metrics, states, work.environment.name, connection.info.dbname)
-    rows = [(one.name, one.state, one.severity, one.value, one.threshold, one.note or one.error) for one in states]
+    rows = [(one.name, one.state, one.severity, _shown(one.value), one.threshold, one.note or one.error) for one in states]
     reporter.table("alerts", ("alert", "state", "severity", "value", "threshold", "note"), rows)
     return [f"alert {one.name} ({one.severity}): {one.error or one.summary or one.threshold}" for one in states if one.firing]

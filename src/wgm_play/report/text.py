@@ -20,6 +20,8 @@ from wgm_play.report.console import CYAN, GREEN, MAGENTA, RED, YELLOW, styled, v
 STYLES = {"ok": GREEN, "changed": YELLOW, "skipped": CYAN, "failed": RED}
 # Where the width is not known, as for a pipe: what Ansible takes.
 PLAIN_WIDTH = 80
+# Rows longer than this are read more easily as one line for each of their values.
+WIDEST = 160
 
 
 @dataclass(slots=True)
@@ -76,7 +78,8 @@ class TextReporter(Reporter):
         """Show rows under their heads, in columns as wide as what they hold."""
         if title:
             self._head(visible(title))
-        for line in aligned(columns, rows):
+        lines = aligned(columns, rows)
+        for line in lines if max(map(len, lines)) <= max(WIDEST, self._width()) else stacked(columns, rows):
             self._say(line)
 
     def page(self, name: str, text: str) -> None:
@@ -200,6 +203,16 @@ def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
         ).rstrip()
         for row in texts
     ]
+
+
+def stacked(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Return each row as lines of head and value, rows apart by an empty line; what is empty is left out."""
+    width = max(map(len, columns))
+    blocks = [
+        [f"{head.ljust(width)}  {_cell(value)}" for head, value in zip(columns, row, strict=True) if _cell(value)]
+        for row in rows
+    ]
+    return [line for block in blocks for line in ["", *block]][1:]
 
 
 def _cell(value: Any) -> str:
