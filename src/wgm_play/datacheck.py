@@ -23,7 +23,7 @@ from wgm_play.checks.data import (
 from wgm_play.errors import Refused
 from wgm_play.operations.base import Situation
 from wgm_play.operations.column import coercible
-from wgm_play.render import Statement
+from wgm_play.render import Statement, render
 from wgm_play.sql import Sql, ident
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Looker:
 
         try:
             with self.connection.transaction():
+                self.connection.execute(render("checks/set_local.sql.j2", name="statement_timeout", value="0").sql)
                 return list(look())
         except library.Error as error:
             if self.connection.closed:

@@ -7,9 +7,9 @@ the target; the shadow is opened only when something has to be tried.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import rename
@@ -21,6 +21,7 @@ from wgm_play.diff.rebuilt import realise_dependents
 from wgm_play.environment import Environment
 from wgm_play.errors import Refused
 from wgm_play.imperative import Imperative
+from wgm_play.ledger import UNKNOWN
 from wgm_play.operations.base import Change, Situation, TableSize
 from wgm_play.operations.order import groups, order
 from wgm_play.plan import Group, Plan
@@ -98,9 +99,7 @@ class Planner:
         situation = self._situation(live, live)
         renamed = rename.find(live, folded.declarations, situation)
         current = rename.apply(self.shadow(), live, renamed) if renamed.changes else live
-        wanted = lay_over(
-            current, realised, skips.remaining(folded), prune=self.play.prune, unversioned=not self._same_server()
-        )
+        wanted = lay_over(current, realised, skips.remaining(folded), prune=self.play.prune)
         self._suspect(current, wanted, folded)
         self._permit(wanted)
         situation.current, situation.wanted = current, wanted.catalog
@@ -114,9 +113,11 @@ class Planner:
                 change.after = (*change.after, renamed.changes[-1])
         changes += self.imperative.changes(self, situation, changes)
         ordered = order(changes, current.edges, wanted.catalog.edges)
-        ordered = self._select(ordered, changes)
+        ordered = self._select(ordered, wanted.catalog)
         made = groups(ordered, found.rebuilt, rename.joined(renamed, found.changes, situation.forced))
         unknown = [f"not modelled: {name}" for name in live.unmodelled]
+        if self.imperative.ledger.access() == "unknown":
+            unknown.append(UNKNOWN)
         if made:
             unknown += self._look_at_rows(situation, renamed.pairs)
             self._prove(live, wanted, made)
@@ -223,26 +224,22 @@ class Planner:
 
         return applicable(self.connection, wanted, current, pairs, self.folded.declarations)
 
-    def _select(self, ordered: list[Change], changes: list[Change]) -> list[Change]:
+    def _select(self, ordered: list[Change], wanted: Catalog) -> list[Change]:
         """Keep the changes of chosen steps. Raises `Refused` where one of them needs a change that is not chosen."""
         chosen = self.choices.selected
         if chosen is None:
             return ordered
         kept = [change for change in ordered if change.operation.step in chosen or change.operation.step < 0]
-        left_out = [change for change in ordered if change not in kept]
-        made = {key: change for change in left_out for key in change.makes}
-        for change in kept:
-            for key in change.makes:
-                for dependent, referenced in self._wanted_edges:
-                    if dependent == key and referenced in made and referenced not in change.makes:
-                        other = made[referenced].operation
-                        raise Refused(
-                            f"{change.operation.title} needs {other.title!r}, whose step is not selected",
-                            hint=f"select the step {self.step_names[other.step]!r} too",
-                        )
+        maker = {key: change for change in kept for key in change.makes}
+        left_out = {key: change for change in ordered for key in change.makes if key not in maker}
+        for dependent, referenced in wanted.edges:
+            if dependent in maker and referenced in left_out:
+                needed = left_out[referenced].operation
+                raise Refused(
+                    f"{maker[dependent].operation.title}: needs {needed.title!r}, whose step is not selected",
+                    hint=f"select the step {self.step_names[needed.step]!r} too",
+                )
         return kept
-
-    _wanted_edges: frozenset[tuple[Key, Key]] = frozenset()
 
     def _look_at_rows(self, situation: Situation, pairs: Mapping[Key, Key]) -> list[str]:
         if not self.environment.policy.check_data:
@@ -253,15 +250,6 @@ class Planner:
         return refuse_bad_rows(Looker(self.connection, situation, self.live, pairs, hidden))
 
     def _prove(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> None:
-        if self.choices.selected is not None:
-            keys = {operation.key for group in made for operation in group.operations}
-            partial = live.copy()
-            for key in {*live.rows, *wanted.catalog.rows}:
-                if key in keys or any(key in change for change in (keys,)):
-                    if key in wanted.catalog.rows:
-                        partial.rows[key] = wanted.catalog.rows[key]
-                    else:
-                        partial.rows.pop(key, None)
         if not any(operation.verb != "run" for group in made for operation in group.operations):
             return
         shadow = self.shadow()
@@ -297,9 +285,3 @@ class Planner:
         )
 
 
-def without_steps(plan: Plan) -> Plan:
-    """Return the plan without its groups."""
-    return replace(plan, groups=())
-
-
-OpenShadow = Callable[[], Shadow]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.errors import InputError, Problems, Refused, WgmError
+from wgm_play.errors import InputError, Problems, WgmError
 from wgm_play.playbook.model import Declaration
 from wgm_play.rebuild import closure, statements_for
 from wgm_play.render import Statement
@@ -254,8 +254,3 @@ def _without_consequences(problems: Sequence[WgmError]) -> list[WgmError]:
     """Leave out errors that only follow from another: their object is declared and has an error itself."""
     causes = [problem for problem in problems if not (problem.hint or "").endswith("has an error itself")]
     return list(causes or problems)
-
-
-def refuse(message: str, **more: Any) -> Refused:
-    """Make a refusal."""
-    return Refused(message, **more)

@@ -54,7 +54,7 @@ def roll_back(work: Work, options: Options, reporter: Reporter) -> int:
     ids = [one for change in changes for one in change.ids]
     name = f"Roll back run {ids[0]}" if len(ids) == 1 else f"Roll back runs {', '.join(map(str, sorted(ids)))}"
     live = work.read_live()
-    with work.reading.transaction(), ExitStack() as stack:
+    with ExitStack() as stack:
         planned = _plan(work, ledger, changes, ids, live, stack)
     if options.check:
         reporter.plan(planned.plan, diff=options.diff)

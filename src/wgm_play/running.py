@@ -16,7 +16,7 @@ from wgm_play.plan import Operation
 from wgm_play.report.base import StepResult
 
 if TYPE_CHECKING:
-    from wgm_play.execute.executor import GroupResult, Outcome
+    from wgm_play.execute.executor import GroupResult, OnGroup, Outcome
     from wgm_play.execute.guard import RunLock
     from wgm_play.planner import Planned
     from wgm_play.work import Work
@@ -88,7 +88,7 @@ def _execute(work: Work, planned: Planned, lock: RunLock, command: str, rolls_ba
         try:
             outcome = executor.execute(
                 plan, session=session, ledger=ledger, run=run, environment=environment, reporter=work.reporter, lock=lock,
-                on_group=progress.group, positions=work.positions, skip_groups=resumed,
+                on_group=_watched(work, progress), positions=work.positions, skip_groups=resumed,
                 kill_after=environment.policy.lock_timeout if options.kill_blockers else None,
             )  # fmt: skip
         except BaseException:
@@ -98,6 +98,17 @@ def _execute(work: Work, planned: Planned, lock: RunLock, command: str, rolls_ba
         after = _verify(work, planned, session.connection, ledger, run)
         ledger.finish(run, "done", after=after)
         _afterwards(work, planned, outcome, run)
+
+
+def _watched(work: Work, progress: _Progress) -> OnGroup:
+    """Report each committed group, and ask the invariants after it."""
+
+    def committed(result: GroupResult) -> None:
+        progress.group(result)
+        if work.play.invariants:
+            work.ask_invariants(work.reading, before=False)
+
+    return committed
 
 
 def _say_restore_point(work: Work, ledger: Ledger, run: int) -> None:
@@ -133,7 +144,7 @@ def _verify(work: Work, planned: Planned, connection: Any, ledger: Ledger, run: 
             problem = StepFailed(refused.message, where=refused.where, step=refused.step, details=refused.details)
     if problem is None and work.play.invariants:
         try:
-            work._ask_invariants(work.reading, before=False)
+            work.ask_invariants(work.reading, before=False)
         except StepFailed as broken:
             problem = broken
     if problem is not None:

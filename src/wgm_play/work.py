@@ -239,11 +239,9 @@ class Work:
         choices = self.choices()
         imperative = self._imperative(folded, choices)
         live = self.read_live()
-        with self.reading.transaction():
-            self.reading.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            imperative.ask(folded.assertions)
-            planned = self._planner(folded, choices, imperative, live).plan()
-            self._ask_invariants(self.reading, before=True)
+        imperative.ask(folded.assertions)
+        planned = self._planner(folded, choices, imperative, live).plan()
+        self.ask_invariants(self.reading, before=True)
         return planned
 
     def _imperative(self, folded: Folded, choices: Choices) -> Imperative:
@@ -256,7 +254,8 @@ class Work:
             choices, self.step_names, live, imperative,
         )  # fmt: skip
 
-    def _ask_invariants(self, connection: psycopg.Connection[Any], *, before: bool) -> None:
+    def ask_invariants(self, connection: psycopg.Connection[Any], *, before: bool) -> None:
+        """Ask the queries that must return no rows; raise `Refused` before a run, `StepFailed` during and after it."""
         import psycopg as library
 
         for invariant in self.play.invariants:

@@ -47,8 +47,8 @@ class Wanted:
     unmanaged: list[Key] = field(default_factory=list)
 
 
-def lay_over(live: Catalog, realised: Realised, folded: Folded, *, prune: bool = False, unversioned: bool = False) -> Wanted:
-    """Lay declarations over the live catalog. `unversioned` leaves extension versions as they are live."""
+def lay_over(live: Catalog, realised: Realised, folded: Folded, *, prune: bool = False) -> Wanted:
+    """Lay declarations over the live catalog; `prune` removes whole objects that no step mentions."""
     made = Wanted(live.copy())
     wanted, declared = made.catalog, realised.catalog
     declarations = folded.declarations
@@ -196,6 +196,8 @@ def _remove(made: Wanted, live: Catalog, key: Key, step: int) -> None:
 
 def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declaration], tables: set[Key]) -> None:
     """Columns and constraints of declared tables that no step mentions are removals; other objects are left alone."""
+    gone = {key for key in live.rows if key not in made.catalog.rows}
+    said = {dependent for dependent, referenced in live.edges if referenced in gone}  # it goes with what it is over
     for key in sorted(live.rows):
         if key.kind in ("column", "constraint"):
             owner = Key("table", key.name[:2])
@@ -207,7 +209,7 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
         if declaration is None or declaration.absent or key in made.managed or key not in made.catalog.rows:
             continue
         _remove(made, live, key, made.steps.get(key, declaration.step))
-        if not OURS.match(key.name[2]):
+        if not OURS.match(key.name[2]) and not (key.kind == "constraint" and key in said):
             made.unsaid.append(Removal(key, declaration.position, declaration.step))
     made.unmanaged = sorted(
         key
