@@ -35,7 +35,7 @@ def before_changes(work: Work) -> None:
     made = engines.gate(policy, engine, reason=f"before {work.playbook.path}", run=work.play.name)
     if made is None:
         return
-    command = engines.restore_command(made, work.playbook.path, work.connections.target.url)
+    command = engines.restore_command(made, work.playbook.path)
     work.reporter.note(f"backup {made.id} ({format_size(made.size)}) was taken; bring it back with: {command}")
     work.reporter.data("backup", {"id": made.id, "restore": command})
 

@@ -11,4 +11,14 @@ from wgm_play.alerts.prometheus import metrics, rules
 from wgm_play.alerts.threshold import Threshold
 from wgm_play.alerts.threshold import parse as parse_threshold
 
-__all__ = ["AlertState", "Sample", "Threshold", "evaluate", "metrics", "parse_threshold", "rules", "write_metrics", "write_rules"]
+__all__ = [
+    "AlertState",
+    "Sample",
+    "Threshold",
+    "evaluate",
+    "metrics",
+    "parse_threshold",
+    "rules",
+    "write_metrics",
+    "write_rules",
+]

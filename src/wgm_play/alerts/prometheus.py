@@ -51,13 +51,13 @@ def _rules(alert: Alert, environment: str, database: str, stale: float) -> Itera
     rule: dict[str, Any] = {"alert": alert.name, "expr": f"wgm_alert_value{selector} {threshold}"}
     if alert.seconds:
         rule["for"] = f"{alert.seconds}s"
-    yield {**rule, "labels": labels, "annotations": {"summary": alert.summary or alert.name}}
+    yield {**rule, "labels": dict(labels), "annotations": {"summary": alert.summary or alert.name}}
     up, evaluated = f"wgm_alert_up{selector}", f"wgm_alert_evaluated_timestamp_seconds{selector}"
     yield {
         "alert": f"{alert.name}{TWIN}",
         "expr": f"absent({up}) or {up} == 0 or time() - {evaluated} > {shown(stale)}",
         "for": f"{max(alert.seconds, 300)}s",
-        "labels": labels,
+        "labels": dict(labels),
         "annotations": {"summary": f"The alert {alert.name} is not watched: its query fails or is not evaluated"},
     }
 

@@ -23,7 +23,6 @@ from wgm_play.backup.base import (
 )
 from wgm_play.backup.elsewhere import embedded_scratch
 from wgm_play.backup.logical import Logical
-from wgm_play.backup.process import parameters
 from wgm_play.errors import Refused
 from wgm_play.report.base import Reporter
 from wgm_play.units import format_duration
@@ -138,17 +137,7 @@ def _refusal(why: str, error: Refused) -> Refused:
     )
 
 
-def restore_command(backup: Backup, playbook: str, url: str) -> str:
-    """Return the exact command that brings a backup into a new database beside the one at `url`, without a password."""
-    given = parameters(url)
-    user = f"{given['user']}@" if "user" in given else ""
-    port = f":{given['port']}" if "port" in given else ""
-    host = given.get("host", "")
+def restore_command(backup: Backup, playbook: str) -> str:
+    """Return the exact command that brings a backup into a new database beside its own; it needs no password."""
     into = f"{backup.database}_{backup.id[:16].lower()}"
-    if "service" in given:
-        place = f"service={given['service']} dbname={into}"
-    elif host.startswith("/"):
-        place = " ".join(f"{key}={given[key]}" for key in ("host", "port", "user") if key in given) + f" dbname={into}"
-    else:
-        place = f"postgresql://{user}{host}{port}/{into}"
-    return shlex.join(["wgm-play", "restore", playbook, "--backup", backup.id, "--into", place])
+    return shlex.join(["wgm-play", "restore", playbook, "--backup", backup.id, "--into", into])

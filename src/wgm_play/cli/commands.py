@@ -147,9 +147,7 @@ COMMANDS = {
             "were not applied yet, are reported and change no exit code.",
             arguments=(PLAYBOOK,),
             options=(
-                Option(
-                    "--rules", group=OUTPUT, kind=TEXT, value="FILE", help="write the alerts as Prometheus rules as well"
-                ),
+                Option("--rules", group=OUTPUT, kind=TEXT, value="FILE", help="write the alerts as Prometheus rules"),
                 Option(
                     "--metrics",
                     group=OUTPUT,
