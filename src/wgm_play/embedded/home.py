@@ -133,7 +133,7 @@ def _make_parents(folder: Path, project: Path, account: Account) -> None:
     """Make the folders above the home; what they hold is for no version control."""
     missing = [part for part in (folder, *folder.parents) if not part.exists()]
     for part in reversed(missing):
-        part.mkdir(mode=0o755)
+        part.mkdir(mode=0o755, exist_ok=True)  # another command may be quicker
         if account.uid == project.stat().st_uid:
             account.give(part)
     top = (
