@@ -7,6 +7,8 @@ does not read, is as if it were not there.
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import json
 import os
 import stat
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play import __version__
+from wgm_play.catalog import CLASSES
 from wgm_play.catalog.model import Catalog
 from wgm_play.ledger.snapshot import pack, unpack
 
@@ -30,6 +33,13 @@ class Kept:
 
     catalog: Catalog
     skipped: list[Any]
+
+
+@functools.lru_cache(maxsize=1)
+def _version() -> str:
+    """Return what an answer is good for: this version, with the fields that its catalog rows have."""
+    shape = repr([(kind, found.__slots__) for kind, found in CLASSES.items()])
+    return f"{__version__}+{hashlib.sha256(shape.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,7 @@ class Cache:
         try:
             head, _, body = content.partition(b"\n")
             told = json.loads(head)
-            if told["mark"] != mark or told["version"] != __version__:
+            if told["mark"] != mark or told["version"] != _version():
                 return None
             return Kept(unpack(body), told["skipped"])
         except (ValueError, KeyError, OSError, EOFError):
@@ -70,7 +80,7 @@ class Cache:
 
     def save(self, mark: str, catalog: Catalog, skipped: list[Any]) -> None:
         """Keep a realised catalog under a mark."""
-        head = json.dumps({"mark": mark, "version": __version__, "skipped": skipped}).encode()
+        head = json.dumps({"mark": mark, "version": _version(), "skipped": skipped}).encode()
         self.write(f"wanted-{mark[:32]}", head + b"\n" + pack(catalog).content)
         self._forget()
 

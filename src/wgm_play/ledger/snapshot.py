@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Extra, Key
+from wgm_play.catalog.shape import Reader, fields
 
 FORMAT = 1
 # The fastest level: snapshots are written while an application waits for its release, and are small anyway.
@@ -35,6 +36,7 @@ def pack(catalog: Catalog) -> Packed:
         {
             "version": catalog.version,
             "unmodelled": list(catalog.unmodelled),
+            "fields": fields(key.kind for key in catalog.rows),
             "objects": [
                 (key.kind, key.name, _row(catalog.rows[key]), _extra(catalog.extras.get(key)))
                 for key in sorted(catalog.rows)
@@ -51,9 +53,10 @@ def unpack(content: bytes) -> Catalog:
     """Return the catalog that `pack` made into these bytes."""
     read = json.loads(gzip.decompress(content).decode("utf-8", "surrogatepass"))
     catalog = Catalog(unmodelled=tuple(read["unmodelled"]), version=read["version"])
+    reader = Reader(read.get("fields", {}))
     for kind, name, row, extra in read["objects"]:
         key = Key(kind, tuple(name))
-        catalog.rows[key] = tuple(_decoded(value) for value in row)
+        catalog.rows[key] = reader.row(kind, [_decoded(value) for value in row])
         if extra is not None:
             owner, acl, number = extra
             catalog.extras[key] = Extra(owner=owner, acl=None if acl is None else tuple(acl), number=number)

@@ -12,6 +12,7 @@ from dataclasses import astuple, replace
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Key, Row
+from wgm_play.catalog.shape import Reader, fields
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     WHAT,
@@ -56,7 +57,7 @@ def trash_name(situation: Situation, name: str, definition: object, limit: int =
 def trash_table(situation: Situation, key: Key) -> Change:
     """Move a table with its rows, indexes and keys to the trash; triggers and foreign keys go."""
     current = situation.current
-    keys = own_keys(current, key)
+    keys = [own for own in own_keys(current, key) if own not in situation.apart]
     lock = Lock(ACCESS_EXCLUSIVE, key.label)
     kept = {own: current.rows[own] for own in [key, *keys] if not _goes(current, own)}
     commands = [command("object/trash_schema")]
@@ -170,6 +171,7 @@ def _entry(key: Key, name: str, kept: Mapping[Key, Row], commands: list[Command]
         "name": list(key.name),
         "trash_name": place,
         "definition": {
+            "fields": fields(own.kind for own in kept),
             "rows": [[own.kind, list(own.name), list(row)] for own, row in sorted(kept.items())],
             "commands": [made.sql for made in commands],
         },
@@ -178,7 +180,8 @@ def _entry(key: Key, name: str, kept: Mapping[Key, Row], commands: list[Command]
 
 def kept_rows(definition: Mapping[str, Any]) -> dict[Key, Row]:
     """Return the rows that a trash entry keeps, by their keys before the move."""
-    return {Key(kind, tuple(name)): tuple(row) for kind, name, row in definition["rows"]}
+    reader = Reader(definition.get("fields", {}))
+    return {Key(kind, tuple(name)): reader.row(kind, row) for kind, name, row in definition["rows"]}
 
 
 def restore(situation: Situation, key: Key, place: list[str], definition: Mapping[str, Any]) -> Change:
