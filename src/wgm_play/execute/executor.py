@@ -83,12 +83,13 @@ def execute(
     positions: Sequence[Position | None] = (),
     skip_groups: Collection[int] = (),
     kill_after: float | None = None,
+    alarm: Callable[[], str | None] | None = None,
 ) -> Outcome:
     """Run a plan on the session's database and record it as `run`; return what was done.
 
     `lock` is the run lock, whose connection watches what blocks us. `on_group` is called after each commit.
     `positions` are the steps' places by index. `skip_groups` are those that an earlier run of the same plan committed
-    (`Ledger.groups_done`). `kill_after`: seconds of waiting after which blockers are ended, where the policy allows.
+    (`Ledger.groups_done`). `alarm` names an alert that fires: batches wait for its end. `kill_after`: seconds of waiting after which blockers are ended, where the policy allows.
     Raises StepFailed, Refused, Unreachable, InputError, Locked, Interrupted; the end of the run is recorded then.
     """
     if kill_after is not None and not environment.policy.allow_kill_blockers:
@@ -98,7 +99,7 @@ def execute(
         )
     interval = min(INTERVAL, max(environment.policy.lock_timeout / 4, 0.01))
     with Watch(lock.connection, interval, reporter.retry) if lock else nullcontext() as watch, interruptible():
-        work = _Execution(plan, session, ledger, run, environment, reporter, lock, watch, positions, kill_after)
+        work = _Execution(plan, session, ledger, run, environment, reporter, lock, watch, positions, kill_after, alarm)
         return work.run_all(on_group, frozenset(skip_groups))
 
 
@@ -116,6 +117,7 @@ class _Execution:
     watch: Watch | None
     positions: Sequence[Position | None]
     kill_after: float | None
+    alarm: Callable[[], str | None] | None = None
     outcome: Outcome = field(default_factory=Outcome)
     changed: bool = False
     operation: int = 0
@@ -201,6 +203,8 @@ class _Execution:
             started = time.perf_counter()
             number = self.operation + len(operations)
             for command in operation.commands:
+                if self._is_done(command):
+                    continue
                 row = self._statement(number, self.statement + len(statements), operation, command)
                 row["started_at"] = self.session.now()
                 self._send(operation, command, seen)
@@ -241,7 +245,10 @@ class _Execution:
     def _alone(self, index: int, operation: Operation, retries: Retries) -> None:
         started = time.perf_counter()
         for command in operation.commands:
-            self._autocommit(operation, command, retries)
+            if "backfill" in operation.payload:
+                self._batches(operation, command, retries)
+            else:
+                self._autocommit(operation, command, retries)
         number = self.operation
         row = self._operation(number, index, operation, started, time.perf_counter())
         try:
@@ -290,6 +297,38 @@ class _Execution:
         # From here on the database has changed, whatever happens to the rows that say so.
         self.changed = self.changed or outcome == "done"
         self._statement_end(number, outcome, retries, (retries.waited - before) * 1000, None)
+        self.statement += 1
+        self.outcome.statements += 1
+
+    def _batches(self, operation: Operation, command: Command, retries: Retries) -> None:
+        """Change many rows a few at a time; recorded as one statement."""
+        from wgm_play.execute.backfill import Backfill, Task
+        from wgm_play.execute.steering import Steering
+
+        number = self.statement
+        row = self._statement(self.operation, number, operation, command)
+        self.sending = operation, command
+        row["started_at"] = self.session.now()
+        self.ledger.record_group(self.run, [], [row])
+        task = Task.of(operation.payload["backfill"])
+
+        def failed(error: psycopg.Error, spent: float) -> None:
+            self._after_failure(error, retries, spent, Seen())
+
+        steering = Steering(
+            lambda: self.session.connection, self.environment.policy, self.reporter, operation.title, task.batch, self.alarm,
+            self._require_lock,
+        )  # fmt: skip
+        with self.reporter.progress(operation.title) as shown:
+            self.changed = True
+            try:
+                Backfill(task, self.session, self.ledger, self.run, failed, steering, shown).all()
+            except (psycopg.Error, WgmError) as error:
+                if not self.session.lost:
+                    self.session.roll_back()
+                    self._statement_end(number, "failed", retries, retries.waited * 1000, mask(str(error)))
+                raise
+        self._statement_end(number, "done", retries, retries.waited * 1000, None)
         self.statement += 1
         self.outcome.statements += 1
 

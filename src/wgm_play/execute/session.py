@@ -110,6 +110,8 @@ class Session:
         fault.before_statement(self.connection, sql)
         self._cursor.execute(sql.encode(), prepare=False)
         fault.after_statement()
+        while rows and self.lead and self._cursor.nextset():  # the rows come after the answer to BEGIN
+            pass
         return self._cursor.fetchall() if rows and self._cursor.description else []
 
     def begin(self, command: Command) -> None:

@@ -32,8 +32,9 @@ TABLES = {
         "restore_point",
         "backup_pin",
     ),
+    2: ("steering",),
 }
-OTHER = {1: ("snapshot_storage", "refuse_change")}
+OTHER: dict[int, tuple[str, ...]] = {1: ("snapshot_storage", "refuse_change"), 2: ()}
 NEWEST = max(TABLES)
 
 
