@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.blame import explain
 from wgm_play.catalog.model import Catalog, Extra, Key
 from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.playbook.model import Declaration, Folded
-from wgm_play.realise import explain
 from wgm_play.render import render
 from wgm_play.secret import mask
 

@@ -6,19 +6,18 @@ Out: the declared objects as the server describes them. Errors point to the line
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.blame import circles, explain, missing
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.errors import InputError, Problems, WgmError
+from wgm_play.errors import Problems, WgmError
 from wgm_play.playbook.model import Declaration
 from wgm_play.rebuild import closure, statements_for
 from wgm_play.render import Statement
-from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, names_of, run_all
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def _one_by_one(work: _Work, todo: list[_Todo]) -> None:
     """Run each statement by itself; what names something missing waits for the others, until nothing moves."""
     waiting = todo
     problems: list[WgmError] = []
-    failed: set[str] = set()
+    failed: list[Key] = []
     while waiting:
         still: list[_Todo] = []
         for start in range(0, len(waiting), BATCH):
@@ -131,19 +130,17 @@ def _one_by_one(work: _Work, todo: list[_Todo]) -> None:
                         still.append(item)
                     else:
                         problems.append(explain(item.error, item.statement, item.declaration))
-                        failed.update(item.declaration.key.name[1:])
+                        failed.append(item.declaration.key)
         if len(still) < len(waiting) or (still and _borrow(work, still)):
             waiting = still
             continue
-        problems += [_missing(work, item, still) for item in still if not failed.intersection(_lacking(item))]
+        problems += circles(still)
+        types = _types(work.connection)
+        lacking = [missing(item, still, failed, work.declared, work.live, types) for item in still]
+        problems += [one for one in lacking if one is not None]
         break
     if problems:
-        raise Problems(_without_consequences(problems)) if len(problems) > 1 else problems[0]
-
-
-def _lacking(item: _Todo) -> list[str]:
-    """Return the names, without schemas, that a statement's error is about."""
-    return [name.split(".")[-1] for name in _QUOTED.findall(str(item.error.diag.message_primary))]
+        raise Problems(problems) if len(problems) > 1 else problems[0]
 
 
 def _attempt(connection: psycopg.Connection[Any], sql: str) -> Any:
@@ -192,65 +189,9 @@ def _declared(key: Key, declared: Mapping[Key, Declaration]) -> bool:
     return any(other.kind == key.kind and other.name[:2] == key.name[:2] for other in declared) if len(key.name) == 3 else False
 
 
-_QUOTED = re.compile(r'"([^"]+)"')
-
-
-def explain(error: Any, statement: Statement, declaration: Declaration, *, kind: type[WgmError] = InputError) -> WgmError:
-    """Turn PostgreSQL's error into ours, at the place in the playbook that holds what it complains about."""
-    diag = error.diag
-    message = str(diag.message_primary or error).strip()
-    offset = int(diag.statement_position) - 1 if diag.statement_position else None
-    names = _QUOTED.findall(message)
-    where = statement.where(offset, names[0] if names else None)
-    details = [mask(text) for text in (diag.message_detail,) if text]
-    return kind(mask(message), where=where or declaration.position, hint=_hint(diag.message_hint, message), details=details)
-
-
-def _hint(hint: str | None, message: str) -> str | None:
-    if hint:
-        return mask(hint)
-    if "is not unique" in message:
-        return "add casts so that one function fits"
-    return None
-
-
-def _missing(work: _Work, item: _Todo, still: Sequence[_Todo]) -> WgmError:
-    """Say what a waiting statement lacks: something absent, something that waits for it in turn, or a near name."""
-    found = explain(item.error, item.statement, item.declaration)
-    names = _QUOTED.findall(found.message) or re.findall(r"function ([\w.]+)\(", found.message)
-    if not names:
-        return found
-    name = names[0].split(".")[-1]
-    removed = next((d for k, d in work.declared.items() if d.absent and name in k.name), None)
-    if removed is not None:
-        found.hint = f"{removed.key} is removed at {removed.position}: keep it, or take out what needs it"
-        return found
-    circle = next((other for other in still if other is not item and other.declaration.key.name[-1:] == (name,)), None)
-    circle = circle or next(
-        (other for other in still if other is not item and len(other.declaration.key.name) > 1 and other.declaration.key.name[1] == name), None
-    )
-    if circle is not None:
-        other_needs = _QUOTED.findall(str(circle.error.diag.message_primary))
-        own = item.declaration.key.name
-        if any(need.split(".")[-1] in own for need in other_needs):
-            found.message = f"{item.declaration.key} and {circle.declaration.key} need one another"
-            found.args = (found.message,)
-            found.hint = f"the other is at {circle.declaration.position}: let one of them do without the other"
-            return found
-        found.hint = found.hint or f"{circle.declaration.key} at {circle.declaration.position} has an error itself"
-        return found
-    known = {key.name[min(1, len(key.name) - 1)] for key in work.declared} | {
-        part.name[2] for declaration in work.declared.values() for part in declaration.parts if part.kind == "column"
-    }
-    near = difflib.get_close_matches(name, sorted(known - {name}), n=1)
-    if near and not found.hint:
-        found.hint = f"did you mean {near[0]!r}?"
-    elif not found.hint:
-        found.hint = "declare it in a step, or correct the name"
-    return found
-
-
-def _without_consequences(problems: Sequence[WgmError]) -> list[WgmError]:
-    """Leave out errors that only follow from another: their object is declared and has an error itself."""
-    causes = [problem for problem in problems if not (problem.hint or "").endswith("has an error itself")]
-    return list(causes or problems)
+def _types(connection: psycopg.Connection[Any]) -> list[str]:
+    """Return the names of the types that a declaration may have meant."""
+    rows = connection.execute(
+        "SELECT typname FROM pg_catalog.pg_type WHERE typrelid = 0 AND typelem = 0 AND typtype IN ('b', 'r', 'e', 'd')"
+    ).fetchall()
+    return [name for (name,) in rows]

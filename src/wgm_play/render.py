@@ -44,7 +44,15 @@ class Statement:
             word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
             holding = [span for span in self.spans if word.search(self.sql[span[0] : span[1]])]
             hit = min(holding, key=lambda span: (span[1] - span[0], span[0])) if holding else None
-        return hit[2] if hit else self.position
+        if hit is None:
+            return self.position
+        from wgm_play.pinpoint import pinpoint
+
+        fragment = self.sql[hit[0] : hit[1]]
+        if offset is not None and hit[0] <= offset <= hit[1]:
+            return pinpoint(hit[2], fragment, offset - hit[0])
+        found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", fragment) if name else None
+        return pinpoint(hit[2], fragment, found.start() if found else None)
 
 
 def packaged_templates() -> Path:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.blame import explain
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError
 from wgm_play.operations.base import ROW_EXCLUSIVE
 from wgm_play.plan import Command, Lock, Operation
 from wgm_play.playbook.model import Seed, SeedRow
-from wgm_play.realise import explain
 from wgm_play.render import Statement, render
 from wgm_play.secret import register
 from wgm_play.sql import Sql, ident, literal, reveal

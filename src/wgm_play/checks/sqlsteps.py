@@ -20,6 +20,7 @@ from wgm_play.checks.plpgsql import created_relations, tokens_of
 from wgm_play.checks.probe import Rejection, dollar_quoted, rejection
 from wgm_play.checks.statements import Class, judge
 from wgm_play.errors import InputError, Position
+from wgm_play.pinpoint import pinpoint
 from wgm_play.render import render
 from wgm_play.sql import Sql
 
@@ -85,7 +86,7 @@ def analyse_sql(
 
     `transaction` is the step's own setting: with false, what cannot run in a transaction block is accepted.
     """
-    place: Locate = locate or (lambda offset: position)
+    place: Locate = locate or (lambda offset: pinpoint(position, text, offset))
     made: list[SqlPart] = []
     for start, end, node, error in _parsed(text):
         piece = text[start:end]

@@ -1,0 +1,194 @@
+"""What PostgreSQL's refusals mean in the playbook: which line, what it lacks, what to type next.
+
+In: errors of statements that realise declarations. Out: one `WgmError` for each cause; what only follows from another
+error is left out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.errors import InputError, WgmError
+from wgm_play.playbook.model import Declaration
+from wgm_play.render import Statement
+from wgm_play.secret import mask
+
+
+class Waiting(Protocol):
+    """A statement that PostgreSQL refused."""
+
+    declaration: Declaration
+    statement: Statement
+    error: Any
+
+
+_QUOTED = re.compile(r'"([^"]+)"')
+_FUNCTION = re.compile(r"(?:function|procedure|aggregate|operator class) (?:[\w$]+\.)*([\w$]+)")
+# PostgreSQL's manual, appendix "PostgreSQL Error Codes": what to do where the server gives no hint itself.
+_ADVICE = {
+    "42601": "correct the SQL",
+    "42710": "give one of the two another name",
+    "42P07": "give one of the two another name",
+    "42804": "convert one of the two with CAST",
+    "42846": "convert it over text: (value::text)::type",
+    "42P17": "compute it in the application or in a trigger, or use functions that are IMMUTABLE",
+    "42P16": "correct the definition",
+    "42830": "add a primary key or a unique constraint over these columns",
+    "22P02": "write a value of the column's type",
+    "22007": "write a value of the column's type",
+    "22008": "write a value within the range of the type",
+    "22003": "write a value within the range of the type",
+    "22001": "write a shorter value, or widen the type",
+    "23502": "give the column a value",
+    "23503": "add the row that it refers to, or refer to one that is there",
+    "23505": "give each row values of its own",
+    "23514": "correct the value, or the rule",
+    "23P01": "correct the value, or the rule",
+    "0A000": "the server does not support this: declare it another way",
+}
+_LAST_RESORT = "correct it at this line"
+# Names that people use for types and that pg_type spells another way.
+_TYPE_WORDS = (
+    "bigint", "integer", "smallint", "int", "boolean", "varchar", "character varying", "char", "timestamp",
+    "timestamp with time zone", "double precision", "real", "decimal", "bigserial", "serial",
+)  # fmt: skip
+
+
+def explain(
+    error: Any, statement: Statement, declaration: Declaration, *, kind: type[WgmError] = InputError
+) -> WgmError:
+    """Turn PostgreSQL's error into ours, at the place in the playbook that holds what it complains about."""
+    diag = error.diag
+    message = str(diag.message_primary or error).strip()
+    offset = int(diag.statement_position) - 1 if diag.statement_position else None
+    names = names_in(message)
+    where = statement.where(offset, names[0].split(".")[-1] if names else None)
+    where, message = _at_the_end(statement, offset, where, message)
+    details = [mask(text) for text in (diag.message_detail,) if text]
+    hint = mask(diag.message_hint) if diag.message_hint else _advice(error.sqlstate, message)
+    return kind(mask(message), where=where or declaration.position, hint=hint, details=details)
+
+
+def names_in(message: str) -> list[str]:
+    """Return the names that a message quotes, or calls a function."""
+    return _QUOTED.findall(message) or _FUNCTION.findall(message)
+
+
+def _advice(sqlstate: str | None, message: str) -> str:
+    if "is not unique" in message:
+        return "add casts so that one function fits"
+    return _ADVICE.get(sqlstate or "", _LAST_RESORT)
+
+
+def _at_the_end(statement: Statement, offset: int | None, where: Any, message: str) -> tuple[Any, str]:
+    """Blame the expression that ends too soon, not the parenthesis of ours that comes after it."""
+    if offset is None or not message.startswith("syntax error at"):
+        return where, message
+    inside = [span for span in statement.spans if span[0] <= offset < span[1]]
+    if inside:
+        return where, message
+    before = [
+        span for span in statement.spans if span[1] <= offset and not statement.sql[span[1] : offset].strip(" \n(),;")
+    ]
+    if not before:
+        return where, message
+    end = max(span[1] for span in before)
+    span = min((one for one in before if one[1] == end), key=lambda one: one[1] - one[0])
+    fragment = statement.sql[span[0] : span[1]]
+    return statement.where(span[1]), f"syntax error at the end of {fragment!r}"
+
+
+def missing(
+    item: Waiting,
+    still: Sequence[Waiting],
+    failed: Iterable[Key],
+    declared: Mapping[Key, Declaration],
+    live: Catalog,
+    types: Sequence[str],
+) -> WgmError | None:
+    """Say what a waiting statement lacks; None where that follows from another declaration's error."""
+    found = explain(item.error, item.statement, item.declaration)
+    names = names_in(found.message)
+    if not names:
+        return found
+    name = names[0].split(".")[-1]
+    removed = next((d for k, d in declared.items() if d.absent and name in k.name), None)
+    if removed is not None:
+        found.hint = f"{removed.key} is removed at {removed.position}: keep it, or take out what needs it"
+        return found
+    own = item.declaration.key
+    if any(key != own and _called(key) == name for key in failed):
+        return None
+    if any(
+        other is not item and other.declaration.key != own and _called(other.declaration.key) == name for other in still
+    ):
+        return None
+    if item.error.diag.message_hint and not own.kind.startswith(("function", "procedure")):
+        return found
+    near = difflib.get_close_matches(
+        name, sorted(_known(declared, live, types if "type " in found.message else ()) - {name}), n=1
+    )
+    found.hint = f"did you mean {near[0]!r}?" if near else "declare it in a step, or correct the name"
+    return found
+
+
+def _called(key: Key) -> str:
+    return key.name[min(1, len(key.name) - 1)]
+
+
+def _known(declared: Mapping[Key, Declaration], live: Catalog, types: Sequence[str]) -> set[str]:
+    if types:
+        return {*types, *_TYPE_WORDS, *(_called(key) for key in declared if key.kind in ("enum", "domain"))}
+    names = {_called(key) for key in (*declared, *live.rows) if key.kind != "setting"}
+    names |= {part.name[2] for one in declared.values() for part in one.parts if part.kind == "column"}
+    return names | {key.name[2] for key in live.rows if key.kind == "column"}
+
+
+def circles(still: Sequence[Waiting]) -> list[WgmError]:
+    """Return one error for each ring of declarations that wait for one another."""
+    by_name: dict[str, Waiting] = {}
+    for item in still:
+        by_name.setdefault(_called(item.declaration.key), item)
+    problems: list[WgmError] = []
+    seen: set[Key] = set()
+    for item in still:
+        ring = _ring(item, by_name)
+        if not ring or ring[0].declaration.key in seen:
+            continue
+        seen.update(one.declaration.key for one in ring)
+        ring.sort(key=lambda one: str(one.declaration.position))
+        said = [str(one.declaration.key) for one in ring]
+        found = explain(ring[0].error, ring[0].statement, ring[0].declaration)
+        places = [f"{one.declaration.key} at {one.declaration.position} needs {_lacks(one)!r}" for one in ring]
+        problems.append(
+            InputError(
+                f"a dependency cycle: {', '.join(said[:-1])} and {said[-1]} need one another",
+                where=found.where,
+                details=places,
+                hint="let one of them do without the others",
+            )  # fmt: skip
+        )
+    return problems
+
+
+def _ring(start: Waiting, by_name: Mapping[str, Waiting]) -> list[Waiting]:
+    """Follow what each declaration waits for; return the ring through `start`, empty where there is none."""
+    path = [start]
+    while True:
+        following = by_name.get(_lacks(path[-1]) or "")
+        if following is None:
+            return []
+        if following.declaration.key == start.declaration.key:
+            return path if len(path) > 1 else []
+        if any(following.declaration.key == one.declaration.key for one in path):
+            return []
+        path.append(following)
+
+
+def _lacks(item: Waiting) -> str | None:
+    names = names_in(str(item.error.diag.message_primary or item.error))
+    return names[0].split(".")[-1] if names else None
