@@ -45,6 +45,8 @@ class WgmError(Exception):
         self.step = step
         self.hint = hint
         self.details = tuple(details)
+        # The line of the file holds what must not be shown (a step with `no_log`).
+        self.private = False
 
 
 class InputError(WgmError):

@@ -16,7 +16,8 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import Change, Situation
 from wgm_play.plan import Command, Operation
-from wgm_play.playbook.model import Assertion, Declaration, Folded, Play, SqlStep
+from wgm_play.playbook.model import Assertion, Declaration, Folded, Play, Seed, SqlStep
+from wgm_play.playbook.nodes import position_of
 from wgm_play.realise import Realised
 from wgm_play.secret import mask
 from wgm_play.sql import reveal
@@ -73,7 +74,7 @@ class Imperative:
             found = problems_of(parts)
             problems += found or prepare_sql(connection, parts)
             if one.down:
-                problems += problems_of(analyse_sql(one.down, one.position, transaction=one.transaction))
+                problems += problems_of(analyse_sql(one.down, self._down_position(one), transaction=one.transaction))
         for assertion in folded.assertions:
             shape = analyse_query(connection, assertion.query)
             if shape.problem is not None:
@@ -90,6 +91,11 @@ class Imperative:
             problems += _seeds(connection, folded, catalog)
         if problems:
             raise Problems(problems) if len(problems) > 1 else problems[0]
+
+    def _down_position(self, one: SqlStep) -> Any:
+        steps = {step.index: step for step in (*self.play.steps, *self.play.handlers)}
+        step = steps.get(one.step)
+        return (position_of(step.spec, "down") if step is not None else None) or one.position
 
     # In the plan
 
@@ -111,12 +117,15 @@ class Imperative:
         from wgm_play.seeds import plan_seed
 
         found: list[tuple[int, Operation]] = []
+        moved = []
         for seed in self.folded.seeds:
             if not self._chosen(seed.step):
                 continue
             operation = plan_seed(self.connection, seed, planner.live, situation.wanted)
             if operation is not None:
                 found.append((seed.step, operation))
+                moved.append(seed)
+        self._check_references(planner, situation, moved)
         known = self.ledger.sql_once_known() if self.folded.sqls else {}
         for one in self.folded.sqls:
             if not self._chosen(one.step):
@@ -137,6 +146,18 @@ class Imperative:
             }  # fmt: skip
             found.append((one.step, operation))
         return found
+
+    def _check_references(self, planner: Planner, situation: Situation, moved: Sequence[Seed]) -> None:
+        """Refuse seed rows that refer to nothing; SQL of the playbook may write the row in between."""
+        if self.folded.sqls or not moved:
+            return
+        from wgm_play.references import missing_references
+
+        problems = missing_references(
+            self.connection, moved, self.folded.seeds, planner.live, situation.current, situation.wanted
+        )
+        if problems:
+            raise Problems(problems) if len(problems) > 1 else problems[0]
 
     def _chosen(self, step: int) -> bool:
         return self.selected is None or step in self.selected

@@ -15,6 +15,7 @@ from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.playbook.model import Declaration, Folded
 from wgm_play.render import render
 from wgm_play.secret import mask
+from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
     import psycopg
@@ -162,7 +163,28 @@ def unprivileged_settings(connection: psycopg.Connection[Any], folded: Folded, l
                     hint=f"let an administrator run {text}, or say `required: false`",
                 )
             skips.add(declaration, f"this role may not set {name!r}", text)
+            continue
+        _try_value(connection, name, declaration)
     return skips.remaining(folded)
+
+
+def _try_value(connection: psycopg.Connection[Any], name: str, declaration: Declaration) -> None:
+    """Let the server read the value, for this transaction only; raise `InputError` where it refuses it."""
+    import psycopg as library
+
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute("SELECT pg_catalog.set_config(%s, %s, true)", [name, reveal(str(declaration.attributes["value"]))])
+    except library.Error as error:
+        if error.sqlstate not in ("22023", "22P02"):
+            return  # it can be set for a database, not in a session that runs
+        from wgm_play.playbook.nodes import position_of
+
+        raise InputError(
+            mask(str(error.diag.message_primary)),
+            where=position_of(declaration.attributes["value"]) or declaration.position,
+            hint=mask(error.diag.message_hint or f"write a value as in the manual of {name!r}"),
+        ) from error
 
 
 def _statement(connection: psycopg.Connection[Any], key: Key, declaration: Declaration) -> str:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.blame import explain
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.errors import InputError
+from wgm_play.errors import InputError, Problems, WgmError
 from wgm_play.operations.base import ROW_EXCLUSIVE
 from wgm_play.plan import Command, Lock, Operation
 from wgm_play.playbook.model import Seed, SeedRow
 from wgm_play.render import Statement, render
-from wgm_play.secret import register
+from wgm_play.secret import mask, register
 from wgm_play.sql import Sql, ident, literal, reveal
 
 if TYPE_CHECKING:
@@ -79,7 +79,19 @@ def _hide(seed: Seed) -> None:
 def _types(seed: Seed, wanted: Catalog) -> dict[str, str]:
     if seed.table not in wanted.rows:
         raise InputError(f"there is no {seed.table} to put rows into", where=seed.position, hint="declare the table in a step before")
-    return {key.name[2]: str(wanted.rows[key][0]) for key in wanted.of("column", *seed.table.name)}
+    return types_of(seed.table, wanted)
+
+
+def types_of(table: Key, catalog: Catalog) -> dict[str, str]:
+    """Return the types of a table's columns."""
+    return {key.name[2]: str(catalog.rows[key][0]) for key in catalog.of("column", *table.name)}
+
+
+def private(error: WgmError) -> WgmError:
+    """Take out of an error what a step with `no_log` must not show."""
+    error.private = True
+    error.details = ()
+    return error
 
 
 def _check_row(seed: Seed, row: SeedRow, types: Mapping[str, str]) -> None:
@@ -222,6 +234,7 @@ def check_in_shadow(connection: psycopg.Connection[Any], seeds: Sequence[Seed], 
     import psycopg as library
 
     done: set[Key] = set()
+    problems: list[WgmError] = []
     for seed in seeds:
         types = _types(seed, wanted)
         if seed.table not in done:
@@ -235,8 +248,11 @@ def check_in_shadow(connection: psycopg.Connection[Any], seeds: Sequence[Seed], 
                 with connection.transaction():
                     connection.execute(command.sql.encode(), prepare=False)
             except library.Error as error:
-                _name_row(connection, seed, rows, types, wanted)
-                raise InputError(str(error.diag.message_primary or error), where=seed.position) from error
+                found = _wrong_rows(connection, seed, rows, types, wanted)
+                problems += found or [InputError(mask(str(error.diag.message_primary or error)), where=seed.position)]
+                break
+    if problems:
+        raise Problems(problems) if len(problems) > 1 else problems[0]
 
 
 def _loosen(connection: psycopg.Connection[Any], table: Key, wanted: Catalog) -> None:
@@ -248,11 +264,13 @@ def _loosen(connection: psycopg.Connection[Any], table: Key, wanted: Catalog) ->
     connection.execute(render("seed/quiet.sql.j2", table=table.name).sql.encode())
 
 
-def _name_row(
+def _wrong_rows(
     connection: psycopg.Connection[Any], seed: Seed, rows: Sequence[SeedRow], types: Mapping[str, str], wanted: Catalog
-) -> None:
+) -> list[WgmError]:
+    """Try the rows one by one; return an error for each that breaks a rule."""
     import psycopg as library
 
+    found: list[WgmError] = []
     for row in rows:
         statement = Statement(_inserts(seed, [row], types, wanted)[0].sql, row.position)
         try:
@@ -262,8 +280,15 @@ def _name_row(
             if error.sqlstate == "23505" and "already exists" in str(error.diag.message_detail) and _repeated(rows, row, seed):
                 continue
             raised = explain(error, statement, _holder(seed, row))
-            raised.where = _cell(row, error) or row.position
-            raise raised from error
+            raised.where = _cell(row, error, types) or row.position
+            if seed.no_log:
+                # "invalid input syntax for type integer: VALUE": the server quotes values only in errors of this class.
+                if (error.sqlstate or "").startswith("22"):
+                    raised.message = raised.message.split(":")[0]
+                    raised.args = (raised.message,)
+                private(raised)
+            found.append(raised)
+    return found
 
 
 def _repeated(rows: Sequence[SeedRow], row: SeedRow, seed: Seed) -> bool:
@@ -271,7 +296,7 @@ def _repeated(rows: Sequence[SeedRow], row: SeedRow, seed: Seed) -> bool:
     return sum(all(other.values.get(name) == row.values.get(name) for name in seed.key) for other in rows) == 1
 
 
-def _cell(row: SeedRow, error: Any) -> Any:
+def _cell(row: SeedRow, error: Any, types: Mapping[str, str]) -> Any:
     """Return where the value stands that PostgreSQL complains about, when the message names its column."""
     places = getattr(row.values, "values_at", {})
     named = error.diag.column_name
@@ -282,6 +307,10 @@ def _cell(row: SeedRow, error: Any) -> Any:
     for name in row.values:
         if constraint.startswith(f"{table}_{name}_") and name in places:
             return places[name]
+    if (error.sqlstate or "").startswith("22"):
+        wrong = [name for name in row.values if f"type {types.get(name)}" in str(error.diag.message_primary)]
+        quoted = [name for name in wrong if f'"{row.values[name]}"' in str(error.diag.message_primary)]
+        return places.get((quoted or wrong or [""])[0])
     return None
 
 

@@ -63,7 +63,8 @@ def load_plays(options: Options, reporter: Reporter) -> Iterator[tuple[Play, Env
         try:
             environment = load_environment(hosts, project, inventory, options.url)
         except InputError as error:
-            error.where = error.where or where
+            if error.where is None or not error.where.line:
+                error.where = where
             raise
         playbook = load_playbook(path, environment, extra)
         yield playbook.plays[number], environment, playbook

@@ -22,7 +22,7 @@ from wgm_play.checks.statements import Class, judge
 from wgm_play.errors import InputError, Position
 from wgm_play.pinpoint import pinpoint
 from wgm_play.render import render
-from wgm_play.sql import Sql
+from wgm_play.sql import reveal
 
 Locate = Callable[[int], Position | None]
 
@@ -334,7 +334,8 @@ def _problems(connection: Connection[Any], part: SqlPart, created: set[str]) -> 
 
 def _input_error(part: SqlPart, refused: Rejection) -> InputError:
     details = (_line_of(part.text, refused.offset),) if refused.offset is not None else ()
-    return InputError(refused.message, where=part.where(refused.offset), hint=refused.hint, details=details)
+    hint = refused.hint or "correct the SQL, or declare what it names in a step"
+    return InputError(refused.message, where=part.where(refused.offset), hint=hint, details=details)
 
 
 def describe(connection: Connection[Any], statement: str) -> tuple[Rejection | None, list[tuple[str, int, int]]]:
@@ -401,8 +402,8 @@ def _offset_of_line(text: str, line: int) -> int:
 
 def analyse_query(connection: Connection[Any], query: str, *, locate: Locate | None = None) -> QueryShape:
     """Return the columns of a query that only reads, or its problem, pointing to where the query was written."""
-    position = query.position if isinstance(query, Sql) else None
-    parts = analyse_sql(str(query), position, locate=locate)
+    position = getattr(query, "position", None)
+    parts = analyse_sql(reveal(query), position, locate=locate)
     problem = next(iter(problems_of(parts)), None) or _not_one_query(parts, position)
     if problem:
         return QueryShape(problem=problem)
@@ -455,7 +456,7 @@ def check_alert_query(connection: Connection[Any], query: str, *, locate: Locate
     shape = analyse_query(connection, query, locate=locate)
     if shape.problem:
         return shape.problem
-    position = query.position if isinstance(query, Sql) else None
+    position = getattr(query, "position", None)
     value = shape.column("value")
     if value is None:
         names = ", ".join(column.name for column in shape.columns) or "no column"

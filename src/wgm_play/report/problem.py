@@ -67,7 +67,7 @@ def _one(error: WgmError, colour: bool) -> list[str]:
     shown = [f"{styled('ERROR:', f'{BOLD};{RED}', colour)} {first}", *(f"  {line}" for line in rest)]
     if error.where is not None:
         shown.append(f"  {styled(visible(str(error.where)), CYAN, colour)}")
-        shown += [f"  {line}" for line in source(error.where, colour)]
+        shown += [f"  {line}" for line in source(error.where, colour)] if not error.private else []
     if error.step:
         shown.append(f"  in step {visible(error.step)!r}")
     shown += [f"  {line}" for detail in error.details for line in visible(detail).split("\n")]

@@ -1,0 +1,108 @@
+"""Seed rows that refer to a row which neither is there nor is declared: found before anything is changed.
+
+In: the seeds, the live database, the wanted catalog. Out: one error for each such row, at its line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.errors import InputError, WgmError
+from wgm_play.playbook.model import Seed, SeedRow
+from wgm_play.render import render
+from wgm_play.seeds import private, spell, types_of
+from wgm_play.sql import Sql, ident
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+def missing_references(
+    connection: psycopg.Connection[Any], moved: Sequence[Seed], seeds: Sequence[Seed], live: Catalog, current: Catalog,
+    wanted: Catalog,
+) -> list[WgmError]:  # fmt: skip
+    """Return an error for each row of the `moved` seeds whose foreign key leads nowhere.
+
+    A parent that something else may write before (a trigger's function that names it, a row without the column that is
+    referred to, a table that is renamed now) is left to the server.
+    """
+    import psycopg as library
+
+    problems: list[WgmError] = []
+    for seed in moved:
+        for columns, parent, referenced in _foreign_keys(seed.table, wanted):
+            if parent in current.rows and parent not in live.rows:
+                continue
+            declared = _declared(seeds, parent, referenced)
+            if declared is None or _written_by_triggers(seeds, parent, wanted):
+                continue
+            rows = [row for row in seed.rows if not row.absent and all(row.values.get(name) is not None for name in columns)]
+            try:
+                with connection.transaction():
+                    lost = _lost(connection, seed, rows, columns, parent, referenced, declared, live, wanted)
+            except library.Error as error:
+                if error.sqlstate is None:
+                    raise
+                continue  # a type or column that this run makes
+            problems += [_problem(seed, row, columns, parent) for row in lost]
+    return problems
+
+
+def _foreign_keys(table: Key, wanted: Catalog) -> Iterator[tuple[list[str], Key, list[str]]]:
+    from pglast import parse_sql
+
+    for key in wanted.of("constraint", *table.name):
+        constraint = wanted[key]
+        if constraint.type != "f":
+            continue
+        text = f"ALTER TABLE x ADD {constraint.definition}"
+        statement: Any = parse_sql(text)[0].stmt
+        node = statement.cmds[0].def_
+        parent = Key("table", (node.pktable.schemaname or "public", node.pktable.relname))
+        yield [str(one.sval) for one in node.fk_attrs], parent, [str(one.sval) for one in node.pk_attrs or ()]
+
+
+def _declared(seeds: Sequence[Seed], parent: Key, referenced: Sequence[str]) -> list[SeedRow] | None:
+    """Return the rows that seeds put into the parent; None where one leaves the column to its default."""
+    rows = [row for seed in seeds if seed.table == parent for row in seed.rows if not row.absent]
+    return rows if all(row.values.get(name) is not None for row in rows for name in referenced) else None
+
+
+def _written_by_triggers(seeds: Sequence[Seed], parent: Key, wanted: Catalog) -> bool:
+    if not any(wanted.of("trigger", *seed.table.name) for seed in seeds):
+        return False
+    functions = (row for key, row in wanted.rows.items() if key.kind == "function")
+    return any("trigger" in map(str, row) and parent.name[1] in str(row) for row in functions)
+
+
+def _lost(  # noqa: PLR0917 - the parts of one question
+    connection: psycopg.Connection[Any], seed: Seed, rows: Sequence[SeedRow], columns: Sequence[str], parent: Key,
+    referenced: Sequence[str], declared: Sequence[SeedRow], live: Catalog, wanted: Catalog,
+) -> list[SeedRow]:  # fmt: skip
+    if not rows or not referenced:
+        return []
+    own, theirs = types_of(seed.table, wanted), types_of(parent, wanted)
+    there = {key.name[2] for key in live.of("column", *parent.name)}
+    statement = render(
+        "checks/missing_reference.sql.j2",
+        rows=[[Sql(str(number)), *(spell(row.values[name], own[name]) for name in columns)] for number, row in enumerate(rows)],
+        columns=list(columns),
+        parent=parent.name if set(referenced) <= there else None,
+        pairs=[Sql(f"p.{ident(right)} = v.{ident(left)}") for left, right in zip(columns, referenced, strict=True)],
+        declared=[[spell(row.values[name], theirs[name]) for name in referenced] for row in declared],
+        referenced=list(referenced),
+    )  # fmt: skip
+    return [rows[number] for (number,) in connection.execute(statement.sql.encode()).fetchall()]
+
+
+def _problem(seed: Seed, row: SeedRow, columns: Sequence[str], parent: Key) -> WgmError:
+    places = getattr(row.values, "values_at", {})
+    shown = ", ".join(f"{name} = {'***' if seed.no_log else row.values[name]}" for name in columns)
+    error = InputError(
+        f"a row of {seed.table} refers to a row of {parent} that is not there: {shown}",
+        where=places.get(columns[0]) or row.position,
+        hint=f"declare the row of {parent} in a seed, or refer to one that is there",
+    )
+    return private(error) if seed.no_log else error
