@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import Change, Situation
+from wgm_play.pinpoint import pinpoint
 from wgm_play.plan import Command, Operation
 from wgm_play.playbook.model import Assertion, Declaration, Folded, Play, Seed, SqlStep
 from wgm_play.playbook.nodes import position_of
@@ -211,7 +212,7 @@ class Imperative:
                 if error.sqlstate in _NOT_YET and not again:
                     self.later.append(assertion)
                     continue
-                raise InputError(mask(str(error.diag.message_primary or error)), where=assertion.position) from error
+                raise _unasked(error, assertion) from error
             step = steps.get(assertion.step)
             if step is not None and step.register:
                 self.registered[step.register] = {"changed": False, "rows": [dict(row) for row in rows]}
@@ -222,6 +223,17 @@ class Imperative:
                     assertion.message or f"the assertion {step.name if step else ''!r} found {len(rows)} row(s)",
                     where=assertion.position, step=step.name if step else None, details=lines,
                 )  # fmt: skip
+
+
+def _unasked(error: Any, assertion: Assertion) -> InputError:
+    """Return the error for a query that the server refuses, at the character that it refuses."""
+    offset = int(error.diag.statement_position) - 1 if error.diag.statement_position else None
+    written = getattr(assertion.query, "position", None)
+    return InputError(
+        mask(str(error.diag.message_primary or error)),
+        where=pinpoint(written, reveal(assertion.query), offset) or assertion.position,
+        hint=mask(error.diag.message_hint or "correct the query"),
+    )
 
 
 def _checksum(one: SqlStep) -> str:
