@@ -1,0 +1,88 @@
+"""The README as data: its fenced blocks, and how its consoles are played.
+
+In: README.md. Out: `blocks(language)`, `Console`, which runs commands in a folder and compares what they say.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+_FENCE = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block: its language, the words after that, its text, its line in the README."""
+
+    language: str
+    words: str
+    text: str
+    line: int
+
+
+def blocks(*languages: str) -> list[Block]:
+    """Return the blocks in these languages, in their order."""
+    found = [
+        Block(match[1], match[2] or "", match[3], README[: match.start()].count("\n") + 1)
+        for match in _FENCE.finditer(README)
+    ]
+    return [block for block in found if block.language in languages]
+
+
+@dataclass(slots=True)
+class Console:
+    """A shell in a folder. `…` in what is expected stands for any text; alone on a line, for any lines."""
+
+    folder: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def play(self, block: Block) -> None:
+        """Run the commands of a block and compare all that they say."""
+        for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+            command, _, expected = part.partition("\n")
+            if command.startswith("cd "):
+                self.folder /= command.removeprefix("cd ")
+                continue
+            said = self.run(command)
+            assert re.fullmatch(_pattern(expected), said), (
+                f"README.md, block at line {block.line}: $ {command}\nexpected:\n{expected}\nsaid:\n{said}"
+            )
+
+    def run(self, command: str) -> str:
+        """Run one command line; return what it said on both streams."""
+        places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            cwd=self.folder,
+            env={**os.environ, "PATH": places, **self.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.stdout
+
+    def edit(self, block: Block) -> None:
+        """Make the edit of a diff block, whose words name the file."""
+        path, lines = self.folder / block.words, block.text.splitlines(keepends=True)
+        before = "".join(line[1:] for line in lines if not line.startswith("+"))
+        after = "".join(line[1:] for line in lines if not line.startswith("-"))
+        text = path.read_text(encoding="utf-8")
+        assert text.count(before) == 1, f"README.md, block at line {block.line}: {block.words} has no such lines"
+        path.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def _pattern(expected: str) -> str:
+    lines = [
+        r"(?:.*\n)*?" if line == "…" else re.escape(line).replace("…", ".*") + r"\n" for line in expected.splitlines()
+    ]
+    return "".join(lines)

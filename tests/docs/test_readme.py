@@ -1,0 +1,178 @@
+"""README.md tells the truth: its commands are run, its playbooks applied, its tables compared with the program's own.
+
+In: the README, an embedded server, a server of the tests'. Out: failures that name the line of the README.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+from readme import README, ROOT, Block, Console, blocks
+
+from wgm_play import embedded, environment_keys
+from wgm_play.cli.commands import COMMANDS
+from wgm_play.cli.help import EXITS
+from wgm_play.environment import Embedded
+from wgm_play.playbook.validate import KEYWORDS
+
+
+@pytest.fixture
+def console() -> Iterator[Console]:
+    """A shell in an empty folder that every account can reach; the embedded server of the project there is stopped."""
+    with tempfile.TemporaryDirectory(prefix="wgm readme ", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield Console(folder)
+        for running in embedded.running(Embedded(), folder / "shop"):
+            embedded.stop(Embedded(running.version), folder / "shop")
+
+
+def test_the_first_playbook_goes_as_it_is_told(console: Console) -> None:
+    for block in blocks("console", "diff"):
+        console.play(block) if block.language == "console" else console.edit(block)
+
+
+@pytest.fixture
+def shop(console: Console, database_url: str) -> Console:
+    """A new project whose environments are all the database of the test."""
+    console.run("wgm-play init shop")
+    console.folder /= "shop"
+    console.environ["DATABASE_URL"] = database_url
+    environments = console.folder / "environments"
+    (environments / "development.yml").write_text((environments / "production.yml").read_text())
+    return console
+
+
+def recap(said: str) -> str:
+    """Return the first recap line, from its counts on."""
+    found = re.search(r"^\w+ : (ok=.*)$", said, re.MULTILINE)
+    assert found, said
+    return found[1]
+
+
+def converges(shop: Console, words: str) -> None:
+    """Apply a playbook twice: the second run changes nothing."""
+    first = shop.run(f"wgm-play {words}")
+    assert "failed=0" in recap(first), first
+    assert "changed=0" not in recap(first), first
+    again = shop.run(f"wgm-play {words}")
+    assert "changed=0" in recap(again), again
+
+
+def yaml_blocks(word: str) -> list[Block]:
+    return [block for block in blocks("yaml") if block.words == word]
+
+
+def test_every_block_of_yaml_is_one_that_is_tried() -> None:
+    assert {block.words for block in blocks("yaml")} == {"steps", "play", "environment"}
+
+
+def test_the_steps_are_applied_convert_rows_and_are_taken_back(shop: Console, database_url: str) -> None:
+    steps = shop.folder / "playbooks" / "schema" / "003_readme.yml"
+    playbook = shop.folder / "playbooks" / "readme.yml"
+    [handlers] = [block for block in yaml_blocks("play") if "handlers:" in block.text]
+    playbook.write_text(handlers.text.replace("  handlers:", "    - import_steps: schema/003_readme.yml\n  handlers:"))
+    steps.write_text("- name: As it was\n  table: {name: tasks, columns: {estimate: text}}\n")
+    converges(shop, "readme.yml")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("insert into users (email, name) values ('ada@example.org', 'Ada')")
+        connection.execute(
+            "insert into tasks (user_id, title, estimate, due)"
+            " values (1, 'a', '1.5 hours', '2019-01-01'), (1, 'b', null, null)"
+        )
+        steps.write_text("".join(block.text for block in yaml_blocks("steps")))
+        converges(shop, "readme.yml")
+        query = "select estimate::text, priority, status from tasks order by title"
+        assert connection.execute(query).fetchall() == [("1.5", 2, "done"), (None, 4, "open")]
+        assert connection.execute("select name, colour from labels order by name").fetchall() == [
+            ("later", "grey"),
+            ("urgent", "red"),
+        ]
+        said = shop.run("wgm-play rollback readme.yml --allow-destructive")
+        assert "changed=1" in recap(said), said
+        query = "select estimate, status from tasks order by title"
+        assert connection.execute(query).fetchall() == [("1.5 hours", "open"), (None, "open")]
+        assert connection.execute("select to_regclass('labels')").fetchone() == (None,)
+
+
+@pytest.mark.parametrize("block", yaml_blocks("play"), ids=lambda block: f"line{block.line}")
+def test_a_play_is_applied(shop: Console, block: Block) -> None:
+    (shop.folder / "playbooks" / "readme.yml").write_text(block.text)
+    converges(shop, "readme.yml")
+
+
+@pytest.mark.parametrize("block", yaml_blocks("environment"), ids=lambda block: f"line{block.line}")
+def test_an_environment_is_run_in(shop: Console, block: Block) -> None:
+    (shop.folder / "environments" / "production.yml").write_text(block.text)
+    converges(shop, "production.yml")
+
+
+def test_alerts_and_restore_as_they_are_told(shop: Console) -> None:
+    playbook = shop.folder / "playbooks" / "production.yml"
+    both = [yaml.safe_load(block.text)[0] for block in yaml_blocks("play") if "production" in block.text]
+    playbook.write_text(yaml.safe_dump([{**both[0], **both[1]}], sort_keys=False))
+    said = shop.run("wgm-play production.yml")
+    [restore] = re.findall(r"bring it back with: (wgm-play restore .*)", said)
+    assert "is back" in shop.run(restore)
+    [command] = [block.text for block in blocks("sh") if "--rules" in block.text]
+    said = shop.run(command)
+    assert re.search(r"TooManyOpenTasks +ok +warning +0 +> 100", said), said
+    rules = yaml.safe_load((shop.folder / "wgm.rules.yml").read_text())
+    names = [rule["alert"] for group in rules["groups"] for rule in group["rules"]]
+    assert names == ["TooManyOpenTasks", "TooManyOpenTasksNotEvaluated"]
+    assert 'wgm_alert_value{alert="TooManyOpenTasks"' in (shop.folder / "wgm.prom").read_text()
+
+
+def rows(heading: str) -> dict[str, str]:
+    """Return the table below a head cell: first column -> second."""
+    part = README.split(f"| {heading} |", 1)[1].split("\n\n", 1)[0]
+    cells = [line.strip("|").split("|", 1) for line in part.splitlines()[2:]]
+    return {left.strip(): right.strip() for left, right in cells}
+
+
+def test_the_exit_codes_are_those_of_the_help_page() -> None:
+    assert {code: told.replace("`", "") for code, told in rows("exit code").items()} == dict(EXITS)
+
+
+def test_every_command_is_named() -> None:
+    told = " ".join(rows("command"))
+    assert [name for name in COMMANDS if not re.search(rf"\b{name}\b", told)] == []
+
+
+def test_every_key_of_an_environment_is_named_and_no_other() -> None:
+    def paths(keys: dict[str, environment_keys.Key], above: str = "") -> Iterator[str]:
+        for name, key in keys.items():
+            deeper = dict(key.keys) if name in ("policy", "trash") else {}
+            yield from paths(deeper, f"{above}{name}.") if deeper else [f"{above}{name}"]
+
+    told = [name for row in rows("key") for name in re.findall(r"`([^`]+)`", row)]
+    assert sorted(told) == sorted(paths(dict(environment_keys.ENVIRONMENT)))
+    assert [key for key in environment_keys.EMBEDDED if f"`{key}`" not in rows("key")["`embedded`"]] == []
+
+
+def test_every_keyword_of_a_step_is_named() -> None:
+    told = set(re.findall(r"`(\w+)", " ".join(rows("keyword"))))
+    assert sorted(told ^ ({*KEYWORDS, "import_steps"} - {"name"})) == []
+
+
+def test_every_module_is_on_the_map() -> None:
+    told = set(re.findall(r"`([a-z_]+)`", " ".join(rows("module"))))
+    package = ROOT / "src" / "wgm_play"
+    modules = {path.stem for path in package.glob("*.py") if not path.stem.startswith("_")}
+    modules |= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert sorted(modules - told) == []
+    assert sorted(told - modules) == []
+
+
+def test_programs_and_files_that_are_named_exist() -> None:
+    words = set(re.findall(r"\b(?:tests|src|templates|playbooks|environments)/[\w./]*\w", README))
+    assert words
+    # What a project of a reader has, and what a new kind will have.
+    own = {"playbooks/schema/001_tables.yml", "templates/catalog/KIND.sql", "templates/KIND", "tests/cases/KIND"}
+    assert sorted(word for word in words - own if not (ROOT / word).exists()) == []
