@@ -17,7 +17,10 @@ class Key(NamedTuple):
 
     Shapes by kind: schema, extension (name,); table, view, materialized_view, sequence, enum, domain, index
     (schema, name); function, procedure (schema, name, identity arguments); column, constraint, trigger
-    (schema, table, name); domain_constraint (schema, domain, name); setting (database, role, parameter), where an
+    (schema, table, name); rule like a trigger; aggregate like a function; operator (schema, name, left type, right type);
+    operator_class, operator_family (schema, name, access method); cast (source type, target type); user_mapping (server,
+    user); publication_table (publication, schema, table); publication_schema (publication, schema); event_trigger,
+    publication, foreign_data_wrapper, server (name,); the other types and text search (schema, name); domain_constraint (schema, domain, name); setting (database, role, parameter), where an
     empty text means all databases or all roles.
     """
 
@@ -33,6 +36,13 @@ class Key(NamedTuple):
         if self.kind in ("function", "procedure", "aggregate"):
             schema, name, arguments = self.name
             return f"{'' if schema == 'public' else schema + '.'}{name}({arguments})"
+        if self.kind == "operator":
+            schema, name, left, right = self.name
+            return f"{'' if schema == 'public' else schema + '.'}{name}({left}, {right})"
+        if self.kind == "cast":
+            return f"({self.name[0]} as {self.name[1]})"
+        if self.kind == "user_mapping":
+            return f"of {self.name[1]} on {self.name[0]}"
         if self.kind == "setting":
             database, role, parameter = self.name
             return " ".join(part for part in (role and f"role {role}", database and "database", parameter) if part)
@@ -58,6 +68,46 @@ class Extra(NamedTuple):
 Row = tuple[Any, ...]
 
 
+class Rows(dict[Key, Row]):
+    """Rows by key, with an index by kind and the first parts of the name that is made when it is asked for."""
+
+    __slots__ = ("_index",)
+
+    def __init__(self, rows: Mapping[Key, Row] | Iterable[tuple[Key, Row]] = ()) -> None:
+        super().__init__(rows)
+        self._index: dict[tuple[str, int], dict[tuple[str, ...], list[Key]]] = {}
+
+    def below(self, kind: str, prefix: tuple[str, ...]) -> list[Key]:
+        """Return the keys of one kind whose names begin with `prefix`, in order."""
+        size = len(prefix)
+        found = self._index.get((kind, size))
+        if found is None:
+            found = {}
+            for key in sorted(key for key in self if key.kind == kind):
+                found.setdefault(key.name[:size], []).append(key)
+            self._index[kind, size] = found
+        return list(found.get(prefix, ()))
+
+    def __setitem__(self, key: Key, row: Row) -> None:
+        if self._index and key not in self:
+            self._index.clear()
+        super().__setitem__(key, row)
+
+    def __delitem__(self, key: Key) -> None:
+        self._index.clear()
+        super().__delitem__(key)
+
+    def pop(self, key: Key, *default: Any) -> Any:
+        """Take out a row."""
+        self._index.clear()
+        return super().pop(key, *default)
+
+    def _changed(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("rows of a catalog are set and taken out one by one")
+
+    update = setdefault = popitem = clear = __ior__ = _changed
+
+
 @dataclass(slots=True)
 class Catalog:
     """The objects of one database.
@@ -71,6 +121,10 @@ class Catalog:
     edges: frozenset[tuple[Key, Key]] = frozenset()
     unmodelled: tuple[str, ...] = ()
     version: int = 0
+    _needs: tuple[Any, dict[Key, list[Key]]] | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.rows = Rows(self.rows)
 
     def __contains__(self, key: Key) -> bool:
         return key in self.rows
@@ -97,8 +151,17 @@ class Catalog:
 
     def of(self, kind: str, *prefix: str) -> list[Key]:
         """Return the keys of one kind, those below a qualified name where `prefix` is given, in order."""
-        size = len(prefix)
-        return sorted(key for key in self.rows if key.kind == kind and key.name[:size] == prefix)
+        rows = self.rows
+        return rows.below(kind, prefix) if isinstance(rows, Rows) else Rows(rows).below(kind, prefix)
+
+    def needs(self, key: Key) -> list[Key]:
+        """Return what an object depends on directly, in order."""
+        if self._needs is None or self._needs[0] is not self.edges:
+            found: dict[Key, list[Key]] = {}
+            for dependent, referenced in self.edges:
+                found.setdefault(dependent, []).append(referenced)
+            self._needs = (self.edges, found)
+        return sorted(self._needs[1].get(key, ()))
 
     def only(self, keys: Iterable[Key]) -> Catalog:
         """Return the part of the catalog with these keys."""

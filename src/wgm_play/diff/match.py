@@ -59,5 +59,5 @@ def _columns(catalog: Catalog, key: Key) -> frozenset[str]:
     """Return the columns of its own table that a constraint is over, from the dependencies."""
     table = key.name[:2]
     return frozenset(
-        ref.name[2] for dependent, ref in catalog.edges if dependent == key and ref.kind == "column" and ref.name[:2] == table
+        needed.name[2] for needed in catalog.needs(key) if needed.kind == "column" and needed.name[:2] == table
     )

@@ -45,6 +45,7 @@ class Wanted:
     converts: dict[Key, Convert] = field(default_factory=dict)
     backfills: dict[Key, Sql] = field(default_factory=dict)
     unmanaged: list[Key] = field(default_factory=list)
+    given: dict[Key, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def lay_over(live: Catalog, realised: Realised, folded: Folded, *, prune: bool = False) -> Wanted:
@@ -89,11 +90,18 @@ def _adapted(live: Catalog, declarations: Mapping[Key, Declaration], key: Key, r
         replica = (new.replica_identity, new.replica_index)
         if replica == ("d", None):
             replica = (was.replica_identity, was.replica_index)
-        new = replace(
-            new, cluster_on=cluster, access_method=was.access_method, tablespace=new.tablespace or was.tablespace,
-            replica_identity=replica[0], replica_index=replica[1], row_security=was.row_security,
-            force_row_security=was.force_row_security,
-        )  # fmt: skip
+        new = replace(new, cluster_on=cluster, replica_identity=replica[0], replica_index=replica[1])
+        if new == was:
+            return live.rows[key]
+        said = declarations[key].attributes if key in declarations else {}
+        if "replica_identity" in said:
+            new = replace(new, replica_identity=row[6], replica_index=_index_name(key, row[7], renamed))
+        if "access_method" not in said:
+            new = replace(new, access_method=was.access_method)
+        if "tablespace" not in said:
+            new = replace(new, tablespace=was.tablespace)
+        if "row_level_security" not in said:
+            new = replace(new, row_security=was.row_security, force_row_security=was.force_row_security)
         return _astuple(new)
     if key.kind == "materialized_view" and key in live.rows:
         was = live[key]
@@ -127,6 +135,13 @@ def _settings(made: Wanted, declarations: Mapping[Key, Declaration]) -> None:
         if key.kind == "setting" and not declaration.absent:
             made.catalog.rows[key] = (str(declaration.attributes["value"]),)
             made.managed |= {key}
+        elif key.kind == "user_mapping" and not declaration.absent:
+            from wgm_play.operations.foreign import hidden
+
+            made.catalog.rows[key] = (hidden(key, declaration.attributes["options"]) or None,)
+            made.catalog.edges |= {(key, Key("server", key.name[:1]))}
+            made.given[key] = declaration.attributes
+            made.managed |= {key}
 
 
 def _steps(made: Wanted, declarations: Mapping[Key, Declaration], names: set[Key]) -> None:
@@ -141,17 +156,26 @@ def _steps(made: Wanted, declarations: Mapping[Key, Declaration], names: set[Key
                 made.converts[part_key] = part.convert
             if part.backfill is not None:
                 made.backfills[part_key] = part.backfill
-    columns: dict[str, int] = {f"{key.name[1]}_{key.name[2]}_": step for key, step in made.steps.items() if key.kind == "column"}
+    columns: dict[tuple[str, ...], dict[str, int]] = {}
+    for key, step in made.steps.items():
+        if key.kind == "column":
+            columns.setdefault(key.name[:2], {})[f"{key.name[1]}_{key.name[2]}_"] = step
     for key in made.managed:
         if key in made.steps:
             continue
         if (key.kind in ("function", "procedure") and ("function", key.name[:2]) in by_name | {}) or (key.kind, key.name[:2]) in by_name:
             made.steps[key] = by_name[(key.kind, key.name[:2])]
         elif key.kind == "constraint":
-            found = [step for name, step in columns.items() if key.name[2].startswith(name) and name.startswith(key.name[1] + "_")]
+            found = [step for name, step in columns.get(key.name[:2], {}).items() if key.name[2].startswith(name)]
             made.steps[key] = max(found) if found else by_name.get(("table", key.name[:2]), -1)
         elif key.kind == "domain_constraint":
             made.steps[key] = by_name.get(("domain", key.name[:2]), -1)
+        elif key.kind in ("publication_table", "publication_schema"):
+            made.steps[key] = by_name.get(("publication", key.name[:1]), -1)
+        elif key.kind == "operator_family":
+            made.steps[key] = by_name.get(("operator_class", key.name[:2]), -1)
+        elif key.kind == "cast":
+            made.steps[key] = next((step for (kind, name), step in by_name.items() if kind == "cast" and _same_types(name, key.name)), -1)
         elif key.kind == "sequence" and made.catalog[key].owned_by:
             made.steps[key] = by_name.get(("table", tuple(made.catalog[key].owned_by[:2])), -1)
 
@@ -172,12 +196,22 @@ def same_object(live: Catalog, key: Key) -> list[Key]:
     """Return the live keys that a key of a playbook means: a function's arguments may be written in other words."""
     if key in live.rows:
         return [key]
-    if key.kind not in ("function", "procedure"):
+    if key.kind == "cast":
+        return [other for other in live.of("cast") if _same_types(other.name, key.name)]
+    if key.kind == "operator":
+        return [other for other in live.of("operator", *key.name[:2]) if _same_types(other.name[2:], key.name[2:])]
+    if key.kind not in ("function", "procedure", "aggregate"):
         return []
     same = [other for other in live.of(key.kind, *key.name[:2])]
     spelled = _bare(key.name[2])
     exact = [other for other in same if _bare(other.name[2]) == spelled]
     return exact or (same if len(same) == 1 else [])
+
+
+def _same_types(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    from wgm_play.diff.type_names import plain_type
+
+    return [plain_type(name) for name in one] == [plain_type(name) for name in other]
 
 
 def _bare(arguments: str) -> str:
@@ -188,6 +222,8 @@ def _remove(made: Wanted, live: Catalog, key: Key, step: int) -> None:
     gone = [key, *(own_keys(live, key) if key.kind == "table" else ())]
     if key.kind == "domain":
         gone += live.of("domain_constraint", *key.name)
+    if key.kind == "publication":
+        gone += [*live.of("publication_table", *key.name), *live.of("publication_schema", *key.name)]
     for one in gone:
         if one in made.catalog.rows and one not in made.managed:
             del made.catalog.rows[one]
@@ -203,18 +239,23 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
             owner = Key("table", key.name[:2])
         elif key.kind == "domain_constraint":
             owner = Key("domain", key.name[:2])
+        elif key.kind in ("publication_table", "publication_schema"):
+            owner = Key("publication", key.name[:1])
         else:
             continue
         declaration = declarations.get(owner)
         if declaration is None or declaration.absent or key in made.managed or key not in made.catalog.rows:
             continue
         _remove(made, live, key, made.steps.get(key, declaration.step))
-        if not OURS.match(key.name[2]) and not (key.kind == "constraint" and key in said):
+        inherited = key.kind == "column" and live[key].inherited  # nothing goes but what it has otherwise
+        if key.kind in ("publication_table", "publication_schema"):
+            continue  # what a publication has is said in its step; no rows go
+        if not inherited and not OURS.match(key.name[2]) and not (key.kind == "constraint" and key in said):
             made.unsaid.append(Removal(key, declaration.position, declaration.step))
     made.unmanaged = sorted(
         key
         for key in live.rows
-        if key.kind not in ("column", "constraint", "domain_constraint", "setting")
+        if key.kind not in ("column", "constraint", "domain_constraint", "setting", "publication_table", "publication_schema")
         and key not in made.managed
         and key in made.catalog.rows
         and key != Key("schema", ("public",))
@@ -236,7 +277,7 @@ def _cascade(made: Wanted, live: Catalog) -> None:
     for key in sorted(dependents(live, gone)):
         if key in made.managed or key not in made.catalog.rows:
             continue
-        if key.kind == "column":  # a default or generated value that uses it: the column itself is declared or left
+        if key.kind == "column" and not live[key].inherited:  # a default or generated value that uses it: the column itself is declared or left
             continue
         made.steps.setdefault(key, max((made.steps.get(one, -1) for one in gone), default=-1))
         del made.catalog.rows[key]

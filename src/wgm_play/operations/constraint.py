@@ -55,7 +55,7 @@ def inline(situation: Situation, key: Key) -> Sql:
 
 def referenced(catalog: Catalog, key: Key) -> Key | None:
     """Return the table that a foreign key refers to."""
-    tables = [ref for dependent, ref in catalog.edges if dependent == key and ref.kind == "table"]
+    tables = [needed for needed in catalog.needs(key) if needed.kind == "table"]
     others = [table for table in tables if table.name != key.name[:2]]
     return others[0] if others else (tables[0] if tables else None)
 
