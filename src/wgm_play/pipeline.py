@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from wgm_play.errors import Finding, InputError, WgmError
 
 if TYPE_CHECKING:
+    from wgm_play.inspect.command import Inspection
     from wgm_play.report.base import Reporter
     from wgm_play.work import Work
 
@@ -189,6 +190,17 @@ def restore(options: Options, reporter: Reporter, backup_id: str | None, at: str
 
     with _only_play(options, reporter) as work:
         return bring_back(work, reporter, backup_id, at, into)
+
+
+def inspect(options: Inspection, reporter: Reporter) -> int:
+    """Write a playbook that declares a live database; or one made of another tool's migrations; or adopt."""
+    if options.folder is not None:
+        from wgm_play.importing.command import bring_in
+
+        return bring_in(options, reporter)
+    from wgm_play.inspect.command import inspect as write_down
+
+    return write_down(options, reporter)
 
 
 def purge(options: Options, reporter: Reporter) -> int:

@@ -62,7 +62,7 @@ def overlay(old: Map | None, step: Step, folding: Folding) -> Map:
     made = old.duplicate()
     made.take(step.spec)
     # A body given as a query takes the place of one given as a template, and the other way round.
-    for group in (("query", "template"), ("body", "template"), ("text", "up", "template")):
+    for group in (("query", "template"), ("body", "template"), ("text", "up", "template"), ("definition", "template")):
         given = [name for name in group if name in step.spec]
         if given:
             for name in group:
@@ -208,6 +208,18 @@ DEFINITIONS: Schema = {
         ],
     },
 }
+
+
+_PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
+
+
+def collation_of(spec: Map) -> Sql | None:
+    """Return the collation that a mapping names; a part with a dot stands in double quotes (`"en_US.utf8"`)."""
+    if not spec.get("collation"):
+        return None
+    given = reveal(spec["collation"])
+    parts = tuple(quoted.replace('""', '"') or plain for quoted, plain in _PART.findall(given))
+    return ident_at(parts, at(spec, "collation"))
 
 
 # Names and expressions ------------------------------------------------------------------------------------------
@@ -389,11 +401,11 @@ def _element_of(spec: Map, where: Position | None) -> Element:
     if ("column" in spec) == ("expression" in spec):
         raise fail("an element has either `column` or `expression`", where, "write {expression: lower(name)}")
     name = word(spec["column"], at(spec, "column")) if "column" in spec else None
-    collation, opclass = spec.get("collation"), spec.get("opclass")
+    opclass = spec.get("opclass")
     return Element(
         ident_at(name) if name is not None else None,
         sql_at(spec, "expression"),
-        ident_at(tuple(reveal(collation).split(".")), at(spec, "collation")) if collation else None,
+        collation_of(spec),
         Sql(reveal(opclass), at(spec, "opclass")) if opclass else None,
         str(spec.get("order") or ""),
         str(spec.get("nulls") or ""),

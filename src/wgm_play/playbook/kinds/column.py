@@ -16,6 +16,7 @@ from wgm_play.playbook.kinds.base import (
     Schema,
     at,
     choice,
+    collation_of,
     expression,
     fail,
     flag,
@@ -137,7 +138,6 @@ def column_of(name: Text, spec: Map) -> Column:
         raise fail(f"the column {str(name)!r} has both {said[0]} and {said[1]}", at(spec, said[1]), "keep one")
     identity, sequence = _identity(spec)
     generated, stored = _generated(spec)
-    collation = spec.get("collation")
     return Column(
         name,
         Sql(reveal(spec["type"]), at(spec, "type")),
@@ -151,7 +151,7 @@ def column_of(name: Text, spec: Map) -> Column:
         stored=stored,
         identity=identity,
         options=sequence,
-        collation=ident_at(tuple(reveal(collation).split(".")), at(spec, "collation")) if collation else None,
+        collation=collation_of(spec),
         compression=Sql(reveal(spec["compression"]), at(spec, "compression")) if spec.get("compression") else None,
     )
 

@@ -14,6 +14,7 @@ from wgm_play.playbook.kinds.base import (
     Folding,
     Kind,
     at,
+    collation_of,
     comment_on,
     expression,
     flag,
@@ -90,9 +91,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
         spec.position,
         name=name,
         type=sql_at(spec, "type"),
-        collation=ident_at(tuple(reveal(spec["collation"]).split(".")), at(spec, "collation"))
-        if spec.get("collation")
-        else None,
+        collation=collation_of(spec),
         default=sql_at(spec, "default"),
         not_null=bool(spec.get("not_null")),
         checks=checks,

@@ -94,6 +94,7 @@ COMMON: Schema = {
         **TEMPLATE,
         "description": str(TEMPLATE["description"]).replace("the query", "the body"),
     },
+    "verbatim": flag("The body is taken as it is, without line breaks added around it.", False),
     "security_definer": flag("Run with the rights of the owner; set `search_path` with it.", False),
     "set": {
         "description": "Settings while the routine runs, as `search_path: pg_catalog, public`.",
@@ -206,9 +207,14 @@ def values_of(step: Step, body: Body) -> dict[str, Any]:
         "security_definer": bool(spec.get("security_definer")),
         "settings": list(settings(spec)),
         "atomic": language.lower() == "sql" and bool(_ATOMIC.match(joined(body.lines))),
-        "lines": body.lines,
+        "lines": [Sql(reveal(spec["body"]), at(spec, "body"))] if _verbatim(spec) else body.lines,
+        "verbatim": _verbatim(spec),
         "tag": Sql(dollar_quote(joined(body.lines))),
     }
+
+
+def _verbatim(spec: Map) -> bool:
+    return bool(spec.get("verbatim")) and spec.get("body") is not None
 
 
 def dollar_quote(body: str) -> str:

@@ -30,6 +30,7 @@ from wgm_play.playbook.kinds.base import (
     split,
     sql_at,
     statement,
+    text,
     word,
 )
 from wgm_play.playbook.kinds.index import table_of
@@ -99,6 +100,7 @@ SCHEMA = mapping(
             **TEMPLATE,
             "description": "A file below the project's `templates/` with the whole CREATE TRIGGER.",
         },
+        "definition": text("The whole CREATE TRIGGER, where no other key says it."),
         "level": choice("For each row (the default, but for truncate) or for each statement.", "row", "statement"),
         "when": ref("sql_or_null", "Run only where this SQL expression over old and new holds."),
         "referencing": mapping(
@@ -180,10 +182,10 @@ def declare(step: Step, folding: Folding) -> Declaration:
     spec = step.spec
     table = ident_at(table_of(step), at(spec, "table"))
     name = ident_at(word(spec["name"], at(spec, "name")))
-    if spec.get("template") is not None:
-        body = body_of(spec, "body", "trigger")
+    if spec.get("template") is not None or spec.get("definition") is not None:
+        body = body_of(spec, "definition", "trigger")
         if not body.whole:
-            raise fail("the template of a trigger gives the whole CREATE TRIGGER", body.position)
+            raise fail("the template or definition of a trigger gives the whole CREATE TRIGGER", body.position)
         statements = [statement("trigger/declare_whole.sql.j2", folding, body.position, lines=body.lines)]
     else:
         events = _events(step)
@@ -228,5 +230,5 @@ KIND = Kind(
     declare,
     key,
     overlay,
-    (("timing", "template"), ("events", "template"), ("function", "template")),
+    tuple((name, "template", "definition") for name in ("timing", "events", "function")),
 )

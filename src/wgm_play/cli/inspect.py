@@ -1,0 +1,36 @@
+"""`wgm-play inspect DSN`: a playbook that declares a live database, or one made of another tool's migrations.
+
+In: the values of the command line. Out: the exit code.
+"""
+
+from __future__ import annotations
+
+from wgm_play.cli.target import hide_password
+from wgm_play.errors import InputError
+from wgm_play.report.base import Reporter
+
+
+def run(
+    reporter: Reporter,
+    *,
+    dsn: str | None,
+    output: str | None,
+    environment: str,
+    baseline: bool,
+    folder: str | None,
+    tool: str,
+    url: str | None,
+    verbosity: int,
+) -> int:
+    """Run `pipeline.inspect`."""
+    hide_password(dsn)
+    hide_password(url)
+    if folder is not None and (dsn is not None or baseline):
+        raise InputError("--import makes a playbook from files, not from a database", hint="leave out DSN and --baseline")
+    if folder is None and (url is not None or tool != "auto"):
+        raise InputError("--url and --from need --import", hint="wgm-play inspect DSN")
+    from wgm_play import pipeline
+    from wgm_play.inspect.command import Inspection
+
+    reporter.begin(None)
+    return pipeline.inspect(Inspection(dsn or url, output, environment, baseline, folder, tool), reporter)

@@ -1,0 +1,106 @@
+"""`wgm-play inspect`: from a connection string to a playbook, on standard output or as files; and adoption.
+
+In: what the command line says. Out: the exit code; the reporter says what was written and what could not be said.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wgm_play import server
+from wgm_play.environment import Policy
+from wgm_play.errors import InputError
+from wgm_play.inspect import document, read
+from wgm_play.inspect.describe import describe
+from wgm_play.inspect.entry import Said
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from wgm_play.report.base import Reporter
+
+ENVIRONMENT = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What the command line says: `output` is a file (its name ends in .yml or .yaml), a folder, or None."""
+
+    url: str | None
+    output: str | None = None
+    environment: str = ENVIRONMENT
+    baseline: bool = False
+    folder: str | None = None
+    tool: str = "auto"
+
+
+def inspect(options: Inspection, reporter: Reporter) -> int:
+    """Write a playbook that declares a live database."""
+    if options.url is None:
+        raise InputError("inspect needs a database", hint="wgm-play inspect postgresql://USER@HOST/DATABASE")
+    _refuse_existing(options)
+    connection = server.connect_to(options.url, policy=Policy(statement_timeout=0), application_name="wgm-play inspect", read_only=True)
+    with connection:
+        said = examine(connection)
+        name = connection.info.dbname
+    write(said, name, options, reporter)
+    if options.baseline:
+        from wgm_play.inspect.baseline import adopt
+
+        adopt(options, reporter)
+    return 0
+
+
+def examine(connection: psycopg.Connection[Any]) -> Said:
+    """Read a database and describe it."""
+    catalog = read.read(connection)
+    versions = read.default_versions(connection) if catalog.of("extension") else {}
+    return describe(catalog, versions)
+
+
+def write(said: Said, name: str, options: Inspection, reporter: Reporter) -> None:
+    """Write the playbook where the options say; name what it does not hold."""
+    for what in said.unsaid:
+        reporter.warn(f"not in the playbook: {what}")
+    reporter.data("unsaid", said.unsaid)
+    if options.output is None:
+        if not options.baseline:
+            reporter.page("playbook", document.whole(said, name, options.environment))
+        return
+    output = Path(options.output)
+    if _is_file(options.output):
+        files = {output: document.whole(said, name, options.environment)}
+        hint = f'it runs on `hosts: {options.environment}`: environments/{options.environment}.yml says `url: "{{{{ env.DATABASE_URL }}}}"`'
+    else:
+        texts = document.folder(said, name, options.environment)
+        files = {output / path: text for path, text in texts.items()}
+        hint = f"next: cd {options.output} && DATABASE_URL=... wgm-play {options.environment}.yml --check --diff"
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    reporter.data("files", [str(path) for path in files])
+    reporter.note(f"{len(said.entries)} steps in {len(files)} file(s): {options.output}")
+    reporter.note(hint)
+
+
+def _is_file(output: str) -> bool:
+    return Path(output).suffix in (".yml", ".yaml")
+
+
+def _refuse_existing(options: Inspection) -> None:
+    """Refuse to overwrite: a playbook that somebody edited is worth more than one that can be written again."""
+    if options.output is None:
+        return
+    output = Path(options.output)
+    if not re.match(r"[\w.-]+\Z", options.environment):
+        raise InputError(f"{options.environment!r} is no name of an environment", hint="letters, digits, - and _")
+    names = [output] if _is_file(options.output) else [output / "playbooks" / f"{options.environment}.yml", output / "playbooks" / "schema"]
+    there = next((path for path in names if path.exists()), None)
+    if there is not None:
+        raise InputError(f"{str(there)!r} is there already", hint="name another file or folder; nothing was written")
+
+
+__all__ = ["Inspection", "examine", "inspect", "write"]

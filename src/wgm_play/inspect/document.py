@@ -1,0 +1,143 @@
+"""From described objects to files: one document, or a folder with a file per concern.
+
+In: `Said`. Out: texts by their paths.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
+
+from wgm_play.inspect import emit
+from wgm_play.inspect.entry import Entry, Said
+from wgm_play.inspect.scan import words
+
+# The order of files, and of concerns in one document.
+CONCERNS = (
+    "roles", "schemas", "extensions", "types", "sequences", "functions", "operators", "text_search", "tables", "partitions",
+    "foreign", "indexes", "views", "triggers", "policies", "rules", "statistics", "privileges", "publications",
+    "event_triggers", "settings",
+)  # fmt: skip
+
+
+def whole(said: Said, name: str, environment: str) -> str:
+    """Return one document with all steps, each table followed by its indexes and triggers."""
+    lines = [*_head(said), *_play(name, environment)]
+    if not said.entries:
+        return "\n".join([*lines[:-1], "  steps: []", ""])
+    for number, entry in enumerate(_beside_their_table(said)):
+        lines += [*([""] if number else []), *emit.step(entry.step(), 4)]
+    return "\n".join([*lines, ""])
+
+
+def folder(said: Said, name: str, environment: str) -> dict[str, str]:
+    """Return the files of a project: a playbook, its steps by concern, the environment."""
+    files: dict[str, str] = {}
+    lines = [*_head(said), *_play(name, environment)]
+    for concern in _concerns(said):
+        path = f"schema/{concern}.yml"
+        lines.append(f"    - import_steps: {path}")
+        steps = [emit.step(entry.step()) for entry in _ordered(entry for entry in said.entries if entry.concern == concern)]
+        files[f"playbooks/{path}"] = "\n\n".join("\n".join(step) for step in steps) + "\n"
+    if not said.entries:
+        lines = [*lines[:-1], "  steps: []"]
+    files[f"playbooks/{environment}.yml"] = "\n".join([*lines, ""])
+    files[f"environments/{environment}.yml"] = _ENVIRONMENT
+    return files
+
+
+_ENVIRONMENT = """\
+# The URL comes from the environment variable, so no password lies in this file.
+url: "{{ env.DATABASE_URL }}"
+"""
+
+
+def _head(said: Said) -> list[str]:
+    """Return what the playbook does not say, as comments."""
+    if not said.unsaid:
+        return []
+    return [*emit.comment("Not in this playbook, because no step says it:"), *[line for what in said.unsaid for line in emit.comment(f"  {what}")], ""]
+
+
+def _play(name: str, environment: str) -> list[str]:
+    return [f"- name: {emit.scalar(name, flow=False)}", f"  hosts: {emit.scalar(environment, flow=False)}", "  steps:"]
+
+
+def _concerns(said: Said) -> list[str]:
+    there = dict.fromkeys(entry.concern for entry in said.entries)
+    return sorted(there, key=lambda one: (CONCERNS.index(one) if one in CONCERNS else len(CONCERNS), one))
+
+
+def _beside_their_table(said: Said) -> list[Entry]:
+    """Return all entries in the order of concerns, with indexes and triggers after their table."""
+    beside: dict[tuple[str, str], list[Entry]] = {}
+    for concern in ("indexes", "triggers"):
+        for entry in said.entries:
+            if entry.concern == concern and entry.kind in ("index", "trigger"):
+                beside.setdefault(_relation(said, entry), []).append(entry)
+    made: list[Entry] = []
+    done: set[int] = set()
+    for concern in _concerns(said):
+        for entry in _ordered(one for one in said.entries if one.concern == concern and id(one) not in done):
+            if id(entry) in done:
+                continue
+            made.append(entry)
+            done.add(id(entry))
+            if entry.kind not in ("index", "trigger"):
+                for one in beside.get(entry.key.name[:2], []) if len(entry.key.name) == 2 else []:
+                    made.append(one)
+                    done.add(id(one))
+    return made
+
+
+def _relation(said: Said, entry: Entry) -> tuple[str, str]:
+    if entry.kind == "trigger":
+        return (entry.key.name[0], entry.key.name[1])
+    return (entry.key.name[0], str(said.catalog[entry.key].table))
+
+
+def _ordered(entries: Iterable[Entry]) -> list[Entry]:
+    """Return entries so that each follows what it mentions; by name where that does not decide."""
+    given = list(entries)
+    if len(given) < 2 or given[0].concern not in ("tables", "views", "types"):
+        return given
+    by_name = {entry.key.name[1]: entry for entry in given if len(entry.key.name) == 2}
+    place = {id(entry): number for number, entry in enumerate(given)}
+    sorter: TopologicalSorter[int] = TopologicalSorter()
+    for entry in given:
+        needs = [by_name[one] for one in _mentioned(entry) if one in by_name]
+        sorter.add(place[id(entry)], *sorted(place[id(one)] for one in needs if one is not entry))
+    try:
+        sorter.prepare()
+    except CycleError:
+        return given
+    made: list[Entry] = []
+    ready: list[int] = []
+    while sorter.is_active():
+        ready += sorter.get_ready()
+        ready.sort()
+        one = ready.pop(0)
+        made.append(given[one])
+        sorter.done(one)
+    return made
+
+
+def _mentioned(entry: Entry) -> set[str]:
+    """Return the names that an entry may need: of tables that it refers to, of relations in its query."""
+    if entry.kind == "comment":
+        return {entry.key.name[1]}
+    if entry.kind != "table":
+        return words(str(entry.spec.get("query", ""))) | words(str(entry.spec.get("type", "")))
+    found: set[str] = set()
+    for column in [*entry.spec.get("columns", {}).values(), *entry.spec.get("constraints", {}).values()]:
+        given = column.get("references") if isinstance(column, dict) else None
+        if isinstance(given, dict):
+            found.add(given["table"])
+        elif given:
+            found.add(re.sub(r"\(.*", "", given).rpartition(".")[2])
+    for name in ("partition_of", "inherits"):
+        given = entry.spec.get(name)
+        for one in given if isinstance(given, list) else [given] if isinstance(given, str) else []:
+            found.add(one.rpartition(".")[2])
+    return found

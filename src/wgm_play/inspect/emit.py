@@ -1,0 +1,163 @@
+"""Write values as YAML the way people write playbooks: one line where it fits, literal blocks for bodies.
+
+In: mappings, lists and scalars in the order in which they shall stand. Out: lines of YAML that `playbook.load` reads
+back as the same values, and that Jinja leaves as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# As long as a line of a playbook may be; what is longer becomes a block.
+WIDTH = 120
+# Keys are padded so that values stand below each other, up to this width: one long name must not push all others away.
+PAD = 32
+
+_WORDS = frozenset("true false null yes no on off y n ~".split())
+_PLAIN = re.compile(r"[A-Za-z_(/][^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]*\Z")
+_BREAKS_PLAIN = re.compile(r":(?:\s|\Z)| #|\s\Z")
+_BREAKS_FLOW = re.compile(r"[,\[\]{}]|:(?![\w\"'(:])|\?")
+_SPECIAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+TEMPLATE = re.compile(r"\{[{%#]")
+_SHORT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+class Lines(dict[str, Any]):
+    """A mapping that always stands as a block, each entry on its own line, values below each other."""
+
+
+class Block(dict[str, Any]):
+    """A mapping that always stands as a block."""
+
+
+def literally(text: str) -> str:
+    """Return a text that Jinja renders to `text`."""
+    if not TEMPLATE.search(text):
+        return text
+    if "raw" not in text and "\r" not in text:
+        return "{% raw %}" + text + "{% endraw %}"
+    return re.sub(r"\{[{%#]|\r", lambda found: "{{ " + repr(found.group()) + " }}", text)
+
+
+def scalar(value: Any, *, flow: bool, key: bool = False) -> str:
+    """Return one value on one line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    text = str(value) if key else literally(str(value))
+    return text if _is_plain(text, flow=flow, key=key) else quoted(text)
+
+
+def _is_plain(text: str, *, flow: bool, key: bool) -> bool:
+    if not _PLAIN.match(text) or text.lower() in _WORDS or _BREAKS_PLAIN.search(text):
+        return False
+    if key and (len(text) > 100 or ":" in text):
+        return False
+    return not (flow and _BREAKS_FLOW.search(text))
+
+
+def quoted(text: str) -> str:
+    """Return a text in quotes: single ones where that spares escapes."""
+    if "'" not in text and ("\\" in text or '"' in text) and "\n" not in text and "\t" not in text and not _SPECIAL.search(text):
+        return f"'{text}'"
+    made = "".join(_SHORT.get(one) or one for one in text)
+    return '"' + _SPECIAL.sub(lambda found: _escape(found.group()), made) + '"'
+
+
+def _escape(one: str) -> str:
+    code = ord(one)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def flow(value: Any) -> str:
+    """Return a value in flow style, on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{scalar(key, flow=True, key=True)}: {flow(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(flow(one) for one in value) + "]"
+    return scalar(value, flow=True)
+
+
+def _has_lines(value: Any) -> bool:
+    """Tell whether a value holds a text of several lines, or a mapping that wants a block."""
+    if isinstance(value, (Lines, Block)):
+        return True
+    if isinstance(value, Mapping):
+        return any(_has_lines(one) for one in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(_has_lines(one) for one in value)
+    return isinstance(value, str) and "\n" in value.strip("\n")
+
+
+def literal_block(text: str, indent: int) -> list[str] | None:
+    """Return the header and the lines of a literal block, or None where YAML cannot hold the text so."""
+    if not text.strip() or _SPECIAL.search(text) or "\r" in text:
+        return None
+    lead = "2" if text[0] in " \n\t" else ""
+    body = text.rstrip("\n")
+    end = len(text) - len(body)
+    header = "|" + lead + ("-" if end == 0 else "" if end == 1 else "+")
+    pad = " " * indent
+    lines = [pad + line if line else "" for line in body.split("\n")]
+    return [header, *lines, *[""] * (end - 1)]
+
+
+def entry(head: str, value: Any, indent: int) -> list[str]:
+    """Return `head` with a value after it: on its line where it fits, else below it. `indent` is where `head` stands."""
+    if isinstance(value, str) and "\n" in value:
+        block = literal_block(literally(value), indent + 2)
+        if block is not None:
+            return [f"{head} {block[0]}", *block[1:]]
+    if isinstance(value, (Mapping, list, tuple)) and value:
+        line = f"{head} {flow(value)}"
+        if len(line) <= WIDTH and not _has_lines(value):
+            return [line]
+        return [head.rstrip(), *block_of(value, indent + 2)]
+    return [f"{head} {flow(value) if isinstance(value, (Mapping, list, tuple)) else scalar(value, flow=False)}"]
+
+
+def block_of(value: Any, indent: int) -> list[str]:
+    """Return the lines of a mapping or list as a block."""
+    pad = " " * indent
+    lines: list[str] = []
+    if isinstance(value, Mapping):
+        keys = {key: scalar(key, flow=False, key=True) + ":" for key in value}
+        width = max((len(one) for one in keys.values() if len(one) <= PAD), default=0) if isinstance(value, Lines) else 0
+        for key, one in value.items():
+            lines += entry(pad + keys[key].ljust(width), one, indent)
+        return lines
+    for one in value:
+        lines += _item(one, indent)
+    return lines
+
+
+def _item(value: Any, indent: int) -> list[str]:
+    pad = " " * indent
+    line = f"{pad}- {flow(value)}"
+    if not isinstance(value, (Mapping, list, tuple)) or (len(line) <= WIDTH and not _has_lines(value)):
+        if isinstance(value, str):
+            return entry(f"{pad}-", value, indent)
+        return [line]
+    inner = block_of(value, indent + 2)
+    inner[0] = f"{pad}- {inner[0].lstrip()}"
+    return inner
+
+
+def step(entries: Mapping[str, Any], indent: int = 0) -> list[str]:
+    """Return the lines of one step: a list item whose first key is on the dash's line."""
+    lines = block_of(entries, indent + 2)
+    lines[0] = " " * indent + "- " + lines[0].lstrip()
+    return lines
+
+
+def comment(text: str, indent: int = 0) -> list[str]:
+    """Return a text as YAML comments."""
+    return [(" " * indent + "# " + re.sub(r"[^\t\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]", "?", line)).rstrip() for line in text.split("\n")]
+
+
+__all__ = ["Block", "Lines", "Sequence", "comment", "entry", "flow", "literally", "scalar", "step"]

@@ -1,0 +1,127 @@
+"""Take apart what PostgreSQL's own deparser wrote: its texts have one form, so a scanner of quotes and brackets is enough.
+
+In: texts as pg_get_indexdef and its like return them. Out: their parts, as they were written. Raises `Unforeseen` for a
+text of another form, so that the whole text is kept instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+
+class Unforeseen(Exception):
+    """A text of a form that is not known."""
+
+
+_TOKEN = re.compile(
+    r"E?'(?:[^']|'')*'"  # a text literal: the deparser doubles quotes, and backslashes in E''
+    r'|"(?:[^"]|"")*"'
+    r"|[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*"
+    r"|\d+(?:\.\d+)?"
+    r"|\s+|.",
+    re.DOTALL,
+)
+_NAME = re.compile(r'"((?:[^"]|"")*)"|([A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)')
+
+
+def tokens(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield (token, where it ends, depth of brackets around it)."""
+    depth = 0
+    for found in _TOKEN.finditer(text):
+        token = found.group()
+        if token in (")", "]"):
+            depth -= 1
+        yield token, found.end(), depth
+        if token in ("(", "["):
+            depth += 1
+
+
+def split_list(text: str) -> list[str]:
+    """Split at the commas that are outside brackets and quotes."""
+    parts, start = [], 0
+    for token, end, depth in tokens(text):
+        if token == "," and depth == 0:
+            parts.append(text[start : end - 1].strip())
+            start = end
+    last = text[start:].strip()
+    return [*parts, last] if last or parts else []
+
+
+def brackets(text: str) -> tuple[str, str]:
+    """Return what is inside the brackets with which `text` begins, and what follows them."""
+    if not text.startswith("("):
+        raise Unforeseen(text)
+    for token, end, depth in tokens(text):
+        if token == ")" and depth == 0:
+            return text[1 : end - 1], text[end:].lstrip()
+    raise Unforeseen(text)
+
+
+def unwrapped(text: str) -> str:
+    """Return an expression without brackets around the whole of it."""
+    text = text.strip()
+    while text.startswith("("):
+        inside, rest = brackets(text)
+        if rest:
+            break
+        text = inside.strip()
+    return text
+
+
+def name(text: str) -> tuple[str, str]:
+    """Return the name with which `text` begins, without its quotes, and what follows."""
+    found = _NAME.match(text)
+    if not found:
+        raise Unforeseen(text)
+    quoted, plain = found.groups()
+    return (plain if quoted is None else quoted.replace('""', '"')), text[found.end() :]
+
+
+def qualified(text: str) -> tuple[tuple[str, ...], str]:
+    """Return the parts of the qualified name with which `text` begins, and what follows it."""
+    first, rest = name(text)
+    parts = [first]
+    while rest.startswith("."):
+        more, rest = name(rest[1:])
+        parts.append(more)
+    return tuple(parts), rest.lstrip()
+
+
+def names(text: str) -> list[str]:
+    """Return a list of names, separated by commas."""
+    made = []
+    for part in split_list(text):
+        one, rest = name(part)
+        if rest:
+            raise Unforeseen(part)
+        made.append(one)
+    return made
+
+
+def words(text: str) -> set[str]:
+    """Return the names that an expression may mention: outside of text literals, without their quotes."""
+    return {
+        token[1:-1].replace('""', '"') if token.startswith('"') else token
+        for token, _, _ in tokens(text)
+        if token[0] == '"' or token[0] == "_" or token[0].isalpha() and not token.endswith("'")
+    }
+
+
+def text_of(literal: str) -> str:
+    """Return the value of a text literal."""
+    if literal.startswith("E'"):
+        return literal[2:-1].replace("''", "'").replace("\\\\", "\\")
+    if not (literal.startswith("'") and literal.endswith("'")) or len(literal) < 2:
+        raise Unforeseen(literal)
+    return literal[1:-1].replace("''", "'")
+
+
+def follows(text: str, *start: str) -> str | None:
+    """Return what follows one of these words in `text`, or None where it begins otherwise."""
+    for one in start:
+        if text == one:
+            return ""
+        if text.startswith(one + " "):
+            return text[len(one) + 1 :].lstrip()
+    return None

@@ -1,0 +1,170 @@
+"""Tables: columns one line each, constraints with the column they are about, others below.
+
+In: the key of a table. Out: a step.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from wgm_play.catalog.model import Key
+from wgm_play.inspect import constraint as constraints
+from wgm_play.inspect.emit import Block, Lines
+from wgm_play.inspect.entry import Said, expression, options, place, sql_value, type_name
+from wgm_play.inspect.scan import tokens
+
+_STORAGE = {"p": "plain", "e": "external", "x": "extended", "m": "main"}
+_COMPRESSION = {"p": "pglz", "l": "lz4"}
+_IDENTITY = {"a": "always", "d": "by_default"}
+_SERIAL = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
+LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
+
+
+def describe(said: Said, key: Key) -> None:
+    """Add the step of a table."""
+    table = said.catalog[key]
+    spec: dict[str, Any] = Block(place(key))
+    if table.comment is not None:
+        spec["comment"] = table.comment
+    columns = {one.name[2]: describe_column(said, one) for one in columns_of(said, key)}
+    below = constraints.describe_all(said, key, columns)
+    spec["columns"] = Lines({name: one["type"] if list(one) == ["type"] else one for name, one in columns.items()})
+    spec |= below
+    settings(said, key, spec, table)
+    said.add("tables", "table", key, spec, table.comment)
+
+
+def columns_of(said: Said, key: Key) -> list[Key]:
+    """Return the columns of a table in its order."""
+    return sorted(said.children("column", key.name), key=lambda one: said.catalog.extra(one).number)
+
+
+def settings(said: Said, key: Key, spec: dict[str, Any], table: Any) -> None:
+    """Say what a table has beside columns and constraints."""
+    if table.unlogged:
+        spec["unlogged"] = True
+    if table.options:
+        spec["with"] = options(table.options)
+    if table.tablespace:
+        spec["tablespace"] = table.tablespace
+    if table.access_method and table.access_method != "heap":
+        said.put(spec, "table", key, "access_method", table.access_method)
+    if table.cluster_on:
+        spec["cluster_on"] = table.cluster_on
+    identity = {"f": "full", "n": "nothing"}.get(table.replica_identity, table.replica_index)
+    if table.replica_identity == "i" and identity:
+        said.put(spec, "table", key, "replica_identity", {"index": identity})
+    elif table.replica_identity in ("f", "n"):
+        said.put(spec, "table", key, "replica_identity", identity)
+    if table.row_security:
+        said.put(spec, "table", key, "row_security", "force" if table.force_row_security else True)
+    elif table.force_row_security:
+        said.put(spec, "table", key, "force_row_security", True)
+
+
+def describe_column(said: Said, key: Key) -> dict[str, Any]:
+    """Return what a playbook says of a column, without its constraints."""
+    column = said.catalog[key]
+    spec: dict[str, Any] = {"type": type_name(column.type)}
+    if column.collation is not None:
+        spec["collation"] = collation(column.collation)
+    serial = serial_type(said, key)
+    if serial:
+        spec["type"] = serial
+    elif column.default is not None:
+        spec["default"] = default(column.default, column.type)
+    if column.identity:
+        spec["identity"] = identity(column)
+    if column.generated:
+        written = expression(column.expression)
+        spec["generated"] = written if column.generated == "s" else {"expression": written, "stored": False}
+    if column.not_null and not column.identity and not serial:
+        spec["not_null"] = True
+    if column.storage:
+        spec["storage"] = _STORAGE[column.storage]
+    if column.compression:
+        spec["compression"] = _COMPRESSION[column.compression]
+    if column.statistics is not None:
+        spec["statistics"] = column.statistics
+    if column.options:
+        said.put(spec, "column", key, "options", options(column.options))
+    if column.comment is not None:
+        spec["comment"] = column.comment
+    return spec
+
+
+def collation(text: str) -> str:
+    """Return a collation as a playbook says it: without pg_catalog where its name needs no quotes for a dot."""
+    short = text.removeprefix("pg_catalog.")
+    bare = short[1:-1].replace('""', '"') if short.startswith('"') else short
+    return bare if short != text and not re.search(r'[."]', bare) else text
+
+
+def serial_type(said: Said, key: Key) -> str | None:
+    """Return serial and its like where a column has just what these words stand for."""
+    schema, table, name = key.name
+    column = said.catalog[key]
+    if column.default is None or not column.not_null or column.type not in _SERIAL:
+        return None
+    owned = Key("sequence", (schema, f"{table}_{name}_seq"))
+    sequence = said.catalog.get(owned)
+    if sequence is None or sequence.owned_by != [schema, table, name] or sequence.comment is not None:
+        return None
+    plain = (column.type, 1, 1, 1, LARGEST[column.type], 1, False)
+    if (sequence.type, sequence.start, sequence.increment, sequence.minimum, sequence.maximum, sequence.cache, sequence.cycle) != plain:
+        return None
+    if sequence.unlogged != said.catalog[Key("table", (schema, table))].unlogged:
+        return None
+    found = re.fullmatch(r"nextval\('((?:[^']|'')*)'::regclass\)", column.default)
+    if not found or found.group(1).rpartition(".")[2].strip('"') != f"{table}_{name}_seq".replace("'", "''"):
+        return None
+    said.below.setdefault(("serial",), {}).setdefault("sequence", []).append(owned)
+    return _SERIAL[column.type]
+
+
+def identity(column: Any) -> Any:
+    """Return `always`, `by_default`, or these with the options that are not the usual ones."""
+    word = _IDENTITY[column.identity]
+    given = column.identity_options
+    if not given:
+        return word
+    made = sequence_options(column.type, *given[:5], cycle=bool(given[5]))
+    return {"generation": word, **made} if made else word
+
+
+def sequence_options(kind: str, start: int, increment: int, least: int, most: int, cache: int, *, cycle: bool) -> dict[str, Any]:
+    """Return the options of a sequence that are not the usual ones of its type (manual: "CREATE SEQUENCE")."""
+    largest = LARGEST.get(kind, LARGEST["bigint"])
+    usual = (1, largest) if increment > 0 else (-largest - 1, -1)
+    made: dict[str, Any] = {}
+    if start != (least if increment > 0 else most):
+        made["start"] = start
+    if increment != 1:
+        made["increment"] = increment
+    if least != usual[0]:
+        made["min"] = least
+    if most != usual[1]:
+        made["max"] = most
+    if cache != 1:
+        made["cache"] = cache
+    if cycle:
+        made["cycle"] = True
+    return made
+
+
+_LENGTH = re.compile(r"\(\d+(,\d+)?\)")
+
+
+def default(text: str, type_: str) -> Any:
+    """Return a default; a literal without the cast to the column's own type, which it has anyway."""
+    found = list(tokens(text))
+    if found and found[0][0].lstrip("E").startswith("'"):
+        literal, rest = text[: found[0][1]], text[found[0][1] :]
+        bare = _LENGTH.sub("", type_)
+        if rest == f"::{bare}" or (rest == "::bpchar" and bare == "character"):
+            inside = literal[1:-1]
+            if type_ in ("smallint", "integer", "bigint") and re.fullmatch(r"-[1-9]\d*", inside):
+                return int(inside)
+            return literal
+    return sql_value(text)

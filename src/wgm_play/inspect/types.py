@@ -1,0 +1,120 @@
+"""Schemas, extensions, enums, domains, sequences and settings.
+
+In: the key of one. Out: a step, or none where PostgreSQL makes the object by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wgm_play.catalog.model import Key
+from wgm_play.inspect.entry import Said, expression, place, type_name
+from wgm_play.inspect.scan import Unforeseen, brackets, follows, unwrapped
+from wgm_play.inspect.table import collation, default, sequence_options
+from wgm_play.sql import NAME_BYTES
+
+
+def schema(said: Said, key: Key) -> None:
+    """Add the step of a schema; `public` is there anyway."""
+    comment = said.catalog[key].comment
+    if key.name == ("public",) and comment is None:
+        return
+    spec: dict[str, Any] = {"name": key.name[0]}
+    if comment is not None:
+        spec["comment"] = comment
+    said.add("schemas", "schema", key, spec, comment)
+
+
+def extension(said: Said, key: Key) -> None:
+    """Add the step of an extension; its version only where it is not the one that the server would install."""
+    row = said.catalog[key]
+    spec: dict[str, Any] = {"name": key.name[0]}
+    if row.schema not in ("public", "pg_catalog") or len(said.catalog.of("schema")) > 1 and row.schema != "pg_catalog":
+        spec["schema"] = row.schema
+    if said.versions.get(key.name[0], row.version) != row.version:
+        spec["version"] = row.version
+    said.add("extensions", "extension", key, spec)
+
+
+def setting(said: Said, key: Key) -> None:
+    """Add the step of a setting of this database; those of roles in all databases belong to no database."""
+    database, role, name = key.name
+    if not database:
+        said.cannot(key, "it holds in all databases")
+        return
+    spec: dict[str, Any] = {"name": name, "value": said.catalog[key].value}
+    if role and any(one.isspace() for one in role):
+        said.cannot(key, said.catalog[key].value)
+        return
+    if role:
+        spec["on"] = f"role {role} in database"
+    said.add("settings", "setting", key, spec)
+
+
+def enum(said: Said, key: Key) -> None:
+    """Add the step of an enum."""
+    row = said.catalog[key]
+    spec = {**place(key), "values": list(row.labels or [])}
+    if row.comment is not None:
+        spec["comment"] = row.comment
+    said.add("types", "enum", key, spec, row.comment)
+
+
+def domain(said: Said, key: Key) -> None:
+    """Add the step of a domain with its rules."""
+    row = said.catalog[key]
+    spec: dict[str, Any] = {**place(key), "type": type_name(row.type)}
+    if row.collation is not None:
+        spec["collation"] = collation(row.collation)
+    if row.default is not None:
+        spec["default"] = default(row.default, row.type)
+    if row.not_null:
+        spec["not_null"] = True
+    named: dict[str, Any] = {}
+    for one in sorted(said.children("domain_constraint", key.name)):
+        rule = said.catalog[one]
+        try:
+            inside, rest = brackets(follows(rule.definition, "CHECK") or "")
+        except Unforeseen:
+            inside, rest = "", "?"
+        if rest or not rule.validated:
+            said.cannot(one, rule.definition + ("" if rule.validated else " (not validated)"))
+            if rest:
+                continue
+        if rule.comment is not None:
+            said.cannot(one, "its comment")
+        named[one.name[2]] = expression(unwrapped(inside))
+    auto = f"{key.name[1]}_check"
+    if list(named) == [auto] and len(auto.encode()) <= NAME_BYTES:
+        spec["check"] = named[auto]
+    elif named:
+        spec["checks"] = named
+    if row.comment is not None:
+        spec["comment"] = row.comment
+    said.add("types", "domain", key, spec, row.comment)
+
+
+def sequence(said: Said, key: Key) -> None:
+    """Add the step of a sequence that no serial column stands for."""
+    if key in said.children("sequence", ("serial",)):
+        return
+    row = said.catalog[key]
+    spec: dict[str, Any] = place(key)
+    if row.type != "bigint":
+        spec["type"] = row.type
+    spec |= sequence_options(row.type, row.start, row.increment, row.minimum, row.maximum, row.cache, cycle=row.cycle)
+    if row.unlogged and not (row.owned_by and _unlogged(said, row.owned_by)):
+        said.put(spec, "sequence", key, "unlogged", True)
+    if row.owned_by:
+        if any("." in part for part in row.owned_by):
+            said.cannot(key, f"owned by {row.owned_by}")
+        else:
+            spec["owned_by"] = ".".join(row.owned_by if row.owned_by[0] != "public" else row.owned_by[1:])
+    if row.comment is not None:
+        spec["comment"] = row.comment
+    said.add("sequences", "sequence", key, spec, row.comment)
+
+
+def _unlogged(said: Said, owner: list[str]) -> bool:
+    table = said.catalog.get(Key("table", (owner[0], owner[1])))
+    return bool(table and table.unlogged)

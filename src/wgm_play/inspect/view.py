@@ -1,0 +1,53 @@
+"""Views and materialized views.
+
+In: the key of one. Out: a step, and one for each comment on a column.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from wgm_play.catalog.model import Key
+from wgm_play.inspect.emit import Block
+from wgm_play.inspect.entry import Said, body, expression, options, place
+
+
+def describe(said: Said, key: Key) -> None:
+    """Add the step of a view or materialized view."""
+    row = said.catalog[key]
+    spec: dict[str, Any] = Block(place(key))
+    given = options(row.options)
+    check = given.pop("check_option", None)
+    if given:
+        spec["with"] = given
+    if check:
+        spec["check_option"] = check
+    if key.kind == "materialized_view":
+        if row.tablespace:
+            spec["tablespace"] = row.tablespace
+        if row.access_method not in (None, "heap"):
+            said.put(spec, key.kind, key, "access_method", row.access_method)
+    spec["query"] = body(dedented(expression(row.query.removesuffix(";"))))
+    if row.comment is not None:
+        spec["comment"] = row.comment
+    said.add("views", key.kind, key, spec, row.comment)
+    for column, comment in row.column_comments or []:
+        column_comment(said, key, column, comment)
+
+
+def column_comment(said: Said, key: Key, column: str, comment: str) -> None:
+    """Add the step of a comment on a column of a view."""
+    target = ".".join((*(key.name if key.name[0] != "public" else key.name[1:]), column))
+    if any("." in part or re.search(r"^\s|\s$", part) for part in (*key.name, column)):
+        said.cannot(key, f"the comment of its column {column}")
+        return
+    said.add("views", "comment", Key("column", (*key.name, column)), {"on": f"column {target}", "text": comment})
+
+
+def dedented(text: str) -> str:
+    """Return a query without the blanks that the deparser puts before each line; texts of several lines keep theirs."""
+    lines = text.split("\n")
+    if any(line.count("'") % 2 for line in lines) or not all(line.startswith(" ") for line in lines):
+        return text.strip()
+    return "\n".join(line[1:].rstrip() for line in lines).strip()

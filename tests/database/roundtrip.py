@@ -1,0 +1,98 @@
+"""Round trips: SQL -> database -> inspect -> another database; both must be the same to us and to pg_dump.
+
+In: URLs of databases. Out: what differs, as text; the runner is called in this process, as the command line calls it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from wgm_play import pipeline, server
+from wgm_play.catalog import introspect
+from wgm_play.catalog.model import Catalog
+from wgm_play.environment import Policy
+from wgm_play.inspect.command import Inspection
+from wgm_play.report.base import Reporter
+from wgm_play.report.base import StepResult
+
+
+@dataclass(slots=True)
+class Heard(Reporter):
+    """Keeps what it is told."""
+
+    said: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+    def warn(self, text: str) -> None:
+        self.said.append(text)
+
+    def step(self, result: StepResult) -> None:
+        Reporter.step(self, result)
+
+    @property
+    def changed(self) -> int:
+        return sum(counts.changed for counts in self.counts.values())
+
+
+def fill(url: str, sql: str) -> None:
+    """Run SQL in a database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.encode())
+
+
+def inspect(url: str, folder: Path, *, one_file: bool = False) -> Path:
+    """Write the playbook of a database into a new project; return the playbook."""
+    (folder / "environments").mkdir(parents=True, exist_ok=True)
+    environment = folder / "environments" / "production.yml"
+    if one_file:
+        environment.write_text("embedded: true\n")
+        playbook = folder / "production.yml"
+        pipeline.inspect(Inspection(url, str(playbook)), Heard())
+        return playbook
+    pipeline.inspect(Inspection(url, str(folder)), Heard())
+    return folder / "playbooks" / "production.yml"
+
+
+def apply(playbook: Path, url: str, **options: Any) -> int:
+    """Run a playbook on a database; return how many steps changed something."""
+    heard = Heard()
+    pipeline.apply(pipeline.Options(str(playbook), url=url, no_backup=True, **options), heard)
+    return heard.changed
+
+
+def catalog(url: str) -> Catalog:
+    """Read a database's catalog."""
+    with server.connect_to(url, policy=Policy(), application_name="test", read_only=True) as connection:
+        return introspect.read(connection)
+
+
+_NOISE = re.compile(r"^(--.*|\\(un)?restrict .*|SET .*|SELECT pg_catalog\.set_config.*|)$")
+
+
+def dump(url: str, programs: Path | str) -> list[str]:
+    """Return what pg_dump says of a database, without the ledger, the order of objects and blank lines."""
+    done = subprocess.run(
+        [str(Path(programs) / "pg_dump"), "--schema-only", "--no-owner", "--exclude-schema=wgm*", url],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    statements = re.split(r"\n--\n-- Name: .*\n--\n", done.stdout)
+    return sorted("\n".join(line for line in one.split("\n") if not _NOISE.match(line)) for one in statements)
+
+
+def difference(one: Any, other: Any) -> str:
+    """Return a diff of two lists of lines, or of two catalogs."""
+    if isinstance(one, Catalog):
+        one = [f"{key}: {row}" for key, row in sorted(one.rows.items())]
+        other = [f"{key}: {row}" for key, row in sorted(other.rows.items())]
+    first = [line for text in one for line in text.split("\n")]
+    second = [line for text in other for line in text.split("\n")]
+    return "\n".join(line for line in difflib.unified_diff(first, second, "live", "rebuilt", lineterm="", n=1))
