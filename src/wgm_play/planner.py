@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import rename
+from wgm_play import family, rename
 from wgm_play.cache import Cache
 from wgm_play.catalog.model import Catalog, Key, digest
 from wgm_play.diff.compare import diff
@@ -29,8 +29,10 @@ from wgm_play.playbook.model import Folded, Play, Playbook
 from wgm_play.privileges import Skips, unprivileged_settings
 from wgm_play.prove import prove
 from wgm_play.realise import Realised, realise, schemas_of
+from wgm_play.rebuild import touched
 from wgm_play.render import query
 from wgm_play.shadow import Shadow, names_of, open_shadow
+from wgm_play.versions import restated, same_words
 
 if TYPE_CHECKING:
     import psycopg
@@ -99,18 +101,23 @@ class Planner:
         situation = self._situation(live, live)
         renamed = rename.find(live, folded.declarations, situation)
         current = rename.apply(self.shadow(), live, renamed) if renamed.changes else live
-        wanted = lay_over(current, realised, skips.remaining(folded), prune=self.play.prune)
+        folded, moves, current = self._moves(situation, current, realised, folded)
+        for change in moves.changes:
+            change.after = (*change.after, *renamed.changes)
+        spoken = self._in_words_of_shadow(current, realised)
+        wanted = lay_over(spoken, realised, skips.remaining(folded), prune=self.play.prune)
+        self._in_own_words(wanted.catalog, spoken, current)
         self._suspect(current, wanted, folded)
         self._permit(wanted)
         situation.current, situation.wanted = current, wanted.catalog
-        situation.steps, situation.backfills = wanted.steps, wanted.backfills
+        situation.steps, situation.backfills, situation.given = wanted.steps, wanted.backfills, wanted.given
         situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
         realise_dependents(self, situation, wanted)
         found = diff(situation)
-        changes = [*renamed.changes, *found.changes]
+        changes = [*renamed.changes, *moves.changes, *found.changes]
+        rename.put_first(renamed, found.changes)
         for change in found.changes:
-            if renamed.changes:
-                change.after = (*change.after, renamed.changes[-1])
+            change.after = (*change.after, *moves.changes[-1:])
         changes += self.imperative.changes(self, situation, changes)
         ordered = order(changes, current.edges, wanted.catalog.edges)
         ordered = self._select(ordered, wanted.catalog)
@@ -130,7 +137,7 @@ class Planner:
         """Return the declared objects as the server describes them; from the cache where nothing they say changed."""
         mark = self._mark(folded)
         kept = self.cache.load(mark)
-        if kept is not None:
+        if kept is not None and self._holds(kept.catalog):
             skips.restore(kept.skipped)
             return Realised(kept.catalog), False
         shadow = self.shadow()
@@ -147,6 +154,51 @@ class Planner:
         if not realised.borrowed:
             self.cache.save(mark, realised.catalog, skips.kept())
         return realised, True
+
+    def _holds(self, kept: Catalog) -> bool:
+        """Tell whether a kept catalog is in the target's words, or in those of the shadow that there is now."""
+        version = self.connection.info.server_version
+        return same_words(kept.version, version) or same_words(kept.version, self.shadow().version)
+
+    def _in_words_of_shadow(self, current: Catalog, realised: Realised) -> Catalog:
+        """Return the live catalog as the server that realised the declarations would write it."""
+        if same_words(realised.catalog.version, current.version):
+            return current
+        keys = touched(current, realised.catalog.rows)
+        mark = f"words {realised.catalog.version} {digest({key: current.rows[key] for key in keys})}"
+        mark = hashlib.sha256(mark.encode()).hexdigest()
+        kept = self.cache.load(mark)
+        if kept is None:
+            with self.shadow().database() as connection:
+                said = restated(connection, current, keys).only(keys)
+            self.cache.save(mark, said, [])
+        else:
+            said = kept.catalog
+        result = current.copy()
+        for key, row in said.rows.items():
+            result.rows[key] = row
+        return result
+
+    @staticmethod
+    def _in_own_words(wanted: Catalog, spoken: Catalog, current: Catalog) -> None:
+        """Give each wanted object that is live already the words in which it is live."""
+        if spoken is current:
+            return
+        same = [key for key, row in wanted.rows.items() if key in current.rows and spoken.rows.get(key) == row]
+        for key in same:
+            wanted.rows[key] = current.rows[key]
+
+    def _moves(
+        self, situation: Situation, current: Catalog, realised: Realised, folded: Folded
+    ) -> tuple[Folded, family.Moves, Catalog]:
+        """Return what joins or leaves a parent first, the catalog after it, and what goes with a parent as removed."""
+        situation.current = current
+        moves = family.declared_moves(situation, realised.catalog, folded.declarations, prune=self.play.prune)
+        if moves.gone:
+            folded = replace(folded, declarations={**folded.declarations, **moves.gone})
+        if moves.changes:
+            current = family.after(self.shadow(), current, moves)
+        return folded, moves, current
 
     def _mark(self, folded: Folded) -> str:
         """Return what the realised catalog depends on: the SQL of all steps, what is checked with it, the server."""

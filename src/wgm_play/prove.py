@@ -16,13 +16,14 @@ from wgm_play.operations.trash import kept_rows
 from wgm_play.plan import Group
 from wgm_play.rebuild import statements_for, touched
 from wgm_play.secret import mask
-from wgm_play.shadow import run_all
+from wgm_play.shadow import run_all, start_over
+from wgm_play.versions import same_words, unlike
 
 if TYPE_CHECKING:
     import psycopg
 
 # Cluster-wide or not to be had in the shadow: compared as catalog rows, left out of the proof.
-UNPROVED = frozenset(["setting"])
+UNPROVED = frozenset(["setting", "user_mapping"])
 
 
 def prove(
@@ -41,8 +42,9 @@ def prove(
     keys = {operation.key for operation in operations}
     keys |= {key for key in {*live.rows, *wanted.rows} if live.rows.get(key) != wanted.rows.get(key)}
     part = touched(live, keys | _needed(live, wanted, keys)) - {key for key in live.rows if key.kind in UNPROVED}
+    later = _rebuild_first(connection, trashed)
     _rebuild(connection, live.only(part))
-    for definition in trashed:
+    for definition in later:
         _rebuild_trashed(connection, definition)
     for group in groups:
         _run_group(connection, group)
@@ -52,6 +54,9 @@ def prove(
         for key in sorted({*part, *keys})
         if key.kind not in UNPROVED and key not in skipped and result.rows.get(key) != wanted.rows.get(key) and key in {*live.rows, *wanted.rows, *result.rows}
     ]
+    if differing and not same_words(result.version, live.version):
+        start_over(connection)
+        differing = unlike(connection, result, wanted, differing)
     if differing:
         raise Refused(
             "the plan, tried in the shadow database, does not lead to what is declared; nothing was touched",
@@ -97,6 +102,20 @@ def _rebuild(connection: psycopg.Connection[Any], part: Catalog) -> None:
             f"a part of the live database cannot be rebuilt in the shadow: {mask(str(error.diag.message_primary or error))}",
             hint="an object of a kind that is not modelled is in the way: see `wgm-play check`",
         ) from error
+
+
+def _rebuild_first(connection: psycopg.Connection[Any], trashed: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Make what lies in the trash before what is live, whose names it had; return what needs something live first."""
+    import psycopg as library
+
+    later = []
+    for definition in trashed:
+        try:
+            with connection.transaction():
+                _rebuild_trashed(connection, definition)
+        except library.Error:
+            later.append(definition)
+    return later
 
 
 def _rebuild_trashed(connection: psycopg.Connection[Any], definition: Mapping[str, Any]) -> None:

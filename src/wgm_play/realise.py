@@ -18,15 +18,17 @@ from wgm_play.errors import Problems, WgmError
 from wgm_play.playbook.model import Declaration
 from wgm_play.rebuild import closure, statements_for
 from wgm_play.render import Statement
-from wgm_play.shadow import BATCH, names_of, run_all
+from wgm_play.shadow import BATCH, names_of, run_all, start_over
 
 if TYPE_CHECKING:
     import psycopg
 
 # What must exist before what, as far as the kind tells; PostgreSQL decides the rest.
 _FIRST = (
-    "schema", "extension", "enum", "domain", "sequence", "function", "procedure", "table", "late", "index", "view",
-    "materialized_view", "trigger", "comment",
+    "schema", "extension", "collation", "enum", "composite", "range", "domain", "sequence", "function", "procedure",
+    "aggregate", "operator", "operator_family", "operator_class", "cast", "text_search_dictionary", "text_search_configuration",
+    "foreign_data_wrapper", "server", "table", "foreign_table", "late", "index", "statistics", "view", "materialized_view",
+    "trigger", "rule", "publication", "comment", "event_trigger",
 )  # fmt: skip
 # A statement failed because something it names is not there (yet): manual, appendix "PostgreSQL Error Codes".
 _MISSING = frozenset(["42P01", "42703", "42883", "42704", "3F000", "42P17", "42809", "55000"])
@@ -72,7 +74,7 @@ def realise(connection: psycopg.Connection[Any], declarations: Mapping[Key, Decl
         except library.Error as error:
             if error.sqlstate is None:
                 raise
-            _start_over(connection)
+            start_over(connection)
             _one_by_one(work, todo)
     made = introspect.read(connection)
     made.rows.pop(Key("schema", ("public",)), None)
@@ -83,7 +85,7 @@ def realise(connection: psycopg.Connection[Any], declarations: Mapping[Key, Decl
 
 def schemas_of(declarations: Iterable[Key]) -> list[str]:
     """Return the schemas of declared objects, in the order of their first mention."""
-    return list(dict.fromkeys(key.name[0] for key in declarations if len(key.name) > 1 and key.kind != "setting"))
+    return list(dict.fromkeys(key.name[0] for key in declarations if len(key.name) > 1 and key.kind not in ("setting", "cast", "user_mapping")))
 
 
 def _in_order(declarations: Iterable[Declaration]) -> list[_Todo]:
@@ -97,20 +99,6 @@ def _in_order(declarations: Iterable[Declaration]) -> list[_Todo]:
         for statement in declaration.late:
             todo.append(_Todo(declaration, statement, _FIRST.index("late"), len(todo)))
     return sorted(todo, key=lambda item: (item.rank, item.order))
-
-
-def _start_over(connection: psycopg.Connection[Any]) -> None:
-    """Empty the scratch database: the batches before the failed one were committed."""
-    for (name,) in connection.execute(
-        "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
-    ).fetchall():
-        quoted = name.replace('"', '""')
-        connection.execute(f'DROP SCHEMA "{quoted}" CASCADE'.encode())
-    for (name,) in connection.execute("SELECT extname FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'").fetchall():
-        quoted = name.replace('"', '""')
-        connection.execute(f'DROP EXTENSION "{quoted}" CASCADE'.encode())
-    connection.execute("CREATE SCHEMA public")
-    connection.execute("COMMENT ON SCHEMA public IS 'standard public schema'")
 
 
 def _one_by_one(work: _Work, todo: list[_Todo]) -> None:
@@ -156,6 +144,13 @@ def _attempt(connection: psycopg.Connection[Any], sql: str) -> Any:
     return None
 
 
+# What nothing else needs.
+_NOT_BORROWED = frozenset(
+    ["setting", "column", "constraint", "trigger", "index", "domain_constraint", "rule", "statistics", "publication", "publication_table",
+     "publication_schema", "event_trigger", "user_mapping"]
+)  # fmt: skip
+
+
 def _borrow(work: _Work, still: Sequence[_Todo]) -> bool:
     """Make live objects that the playbook does not declare and that the waiting statements name; tell whether any."""
     words = set()
@@ -165,7 +160,7 @@ def _borrow(work: _Work, still: Sequence[_Todo]) -> bool:
     wanted = {
         key
         for key in work.live.rows
-        if key.kind not in ("setting", "column", "constraint", "trigger", "index", "domain_constraint")
+        if key.kind not in _NOT_BORROWED
         and key not in work.borrowed
         and not _declared(key, work.declared)
         and key.name[:2] not in tables

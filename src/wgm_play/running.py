@@ -14,6 +14,7 @@ from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.plan import Operation
 from wgm_play.report.base import StepResult
+from wgm_play.versions import really_differing
 
 if TYPE_CHECKING:
     from wgm_play.execute.executor import GroupResult, OnGroup, Outcome
@@ -129,6 +130,7 @@ def _verify(work: Work, planned: Planned, connection: Any, ledger: Ledger, run: 
     differing = [
         key for key in sorted({*after.rows, *wanted.rows}) if key not in skipped and after.rows.get(key) != wanted.rows.get(key)
     ]
+    differing = really_differing(work.connections, after, wanted, differing)
     problem: StepFailed | None = None
     if differing:
         problem = StepFailed(

@@ -1,0 +1,82 @@
+"""Compare like with like where the shadow's server has another major version than the target's.
+
+PostgreSQL writes a view's query, a default or a check back in words that differ between versions, so live definitions
+are passed through the same shadow as the declared ones. In: a catalog, an empty scratch database. Out: the catalog in
+the words of that server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog import introspect
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.rebuild import closure, statements_for
+from wgm_play.shadow import open_shadow, run_all
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from wgm_play.connections import Connections
+
+# Cluster-wide kinds are the same in all words, and are never made in a shadow.
+_LEFT_OUT = frozenset(["setting", "user_mapping"])
+
+
+def same_words(one: int, other: int) -> bool:
+    """Tell whether two server versions (as 150004) write definitions in the same words; 0 is no server."""
+    return not one or not other or one // 10000 == other // 10000
+
+
+def restated(connection: psycopg.Connection[Any], catalog: Catalog, keys: Iterable[Key]) -> Catalog:
+    """Return `catalog` with the rows of `keys`, and of what they need, in the words of the server behind `connection`.
+
+    What cannot be made there (an extension that only the target has) keeps its row.
+    """
+    part = {key for key in closure(catalog, keys) if key.kind not in _LEFT_OUT}
+    _make(connection, statements_for(catalog.only(part)))
+    made = introspect.read(connection, edges=False)
+    result = catalog.copy()
+    for key in part:
+        if key in made.rows and key.kind != "extension":
+            result.rows[key] = made.rows[key]
+    return result
+
+
+def _make(connection: psycopg.Connection[Any], statements: list[str]) -> None:
+    import psycopg as library
+
+    try:
+        with connection.transaction():
+            run_all(connection, statements)
+        return
+    except library.Error as error:
+        if error.sqlstate is None:
+            raise
+    for statement in statements:
+        try:
+            with connection.transaction():
+                connection.execute(statement.encode(), prepare=False)
+        except library.Error as error:
+            if error.sqlstate is None:
+                raise
+
+
+def unlike(connection: psycopg.Connection[Any], result: Catalog, wanted: Catalog, keys: Iterable[Key]) -> list[Key]:
+    """Return those of `keys` in which `result`, in the words of the server behind `connection`, is not what is wanted."""
+    said = restated(connection, wanted, [key for key in keys if key in wanted.rows])
+    return [key for key in keys if result.rows.get(key) != said.rows.get(key)]
+
+
+def really_differing(connections: Connections, after: Catalog, wanted: Catalog, keys: list[Key]) -> list[Key]:
+    """Return those of `keys` in which two catalogs differ in more than the words of two server versions."""
+    if not keys:
+        return keys
+    with open_shadow(connections.on_target, connections.elsewhere) as shadow:
+        if same_words(shadow.version, after.version):
+            return keys
+        with shadow.database() as connection:
+            result = restated(connection, after, [key for key in keys if key in after.rows])
+        with shadow.database() as connection:
+            return unlike(connection, result, wanted, keys)
