@@ -16,6 +16,7 @@ from wgm_play import family, rename
 from wgm_play.cache import Cache
 from wgm_play.catalog.model import Catalog, Key, digest
 from wgm_play.diff.compare import diff
+from wgm_play.diff.manage import Manage
 from wgm_play.diff.overlay import Wanted, lay_over
 from wgm_play.diff.rebuilt import realise_dependents
 from wgm_play.environment import Environment
@@ -23,6 +24,7 @@ from wgm_play.errors import Refused
 from wgm_play.imperative import Imperative
 from wgm_play.ledger import UNKNOWN
 from wgm_play.operations.base import Change, Situation, TableSize
+from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import groups, order
 from wgm_play.plan import Group, Plan
 from wgm_play.playbook.model import Folded, Play, Playbook
@@ -95,6 +97,8 @@ class Planner:
 
     def _plan(self) -> Planned:
         skips = Skips()
+        manage = Manage.of(self.play.manage)
+        manage.check(self.folded.declarations)
         folded = unprivileged_settings(self.connection, self.folded, self.live, skips)
         realised, fresh = self._realise(folded, skips)
         live = self.live
@@ -105,7 +109,7 @@ class Planner:
         for change in moves.changes:
             change.after = (*change.after, *renamed.changes)
         spoken = self._in_words_of_shadow(current, realised)
-        wanted = lay_over(spoken, realised, skips.remaining(folded), prune=self.play.prune)
+        wanted = lay_over(spoken, realised, skips.remaining(folded), prune=self.play.prune, manage=manage)
         self._in_own_words(wanted.catalog, spoken, current)
         self._suspect(current, wanted, folded)
         self._permit(wanted)
@@ -114,7 +118,7 @@ class Planner:
         situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
         realise_dependents(self, situation, wanted)
         found = diff(situation)
-        changes = [*renamed.changes, *moves.changes, *found.changes]
+        changes = [*removals(situation.helpers, situation.used_helpers), *renamed.changes, *moves.changes, *found.changes]
         rename.put_first(renamed, found.changes)
         for change in found.changes:
             change.after = (*change.after, *moves.changes[-1:])
@@ -221,7 +225,7 @@ class Planner:
         return Situation(
             current, wanted, self.environment.policy, self.connection.info.server_version,
             sizes=self._sizes(), trash=self.choices.trash and self.environment.policy.trash_retention > 0,
-            trash_names=self._trash_names(), role=self._role(), database=self.connection.info.dbname,
+            trash_names=self._trash_names(), role=self._role(), database=self.connection.info.dbname, helpers=self._helpers(),
         )  # fmt: skip
 
     def _role(self) -> str:
@@ -231,6 +235,10 @@ class Planner:
     def _sizes(self) -> Mapping[Key, TableSize]:
         rows = self.connection.execute(query("sizes", self.connection.info.server_version)).fetchall()
         return {Key("table", (schema, name)): TableSize(tuples, size) for schema, name, tuples, size in rows}
+
+    def _helpers(self) -> dict[Helper, bool]:
+        rows = self.connection.execute(query("helpers", self.connection.info.server_version)).fetchall()
+        return {Helper(*row[:4]): row[4] for row in rows}
 
     def _trash_names(self) -> set[str]:
         return {name for (name,) in self.connection.execute(query("trash_names", self.connection.info.server_version)).fetchall()}

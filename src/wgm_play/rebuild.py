@@ -9,12 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.table import Table
 from wgm_play.diff.compare import diff
 from wgm_play.environment import Policy
 from wgm_play.operations.base import Situation
 from wgm_play.operations.order import order
 
 # Parts of a table that come with it when the table itself is touched.
+_PARENTS = Table.__slots__.index("parents")
 _OWN = ("column", "constraint", "trigger")
 
 
@@ -79,6 +81,22 @@ def dependents(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
     return found
 
 
+def _children(catalog: Catalog, tables: set[Key]) -> set[Key]:
+    """Return the partitions and children of `tables`: what happens to a parent happens to them."""
+    below: dict[Key, list[Key]] = defaultdict(list)
+    for key, row in catalog.rows.items():
+        if key.kind == "table" and row[_PARENTS]:
+            for parent in row[_PARENTS]:
+                below[Key("table", tuple(parent))].append(key)
+    found: set[Key] = set()
+    todo = list(tables)
+    while todo:
+        more = [key for key in below[todo.pop()] if key not in found]
+        found.update(more)
+        todo += more
+    return found
+
+
 def touched(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
     """Return the part of a live catalog in which a plan that touches `keys` can be proved."""
     exact = {key for key in keys if key in catalog.rows}
@@ -86,6 +104,7 @@ def touched(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
     tables |= {
         Key("table", (key.name[0], str(catalog.rows[key][0]))) for key in exact if key.kind == "index"
     } & catalog.rows.keys()
+    tables |= _children(catalog, tables)
     around = exact | dependents(catalog, exact - tables) | tables
     for key in catalog.rows:
         if (key.kind in _OWN and Key("table", key.name[:2]) in tables) or (key.kind == "index" and Key("table", (key.name[0], str(catalog.rows[key][0]))) in tables):

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import rename
+from wgm_play import family, rename
 from wgm_play.cache import Cache
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.convert import Conversion, active, renamed_columns
@@ -23,8 +23,9 @@ from wgm_play.ledger import Change as RunChange
 from wgm_play.ledger import Ledger, RowChange, TrashEntry
 from wgm_play.ledger.statements import run as ask
 from wgm_play.operations.base import Change, Situation
+from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.order import groups, order
-from wgm_play.operations.trash import RECORDS, kept_rows, restore
+from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
 from wgm_play.plan import Command, Operation
 from wgm_play.planner import Choices, Planned, Planner
 from wgm_play.playbook.fold import fold
@@ -98,18 +99,32 @@ def _plan(work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequenc
     situation.current = current
     situation.converts, situation.forced = _conversions(entries, current, wanted.catalog, renamed)
     situation.backfills = _fills(current, wanted.catalog, brought)
+    moves = family.moves_between(situation, brought)
+    last = family.joins_last(situation, brought)
+    if moves.changes:
+        situation.current = current = family.after(planner.shadow(), current, moves)
+    situation.wanted = _before_joining(wanted.catalog, current, last)
     realise_dependents(planner, situation, wanted)
     found = diff(situation)
+    _take_over(wanted.catalog, situation.wanted, last)
     _mark_conversions(found.changes, entries, renamed)
     restored = [*renamed.changes, *restored]
     for change in restored[len(renamed.changes) :]:
         change.after = (*change.after, *renamed.changes)
-    for change in found.changes:
+    for change in moves.changes:
         change.after = (*change.after, *restored)
+    restored = [*restored, *moves.changes]
+    taken = frozenset[Key]().union(*(change.makes for change in restored))
+    for change in found.changes:
+        if not (change.removes & taken or (change.operation.key.kind == "schema" and change.makes)):
+            change.after = (*change.after, *restored)
     before = [*_undone_sql(ledger, ids), *_undone_rows(work, ledger, ids, live, wanted.catalog)]
     for change in (*restored, *found.changes):
         change.after = (*change.after, *before)
-    ordered = order([*before, *restored, *found.changes], current.edges, wanted.catalog.edges)
+    for change in last:
+        change.after = (*change.after, *restored, *found.changes)
+    before = [*removals(situation.helpers, situation.used_helpers), *before]
+    ordered = order([*before, *restored, *found.changes, *last], current.edges, wanted.catalog.edges)
     made = groups(ordered, found.rebuilt, rename.joined(renamed, found.changes, situation.forced))
     unknown = refuse_bad_rows(Looker(work.reading, situation, live, renamed.pairs)) if work.environment.policy.check_data else []
     definitions = [entry.definition for entry in entries if Key(entry.kind, tuple(entry.name)) in brought]
@@ -120,6 +135,30 @@ def _plan(work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequenc
             prove(connection, live, wanted.catalog, made, trashed=definitions)
     plan = planner._contract(live, wanted, made, (), tuple(unknown))
     return Planned(plan, wanted, live, situation, Skips(), planner.imperative)
+
+
+def _before_joining(wanted: Catalog, current: Catalog, last: Sequence[Change]) -> Catalog:
+    """Return the wanted catalog with the tables that join a parent last as they came out of the trash."""
+    if not last:
+        return wanted
+    made = wanted.copy()
+    for table in {change.operation.key for change in last}:
+        for key in (table, *own_keys(wanted, table)):
+            made.rows.pop(key, None)
+        for key in (table, *own_keys(current, table)):
+            made.rows[key] = current.rows[key]
+    return made
+
+
+def _take_over(wanted: Catalog, made: Catalog, last: Sequence[Change]) -> None:
+    """Take what was found out about dependents into the wanted catalog."""
+    if wanted is made:
+        return
+    joining = {key for change in last for key in (change.operation.key, *own_keys(made, change.operation.key))}
+    for key, row in made.rows.items():
+        if key in wanted.rows and key not in joining:
+            wanted.rows[key] = row
+    wanted.edges |= made.edges
 
 
 def _planner(work: Work, live: Catalog) -> Planner:
@@ -167,10 +206,10 @@ def _restores(
     current = live.copy()
     changes: list[Change] = []
     brought: set[Key] = set()
-    rank = {"enum": 0, "domain": 0, "sequence": 1, "table": 2, "column": 3}
+    rank = {"enum": 0, "composite": 0, "range": 0, "domain": 0, "sequence": 1, "table": 2, "column": 3}
     for entry in sorted(entries, key=lambda one: (rank.get(one.kind, 9), one.name)):
         key = Key(entry.kind, tuple(entry.name))
-        if entry.kind in RECORDS or key not in wanted.rows or key in current.rows:
+        if entry.kind in RECORDS or key not in wanted.rows or key in current.rows or entry.definition.get("replaced"):
             continue
         change = restore(situation, key, list(entry.trash_name), entry.definition)
         change.after = tuple(changes[-1:])
@@ -223,9 +262,12 @@ def _mark_conversions(changes: Sequence[Change], entries: Sequence[TrashEntry], 
     for change in changes:
         found = places.get(change.operation.key)
         if found is not None and "convert" in change.operation.payload:
-            change.operation.payload["trash"] = {
+            made = change.operation.payload.get("trash") or []
+            others = [one for one in (made if isinstance(made, list) else [made]) if one["kind"] != "conversion"]
+            used_up = {
                 "event": "restored", "kind": "conversion", "name": list(found.name), "trash_name": list(found.trash_name), "definition": {},
             }  # fmt: skip
+            change.operation.payload["trash"] = [*others, used_up]
 
 
 def _fills(current: Catalog, wanted: Catalog, brought: set[Key]) -> dict[Key, Sql]:

@@ -9,7 +9,7 @@ SELECT 'column', n.nspname, r.relname, a.attname,
        CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END,
        CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END,
        {% if version >= 140000 %}NULLIF(a.attcompression::text, ''){% else %}NULL::text{% endif %},
-       NULLIF(a.attstattarget, -1)::int, a.attoptions, d.description,
+       NULLIF(a.attstattarget, -1)::int, a.attoptions, d.description, a.attinhcount > 0,
        r.oid, 1259, NULL::text, a.attacl::text[], a.attnum::int
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class r ON r.oid = a.attrelid
@@ -25,9 +25,20 @@ LEFT JOIN (SELECT p.refobjid, p.refobjsubid,
            JOIN pg_catalog.pg_sequence s ON s.seqrelid = p.objid
            WHERE p.classid = 1259 AND p.refclassid = 1259 AND p.deptype = 'i') q
        ON q.refobjid = a.attrelid AND q.refobjsubid = a.attnum
-WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT LIKE 'wgm\_trash\_%'
-  AND r.relkind = 'r' AND NOT r.relispartition AND r.relpersistence <> 't' AND {% include 'catalog/_user_schemas.sql' %}
+LEFT JOIN LATERAL (SELECT u.attnotnull, u.attstorage, {% if version >= 140000 %}u.attcompression{% else %}''{% endif %} AS attcompression,
+                          pg_catalog.pg_get_expr(o.adbin, o.adrelid) AS expression
+                   FROM pg_catalog.pg_inherits h
+                   JOIN pg_catalog.pg_attribute u ON u.attrelid = h.inhparent AND u.attname = a.attname AND NOT u.attisdropped
+                   LEFT JOIN pg_catalog.pg_attrdef o ON o.adrelid = u.attrelid AND o.adnum = u.attnum
+                   WHERE h.inhrelid = a.attrelid
+                   ORDER BY h.inhseqno
+                   LIMIT 1) p ON a.attinhcount > 0
+WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT LIKE 'wgm\_trash\_%' AND a.attname NOT LIKE 'wgm\_new\_%'
+  AND r.relkind IN ('r', 'p') AND r.relpersistence <> 't' AND {% include 'catalog/_user_schemas.sql' %}
 
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = r.oid OR h.inhparent = r.oid)
+  AND (a.attinhcount = 0 OR d.description IS NOT NULL OR a.attoptions IS NOT NULL OR NULLIF(a.attstattarget, -1) IS NOT NULL
+       OR a.attnotnull <> p.attnotnull OR a.attstorage <> p.attstorage{% if version >= 140000 %} OR a.attcompression <> p.attcompression{% endif %}
+
+       OR pg_catalog.pg_get_expr(f.adbin, f.adrelid) IS DISTINCT FROM p.expression)
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 1259 AND e.objid = r.oid AND e.deptype = 'e')
 ORDER BY n.nspname, r.relname, a.attnum

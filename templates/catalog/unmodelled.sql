@@ -1,11 +1,8 @@
 WITH present(classid, objid, what) AS (
-    SELECT 1259::oid, r.oid, CASE r.relkind WHEN 'p' THEN 'partitioned table' WHEN 'f' THEN 'foreign table'
-                                  WHEN 'c' THEN 'composite type' ELSE 'partition or inherited table' END
+    SELECT 1259::oid, r.oid, CASE r.relkind WHEN 'f' THEN 'foreign table' ELSE 'composite type' END
     FROM pg_catalog.pg_class r
     JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
-    WHERE (r.relkind IN ('p', 'f', 'c') OR r.relispartition AND r.relkind = 'r'
-           OR r.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = r.oid OR h.inhparent = r.oid))
-      AND {% include 'catalog/_user_schemas.sql' %}
+    WHERE r.relkind IN ('f', 'c') AND {% include 'catalog/_user_schemas.sql' %}
 
     UNION ALL
     SELECT 1247, t.oid, CASE t.typtype WHEN 'r' THEN 'range type' ELSE 'base type' END

@@ -1,4 +1,7 @@
-"""Columns, as the catalog has them (manual: pg_attribute)."""
+"""Columns, as the catalog has them (manual: pg_attribute).
+
+In: rows of `templates/catalog/`, in the order of the fields. Out: frozen dataclasses, whose equality is the diff.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ class Column:
     """A column. `type` is format_type's text; `collation`, `storage` are None where they are the type's own.
 
     `identity` is "", "a" (ALWAYS) or "d" (BY DEFAULT), with its sequence's [start, increment, min, max, cache,
-    cycle]; `generated` is "", "s" (stored) or "v" (virtual), with its expression.
+    cycle]; `generated` is "", "s" (stored) or "v" (virtual), with its expression. A column that a partition or child
+    inherits (`inherited`) is in the catalog only where the child has something else than its parent.
     """
 
     type: str
@@ -26,3 +30,4 @@ class Column:
     statistics: int | None
     options: list[str] | None
     comment: str | None
+    inherited: bool = False

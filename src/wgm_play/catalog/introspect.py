@@ -9,19 +9,32 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import NAME_PARTS, QUERIES
+from wgm_play.catalog.column import Column
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
-from wgm_play.render import query
+from wgm_play.catalog.settled import settled_row
+from wgm_play.render import query, render
+from wgm_play.sql import Sql
 
 if TYPE_CHECKING:
     import psycopg
 
 # The columns after the compared ones: oid, class oid, owner, privileges, number (see `Extra`).
 _EXTRA = 5
+_INHERITED = Column.__slots__.index("inherited")
 
 
 def queries(version: int) -> dict[str, str]:
     """Return the text of every catalog query for a server version."""
     return {name: query(name, version) for name in QUERIES}
+
+
+# Read for what is to be done or said, not for whether anything is.
+UNASKED = ("edges", "extension_members", "unmodelled", "sizes")
+
+
+def mark_text(version: int) -> str:
+    """Return the statement that makes one digest for each catalog query, on the server."""
+    return render("catalog/mark.sql.j2", queries=[Sql(text) for text in queries(version).values()]).sql
 
 
 def fetch(connection: psycopg.Connection[Any], texts: dict[str, str]) -> list[Row]:
@@ -46,7 +59,7 @@ def assemble(rows: list[Row], version: int) -> Catalog:
         kind = row[0]
         parts = 1 + NAME_PARTS[kind]
         key = Key(kind, row[1:parts])
-        catalog.rows[key] = row[parts:-_EXTRA]
+        catalog.rows[key] = settled_row(kind, row[parts:-_EXTRA])
         oid, class_oid, owner, acl, number = row[-_EXTRA:]
         catalog.extras[key] = Extra(oid, class_oid, owner, None if acl is None else tuple(acl), number)
     return catalog
@@ -87,21 +100,44 @@ def read_edges(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
         parent = container(key, catalog)
         if parent is not None and parent != key and parent in catalog.rows:
             pairs.add((key, parent))
+        if key.kind == "column" and catalog.rows[key][_INHERITED]:
+            pairs.update((key, above) for above in _inherited_from(key, catalog))
     catalog.edges = frozenset(pairs)
+
+
+_IN_NO_SCHEMA = frozenset(
+    ["schema", "setting", "cast", "event_trigger", "publication", "foreign_data_wrapper", "server", "user_mapping"]
+)
+
+
+def _inherited_from(key: Key, catalog: Catalog) -> list[Key]:
+    """Return the columns that an inherited one is inherited from."""
+    found: list[Key] = []
+    todo = [Key("table", key.name[:2])]
+    while todo:
+        table = catalog.get(todo.pop())
+        for parent in (table.parents or ()) if table else ():
+            column = Key("column", (*parent, key.name[2]))
+            if column in catalog.rows:
+                found.append(column)
+            todo.append(Key("table", tuple(parent)))
+    return found
 
 
 def container(key: Key, catalog: Catalog) -> Key | None:
     """Return what an object lies in: a column's table, a table's schema."""
     if key.kind in ("column", "constraint"):
         return Key("table", key.name[:2])
-    if key.kind == "trigger":
+    if key.kind in ("trigger", "rule"):
         table = Key("table", key.name[:2])
         return table if table in catalog.rows else Key("view", key.name[:2])
     if key.kind == "domain_constraint":
         return Key("domain", key.name[:2])
     if key.kind == "extension":
         return Key("schema", (catalog.rows[key][0],))
-    if key.kind in ("schema", "setting"):
+    if key.kind in ("publication_table", "publication_schema"):
+        return Key("publication", key.name[:1])
+    if key.kind in _IN_NO_SCHEMA:
         return None
     return Key("schema", key.name[:1])
 

@@ -13,14 +13,16 @@ from typing import Any
 
 from wgm_play.catalog import CLASSES
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
+from wgm_play.diff.manage import Manage
 from wgm_play.diff.match import match_constraints
-from wgm_play.errors import Position
+from wgm_play.errors import Position, Refused
 from wgm_play.operations.trash import own_keys
 from wgm_play.playbook.model import Convert, Declaration, Folded
 from wgm_play.realise import Realised
 from wgm_play.rebuild import dependents
 from wgm_play.sql import Sql
 
+EVERYTHING = Manage()
 # Names that are ours: left by a run that was cut short, removed without being asked.
 OURS = re.compile(r"wgm_(not_null|new|old|sync)_")
 
@@ -46,10 +48,13 @@ class Wanted:
     backfills: dict[Key, Sql] = field(default_factory=dict)
     unmanaged: list[Key] = field(default_factory=list)
     given: dict[Key, Mapping[str, Any]] = field(default_factory=dict)
+    outside: list[Key] = field(default_factory=list)
 
 
-def lay_over(live: Catalog, realised: Realised, folded: Folded, *, prune: bool = False) -> Wanted:
-    """Lay declarations over the live catalog; `prune` removes whole objects that no step mentions."""
+def lay_over(
+    live: Catalog, realised: Realised, folded: Folded, *, prune: bool = False, manage: Manage = EVERYTHING
+) -> Wanted:
+    """Lay declarations over the live catalog; `prune` removes whole objects that no step mentions, within `manage`."""
     made = Wanted(live.copy())
     wanted, declared = made.catalog, realised.catalog
     declarations = folded.declarations
@@ -70,9 +75,11 @@ def lay_over(live: Catalog, realised: Realised, folded: Folded, *, prune: bool =
     _steps(made, declarations, names)
     _absent(made, live, declarations)
     _unmentioned(made, live, declarations, tables)
+    made.outside = [key for key in made.unmanaged if not manage.covers(key)]
+    made.unmanaged = [key for key in made.unmanaged if manage.covers(key)]
     if prune:
         _prune(made, live)
-    _cascade(made, live)
+    _cascade(made, live, manage)
     return made
 
 
@@ -263,15 +270,17 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
 
 
 def _prune(made: Wanted, live: Catalog) -> None:
-    """Remove whole objects that no step mentions."""
-    for key in made.unmanaged:
+    """Remove whole objects that no step mentions; a schema that still holds something stays."""
+    for key in sorted(made.unmanaged, key=lambda one: one.kind == "schema"):
+        if key.kind == "schema" and any(other.name[0] == key.name[0] for other in made.catalog.rows if len(other.name) > 1):
+            continue
         if key in made.catalog.rows:
             _remove(made, live, key, -1)
             made.unsaid.append(Removal(key, None, -1))
     made.unmanaged = []
 
 
-def _cascade(made: Wanted, live: Catalog) -> None:
+def _cascade(made: Wanted, live: Catalog, manage: Manage) -> None:
     """What depends on a removed object goes with it; its definition stays in the snapshot."""
     gone = [key for key in live.rows if key not in made.catalog.rows]
     for key in sorted(dependents(live, gone)):
@@ -279,5 +288,10 @@ def _cascade(made: Wanted, live: Catalog) -> None:
             continue
         if key.kind == "column" and not live[key].inherited:  # a default or generated value that uses it: the column itself is declared or left
             continue
+        if not manage.covers(key):
+            raise Refused(
+                f"{key} is outside of what this play manages, and depends on what is to be removed",
+                hint="keep what it needs, or name it in the play's `manage:`",
+            )
         made.steps.setdefault(key, max((made.steps.get(one, -1) for one in gone), default=-1))
         del made.catalog.rows[key]

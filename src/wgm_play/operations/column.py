@@ -1,11 +1,16 @@
-"""Columns: add, alter, drop through the trash."""
+"""Columns: add, alter, drop through the trash.
+
+In: a situation and the key of what differs. Out: changes, with their statements, locks and hazards.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from typing import Any
 
-from wgm_play.catalog.model import Key
+from wgm_play.catalog.column import Column
+from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
@@ -19,6 +24,7 @@ from wgm_play.operations.base import (
     create,
     drop,
     hazard,
+    number,
     option_names,
     options,
 )
@@ -71,7 +77,7 @@ def after_create(situation: Situation, key: Key) -> list[Command]:
     if row.storage:
         commands.append(command("column/set_storage", table=table, name=name, storage=Sql(STORAGE[row.storage])))
     if row.statistics is not None:
-        commands.append(command("column/set_statistics", table=table, name=name, statistics=row.statistics))
+        commands.append(command("column/set_statistics", table=table, name=name, statistics=number(row.statistics)))
     if row.options:
         commands.append(command("column/set_options", table=table, name=name, options=options(row.options)))
     return commands + comments(key, row.comment)
@@ -80,6 +86,12 @@ def after_create(situation: Situation, key: Key) -> list[Command]:
 def add_column(situation: Situation, key: Key) -> list[Change]:
     """Add a column; NOT NULL without a default is set after its rows were filled."""
     table, name, row = key.name[:2], key.name[2], situation.wanted[key]
+    if row.inherited:
+        return inherited_column(situation, key)
+    from wgm_play.operations.online import add  # it adds columns too
+
+    if add.wants_batches(situation, key):
+        return add.add_filled(situation, key)
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     fill = situation.backfills.get(key) if row.default is None and not row.identity and not row.generated else None
     values = spelled(row)
@@ -105,6 +117,8 @@ def add_column(situation: Situation, key: Key) -> list[Change]:
 
 def drop_column(situation: Situation, key: Key) -> list[Change]:
     """Move a column to the trash; a generated one is dropped, because its values can be computed again."""
+    if situation.current[key].inherited:
+        return inherited_column(situation, key)
     if situation.trash and not situation.current[key].generated:
         return [trash_column(situation, key)]
     made = command(
@@ -120,6 +134,51 @@ def drop_column(situation: Situation, key: Key) -> list[Change]:
     ]  # fmt: skip
 
 
+def inherited_column(situation: Situation, key: Key) -> list[Change]:
+    """Change what a child's column has otherwise than its parent's, or give it back what the parent's has."""
+    parent = parent_column(situation, key)
+    if parent is None:  # the parent's column goes, and takes this one along
+        return []
+    base = dataclasses.replace(situation.wanted[parent], statistics=None, options=None, comment=None, inherited=True)
+    was, new = situation.current.get(key), situation.wanted.get(key) or base
+    old = was or base
+    if situation.current.rows.get(parent) != situation.wanted.rows[parent]:  # its change reached the child as well
+        old = dataclasses.replace(base, statistics=old.statistics, options=old.options, comment=old.comment)
+    new = dataclasses.replace(new, type=old.type, collation=old.collation, identity=old.identity, generated=old.generated,
+                              identity_options=old.identity_options, expression=old.expression)  # fmt: skip
+    if old == new:
+        return []
+    one = dataclasses.replace(
+        situation, current=Catalog({key: _row(old)}), wanted=Catalog({key: _row(new)}), sizes={}, backfills={}
+    )
+    return alter_column(one, key, inherited=True)
+
+
+def _row(column: Column) -> Row:
+    return tuple(getattr(column, name) for name in column.__slots__)
+
+
+def parent_column(situation: Situation, key: Key) -> Key | None:
+    """Return the column that an inherited one is inherited from, as far up as it has a row."""
+    table, name = key.name[:2], key.name[2]
+    seen = {table}
+    todo = [tuple(parent) for parent in _parents(situation, table)]
+    while todo:
+        parent = todo.pop(0)
+        column = Key("column", (*parent, name))
+        if column in situation.wanted.rows:
+            return column
+        if parent not in seen:
+            seen.add(parent)
+            todo += [tuple(one) for one in _parents(situation, parent)]
+    return None
+
+
+def _parents(situation: Situation, table: tuple[str, ...]) -> list[list[str]]:
+    found = situation.wanted.get(Key("table", table))
+    return (found.parents or []) if found else []
+
+
 def must_be_made_again(situation: Situation, key: Key) -> bool:
     """Tell whether a column can only be dropped and added: it becomes generated, or its expression changes before 17."""
     old, new = situation.current[key], situation.wanted[key]
@@ -130,9 +189,11 @@ def must_be_made_again(situation: Situation, key: Key) -> bool:
     return bool(old.expression != new.expression and situation.version < 170000)
 
 
-def alter_column(situation: Situation, key: Key) -> list[Change]:
+def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> list[Change]:
     """Change a column attribute by attribute, each as its own operation."""
     old, new = situation.current[key], situation.wanted[key]
+    if new.inherited and not inherited:
+        return inherited_column(situation, key)
     if must_be_made_again(situation, key):
         gone = drop_column(situation, key)
         return [*gone, *add_column(situation, key)]
@@ -143,7 +204,10 @@ def alter_column(situation: Situation, key: Key) -> list[Change]:
             _one(situation, key, f"keep the values of {key} as an ordinary column", "column/drop_expression")
         )
     if old.identity and not new.identity:
-        changes.append(_one(situation, key, f"drop the identity of {key}", "column/drop_identity"))
+        gone = _one(situation, key, f"drop the identity of {key}", "column/drop_identity")
+        gone.removes |= _own_sequence(key)
+        gone.makes = frozenset()  # only a step on the way: what its default will need may wait for the free name
+        changes.append(gone)
     if retyped:
         changes.append(change_type(situation, key))
     elif old.default != new.default and not new.generated:
@@ -199,7 +263,12 @@ def add_identity(situation: Situation, key: Key) -> Change:
             name_text=literal(name), start=new.identity_options[0], shadow=False, wait="data",
         ),
     ]  # fmt: skip
-    return alter(situation, key, f"make {key} an identity column", commands)
+    return alter(situation, key, f"make {key} an identity column", commands, makes=_own_sequence(key))
+
+
+def _own_sequence(key: Key) -> frozenset[Key]:
+    """Return the sequence that PostgreSQL makes behind an identity column: its name must be free."""
+    return frozenset([Key("sequence", (key.name[0], f"{key.name[1]}_{key.name[2]}_seq"))])
 
 
 def change_type(situation: Situation, key: Key) -> Change:
@@ -231,7 +300,11 @@ def change_type(situation: Situation, key: Key) -> Change:
             "event": "trashed", "kind": "conversion", "name": list(key.name), "trash_name": ["conversion", *key.name],
             "definition": definition,
         }  # fmt: skip
-    title = f"change the type of {key} from {old.type} to {new.type}" if old.type != new.type else f"convert the values of {key}"
+    title = f"convert the values of {key}"
+    if old.type != new.type:
+        title = f"change the type of {key} from {old.type} to {new.type}"
+    elif old.collation != new.collation:
+        title = f"change the collation of {key} to {new.collation or 'that of its type'}"
     return alter(
         situation, key, title, commands, hard=True, payload=payload,
         hazards=(hazard("C08", "the table is rewritten under a lock that stops reads and writes"),) if rewrites else (),
@@ -285,42 +358,17 @@ def change_not_null(situation: Situation, key: Key, *, filled: bool) -> list[Cha
         gone = command("column/set_not_null", lock, table=table, name=name, not_null=False)
         return [alter(situation, key, f"allow NULL in {key}", [gone])]
     changes = []
-    fill = situation.backfills.get(key)
-    if fill is not None and not filled:
+    fill = None if filled else situation.backfills.get(key)
+    if situation.online(Key("table", table)):
+        from wgm_play.operations.online import not_null
+
+        changes = [not_null.fill_nulls(situation, key, fill)] if fill is not None else []
+        return [*changes, *not_null.prove(situation, key, tuple(changes), value=fill)]
+    if fill is not None:
         filling = command("column/fill", table=table, name=name, expression=fill, wait="data", scans=True, shadow=False)
         changes.append(alter(situation, key, f"fill {key} where it is NULL", [filling]))
-    if not situation.online(Key("table", table)):
-        made = command("column/set_not_null", lock, table=table, name=name, not_null=True, scans=True)
-        changes.append(alter(situation, key, f"forbid NULL in {key}", [made], after=tuple(changes[-1:])))
-        return changes
-    return [*changes, *_proven_not_null(situation, key, tuple(changes[-1:]))]
-
-
-def _proven_not_null(situation: Situation, key: Key, after: tuple[Change, ...]) -> list[Change]:
-    table, name = key.name[:2], key.name[2]
-    exclusive = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
-    light = Lock(SHARE_UPDATE_EXCLUSIVE, Key("table", table).label)
-    check = f"wgm_not_null_{name}"[:63]
-    exists = Key("constraint", (*table, check)) in situation.current.rows
-    changes: list[Change] = []
-    if not exists:
-        made = command(
-            "constraint/add", exclusive, table=table, name=check, definition=Sql(f"CHECK ({ident(name)} IS NOT NULL)"),
-            validated=False,
-        )  # fmt: skip
-        changes.append(alter(situation, key, f"forbid NULL in new rows of {key}", [made], after=after, alone=True))
-    proof = command("constraint/validate", light, table=table, name=check, wait="long", scans=True)
-    changes.append(
-        alter(
-            situation, key, f"prove that {key} holds no NULL", [proof], after=tuple(changes[-1:]) or after, alone=True
-        )
-    )
-    closing = [
-        command("column/set_not_null", exclusive, table=table, name=name, not_null=True),
-        command("constraint/drop", exclusive, table=table, name=check),
-    ]
-    changes.append(alter(situation, key, f"forbid NULL in {key}", closing, after=tuple(changes[-1:]), alone=True))
-    return changes
+    made = command("column/set_not_null", lock, table=table, name=name, not_null=True, scans=True)
+    return [*changes, alter(situation, key, f"forbid NULL in {key}", [made], after=tuple(changes[-1:]))]
 
 
 def _attributes(situation: Situation, key: Key) -> list[Change]:
@@ -343,7 +391,7 @@ def _attributes(situation: Situation, key: Key) -> list[Change]:
         target = -1 if new.statistics is None else new.statistics
         title = f"set the statistics target of {key}"
         changes.append(
-            _one(situation, key, title, "column/set_statistics", statistics=target, lock=SHARE_UPDATE_EXCLUSIVE)
+            _one(situation, key, title, "column/set_statistics", statistics=number(target), lock=SHARE_UPDATE_EXCLUSIVE)
         )
     to_set, to_reset = changed_options(old.options, new.options)
     if to_set:

@@ -1,10 +1,15 @@
-"""Tables: create with columns and keys, alter, drop through the trash."""
+"""Tables: create with columns and keys, alter, drop through the trash.
+
+In: a situation and the key of what differs. Out: changes, with their statements, locks and hazards.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from wgm_play.catalog.model import Key
+from wgm_play.catalog.table import Table
+from wgm_play.errors import Refused
 from wgm_play.operations import column as columns
 from wgm_play.operations import constraint as constraints
 from wgm_play.operations.base import (
@@ -36,18 +41,14 @@ def create_table(situation: Situation, key: Key) -> list[Change]:
     """Create a table with its columns and constraints, foreign keys apart: they wait for the table they refer to."""
     wanted = situation.wanted
     row = wanted[key]
-    own = sorted((made for made in wanted.of("column", *key.name)), key=lambda made: (wanted.extra(made).number, made))
+    mine = sorted((made for made in wanted.of("column", *key.name)), key=lambda made: (wanted.extra(made).number, made))
+    own = [made for made in mine if not wanted[made].inherited]
     inline = [
         made for made in wanted.of("constraint", *key.name) if wanted[made].type != "f" and wanted[made].validated
     ]
     lines = [columns.definition(situation, made) for made in own]
     lines += [constraints.inline(situation, made) for made in inline]
-    commands = [
-        command(
-            "table/create", name=key.name, unlogged=row.unlogged, lines=lines, options=options(row.options),
-            tablespace=row.tablespace, access_method=row.access_method if row.access_method != "heap" else None,
-        )
-    ]  # fmt: skip
+    commands = _created(situation, key, row, lines)
     commands += comments(key, row.comment)
     for made in own:
         commands += columns.after_create(situation, made)
@@ -60,6 +61,31 @@ def create_table(situation: Situation, key: Key) -> list[Change]:
     commands += privileges(key, situation.extra(key), situation.role)
     made_table = create(situation, key, f"create {key}", commands, makes=[*own, *inline])
     return [made_table, *_index_marks(situation, key, None, made_table)]
+
+
+def _created(situation: Situation, key: Key, row: Table, lines: list[Sql]) -> list[Command]:
+    """Return the statements that make a table: of a large partitioned one beside it, so that nobody waits."""
+    values = {
+        "name": key.name, "unlogged": row.unlogged, "options": options(row.options), "tablespace": row.tablespace,
+        "access_method": row.access_method if row.access_method != "heap" else None,
+        "partition_by": row.partition_by and Sql(row.partition_by),
+    }  # fmt: skip
+    parents = [tuple(parent) for parent in row.parents or ()]
+    if row.bound is None:
+        return [command("table/create", lines=lines, parents=parents, **values)]
+    parent = Key("table", parents[0])
+    bound = Sql(row.bound)
+    if not situation.online(parent):
+        locks = () if situation.is_new(parent) else (Lock(ACCESS_EXCLUSIVE, parent.label),)
+        return [command("table/create_partition", *locks, lines=lines, parent=parent.name, bound=bound, **values)]
+    alike = command("table/create_like", lines=lines, parent=parent.name, version=situation.version, **values)
+    return [alike, attach(parent, key, bound)]
+
+
+def attach(parent: Key, child: Key, bound: Sql, *locks: Lock) -> Command:
+    """Return the command that makes a table a partition."""
+    light, own = Lock(SHARE_UPDATE_EXCLUSIVE, parent.label), Lock(ACCESS_EXCLUSIVE, child.label)
+    return command("table/attach", light, own, *locks, parent=parent.name, child=child.name, bound=bound)
 
 
 def _index_marks(situation: Situation, key: Key, old: object, made: Change | None) -> list[Change]:
@@ -101,6 +127,7 @@ def alter_table(situation: Situation, key: Key) -> list[Change]:
     old, new = situation.current[key], situation.wanted[key]
     exclusive, light = Lock(ACCESS_EXCLUSIVE, key.label), Lock(SHARE_UPDATE_EXCLUSIVE, key.label)
     changes: list[Change] = []
+    _same_family(key, old, new)
 
     def one(title: str, *commands: Command, **more: Any) -> None:
         change = alter(situation, key, title, commands, **more)
@@ -141,6 +168,21 @@ def alter_table(situation: Situation, key: Key) -> list[Change]:
     return changes + _index_marks(situation, key, old, None)
 
 
+def _same_family(key: Key, old: Table, new: Table) -> None:
+    """Raise where rows would have to move to other tables: PostgreSQL has no statement for it."""
+    if old.partition_by != new.partition_by:
+        raise Refused(
+            f"{key} is {_spread(old)} and shall be {_spread(new)}: no statement changes that",
+            hint="declare a new table with its partitions, copy the rows in a `sql` step, rename both",
+        )
+    if (old.parents, old.bound) != (new.parents, new.bound):
+        raise Refused(f"{key} cannot change its parents in this plan", hint="do it in a run of its own, before the rest")
+
+
+def _spread(row: Table) -> str:
+    return f"partitioned by {row.partition_by}" if row.partition_by else "not partitioned"
+
+
 _REWRITE_LOGGED = hazard(
     "T06", "the table is rewritten under a lock that stops reads and writes", "do it while the table is small"
 )
@@ -156,7 +198,7 @@ def drop_table(situation: Situation, key: Key) -> list[Change]:
     made = command("table/drop", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name)
     return [
         drop(
-            situation, key, f"drop {key} for good", [made], removes=own_keys(situation.current, key), rank=70,
+            situation, key, f"drop {key} for good", [made], removes=[own for own in own_keys(situation.current, key) if own not in situation.apart], rank=70,
             hazards=(hazard("T01", "the rows are gone", "leave out --no-trash"),),
             irreversible="the table was dropped without the trash",
         )

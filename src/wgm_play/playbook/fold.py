@@ -103,6 +103,11 @@ def _lay(step: Step, entries: dict[Key, Entry], folding: Folding) -> None:
     else:
         merged = dataclasses.replace(step, spec=spec)
     entries[key] = Entry(merged, False, reveal(renamed) if renamed else None)
+    if step.kind == "table" and step.spec.get("partitions"):
+        from wgm_play.playbook.kinds.partition import partition_steps
+
+        for partition in partition_steps(step, key.name[0]):
+            _lay(partition, entries, folding)
 
 
 def _declaration(key: Key, entry: Entry, folding: Folding) -> Declaration:
@@ -144,9 +149,11 @@ def _renamed(key: Key, name: str | None) -> Key | None:
     """Return the key that the object has had until now."""
     if not name:
         return None
-    if key.kind in ("schema", "extension"):
+    if len(key.name) == 1:
         return Key(key.kind, (name,))
-    if key.kind == "trigger":
+    if key.kind in ("operator", "cast", "user_mapping"):
+        raise InputError(f"PostgreSQL renames no {key.kind.replace('_', ' ')}", hint="take `renamed_from:` away")
+    if key.kind in ("trigger", "rule"):
         return Key(key.kind, (*key.name[:2], name))
     return Key(key.kind, (*split(name, key.name[0]), *key.name[2:]))
 
@@ -230,6 +237,8 @@ def _columns(entry: Entry) -> dict[str, bool] | None:
     """Return the columns of a table, by name, with whether they are there; None for a table that is removed."""
     if entry.absent:
         return None
+    if entry.step.spec.get("partition_of") or entry.step.spec.get("inherits"):
+        return {}  # most of its columns are its parent's
     columns: Map | dict[str, Any] = entry.step.spec.get("columns") or {}
     return {name: column.get("state") != "absent" for name, column in columns.items()}
 

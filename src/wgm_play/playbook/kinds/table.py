@@ -29,6 +29,7 @@ from wgm_play.playbook.kinds.base import (
     parts_of,
     ref,
     statement,
+    text,
     word,
 )
 from wgm_play.playbook.kinds.column import SCHEMA as COLUMN
@@ -43,6 +44,14 @@ from wgm_play.playbook.kinds.constraint import (
     foreign,
     unnamed_check,
     what_of,
+)
+from wgm_play.playbook.kinds.partition import (
+    BOUND,
+    PARTITION_BY,
+    PARTITIONS,
+    child_of,
+    inherited_settings,
+    partition_key,
 )
 from wgm_play.playbook.model import Declaration, Part, Step
 from wgm_play.playbook.nodes import Map, Seq, Text, position_of
@@ -145,19 +154,47 @@ SCHEMA = mapping(
         "unlogged": flag("Not written to the WAL: emptied after a crash.", False),
         "with": ref("parameters"),
         "tablespace": ref("name", "The tablespace."),
+        "access_method": ref("name", "The table access method: heap, or one of an extension."),
         "cluster_on": ref("name", "The index that CLUSTER follows; the table is marked, not rewritten."),
+        "replica_identity": text(
+            "What logical replication sends of an old row: default (the primary key), full, nothing, or the name of a "
+            "unique index."
+        ),
+        "row_level_security": {
+            "description": "Policies decide which rows a role sees; `forced`: the owner too. Not compared where not said.",
+            "oneOf": [{"type": "boolean"}, {"type": "string", "enum": ["forced"]}],
+        },
+        "partition_by": PARTITION_BY,
+        "partitions": PARTITIONS,
+        "partition_of": ref("object", "The partitioned table that this one is a partition of; with `bound`."),
+        "bound": BOUND,
+        "inherits": {
+            "description": "The tables whose columns and checks it inherits.",
+            "type": "array",
+            "items": ref("object"),
+        },
         "state": STATE,
         "renamed_from": ref("object", "The name that the table has had until now."),
     },
     ["name"],
 )
 
+CHILD = ("partition_of", "inherits")
 _LISTS = ("unique", "foreign_keys", "exclude", "check")
 
 
 def key(step: Step) -> Key:
     """Return the key of the table that a step is about."""
     return Key("table", parts_of(step, step.spec))
+
+
+# What a live table keeps where no step says it.
+COMPARED_WHEN_SAID = ("access_method", "replica_identity", "row_level_security", "tablespace")
+
+
+def reveal_all(value: Any) -> Any:
+    """Return a plain value, without the position of a text."""
+    return reveal(value) if isinstance(value, str) else value
 
 
 # Several steps become one -------------------------------------------------------------------------------------
@@ -304,13 +341,15 @@ def declare(step: Step, folding: Folding) -> Declaration:
     spec, schema = step.spec, default_schema(step)
     problems: list[WgmError] = []
     columns: list[Column] = []
+    child = any(spec.get(word_) for word_ in CHILD)
     for name, given in present(spec):
         try:
             ident_at(name)
-            columns.append(column_of(name, given))
+            if not (child and given.get("type") is None):
+                columns.append(column_of(name, given))
         except WgmError as error:
             problems.append(error)
-    if not columns and not problems:
+    if not columns and not problems and not child:
         raise fail(f"no step says which columns the table {key(step).label!r} has", at(spec, "name"), "add `columns:`")
     try:
         constraints = list(constraints_of(spec, schema))
@@ -335,15 +374,21 @@ def declare(step: Step, folding: Folding) -> Declaration:
         constraints=[one for one in constraints if not one.late],
         parameters=parameters(spec),
         tablespace=ident_at(word(spec["tablespace"], at(spec, "tablespace"))) if spec.get("tablespace") else None,
+        access_method=(
+            ident_at(word(spec["access_method"], at(spec, "access_method"))) if spec.get("access_method") else None
+        ),
+        partition_by=partition_key(spec),
+        **child_of(spec, schema),
     )
     return Declaration(
         key(step),
         step.index,
         step.position,
-        (create, *_column_settings(spec, table, folding)),
+        (create, *_column_settings(spec, table, folding), *inherited_settings(spec, table, folding)),
         (*_late(spec, table, constraints, folding),),
         parts=made,
         named=named,
+        attributes={name: reveal_all(spec[name]) for name in COMPARED_WHEN_SAID if spec.get(name) is not None},
     )
 
 
@@ -374,6 +419,18 @@ def _late(spec: Map, table: Sql, constraints: list[Constraint], folding: Folding
     for one in constraints:
         if one.late:
             yield statement("table/declare_constraint.sql.j2", folding, one.position, table=table, constraint=one)
+    if spec.get("replica_identity"):
+        where = at(spec, "replica_identity")
+        given = reveal(spec["replica_identity"])
+        word_ = given.upper() if given in ("default", "full", "nothing") else "USING INDEX"
+        index = ident_at(word(given, where)) if word_ == "USING INDEX" else None
+        yield statement(
+            "table/declare_replica_identity.sql.j2", folding, where, table=table, identity=Sql(word_), index=index
+        )
+    if spec.get("row_level_security"):
+        where = at(spec, "row_level_security")
+        for action in ("ENABLE", "FORCE") if spec["row_level_security"] == "forced" else ("ENABLE",):
+            yield statement("table/declare_row_security.sql.j2", folding, where, table=table, action=Sql(action))
     yield from comment_on("TABLE", table, spec, folding)
     for name, column in present(spec):
         yield from comment_on("COLUMN", Sql(f"{table}.{ident_at(name)}", name.position), column, folding)

@@ -1,0 +1,291 @@
+"""Who is whose partition or child: what leaves its parent, joins another or gets other bounds does so before the rest.
+
+In: the live catalog, and what its tables are to be. Out: changes that attach and detach, and the catalog after them,
+which a scratch database tells: a partition that leaves has columns, keys and indexes of its own from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog import introspect
+from wgm_play.catalog.model import Catalog, Key, Row
+from wgm_play.catalog.table import Table
+from wgm_play.errors import Refused
+from wgm_play.operations.base import (
+    ACCESS_EXCLUSIVE,
+    SHARE_UPDATE_EXCLUSIVE,
+    Change,
+    Situation,
+    alter,
+    command,
+    hazard,
+)
+from wgm_play.operations.table import attach, create_table
+from wgm_play.operations.trash import COLUMN_PREFIX
+from wgm_play.plan import Command, Lock
+from wgm_play.playbook.model import Declaration
+from wgm_play.rebuild import statements_for, touched
+from wgm_play.secret import mask
+from wgm_play.shadow import Shadow, run_all
+from wgm_play.sql import Sql, ident, literal
+
+if TYPE_CHECKING:
+    import psycopg
+
+PENDING = " DETACH"
+_PARENTS = Table.__slots__.index("parents")
+_SCAN = hazard("P01", "the rows of the table are read while it is locked", "add a CHECK that says the same as its bound")
+
+
+@dataclass(slots=True)
+class Moves:
+    """Changes of parents, in order; `tables` are all that take part in them; `gone` go with the table they were part of."""
+
+    changes: list[Change] = field(default_factory=list)
+    tables: set[Key] = field(default_factory=set)
+    gone: dict[Key, Declaration] = field(default_factory=dict)
+
+
+def declared_moves(
+    situation: Situation, realised: Catalog, declarations: Mapping[Key, Declaration], *, prune: bool = False
+) -> Moves:
+    """Return what the playbook asks for: declared tables under other parents, and partitions that are removed."""
+    live = situation.current
+    children = _children(live)
+    if not children and not any(key.kind == "table" and realised.rows[key][_PARENTS] for key in realised.rows):
+        return Moves()
+    made = Moves()
+    declared = {key for key, one in declarations.items() if key.kind == "table" and not one.absent}
+    removed = {key for key, one in declarations.items() if key.kind == "table" and one.absent and key in live.rows}
+    if prune:
+        removed |= {key for key in live.rows if key.kind == "table" and key not in declared}
+    for key in sorted(removed):
+        for child in _below(children, key):
+            if child not in declared and child not in removed and live[child].bound is not None:
+                cause = declarations[key]
+                made.gone[child] = Declaration(child, cause.step, cause.position, absent=True)
+    leaving = removed | set(made.gone)
+    wanted = {key: row for key, row in realised.rows.items() if key in declared}
+    steps = {key: one.step for key, one in (*declarations.items(), *made.gone.items()) if key.kind == "table"}
+    _find(situation, made, realised, wanted, leaving, steps)
+    return made
+
+
+def moves_between(situation: Situation, brought: Iterable[Key] = ()) -> Moves:
+    """Return what leads from the current catalog to the wanted one; what was brought back from the trash joins last."""
+    made = Moves()
+    current, wanted = situation.current, situation.wanted
+    rows = {key: row for key, row in wanted.rows.items() if key.kind == "table" and key not in set(brought)}
+    leaving = {key for key in current.rows if key.kind == "table" and key not in rows}
+    _find(situation, made, wanted, rows, leaving, {})
+    return made
+
+
+def joins_last(situation: Situation, brought: Iterable[Key]) -> list[Change]:
+    """Return the changes by which restored tables join their parents, when those are again as they were."""
+    made = Moves()
+    waiting = [key for key in sorted(brought) if key.kind == "table" and situation.wanted[key].parents]
+    for key in waiting:
+        new = situation.wanted[key]
+        alone = replace(new, parents=None, bound=None)
+        _join(situation, made, key, alone, new, situation.step_of(key), trashed=True)
+    return made.changes
+
+
+def _children(catalog: Catalog) -> dict[Key, list[Key]]:
+    made: dict[Key, list[Key]] = {}
+    for key, row in catalog.rows.items():
+        if key.kind == "table" and row[_PARENTS]:
+            for parent in row[_PARENTS]:
+                made.setdefault(Key("table", tuple(parent)), []).append(key)
+    return made
+
+
+def _below(children: Mapping[Key, list[Key]], key: Key) -> list[Key]:
+    found: list[Key] = []
+    todo = list(children.get(key, ()))
+    while todo:
+        one = todo.pop()
+        if one not in found:
+            found.append(one)
+            todo += children.get(one, ())
+    return sorted(found)
+
+
+def _find(
+    situation: Situation, made: Moves, source: Catalog, wanted: Mapping[Key, Row], leaving: Iterable[Key], steps: Mapping[Key, int]
+) -> None:
+    """Append what must happen: first what leaves, then what joins."""
+    live = situation.current
+    goes = set(leaving)
+    joins: list[tuple[Key, Table, Table]] = []
+    for key in sorted({*wanted, *goes, *_orphans(live, goes)}):
+        if key not in live.rows:
+            continue
+        old: Table = live[key]
+        if key in goes:
+            new = _without(old)
+        elif key in wanted:
+            new = Table(*wanted[key])
+        else:
+            new = _without(old, {parent.name for parent in goes})
+        if (old.parents, old.bound) == (new.parents, new.bound):
+            continue
+        made.tables.add(key)
+        made.tables.update(Key("table", tuple(parent)) for parent in (*(old.parents or ()), *(new.parents or ())))
+        step = steps.get(key, situation.step_of(key))
+        _leave(situation, made, key, old, new, step)
+        joins.append((key, old, new))
+    for key, old, new in joins:
+        step = steps.get(key, situation.step_of(key))
+        for parent in new.parents or ():
+            _make_parent(situation, made, source, Key("table", tuple(parent)), steps)
+        _join(situation, made, key, old, new, step)
+
+
+def _orphans(live: Catalog, goes: set[Key]) -> list[Key]:
+    """Return the children, by inheritance, of what goes: they stay as tables of their own."""
+    return [child for parent, below in _children(live).items() if parent in goes for child in below if live[child].bound is None]
+
+
+def _without(row: Table, parents: set[tuple[str, ...]] | None = None) -> Table:
+    left = [one for one in row.parents or () if parents is not None and tuple(one) not in parents]
+    return replace(row, parents=left or None, bound=None)
+
+
+def _append(situation: Situation, made: Moves, key: Key, title: str, commands: list[Command], step: int, **more: Any) -> None:
+    change = alter(situation, key, title, commands, step=step, after=tuple(made.changes[-1:]), **more)
+    change.makes = frozenset()
+    made.changes.append(change)
+
+
+def _leave(situation: Situation, made: Moves, key: Key, old: Table, new: Table, step: int) -> None:
+    kept = new.parents or []
+    for parent in old.parents or ():
+        table = Key("table", tuple(parent))
+        if old.bound is not None:
+            _detach(situation, made, key, table, old, step)
+        elif new.bound is not None or parent not in kept:
+            lock = Lock(ACCESS_EXCLUSIVE, key.label)
+            gone = command("table/inherit", lock, child=key.name, parent=table.name, off=True)
+            _append(situation, made, key, f"let {key} inherit from {table.label} no more", [gone], step)
+
+
+def _detach(situation: Situation, made: Moves, key: Key, parent: Key, old: Table, step: int) -> None:
+    live = situation.current
+    title = f"detach {key} from {parent.label}"
+    if str(old.bound).endswith(PENDING):
+        lock = Lock(ACCESS_EXCLUSIVE, key.label)
+        ended = command("table/detach", lock, parent=parent.name, child=key.name, how=Sql("FINALIZE"))
+        _append(situation, made, key, f"end the detaching of {key} from {parent.label}", [ended, _no_check(live, key)], step)
+        return
+    siblings = _children(live).get(parent, ())
+    default = any(live[one].bound == "DEFAULT" for one in siblings)
+    if situation.version < 140000 or default or not situation.online(parent):
+        locks = (Lock(ACCESS_EXCLUSIVE, parent.label), Lock(ACCESS_EXCLUSIVE, key.label))
+        _append(situation, made, key, title, [command("table/detach", *locks, parent=parent.name, child=key.name, how=None)], step)
+        return
+    done = command("table/detached", child=literal(str(ident(key.name))), parent=literal(str(ident(parent.name)))).sql
+    apart = command(
+        "table/detach", Lock(SHARE_UPDATE_EXCLUSIVE, parent.label), parent=parent.name, child=key.name, how=Sql("CONCURRENTLY"),
+        wait="long", transactional=False, done=done,
+    )  # fmt: skip
+    _append(situation, made, key, title + " concurrently", [apart], step, alone=True)
+    _append(situation, made, key, f"drop the check that the detaching left on {key}", [_no_check(live, key)], step)
+
+
+def _no_check(live: Catalog, key: Key) -> Command:
+    """Drop the CHECK that a concurrent detach leaves (manual: "ALTER TABLE"); it has a name of the server's choice."""
+    tables = [key, *(Key("table", tuple(parent)) for parent in live[key].parents or ())]
+    known = sorted(one.name[2] for table in tables for one in live.of("constraint", *table.name) if live[one].type == "c")
+    text = "{" + ",".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in known) + "}"
+    quoted = str(ident(key.name))
+    return command(
+        "table/drop_detach_check", Lock(ACCESS_EXCLUSIVE, key.label), child_text=literal(quoted),
+        child_format=Sql(quoted.replace("%", "%%").replace("'", "''")), known=literal(text),
+    )  # fmt: skip
+
+
+def _make_parent(situation: Situation, made: Moves, source: Catalog, parent: Key, steps: Mapping[Key, int]) -> None:
+    """Create a parent that is not there yet, so that a table that is there can join it."""
+    if parent in situation.current.rows or parent not in source.rows or any(parent in one.makes for one in made.changes):
+        return
+    for above in source[parent].parents or ():
+        _make_parent(situation, made, source, Key("table", tuple(above)), steps)
+    there = replace(situation, wanted=source, steps={**situation.steps, parent: steps.get(parent, -1)})
+    for change in create_table(there, parent):
+        if change.makes:  # marks of indexes wait for the indexes
+            change.after = tuple(made.changes[-1:])
+            made.changes.append(change)
+    made.tables.add(parent)
+
+
+def _join(
+    situation: Situation, made: Moves, key: Key, old: Table, new: Table, step: int, *, trashed: bool = False
+) -> None:
+    trashed = trashed or any(name.startswith(COLUMN_PREFIX) for name in situation.trash_names)
+    had = old.parents or [] if old.bound is None and new.bound is None else []
+    for parent in new.parents or ():
+        table = Key("table", tuple(parent))
+        alike = [_trash_columns(key, table)] if trashed else []
+        if new.bound is not None:
+            siblings = _children(situation.current).get(table, ())
+            locks = [Lock(ACCESS_EXCLUSIVE, one.label) for one in siblings if situation.current[one].bound == "DEFAULT" and one != key]
+            joined = attach(table, key, Sql(new.bound), *locks)
+            hazards = (_SCAN,) if situation.online(key) else ()
+            _append(situation, made, key, f"attach {key} to {table.label}", [*alike, joined], step, hazards=hazards)
+        elif parent not in had:
+            locks = [Lock(ACCESS_EXCLUSIVE, key.label), Lock(SHARE_UPDATE_EXCLUSIVE, table.label)]
+            joined = command("table/inherit", *locks, child=key.name, parent=table.name, off=False)
+            _append(situation, made, key, f"let {key} inherit from {table.label}", [*alike, joined], step)
+
+
+def _trash_columns(child: Key, parent: Key) -> Command:
+    """Give a child the columns that its parent keeps in the trash: without them it cannot join."""
+    quoted = str(ident(child.name))
+    return command(
+        "table/take_trash_columns", Lock(ACCESS_EXCLUSIVE, child.label), child_text=literal(quoted),
+        parent_text=literal(str(ident(parent.name))), child_format=Sql(quoted.replace("%", "%%").replace("'", "''")),
+    )  # fmt: skip
+
+
+def _try(connection: psycopg.Connection[Any], change: Change) -> None:
+    import psycopg as library
+
+    for made in change.operation.commands:
+        if not made.shadow:
+            continue
+        try:
+            connection.execute(made.sql.encode(), prepare=False)
+        except library.Error as error:
+            raise Refused(
+                f"{change.operation.title}: {mask(str(error.diag.message_primary or error))}; nothing was touched",
+                hint=error.diag.message_hint or "change its columns and rules in a run before",
+            ) from error
+
+
+def after(shadow: Shadow, live: Catalog, moves: Moves) -> Catalog:
+    """Return the live catalog as it is after the moves."""
+    part = touched(live, moves.tables) - {key for key in live.rows if key.kind == "setting"}
+    with shadow.database() as connection:
+        run_all(connection, statements_for(live.only(part)))
+        for change in moves.changes:
+            _try(connection, change)
+        found = introspect.read(connection)
+    made_catalog = live.copy()
+    public = Key("schema", ("public",))
+    for key in part - {public}:
+        made_catalog.rows.pop(key, None)
+    found.rows.pop(public, None)
+    for key, row in found.rows.items():
+        made_catalog.rows[key] = row
+        if key not in live.extras:
+            made_catalog.extras[key] = found.extras[key]._replace(oid=0, owner=None, acl=None)
+    made_catalog.edges = frozenset(
+        {edge for edge in live.edges if edge[0] not in part}
+        | {edge for edge in found.edges if edge[0] in made_catalog.rows and edge[1] in made_catalog.rows}
+    )
+    return made_catalog
