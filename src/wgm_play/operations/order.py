@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError
-from wgm_play.operations.base import Change
-from wgm_play.plan import Group, Operation
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, command
+from wgm_play.plan import Group, Lock, Operation
 
 
 def order(
@@ -43,12 +43,35 @@ def order(
         if dependent in removers and referenced in removers:
             for number in removers[referenced]:
                 before[number].update(removers[dependent])
-    for key, numbers in removers.items():  # a name is free before it is taken again
-        for number in makers.get(key, ()):
-            before[number].update(other for other in numbers if other != number and key not in changes[other].makes)
+    _free_names(changes, makers, removers, before)
     for number, earlier in enumerate(before):
         earlier.discard(number)
     return [changes[number] for number in _sorted(changes, before)]
+
+
+# Kinds that share their names within a schema: a table cannot be called as a sequence or a type there.
+_RELATIONS = frozenset(["table", "view", "materialized_view", "sequence", "index", "enum", "domain", "composite", "foreign_table"])
+
+
+def _space(key: Key) -> tuple[str, tuple[str, ...]]:
+    """Return what a name must be free in; the index behind a constraint has the constraint's name."""
+    if key.kind in _RELATIONS:
+        return ("relation", key.name[:2])
+    if key.kind in ("function", "procedure"):
+        return ("routine", key.name)
+    return (key.kind, key.name) if key.kind != "constraint" else ("relation", (key.name[0], key.name[2]))
+
+
+def _free_names(
+    changes: Sequence[Change], makers: Mapping[Key, list[int]], removers: Mapping[Key, list[int]], before: list[set[int]]
+) -> None:
+    """A name is free before it is taken again, by an object of its own or of another kind."""
+    takers: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
+    for key, numbers in makers.items():
+        takers[_space(key)] += numbers
+    for key, numbers in removers.items():
+        for number in takers.get(_space(key), ()):
+            before[number].update(other for other in numbers if other != number and key not in changes[other].makes)
 
 
 def _sorted(changes: Sequence[Change], before: list[set[int]]) -> list[int]:
@@ -110,7 +133,7 @@ def groups(
     for members in _runs(changes, rebuilt, joined):
         if len(members) > 1:  # a rebuild: readers must not find a gap
             close()
-            made.append(Group(tuple(change.operation for change in members), members[0].operation.step))
+            made.append(Group((*_locks(members), *(change.operation for change in members)), members[0].operation.step))
             continue
         change = members[0]
         operation = change.operation
@@ -126,6 +149,18 @@ def groups(
         locks += weight
     close()
     return tuple(made)
+
+
+def _locks(members: Sequence[Change]) -> tuple[Operation, ...]:
+    """Return the operation that locks all tables of a swap at once, in one order for everybody, before it begins."""
+    tables = next((change.operation.payload["swap"] for change in members if "swap" in change.operation.payload), None)
+    if tables is None:
+        return ()
+    keys = [Key("table", tuple(name)) for name in tables]
+    locks = [Lock(ACCESS_EXCLUSIVE, key.label) for key in keys]
+    made = command("online/lock", *locks, tables=[key.name for key in keys])
+    title = f"lock {', '.join(key.label for key in keys)} for the swap"
+    return (Operation("alter", keys[0], title, (made,), members[0].operation.step),)
 
 
 def _runs(changes: Sequence[Change], rebuilt: frozenset[Key], joined: Sequence[Joined]) -> list[list[Change]]:

@@ -1,0 +1,51 @@
+"""Batched filling: the operation that the executor runs batch by batch (`execute/backfill.py`).
+
+In: a table, assignments, which rows need them. Out: an `Operation` with a "backfill" payload; its one statement is the
+batch as it is sent, without the range of keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wgm_play.catalog.model import Key
+from wgm_play.operations.base import ROW_EXCLUSIVE, Change, Situation, alter, hazard
+from wgm_play.plan import Command, Lock
+from wgm_play.render import render
+from wgm_play.sql import Sql
+
+
+def fill(
+    situation: Situation,
+    key: Key,
+    title: str,
+    columns: Sequence[str],
+    assignments: Sequence[Sql],
+    *,
+    where: Sql,
+    left: Sql | None = None,
+    after: tuple[Change, ...] = (),
+    name: str = "",
+    verb: str = "alter",
+) -> Change:
+    """Change the rows that `where` finds, a few at a time; `left` finds what must not be left at the end."""
+    table = key.name[:2]
+    assigned = Sql(", ".join(assignments))
+    statement = render("backfill/batch.sql.j2", table=table, set=assigned, conditions=[Sql(f"({where})")]).sql
+    made = Command(
+        statement, wait="data", locks=(Lock(ROW_EXCLUSIVE, Key("table", table).label),), transactional=False, scans=True,
+        shadow=False,
+    )  # fmt: skip
+    task = {
+        "table": list(table), "set": str(assigned), "where": str(where), "columns": list(columns), "name": name or title,
+        "left": None if left is None else str(left),
+    }  # fmt: skip
+    triggers = [own.name[2] for own in situation.current.of("trigger", *table)]
+    hazards = [hazard("X05", "rows are changed in batches of about 0.1 s, each committed alone")]
+    if triggers:
+        hazards.append(hazard("V01", f"the batches fire the triggers of the table: {', '.join(triggers)}"))
+    change = alter(
+        situation, key, title, [made], after=after, alone=True, hazards=tuple(hazards), payload={"backfill": task}, verb=verb
+    )
+    change.makes = frozenset()
+    return change

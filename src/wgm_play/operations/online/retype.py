@@ -1,0 +1,339 @@
+"""Type changes of large tables by expand and contract.
+
+In: a `Situation`, the keys that differ, what must step aside for them. Out: `Retypings`: the changes that add new
+columns beside the old ones, keep them in step by a trigger, fill them in batches, build their indexes concurrently,
+prove NOT NULL, and then swap names in one short transaction; the old values stay in the trash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from wgm_play.catalog.model import Key
+from wgm_play.operations import column as columns
+from wgm_play.operations.base import (
+    ACCESS_EXCLUSIVE,
+    SHARE_ROW_EXCLUSIVE,
+    SHARE_UPDATE_EXCLUSIVE,
+    Change,
+    Situation,
+    alter,
+    command,
+    hazard,
+)
+from wgm_play.operations.online import names, spell
+from wgm_play.operations.online.fill import fill
+from wgm_play.operations.online.swap import swap
+from wgm_play.plan import Command, Lock
+from wgm_play.sql import Sql, ident
+
+# Types without an equality operator: their values are compared as text.
+_NO_EQUALITY = ("json", "xml", "point", "polygon", "circle", "box", "line", "path")
+_TIMES = ("time", "date", "interval")
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A column and the one that will take its place: `using` is its value over the row as it is now."""
+
+    key: Key
+    helper: str
+    using: Sql
+    sources: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.key.name[2]
+
+
+@dataclass(slots=True)
+class Retyping:
+    """The columns of one table that change together, with the indexes, keys and checks that go with them."""
+
+    table: Key
+    twins: list[Twin]
+    indexes: dict[Key, str] = field(default_factory=dict)
+    keys: dict[Key, str] = field(default_factory=dict)
+    checks: list[Key] = field(default_factory=list)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The helper of each column, by name."""
+        return {twin.name: twin.helper for twin in self.twins}
+
+    @property
+    def covered(self) -> set[Key]:
+        """What the swap itself brings to its wanted form."""
+        return {*(twin.key for twin in self.twins), *self.indexes, *self.keys, *self.checks}
+
+
+@dataclass(slots=True)
+class Retypings:
+    """All tables of a plan whose columns change their type online; `reasons` say why others do not."""
+
+    tables: list[Retyping] = field(default_factory=list)
+    preparations: list[Change] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def covered(self) -> set[Key]:
+        """What needs no other change."""
+        return set().union(*(one.covered for one in self.tables))
+
+
+def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
+    """Return the tables whose columns change type by expand and contract, with their changes."""
+    found: dict[Key, list[Key]] = {}
+    for key in altered:
+        if key.kind == "column" and _rewrites(situation, key) and situation.online(Key("table", key.name[:2])):
+            found.setdefault(Key("table", key.name[:2]), []).append(key)
+    made = Retypings()
+    for table in sorted(found):
+        if obstacle(situation, table, found[table]) is None:
+            one = _retyping(situation, table, found[table])
+            made.tables.append(one)
+            prepared = _prepare(situation, one)
+            made.preparations += prepared
+            made.changes += [*prepared, *swap(situation, one, prepared)]
+    return made
+
+
+def _rewrites(situation: Situation, key: Key) -> bool:
+    old, new = situation.current[key], situation.wanted[key]
+    if (old.type, old.collation) == (new.type, new.collation) or old.generated or new.generated:
+        return False
+    return key in situation.converts or old.collation != new.collation or not columns.coercible(old.type, new.type)
+
+
+def obstacle(situation: Situation, table: Key, keys: Collection[Key]) -> str | None:
+    """Return why columns of a large table cannot change type online, or None."""
+    row = situation.current[table]
+    if row.partition_by or row.parents or any(table.name == tuple(up) for other in situation.current.of("table") for up in situation.current[other].parents or ()):
+        return "the table has partitions or children"
+    if set(keys) & situation.forced:
+        return "its values are converted while it is renamed"
+    if row.replica_identity == "i" or row.cluster_on:
+        marked = {row.replica_index, row.cluster_on}
+        if any(key.name[-1] in marked for key in _dependents(situation, keys)):
+            return "its index is the replica identity or the one to CLUSTER on"
+    for key in _dependents(situation, keys):
+        old = situation.current[key]
+        if key.kind == "column" and key not in keys and old.generated:
+            return f"the generated column {key.label} is computed from it"
+        if key.kind == "constraint" and old.type == "x":
+            return f"the exclusion constraint {key.label} cannot be built concurrently"
+        if key.kind == "materialized_view":
+            return f"the materialized view {key.label} would be filled again inside the swap"
+    if any(trigger.name[2] > names.SYNC for trigger in situation.current.of("trigger", *table.name) if " BEFORE " in situation.current[trigger].definition):
+        return "a trigger that fires BEFORE has a name after wgm_sync"
+    return None
+
+
+def _dependents(situation: Situation, keys: Collection[Key]) -> list[Key]:
+    found = {dependent for dependent, referenced in situation.current.edges if referenced in keys}
+    return sorted(key for key in found if key in situation.current.rows)
+
+
+def _retyping(situation: Situation, table: Key, keys: list[Key]) -> Retyping:
+    one = Retyping(table, [_twin(situation, key) for key in sorted(keys)])
+    over = {dependent for dependent, referenced in situation.wanted.edges if referenced in keys} | set(_dependents(situation, keys))
+    for key in sorted(over):
+        if key not in situation.current.rows or key not in situation.wanted.rows:
+            continue
+        new = situation.wanted[key]
+        if key.kind == "index" and new.table == table.name[1] and situation.current[key].table == new.table:
+            one.indexes[key] = names.helper(names.NEW, key.name[1], new.definition, sorted(one.columns.items()))
+        elif key.kind == "constraint" and key.name[:2] == table.name and new.type in ("p", "u"):
+            one.keys[key] = names.helper(names.NEW, key.name[2], new.definition, sorted(one.columns.items()))
+        elif key.kind == "constraint" and key.name[:2] == table.name and new.type == "c" and situation.current[key].type == "c":
+            one.checks.append(key)
+    return one
+
+
+def _twin(situation: Situation, key: Key) -> Twin:
+    old, new, name = situation.current[key], situation.wanted[key], key.name[2]
+    convert = situation.converts.get(key)
+    using = Sql(str(convert.using)) if convert else Sql(f"{ident(name)}::{new.type}")
+    filled = situation.backfills.get(key)
+    if filled is not None and new.not_null and not old.not_null:
+        using = Sql(f"COALESCE({using}, {filled})")
+    own = {other.name[2] for other in situation.current.of("column", *key.name[:2])}
+    sources = tuple(dict.fromkeys([name, *(one for one in spell.columns_named(using) if one in own)]))
+    return Twin(key, names.helper(names.NEW, name, new.type, new.collation, str(using)), using, sources)
+
+
+# The transactions before the swap
+
+
+def _prepare(situation: Situation, one: Retyping) -> list[Change]:
+    expanded = _expand(situation, one)
+    filled = _fill(situation, one, expanded)
+    made = [expanded, filled, _analyze(situation, one, filled)]
+    made += _indexes(situation, one, made[-1])
+    made += _not_nulls(situation, one, made[-1])
+    for change in made:
+        change.makes = change.removes = frozenset()
+    return made
+
+
+def sync_name(one: Retyping) -> str:
+    """Return the name of the trigger, and of its function, that keeps the columns in step."""
+    return names.helper(names.SYNC, one.table.name[1], *(twin.helper for twin in one.twins))
+
+
+def check_name(twin: Twin) -> str:
+    """Return the name of the check that proves NOT NULL."""
+    return names.helper(names.NOT_NULL, twin.name, twin.helper)
+
+
+def _expand(situation: Situation, one: Retyping) -> Change:
+    table, name = one.table.name, sync_name(one)
+    lock, done = Lock(ACCESS_EXCLUSIVE, one.table.label), names.there("trigger", table, name)
+    commands = [command("online/create_wgm", done=names.there("schema", (), "wgm")), _function(situation, one, name, done)]
+    for twin in one.twins:
+        new = situation.wanted[twin.key]
+        values = {**columns.spelled(new), "default": None, "not_null": False, "identity": "", "identity_options": None}
+        commands.append(command("column/add", lock, table=table, name=twin.helper, done=done, **values))
+        commands += _attributes(situation, twin, done)
+        if new.not_null:
+            check = Sql(f"CHECK ({ident(twin.helper)} IS NOT NULL)")
+            commands.append(
+                command("constraint/add", lock, table=table, name=check_name(twin), definition=check, validated=False, done=done)
+            )
+    light = Lock(SHARE_ROW_EXCLUSIVE, one.table.label)
+    commands.append(command("online/sync_trigger", light, name=name, table=table, done=done))
+    needs = {ref for dependent, ref in situation.wanted.edges if dependent in {twin.key for twin in one.twins}}
+    listed = ", ".join(f"{twin.name} as {situation.wanted[twin.key].type}" for twin in one.twins)
+    change = alter(
+        situation, one.table, f"add {listed} beside the old column of {one.table.label}, kept in step", commands, alone=True,
+        step=max(situation.step_of(twin.key) for twin in one.twins),
+        hazards=(
+            hazard("C08", "a rewrite under a lock is avoided: a new column beside the old one, then a swap of names"),
+            hazard("C15", "prepared SELECTs whose result changes its type fail once with 0A000", "reconnect or DISCARD PLANS"),
+        ),
+    )  # fmt: skip
+    change.needs = frozenset(needs - {one.table})
+    situation.used_helpers.update([name, *one.columns.values(), *(check_name(twin) for twin in one.twins)])
+    return change
+
+
+def _function(situation: Situation, one: Retyping, name: str, done: str) -> Command:
+    listed: list[dict[str, Any]] = []
+    utc = False
+    for twin in one.twins:
+        types = [situation.current[Key("column", (*one.table.name, source))].type for source in twin.sources]
+        utc = utc or any(part in kind for kind in (*types, situation.wanted[twin.key].type) for part in _TIMES)
+        compared = [Sql(f"{ident(source)}{'::text' if kind.startswith(_NO_EQUALITY) else ''}") for source, kind in zip(twin.sources, types, strict=True)]
+        listed.append({"helper": twin.helper, "sources": compared, "expression": twin.using})
+    return command("online/sync_function", name=name, table=one.table.name, columns=listed, utc=utc, done=done)
+
+
+def _attributes(situation: Situation, twin: Twin, done: str) -> list[Command]:
+    """Return storage, statistics and options of the new column: what its definition cannot say."""
+    row, table = situation.wanted[twin.key], twin.key.name[:2]
+    made: list[Command] = []
+    lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
+    if row.storage:
+        made.append(command("column/set_storage", lock, table=table, name=twin.helper, storage=Sql(columns.STORAGE[row.storage]), done=done))
+    if row.statistics is not None:
+        made.append(command("column/set_statistics", lock, table=table, name=twin.helper, statistics=Sql(str(int(row.statistics))), done=done))
+    if row.options:
+        made.append(command("column/set_options", lock, table=table, name=twin.helper, options=columns.options(row.options), done=done))
+    return made
+
+
+def _fill(situation: Situation, one: Retyping, after: Change) -> Change:
+    left = Sql(" OR ".join(f"({ident(twin.helper)} IS NULL AND ({twin.using}) IS NOT NULL)" for twin in one.twins))
+    assignments = [Sql(f"{ident(twin.helper)} = {twin.using}") for twin in one.twins]
+    listed = ", ".join(twin.name for twin in one.twins)
+    step = max(situation.step_of(twin.key) for twin in one.twins)
+    change = fill(
+        situation, one.twins[0].key, f"fill the new {listed} of {one.table.label} in batches", list(one.columns.values()),
+        assignments, where=left, left=left, after=(after,),
+    )  # fmt: skip
+    change.operation = _stepped(change, step)
+    return change
+
+
+def _stepped(change: Change, step: int) -> Any:
+    from dataclasses import replace
+
+    return replace(change.operation, step=step)
+
+
+def _analyze(situation: Situation, one: Retyping, after: Change) -> Change:
+    light = Lock(SHARE_UPDATE_EXCLUSIVE, one.table.label)
+    made = command("online/analyze", light, table=one.table.name, columns=list(one.columns.values()), wait="long", scans=True)
+    return alter(situation, one.twins[0].key, f"count the new values of {one.table.label} for the planner", [made], after=(after,), alone=True)
+
+
+def _indexes(situation: Situation, one: Retyping, after: Change) -> list[Change]:
+    made: list[Change] = []
+    for key, name in (*one.keys.items(), *one.indexes.items()):
+        row = situation.wanted[key]
+        if key.kind == "index":
+            definition = spell.index_over(row.definition, name, one.columns)
+        else:
+            definition = spell.index_over(spell.key_index(row, one.table.name, name), name, one.columns)
+        after = _build(situation, one, key, name, definition, after)
+        made.append(after)
+        situation.used_helpers.add(name)
+    return made
+
+
+def _build(situation: Situation, one: Retyping, key: Key, name: str, definition: Sql, after: Change) -> Change:
+    schema = one.table.name[0]
+    light = Lock(SHARE_UPDATE_EXCLUSIVE, one.table.label)
+    commands = []
+    if any(helper.kind == "index" and helper.name == name and not valid for helper, valid in situation.helpers.items()):
+        commands.append(
+            command("online/drop_index", light, name=(schema, name), wait="long", transactional=False,
+                    done=names.there("index", one.table.name, name), shadow=False)
+        )  # fmt: skip
+    commands.append(
+        command("index/create", light, definition=definition, wait="long", transactional=False, scans=True,
+                done=names.there("index", one.table.name, name))
+    )  # fmt: skip
+    return alter(
+        situation, key, f"build {key} on the new column concurrently", commands, after=(after,), alone=True, step=situation.step_of(one.twins[0].key),
+        hazards=(hazard("I01", "waits for transactions that are older than it", "end idle transactions"),),
+    )  # fmt: skip
+
+
+def _not_nulls(situation: Situation, one: Retyping, after: Change) -> list[Change]:
+    made: list[Change] = []
+    light = Lock(SHARE_UPDATE_EXCLUSIVE, one.table.label)
+    for twin in one.twins:
+        if not situation.wanted[twin.key].not_null:
+            continue
+        done = names.there("constraint", one.table.name, check_name(twin), validated=True)
+        proof = command("constraint/validate", light, table=one.table.name, name=check_name(twin), wait="long", scans=True, done=done)
+        after = alter(situation, twin.key, f"prove that the new {twin.key.label} holds no NULL", [proof], after=(after,), alone=True)
+        made.append(after)
+    return made
+
+
+# Together with the rest of the plan
+
+
+def join(situation: Situation, found: Retypings, others: Iterable[Change], rebuilt: Collection[Key]) -> None:
+    """Let what steps aside wait until all new columns are ready, and lock all tables of the swap at its beginning."""
+    if not found.tables:
+        return
+    ready = tuple(found.preparations)
+    swaps = [change for change in found.changes if change.removes]
+    for change in (*others, *swaps):
+        if change.removes & rebuilt:
+            change.after = (*change.after, *ready)
+    tables = {one.table for one in found.tables}
+    for key in rebuilt:
+        if key.kind in ("column", "constraint", "trigger"):
+            tables.add(Key("table", key.name[:2]))
+        if key.kind == "constraint":
+            tables.update(ref.relation for dependent, ref in situation.current.edges if dependent == key and ref.relation)
+    locked = sorted(table.name for table in tables if table in situation.current.rows)
+    for change in swaps:
+        change.operation.payload["swap"] = [list(name) for name in locked]

@@ -1,0 +1,100 @@
+"""Rewrite SQL for the column that will take another one's place.
+
+In: definitions of indexes, expressions. Out: the same over other column names; which columns an expression names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from wgm_play.sql import Sql, ident
+
+# Functions that give old rows no other values than one: a column with such a default is added without a rewrite.
+_STEADY = frozenset(
+    ["now", "transaction_timestamp", "statement_timestamp", "current_setting", "current_database", "lower", "upper", "length",
+     "jsonb_build_object", "jsonb_build_array", "to_jsonb", "round", "floor", "ceil", "abs", "concat", "format", "md5",
+     "make_interval", "date_trunc", "timezone", "coalesce"]
+)  # fmt: skip
+
+
+def columns_named(expression: str) -> list[str]:
+    """Return the names that an expression uses as columns."""
+    from pglast import ast, parse_sql
+    from pglast.visitors import Visitor
+
+    found: list[str] = []
+
+    class Names(Visitor):  # type: ignore[misc]
+        def visit_ColumnRef(self, ancestors: Any, node: Any) -> None:  # noqa: N802 - the name that pglast calls
+            if isinstance(node.fields[-1], ast.String) and node.fields[-1].sval not in found:
+                found.append(node.fields[-1].sval)
+
+    Names()(parse_sql(f"SELECT {expression}"))
+    return found
+
+
+def varies(expression: str) -> bool:
+    """Tell whether a default may differ from row to row: unless each function that it calls is known not to."""
+    from pglast import parse_sql
+    from pglast.visitors import Visitor
+
+    called: list[str] = []
+
+    class Calls(Visitor):  # type: ignore[misc]
+        def visit_FuncCall(self, ancestors: Any, node: Any) -> None:  # noqa: N802 - the name that pglast calls
+            called.append(node.funcname[-1].sval)
+
+    Calls()(parse_sql(f"SELECT {expression}"))
+    return any(name not in _STEADY for name in called)
+
+
+def index_over(definition: str, name: str, columns: Mapping[str, str], *, concurrently: bool = True) -> Sql:
+    """Return a CREATE INDEX statement with another name and other columns."""
+    from pglast import ast, parse_sql
+    from pglast.stream import RawStream
+    from pglast.visitors import Visitor
+
+    class Renamer(Visitor):  # type: ignore[misc]
+        def visit_ColumnRef(self, ancestors: Any, node: Any) -> None:  # noqa: N802 - the name that pglast calls
+            last = node.fields[-1]
+            if isinstance(last, ast.String) and last.sval in columns:
+                node.fields = (*node.fields[:-1], ast.String(sval=columns[last.sval]))
+
+        def visit_IndexElem(self, ancestors: Any, node: Any) -> None:  # noqa: N802 - the name that pglast calls
+            if node.name in columns:
+                node.name = columns[node.name]
+
+    tree = parse_sql(definition)
+    Renamer()(tree)
+    tree[0].stmt.idxname = name
+    tree[0].stmt.concurrent = concurrently
+    return Sql(re.sub(r"\s+", " ", RawStream()(tree)))
+
+
+_DEFERRABLE = re.compile(r"( DEFERRABLE( INITIALLY DEFERRED)?)$")
+
+
+def key_index(row: Any, table: tuple[str, ...], name: str) -> str:
+    """Return the CREATE UNIQUE INDEX statement of a primary or unique key's index."""
+    from wgm_play.operations.base import options
+
+    body = _DEFERRABLE.sub("", row.definition).removeprefix("PRIMARY KEY").removeprefix("UNIQUE").strip()
+    nulls = ""
+    if body.startswith("NULLS NOT DISTINCT"):
+        body, nulls = body.removeprefix("NULLS NOT DISTINCT").strip(), " NULLS NOT DISTINCT"
+    listed, _, include = body.partition(" INCLUDE ")
+    made = f"CREATE UNIQUE INDEX {ident(name)} ON {ident(table)} USING btree {listed}"
+    made += (f" INCLUDE {include}" if include else "") + nulls
+    if row.options:
+        made += f" WITH ({', '.join(options(row.options))})"
+    if row.tablespace:
+        made += f" TABLESPACE {ident(row.tablespace)}"
+    return made
+
+
+def deferrable(definition: str) -> Sql | None:
+    """Return the DEFERRABLE clause of a key's definition, or None."""
+    found = _DEFERRABLE.search(definition)
+    return Sql(found.group(1).strip()) if found else None

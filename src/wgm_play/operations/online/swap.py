@@ -1,0 +1,218 @@
+"""The swap that ends a type change: names change hands in one short transaction; the old values go to the trash.
+
+In: a `Retyping` whose new columns are filled, indexed and proved. Out: one change for each column; the first holds the
+statements, what comes after it (views, foreign keys) commits with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog.model import Key
+from wgm_play.operations import column as columns
+from wgm_play.operations import constraint as constraints
+from wgm_play.operations.base import (
+    ACCESS_EXCLUSIVE,
+    Change,
+    Situation,
+    alter,
+    command,
+    comments,
+    hazard,
+    what_of,
+)
+from wgm_play.operations.online import names, spell
+from wgm_play.operations.trash import COLUMN_PREFIX, trash_name
+from wgm_play.plan import Command, Lock
+from wgm_play.render import render
+from wgm_play.sql import NAME_BYTES, Sql, ident
+
+if TYPE_CHECKING:
+    from wgm_play.operations.online.retype import Retyping, Twin
+
+_KIND = {"p": "PRIMARY KEY", "u": "UNIQUE"}
+
+
+def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Change]:
+    """Return the changes that put the new columns in place of the old ones."""
+    commands = [_command("online/lock", one, tables=[one.table.name])]
+    commands += _clear(situation, one)
+    trash: list[dict[str, Any]] = []
+    for twin in one.twins:
+        commands += _exchange(situation, one, twin, trash)
+    commands += _restore(situation, one)
+    commands.append(_guard(one, [str(entry["trash_name"][-1]) for entry in trash]))
+    for twin in one.twins:
+        trash += _conversion(situation, twin)
+    made: list[Change] = []
+    for twin in one.twins:
+        old, new = situation.current[twin.key], situation.wanted[twin.key]
+        convert = [entry["definition"] for entry in _conversion(situation, twin)]
+        payload: dict[str, Any] = {} if made else {"trash": trash}
+        covered = set() if made else one.covered  # the first one does it all, the others say it of their columns
+        change = alter(
+            situation, twin.key, f"put the new {twin.key.label} ({new.type}) in place of the old one ({old.type})",
+            [] if made else commands, after=(*prepared[-1:], *made), payload=payload | ({"convert": convert[0]} if convert else {}),
+            hazards=(hazard("C08", "names are swapped in a transaction of catalog changes only"),),
+            irreversible=_irreversible(situation, twin),
+        )  # fmt: skip
+        change.makes = change.removes = frozenset(covered)
+        made.append(change)
+    proofs = [constraints.validate(situation, key, tuple(made[-1:])) for key in one.checks if situation.wanted[key].validated]
+    return [*made, *proofs, *_identities(situation, one, made[-1])]
+
+
+def _conversion(situation: Situation, twin: Twin) -> list[dict[str, Any]]:
+    """Return the record of a declared conversion, from which a rollback finds the way back."""
+    convert = situation.converts.get(twin.key)
+    if convert is None:
+        return []
+    old, new = situation.current[twin.key], situation.wanted[twin.key]
+    definition = {"from": old.type, "to": new.type, "using": str(convert.using), "back": convert.back and str(convert.back)}
+    return [{
+        "event": "trashed", "kind": "conversion", "name": list(twin.key.name), "trash_name": ["conversion", *twin.key.name],
+        "definition": definition,
+    }]  # fmt: skip
+
+
+def _irreversible(situation: Situation, twin: Twin) -> str | None:
+    convert = situation.converts.get(twin.key)
+    return f"{twin.key} was converted without `back`" if convert and convert.back is None else None
+
+
+def _command(template: str, one: Retyping, **values: Any) -> Command:
+    return command(template, Lock(ACCESS_EXCLUSIVE, one.table.label), **values)
+
+
+def _clear(situation: Situation, one: Retyping) -> list[Command]:
+    """End the synchronisation; drop the keys, checks and indexes of the old columns."""
+    from wgm_play.operations.online.retype import sync_name
+
+    made = [
+        _command("online/drop_trigger", one, name=sync_name(one), table=one.table.name, missing_ok=False),
+        command("online/drop_function", name=sync_name(one), missing_ok=False),
+    ]
+    for key in (*one.checks, *one.keys):
+        made.append(_command("constraint/drop", one, table=one.table.name, name=key.name[2]))
+    for key in one.indexes:
+        made.append(_command("index/drop", one, name=key.name, concurrently=False))
+    return made
+
+
+def _exchange(situation: Situation, one: Retyping, twin: Twin, trash: list[dict[str, Any]]) -> list[Command]:
+    """Give the old column a name in the trash and the new one the old name, with default, identity and NOT NULL."""
+    from wgm_play.operations.online.retype import check_name
+
+    table, old, new = one.table.name, situation.current[twin.key], situation.wanted[twin.key]
+    made: list[Command] = []
+    if new.not_null:
+        made.append(_command("column/set_not_null", one, table=table, name=twin.helper, not_null=True))
+        made.append(_command("constraint/drop", one, table=table, name=check_name(twin)))
+    if old.identity and new.identity:
+        made.append(_move_identity(one, twin, new))
+    elif old.identity:
+        made.append(_command("column/drop_identity", one, table=table, name=twin.name))
+    if old.default is not None:
+        made.append(_command("column/set_default", one, table=table, name=twin.name, default=None))
+    if old.not_null:
+        made.append(_command("column/set_not_null", one, table=table, name=twin.name, not_null=False))
+    away = trash_name(situation, twin.name, (twin.key, situation.current.rows[twin.key]), COLUMN_PREFIX)
+    made.append(_command("column/rename", one, what=Sql("TABLE"), table=table, name=twin.name, to=away))
+    made.append(_command("column/rename", one, what=Sql("TABLE"), table=table, name=twin.helper, to=twin.name))
+    if new.not_null and situation.version >= 180000:
+        wanted = f"{table[1]}_{twin.name}_not_null"
+        if len(wanted.encode()) <= NAME_BYTES:
+            made.append(_command("online/name_not_null", one, table_text=str(ident(table)), name=twin.name, wanted=wanted))
+    if new.default is not None:
+        made.append(_command("column/set_default", one, table=table, name=twin.name, default=Sql(new.default)))
+    for sequence in situation.current.of("sequence"):
+        owner = situation.current[sequence].owned_by
+        if owner and tuple(owner) == twin.key.name and sequence in situation.wanted.rows:
+            made.append(command("sequence/owned_by", name=sequence.name, column=twin.key.name))
+    made += _grants(situation, one, twin)
+    made += [comment for comment in comments(twin.key, new.comment)]
+    trash.append(_entry(situation, twin, away))
+    return made
+
+
+def _entry(situation: Situation, twin: Twin, away: str) -> dict[str, Any]:
+    from wgm_play.operations.trash import _bare
+
+    row = _bare(situation.current.rows[twin.key])
+    return {
+        "event": "trashed", "kind": "column", "name": list(twin.key.name), "trash_name": [*twin.key.name[:2], away],
+        "definition": {"rows": [["column", list(twin.key.name), list(row)]], "commands": [], "replaced": True},
+    }  # fmt: skip
+
+
+def _move_identity(one: Retyping, twin: Twin, new: Any) -> Command:
+    statement = render(
+        "online/identity.sql.j2", table=one.table.name, name=twin.helper, identity=Sql(columns.IDENTITY[new.identity]),
+        identity_options=columns.identity_options(new.identity_options),
+    ).sql  # fmt: skip
+    return _command(
+        "online/move_identity", one, table=one.table.name, table_text=str(ident(one.table.name)), old=twin.name, new=twin.helper,
+        statement=statement,
+    )  # fmt: skip
+
+
+def _grants(situation: Situation, one: Retyping, twin: Twin) -> list[Command]:
+    from wgm_play.operations.base import _PRIVILEGES
+
+    made = []
+    for item in situation.extra(twin.key).acl or ():
+        granted, _, _ = item.rpartition("/")
+        grantee, _, letters = granted.rpartition("=")
+        for place, letter in enumerate(letters):
+            if letter == "*":
+                continue
+            option = letters[place + 1 : place + 2] == "*"
+            made.append(
+                command(
+                    "online/grant", table=one.table.name, column=twin.name, privileges=Sql(_PRIVILEGES[letter]),
+                    grantee=Sql(grantee or "PUBLIC"), grant_option=option, shadow=False,
+                )
+            )  # fmt: skip
+    return made
+
+
+def _restore(situation: Situation, one: Retyping) -> list[Command]:
+    """Give keys, indexes and checks their names, now that they are on the new columns."""
+    table, made = one.table.name, []
+    for key, helper in sorted(one.keys.items(), key=lambda pair: situation.wanted[pair[0]].type != "p"):
+        row = situation.wanted[key]
+        made.append(
+            _command(
+                "constraint/using_index", one, table=table, name=key.name[2], kind=Sql(_KIND[row.type]), index=helper,
+                deferrable=spell.deferrable(row.definition),
+            )
+        )  # fmt: skip
+        made += comments(key, row.comment)
+    for key, helper in one.indexes.items():
+        made.append(_command("object/rename", one, what=what_of(Key("index", (key.name[0], helper))), to=key.name[1]))
+        made += comments(key, situation.wanted[key].comment)
+    for key in one.checks:
+        row = situation.wanted[key]
+        made.append(
+            _command("constraint/add", one, table=table, name=key.name[2], definition=constraints.spelled(situation, key), validated=False)
+        )
+        made += comments(key, row.comment)
+    return made
+
+
+def _guard(one: Retyping, away: list[str]) -> Command:
+    return _command("online/guard", one, table_text=str(ident(one.table.name)), columns=away)
+
+
+def _identities(situation: Situation, one: Retyping, after: Change) -> list[Change]:
+    """Make columns identity columns that were none before."""
+    made = []
+    for twin in one.twins:
+        if situation.wanted[twin.key].identity and not situation.current[twin.key].identity:
+            change = columns.add_identity(situation, twin.key)
+            change.after = (after,)
+            made.append(change)
+    return made
+
+
+__all__ = ["names", "swap"]
