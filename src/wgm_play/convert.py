@@ -14,6 +14,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.diff.overlay import Wanted
 from wgm_play.errors import InputError
 from wgm_play.playbook.model import Convert, Declaration
+from wgm_play.render import render
 from wgm_play.sql import Sql
 
 if TYPE_CHECKING:
@@ -83,11 +84,11 @@ def type_name(connection: psycopg.Connection[Any], convert: Convert) -> str:
 
     try:
         with connection.transaction():
-            cursor = connection.execute(f"SELECT NULL::{convert.from_type}".encode())
+            cursor = connection.execute(render("shadow/type.sql.j2", type=Sql(convert.from_type)).sql.encode())
             assert cursor.pgresult is not None  # noqa: S101 - a SELECT has a result
-            row = connection.execute(
-                "SELECT pg_catalog.format_type(%s, %s)", (cursor.pgresult.ftype(0), cursor.pgresult.fmod(0))
-            ).fetchone()
+            oid, modifier = cursor.pgresult.ftype(0), cursor.pgresult.fmod(0)
+            name = render("shadow/type_name.sql.j2", oid=oid, modifier=modifier)
+            row = connection.execute(name.sql.encode()).fetchone()
     except library.Error as error:
         raise InputError(
             f"convert from {convert.from_type!r}: {error.diag.message_primary}", where=convert.position, hint="name a type"

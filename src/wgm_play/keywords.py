@@ -1,6 +1,6 @@
 """Key words that need quotes as a name: those that are not "non-reserved" (manual: "SQL Key Words").
 
-The same set as `pg_get_keywords()` of PostgreSQL 18 with catcode other than U; a test compares them.
+In: nothing. Out: the same set as `pg_get_keywords()` of PostgreSQL 18 with catcode other than U; a test compares them.
 """
 
 QUOTED_KEYWORDS = frozenset(

@@ -143,31 +143,10 @@ def _run(connection: psycopg.Connection[Any], batch: list[str]) -> None:
         connection.execute(";\n".join(batch).encode(), prepare=False)
 
 
-# What lies in no schema: how DROP calls it, and the names of what a user made.
-_OUTSIDE_SCHEMAS = (
-    ("EVENT TRIGGER", "SELECT pg_catalog.quote_ident(evtname) FROM pg_catalog.pg_event_trigger"),
-    ("PUBLICATION", "SELECT pg_catalog.quote_ident(pubname) FROM pg_catalog.pg_publication"),
-    ("FOREIGN DATA WRAPPER", "SELECT pg_catalog.quote_ident(fdwname) FROM pg_catalog.pg_foreign_data_wrapper"),
-    (
-        "CAST",
-        "SELECT '(' || pg_catalog.format_type(castsource, NULL) || ' AS ' || pg_catalog.format_type(casttarget, NULL) || ')' "
-        "FROM pg_catalog.pg_cast WHERE oid >= 16384",
-    ),
-)
-
-
 def start_over(connection: psycopg.Connection[Any]) -> None:
     """Empty the scratch database: the batches before the failed one were committed."""
-    for (name,) in connection.execute(
-        "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
-    ).fetchall():
-        quoted = name.replace('"', '""')
-        connection.execute(f'DROP SCHEMA "{quoted}" CASCADE'.encode())
-    for (name,) in connection.execute("SELECT extname FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'").fetchall():
-        quoted = name.replace('"', '""')
-        connection.execute(f'DROP EXTENSION "{quoted}" CASCADE'.encode())
-    for kind, query in _OUTSIDE_SCHEMAS:
-        for (name,) in connection.execute(query.encode()).fetchall():
-            connection.execute(f"DROP {kind} {name} CASCADE".encode())
-    connection.execute("CREATE SCHEMA public")
-    connection.execute("COMMENT ON SCHEMA public IS 'standard public schema'")
+    # What goes with something else (a cast with its extension) is gone when its turn comes.
+    for kind, name in connection.execute(render("shadow/made.sql.j2").sql.encode()).fetchall():
+        connection.execute(render("shadow/remove.sql.j2", kind=Sql(kind), name=Sql(name)).sql.encode())
+    for statement in ("public", "public_comment"):
+        connection.execute(render(f"shadow/{statement}.sql.j2").sql.encode())

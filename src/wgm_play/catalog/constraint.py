@@ -1,4 +1,7 @@
-"""Constraints of tables, as the catalog has them (manual: pg_constraint)."""
+"""Constraints of tables, as the catalog has them (manual: pg_constraint).
+
+In: rows of `templates/catalog/`, in the order of the fields. Out: frozen dataclasses, whose equality is the diff.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Functions and procedures, as the catalog has them (manual: pg_proc)."""
+"""Functions and procedures, as the catalog has them (manual: pg_proc).
+
+In: rows of `templates/catalog/`, in the order of the fields. Out: frozen dataclasses, whose equality is the diff.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Schemas, extensions and settings of a database or role, as the catalog has them."""
+"""Schemas, extensions and settings of a database or role, as the catalog has them.
+
+In: rows of `templates/catalog/`, in the order of the fields. Out: frozen dataclasses, whose equality is the diff.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Sequences, as the catalog has them (manual: pg_sequence)."""
+"""Sequences, as the catalog has them (manual: pg_sequence).
+
+In: rows of `templates/catalog/`, in the order of the fields. Out: frozen dataclasses, whose equality is the diff.
+"""
 
 from __future__ import annotations
 

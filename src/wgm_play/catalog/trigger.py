@@ -1,4 +1,7 @@
-"""Triggers, as the catalog has them (manual: pg_trigger)."""
+"""Triggers, as the catalog has them (manual: pg_trigger).
+
+In: rows of `templates/catalog/`, in the order of the fields. Out: frozen dataclasses, whose equality is the diff.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Enums and domains, as the catalog has them (manual: pg_type, pg_enum)."""
+"""Enums and domains, as the catalog has them (manual: pg_type, pg_enum).
+
+In: rows of `templates/catalog/`, in the order of the fields. Out: frozen dataclasses, whose equality is the diff.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Views and materialized views, as the catalog has them (manual: pg_rewrite, pg_class)."""
+"""Views and materialized views, as the catalog has them (manual: pg_rewrite, pg_class).
+
+In: rows of `templates/catalog/`, in the order of the fields. Out: frozen dataclasses, whose equality is the diff.
+"""
 
 from __future__ import annotations
 

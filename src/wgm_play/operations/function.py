@@ -1,4 +1,7 @@
-"""Functions and procedures: create, replace, drop and make again."""
+"""Functions and procedures: create, replace, drop and make again.
+
+In: a situation and the key of what differs. Out: changes, with their statements, locks and hazards.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Schemas, extensions, settings: create, alter, drop."""
+"""Schemas, extensions, settings: create, alter, drop.
+
+In: a situation and the key of what differs. Out: changes, with their statements, locks and hazards.
+"""
 
 from __future__ import annotations
 

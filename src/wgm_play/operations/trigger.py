@@ -1,4 +1,7 @@
-"""Triggers: create, replace, enable, drop."""
+"""Triggers: create, replace, enable, drop.
+
+In: a situation and the key of what differs. Out: changes, with their statements, locks and hazards.
+"""
 
 from __future__ import annotations
 
