@@ -15,6 +15,7 @@ from wgm_play.operations import column as columns
 from wgm_play.operations import function as functions
 from wgm_play.operations import view as views
 from wgm_play.operations.base import Change, Situation, alter, command
+from wgm_play.operations.online import retype
 from wgm_play.operations.trash import own_keys
 from wgm_play.sql import Sql
 
@@ -64,6 +65,8 @@ def diff(situation: Situation) -> Difference:
     if not (found.created or found.dropped or found.altered):
         return found
     hard, rebuilt = _rebuilds(situation, found)
+    online = retype.choose(situation, found.altered)
+    rebuilt -= online.covered
     found.rebuilt = frozenset(rebuilt | hard)
     covered = _covered_by_drop(situation, found)
     for key in found.dropped:
@@ -72,11 +75,13 @@ def diff(situation: Situation) -> Difference:
     _create(situation, found)
     done = _swapped(found, situation)
     for key in found.altered:
-        if key in rebuilt or key in done:
+        if key in rebuilt or key in done or key in online.covered:
             continue
         found.changes += OPERATIONS_FOR[key.kind][1](situation, key)
     for key in sorted(rebuilt, key=_place):
         found.changes += _again(situation, key, hard)
+    retype.join(situation, online, found.changes, found.rebuilt)
+    found.changes += online.changes
     return found
 
 

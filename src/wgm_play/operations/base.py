@@ -55,6 +55,8 @@ class Situation:
     role: str = ""
     database: str = "postgres"
     forced: frozenset[Key] = frozenset()
+    helpers: Mapping[Any, bool] = field(default_factory=dict)
+    used_helpers: set[str] = field(default_factory=set)
 
     def step_of(self, key: Key) -> int:
         """Return the step that asks for an object: its own, its table's, or -1."""

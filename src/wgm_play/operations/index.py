@@ -20,7 +20,8 @@ from wgm_play.operations.base import (
     drop,
     hazard,
 )
-from wgm_play.plan import Lock
+from wgm_play.operations.online import names as helpers
+from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql
 
 _HEAD = re.compile(r"CREATE (UNIQUE )?INDEX ")
@@ -53,15 +54,27 @@ def build_concurrently(
         changes.append(_drop_concurrently(situation, key, table, f"remove the failed build of {key}", **more))
     light = Lock(SHARE_UPDATE_EXCLUSIVE, table.label)
     statement = Sql(_HEAD.sub(lambda head: head.group(0) + "CONCURRENTLY ", definition, count=1))
-    build = command("index/create", light, definition=statement, wait="long", transactional=False, scans=True)
+    build = command(
+        "index/create", light, definition=statement, wait="long", transactional=False, scans=True,
+        done=helpers.there("index", table.name, key.name[1]) if key.name[1].startswith(helpers.NEW) else None,
+    )  # fmt: skip
+    commands = [*_failed_helper(situation, key, light), build]
     done = create(
-        situation, key, title, [build], alone=True, rank=10, after=tuple(changes),
+        situation, key, title, commands, alone=True, rank=10, after=tuple(changes),
         hazards=(hazard("I01", "waits for transactions that are older than it", "end idle transactions"),), **more,
     )  # fmt: skip
     changes.append(done)
     if text is not None:
         changes.append(alter(situation, key, f"comment on {key}", [comment(key, text)], after=(done,)))
     return changes
+
+
+def _failed_helper(situation: Situation, key: Key, light: Lock) -> list[Command]:
+    """Return the command that removes a helper index whose build failed: the catalog does not show helpers."""
+    failed = any(one.kind == "index" and one.name == key.name[1] and not valid for one, valid in situation.helpers.items())
+    done = helpers.there("index", key.name[:1], key.name[1])
+    drops = command("online/drop_index", light, name=key.name, wait="long", transactional=False, done=done, shadow=False)
+    return [drops] if failed else []
 
 
 def _drop_concurrently(situation: Situation, key: Key, table: Key, title: str, **more: Any) -> Change:
@@ -94,12 +107,13 @@ def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
 
     new = situation.wanted[key]
     schema, name = key.name
-    other = Key("index", (schema, f"wgm_new_{name}"[:63]))
+    other = Key("index", (schema, helpers.helper(helpers.NEW, name, new.definition)))
     definition = new.definition.replace(f"INDEX {ident(name)} ON", f"INDEX {ident(other.name[1])} ON", 1)
     built = build_concurrently(
         situation, other, table, definition, f"build the new {key} beside the old one", step=situation.step_of(key)
     )
-    old_name = f"wgm_old_{name}"[:63]
+    old_name = helpers.helper(helpers.OLD, name, new.definition)
+    situation.used_helpers.update([other.name[1], old_name])
     light = Lock(SHARE_UPDATE_EXCLUSIVE, table.label)
     swap = [
         command("object/rename", light, what=what_of(key), to=old_name),
