@@ -15,12 +15,12 @@ import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__
-from wgm_play.catalog import CLASSES
-from wgm_play.catalog.model import Catalog
-from wgm_play.ledger.snapshot import pack, unpack
+
+if TYPE_CHECKING:
+    from wgm_play.catalog.model import Catalog
 
 FOLDER = Path(".wgm") / "cache"
 # Realised catalogs kept per project: as many branches and environments as people go back and forth between.
@@ -38,6 +38,8 @@ class Kept:
 @functools.lru_cache(maxsize=1)
 def _version() -> str:
     """Return what an answer is good for: this version, with the fields that its catalog rows have."""
+    from wgm_play.catalog import CLASSES
+
     shape = repr([(kind, found.__slots__) for kind, found in CLASSES.items()])
     return f"{__version__}+{hashlib.sha256(shape.encode()).hexdigest()[:16]}"
 
@@ -66,6 +68,8 @@ class Cache:
 
     def load(self, mark: str) -> Kept | None:
         """Return what was kept under a mark."""
+        from wgm_play.ledger.snapshot import unpack
+
         content = self.read(f"wanted-{mark[:32]}")
         if content is None:
             return None
@@ -80,9 +84,10 @@ class Cache:
 
     def save(self, mark: str, catalog: Catalog, skipped: list[Any]) -> None:
         """Keep a realised catalog under a mark."""
+        from wgm_play.ledger.snapshot import pack
+
         head = json.dumps({"mark": mark, "version": _version(), "skipped": skipped}).encode()
-        self.write(f"wanted-{mark[:32]}", head + b"\n" + pack(catalog).content)
-        self._forget()
+        self.write(f"wanted-{mark[:32]}", head + b"\n" + pack(catalog).content, keep=KEPT)
 
     def read(self, name: str) -> bytes | None:
         """Return a file's content."""
@@ -94,8 +99,8 @@ class Cache:
         except OSError:
             return None
 
-    def write(self, name: str, content: bytes) -> None:
-        """Write a file in one piece; quiet where that cannot be."""
+    def write(self, name: str, content: bytes, *, keep: int) -> None:
+        """Write a file in one piece, and remove the oldest of its kind; quiet where that cannot be."""
         if self.folder is None:
             return
         with contextlib.suppress(OSError):
@@ -107,11 +112,7 @@ class Cache:
             except BaseException:
                 os.unlink(temporary)
                 raise
-
-    def _forget(self) -> None:
-        if self.folder is None:
-            return
-        with contextlib.suppress(OSError):
-            files = sorted(self.folder.glob("wanted-*"), key=lambda path: path.stat().st_mtime, reverse=True)
-            for path in files[KEPT:]:
+            kind = name.split("-", maxsplit=1)[0]
+            files = sorted(self.folder.glob(f"{kind}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+            for path in files[keep:]:
                 path.unlink()

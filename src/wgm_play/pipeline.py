@@ -14,6 +14,7 @@ from wgm_play.errors import Finding, InputError, WgmError
 if TYPE_CHECKING:
     from wgm_play.inspect.command import Inspection
     from wgm_play.report.base import Reporter
+    from wgm_play.unchanged import Memory
     from wgm_play.work import Work
 
 PENDING = 10
@@ -51,19 +52,28 @@ class Options:
 
 def apply(options: Options, reporter: Reporter) -> int:
     """Make each play's database so: plan, gate, execute, prove, record."""
+    from wgm_play import unchanged
+
+    if unchanged.answered(options, reporter):
+        reporter.recap()
+        return 0
     code = 0
+    memory = unchanged.Memory(options, unchanged.eligible(options))
     for work in _plays(options, reporter):
         with work:
-            code = max(code, _apply_play(work, options, reporter))
+            code = max(code, _apply_play(work, options, reporter, memory))
     reporter.recap()
+    memory.keep()
     return code
 
 
-def _apply_play(work: Work, options: Options, reporter: Reporter) -> int:
+def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory) -> int:
     reporter.play(work.play.name, work.target)
     planned = work.plan()
     if options.plan:
         planned = work.saved_plan(planned, Path(options.plan))
+    if planned.wanted.outside:
+        reporter.note(f"{len(planned.wanted.outside)} object(s) are outside of what the play manages, and are left alone")
     if options.check:
         reporter.plan(planned.plan, diff=options.diff)
         if options.save_plan:
@@ -72,7 +82,9 @@ def _apply_play(work: Work, options: Options, reporter: Reporter) -> int:
         return PENDING if options.detailed_exitcode and planned.plan.groups else 0
     if not planned.plan.groups:
         work.report_ok(planned)
+        memory.quiet(work, work.results(planned))
         return 0
+    memory.usable = False
     if options.diff:
         reporter.plan(planned.plan, diff=True)
     work.run(planned)

@@ -13,6 +13,7 @@ from wgm_play.catalog.model import Catalog, Key, digest
 from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.plan import Operation
+from wgm_play.privileges import refuse_unprivileged
 from wgm_play.report.base import StepResult
 from wgm_play.versions import really_differing
 
@@ -36,6 +37,7 @@ def run_plan(work: Work, planned: Planned, *, command: str = "apply", rolls_back
         if not planned.plan.groups and command != "rollback":
             work.report_ok(planned)
             return
+        refuse_unprivileged(work.reading, planned.plan, planned.live)
         _gate(work)
         _execute(work, planned, lock, command, rolls_back, title)
 
@@ -146,7 +148,7 @@ def _verify(work: Work, planned: Planned, connection: Any, ledger: Ledger, run: 
             problem = StepFailed(refused.message, where=refused.where, step=refused.step, details=refused.details)
     if problem is None and work.play.invariants:
         try:
-            work.ask_invariants(work.reading, before=False)
+            work.ask_invariants(work.reading, before=False, after=True)
         except StepFailed as broken:
             problem = broken
     if problem is not None:

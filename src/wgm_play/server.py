@@ -140,8 +140,12 @@ def connect_to(
     autocommit: bool = True,
     database: str | None = None,
     where: Position | None = None,
+    session: str | None = None,
 ) -> Connection[Any]:
-    """Connect to a URL with our session settings. Raise `Unreachable` or `Refused`."""
+    """Connect to a URL with our session settings, or with those that the statement `session` makes.
+
+    Raise `Unreachable` or `Refused`.
+    """
     import psycopg
 
     given = _parts(reveal(url), where)
@@ -157,7 +161,8 @@ def connect_to(
         raise unreachable(error, given | ours, where) from error
     try:
         _check_version(connection, where)
-        _set_session(connection, policy, read_only)
+        # All settings in one round trip: as startup options they would be refused by poolers.
+        connection.execute((session or session_statement(policy, read_only=read_only)).encode())
         connection.autocommit = autocommit
     except psycopg.OperationalError as error:
         connection.close()
@@ -205,13 +210,13 @@ def _milliseconds(seconds: float) -> str:
     return f"{round(seconds * 1000)}ms"
 
 
-def _set_session(connection: Connection[Any], policy: Policy, read_only: bool) -> None:
-    """Send all settings in one round trip: as startup options they would be refused by poolers."""
+def session_statement(policy: Policy, *, read_only: bool = False) -> str:
+    """Return the statement that makes all settings of a session."""
     from wgm_play.render import render
 
     settings = session_settings(policy, read_only=read_only)
     rows = [Sql(f"({literal(name)}, {literal(value)})") for name, value in settings.items()]
-    connection.execute(render("server/session.sql.j2", rows=rows).sql)
+    return render("server/session.sql.j2", rows=rows).sql
 
 
 _MISSING = re.compile(r"no database|wrong password")

@@ -29,6 +29,7 @@ from wgm_play.playbook.selection import selection
 from wgm_play.playbook.variables import parse_extra_vars
 from wgm_play.report.base import StepResult
 from wgm_play.sql import reveal
+from wgm_play.unchanged import Questions
 
 if TYPE_CHECKING:
     import psycopg
@@ -107,6 +108,8 @@ class Work:
     stack: ExitStack = field(default_factory=ExitStack)
     _connections: Connections | None = None
     _reading: psycopg.Connection[Any] | None = None
+    questions: Questions = field(default_factory=Questions)
+    mark: str = ""
 
     def __enter__(self) -> Work:
         return self
@@ -144,6 +147,7 @@ class Work:
         """A session that may only read."""
         if self._reading is None or self._reading.closed:
             self._reading = self.connections.read_only()
+            self.questions.watch(self._reading)
             self.stack.callback(self._reading.close)
         return self._reading
 
@@ -177,6 +181,7 @@ class Work:
         connection = self.reading
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            self.mark = self.questions.read_mark(connection)
             return introspect.read(connection)
 
     def choices(self) -> Choices:
@@ -255,8 +260,11 @@ class Work:
             choices, self.step_names, live, imperative,
         )  # fmt: skip
 
-    def ask_invariants(self, connection: psycopg.Connection[Any], *, before: bool) -> None:
-        """Ask the queries that must return no rows; raise `Refused` before a run, `StepFailed` during and after it."""
+    def ask_invariants(self, connection: psycopg.Connection[Any], *, before: bool, after: bool = False) -> None:
+        """Ask the queries that must return no rows; raise `Refused` before a run, `StepFailed` during and after it.
+
+        Until the run's end, what they speak of may still be missing.
+        """
         import psycopg as library
 
         for invariant in self.play.invariants:
@@ -264,7 +272,7 @@ class Work:
                 with connection.transaction():
                     rows = connection.execute(reveal(invariant.query).encode()).fetchmany(10)
             except library.Error as error:
-                if before and error.sqlstate in ("42P01", "42703", "42883", "42704", "3F000"):
+                if not after and error.sqlstate in ("42P01", "42703", "42883", "42704", "3F000"):
                     continue  # what it speaks of is made by this run
                 raise InputError(str(error.diag.message_primary or error), where=invariant.position) from error
             if rows:
@@ -303,10 +311,15 @@ class Work:
             changed.setdefault(operation.step, []).append(operation)
         self._report(planned, changed)
 
+    def results(self, planned: Planned, changed: dict[int, list[Operation]] | None = None) -> list[StepResult]:
+        """Return how each step ends, where `changed` are the operations of the steps that change something."""
+        skipped = {step: (reason, statement) for step, reason, statement in planned.plan.skipped}
+        return [self._result(step, (changed or {}).get(step.index, []), skipped) for step in self.play.steps]
+
     def _report(self, planned: Planned, changed: dict[int, list[Operation]]) -> None:
         skipped = {step: (reason, statement) for step, reason, statement in planned.plan.skipped}
-        for step in self.play.steps:
-            self.reporter.step(self._result(step, changed.get(step.index, []), skipped))
+        for result in self.results(planned, changed):
+            self.reporter.step(result)
         if changed.get(-1):
             self.reporter.step(StepResult(self.target, "What no step asks for any more", "changed", operations=changed[-1]))
         for handler in self.play.handlers:

@@ -42,8 +42,8 @@ def main() -> None:
             wall, more = statistics.median(quiet), statistics.median(added)
             missed |= more > ALLOWED_RATIO * wall
             sys.stdout.write(
-                f"{tables:5} tables: nothing to do {wall:.3f} s, one added column {more:.3f} s, ratio {more / wall:.2f} "
-                f"({more / floor_wall:.2f} times the floor of {floor_wall:.3f} s)\n"
+                f"{tables:5} tables: nothing to do {wall:.3f} s, one added column {more:.3f} s, "
+                f"ratio {more / wall:.2f} ({more / floor_wall:.2f} times the floor of {floor_wall:.3f} s)\n"
             )
             sys.stdout.flush()
     sys.exit(missed)

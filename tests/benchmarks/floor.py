@@ -16,12 +16,12 @@ def main() -> None:
     with open(sys.argv[1]) as file:
         queries = json.load(file)
     made = hashlib.sha256()
-    with psycopg.connect(sys.argv[2], autocommit=True, options="-c search_path= -c default_transaction_read_only=on") as session:
-        with session.pipeline():
-            cursors = [session.execute(query) for query in queries]
-            for cursor in cursors:
-                for row in cursor:
-                    made.update(repr(row).encode())
+    options = "-c search_path= -c jit=off -c default_transaction_read_only=on"
+    with psycopg.connect(sys.argv[2], autocommit=True, options=options) as session, session.pipeline():
+        cursors = [session.execute(query) for query in queries]
+        for cursor in cursors:
+            for row in cursor:
+                made.update(repr(row).encode())
     print(made.hexdigest())
 
 

@@ -116,13 +116,13 @@ def took(command: Sequence[str], cwd: Path, **environ: str) -> Took:
     """Run a process to its end; raise when it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.perf_counter()
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, env=os.environ | environ, stdin=subprocess.DEVNULL, check=False
-    )
+    known = os.environ | environ
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=known, check=False)
     wall = time.perf_counter() - begin
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+        said = done.stdout[-2000:] + done.stderr[-4000:]
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{said}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Took(wall, cpu, done.stdout)
 
@@ -133,7 +133,8 @@ def play(playbook: Path, url: str, *options: str, changed: bool = False) -> Took
     made = took([*runner(), str(playbook), *options], project, WGM_BENCHMARK_URL=url)
     nothing = "changed=0 " in made.output
     if nothing == changed:
-        raise SystemExit(f"expected a run that {'changes' if changed else 'finds nothing to do'}:\n{made.output[-3000:]}")
+        kind = "changes" if changed else "finds nothing to do"
+        raise SystemExit(f"expected a run that {kind}:\n{made.output[-3000:]}")
     return made
 
 

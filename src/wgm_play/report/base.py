@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wgm_play.plan import Operation, Plan
+if TYPE_CHECKING:
+    from wgm_play.plan import Operation, Plan
 
 OUTCOMES = ("ok", "changed", "skipped", "failed")
 

@@ -10,12 +10,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wgm_play.plan import Operation, Plan
-from wgm_play.report import console, plan_text, problem
+from wgm_play.report import console
 from wgm_play.report.base import Counts, Progress, Reporter, StepResult
 from wgm_play.report.console import CYAN, GREEN, MAGENTA, RED, YELLOW, styled, visible
+
+if TYPE_CHECKING:
+    from wgm_play.plan import Operation, Plan
 
 STYLES = {"ok": GREEN, "changed": YELLOW, "skipped": CYAN, "failed": RED}
 # Where the width is not known, as for a pipe: what Ansible takes.
@@ -58,6 +60,8 @@ class TextReporter(Reporter):
     def plan(self, plan: Plan, *, diff: bool) -> None:
         """Show a plan."""
         self._banner = ""
+        from wgm_play.report import plan_text
+
         self._head(f"PLAN [{plan.play} on {plan.environment}]")
         for line in plan_text.lines(plan, diff=diff, colour=self._colour()):
             self._say(line)
@@ -130,6 +134,8 @@ class TextReporter(Reporter):
 
     def error(self, error: Exception) -> None:
         """Show an error, or all errors of a playbook."""
+        from wgm_play.report import problem
+
         self._say("\n".join(problem.lines(error, self._colour(error=True))), error=True)
 
     def _result(self, word: str, result: StepResult) -> None:
@@ -152,6 +158,8 @@ class TextReporter(Reporter):
             self._operations(result.operations)
 
     def _operations(self, operations: Sequence[Operation]) -> None:
+        from wgm_play.report import plan_text
+
         colour = self._colour()
         for operation in operations:
             if self.verbosity >= 2:

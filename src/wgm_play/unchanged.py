@@ -1,0 +1,352 @@
+"""Answer a run that finds nothing to do from what the last one found out.
+
+In: the options of a run, the record that the last one left in `.wgm/cache`. Out: the steps as they ended then, or None.
+
+A plan is a function of what was read (files, variables, options, this program) and of what the database answered. Where
+all of these are as they were when the plan was empty, it is empty again. So nothing is taken for granted: the whole
+catalog is read and hashed by the server, the state of the ledger is compared, and every other question that planning
+asked (seed rows, assertions, invariants, privileges) is asked again. Whatever is not as it was, and whatever goes
+wrong, leads to the full way. This module imports nothing heavy: no YAML, no Jinja, no catalog.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wgm_play import __version__, secret
+from wgm_play.cache import Cache
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from wgm_play.environment import Environment
+    from wgm_play.pipeline import Options
+    from wgm_play.report.base import Reporter, StepResult
+    from wgm_play.work import Work
+
+# A record of another form is not read.
+FORM = 1
+# Records kept per project: as many playbooks and options as people use in turn.
+KEPT = 50
+# As the session of the full way is called.
+READER = "wgm-play read"
+# Libpq reads these by itself (manual: "Environment Variables").
+_LIBPQ = re.compile(r"PG[A-Z]+\Z")
+_NAMED = re.compile(r"env\.([A-Za-z_][A-Za-z0-9_]*)")
+
+
+# While planning: what is asked ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Questions:
+    """What planning asks of the live database. `complete` is false where something could not be written down."""
+
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    ignored: frozenset[str] = frozenset()
+    catalog: tuple[str, str] | None = None
+    ledger: tuple[str, str] | None = None
+    identity: tuple[str, str] | None = None
+    complete: bool = True
+
+    def watch(self, connection: psycopg.Connection[Any]) -> None:
+        """Write down each statement that cursors of this connection run from now on, with its answer."""
+        import psycopg as library
+
+        questions = self
+
+        class Watched(library.Cursor[Any]):
+            def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+                text = query.decode() if isinstance(query, bytes) else query if isinstance(query, str) else None
+                try:
+                    super().execute(query, params, **options)
+                except library.Error:
+                    questions.complete = False
+                    raise
+                if text not in questions.ignored:
+                    questions.add(self, text if params is None else None)
+                return self
+
+        connection.cursor_factory = Watched
+
+    def add(self, cursor: psycopg.Cursor[Any], text: str | None) -> None:
+        """Write down one statement with its answer."""
+        result = cursor.pgresult
+        if text is None or result is None or cursor.nextset():
+            self.complete = False
+        elif not text.startswith("SET TRANSACTION "):
+            self.asked.append((text, answer(result)))
+
+    def read_mark(self, connection: psycopg.Connection[Any]) -> str:
+        """Return the digest of the whole catalog, made by the server; and note what the ledger holds."""
+        from wgm_play.catalog import introspect
+        from wgm_play.ledger import Ledger
+        from wgm_play.ledger.statements import text
+        from wgm_play.render import query, render
+
+        version = connection.info.server_version
+        marking = introspect.mark_text(version)
+        state = {"readable": "ledger/state", "absent": "ledger/access"}.get(Ledger(connection).access())
+        texts = introspect.queries(version)
+        self.ignored = frozenset([*texts.values(), *(query(name, version) for name in introspect.UNASKED), marking])
+        self.complete &= state is not None
+        self.identity = self._told(connection, render("server/identity.sql.j2").sql)
+        if state is not None:
+            self.ledger = self._told(connection, text(state))
+        before, self.catalog = self.catalog, self._told(connection, marking)
+        self.complete &= before in (None, self.catalog)
+        return self.catalog[1]
+
+    @staticmethod
+    def _told(connection: psycopg.Connection[Any], text: str) -> tuple[str, str]:
+        import psycopg as library
+
+        with library.Cursor(connection) as cursor:
+            cursor.execute(text.encode(), prepare=False)
+            assert cursor.pgresult is not None  # noqa: S101 - a query has a result
+            return text, answer(cursor.pgresult)
+
+
+def answer(result: psycopg.pq.abc.PGresult) -> str:
+    """Return the SHA-256 of the rows of a result, in whatever order they came."""
+    columns = range(result.nfields)
+    rows = sorted(repr([result.get_value(row, column) for column in columns]) for row in range(result.ntuples))
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+# After planning: what is kept -------------------------------------------------------------------------------------
+
+
+def eligible(options: Options) -> bool:
+    """Tell whether a run with these options only says what there is to do when there is something."""
+    return not (options.check or options.plan or options.save_plan or options.step or options.kill_blockers)
+
+
+@dataclass(slots=True)
+class Memory:
+    """Collects what the plays of one playbook found, as long as none of them has anything to do."""
+
+    options: Options
+    usable: bool
+    plays: list[dict[str, Any]] = field(default_factory=list)
+    inputs: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
+    project: Path | None = None
+
+    def quiet(self, work: Work, results: Sequence[StepResult]) -> None:
+        """Note a play that found nothing to do."""
+        asked, environment = work.questions, work.environment
+        told = [asked.identity, asked.catalog, asked.ledger]
+        if not (asked.complete and all(told)) or (environment.embedded is not None and environment.embedded.ephemeral):
+            self.usable = False
+            return
+        file = Path(environment.path)
+        self.project = work.project
+        self.inputs |= {os.path.abspath(name) for name in work.playbook.inputs} | {os.path.abspath(file)}
+        self.inputs |= {os.path.abspath(one[1:]) for one in self.options.extra_vars if one.startswith("@")}
+        self.names |= work.playbook.environment_read
+        self.names |= {*_NAMED.findall(file.read_text(encoding="utf-8", errors="replace"))}
+        self.folders |= {os.path.abspath(file.parent), str(work.project / "templates")}
+        self.plays.append(
+            {
+                "name": work.play.name,
+                "target": work.target,
+                "where": _where(environment, self.options.url),
+                "session": _session(environment),
+                "questions": [told[0], told[2], told[1], *asked.asked],
+                "steps": [[one.name, one.outcome, one.item, one.reason, one.administrator] for one in results],
+            }
+        )
+
+    def keep(self) -> None:
+        """Write the record; not where a secret would be in it whose name is not known."""
+        if not self.usable or self.project is None:
+            return
+        for play in self.plays:
+            play["questions"] = [[secret.placeholders(text), told] for text, told in play["questions"]]
+        inputs = sorted(self.inputs)
+        names, folders = sorted(self.names), sorted(self.folders)
+        record = {
+            "inputs": inputs, "names": names, "folders": folders,
+            "digest": digest(self.options, inputs, names, folders), "plays": self.plays,
+        }  # fmt: skip
+        text = json.dumps(record)
+        if secret.mask(text) == text:
+            Cache.of(self.project).write(place(self.options), text.encode(), keep=KEPT)
+
+
+def _where(environment: Environment, url: str | None) -> dict[str, Any]:
+    """Return what it takes to connect; a URL as it is written, its references not resolved."""
+    from wgm_play.playbook.load import load_file
+
+    raw = load_file(Path(environment.path), environment.path)
+    return {
+        "name": environment.name,
+        "path": environment.path,
+        "line": environment.position.line,
+        "url": None if url is not None or raw.get("url") is None else str.__str__(raw["url"]),
+        "service": environment.service,
+        "embedded": None if environment.embedded is None else dataclasses.asdict(environment.embedded),
+        "policy": dataclasses.asdict(environment.policy),
+    }
+
+
+def _session(environment: Environment) -> str:
+    from wgm_play.server import session_statement
+
+    return session_statement(environment.policy, read_only=True)
+
+
+def place(options: Options) -> str:
+    """Return the name of the record of these options."""
+    text = repr((os.getcwd(), dataclasses.astuple(options)))
+    return f"unchanged-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def digest(options: Options, inputs: Iterable[str], names: Iterable[str], folders: Iterable[str]) -> str:
+    """Return the SHA-256 of all that a plan depends on beside the database. Raise `OSError` for a file that is gone."""
+    made = hashlib.sha256(repr((FORM, __version__, os.getcwd(), dataclasses.astuple(options))).encode())
+    for path in inputs:
+        with open(path, "rb") as file:
+            made.update(f"\n{path} ".encode() + hashlib.sha256(file.read()).digest())
+    known = os.environ
+    read = {*names, *(name for name in known if _LIBPQ.match(name))}
+    made.update(repr([(name, known.get(name)) for name in sorted(read)]).encode())
+    for folder in folders:
+        made.update(repr((folder, sorted(_names_below(folder)))).encode())
+    made.update(repr(sorted(_program())).encode())
+    return made.hexdigest()
+
+
+def _names_below(folder: str) -> Iterable[str]:
+    """Yield the names of the files below a folder: a new one may come to stand before another."""
+    for root, _, files in os.walk(folder):
+        for name in files:
+            yield os.path.join(root, name)
+
+
+def _program() -> Iterable[tuple[str, int, int]]:
+    """Yield what tells this program from one that was edited since, where it runs from a checkout."""
+    here = Path(__file__).parent
+    if (here / "templates").is_dir():
+        return
+    todo = [str(here), str(here.parents[1] / "templates")]
+    while todo:
+        with os.scandir(todo.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    if entry.name != "__pycache__":
+                        todo.append(entry.path)
+                else:
+                    found = entry.stat()
+                    yield entry.path, found.st_mtime_ns, found.st_size
+
+
+# Before planning: what is looked at -------------------------------------------------------------------------------
+
+
+def answered(options: Options, reporter: Reporter) -> bool:
+    """Say that nothing is to do, where the record of the last run and the database prove it; else say nothing."""
+    if not eligible(options):
+        return False
+    record = _record(options)
+    if record is None:
+        return False
+    shown = []
+    for play in record["plays"]:
+        closing = _as_it_was(play, options, Path(record["project"]))
+        if closing is None:
+            return False
+        shown.append(closing)
+    from wgm_play.report.base import StepResult
+
+    for play, (notes, url) in zip(record["plays"], shown, strict=True):
+        reporter.play(play["name"], play["target"])
+        for note in notes:
+            reporter.note(note)
+        for name, outcome, item, reason, administrator in play["steps"]:
+            reporter.step(StepResult(play["target"], name, outcome, item, reason=reason, administrator=administrator))
+        if url is not None:
+            reporter.data("url", url)
+            reporter.closing(f"an application reaches the database at {url}")
+    return True
+
+
+def _record(options: Options) -> dict[str, Any] | None:
+    """Return the record of these options, where all that it was made from is as it was."""
+    project = _project(options.playbook)
+    if project is None:
+        return None
+    content = Cache(project / ".wgm" / "cache").read(place(options))
+    if content is None:
+        return None
+    try:
+        record: dict[str, Any] = json.loads(content)
+        if record["digest"] != digest(options, record["inputs"], record["names"], record["folders"]):
+            return None
+        for name in record["names"]:
+            secret.register(os.environ.get(name, ""), name)
+    except (ValueError, KeyError, TypeError, OSError):
+        return None
+    record["project"] = str(project)
+    return record
+
+
+def _project(playbook: str) -> Path | None:
+    here = Path(playbook)
+    if not here.exists() and not here.is_absolute():
+        here = Path("playbooks", playbook)
+    folder = Path(os.path.abspath(here)).parent
+    return next((one for one in (folder, *folder.parents) if (one / "environments").is_dir()), None)
+
+
+def _as_it_was(play: Mapping[str, Any], options: Options, project: Path) -> tuple[Sequence[str], str | None] | None:
+    """Ask all questions again, in one round trip; return notes and address, or None where an answer is another."""
+    import psycopg as library
+
+    from wgm_play.errors import WgmError
+
+    try:
+        from wgm_play import server
+
+        environment = _environment(play["where"], options)
+        target = server.target(environment, project)
+        with server.connect_to(
+            target.url, policy=environment.policy, application_name=READER, read_only=True, session=play["session"]
+        ) as connection:
+            texts = [secret.resolve(text) for text, _ in play["questions"]]
+            with connection.pipeline():
+                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                cursors = [connection.execute(text.encode(), prepare=False) for text in texts]
+                connection.execute("ROLLBACK")
+            told = [answer(cursor.pgresult) if cursor.pgresult is not None else "" for cursor in cursors]
+    except (library.Error, WgmError, OSError, KeyError, TypeError):
+        return None
+    if told != [known for _, known in play["questions"]]:
+        return None
+    lasting = target.server is not None and not target.server.ephemeral
+    return target.notes, target.shown if lasting else None
+
+
+def _environment(where: Mapping[str, Any], options: Options) -> Environment:
+    from wgm_play.environment import Embedded, Environment, Policy, url_of
+    from wgm_play.errors import Position
+
+    return Environment(
+        name=where["name"],
+        path=where["path"],
+        position=Position(where["path"], where["line"]),
+        url=url_of(options.url if options.url is not None else where["url"]),
+        service=where["service"],
+        embedded=None if where["embedded"] is None else Embedded(**where["embedded"]),
+        policy=Policy(**where["policy"]),
+    )
