@@ -6,6 +6,7 @@ The rows are seen as they will be: under their new names, converted, filled.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -121,7 +122,8 @@ class Looker:
         node = _constraint(definition)
         words = f"{key}: {definition}"
         if wanted.rows[key][0] == "c":
-            return self._show(words, rows_breaking_check(relation, _check_expression(definition), keys), key)
+            shown = [*keys, *(name for name in self._named(table, definition) if name not in keys)]
+            return self._show(words, rows_breaking_check(relation, _check_expression(definition), shown), key)
         if wanted.rows[key][0] in ("p", "u"):
             columns = [str(one.sval) for one in node.keys or ()]
             return self._show(words, rows_breaking_unique(relation, columns, nulls_not_distinct=bool(getattr(node, "nulls_not_distinct", False))), key)
@@ -135,6 +137,11 @@ class Looker:
             )
             return self._show(words, statement, key)
         return []
+
+    def _named(self, table: Key, definition: str) -> list[str]:
+        """Return the columns of a table that a check names."""
+        words = set(re.findall(r"[\w$]+", definition))
+        return [key.name[2] for key in self.situation.wanted.of("column", *table.name) if key.name[2] in words]
 
     def _unique_index(self, key: Key, relation: Sql) -> list[str]:
         from pglast import parse_sql

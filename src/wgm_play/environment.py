@@ -12,7 +12,7 @@ from typing import Any
 
 from wgm_play.environment_keys import ENVIRONMENT, nearest, read, resolve
 from wgm_play.errors import InputError, Position, Problems, WgmError
-from wgm_play.playbook.load import load_file
+from wgm_play.playbook.load import load_file, position_of
 from wgm_play.secret import Secret, register
 
 FOLDER = "environments"
@@ -109,7 +109,7 @@ def load_environment(name: str, project: Path, inventory: Path | None = None, ur
     return Environment(
         name=name,
         path=shown,
-        position=getattr(raw, "position", Position(shown)),
+        position=_place(raw) or getattr(raw, "position", None) or Position(shown),
         url=url_of(url if url is not None else values.get("url")),
         service=resolve(values["service"]) if "service" in values and url is None else None,
         embedded=Embedded(**embedded) if embedded is not None and url is None else None,
@@ -119,6 +119,12 @@ def load_environment(name: str, project: Path, inventory: Path | None = None, ur
         readers=values.get("readers", ()),
         policy=Policy(**policy),
     )
+
+
+def _place(raw: Any) -> Position | None:
+    """Return where the file says where the database is."""
+    keys = [key for key in ("url", "service", "embedded") if isinstance(raw, dict) and key in raw]
+    return position_of(raw, keys[0]) if keys else None
 
 
 def _file(name: str, folder: Path) -> tuple[Path, str]:

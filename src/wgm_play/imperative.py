@@ -267,7 +267,7 @@ def _bodies(connection: psycopg.Connection[Any], catalog: Catalog, folded: Folde
             InputError(
                 f"function {issue.function.name!r}, line {issue.line} of its body: {mask(issue.message)}",
                 where=_body_position(one, issue.line),
-                hint=issue.hint,
+                hint=issue.hint or "correct the body, or declare what it names in a step",
                 details=issue.statement.splitlines()[:3],
             )
         )

@@ -15,12 +15,16 @@ from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.playbook.model import Declaration, Folded
 from wgm_play.render import render
 from wgm_play.secret import mask
-from wgm_play.sql import reveal
+from wgm_play.sql import ident, reveal
 
 if TYPE_CHECKING:
     import psycopg
 
+    from wgm_play.plan import Operation, Plan
+
 _NOT_PERMITTED = "42501"
+# What a server may not have, or let only a superuser make.
+_OPTIONAL = frozenset(["extension", "schema", "event_trigger", "foreign_data_wrapper", "publication"])
 
 
 @dataclass(slots=True)
@@ -59,7 +63,7 @@ class Skips:
 
         made: dict[Key, Declaration] = {}
         for key, declaration in declarations.items():
-            if declaration.required or declaration.absent or key.kind not in ("extension", "schema"):
+            if declaration.required or declaration.absent or key.kind not in _OPTIONAL:
                 made[key] = declaration
                 continue
             try:
@@ -68,6 +72,9 @@ class Skips:
                         connection.execute(statement.sql.encode())
                 made[key] = declaration
             except library.Error as error:
+                if error.sqlstate != _NOT_PERMITTED and key.kind not in ("extension", "schema"):
+                    made[key] = declaration  # what it needs is not there yet
+                    continue
                 if key in live.rows:
                     self.recorded[key] = live.rows[key]
                     continue
@@ -197,4 +204,53 @@ def _statement(connection: psycopg.Connection[Any], key: Key, declaration: Decla
     return set_setting(situation, key)[0].operation.commands[0].sql
 
 
-__all__ = ["Refused", "Skips", "unprivileged_settings"]
+# Objects whose owner alone may change them; TRIGGER and CREATE can be granted to others.
+_OWNED = ("table", "column", "constraint", "index", "view", "materialized_view", "sequence", "function", "procedure", "enum", "domain")
+
+
+def refuse_unprivileged(connection: psycopg.Connection[Any], plan: Plan, live: Catalog) -> None:
+    """Raise `Unreachable` where this role may not do what the plan does; names every owner and schema in the way."""
+    touched: dict[str, Operation] = {}
+    schemas: dict[str, Operation] = {}
+    database: Operation | None = None
+    for operation in plan.operations:
+        key = operation.key
+        if operation.verb == "run":
+            continue
+        for owned in (key, key.relation, _indexed(key, live)):
+            owner = live.extra(owned).owner if owned is not None and owned.kind in _OWNED else None
+            if owner:
+                touched.setdefault(owner, operation)
+        if operation.verb == "create" and key.kind == "schema":
+            database = database or operation
+        elif operation.verb == "create" and len(key.name) > 1 and key.kind in _OWNED and key.relation is None:
+            if Key("schema", key.name[:1]) in live.rows or key.name[0] == "public":
+                schemas.setdefault(key.name[0], operation)
+    statement = render("checks/may_change.sql.j2", owners=sorted(touched), schemas=sorted(schemas))
+    role = connection.info.user
+    lines, advice = [], []
+    for what, name, allowed in connection.execute(statement.sql).fetchall():
+        if allowed:
+            continue
+        found = {"owner": touched, "schema": schemas}.get(what, {}).get(name) or database
+        if found is None:
+            continue
+        if what == "owner":
+            lines.append(f"{found.title}: it belongs to {name!r}")
+            advice.append(f"GRANT {ident(name)} TO {ident(role)}")
+        else:
+            lines.append(f"{found.title}: needs CREATE on {what} {name!r}")
+            advice.append(f"GRANT CREATE ON {what.upper()} {ident(name)} TO {ident(role)}")
+    if lines:
+        raise Unreachable(
+            f"the role {role!r} may not do what the plan does; nothing was touched",
+            details=lines, hint=f"let an administrator run {'; '.join(advice)}, or run as another role",
+        )  # fmt: skip
+
+
+def _indexed(key: Key, live: Catalog) -> Key | None:
+    """Return the table of an index that is live."""
+    return Key("table", (key.name[0], str(live.rows[key][0]))) if key.kind == "index" and key in live.rows else None
+
+
+__all__ = ["Refused", "Skips", "refuse_unprivileged", "unprivileged_settings"]

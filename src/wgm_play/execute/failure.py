@@ -70,6 +70,8 @@ def _hint(error: psycopg.Error, *, changed: bool, lost: bool) -> str:
         return "nothing was changed: run the same command when the server answers"
     if error.sqlstate == "57014":
         return "nothing was changed; policy.statement_timeout of the environment bounds catalog changes"
+    if error.sqlstate == "42501":
+        return "nothing was changed: run as a role that may, or let an administrator grant it"
     return "nothing was changed"
 
 

@@ -11,6 +11,7 @@ import psycopg
 
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.ledger.statements import Connection, run, send, text
+from wgm_play.sql import ident
 
 # The tables of each version of the ledger, in the order of their creation; version n + 1 only adds to version n.
 TABLES = {
@@ -50,7 +51,8 @@ def ensure(connection: Connection, readers: Sequence[str], program: str) -> list
         raise Unreachable(
             'this role may not write the ledger, schema "wgm"',
             details=(str(error).strip(),),
-            hint="run as the role that owns the ledger, or GRANT CREATE ON DATABASE to this one",
+            hint=f"run as the role that owns the ledger, or let an administrator run GRANT CREATE ON DATABASE "
+            f"{ident(connection.info.dbname)} TO {ident(connection.info.user)}",
         ) from error
 
 

@@ -82,7 +82,7 @@ def _load(  # noqa: PLR0917 - the parts of one call
             )
         except WgmError as error:
             problems.append(error)
-    raise_all(problems)
+    raise_all([*files.problems, *problems])
     return Playbook(
         shown(place),
         str(project),

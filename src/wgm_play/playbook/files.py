@@ -65,6 +65,7 @@ class Files:
     def __init__(self, project: Path) -> None:
         self.project = project
         self.inputs: dict[str, str] = {}
+        self.problems: list[WgmError] = []
         self._documents: dict[tuple[str, str], Any] = {}
         self._templated: dict[str, bool] = {}
         self._folder: Path | bool | None = False
@@ -77,7 +78,10 @@ class Files:
         return content, name
 
     def document(self, path: Path, role: str, where: Position | None = None) -> Any:
-        """Return a checked YAML file; `role` is playbook, steps, alerts or vars. Raise all its errors at once."""
+        """Return a checked YAML file; `role` is playbook, steps, alerts or vars.
+
+        Errors of single steps go to `problems`, and what is left is returned, so that the other errors are found too.
+        """
         name = shown(path)
         if (name, role) in self._documents:
             return self._documents[name, role]
@@ -92,10 +96,16 @@ class Files:
         if not found:
             content, _ = read_text(path, name, where=where)
             value = load_text(content, name)
-            from wgm_play.playbook.validate import check_file
+            from wgm_play.playbook.validate import healthy, problems_of
 
-            check_file(value, role, name)
-            self._keep(name, role, digest.digest(), value)
+            problems = problems_of(value, role, name)
+            if problems:
+                value = healthy(value, role, name)
+                if value is None:
+                    raise_all(problems)
+                self.problems += problems
+            else:
+                self._keep(name, role, digest.digest(), value)
         # Most files hold no braces at all: then nobody needs to look for them value by value.
         self._templated[name] = any(mark in data for mark in (b"{{", b"{%", b"{#", b"\\"))
         self._documents[name, role] = value

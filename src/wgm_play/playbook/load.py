@@ -111,9 +111,11 @@ def _yaml_hint(content: str, where: Position) -> str | None:
         return "indent with spaces, not tabs"
     if re.search(r":\s*\{\{", line):
         return 'a value that begins with {{ needs quotes: "{{ name }}"'
+    if re.search(r"[{\[].*,", line):
+        return "inside { } and [ ], a value that holds ', ' or ': ' needs quotes"
     if line.count(": ") > 1:
         return "a value that holds ': ' needs quotes"
-    return None
+    return "check indentation, quotes and brackets up to here"
 
 
 # Nested deeper than this is a mistake or an attack, and would exhaust Python's stack.

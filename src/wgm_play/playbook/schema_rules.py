@@ -14,6 +14,15 @@ from typing import Any
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.nodes import key_position, position_of
 
+# How a value of each form is written.
+_FORMS = {
+    "object": "write `name: {key: value}`, or the keys on lines of their own",
+    "array": "write `[one, two]`, or each entry on a line that begins with `- `",
+    "boolean": "write true or false",
+    "integer": "write a whole number",
+    "number": "write a number",
+    "string": "write a text",
+}
 WORDS = {
     "string": "a text",
     "integer": "a whole number",
@@ -114,7 +123,7 @@ class Checker:
             least, most = schema.get("minimum"), schema.get("maximum")
             if (least is not None and value < least) or (most is not None and value > most):
                 limits = f"at least {least}" if most is None else f"{least} to {most}"
-                self.fail(f"{name} is {shown(value)}, expected {limits}", where)
+                self.fail(f"{name} is {shown(value)}, expected {limits}", where, f"write a number: {limits}")
 
     def _wrong_type(self, value: Any, allowed: list[str], where: Position | None, name: str) -> None:
         hint = None
@@ -124,14 +133,14 @@ class Checker:
         elif kind == "string" and "boolean" in allowed and str(value).lower() in ("yes", "on", "no", "off"):
             hint = f"write {'true' if str(value).lower() in ('yes', 'on') else 'false'}"
         expected = " or ".join(dict.fromkeys(WORDS[one] for one in allowed))
-        self.fail(f"{name} is {shown(value)}, expected {expected}", where, hint)
+        self.fail(f"{name} is {shown(value)}, expected {expected}", where, hint or _FORMS.get(allowed[0] if allowed else ""))
 
     def _text(self, value: str, schema: Schema, where: Position | None, name: str) -> None:
         if len(value) < schema.get("minLength", 0):
-            self.fail(f"{name} is empty", where)
+            self.fail(f"{name} is empty", where, "write its text, or take the line out")
         elif "pattern" in schema and not re.search(schema["pattern"], value):
             expected = schema.get("x-expected") or f"a text like {schema['pattern']}"
-            self.fail(f"{name} is {shown(value)}, expected {expected}", where)
+            self.fail(f"{name} is {shown(value)}, expected {expected}", where, f"write {expected}")
 
     def _mapping(self, value: Any, schema: Schema, name: str) -> None:
         properties: Mapping[str, Any] = schema.get("properties", {})

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from wgm_play.backup.schema import SCHEMA as BACKUP
-from wgm_play.errors import InputError, Position, Problems, WgmError
+from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.kinds.base import DEFINITIONS, choice, flag, mapping, ref, text
 from wgm_play.playbook.nodes import Map, Seq, key_position, position_of
@@ -245,11 +246,45 @@ def problems_of(value: Any, role: str, file: str) -> list[WgmError]:
     return checker.problems
 
 
-def check_file(value: Any, role: str, file: str) -> None:
-    """Raise all errors of a loaded file at once."""
-    problems = problems_of(value, role, file)
-    if problems:
-        raise Problems(problems) if len(problems) > 1 else problems[0]
+def healthy(value: Any, role: str, file: str) -> Any:
+    """Return what is left of a file without the steps that have errors; None where too little is left to go on.
+
+    A step that others speak of (a handler, one that registers a variable) would be missed elsewhere.
+    """
+    if not isinstance(value, Seq) or role not in ("playbook", "steps"):
+        return None
+    if role == "steps":
+        return _healthy_steps(value, file)
+    plays = copy(value)
+    plays[:] = []
+    for play in value:
+        if not isinstance(play, Map) or not isinstance(play.get("steps"), Seq):
+            return None
+        kept = copy(play)
+        kept["steps"] = _healthy_steps(play["steps"], file)
+        if kept["steps"] is None:
+            return None
+        plays.append(kept)
+    return None if problems_of(plays, role, file) else plays
+
+
+def _healthy_steps(steps: Any, file: str) -> Any:
+    places = steps.item_places
+    kept = copy(steps)
+    bad = {number for number, one in enumerate(steps) if _step_problems(one, file)}
+    if any(not isinstance(steps[number], Map) or "register" in steps[number] for number in bad):
+        return None
+    kept[:] = [one for number, one in enumerate(steps) if number not in bad]
+    kept.item_places = [place for number, place in enumerate(places) if number not in bad]
+    return kept
+
+
+def _step_problems(step: Any, file: str) -> list[WgmError]:
+    checker = Checker(definitions(), templates=True)
+    if not isinstance(step, Map):
+        return [InputError("no step", where=Position(file))]
+    _step_of(checker, step)
+    return checker.problems
 
 
 # What Ansible calls the steps of a play.

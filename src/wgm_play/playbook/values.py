@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # A text or list made by an expression; more is a mistake, or an attempt to exhaust memory.
 _LONGEST = 10_000_000
+JINJA_HINT = "close every {{ with }} and every {% with %}, and what lies between is an expression"
 _ENVIRONMENT_MISSING = "the environment variable %r is not set"
 
 
@@ -230,7 +231,7 @@ def run(compile_: Callable[[str], Compiled], text: str, scope: Scope, where: Pos
     except WgmError:
         raise
     except TemplateSyntaxError as error:
-        raise InputError(f"Jinja syntax: {error.message}", where=_line(where, error.lineno, text)) from None
+        raise InputError(f"Jinja syntax: {error.message}", where=_line(where, error.lineno, text), hint=JINJA_HINT) from None
     except UndefinedError as error:
         raise undefined(str(error), scope, where) from None
     except RecursionError:

@@ -60,8 +60,25 @@ _WORDS = {
     "procedure": ("procedure", "PROCEDURE"),
     "constraint": ("constraint", "CONSTRAINT"),
     "trigger": ("trigger", "TRIGGER"),
+    "composite": ("composite", "TYPE"),
+    "range": ("range", "TYPE"),
+    "collation": ("collation", "COLLATION"),
+    "aggregate": ("aggregate", "AGGREGATE"),
+    "statistics": ("statistics", "STATISTICS"),
+    "rule": ("rule", "RULE"),
+    "event trigger": ("event_trigger", "EVENT TRIGGER"),
+    "publication": ("publication", "PUBLICATION"),
+    "server": ("server", "SERVER"),
+    "foreign data wrapper": ("foreign_data_wrapper", "FOREIGN DATA WRAPPER"),
+    "foreign table": ("foreign_table", "FOREIGN TABLE"),
+    "text search configuration": ("text_search_configuration", "TEXT SEARCH CONFIGURATION"),
+    "text search dictionary": ("text_search_dictionary", "TEXT SEARCH DICTIONARY"),
 }
-_ON = re.compile(r"\s*(materialized\s+view|\w+)\s+(\S.*?)\s*\Z", re.IGNORECASE | re.DOTALL)
+_ON = re.compile(
+    r"\s*(materialized\s+view|event\s+trigger|foreign\s+data\s+wrapper|foreign\s+table|"
+    r"text\s+search\s+(?:configuration|dictionary)|\w+)\s+(\S.*?)\s*\Z",
+    re.IGNORECASE | re.DOTALL,
+)
 _PART_OF = re.compile(r"(\S+)\s+on\s+(\S+)\Z", re.IGNORECASE)
 _ROUTINE = re.compile(r"([^()\s]+)\s*\((.*)\)\Z", re.DOTALL)
 
@@ -77,14 +94,14 @@ def target_of(step: Step) -> tuple[Key, str]:
         raise fail(f"`on: {given}` names no object", where, f"begin with one of: {', '.join(_WORDS)}")
     kind, sql = _WORDS[said]
     name, schema = found.group(2), default_schema(step)
-    if kind in ("schema", "extension"):
+    if kind in ("schema", "extension", "event_trigger", "publication", "server", "foreign_data_wrapper"):
         return Key(kind, (name,)), sql
-    if kind in ("function", "procedure"):
+    if kind in ("function", "procedure", "aggregate"):
         call = _ROUTINE.match(name)
         if not call:
             raise fail(f"`on: {given}` does not say the arguments", where, f"write `{said} {name}()`")
         return Key(kind, (*split(call.group(1), schema), call.group(2).strip())), sql
-    if kind in ("constraint", "trigger"):
+    if kind in ("constraint", "trigger", "rule"):
         part = _PART_OF.match(name)
         if not part:
             raise fail(f"`on: {given}` does not say the table", where, f"write `{said} NAME on TABLE`")
@@ -108,9 +125,9 @@ def declare(step: Step, folding: Folding) -> Declaration:
     target, sql = target_of(step)
     where = at(step.spec, "on")
     table = None
-    if target.kind in ("constraint", "trigger"):
+    if target.kind in ("constraint", "trigger", "rule"):
         name, table = ident_at(target.name[2], where), ident_at(target.name[:2], where)
-    elif target.kind in ("function", "procedure"):
+    elif target.kind in ("function", "procedure", "aggregate"):
         name = Sql(f"{ident_at(target.name[:2], where)}({target.name[2]})", where)
     else:
         name = ident_at(target.name, where)

@@ -29,7 +29,7 @@ from wgm_play.playbook.kinds.base import (
 )
 from wgm_play.playbook.model import Declaration, Part, Step
 from wgm_play.playbook.nodes import key_position, position_of
-from wgm_play.sql import Sql, reveal
+from wgm_play.sql import Sql
 
 EXAMPLE = """
 - name: A share of a whole
