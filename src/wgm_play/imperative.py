@@ -19,8 +19,9 @@ from wgm_play.pinpoint import pinpoint
 from wgm_play.plan import Command, Operation
 from wgm_play.playbook.model import Assertion, Declaration, Folded, Play, Seed, SqlStep
 from wgm_play.playbook.nodes import position_of
-from wgm_play.realise import Realised
+from wgm_play.realise import Realised, schemas_of
 from wgm_play.secret import mask
+from wgm_play.shadow import names_of
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
@@ -103,9 +104,16 @@ class Imperative:
     def changes(self, planner: Planner, situation: Situation, others: Sequence[Change]) -> list[Change]:
         """Return the changes that insert rows and run SQL, each after the changes of the steps before it."""
         made: list[Change] = []
+        removals: list[Change] = []
         for index, operation in sorted(self._operations(planner, situation), key=lambda pair: pair[0]):
             earlier = tuple(change for change in others if change.operation.step < index)
-            made.append(Change(operation, after=(*earlier, *made[-1:]), rank=60))
+            if operation.payload.get("removes"):
+                removals.append(Change(operation, after=earlier, rank=61))
+            else:
+                made.append(Change(operation, after=(*earlier, *made[-1:]), rank=60))
+        for change in reversed(removals):  # when nothing refers to the rows any more: those of later steps first
+            change.after = (*change.after, *made[-1:])
+            made.append(change)
         notified = self._notify([*others, *made])
         for one in self.handlers.sqls:
             if one.name in notified:
@@ -122,9 +130,10 @@ class Imperative:
         for seed in self.folded.seeds:
             if not self._chosen(seed.step):
                 continue
-            operation = plan_seed(self.connection, seed, planner.live, situation.wanted)
-            if operation is not None:
-                found.append((seed.step, operation))
+            allowed = planner.choices.allow_destructive
+            operations = plan_seed(self.connection, seed, planner.live, situation.wanted, allow_prune=allowed)
+            found += [(seed.step, operation) for operation in operations]
+            if operations:
                 moved.append(seed)
         self._check_references(planner, situation, moved)
         known = self.ledger.sql_once_known() if self.folded.sqls else {}
@@ -206,7 +215,11 @@ class Imperative:
             if not self._chosen(assertion.step):
                 continue
             try:
-                with self.connection.transaction(), self.connection.cursor(row_factory=dict_row) as cursor:
+                with (
+                    names_of(self.connection, schemas_of(self.folded.declarations)),
+                    self.connection.transaction(),
+                    self.connection.cursor(row_factory=dict_row) as cursor,
+                ):
                     rows = cursor.execute(reveal(assertion.query).encode()).fetchall()
             except library.Error as error:
                 if error.sqlstate in _NOT_YET and not again:

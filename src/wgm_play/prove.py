@@ -6,17 +6,20 @@ In: the live and the wanted catalog, the plan's groups. Out: nothing; a plan tha
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import introspect
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.errors import Refused
-from wgm_play.operations.trash import kept_rows
+from wgm_play.operations.trash import kept_rows, several
 from wgm_play.plan import Group
 from wgm_play.rebuild import statements_for, touched
+from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import run_all, start_over
+from wgm_play.sql import ident
 from wgm_play.versions import same_words, unlike
 
 if TYPE_CHECKING:
@@ -42,10 +45,12 @@ def prove(
     keys = {operation.key for operation in operations}
     keys |= {key for key in {*live.rows, *wanted.rows} if live.rows.get(key) != wanted.rows.get(key)}
     part = touched(live, keys | _needed(live, wanted, keys)) - {key for key in live.rows if key.kind in UNPROVED}
-    later = _rebuild_first(connection, trashed)
+    trashed = list(trashed)
+    moved = _moved_types(trashed)
+    later = _rebuild_first(connection, trashed, moved)
     _rebuild(connection, live.only(part))
     for definition in later:
-        _rebuild_trashed(connection, definition)
+        _rebuild_trashed(connection, definition, moved)
     for group in groups:
         _run_group(connection, group)
     result = introspect.read(connection, edges=False)
@@ -104,7 +109,22 @@ def _rebuild(connection: psycopg.Connection[Any], part: Catalog) -> None:
         ) from error
 
 
-def _rebuild_first(connection: psycopg.Connection[Any], trashed: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _moved_types(trashed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return how the types that lie in the trash are called there, by their names before."""
+    moved: dict[str, str] = {}
+    for definition in trashed:
+        for key, row in kept_rows(definition).items():
+            if key.kind in ("enum", "domain", "composite", "range") and "place" in definition:
+                moved[str(ident(key.name))] = str(ident(definition["place"]))
+                if key.kind == "range" and row[5]:
+                    schema, name = definition["place"]
+                    moved[str(ident((key.name[0], row[5])))] = str(ident((schema, several(name))))
+    return moved
+
+
+def _rebuild_first(
+    connection: psycopg.Connection[Any], trashed: Iterable[Mapping[str, Any]], moved: Mapping[str, str]
+) -> list[Mapping[str, Any]]:
     """Make what lies in the trash before what is live, whose names it had; return what needs something live first."""
     import psycopg as library
 
@@ -112,14 +132,40 @@ def _rebuild_first(connection: psycopg.Connection[Any], trashed: Iterable[Mappin
     for definition in trashed:
         try:
             with connection.transaction():
-                _rebuild_trashed(connection, definition)
+                _rebuild_trashed(connection, definition, moved)
         except library.Error:
             later.append(definition)
     return later
 
 
-def _rebuild_trashed(connection: psycopg.Connection[Any], definition: Mapping[str, Any]) -> None:
-    rows = kept_rows(definition)
+def _rebuild_trashed(connection: psycopg.Connection[Any], definition: Mapping[str, Any], moved: Mapping[str, str]) -> None:
+    rows = {key: _retyped(key, row, moved) for key, row in kept_rows(definition).items()}
+    with _schemas(connection, {key.name[0] for key in rows}):
+        _make_trashed(connection, rows)
+        for statement in definition["commands"]:
+            connection.execute(statement.encode())
+
+
+def _retyped(key: Key, row: Row, moved: Mapping[str, str]) -> Row:
+    """Return a column's row with the type that it has while both lie in the trash."""
+    if key.kind != "column":
+        return row
+    name = str(row[0]).removesuffix("[]")
+    return (moved[name] + str(row[0])[len(name) :], *row[1:]) if name in moved else row
+
+
+@contextmanager
+def _schemas(connection: psycopg.Connection[Any], names: set[str]) -> Iterator[None]:
+    """Let schemas exist that are made again only by the plan."""
+    there = {name for (name,) in connection.execute("SELECT nspname FROM pg_catalog.pg_namespace").fetchall()}
+    for name in sorted(names - there):
+        connection.execute(render("schema/create.sql.j2", name=name).sql.encode())
+    yield
+    for name in sorted(names - there):
+        connection.execute(render("schema/drop.sql.j2", name=name).sql.encode())
+
+
+def _make_trashed(connection: psycopg.Connection[Any], rows: Mapping[Key, Row]) -> None:
     tables = {Key("table", key.name[:2]) for key in rows if key.kind == "column"}
     if tables and not tables & rows.keys():  # a column: its table is there
         from wgm_play.operations.base import command
@@ -136,8 +182,6 @@ def _rebuild_trashed(connection: psycopg.Connection[Any], definition: Mapping[st
         numbers = {key: Extra(number=number) for number, key in enumerate(rows)}
         catalog = Catalog(dict(rows), numbers, version=connection.info.server_version)
         run_all(connection, statements_for(catalog))
-    for statement in definition["commands"]:
-        connection.execute(statement.encode())
 
 
 def _run_group(connection: psycopg.Connection[Any], group: Group) -> None:

@@ -15,9 +15,10 @@ from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, hazard, what_of
-from wgm_play.plan import Lock
+from wgm_play.plan import Command, Lock
 from wgm_play.playbook.model import Declaration, Part
 from wgm_play.rebuild import statements_for, touched
+from wgm_play.render import render
 from wgm_play.shadow import Shadow, run_all
 from wgm_play.sql import Sql
 
@@ -70,9 +71,11 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
     if old.name[0] != new.name[0] and len(old.name) > 1:
         commands.append(command("object/set_schema", lock, what=what_of(old), schema=new.name[0]))
     place = Key(old.kind, (new.name[0], *old.name[1:])) if len(old.name) > 1 else old
-    last = 1 if old.kind in ("function", "procedure") else -1
+    last = 1 if old.kind in ("function", "procedure", "aggregate", "operator_class", "operator_family") else -1
     if place.name[last] != new.name[last]:
         commands.append(command("object/rename", lock, what=what_of(place), to=new.name[last]))
+    if old.kind == "range":
+        commands = _range(live, old, new)
     hazards = (_HAZARD_TABLE,) if old.kind in ("table", "view", "materialized_view") else ()
     found.changes.append(
         alter(
@@ -100,6 +103,16 @@ def back(found: Renamed, situation: Situation, live: Catalog, now: Key, before: 
     if found.changes:
         payload = found.changes[-1].operation.payload
         payload["trash"] = {**payload["trash"], "event": "restored", "trash_name": place, "definition": {}}
+
+
+def _range(live: Catalog, old: Key, new: Key) -> list[Command]:
+    """Return the statements that rename and move a range type with its constructors; its multirange keeps its name."""
+    from wgm_play.operations.composite import moves, renames
+
+    row = live[old]
+    names = (new.name[1], row.multirange)
+    made = renames(row.subtype, old.name[0], (old.name[1], row.multirange), names) if old.name[1] != new.name[1] else []
+    return made + (moves(row.subtype, old.name[0], names, new.name[0]) if old.name[0] != new.name[0] else [])
 
 
 def _part(live: Catalog, found: Renamed, situation: Situation, old: Key, new: Key, part: Any) -> None:
@@ -143,13 +156,28 @@ def record(kind: str, old: Key, new: Key) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def put_first(renamed: Renamed, changes: Sequence[Change]) -> None:
+    """Let other changes wait for the renames, which wait for the schemas that they move something to."""
+    if not renamed.changes:
+        return
+    for change in changes:
+        if change.operation.key.kind == "schema" and change.makes:
+            renamed.changes[0].after = (*renamed.changes[0].after, change)
+        else:
+            change.after = (*change.after, renamed.changes[-1])
+
+
 def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
     """Return the live catalog as it is after the renames."""
     part = touched(live, set(renamed.pairs.values())) - {key for key in live.rows if key.kind == "setting"}
     with shadow.database() as connection:
         run_all(connection, statements_for(live.only(part)))
+        schemas = {key.name[0] for key in renamed.pairs if len(key.name) > 1 and Key("schema", key.name[:1]) not in part} - {"public"}
+        run_all(connection, [render("schema/create.sql.j2", name=name).sql for name in sorted(schemas)])
         run_all(connection, [made.sql for change in renamed.changes for made in change.operation.commands])
         after = introspect.read(connection)
+        for name in schemas:
+            after.rows.pop(Key("schema", (name,)), None)  # made for the move: live already, or by an operation of its own
     made = live.copy()
     for key in part:
         if key != Key("schema", ("public",)):

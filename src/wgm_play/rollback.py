@@ -127,7 +127,7 @@ def _plan(work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequenc
     ordered = order([*before, *restored, *found.changes, *last], current.edges, wanted.catalog.edges)
     made = groups(ordered, found.rebuilt, rename.joined(renamed, found.changes, situation.forced))
     unknown = refuse_bad_rows(Looker(work.reading, situation, live, renamed.pairs)) if work.environment.policy.check_data else []
-    definitions = [entry.definition for entry in entries if Key(entry.kind, tuple(entry.name)) in brought]
+    definitions = [{**entry.definition, "place": list(entry.trash_name)} for entry in entries if Key(entry.kind, tuple(entry.name)) in brought]
     if any(operation.verb != "run" for group in made for operation in group.operations):
         from wgm_play.prove import prove
 
@@ -206,7 +206,7 @@ def _restores(
     current = live.copy()
     changes: list[Change] = []
     brought: set[Key] = set()
-    rank = {"enum": 0, "composite": 0, "range": 0, "domain": 0, "sequence": 1, "table": 2, "column": 3}
+    rank = {"enum": 0, "collation": 0, "composite": 0, "range": 0, "domain": 0, "sequence": 1, "table": 2, "column": 3}
     for entry in sorted(entries, key=lambda one: (rank.get(one.kind, 9), one.name)):
         key = Key(entry.kind, tuple(entry.name))
         if entry.kind in RECORDS or key not in wanted.rows or key in current.rows or entry.definition.get("replaced"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.blame import explain
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.errors import InputError, Problems, WgmError
+from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import ROW_EXCLUSIVE
 from wgm_play.plan import Command, Lock, Operation
 from wgm_play.playbook.model import Seed, SeedRow
@@ -28,8 +28,13 @@ BATCH = 200
 _TEXTUAL = ("json", "xml", "point", "polygon", "path", "box", "line", "circle")
 
 
-def plan_seed(connection: psycopg.Connection[Any], seed: Seed, live: Catalog, wanted: Catalog) -> Operation | None:
-    """Return the operation that makes the rows as declared; None where they are."""
+def plan_seed(
+    connection: psycopg.Connection[Any], seed: Seed, live: Catalog, wanted: Catalog, *, allow_prune: bool = True
+) -> list[Operation]:
+    """Return the operations that make the rows as declared, none where they are so.
+
+    Rows that others may refer to are removed by an operation of their own, whose payload says `removes`.
+    """
     types = _types(seed, wanted)
     if seed.no_log:
         _hide(seed)
@@ -38,35 +43,67 @@ def plan_seed(connection: psycopg.Connection[Any], seed: Seed, live: Catalog, wa
     for row in seed.rows:
         _check_row(seed, row, types)
     before = _live_rows(connection, seed, live, types, [*present, *gone])
-    commands: list[Command] = []
-    changes: list[dict[str, Any]] = []
     new = [row for row in present if id(row) not in before]
-    commands += _inserts(seed, new, types, wanted)
-    changes += [_change(seed, row, None, row) for row in new]
+    commands = _inserts(seed, new, types, wanted)
+    changes = [_change(seed, row, None, row) for row in new]
     for row in present:
         found = before.get(id(row))
         if found is not None and not found[1]:
             commands.append(_update(seed, row, types, found[0]))
             changes.append(_change(seed, row, found[0], row))
-    for row in gone:
-        found = before.get(id(row))
-        if found is not None:
-            commands.append(_delete(seed, row.values, types))
-            changes.append(_change(seed, row, found[0], None))
-    if seed.prune:
-        for image in _others(connection, seed, live, types, present):
-            commands.append(_delete(seed, image, types))
-            key = {name: image[name] for name in seed.key}
-            changes.append({"relation": list(seed.table.name), "key": key, "before": image, "after": None})
+    images = [found[0] for row in gone if (found := before.get(id(row))) is not None]
+    if seed.prune and (others := _others(connection, seed, live, types, [*present, *gone])):
+        if not allow_prune:
+            raise _unasked(seed, others)
+        images += others
+    removals = [_delete(seed, image, types) for image in images]
+    removed = [_gone(seed, image) for image in images]
+    if not removals or not _is_referred_to(seed.table, wanted):
+        # First what goes: a row that comes may have its values.
+        return _operations(seed, [*removals, *commands], [*removed, *changes])
+    return [*_operations(seed, commands, changes), *_operations(seed, removals, removed, removes=True)]
+
+
+def _operations(
+    seed: Seed, commands: Sequence[Command], changes: Sequence[dict[str, Any]], **payload: Any
+) -> list[Operation]:
     if not commands:
-        return None
-    counts = [("insert", len(new)), ("change", len([c for c in changes if c["before"] and c["after"]])),
+        return []
+    counts = [("insert", len([c for c in changes if c["before"] is None])),
+              ("change", len([c for c in changes if c["before"] and c["after"]])),
               ("remove", len([c for c in changes if c["after"] is None]))]  # fmt: skip
     words = ", ".join(f"{word} {count}" for word, count in counts if count)
     title = f"{words} row{'s' if len(changes) != 1 else ''} of {seed.table}"
     # The triggers that rows set off are the application's: they run with its search_path.
     path = Command("SET LOCAL search_path TO DEFAULT", shadow=False)
-    return Operation("run", seed.table, title, (path, *commands), seed.step, payload={"row_changes": changes})
+    more = {"row_changes": list(changes), **payload}
+    return [Operation("run", seed.table, title, (path, *commands), seed.step, payload=more)]
+
+
+def _gone(seed: Seed, image: Mapping[str, Any]) -> dict[str, Any]:
+    key = {name: image[name] for name in seed.key}
+    return {"relation": list(seed.table.name), "key": key, "before": image, "after": None}
+
+
+def _is_referred_to(table: Key, wanted: Catalog) -> bool:
+    """Tell whether a foreign key refers to a table."""
+    return any(
+        dependent.kind == "constraint" and wanted.rows[dependent][0] == "f" and referenced.name[:2] == table.name
+        for dependent, referenced in wanted.edges
+        if dependent in wanted.rows and referenced.kind in ("table", "column", "constraint", "index")
+        and (dependent.name[:2] != table.name or referenced.kind in ("constraint", "index"))
+    )
+
+
+def _unasked(seed: Seed, images: Sequence[Mapping[str, Any]]) -> Refused:
+    """Return the refusal of rows that would be pruned without having been asked for."""
+    lines = [", ".join(f"{name}={image[name]}" for name in seed.key) for image in images[:10]]
+    return Refused(
+        f"{len(images)} row{'s' if len(images) != 1 else ''} of {seed.table} would be removed: the seed does not list them",
+        where=seed.position,
+        details=() if seed.no_log else lines,
+        hint="list them, give them `state: absent`, or allow it with --allow-destructive",
+    )
 
 
 def _hide(seed: Seed) -> None:

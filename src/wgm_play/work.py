@@ -27,7 +27,9 @@ from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded, Play, Playbook
 from wgm_play.playbook.selection import selection
 from wgm_play.playbook.variables import parse_extra_vars
+from wgm_play.realise import schemas_of
 from wgm_play.report.base import StepResult
+from wgm_play.shadow import names_of
 from wgm_play.sql import reveal
 from wgm_play.unchanged import Questions
 
@@ -267,9 +269,10 @@ class Work:
         """
         import psycopg as library
 
+        schemas = schemas_of(fold(self.play.steps).declarations) if self.play.invariants else []
         for invariant in self.play.invariants:
             try:
-                with connection.transaction():
+                with names_of(connection, schemas), connection.transaction():
                     rows = connection.execute(reveal(invariant.query).encode()).fetchmany(10)
             except library.Error as error:
                 if not after and error.sqlstate in ("42P01", "42703", "42883", "42704", "3F000"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog import NAME_PARTS, QUERIES
+from wgm_play.catalog import CLASSES, NAME_PARTS, QUERIES, access
 from wgm_play.catalog.column import Column
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.catalog.settled import settled_row
@@ -55,13 +55,18 @@ def fingerprint(rows: list[Row]) -> str:
 def assemble(rows: list[Row], version: int) -> Catalog:
     """Make a catalog of the rows."""
     catalog = Catalog(version=version)
+    bare: list[tuple[Key, Extra]] = []
     for row in rows:
         kind = row[0]
         parts = 1 + NAME_PARTS[kind]
         key = Key(kind, row[1:parts])
+        if kind not in CLASSES:  # it has no row of its own, only privileges
+            bare.append((key, Extra(*row[-_EXTRA:])))
+            continue
         catalog.rows[key] = settled_row(kind, row[parts:-_EXTRA])
         oid, class_oid, owner, acl, number = row[-_EXTRA:]
         catalog.extras[key] = Extra(oid, class_oid, owner, None if acl is None else tuple(acl), number)
+    access.add(catalog, bare)
     return catalog
 
 
@@ -126,7 +131,7 @@ def _inherited_from(key: Key, catalog: Catalog) -> list[Key]:
 
 def container(key: Key, catalog: Catalog) -> Key | None:
     """Return what an object lies in: a column's table, a table's schema."""
-    if key.kind in ("column", "constraint"):
+    if key.kind in ("column", "constraint", "policy"):
         return Key("table", key.name[:2])
     if key.kind in ("trigger", "rule"):
         table = Key("table", key.name[:2])
@@ -137,7 +142,7 @@ def container(key: Key, catalog: Catalog) -> Key | None:
         return Key("schema", (catalog.rows[key][0],))
     if key.kind in ("publication_table", "publication_schema"):
         return Key("publication", key.name[:1])
-    if key.kind in _IN_NO_SCHEMA:
+    if key.kind in _IN_NO_SCHEMA or key.kind in access.ACCESS:
         return None
     return Key("schema", key.name[:1])
 

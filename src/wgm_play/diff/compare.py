@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.operations import OPERATIONS_FOR
+from wgm_play.operations import DEFINED, OPERATIONS_FOR
 from wgm_play.operations import column as columns
+from wgm_play.operations import composite as composites
+from wgm_play.operations import defined
 from wgm_play.operations import function as functions
+from wgm_play.operations import index as indexes
 from wgm_play.operations import view as views
 from wgm_play.operations.base import Change, Situation, alter, command
 from wgm_play.operations.online import retype
@@ -21,8 +25,11 @@ from wgm_play.sql import Sql
 
 # The order in which kinds are looked at; it breaks ties that no dependency decides.
 KIND_ORDER = (
-    "schema", "extension", "setting", "enum", "domain", "domain_constraint", "sequence", "function", "procedure", "table",
-    "column", "constraint", "index", "view", "materialized_view", "trigger",
+    "schema", "extension", "setting", "collation", "enum", "composite", "range", "domain", "domain_constraint", "sequence",
+    "function", "procedure", "aggregate", "operator", "operator_family", "operator_class", "cast", "text_search_dictionary",
+    "text_search_configuration", "foreign_data_wrapper", "server", "user_mapping", "foreign_table", "table", "column",
+    "constraint", "index", "statistics", "view", "materialized_view", "trigger", "rule", "publication", "publication_table",
+    "publication_schema", "event_trigger",
 )  # fmt: skip
 
 
@@ -49,13 +56,15 @@ def compare(current: Catalog, wanted: Catalog) -> Difference:
         elif before != row:
             found.altered.append(key)
     found.dropped = [key for key in rows if key not in other]
-    for keys in (found.created, found.dropped, found.altered):
-        keys.sort(key=_place)
+    for keys, catalog in ((found.created, wanted), (found.dropped, current), (found.altered, wanted)):
+        keys.sort(key=partial(_place, catalog))
     return found
 
 
-def _place(key: Key) -> tuple[int, Key]:
-    return (KIND_ORDER.index(key.kind), key)
+def _place(catalog: Catalog, key: Key) -> tuple[int, tuple[str, ...], int, Key]:
+    """Return where a key stands among others: columns in the order of their table, all else by name."""
+    number = catalog.extra(key).number if key.kind == "column" else 0
+    return (KIND_ORDER.index(key.kind), key.name[:2], number, key)
 
 
 def diff(situation: Situation) -> Difference:
@@ -68,7 +77,8 @@ def diff(situation: Situation) -> Difference:
     online = retype.choose(situation, found.altered)
     rebuilt -= online.covered
     found.rebuilt = frozenset(rebuilt | hard)
-    covered = _covered_by_drop(situation, found)
+    situation.apart = _circular_keys(situation.current, found.dropped)
+    covered = _covered_by_drop(situation, found) - situation.apart
     for key in found.dropped:
         if key not in covered:
             found.changes += OPERATIONS_FOR[key.kind][2](situation, key)
@@ -78,8 +88,9 @@ def diff(situation: Situation) -> Difference:
         if key in rebuilt or key in done or key in online.covered:
             continue
         found.changes += OPERATIONS_FOR[key.kind][1](situation, key)
-    for key in sorted(rebuilt, key=_place):
-        found.changes += _again(situation, key, hard)
+    again = rebuilt | {key for key in hard if key.kind in ("view", "materialized_view")}
+    for key in sorted(rebuilt, key=partial(_place, situation.wanted)):
+        found.changes += _again(situation, key, hard, again)
     retype.join(situation, online, found.changes, found.rebuilt)
     found.changes += online.changes
     return found
@@ -112,26 +123,46 @@ def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:
             )
         elif key.kind == "view":
             covered.update(situation.current.of("trigger", *key.name))
+            covered.update(situation.current.of("rule", *key.name))
+        elif key.kind == "publication":
+            covered.update(situation.current.of("publication_table", *key.name))
+            covered.update(situation.current.of("publication_schema", *key.name))
     return covered
+
+
+def _circular_keys(current: Catalog, dropped: list[Key]) -> frozenset[Key]:
+    """Return the foreign keys of tables that all go and refer to one another: they go first, each by itself."""
+    refers: dict[Key, set[tuple[Key, Key]]] = defaultdict(set)
+    left = {key for key in dropped if key.kind == "table"}
+    for dependent, referenced in current.edges if len(left) > 1 else ():
+        owner, parent = dependent.relation, referenced.relation or referenced
+        if dependent.kind == "constraint" and owner in left and parent in left and owner != parent:
+            refers[parent].add((owner, dependent))
+    while free := {table for table in left if not any(owner in left for owner, _ in refers[table])}:
+        left -= free
+    return frozenset(key for table in left for owner, key in refers[table] if owner in left)
 
 
 def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Key]]:
     """Return (what changes so that its dependents must step aside, the dependents to drop and make again)."""
     hard = {key for key in found.altered if _is_hard(situation, key)}
-    if not hard:
+    gone = {key for key in found.dropped if key.kind in ("constraint", "index")}  # a foreign key may lean on another one
+    if not (hard or gone):
         return set(), set()
     dependents: dict[Key, set[Key]] = defaultdict(set)
     for dependent, referenced in situation.current.edges:
         dependents[referenced].add(dependent)
     rebuilt: set[Key] = set()
-    todo = sorted(hard)
+    todo = sorted(hard | gone)
     altered = set(found.altered)
     while todo:
         below = todo.pop()
         for key in sorted(dependents[below]):
             if key in rebuilt or key in hard or key not in situation.wanted.rows or key not in situation.current.rows:
                 continue
-            if key.kind == "column" and below.kind in ("enum", "domain"):
+            if key.kind == "column" and below.kind in SWAPPED and (
+                below.kind not in ("composite", "range") or composites.is_swapped(situation, below)
+            ):
                 hard.add(key)
                 todo.append(key)
             elif _steps_aside(situation, key, below, altered):
@@ -145,8 +176,18 @@ def dependents_of_hard(situation: Situation, found: Difference) -> set[Key]:
     return _rebuilds(situation, found)[1]
 
 
+# What is replaced under its name, with the columns that have it.
+SWAPPED = ("enum", "domain", "composite", "range", "collation")
+
+
 def _is_hard(situation: Situation, key: Key) -> bool:
+    if key.kind in DEFINED:
+        return DEFINED[key.kind].in_place(situation, key) is None
     old, new = situation.current[key], situation.wanted[key]
+    if key.kind in ("composite", "range"):
+        return composites.touches_users(situation, key)
+    if key.kind == "collation":
+        return bool(defined.changed(old, new) - {"comment"})
     if key.kind == "column":
         retyped = (old.type, old.collation) != (new.type, new.collation) or key in situation.forced
         return retyped or columns.must_be_made_again(situation, key)
@@ -154,6 +195,10 @@ def _is_hard(situation: Situation, key: Key) -> bool:
         return (old.query, old.columns) != (new.query, new.columns) and not views.replaceable(situation, key)
     if key.kind == "materialized_view":
         return bool(old.query != new.query or old.columns != new.columns or old.tablespace != new.tablespace)
+    if key.kind == "constraint":  # foreign keys refer to it, and views that group by it
+        return old.type in "pu" and (old.type, old.definition) != (new.type, new.definition)
+    if key.kind == "index":
+        return old.definition.startswith("CREATE UNIQUE") and indexes.change_options(situation, key) is None
     if key.kind in ("function", "procedure"):
         return not functions.replaceable(situation, key)
     if key.kind == "enum":
@@ -164,16 +209,21 @@ def _is_hard(situation: Situation, key: Key) -> bool:
     return False
 
 
+_ALWAYS_ASIDE = frozenset(
+    ["view", "materialized_view", "function", "procedure", "trigger", "publication_table", "publication_schema", "user_mapping"]
+)
+
+
 def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) -> bool:
     """Tell whether `key` must be dropped while `below` changes; PostgreSQL itself rebuilds keys, checks and indexes
     when a column's type changes (manual: "ALTER TABLE"), unless they name a type that goes."""
-    if key.kind in ("view", "materialized_view", "function", "procedure", "trigger"):
+    if key.kind in _ALWAYS_ASIDE or key.kind in DEFINED:
         return True
     if key.kind == "column":
         return (
-            (below.kind == "column" and bool(situation.current[key].generated)) or below.kind in ("function", "procedure")
+            (below.kind == "column" and bool(situation.current[key].generated)) or below.kind in ("function", "procedure") or below.kind in DEFINED
         )
-    if below.kind in ("enum", "domain", "function", "procedure", "materialized_view", "view"):
+    if below.kind in ("function", "procedure", "materialized_view", "view") or below.kind in SWAPPED or below.kind in DEFINED:
         return key.kind in ("index", "constraint", "domain_constraint")
     if key.kind == "constraint":
         return situation.current[key].type == "f" or key in altered
@@ -196,7 +246,14 @@ def _swapped(found: Difference, situation: Situation) -> set[Key]:
     return done
 
 
-def _again(situation: Situation, key: Key, hard: set[Key]) -> list[Change]:
+def _goes_with_its_relation(situation: Situation, key: Key, again: set[Key]) -> bool:
+    """Tell whether dropping the view below drops it: the index of a materialized view, the trigger of a view."""
+    if key.kind == "index":
+        return Key("materialized_view", (key.name[0], str(situation.current.rows[key][0]))) in again
+    return key.kind in ("trigger", "rule") and Key("view", key.name[:2]) in again
+
+
+def _again(situation: Situation, key: Key, hard: set[Key], again: set[Key]) -> list[Change]:
     """Return the changes that drop an object and make it again."""
     step = _step_of_cause(situation, hard)
     if key.kind == "column" and not situation.current[key].generated:
@@ -204,7 +261,7 @@ def _again(situation: Situation, key: Key, hard: set[Key]) -> list[Change]:
     else:
         makes, drops = OPERATIONS_FOR[key.kind][0], OPERATIONS_FOR[key.kind][2]
         gone = drops(situation, key) if key.kind != "column" else columns.drop_column(situation, key)
-        changes = [*gone, *makes(situation, key)]
+        changes = [*(() if _goes_with_its_relation(situation, key, again) else gone), *makes(situation, key)]
     for change in changes:
         if change.operation.step < 0 <= step:
             from dataclasses import replace

@@ -1,4 +1,7 @@
-"""Indexes: create, replace, drop; concurrently on large tables."""
+"""Indexes: create, replace, drop; concurrently on large tables.
+
+In: a situation and the key of what differs. Out: changes, with their statements, locks and hazards.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,15 @@ from wgm_play.operations.base import (
     Change,
     Situation,
     alter,
+    changed_options,
     command,
     comment,
     comments,
     create,
     drop,
     hazard,
+    option_names,
+    options,
 )
 from wgm_play.operations.online import names as helpers
 from wgm_play.plan import Command, Lock
@@ -88,6 +94,8 @@ def alter_index(situation: Situation, key: Key) -> list[Change]:
     old, new = situation.current[key], situation.wanted[key]
     if old.definition == new.definition and old.valid == new.valid and old.table == new.table:
         return [alter(situation, key, f"comment on {key}", [comment(key, new.comment)])]
+    if (in_place := change_options(situation, key)) is not None:
+        return in_place
     table = table_of(situation, key)
     if not old.valid and old.definition == new.definition and situation.online(table):
         return create_index(situation, key)
@@ -98,6 +106,35 @@ def alter_index(situation: Situation, key: Key) -> list[Change]:
         commands = gone[0].operation.commands + made[0].operation.commands
         return [alter(situation, key, f"replace {key}", commands, hard=True, rank=10)]
     return [*gone, *made]
+
+
+# Storage parameters as pg_get_indexdef writes them, and those that only a rebuild puts into effect.
+_OPTIONS = re.compile(r" WITH \(((?:\w+='[^']*'(?:, )?)+)\)")
+_BUILT_IN = frozenset(["pages_per_range", "buffering"])
+
+
+def change_options(situation: Situation, key: Key) -> list[Change] | None:
+    """Return the changes of an index that differs only in storage parameters and comment; None for another one."""
+    old, new = situation.current[key], situation.wanted[key]
+    if (_OPTIONS.sub("", old.definition), old.valid) != (_OPTIONS.sub("", new.definition), new.valid):
+        return None
+    before, after = (
+        [pair.replace("'", "") for found in _OPTIONS.findall(one.definition) for pair in found.split(", ")] for one in (old, new)
+    )
+    to_set, to_reset = changed_options(before, after)
+    if _BUILT_IN & {pair.partition("=")[0] for pair in (*to_set, *to_reset)}:
+        return None
+    lock = Lock(SHARE_UPDATE_EXCLUSIVE, table_of(situation, key).label)
+    changes = []
+    if to_reset:
+        made = command("index/reset_options", lock, name=key.name, options=option_names(to_reset))
+        changes.append(alter(situation, key, f"reset {', '.join(to_reset)} of {key}", [made]))
+    if to_set:
+        made = command("index/set_options", lock, name=key.name, options=options(to_set))
+        changes.append(alter(situation, key, f"set {', '.join(to_set)} of {key}", [made]))
+    if old.comment != new.comment:
+        changes.append(alter(situation, key, f"comment on {key}", [comment(key, new.comment)]))
+    return changes
 
 
 def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:

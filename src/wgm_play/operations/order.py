@@ -43,6 +43,11 @@ def order(
         if dependent in removers and referenced in removers:
             for number in removers[referenced]:
                 before[number].update(removers[dependent])
+    kept = set(wanted_edges)
+    for dependent, referenced in current_edges:  # what refers to it no longer lets go of it first
+        if dependent in makers and referenced in removers and referenced not in makers and (dependent, referenced) not in kept:
+            for number in removers[referenced]:
+                before[number].update(other for other in makers[dependent] if dependent not in changes[number].removes)
     _free_names(changes, makers, removers, before)
     for number, earlier in enumerate(before):
         earlier.discard(number)

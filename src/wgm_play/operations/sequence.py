@@ -1,4 +1,7 @@
-"""Sequences: create, alter, drop."""
+"""Sequences: create, alter, drop.
+
+In: a situation and the key of what differs. Out: changes, with their statements, locks and hazards.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from wgm_play.operations.base import (
     comments,
     create,
     drop,
+    number,
     privileges,
 )
 from wgm_play.operations.trash import trash_object
@@ -44,10 +48,10 @@ def _own(situation: Situation, key: Key, made: Change | None) -> list[Change]:
 
 def _spell(situation: Situation, template: str, key: Key, *locks: Lock) -> Command:
     wanted = situation.wanted[key]
+    numbers = {name: number(getattr(wanted, name)) for name in ("increment", "minimum", "maximum", "start", "cache")}
     return command(
-        template, *locks, name=key.name, type=Sql(wanted.type), increment=wanted.increment, minimum=wanted.minimum,
-        maximum=wanted.maximum, start=wanted.start, cache=wanted.cache, cycle=wanted.cycle, unlogged=wanted.unlogged,
-    )  # fmt: skip
+        template, *locks, name=key.name, type=Sql(wanted.type), cycle=wanted.cycle, unlogged=wanted.unlogged, **numbers
+    )
 
 
 def alter_sequence(situation: Situation, key: Key) -> list[Change]:

@@ -43,10 +43,11 @@ def own_keys(catalog: Catalog, table: Key) -> list[Key]:
     return sorted(keys)
 
 
-def trash_name(situation: Situation, name: str, definition: object, limit: int = NAME_BYTES) -> str:
+def trash_name(situation: Situation, name: str, definition: object, prefix: str = "") -> str:
     """Return a name for the trash that derives from the object's name and definition and is free there."""
     mark = hashlib.sha256(repr(definition).encode()).hexdigest()[:8]
-    base = f"{name.encode()[: limit - 13].decode(errors='ignore')}_{mark}"
+    room = NAME_BYTES - 13 - len(prefix)
+    base = f"{prefix}{name.encode()[:room].decode(errors='ignore')}_{mark}"
     made, number = base, 2
     while made in situation.trash_names:
         made, number = f"{base}_{number}", number + 1
@@ -59,27 +60,75 @@ def trash_table(situation: Situation, key: Key) -> Change:
     current = situation.current
     keys = [own for own in own_keys(current, key) if own not in situation.apart]
     lock = Lock(ACCESS_EXCLUSIVE, key.label)
-    kept = {own: current.rows[own] for own in [key, *keys] if not _goes(current, own)}
-    commands = [command("object/trash_schema")]
+    kept = {own: current.rows[own] for own in [key, *keys] if not _goes(situation, own)}
+    commands = []
     for own in keys:
+        if _leans_on_gone(situation, own):
+            commands += _let_go(situation, own, lock)
+            if own in kept:
+                kept[own] = _bare(kept[own], default_only=True)
+            continue
         if own.kind == "trigger":
             commands.append(command("trigger/drop", lock, name=own.name[2], table=key.name))
         elif own.kind == "constraint" and current[own].type == "f":
             commands.append(
                 command("constraint/drop", lock, *_foreign_lock(current, own), name=own.name[2], table=key.name)
             )
-    commands += _renames(situation, key, keys)
+    renamed = _renames(situation, keys)
     name = trash_name(situation, key.name[1], kept)
-    commands.append(command("object/rename", lock, what=what_of(key), to=name))
-    commands.append(command("object/set_schema", lock, what=Sql(f"TABLE {ident((key.name[0], name))}"), schema=SCHEMA))
+    moves = [
+        command("object/trash_schema"),
+        *(_rename(own, own.name[-1], to) for own, to in renamed.items()),
+        command("object/rename", lock, what=what_of(key), to=name),
+        command("object/set_schema", lock, what=Sql(f"TABLE {ident((key.name[0], name))}"), schema=SCHEMA),
+    ]
     return drop(
-        situation, key, f"move {key} to the trash", commands, removes=keys, verb="trash", rank=70,
-        payload={"trash": _entry(key, name, kept, commands)},
+        situation, key, f"move {key} to the trash", [*commands, *moves], removes=keys, verb="trash", rank=70,
+        payload={"trash": _entry(key, name, kept, moves, renamed)},
     )  # fmt: skip
 
 
-def _goes(catalog: Catalog, key: Key) -> bool:
-    return key.kind == "trigger" or (key.kind == "constraint" and catalog[key].type == "f")
+def _goes(situation: Situation, key: Key) -> bool:
+    """Tell whether a part of a table does not go to the trash with it: it is made again when the table comes back."""
+    current = situation.current
+    if key.kind == "trigger" or (key.kind == "constraint" and current[key].type == "f"):
+        return True
+    if not _leans_on_gone(situation, key):
+        return False
+    return key.kind != "column" or current[key].generated == "v"
+
+
+# What is dropped for good: nothing in the trash may depend on it.
+_GONE = frozenset(
+    ["function", "procedure", "aggregate", "operator", "operator_class", "operator_family", "cast", "text_search_configuration",
+     "text_search_dictionary"]
+)  # fmt: skip
+
+
+def _leans_on_gone(situation: Situation, key: Key) -> bool:
+    """Tell whether an index, a rule, a default or a generated value uses what goes for good in this plan."""
+    if key.kind not in ("constraint", "index", "column"):
+        return False
+    current, wanted = situation.current, situation.wanted
+    return any(
+        dependent == key and ref.kind in _GONE and ref in current.rows and ref not in wanted.rows
+        for dependent, ref in current.edges
+    )
+
+
+def _let_go(situation: Situation, key: Key, lock: Lock) -> list[Command]:
+    """Return the command after which a part of a table uses nothing that goes for good."""
+    table, name = key.name[:2], key.name[-1]
+    if key.kind == "constraint":
+        return [command("constraint/drop", lock, name=name, table=table)]
+    if key.kind == "index":
+        return [command("object/drop", lock, what=what_of(key))]
+    generated = situation.current[key].generated
+    if generated == "v":
+        return [command("column/drop", lock, table=table, name=name)]
+    if generated:
+        return [command("column/drop_expression", lock, table=table, name=name)]
+    return [command("column/set_default", lock, table=table, name=name, default=None)]
 
 
 def _foreign_lock(catalog: Catalog, key: Key) -> list[Lock]:
@@ -89,25 +138,25 @@ def _foreign_lock(catalog: Catalog, key: Key) -> list[Lock]:
     return [Lock(ACCESS_EXCLUSIVE, table.label) for table in sorted(tables)]
 
 
-def _renames(situation: Situation, key: Key, keys: list[Key]) -> list[Command]:
-    """Give indexes, keys and sequences another name where the trash already holds theirs."""
-    commands = []
+def _renames(situation: Situation, keys: list[Key]) -> dict[Key, str]:
+    """Return other names for indexes, keys and sequences where the trash already holds theirs."""
+    renamed = {}
     for own in keys:
         name = own.name[-1]
-        indexed = own.kind in ("index", "sequence") or (
-            own.kind == "constraint" and situation.current[own].type in "pux"
-        )
-        if not indexed:
+        indexed = own.kind == "constraint" and situation.current[own].type in "pux"
+        if own.kind not in ("index", "sequence") and not indexed:
             continue
-        if name not in situation.trash_names:
-            situation.trash_names.add(name)
-            continue
-        free = trash_name(situation, name, key)
-        if own.kind == "constraint":
-            commands.append(command("constraint/rename", table=key.name, name=name, to=free))
-        else:
-            commands.append(command("object/rename", what=what_of(own), to=free))
-    return commands
+        if name in situation.trash_names:
+            renamed[own] = trash_name(situation, name, own)
+        situation.trash_names.add(name)
+    return renamed
+
+
+def _rename(own: Key, name: str, to: str) -> Command:
+    """Return the command that renames what belongs to a table, from `name`."""
+    if own.kind == "constraint":
+        return command("constraint/rename", table=own.name[:2], name=name, to=to)
+    return command("object/rename", what=what_of(Key(own.kind, (*own.name[:-1], name))), to=to)
 
 
 def trash_object(situation: Situation, key: Key) -> Change:
@@ -115,22 +164,35 @@ def trash_object(situation: Situation, key: Key) -> Change:
     row = situation.current[key]
     name = trash_name(situation, key.name[1], situation.current.rows[key])
     lock = Lock(ACCESS_EXCLUSIVE, key.label)
-    commands = [command("object/trash_schema")]
+    commands = []
     if key.kind == "sequence" and row.owned_by:
         commands.append(command("sequence/owned_by", name=key.name, column=None))
         row = replace(row, owned_by=None)
     moved = Sql(f"{WHAT[key.kind]} {ident((key.name[0], name))}")
-    commands += [
+    moves = [
+        command("object/trash_schema"),
         command("object/rename", lock, what=what_of(key), to=name),
         command("object/set_schema", lock, what=moved, schema=SCHEMA),
     ]
+    if key.kind == "range":
+        from wgm_play.operations.composite import moves as moved_to
+        from wgm_play.operations.composite import renames
+
+        names = (name, row.multirange and several(name))
+        moves = [moves[0], *renames(row.subtype, key.name[0], (key.name[1], row.multirange), names)]
+        moves += moved_to(row.subtype, key.name[0], names, SCHEMA)
     kept = {key: astuple(row)}
     checks = situation.current.of("domain_constraint", *key.name) if key.kind == "domain" else []
     kept.update({check: situation.current.rows[check] for check in checks})
     return drop(
-        situation, key, f"move {key} to the trash", commands, verb="trash", rank=71, removes=checks,
-        payload={"trash": _entry(key, name, kept, commands)},
+        situation, key, f"move {key} to the trash", [*commands, *moves], verb="trash", rank=71, removes=checks,
+        payload={"trash": _entry(key, name, kept, moves)},
     )  # fmt: skip
+
+
+def several(name: str) -> str:
+    """Return the name that the multirange type of a range type has in the trash."""
+    return f"{name.encode()[: NAME_BYTES - 6].decode(errors='ignore')}_multi"
 
 
 def trash_column(situation: Situation, key: Key) -> Change:
@@ -145,25 +207,29 @@ def trash_column(situation: Situation, key: Key) -> Change:
         commands.append(command("column/set_default", lock, table=table, name=name, default=None))
     if old.not_null:
         commands.append(command("column/set_not_null", lock, table=table, name=name, not_null=False))
-    to = COLUMN_PREFIX + trash_name(
-        situation, name, (key, situation.current.rows[key]), NAME_BYTES - len(COLUMN_PREFIX)
-    )
-    commands.append(command("column/rename", lock, what=Sql("TABLE"), table=table, name=name, to=to))
+    to = trash_name(situation, name, (key, situation.current.rows[key]), COLUMN_PREFIX)
+    move = command("column/rename", lock, what=Sql("TABLE"), table=table, name=name, to=to)
     kept = {key: _bare(situation.current.rows[key])}
     return drop(
-        situation, key, f"move {key} to the trash", commands, verb="trash", rank=40,
-        payload={"trash": _entry(key, to, kept, commands)},
+        situation, key, f"move {key} to the trash", [*commands, move], verb="trash", rank=40,
+        payload={"trash": _entry(key, to, kept, [move])},
     )  # fmt: skip
 
 
-def _bare(row: Row) -> Row:
+def _bare(row: Row, *, default_only: bool = False) -> Row:
     """Return a column's row as it is while its values lie in the trash: no default, no NOT NULL, no identity."""
     made = list(row)
+    if default_only:
+        made[2], made[6], made[7] = None, "", None
+        return tuple(made)
     made[2], made[3], made[4], made[5] = None, False, "", None
     return tuple(made)
 
 
-def _entry(key: Key, name: str, kept: Mapping[Key, Row], commands: list[Command]) -> dict[str, Any]:
+def _entry(
+    key: Key, name: str, kept: Mapping[Key, Row], moves: list[Command], renamed: Mapping[Key, str] | None = None
+) -> dict[str, Any]:
+    """Return what the ledger keeps of something in the trash: what it is there, and how such a thing gets there."""
     place = [*key.name[:2], name] if key.kind == "column" else [SCHEMA, name]
     return {
         "event": "trashed",
@@ -173,7 +239,8 @@ def _entry(key: Key, name: str, kept: Mapping[Key, Row], commands: list[Command]
         "definition": {
             "fields": fields(own.kind for own in kept),
             "rows": [[own.kind, list(own.name), list(row)] for own, row in sorted(kept.items())],
-            "commands": [made.sql for made in commands],
+            "commands": [made.sql for made in moves],
+            "renamed": [[own.kind, list(own.name), to] for own, to in (renamed or {}).items()],
         },
     }
 
@@ -201,6 +268,15 @@ def restore(situation: Situation, key: Key, place: list[str], definition: Mappin
         command("object/set_schema", lock, what=Sql(f"{word} {ident((SCHEMA, name))}"), schema=key.name[0]),
         command("object/rename", lock, what=Sql(f"{word} {ident((key.name[0], name))}"), to=key.name[1]),
     ]
+    if key.kind == "range":
+        from wgm_play.operations.composite import moves, renames
+
+        subtype, multirange = str(kept[key][0]), kept[key][5]
+        names = (name, multirange and several(name))
+        commands = moves(subtype, SCHEMA, names, key.name[0])
+        commands += renames(subtype, key.name[0], names, (key.name[1], multirange))
+    for kind, own, to in definition.get("renamed", ()):
+        commands.append(_rename(Key(kind, tuple(own)), to, own[-1]))
     return create(
         situation, key, f"bring {key} back from the trash", commands, verb="restore", makes=kept, payload=payload
     )

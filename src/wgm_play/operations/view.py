@@ -1,4 +1,7 @@
-"""Views and materialized views: create, replace, drop and make again with their privileges and comments."""
+"""Views and materialized views: create, replace, drop and make again with their privileges and comments.
+
+In: a situation and the key of what differs. Out: changes, with their statements, locks and hazards.
+"""
 
 from __future__ import annotations
 
@@ -68,13 +71,14 @@ def alter_view(situation: Situation, key: Key) -> list[Change]:
             return [*drop_view(situation, key), *create_view(situation, key)]
         made = _spell(situation, key, replace=True)
         changes.append(alter(situation, key, f"replace {key}", [made], hazards=(_LOCKED,)))
+        return changes + _changed_comments(situation, key)  # with the query, the options were replaced
     to_set, to_reset = changed_options(old.options, new.options)
     if to_reset:
         made = command(
             "view/reset_options", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name, options=option_names(to_reset)
         )
         changes.append(alter(situation, key, f"reset {', '.join(to_reset)} of {key}", [made]))
-    if to_set and not changes[:1]:
+    if to_set:
         made = command("view/set_options", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name, options=options(to_set))
         changes.append(alter(situation, key, f"set {', '.join(to_set)} of {key}", [made]))
     return changes + _changed_comments(situation, key)

@@ -1,0 +1,203 @@
+"""The four laws that every change must meet, and what they are measured with.
+
+In: a project folder, a database, playbook steps. Out: a plan that was run by the real pipeline; the database's state as
+the catalog, as `pg_dump` writes it and as rows, without what is ours (`wgm`, `wgm_trash`, columns in the trash).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import yaml
+from psycopg import sql
+
+import fix_postgres
+from wgm_play import pipeline
+from wgm_play.catalog import introspect
+from wgm_play.catalog.model import Key, Row
+from wgm_play.plan import Operation, Plan
+from wgm_play.report.base import Reporter, StepResult
+
+OWN_SCHEMAS = ("wgm", "wgm_trash")
+TRASHED = "wgm_trash_"
+
+_ROWS = """
+SELECT n.nspname, c.relname, c.relkind::text FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'S') OR c.relkind = 'm' AND c.relispopulated
+ORDER BY 1, 2
+"""
+
+
+@dataclass(slots=True)
+class Listener(Reporter):
+    """Keeps what is said."""
+
+    plans: list[Plan] = field(default_factory=list)
+    results: list[StepResult] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def step(self, result: StepResult) -> None:
+        Reporter.step(self, result)
+        self.results.append(result)
+
+    def plan(self, plan: Plan, *, diff: bool) -> None:
+        self.plans.append(plan)
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+    def warn(self, text: str) -> None:
+        self.said.append(text)
+
+    @property
+    def operations(self) -> list[Operation]:
+        """What the last plan does; nothing where none was shown."""
+        return self.plans[-1].operations if self.plans else []
+
+    @property
+    def changed(self) -> int:
+        """How many steps the recap calls changed."""
+        return sum(counts.changed for counts in self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a database holds, in the three ways in which it is compared."""
+
+    catalog: dict[Key, Row]
+    dump: list[str]
+    rows: dict[str, list[str]]
+
+    def without_order(self) -> State:
+        """Return the same with the lines of the dump sorted."""
+        return State(self.catalog, sorted(self.dump), self.rows)
+
+    def differences(self, other: State, *, rows: bool = True) -> list[str]:
+        """Return what `other` has otherwise, one line each."""
+        found = [f"catalog: {key}: {self.catalog.get(key)} -> {other.catalog.get(key)}"
+                 for key in sorted({*self.catalog, *other.catalog}) if self.catalog.get(key) != other.catalog.get(key)]  # fmt: skip
+        found += [f"pg_dump: only before: {line}" for line in self.dump if line not in other.dump]
+        found += [f"pg_dump: only after: {line}" for line in other.dump if line not in self.dump]
+        if not found and self.dump != other.dump:
+            found.append("pg_dump: the same lines in another order or number")
+        if rows:
+            found += [f"rows of {name}: {self.rows.get(name)} -> {other.rows.get(name)}"
+                      for name in sorted({*self.rows, *other.rows}) if self.rows.get(name) != other.rows.get(name)]  # fmt: skip
+        return found
+
+
+def state(url: str) -> State:
+    """Read what the database at `url` holds."""
+    with psycopg.connect(url, autocommit=True, options="-c search_path=") as connection:
+        rows = dict(introspect.read(connection, edges=False).rows)
+        return State(rows, _dump(url), _rows(connection))
+
+
+def _rows(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
+    found = {}
+    for schema, name, kind in connection.execute(_ROWS).fetchall():
+        if schema in (*OWN_SCHEMAS, "information_schema", "pg_catalog", "pg_toast"):
+            continue
+        relation = sql.Identifier(schema, name)
+        if kind == "S":
+            text = sql.SQL("SELECT (last_value, is_called)::text FROM {}").format(relation)
+            found[f"{schema}.{name}"] = [row[0] for row in connection.execute(text)]
+            continue
+        made = []
+        whole = sql.SQL("SELECT to_jsonb(t.*) FROM {} AS t").format(relation)
+        for (row,) in connection.execute(whole):
+            kept = {column: value for column, value in row.items() if not column.startswith(TRASHED)}
+            made.append(repr(sorted(kept.items())))
+        found[f"{schema}.{name}"] = sorted(made)
+    return found
+
+
+@cache
+def pg_dump() -> str:
+    """Return the newest pg_dump there is: it dumps every older server."""
+    for major in reversed(fix_postgres.SUPPORTED):
+        folder = fix_postgres.programs(major)
+        if folder is not None and (folder / "pg_dump").is_file():
+            return str(folder / "pg_dump")
+    found = shutil.which("pg_dump")
+    assert found, "there is no pg_dump here"
+    return found
+
+
+def _dump(url: str) -> list[str]:
+    words = [pg_dump(), "--schema-only", *(f"--exclude-schema={name}" for name in OWN_SCHEMAS), url]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, "PGTZ": "UTC"})
+    assert done.returncode == 0, done.stderr
+    return _without_trash(done.stdout)
+
+
+def _without_trash(dump: str) -> list[str]:
+    """Drop comments, tokens of psql, and the lines of columns that lie in the trash."""
+    lines = []
+    for line in dump.splitlines():
+        if not line.strip() or line.startswith(("--", "\\", "SET ", "SELECT pg_catalog.set_config")):
+            continue
+        if re.search(r'^\s+"?wgm_trash_|ALTER COLUMN "?wgm_trash_|^COMMENT ON COLUMN .*\."?wgm_trash_', line):
+            continue
+        lines.append(line.rstrip(","))
+    return lines
+
+
+@dataclass(slots=True)
+class Project:
+    """A project folder with one environment, for one database."""
+
+    folder: Path
+    url: str
+    environment: str = ""
+
+    def write(self, steps: list[Any] | None, play: dict[str, Any] | None = None) -> None:
+        """Write the playbook; templates and other files are the test's own."""
+        (self.folder / "environments").mkdir(parents=True, exist_ok=True)
+        (self.folder / "environments/development.yml").write_text(self.environment or "embedded: true\n")
+        made = [{"name": "Case", "hosts": "development", **(play or {}), "steps": steps or []}]
+        (self.folder / "playbook.yml").write_text(yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=1000))
+
+    def apply(self, **options: Any) -> Listener:
+        """Run the playbook; return what was said. Raises `WgmError`."""
+        listener = Listener()
+        pipeline.apply(self._options(diff=True, **options), listener)
+        return listener
+
+    def rollback(self, **options: Any) -> Listener:
+        """Take the last run back."""
+        listener = Listener()
+        pipeline.rollback(self._options(**options), listener)
+        return listener
+
+    def _options(self, **options: Any) -> pipeline.Options:
+        return pipeline.Options(str(self.folder / "playbook.yml"), url=self.url, no_backup=True, **options)
+
+
+class Loader(yaml.SafeLoader):
+    """Reads YAML as playbooks are read: only true and false are booleans, so that `on` stays a word."""
+
+    yaml_implicit_resolvers = {
+        letter: [(tag, pattern) for tag, pattern in pairs if tag != "tag:yaml.org,2002:bool" or letter in "tf"]
+        for letter, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def load_case(text: str) -> dict[str, Any]:
+    """Read a case."""
+    return dict(yaml.load(text, Loader))  # noqa: S506 - a safe loader
+
+
+def load_sql(url: str, text: str) -> None:
+    """Run statements on the database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(text.encode())

@@ -1,0 +1,109 @@
+"""Every alteration of every kind, as data: `tests/cases/KIND/*.yml`, each held to four laws on a real server.
+
+In: a case: the steps `before` (or `sql`), `rows` put in, the steps `after`, the operations to `expect` in order, stages
+that `then` follow. Out: the plan is as expected; the run converges; planned again there is nothing to do; rollback, run
+by run, gives back the catalog, the dump and the rows of before.
+
+Keys of a stage: `rows` (SQL run before it), `after`, `play` (keywords of the play), `options` (of the command line),
+`expect`, `answers` (query -> rows after it), `refused` (a part of the message; nothing is touched),
+`irreversible` (a part of rollback's refusal), `rows_lost` (rollback cannot bring the rows back: why), `moved`
+(rollback puts columns in another order: why).
+Of a case: `versions`, `files`, `environment`, `then`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from laws import Project, State, load_case, load_sql, state
+
+import fix_postgres
+from fix_postgres import Postgres
+from wgm_play.errors import WgmError
+
+CASES = Path(__file__).parents[1] / "cases"
+FILES = sorted(CASES.glob("*/*.yml"))
+KEYS = {
+    "before", "sql", "rows", "after", "play", "options", "expect", "answers", "refused", "irreversible", "rows_lost", "moved",
+    "versions", "files", "environment", "then",
+}  # fmt: skip
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_case(path: Path, server: Postgres, new_database: Callable[..., str], project: Path) -> None:
+    case = load_case(path.read_text())
+    if "versions" in case and not fix_postgres.fits(server.major, case["versions"]):
+        pytest.skip(f"needs PostgreSQL {case['versions']}")
+    stages = [case, *case.get("then", [])]
+    assert not {key for stage in stages for key in stage} - KEYS
+    book = Project(project, new_database(), case.get("environment", ""))
+    for name, text in case.get("files", {}).items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text)
+    _begin(book, case)
+    done: list[tuple[dict[str, Any], State]] = []
+    for stage in stages:
+        if "rows" in stage:
+            load_sql(book.url, stage["rows"])
+        start = state(book.url)
+        book.write(stage.get("after"), stage.get("play"))
+        if "refused" in stage:
+            _is_refused(book, stage, start)
+            continue
+        _moves_on(book, stage)
+        done.append((stage, start))
+    _goes_back(book, done)
+
+
+def _begin(book: Project, case: dict[str, Any]) -> None:
+    if "sql" in case:
+        load_sql(book.url, case["sql"])
+    if case.get("before"):
+        book.write(case["before"])
+        book.apply()
+
+
+def _is_refused(book: Project, stage: dict[str, Any], start: State) -> None:
+    with pytest.raises(WgmError) as caught:
+        book.apply(**stage.get("options", {}))
+    said = str(caught.value) + "".join(map(str, getattr(caught.value, "details", ())))
+    assert stage["refused"] in said
+    assert start.differences(state(book.url)) == []
+
+
+def _moves_on(book: Project, stage: dict[str, Any]) -> None:
+    options = stage.get("options", {})
+    first = book.apply(**options)
+    assert [operation.title for operation in first.operations] == stage["expect"]
+    for question, rows in stage.get("answers", {}).items():
+        with psycopg.connect(book.url, autocommit=True) as connection:
+            assert [list(row) for row in connection.execute(question.encode())] == rows, question
+    again = book.apply(**options)
+    assert (again.changed, [operation.title for operation in again.operations]) == (0, [])
+
+
+def _goes_back(book: Project, done: list[tuple[dict[str, Any], State]]) -> None:
+    later_rows = False
+    for stage, start in reversed(done):
+        if not stage["expect"]:
+            continue  # nothing ran: there is no run to take back
+        if "irreversible" in stage:
+            with pytest.raises(WgmError) as caught:
+                book.rollback()
+            assert stage["irreversible"] in str(caught.value) + "".join(map(str, getattr(caught.value, "details", ())))
+            return
+        book.rollback()
+        later_rows = later_rows or "rows_lost" in stage
+        back = state(book.url)
+        if "moved" in stage:
+            start, back = start.without_order(), back.without_order()
+        assert start.differences(back, rows=not later_rows) == []
+        later_rows = later_rows or "rows" in stage
