@@ -159,10 +159,10 @@ def test_timeouts_follow_the_class_of_the_statement(database_url: str, database:
         ),
     )
     assert database.execute("SELECT * FROM public.seen").fetchall() == [
-        ("300ms", "10s"),
+        ("100ms", "10s"),
         ("300ms", "0"),
         ("300ms", "0"),
-        ("300ms", "10s"),
+        ("100ms", "10s"),
         ("0", "0"),
     ]
 

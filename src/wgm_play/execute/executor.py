@@ -27,10 +27,11 @@ from wgm_play.execute.failure import RESUME, Place, failure, is_lost
 from wgm_play.execute.guard import RunLock, end_blockers
 from wgm_play.execute.interrupt import interruptible, undisturbed
 from wgm_play.execute.leftover import drop_invalid_index
-from wgm_play.execute.retry import Exhausted, Retries, reason
+from wgm_play.execute.retry import QUICK, Exhausted, Retries, reason
 from wgm_play.execute.session import Session
 from wgm_play.execute.watch import INTERVAL, Seen, Watch
 from wgm_play.ledger import Ledger
+from wgm_play.ledger.statements import text
 from wgm_play.plan import Command, Group, Operation, Plan
 from wgm_play.report.base import Reporter
 from wgm_play.secret import mask, resolve
@@ -97,7 +98,7 @@ def execute(
             f"the environment {environment.name!r} does not allow to end blockers",
             hint="set policy: {allow_kill_blockers: true} in its file, or run without --kill-blockers",
         )
-    interval = min(INTERVAL, max(environment.policy.lock_timeout / 4, 0.01))
+    interval = min(INTERVAL, max(min(environment.policy.lock_timeout, QUICK) / 4, 0.01))
     with Watch(lock.connection, interval, reporter.retry) if lock else nullcontext() as watch, interruptible():
         work = _Execution(plan, session, ledger, run, environment, reporter, lock, watch, positions, kill_after, alarm)
         return work.run_all(on_group, frozenset(skip_groups))
@@ -192,6 +193,7 @@ class _Execution:
     def _attempt(self, index: int, group: Group, retries: Retries, seen: Seen) -> tuple[int, str]:
         """Send a group's statements in an open transaction; return their number and the SQL of their ledger rows."""
         self.ledger.prepare_record()
+        self.session.patience = retries.patience
         first = next((command for operation in group.operations for command in operation.commands), NOTHING)
         self.session.begin(first)
         if first is NOTHING:
@@ -378,10 +380,25 @@ class _Execution:
             raise self._failure(error, lost=lost) from error
         if self.kill_after is not None and retries.waited + spent >= self.kill_after and self.lock is not None:
             end_blockers(self.lock.connection, seen.blockers, self.reporter)
+        if any(blocker.backend == "autovacuum worker" for blocker in seen.blockers) and self.sending is not None:
+            self._send_vacuum_away(self.sending[1])
         try:
             retries.again(why, spent, seen.blockers)
         except Exhausted as exhausted:
             raise self._exhausted(exhausted, error) from error
+
+    def _send_vacuum_away(self, command: Command) -> None:
+        """Wait for the table behind its autovacuum, with a lock that lets readers and writers pass.
+
+        It gives up when somebody waited for deadlock_timeout (manual: "Routine Vacuuming"); our statement waits less.
+        """
+        names = {tuple(lock.relation.split(".")) for lock in command.locks}
+        for name in sorted(name if len(name) == 2 else ("public", *name) for name in names if len(name) < 3):
+            try:
+                self.session.send(text("execute/send_vacuum_away", name=name))
+                self.session.send("ROLLBACK")
+            except psycopg.Error:
+                self.session.roll_back()
 
     def _exhausted(self, exhausted: Exhausted, error: psycopg.Error) -> WgmError:
         kind = StepFailed if self.changed else Locked

@@ -20,6 +20,11 @@ from wgm_play.report.base import Reporter
 RETRIED = {"55P03": "lock not available", "40P01": "deadlock", "40001": "serialization failure"}
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
+# At first a catalog change waits this long for its lock, in seconds: everybody who comes after it waits behind it.
+QUICK = 0.1
+# For so long, in seconds, attempts stay quick and frequent; then each waits as long as the policy allows.
+QUICK_FOR = 60.0
+QUICK_PAUSE = 1.0
 
 
 class Exhausted(Exception):
@@ -53,6 +58,12 @@ class Retries:
     waited: float = 0.0
     _began: float | None = field(default=None)
 
+    @property
+    def patience(self) -> float | None:
+        """How long the next attempt may wait for a lock, in seconds; None: as long as the policy says."""
+        quick = self._began is None or self.clock() - self._began < min(QUICK_FOR, self.budget / 2)
+        return QUICK if quick else None
+
     def again(self, why: str, spent: float, blockers: Sequence[Blocker]) -> None:
         """Report the failed attempt, which took `spent` seconds, and pause; raise Exhausted past the budget."""
         now = self.clock()
@@ -63,7 +74,8 @@ class Retries:
         named = "; ".join(str(blocker) for blocker in blockers)
         text = f"{self.label}: {why}" + (f", held by {named}" if named else "")
         # Full pauses would let two runners of two databases on one server meet again and again: hence the jitter.
-        pause = min(FIRST_PAUSE * 2 ** (self.attempts - 1), LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
+        longest = LONGEST_PAUSE if self.patience is None else QUICK_PAUSE
+        pause = min(FIRST_PAUSE * 2 ** (self.attempts - 1), longest) * random.uniform(0.5, 1.0)  # noqa: S311
         pause = min(pause, max(self.budget - used, 0.0))
         if pause <= 0:
             raise Exhausted(f"{text}; gave up after {self.attempts} attempts in {used:.1f} s", blockers)

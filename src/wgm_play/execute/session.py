@@ -74,8 +74,10 @@ class Session:
         self.connection.prepare_threshold = None
         self.version = self.connection.info.server_version
         self._cursor = self.connection.cursor()
-        self._set: str | None = None
-        self._local: str | None = None
+        # How long a catalog change waits for a lock at most, in seconds, where that is less than the policy says.
+        self.patience: float | None = None
+        self._set: tuple[str, float | None] | None = None
+        self._local: tuple[str, float | None] | None = None
         # What goes before the next statement, and how many characters went before the last one: the positions in
         # PostgreSQL's errors count them.
         self._due = ""
@@ -116,13 +118,13 @@ class Session:
 
     def begin(self, command: Command) -> None:
         """Open a transaction whose first statement is `command`; BEGIN goes in the same round trip."""
-        self._session_timeouts(wait_class(command))
+        self._session_timeouts((wait_class(command), self.patience))
         self._due = BEGIN
         self._local = self._set
 
     def allow(self, command: Command) -> None:
         """Set the timeouts for `command`, only where they differ from those in force."""
-        wanted = wait_class(command)
+        wanted = (wait_class(command), self.patience)
         if self._local is None:
             self._session_timeouts(wanted)
         elif wanted != self._local:
@@ -144,14 +146,17 @@ class Session:
             except psycopg.OperationalError:
                 self.connection.close()
 
-    def _session_timeouts(self, wanted: str) -> None:
+    def _session_timeouts(self, wanted: tuple[str, float | None]) -> None:
         if wanted != self._set:
             self._set_timeouts(wanted, local=False)
             self._set = wanted
 
-    def _set_timeouts(self, wanted: str, *, local: bool) -> None:
-        found = self._timeouts[wanted]
-        values = [f"{found.lock}ms", local, f"{found.statement}ms"]
+    def _set_timeouts(self, wanted: tuple[str, float | None], *, local: bool) -> None:
+        found, patience = self._timeouts[wanted[0]], wanted[1]
+        lock = found.lock
+        if wanted[0] == "short" and patience is not None:
+            lock = max(1, min(lock, round(patience * 1000)))
+        values = [f"{lock}ms", local, f"{found.statement}ms"]
         if self.version >= 170000:
             values.append(f"{found.transaction}ms")
         send(self.connection, text("execute/timeouts", version=min(self.version, 170000)), *values)
