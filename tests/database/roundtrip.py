@@ -17,10 +17,10 @@ import psycopg
 from wgm_play import pipeline, server
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog
+from wgm_play.catalog.settled import settled
 from wgm_play.environment import Policy
 from wgm_play.inspect.command import Inspection
-from wgm_play.report.base import Reporter
-from wgm_play.report.base import StepResult
+from wgm_play.report.base import Reporter, StepResult
 
 
 @dataclass(slots=True)
@@ -84,8 +84,11 @@ def dump(url: str, programs: Path | str) -> list[str]:
         [str(Path(programs) / "pg_dump"), "--schema-only", "--no-owner", "--exclude-schema=wgm*", url],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
+    # A list of varchar values is described otherwise once its description was read again: that is no difference.
     statements = re.split(r"\n--\n-- Name: .*\n--\n", done.stdout)
-    return sorted("\n".join(line for line in one.split("\n") if not _NOISE.match(line)) for one in statements)
+    return sorted(
+        "\n".join(line for line in one.split("\n") if not _NOISE.match(line)) for one in map(settled, statements)
+    )
 
 
 def difference(one: Any, other: Any) -> str:

@@ -3,7 +3,7 @@ CREATE TABLE regions (region_id smallint PRIMARY KEY, region_name varchar(25));
 CREATE TABLE countries (country_id char(2) CONSTRAINT country_c_id_pk PRIMARY KEY, country_name varchar(60), region_id smallint REFERENCES regions);
 CREATE TABLE departments (
     department_id integer PRIMARY KEY,
-    department_name varchar(30) CONSTRAINT dept_name_nn NOT NULL,
+    department_name varchar(30) NOT NULL,
     manager_id integer
 );
 CREATE TABLE jobs (job_id varchar(10) PRIMARY KEY, job_title varchar(35) NOT NULL, min_salary numeric(6), max_salary numeric(6), CHECK (min_salary <= max_salary));

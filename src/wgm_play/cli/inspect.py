@@ -26,7 +26,9 @@ def run(
     hide_password(dsn)
     hide_password(url)
     if folder is not None and (dsn is not None or baseline):
-        raise InputError("--import makes a playbook from files, not from a database", hint="leave out DSN and --baseline")
+        raise InputError(
+            "--import makes a playbook from files, not from a database", hint="leave out DSN and --baseline"
+        )
     if folder is None and (url is not None or tool != "auto"):
         raise InputError("--url and --from need --import", hint="wgm-play inspect DSN")
     from wgm_play import pipeline

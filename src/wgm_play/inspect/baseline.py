@@ -28,7 +28,9 @@ def adopt(options: Inspection, reporter: Reporter) -> None:
     """Record the present state as run 0, and mark the database with the environment's name."""
     url = options.url
     if url is None:
-        raise InputError("--baseline needs a database", hint="wgm-play inspect postgresql://USER@HOST/DATABASE --baseline")
+        raise InputError(
+            "--baseline needs a database", hint="wgm-play inspect postgresql://USER@HOST/DATABASE --baseline"
+        )
     policy = Policy()
 
     def connect(name: str) -> psycopg.Connection[Any]:
@@ -38,12 +40,19 @@ def adopt(options: Inspection, reporter: Reporter) -> None:
         ledger = Ledger(connection)
         last = next(iter(ledger.last_runs(1)), None)
         if last is not None:
-            raise Refused(f"the database is adopted already: its last run is {last.id}", hint="its state is what `wgm-play check` compares with")
+            raise Refused(
+                f"the database is adopted already: its last run is {last.id}",
+                hint="its state is what `wgm-play check` compares with",
+            )
         live = introspect.read(connection)
         mark = digest(live.rows)
         name = connection.info.dbname
-        info = RunInfo(options.output or "", name, options.environment, "baseline", from_digest=mark, to_digest=mark, id=0)
+        info = RunInfo(
+            options.output or "", name, options.environment, "baseline", from_digest=mark, to_digest=mark, id=0
+        )
         run = ledger.begin(info, before=live, marker=options.environment, restore_point=False)
         ledger.finish(run, "done", after=live)
     reporter.data("run", run)
-    reporter.note(f"adopted: run {run} records {len(live.rows)} objects; the database is marked {options.environment!r}")
+    reporter.note(
+        f"adopted: run {run} records {len(live.rows)} objects; the database is marked {options.environment!r}"
+    )

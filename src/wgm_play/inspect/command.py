@@ -41,8 +41,10 @@ def inspect(options: Inspection, reporter: Reporter) -> int:
     """Write a playbook that declares a live database."""
     if options.url is None:
         raise InputError("inspect needs a database", hint="wgm-play inspect postgresql://USER@HOST/DATABASE")
-    _refuse_existing(options)
-    connection = server.connect_to(options.url, policy=Policy(statement_timeout=0), application_name="wgm-play inspect", read_only=True)
+    refuse_existing(options)
+    connection = server.connect_to(
+        options.url, policy=Policy(statement_timeout=0), application_name="wgm-play inspect", read_only=True
+    )
     with connection:
         said = examine(connection)
         name = connection.info.dbname
@@ -73,7 +75,7 @@ def write(said: Said, name: str, options: Inspection, reporter: Reporter) -> Non
     output = Path(options.output)
     if _is_file(options.output):
         files = {output: document.whole(said, name, options.environment)}
-        hint = f'it runs on `hosts: {options.environment}`: environments/{options.environment}.yml says `url: "{{{{ env.DATABASE_URL }}}}"`'
+        hint = f"environments/{options.environment}.yml says where it runs: url: \"{{{{ env.DATABASE_URL }}}}\""
     else:
         texts = document.folder(said, name, options.environment)
         files = {output / path: text for path, text in texts.items()}
@@ -90,14 +92,18 @@ def _is_file(output: str) -> bool:
     return Path(output).suffix in (".yml", ".yaml")
 
 
-def _refuse_existing(options: Inspection) -> None:
+def refuse_existing(options: Inspection) -> None:
     """Refuse to overwrite: a playbook that somebody edited is worth more than one that can be written again."""
     if options.output is None:
         return
     output = Path(options.output)
     if not re.match(r"[\w.-]+\Z", options.environment):
         raise InputError(f"{options.environment!r} is no name of an environment", hint="letters, digits, - and _")
-    names = [output] if _is_file(options.output) else [output / "playbooks" / f"{options.environment}.yml", output / "playbooks" / "schema"]
+    names = (
+        [output]
+        if _is_file(options.output)
+        else [output / "playbooks" / f"{options.environment}.yml", output / "playbooks" / "schema"]
+    )
     there = next((path for path in names if path.exists()), None)
     if there is not None:
         raise InputError(f"{str(there)!r} is there already", hint="name another file or folder; nothing was written")

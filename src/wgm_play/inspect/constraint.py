@@ -12,7 +12,18 @@ from wgm_play.catalog.model import Key
 from wgm_play.inspect import index as indexes
 from wgm_play.inspect.emit import Lines
 from wgm_play.inspect.entry import Said, expression, options, sql_value
-from wgm_play.inspect.scan import Unforeseen, brackets, follows, name, names, qualified, split_list, text_of, unwrapped, words
+from wgm_play.inspect.scan import (
+    Unforeseen,
+    brackets,
+    follows,
+    name,
+    names,
+    qualified,
+    split_list,
+    text_of,
+    unwrapped,
+    words,
+)
 from wgm_play.sql import NAME_BYTES
 
 _KEYS = {"p": "primary_key", "u": "unique", "c": "check", "f": "foreign_key", "x": "exclude"}
@@ -22,7 +33,9 @@ def describe_all(said: Said, table: Key, columns: dict[str, dict[str, Any]]) -> 
     """Put each constraint where it reads best; return what the table itself says."""
     below: dict[str, Any] = {}
     named: dict[str, Any] = Lines()
-    for key in sorted(said.children("constraint", table.name), key=lambda one: ("pufcx".find(said.catalog[one].type), one)):
+    for key in sorted(
+        said.children("constraint", table.name), key=lambda one: ("pufcx".find(said.catalog[one].type), one)
+    ):
         try:
             spec = taken_apart(said, key)
         except Unforeseen:
@@ -183,7 +196,7 @@ def _properties() -> dict[str, Any]:
 
 
 def automatic(*parts: str) -> str | None:
-    """Return the name that PostgreSQL makes, or None where it would shorten it (its rule then needs all other names)."""
+    """Return the name that PostgreSQL makes, or None where it would shorten it (by all other names)."""
     made = "_".join(parts)
     return made if len(made.encode()) <= NAME_BYTES else None
 
@@ -212,7 +225,11 @@ def _at_column(said: Said, table: Key, key: Key, spec: dict[str, Any], columns: 
         return True
     if kind == "c" and list(spec) == ["check"]:
         about = [one for one in words(str(said.catalog[key].definition)) if one in columns]
-        if len(about) != 1 or own != automatic(rel, about[0], "check") or {"check", "one_of"} & columns[about[0]].keys():
+        if (
+            len(about) != 1
+            or own != automatic(rel, about[0], "check")
+            or {"check", "one_of"} & columns[about[0]].keys()
+        ):
             return False
         values = one_of(spec["check"], about[0], said.catalog[Key("column", (*table.name, about[0]))].type)
         return _insert(columns[about[0]], "one_of" if values else "check", values or spec["check"])

@@ -5,7 +5,7 @@ In: a catalog. Out: `Said`: steps in a stable order, and the names of what no st
 
 from __future__ import annotations
 
-from wgm_play.catalog.model import Catalog
+from wgm_play.catalog.model import Catalog, Key
 from wgm_play.inspect import index, routine, table, trigger, types, view
 from wgm_play.inspect.entry import Describe, Said
 
@@ -31,15 +31,15 @@ _WITH_ANOTHER = frozenset(["column", "constraint", "domain_constraint"])
 def describe(catalog: Catalog, versions: dict[str, str]) -> Said:
     """Describe every object of a catalog."""
     said = Said(catalog, versions=versions)
-    kinds: dict[str, list] = {}  # type: ignore[type-arg]
+    kinds: dict[str, list[Key]] = {}
     for key in catalog.rows:
         if key.kind in _WITH_ANOTHER:
             said.below.setdefault(key.name[:2], {}).setdefault(key.kind, []).append(key)
         else:
             kinds.setdefault(key.kind, []).append(key)
-    for kind in DESCRIBE:
+    for kind, write in DESCRIBE.items():
         for key in sorted(kinds.get(kind, ())):
-            DESCRIBE[kind](said, key)
+            write(said, key)
     for kind in kinds.keys() - DESCRIBE.keys():
         for key in sorted(kinds[kind]):
             said.cannot(key, "this kind is not described yet")

@@ -15,8 +15,8 @@ from wgm_play.inspect.scan import words
 
 # The order of files, and of concerns in one document.
 CONCERNS = (
-    "roles", "schemas", "extensions", "types", "sequences", "functions", "operators", "text_search", "tables", "partitions",
-    "foreign", "indexes", "views", "triggers", "policies", "rules", "statistics", "privileges", "publications",
+    "roles", "schemas", "extensions", "types", "sequences", "functions", "operators", "text_search", "tables",
+    "partitions", "foreign", "indexes", "views", "triggers", "policies", "rules", "statistics", "privileges", "publications",
     "event_triggers", "settings",
 )  # fmt: skip
 
@@ -38,7 +38,9 @@ def folder(said: Said, name: str, environment: str) -> dict[str, str]:
     for concern in _concerns(said):
         path = f"schema/{concern}.yml"
         lines.append(f"    - import_steps: {path}")
-        steps = [emit.step(entry.step()) for entry in _ordered(entry for entry in said.entries if entry.concern == concern)]
+        steps = [
+            emit.step(entry.step()) for entry in _ordered(entry for entry in said.entries if entry.concern == concern)
+        ]
         files[f"playbooks/{path}"] = "\n\n".join("\n".join(step) for step in steps) + "\n"
     if not said.entries:
         lines = [*lines[:-1], "  steps: []"]
@@ -57,7 +59,11 @@ def _head(said: Said) -> list[str]:
     """Return what the playbook does not say, as comments."""
     if not said.unsaid:
         return []
-    return [*emit.comment("Not in this playbook, because no step says it:"), *[line for what in said.unsaid for line in emit.comment(f"  {what}")], ""]
+    return [
+        *emit.comment("Not in this playbook, because no step says it:"),
+        *[line for what in said.unsaid for line in emit.comment(f"  {what}")],
+        "",
+    ]
 
 
 def _play(name: str, environment: str) -> list[str]:
@@ -71,27 +77,22 @@ def _concerns(said: Said) -> list[str]:
 
 def _beside_their_table(said: Said) -> list[Entry]:
     """Return all entries in the order of concerns, with indexes and triggers after their table."""
-    beside: dict[tuple[str, str], list[Entry]] = {}
+    beside: dict[tuple[str, ...], list[Entry]] = {}
     for concern in ("indexes", "triggers"):
         for entry in said.entries:
             if entry.concern == concern and entry.kind in ("index", "trigger"):
                 beside.setdefault(_relation(said, entry), []).append(entry)
+    relations = {entry.key.name for entry in said.entries if entry.kind in ("table", "view", "materialized_view")}
     made: list[Entry] = []
-    done: set[int] = set()
     for concern in _concerns(said):
-        for entry in _ordered(one for one in said.entries if one.concern == concern and id(one) not in done):
-            if id(entry) in done:
+        for entry in _ordered(one for one in said.entries if one.concern == concern):
+            if entry.kind in ("index", "trigger") and _relation(said, entry) in relations:
                 continue
-            made.append(entry)
-            done.add(id(entry))
-            if entry.kind not in ("index", "trigger"):
-                for one in beside.get(entry.key.name[:2], []) if len(entry.key.name) == 2 else []:
-                    made.append(one)
-                    done.add(id(one))
+            made += [entry, *(beside.get(entry.key.name, []) if entry.key.kind != "column" else [])]
     return made
 
 
-def _relation(said: Said, entry: Entry) -> tuple[str, str]:
+def _relation(said: Said, entry: Entry) -> tuple[str, ...]:
     if entry.kind == "trigger":
         return (entry.key.name[0], entry.key.name[1])
     return (entry.key.name[0], str(said.catalog[entry.key].table))

@@ -15,7 +15,7 @@ WIDTH = 120
 # Keys are padded so that values stand below each other, up to this width: one long name must not push all others away.
 PAD = 32
 
-_WORDS = frozenset("true false null yes no on off y n ~".split())
+_WORDS = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n", "~"])
 _PLAIN = re.compile(r"[A-Za-z_(/][^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]*\Z")
 _BREAKS_PLAIN = re.compile(r":(?:\s|\Z)| #|\s\Z")
 _BREAKS_FLOW = re.compile(r"[,\[\]{}]|:(?![\w\"'(:])|\?")
@@ -63,7 +63,13 @@ def _is_plain(text: str, *, flow: bool, key: bool) -> bool:
 
 def quoted(text: str) -> str:
     """Return a text in quotes: single ones where that spares escapes."""
-    if "'" not in text and ("\\" in text or '"' in text) and "\n" not in text and "\t" not in text and not _SPECIAL.search(text):
+    if (
+        "'" not in text
+        and ("\\" in text or '"' in text)
+        and "\n" not in text
+        and "\t" not in text
+        and not _SPECIAL.search(text)
+    ):
         return f"'{text}'"
     made = "".join(_SHORT.get(one) or one for one in text)
     return '"' + _SPECIAL.sub(lambda found: _escape(found.group()), made) + '"'
@@ -108,7 +114,7 @@ def literal_block(text: str, indent: int) -> list[str] | None:
 
 
 def entry(head: str, value: Any, indent: int) -> list[str]:
-    """Return `head` with a value after it: on its line where it fits, else below it. `indent` is where `head` stands."""
+    """Return `head` with a value after it: on its line where it fits, else below it. `indent` is that of `head`."""
     if isinstance(value, str) and "\n" in value:
         block = literal_block(literally(value), indent + 2)
         if block is not None:
@@ -127,7 +133,9 @@ def block_of(value: Any, indent: int) -> list[str]:
     lines: list[str] = []
     if isinstance(value, Mapping):
         keys = {key: scalar(key, flow=False, key=True) + ":" for key in value}
-        width = max((len(one) for one in keys.values() if len(one) <= PAD), default=0) if isinstance(value, Lines) else 0
+        width = (
+            max((len(one) for one in keys.values() if len(one) <= PAD), default=0) if isinstance(value, Lines) else 0
+        )
         for key, one in value.items():
             lines += entry(pad + keys[key].ljust(width), one, indent)
         return lines
@@ -157,7 +165,10 @@ def step(entries: Mapping[str, Any], indent: int = 0) -> list[str]:
 
 def comment(text: str, indent: int = 0) -> list[str]:
     """Return a text as YAML comments."""
-    return [(" " * indent + "# " + re.sub(r"[^\t\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]", "?", line)).rstrip() for line in text.split("\n")]
+    return [
+        (" " * indent + "# " + re.sub(r"[^\t\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]", "?", line)).rstrip()
+        for line in text.split("\n")
+    ]
 
 
 __all__ = ["Block", "Lines", "Sequence", "comment", "entry", "flow", "literally", "scalar", "step"]

@@ -45,7 +45,9 @@ class Said:
         """Return the columns, constraints or the like of one object."""
         return self.below.get(name, {}).get(kind, [])
 
-    def add(self, concern: str, kind: str, key: Key, spec: dict[str, Any], comment: str | None = None, **keywords: Any) -> None:
+    def add(
+        self, concern: str, kind: str, key: Key, spec: dict[str, Any], comment: str | None = None, **keywords: Any
+    ) -> None:
         """Add a step; its comment gives it its name where it is one short line."""
         if _templated_key(spec):
             self.cannot(key, "a name in it reads as a template")
@@ -89,7 +91,12 @@ def properties(kind: str) -> dict[str, Any]:
 
 def step_name(kind: str, key: Key, comment: str | None) -> str:
     """Return the name of a step: the object's comment where it is one short line, else its kind and name."""
-    if comment and "\n" not in comment and 3 <= len(comment) <= 60 and kind not in ("index", "trigger", "function", "procedure"):
+    if (
+        comment
+        and "\n" not in comment
+        and 3 <= len(comment) <= 60
+        and kind not in ("index", "trigger", "function", "procedure")
+    ):
         return comment.strip() or str(key)
     name = f"Constraint {key.label}" if kind == "constraint" else str(key)
     made = name[0].upper() + name[1:]
@@ -139,6 +146,7 @@ _SHORT_TYPES = (
     (re.compile(r"\btime(\(\d\))? with time zone"), r"timetz\1"),
     (re.compile(r"\btime(\(\d\))? without time zone"), r"time\1"),
     (re.compile(r"\bbit varying\b"), "varbit"),
+    (re.compile(r"\bcharacter(?=\()"), "char"),
 )
 
 

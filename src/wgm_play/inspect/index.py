@@ -10,7 +10,18 @@ from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.entry import Said, expression, options, table_place
-from wgm_play.inspect.scan import Unforeseen, brackets, follows, name, names, qualified, split_list, text_of, tokens, unwrapped
+from wgm_play.inspect.scan import (
+    Unforeseen,
+    brackets,
+    follows,
+    name,
+    names,
+    qualified,
+    split_list,
+    text_of,
+    tokens,
+    unwrapped,
+)
 
 
 def describe(said: Said, key: Key) -> None:
@@ -112,7 +123,7 @@ def _what(text: str) -> tuple[dict[str, Any], str]:
         return {"expression": expression(unwrapped(inside))}, rest
     parts, rest = qualified(text)
     if rest.startswith("("):
-        end = next((end for token, end, depth in tokens(rest) if token == ")" and depth == 0), len(rest))
+        end = next((end for piece, end, depth in tokens(rest) if piece == ")" and depth == 0), len(rest))
         call = text[: len(text) - len(rest) + end]
         return {"expression": expression(call)}, rest[end:].lstrip()
     if len(parts) > 1:
@@ -125,5 +136,5 @@ def _opclass(text: str) -> tuple[str, str]:
     _, rest = qualified(text)
     end = len(text) - len(rest)
     if rest.startswith("("):
-        end += next((end for token, end, depth in tokens(rest) if token == ")" and depth == 0), len(rest))
+        end += next((end for piece, end, depth in tokens(rest) if piece == ")" and depth == 0), len(rest))
     return text[:end].strip(), text[end:].lstrip()

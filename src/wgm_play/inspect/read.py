@@ -35,13 +35,19 @@ def read(connection: psycopg.Connection[Any]) -> Catalog:
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         short = connection.execute(render("inspect/same_names.sql.j2").sql).fetchone() is None
-        connection.execute(f"SET LOCAL search_path TO {'public' if short else ''!r}".encode())
+        path = render("checks/set_local.sql.j2", name="search_path", value="public" if short else "")
+        connection.execute(path.sql.encode())
         texts = {name: pretty(text) for name, text in introspect.queries(version).items()}
         catalog = introspect.assemble(introspect.fetch(connection, texts), version)
-        catalog.unmodelled = tuple(f"{what} {name}" for what, name in connection.execute(query("unmodelled", version)).fetchall())
+        catalog.unmodelled = tuple(
+            f"{what} {name}" for what, name in connection.execute(query("unmodelled", version)).fetchall()
+        )
     return catalog
 
 
 def default_versions(connection: psycopg.Connection[Any]) -> dict[str, str]:
     """Return the version that CREATE EXTENSION would install, by extension."""
-    return {str(name): str(version) for name, version in connection.execute(render("inspect/extension_versions.sql.j2").sql).fetchall()}
+    return {
+        str(name): str(version)
+        for name, version in connection.execute(render("inspect/extension_versions.sql.j2").sql).fetchall()
+    }

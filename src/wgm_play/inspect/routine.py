@@ -22,7 +22,7 @@ def describe(said: Said, key: Key) -> None:
     row = said.catalog[key]
     spec: dict[str, Any] = Block(place(key))
     if row.arguments:
-        spec["arguments"] = expression(row.arguments)
+        spec["arguments"] = expression(_arguments(key, row.arguments))
     try:
         spec |= taken_apart(row, key)
     except Unforeseen:
@@ -32,11 +32,18 @@ def describe(said: Said, key: Key) -> None:
     said.add("functions", key.kind, key, spec)
 
 
+def _arguments(key: Key, text: str) -> str:
+    """Return the arguments; a procedure's without IN, which servers from 14 on write before each."""
+    if key.kind != "procedure" or "IN " not in text:
+        return text
+    return ", ".join(part.removeprefix("IN ") for part in split_list(text))
+
+
 def taken_apart(row: Any, key: Key) -> dict[str, Any]:
     """Return the properties and the body of a routine."""
     spec: dict[str, Any] = {}
     if key.kind == "function" and row.result is not None and not _said_by_arguments(row):
-        spec["returns"] = type_name(row.result)
+        spec["returns"] = type_name(re.sub(r"^(SETOF |TABLE\()", lambda found: found.group().lower(), row.result))
     text = row.definition
     head = _after_signature(text)
     written, quoted = _body(head)
@@ -90,15 +97,15 @@ _LISTS = frozenset(["search_path", "temp_tablespaces", "session_preload_librarie
 
 def _property(line: str, spec: dict[str, Any]) -> None:
     """Read one line of the properties of a routine."""
-    if (rest := follows(line, "LANGUAGE")) is not None:
-        language, more = name(rest)
+    if (given := follows(line, "LANGUAGE")) is not None:
+        language, more = name(given)
         if more.strip() or language in ("c", "internal"):
             raise Unforeseen(line)
         if language != "plpgsql":
             spec["language"] = language
         return
-    if (rest := follows(line, "SET")) is not None:
-        _set(rest, spec)
+    if (written := follows(line, "SET")) is not None:
+        _set(written, spec)
         return
     rest = line
     while rest:
@@ -110,7 +117,9 @@ def _property(line: str, spec: dict[str, Any]) -> None:
             found = re.match(r"(COST|ROWS) ([\d.]+)(?: |$)", rest)
             if not found:
                 raise Unforeseen(line)
-            spec[found.group(1).lower()] = value_of(found.group(2)) if found.group(2).isdigit() else float(found.group(2))
+            spec[found.group(1).lower()] = (
+                value_of(found.group(2)) if found.group(2).isdigit() else float(found.group(2))
+            )
             rest = rest[found.end() :]
 
 
@@ -142,6 +151,10 @@ def verbatim(text: str) -> dict[str, Any]:
 def _dedented(text: str) -> str:
     """Return an atomic body without the first column of blanks that the deparser puts there."""
     lines = text.split("\n")
-    if text.count("'") % 2 or any(line.count("'") % 2 for line in lines) or not all(line[:1] == " " for line in lines[1:-1]):
+    if (
+        text.count("'") % 2
+        or any(line.count("'") % 2 for line in lines)
+        or not all(line[:1] == " " for line in lines[1:-1])
+    ):
         return text
     return "\n".join([lines[0], *(f" {line}" for line in lines[1:-1]), lines[-1]]) if len(lines) > 2 else text

@@ -1,4 +1,4 @@
-"""Take apart what PostgreSQL's own deparser wrote: its texts have one form, so a scanner of quotes and brackets is enough.
+"""Take apart what PostgreSQL's own deparser wrote: its texts have one form, so scanning quotes and brackets is enough.
 
 In: texts as pg_get_indexdef and its like return them. Out: their parts, as they were written. Raises `Unforeseen` for a
 text of another form, so that the whole text is kept instead.
@@ -26,22 +26,22 @@ _NAME = re.compile(r'"((?:[^"]|"")*)"|([A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ff
 
 
 def tokens(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield (token, where it ends, depth of brackets around it)."""
+    """Yield (one, where it ends, depth of brackets around it)."""
     depth = 0
     for found in _TOKEN.finditer(text):
-        token = found.group()
-        if token in (")", "]"):
+        one = found.group()
+        if one in (")", "]"):
             depth -= 1
-        yield token, found.end(), depth
-        if token in ("(", "["):
+        yield one, found.end(), depth
+        if one in ("(", "["):
             depth += 1
 
 
 def split_list(text: str) -> list[str]:
     """Split at the commas that are outside brackets and quotes."""
     parts, start = [], 0
-    for token, end, depth in tokens(text):
-        if token == "," and depth == 0:
+    for one, end, depth in tokens(text):
+        if one == "," and depth == 0:
             parts.append(text[start : end - 1].strip())
             start = end
     last = text[start:].strip()
@@ -52,8 +52,8 @@ def brackets(text: str) -> tuple[str, str]:
     """Return what is inside the brackets with which `text` begins, and what follows them."""
     if not text.startswith("("):
         raise Unforeseen(text)
-    for token, end, depth in tokens(text):
-        if token == ")" and depth == 0:
+    for one, end, depth in tokens(text):
+        if one == ")" and depth == 0:
             return text[1 : end - 1], text[end:].lstrip()
     raise Unforeseen(text)
 
@@ -102,9 +102,9 @@ def names(text: str) -> list[str]:
 def words(text: str) -> set[str]:
     """Return the names that an expression may mention: outside of text literals, without their quotes."""
     return {
-        token[1:-1].replace('""', '"') if token.startswith('"') else token
-        for token, _, _ in tokens(text)
-        if token[0] == '"' or token[0] == "_" or token[0].isalpha() and not token.endswith("'")
+        one[1:-1].replace('""', '"') if one.startswith('"') else one
+        for one, _, _ in tokens(text)
+        if one[0] == '"' or one[0] == "_" or (one[0].isalpha() and not one.endswith("'"))
     }
 
 

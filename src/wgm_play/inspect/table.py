@@ -112,7 +112,15 @@ def serial_type(said: Said, key: Key) -> str | None:
     if sequence is None or sequence.owned_by != [schema, table, name] or sequence.comment is not None:
         return None
     plain = (column.type, 1, 1, 1, LARGEST[column.type], 1, False)
-    if (sequence.type, sequence.start, sequence.increment, sequence.minimum, sequence.maximum, sequence.cache, sequence.cycle) != plain:
+    if (
+        sequence.type,
+        sequence.start,
+        sequence.increment,
+        sequence.minimum,
+        sequence.maximum,
+        sequence.cache,
+        sequence.cycle,
+    ) != plain:
         return None
     if sequence.unlogged != said.catalog[Key("table", (schema, table))].unlogged:
         return None
@@ -133,7 +141,9 @@ def identity(column: Any) -> Any:
     return {"generation": word, **made} if made else word
 
 
-def sequence_options(kind: str, start: int, increment: int, least: int, most: int, cache: int, *, cycle: bool) -> dict[str, Any]:
+def sequence_options(
+    kind: str, start: int, increment: int, least: int, most: int, cache: int, *, cycle: bool
+) -> dict[str, Any]:
     """Return the options of a sequence that are not the usual ones of its type (manual: "CREATE SEQUENCE")."""
     largest = LARGEST.get(kind, LARGEST["bigint"])
     usual = (1, largest) if increment > 0 else (-largest - 1, -1)
@@ -162,9 +172,10 @@ def default(text: str, type_: str) -> Any:
     if found and found[0][0].lstrip("E").startswith("'"):
         literal, rest = text[: found[0][1]], text[found[0][1] :]
         bare = _LENGTH.sub("", type_)
+        if re.fullmatch(r"'-[1-9]\d*'::integer", text):
+            return int(literal[1:-1])
+        if re.fullmatch(r"'-[\d.]+'::numeric", text):
+            return literal[1:-1]
         if rest == f"::{bare}" or (rest == "::bpchar" and bare == "character"):
-            inside = literal[1:-1]
-            if type_ in ("smallint", "integer", "bigint") and re.fullmatch(r"-[1-9]\d*", inside):
-                return int(inside)
             return literal
     return sql_value(text)

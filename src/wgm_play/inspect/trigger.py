@@ -10,7 +10,18 @@ from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.entry import Said, body, expression, table_place
-from wgm_play.inspect.scan import Unforeseen, brackets, follows, name, names, qualified, split_list, text_of, tokens, unwrapped
+from wgm_play.inspect.scan import (
+    Unforeseen,
+    brackets,
+    follows,
+    name,
+    names,
+    qualified,
+    split_list,
+    text_of,
+    tokens,
+    unwrapped,
+)
 
 _ENABLED: dict[str, Any] = {"D": False, "R": "replica", "A": "always"}
 _TIMINGS = ("BEFORE", "AFTER", "INSTEAD OF")
@@ -79,7 +90,7 @@ def _events(text: str) -> tuple[list[Any], str]:
             raise Unforeseen(text)
         rest = rest[len(word) :].lstrip()
         if word == "UPDATE" and (more := follows(rest, "OF")) is not None:
-            end = next((end for token, end, _ in tokens(more) if token in ("ON", "OR")), 0)
+            end = next((end for piece, end, _ in tokens(more) if piece in ("ON", "OR")), 0)
             columns, rest = more[: end - 2], more[end - 2 :]
             events.append({"update": names(columns.strip())})
         else:

@@ -29,7 +29,7 @@ def extension(said: Said, key: Key) -> None:
     """Add the step of an extension; its version only where it is not the one that the server would install."""
     row = said.catalog[key]
     spec: dict[str, Any] = {"name": key.name[0]}
-    if row.schema not in ("public", "pg_catalog") or len(said.catalog.of("schema")) > 1 and row.schema != "pg_catalog":
+    if row.schema != "pg_catalog" and (row.schema != "public" or len(said.catalog.of("schema")) > 1):
         spec["schema"] = row.schema
     if said.versions.get(key.name[0], row.version) != row.version:
         spec["version"] = row.version

@@ -1,0 +1,57 @@
+"""What all tools' migrations come to: parts of SQL, in the order in which the tool runs them.
+
+In: files. Out: `Part`s, each with the place where its text begins, so that errors point to the line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wgm_play.errors import Position
+from wgm_play.playbook.load import read_text
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A text of SQL: the file it is from, and the line of the file (from 1) at which it begins."""
+
+    file: str
+    line: int
+    sql: str
+
+    def place(self, offset: int) -> Position:
+        """Return where the character `offset` (from 0) of the text stands."""
+        before = self.sql[:offset]
+        return Position(self.file, self.line + before.count("\n"), offset - (before.rfind("\n") + 1) + 1)
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a migration."""
+    return read_text(path, str(path), what="migration")[0].replace("\r\n", "\n")
+
+
+def whole(path: Path) -> Part:
+    """Return a file as one part."""
+    return Part(str(path), 1, text_of(path))
+
+
+def natural(path: Path) -> tuple[tuple[int, int, str], ...]:
+    """Return a key that sorts 2 before 10, and folders before what comes after them by name."""
+    pieces = re.split(r"(\d+)", str(path))
+    return tuple((0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in pieces if piece)
+
+
+def sql_files(folder: Path, *, deep: bool = True) -> list[Path]:
+    """Return the SQL files of a folder, in natural order."""
+    found = folder.rglob("*.sql") if deep else folder.glob("*.sql")
+    return sorted((path for path in found if path.is_file()), key=natural)
+
+
+def cut(path: Path, marks: Iterable[tuple[int, int]], text: str) -> Iterator[Part]:
+    """Return the parts of a text between places (from, to)."""
+    for start, end in marks:
+        if text[start:end].strip():
+            yield Part(str(path), text.count("\n", 0, start) + 1, text[start:end])

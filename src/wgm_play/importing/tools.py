@@ -1,0 +1,217 @@
+"""The tools whose migrations can be read: how each orders its files, and which part of a file goes up.
+
+In: a folder. Out: the tool that wrote it; the parts in order. `TOOLS` is the list.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from wgm_play.errors import InputError, Position
+from wgm_play.importing.parts import Part, cut, natural, sql_files, text_of, whole
+
+Read = Callable[[Path], list[Part]]
+
+
+def drizzle(folder: Path) -> list[Part]:
+    """Read `meta/_journal.json`: the entries by `idx`, each file cut at `--> statement-breakpoint`."""
+    journal = folder / "meta" / "_journal.json"
+    try:
+        entries = json.loads(text_of(journal))["entries"]
+        tags = [str(entry["tag"]) for entry in sorted(entries, key=lambda one: int(one["idx"]))]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{str(journal)!r} is no journal of Drizzle: {error}", where=Position(str(journal))) from error
+    made: list[Part] = []
+    for tag in tags:
+        path = folder / f"{tag}.sql"
+        text = text_of(path)
+        ends = [found.span() for found in re.finditer(r"-->[ \t]*statement-breakpoint", text)]
+        starts = [0, *(end for _, end in ends)]
+        made += cut(path, zip(starts, [*(start for start, _ in ends), len(text)], strict=True), text)
+    return made
+
+
+_FLYWAY = re.compile(r"([VBUR])([\d._]*)__(.+)\.sql\Z")
+
+
+def flyway(folder: Path) -> list[Part]:
+    """Read V files by version from the last baseline (B) on, then R files by description; U files go down."""
+    found = [(match, path) for path in sql_files(folder) if (match := _FLYWAY.match(path.name))]
+
+    def version(text: str) -> tuple[int, ...]:
+        numbers = [int(one) for one in re.split(r"[._]", text) if one]
+        while numbers and numbers[-1] == 0:
+            numbers.pop()
+        return tuple(numbers)
+
+    versioned = sorted(
+        ((version(m.group(2)), m.group(1), path) for m, path in found if m.group(1) in "VB"),
+        key=lambda one: (one[0], one[1]),
+    )
+    base = max((number for number, letter, _ in versioned if letter == "B"), default=None)
+    chosen = [
+        path for number, letter, path in versioned
+        if base is None or (letter == "B" and number == base) or (letter == "V" and number > base)
+    ]  # fmt: skip
+    repeated = sorted((m.group(3), path) for m, path in found if m.group(1) == "R")
+    return [whole(path) for path in [*chosen, *(path for _, path in repeated)]]
+
+
+_CHANGESET = re.compile(r"^--[ \t]*changeset[ \t]+(\S.*)$", re.IGNORECASE | re.MULTILINE)
+_FORMATTED = re.compile(r"\A\s*--[ \t]*liquibase formatted sql", re.IGNORECASE)
+_ROLLBACK = re.compile(r"^--[ \t]*rollback\b.*$", re.IGNORECASE | re.MULTILINE)
+_DELIMITER = re.compile(r"endDelimiter:(\"[^\"]*\"|\S+)", re.IGNORECASE)
+_INCLUDED = re.compile(r"file\s*[:=]\s*[\"']?([^\"'\s<>]+\.sql)", re.IGNORECASE)
+
+
+def liquibase(folder: Path) -> list[Part]:
+    """Read changesets of formatted SQL; a master changelog gives the order of files, else their names do."""
+    made: list[Part] = []
+    for path in _liquibase_files(folder):
+        text = text_of(path)
+        if not _FORMATTED.match(text):
+            continue
+        heads = list(_CHANGESET.finditer(text))
+        for number, head in enumerate(heads):
+            end = heads[number + 1].start() if number + 1 < len(heads) else len(text)
+            other = re.search(r"dbms:(\S+)", head.group(1))
+            if other and "postgresql" not in other.group(1):
+                continue
+            body = _ROLLBACK.sub(lambda found: " " * len(found.group()), text[head.end() : end])
+            line = text.count("\n", 0, head.end()) + 1
+            made += _delimited(Part(str(path), line, body), _DELIMITER.search(head.group(1)))
+    return made
+
+
+def _liquibase_files(folder: Path) -> list[Path]:
+    listed: list[Path] = []
+    for master in sorted(path for path in folder.rglob("*") if path.suffix in (".xml", ".yaml", ".yml", ".json")):
+        for name in _INCLUDED.findall(text_of(master)):
+            near = [path for path in (master.parent / name, folder / name) if path.is_file()]
+            near = near or [path for path in sql_files(folder) if str(path).endswith("/" + name.rpartition("/")[2])]
+            listed += near[:1]
+    return list(dict.fromkeys(listed)) or sql_files(folder)
+
+
+def _delimited(part: Part, delimiter: re.Match[str] | None) -> list[Part]:
+    """Cut a changeset at its own delimiter, where it has one that is not the semicolon."""
+    word = delimiter.group(1).strip('"') if delimiter else ";"
+    if word == ";":
+        return [part] if part.sql.strip() else []
+    marks, start = [], 0
+    pattern = re.compile(
+        r"^[ \t]*" + re.escape(word) + r"[ \t]*$" if re.match(r"\w+\Z|/\Z", word) else re.escape(word),
+        re.MULTILINE | re.IGNORECASE,
+    )
+    for found in pattern.finditer(part.sql):
+        marks.append((start, found.start()))
+        start = found.end()
+    marks.append((start, len(part.sql)))
+    return [
+        Part(part.file, part.line + part.sql.count("\n", 0, begin), part.sql[begin:end])
+        for begin, end in marks
+        if part.sql[begin:end].strip()
+    ]
+
+
+def alembic(folder: Path) -> list[Part]:
+    """Read what `alembic upgrade --sql` wrote: SQL files by name."""
+    return [whole(path) for path in sql_files(folder)]
+
+
+_MIGRATE = re.compile(r"^--[ \t]*migrate:(up|down)\b.*$", re.MULTILINE)
+
+
+def dbmate(folder: Path) -> list[Part]:
+    """Read the parts after `-- migrate:up`, files by name."""
+    made: list[Part] = []
+    for path in sql_files(folder, deep=False):
+        text = text_of(path)
+        heads = list(_MIGRATE.finditer(text))
+        if not heads:
+            continue
+        ends = [*(head.start() for head in heads[1:]), len(text)]
+        made += cut(
+            path, ((head.end(), end) for head, end in zip(heads, ends, strict=True) if head.group(1) == "up"), text
+        )
+    return made
+
+
+_UP = re.compile(r"(\d+)_.*\.up\.sql\Z|(\d+)\.up\.sql\Z")
+
+
+def golang_migrate(folder: Path) -> list[Part]:
+    """Read `NUMBER_name.up.sql` by number."""
+    found = [
+        (int(match.group(1) or match.group(2)), path)
+        for path in folder.glob("*.sql")
+        if (match := _UP.match(path.name))
+    ]
+    return [whole(path) for _, path in sorted(found)]
+
+
+def plain(folder: Path) -> list[Part]:
+    """Read SQL files in the order of the numbers in their names; those that go down are left out."""
+    paths = [
+        path
+        for path in sql_files(folder)
+        if not re.search(r"([._-]down|rollback|undo)\.sql\Z", path.name, re.IGNORECASE)
+    ]
+    return [whole(path) for path in sorted(paths, key=lambda path: natural(path.relative_to(folder)))]
+
+
+TOOLS: dict[str, Read] = {
+    "drizzle": drizzle,
+    "flyway": flyway,
+    "liquibase": liquibase,
+    "alembic": alembic,
+    "dbmate": dbmate,
+    "golang-migrate": golang_migrate,
+    "sql": plain,
+}
+# The tables in which tools keep what they ran: no part of anybody's schema.
+BOOKKEEPING = (
+    "alembic_version", "schema_migrations", "flyway_schema_history", "databasechangelog", "databasechangeloglock",
+    "__drizzle_migrations",
+)  # fmt: skip
+
+
+def which(folder: Path) -> str:
+    """Return the tool that a folder's files tell of."""
+    if (folder / "meta" / "_journal.json").is_file():
+        return "drizzle"
+    files = sql_files(folder)
+    if any(_UP.match(path.name) for path in files):
+        return "golang-migrate"
+    if any(_FLYWAY.match(path.name) for path in files):
+        return "flyway"
+    for path in files:
+        text = text_of(path)
+        if _FORMATTED.match(text):
+            return "liquibase"
+        if _MIGRATE.search(text):
+            return "dbmate"
+        if "alembic_version" in text:
+            return "alembic"
+    return "sql"
+
+
+def parts(folder: Path, tool: str) -> tuple[str, list[Part]]:
+    """Return the tool, and what it would run, in order. Raise `InputError` where there is nothing."""
+    if not folder.is_dir():
+        raise InputError(f"no folder {str(folder)!r}", hint="name the folder of the migrations")
+    used = which(folder) if tool == "auto" else tool
+    if used == "drizzle" and not (folder / "meta" / "_journal.json").is_file():
+        raise InputError(
+            f"{str(folder)!r} has no meta/_journal.json", hint="name Drizzle's `out` folder, or use --from sql"
+        )
+    found = TOOLS[used](folder)
+    if not found:
+        raise InputError(
+            f"{str(folder)!r} has no migrations of {used}",
+            hint="name another tool with --from, or the folder of the files",
+        )
+    return used, found
