@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from wgm_play.operations.online.retype import Retyping, Twin
 
 _KIND = {"p": "PRIMARY KEY", "u": "UNIQUE"}
+# Letters of an aclitem that a column may have (manual: "Privileges").
+_PRIVILEGES = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "x": "REFERENCES"}
 
 
 def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Change]:
@@ -157,8 +159,6 @@ def _move_identity(one: Retyping, twin: Twin, new: Any) -> Command:
 
 
 def _grants(situation: Situation, one: Retyping, twin: Twin) -> list[Command]:
-    from wgm_play.operations.base import _PRIVILEGES
-
     made = []
     for item in situation.extra(twin.key).acl or ():
         granted, _, _ = item.rpartition("/")
