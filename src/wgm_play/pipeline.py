@@ -46,6 +46,7 @@ class Options:
     kill_blockers: bool = False
     verbosity: int = 0
     to_run: int | None = None
+    batch_ms: int | None = None
     rules: str | None = None
     metrics: str | None = None
 
@@ -167,6 +168,23 @@ def abort(options: Options, reporter: Reporter) -> int:
         reporter.data("aborted", {"run": ended.run, "backends": list(ended.backends)})
         reporter.note("no run was in progress" if not ended.backends else "the run was ended: the same command resumes")
     return 0
+
+
+def pause(options: Options, reporter: Reporter) -> int:
+    """Let backfills rest after their present batch, until `resume`."""
+    return _steer(options, reporter, paused=True)
+
+
+def resume(options: Options, reporter: Reporter) -> int:
+    """Let backfills go on; `batch_ms` is how long a batch may take from now on."""
+    return _steer(options, reporter, paused=False)
+
+
+def _steer(options: Options, reporter: Reporter, *, paused: bool) -> int:
+    from wgm_play.steer import order
+
+    with _only_play(options, reporter) as work:
+        return order(work, reporter, paused=paused, batch_ms=options.batch_ms)
 
 
 def check(options: Options, reporter: Reporter) -> int:

@@ -141,6 +141,22 @@ COMMANDS = {
             examples=(("wgm-play abort production.yml", ""),),
         ),
         Spec(
+            "pause",
+            "let a backfill in progress rest until `resume`",
+            run="wgm_play.cli.steer:pause",
+            arguments=(PLAYBOOK,),
+            options=ONE_PLAYBOOK,
+            examples=(("wgm-play pause production.yml", ""),),
+        ),
+        Spec(
+            "resume",
+            "let a backfill go on, with batches of another length where that is said",
+            run="wgm_play.cli.steer:resume",
+            arguments=(PLAYBOOK,),
+            options=(Option("--batch-ms", group=LOOK, kind=NUMBER, value="MS", help="how long a batch may take (default: 100)"), *ONE_PLAYBOOK),
+            examples=(("wgm-play resume production.yml --batch-ms 50", "smaller batches, more rest"),),
+        ),
+        Spec(
             "check",
             "drift, integrity, health, alerts evaluated now",
             run="wgm_play.cli.check:run",
