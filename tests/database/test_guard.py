@@ -432,7 +432,7 @@ def test_status_tells_who_blocks_the_run(database_url: str, table: Connection) -
                 apply(
                     database_url,
                     plan(["ALTER TABLE public.t ADD COLUMN x int"]),
-                    policy=Policy(lock_timeout=3.0, lock_budget=3.0),
+                    policy=Policy(lock_timeout=3.0, lock_budget=20.0),
                 )
             except BaseException as error:
                 done.append(error)
@@ -441,6 +441,8 @@ def test_status_tells_who_blocks_the_run(database_url: str, table: Connection) -
         thread.start()
         until(table, "select exists (select from pg_locks where not granted and locktype = 'relation')")
         seen = status(table).in_progress
+        while thread.is_alive() and (seen is None or not seen.blockers):  # it waits a tenth of a second at a time
+            seen = status(table).in_progress
         application.rollback()
         thread.join()
         assert not done
