@@ -149,7 +149,7 @@ def test_batches_follow_the_time_that_they_take() -> None:
     assert 500 < pace.size <= 1000  # 0.1 ms a row: about 700 in 70 ms
     calm = pace.after(pace.size * 0.0001, pace.size)
     pressed = pace.after(pace.size * 0.0004, pace.size)
-    assert pressed > 5 * calm
+    assert pressed > 5 * calm  # rows take longer than they used to: rest
     for _ in range(30):
         pace.after(10.0, pace.size)
     assert pace.size == SMALLEST

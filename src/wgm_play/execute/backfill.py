@@ -136,19 +136,19 @@ class Backfill:
         began = time.perf_counter()
         try:
             conditions, after = self._keyed(size) if self.key else self._paged(size)
-            self._send(conditions, after)
+            spent = self._send(conditions, after)
         except psycopg.Error as error:
             self.steering.pace.smaller()
             self.failed(error, time.perf_counter() - began)
             return
-        spent = time.perf_counter() - began
         self.position = after
         self.shown.done = max(float(after.get("rows" if self.key else "page", 0)), self.shown.done)
         if after.get("done"):
             self.shown.done = self.shown.total = max(self.shown.done, self.shown.total)
         time.sleep(self.steering.pace.after(spent, size))
 
-    def _send(self, conditions: Sequence[str], after: Mapping[str, Any]) -> None:
+    def _send(self, conditions: Sequence[str], after: Mapping[str, Any]) -> float:
+        """Change the rows and commit them with the checkpoint; return the seconds that the statement took."""
         wanted = [Sql(one) for one in (*conditions, *([f"({self.task.where})"] if self.task.where else []))]
         statement = render(
             "backfill/batch.sql.j2", table=self.task.table, set=Sql(self.task.set), conditions=wanted
@@ -160,8 +160,11 @@ class Backfill:
             place=json.dumps(dict(after), ensure_ascii=False),
         ).sql
         self.session.begin(BATCH)
+        began = time.perf_counter()
         self.session.send(resolve(statement))
+        spent = time.perf_counter() - began
         self.session.commit(kept)
+        return spent
 
     def _keyed(self, size: int) -> tuple[list[str], dict[str, Any]]:
         names, low = [name for name, _ in self.key], self.position.get("key")
