@@ -25,7 +25,7 @@ from wgm_play.errors import Refused
 from wgm_play.operations.base import Situation
 from wgm_play.operations.column import coercible
 from wgm_play.render import Statement, render
-from wgm_play.sql import Sql, ident
+from wgm_play.sql import Sql, ident, literal
 
 if TYPE_CHECKING:
     import psycopg
@@ -104,8 +104,30 @@ class Looker:
         expression = self._expression(key)
         relation = self._renamed(table)
         masked = self.situation.step_of(key) in self.hidden
+        labels = self._labels(key)
+        if labels is not None:
+            return self._unlabelled(key, table, labels)
         rows = rows_failing_expression(self.connection, relation, expression, self._key_columns(table))
         return self._told(f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}", as_lines(rows, masked=masked))
+
+    def _labels(self, key: Key) -> list[str] | None:
+        """Return the values of an enum that a column gets and that is not there yet, None for another type."""
+        named = str(self.situation.wanted.rows[key][0]).removesuffix("[]")
+        for one in self.situation.wanted.of("enum"):
+            if str(ident(one.name)) == named and one not in self.live.rows:
+                return list(self.situation.wanted[one].labels or ())
+        return None
+
+    def _unlabelled(self, key: Key, table: Key, labels: Sequence[str]) -> list[str]:
+        convert = self.situation.converts.get(key)
+        value = convert.using if convert else ident(key.name[2])
+        listed = ", ".join(str(literal(label)) for label in labels)
+        rule = f"({value})::text = ANY (ARRAY[{listed}]::text[])"
+        if str(self.situation.wanted.rows[key][0]).endswith("[]"):
+            rule = f"({value})::text[] <@ ARRAY[{listed}]::text[]"
+        shown = [*self._key_columns(table), key.name[2]]
+        what = f"{key} holds what {self.situation.wanted.rows[key][0]} does not"
+        return self._show(what, rows_breaking_check(self._renamed(table), Sql(rule), shown), key)
 
     def _one(self, key: Key, table: Key, broken: set[Key]) -> list[str]:
         wanted = self.situation.wanted
@@ -194,14 +216,23 @@ class Looker:
         fill = self.situation.backfills.get(key)
         if key not in current.rows:
             value = row.default if row.default is not None else fill if fill is not None else "NULL"
-            return Sql(f"({value})::{row.type}")
+            return Sql(f"({value})::{self._known_type(row.type)}")
         made = str(name)
         if current.rows[key][0] != row.type or key in self.situation.forced:
             convert = self.situation.converts.get(key)
-            made = f"({convert.using})" if convert else f"{name}::{row.type}"
+            made = f"({convert.using})" if convert else f"{name}::{self._known_type(row.type)}"
         if fill is not None and row.not_null:
             made = f"COALESCE({made}, {fill})"
         return Sql(made)
+
+    def _known_type(self, spelled: str) -> str:
+        """Return a type that the live database knows: what stands under a domain, or text for an enum, not yet made."""
+        named = spelled.removesuffix("[]")
+        for one in (*self.situation.wanted.of("enum"), *self.situation.wanted.of("domain")):
+            if str(ident(one.name)) == named and one not in self.live.rows:
+                base = self._known_type(str(self.situation.wanted[one].type)) if one.kind == "domain" else "text"
+                return base + spelled[len(named) :]
+        return spelled
 
     def _key_columns(self, table: Key) -> list[str]:
         """Return the columns of the primary key, by which people find the offending rows."""

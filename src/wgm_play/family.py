@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.access import ACCESS, keep_roles
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.catalog.table import Table
@@ -269,7 +270,7 @@ def _try(connection: psycopg.Connection[Any], change: Change) -> None:
 
 def after(shadow: Shadow, live: Catalog, moves: Moves) -> Catalog:
     """Return the live catalog as it is after the moves."""
-    part = touched(live, moves.tables) - {key for key in live.rows if key.kind == "setting"}
+    part = touched(live, moves.tables) - {key for key in live.rows if key.kind == "setting" or key.kind in ACCESS}
     with shadow.database() as connection:
         run_all(connection, statements_for(live.only(part)))
         for change in moves.changes:
@@ -280,7 +281,9 @@ def after(shadow: Shadow, live: Catalog, moves: Moves) -> Catalog:
     for key in part - {public}:
         made_catalog.rows.pop(key, None)
     found.rows.pop(public, None)
-    for key, row in found.rows.items():
+    for key, row in {**found.rows, **keep_roles(found.rows, live.rows)}.items():
+        if key.kind in ACCESS:
+            continue
         made_catalog.rows[key] = row
         if key not in live.extras:
             made_catalog.extras[key] = found.extras[key]._replace(oid=0, owner=None, acl=None)

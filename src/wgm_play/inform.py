@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.ledger import Ledger
@@ -80,6 +81,10 @@ def _drift(work: Work, reporter: Reporter, ledger: Ledger, live: Catalog) -> lis
         managed = set(planned.wanted.managed)
         for key in planned.wanted.unmanaged:
             reporter.note(f"unmanaged: {key}")
+        for key in planned.wanted.outside:
+            reporter.note(f"left alone (outside of `manage:`): {key}")
+        reporter.data("unmanaged", [str(key) for key in planned.wanted.unmanaged])
+        reporter.data("outside", [str(key) for key in planned.wanted.outside])
         pending = planned.plan.operations
         if pending:
             reporter.note(f"{len(pending)} operation(s) are declared and not yet applied: wgm-play {work.options.playbook} --check --diff")
@@ -92,7 +97,7 @@ def _drift(work: Work, reporter: Reporter, ledger: Ledger, live: Catalog) -> lis
     found = []
     for key in sorted({*recorded.rows, *live.rows}):
         inside = managed is None or key in managed or (key.kind in ("column", "constraint") and key.name[:2] in tables)
-        if key.kind == "setting" and key not in (managed or ()):
+        if (key.kind == "setting" or key.kind in ACCESS) and key not in (managed or ()):
             inside = False
         if inside and recorded.rows.get(key) != live.rows.get(key):
             found.append(f"drift: {_words(key, recorded, live)}")

@@ -12,8 +12,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import family, rename
+from wgm_play import family, passwords, rename
 from wgm_play.cache import Cache
+from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, digest
 from wgm_play.diff.compare import diff
 from wgm_play.diff.manage import Manage
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.connections import Connections
+
+
+_CLUSTER = "belongs to the cluster or names its roles: compared, and not tried in the shadow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ class Planner:
         situation.current, situation.wanted = current, wanted.catalog
         situation.steps, situation.backfills, situation.given = wanted.steps, wanted.backfills, wanted.given
         situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
+        situation.passwords = passwords.to_set(self.connection, folded.declarations, current)
         realise_dependents(self, situation, wanted)
         found = diff(situation)
         changes = [*removals(situation.helpers, situation.used_helpers), *renamed.changes, *moves.changes, *found.changes]
@@ -129,6 +134,7 @@ class Planner:
         unknown = [f"not modelled: {name}" for name in live.unmodelled]
         if self.imperative.ledger.access() == "unknown":
             unknown.append(UNKNOWN)
+        unknown += sorted({f"not proved: {one.key.kind} {_CLUSTER}" for group in made for one in group.operations if one.key.kind in ACCESS})
         if made:
             unknown += self._look_at_rows(situation, renamed.pairs)
             self._prove(live, wanted, made)

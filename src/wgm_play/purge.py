@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wgm_play.work import Work
 
 # What must go before what: a table before the types of its columns.
-_ORDER = {"column": 0, "table": 1, "sequence": 2, "domain": 3, "enum": 4, "conversion": 5, "rename": 6}
+_ORDER = {"column": 0, "table": 1, "sequence": 2, "domain": 3, "enum": 4, "composite": 4, "range": 4, "collation": 5, "conversion": 5, "rename": 6}
 
 
 def purge(work: Work, options: Options, reporter: Reporter) -> int:
@@ -80,6 +80,5 @@ def _commands(kind: str, place: list[str]) -> tuple[Command, ...]:
     if kind == "column":
         lock = Lock(ACCESS_EXCLUSIVE, ".".join(place[:2]))
         return (command("column/drop", lock, table=tuple(place[:2]), name=place[2]),)
-    folder = {"table": "table", "sequence": "sequence", "enum": "enum", "domain": "domain"}[kind]
-    return (command(f"{folder}/drop", Lock(ACCESS_EXCLUSIVE, ".".join(place)), name=tuple(place)),)
+    return (command(f"{kind}/drop", Lock(ACCESS_EXCLUSIVE, ".".join(place)), name=tuple(place)),)
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.blame import circles, explain, missing
+from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog import introspect
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.model import Catalog, Key, Rows
 from wgm_play.errors import Problems, WgmError
 from wgm_play.playbook.model import Declaration
 from wgm_play.rebuild import closure, statements_for
@@ -28,7 +29,7 @@ _FIRST = (
     "schema", "extension", "collation", "enum", "composite", "range", "domain", "sequence", "function", "procedure",
     "aggregate", "operator", "operator_family", "operator_class", "cast", "text_search_dictionary", "text_search_configuration",
     "foreign_data_wrapper", "server", "table", "foreign_table", "late", "index", "statistics", "view", "materialized_view",
-    "trigger", "rule", "publication", "comment", "event_trigger",
+    "trigger", "rule", "policy", "publication", "comment", "event_trigger",
 )  # fmt: skip
 # A statement failed because something it names is not there (yet): manual, appendix "PostgreSQL Error Codes".
 _MISSING = frozenset(["42P01", "42703", "42883", "42704", "3F000", "42P17", "42809", "55000"])
@@ -77,6 +78,7 @@ def realise(connection: psycopg.Connection[Any], declarations: Mapping[Key, Decl
             start_over(connection)
             _one_by_one(work, todo)
     made = introspect.read(connection)
+    made.rows = Rows({key: row for key, row in made.rows.items() if key.kind not in ACCESS})
     made.rows.pop(Key("schema", ("public",)), None)
     for key in work.borrowed:
         made.rows.pop(key, None)
@@ -85,7 +87,7 @@ def realise(connection: psycopg.Connection[Any], declarations: Mapping[Key, Decl
 
 def schemas_of(declarations: Iterable[Key]) -> list[str]:
     """Return the schemas of declared objects, in the order of their first mention."""
-    return list(dict.fromkeys(key.name[0] for key in declarations if len(key.name) > 1 and key.kind not in ("setting", "cast", "user_mapping")))
+    return list(dict.fromkeys(key.name[0] for key in declarations if len(key.name) > 1 and key.kind not in ("setting", "cast", "user_mapping") and key.kind not in ACCESS))
 
 
 def _in_order(declarations: Iterable[Declaration]) -> list[_Todo]:
@@ -97,7 +99,8 @@ def _in_order(declarations: Iterable[Declaration]) -> list[_Todo]:
         for statement in declaration.statements:
             todo.append(_Todo(declaration, statement, _FIRST.index(kind) if kind in _FIRST else len(_FIRST), len(todo)))
         for statement in declaration.late:
-            todo.append(_Todo(declaration, statement, _FIRST.index("late"), len(todo)))
+            rank = _FIRST.index(kind) if kind in _FIRST else len(_FIRST)
+            todo.append(_Todo(declaration, statement, max(rank, _FIRST.index("late")), len(todo)))
     return sorted(todo, key=lambda item: (item.rank, item.order))
 
 

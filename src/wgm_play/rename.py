@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from wgm_play.catalog.access import ACCESS, keep_roles, moved
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
@@ -85,7 +86,7 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
     )  # fmt: skip
     found.pairs[new] = old
     for key in live.rows:
-        if key.kind in ("column", "constraint", "trigger") and key.name[:2] == old.name and old.kind == "table":
+        if key.kind in ("column", "constraint", "trigger", "policy") and key.name[:2] == old.name and old.kind == "table":
             found.pairs[Key(key.kind, (*new.name, key.name[2]))] = key
 
 
@@ -184,7 +185,10 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
             made.rows.pop(key, None)
     after.rows.pop(Key("schema", ("public",)), None)
     back = renamed.pairs
-    for key, row in after.rows.items():
+    moved(made, back)
+    for key, row in {**after.rows, **keep_roles(after.rows, live.rows, back)}.items():
+        if key.kind in ACCESS:
+            continue
         made.rows[key] = row
         source = live.extras.get(back.get(key, key))
         if source is not None:

@@ -63,13 +63,29 @@ def packaged_templates() -> Path:
 
 @functools.lru_cache(maxsize=8)
 def environment(project_templates: str | None = None) -> Environment:
-    """Return the Jinja environment for SQL: a project's own `templates/` first, then ours."""
-    from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
+    """Return the Jinja environment for SQL of a project, a sandbox: its own `templates/` first, then ours."""
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+    return _environment(ImmutableSandboxedEnvironment, project_templates)
+
+
+@functools.lru_cache(maxsize=1)
+def _ours() -> Environment:
+    """Return the Jinja environment of our own templates, which need no sandbox: it makes each attribute dearer."""
+    from jinja2 import Environment
+
+    return _environment(Environment, None)
+
+
+def _environment(kind: type[Environment], project_templates: str | None) -> Environment:
+    from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
+
     roots = [project_templates] if project_templates else []
-    made = ImmutableSandboxedEnvironment(
+    made = kind(
         loader=ChoiceLoader([FileSystemLoader(root) for root in [*roots, str(packaged_templates())]]),
+        # A command reads each template once.
+        auto_reload=False,
+        cache_size=-1,
         undefined=StrictUndefined,
         finalize=_finalize,
         autoescape=False,
@@ -131,6 +147,8 @@ def _strings(values: Iterable[Any]) -> Sql:
 
 def strip_marks(text: str, seen: Sequence[Position]) -> tuple[str, tuple[tuple[int, int, Position], ...]]:
     """Take the position marks out of `text`; return the text and its spans."""
+    if _OPEN not in text:
+        return text, ()
     pieces: list[str] = []
     spans: list[tuple[int, int, Position]] = []
     stack: list[tuple[int, Position]] = []
@@ -151,7 +169,7 @@ def strip_marks(text: str, seen: Sequence[Position]) -> tuple[str, tuple[tuple[i
 
 def render(template: str, *, position: Position | None = None, project: str | None = None, **values: Any) -> Statement:
     """Render the template file `template` (as `index/create.sql.j2`) into one statement."""
-    return _statement(environment(project).get_template(template), position, values)
+    return _statement((environment(project) if project else _ours()).get_template(template), position, values)
 
 
 def render_text(text: str, *, position: Position | None = None, project: str | None = None, **values: Any) -> Statement:
@@ -171,9 +189,10 @@ def _statement(template: Any, position: Position | None, values: dict[str, Any])
     )
 
 
+@functools.lru_cache(maxsize=256)
 def query(name: str, version: int) -> str:
     """Return the text of a catalog query (`templates/catalog/NAME.sql`) for a server version (as 150004)."""
-    return _statement(environment().get_template(f"catalog/{name}.sql"), None, {"version": version}).sql
+    return render(f"catalog/{name}.sql", version=version).sql
 
 
 def as_json(value: Any) -> str:

@@ -188,7 +188,7 @@ def _wanted(live: Catalog, target: Catalog, latest: Catalog) -> Wanted:
             continue
         if key in target.rows:
             made.catalog.rows[key] = target.rows[key]
-            made.catalog.extras[key] = target.extras[key]._replace(oid=live.extra(key).oid)
+            made.catalog.extras[key] = target.extra(key)._replace(oid=live.extra(key).oid)
         else:
             made.catalog.rows.pop(key, None)
     changed = {key for key in target.rows if target.rows[key] != latest.rows.get(key)}

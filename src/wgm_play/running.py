@@ -6,10 +6,12 @@ In: a planned play. Out: nothing; each step's result is reported as its transact
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import introspect
-from wgm_play.catalog.model import Catalog, Key, digest
+from wgm_play.catalog.access import ACCESS, CLUSTER
+from wgm_play.catalog.model import Catalog, Key, Rows, digest
 from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.plan import Operation
@@ -44,11 +46,14 @@ def run_plan(work: Work, planned: Planned, *, command: str = "apply", rolls_back
 
 def _still_true(work: Work, planned: Planned, command: str) -> Planned:
     """Plan again until the live catalog under the lock is the one that was planned for."""
+    anew = work.options.plan or command == "rollback"
     for _ in range(REPLANS):
+        if not anew and not work.moved_on():
+            return planned
         live = work.read_live()
         if digest(live.rows) == planned.plan.from_digest:
             return planned
-        if work.options.plan or command == "rollback":
+        if anew:
             raise Refused(
                 "the live catalog moved on after the plan was made; nothing was touched", hint="plan again and review it"
             )
@@ -83,7 +88,7 @@ def _execute(work: Work, planned: Planned, lock: RunLock, command: str, rolls_ba
             skip_tags=options.skip_tags, start_at_step=options.start_at_step,
         )  # fmt: skip
         run = ledger.begin(
-            info, before=planned.live, readers=environment.readers, marker=environment.marker or environment.name
+            info, before=_named_roles(planned.live, planned), readers=environment.readers, marker=environment.marker or environment.name
         )
         _say_restore_point(work, ledger, run)
         progress = _Progress(work, planned, title)
@@ -121,14 +126,28 @@ def _say_restore_point(work: Work, ledger: Ledger, run: int) -> None:
         work.reporter.data("restore_point", {"kind": point.kind, "name": point.name, "lsn": point.lsn})
 
 
+def _named_roles(catalog: Catalog, planned: Planned) -> Catalog:
+    """Return the catalog with those roles alone that this play is about: the others are other databases' too."""
+    named = planned.wanted.managed
+    rows = Rows({key: row for key, row in catalog.rows.items() if key.kind not in CLUSTER or key in named})
+    return replace(catalog, rows=rows)
+
+
+def _of_others(key: Key, planned: Planned) -> bool:
+    """Tell whether nobody asked for an owner, a privilege or a role: a new object has its own, by default privileges."""
+    if key.kind not in ACCESS or key in planned.wanted.managed:
+        return False
+    return key.kind in CLUSTER or key not in planned.wanted.catalog.rows
+
+
 def _verify(work: Work, planned: Planned, connection: Any, ledger: Ledger, run: int) -> Catalog:
     """Read the live catalog again: it must be what was wanted."""
-    after = introspect.read(connection)
+    after = _named_roles(introspect.read(connection), planned)
     wanted = planned.wanted.catalog
-    skipped = set()
+    skipped = {key for key in {*after.rows, *wanted.rows} if _of_others(key, planned)}
     if planned.choices_selected is not None:
         done = {operation.key for operation in planned.plan.operations}
-        skipped = {key for key in {*after.rows, *wanted.rows} if key not in done}
+        skipped |= {key for key in {*after.rows, *wanted.rows} if key not in done}
     differing = [
         key for key in sorted({*after.rows, *wanted.rows}) if key not in skipped and after.rows.get(key) != wanted.rows.get(key)
     ]

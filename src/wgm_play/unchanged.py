@@ -105,6 +105,12 @@ class Questions:
         self.complete &= before in (None, self.catalog)
         return self.catalog[1]
 
+    def mark_now(self, connection: psycopg.Connection[Any]) -> str:
+        """Return the digest of the whole catalog as it is now."""
+        from wgm_play.catalog import introspect
+
+        return self._told(connection, introspect.mark_text(connection.info.server_version))[1]
+
     @staticmethod
     def _told(connection: psycopg.Connection[Any], text: str) -> tuple[str, str]:
         import psycopg as library

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.rebuild import closure, statements_for
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from wgm_play.connections import Connections
 
 # Cluster-wide kinds are the same in all words, and are never made in a shadow.
-_LEFT_OUT = frozenset(["setting", "user_mapping"])
+_LEFT_OUT = frozenset(["setting", "user_mapping", *ACCESS])
 
 
 def same_words(one: int, other: int) -> bool:

@@ -186,6 +186,10 @@ class Work:
             self.mark = self.questions.read_mark(connection)
             return introspect.read(connection)
 
+    def moved_on(self) -> bool:
+        """Tell whether the live catalog is another than the one that was read last."""
+        return self.questions.mark_now(self.reading) != self.mark
+
     def choices(self) -> Choices:
         """Return what the command line and the environment allow."""
         options = self.options

@@ -1,5 +1,5 @@
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, n.nspname, p.proname,
-       pg_catalog.pg_get_function_identity_arguments(p.oid),
+       pg_catalog.oidvectortypes(p.proargtypes),
        pg_catalog.pg_get_function_arguments(p.oid), pg_catalog.pg_get_function_result(p.oid), l.lanname,
        pg_catalog.pg_get_functiondef(p.oid), d.description,
        p.oid, 1255, pg_catalog.pg_get_userbyid(p.proowner), p.proacl::text[], 0

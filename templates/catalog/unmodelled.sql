@@ -1,36 +1,54 @@
+-- What the server holds that no kind describes, found by asking its catalogs; whatever depends on something and is of a
+-- class that is not known here is named by the name of its catalog.
 WITH present(classid, objid, what) AS (
-    SELECT 1259::oid, r.oid, CASE r.relkind WHEN 'f' THEN 'foreign table' ELSE 'composite type' END
+    SELECT 1259::oid, r.oid, CASE WHEN r.relkind = 'f' THEN 'foreign table that inherits' ELSE 'typed table' END
     FROM pg_catalog.pg_class r
     JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
-    WHERE r.relkind IN ('f', 'c') AND {% include 'catalog/_user_schemas.sql' %}
+    WHERE (r.reloftype <> 0 OR r.relkind = 'f' AND (r.relispartition OR EXISTS (
+              SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = r.oid OR h.inhparent = r.oid)))
+      AND {% include 'catalog/_user_schemas.sql' %}
 
     UNION ALL
-    SELECT 1247, t.oid, CASE t.typtype WHEN 'r' THEN 'range type' ELSE 'base type' END
+    SELECT 1247, t.oid, CASE t.typtype WHEN 'p' THEN 'shell type' ELSE 'base type' END
     FROM pg_catalog.pg_type t
     JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-    WHERE (t.typtype = 'r' OR t.typtype = 'b' AND t.typelem = 0) AND {% include 'catalog/_user_schemas.sql' %}
+    WHERE (t.typtype = 'p' OR t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid))
+      AND {% include 'catalog/_user_schemas.sql' %}
 
     UNION ALL
-    SELECT 1255, p.oid, 'aggregate' FROM pg_catalog.pg_proc p
-    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-    WHERE p.prokind = 'a' AND {% include 'catalog/_user_schemas.sql' %}
-
+    SELECT 2617, o.oid, 'shell operator' FROM pg_catalog.pg_operator o WHERE o.oprcode = 0 AND o.oid >= 16384
     UNION ALL
-    SELECT 2618, w.oid, 'rule' FROM pg_catalog.pg_rewrite w WHERE w.rulename <> '_RETURN' AND w.oid >= 16384
+    SELECT 2620, t.oid, 'trigger of a foreign table'
+    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid AND r.relkind = 'f' WHERE NOT t.tgisinternal
     UNION ALL
-    SELECT DISTINCT d.classid, d.objid, CASE d.classid
-               WHEN 3256 THEN 'policy' WHEN 3466 THEN 'event trigger' WHEN 3381 THEN 'extended statistics'
-               WHEN 2617 THEN 'operator' WHEN 2616 THEN 'operator class' WHEN 2753 THEN 'operator family'
-               WHEN 3456 THEN 'collation' WHEN 2605 THEN 'cast' WHEN 2607 THEN 'conversion'
-               WHEN 3600 THEN 'text search dictionary' WHEN 3601 THEN 'text search parser'
-               WHEN 3602 THEN 'text search configuration' WHEN 3764 THEN 'text search template'
-               WHEN 2328 THEN 'foreign-data wrapper' WHEN 1417 THEN 'foreign server' WHEN 1418 THEN 'user mapping'
-               WHEN 6104 THEN 'publication' WHEN 826 THEN 'default privileges' WHEN 3576 THEN 'transform'
-               WHEN 2601 THEN 'access method' WHEN 2612 THEN 'language' ELSE d.classid::regclass::text END
+    SELECT 2607, c.oid, 'conversion' FROM pg_catalog.pg_conversion c WHERE c.oid >= 16384
+    UNION ALL
+    SELECT 3601, p.oid, 'text search parser' FROM pg_catalog.pg_ts_parser p WHERE p.oid >= 16384
+    UNION ALL
+    SELECT 3764, t.oid, 'text search template' FROM pg_catalog.pg_ts_template t WHERE t.oid >= 16384
+    UNION ALL
+    SELECT 3576, t.oid, 'transform' FROM pg_catalog.pg_transform t WHERE t.oid >= 16384
+    UNION ALL
+    SELECT 2601, a.oid, 'access method' FROM pg_catalog.pg_am a WHERE a.oid >= 16384
+    UNION ALL
+    SELECT 2612, l.oid, 'language' FROM pg_catalog.pg_language l WHERE l.oid >= 16384
+    UNION ALL
+    SELECT 6100, s.oid, 'subscription' FROM pg_catalog.pg_subscription s
+    WHERE s.subdbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = current_database())
+    UNION ALL
+    SELECT DISTINCT d.classid, d.objid, d.classid::regclass::text
     FROM pg_catalog.pg_depend d
-    WHERE d.objid >= 16384 AND d.classid NOT IN (1259, 1247, 1255, 2606, 2618, 2604, 2620, 2615, 3079, 2602, 2603, 6106, 6237)
+    WHERE d.objid >= 16384
+      AND d.classid NOT IN (1259, 1247, 1255, 2606, 2618, 2604, 2620, 2615, 3079, 2602, 2603, 6106, 6237, 3456, 2617, 2616, 2753, 2605,
+                            3600, 3602, 3381, 3466, 6104, 2328, 1417, 1418, 2607, 3601, 3764, 3576, 2601, 2612, 3256, 826)
 )
 SELECT p.what, (pg_catalog.pg_identify_object(p.classid, p.objid, 0)).identity
 FROM present p
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = p.classid AND e.objid = p.objid AND e.deptype = 'e')
+UNION ALL
+SELECT 'security label', l.provider || ' of ' || (pg_catalog.pg_identify_object(l.classoid, l.objoid, l.objsubid)).identity
+FROM (SELECT s.objoid, s.classoid, s.objsubid, s.provider FROM pg_catalog.pg_seclabel s
+      UNION ALL
+      SELECT s.objoid, s.classoid, 0, s.provider FROM pg_catalog.pg_shseclabel s
+      WHERE s.classoid = 1262 AND s.objoid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = current_database())) l
 ORDER BY 1, 2

@@ -1,12 +1,14 @@
 SELECT 'view', n.nspname, r.relname,
        pg_catalog.pg_get_viewdef(r.oid), r.reloptions, k.columns, k.comments, d.description,
-       r.oid, 1259, pg_catalog.pg_get_userbyid(r.relowner), r.relacl::text[], 0
+       r.oid, 1259, pg_catalog.pg_get_userbyid(r.relowner), r.relacl::text[] || k.acl, 0
 FROM pg_catalog.pg_class r
 JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
 LEFT JOIN pg_catalog.pg_description d ON d.classoid = 1259 AND d.objoid = r.oid AND d.objsubid = 0
 LEFT JOIN LATERAL (
     SELECT array_agg(quote_ident(a.attname) || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum) AS columns,
-           array_agg(ARRAY[a.attname::text, c.description] ORDER BY a.attnum) FILTER (WHERE c.description IS NOT NULL) AS comments
+           array_agg(ARRAY[a.attname::text, c.description] ORDER BY a.attnum) FILTER (WHERE c.description IS NOT NULL) AS comments,
+           (SELECT array_agg('(' || quote_ident(o.attname) || ')' || i.item::text) FROM pg_catalog.pg_attribute o
+            CROSS JOIN LATERAL unnest(o.attacl) AS i(item) WHERE o.attrelid = r.oid AND o.attnum > 0 AND NOT o.attisdropped) AS acl
     FROM pg_catalog.pg_attribute a
     LEFT JOIN pg_catalog.pg_description c ON c.classoid = 1259 AND c.objoid = a.attrelid AND c.objsubid = a.attnum
     WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped) k ON true

@@ -159,6 +159,7 @@ class Project:
     folder: Path
     url: str
     environment: str = ""
+    playbook: str = "playbook.yml"
 
     def write(self, steps: list[Any] | None, play: dict[str, Any] | None = None) -> None:
         """Write the playbook; templates and other files are the test's own."""
@@ -180,7 +181,7 @@ class Project:
         return listener
 
     def _options(self, **options: Any) -> pipeline.Options:
-        return pipeline.Options(str(self.folder / "playbook.yml"), url=self.url, no_backup=True, **options)
+        return pipeline.Options(str(self.folder / self.playbook), url=self.url, no_backup=True, **options)
 
 
 class Loader(yaml.SafeLoader):

@@ -199,6 +199,8 @@ class Maker:
         type_, defaults, rules = TYPES[self.random.randrange(len(TYPES))]
         kind = self.random.randrange(12)
         line = f"{q(name)} "
+        if kind < 5:
+            rules = ()
         if kind == 0 and self.made.enums:
             type_ = self.one(self.made.enums)
             line += type_

@@ -129,6 +129,15 @@ def test_alerts_and_restore_as_they_are_told(shop: Console) -> None:
     assert 'wgm_alert_value{alert="TooManyOpenTasks"' in (shop.folder / "wgm.prom").read_text()
 
 
+def test_a_database_is_inspected_and_nothing_is_left_to_do(shop: Console) -> None:
+    converges(shop, "production.yml")
+    [command] = [block.text for block in blocks("sh") if "inspect" in block.text]
+    shop.run(command)
+    adopted = Console(shop.folder / "adopted", shop.environ)
+    said = adopted.run("wgm-play production.yml --check")
+    assert "changed=0 unreachable=0 failed=0" in recap(said), said
+
+
 def rows(heading: str) -> dict[str, str]:
     """Return the table below a head cell: first column -> second."""
     part = README.split(f"| {heading} |", 1)[1].split("\n\n", 1)[0]

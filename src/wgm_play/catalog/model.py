@@ -17,7 +17,7 @@ class Key(NamedTuple):
 
     Shapes by kind: schema, extension (name,); table, view, materialized_view, sequence, enum, domain, index
     (schema, name); function, procedure (schema, name, identity arguments); column, constraint, trigger
-    (schema, table, name); rule like a trigger; aggregate like a function; operator (schema, name, left type, right type);
+    (schema, table, name); rule and policy like a trigger; aggregate like a function; operator (schema, name, left type, right type);
     operator_class, operator_family (schema, name, access method); cast (source type, target type); user_mapping (server,
     user); publication_table (publication, schema, table); publication_schema (publication, schema); event_trigger,
     publication, foreign_data_wrapper, server (name,); the other types and text search (schema, name); domain_constraint (schema, domain, name); setting (database, role, parameter), where an
@@ -46,13 +46,19 @@ class Key(NamedTuple):
         if self.kind == "setting":
             database, role, parameter = self.name
             return " ".join(part for part in (role and f"role {role}", database and "database", parameter) if part)
+        if self.kind in ("grant", "owner"):
+            kind, *name = self.name
+            grantee = f" to {name.pop()}" if self.kind == "grant" else ""
+            return f"{'on' if grantee else 'of'} {Key(kind, tuple(name)) if name else kind}{grantee}"
+        if self.kind == "membership":
+            return f"of {self.name[1]} in {self.name[0]}"
         parts = self.name[1:] if len(self.name) > 1 and self.name[0] == "public" else self.name
         return ".".join(parts)
 
     @property
     def relation(self) -> Key | None:
         """The table that a column, constraint or trigger belongs to."""
-        return Key("table", self.name[:2]) if self.kind in ("column", "constraint", "trigger") else None
+        return Key("table", self.name[:2]) if self.kind in ("column", "constraint", "trigger", "policy") else None
 
 
 class Extra(NamedTuple):
@@ -183,5 +189,7 @@ def digest(rows: Mapping[Key, Row]) -> str:
     """Return the SHA-256 of the rows, in the order of their keys: two equal catalogs have equal digests."""
     made = hashlib.sha256()
     for key in sorted(rows):
+        if key.kind in ("role", "membership"):  # they are the whole cluster's, where others are at work too
+            continue
         made.update(repr((key.kind, key.name, rows[key])).encode())
     return made.hexdigest()

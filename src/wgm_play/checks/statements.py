@@ -25,6 +25,31 @@ KIND_OF_STATEMENT = {
     "CreateSchemaStmt": "schema",
     "CreateExtensionStmt": "extension",
     "AlterExtensionStmt": "extension",
+    "CompositeTypeStmt": "composite",
+    "CreateRangeStmt": "range",
+    "CreateCastStmt": "cast",
+    "CreateOpClassStmt": "operator_class",
+    "CreateOpFamilyStmt": "operator_family",
+    "AlterOpFamilyStmt": "operator_family",
+    "AlterOperatorStmt": "operator",
+    "AlterCollationStmt": "collation",
+    "AlterTSDictionaryStmt": "text_search_dictionary",
+    "AlterTSConfigurationStmt": "text_search_configuration",
+    "CreateStatsStmt": "statistics",
+    "AlterStatsStmt": "statistics",
+    "RuleStmt": "rule",
+    "CreateEventTrigStmt": "event_trigger",
+    "AlterEventTrigStmt": "event_trigger",
+    "CreatePublicationStmt": "publication",
+    "AlterPublicationStmt": "publication",
+    "CreateFdwStmt": "foreign_data_wrapper",
+    "AlterFdwStmt": "foreign_data_wrapper",
+    "CreateForeignServerStmt": "server",
+    "AlterForeignServerStmt": "server",
+    "CreateUserMappingStmt": "user_mapping",
+    "AlterUserMappingStmt": "user_mapping",
+    "DropUserMappingStmt": "user_mapping",
+    "CreateForeignTableStmt": "foreign_table",
     "CommentStmt": "comment",
     "AlterRoleSetStmt": "setting",
     "AlterDatabaseSetStmt": "setting",
@@ -45,6 +70,23 @@ KIND_OF_OBJECT = {
     "OBJECT_TRIGGER": "trigger",
     "OBJECT_DOMAIN": "domain",
     "OBJECT_DOMCONSTRAINT": "domain",
+    "OBJECT_ATTRIBUTE": "composite",
+    "OBJECT_TYPE": "composite",
+    "OBJECT_AGGREGATE": "aggregate",
+    "OBJECT_CAST": "cast",
+    "OBJECT_COLLATION": "collation",
+    "OBJECT_OPERATOR": "operator",
+    "OBJECT_OPCLASS": "operator_class",
+    "OBJECT_OPFAMILY": "operator_family",
+    "OBJECT_STATISTIC_EXT": "statistics",
+    "OBJECT_TSCONFIGURATION": "text_search_configuration",
+    "OBJECT_TSDICTIONARY": "text_search_dictionary",
+    "OBJECT_RULE": "rule",
+    "OBJECT_EVENT_TRIGGER": "event_trigger",
+    "OBJECT_PUBLICATION": "publication",
+    "OBJECT_FDW": "foreign_data_wrapper",
+    "OBJECT_FOREIGN_SERVER": "server",
+    "OBJECT_FOREIGN_TABLE": "foreign_table",
 }
 _CLUSTER = {
     "CreateRoleStmt": "CREATE ROLE",
@@ -114,6 +156,8 @@ def kind_of(name: str, node: Any) -> str | None:
         return KIND_OF_OBJECT.get((node.relationType if _of_relation(node) else node.renameType).name)
     if name == "DropStmt":
         return KIND_OF_OBJECT.get(node.removeType.name)
+    if name == "DefineStmt":  # CREATE AGGREGATE, OPERATOR, COLLATION, TEXT SEARCH …
+        return KIND_OF_OBJECT.get(node.kind.name)
     if name == "ViewStmt":
         return None if node.view.relpersistence == "t" else "view"
     return KIND_OF_STATEMENT.get(name)

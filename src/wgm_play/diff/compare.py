@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 
+from wgm_play.catalog.access import OWNED, object_of
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.operations import DEFINED, OPERATIONS_FOR
 from wgm_play.operations import column as columns
@@ -25,11 +26,11 @@ from wgm_play.sql import Sql
 
 # The order in which kinds are looked at; it breaks ties that no dependency decides.
 KIND_ORDER = (
-    "schema", "extension", "setting", "collation", "enum", "composite", "range", "domain", "domain_constraint", "sequence",
+    "role", "membership", "schema", "extension", "setting", "collation", "enum", "composite", "range", "domain", "domain_constraint", "sequence",
     "function", "procedure", "aggregate", "operator", "operator_family", "operator_class", "cast", "text_search_dictionary",
     "text_search_configuration", "foreign_data_wrapper", "server", "user_mapping", "foreign_table", "table", "column",
-    "constraint", "index", "statistics", "view", "materialized_view", "trigger", "rule", "publication", "publication_table",
-    "publication_schema", "event_trigger",
+    "constraint", "index", "statistics", "view", "materialized_view", "trigger", "rule", "policy", "publication", "publication_table",
+    "publication_schema", "event_trigger", "owner", "grant", "default_privileges",
 )  # fmt: skip
 
 
@@ -71,6 +72,7 @@ def diff(situation: Situation) -> Difference:
     """Return the changes that lead from the current to the wanted catalog, not yet in order."""
     found = compare(situation.current, situation.wanted)
     found.altered += sorted(situation.forced - set(found.altered))
+    found.altered += [key for key in situation.passwords if key not in found.created and key not in found.altered]
     if not (found.created or found.dropped or found.altered):
         return found
     hard, rebuilt = _rebuilds(situation, found)
@@ -124,6 +126,8 @@ def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:
         elif key.kind == "view":
             covered.update(situation.current.of("trigger", *key.name))
             covered.update(situation.current.of("rule", *key.name))
+        elif key.kind in ("grant", "owner") and object_of(key) not in situation.wanted.rows and key.name[0] in OWNED:
+            covered.add(key)
         elif key.kind == "publication":
             covered.update(situation.current.of("publication_table", *key.name))
             covered.update(situation.current.of("publication_schema", *key.name))
@@ -160,7 +164,9 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
         for key in sorted(dependents[below]):
             if key in rebuilt or key in hard or key not in situation.wanted.rows or key not in situation.current.rows:
                 continue
-            if key.kind == "column" and below.kind in SWAPPED and (
+            if key.kind == "domain_constraint" and Key("domain", key.name[:2]) in hard:
+                continue  # it is made with its domain
+            if key.kind == "column" and below.kind in SWAPPED and not situation.current[key].generated and (
                 below.kind not in ("composite", "range") or composites.is_swapped(situation, below)
             ):
                 hard.add(key)
@@ -210,7 +216,8 @@ def _is_hard(situation: Situation, key: Key) -> bool:
 
 
 _ALWAYS_ASIDE = frozenset(
-    ["view", "materialized_view", "function", "procedure", "trigger", "publication_table", "publication_schema", "user_mapping"]
+    ["view", "materialized_view", "function", "procedure", "trigger", "publication_table", "publication_schema", "user_mapping",
+     "policy"]
 )
 
 
@@ -221,7 +228,7 @@ def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) 
         return True
     if key.kind == "column":
         return (
-            (below.kind == "column" and bool(situation.current[key].generated)) or below.kind in ("function", "procedure") or below.kind in DEFINED
+            (below.kind in ("column", *SWAPPED) and bool(situation.current[key].generated)) or below.kind in ("function", "procedure") or below.kind in DEFINED
         )
     if below.kind in ("function", "procedure", "materialized_view", "view") or below.kind in SWAPPED or below.kind in DEFINED:
         return key.kind in ("index", "constraint", "domain_constraint")

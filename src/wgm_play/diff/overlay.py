@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from wgm_play.catalog.access import ACCESS, left_over
 from wgm_play.catalog import CLASSES
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.diff.manage import Manage
+from wgm_play.diff.access import lay_access
 from wgm_play.diff.match import match_constraints
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.trash import own_keys
@@ -74,12 +76,15 @@ def lay_over(
     _settings(made, declarations)
     _steps(made, declarations, names)
     _absent(made, live, declarations)
+    lay_access(made, live, declarations, same_object)
     _unmentioned(made, live, declarations, tables)
     made.outside = [key for key in made.unmanaged if not manage.covers(key)]
     made.unmanaged = [key for key in made.unmanaged if manage.covers(key)]
     if prune:
         _prune(made, live)
     _cascade(made, live, manage)
+    for key in left_over(wanted.rows):
+        del wanted.rows[key]
     return made
 
 
@@ -110,6 +115,8 @@ def _adapted(live: Catalog, declarations: Mapping[Key, Declaration], key: Key, r
         if "row_level_security" not in said:
             new = replace(new, row_security=was.row_security, force_row_security=was.force_row_security)
         return _astuple(new)
+    if key.kind == "policy" and key in declarations:
+        return (*row[:2], list(declarations[key].attributes.get("roles") or ()), *row[3:])
     if key.kind == "materialized_view" and key in live.rows:
         was = live[key]
         new = CLASSES[key.kind](*row)
@@ -211,8 +218,16 @@ def same_object(live: Catalog, key: Key) -> list[Key]:
         return []
     same = [other for other in live.of(key.kind, *key.name[:2])]
     spelled = _bare(key.name[2])
-    exact = [other for other in same if _bare(other.name[2]) == spelled]
+    exact = [other for other in same if spelled in (_bare(other.name[2]), _bare(_with_names(live, other)))]
     return exact or (same if len(same) == 1 else [])
+
+
+def _with_names(live: Catalog, key: Key) -> str:
+    """Return a routine's arguments with their names, without defaults: as a playbook may write them."""
+    from wgm_play.playbook.kinds.function import pieces, without_default
+
+    arguments = getattr(live[key], "arguments", "") or ""
+    return ", ".join(without_default(part.strip().removeprefix("IN ")) for part in pieces(arguments))
 
 
 def _same_types(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
@@ -262,7 +277,7 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
     made.unmanaged = sorted(
         key
         for key in live.rows
-        if key.kind not in ("column", "constraint", "domain_constraint", "setting", "publication_table", "publication_schema")
+        if key.kind not in ("column", "constraint", "domain_constraint", "setting", "publication_table", "publication_schema", *ACCESS)
         and key not in made.managed
         and key in made.catalog.rows
         and key != Key("schema", ("public",))

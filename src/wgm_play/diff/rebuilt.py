@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wgm_play.catalog.access import keep_roles
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Key
 from wgm_play.diff.compare import compare, dependents_of_hard
@@ -47,7 +48,7 @@ def realise_dependents(planner: Planner, situation: Situation, wanted: Wanted) -
         made = introspect.read(connection)
     for key in affected:
         if key in made.rows:
-            catalog.rows[key] = made.rows[key]
+            catalog.rows[key] = keep_roles(made.rows, situation.current.rows).get(key, made.rows[key])
     catalog.edges |= frozenset(edge for edge in made.edges if edge[0] in set(affected))
 
 

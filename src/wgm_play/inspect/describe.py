@@ -6,8 +6,9 @@ In: a catalog. Out: `Said`: steps in a stable order, and the names of what no st
 from __future__ import annotations
 
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.inspect import index, routine, table, trigger, types, view
+from wgm_play.inspect import access, defined, index, outside, routine, table, trigger, types, view
 from wgm_play.inspect.entry import Describe, Said
+from wgm_play.inspect.scan import Unforeseen
 
 # The order of the files, and of the steps in one file. What is in none of these is said with another kind.
 DESCRIBE: dict[str, Describe] = {
@@ -24,8 +25,31 @@ DESCRIBE: dict[str, Describe] = {
     "view": view.describe,
     "materialized_view": view.describe,
     "trigger": trigger.describe,
+    "collation": defined.collation,
+    "composite": defined.composite,
+    "range": defined.range_,
+    "aggregate": defined.aggregate,
+    "operator": defined.operator,
+    "operator_family": defined.operator_family,
+    "operator_class": defined.operator_class,
+    "cast": defined.cast,
+    "text_search_dictionary": defined.text_search_dictionary,
+    "text_search_configuration": defined.text_search_configuration,
+    "statistics": outside.statistics,
+    "rule": outside.rule,
+    "event_trigger": outside.event_trigger,
+    "publication": outside.publication,
+    "foreign_data_wrapper": outside.foreign_data_wrapper,
+    "server": outside.server,
+    "user_mapping": outside.user_mapping,
+    "foreign_table": outside.foreign_table,
+    "policy": access.policy,
+    "grant": access.grant,
+    "default_privileges": access.default_privileges,
 }
-_WITH_ANOTHER = frozenset(["column", "constraint", "domain_constraint"])
+# What belongs to the cluster, and owners: a playbook for an empty database leaves them to whoever runs it.
+_CLUSTER = frozenset(["role", "membership", "owner"])
+_WITH_ANOTHER = frozenset(["column", "constraint", "domain_constraint", "publication_table", "publication_schema"])
 
 
 def describe(catalog: Catalog, versions: dict[str, str]) -> Said:
@@ -39,8 +63,11 @@ def describe(catalog: Catalog, versions: dict[str, str]) -> Said:
             kinds.setdefault(key.kind, []).append(key)
     for kind, write in DESCRIBE.items():
         for key in sorted(kinds.get(kind, ())):
-            write(said, key)
-    for kind in kinds.keys() - DESCRIBE.keys():
+            try:
+                write(said, key)
+            except Unforeseen:
+                said.cannot(key, "a name in it needs quotes, or PostgreSQL describes it in a way that is not known")
+    for kind in sorted(kinds.keys() - DESCRIBE.keys() - _CLUSTER):
         for key in sorted(kinds[kind]):
             said.cannot(key, "this kind is not described yet")
     said.unsaid += catalog.unmodelled

@@ -52,15 +52,13 @@ def settings(said: Said, key: Key, spec: dict[str, Any], table: Any) -> None:
         said.put(spec, "table", key, "access_method", table.access_method)
     if table.cluster_on:
         spec["cluster_on"] = table.cluster_on
-    identity = {"f": "full", "n": "nothing"}.get(table.replica_identity, table.replica_index)
-    if table.replica_identity == "i" and identity:
-        said.put(spec, "table", key, "replica_identity", {"index": identity})
-    elif table.replica_identity in ("f", "n"):
-        said.put(spec, "table", key, "replica_identity", identity)
+    replica = {"f": "full", "n": "nothing", "i": table.replica_index}.get(table.replica_identity)
+    if replica:
+        said.put(spec, "table", key, "replica_identity", replica)
     if table.row_security:
-        said.put(spec, "table", key, "row_security", "force" if table.force_row_security else True)
+        said.put(spec, "table", key, "row_level_security", "forced" if table.force_row_security else True)
     elif table.force_row_security:
-        said.put(spec, "table", key, "force_row_security", True)
+        said.cannot(key, "row level security forced, but not enabled")
 
 
 def describe_column(said: Said, key: Key) -> dict[str, Any]:

@@ -5,10 +5,50 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wgm_play.catalog.model import Key
-from wgm_play.operations import column, constraint, function, index, namespace, sequence, table, trigger, types, view
+from wgm_play.operations import (
+    access,
+    collation,
+    column,
+    composite,
+    constraint,
+    foreign,
+    function,
+    index,
+    namespace,
+    operator,
+    policy,
+    publication,
+    rule,
+    sequence,
+    statistics,
+    table,
+    text_search,
+    trigger,
+    types,
+    view,
+)
 from wgm_play.operations.base import Change, Situation
+from wgm_play.operations.defined import Defined
 
 Maker = Callable[[Situation, Key], list[Change]]
+
+# Kinds of one statement each; `compare.py` asks them whether a change can be made in place.
+DEFINED: dict[str, Defined] = {
+    "aggregate": operator.AGGREGATE,
+    "operator": operator.OPERATOR,
+    "operator_family": operator.OPERATOR_FAMILY,
+    "operator_class": operator.OPERATOR_CLASS,
+    "cast": operator.CAST,
+    "text_search_dictionary": text_search.TEXT_SEARCH_DICTIONARY,
+    "text_search_configuration": text_search.TEXT_SEARCH_CONFIGURATION,
+    "statistics": statistics.STATISTICS,
+    "rule": rule.RULE,
+    "event_trigger": rule.EVENT_TRIGGER,
+    "publication": publication.PUBLICATION,
+    "foreign_data_wrapper": foreign.FOREIGN_DATA_WRAPPER,
+    "server": foreign.SERVER,
+    "foreign_table": foreign.FOREIGN_TABLE,
+}
 
 OPERATIONS_FOR: dict[str, tuple[Maker, Maker, Maker]] = {
     "schema": (namespace.create_schema, namespace.alter_schema, namespace.drop_schema),
@@ -34,5 +74,18 @@ OPERATIONS_FOR: dict[str, tuple[Maker, Maker, Maker]] = {
     ),
     "function": (function.create_function, function.alter_function, function.drop_function),
     "procedure": (function.create_function, function.alter_function, function.drop_function),
+    "policy": (policy.create_policy, policy.alter_policy, policy.drop_policy),
+    "role": (access.create_role, access.alter_role, access.drop_role),
+    "membership": (access.change_membership, access.change_membership, access.drop_membership),
+    "owner": (access.change_owner, access.change_owner, access.keep_owner),
+    "grant": (access.change_grant, access.change_grant, access.change_grant),
+    "default_privileges": (access.change_default, access.change_default, access.change_default),
     "trigger": (trigger.create_trigger, trigger.alter_trigger, trigger.drop_trigger),
+    "composite": (composite.create_type, composite.alter_type, composite.drop_type),
+    "range": (composite.create_type, composite.alter_type, composite.drop_type),
+    "collation": (collation.COLLATION.create, collation.swap_collation, collation.drop_collation),
+    "publication_table": (publication.add_member, publication.alter_member, publication.drop_member),
+    "publication_schema": (publication.add_member, publication.alter_member, publication.drop_member),
+    "user_mapping": (foreign.create_mapping, foreign.alter_mapping, foreign.drop_mapping),
+    **{kind: (made.create, made.alter, made.drop) for kind, made in DEFINED.items()},
 }

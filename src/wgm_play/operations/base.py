@@ -40,6 +40,8 @@ class Situation:
     """What operations are chosen from: the two catalogs, what the playbook says of values, sizes, the policy.
 
     `converts` are those that apply now; `forced` are the columns among them whose type stays while the values change.
+    `helpers` are what online forms made in the live database (valid or not), `used_helpers` the names that the plan uses.
+    `apart` are foreign keys that go by themselves, before the tables that they belong to.
     """
 
     current: Catalog
@@ -55,6 +57,9 @@ class Situation:
     role: str = ""
     database: str = "postgres"
     forced: frozenset[Key] = frozenset()
+    passwords: Mapping[Key, str] = field(default_factory=dict)
+    given: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict)
+    apart: frozenset[Key] = frozenset()
     helpers: Mapping[Any, bool] = field(default_factory=dict)
     used_helpers: set[str] = field(default_factory=set)
 
@@ -150,8 +155,8 @@ def alter(
 
 def name_of(key: Key) -> Sql:
     """Return the qualified, quoted name of an object."""
-    if key.kind in ("function", "procedure"):
-        return Sql(f"{ident(key.name[:2])}({key.name[2]})")
+    if key.kind in ("function", "procedure", "aggregate"):
+        return Sql(f"{ident(key.name[:2])}({key.name[2] or ('*' if key.kind == 'aggregate' else '')})")
     return ident(key.name)
 
 
@@ -168,6 +173,18 @@ WHAT = {
     "function": "FUNCTION",
     "procedure": "PROCEDURE",
     "column": "COLUMN",
+    "composite": "TYPE",
+    "range": "TYPE",
+    "collation": "COLLATION",
+    "aggregate": "AGGREGATE",
+    "text_search_configuration": "TEXT SEARCH CONFIGURATION",
+    "text_search_dictionary": "TEXT SEARCH DICTIONARY",
+    "statistics": "STATISTICS",
+    "event_trigger": "EVENT TRIGGER",
+    "publication": "PUBLICATION",
+    "foreign_data_wrapper": "FOREIGN DATA WRAPPER",
+    "server": "SERVER",
+    "foreign_table": "FOREIGN TABLE",
 }
 
 
@@ -177,8 +194,17 @@ def what_of(key: Key) -> Sql:
         return Sql(f"CONSTRAINT {ident(key.name[2])} ON {ident(key.name[:2])}")
     if key.kind == "domain_constraint":
         return Sql(f"CONSTRAINT {ident(key.name[2])} ON DOMAIN {ident(key.name[:2])}")
-    if key.kind == "trigger":
-        return Sql(f"TRIGGER {ident(key.name[2])} ON {ident(key.name[:2])}")
+    if key.kind in ("trigger", "rule", "policy"):
+        return Sql(f"{key.kind.upper()} {ident(key.name[2])} ON {ident(key.name[:2])}")
+    if key.kind == "operator":
+        return Sql(f"OPERATOR {ident(key.name[0])}.{key.name[1]} ({key.name[2]}, {key.name[3]})")
+    if key.kind in ("operator_class", "operator_family"):
+        return Sql(f"{key.kind.replace('_', ' ').upper()} {ident(key.name[:2])} USING {ident(key.name[2])}")
+    if key.kind == "cast":
+        return Sql(f"CAST ({key.name[0]} AS {key.name[1]})")
+    if key.kind == "user_mapping":
+        user = "PUBLIC" if key.name[1] == "public" else ident(key.name[1])
+        return Sql(f"USER MAPPING FOR {user} SERVER {ident(key.name[0])}")
     return Sql(f"{WHAT[key.kind]} {name_of(key)}")
 
 
@@ -190,6 +216,11 @@ def comment(key: Key, text: str | None) -> Command:
 def comments(key: Key, text: str | None) -> list[Command]:
     """Return the command that sets a comment, or nothing where there is none."""
     return [comment(key, text)] if text is not None else []
+
+
+def number(value: int) -> Sql:
+    """Return a whole number as the clauses of DDL take it: -1, where a literal of an expression would be (-1)."""
+    return Sql(str(int(value)))
 
 
 def options(pairs: Iterable[str] | None) -> list[Sql]:
@@ -218,25 +249,28 @@ def changed_options(old: list[str] | None, new: list[str] | None) -> tuple[list[
     )
 
 
-# Letters of an aclitem and the privileges they stand for (manual: "Privileges").
-_PRIVILEGES = {
-    "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "D": "TRUNCATE", "x": "REFERENCES", "t": "TRIGGER",
-    "U": "USAGE", "C": "CREATE", "X": "EXECUTE", "m": "MAINTAIN", "c": "CONNECT", "T": "TEMPORARY",
+GRANTED_ON = {
+    "view": "TABLE", "materialized_view": "TABLE", "foreign_table": "TABLE", "enum": "TYPE", "domain": "DOMAIN",
+    "server": "FOREIGN SERVER", "aggregate": "FUNCTION",
 }  # fmt: skip
-_GRANTED_ON = {"view": "TABLE", "materialized_view": "TABLE", "enum": "TYPE", "domain": "DOMAIN"}
+# What everybody may use until that is revoked (manual: "Privileges").
+_OPEN_TO_ALL = frozenset(["function", "procedure", "aggregate", "enum", "domain", "composite", "range"])
 
 
 def privileges(key: Key, extra: Extra, role: str) -> list[Command]:
     """Return the commands that give a made-again object the owner and privileges that it had."""
     made: list[Command] = []
-    if key.kind in ("index", "constraint", "column", "trigger", "domain_constraint"):
+    if key.kind == "column":
+        listed = [f"({ident(key.name[2])}){item}" for item in extra.acl or ()]
+        return [one for item in listed for one in grants(Sql(f"TABLE {ident(key.name[:2])}"), item, role)]
+    if key.kind in ("index", "constraint", "trigger", "domain_constraint"):
         return made
     if extra.owner and extra.owner != role:
         made.append(command("object/owner", what=what_of(key), owner=extra.owner, shadow=False))
     if extra.acl is None:
         return made
-    what = Sql(f"{_GRANTED_ON.get(key.kind) or WHAT[key.kind]} {name_of(key)}")
-    if key.kind in ("function", "procedure", "enum", "domain"):
+    what = Sql(f"{GRANTED_ON.get(key.kind) or WHAT[key.kind]} {name_of(key)}")
+    if key.kind in _OPEN_TO_ALL:
         made.append(command("object/revoke", what=what, grantee=Sql("PUBLIC"), shadow=False))
     for item in extra.acl:
         made += grants(what, item, extra.owner or role)
@@ -245,16 +279,15 @@ def privileges(key: Key, extra: Extra, role: str) -> list[Command]:
 
 def grants(what: Sql, item: str, owner: str) -> list[Command]:
     """Return the GRANT commands of one aclitem, as "reader=r*w/owner"."""
-    granted, _, _grantor = item.rpartition("/")
-    grantee, _, letters = granted.rpartition("=")
-    if grantee.strip('"').replace('""', '"') == owner:
+    from wgm_play.catalog.access import PUBLIC, parse
+
+    grantee, column, found = parse(item)
+    if grantee == owner:
         return []
-    plain: list[str] = []
-    with_option: list[str] = []
-    for place, letter in enumerate(letters):
-        if letter != "*":
-            (with_option if letters[place + 1 : place + 2] == "*" else plain).append(_PRIVILEGES[letter])
-    to = Sql(grantee if grantee else "PUBLIC")
+    of = f" ({column})" if column else ""
+    plain = [name + of for name, option in found.items() if not option]
+    with_option = [name + of for name, option in found.items() if option]
+    to = Sql("PUBLIC") if grantee == PUBLIC else ident(grantee)
     return [
         command(
             "object/grant", what=what, privileges=Sql(", ".join(names)), grantee=to, grant_option=option, shadow=False

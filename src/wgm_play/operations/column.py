@@ -10,7 +10,7 @@ import itertools
 from typing import Any
 
 from wgm_play.catalog.column import Column
-from wgm_play.catalog.model import Catalog, Key, Row
+from wgm_play.catalog.model import Catalog, Key, Row, Rows
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
@@ -149,7 +149,7 @@ def inherited_column(situation: Situation, key: Key) -> list[Change]:
     if old == new:
         return []
     one = dataclasses.replace(
-        situation, current=Catalog({key: _row(old)}), wanted=Catalog({key: _row(new)}), sizes={}, backfills={}
+        situation, current=Catalog(Rows({key: _row(old)})), wanted=Catalog(Rows({key: _row(new)})), sizes={}, backfills={}
     )
     return alter_column(one, key, inherited=True)
 

@@ -1,4 +1,7 @@
-"""Constraints of tables: add (plain, or proven online), validate, replace, drop."""
+"""Constraints of tables: add (plain, or proven online), validate, replace, drop.
+
+In: a situation and the key of what differs. Out: changes, with their statements, locks and hazards.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def inline(situation: Situation, key: Key) -> Sql:
 
 def referenced(catalog: Catalog, key: Key) -> Key | None:
     """Return the table that a foreign key refers to."""
-    tables = [needed for needed in catalog.needs(key) if needed.kind == "table"]
+    tables = [table for needed in catalog.needs(key) if (table := needed if needed.kind == "table" else needed.relation)]
     others = [table for table in tables if table.name != key.name[:2]]
     return others[0] if others else (tables[0] if tables else None)
 

@@ -63,7 +63,7 @@ def _space(key: Key) -> tuple[str, tuple[str, ...]]:
     if key.kind in _RELATIONS:
         return ("relation", key.name[:2])
     if key.kind in ("function", "procedure"):
-        return ("routine", key.name)
+        return ("routine", key.name)  # by the types of its arguments
     return (key.kind, key.name) if key.kind != "constraint" else ("relation", (key.name[0], key.name[2]))
 
 

@@ -12,6 +12,7 @@ from wgm_play.catalog.table import Table
 from wgm_play.errors import Refused
 from wgm_play.operations import column as columns
 from wgm_play.operations import constraint as constraints
+from wgm_play.operations import policy as policies
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
@@ -159,10 +160,11 @@ def alter_table(situation: Situation, key: Key) -> list[Change]:
     for field, on, off in (("row_security", "ENABLE", "DISABLE"), ("force_row_security", "FORCE", "NO FORCE")):
         if getattr(old, field) != getattr(new, field):
             action = on if getattr(new, field) else off
-            one(
-                f"{action.lower()} row level security of {key}",
-                command("table/row_security", exclusive, name=key.name, action=Sql(action)),
-            )
+            made = command("table/row_security", exclusive, name=key.name, action=Sql(action))
+            if field == "row_security":
+                changes.append(policies.switch(situation, key, [made]))
+                continue
+            one(f"{action.lower()} row level security of {key}", made, rank=16)
     if old.comment != new.comment:
         one(f"comment on {key}", comment(key, new.comment))
     return changes + _index_marks(situation, key, old, None)

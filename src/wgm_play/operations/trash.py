@@ -7,7 +7,7 @@ In: an object that goes. Out: a change that moves it to schema `wgm_trash` (tabl
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import astuple, replace
 from typing import Any
 
@@ -36,7 +36,10 @@ RECORDS = ("conversion", "rename")
 def own_keys(catalog: Catalog, table: Key) -> list[Key]:
     """Return the keys of all that goes where a table goes: columns, constraints, indexes, triggers, owned sequences."""
     keys = [
-        key for key in catalog.rows if key.kind in ("column", "constraint", "trigger") and key.name[:2] == table.name
+        key for key in catalog.rows if key.kind in ("column", "constraint", "trigger", "policy") and key.name[:2] == table.name
+    ]
+    keys += [
+        key for key in catalog.rows if key.kind in ("grant", "owner") and key.name[0] == "table" and key.name[1:3] == table.name
     ]
     keys += [key for key in catalog.of("index", table.name[0]) if catalog.rows[key][0] == table.name[1]]
     keys += [key for key in catalog.of("sequence") if tuple((catalog[key].owned_by or ("", ""))[:2]) == table.name]
@@ -68,8 +71,8 @@ def trash_table(situation: Situation, key: Key) -> Change:
             if own in kept:
                 kept[own] = _bare(kept[own], default_only=True)
             continue
-        if own.kind == "trigger":
-            commands.append(command("trigger/drop", lock, name=own.name[2], table=key.name))
+        if own.kind in ("trigger", "policy"):
+            commands.append(command(f"{own.kind}/drop", lock, name=own.name[2], table=key.name))
         elif own.kind == "constraint" and current[own].type == "f":
             commands.append(
                 command("constraint/drop", lock, *_foreign_lock(current, own), name=own.name[2], table=key.name)
@@ -91,7 +94,7 @@ def trash_table(situation: Situation, key: Key) -> Change:
 def _goes(situation: Situation, key: Key) -> bool:
     """Tell whether a part of a table does not go to the trash with it: it is made again when the table comes back."""
     current = situation.current
-    if key.kind == "trigger" or (key.kind == "constraint" and current[key].type == "f"):
+    if key.kind in ("trigger", "policy") or (key.kind == "constraint" and current[key].type == "f"):
         return True
     if not _leans_on_gone(situation, key):
         return False

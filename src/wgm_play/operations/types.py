@@ -1,8 +1,12 @@
-"""Enums, domains: create, alter, drop."""
+"""Enums, domains: create, alter, drop.
+
+In: a situation and the key of what differs. Out: changes, with their statements, locks and hazards.
+"""
 
 from __future__ import annotations
 
 from wgm_play.catalog.model import Key
+from wgm_play.operations import composite
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE,
@@ -83,21 +87,32 @@ def users_of(situation: Situation, key: Key) -> list[Key]:
 def _is_of(situation: Situation, column: Key, key: Key) -> bool:
     if column not in situation.current.rows:
         return False
-    spelled = str(ident(key.name))
-    return str(situation.current[column].type).removesuffix("[]") == spelled
+    spelled = {str(ident(key.name))}
+    if key.kind == "range" and situation.current[key].multirange:
+        spelled.add(str(ident((key.name[0], situation.current[key].multirange))))
+    return str(situation.current[column].type).removesuffix("[]") in spelled
 
 
 def swap_type(situation: Situation, key: Key) -> Change:
     """Replace a type by its wanted form under the same name; columns of it are converted through text."""
     new = situation.wanted[key]
     old_name = (key.name[0], f"wgm_old_{key.name[1]}"[:63])
-    what = Sql(f"{'TYPE' if key.kind == 'enum' else 'DOMAIN'} {name_of(key)}")
-    commands: list[Command] = [command("object/rename", what=what, to=old_name[1])]
+    what = Sql(f"{'DOMAIN' if key.kind == 'domain' else 'TYPE'} {name_of(key)}")
+    commands: list[Command] = []
+    if key.kind != "range":
+        commands.append(command("object/rename", what=what, to=old_name[1]))
     if key.kind == "enum":
         commands.append(command("enum/create", name=key.name, labels=new.labels or []))
-    else:
+    elif key.kind == "domain":
         commands += domain_commands(situation, key)
+    else:
+        if key.kind == "range":
+            old = situation.current[key]
+            several = old.multirange and f"wgm_olds_{key.name[1]}"[:63]
+            commands += composite.renames(old.subtype, key.name[0], (key.name[1], old.multirange), (old_name[1], several))
+        commands += composite.commands_of(situation, key)
     columns = [column for column in users_of(situation, key) if column in situation.wanted.rows]
+    columns = [column for column in columns if not situation.current[column].generated]  # made again: see compare
     for column in columns:
         commands += _swap_column(situation, column, key)
     commands.append(command(f"{key.kind}/drop", name=old_name))
@@ -119,10 +134,11 @@ def _swap_column(situation: Situation, column: Key, key: Key) -> list[Command]:
     commands = []
     if old.default is not None:
         commands.append(command("column/set_default", lock, table=table, name=name, default=None))
-    using = Sql(f"{ident(name)}::text{array}::{name_of(key)}{array}")
+    wanted = Sql(new.type) if key.kind == "range" else Sql(f"{name_of(key)}{array}")
+    using = composite.using(situation, column, key) or Sql(f"{ident(name)}::text{array}::{wanted}")
     commands.append(
         command(
-            "column/type", lock, table=table, name=name, type=Sql(f"{name_of(key)}{array}"), collation=None, using=using,
+            "column/type", lock, table=table, name=name, type=wanted, collation=None, using=using,
             rewrites=not situation.is_new(Key("table", table)),
         )
     )  # fmt: skip

@@ -124,6 +124,10 @@ def _declaration(key: Key, entry: Entry, folding: Folding) -> Declaration:
                 hint=f"add `{names[0]}:`",
             )
     made: Declaration = kind.declare(step, folding)
+    if "owner" in step.spec or "grants" in step.spec:
+        from wgm_play.playbook.kinds.privileges import access_of
+
+        made = dataclasses.replace(made, attributes={**made.attributes, **access_of(step.spec)})
     old = _renamed(key, entry.renamed_from)
     if old is None and step.required:
         return made
@@ -151,9 +155,9 @@ def _renamed(key: Key, name: str | None) -> Key | None:
         return None
     if len(key.name) == 1:
         return Key(key.kind, (name,))
-    if key.kind in ("operator", "cast", "user_mapping"):
+    if key.kind in ("operator", "cast", "user_mapping", "membership", "grant", "default_privileges"):
         raise InputError(f"PostgreSQL renames no {key.kind.replace('_', ' ')}", hint="take `renamed_from:` away")
-    if key.kind in ("trigger", "rule"):
+    if key.kind in ("trigger", "rule", "policy"):
         return Key(key.kind, (*key.name[:2], name))
     return Key(key.kind, (*split(name, key.name[0]), *key.name[2:]))
 

@@ -5,6 +5,7 @@ In: nothing. Out: `KINDS`, by the key that a step has.
 
 from __future__ import annotations
 
+from wgm_play.catalog.access import OWNED
 from wgm_play.playbook.kinds import (
     aggregate,
     assert_,
@@ -12,6 +13,7 @@ from wgm_play.playbook.kinds import (
     collation,
     comment,
     composite,
+    default_privileges,
     domain,
     enum,
     event_trigger,
@@ -19,14 +21,18 @@ from wgm_play.playbook.kinds import (
     foreign_data_wrapper,
     foreign_table,
     function,
+    grant,
     index,
     materialized_view,
+    membership,
     operator,
     operator_class,
     operator_family,
+    policy,
     procedure,
     publication,
     range,
+    role,
     rule,
     schema,
     seed,
@@ -43,6 +49,7 @@ from wgm_play.playbook.kinds import (
     view,
 )
 from wgm_play.playbook.kinds.base import Folding, Kind
+from wgm_play.playbook.kinds.privileges import GRANTS, OWNER
 
 __all__ = ["KINDS", "Folding", "Kind"]
 
@@ -59,6 +66,7 @@ KINDS: dict[str, Kind] = {
     "function": function.KIND,
     "procedure": procedure.KIND,
     "trigger": trigger.KIND,
+    "policy": policy.KIND,
     "collation": collation.KIND,
     "composite": composite.KIND,
     "range": range.KIND,
@@ -77,9 +85,16 @@ KINDS: dict[str, Kind] = {
     "user_mapping": user_mapping.KIND,
     "foreign_table": foreign_table.KIND,
     "publication": publication.KIND,
+    "role": role.KIND,
+    "membership": membership.KIND,
+    "grant": grant.KIND,
+    "default_privileges": default_privileges.KIND,
     "comment": comment.KIND,
     "setting": setting.KIND,
     "seed": seed.KIND,
     "sql": sql.KIND,
     "assert": assert_.KIND,
 }
+
+for _name in OWNED & KINDS.keys():  # every object with an owner takes these two
+    KINDS[_name].schema["properties"].update(owner=OWNER, grants=GRANTS)

@@ -66,6 +66,7 @@ _WORDS = {
     "aggregate": ("aggregate", "AGGREGATE"),
     "statistics": ("statistics", "STATISTICS"),
     "rule": ("rule", "RULE"),
+    "policy": ("policy", "POLICY"),
     "event trigger": ("event_trigger", "EVENT TRIGGER"),
     "publication": ("publication", "PUBLICATION"),
     "server": ("server", "SERVER"),
@@ -101,7 +102,7 @@ def target_of(step: Step) -> tuple[Key, str]:
         if not call:
             raise fail(f"`on: {given}` does not say the arguments", where, f"write `{said} {name}()`")
         return Key(kind, (*split(call.group(1), schema), call.group(2).strip())), sql
-    if kind in ("constraint", "trigger", "rule"):
+    if kind in ("constraint", "trigger", "rule", "policy"):
         part = _PART_OF.match(name)
         if not part:
             raise fail(f"`on: {given}` does not say the table", where, f"write `{said} NAME on TABLE`")
@@ -125,7 +126,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
     target, sql = target_of(step)
     where = at(step.spec, "on")
     table = None
-    if target.kind in ("constraint", "trigger", "rule"):
+    if target.kind in ("constraint", "trigger", "rule", "policy"):
         name, table = ident_at(target.name[2], where), ident_at(target.name[:2], where)
     elif target.kind in ("function", "procedure", "aggregate"):
         name = Sql(f"{ident_at(target.name[:2], where)}({target.name[2]})", where)

@@ -76,7 +76,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
     ]
     made = [
         statement(
-            "statistics/declare.sql.j2",
+            "statistics/create.sql.j2",
             folding,
             spec.position,
             name=name,

@@ -1,0 +1,229 @@
+"""Who may do what: roles, memberships, owners, privileges, as the catalog has them.
+
+In: the owners and access control lists beside the rows of other kinds. Out: rows of their own, one for each object and
+grantee, which say only what differs from PostgreSQL's default (manual: "Privileges").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from wgm_play.catalog.model import Catalog, Extra, Key, Row
+from wgm_play.sql import ident
+
+# Kinds that belong to the cluster, or that name roles, which do: compared as rows and left out of every scratch database.
+CLUSTER = frozenset(["role", "membership"])
+ACCESS = frozenset(["grant", "owner", "default_privileges", *CLUSTER])
+PUBLIC = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role (manual: pg_authid); `valid_until` is ISO 8601 in UTC, or infinity. Its password is never read."""
+
+    login: bool = False
+    superuser: bool = False
+    createdb: bool = False
+    createrole: bool = False
+    inherit: bool = True
+    replication: bool = False
+    bypass_rls: bool = False
+    connection_limit: int = -1
+    valid_until: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """That a role is a member of another; `inherit` and `set` are None before PostgreSQL 16."""
+
+    admin: bool
+    inherit: bool | None
+    set: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The privileges of one grantee on one object, sorted: SELECT, "UPDATE (name)"; * is the grant option."""
+
+    privileges: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultPrivileges:
+    """The privileges that a grantee gets on objects which a role will create."""
+
+    privileges: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The owner of an object."""
+
+    role: str
+
+
+# Letters of an aclitem and the privileges they stand for.
+LETTERS = {
+    "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "D": "TRUNCATE", "x": "REFERENCES", "t": "TRIGGER",
+    "U": "USAGE", "C": "CREATE", "X": "EXECUTE", "m": "MAINTAIN", "c": "CONNECT", "T": "TEMPORARY",
+}  # fmt: skip
+_TABLE = "arwdDxt"
+_OWN = {
+    "table": _TABLE, "view": _TABLE, "materialized_view": _TABLE, "foreign_table": _TABLE, "tables": _TABLE,
+    "sequence": "rwU", "sequences": "rwU", "function": "X", "procedure": "X", "aggregate": "X", "functions": "X",
+    "schema": "UC", "schemas": "UC", "database": "CTc", "language": "U", "foreign_data_wrapper": "U", "server": "U",
+    "enum": "U", "domain": "U", "composite": "U", "range": "U", "types": "U", "base_type": "U",
+}  # fmt: skip
+_ALL = {
+    "function": "X", "procedure": "X", "aggregate": "X", "functions": "X", "enum": "U", "domain": "U", "composite": "U",
+    "range": "U", "types": "U", "base_type": "U", "database": "Tc", "language": "U",
+}  # fmt: skip
+_RELATIONS = ("table", "view", "materialized_view", "foreign_table", "tables")
+OWNED = frozenset(_OWN) - {"database", "language", "tables", "sequences", "functions", "schemas", "types"}
+
+Privileges = dict[str, bool]
+
+
+def own(kind: str, version: int) -> Privileges:
+    """Return what an owner has on an object of a kind by default: privilege -> grant option."""
+    letters = _OWN[kind] + ("m" if kind in _RELATIONS and version >= 170000 else "")
+    return {LETTERS[letter]: False for letter in letters}
+
+
+def open_to_all(kind: str) -> Privileges:
+    """Return what everybody has on an object of a kind by default."""
+    return {LETTERS[letter]: False for letter in _ALL.get(kind, "")}
+
+
+def default(kind: str, grantee: str, owner: str | None, version: int) -> Privileges:
+    """Return what a grantee has by default."""
+    if grantee == PUBLIC:
+        return open_to_all(kind)
+    return own(kind, version) if grantee == owner else {}
+
+
+_ITEM = re.compile(r'(?:\((?P<column>.*)\))?(?P<grantee>"(?:[^"]|"")*"|[^=]*)=(?P<letters>[a-zA-Z*]*)/')
+
+
+def parse(item: str) -> tuple[str, str, Privileges]:
+    """Return grantee, column ("" for none) and privileges of an aclitem, as `reader=r*w/owner`."""
+    found = _ITEM.match(item)
+    if found is None:
+        return PUBLIC, "", {}
+    grantee, letters = found["grantee"], found["letters"]
+    if grantee.startswith('"'):
+        grantee = grantee[1:-1].replace('""', '"')
+    made = {
+        LETTERS[letter]: letters[place + 1 : place + 2] == "*"
+        for place, letter in enumerate(letters)
+        if letter in LETTERS
+    }
+    return grantee or PUBLIC, found["column"] or "", made
+
+
+def spelled(privileges: Mapping[str, bool]) -> list[str]:
+    """Return privileges as a row holds them."""
+    return sorted(name + ("*" if option else "") for name, option in privileges.items())
+
+
+def read(listed: Iterable[str]) -> Privileges:
+    """Return privileges from a row."""
+    return {name.rstrip("*"): name.endswith("*") for name in listed}
+
+
+def entries(items: Iterable[str], kind: str, owner: str | None, version: int, *, whole: bool = True) -> dict[str, Privileges]:
+    """Return grantee -> privileges where these differ from the default; `whole` items include the default ones."""
+    found: dict[str, Privileges] = {}
+    for item in items:
+        grantee, column, privileges = parse(item)
+        mine = found.setdefault(grantee, {})
+        for name, option in privileges.items():
+            text = f"{name} ({column})" if column else name
+            mine[text] = mine.get(text, False) or option
+    if not whole:
+        return found
+    made = {}
+    for grantee in {*found, PUBLIC, *([owner] if owner else [])}:
+        has, usual = found.get(grantee, {}), default(kind, grantee, owner, version)
+        if grantee == owner:  # an owner may grant what he has, whether it is marked or not
+            has = dict.fromkeys(has, False)
+        if has != usual:
+            made[grantee] = has
+    return made
+
+
+def add(catalog: Catalog, bare: Iterable[tuple[Key, Extra]]) -> None:
+    """Put rows for owners and privileges into a catalog; `bare` are lists of what has no row of its own."""
+    columns: dict[Key, list[str]] = {}
+    made: dict[Key, Row] = {}
+    version = catalog.version
+    lists: list[tuple[Key, Extra]] = []
+    for key, extra in catalog.extras.items():
+        if key.kind == "column":
+            if extra.acl:
+                name = ident(key.name[2])
+                columns.setdefault(Key("table", key.name[:2]), []).extend(f"({name}){item}" for item in extra.acl)
+            continue
+        if key.kind in OWNED:
+            if extra.owner:
+                made[Key("owner", (key.kind, *key.name))] = (extra.owner,)
+            if extra.acl is not None:
+                lists.append((key, extra))
+    for key, items in columns.items():
+        extra = catalog.extras[key] if key in catalog.extras else Extra()
+        if extra.acl is None:
+            for grantee, privileges in entries(items, key.kind, extra.owner, version, whole=False).items():
+                made[Key("grant", (key.kind, *key.name, grantee))] = (spelled(privileges),)
+    for key, extra in lists:
+        items = [*(extra.acl or ()), *columns.get(key, ())]
+        for grantee, privileges in entries(items, key.kind, extra.owner, version).items():
+            made[Key("grant", (key.kind, *key.name, grantee))] = (spelled(privileges),)
+    for key, extra in bare:
+        if key.kind == "default_acl":
+            role, schema, objects = key.name
+            for grantee, privileges in entries(extra.acl or (), objects, role, version, whole=not schema).items():
+                made[Key("default_privileges", (role, schema, objects, grantee))] = (spelled(privileges),)
+        elif extra.acl is not None:
+            name = () if key.kind == "database" else key.name
+            for grantee, privileges in entries(extra.acl, key.kind, extra.owner, version).items():
+                made[Key("grant", (key.kind, *name, grantee))] = (spelled(privileges),)
+    for key in sorted(made):
+        catalog.rows[key] = made[key]
+
+
+def object_of(key: Key) -> Key:
+    """Return the object that a grant or an owner is about."""
+    name = key.name[1:-1] if key.kind == "grant" else key.name[1:]
+    return Key(key.name[0], name)
+
+
+def left_over(rows: Mapping[Key, Row]) -> list[Key]:
+    """Return the grants and owners whose object is not there."""
+    return [
+        key for key in rows
+        if key.kind in ("grant", "owner") and key.name[0] not in ("database", "language") and object_of(key) not in rows
+    ]  # fmt: skip
+
+
+def moved(catalog: Catalog, pairs: Mapping[Key, Key]) -> None:
+    """Let grants and owners follow their objects to new names; `pairs` are new -> old."""
+    names = {old: new for new, old in pairs.items()}
+    for key in [key for key in catalog.rows if key.kind in ("grant", "owner")]:
+        new = names.get(object_of(key))
+        if new is not None:
+            tail = key.name[-1:] if key.kind == "grant" else ()
+            catalog.rows[Key(key.kind, (new.kind, *new.name, *tail))] = catalog.rows.pop(key)
+
+
+def keep_roles(after: Mapping[Key, Row], before: Mapping[Key, Row], pairs: Mapping[Key, Key] | None = None) -> dict[Key, Row]:
+    """Return the policies of a scratch database with the roles that they have in the live one."""
+    made = {}
+    for key, row in after.items():
+        if key.kind == "policy":
+            was = before.get((pairs or {}).get(key, key))
+            if was is not None:
+                made[key] = (*row[:2], was[2], *row[3:])
+    return made

@@ -1,0 +1,20 @@
+"""Policies of row level security, as the catalog has them (manual: pg_policy)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy; `command` is all, select, insert, update or delete; no `roles` are all roles.
+
+    Roles belong to the cluster: in a scratch database every policy is for all.
+    """
+
+    command: str
+    permissive: bool
+    roles: list[str]
+    using: str | None
+    with_check: str | None
+    comment: str | None

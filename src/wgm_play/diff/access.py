@@ -1,0 +1,149 @@
+"""Roles, memberships, owners and privileges that a playbook declares, laid over the live ones.
+
+In: the wanted catalog so far, the live one, declarations. Out: rows in the wanted catalog. Nothing that no step names is
+compared: a grantee whom no step names on an object keeps what he has, but where the object says `grants:`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog import access
+from wgm_play.catalog.access import Role
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.errors import InputError
+from wgm_play.playbook.model import Declaration
+
+if TYPE_CHECKING:
+    from wgm_play.diff.overlay import Wanted
+
+Same = Callable[[Catalog, Key], list[Key]]
+
+
+def lay_access(made: Wanted, live: Catalog, declarations: Mapping[Key, Declaration], same: Same) -> None:
+    """Lay what steps say of roles and privileges over the wanted catalog."""
+    for key, declaration in declarations.items():
+        if declaration.absent:
+            if key.kind == "role":
+                _without_role(made, key, declaration)
+            elif key.kind == "grant":
+                _grant(made, declaration, _found(made, access.object_of(key), same), key.name[-1], None)
+            continue
+        said = declaration.attributes
+        if key.kind == "role":
+            _role(made, live, key, declaration)
+        elif key.kind == "membership":
+            _membership(made, live, key, declaration, said)
+        elif key.kind == "default_privileges":
+            _default(made, live, key, declaration)
+        elif key.kind == "grant":
+            _grant(made, declaration, _found(made, access.object_of(key), same), key.name[-1], said["privileges"])
+        if "owner" in said and key.kind not in access.ACCESS:
+            _owner(made, declaration, _found(made, key, same), said["owner"])
+        if "grants" in said:
+            _grants(made, declaration, _found(made, key, same), said["grants"])
+
+
+def _found(made: Wanted, key: Key, same: Same) -> Key:
+    return next(iter(same(made.catalog, key)), key)
+
+
+def _put(made: Wanted, key: Key, row: tuple[Any, ...] | None, declaration: Declaration) -> None:
+    if row is None:
+        made.catalog.rows.pop(key, None)
+    else:
+        made.catalog.rows[key] = row
+    made.managed |= {key}
+    made.steps[key] = declaration.step
+
+
+def _role(made: Wanted, live: Catalog, key: Key, declaration: Declaration) -> None:
+    said = dict(declaration.attributes)
+    known = {field.name for field in fields(Role)}
+    row = replace(live.get(key) or Role(), **{name: value for name, value in said.items() if name in known})
+    _put(made, key, tuple(getattr(row, name) for name in Role.__slots__), declaration)
+    for group in said.get("member_of") or ():
+        _membership(made, live, Key("membership", (group, key.name[0])), declaration, {})
+
+
+def _membership(made: Wanted, live: Catalog, key: Key, declaration: Declaration, said: Mapping[str, Any]) -> None:
+    was = live.get(key)
+    row: tuple[Any, ...] = (bool(said.get("admin", was.admin if was else False)), None, None)
+    if live.version >= 160000:
+        heir = live.get(Key("role", key.name[1:])) or made.catalog.get(Key("role", key.name[1:]))
+        usual = (heir.inherit if heir else True, True)
+        kept = (was.inherit, was.set) if was else usual
+        row = (row[0], bool(said.get("inherit", kept[0])), bool(said.get("set", kept[1])))
+    _put(made, key, row, declaration)
+
+
+def _without_role(made: Wanted, key: Key, declaration: Declaration) -> None:
+    """Take a role out with all that names it in this database."""
+    name = key.name[0]
+    for other in list(made.catalog.rows):
+        named = (other.kind == "membership" and name in other.name) or (other.kind == "grant" and other.name[-1] == name)
+        named = named or (other.kind == "default_privileges" and name in (other.name[0], other.name[3]))
+        named = named or (other.kind == "setting" and other.name[1] == name)
+        if named:
+            del made.catalog.rows[other]
+            made.managed |= {other}
+            made.steps[other] = declaration.step
+
+
+def _usual(made: Wanted, target: Key, grantee: str) -> access.Privileges:
+    return access.default(target.kind, grantee, _owner_of(made, target), made.catalog.version)
+
+
+def _owner_of(made: Wanted, target: Key) -> str | None:
+    row = made.catalog.rows.get(Key("owner", (target.kind, *target.name)))
+    return row[0] if row else None
+
+
+def _grant(made: Wanted, declaration: Declaration, target: Key, grantee: str, said: list[str] | None) -> None:
+    """Set what a grantee has on an object; None gives back what he has by default, which is mostly nothing."""
+    if target not in made.catalog.rows and target.kind not in ("database", "language"):
+        if said is None:
+            return
+        raise InputError(f"{target} is granted on and is not there", where=declaration.position, hint="declare it, or correct the name")
+    usual = _usual(made, target, grantee)
+    wanted = usual if said is None else _spelled(said, target, made.catalog.version)
+    key = Key("grant", (target.kind, *target.name, grantee))
+    _put(made, key, None if wanted == usual else (access.spelled(wanted),), declaration)
+
+
+def _spelled(said: list[str], target: Key, version: int) -> access.Privileges:
+    """Return declared privileges; ALL is what an owner has."""
+    made: access.Privileges = {}
+    for name, option in access.read(said).items():
+        names = access.own(target.kind, version) if name == "ALL" else [name]
+        made.update(dict.fromkeys(names, option))
+    return made
+
+
+def _grants(made: Wanted, declaration: Declaration, target: Key, said: Mapping[str, list[str]]) -> None:
+    """Set what everybody has on an object: who is not listed has nothing but the default."""
+    for grantee, privileges in said.items():
+        _grant(made, declaration, target, grantee, list(privileges))
+    parts = (target.kind, *target.name)
+    owner = _owner_of(made, target)
+    for key in [key for key in made.catalog.rows if key.kind == "grant" and key.name[:-1] == parts]:
+        if key.name[-1] not in said and key.name[-1] != owner:
+            _put(made, key, None, declaration)
+
+
+def _owner(made: Wanted, declaration: Declaration, target: Key, role: str) -> None:
+    _put(made, Key("owner", (target.kind, *target.name)), (role,), declaration)
+    made.catalog.rows.pop(Key("grant", (target.kind, *target.name, role)), None)  # an owner has it all
+    if target.kind == "table":  # its sequences follow
+        for key in made.catalog.of("sequence"):
+            if tuple((made.catalog[key].owned_by or ("", ""))[:2]) == target.name:
+                _put(made, Key("owner", (key.kind, *key.name)), (role,), declaration)
+
+
+def _default(made: Wanted, live: Catalog, key: Key, declaration: Declaration) -> None:
+    role, schema, objects, grantee = key.name
+    usual = {} if schema else access.default(objects, grantee, role, live.version)
+    wanted = _spelled(declaration.attributes["privileges"], Key(objects, ()), live.version)
+    _put(made, key, None if wanted == usual else (access.spelled(wanted),), declaration)

@@ -1,0 +1,222 @@
+"""Roles, memberships, owners, privileges: all that is about who may do what. None of it is tried in a scratch database.
+
+In: a situation and the key of what differs. Out: changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wgm_play.catalog import access
+from wgm_play.catalog.access import Privileges, Role
+from wgm_play.catalog.model import Key
+from wgm_play.errors import Refused
+from wgm_play.operations.base import (
+    GRANTED_ON,
+    WHAT,
+    Change,
+    Situation,
+    alter,
+    command,
+    create,
+    drop,
+    hazard,
+    name_of,
+    what_of,
+)
+from wgm_play.plan import Command
+from wgm_play.sql import Sql, ident, literal
+
+_FLAGS = {
+    "login": "LOGIN", "superuser": "SUPERUSER", "createdb": "CREATEDB", "createrole": "CREATEROLE", "inherit": "INHERIT",
+    "replication": "REPLICATION", "bypass_rls": "BYPASSRLS",
+}  # fmt: skip
+_NO_PASSWORD = hazard("R01", "a password that is not in the playbook is lost", "a rollback makes the role without one")
+
+
+def _words(old: Any, new: Any) -> list[Sql]:
+    made = [
+        Sql(("" if getattr(new, name) else "NO") + word)
+        for name, word in _FLAGS.items()
+        if getattr(old, name) != getattr(new, name)
+    ]
+    if old.connection_limit != new.connection_limit:
+        made.append(Sql(f"CONNECTION LIMIT {int(new.connection_limit)}"))
+    if old.valid_until != new.valid_until:
+        until = "infinity" if new.valid_until in (None, "infinity") else f"{new.valid_until}Z"
+        made.append(Sql(f"VALID UNTIL {literal(until)}"))
+    return made
+
+
+def _role_rest(situation: Situation, key: Key, old: Any, new: Any) -> list[Command]:
+    made = []
+    verifier = situation.passwords.get(key)
+    if verifier is not None:
+        made.append(command("role/password", name=key.name[0], verifier=verifier, shadow=False))
+    if old.comment != new.comment:
+        made.append(command("object/comment", what=Sql(f"ROLE {ident(key.name[0])}"), text=new.comment, shadow=False))
+    return made
+
+
+def create_role(situation: Situation, key: Key) -> list[Change]:
+    """Create a role."""
+    new, old = situation.wanted[key], Role()
+    made = [command("role/create", name=key.name[0], words=_words(old, new), shadow=False)]
+    return [create(situation, key, f"create {key}", [*made, *_role_rest(situation, key, old, new)])]
+
+
+def alter_role(situation: Situation, key: Key) -> list[Change]:
+    """Change a role's attributes, comment, password."""
+    old, new = situation.current[key], situation.wanted[key]
+    words = _words(old, new)
+    made = [command("role/alter", name=key.name[0], words=words, shadow=False)] if words else []
+    made += _role_rest(situation, key, old, new)
+    title = f"alter {key}" if old != new else f"set the password of {key}"
+    return [alter(situation, key, title, made)]
+
+
+def drop_role(situation: Situation, key: Key) -> list[Change]:
+    """Drop a role; what it may do in this database is revoked before."""
+    name, current, wanted = key.name[0], situation.current, situation.wanted
+    owned = [one for one in current.rows if one.kind == "owner" and current.rows[one] == wanted.rows.get(one) == (name,)]
+    if owned:
+        raise Refused(
+            f"{key} still owns {len(owned)} object(s)",
+            details=[str(access.object_of(one)) for one in owned[:10]],
+            hint="give them to another owner: `owner:` in their steps",
+        )
+    commands = [command("role/drop", name=name, shadow=False)]
+    if situation.trash_names or any(one.kind == "table" and one not in wanted.rows for one in current.rows):
+        commands = [  # what lies in the trash may be its own, or open to it
+            command("role/let_go", name=name, words=Sql("REASSIGN"), to=True, shadow=False),
+            command("role/let_go", name=name, words=Sql("DROP"), to=False, shadow=False),
+            *commands,
+        ]
+    return [drop(situation, key, f"drop {key}", commands, rank=95, hazards=(_NO_PASSWORD,))]
+
+
+def change_membership(situation: Situation, key: Key) -> list[Change]:
+    """Make a role a member of another, or change how."""
+    role, member = key.name
+    old, new = situation.current.get(key), situation.wanted[key]
+    made = []
+    if situation.version >= 160000:
+        listed = [Sql(f"{word} {'TRUE' if getattr(new, name) else 'FALSE'}")
+                  for name, word in (("admin", "ADMIN"), ("inherit", "INHERIT"), ("set", "SET"))]  # fmt: skip
+        made.append(command("membership/grant", role=role, member=member, options=listed, shadow=False))
+    elif old is not None and old.admin and not new.admin:
+        made.append(command("membership/revoke", role=role, member=member, option=Sql("ADMIN"), shadow=False))
+    else:
+        listed = [Sql("ADMIN OPTION")] if new.admin else []
+        made.append(command("membership/grant", role=role, member=member, options=listed, shadow=False))
+    title = f"make {member} a member of {role}" if old is None else f"change how {member} is a member of {role}"
+    change = alter(situation, key, title, made, verb="create" if old is None else "alter")
+    change.needs = frozenset([Key("role", (role,)), Key("role", (member,))])
+    return [change]
+
+
+def drop_membership(situation: Situation, key: Key) -> list[Change]:
+    """Take a role out of another."""
+    role, member = key.name
+    gone = command("membership/revoke", role=role, member=member, option=None, shadow=False)
+    return [drop(situation, key, f"take {member} out of {role}", [gone], rank=80)]
+
+
+def change_owner(situation: Situation, key: Key) -> list[Change]:
+    """Give an object to another owner."""
+    target, role = access.object_of(key), situation.wanted[key].role
+    if target.kind == "sequence" and target in situation.wanted.rows and situation.wanted[target].owned_by:
+        return []  # it follows its table
+    made = command("object/owner", what=what_of(target), owner=role, shadow=False)
+    change = alter(situation, key, f"give {target} to {role}", [made], rank=50)
+    change.needs = frozenset([target, Key("role", (role,))])
+    return [change]
+
+
+def keep_owner(situation: Situation, key: Key) -> list[Change]:
+    """An owner goes with its object; there is nothing to do."""
+    return []
+
+
+def change_grant(situation: Situation, key: Key) -> list[Change]:
+    """Grant and revoke until a grantee has on an object what is wanted."""
+    target, grantee = access.object_of(key), key.name[-1]
+    owner = _owner(situation, target)
+    usual = access.default(target.kind, grantee, owner, situation.version)
+    old, new = situation.current.get(key), situation.wanted.get(key)
+    before = access.read(old.privileges) if old else usual
+    after = access.read(new.privileges) if new else usual
+    made = between(granted_on(situation, target), grantee, before, after)
+    if not made:
+        return []
+    needs = frozenset([target, Key("role", (grantee,)), *([Key("owner", (target.kind, *target.name))])])
+    if new is None:
+        change = drop(situation, key, f"revoke from {grantee} on {_words_of(target)}", [one for _, one in made], rank=60)
+    else:
+        verb = "create" if old is None else "alter"
+        words = "grant" if any(way == "grant" for way, _ in made) else "revoke"
+        title = f"{words} {_listed(before, after, words)} on {_words_of(target)} {'to' if words == 'grant' else 'from'} {grantee}"
+        change = alter(situation, key, title, [one for _, one in made], verb=verb, rank=60)
+    change.needs = needs
+    return [change]
+
+
+def _owner(situation: Situation, target: Key) -> str | None:
+    row = situation.wanted.get(Key("owner", (target.kind, *target.name)))
+    return row.role if row else None
+
+
+def _words_of(target: Key) -> str:
+    return "the database" if target.kind == "database" else str(target)
+
+
+def _listed(before: Privileges, after: Privileges, words: str) -> str:
+    names = [name for name in after if before.get(name) != after[name]] if words == "grant" else [n for n in before if n not in after]
+    return ", ".join(name.lower() if "(" not in name else name for name in names) or "the grant option"
+
+
+def granted_on(situation: Situation, target: Key) -> Sql:
+    """Return an object as GRANT names it."""
+    if target.kind == "database":
+        return Sql(f"DATABASE {ident(situation.database)}")
+    if target.kind == "language":
+        return Sql(f"LANGUAGE {ident(target.name[0])}")
+    return Sql(f"{GRANTED_ON.get(target.kind) or WHAT[target.kind]} {name_of(target)}")
+
+
+def between(what: Sql, grantee: str, before: Privileges, after: Privileges) -> list[tuple[str, Command]]:
+    """Return the statements that lead from some privileges to others."""
+    to = Sql("PUBLIC") if grantee == access.PUBLIC else ident(grantee)
+
+    def one(way: str, names: list[str], option: bool) -> list[tuple[str, Command]]:
+        if not names:
+            return []
+        listed = [Sql(name) for name in sorted(names)]
+        made = command(
+            "object/privileges", what=what, grantee=to, privileges=listed, grant=way == "grant", option=option, shadow=False
+        )
+        return [(way, made)]
+
+    gone = [name for name in before if name not in after]
+    weaker = [name for name in after if before.get(name) and not after[name]]
+    plain = [name for name in after if name not in before and not after[name]]
+    strong = [name for name in after if after[name] and not before.get(name)]
+    return [*one("revoke", gone, False), *one("revoke", weaker, True), *one("grant", plain, False), *one("grant", strong, True)]
+
+
+def change_default(situation: Situation, key: Key) -> list[Change]:
+    """Change what a grantee gets on objects that a role will create."""
+    role, schema, objects, grantee = key.name
+    usual = {} if schema else access.default(objects, grantee, role, situation.version)
+    old, new = situation.current.get(key), situation.wanted.get(key)
+    before = access.read(old.privileges) if old else usual
+    after = access.read(new.privileges) if new else usual
+    made = [
+        command("default_privileges/change", role=role, schema=schema or None, statement=Sql(one.sql), shadow=False)
+        for _, one in between(Sql(objects.upper()), grantee, before, after)
+    ]
+    place = f" in schema {schema}" if schema else ""
+    title = f"change what {grantee} gets on new {objects} of {role}{place}"
+    change = drop(situation, key, title, made, rank=60) if new is None else alter(situation, key, title, made, rank=60)
+    change.needs = frozenset([Key("role", (role,)), Key("role", (grantee,)), *([Key("schema", (schema,))] if schema else [])])
+    return [change]

@@ -1,0 +1,56 @@
+"""Kind `grant`: what one grantee may do with one object.
+
+In: a step. Out: its schema fragment, example and declaration. Roles belong to the cluster: a grant is never tried in a
+scratch database, and its declaration has no statements but `attributes["privileges"]`.
+"""
+
+from __future__ import annotations
+
+from wgm_play.catalog.model import Key
+from wgm_play.playbook.kinds.base import Folding, Kind, flag, mapping, overlay, ref, text
+from wgm_play.playbook.kinds.comment import target_of
+from wgm_play.playbook.kinds.privileges import LIST, listed
+from wgm_play.playbook.model import Declaration, Step
+from wgm_play.sql import reveal
+
+EXAMPLE = """
+- name: A book
+  table: {name: books, columns: {id: {type: bigint, primary_key: true}, title: text, price: numeric}}
+- name: Everybody reads the books
+  grant: {on: table books, to: public, privileges: [select]}
+- name: Everybody may correct a title
+  grant: {on: table books, to: public, privileges: [select, update (title)]}
+"""
+
+SCHEMA = mapping(
+    {
+        "on": text(
+            "The object: its kind and its name, as `table nodes`, `sequence nodes_id_seq`, `function touch()`, "
+            "`schema app`, `enum mood`, `language plpgsql`, or `database`."
+        ),
+        "to": ref("name", "The role, or `public` for everybody. Other grantees keep what they have."),
+        "privileges": LIST,
+        "grant_option": flag("They may be passed on.", False),
+    },
+    ["on", "to"],
+)
+
+
+def key(step: Step) -> Key:
+    """Return the key of the grant that a step is about: the object and the grantee."""
+    on, grantee = reveal(step.spec["on"]).strip(), reveal(step.spec["to"])
+    if on == "database":
+        return Key("grant", ("database", grantee))
+    if on.startswith("language "):
+        return Key("grant", ("language", on.removeprefix("language ").strip(), grantee))
+    target = target_of(step)[0]
+    return Key("grant", (target.kind, *target.name, grantee))
+
+
+def declare(step: Step, folding: Folding) -> Declaration:
+    """Make the declaration of a grant."""
+    privileges = listed(step.spec, "privileges", option=bool(step.spec.get("grant_option")))
+    return Declaration(key(step), step.index, step.position, attributes={"privileges": privileges})
+
+
+KIND = Kind("grant", "What a role may do with an object.", SCHEMA, EXAMPLE, declare, key, overlay, ("privileges",))

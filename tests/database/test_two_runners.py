@@ -1,0 +1,78 @@
+"""Two runs on one database at once: one does the work, the other is told who holds the run lock, and since when."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from test_kill import started, wait_for
+
+from fix_postgres import Postgres
+from killing import Place, changed
+
+STEPS = """
+- name: Shop
+  hosts: production
+  steps:
+    - name: Users
+      table: {name: users, columns: {id: {type: bigint, primary_key: true}}}
+    - name: Slow
+      sql: {text: select pg_sleep(4), irreversible: true}
+    - name: Orders
+      table: {name: orders, columns: {id: {type: bigint, references: users(id)}}}
+"""
+
+
+@pytest.fixture
+def place(server: Postgres, database_url: str, tmp_path: Path) -> Place:
+    for name, text in (("environments", 'url: "{{ env.DATABASE_URL }}"\n'), ("playbooks", STEPS)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "production.yml").write_text(text.replace("\\\n", "\n"))
+    return Place(tmp_path, "production.yml", database_url, (server.bin or Path()) / "pg_dump")
+
+
+def test_the_second_runner_exits_13_and_names_the_first(place: Place) -> None:
+    first = started(place)
+    wait_for(place.url, "select 1 from pg_stat_activity where query like '%pg_sleep(4)%' and pid <> pg_backend_pid()", first)
+    second = place.run()
+    assert second.returncode == 13, second.stderr
+    said = json.loads(second.stdout)["errors"][0]
+    assert re.search(r"pid \d+ \(wgm-play/lock\).* since \d{4}-", said["message"]), said
+    assert f"process {first.pid}" in " ".join(said["details"]), said
+    assert "wgm-play status" in said["hint"] and "wgm-play abort" in said["hint"], said
+    assert place.run("production.yml", "--check").returncode == 0  # planning needs no lock
+    _, err = first.communicate(timeout=30)
+    assert first.returncode == 0, err
+    third = place.run()
+    assert (third.returncode, changed(third)) == (0, 0), third.stderr
+
+
+def test_many_runners_at_once_do_the_work_once(place: Place) -> None:
+    runners = [started(place) for _ in range(4)]
+    codes = sorted(process.returncode for process in runners if process.communicate(timeout=120))
+    assert set(codes) <= {0, 13} and 0 in codes, codes
+    with psycopg.connect(place.url, autocommit=True) as database:
+        runs = database.execute("select count(*) from wgm.sql_once where step = 'Slow'").fetchone()
+    assert runs == (1,)
+    assert place.left_behind() == []
+
+
+def test_abort_ends_a_run_and_the_same_command_resumes(place: Place) -> None:
+    (place.folder / "playbooks" / "production.yml").write_text(STEPS.replace("pg_sleep(4)", "pg_sleep(60)"))
+    first = started(place)
+    wait_for(place.url, "select 1 from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid()", first)
+    ended = subprocess.run(
+        [sys.executable, "-m", "wgm_play", "abort", "production.yml"],
+        cwd=place.folder, env=place.environ(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    _, said = first.communicate(timeout=30)
+    assert first.returncode == 2 and "Traceback" not in said, said
+    (place.folder / "playbooks" / "production.yml").write_text(STEPS.replace("pg_sleep(4)", "pg_sleep(0)"))
+    assert place.run().returncode == 0
+    assert place.left_behind() == []

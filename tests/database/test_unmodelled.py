@@ -1,0 +1,84 @@
+"""What no kind describes is named, whatever it is: one object of each such kind is made and looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from wgm_play.catalog import introspect
+
+FOREIGN = "create foreign data wrapper w; create server s foreign data wrapper w;"
+# (what it is called, how it is made, its name in the report)
+KINDS = [
+    ("typed table", "create type pair as (a int, b int); create table t of pair", "public.t"),
+    ("foreign table that inherits", f"{FOREIGN} create table t (a int); create foreign table f () inherits (t) server s", "public.f"),
+    (
+        "trigger of a foreign table",
+        f"{FOREIGN} create foreign table f (a int) server s; create function tell() returns trigger language plpgsql as 'begin return new; end';"
+        "create trigger watch before insert on f for each row execute function tell()",
+        "watch on public.f",
+    ),
+    ("shell type", "create type empty", "public.empty"),
+    (
+        "base type",
+        "create type number; create function n_in(cstring) returns number language internal immutable strict as 'int4in';"
+        "create function n_out(number) returns cstring language internal immutable strict as 'int4out';"
+        "create type number (input = n_in, output = n_out, internallength = 4, passedbyvalue)",
+        "public.number",
+    ),
+    (
+        "shell operator",
+        "create operator public.=== (function = int4eq, leftarg = int, rightarg = int, negator = operator(public.!==))",
+        "public.!==(integer,integer)",
+    ),
+    ("conversion", "create conversion latin for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8", "public.latin"),
+    (
+        "text search parser",
+        "create text search parser words (start = prsd_start, gettoken = prsd_nexttoken, end = prsd_end, lextypes = prsd_lextype)",
+        "public.words",
+    ),
+    ("text search template", "create text search template plain (init = dsimple_init, lexize = dsimple_lexize)", "public.plain"),
+    ("transform", "create transform for int language sql (from sql with function prsd_lextype(internal))", "for integer"),
+    ("access method", "create access method tree type index handler bthandler", "tree"),
+    ("language", "create language words handler plpgsql_call_handler", "words"),
+    ("subscription", "create subscription test_copy connection 'dbname=x' publication p with (connect = false, slot_name = none)", "test_copy"),
+    (
+        "security label",
+        "create table t (a int); set allow_system_table_mods = on;"
+        "insert into pg_seclabel (objoid, classoid, objsubid, provider, label) values ('t'::regclass, 'pg_class'::regclass, 0, 'selinux', 'secret')",
+        "selinux of public.t",
+    ),
+]  # fmt: skip
+
+
+def unmodelled(url: str) -> list[str]:
+    with psycopg.connect(url, autocommit=True, options="-c search_path=") as connection:
+        return list(introspect.read(connection).unmodelled)
+
+
+@pytest.mark.parametrize(("what", "statements", "name"), KINDS, ids=[what for what, _, _ in KINDS])
+def test_what_no_kind_describes_is_named(
+    database: psycopg.Connection[Any], database_url: str, what: str, statements: str, name: str
+) -> None:
+    database.execute(statements.encode())
+    try:
+        assert [line for line in unmodelled(database_url) if line.startswith(f"{what} {name}")]
+    finally:
+        if what == "subscription":
+            database.execute("drop subscription test_copy")
+
+
+def test_an_empty_database_has_nothing_unmodelled(database_url: str) -> None:
+    assert unmodelled(database_url) == []
+
+
+def test_what_belongs_to_an_extension_is_not_named(new_database: Callable[..., str]) -> None:
+    url = new_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        names = {name for (name,) in connection.execute("select name from pg_available_extensions")}
+        for name in sorted({"hstore", "citext", "postgres_fdw", "unaccent"} & names):
+            connection.execute(f"create extension {name}".encode())
+    assert unmodelled(url) == []
