@@ -140,11 +140,12 @@ def _file(name: str, folder: Path) -> tuple[Path, str]:
         if path.parent == folder and path.is_file():
             return path, shown_path(path)
     known = names(folder)
+    hint = nearest(name, known)
     raise InputError(
         f"no environment {name!r}",
         where=Position(shown_path(folder)),
-        hint=nearest(name, known) if known else f"write {shown_path(folder / 'development.yml')}",
-        details=[f"there is {', '.join(known)}"] if known else (),
+        hint=hint if known else f"write {shown_path(folder / 'development.yml')}",
+        details=[f"there is {', '.join(known)}"] if known and not hint.startswith("there is") else (),
     )
 
 

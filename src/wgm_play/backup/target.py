@@ -192,7 +192,7 @@ def ensure(url: str, told: Mapping[str, Any], application: str) -> tuple[bool, l
     if holds:
         raise Refused(
             f"the database {where!r} is not empty, nothing was touched",
-            hint="name a database that does not exist yet: --into postgresql://…/NEW_NAME",
+            hint="name a database that does not exist yet: --into NEW_NAME",
             details=["it holds " + ", ".join(holds) + (" and more" if len(holds) == 5 else "")],
         )
     return False, []
