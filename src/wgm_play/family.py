@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.access import ACCESS, keep_roles
 from wgm_play.catalog import introspect
+from wgm_play.catalog.access import ACCESS, keep_roles
 from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.catalog.table import Table
 from wgm_play.errors import Refused
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
 PENDING = " DETACH"
 _PARENTS = Table.__slots__.index("parents")
-_SCAN = hazard("P01", "the rows of the table are read while it is locked", "add a CHECK that says the same as its bound")
+_SCAN = hazard(
+    "P01", "the rows of the table are read while it is locked", "add a CHECK that says the same as its bound"
+)
 
 
 @dataclass(slots=True)
@@ -117,7 +119,12 @@ def _below(children: Mapping[Key, list[Key]], key: Key) -> list[Key]:
 
 
 def _find(
-    situation: Situation, made: Moves, source: Catalog, wanted: Mapping[Key, Row], leaving: Iterable[Key], steps: Mapping[Key, int]
+    situation: Situation,
+    made: Moves,
+    source: Catalog,
+    wanted: Mapping[Key, Row],
+    leaving: Iterable[Key],
+    steps: Mapping[Key, int],
 ) -> None:
     """Append what must happen: first what leaves, then what joins."""
     live = situation.current
@@ -149,7 +156,13 @@ def _find(
 
 def _orphans(live: Catalog, goes: set[Key]) -> list[Key]:
     """Return the children, by inheritance, of what goes: they stay as tables of their own."""
-    return [child for parent, below in _children(live).items() if parent in goes for child in below if live[child].bound is None]
+    return [
+        child
+        for parent, below in _children(live).items()
+        if parent in goes
+        for child in below
+        if live[child].bound is None
+    ]
 
 
 def _without(row: Table, parents: set[tuple[str, ...]] | None = None) -> Table:
@@ -157,7 +170,9 @@ def _without(row: Table, parents: set[tuple[str, ...]] | None = None) -> Table:
     return replace(row, parents=left or None, bound=None)
 
 
-def _append(situation: Situation, made: Moves, key: Key, title: str, commands: list[Command], step: int, **more: Any) -> None:
+def _append(
+    situation: Situation, made: Moves, key: Key, title: str, commands: list[Command], step: int, **more: Any
+) -> None:
     change = alter(situation, key, title, commands, step=step, after=tuple(made.changes[-1:]), **more)
     change.makes = frozenset()
     made.changes.append(change)
@@ -181,13 +196,22 @@ def _detach(situation: Situation, made: Moves, key: Key, parent: Key, old: Table
     if str(old.bound).endswith(PENDING):
         lock = Lock(ACCESS_EXCLUSIVE, key.label)
         ended = command("table/detach", lock, parent=parent.name, child=key.name, how=Sql("FINALIZE"))
-        _append(situation, made, key, f"end the detaching of {key} from {parent.label}", [ended, _no_check(live, key)], step)
+        _append(
+            situation, made, key, f"end the detaching of {key} from {parent.label}", [ended, _no_check(live, key)], step
+        )
         return
     siblings = _children(live).get(parent, ())
     default = any(live[one].bound == "DEFAULT" for one in siblings)
     if situation.version < 140000 or default or not situation.online(parent):
         locks = (Lock(ACCESS_EXCLUSIVE, parent.label), Lock(ACCESS_EXCLUSIVE, key.label))
-        _append(situation, made, key, title, [command("table/detach", *locks, parent=parent.name, child=key.name, how=None)], step)
+        _append(
+            situation,
+            made,
+            key,
+            title,
+            [command("table/detach", *locks, parent=parent.name, child=key.name, how=None)],
+            step,
+        )
         return
     done = command("table/detached", child=literal(str(ident(key.name))), parent=literal(str(ident(parent.name)))).sql
     apart = command(
@@ -201,7 +225,9 @@ def _detach(situation: Situation, made: Moves, key: Key, parent: Key, old: Table
 def _no_check(live: Catalog, key: Key) -> Command:
     """Drop the CHECK that a concurrent detach leaves (manual: "ALTER TABLE"); it has a name of the server's choice."""
     tables = [key, *(Key("table", tuple(parent)) for parent in live[key].parents or ())]
-    known = sorted(one.name[2] for table in tables for one in live.of("constraint", *table.name) if live[one].type == "c")
+    known = sorted(
+        one.name[2] for table in tables for one in live.of("constraint", *table.name) if live[one].type == "c"
+    )
     text = "{" + ",".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in known) + "}"
     quoted = str(ident(key.name))
     return command(
@@ -212,7 +238,11 @@ def _no_check(live: Catalog, key: Key) -> Command:
 
 def _make_parent(situation: Situation, made: Moves, source: Catalog, parent: Key, steps: Mapping[Key, int]) -> None:
     """Create a parent that is not there yet, so that a table that is there can join it."""
-    if parent in situation.current.rows or parent not in source.rows or any(parent in one.makes for one in made.changes):
+    if (
+        parent in situation.current.rows
+        or parent not in source.rows
+        or any(parent in one.makes for one in made.changes)
+    ):
         return
     for above in source[parent].parents or ():
         _make_parent(situation, made, source, Key("table", tuple(above)), steps)
@@ -234,7 +264,11 @@ def _join(
         alike = [_trash_columns(key, table)] if trashed else []
         if new.bound is not None:
             siblings = _children(situation.current).get(table, ())
-            locks = [Lock(ACCESS_EXCLUSIVE, one.label) for one in siblings if situation.current[one].bound == "DEFAULT" and one != key]
+            locks = [
+                Lock(ACCESS_EXCLUSIVE, one.label)
+                for one in siblings
+                if situation.current[one].bound == "DEFAULT" and one != key
+            ]
             joined = attach(table, key, Sql(new.bound), *locks)
             hazards = (_SCAN,) if situation.online(key) else ()
             _append(situation, made, key, f"attach {key} to {table.label}", [*alike, joined], step, hazards=hazards)

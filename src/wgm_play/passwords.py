@@ -26,7 +26,9 @@ ITERATIONS = 4096
 _SALT_BYTES = 16
 
 
-def to_set(connection: psycopg.Connection[Any], declarations: Mapping[Key, Declaration], live: Catalog) -> dict[Key, str]:
+def to_set(
+    connection: psycopg.Connection[Any], declarations: Mapping[Key, Declaration], live: Catalog
+) -> dict[Key, str]:
     """Return a verifier for each role whose password is another, or whose password is not known and that is new."""
     wanted = {
         key: reveal(one.attributes["password"])

@@ -134,7 +134,9 @@ def read(listed: Iterable[str]) -> Privileges:
     return {name.rstrip("*"): name.endswith("*") for name in listed}
 
 
-def entries(items: Iterable[str], kind: str, owner: str | None, version: int, *, whole: bool = True) -> dict[str, Privileges]:
+def entries(
+    items: Iterable[str], kind: str, owner: str | None, version: int, *, whole: bool = True
+) -> dict[str, Privileges]:
     """Return grantee -> privileges where these differ from the default; `whole` items include the default ones."""
     found: dict[str, Privileges] = {}
     for item in items:
@@ -187,9 +189,9 @@ def add(catalog: Catalog, bare: Iterable[tuple[Key, Extra]]) -> None:
             for grantee, privileges in entries(extra.acl or (), objects, role, version, whole=not schema).items():
                 made[Key("default_privileges", (role, schema, objects, grantee))] = (spelled(privileges),)
         elif extra.acl is not None:
-            name = () if key.kind == "database" else key.name
+            place = () if key.kind == "database" else key.name
             for grantee, privileges in entries(extra.acl, key.kind, extra.owner, version).items():
-                made[Key("grant", (key.kind, *name, grantee))] = (spelled(privileges),)
+                made[Key("grant", (key.kind, *place, grantee))] = (spelled(privileges),)
     for key in sorted(made):
         catalog.rows[key] = made[key]
 
@@ -218,7 +220,9 @@ def moved(catalog: Catalog, pairs: Mapping[Key, Key]) -> None:
             catalog.rows[Key(key.kind, (new.kind, *new.name, *tail))] = catalog.rows.pop(key)
 
 
-def keep_roles(after: Mapping[Key, Row], before: Mapping[Key, Row], pairs: Mapping[Key, Key] | None = None) -> dict[Key, Row]:
+def keep_roles(
+    after: Mapping[Key, Row], before: Mapping[Key, Row], pairs: Mapping[Key, Key] | None = None
+) -> dict[Key, Row]:
     """Return the policies of a scratch database with the roles that they have in the live one."""
     made = {}
     for key, row in after.items():

@@ -83,7 +83,9 @@ def _without_role(made: Wanted, key: Key, declaration: Declaration) -> None:
     """Take a role out with all that names it in this database."""
     name = key.name[0]
     for other in list(made.catalog.rows):
-        named = (other.kind == "membership" and name in other.name) or (other.kind == "grant" and other.name[-1] == name)
+        named = (other.kind == "membership" and name in other.name) or (
+            other.kind == "grant" and other.name[-1] == name
+        )
         named = named or (other.kind == "default_privileges" and name in (other.name[0], other.name[3]))
         named = named or (other.kind == "setting" and other.name[1] == name)
         if named:
@@ -106,7 +108,11 @@ def _grant(made: Wanted, declaration: Declaration, target: Key, grantee: str, sa
     if target not in made.catalog.rows and target.kind not in ("database", "language"):
         if said is None:
             return
-        raise InputError(f"{target} is granted on and is not there", where=declaration.position, hint="declare it, or correct the name")
+        raise InputError(
+            f"{target} is granted on and is not there",
+            where=declaration.position,
+            hint="declare it, or correct the name",
+        )
     usual = _usual(made, target, grantee)
     wanted = usual if said is None else _spelled(said, target, made.catalog.version)
     key = Key("grant", (target.kind, *target.name, grantee))

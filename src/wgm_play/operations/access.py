@@ -78,7 +78,9 @@ def alter_role(situation: Situation, key: Key) -> list[Change]:
 def drop_role(situation: Situation, key: Key) -> list[Change]:
     """Drop a role; what it may do in this database is revoked before."""
     name, current, wanted = key.name[0], situation.current, situation.wanted
-    owned = [one for one in current.rows if one.kind == "owner" and current.rows[one] == wanted.rows.get(one) == (name,)]
+    owned = [
+        one for one in current.rows if one.kind == "owner" and current.rows[one] == wanted.rows.get(one) == (name,)
+    ]
     if owned:
         raise Refused(
             f"{key} still owns {len(owned)} object(s)",
@@ -151,7 +153,9 @@ def change_grant(situation: Situation, key: Key) -> list[Change]:
         return []
     needs = frozenset([target, Key("role", (grantee,)), *([Key("owner", (target.kind, *target.name))])])
     if new is None:
-        change = drop(situation, key, f"revoke from {grantee} on {_words_of(target)}", [one for _, one in made], rank=60)
+        change = drop(
+            situation, key, f"revoke from {grantee} on {_words_of(target)}", [one for _, one in made], rank=60
+        )
     else:
         verb = "create" if old is None else "alter"
         words = "grant" if any(way == "grant" for way, _ in made) else "revoke"
@@ -171,7 +175,11 @@ def _words_of(target: Key) -> str:
 
 
 def _listed(before: Privileges, after: Privileges, words: str) -> str:
-    names = [name for name in after if before.get(name) != after[name]] if words == "grant" else [n for n in before if n not in after]
+    names = (
+        [name for name in after if before.get(name) != after[name]]
+        if words == "grant"
+        else [n for n in before if n not in after]
+    )
     return ", ".join(name.lower() if "(" not in name else name for name in names) or "the grant option"
 
 
@@ -193,7 +201,13 @@ def between(what: Sql, grantee: str, before: Privileges, after: Privileges) -> l
             return []
         listed = [Sql(name) for name in sorted(names)]
         made = command(
-            "object/privileges", what=what, grantee=to, privileges=listed, grant=way == "grant", option=option, shadow=False
+            "object/privileges",
+            what=what,
+            grantee=to,
+            privileges=listed,
+            grant=way == "grant",
+            option=option,
+            shadow=False,
         )
         return [(way, made)]
 
@@ -201,7 +215,12 @@ def between(what: Sql, grantee: str, before: Privileges, after: Privileges) -> l
     weaker = [name for name in after if before.get(name) and not after[name]]
     plain = [name for name in after if name not in before and not after[name]]
     strong = [name for name in after if after[name] and not before.get(name)]
-    return [*one("revoke", gone, False), *one("revoke", weaker, True), *one("grant", plain, False), *one("grant", strong, True)]
+    return [
+        *one("revoke", gone, False),
+        *one("revoke", weaker, True),
+        *one("grant", plain, False),
+        *one("grant", strong, True),
+    ]
 
 
 def change_default(situation: Situation, key: Key) -> list[Change]:
@@ -218,5 +237,7 @@ def change_default(situation: Situation, key: Key) -> list[Change]:
     place = f" in schema {schema}" if schema else ""
     title = f"change what {grantee} gets on new {objects} of {role}{place}"
     change = drop(situation, key, title, made, rank=60) if new is None else alter(situation, key, title, made, rank=60)
-    change.needs = frozenset([Key("role", (role,)), Key("role", (grantee,)), *([Key("schema", (schema,))] if schema else [])])
+    change.needs = frozenset(
+        [Key("role", (role,)), Key("role", (grantee,)), *([Key("schema", (schema,))] if schema else [])]
+    )
     return [change]

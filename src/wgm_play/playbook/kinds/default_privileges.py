@@ -45,5 +45,12 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 
 KIND = Kind(
-    "default_privileges", "What a role may do with objects to come.", SCHEMA, EXAMPLE, declare, key, overlay, ("privileges",)
+    "default_privileges",
+    "What a role may do with objects to come.",
+    SCHEMA,
+    EXAMPLE,
+    declare,
+    key,
+    overlay,
+    ("privileges",),
 )

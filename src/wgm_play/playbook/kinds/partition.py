@@ -49,14 +49,19 @@ _VALUE: Schema = {
 }
 _VALUES: Schema = {"oneOf": [*_VALUE["oneOf"], {"type": "array", "items": _VALUE, "minItems": 1}]}
 _LIMITS: Schema = {
-    "from": {"description": "The least value of a range (`minvalue`: none), one for each column of the key.", **_VALUES},
+    "from": {
+        "description": "The least value of a range (`minvalue`: none), one for each column of the key.",
+        **_VALUES,
+    },
     "to": {"description": "The value below which a range ends (`maxvalue`: none).", **_VALUES},
     "values": {"description": "The values of a list; null is one of them.", **_VALUES},
     "modulus": {"description": "Of a hash: the number of parts.", "type": "integer", "minimum": 1},
     "remainder": {"description": "Of a hash: which part.", "type": "integer", "minimum": 0},
     "default": {"description": "It takes the rows that no other partition takes.", "const": True},
 }
-BOUND = mapping(_LIMITS, description="The rows of this partition: from and to, values, modulus and remainder, or default.")
+BOUND = mapping(
+    _LIMITS, description="The rows of this partition: from and to, values, modulus and remainder, or default."
+)
 PARTITIONS: Schema = {
     "description": "Partitions by name. One that is not mentioned is left alone.",
     "type": "object",
@@ -103,7 +108,10 @@ def child_of(spec: Map, schema: str) -> dict[str, Any]:
     if of is None:
         if spec.get("bound") is not None:
             raise fail("a bound needs the table that this is a partition of", at(spec, "bound"), "add `partition_of:`")
-        tables = [ident_at(split(reveal(one), schema), position_of(parents, number)) for number, one in enumerate(parents or ())]
+        tables = [
+            ident_at(split(reveal(one), schema), position_of(parents, number))
+            for number, one in enumerate(parents or ())
+        ]
         return {"partition_of": None, "bound": None, "inherits": tables}
     if parents:
         raise fail("a partition inherits from its table alone", at(spec, "inherits"), "take `inherits:` away")

@@ -34,9 +34,15 @@ SCHEMA = mapping(
     {
         "name": ref("name", "The role's name."),
         **{name: flag(words) for name, words in _FLAGS.items()},
-        "connection_limit": {"description": "How many connections at once; -1: any number.", "type": "integer", "minimum": -1},
+        "connection_limit": {
+            "description": "How many connections at once; -1: any number.",
+            "type": "integer",
+            "minimum": -1,
+        },
         "valid_until": text("Until when its password is good: ISO 8601, in UTC where no zone is given, or `infinity`."),
-        "password": text("Its password, from the environment: {{ env.NAME }}. PostgreSQL is told a SCRAM verifier only."),
+        "password": text(
+            "Its password, from the environment: {{ env.NAME }}. PostgreSQL is told a SCRAM verifier only."
+        ),
         "member_of": ref("names", "Roles of which it is a member; with options, use `membership`."),
         "comment": COMMENT,
     },
@@ -77,7 +83,9 @@ def _until(step: Step) -> str:
     try:
         moment = datetime.fromisoformat(given)
     except ValueError:
-        raise fail(f"{given!r} is no time", at(step.spec, "valid_until"), "write 2030-01-31 or 2030-01-31T12:00:00+00:00") from None
+        raise fail(
+            f"{given!r} is no time", at(step.spec, "valid_until"), "write 2030-01-31 or 2030-01-31T12:00:00+00:00"
+        ) from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
