@@ -85,7 +85,8 @@ LOOKS = (
     "SELECT id::text, item_id::text FROM parts ORDER BY id",
 )
 HELPERS = """
-SELECT attname FROM pg_attribute WHERE attname LIKE 'wgm\\_new\\_%' AND NOT attisdropped UNION ALL
+SELECT attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'
+WHERE attname LIKE 'wgm\\_new\\_%' AND NOT attisdropped UNION ALL
 SELECT relname FROM pg_class WHERE relname LIKE 'wgm\\_new\\_%' OR relname LIKE 'wgm\\_old\\_%' UNION ALL
 SELECT conname FROM pg_constraint WHERE conname LIKE 'wgm\\_n%' UNION ALL
 SELECT tgname FROM pg_trigger WHERE tgname LIKE 'wgm\\_sync\\_%' UNION ALL
