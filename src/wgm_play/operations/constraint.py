@@ -24,6 +24,7 @@ from wgm_play.operations.base import (
     hazard,
     options,
 )
+from wgm_play.operations.online import names, spell
 from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.render import render
 from wgm_play.sql import Sql, ident
@@ -140,22 +141,16 @@ def _add_by_index(situation: Situation, key: Key) -> list[Change]:
 
     row, table = situation.wanted[key], Key("table", key.name[:2])
     name = key.name[2]
-    deferrable = _DEFERRABLE.search(row.definition)
-    body = _DEFERRABLE.sub("", row.definition)
-    columns = body.removeprefix(_KIND[row.type]).strip()
-    nulls = ""
-    if columns.startswith("NULLS NOT DISTINCT"):
-        columns, nulls = columns.removeprefix("NULLS NOT DISTINCT").strip(), " NULLS NOT DISTINCT"
-    listed, _, include = columns.partition(" INCLUDE ")
-    statement = f"CREATE UNIQUE INDEX {ident(name)} ON {ident(table.name)} USING btree {listed}"
-    statement += (f" INCLUDE {include}" if include else "") + nulls
-    index = Key("index", (table.name[0], name))
+    helper = names.helper(names.NEW, name, row.definition)
+    situation.used_helpers.add(helper)
+    statement = spell.key_index(row, table.name, helper)
+    index = Key("index", (table.name[0], helper))
     built = build_concurrently(
         situation, index, table, statement, f"build the index of {_title(situation, key)}", step=situation.step_of(key)
     )
     made = command(
         "constraint/using_index", Lock(ACCESS_EXCLUSIVE, table.label), table=table.name, name=name, kind=Sql(_KIND[row.type]),
-        index=name, deferrable=deferrable and Sql(deferrable.group(1).strip()),
+        index=helper, deferrable=spell.deferrable(row.definition),
     )  # fmt: skip
     added = create(
         situation,
