@@ -20,12 +20,19 @@ def _engine(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine]:
     policy = engines.parse_policy(work.play.backup)
     if policy is None:
         raise InputError(
-            f"the play {work.play.name!r} has no `backup:`", where=work.play.position, hint="add `backup: {method: logical}`"
+            f"the play {work.play.name!r} has no `backup:`",
+            where=work.play.position,
+            hint="add `backup: {method: logical}`",
         )
     engine = engines.open_engine(
-        policy, work.connections.target.url, project=work.project, environment=work.environment.name, reporter=work.reporter,
-        scratch=engines.embedded_scratch(work.project), run=run,
-    )  # fmt: skip
+        policy,
+        work.connections.target.url,
+        project=work.project,
+        environment=work.environment.name,
+        reporter=work.reporter,
+        scratch=engines.embedded_scratch(work.project),
+        run=run,
+    )
     return policy, engine
 
 
@@ -61,7 +68,14 @@ def show(work: Work, reporter: Reporter) -> int:
     """List the backups, newest first."""
     _policy, engine = _engine(work)
     rows: list[tuple[Any, ...]] = [
-        (one.id, one.method, f"{format_duration(one.age())} ago", format_size(one.size), one.verified or "no", "yes" if one.pinned else "")
+        (
+            one.id,
+            one.method,
+            f"{format_duration(one.age())} ago",
+            format_size(one.size),
+            one.verified or "no",
+            "yes" if one.pinned else "",
+        )
         for one in engine.list()
     ]
     reporter.table("backups", ("id", "method", "taken", "size", "verified", "pinned"), rows)

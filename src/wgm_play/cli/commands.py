@@ -153,7 +153,12 @@ COMMANDS = {
             "let a backfill go on, with batches of another length where that is said",
             run="wgm_play.cli.steer:resume",
             arguments=(PLAYBOOK,),
-            options=(Option("--batch-ms", group=LOOK, kind=NUMBER, value="MS", help="how long a batch may take (default: 100)"), *ONE_PLAYBOOK),
+            options=(
+                Option(
+                    "--batch-ms", group=LOOK, kind=NUMBER, value="MS", help="how long a batch may take (default: 100)"
+                ),
+                *ONE_PLAYBOOK,
+            ),
             examples=(("wgm-play resume production.yml --batch-ms 50", "smaller batches, more rest"),),
         ),
         Spec(
@@ -218,9 +223,11 @@ COMMANDS = {
             "inspect",
             "write a playbook that declares a live database, or adopt it",
             run="wgm_play.cli.inspect:run",
-            about="The playbook rebuilds the database exactly; what no step can say is named. Without --output it goes to "
-            "standard output. Nothing is written to the database, but by --baseline.",
-            arguments=(Argument("DSN", "a connection string: postgresql://USER@HOST/DATABASE", to="dsn", required=False),),
+            about="The playbook rebuilds the database exactly; what no step can say is named. Without --output it goes "
+            "to standard output. Nothing is written to the database, but by --baseline.",
+            arguments=(
+                Argument("DSN", "a connection string: postgresql://USER@HOST/DATABASE", to="dsn", required=False),
+            ),
             options=(
                 Option(
                     "--output",

@@ -90,7 +90,8 @@ def execute(
 
     `lock` is the run lock, whose connection watches what blocks us. `on_group` is called after each commit.
     `positions` are the steps' places by index. `skip_groups` are those that an earlier run of the same plan committed
-    (`Ledger.groups_done`). `alarm` names an alert that fires: batches wait for its end. `kill_after`: seconds of waiting after which blockers are ended, where the policy allows.
+    (`Ledger.groups_done`). `alarm` names an alert that fires: batches wait for its end. `kill_after`: seconds of
+    waiting after which blockers are ended, where the policy allows.
     Raises StepFailed, Refused, Unreachable, InputError, Locked, Interrupted; the end of the run is recorded then.
     """
     if kill_after is not None and not environment.policy.allow_kill_blockers:
@@ -318,9 +319,14 @@ class _Execution:
             self._after_failure(error, retries, spent, Seen())
 
         steering = Steering(
-            lambda: self.session.connection, self.environment.policy, self.reporter, operation.title, task.batch, self.alarm,
+            lambda: self.session.connection,
+            self.environment.policy,
+            self.reporter,
+            operation.title,
+            task.batch,
+            self.alarm,
             self._require_lock,
-        )  # fmt: skip
+        )
         with self.reporter.progress(operation.title) as shown:
             self.changed = True
             try:

@@ -61,7 +61,7 @@ def without_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _load(  # noqa: PLR0917 - the parts of one call
+def _load(
     place: Path,
     project: Path,
     environment: Environment,

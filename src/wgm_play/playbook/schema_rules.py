@@ -133,7 +133,9 @@ class Checker:
         elif kind == "string" and "boolean" in allowed and str(value).lower() in ("yes", "on", "no", "off"):
             hint = f"write {'true' if str(value).lower() in ('yes', 'on') else 'false'}"
         expected = " or ".join(dict.fromkeys(WORDS[one] for one in allowed))
-        self.fail(f"{name} is {shown(value)}, expected {expected}", where, hint or _FORMS.get(allowed[0] if allowed else ""))
+        self.fail(
+            f"{name} is {shown(value)}, expected {expected}", where, hint or _FORMS.get(allowed[0] if allowed else "")
+        )
 
     def _text(self, value: str, schema: Schema, where: Position | None, name: str) -> None:
         if len(value) < schema.get("minLength", 0):

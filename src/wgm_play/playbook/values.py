@@ -231,7 +231,9 @@ def run(compile_: Callable[[str], Compiled], text: str, scope: Scope, where: Pos
     except WgmError:
         raise
     except TemplateSyntaxError as error:
-        raise InputError(f"Jinja syntax: {error.message}", where=_line(where, error.lineno, text), hint=JINJA_HINT) from None
+        raise InputError(
+            f"Jinja syntax: {error.message}", where=_line(where, error.lineno, text), hint=JINJA_HINT
+        ) from None
     except UndefinedError as error:
         raise undefined(str(error), scope, where) from None
     except RecursionError:

@@ -161,7 +161,8 @@ SCHEMA = mapping(
             "unique index."
         ),
         "row_level_security": {
-            "description": "Policies decide which rows a role sees; `forced`: the owner too. Not compared where not said.",
+            "description": "Policies decide which rows a role sees; `forced`: the owner too. "
+            "Not compared where not said.",
             "oneOf": [{"type": "boolean"}, {"type": "string", "enum": ["forced"]}],
         },
         "partition_by": PARTITION_BY,
