@@ -119,6 +119,7 @@ class Planner:
         self._permit(wanted)
         situation.current, situation.wanted = current, wanted.catalog
         situation.steps, situation.backfills, situation.given = wanted.steps, wanted.backfills, wanted.given
+        situation.renames = renamed.pairs
         situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
         situation.passwords = passwords.to_set(self.connection, folded.declarations, current)
         realise_dependents(self, situation, wanted)
@@ -128,9 +129,10 @@ class Planner:
         for change in found.changes:
             change.after = (*change.after, *moves.changes[-1:])
         changes += self.imperative.changes(self, situation, changes)
-        ordered = order(changes, current.edges, wanted.catalog.edges)
+        together = rename.joined(renamed, found.changes, situation.forced)
+        ordered = order(changes, current.edges, wanted.catalog.edges, found.rebuilt, together)
         ordered = self._select(ordered, wanted.catalog)
-        made = groups(ordered, found.rebuilt, rename.joined(renamed, found.changes, situation.forced))
+        made = groups(ordered)
         unknown = [f"not modelled: {name}" for name in live.unmodelled]
         if self.imperative.ledger.access() == "unknown":
             unknown.append(UNKNOWN)

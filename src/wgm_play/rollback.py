@@ -124,8 +124,9 @@ def _plan(work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequenc
     for change in last:
         change.after = (*change.after, *restored, *found.changes)
     before = [*removals(situation.helpers, situation.used_helpers), *before]
-    ordered = order([*before, *restored, *found.changes, *last], current.edges, wanted.catalog.edges)
-    made = groups(ordered, found.rebuilt, rename.joined(renamed, found.changes, situation.forced))
+    together = rename.joined(renamed, found.changes, situation.forced)
+    everything = [*before, *restored, *found.changes, *last]
+    made = groups(order(everything, current.edges, wanted.catalog.edges, found.rebuilt, together))
     unknown = refuse_bad_rows(Looker(work.reading, situation, live, renamed.pairs)) if work.environment.policy.check_data else []
     definitions = [{**entry.definition, "place": list(entry.trash_name)} for entry in entries if Key(entry.kind, tuple(entry.name)) in brought]
     if any(operation.verb != "run" for group in made for operation in group.operations):

@@ -41,7 +41,7 @@ class Situation:
 
     `converts` are those that apply now; `forced` are the columns among them whose type stays while the values change.
     `helpers` are what online forms made in the live database (valid or not), `used_helpers` the names that the plan uses.
-    `apart` are foreign keys that go by themselves, before the tables that they belong to.
+    `renames` gives the live key of what the plan renames; `apart` are foreign keys that go by themselves, before the tables that they belong to.
     """
 
     current: Catalog
@@ -60,6 +60,7 @@ class Situation:
     passwords: Mapping[Key, str] = field(default_factory=dict)
     given: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict)
     apart: frozenset[Key] = frozenset()
+    renames: Mapping[Key, Key] = field(default_factory=dict)
     helpers: Mapping[Any, bool] = field(default_factory=dict)
     used_helpers: set[str] = field(default_factory=set)
 
@@ -94,7 +95,8 @@ class Change:
     """An operation with what decides its place: what exists after it, and what must have gone before it ends.
 
     `makes` are objects in their wanted form after it; `removes` are objects whose old form is gone after it, so that
-    all that depended on the old form must have gone before. `rank` orders changes that nothing else orders.
+    all that depended on the old form must have gone before. `rank` orders changes that nothing else orders. `unit`
+    (not 0) is that of changes which commit together; ordering fills it in.
     """
 
     operation: Operation
@@ -103,6 +105,7 @@ class Change:
     after: tuple[Change, ...] = ()
     rank: int = 0
     needs: frozenset[Key] = frozenset()
+    unit: int = 0
 
 
 def command(template: str, *locks: Lock, **values: Any) -> Command:

@@ -7,21 +7,32 @@ accepts: what is needed first, what is in the way before it; then groups that co
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, command
+from wgm_play.operations.units import arrange
 from wgm_play.plan import Group, Lock, Operation
+
+
+Joined = tuple[Change, Change]
 
 
 def order(
     changes: Sequence[Change],
     current_edges: Iterable[tuple[Key, Key]],
     wanted_edges: Iterable[tuple[Key, Key]],
+    rebuilt: frozenset[Key] = frozenset(),
+    joined: Sequence[Joined] = (),
 ) -> list[Change]:
-    """Return the changes in an order that keeps every dependency; steps keep the playbook's order where they can."""
+    """Return the changes in an order that keeps every dependency; steps keep the playbook's order where they can.
+
+    What is dropped and made again (`rebuilt`), and pairs that must commit together (`joined`), become units with all
+    that must run between them: their changes stand together and have the same `unit`.
+    """
     makers: dict[Key, list[int]] = defaultdict(list)
     removers: dict[Key, list[int]] = defaultdict(list)
     place = {id(change): number for number, change in enumerate(changes)}
@@ -51,7 +62,24 @@ def order(
     _free_names(changes, makers, removers, before)
     for number, earlier in enumerate(before):
         earlier.discard(number)
-    return [changes[number] for number in _sorted(changes, before)]
+    pairs = [(place[id(one)], place[id(other)]) for one, other in joined if id(one) in place and id(other) in place]
+    pairs += _gaps(changes, makers, removers, rebuilt)
+    units = arrange(before, pairs, frozenset(number for number, change in enumerate(changes) if _long(change)))
+    return [changes[number] for number in _sorted(changes, before, units)]
+
+
+def _gaps(
+    changes: Sequence[Change], makers: Mapping[Key, list[int]], removers: Mapping[Key, list[int]], rebuilt: frozenset[Key]
+) -> list[tuple[int, int]]:
+    """Return (what removes, what makes again) for each rebuilt object: readers must not find a gap between them."""
+    pairs: list[tuple[int, int]] = []
+    for key in rebuilt:
+        itself = set(removers.get(key, ())) & set(makers.get(key, ()))
+        gone = [number for number in removers.get(key, ()) if number not in itself]
+        back = [number for number in makers.get(key, ()) if number not in itself and not _long(changes[number])]
+        again = [number for number in back if changes[number].operation.verb in ("create", "restore")] or back
+        pairs += [(one, other) for one in gone for other in again]
+    return pairs
 
 
 # Kinds that share their names within a schema: a table cannot be called as a sequence or a type there.
@@ -79,33 +107,61 @@ def _free_names(
             before[number].update(other for other in numbers if other != number and key not in changes[other].makes)
 
 
-def _sorted(changes: Sequence[Change], before: list[set[int]]) -> list[int]:
-    following: list[list[int]] = [[] for _ in changes]
-    waiting = [len(earlier) for earlier in before]
+def _sorted(changes: Sequence[Change], before: list[set[int]], units: list[int]) -> list[int]:
+    """Sort units by their dependencies, then by step and rank; the changes of one unit stand together."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for number, unit in enumerate(units):
+        members[unit].append(number)
+    following: dict[int, set[int]] = defaultdict(set)
+    waiting: dict[int, int] = dict.fromkeys(members, 0)
     for number, earlier in enumerate(before):
         for other in earlier:
-            following[other].append(number)
+            if units[other] != units[number] and units[number] not in following[units[other]]:
+                following[units[other]].add(units[number])
+                waiting[units[number]] += 1
 
     def priority(number: int) -> tuple[int, int, int]:
         change = changes[number]
         return (change.operation.step if change.operation.step >= 0 else 0, change.rank, number)
 
-    ready = [priority(number) for number, count in enumerate(waiting) if count == 0]
+    ready = [(min(map(priority, members[unit])), unit) for unit, count in waiting.items() if count == 0]
     heapq.heapify(ready)
     made: list[int] = []
     while ready:
-        number = heapq.heappop(ready)[2]
-        made.append(number)
-        for other in following[number]:
+        unit = heapq.heappop(ready)[1]
+        inside = members[unit]
+        made += _inside(inside, before, priority) if len(inside) > 1 else inside
+        for other in following[unit]:
             waiting[other] -= 1
             if waiting[other] == 0:
-                heapq.heappush(ready, priority(other))
+                heapq.heappush(ready, (min(map(priority, members[other])), other))
     if len(made) < len(changes):
-        stuck = [changes[number].operation.title for number, count in enumerate(waiting) if count > 0]
+        done = set(made)
+        stuck = [change.operation.title for number, change in enumerate(changes) if number not in done]
         raise InputError(
             "these changes wait for one another: " + "; ".join(stuck[:6]),
             hint="take one of them out, run, and put it in again",
         )
+    sizes = Counter(units)
+    for number, change in enumerate(changes):
+        change.unit = units[number] + 1 if sizes[units[number]] > 1 else 0
+    return made
+
+
+def _inside(members: list[int], before: list[set[int]], priority: Callable[[int], tuple[int, int, int]]) -> list[int]:
+    """Sort the changes of one unit."""
+    own = set(members)
+    left = {number: before[number] & own for number in members}
+    made: list[int] = []
+    while left:
+        free = [number for number, earlier in left.items() if not earlier]
+        if not free:
+            return made
+        number = min(free, key=priority)
+        made.append(number)
+        del left[number]
+        for earlier in left.values():
+            earlier.discard(number)
     return made
 
 
@@ -114,16 +170,8 @@ def _sorted(changes: Sequence[Change], before: list[set[int]]) -> list[int]:
 MOST_LOCKS = 1500
 
 
-Joined = tuple[Change, Change]
-
-
-def groups(
-    changes: Sequence[Change], rebuilt: frozenset[Key] = frozenset(), joined: Sequence[Joined] = ()
-) -> tuple[Group, ...]:
-    """Return the transactions: one step's operations together, what must be alone alone, a rebuild in one piece.
-
-    `joined` are pairs of changes that commit together with all between them.
-    """
+def groups(changes: Sequence[Change]) -> tuple[Group, ...]:
+    """Return the transactions of ordered changes: one step's together, what must be alone alone, a unit in one piece."""
     made: list[Group] = []
     pending: list[Operation] = []
     locks = 0
@@ -135,7 +183,7 @@ def groups(
             pending.clear()
         locks = 0
 
-    for members in _runs(changes, rebuilt, joined):
+    for members in _runs(changes):
         if len(members) > 1:  # a rebuild: readers must not find a gap
             close()
             made.append(Group((*_locks(members), *(change.operation for change in members)), members[0].operation.step))
@@ -168,41 +216,13 @@ def _locks(members: Sequence[Change]) -> tuple[Operation, ...]:
     return (Operation("alter", keys[0], title, (made,), members[0].operation.step),)
 
 
-def _runs(changes: Sequence[Change], rebuilt: frozenset[Key], joined: Sequence[Joined]) -> list[list[Change]]:
-    """Split the order into single changes and runs that a rebuild joins (from the first removal to the last making)."""
-    place = {id(change): number for number, change in enumerate(changes)}
-    pairs = [(place[id(one)], place[id(other)]) for one, other in joined if id(one) in place and id(other) in place]
-    spans = [(min(pair), max(pair)) for pair in pairs]
-    for key in rebuilt:
-        gone = [number for number, change in enumerate(changes) if key in change.removes]
-        back = [number for number, change in enumerate(changes) if key in change.makes]
-        if gone and back and min(gone) < max(back):
-            spans.append((min(gone), max(back)))
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+def _runs(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """Yield single changes, and the changes of a unit together."""
+    for unit, found in itertools.groupby(changes, key=lambda change: change.unit):
+        if unit:
+            yield list(found)
         else:
-            merged.append((start, end))
-    made: list[list[Change]] = []
-    number = 0
-    for start, end in merged:
-        made += [[change] for change in changes[number:start]]
-        inside = changes[start : end + 1]
-        later = _later(inside)
-        made.append([change for change in inside if id(change) not in later])
-        made += [[change] for change in inside if id(change) in later]
-        number = end + 1
-    return made + [[change] for change in changes[number:]]
-
-
-def _later(inside: Sequence[Change]) -> set[int]:
-    """Return what cannot be in the rebuild's transaction: long statements, and what waits for them."""
-    later: set[int] = set()
-    for change in inside:
-        if _long(change) or any(id(other) in later for other in change.after):
-            later.add(id(change))
-    return later
+            yield from ([change] for change in found)
 
 
 def _long(change: Change) -> bool:
