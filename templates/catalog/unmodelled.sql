@@ -18,9 +18,6 @@ WITH present(classid, objid, what) AS (
     UNION ALL
     SELECT 2617, o.oid, 'shell operator' FROM pg_catalog.pg_operator o WHERE o.oprcode = 0 AND o.oid >= 16384
     UNION ALL
-    SELECT 2620, t.oid, 'trigger of a foreign table'
-    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid AND r.relkind = 'f' WHERE NOT t.tgisinternal
-    UNION ALL
     SELECT 2607, c.oid, 'conversion' FROM pg_catalog.pg_conversion c WHERE c.oid >= 16384
     UNION ALL
     SELECT 3601, p.oid, 'text search parser' FROM pg_catalog.pg_ts_parser p WHERE p.oid >= 16384

@@ -16,12 +16,6 @@ FOREIGN = "create foreign data wrapper w; create server s foreign data wrapper w
 KINDS = [
     ("typed table", "create type pair as (a int, b int); create table t of pair", "public.t"),
     ("foreign table that inherits", f"{FOREIGN} create table t (a int); create foreign table f () inherits (t) server s", "public.f"),
-    (
-        "trigger of a foreign table",
-        f"{FOREIGN} create foreign table f (a int) server s; create function tell() returns trigger language plpgsql as 'begin return new; end';"
-        "create trigger watch before insert on f for each row execute function tell()",
-        "watch on public.f",
-    ),
     ("shell type", "create type empty", "public.empty"),
     (
         "base type",

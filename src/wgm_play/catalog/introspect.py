@@ -134,8 +134,8 @@ def container(key: Key, catalog: Catalog) -> Key | None:
     if key.kind in ("column", "constraint", "policy"):
         return Key("table", key.name[:2])
     if key.kind in ("trigger", "rule"):
-        table = Key("table", key.name[:2])
-        return table if table in catalog.rows else Key("view", key.name[:2])
+        places = [Key(kind, key.name[:2]) for kind in ("table", "view", "foreign_table")]
+        return next((place for place in places if place in catalog.rows), None)
     if key.kind == "domain_constraint":
         return Key("domain", key.name[:2])
     if key.kind == "extension":

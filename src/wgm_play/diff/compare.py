@@ -123,7 +123,7 @@ def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:
             covered.update(
                 k for k in situation.current.of("index", key.name[0]) if situation.current.rows[k][0] == key.name[1]
             )
-        elif key.kind == "view":
+        elif key.kind in ("view", "foreign_table"):
             covered.update(situation.current.of("trigger", *key.name))
             covered.update(situation.current.of("rule", *key.name))
         elif key.kind in ("grant", "owner") and object_of(key) not in situation.wanted.rows and key.name[0] in OWNED:
@@ -257,7 +257,7 @@ def _goes_with_its_relation(situation: Situation, key: Key, again: set[Key]) -> 
     """Tell whether dropping the view below drops it: the index of a materialized view, the trigger of a view."""
     if key.kind == "index":
         return Key("materialized_view", (key.name[0], str(situation.current.rows[key][0]))) in again
-    return key.kind in ("trigger", "rule") and Key("view", key.name[:2]) in again
+    return key.kind in ("trigger", "rule") and any(Key(kind, key.name[:2]) in again for kind in ("view", "foreign_table"))
 
 
 def _again(situation: Situation, key: Key, hard: set[Key], again: set[Key]) -> list[Change]:
