@@ -39,7 +39,8 @@ ROWS_OF_PAGE = 291
 @dataclass(frozen=True, slots=True)
 class Task:
     """What to do: `set` is the list of assignments, `where` says which rows still need it, `left` finds rows that were
-    missed; `columns` are those that are written; `batch` is the time that one batch may take, in seconds."""
+    missed; `columns` are those that are written; `batch` is the time that one batch may take, in seconds; with `path` names mean
+    what they mean in the application."""
 
     table: tuple[str, str]
     set: str
@@ -49,6 +50,7 @@ class Task:
     key: tuple[str, ...] = ()
     batch: float = 0.1
     name: str = ""
+    path: bool = False
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Task:
@@ -56,6 +58,7 @@ class Task:
         return cls(
             (data["table"][0], data["table"][1]), data["set"], data.get("where"), data.get("left"),
             tuple(data.get("columns", ())), tuple(data.get("key", ())), float(data.get("batch", 0.1)), data.get("name", ""),
+            bool(data.get("path")),
         )  # fmt: skip
 
 
@@ -161,7 +164,9 @@ class Backfill:
         ).sql
         self.session.begin(BATCH)
         began = time.perf_counter()
-        self.session.send(resolve(statement))
+        # People's own SQL means what it means in the application; ours names everything in full.
+        path = "SET LOCAL search_path TO DEFAULT;\n" if self.task.path else ""
+        self.session.send(path + resolve(statement))
         spent = time.perf_counter() - began
         self.session.commit(kept)
         return spent

@@ -110,8 +110,21 @@ class Seed:
 
 
 @dataclass(frozen=True, slots=True)
+class Batches:
+    """How imperative SQL that changes many rows is cut: by `key`, each batch for about `seconds`."""
+
+    table: tuple[str, str]
+    assignments: str
+    where: str | None
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class SqlStep:
-    """Imperative SQL: runs once, known by play, step name and loop item; `down` takes it back."""
+    """Imperative SQL: runs once, known by play, step name and loop item; `down` takes it back. With `batches`, `text`
+    is the statement for all rows, which is run a few rows at a time."""
 
     text: str
     down: str | None
@@ -123,6 +136,7 @@ class SqlStep:
     item: str
     position: Position
     handler: bool = False
+    batches: Batches | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from wgm_play.catalog.access import OWNED
 from wgm_play.playbook.kinds import (
     aggregate,
     assert_,
+    backfill,
     cast,
     collation,
     comment,
@@ -93,6 +94,7 @@ KINDS: dict[str, Kind] = {
     "setting": setting.KIND,
     "seed": seed.KIND,
     "sql": sql.KIND,
+    "backfill": backfill.KIND,
     "assert": assert_.KIND,
 }
 
