@@ -16,7 +16,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import Change, Situation
 from wgm_play.pinpoint import pinpoint
-from wgm_play.plan import Command, Operation
+from wgm_play.plan import Command, Hazard, Lock, Operation
 from wgm_play.playbook.model import Assertion, Declaration, Folded, Play, Seed, SqlStep
 from wgm_play.playbook.nodes import position_of
 from wgm_play.realise import Realised, schemas_of
@@ -131,7 +131,7 @@ class Imperative:
             if not self._chosen(seed.step):
                 continue
             allowed = planner.choices.allow_destructive
-            operations = plan_seed(self.connection, seed, planner.live, situation.wanted, allow_prune=allowed)
+            operations = plan_seed(self.connection, seed, planner.live, situation.wanted, allow_prune=allowed, renames=situation.renames)
             found += [(seed.step, operation) for operation in operations]
             if operations:
                 moved.append(seed)
@@ -175,6 +175,8 @@ class Imperative:
     def _sql_operation(self, one: SqlStep, situation: Situation) -> Operation:
         from wgm_play.checks.sqlsteps import analyse_sql
 
+        if one.batches is not None:
+            return self._batched(one)
         parts = analyse_sql(reveal(one.text), one.position, transaction=one.transaction)
         path = Command(SEARCH_PATH if one.transaction else SEARCH_PATH.replace("LOCAL ", ""), transactional=one.transaction, shadow=False)
         commands = (path, *(Command(part.text, wait="data", transactional=one.transaction, shadow=False) for part in parts))
@@ -182,6 +184,23 @@ class Imperative:
         lasting = None if one.down or one.handler else f"the step {one.name!r} has no `down`"
         item = f" ({one.item})" if one.item else ""
         return Operation("run", Key("sql", name), f"run {one.name}{item}", commands, one.step, irreversible=lasting, alone=not one.transaction)
+
+    def _batched(self, one: SqlStep) -> Operation:
+        """Return the operation of a `backfill` step: its statement is run a few rows at a time."""
+        batches = one.batches
+        assert batches is not None  # noqa: S101 - the caller has looked
+        name = (self.play.name, one.name, one.item) if one.item else (self.play.name, one.name)
+        task = {
+            "table": list(batches.table), "set": batches.assignments, "where": batches.where, "columns": list(batches.columns),
+            "key": list(batches.key), "batch": batches.seconds, "name": f"{'/'.join(name)} {_checksum(one)[:16]}", "path": True,
+        }  # fmt: skip
+        lock = Lock("RowExclusive", Key("table", batches.table).label)
+        made = Command(reveal(one.text), wait="data", locks=(lock,), transactional=False, scans=True, shadow=False)
+        lasting = None if one.down else f"the step {one.name!r} has no `down`"
+        hazards = (Hazard("X05", "rows are changed in batches, each committed alone"),)
+        return Operation(
+            "run", Key("sql", name), f"run {one.name}", (made,), one.step, hazards, lasting, {"backfill": task}, alone=True
+        )
 
     def _notify(self, changes: Sequence[Change]) -> set[str]:
         """Return the handlers to run: those that changed steps notify, and those an earlier run did not come to."""
