@@ -123,10 +123,11 @@ def missing(
     own = item.declaration.key
     if any(key != own and _called(key) == name for key in failed):
         return None
-    if any(
-        other is not item and other.declaration.key != own and _called(other.declaration.key) == name for other in still
-    ):
-        return None
+    for other in still:
+        if other is item and _called(own) == name:
+            break  # it lacks itself, or what an earlier statement of its own should have made
+        if other is not item and _called(other.declaration.key) == name:
+            return None
     if item.error.diag.message_hint and not own.kind.startswith(("function", "procedure")):
         return found
     near = difflib.get_close_matches(

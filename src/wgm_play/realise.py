@@ -129,6 +129,8 @@ def _one_by_one(work: _Work, todo: list[_Todo]) -> None:
         types = _types(work.connection)
         lacking = [missing(item, still, failed, work.declared, work.live, types) for item in still]
         problems += [one for one in lacking if one is not None]
+        if still and not problems:
+            problems = [explain(item.error, item.statement, item.declaration) for item in still]
         break
     if problems:
         raise Problems(problems) if len(problems) > 1 else problems[0]
