@@ -47,7 +47,9 @@ def find(live: Catalog, declarations: Mapping[Key, Declaration], situation: Situ
             _object(live, found, situation, old_table, key, declaration)
         source = found.pairs.get(key, key)
         for part_key, part in declaration.parts.items():
-            if part.renamed_from and not part.absent:
+            if part_key.kind == "attribute" and part.renamed_from and not part.absent:
+                _attribute(live, found, situation, key, part_key, part)
+            elif part.renamed_from and not part.absent:
                 old = Key(part_key.kind, (*source.name, part.renamed_from))
                 _part(live, found, situation, old, part_key, part)
     for change, earlier in zip(found.changes[1:], found.changes, strict=False):
@@ -170,6 +172,24 @@ def put_first(renamed: Renamed, changes: Sequence[Change]) -> None:
             renamed.changes[0].after = (*renamed.changes[0].after, change)
         else:
             change.after = (*change.after, renamed.changes[-1])
+
+
+def _attribute(live: Catalog, found: Renamed, situation: Situation, owner: Key, new: Key, part: Any) -> None:
+    """Rename an attribute of a composite type, or a column of a foreign table: their rows hold them."""
+    row = live.get(found.pairs.get(owner, owner))
+    if row is None:
+        return
+    names = [one[0] for one in (row.attributes if owner.kind == "composite" else row.columns) or ()]
+    if part.renamed_from not in names:
+        return
+    if new.name[2] in names:
+        raise _both(Key(new.kind, (*new.name[:2], part.renamed_from)), new, part.position)
+    word = Sql("ATTRIBUTE" if owner.kind == "composite" else "COLUMN")
+    lock = Lock(ACCESS_EXCLUSIVE, owner.label)
+    made = command("composite/rename_attribute", lock, what=what_of(owner), word=word, name=part.renamed_from, to=new.name[2])
+    title = f"rename attribute {owner.label}.{part.renamed_from} to {new.name[2]}"
+    found.changes.append(alter(situation, owner, title, [made], verb="rename", step=part.step, hazards=(_HAZARD_COLUMN,)))
+    found.pairs.setdefault(owner, owner)
 
 
 def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:

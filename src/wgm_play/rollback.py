@@ -118,9 +118,11 @@ def _plan(work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequenc
     for change in found.changes:
         if not (change.removes & taken or (change.operation.key.kind == "schema" and change.makes)):
             change.after = (*change.after, *restored)
-    before = [*_undone_sql(ledger, ids), *_undone_rows(work, ledger, ids, live, wanted.catalog)]
-    for change in (*restored, *found.changes):
-        change.after = (*change.after, *before)
+    loosening = _loosening(found.changes)
+    sqls = _undone_sql(ledger, ids)
+    rows = _undone_rows(work, ledger, ids, current if loosening else live, wanted.catalog)
+    before = [*sqls, *rows]
+    _put_rows_between(sqls, rows, restored, found.changes, loosening)
     for change in last:
         change.after = (*change.after, *restored, *found.changes)
     before = [*removals(situation.helpers, situation.used_helpers), *before]
@@ -160,6 +162,38 @@ def _take_over(wanted: Catalog, made: Catalog, last: Sequence[Change]) -> None:
         if key in wanted.rows and key not in joining:
             wanted.rows[key] = row
     wanted.edges |= made.edges
+
+
+def _loosening(changes: Sequence[Change]) -> set[int]:
+    """Return the changes (by `id`) that only take a rule away, and wait for no other one."""
+    found: set[int] = set()
+    those = {id(change) for change in changes}
+    for change in changes:
+        if not any(id(other) in those - found for other in change.after) and _loosens(change):
+            found.add(id(change))
+    return found
+
+
+def _loosens(change: Change) -> bool:
+    operation = change.operation
+    if operation.key.kind == "constraint":
+        return operation.verb == "drop"
+    return operation.key.kind == "column" and all("DROP NOT NULL" in made.sql for made in operation.commands)
+
+
+def _put_rows_between(
+    sqls: Sequence[Change], rows: Sequence[Change], restored: Sequence[Change], changes: Sequence[Change], loosening: set[int]
+) -> None:
+    """Let rows go back when no rule of the run stands in their way, and before the rules of before return."""
+    free = [change for change in changes if id(change) in loosening]
+    first = (*sqls, *(() if loosening else rows))
+    for change in (*restored, *free):
+        change.after = (*change.after, *first)
+    for change in rows:
+        change.after = (*change.after, *sqls, *(restored if loosening else ()), *free)
+    for change in changes:
+        if id(change) not in loosening:
+            change.after = (*change.after, *sqls, *rows)
 
 
 def _planner(work: Work, live: Catalog) -> Planner:

@@ -7,6 +7,7 @@ statements and the row images from which a rollback puts the rows back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.blame import explain
@@ -29,7 +30,13 @@ _TEXTUAL = ("json", "xml", "point", "polygon", "path", "box", "line", "circle")
 
 
 def plan_seed(
-    connection: psycopg.Connection[Any], seed: Seed, live: Catalog, wanted: Catalog, *, allow_prune: bool = True
+    connection: psycopg.Connection[Any],
+    seed: Seed,
+    live: Catalog,
+    wanted: Catalog,
+    *,
+    allow_prune: bool = True,
+    renames: Mapping[Key, Key] | None = None,
 ) -> list[Operation]:
     """Return the operations that make the rows as declared, none where they are so.
 
@@ -42,7 +49,8 @@ def plan_seed(
     gone = [row for row in seed.rows if row.absent]
     for row in seed.rows:
         _check_row(seed, row, types)
-    before = _live_rows(connection, seed, live, types, [*present, *gone])
+    there = _there(seed, live, types, renames or {})
+    before = _live_rows(connection, seed, there, types, [*present, *gone])
     new = [row for row in present if id(row) not in before]
     commands = _inserts(seed, new, types, wanted)
     changes = [_change(seed, row, None, row) for row in new]
@@ -52,7 +60,7 @@ def plan_seed(
             commands.append(_update(seed, row, types, found[0]))
             changes.append(_change(seed, row, found[0], row))
     images = [found[0] for row in gone if (found := before.get(id(row))) is not None]
-    if seed.prune and (others := _others(connection, seed, live, types, [*present, *gone])):
+    if seed.prune and (others := _others(connection, seed, there, types, [*present, *gone])):
         if not allow_prune:
             raise _unasked(seed, others)
         images += others
@@ -174,11 +182,34 @@ def _plain(value: Any) -> Any:
     return reveal(value) if isinstance(value, str) else value
 
 
+@dataclass(frozen=True, slots=True)
+class _There:
+    """A seed's live table, under the name that it has now; `columns` maps the new names to (live name, type)."""
+
+    table: tuple[str, ...]
+    columns: Mapping[str, tuple[str, str]]
+
+    def image(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a live row under the columns' new names."""
+        new = {old: name for name, (old, _) in self.columns.items()}
+        return {new.get(name, name): value for name, value in row.items()}
+
+
+def _there(seed: Seed, live: Catalog, types: Mapping[str, str], renames: Mapping[Key, Key]) -> _There:
+    table = renames.get(seed.table, seed.table)
+    columns = {}
+    for name in types:
+        old = renames.get(Key("column", (*seed.table.name, name)), Key("column", (*table.name, name)))
+        if old in live.rows:
+            columns[name] = (old.name[2], str(live.rows[old][0]))
+    return _There(table.name, columns)
+
+
 def _live_rows(
-    connection: psycopg.Connection[Any], seed: Seed, live: Catalog, types: Mapping[str, str], rows: Sequence[SeedRow]
+    connection: psycopg.Connection[Any], seed: Seed, live: _There, types: Mapping[str, str], rows: Sequence[SeedRow]
 ) -> dict[int, tuple[dict[str, Any], bool]]:
     """Return, by the row's id, what is live under its key and whether it is as declared."""
-    there = {key.name[2]: str(live.rows[key][0]) for key in live.of("column", *seed.table.name)}
+    there = live.columns
     if not there or any(name not in there for name in seed.key):
         return {}
     found: dict[int, tuple[dict[str, Any], bool]] = {}
@@ -191,18 +222,18 @@ def _live_rows(
             part = members[start : start + BATCH]
             spelled = [[Sql(f"{number}"), *(spell(row.values[name], types[name]) for name in columns)] for number, row in enumerate(part)]
             statement = render(
-                "seed/compare.sql.j2", rows=spelled, columns=columns, table=seed.table.name, joins=joins, pairs=pairs, dropped=[]
+                "seed/compare.sql.j2", rows=spelled, columns=columns, table=live.table, joins=joins, pairs=pairs, dropped=[]
             )
             for number, image, same in connection.execute(statement.sql.encode()).fetchall():
-                found[id(part[number])] = (image, bool(same) and complete)
+                found[id(part[number])] = (live.image(image), bool(same) and complete)
     return found
 
 
-def _same(name: str, wanted: str, there: str, *, joining: bool = False) -> Sql:
-    quoted = ident(name)
-    if wanted != there or wanted in _TEXTUAL:
-        return Sql(f"t.{quoted}::text {'=' if joining else 'IS NOT DISTINCT FROM'} v.{quoted}::text")
-    return Sql(f"t.{quoted} {'=' if joining else 'IS NOT DISTINCT FROM'} v.{quoted}")
+def _same(name: str, wanted: str, there: tuple[str, str], *, joining: bool = False) -> Sql:
+    """Compare a value of the seed with the live column, whose name and type are `there`."""
+    given, live = ident(name), ident(there[0])
+    cast = "::text" if wanted != there[1] or wanted in _TEXTUAL else ""
+    return Sql(f"t.{live}{cast} {'=' if joining else 'IS NOT DISTINCT FROM'} v.{given}{cast}")
 
 
 def _by_columns(rows: Sequence[SeedRow]) -> dict[tuple[str, ...], list[SeedRow]]:
@@ -213,15 +244,14 @@ def _by_columns(rows: Sequence[SeedRow]) -> dict[tuple[str, ...], list[SeedRow]]
 
 
 def _others(
-    connection: psycopg.Connection[Any], seed: Seed, live: Catalog, types: Mapping[str, str], rows: Sequence[SeedRow]
+    connection: psycopg.Connection[Any], seed: Seed, live: _There, types: Mapping[str, str], rows: Sequence[SeedRow]
 ) -> list[dict[str, Any]]:
-    if seed.table not in live.rows:
+    if any(name not in live.columns for name in seed.key):
         return []
-    there = {key.name[2]: str(live.rows[key][0]) for key in live.of("column", *seed.table.name)}
-    joins = [_same(name, types[name], there.get(name, types[name]), joining=True) for name in seed.key]
+    joins = [_same(name, types[name], live.columns[name], joining=True) for name in seed.key]
     spelled = [[spell(row.values[name], types[name]) for name in seed.key] for row in rows]
-    statement = render("seed/others.sql.j2", table=seed.table.name, columns=seed.key, rows=spelled, joins=joins)
-    return [image for (image,) in connection.execute(statement.sql.encode()).fetchall()]
+    statement = render("seed/others.sql.j2", table=live.table, columns=seed.key, rows=spelled, joins=joins)
+    return [live.image(image) for (image,) in connection.execute(statement.sql.encode()).fetchall()]
 
 
 def _inserts(seed: Seed, rows: Sequence[SeedRow], types: Mapping[str, str], wanted: Catalog) -> list[Command]:

@@ -6,6 +6,7 @@ titles of the operations, a second run without changes, and after rollback the c
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -45,15 +46,20 @@ EDITS = [
     Edit("add a column that every row must have", TABLES, QUEST_REWARDS, QUEST_REWARDS + "      xp:           {type: integer, not_null: true, default: 10, check: xp >= 0}\n", ("add column scenario_quests.xp", "add check scenario_quests.scenario_quests_xp_check")),
     Edit("widen a column", TABLES, "      population:          integer\n", "      population:          bigint\n", ("drop materialized view scenario_overview", "change the type of column regions.population from integer to bigint", "create materialized view scenario_overview", "create index scenario_overview_scenario_idx", "run Refresh the aggregations")),
     Edit(
-        "rename a column", TABLES, "      location:    text\n", "      whereabouts: {type: text, renamed_from: location}\n", (),
-        more=(("seed/production_defaults.yml", "location:", "whereabouts:"), (DATA, "location: ", "whereabouts: ")),
+        "rename a column", TABLES, "      background:      text\n", "      origins:         {type: text, renamed_from: background}\n", ("rename column player_characters.background to origins",),
+        more=((DATA, "background: ", "origins: "),),
     ),
-    Edit("drop a column", TABLES, "      notes:           text\n", "      notes:           {state: absent}\n", ()),
+    Edit(
+        "drop a column", TABLES, "      requirements: text\n", "      requirements: {state: absent}\n", ("move column scenario_quests.requirements to the trash",),
+        more=((DATA, ', requirements: "A vehicle, or a lot of water"', ""),),
+    ),
     Edit("add an allowed value", TABLES, "one_of: [chaos, continuity]", "one_of: [chaos, continuity, silence]", ("replace check sessions.sessions_ai_mode_check",)),
-    Edit("remove an allowed value", TABLES, "one_of: [player, co_gm, observer]", "one_of: [player, co_gm]", ()),
+    Edit("remove an allowed value", TABLES, "one_of: [alive, dead, missing, unknown, suppressed]", "one_of: [alive, dead, missing, unknown]", ("replace check scenario_npcs.scenario_npcs_status_check",)),
     Edit("change a default", TABLES, "level:           {type: integer, not_null: true, default: 1,", "level:           {type: integer, not_null: true, default: 2,", ("set the default of column player_characters.level to 2",)),
     Edit("allow NULL", TABLES, "strength:     {type: integer, not_null: true, default: 1, backfill: 1}", "strength:     {type: integer, default: 1}", ("allow NULL in column connections.strength",)),
-    Edit("forbid NULL", TABLES, "      faction:     text\n", "      faction:     {type: text, not_null: true, backfill: \"''\"}\n", ()),
+    Edit("forbid NULL", TABLES, "      controlling_faction: text\n", "      controlling_faction: {type: text, not_null: true, backfill: \"''\"}\n", ("fill column regions.controlling_faction where it is NULL", "forbid NULL in column regions.controlling_faction", "change 2 rows of table regions", "run Refresh the aggregations"),
+         more=((DATA, "description: \"A harbour three kilometres from the sea.\"", "controlling_faction: Us, description: \"A harbour three kilometres from the sea.\""),
+               (DATA, "description: \"Nobody lives here twice.\"", "controlling_faction: Us, description: \"Nobody lives here twice.\""))),
     Edit("change what happens to rows that refer", TABLES, "on_delete: set null,\n                      convert: &user_id", "on_delete: cascade,\n                      convert: &user_id", ("replace foreign key sessions.sessions_user_id_fkey",)),
     Edit("comment on a column", TABLES, "duration:         {type: text, comment: \"In the game master's words: three days, until the rain\"}", "duration:         {type: text, comment: How long it lasts}", ("comment on column environmental_conditions.duration",)),
     Edit("change a rule", RULES, "level between 1 and 20", "level between 1 and 30", ("replace check player_characters.player_characters_level_range",)),
@@ -66,9 +72,8 @@ EDITS = [
     Edit("change when a trigger runs", TRIGGERS, "when: old.* is distinct from new.*", "when: old.updated_at is not distinct from new.updated_at", ("replace trigger users.touch_updated_at", "replace trigger sessions.touch_updated_at", "replace trigger scenarios.touch_updated_at", "replace trigger player_characters.touch_updated_at")),
     Edit("change a view below another view", VIEWS, "where s.current_phase < 4\n", "where s.current_phase < 3\n", ("replace view active_sessions",)),
     Edit("take a column from a view below another view", VIEWS, "s.creator_mode, s.current_phase, s.ai_mode, s.updated_at", "s.current_phase, s.updated_at", ("drop view active_session_players", "drop view active_sessions", "create view active_sessions", "create view active_session_players")),
-    Edit("change a seed row", DATA, "Dry for thirty years, and freshly painted.", "Dry for forty years, and freshly painted.", ()),
-    Edit("change a setting", SETTINGS, 'log_lock_waits, value: "on"', 'log_lock_waits, value: "off"', ()),
-    Edit("drop a table", TRIGGERS, "", "- name: No record\n  index: {name: audit_log_row_idx, table: audit_log}\n  state: absent\n", ()),
+    Edit("change a seed row", DATA, "Dry for thirty years, and freshly painted.", "Dry for forty years, and freshly painted.", ("change 1 row of table nodes", "run Refresh the aggregations")),
+    Edit("change a setting", SETTINGS, 'log_lock_waits, value: "on"', 'log_lock_waits, value: "off"', ("set database log_lock_waits to off",)),
 ]  # fmt: skip
 
 
@@ -138,6 +143,33 @@ def test_edit_does_what_a_dba_would_write_and_can_be_taken_back(edit: Edit, book
     assert (again.changed, titles(again)) == (0, ())
     book.rollback()
     assert start.differences(lasting(state(book.url))) == []
+
+
+def test_table_is_dropped_with_what_leans_on_it_and_comes_back_with_its_rows(book: Project) -> None:
+    start = lasting(state(book.url))
+    for file in (INDEXES, TRIGGERS):
+        path = book.folder / "playbooks" / file
+        text = path.read_text().replace(", environmental_conditions]", "]")
+        path.write_text("".join(line for line in text.splitlines(keepends=True) if "environmental_conditions" not in line))
+    without_step(book, TABLES, "Weather, radiation and what else the land does to people")
+    without_step(book, DATA, "    table: environmental_conditions\n")
+    change(book, TABLES, "", "- name: No weather\n  table: {name: environmental_conditions}\n  state: absent\n")
+    overview = book.folder / "templates/wasteland/scenario_overview.sql.j2"
+    overview.parent.mkdir(parents=True)
+    text = (ROOT / "templates/wasteland/scenario_overview.sql.j2").read_text()
+    overview.write_text(text.replace("public.environmental_conditions", "public.regions"))
+    assert titles(book.apply()) == ()
+    assert titles(book.apply()) == ()
+    book.rollback()
+    assert start.differences(lasting(state(book.url))) == []
+
+
+def without_step(book: Project, file: str, words: str) -> None:
+    """Take the step that holds some words out of a file."""
+    path = book.folder / "playbooks" / file
+    steps = re.split(r"^(?=- name: )", path.read_text(), flags=re.MULTILINE)
+    assert sum(words in step for step in steps) == 1
+    path.write_text("".join(step for step in steps if words not in step))
 
 
 def test_step_edited_in_place_and_step_appended_lead_to_the_same_database(

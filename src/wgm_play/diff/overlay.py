@@ -18,6 +18,7 @@ from wgm_play.diff.manage import Manage
 from wgm_play.diff.access import lay_access
 from wgm_play.diff.match import match_constraints
 from wgm_play.errors import Position, Refused
+from wgm_play.operations.composite import stored
 from wgm_play.operations.trash import own_keys
 from wgm_play.playbook.model import Convert, Declaration, Folded
 from wgm_play.realise import Realised
@@ -93,6 +94,9 @@ def replace_number(extra: Extra, number: int) -> Extra:
     return extra._replace(number=number)
 
 
+_INDEX_TABLESPACE = CLASSES["index"].__slots__.index("tablespace")
+
+
 def _adapted(live: Catalog, declarations: Mapping[Key, Declaration], key: Key, row: Row, renamed: Mapping[Key, Key]) -> Row:
     """Return a declared row with what a playbook cannot say, or did not say, as it is live."""
     if key.kind == "table" and key in live.rows:
@@ -107,7 +111,7 @@ def _adapted(live: Catalog, declarations: Mapping[Key, Declaration], key: Key, r
             return live.rows[key]
         said = declarations[key].attributes if key in declarations else {}
         if "replica_identity" in said:
-            new = replace(new, replica_identity=row[6], replica_index=_index_name(key, row[7], renamed))
+            new = replace(new, replica_identity=row[5], replica_index=_index_name(key, row[6], renamed))
         if "access_method" not in said:
             new = replace(new, access_method=was.access_method)
         if "tablespace" not in said:
@@ -115,6 +119,10 @@ def _adapted(live: Catalog, declarations: Mapping[Key, Declaration], key: Key, r
         if "row_level_security" not in said:
             new = replace(new, row_security=was.row_security, force_row_security=was.force_row_security)
         return _astuple(new)
+    if key.kind == "index" and key in live.rows:
+        said = declarations[key].attributes if key in declarations else {}
+        place = row[_INDEX_TABLESPACE] if "tablespace" in said else live.rows[key][_INDEX_TABLESPACE]
+        return (*row[:_INDEX_TABLESPACE], place, live[key].statistics)
     if key.kind == "policy" and key in declarations:
         return (*row[:2], list(declarations[key].attributes.get("roles") or ()), *row[3:])
     if key.kind == "materialized_view" and key in live.rows:
@@ -274,6 +282,13 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
             continue  # what a publication has is said in its step; no rows go
         if not inherited and not OURS.match(key.name[2]) and not (key.kind == "constraint" and key in said):
             made.unsaid.append(Removal(key, declaration.position, declaration.step))
+    for key, declaration in declarations.items():
+        if key.kind == "composite" and not declaration.absent and key in live.rows and stored(live, key):
+            there = {str(one[0]) for one in made.catalog[key].attributes or ()}
+            for one in live[key].attributes or ():
+                attribute = Key("attribute", (*key.name, str(one[0])))
+                if one[0] not in there and attribute not in declaration.parts:
+                    made.unsaid.append(Removal(attribute, declaration.position, declaration.step))
     made.unmanaged = sorted(
         key
         for key in live.rows
