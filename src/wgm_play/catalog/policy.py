@@ -1,4 +1,7 @@
-"""Policies of row level security, as the catalog has them (manual: pg_policy)."""
+"""Policies of row level security, as the catalog has them (manual: pg_policy).
+
+In: rows of `templates/catalog/`, in the order of the fields. Out: frozen dataclasses, whose equality is the diff.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Policies: create, alter, replace, drop; together with the switch of row level security where it is thrown too."""
+"""Policies: create, alter, replace, drop; together with the switch of row level security where it is thrown too.
+
+In: a situation and the key of what differs. Out: changes, with their statements, locks and hazards.
+"""
 
 from __future__ import annotations
 
