@@ -40,6 +40,7 @@ def run_plan(work: Work, planned: Planned, *, command: str = "apply", rolls_back
             work.report_ok(planned)
             return
         refuse_unprivileged(work.reading, planned.plan, planned.live)
+        _preflight(work, planned)
         _gate(work)
         _execute(work, planned, lock, command, rolls_back, title)
 
@@ -59,6 +60,19 @@ def _still_true(work: Work, planned: Planned, command: str) -> Planned:
             )
         planned = work.plan()
     raise Refused("the live catalog keeps changing: another tool is at work", hint="stop it, then run again")
+
+
+def _preflight(work: Work, planned: Planned) -> None:
+    """Say what would make the run wait; refuse where it would do harm."""
+    from wgm_play.execute import preflight
+
+    with work.connections.writing("wgm-play/preflight") as connection:
+        found = preflight.look(connection, work.connections.writing)
+    commands = [command for operation in planned.plan.operations for command in operation.commands]
+    heavy = any(command.rewrites or not command.transactional for command in commands)
+    for warning in found.warnings if heavy else found.warnings[:-1]:
+        work.reporter.warn(warning)
+    found.raise_refusals()
 
 
 def _gate(work: Work) -> None:

@@ -1,0 +1,89 @@
+"""What would make a run wait or do harm, looked for before it changes anything.
+
+In: a connection to the target. Out: `Found`: warnings to show, and reasons to refuse.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from psycopg import Error
+from psycopg.rows import class_row
+
+from wgm_play.errors import Refused
+from wgm_play.ledger.statements import Connection, send, text
+from wgm_play.secret import mask
+
+# Transactions that are open for longer delay every CONCURRENTLY form, and queue us behind them.
+LONG = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One row of the preflight query: what was seen, and what about it."""
+
+    kind: str
+    name: str
+    age: float | None
+    detail: str
+
+
+@dataclass(slots=True)
+class Found:
+    """What the preflight saw."""
+
+    warnings: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
+
+    def raise_refusals(self) -> None:
+        """Raise `Refused` where going on would be dangerous."""
+        if self.refusals:
+            raise Refused(self.refusals[0], details=self.refusals[1:], hint=self.hints[0] if self.hints else None)
+
+
+def look(connection: Connection, connect: Callable[[str], Connection] | None = None) -> Found:
+    """Look at the server; `connect` opens further sessions, to find out whether a pooler hands them around."""
+    found = Found()
+    for sign in send(connection, text("execute/preflight"), LONG, row_factory=class_row(Sign)).fetchall():
+        _weigh(found, sign)
+    if connect is not None and pooled(connect):
+        found.refusals.append("a pooler hands the sessions of this connection to others after each transaction")
+        found.hints.append("connect to PostgreSQL itself, or to the pooler's port for session pooling")
+    found.warnings.append("free disk: unknown to SQL; index builds and copies need as much again as the table has")
+    return found
+
+
+def _weigh(found: Found, sign: Sign) -> None:
+    age = "" if sign.age is None else f" for {sign.age:.0f} s"
+    what = f"{sign.name}{age}{': ' + mask(sign.detail) if sign.detail else ''}"
+    if sign.kind == "recovery":
+        found.refusals.append("the server is a standby (pg_is_in_recovery): it cannot be changed")
+        found.hints.append("connect to the primary")
+    elif sign.kind == "prepared":
+        found.warnings.append(f"a prepared transaction holds its locks{age}: {sign.name}; COMMIT or ROLLBACK PREPARED it")
+    elif sign.kind == "dump":
+        found.warnings.append(f"a dump runs, and holds every table it reads: {what}")
+    elif sign.kind == "wraparound":
+        found.warnings.append(f"a vacuum against wraparound runs and gives way to nobody: {what}")
+    elif sign.kind == "slot":
+        found.warnings.append(f"the replication slot {sign.name} is not read: rewrites and backfills will pile up WAL for it")
+    elif sign.kind == "invalid":
+        found.warnings.append(f"the index {sign.name} is INVALID: a build of it failed")
+    else:
+        found.warnings.append(f"a transaction is open{age}: {sign.name}: {mask(sign.detail)}")
+
+
+def pooled(connect: Callable[[str], Connection]) -> bool:
+    """Tell whether two transactions of one connection may meet two sessions: then SET and locks would go astray."""
+    mark = secrets.token_hex(8)
+    try:
+        with connect("wgm-play/preflight") as one, connect("wgm-play/preflight") as other:
+            first = send(one, text("execute/mark_session"), mark).fetchone()
+            send(other, text("execute/mark_session"), "other")
+            again = send(one, text("execute/marked_session")).fetchone()
+            return bool(first and again and (first[0] != again[0] or again[1] != mark))
+    except Error:
+        return False
