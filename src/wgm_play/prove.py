@@ -19,7 +19,7 @@ from wgm_play.plan import Group
 from wgm_play.rebuild import statements_for, touched
 from wgm_play.render import render
 from wgm_play.secret import mask
-from wgm_play.shadow import run_all, start_over
+from wgm_play.shadow import BATCH, run_all, start_over
 from wgm_play.sql import ident
 from wgm_play.versions import same_words, unlike
 
@@ -52,8 +52,7 @@ def prove(
     _rebuild(connection, live.only(part))
     for definition in later:
         _rebuild_trashed(connection, definition, moved)
-    for group in groups:
-        _run_group(connection, group)
+    _run_groups(connection, groups)
     result = introspect.read(connection, edges=False)
     differing = [
         key
@@ -192,30 +191,51 @@ def _make_trashed(connection: psycopg.Connection[Any], rows: Mapping[Key, Row]) 
         run_all(connection, statements_for(catalog))
 
 
-def _run_group(connection: psycopg.Connection[Any], group: Group) -> None:
+def _run_groups(connection: psycopg.Connection[Any], groups: Sequence[Group]) -> None:
+    """Run the groups in order, as many in one transaction as a batch holds: nobody waits for the shadow's locks."""
+    batch: list[Group] = []
+    for group in groups:
+        if not group.transactional or sum(map(_size, batch)) + _size(group) > BATCH:
+            _run_batch(connection, batch)
+            batch = []
+        if group.transactional:
+            batch.append(group)
+            continue
+        for operation in group.operations:
+            for command in operation.commands:
+                _send(connection, command.sql, operation.title) if command.shadow else None
+    _run_batch(connection, batch)
+
+
+def _size(group: Group) -> int:
+    return sum(len(operation.commands) for operation in group.operations)
+
+
+def _run_batch(connection: psycopg.Connection[Any], batch: Sequence[Group]) -> None:
+    """Run groups in one transaction; where that fails, as for a new enum value, each in its own."""
     import psycopg as library
 
-    for operation in group.operations if not group.transactional else ():
-        for command in operation.commands:
-            _send(connection, command.sql, operation.title) if command.shadow else None
-    if not group.transactional:
-        return
-    commands = [
-        (command.sql, operation.title)
-        for operation in group.operations
-        if operation.verb != "run"
-        for command in operation.commands
-        if command.shadow
-    ]
+    commands = [command for group in batch for command in _commands(group)]
     if not commands:
         return
     try:
         with connection.transaction():
             connection.execute(";\n".join(sql for sql, _ in commands).encode(), prepare=False)
     except library.Error:
-        with connection.transaction():
-            for sql, title in commands:
-                _send(connection, sql, title)
+        for group in batch:
+            with connection.transaction():
+                for sql, title in _commands(group):
+                    _send(connection, sql, title)
+
+
+def _commands(group: Group) -> list[tuple[str, str]]:
+    return [
+        (command.sql, operation.title)
+        for operation in group.operations
+        if operation.verb != "run"
+        for command in operation.commands
+        if command.shadow
+    ]
 
 
 def _send(connection: psycopg.Connection[Any], sql: str, title: str) -> None:
