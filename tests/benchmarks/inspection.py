@@ -76,12 +76,17 @@ def measure(url: str, tables: int) -> bool:
         for number in range(3):
             start = time.perf_counter()
             done = subprocess.run(
-                [sys.executable, __file__, "--child", live, f"{folder}/out{number}"], check=True, capture_output=True, text=True
+                [sys.executable, __file__, "--child", live, f"{folder}/out{number}"],
+                check=True,
+                capture_output=True,
+                text=True,
             )
             taken.append(time.perf_counter() - start)
             memory = int(done.stdout)
         good = min(taken) <= TIMES * dumped and memory < MEMORY
-        print(f"{tables} tables: inspect {min(taken):.2f} s, pg_dump {dumped:.2f} s ({min(taken) / dumped:.2f} times), {memory} MB")
+        print(
+            f"{tables} tables: inspect {min(taken):.2f} s, pg_dump {dumped:.2f} s ({min(taken) / dumped:.2f} times), {memory} MB"
+        )
         if tables == DIFF_TABLES:
             playbook = Path(folder) / "out0" / "playbooks" / "production.yml"
             start = time.perf_counter()

@@ -20,6 +20,7 @@ from wgm_play.catalog.model import Key
 from wgm_play.errors import Finding, InputError, Refused
 from wgm_play.inspect.command import Inspection
 from wgm_play.ledger import Ledger
+from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.load import load_file
 
 SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.sql"))
@@ -47,6 +48,25 @@ def test_playbook_rebuilds_the_database_exactly(
     assert difference(dump(live, programs), dump(empty, programs)) == ""
     assert apply(playbook, empty) == 0, "the second run changed something"
     assert apply(playbook, live) == 0, "the playbook is not what the inspected database has"
+
+
+# What belongs to the cluster, to one server, or is no object.
+NOT_KEPT = ("role", "membership", "setting", "seed", "sql", "assert", "extension", "comment")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in NOT_KEPT])
+def test_every_kind_comes_back_as_it_was(
+    kind: str, tmp_path: Path, new_database: Callable[..., str], programs: Path, server: Postgres
+) -> None:
+    live, empty = new_database(), new_database()
+    steps = "".join(f"    {line}\n" for line in KINDS[kind].example.strip().split("\n"))
+    apply(project(tmp_path, f"- name: {kind}\n  hosts: production\n  steps:\n{steps}"), live)
+    playbook = inspect(live, tmp_path / "out")
+    assert "Not in this playbook" not in playbook.read_text()
+    apply(playbook, empty)
+    assert difference(catalog(live), catalog(empty)) == ""
+    assert difference(dump(live, programs), dump(empty, programs)) == ""
+    assert apply(playbook, live) == 0
 
 
 def test_one_document_says_the_same_as_a_folder(tmp_path: Path, new_database: Callable[..., str]) -> None:

@@ -6,6 +6,8 @@ In: what the command line says. Out: the exit code; the reporter says what was w
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +47,7 @@ def inspect(options: Inspection, reporter: Reporter) -> int:
     connection = server.connect_to(
         options.url, policy=Policy(statement_timeout=0), application_name="wgm-play inspect", read_only=True
     )
-    with connection:
+    with connection, _undisturbed():
         said = examine(connection)
         name = connection.info.dbname
     write(said, name, options, reporter)
@@ -54,6 +56,18 @@ def inspect(options: Inspection, reporter: Reporter) -> int:
 
         adopt(options, reporter)
     return 0
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let the collector of circles rest: a large catalog has many objects and no circles."""
+    import gc
+
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def examine(connection: psycopg.Connection[Any]) -> Said:
@@ -75,7 +89,7 @@ def write(said: Said, name: str, options: Inspection, reporter: Reporter) -> Non
     output = Path(options.output)
     if _is_file(options.output):
         files = {output: document.whole(said, name, options.environment)}
-        hint = f"environments/{options.environment}.yml says where it runs: url: \"{{{{ env.DATABASE_URL }}}}\""
+        hint = f'environments/{options.environment}.yml says where it runs: url: "{{{{ env.DATABASE_URL }}}}"'
     else:
         texts = document.folder(said, name, options.environment)
         files = {output / path: text for path, text in texts.items()}

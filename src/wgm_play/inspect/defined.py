@@ -10,20 +10,25 @@ from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.entry import Said, place, type_name
-from wgm_play.inspect.scan import Unforeseen, split_list, text_of
+from wgm_play.inspect.scan import Unforeseen, qualified, split_list, text_of
 from wgm_play.inspect.table import collation as collation_name
 
 _PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
 
 
-def reference(said: Said, text: str) -> str:
-    """Return a function or the like as `name` or `schema.name`; one without schema is public's or the system's."""
-    if '"' in text:
+def plain(text: str) -> str:
+    """Return a name as playbooks write it: without quotes and `public`; raise where a dot is part of it."""
+    parts, rest = qualified(text)
+    if rest or any("." in part for part in parts):
         raise Unforeseen(text)
-    if "." in text:
-        return text.removeprefix("public.")
-    known = any(said.catalog.of(kind, "public", text) for kind in ("function", "aggregate"))
-    return text if known else f"pg_catalog.{text}"
+    return ".".join(parts[1:] if len(parts) == 2 and parts[0] == "public" else parts)
+
+
+def reference(said: Said, text: str) -> str:
+    """Return a function or the like as a playbook writes it; one without schema is public's or the system's."""
+    parts, _ = qualified(text)
+    known = len(parts) > 1 or any(said.catalog.of(kind, "public", parts[0]) for kind in ("function", "aggregate"))
+    return plain(text) if known else f"pg_catalog.{plain(text)}"
 
 
 def collation(said: Said, key: Key) -> None:
@@ -79,13 +84,6 @@ def range_(said: Said, key: Key) -> None:
     if row.multirange and row.multirange != usual:
         spec["multirange"] = row.multirange
     _add(said, key, spec, row.comment)
-
-
-def plain(text: str) -> str:
-    """Return a qualified name without `public`; raise for one that needs quotes."""
-    if '"' in text:
-        raise Unforeseen(text)
-    return text.removeprefix("public.")
 
 
 _AGGREGATE = {

@@ -6,6 +6,7 @@ back as the same values, and that Jinja leaves as they are.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -49,7 +50,13 @@ def scalar(value: Any, *, flow: bool, key: bool = False) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
-    text = str(value) if key else literally(str(value))
+    return _text(str(value), flow, key)
+
+
+@functools.lru_cache(maxsize=50_000)
+def _text(value: str, flow: bool, key: bool) -> str:
+    """Return a text on one line; a database has the same words again and again."""
+    text = value if key else literally(value)
     return text if _is_plain(text, flow=flow, key=key) else quoted(text)
 
 
@@ -120,9 +127,10 @@ def entry(head: str, value: Any, indent: int) -> list[str]:
         if block is not None:
             return [f"{head} {block[0]}", *block[1:]]
     if isinstance(value, (Mapping, list, tuple)) and value:
-        line = f"{head} {flow(value)}"
-        if len(line) <= WIDTH and not _has_lines(value):
-            return [line]
+        if not _has_lines(value):
+            line = f"{head} {flow(value)}"
+            if len(line) <= WIDTH:
+                return [line]
         return [head.rstrip(), *block_of(value, indent + 2)]
     return [f"{head} {flow(value) if isinstance(value, (Mapping, list, tuple)) else scalar(value, flow=False)}"]
 

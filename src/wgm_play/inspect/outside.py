@@ -187,7 +187,9 @@ def foreign_table(said: Said, key: Key) -> None:
         columns[column] = spec if len(spec) > 1 else spec["type"]
     made: dict[str, Any] = {**place(key), "server": row.server, "columns": columns}
     if row.checks:
-        made["checks"] = {one: expression(unwrapped(brackets(follows(text, "CHECK") or "")[0])) for one, text, _ in row.checks}
+        made["checks"] = {
+            one: expression(unwrapped(brackets(follows(text, "CHECK") or "")[0])) for one, text, _ in row.checks
+        }
     if row.options:
         made["options"] = options(row.options)
     _add(said, "foreign", key, made, row.comment)

@@ -110,8 +110,8 @@ def _property(line: str, spec: dict[str, Any]) -> None:
     rest = line
     while rest:
         for word, (property_, value) in _WORDS.items():
-            if (more := follows(rest, word)) is not None:
-                spec[property_], rest = value, more
+            if (after := follows(rest, word)) is not None:
+                spec[property_], rest = value, after
                 break
         else:
             found = re.match(r"(COST|ROWS) ([\d.]+)(?: |$)", rest)

@@ -37,8 +37,14 @@ def tokens(text: str) -> Iterator[tuple[str, int, int]]:
             depth += 1
 
 
+# Without these, commas are commas, and the first closing bracket closes.
+_NESTED = re.compile(r"[\[\]()'\"]")
+
+
 def split_list(text: str) -> list[str]:
     """Split at the commas that are outside brackets and quotes."""
+    if not _NESTED.search(text):
+        return [part.strip() for part in text.split(",")] if text.strip() else []
     parts, start = [], 0
     for one, end, depth in tokens(text):
         if one == "," and depth == 0:
@@ -52,6 +58,9 @@ def brackets(text: str) -> tuple[str, str]:
     """Return what is inside the brackets with which `text` begins, and what follows them."""
     if not text.startswith("("):
         raise Unforeseen(text)
+    first = text.find(")")
+    if first > 0 and not _NESTED.search(text[1:first]):
+        return text[1:first], text[first + 1 :].lstrip()
     for one, end, depth in tokens(text):
         if one == ")" and depth == 0:
             return text[1 : end - 1], text[end:].lstrip()
@@ -101,10 +110,11 @@ def names(text: str) -> list[str]:
 
 def words(text: str) -> set[str]:
     """Return the names that an expression may mention: outside of text literals, without their quotes."""
+    found = _TOKEN.findall(text)
     return {
-        one[1:-1].replace('""', '"') if one.startswith('"') else one
-        for one, _, _ in tokens(text)
-        if one[0] == '"' or one[0] == "_" or (one[0].isalpha() and not one.endswith("'"))
+        one[1:-1].replace('""', '"') if one[0] == '"' else one
+        for one in found
+        if one[0] == '"' or one[0] == "_" or (one[0].isalpha() and one[-1] != "'")
     }
 
 

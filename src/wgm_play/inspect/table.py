@@ -10,6 +10,7 @@ from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.inspect import constraint as constraints
+from wgm_play.inspect import partition
 from wgm_play.inspect.emit import Block, Lines
 from wgm_play.inspect.entry import Said, expression, options, place, sql_value, type_name
 from wgm_play.inspect.scan import tokens
@@ -27,9 +28,12 @@ def describe(said: Said, key: Key) -> None:
     spec: dict[str, Any] = Block(place(key))
     if table.comment is not None:
         spec["comment"] = table.comment
+    family = partition.describe(table)
+    spec |= family
     columns = {one.name[2]: describe_column(said, one) for one in columns_of(said, key)}
     below = constraints.describe_all(said, key, columns)
-    spec["columns"] = Lines({name: one["type"] if list(one) == ["type"] else one for name, one in columns.items()})
+    if columns or not ({"partition_of", "inherits"} & family.keys()):
+        spec["columns"] = Lines({name: one["type"] if list(one) == ["type"] else one for name, one in columns.items()})
     spec |= below
     settings(said, key, spec, table)
     said.add("tables", "table", key, spec, table.comment)
@@ -89,6 +93,8 @@ def describe_column(said: Said, key: Key) -> dict[str, Any]:
         said.put(spec, "column", key, "options", options(column.options))
     if column.comment is not None:
         spec["comment"] = column.comment
+    if column.inherited:
+        del spec["type"]
     return spec
 
 
