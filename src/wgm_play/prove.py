@@ -16,7 +16,7 @@ from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.errors import Refused
 from wgm_play.operations.trash import kept_rows, several
 from wgm_play.plan import Group
-from wgm_play.rebuild import statements_for, touched
+from wgm_play.rebuild import closure, statements_for, touched
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, run_all, start_over
@@ -45,7 +45,9 @@ def prove(
     operations = [operation for group in groups for operation in group.operations]
     keys = {operation.key for operation in operations}
     keys |= {key for key in {*live.rows, *wanted.rows} if live.rows.get(key) != wanted.rows.get(key)}
-    part = touched(live, keys | _needed(live, wanted, keys)) - {key for key in live.rows if key.kind in UNPROVED}
+    # What is only needed comes without what depends on it: else the schema would draw in everything.
+    part = touched(live, keys) | closure(live, _needed(live, wanted, keys))
+    part -= {key for key in live.rows if key.kind in UNPROVED}
     trashed = list(trashed)
     moved = _moved_types(trashed)
     later = _rebuild_first(connection, trashed, moved)

@@ -19,7 +19,7 @@ class Key(NamedTuple):
     (schema, name); function, procedure (schema, name, identity arguments); column, constraint, trigger
     (schema, table, name); rule and policy like a trigger; aggregate like a function; operator (schema, name, left type, right type);
     operator_class, operator_family (schema, name, access method); cast (source type, target type); user_mapping (server,
-    user); publication_table (publication, schema, table); publication_schema (publication, schema); event_trigger,
+    user); publication_table (publication, schema, table); publication_schema (publication, schema); attribute (schema, type, name), which has no row; event_trigger,
     publication, foreign_data_wrapper, server (name,); the other types and text search (schema, name); domain_constraint (schema, domain, name); setting (database, role, parameter), where an
     empty text means all databases or all roles.
     """

@@ -45,7 +45,7 @@ class OperatorFamily:
 
 @dataclass(frozen=True, slots=True)
 class OperatorClass:
-    """An operator class: the type indexed, its family (qualified SQL), and its items as CREATE OPERATOR CLASS has them."""
+    """An operator class: the type indexed, its family, and its items, as CREATE OPERATOR CLASS has them."""
 
     type: str
     default: bool

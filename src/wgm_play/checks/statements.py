@@ -32,7 +32,6 @@ KIND_OF_STATEMENT = {
     "CreateOpFamilyStmt": "operator_family",
     "AlterOpFamilyStmt": "operator_family",
     "AlterOperatorStmt": "operator",
-    "AlterCollationStmt": "collation",
     "AlterTSDictionaryStmt": "text_search_dictionary",
     "AlterTSConfigurationStmt": "text_search_configuration",
     "CreateStatsStmt": "statistics",
@@ -157,7 +156,7 @@ def kind_of(name: str, node: Any) -> str | None:
     if name == "DropStmt":
         return KIND_OF_OBJECT.get(node.removeType.name)
     if name == "DefineStmt":  # CREATE AGGREGATE, OPERATOR, COLLATION, TEXT SEARCH …
-        return KIND_OF_OBJECT.get(node.kind.name)
+        return KIND_OF_OBJECT.get(node.kind.name) if node.kind.name != "OBJECT_TYPE" else None
     if name == "ViewStmt":
         return None if node.view.relpersistence == "t" else "view"
     return KIND_OF_STATEMENT.get(name)

@@ -107,7 +107,7 @@ def _adapted(live: Catalog, declarations: Mapping[Key, Declaration], key: Key, r
         if replica == ("d", None):
             replica = (was.replica_identity, was.replica_index)
         new = replace(new, cluster_on=cluster, replica_identity=replica[0], replica_index=replica[1])
-        if new == was:
+        if new == was and was.replica_identity == "d":
             return live.rows[key]
         said = declarations[key].attributes if key in declarations else {}
         if "replica_identity" in said:

@@ -49,16 +49,25 @@ def swap_collation(situation: Situation, key: Key) -> list[Change]:
     if not changed(situation.current[key], situation.wanted[key]) - {"comment"}:
         return COLLATION.alter(situation, key)
     old_name = (key.name[0], f"wgm_old_{key.name[1]}"[:63])
-    commands = [command("object/rename", what=Sql(f"COLLATION {name_of(key)}"), to=old_name[1]), *create(situation, key)]
+    commands = [
+        command("object/rename", what=Sql(f"COLLATION {name_of(key)}"), to=old_name[1]),
+        *create(situation, key),
+    ]
     columns = users_of(situation, key)
     for column in columns:
         lock = Lock(ACCESS_EXCLUSIVE, Key("table", column.name[:2]).label)
         commands.append(
             command(
-                "column/type", lock, table=column.name[:2], name=column.name[2], type=Sql(situation.wanted[column].type),
-                collation=name_of(key), using=None, scans=True,
+                "column/type",
+                lock,
+                table=column.name[:2],
+                name=column.name[2],
+                type=Sql(situation.wanted[column].type),
+                collation=name_of(key),
+                using=None,
+                scans=True,
             )
-        )  # fmt: skip
+        )
     commands.append(command("object/drop", what=Sql(f"COLLATION {ident(old_name)}")))
     commands += comments(key, situation.wanted[key].comment)
     commands += privileges(key, situation.extra(key), situation.role)

@@ -5,10 +5,10 @@ In: a situation and the key of what differs. Out: changes, with their statements
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wgm_play.catalog.composite import Composite, Range
-from wgm_play.catalog.model import Key
+from wgm_play.catalog.model import Catalog, Key
 from wgm_play.operations.base import (
     Change,
     Situation,
@@ -115,7 +115,9 @@ def commands_of(situation: Situation, key: Key) -> list[Command]:
 def create_type(situation: Situation, key: Key) -> list[Change]:
     """Create a composite or range type."""
     commands = [*commands_of(situation, key), *comments(key, situation.wanted[key].comment)]
-    return [create(situation, key, f"create {key}", [*commands, *privileges(key, situation.extra(key), situation.role)])]
+    return [
+        create(situation, key, f"create {key}", [*commands, *privileges(key, situation.extra(key), situation.role)])
+    ]
 
 
 def alter_type(situation: Situation, key: Key) -> list[Change]:
@@ -124,19 +126,28 @@ def alter_type(situation: Situation, key: Key) -> list[Change]:
 
     old, new = situation.current[key], situation.wanted[key]
     if is_swapped(situation, key):
-        return [swap_type(situation, key)]
+        swapped = swap_type(situation, key)
+        swapped.operation = replace(swapped.operation, irreversible=_lost(situation, key))
+        return [swapped]
     commands = _attribute_changes(key, old, new) if key.kind == "composite" else []
     if old.comment != new.comment:
         commands.append(comment(key, new.comment))
-    return [alter(situation, key, f"alter {key}", commands, hard=touches_users(situation, key))]
+    return [
+        alter(
+            situation,
+            key,
+            f"alter {key}",
+            commands,
+            hard=touches_users(situation, key),
+            irreversible=_lost(situation, key),
+        )
+    ]
 
 
 def _attribute_changes(key: Key, old: Composite, new: Composite) -> list[Command]:
     before = {str(one[0]): one for one in old.attributes or ()}
     after = {str(one[0]): one for one in new.attributes or ()}
-    commands = [
-        command("composite/drop_attribute", type=key.name, name=name) for name in before if name not in after
-    ]
+    commands = [command("composite/drop_attribute", type=key.name, name=name) for name in before if name not in after]
     for name, one in after.items():
         if before.get(name) != one:
             verb = "alter" if name in before else "add"
@@ -156,11 +167,21 @@ def is_swapped(situation: Situation, key: Key) -> bool:
     kept = [name for name in before if name in after]
     if list(after)[: len(kept)] != kept:
         return True
-    return any(before[name] != after[name] for name in kept) and _stored(situation, key)
+    return any(before[name] != after[name] for name in kept) and stored(situation.current, key)
 
 
-def _stored(situation: Situation, key: Key) -> bool:
-    return any(ref == key and dependent.kind == "column" for dependent, ref in situation.current.edges)
+def stored(current: Catalog, key: Key) -> bool:
+    """Tell whether a live column has the type, so that rows hold its attributes."""
+    return any(ref == key and dependent.kind == "column" for dependent, ref in current.edges)
+
+
+def _lost(situation: Situation, key: Key) -> str | None:
+    """Return why a change cannot be taken back: rows hold attributes that go."""
+    if key.kind != "composite" or not stored(situation.current, key):
+        return None
+    after = {one[0] for one in situation.wanted[key].attributes or ()}
+    gone = [str(one[0]) for one in situation.current[key].attributes or () if one[0] not in after]
+    return f"the values of {', '.join(gone)} in rows of {key} are not kept" if gone else None
 
 
 def touches_users(situation: Situation, key: Key) -> bool:

@@ -32,10 +32,13 @@ def make_wrapper(situation: Situation, key: Key) -> list[Command]:
     row: ForeignDataWrapper = situation.wanted[key]
     return [
         command(
-            "foreign_data_wrapper/create", name=ident(key.name), handler=sql(row.handler), validator=sql(row.validator),
+            "foreign_data_wrapper/create",
+            name=ident(key.name),
+            handler=sql(row.handler),
+            validator=sql(row.validator),
             options=[option(one) for one in row.options or ()],
         )
-    ]  # fmt: skip
+    ]
 
 
 def change_wrapper(
@@ -58,10 +61,14 @@ def make_server(situation: Situation, key: Key) -> list[Command]:
     row: Server = situation.wanted[key]
     return [
         command(
-            "server/create", name=ident(key.name), wrapper=ident(row.wrapper), type=_text(row.type), version=_text(row.version),
+            "server/create",
+            name=ident(key.name),
+            wrapper=ident(row.wrapper),
+            type=_text(row.type),
+            version=_text(row.version),
             options=[option(one) for one in row.options or ()],
         )
-    ]  # fmt: skip
+    ]
 
 
 def _text(value: str | None) -> Sql | None:
@@ -98,8 +105,12 @@ def create_mapping(situation: Situation, key: Key) -> list[Change]:
         )
     options = given if given is not None else list(row.options or ())
     made = command(
-        "user_mapping/create", user=user_of(key), server=ident(key.name[0]), options=[option(one) for one in options], shadow=False
-    )  # fmt: skip
+        "user_mapping/create",
+        user=user_of(key),
+        server=ident(key.name[0]),
+        options=[option(one) for one in options],
+        shadow=False,
+    )
     return [create(situation, key, f"create {key}", [made], rank=5)]
 
 
@@ -183,9 +194,12 @@ def make_table(situation: Situation, key: Key) -> list[Command]:
     elements = [_column(one) for one in row.columns or ()]
     elements += [Sql(f"CONSTRAINT {ident(str(name))} {text}") for name, text, _ in row.checks or ()]
     made = command(
-        "foreign_table/create", name=ident(key.name), elements=elements, server=ident(row.server),
+        "foreign_table/create",
+        name=ident(key.name),
+        elements=elements,
+        server=ident(row.server),
         options=[option(one) for one in row.options or ()],
-    )  # fmt: skip
+    )
     return [made, *_remarks(key, None, row)]
 
 

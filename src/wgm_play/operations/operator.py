@@ -18,7 +18,9 @@ def make_aggregate(situation: Situation, key: Key, *, replace: bool = False) -> 
     row: Aggregate = situation.wanted[key]
     options = [Sql(one) for one in row.options]
     arguments = Sql(row.arguments or "*")
-    return [command("aggregate/create", name=ident(key.name[:2]), arguments=arguments, options=options, replace=replace)]
+    return [
+        command("aggregate/create", name=ident(key.name[:2]), arguments=arguments, options=options, replace=replace)
+    ]
 
 
 def change_aggregate(situation: Situation, key: Key, old: Aggregate, new: Aggregate) -> list[Command] | None:

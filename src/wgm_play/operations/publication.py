@@ -55,25 +55,9 @@ def _member(key: Key, row: PublicationTable | None) -> Sql:
     if key.kind == "publication_schema":
         return Sql(f"TABLES IN SCHEMA {ident(key.name[1])}")
     columns = [ident(name) for name in row.columns or ()] if row else []
-    where = Sql(_bare(row.where)) if row and row.where else None
+    where = Sql(row.where) if row and row.where else None
     made = render("publication/table.sql.j2", table=ident(key.name[1:]), columns=columns, where=where)
     return Sql(made.sql)
-
-
-def _bare(condition: str) -> str:
-    return condition[1:-1] if condition.startswith("(") and condition.endswith(")") and _closes(condition) else condition
-
-
-def _closes(text: str) -> bool:
-    """Tell whether the first bracket closes with the last character; quotes may hide brackets, then the answer is no."""
-    depth = 0
-    for place, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if letter in "'\"":
-            return False
-        if depth == 0 and place < len(text) - 1:
-            return False
-    return True
 
 
 def _locks(key: Key) -> list[Lock]:

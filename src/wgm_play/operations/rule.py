@@ -46,9 +46,12 @@ def make_event_trigger(situation: Situation, key: Key) -> list[Command]:
     """Return the statements that make an event trigger."""
     row: EventTrigger = situation.wanted[key]
     made = command(
-        "event_trigger/create", name=ident(key.name), event=ident(row.event), tags=[literal(tag) for tag in row.tags or ()],
+        "event_trigger/create",
+        name=ident(key.name),
+        event=ident(row.event),
+        tags=[literal(tag) for tag in row.tags or ()],
         function=Sql(row.function),
-    )  # fmt: skip
+    )
     return [made] if row.enabled == "O" else [made, _enable_event_trigger(key, row)]
 
 

@@ -17,9 +17,13 @@ def make_statistics(situation: Situation, key: Key) -> list[Command]:
     """Return the statements that make extended statistics; the next ANALYZE fills them."""
     row: Statistics = situation.wanted[key]
     made = command(
-        "statistics/create", *_locks(row), name=ident(key.name), table=ident(row.table), kinds=[Sql(one) for one in row.kinds or ()],
+        "statistics/create",
+        *_locks(row),
+        name=ident(key.name),
+        table=ident(row.table),
+        kinds=[Sql(one) for one in row.kinds or ()],
         elements=[Sql(one) for one in row.elements],
-    )  # fmt: skip
+    )
     return [made] if row.target is None else [made, _target(key, row)]
 
 

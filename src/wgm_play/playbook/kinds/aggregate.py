@@ -80,7 +80,8 @@ _NAMES = (
     ("serial_function", "SERIALFUNC"), ("deserial_function", "DESERIALFUNC"), ("initial", "INITCOND"),
     ("moving_state_function", "MSFUNC"), ("moving_inverse_function", "MINVFUNC"), ("moving_state_type", "MSTYPE"),
     ("moving_state_space", "MSSPACE"), ("moving_final_function", "MFINALFUNC"),
-    ("moving_final_extra", "MFINALFUNC_EXTRA"), ("moving_final_modify", "MFINALFUNC_MODIFY"), ("moving_initial", "MINITCOND"), ("sort_operator", "SORTOP"),
+    ("moving_final_extra", "MFINALFUNC_EXTRA"),
+    ("moving_final_modify", "MFINALFUNC_MODIFY"), ("moving_initial", "MINITCOND"), ("sort_operator", "SORTOP"),
     ("parallel", "PARALLEL"), ("hypothetical", "HYPOTHETICAL"),
 )  # fmt: skip
 

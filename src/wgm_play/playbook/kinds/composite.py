@@ -10,6 +10,7 @@ from wgm_play.operations.composite import Attribute
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     SCHEMA_KEY,
+    STATE,
     Folding,
     Kind,
     at,
@@ -23,6 +24,7 @@ from wgm_play.playbook.kinds.base import (
     ref,
     statement,
 )
+from wgm_play.playbook.kinds.pieces import parts_at
 from wgm_play.playbook.model import Declaration, Step
 from wgm_play.playbook.nodes import Map, position_of
 from wgm_play.sql import Sql, reveal
@@ -52,8 +54,9 @@ SCHEMA = mapping(
                             "type": ref("type"),
                             "collation": ref("object", "The collation."),
                             "comment": COMMENT,
-                        },
-                        ["type"],
+                            "renamed_from": ref("name", "The name that it has had until now."),
+                            "state": STATE,
+                        }
                     ),
                 ]
             },
@@ -76,7 +79,10 @@ def declare(step: Step, folding: Folding) -> Declaration:
     name = ident_at(mine.name, at(spec, "name"))
     given = spec["attributes"]
     attributes, late = [], list(comment_on("TYPE", name, spec, folding))
+    parts = parts_at(mine, step, given)
     for one in given:
+        if parts[Key("attribute", (*mine.name, one))].absent:
+            continue
         said = given[one] if isinstance(given[one], Map) else Map(position_of(given, one))
         type_ = said.get("type", given[one])
         if not isinstance(type_, str):
@@ -92,7 +98,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
         )
         late += comment_on("COLUMN", Sql(f"{name}.{word}"), said, folding)
     made = statement("composite/create.sql.j2", folding, spec.position, name=name, attributes=attributes)
-    return Declaration(mine, step.index, step.position, (made,), tuple(late))
+    return Declaration(mine, step.index, step.position, (made,), tuple(late), parts=parts)
 
 
 KIND = Kind("composite", "A type of several attributes.", SCHEMA, EXAMPLE, declare, key, overlay, ("attributes",))

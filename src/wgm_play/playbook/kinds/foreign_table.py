@@ -27,6 +27,7 @@ from wgm_play.playbook.kinds.pieces import (
     OPTIONS,
     name_at,
     options_at,
+    parts_at,
 )
 from wgm_play.playbook.model import Declaration, Step
 from wgm_play.playbook.nodes import Map, position_of
@@ -68,6 +69,7 @@ SCHEMA = mapping(
                             "generated": ref("sql", "The expression that gives the value."),
                             "options": OPTIONS,
                             "comment": COMMENT,
+                            "renamed_from": ref("name", "The name that it has had until now."),
                         },
                         ["type"],
                     ),
@@ -135,7 +137,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
     for one in columns:
         if isinstance(columns[one], Map):
             late += comment_on("COLUMN", Sql(f"{name}.{ident_at(key_word(columns, one))}"), columns[one], folding)
-    return Declaration(mine, step.index, step.position, (made,), tuple(late))
+    return Declaration(mine, step.index, step.position, (made,), tuple(late), parts=parts_at(mine, step, columns))
 
 
 KIND = Kind(

@@ -88,6 +88,19 @@ def assigned(spec: Map, names: Iterable[tuple[str, str]]) -> list[Sql]:
     ]
 
 
+def parts_at(mine: Key, step: Step, given: Map) -> dict[Key, Part]:
+    """Return the attributes of a type, or the columns of a foreign table, as parts of their object."""
+    parts = {}
+    for name in given:
+        said = given[name] if isinstance(given[name], Map) else {}
+        renamed = said.get("renamed_from")
+        where = key_position(given, name) or step.position
+        parts[Key("attribute", (*mine.name, name))] = Part(
+            step.index, where, said.get("state") == "absent", reveal(renamed) if renamed else None
+        )
+    return parts
+
+
 def declared(
     step: Step,
     folding: Folding,

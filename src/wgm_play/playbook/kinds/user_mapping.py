@@ -37,7 +37,7 @@ SCHEMA = mapping(
         "user": ref("name", "The role, or `public` for everybody else."),
         "options": {
             **OPTIONS,
-            "description": "Options by name, as `user: reader`; a password as {{ env.NAME }}, which is masked everywhere.",
+            "description": "Options by name; a password as {{ env.NAME }}, which is masked everywhere.",
         },
     },
     ["server", "user"],
