@@ -32,7 +32,9 @@ def undisturbed(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> I
     """What an undisturbed run of the production playbook leaves in an empty database."""
     assert server.bin is not None
     name = server.create_database()
-    place = Place(copy_of_project(tmp_path_factory.mktemp("whole")), "production.yml", server.url(name), server.bin / "pg_dump")
+    place = Place(
+        copy_of_project(tmp_path_factory.mktemp("whole")), "production.yml", server.url(name), server.bin / "pg_dump"
+    )
     done = place.run()
     assert done.returncode == 0, done.stderr
     yield place.content()
@@ -98,7 +100,9 @@ def finished(place: Place, wanted: tuple[str, list[str]]) -> None:
     assert place.left_behind() == []
 
 
-def test_a_planner_killed_leaves_a_shadow_that_the_next_run_sweeps(place: Place, undisturbed: tuple[str, list[str]]) -> None:
+def test_a_planner_killed_leaves_a_shadow_that_the_next_run_sweeps(
+    place: Place, undisturbed: tuple[str, list[str]]
+) -> None:
     process = started(place, "production.yml", "--check")
     wait_for(place.url, "select 1 from pg_database where datname ~ '^wgm_shadow_'", process)
     process.kill()

@@ -22,10 +22,19 @@ STEPS = """
     - name: Users
       table: {name: users, columns: {id: {type: bigint, primary_key: true}}}
     - name: Slow
-      sql: {text: select pg_sleep(4), irreversible: true}
+      sql: {text: "do $$ begin while to_regclass('public.gate') is not null loop perform pg_sleep(0.05); end loop; end $$", irreversible: true}
     - name: Orders
       table: {name: orders, columns: {id: {type: bigint, references: users(id)}}}
 """
+
+
+WAITS = "select 1 from pg_stat_activity where query like '%public.gate%' and pid <> pg_backend_pid()"
+
+
+def shut(place: Place, shut: bool = True) -> None:
+    """Shut or open the gate before which a run waits."""
+    with psycopg.connect(place.url, autocommit=True) as database:
+        database.execute("create table public.gate (a int)" if shut else "drop table public.gate")
 
 
 @pytest.fixture
@@ -37,16 +46,18 @@ def place(server: Postgres, database_url: str, tmp_path: Path) -> Place:
 
 
 def test_the_second_runner_exits_13_and_names_the_first(place: Place) -> None:
+    shut(place)
     first = started(place)
-    wait_for(place.url, "select 1 from pg_stat_activity where query like '%pg_sleep(4)%' and pid <> pg_backend_pid()", first)
+    wait_for(place.url, WAITS, first)
     second = place.run()
     assert second.returncode == 13, second.stderr
-    said = json.loads(second.stdout)["errors"][0]
+    said = json.loads(second.stdout)["results"][0]["errors"][0]
     assert re.search(r"pid \d+ \(wgm-play/lock\).* since \d{4}-", said["message"]), said
     assert f"process {first.pid}" in " ".join(said["details"]), said
     assert "wgm-play status" in said["hint"] and "wgm-play abort" in said["hint"], said
     assert place.run("production.yml", "--check").returncode == 0  # planning needs no lock
-    _, err = first.communicate(timeout=30)
+    shut(place, False)
+    _, err = first.communicate(timeout=60)
     assert first.returncode == 0, err
     third = place.run()
     assert (third.returncode, changed(third)) == (0, 0), third.stderr
@@ -63,9 +74,9 @@ def test_many_runners_at_once_do_the_work_once(place: Place) -> None:
 
 
 def test_abort_ends_a_run_and_the_same_command_resumes(place: Place) -> None:
-    (place.folder / "playbooks" / "production.yml").write_text(STEPS.replace("pg_sleep(4)", "pg_sleep(60)"))
+    shut(place)
     first = started(place)
-    wait_for(place.url, "select 1 from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid()", first)
+    wait_for(place.url, WAITS, first)
     ended = subprocess.run(
         [sys.executable, "-m", "wgm_play", "abort", "production.yml"],
         cwd=place.folder, env=place.environ(), capture_output=True, text=True, timeout=60, check=False,
@@ -73,6 +84,6 @@ def test_abort_ends_a_run_and_the_same_command_resumes(place: Place) -> None:
     assert ended.returncode == 0, ended.stderr
     _, said = first.communicate(timeout=30)
     assert first.returncode == 2 and "Traceback" not in said, said
-    (place.folder / "playbooks" / "production.yml").write_text(STEPS.replace("pg_sleep(4)", "pg_sleep(0)"))
+    shut(place, False)
     assert place.run().returncode == 0
     assert place.left_behind() == []

@@ -1,0 +1,116 @@
+"""A role that owns its database and is no superuser: every environment converges, what it may not do is skipped with the
+statement for an administrator; without CREATEDB the shadow goes to the embedded server, of whatever version.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from fix_postgres import Postgres
+from killing import Place, changed, copy_of_project
+
+ENVIRONMENTS = ("production.yml", "staging.yml", "development.yml")
+DEVELOPMENT = 'url: "{{ env.DATABASE_URL }}"\nvariables: {slow_query: 100ms, idle_transaction: 1h}\npolicy: {allow_destructive: true}\n'
+
+
+@pytest.fixture
+def owner(server: Postgres, tmp_path: Path) -> Iterator[Callable[..., Place]]:
+    """A function that makes a role with a database of its own, and the place where a playbook is run as that role."""
+    made: list[tuple[str, str]] = []
+
+    def make(playbook: str, attributes: str) -> Place:
+        role, password = server.create_role(attributes)
+        database = server.create_database(owner=role)
+        made.append((role, database))
+        folder = copy_of_project(tmp_path / role)
+        folder.chmod(0o755)
+        (folder / "environments" / "development.yml").write_text(DEVELOPMENT)
+        return Place(folder, playbook, server.url(database, role, password), (server.bin or Path()) / "pg_dump")
+
+    yield make
+    from wgm_play import embedded
+    from wgm_play.environment import Embedded
+
+    for role, database in made:
+        for data in (".wgm/shadow", ".wgm/postgres"):
+            for running in embedded.running(Embedded(data=data), tmp_path / role):
+                embedded.stop(Embedded(running.version, data=data), tmp_path / role)
+        server.drop_database(database)
+        server.drop_role(role)
+
+
+def skipped(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """Return the steps that a run skipped."""
+    document = json.loads(done.stdout)
+    plays = [play for result in document["results"] for play in result["plays"]]
+    return [step for play in plays for step in play["steps"] if step["status"] == "skipped"]
+
+
+def converges(place: Place) -> subprocess.CompletedProcess[str]:
+    """Run twice; return the first run."""
+    first = place.run()
+    assert first.returncode == 0, first.stderr[-2000:]
+    again = place.run()
+    assert (again.returncode, changed(again)) == (0, 0), again.stderr[-2000:]
+    return first
+
+
+@pytest.mark.every_server
+@pytest.mark.pg(">=15")
+@pytest.mark.parametrize("playbook", ENVIRONMENTS)
+def test_an_owner_without_superuser_converges(playbook: str, owner: Callable[..., Place]) -> None:
+    first = converges(owner(playbook, "LOGIN CREATEDB"))
+    told = skipped(first)
+    assert told, "the slow query log is a superuser's to set"
+    for step in told:
+        assert step["reason"], step
+    statements = [step["administrator"] for step in told if step.get("administrator")]
+    assert any("log_min_duration_statement" in statement for statement in statements), statements
+
+
+@pytest.mark.every_server
+@pytest.mark.pg(">=15,<18")
+def test_an_owner_without_createdb_converges_with_a_shadow_of_another_version(
+    owner: Callable[..., Place], server: Postgres
+) -> None:
+    place = owner("production.yml", "LOGIN")
+    converges(place)
+    file = place.folder / "playbooks" / "schema" / "001_initial_schema.yml"
+    text = file.read_text()
+    line = "      description: text\n"
+    assert line in text
+    file.write_text(
+        text.replace(line, line + '      rank: {type: integer, default: 1 + 1, check: "rank in (1, 2, 3)"}\n', 1)
+    )
+    views = place.folder / "playbooks" / "schema" / "005_add_views.yml"
+    views.write_text(views.read_text().replace("where s.current_phase < 4", "where s.current_phase < 3", 1))
+    edited = converges(place)
+    assert changed(edited) == 2
+    for _ in range(2):
+        back = place.run("rollback", "production.yml")
+        assert back.returncode == 0, back.stderr[-2000:]
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        left = connection.execute(
+            "select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
+        )
+        assert left.fetchone() == (0,)
+
+
+def test_what_an_administrator_runs_is_no_longer_skipped(owner: Callable[..., Place], server: Postgres) -> None:
+    place = owner("production.yml", "LOGIN CREATEDB")
+    first = converges(place)
+    with server.connect(place.url.rsplit("/", 1)[1]) as admin:
+        for step in skipped(first):
+            if step.get("administrator"):
+                admin.execute(step["administrator"])
+    again = replace(place).run()
+    assert (again.returncode, changed(again)) == (0, 0), again.stderr[-2000:]
+    assert not [step for step in skipped(again) if step.get("administrator")]
