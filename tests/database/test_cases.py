@@ -8,7 +8,7 @@ Keys of a stage: `rows` (SQL run before it), `after`, `play` (keywords of the pl
 `expect`, `answers` (query -> rows after it), `refused` (a part of the message; nothing is touched),
 `irreversible` (a part of rollback's refusal), `rows_lost` (rollback cannot bring the rows back: why), `moved`
 (rollback puts columns in another order: why).
-Of a case: `versions`, `files`, `environment`, `then`.
+Of a case: `versions`, `extensions` (that the server must have to offer), `files`, `environment`, `then`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CASES = Path(__file__).parents[1] / "cases"
 FILES = sorted(CASES.glob("*/*.yml"))
 KEYS = {
     "before", "sql", "rows", "after", "play", "options", "expect", "answers", "refused", "irreversible", "rows_lost", "moved",
-    "versions", "files", "environment", "then",
+    "versions", "files", "environment", "then", "extensions",
 }  # fmt: skip
 
 
@@ -48,6 +48,7 @@ def test_case(path: Path, server: Postgres, new_database: Callable[..., str], pr
     for name, text in case.get("files", {}).items():
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(text)
+    _needs(book.url, case.get("extensions", []))
     _begin(book, case)
     done: list[tuple[dict[str, Any], State]] = []
     for stage in stages:
@@ -61,6 +62,13 @@ def test_case(path: Path, server: Postgres, new_database: Callable[..., str], pr
         _moves_on(book, stage)
         done.append((stage, start))
     _goes_back(book, done)
+
+
+def _needs(url: str, extensions: list[str]) -> None:
+    with psycopg.connect(url) as connection:
+        there = {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions").fetchall()}
+    if missing := set(extensions) - there:
+        pytest.skip(f"the server lacks {', '.join(sorted(missing))}")
 
 
 def _begin(book: Project, case: dict[str, Any]) -> None:

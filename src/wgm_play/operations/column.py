@@ -204,10 +204,10 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
             _one(situation, key, f"keep the values of {key} as an ordinary column", "column/drop_expression")
         )
     if old.identity and not new.identity:
-        gone = _one(situation, key, f"drop the identity of {key}", "column/drop_identity")
-        gone.removes |= _own_sequence(key)
-        gone.makes = frozenset()  # only a step on the way: what its default will need may wait for the free name
-        changes.append(gone)
+        freed = _one(situation, key, f"drop the identity of {key}", "column/drop_identity")
+        freed.removes |= _own_sequence(key)
+        freed.makes = frozenset()  # only a step on the way: what its default will need may wait for the free name
+        changes.append(freed)
     if retyped:
         changes.append(change_type(situation, key))
     elif old.default != new.default and not new.generated:
