@@ -26,7 +26,7 @@ from wgm_play.imperative import Imperative
 from wgm_play.ledger import UNKNOWN
 from wgm_play.operations.base import Change, Situation, TableSize
 from wgm_play.operations.online.leftover import Helper, removals
-from wgm_play.operations.order import groups, order
+from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Plan
 from wgm_play.playbook.model import Folded, Play, Playbook
 from wgm_play.privileges import Skips, unprivileged_settings
@@ -130,7 +130,8 @@ class Planner:
             change.after = (*change.after, *moves.changes[-1:])
         changes += self.imperative.changes(self, situation, changes)
         together = rename.joined(renamed, found.changes, situation.forced)
-        ordered = order(changes, current.edges, wanted.catalog.edges, found.rebuilt, together)
+        checks = constraints_without_index(current, wanted.catalog)
+        ordered = order(changes, current.edges, wanted.catalog.edges, found.rebuilt, together, checks)
         ordered = self._select(ordered, wanted.catalog)
         made = groups(ordered)
         unknown = [f"not modelled: {name}" for name in live.unmodelled]

@@ -45,6 +45,7 @@ def prove(
     operations = [operation for group in groups for operation in group.operations]
     keys = {operation.key for operation in operations}
     keys |= {key for key in {*live.rows, *wanted.rows} if live.rows.get(key) != wanted.rows.get(key)}
+    keys |= {table for key in keys if key.kind == "index" and (table := _partitioned(live, wanted, key))}
     # What is only needed comes without what depends on it: else the schema would draw in everything.
     part = touched(live, keys) | closure(live, _needed(live, wanted, keys))
     part -= {key for key in live.rows if key.kind in UNPROVED}
@@ -70,6 +71,13 @@ def prove(
             details=[line for key in differing[:10] for line in _difference(key, wanted, result)],
             hint="this is a defect of the planner: please report the plan (--check --diff)",
         )
+
+
+def _partitioned(live: Catalog, wanted: Catalog, index: Key) -> Key | None:
+    """Return the partitioned table that an index is on: its partitions take part."""
+    row = wanted.rows.get(index) or live.rows.get(index)
+    table = Key("table", (index.name[0], str(row[0]))) if row else index
+    return table if table in live.rows and table.kind == "table" and live[table].partition_by else None
 
 
 def _same(key: Key, have: Row | None, want: Row | None) -> bool:

@@ -24,7 +24,7 @@ from wgm_play.ledger import Ledger, RowChange, TrashEntry
 from wgm_play.ledger.statements import run as ask
 from wgm_play.operations.base import Change, Situation
 from wgm_play.operations.online.leftover import removals
-from wgm_play.operations.order import groups, order
+from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
 from wgm_play.plan import Command, Operation
 from wgm_play.planner import Choices, Planned, Planner
@@ -128,7 +128,8 @@ def _plan(work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequenc
     before = [*removals(situation.helpers, situation.used_helpers), *before]
     together = rename.joined(renamed, found.changes, situation.forced)
     everything = [*before, *restored, *found.changes, *last]
-    made = groups(order(everything, current.edges, wanted.catalog.edges, found.rebuilt, together))
+    checks = constraints_without_index(current, wanted.catalog)
+    made = groups(order(everything, current.edges, wanted.catalog.edges, found.rebuilt, together, checks))
     unknown = refuse_bad_rows(Looker(work.reading, situation, live, renamed.pairs)) if work.environment.policy.check_data else []
     definitions = [{**entry.definition, "place": list(entry.trash_name)} for entry in entries if Key(entry.kind, tuple(entry.name)) in brought]
     if any(operation.verb != "run" for group in made for operation in group.operations):

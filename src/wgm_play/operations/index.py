@@ -23,12 +23,14 @@ from wgm_play.operations.base import (
     create,
     drop,
     hazard,
+    number,
     option_names,
     options,
 )
+from wgm_play.operations import partitioned_index
 from wgm_play.operations.online import names as helpers
 from wgm_play.plan import Command, Lock
-from wgm_play.sql import Sql
+from wgm_play.sql import Sql, ident
 
 _HEAD = re.compile(r"CREATE (UNIQUE )?INDEX ")
 
@@ -44,17 +46,52 @@ def table_of(situation: Situation, key: Key, *, wanted: bool = True) -> Key:
 def create_index(situation: Situation, key: Key) -> list[Change]:
     """Build an index: in the transaction on a new or small table, concurrently on a large one."""
     row, table = situation.wanted[key], table_of(situation, key)
+    definition = with_tablespace(row.definition, row.tablespace)
     if situation.online(table):
-        return build_concurrently(situation, key, table, row.definition, f"build {key} concurrently", row.comment)
+        made = build_concurrently(situation, key, table, definition, f"build {key} concurrently", row.comment)
+        targets = _statistics(key, None, row.statistics)
+        if targets:
+            made.append(alter(situation, key, f"set the statistics targets of {key}", targets, after=tuple(made[-1:])))
+        return made
     new = situation.is_new(table)
-    made = command("index/create", Lock(SHARE, table.label), definition=Sql(row.definition), scans=not new)
-    return [create(situation, key, f"create {key}", [made, *comments(key, row.comment)], rank=10)]
+    built = command("index/create", Lock(SHARE, table.label), definition=Sql(definition), scans=not new)
+    commands = [built, *_statistics(key, None, row.statistics), *comments(key, row.comment)]
+    return [create(situation, key, f"create {key}", commands, rank=10)]
+
+
+def with_tablespace(definition: str, tablespace: str | None) -> str:
+    """Return an index's statement with the tablespace, which stands before its WHERE."""
+    if tablespace is None:
+        return definition
+    place, quote = len(definition), ""
+    for number, letter in enumerate(definition):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        elif definition.startswith(" WHERE (", number):
+            place = number
+            break
+    return f"{definition[:place]} TABLESPACE {ident(tablespace)}{definition[place:]}"
+
+
+def _statistics(key: Key, old: list[list[int]] | None, new: list[list[int]] | None) -> list[Command]:
+    """Return the commands that set the statistics targets of an index's expressions."""
+    before = {column: target for column, target in old or ()}
+    after = {column: target for column, target in new or ()}
+    changed = {column: after.get(column, -1) for column in {*before, *after} if before.get(column) != after.get(column)}
+    return [
+        command("index/set_statistics", name=key.name, column=number(column), statistics=number(target))
+        for column, target in sorted(changed.items())
+    ]
 
 
 def build_concurrently(
     situation: Situation, key: Key, table: Key, definition: str, title: str, text: str | None = None, **more: Any
 ) -> list[Change]:
     """Build an index while the application writes; a build that failed before is removed first."""
+    if partitioned_index.is_partitioned(situation, table):
+        return partitioned_index.build(situation, key, table, definition, title, text, **more)
     changes: list[Change] = []
     if key in situation.current.rows and not situation.current[key].valid:
         changes.append(_drop_concurrently(situation, key, table, f"remove the failed build of {key}", **more))
@@ -84,6 +121,9 @@ def _failed_helper(situation: Situation, key: Key, light: Lock) -> list[Command]
 
 
 def _drop_concurrently(situation: Situation, key: Key, table: Key, title: str, **more: Any) -> Change:
+    if partitioned_index.is_partitioned(situation, table):
+        exclusive = command("index/drop", Lock(ACCESS_EXCLUSIVE, table.label), name=key.name, concurrently=False)
+        return drop(situation, key, title.replace(" concurrently", ""), [exclusive], alone=True, rank=5, **more)
     light = Lock(SHARE_UPDATE_EXCLUSIVE, table.label)
     gone = command("index/drop", light, name=key.name, concurrently=True, wait="long", transactional=False)
     return drop(situation, key, title, [gone], alone=True, rank=5, **more)
@@ -92,7 +132,7 @@ def _drop_concurrently(situation: Situation, key: Key, table: Key, title: str, *
 def alter_index(situation: Situation, key: Key) -> list[Change]:
     """Replace an index whose definition changed; change its comment in place."""
     old, new = situation.current[key], situation.wanted[key]
-    if old.definition == new.definition and old.valid == new.valid and old.table == new.table:
+    if _rest(old) == _rest(new) and old.valid == new.valid and old.table == new.table:
         return [alter(situation, key, f"comment on {key}", [comment(key, new.comment)])]
     if (in_place := change_options(situation, key)) is not None:
         return in_place
@@ -122,6 +162,8 @@ def change_options(situation: Situation, key: Key) -> list[Change] | None:
         [pair.replace("'", "") for found in _OPTIONS.findall(one.definition) for pair in found.split(", ")] for one in (old, new)
     )
     to_set, to_reset = changed_options(before, after)
+    if old.table != new.table:
+        return None
     if _BUILT_IN & {pair.partition("=")[0] for pair in (*to_set, *to_reset)}:
         return None
     lock = Lock(SHARE_UPDATE_EXCLUSIVE, table_of(situation, key).label)
@@ -132,15 +174,27 @@ def change_options(situation: Situation, key: Key) -> list[Change] | None:
     if to_set:
         made = command("index/set_options", lock, name=key.name, options=options(to_set))
         changes.append(alter(situation, key, f"set {', '.join(to_set)} of {key}", [made]))
+    if old.tablespace != new.tablespace:
+        place = new.tablespace or "pg_default"
+        exclusive = Lock(ACCESS_EXCLUSIVE, key.label)
+        made = command("index/set_tablespace", exclusive, name=key.name, tablespace=place, rewrites=True)
+        copied = (hazard("I04", "the index is copied under a lock that stops its use", "do it in a quiet hour"),)
+        changes.append(alter(situation, key, f"move {key} to tablespace {place}", [made], hazards=copied))
+    targets = _statistics(key, old.statistics, new.statistics)
+    if targets:
+        changes.append(alter(situation, key, f"set the statistics targets of {key}", targets))
     if old.comment != new.comment:
         changes.append(alter(situation, key, f"comment on {key}", [comment(key, new.comment)]))
     return changes
 
 
+def _rest(row: Any) -> tuple[Any, ...]:
+    return (row.definition, row.tablespace, row.statistics)
+
+
 def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
     """Build the new index beside the old one, then swap their names: at no moment is there none."""
     from wgm_play.operations.base import what_of
-    from wgm_play.sql import ident
 
     new = situation.wanted[key]
     schema, name = key.name

@@ -11,7 +11,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from wgm_play.catalog.model import Key
+from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, command
 from wgm_play.operations.units import arrange
@@ -27,6 +27,7 @@ def order(
     wanted_edges: Iterable[tuple[Key, Key]],
     rebuilt: frozenset[Key] = frozenset(),
     joined: Sequence[Joined] = (),
+    without_index: frozenset[Key] = frozenset(),
 ) -> list[Change]:
     """Return the changes in an order that keeps every dependency; steps keep the playbook's order where they can.
 
@@ -59,7 +60,7 @@ def order(
         if dependent in makers and referenced in removers and referenced not in makers and (dependent, referenced) not in kept:
             for number in removers[referenced]:
                 before[number].update(other for other in makers[dependent] if dependent not in changes[number].removes)
-    _free_names(changes, makers, removers, before)
+    _free_names(changes, makers, removers, before, without_index)
     for number, earlier in enumerate(before):
         earlier.discard(number)
     pairs = [(place[id(one)], place[id(other)]) for one, other in joined if id(one) in place and id(other) in place]
@@ -86,6 +87,13 @@ def _gaps(
 _RELATIONS = frozenset(["table", "view", "materialized_view", "sequence", "index", "enum", "domain", "composite", "foreign_table"])
 
 
+def constraints_without_index(*catalogs: Catalog) -> frozenset[Key]:
+    """Return the checks and foreign keys: only those of one table may not have the same name."""
+    return frozenset(
+        key for catalog in catalogs for key, row in catalog.rows.items() if key.kind == "constraint" and row[0] in "cf"
+    )
+
+
 def _space(key: Key) -> tuple[str, tuple[str, ...]]:
     """Return what a name must be free in; the index behind a constraint has the constraint's name."""
     if key.kind in _RELATIONS:
@@ -96,14 +104,16 @@ def _space(key: Key) -> tuple[str, tuple[str, ...]]:
 
 
 def _free_names(
-    changes: Sequence[Change], makers: Mapping[Key, list[int]], removers: Mapping[Key, list[int]], before: list[set[int]]
+    changes: Sequence[Change], makers: Mapping[Key, list[int]], removers: Mapping[Key, list[int]], before: list[set[int]],
+    without_index: frozenset[Key],
 ) -> None:
     """A name is free before it is taken again, by an object of its own or of another kind."""
     takers: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
     for key, numbers in makers.items():
-        takers[_space(key)] += numbers
+        takers[(key.kind, key.name) if key in without_index else _space(key)] += numbers
     for key, numbers in removers.items():
-        for number in takers.get(_space(key), ()):
+        space = (key.kind, key.name) if key in without_index else _space(key)
+        for number in takers.get(space, ()):
             before[number].update(other for other in numbers if other != number and key not in changes[other].makes)
 
 
@@ -124,7 +134,11 @@ def _sorted(changes: Sequence[Change], before: list[set[int]], units: list[int])
         change = changes[number]
         return (change.operation.step if change.operation.step >= 0 else 0, change.rank, number)
 
-    ready = [(min(map(priority, members[unit])), unit) for unit, count in waiting.items() if count == 0]
+    def first(unit: int) -> tuple[int, int, int]:
+        own = set(members[unit])
+        return min(priority(number) for number in own if not before[number] & own or len(own) == 1)
+
+    ready = [(first(unit), unit) for unit, count in waiting.items() if count == 0]
     heapq.heapify(ready)
     made: list[int] = []
     while ready:
@@ -134,7 +148,7 @@ def _sorted(changes: Sequence[Change], before: list[set[int]], units: list[int])
         for other in following[unit]:
             waiting[other] -= 1
             if waiting[other] == 0:
-                heapq.heappush(ready, (min(map(priority, members[other])), other))
+                heapq.heappush(ready, (first(other), other))
     if len(made) < len(changes):
         done = set(made)
         stuck = [change.operation.title for number, change in enumerate(changes) if number not in done]

@@ -60,6 +60,9 @@ NAMED = mapping(
         **REFERENCE,
         **DEFERRABLE,
         "not_valid": flag("Rows that are there already are not checked.", False),
+        "enforced": flag("false: a check or foreign key that only documents (PostgreSQL 18).", True),
+        "without_overlaps": flag("The last column of a key is a range that must not overlap (PostgreSQL 18).", False),
+        "period": flag("The last column of a foreign key is a range that must be covered (PostgreSQL 18).", False),
         "no_inherit": flag("A check that children do not inherit.", False),
         "nulls_not_distinct": flag("Two NULLs are alike (PostgreSQL 15 and later).", False),
         "include": ref("names", "Columns that the index behind it keeps besides."),
@@ -98,6 +101,9 @@ class Constraint:
     no_inherit: bool = False
     nulls_not_distinct: bool = False
     comment: Any = None
+    enforced: bool = True
+    without_overlaps: bool = False
+    period: bool = False
 
     @property
     def late(self) -> bool:
@@ -107,7 +113,10 @@ class Constraint:
     @property
     def column_sql(self) -> list[Sql]:
         """Return its columns, quoted."""
-        return [ident_at(name) for name in self.columns]
+        made = [ident_at(name) for name in self.columns]
+        if made and self.without_overlaps:
+            made[-1] = Sql(f"{made[-1]} WITHOUT OVERLAPS", made[-1].position)
+        return _with_period(made) if self.period else made
 
     @property
     def include_sql(self) -> list[Sql]:
@@ -122,7 +131,12 @@ class Constraint:
     @property
     def target_sql(self) -> list[Sql]:
         """Return the columns that a foreign key refers to, quoted."""
-        return [ident_at(name) for name in self.target_columns]
+        made = [ident_at(name) for name in self.target_columns]
+        return _with_period(made) if self.period else made
+
+
+def _with_period(columns: list[Sql]) -> list[Sql]:
+    return [*columns[:-1], Sql(f"PERIOD {columns[-1]}", columns[-1].position)] if columns else columns
 
 
 def what_of(spec: Map) -> str | None:
@@ -168,6 +182,8 @@ def foreign(spec: Map, columns: tuple[Text, ...], name: Text | None, schema: str
         deferred=spec.get("initially") == "deferred",
         not_valid=bool(spec.get("not_valid")),
         comment=spec.get("comment"),
+        enforced=spec.get("enforced", True) is not False,
+        period=bool(spec.get("period")),
     )
 
 
@@ -200,6 +216,8 @@ def constraint_of(spec: Map, name: Text | None, schema: str) -> Constraint:
         no_inherit=bool(spec.get("no_inherit")),
         nulls_not_distinct=bool(spec.get("nulls_not_distinct")),
         comment=spec.get("comment"),
+        enforced=spec.get("enforced", True) is not False,
+        without_overlaps=bool(spec.get("without_overlaps")),
     )
 
 

@@ -113,9 +113,9 @@ def declare(step: Step, folding: Folding) -> Declaration:
         tablespace=ident_at(word(spec["tablespace"], at(spec, "tablespace"))) if spec.get("tablespace") else None,
         where=sql_at(spec, "where"),
     )
-    return Declaration(
-        mine, step.index, step.position, (made,), comment_on("INDEX", ident_at(mine.name, where), spec, folding)
-    )
+    said = {"tablespace": True} if spec.get("tablespace") is not None else {}
+    comment = comment_on("INDEX", ident_at(mine.name, where), spec, folding)
+    return Declaration(mine, step.index, step.position, (made,), comment, attributes=said)
 
 
 KIND = Kind(
