@@ -13,7 +13,7 @@ from wgm_play.inspect import constraint as constraints
 from wgm_play.inspect import partition
 from wgm_play.inspect.emit import Block, Lines
 from wgm_play.inspect.entry import Said, expression, options, place, sql_value, type_name
-from wgm_play.inspect.scan import tokens
+from wgm_play.inspect.scan import qualified, tokens
 
 _STORAGE = {"p": "plain", "e": "external", "x": "extended", "m": "main"}
 _COMPRESSION = {"p": "pglz", "l": "lz4"}
@@ -129,7 +129,7 @@ def serial_type(said: Said, key: Key) -> str | None:
     if sequence.unlogged != said.catalog[Key("table", (schema, table))].unlogged:
         return None
     found = re.fullmatch(r"nextval\('((?:[^']|'')*)'::regclass\)", column.default)
-    if not found or found.group(1).rpartition(".")[2].strip('"') != f"{table}_{name}_seq".replace("'", "''"):
+    if not found or qualified(found.group(1).replace("''", "'"))[0][-1] != f"{table}_{name}_seq":
         return None
     said.below.setdefault(("serial",), {}).setdefault("sequence", []).append(owned)
     return _SERIAL[column.type]

@@ -103,18 +103,16 @@ def sequence(said: Said, key: Key) -> None:
     if row.type != "bigint":
         spec["type"] = row.type
     spec |= sequence_options(row.type, row.start, row.increment, row.minimum, row.maximum, row.cache, cycle=row.cycle)
-    if row.unlogged and not (row.owned_by and _unlogged(said, row.owned_by)):
-        said.put(spec, "sequence", key, "unlogged", True)
+    if row.unlogged:
+        spec["unlogged"] = True
     if row.owned_by:
-        if any("." in part for part in row.owned_by):
-            said.cannot(key, f"owned by {row.owned_by}")
-        else:
-            spec["owned_by"] = ".".join(row.owned_by if row.owned_by[0] != "public" else row.owned_by[1:])
+        parts = row.owned_by if row.owned_by[0] != "public" else row.owned_by[1:]
+        spec["owned_by"] = ".".join(_in_quotes(part) for part in parts)
     if row.comment is not None:
         spec["comment"] = row.comment
     said.add("sequences", "sequence", key, spec, row.comment)
 
 
-def _unlogged(said: Said, owner: list[str]) -> bool:
-    table = said.catalog.get(Key("table", (owner[0], owner[1])))
-    return bool(table and table.unlogged)
+def _in_quotes(part: str) -> str:
+    """Return a part of a dotted name, in double quotes where a dot or a quote is in it."""
+    return '"' + part.replace('"', '""') + '"' if "." in part or '"' in part else part

@@ -213,13 +213,16 @@ DEFINITIONS: Schema = {
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^."]+)')
 
 
+def dotted(given: str) -> tuple[str, ...]:
+    """Split a name at its dots; a part with a dot stands in double quotes, as in SQL."""
+    return tuple(quoted.replace('""', '"') or plain for quoted, plain in _PART.findall(given))
+
+
 def collation_of(spec: Map) -> Sql | None:
     """Return the collation that a mapping names; a part with a dot stands in double quotes (`"en_US.utf8"`)."""
     if not spec.get("collation"):
         return None
-    given = reveal(spec["collation"])
-    parts = tuple(quoted.replace('""', '"') or plain for quoted, plain in _PART.findall(given))
-    return ident_at(parts, at(spec, "collation"))
+    return ident_at(dotted(reveal(spec["collation"])), at(spec, "collation"))
 
 
 # Names and expressions ------------------------------------------------------------------------------------------

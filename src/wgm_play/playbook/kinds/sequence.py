@@ -18,7 +18,9 @@ from wgm_play.playbook.kinds.base import (
     at,
     comment_on,
     default_schema,
+    dotted,
     fail,
+    flag,
     ident_at,
     mapping,
     overlay,
@@ -44,10 +46,12 @@ SCHEMA = mapping(
         "schema": SCHEMA_KEY,
         "type": ref("type", "smallint, integer or bigint (the default)."),
         **OPTIONS,
+        "unlogged": flag("Not written to the WAL (PostgreSQL 15 and later).", False),
         "owned_by": {
-            "description": "`table.column` or `schema.table.column`: the sequence goes when the column goes.",
+            "description": "`table.column` or `schema.table.column`: the sequence goes when the column goes. A name with a "
+            "dot stands in double quotes.",
             "type": "string",
-            "pattern": r"^[^.]+\.[^.]+(\.[^.]+)?$",
+            "pattern": r'^("([^"]|"")+"|[^."]+)(\.("([^"]|"")+"|[^."]+)){1,2}$',
             "x-expected": "table.column",
         },
         "comment": COMMENT,
@@ -93,7 +97,7 @@ def owner(step: Step) -> tuple[str, str, str] | None:
     """Return schema, table and column that own the sequence."""
     if step.spec.get("owned_by") is None:
         return None
-    parts = reveal(step.spec["owned_by"]).split(".")
+    parts = dotted(reveal(step.spec["owned_by"]))
     schema, table, column = parts if len(parts) == 3 else (default_schema(step), *parts)
     return schema, table, column
 
@@ -103,7 +107,13 @@ def declare(step: Step, folding: Folding) -> Declaration:
     spec = step.spec
     name = ident_at(key(step).name, at(spec, "name"))
     made = statement(
-        "sequence/declare.sql.j2", folding, spec.position, name=name, type=sql_at(spec, "type"), options=options(spec)
+        "sequence/declare.sql.j2",
+        folding,
+        spec.position,
+        name=name,
+        type=sql_at(spec, "type"),
+        options=options(spec),
+        unlogged=bool(spec.get("unlogged")),
     )
     late = comment_on("SEQUENCE", name, spec, folding)
     column = owner(step)
