@@ -6,6 +6,7 @@ In: a template's name and its values. Out: a `Statement`. Forgetting to quote is
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import re
@@ -18,7 +19,8 @@ from wgm_play.errors import InputError, Position
 from wgm_play.sql import Sql, ident, literal
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import BytecodeCache, Environment, Template
+    from jinja2.bccache import Bucket
 
 # Private-use characters around what carries a position; they are taken out again before the text is a statement.
 _OPEN, _MIDDLE, _CLOSE = "\ue000", "\ue001", "\ue002"
@@ -74,7 +76,29 @@ def _ours() -> Environment:
     """Return the Jinja environment of our own templates, which need no sandbox: it makes each attribute dearer."""
     from jinja2 import Environment
 
-    return _environment(Environment, None)
+    made = _environment(Environment, None)
+    made.bytecode_cache = _compiled()
+    return made
+
+
+def _compiled() -> BytecodeCache | None:
+    """Return where compiled templates are kept for the next command; None where there is no safe place."""
+    from jinja2 import FileSystemBytecodeCache
+
+    class Quiet(FileSystemBytecodeCache):
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            with contextlib.suppress(OSError):
+                super().dump_bytecode(bucket)
+
+    try:
+        return Quiet()
+    except (OSError, RuntimeError):
+        return None
+
+
+@functools.lru_cache(maxsize=512)
+def _template(name: str) -> Template:
+    return _ours().get_template(name)
 
 
 def _environment(kind: type[Environment], project_templates: str | None) -> Environment:
@@ -169,7 +193,7 @@ def strip_marks(text: str, seen: Sequence[Position]) -> tuple[str, tuple[tuple[i
 
 def render(template: str, *, position: Position | None = None, project: str | None = None, **values: Any) -> Statement:
     """Render the template file `template` (as `index/create.sql.j2`) into one statement."""
-    return _statement((environment(project) if project else _ours()).get_template(template), position, values)
+    return _statement(environment(project).get_template(template) if project else _template(template), position, values)
 
 
 def render_text(text: str, *, position: Position | None = None, project: str | None = None, **values: Any) -> Statement:
