@@ -13,7 +13,7 @@ import subprocess
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import yaml
@@ -84,14 +84,14 @@ class State:
     def differences(self, other: State, *, rows: bool = True) -> list[str]:
         """Return what `other` has otherwise, one line each."""
         found = [f"catalog: {key}: {self.catalog.get(key)} -> {other.catalog.get(key)}"
-                 for key in sorted({*self.catalog, *other.catalog}) if self.catalog.get(key) != other.catalog.get(key)]  # fmt: skip
+                 for key in sorted({*self.catalog, *other.catalog}) if self.catalog.get(key) != other.catalog.get(key)]  # fmt: skip  # noqa: E501
         found += [f"pg_dump: only before: {line}" for line in self.dump if line not in other.dump]
         found += [f"pg_dump: only after: {line}" for line in other.dump if line not in self.dump]
         if not found and self.dump != other.dump:
             found.append("pg_dump: the same lines in another order or number")
         if rows:
             found += [f"rows of {name}: {self.rows.get(name)} -> {other.rows.get(name)}"
-                      for name in sorted({*self.rows, *other.rows}) if self.rows.get(name) != other.rows.get(name)]  # fmt: skip
+                      for name in sorted({*self.rows, *other.rows}) if self.rows.get(name) != other.rows.get(name)]  # fmt: skip  # noqa: E501
         return found
 
 
@@ -187,7 +187,7 @@ class Project:
 class Loader(yaml.SafeLoader):
     """Reads YAML as playbooks are read: only true and false are booleans, so that `on` stays a word."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
         letter: [(tag, pattern) for tag, pattern in pairs if tag != "tag:yaml.org,2002:bool" or letter in "tf"]
         for letter, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

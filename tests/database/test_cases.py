@@ -111,7 +111,6 @@ def _goes_back(book: Project, done: list[tuple[dict[str, Any], State]]) -> None:
         book.rollback()
         later_rows = later_rows or "rows_lost" in stage
         back = state(book.url)
-        if "moved" in stage:
-            start, back = start.without_order(), back.without_order()
-        assert start.differences(back, rows=not later_rows) == []
+        before, after = (start.without_order(), back.without_order()) if "moved" in stage else (start, back)
+        assert before.differences(after, rows=not later_rows) == []
         later_rows = later_rows or "rows" in stage

@@ -166,9 +166,9 @@ def test_table_is_dropped_with_what_leans_on_it_and_comes_back_with_its_rows(boo
     overview.write_text(text.replace("public.environmental_conditions", "public.regions"))
     assert titles(book.apply()) == (
         "drop materialized view scenario_overview",
-        "move table environmental_conditions to the trash",
         "create materialized view scenario_overview",
         "create index scenario_overview_scenario_idx",
+        "move table environmental_conditions to the trash",
         "run Refresh the aggregations",
     )
     assert titles(book.apply()) == ()
