@@ -56,7 +56,7 @@ class Load:
             thread.join(30)
 
     def _client(self, number: int) -> None:
-        choose = random.Random(number)  # noqa: S311 - the same rows in each measurement
+        choose = random.Random(number)
         connection = psycopg.connect(self.url, autocommit=True, application_name="load")
         due = time.perf_counter() + number / (self.clients * self.rate)
         while not self._end.is_set():
@@ -105,7 +105,7 @@ def quick(connection: psycopg.Connection[Any], sql: str) -> None:
                 connection.execute(sql)
             return
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            time.sleep(random.uniform(0.2, 0.5))  # noqa: S311
+            time.sleep(random.uniform(0.2, 0.5))
 
 
 def batches(connection: psycopg.Connection[Any], table: str, assign: str, rows: int, key: str = "id") -> None:
@@ -298,7 +298,7 @@ def playbook(change: Change, after: bool) -> str:
         columns["id"] = UUID
     columns = columns | change.declared if after else columns
     lines = "".join(f"          {name}: {text}\n" for name, text in columns.items())
-    made = f"- name: Shop\n  hosts: bench\n  steps:\n    - name: Owners\n      table: {{name: owners, columns: {{id: {{type: integer, primary_key: true}}, name: text}}}}\n"
+    made = "- name: Shop\n  hosts: bench\n  steps:\n    - name: Owners\n      table: {name: owners, columns: {id: {type: integer, primary_key: true}, name: text}}\n"
     made += f"    - name: Items\n      table:\n        name: items\n        columns:\n{lines}"
     if change.key == "uuid":
         kind = "{type: uuid, references: items(id), convert: {from: varchar, using: 'item_id::uuid', back: 'item_id::text'}}"
@@ -398,7 +398,7 @@ def main(words: Iterable[str] | None = None) -> int:
     parser.add_argument("--how", default="plain,by hand,wgm-play")
     parser.add_argument("--reader", choices=("both", "with", "without"), default="both")
     given = parser.parse_args(list(words) if words is not None else None)
-    global ROWS  # noqa: PLW0603 - the sequences by hand know how many rows there are
+    global ROWS
     ROWS = given.rows
     readers = {"both": (False, True), "with": (True,), "without": (False,)}[given.reader]
     print(f"{'change':20} {'how':9} {'':14} {'stall':>12} {'p99':>12} {'failed':>7} {'duration':>11}", flush=True)

@@ -27,7 +27,7 @@ def columns_named(expression: str) -> list[str]:
     found: list[str] = []
 
     class Names(Visitor):  # type: ignore[misc]
-        def visit_ColumnRef(self, ancestors: Any, node: Any) -> None:  # noqa: N802 - the name that pglast calls
+        def visit_ColumnRef(self, ancestors: Any, node: Any) -> None:
             if isinstance(node.fields[-1], ast.String) and node.fields[-1].sval not in found:
                 found.append(node.fields[-1].sval)
 
@@ -43,7 +43,7 @@ def varies(expression: str) -> bool:
     called: list[str] = []
 
     class Calls(Visitor):  # type: ignore[misc]
-        def visit_FuncCall(self, ancestors: Any, node: Any) -> None:  # noqa: N802 - the name that pglast calls
+        def visit_FuncCall(self, ancestors: Any, node: Any) -> None:
             called.append(node.funcname[-1].sval)
 
     Calls()(parse_sql(f"SELECT {expression}"))
@@ -57,12 +57,12 @@ def index_over(definition: str, name: str, columns: Mapping[str, str], *, concur
     from pglast.visitors import Visitor
 
     class Renamer(Visitor):  # type: ignore[misc]
-        def visit_ColumnRef(self, ancestors: Any, node: Any) -> None:  # noqa: N802 - the name that pglast calls
+        def visit_ColumnRef(self, ancestors: Any, node: Any) -> None:
             last = node.fields[-1]
             if isinstance(last, ast.String) and last.sval in columns:
                 node.fields = (*node.fields[:-1], ast.String(sval=columns[last.sval]))
 
-        def visit_IndexElem(self, ancestors: Any, node: Any) -> None:  # noqa: N802 - the name that pglast calls
+        def visit_IndexElem(self, ancestors: Any, node: Any) -> None:
             if node.name in columns:
                 node.name = columns[node.name]
 

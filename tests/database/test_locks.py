@@ -1,0 +1,68 @@
+"""The lock truth table, traced: each statement in a transaction, its locks from pg_locks, rewrites from relfilenode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+import fix_postgres
+from wgm_play.locktable import TRUTH, Truth
+
+Connection = psycopg.Connection[Any]
+
+TABLES = """
+CREATE TABLE p (id int PRIMARY KEY);
+CREATE TABLE c (id int PRIMARY KEY, p_id int);
+CREATE TABLE q (a int NOT NULL);
+CREATE TABLE t (id int NOT NULL, a int, v varchar(20), w timestamp, m numeric(10,2), CONSTRAINT t_pkey PRIMARY KEY (id));
+INSERT INTO p VALUES (1), (2);
+INSERT INTO c VALUES (1, 1), (2, 2);
+INSERT INTO q VALUES (1), (2);
+INSERT INTO t VALUES (1, 1, 'x', now(), 1), (2, 2, 'y', now(), 2);
+"""
+# Weakest first, as in the manual's chapter "Explicit Locking".
+LEVELS = ["AccessShare", "RowShare", "RowExclusive", "ShareUpdateExclusive", "Share", "ShareRowExclusive", "Exclusive", "AccessExclusive"]
+LOCKS = """
+SELECT r.relname, replace(l.mode, 'Lock', '') FROM pg_locks l JOIN pg_class r ON r.oid = l.relation
+WHERE l.pid = pg_backend_pid() AND l.granted AND r.relkind = 'r' AND r.relnamespace = 'public'::regnamespace
+"""
+
+
+def strongest(connection: Connection) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for table, level in connection.execute(LOCKS).fetchall():
+        if level != "AccessShare" and LEVELS.index(level) > LEVELS.index(found.get(table, "AccessShare")):
+            found[table] = level
+    return found
+
+
+def files(connection: Connection) -> dict[int, int]:
+    rows = connection.execute(
+        "SELECT oid, relfilenode FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
+    return dict(rows.fetchall())
+
+
+@pytest.mark.parametrize("truth", TRUTH, ids=[f"{one.code} {one.sql[:50]} {one.before[-6:]}" for one in TRUTH])
+def test_a_statement_takes_the_lock_of_the_table(database: Connection, server: Any, truth: Truth) -> None:
+    if not fix_postgres.fits(server.major, truth.versions):
+        pytest.skip(f"PostgreSQL {truth.versions}")
+    database.execute(TABLES)
+    if truth.before.startswith(("ALTER", "CREATE")):
+        database.execute(truth.before)  # in a transaction of its own: its locks are not those of the statement
+    with database.transaction():
+        if truth.before.startswith("SET"):
+            database.execute(truth.before)
+        old = files(database)
+        gone = dict(database.execute("SELECT oid, relname FROM pg_class WHERE relname IN ('p', 'c', 'q', 't')").fetchall())
+        database.execute(truth.sql)
+        found = strongest(database)
+        if truth.sql.startswith("DROP TABLE"):  # pg_class has no row any more for what was dropped
+            rows = database.execute("SELECT relation, replace(mode, 'Lock', '') FROM pg_locks WHERE pid = pg_backend_pid()")
+            found |= {gone[oid]: level for oid, level in rows.fetchall() if oid in gone and level == "AccessExclusive"}
+        assert found == truth.locks
+        new = files(database)
+        rewritten = any(new[oid] != number for oid, number in old.items() if oid in new)
+        assert rewritten == truth.rewrites
