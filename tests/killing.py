@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 NOW = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d+(\+00(:00)?)?")
 # What the audit says of a change; not which run made it, nor in which transaction.
-AUDIT = """SELECT operation, table_name, row_id, old_row, new_row, changed_columns FROM public.audit_log ORDER BY 1, 2, 5::text"""
+AUDIT = """SELECT operation, table_name, row_id, old_row, new_row, changed_columns
+  FROM public.audit_log ORDER BY 1, 2, 5::text"""
 # pg_dump from these versions on writes a random key around its commands.
 RESTRICTED = re.compile(r"^\\(un)?restrict .*$", re.MULTILINE)
 

@@ -1,5 +1,5 @@
-"""A role that owns its database and is no superuser: every environment converges, what it may not do is skipped with the
-statement for an administrator; without CREATEDB the shadow goes to the embedded server, of whatever version.
+"""A role that owns its database and is no superuser: every environment converges, what it may not do is skipped with
+the statement for an administrator; without CREATEDB the shadow goes to the embedded server, of whatever version.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fix_postgres import Postgres
 from killing import Place, changed, copy_of_project
 
 ENVIRONMENTS = ("production.yml", "staging.yml", "development.yml")
-DEVELOPMENT = 'url: "{{ env.DATABASE_URL }}"\nvariables: {slow_query: 100ms, idle_transaction: 1h}\npolicy: {allow_destructive: true}\n'
+DEVELOPMENT = 'url: "{{ env.DATABASE_URL }}"\nvariables: {slow_query: 100ms, idle_transaction: 1h}\npolicy: {allow_destructive: true}\n'  # noqa: E501
 
 
 @pytest.fixture

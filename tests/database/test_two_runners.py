@@ -22,7 +22,12 @@ STEPS = """
     - name: Users
       table: {name: users, columns: {id: {type: bigint, primary_key: true}}}
     - name: Slow
-      sql: {text: "do $$ begin while to_regclass('public.gate') is not null loop perform pg_sleep(0.05); end loop; end $$", irreversible: true}
+      sql:
+        irreversible: true
+        text: |
+          do $$ begin
+            while to_regclass('public.gate') is not null loop perform pg_sleep(0.05); end loop;
+          end $$
     - name: Orders
       table: {name: orders, columns: {id: {type: bigint, references: users(id)}}}
 """
