@@ -70,6 +70,8 @@ def explain(
     where, message = _at_the_end(statement, offset, where, message)
     details = [mask(text) for text in (diag.message_detail,) if text]
     hint = mask(diag.message_hint) if diag.message_hint else _advice(error.sqlstate, message)
+    if error.sqlstate == "42501":  # insufficient_privilege
+        hint = "let a superuser run the playbook, or say `required: false` in the step"
     return kind(mask(message), where=where or declaration.position, hint=hint, details=details)
 
 

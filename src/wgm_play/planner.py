@@ -156,7 +156,9 @@ class Planner:
         shadow = self.shadow()
         with shadow.database() as connection:
             with names_of(connection, schemas_of(folded.declarations)):
-                declarations = skips.try_optional(connection, folded.declarations, self.live, own=shadow.own)
+                declarations = skips.try_optional(
+                    connection, folded.declarations, self.live, self.connection, own=shadow.own
+                )
                 declarations = skips.without_missing_extensions(
                     connection, declarations, self.live, self.connection, own=shadow.own
                 )

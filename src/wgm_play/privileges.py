@@ -27,6 +27,14 @@ _NOT_PERMITTED = "42501"
 _OPTIONAL = frozenset(["extension", "schema", "event_trigger", "foreign_data_wrapper", "publication"])
 
 
+def _for_superusers(declaration: Declaration) -> bool:
+    """Tell whether only a superuser may make what is declared (manual: the notes of the CREATE statements)."""
+    if declaration.key.kind == "publication":
+        words = ("FOR ALL TABLES", "ADD TABLES IN SCHEMA")
+        return any(word in statement.sql for statement in declaration.statements for word in words)
+    return declaration.key.kind in ("event_trigger", "foreign_data_wrapper")
+
+
 @dataclass(slots=True)
 class Skips:
     """Steps that are skipped: (step, reason, statement for an administrator, key); `recorded` extensions are not realised."""
@@ -56,15 +64,29 @@ class Skips:
         return replace(folded, declarations={key: one for key, one in folded.declarations.items() if key not in gone})
 
     def try_optional(
-        self, connection: psycopg.Connection[Any], declarations: Mapping[Key, Declaration], live: Catalog, *, own: bool
+        self,
+        connection: psycopg.Connection[Any],
+        declarations: Mapping[Key, Declaration],
+        live: Catalog,
+        target: psycopg.Connection[Any],
+        *,
+        own: bool,
     ) -> dict[Key, Declaration]:
-        """Try each optional declaration by itself; return all but those that the server does not give."""
+        """Try each optional declaration by itself; return all but those that the server does not give.
+
+        Where the shadow is another server (not `own`), what only superusers make is asked of the target's role.
+        """
         import psycopg as library
 
+        able = own or bool((target.execute(render("shadow/superuser.sql.j2").sql).fetchone() or (False,))[0])
         made: dict[Key, Declaration] = {}
         for key, declaration in declarations.items():
             if declaration.required or declaration.absent or key.kind not in _OPTIONAL:
                 made[key] = declaration
+                continue
+            if not able and key not in live.rows and _for_superusers(declaration):
+                texts = [statement.sql for statement in declaration.statements]
+                self.add(declaration, f"only a superuser may create {key}", "; ".join(texts))
                 continue
             try:
                 with connection.transaction(force_rollback=True):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play import family, rename
 from wgm_play.cache import Cache
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.access import CLUSTER
+from wgm_play.catalog.model import Catalog, Key, Rows
 from wgm_play.convert import Conversion, active, renamed_columns
 from wgm_play.datacheck import Looker, refuse_bad_rows
 from wgm_play.diff.compare import diff
@@ -87,7 +88,7 @@ def _plan(work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequenc
     target = ledger.snapshot_of(changes[-1].first.id, "before")
     if target is None:
         raise Refused(f"the snapshot before run {changes[-1].first.id} is not in the ledger", hint="restore the backup instead")
-    latest = ledger.snapshot_of(changes[0].last.id, "after") or live
+    latest = ledger.snapshot_of(changes[0].last.id, "after") or _without_others_roles(live, target)
     wanted = _wanted(live, target, latest)
     planner = _planner(work, live)
     planner.stack = stack
@@ -214,6 +215,14 @@ def _refuse_irreversible(ledger: Ledger, ids: Sequence[int]) -> None:
     told = [f"run {run}: {title}: {why}" for run, title, why in rows if (title.removeprefix("run "), run) not in undone]
     if told:
         raise Refused("what was done cannot be undone", details=told, hint="restore the backup that was taken before the run")
+
+
+def _without_others_roles(live: Catalog, target: Catalog) -> Catalog:
+    """Return the live catalog without roles that the snapshot does not know: they are other databases' too, and a run
+    that was cut short has not recorded which of them it made."""
+    made = live.copy()
+    made.rows = Rows({key: row for key, row in live.rows.items() if key.kind not in CLUSTER or key in target.rows})
+    return made
 
 
 def _wanted(live: Catalog, target: Catalog, latest: Catalog) -> Wanted:
