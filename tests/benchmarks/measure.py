@@ -22,7 +22,6 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent)]
 
 import psycopg  # noqa: E402
-import psycopg.sql  # noqa: E402
 
 import fix_postgres  # noqa: E402 - found by the line above
 
@@ -72,19 +71,24 @@ def server(url: str | None) -> Iterator[Server]:
         next(life, None)
 
 
-def statements(server: Server, url: str, work: Callable[[], object]) -> int | None:
-    """Return how many statements a call sends to the database behind `url`; None where the log cannot be read."""
+def statements(server: Server, work: Callable[[], object]) -> int | None:
+    """Return how many statements a call sends to a server with nobody else there; None where it has no log of ours."""
     if server.log is None:
         return None
-    with psycopg.connect(url, autocommit=True) as session:
-        name = psycopg.sql.Identifier(session.info.dbname)
-        session.execute(psycopg.sql.SQL("ALTER DATABASE {} SET log_statement = 'all'").format(name))
+    with psycopg.connect(server.url, autocommit=True) as session:
+        # For the server, not for the database: a setting of the database would be drift.
+        session.execute("ALTER SYSTEM SET log_statement = 'all'")
+        session.execute("SELECT pg_reload_conf()")
+        time.sleep(0.5)
         before = server.log.stat().st_size
         work()
-        session.execute(psycopg.sql.SQL("ALTER DATABASE {} RESET log_statement").format(name))
+        after = server.log.stat().st_size
+        session.execute("ALTER SYSTEM RESET log_statement")
+        session.execute("SELECT pg_reload_conf()")
     with server.log.open(encoding="utf-8", errors="replace") as log:
         log.seek(before)
-        return sum("LOG:  statement: " in line or "LOG:  execute " in line for line in log)
+        lines = log.read(after - before).splitlines()
+        return sum("LOG:  statement: " in line or "LOG:  execute " in line for line in lines)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def main() -> None:
                     if number:  # the first of each warms up
                         floors.append(floor)
                         runs.append(run)
-                sent.append(measure.statements(server, url, lambda p=playbook, u=url: measure.play(p, u)))
+                sent.append(measure.statements(server, lambda p=playbook, u=url: measure.play(p, u)))
             floor_wall = statistics.median(one.wall for one in floors)
             wall = statistics.median(one.wall for one in runs)
             cpu = statistics.median(one.cpu for one in runs)
