@@ -76,7 +76,7 @@ def _drift(work: Work, reporter: Reporter, ledger: Ledger, live: Catalog) -> lis
         reporter.warn(f"the playbook cannot be applied now: {refused.message}")
         for line in refused.details:
             reporter.note(line)
-    managed: set[Key] | None = None
+    managed = _declared(work, live)
     if planned is not None:
         managed = set(planned.wanted.managed)
         for key in planned.wanted.unmanaged:
@@ -93,16 +93,27 @@ def _drift(work: Work, reporter: Reporter, ledger: Ledger, live: Catalog) -> lis
     if recorded is None:
         reporter.note("no run is recorded for this database, so there is nothing to compare with")
         return []
-    tables = {key.name for key in (managed or set()) if key.kind == "table"}
+    tables = {key.name for key in managed if key.kind == "table"}
     found = []
     for key in sorted({*recorded.rows, *live.rows}):
-        inside = managed is None or key in managed or (key.kind in ("column", "constraint") and key.name[:2] in tables)
-        if (key.kind == "setting" or key.kind in ACCESS) and key not in (managed or ()):
+        inside = key in managed or (key.kind in ("column", "constraint") and key.name[:2] in tables)
+        if (key.kind == "setting" or key.kind in ACCESS) and key not in managed:
             inside = False
         if inside and recorded.rows.get(key) != live.rows.get(key):
             found.append(f"drift: {_words(key, recorded, live)}")
     rows = [(one.removeprefix("drift: "),) for one in found]
     reporter.table("drift", ("what differs from the last run",), rows) if rows else reporter.note("no drift since the last run")
+    return found
+
+
+def _declared(work: Work, live: Catalog) -> set[Key]:
+    """Return what the steps declare: what is managed where the plan that would tell exactly is refused."""
+    from wgm_play.diff.overlay import same_object
+    from wgm_play.playbook.fold import fold
+
+    found: set[Key] = set()
+    for key, declaration in fold(work.play.steps).declarations.items():
+        found.update((key, *same_object(live, key), *declaration.parts))
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 
+import fix_postgres
 from wgm_play import pipeline, server
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog
@@ -73,6 +74,12 @@ def catalog(url: str) -> Catalog:
     """Read a database's catalog."""
     with server.connect_to(url, policy=Policy(), application_name="test", read_only=True) as connection:
         return introspect.read(connection)
+
+
+def programs_with_dump() -> Path | None:
+    """Return the folder of the newest pg_dump that is here: it reads every older server."""
+    folders = [fix_postgres.programs(major) for major in reversed(fix_postgres.available())]
+    return next((folder for folder in folders if folder is not None and (folder / "pg_dump").is_file()), None)
 
 
 _NOISE = re.compile(r"^(--.*|\\(un)?restrict .*|SET .*|SELECT pg_catalog\.set_config.*|)$")
