@@ -108,7 +108,9 @@ def run(folder: Path, url: str, *words: str, kill: str | None = None) -> subproc
     """Run wgm-play; `kill` is the value of WGM_TEST_KILL_AFTER."""
     environment = {**os.environ, "DATABASE_URL": url} | ({"WGM_TEST_KILL_AFTER": kill} if kill else {})
     command = [sys.executable, "-m", "wgm_play", *words]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
 
 
 def structure(url: str) -> list[str]:
@@ -167,7 +169,7 @@ class Writers:
                 try:
                     connection.execute("INSERT INTO items (id, amount, note) VALUES (%s, 5, 'w')", (place,))
                     connection.execute("UPDATE items SET amount = amount + 1 WHERE id = %s", (place,))
-                    connection.execute("UPDATE items SET amount = amount WHERE id = %s", (random.randrange(1, ROWS),))
+                    connection.execute("UPDATE items SET amount = amount WHERE id = %s", (random.randrange(1, ROWS),))  # noqa: S311
                     connection.execute("DELETE FROM items WHERE id = %s", (place,))
                 except psycopg.Error as error:
                     self.failed.append(f"{error.sqlstate} {error}".splitlines()[0])
@@ -197,7 +199,7 @@ def main(words: Iterable[str] | None = None) -> int:
     parser.add_argument("--each", type=int, default=12, help="most kills of one round")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(list(words) if words is not None else None)
-    choose = random.Random(given.seed)
+    choose = random.Random(given.seed)  # noqa: S311
     base, _, _ = given.url.rpartition("/")
     name = f"wgm_faults_{os.getpid()}"
     bad = total = rounds = 0
@@ -234,8 +236,13 @@ def main(words: Iterable[str] | None = None) -> int:
                 wrong = wrong or _differs(url, before)
             total += kills
             bad += bool(wrong)
-            failed = f", writers failed: {sorted(set(writers.failed))[:3]} ({len(writers.failed)})" if writers.failed else ""
-            print(f"round {rounds}: {forth} kills forth, {kills - forth} back, {time.monotonic() - began:.0f} s, {wrong or 'converged'}{failed}", flush=True)
+            failed = (
+                f", writers failed: {sorted(set(writers.failed))[:3]} ({len(writers.failed)})" if writers.failed else ""
+            )
+            print(
+                f"round {rounds}: {forth} kills forth, {kills - forth} back, {time.monotonic() - began:.0f} s, {wrong or 'converged'}{failed}",
+                flush=True,
+            )
         for database in (name, f"{name}_calm"):
             admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
     print(f"{total} kills in {rounds} rounds, {bad} did not converge")

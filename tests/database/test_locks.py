@@ -23,7 +23,16 @@ INSERT INTO q VALUES (1), (2);
 INSERT INTO t VALUES (1, 1, 'x', now(), 1), (2, 2, 'y', now(), 2);
 """
 # Weakest first, as in the manual's chapter "Explicit Locking".
-LEVELS = ["AccessShare", "RowShare", "RowExclusive", "ShareUpdateExclusive", "Share", "ShareRowExclusive", "Exclusive", "AccessExclusive"]
+LEVELS = [
+    "AccessShare",
+    "RowShare",
+    "RowExclusive",
+    "ShareUpdateExclusive",
+    "Share",
+    "ShareRowExclusive",
+    "Exclusive",
+    "AccessExclusive",
+]
 LOCKS = """
 SELECT r.relname, replace(l.mode, 'Lock', '') FROM pg_locks l JOIN pg_class r ON r.oid = l.relation
 WHERE l.pid = pg_backend_pid() AND l.granted AND r.relkind = 'r' AND r.relnamespace = 'public'::regnamespace
@@ -56,11 +65,15 @@ def test_a_statement_takes_the_lock_of_the_table(database: Connection, server: A
         if truth.before.startswith("SET"):
             database.execute(truth.before)
         old = files(database)
-        gone = dict(database.execute("SELECT oid, relname FROM pg_class WHERE relname IN ('p', 'c', 'q', 't')").fetchall())
+        gone = dict(
+            database.execute("SELECT oid, relname FROM pg_class WHERE relname IN ('p', 'c', 'q', 't')").fetchall()
+        )
         database.execute(truth.sql)
         found = strongest(database)
         if truth.sql.startswith("DROP TABLE"):  # pg_class has no row any more for what was dropped
-            rows = database.execute("SELECT relation, replace(mode, 'Lock', '') FROM pg_locks WHERE pid = pg_backend_pid()")
+            rows = database.execute(
+                "SELECT relation, replace(mode, 'Lock', '') FROM pg_locks WHERE pid = pg_backend_pid()"
+            )
             found |= {gone[oid]: level for oid, level in rows.fetchall() if oid in gone and level == "AccessExclusive"}
         assert found == truth.locks
         new = files(database)

@@ -56,10 +56,16 @@ class Task:
     def of(cls, data: Mapping[str, Any]) -> Task:
         """Return the task of an operation's payload."""
         return cls(
-            (data["table"][0], data["table"][1]), data["set"], data.get("where"), data.get("left"),
-            tuple(data.get("columns", ())), tuple(data.get("key", ())), float(data.get("batch", 0.1)), data.get("name", ""),
+            (data["table"][0], data["table"][1]),
+            data["set"],
+            data.get("where"),
+            data.get("left"),
+            tuple(data.get("columns", ())),
+            tuple(data.get("key", ())),
+            float(data.get("batch", 0.1)),
+            data.get("name", ""),
             bool(data.get("path")),
-        )  # fmt: skip
+        )
 
 
 @dataclass(slots=True)
@@ -113,7 +119,7 @@ class Backfill:
         self.key = [(str(one), str(kind)) for one, kind in keys]
         if not self.key and self.task.where is None:
             raise Refused(
-                f"{'.'.join(self.task.table)} has no primary key, so a row that was changed cannot be told from one that was not",
+                f"{'.'.join(self.task.table)} has no primary key: a changed row cannot be told from another",
                 hint="say with `where` which rows still need it",
             )
         self.shown.total, self.shown.unit = (rows, "rows") if self.key else (self.pages, "pages")
@@ -177,9 +183,13 @@ class Backfill:
             [Sql(f"{literal(value)}::{kind}") for value, (_, kind) in zip(low, self.key, strict=True)] if low else []
         )
         bound = render(
-            "backfill/bound.sql.j2", table=self.task.table, key=names, low=values, skip=size - 1,
+            "backfill/bound.sql.j2",
+            table=self.task.table,
+            key=names,
+            low=values,
+            skip=size - 1,
             texts=[Sql(f"{render('backfill/name.sql.j2', name=name).sql}::text") for name in names],
-        ).sql  # fmt: skip
+        ).sql
         self.session.allow(BATCH)
         found = self.session.send(bound, rows=True)
         row = f"({', '.join(render('backfill/name.sql.j2', name=name).sql for name in names)})"

@@ -63,13 +63,17 @@ def _weigh(found: Found, sign: Sign) -> None:
         found.refusals.append("the server is a standby (pg_is_in_recovery): it cannot be changed")
         found.hints.append("connect to the primary")
     elif sign.kind == "prepared":
-        found.warnings.append(f"a prepared transaction holds its locks{age}: {sign.name}; COMMIT or ROLLBACK PREPARED it")
+        found.warnings.append(
+            f"a prepared transaction holds its locks{age}: {sign.name}; COMMIT or ROLLBACK PREPARED it"
+        )
     elif sign.kind == "dump":
         found.warnings.append(f"a dump runs, and holds every table it reads: {what}")
     elif sign.kind == "wraparound":
         found.warnings.append(f"a vacuum against wraparound runs and gives way to nobody: {what}")
     elif sign.kind == "slot":
-        found.warnings.append(f"the replication slot {sign.name} is not read: rewrites and backfills will pile up WAL for it")
+        found.warnings.append(
+            f"the replication slot {sign.name} is not read: rewrites and backfills will pile up WAL for it"
+        )
     elif sign.kind == "invalid":
         found.warnings.append(f"the index {sign.name} is INVALID: a build of it failed")
     else:

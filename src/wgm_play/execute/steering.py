@@ -26,7 +26,7 @@ ALERTS_EVERY = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The last order that a person gave: batches wait while `paused`; `batch_ms` is the time of one, None: as planned."""
+    """The last order that a person gave: batches wait while `paused`; `batch_ms` is the time of one (None: as planned)."""
 
     paused: bool
     batch_ms: int | None

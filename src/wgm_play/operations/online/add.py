@@ -30,7 +30,9 @@ def wants_batches(situation: Situation, key: Key) -> bool:
 def add_filled(situation: Situation, key: Key) -> list[Change]:
     """Add a column under a helper's name, fill it in batches, then give it its own."""
     row, table, name = situation.wanted[key], key.name[:2], key.name[2]
-    helper = names.helper(names.NEW, name, row.type, row.collation, row.default, row.identity, str(situation.backfills.get(key) or ""))
+    helper = names.helper(
+        names.NEW, name, row.type, row.collation, row.default, row.identity, str(situation.backfills.get(key) or "")
+    )
     situation.used_helpers.add(helper)
     sequence = names.helper(names.NEW, f"{table[1]}_{name}", *table, helper) if row.identity else None
     given = situation.backfills.get(key) if row.default is None and not row.identity else None
@@ -38,9 +40,15 @@ def add_filled(situation: Situation, key: Key) -> list[Change]:
     added = _add(situation, key, helper, sequence)
     null = Sql(f"{ident(helper)} IS NULL")
     filled = fill(
-        situation, key, f"fill the new {key} in batches", [helper], [Sql(f"{ident(helper)} = {value}")],
-        where=null, left=null if row.not_null or row.identity else None, after=(added,),
-    )  # fmt: skip
+        situation,
+        key,
+        f"fill the new {key} in batches",
+        [helper],
+        [Sql(f"{ident(helper)} = {value}")],
+        where=null,
+        left=null if row.not_null or row.identity else None,
+        after=(added,),
+    )
     made = [added, filled]
     if row.not_null or row.identity:
         made += not_null.prove(situation, key, (filled,), column=helper, value=value)
@@ -50,7 +58,11 @@ def add_filled(situation: Situation, key: Key) -> list[Change]:
 
 
 def _value(row: Any, sequence: str | None) -> Sql:
-    return Sql(f"pg_catalog.nextval({literal(str(ident(('wgm', sequence))))}::pg_catalog.regclass)") if sequence else Sql(row.default)
+    return (
+        Sql(f"pg_catalog.nextval({literal(str(ident(('wgm', sequence))))}::pg_catalog.regclass)")
+        if sequence
+        else Sql(row.default)
+    )
 
 
 def _add(situation: Situation, key: Key, helper: str, sequence: str | None) -> Change:
@@ -62,10 +74,14 @@ def _add(situation: Situation, key: Key, helper: str, sequence: str | None) -> C
         situation.used_helpers.add(sequence)
         commands += [
             command("online/create_wgm", done=names.there("schema", (), "wgm")),
-            command("online/create_sequence", name=("wgm", sequence), done=done,
-                    options=columns.identity_options(row.identity_options)),
+            command(
+                "online/create_sequence",
+                name=("wgm", sequence),
+                done=done,
+                options=columns.identity_options(row.identity_options),
+            ),
             command("online/open_sequence", name=("wgm", sequence), done=done, shadow=False),
-        ]  # fmt: skip
+        ]
     default = _value(row, sequence) if sequence else row.default and Sql(row.default)
     values = {**columns.spelled(row), "default": None, "not_null": False, "identity": "", "identity_options": None}
     commands.append(command("column/add", lock, table=table, name=helper, done=done, **values))
@@ -74,9 +90,17 @@ def _add(situation: Situation, key: Key, helper: str, sequence: str | None) -> C
         last = names.there("default", table, helper)
         commands.append(command("column/set_default", lock, table=table, name=helper, default=default, done=last))
     change = alter(
-        situation, key, f"add {key} for new rows", commands, alone=True,
-        hazards=(hazard("C03" if row.identity else "C01", "a rewrite under a lock is avoided: added empty, filled in batches"),),
-    )  # fmt: skip
+        situation,
+        key,
+        f"add {key} for new rows",
+        commands,
+        alone=True,
+        hazards=(
+            hazard(
+                "C03" if row.identity else "C01", "a rewrite under a lock is avoided: added empty, filled in batches"
+            ),
+        ),
+    )
     change.needs = frozenset(ref for dependent, ref in situation.wanted.edges if dependent == key)
     return change
 
@@ -105,11 +129,19 @@ def _identity(row: Any, table: tuple[str, ...], name: str, sequence: str, lock: 
     source = literal(str(ident(("wgm", sequence))))
     return [
         command("column/set_default", lock, table=table, name=name, default=None),
-        command("column/add_identity", lock, table=table, name=name, identity=Sql(columns.IDENTITY[row.identity]),
-                identity_options=columns.identity_options(row.identity_options)),
-        Command(render("online/continue.sql.j2", table_text=str(ident(table)), name=name, source=source).sql, shadow=False),
+        command(
+            "column/add_identity",
+            lock,
+            table=table,
+            name=name,
+            identity=Sql(columns.IDENTITY[row.identity]),
+            identity_options=columns.identity_options(row.identity_options),
+        ),
+        Command(
+            render("online/continue.sql.j2", table_text=str(ident(table)), name=name, source=source).sql, shadow=False
+        ),
         command("sequence/drop", name=("wgm", sequence)),
-    ]  # fmt: skip
+    ]
 
 
 __all__ = ["add_filled", "wants_batches"]

@@ -33,19 +33,35 @@ def fill(
     assigned = Sql(", ".join(assignments))
     statement = render("backfill/batch.sql.j2", table=table, set=assigned, conditions=[Sql(f"({where})")]).sql
     made = Command(
-        statement, wait="data", locks=(Lock(ROW_EXCLUSIVE, Key("table", table).label),), transactional=False, scans=True,
+        statement,
+        wait="data",
+        locks=(Lock(ROW_EXCLUSIVE, Key("table", table).label),),
+        transactional=False,
+        scans=True,
         shadow=False,
-    )  # fmt: skip
+    )
     task = {
-        "table": list(table), "set": str(assigned), "where": str(where), "columns": list(columns), "name": name or title,
+        "table": list(table),
+        "set": str(assigned),
+        "where": str(where),
+        "columns": list(columns),
+        "name": name or title,
         "left": None if left is None else str(left),
-    }  # fmt: skip
+    }
     triggers = [own.name[2] for own in situation.current.of("trigger", *table)]
     hazards = [hazard("X05", "rows are changed in batches of about 0.1 s, each committed alone")]
     if triggers:
         hazards.append(hazard("V01", f"the batches fire the triggers of the table: {', '.join(triggers)}"))
     change = alter(
-        situation, key, title, [made], after=after, alone=True, hazards=tuple(hazards), payload={"backfill": task}, verb=verb
+        situation,
+        key,
+        title,
+        [made],
+        after=after,
+        alone=True,
+        hazards=tuple(hazards),
+        payload={"backfill": task},
+        verb=verb,
     )
     change.makes = frozenset()
     return change

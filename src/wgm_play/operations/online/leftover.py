@@ -37,9 +37,15 @@ def removals(helpers: Mapping[Helper, bool], used: Collection[str]) -> list[Chan
     for one in sorted(helpers, key=lambda helper: (_ORDER.index(helper.kind), helper)):
         if one.name in used:
             continue
-        key = Key(one.kind, (one.schema, one.table, one.name) if one.table and one.kind != "index" else (one.schema, one.name))
+        key = Key(
+            one.kind, (one.schema, one.table, one.name) if one.table and one.kind != "index" else (one.schema, one.name)
+        )
         operation = Operation(
-            "drop", key, f"remove the helper {one.kind} {one.name}, which no change needs any more", (_removal(one),), alone=True
+            "drop",
+            key,
+            f"remove the helper {one.kind} {one.name}, which no change needs any more",
+            (_removal(one),),
+            alone=True,
         )
         made.append(Change(operation, after=tuple(made), rank=-10))
     return made

@@ -21,7 +21,9 @@ from wgm_play.plan import Lock
 from wgm_play.sql import Sql, ident
 
 
-def fill_nulls(situation: Situation, key: Key, value: Sql, after: tuple[Change, ...] = (), *, column: str = "", again: bool = False) -> Change:
+def fill_nulls(
+    situation: Situation, key: Key, value: Sql, after: tuple[Change, ...] = (), *, column: str = "", again: bool = False
+) -> Change:
     """Fill the NULLs of a column in batches; `again` for those that came while it was done the first time."""
     name = column or key.name[2]
     null = Sql(f"{ident(name)} IS NULL")
@@ -29,7 +31,9 @@ def fill_nulls(situation: Situation, key: Key, value: Sql, after: tuple[Change, 
     return fill(situation, key, title, [name], [Sql(f"{ident(name)} = {value}")], where=null, left=null, after=after)
 
 
-def prove(situation: Situation, key: Key, after: tuple[Change, ...], *, column: str = "", value: Sql | None = None) -> list[Change]:
+def prove(
+    situation: Situation, key: Key, after: tuple[Change, ...], *, column: str = "", value: Sql | None = None
+) -> list[Change]:
     """Forbid NULL in new rows, fill what came meanwhile with `value`, prove it for all, then say so in the catalog.
 
     `column` is the name that the column has now, where that is a helper's.
@@ -41,20 +45,41 @@ def prove(situation: Situation, key: Key, after: tuple[Change, ...], *, column: 
     situation.used_helpers.add(check)
     done = names.there("not_null", table, name)
     made = command(
-        "constraint/add", exclusive, table=table, name=check, definition=Sql(f"CHECK ({ident(name)} IS NOT NULL)"),
-        validated=False, done=_either(names.there("constraint", table, check), done),
-    )  # fmt: skip
+        "constraint/add",
+        exclusive,
+        table=table,
+        name=check,
+        definition=Sql(f"CHECK ({ident(name)} IS NOT NULL)"),
+        validated=False,
+        done=_either(names.there("constraint", table, check), done),
+    )
     changes = [
-        alter(situation, key, f"forbid NULL in new rows of {key}", [made], after=after, alone=True,
-              hazards=(hazard("C06", "a scan under a strong lock is avoided: a check NOT VALID, validated, then NOT NULL"),))
-    ]  # fmt: skip
+        alter(
+            situation,
+            key,
+            f"forbid NULL in new rows of {key}",
+            [made],
+            after=after,
+            alone=True,
+            hazards=(
+                hazard("C06", "a scan under a strong lock is avoided: a check NOT VALID, validated, then NOT NULL"),
+            ),
+        )
+    ]
     if value is not None:
         changes.append(fill_nulls(situation, key, value, tuple(changes[-1:]), column=name, again=True))
     proof = command(
-        "constraint/validate", light, table=table, name=check, wait="long", scans=True,
+        "constraint/validate",
+        light,
+        table=table,
+        name=check,
+        wait="long",
+        scans=True,
         done=_either(names.there("constraint", table, check, validated=True), done),
-    )  # fmt: skip
-    changes.append(alter(situation, key, f"prove that {key} holds no NULL", [proof], after=tuple(changes[-1:]), alone=True))
+    )
+    changes.append(
+        alter(situation, key, f"prove that {key} holds no NULL", [proof], after=tuple(changes[-1:]), alone=True)
+    )
     closing = [
         command("column/set_not_null", exclusive, table=table, name=name, not_null=True, done=done),
         command("constraint/drop", exclusive, table=table, name=check, done=names.gone("constraint", table, check)),

@@ -22,6 +22,7 @@ from wgm_play.operations.base import (
     alter,
     command,
     hazard,
+    options,
 )
 from wgm_play.operations.online import names, spell
 from wgm_play.operations.online.fill import fill
@@ -111,7 +112,15 @@ def _rewrites(situation: Situation, key: Key) -> bool:
 def obstacle(situation: Situation, table: Key, keys: Collection[Key]) -> str | None:
     """Return why columns of a large table cannot change type online, or None."""
     row = situation.current[table]
-    if row.partition_by or row.parents or any(table.name == tuple(up) for other in situation.current.of("table") for up in situation.current[other].parents or ()):
+    if (
+        row.partition_by
+        or row.parents
+        or any(
+            table.name == tuple(up)
+            for other in situation.current.of("table")
+            for up in situation.current[other].parents or ()
+        )
+    ):
         return "the table has partitions or children"
     if set(keys) & situation.forced:
         return "its values are converted while it is renamed"
@@ -127,7 +136,11 @@ def obstacle(situation: Situation, table: Key, keys: Collection[Key]) -> str | N
             return f"the exclusion constraint {key.label} cannot be built concurrently"
         if key.kind == "materialized_view":
             return f"the materialized view {key.label} would be filled again inside the swap"
-    if any(trigger.name[2] > names.SYNC for trigger in situation.current.of("trigger", *table.name) if " BEFORE " in situation.current[trigger].definition):
+    if any(
+        trigger.name[2] > names.SYNC
+        for trigger in situation.current.of("trigger", *table.name)
+        if " BEFORE " in situation.current[trigger].definition
+    ):
         return "a trigger that fires BEFORE has a name after wgm_sync"
     return None
 
@@ -139,7 +152,9 @@ def _dependents(situation: Situation, keys: Collection[Key]) -> list[Key]:
 
 def _retyping(situation: Situation, table: Key, keys: list[Key]) -> Retyping:
     one = Retyping(table, [_twin(situation, key) for key in sorted(keys)])
-    over = {dependent for dependent, referenced in situation.wanted.edges if referenced in keys} | set(_dependents(situation, keys))
+    over = {dependent for dependent, referenced in situation.wanted.edges if referenced in keys} | set(
+        _dependents(situation, keys)
+    )
     for key in sorted(over):
         if key not in situation.current.rows or key not in situation.wanted.rows:
             continue
@@ -148,7 +163,12 @@ def _retyping(situation: Situation, table: Key, keys: list[Key]) -> Retyping:
             one.indexes[key] = names.helper(names.NEW, key.name[1], new.definition, sorted(one.columns.items()))
         elif key.kind == "constraint" and key.name[:2] == table.name and new.type in ("p", "u"):
             one.keys[key] = names.helper(names.NEW, key.name[2], new.definition, sorted(one.columns.items()))
-        elif key.kind == "constraint" and key.name[:2] == table.name and new.type == "c" and situation.current[key].type == "c":
+        elif (
+            key.kind == "constraint"
+            and key.name[:2] == table.name
+            and new.type == "c"
+            and situation.current[key].type == "c"
+        ):
             one.checks.append(key)
     return one
 
@@ -192,7 +212,10 @@ def check_name(twin: Twin) -> str:
 def _expand(situation: Situation, one: Retyping) -> Change:
     table, name = one.table.name, sync_name(one)
     lock, done = Lock(ACCESS_EXCLUSIVE, one.table.label), names.there("trigger", table, name)
-    commands = [command("online/create_wgm", done=names.there("schema", (), "wgm")), _function(situation, one, name, done)]
+    commands = [
+        command("online/create_wgm", done=names.there("schema", (), "wgm")),
+        _function(situation, one, name, done),
+    ]
     for twin in one.twins:
         new = situation.wanted[twin.key]
         values = {**columns.spelled(new), "default": None, "not_null": False, "identity": "", "identity_options": None}
@@ -201,20 +224,36 @@ def _expand(situation: Situation, one: Retyping) -> Change:
         if new.not_null:
             check = Sql(f"CHECK ({ident(twin.helper)} IS NOT NULL)")
             commands.append(
-                command("constraint/add", lock, table=table, name=check_name(twin), definition=check, validated=False, done=done)
+                command(
+                    "constraint/add",
+                    lock,
+                    table=table,
+                    name=check_name(twin),
+                    definition=check,
+                    validated=False,
+                    done=done,
+                )
             )
     light = Lock(SHARE_ROW_EXCLUSIVE, one.table.label)
     commands.append(command("online/sync_trigger", light, name=name, table=table, done=done))
     needs = {ref for dependent, ref in situation.wanted.edges if dependent in {twin.key for twin in one.twins}}
     listed = ", ".join(f"{twin.name} as {situation.wanted[twin.key].type}" for twin in one.twins)
     change = alter(
-        situation, one.table, f"add {listed} beside the old column of {one.table.label}, kept in step", commands, alone=True,
+        situation,
+        one.table,
+        f"add {listed} beside the old column of {one.table.label}, kept in step",
+        commands,
+        alone=True,
         step=max(situation.step_of(twin.key) for twin in one.twins),
         hazards=(
             hazard("C08", "a rewrite under a lock is avoided: a new column beside the old one, then a swap of names"),
-            hazard("C15", "prepared SELECTs whose result changes its type fail once with 0A000", "reconnect or DISCARD PLANS"),
+            hazard(
+                "C15",
+                "prepared SELECTs whose result changes its type fail once with 0A000",
+                "reconnect or DISCARD PLANS",
+            ),
         ),
-    )  # fmt: skip
+    )
     change.needs = frozenset(needs - {one.table})
     situation.used_helpers.update([name, *one.columns.values(), *(check_name(twin) for twin in one.twins)])
     return change
@@ -226,7 +265,10 @@ def _function(situation: Situation, one: Retyping, name: str, done: str) -> Comm
     for twin in one.twins:
         types = [situation.current[Key("column", (*one.table.name, source))].type for source in twin.sources]
         utc = utc or any(part in kind for kind in (*types, situation.wanted[twin.key].type) for part in _TIMES)
-        compared = [Sql(f"{ident(source)}{'::text' if kind.startswith(_NO_EQUALITY) else ''}") for source, kind in zip(twin.sources, types, strict=True)]
+        compared = [
+            Sql(f"{ident(source)}{'::text' if kind.startswith(_NO_EQUALITY) else ''}")
+            for source, kind in zip(twin.sources, types, strict=True)
+        ]
         listed.append({"helper": twin.helper, "sources": compared, "expression": twin.using})
     return command("online/sync_function", name=name, table=one.table.name, columns=listed, utc=utc, done=done)
 
@@ -237,11 +279,31 @@ def _attributes(situation: Situation, twin: Twin, done: str) -> list[Command]:
     made: list[Command] = []
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     if row.storage:
-        made.append(command("column/set_storage", lock, table=table, name=twin.helper, storage=Sql(columns.STORAGE[row.storage]), done=done))
+        made.append(
+            command(
+                "column/set_storage",
+                lock,
+                table=table,
+                name=twin.helper,
+                storage=Sql(columns.STORAGE[row.storage]),
+                done=done,
+            )
+        )
     if row.statistics is not None:
-        made.append(command("column/set_statistics", lock, table=table, name=twin.helper, statistics=Sql(str(int(row.statistics))), done=done))
+        made.append(
+            command(
+                "column/set_statistics",
+                lock,
+                table=table,
+                name=twin.helper,
+                statistics=Sql(str(int(row.statistics))),
+                done=done,
+            )
+        )
     if row.options:
-        made.append(command("column/set_options", lock, table=table, name=twin.helper, options=columns.options(row.options), done=done))
+        made.append(
+            command("column/set_options", lock, table=table, name=twin.helper, options=options(row.options), done=done)
+        )
     return made
 
 
@@ -251,9 +313,15 @@ def _fill(situation: Situation, one: Retyping, after: Change) -> Change:
     listed = ", ".join(twin.name for twin in one.twins)
     step = max(situation.step_of(twin.key) for twin in one.twins)
     change = fill(
-        situation, one.twins[0].key, f"fill the new {listed} of {one.table.label} in batches", list(one.columns.values()),
-        assignments, where=left, left=left, after=(after,),
-    )  # fmt: skip
+        situation,
+        one.twins[0].key,
+        f"fill the new {listed} of {one.table.label} in batches",
+        list(one.columns.values()),
+        assignments,
+        where=left,
+        left=left,
+        after=(after,),
+    )
     change.operation = _stepped(change, step)
     return change
 
@@ -266,8 +334,17 @@ def _stepped(change: Change, step: int) -> Any:
 
 def _analyze(situation: Situation, one: Retyping, after: Change) -> Change:
     light = Lock(SHARE_UPDATE_EXCLUSIVE, one.table.label)
-    made = command("online/analyze", light, table=one.table.name, columns=list(one.columns.values()), wait="long", scans=True)
-    return alter(situation, one.twins[0].key, f"count the new values of {one.table.label} for the planner", [made], after=(after,), alone=True)
+    made = command(
+        "online/analyze", light, table=one.table.name, columns=list(one.columns.values()), wait="long", scans=True
+    )
+    return alter(
+        situation,
+        one.twins[0].key,
+        f"count the new values of {one.table.label} for the planner",
+        [made],
+        after=(after,),
+        alone=True,
+    )
 
 
 def _indexes(situation: Situation, one: Retyping, after: Change) -> list[Change]:
@@ -290,17 +367,37 @@ def _build(situation: Situation, one: Retyping, key: Key, name: str, definition:
     commands = []
     if any(helper.kind == "index" and helper.name == name and not valid for helper, valid in situation.helpers.items()):
         commands.append(
-            command("online/drop_index", light, name=(schema, name), wait="long", transactional=False,
-                    done=names.there("index", one.table.name, name), shadow=False)
-        )  # fmt: skip
+            command(
+                "online/drop_index",
+                light,
+                name=(schema, name),
+                wait="long",
+                transactional=False,
+                done=names.there("index", one.table.name, name),
+                shadow=False,
+            )
+        )
     commands.append(
-        command("index/create", light, definition=definition, wait="long", transactional=False, scans=True,
-                done=names.there("index", one.table.name, name))
-    )  # fmt: skip
+        command(
+            "index/create",
+            light,
+            definition=definition,
+            wait="long",
+            transactional=False,
+            scans=True,
+            done=names.there("index", one.table.name, name),
+        )
+    )
     return alter(
-        situation, key, f"build {key} on the new column concurrently", commands, after=(after,), alone=True, step=situation.step_of(one.twins[0].key),
+        situation,
+        key,
+        f"build {key} on the new column concurrently",
+        commands,
+        after=(after,),
+        alone=True,
+        step=situation.step_of(one.twins[0].key),
         hazards=(hazard("I01", "waits for transactions that are older than it", "end idle transactions"),),
-    )  # fmt: skip
+    )
 
 
 def _not_nulls(situation: Situation, one: Retyping, after: Change) -> list[Change]:
@@ -310,8 +407,23 @@ def _not_nulls(situation: Situation, one: Retyping, after: Change) -> list[Chang
         if not situation.wanted[twin.key].not_null:
             continue
         done = names.there("constraint", one.table.name, check_name(twin), validated=True)
-        proof = command("constraint/validate", light, table=one.table.name, name=check_name(twin), wait="long", scans=True, done=done)
-        after = alter(situation, twin.key, f"prove that the new {twin.key.label} holds no NULL", [proof], after=(after,), alone=True)
+        proof = command(
+            "constraint/validate",
+            light,
+            table=one.table.name,
+            name=check_name(twin),
+            wait="long",
+            scans=True,
+            done=done,
+        )
+        after = alter(
+            situation,
+            twin.key,
+            f"prove that the new {twin.key.label} holds no NULL",
+            [proof],
+            after=(after,),
+            alone=True,
+        )
         made.append(after)
     return made
 
@@ -319,7 +431,7 @@ def _not_nulls(situation: Situation, one: Retyping, after: Change) -> list[Chang
 # Together with the rest of the plan
 
 
-def join(situation: Situation, found: Retypings, others: Iterable[Change], rebuilt: Collection[Key]) -> None:
+def join(situation: Situation, found: Retypings, others: Iterable[Change], rebuilt: frozenset[Key]) -> None:
     """Let what steps aside wait until all new columns are ready, and lock all tables of the swap at its beginning."""
     if not found.tables:
         return
@@ -333,7 +445,9 @@ def join(situation: Situation, found: Retypings, others: Iterable[Change], rebui
         if key.kind in ("column", "constraint", "trigger"):
             tables.add(Key("table", key.name[:2]))
         if key.kind == "constraint":
-            tables.update(ref.relation for dependent, ref in situation.current.edges if dependent == key and ref.relation)
+            tables.update(
+                ref.relation for dependent, ref in situation.current.edges if dependent == key and ref.relation
+            )
     locked = sorted(table.name for table in tables if table in situation.current.rows)
     for change in swaps:
         change.operation.payload["swap"] = [list(name) for name in locked]

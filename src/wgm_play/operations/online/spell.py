@@ -13,10 +13,31 @@ from wgm_play.sql import Sql, ident
 
 # Functions that give old rows no other values than one: a column with such a default is added without a rewrite.
 _STEADY = frozenset(
-    ["now", "transaction_timestamp", "statement_timestamp", "current_setting", "current_database", "lower", "upper", "length",
-     "jsonb_build_object", "jsonb_build_array", "to_jsonb", "round", "floor", "ceil", "abs", "concat", "format", "md5",
-     "make_interval", "date_trunc", "timezone", "coalesce"]
-)  # fmt: skip
+    [
+        "now",
+        "transaction_timestamp",
+        "statement_timestamp",
+        "current_setting",
+        "current_database",
+        "lower",
+        "upper",
+        "length",
+        "jsonb_build_object",
+        "jsonb_build_array",
+        "to_jsonb",
+        "round",
+        "floor",
+        "ceil",
+        "abs",
+        "concat",
+        "format",
+        "md5",
+        "make_interval",
+        "date_trunc",
+        "timezone",
+        "coalesce",
+    ]
+)
 
 
 def columns_named(expression: str) -> list[str]:
@@ -26,10 +47,11 @@ def columns_named(expression: str) -> list[str]:
 
     found: list[str] = []
 
-    class Names(Visitor):  # type: ignore[misc]
+    class Names(Visitor):
         def visit_ColumnRef(self, ancestors: Any, node: Any) -> None:
-            if isinstance(node.fields[-1], ast.String) and node.fields[-1].sval not in found:
-                found.append(node.fields[-1].sval)
+            last = node.fields[-1]
+            if isinstance(last, ast.String) and str(last.sval) not in found:
+                found.append(str(last.sval))
 
     Names()(parse_sql(f"SELECT {expression}"))
     return found
@@ -42,7 +64,7 @@ def varies(expression: str) -> bool:
 
     called: list[str] = []
 
-    class Calls(Visitor):  # type: ignore[misc]
+    class Calls(Visitor):
         def visit_FuncCall(self, ancestors: Any, node: Any) -> None:
             called.append(node.funcname[-1].sval)
 
@@ -56,17 +78,17 @@ def index_over(definition: str, name: str, columns: Mapping[str, str], *, concur
     from pglast.stream import RawStream
     from pglast.visitors import Visitor
 
-    class Renamer(Visitor):  # type: ignore[misc]
+    class Renamer(Visitor):
         def visit_ColumnRef(self, ancestors: Any, node: Any) -> None:
             last = node.fields[-1]
-            if isinstance(last, ast.String) and last.sval in columns:
-                node.fields = (*node.fields[:-1], ast.String(sval=columns[last.sval]))
+            if isinstance(last, ast.String) and str(last.sval) in columns:
+                node.fields = (*node.fields[:-1], ast.String(sval=columns[str(last.sval)]))
 
         def visit_IndexElem(self, ancestors: Any, node: Any) -> None:
             if node.name in columns:
                 node.name = columns[node.name]
 
-    tree = parse_sql(definition)
+    tree: Any = parse_sql(definition)
     Renamer()(tree)
     tree[0].stmt.idxname = name
     tree[0].stmt.concurrent = concurrently

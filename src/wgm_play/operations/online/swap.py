@@ -53,14 +53,20 @@ def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Ch
         payload: dict[str, Any] = {} if made else {"trash": trash}
         covered = set() if made else one.covered  # the first one does it all, the others say it of their columns
         change = alter(
-            situation, twin.key, f"put the new {twin.key.label} ({new.type}) in place of the old one ({old.type})",
-            [] if made else commands, after=(*prepared[-1:], *made), payload=payload | ({"convert": convert[0]} if convert else {}),
+            situation,
+            twin.key,
+            f"put the new {twin.key.label} ({new.type}) in place of the old one ({old.type})",
+            [] if made else commands,
+            after=(*prepared[-1:], *made),
+            payload=payload | ({"convert": convert[0]} if convert else {}),
             hazards=(hazard("C08", "names are swapped in a transaction of catalog changes only"),),
             irreversible=_irreversible(situation, twin),
-        )  # fmt: skip
+        )
         change.makes = change.removes = frozenset(covered)
         made.append(change)
-    proofs = [constraints.validate(situation, key, tuple(made[-1:])) for key in one.checks if situation.wanted[key].validated]
+    proofs = [
+        constraints.validate(situation, key, tuple(made[-1:])) for key in one.checks if situation.wanted[key].validated
+    ]
     return [*made, *proofs, *_identities(situation, one, made[-1])]
 
 
@@ -70,11 +76,21 @@ def _conversion(situation: Situation, twin: Twin) -> list[dict[str, Any]]:
     if convert is None:
         return []
     old, new = situation.current[twin.key], situation.wanted[twin.key]
-    definition = {"from": old.type, "to": new.type, "using": str(convert.using), "back": convert.back and str(convert.back)}
-    return [{
-        "event": "trashed", "kind": "conversion", "name": list(twin.key.name), "trash_name": ["conversion", *twin.key.name],
-        "definition": definition,
-    }]  # fmt: skip
+    definition = {
+        "from": old.type,
+        "to": new.type,
+        "using": str(convert.using),
+        "back": convert.back and str(convert.back),
+    }
+    return [
+        {
+            "event": "trashed",
+            "kind": "conversion",
+            "name": list(twin.key.name),
+            "trash_name": ["conversion", *twin.key.name],
+            "definition": definition,
+        }
+    ]
 
 
 def _irreversible(situation: Situation, twin: Twin) -> str | None:
@@ -124,7 +140,9 @@ def _exchange(situation: Situation, one: Retyping, twin: Twin, trash: list[dict[
     if new.not_null and situation.version >= 180000:
         wanted = f"{table[1]}_{twin.name}_not_null"
         if len(wanted.encode()) <= NAME_BYTES:
-            made.append(_command("online/name_not_null", one, table_text=str(ident(table)), name=twin.name, wanted=wanted))
+            made.append(
+                _command("online/name_not_null", one, table_text=str(ident(table)), name=twin.name, wanted=wanted)
+            )
     if new.default is not None:
         made.append(_command("column/set_default", one, table=table, name=twin.name, default=Sql(new.default)))
     for sequence in situation.current.of("sequence"):
@@ -142,20 +160,31 @@ def _entry(situation: Situation, twin: Twin, away: str) -> dict[str, Any]:
 
     row = _bare(situation.current.rows[twin.key])
     return {
-        "event": "trashed", "kind": "column", "name": list(twin.key.name), "trash_name": [*twin.key.name[:2], away],
+        "event": "trashed",
+        "kind": "column",
+        "name": list(twin.key.name),
+        "trash_name": [*twin.key.name[:2], away],
         "definition": {"rows": [["column", list(twin.key.name), list(row)]], "commands": [], "replaced": True},
-    }  # fmt: skip
+    }
 
 
 def _move_identity(one: Retyping, twin: Twin, new: Any) -> Command:
     statement = render(
-        "online/identity.sql.j2", table=one.table.name, name=twin.helper, identity=Sql(columns.IDENTITY[new.identity]),
+        "online/identity.sql.j2",
+        table=one.table.name,
+        name=twin.helper,
+        identity=Sql(columns.IDENTITY[new.identity]),
         identity_options=columns.identity_options(new.identity_options),
-    ).sql  # fmt: skip
+    ).sql
     return _command(
-        "online/move_identity", one, table=one.table.name, table_text=str(ident(one.table.name)), old=twin.name, new=twin.helper,
+        "online/move_identity",
+        one,
+        table=one.table.name,
+        table_text=str(ident(one.table.name)),
+        old=twin.name,
+        new=twin.helper,
         statement=statement,
-    )  # fmt: skip
+    )
 
 
 def _grants(situation: Situation, one: Retyping, twin: Twin) -> list[Command]:
@@ -169,10 +198,15 @@ def _grants(situation: Situation, one: Retyping, twin: Twin) -> list[Command]:
             option = letters[place + 1 : place + 2] == "*"
             made.append(
                 command(
-                    "online/grant", table=one.table.name, column=twin.name, privileges=Sql(_PRIVILEGES[letter]),
-                    grantee=Sql(grantee or "PUBLIC"), grant_option=option, shadow=False,
+                    "online/grant",
+                    table=one.table.name,
+                    column=twin.name,
+                    privileges=Sql(_PRIVILEGES[letter]),
+                    grantee=Sql(grantee or "PUBLIC"),
+                    grant_option=option,
+                    shadow=False,
                 )
-            )  # fmt: skip
+            )
     return made
 
 
@@ -183,10 +217,15 @@ def _restore(situation: Situation, one: Retyping) -> list[Command]:
         row = situation.wanted[key]
         made.append(
             _command(
-                "constraint/using_index", one, table=table, name=key.name[2], kind=Sql(_KIND[row.type]), index=helper,
+                "constraint/using_index",
+                one,
+                table=table,
+                name=key.name[2],
+                kind=Sql(_KIND[row.type]),
+                index=helper,
                 deferrable=spell.deferrable(row.definition),
             )
-        )  # fmt: skip
+        )
         made += comments(key, row.comment)
     for key, helper in one.indexes.items():
         made.append(_command("object/rename", one, what=what_of(Key("index", (key.name[0], helper))), to=key.name[1]))
@@ -194,7 +233,14 @@ def _restore(situation: Situation, one: Retyping) -> list[Command]:
     for key in one.checks:
         row = situation.wanted[key]
         made.append(
-            _command("constraint/add", one, table=table, name=key.name[2], definition=constraints.spelled(situation, key), validated=False)
+            _command(
+                "constraint/add",
+                one,
+                table=table,
+                name=key.name[2],
+                definition=constraints.spelled(situation, key),
+                validated=False,
+            )
         )
         made += comments(key, row.comment)
     return made

@@ -63,15 +63,27 @@ def declare(step: Step, folding: Folding) -> SqlStep:
     assignments = ", ".join(f"{ident(str(column))} = ({_value(value)})" for column, value in spec["set"].items())
     where = f" WHERE {reveal(spec['where'])}" if spec.get("where") else ""
     batches = Batches(
-        table, assignments, reveal(spec["where"]) if spec.get("where") else None, tuple(spec["set"]),
-        tuple(spec.get("key") or ()), parse_duration(str(spec.get("batch") or "100ms")),
-    )  # fmt: skip
+        table,
+        assignments,
+        reveal(spec["where"]) if spec.get("where") else None,
+        tuple(spec["set"]),
+        tuple(spec.get("key") or ()),
+        parse_duration(str(spec.get("batch") or "100ms")),
+    )
     statement = Sql(f"UPDATE {ident(table)} SET {assignments}{where}")
     down = reveal(spec["down"]) if spec.get("down") is not None else None
     return SqlStep(
-        statement, down, bool(spec.get("irreversible")), None, True, step.index, step.name, step.item, step.position,
+        statement,
+        down,
+        bool(spec.get("irreversible")),
+        None,
+        True,
+        step.index,
+        step.name,
+        step.item,
+        step.position,
         batches=batches,
-    )  # fmt: skip
+    )
 
 
 def _value(value: Any) -> str:
