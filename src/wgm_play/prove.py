@@ -46,6 +46,7 @@ def prove(
     keys = {operation.key for operation in operations}
     keys |= {key for key in {*live.rows, *wanted.rows} if live.rows.get(key) != wanted.rows.get(key)}
     keys |= {table for key in keys if key.kind == "index" and (table := _partitioned(live, wanted, key))}
+    keys |= _new_and_old_parents(live, wanted, keys)
     # What is only needed comes without what depends on it: else the schema would draw in everything.
     part = touched(live, keys) | closure(live, _needed(live, wanted, keys))
     part -= {key for key in live.rows if key.kind in UNPROVED}
@@ -78,6 +79,16 @@ def _partitioned(live: Catalog, wanted: Catalog, index: Key) -> Key | None:
     row = wanted.rows.get(index) or live.rows.get(index)
     table = Key("table", (index.name[0], str(row[0]))) if row else index
     return table if table in live.rows and table.kind == "table" and live[table].partition_by else None
+
+
+def _new_and_old_parents(live: Catalog, wanted: Catalog, keys: Iterable[Key]) -> set[Key]:
+    """Return the parents of tables that join or leave one: their indexes and keys take part."""
+    found: set[Key] = set()
+    for key in keys:
+        old, new = (catalog.get(key) if key.kind == "table" else None for catalog in (live, wanted))
+        if (old and (old.parents, old.bound)) != (new and (new.parents, new.bound)):
+            found.update(Key("table", tuple(parent)) for row in (old, new) if row for parent in row.parents or ())
+    return found
 
 
 def _same(key: Key, have: Row | None, want: Row | None) -> bool:
