@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - a signature reads best in one line
 """Collations of ICU, where the server was built with it: made, changed under a column and its index, taken back."""
 
 from __future__ import annotations
