@@ -37,8 +37,8 @@ class Key(NamedTuple):
             schema, name, arguments = self.name
             return f"{'' if schema == 'public' else schema + '.'}{name}({arguments})"
         if self.kind == "operator":
-            schema, name, left, right = self.name
-            return f"{'' if schema == 'public' else schema + '.'}{name}({left}, {right})"
+            schema, sign, left, right = self.name
+            return f"{'' if schema == 'public' else schema + '.'}{sign}({left}, {right})"
         if self.kind == "cast":
             return f"({self.name[0]} as {self.name[1]})"
         if self.kind == "user_mapping":
