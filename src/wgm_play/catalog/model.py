@@ -47,9 +47,9 @@ class Key(NamedTuple):
             database, role, parameter = self.name
             return " ".join(part for part in (role and f"role {role}", database and "database", parameter) if part)
         if self.kind in ("grant", "owner"):
-            kind, *name = self.name
-            grantee = f" to {name.pop()}" if self.kind == "grant" else ""
-            return f"{'on' if grantee else 'of'} {Key(kind, tuple(name)) if name else kind}{grantee}"
+            kind, *rest = self.name
+            grantee = f" to {rest.pop()}" if self.kind == "grant" else ""
+            return f"{'on' if grantee else 'of'} {Key(kind, tuple(rest)) if rest else kind}{grantee}"
         if self.kind == "membership":
             return f"of {self.name[1]} in {self.name[0]}"
         parts = self.name[1:] if len(self.name) > 1 and self.name[0] == "public" else self.name
