@@ -114,6 +114,7 @@ def _create(situation: Situation, found: Difference) -> None:
 def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:
     """Return the keys that go together with what they belong to."""
     covered: set[Key] = set()
+    gone = set(found.dropped)
     for key in found.dropped:
         if key.kind == "table":
             covered.update(own_keys(situation.current, key))
@@ -128,6 +129,10 @@ def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:
             covered.update(situation.current.of("rule", *key.name))
         elif key.kind in ("grant", "owner") and object_of(key) not in situation.wanted.rows and key.name[0] in OWNED:
             covered.add(key)
+        elif key.kind == "sequence" and not situation.trash:  # a column that is dropped for good takes it along
+            owner = situation.current[key].owned_by
+            if owner and Key("column", tuple(owner)) in gone:
+                covered.add(key)
         elif key.kind == "publication":
             covered.update(situation.current.of("publication_table", *key.name))
             covered.update(situation.current.of("publication_schema", *key.name))
