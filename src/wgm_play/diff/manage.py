@@ -43,7 +43,9 @@ class Manage:
         if key.kind in ("grant", "owner"):
             key = object_of(key) if len(key.name) > 2 else Key("schema", key.name[:1])
         if key.kind == "schema":
-            return key.name[0] in self.schemas if self.schemas else not (self.include or _like(key.name[0], self.exclude))
+            if self.schemas:
+                return key.name[0] in self.schemas
+            return not (self.include or _like(key.name[0], self.exclude))
         if key.kind in _NOWHERE:
             return not (self.schemas or self.include) and not _like(key.name[0], self.exclude)
         name = ".".join(key.name[:2])
