@@ -16,7 +16,8 @@ from wgm_play.inspect.scan import words
 # The order of files, and of concerns in one document.
 CONCERNS = (
     "roles", "schemas", "extensions", "types", "sequences", "functions", "operators", "text_search", "tables",
-    "partitions", "foreign", "indexes", "views", "triggers", "policies", "rules", "statistics", "privileges", "publications",
+    "partitions", "foreign", "indexes", "views", "triggers", "policies", "rules", "statistics", "privileges",
+    "publications",
     "event_triggers", "settings",
 )  # fmt: skip
 
