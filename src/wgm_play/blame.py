@@ -173,7 +173,7 @@ def circles(still: Sequence[Waiting]) -> list[WgmError]:
                 where=found.where,
                 details=places,
                 hint="let one of them do without the others",
-            )  # fmt: skip
+            )
         )
     return problems
 

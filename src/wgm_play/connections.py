@@ -43,7 +43,9 @@ class Connections:
 
     def on_target(self, database: str | None, application_name: str) -> psycopg.Connection[Any]:
         """Connect to a database of the target's server."""
-        return server.connect(self.environment, application_name=application_name, project=self.project, database=database)
+        return server.connect(
+            self.environment, application_name=application_name, project=self.project, database=database
+        )
 
     def elsewhere(self) -> Connect | None:
         """Return how to connect to the server that holds the shadow where the target's must not."""

@@ -74,7 +74,9 @@ def _declared_renames(declarations: Mapping[Key, Declaration], current: Catalog)
         key: part.renamed_from
         for declaration in declarations.values()
         for key, part in declaration.parts.items()
-        if key.kind == "column" and part.renamed_from and Key("column", (*key.name[:2], part.renamed_from)) not in current.rows
+        if key.kind == "column"
+        and part.renamed_from
+        and Key("column", (*key.name[:2], part.renamed_from)) not in current.rows
     }
 
 
@@ -91,7 +93,9 @@ def type_name(connection: psycopg.Connection[Any], convert: Convert) -> str:
             row = connection.execute(name.sql.encode()).fetchone()
     except library.Error as error:
         raise InputError(
-            f"convert from {convert.from_type!r}: {error.diag.message_primary}", where=convert.position, hint="name a type"
+            f"convert from {convert.from_type!r}: {error.diag.message_primary}",
+            where=convert.position,
+            hint="name a type",
         ) from error
     return str(row[0]) if row else convert.from_type
 

@@ -54,7 +54,11 @@ class Looker:
                 broken.add(Key("table", key.name[:2]))
                 lines += found
         for key in self._checked():
-            table = Key("table", key.name[:2]) if key.kind != "index" else Key("table", (key.name[0], str(self.situation.wanted.rows[key][0])))
+            table = (
+                Key("table", key.name[:2])
+                if key.kind != "index"
+                else Key("table", (key.name[0], str(self.situation.wanted.rows[key][0])))
+            )
             if table in broken or self._live_table(table) is None:
                 continue
             lines += self._guarded(unknown, key, lambda key=key, table=table: self._one(key, table, broken))
@@ -91,7 +95,12 @@ class Looker:
             old = current.rows.get(key)
             if old == row:
                 continue
-            if (key.kind == "constraint" and row[2] and (old is None or old[:2] != row[:2] or not old[2])) or (key.kind == "index" and old is None) or (key.kind == "index" and old is not None and old[1] != row[1]) or (key.kind == "column" and row[3] and (old is None or not old[3])):
+            if (
+                (key.kind == "constraint" and row[2] and (old is None or old[:2] != row[:2] or not old[2]))
+                or (key.kind == "index" and old is None)
+                or (key.kind == "index" and old is not None and old[1] != row[1])
+                or (key.kind == "column" and row[3] and (old is None or not old[3]))
+            ):
                 keys.append(key)
         return sorted(keys, key=lambda key: (key.kind != "column", key))
 
@@ -108,7 +117,9 @@ class Looker:
         if labels is not None:
             return self._unlabelled(key, table, labels)
         rows = rows_failing_expression(self.connection, relation, expression, self._key_columns(table))
-        return self._told(f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}", as_lines(rows, masked=masked))
+        return self._told(
+            f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}", as_lines(rows, masked=masked)
+        )
 
     def _labels(self, key: Key) -> list[str] | None:
         """Return the values of an enum that a column gets and that is not there yet, None for another type."""
@@ -148,14 +159,25 @@ class Looker:
             return self._show(words, rows_breaking_check(relation, _check_expression(definition), shown), key)
         if wanted.rows[key][0] in ("p", "u"):
             columns = [str(one.sval) for one in node.keys or ()]
-            return self._show(words, rows_breaking_unique(relation, columns, nulls_not_distinct=bool(getattr(node, "nulls_not_distinct", False))), key)
+            return self._show(
+                words,
+                rows_breaking_unique(
+                    relation, columns, nulls_not_distinct=bool(getattr(node, "nulls_not_distinct", False))
+                ),
+                key,
+            )
         if wanted.rows[key][0] == "f":
             parent = Key("table", (node.pktable.schemaname or "public", node.pktable.relname))
             if parent in broken or self._live_table(parent) is None:
                 return []
             own, theirs = [str(one.sval) for one in node.fk_attrs], [str(one.sval) for one in node.pk_attrs or ()]
             statement = rows_breaking_foreign_key(
-                relation, own, self._relation(parent), theirs, match="full" if node.fk_matchtype == "f" else "simple", key_columns=keys
+                relation,
+                own,
+                self._relation(parent),
+                theirs,
+                match="full" if node.fk_matchtype == "f" else "simple",
+                key_columns=keys,
             )
             return self._show(words, statement, key)
         return []
@@ -176,7 +198,9 @@ class Looker:
         for one in statement.indexParams:
             columns.append(str(one.name) if one.name else Sql(RawStream()(one.expr)))
         where = Sql(RawStream()(statement.whereClause)) if statement.whereClause else None
-        found = rows_breaking_unique(relation, columns, where=where, nulls_not_distinct=bool(getattr(statement, "nulls_not_distinct", False)))
+        found = rows_breaking_unique(
+            relation, columns, where=where, nulls_not_distinct=bool(getattr(statement, "nulls_not_distinct", False))
+        )
         return self._show(f"{key} must be unique", found, key)
 
     def _show(self, what: str, statement: Statement, key: Key) -> list[str]:
@@ -193,7 +217,10 @@ class Looker:
         """Return a FROM item that gives the table's rows as they will be when the constraint is added."""
         columns = self.situation.wanted.of("column", *table.name)
         expressions = {key: self._expression(key) for key in columns}
-        if all(str(made) == str(ident(key.name[2])) for key, made in expressions.items()) and self.renames.get(table, table) == table:
+        if (
+            all(str(made) == str(ident(key.name[2])) for key, made in expressions.items())
+            and self.renames.get(table, table) == table
+        ):
             return ident(table.name)
         listed = ", ".join(f"{made} AS {ident(key.name[2])}" for key, made in expressions.items())
         return Sql(f"(SELECT {listed} FROM {self._renamed(table)}) AS wgm_rows")

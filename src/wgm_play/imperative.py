@@ -72,7 +72,9 @@ class Imperative:
         catalog = realised.catalog
         problems += _bodies(connection, catalog, folded)
         for one in (*self.folded.sqls, *self.handlers.sqls):
-            parts = analyse_sql(reveal(one.text), getattr(one.text, "position", None) or one.position, transaction=one.transaction)
+            parts = analyse_sql(
+                reveal(one.text), getattr(one.text, "position", None) or one.position, transaction=one.transaction
+            )
             found = problems_of(parts)
             problems += found or prepare_sql(connection, parts)
             if one.down:
@@ -131,7 +133,9 @@ class Imperative:
             if not self._chosen(seed.step):
                 continue
             allowed = planner.choices.allow_destructive
-            operations = plan_seed(self.connection, seed, planner.live, situation.wanted, allow_prune=allowed, renames=situation.renames)
+            operations = plan_seed(
+                self.connection, seed, planner.live, situation.wanted, allow_prune=allowed, renames=situation.renames
+            )
             found += [(seed.step, operation) for operation in operations]
             if operations:
                 moved.append(seed)
@@ -178,12 +182,27 @@ class Imperative:
         if one.batches is not None:
             return self._batched(one)
         parts = analyse_sql(reveal(one.text), one.position, transaction=one.transaction)
-        path = Command(SEARCH_PATH if one.transaction else SEARCH_PATH.replace("LOCAL ", ""), transactional=one.transaction, shadow=False)
-        commands = (path, *(Command(part.text, wait="data", transactional=one.transaction, shadow=False) for part in parts))
+        path = Command(
+            SEARCH_PATH if one.transaction else SEARCH_PATH.replace("LOCAL ", ""),
+            transactional=one.transaction,
+            shadow=False,
+        )
+        commands = (
+            path,
+            *(Command(part.text, wait="data", transactional=one.transaction, shadow=False) for part in parts),
+        )
         name = (self.play.name, one.name, one.item) if one.item else (self.play.name, one.name)
         lasting = None if one.down or one.handler else f"the step {one.name!r} has no `down`"
         item = f" ({one.item})" if one.item else ""
-        return Operation("run", Key("sql", name), f"run {one.name}{item}", commands, one.step, irreversible=lasting, alone=not one.transaction)
+        return Operation(
+            "run",
+            Key("sql", name),
+            f"run {one.name}{item}",
+            commands,
+            one.step,
+            irreversible=lasting,
+            alone=not one.transaction,
+        )
 
     def _batched(self, one: SqlStep) -> Operation:
         """Return the operation of a `backfill` step: its statement is run a few rows at a time."""
@@ -199,7 +218,15 @@ class Imperative:
         lasting = None if one.down else f"the step {one.name!r} has no `down`"
         hazards = (Hazard("X05", "rows are changed in batches, each committed alone"),)
         return Operation(
-            "run", Key("sql", name), f"run {one.name}", (made,), one.step, hazards, lasting, {"backfill": task}, alone=True
+            "run",
+            Key("sql", name),
+            f"run {one.name}",
+            (made,),
+            one.step,
+            hazards,
+            lasting,
+            {"backfill": task},
+            alone=True,
         )
 
     def _notify(self, changes: Sequence[Change]) -> set[str]:
@@ -269,7 +296,9 @@ def _unasked(error: Any, assertion: Assertion) -> InputError:
 
 
 def _checksum(one: SqlStep) -> str:
-    return hashlib.sha256("\n".join(line.rstrip() for line in reveal(one.text).strip().splitlines()).encode()).hexdigest()
+    return hashlib.sha256(
+        "\n".join(line.rstrip() for line in reveal(one.text).strip().splitlines()).encode()
+    ).hexdigest()
 
 
 def _at(problem: InputError, position: Any, message: str | None = None) -> InputError:
@@ -284,7 +313,11 @@ def _bodies(connection: psycopg.Connection[Any], catalog: Catalog, folded: Folde
     """Return the errors in function bodies, at the step that declares the function."""
     from wgm_play.checks.bodies import FunctionRef, check_bodies
 
-    declared = {key.name[:2]: one for key, one in folded.declarations.items() if key.kind in ("function", "procedure") and not one.absent}
+    declared = {
+        key.name[:2]: one
+        for key, one in folded.declarations.items()
+        if key.kind in ("function", "procedure") and not one.absent
+    }
     references = [
         FunctionRef(key.name[0], key.name[1], key.name[2], catalog.extras[key].oid)
         for key in catalog.rows

@@ -28,7 +28,16 @@ def show_status(work: Work, reporter: Reporter) -> int:
     for name in found.unknown:
         reporter.warn(f"unknown: {name}")
     rows: list[tuple[Any, ...]] = [
-        (run.id, f"{run.started_at:%Y-%m-%d %H:%M:%S}", run.command, run.status or "in progress", run.operations, run.role, run.os_user, run.version)
+        (
+            run.id,
+            f"{run.started_at:%Y-%m-%d %H:%M:%S}",
+            run.command,
+            run.status or "in progress",
+            run.operations,
+            run.role,
+            run.os_user,
+            run.version,
+        )
         for run in found.runs
     ]
     reporter.table("runs", ("run", "started (UTC)", "command", "status", "operations", "role", "user", "version"), rows)
@@ -41,13 +50,18 @@ def show_status(work: Work, reporter: Reporter) -> int:
         ])  # fmt: skip
     if found.trash:
         trash = [entry for entry in found.trash if entry.kind not in RECORDS]
-        rows = [(entry.kind, ".".join(entry.name), ".".join(entry.trash_name), entry.run, f"{entry.at:%Y-%m-%d %H:%M}") for entry in trash]
+        rows = [
+            (entry.kind, ".".join(entry.name), ".".join(entry.trash_name), entry.run, f"{entry.at:%Y-%m-%d %H:%M}")
+            for entry in trash
+        ]
         reporter.table("trash", ("kind", "was", "is now", "run", "since"), rows)
     for handler in found.handlers:
         reporter.note(f"the handler {handler.name!r} waits for the next run (notified by run {handler.run})")
     server = work.connections.target.server
     if server is not None:
-        reporter.note(f"embedded server: pid {server.pid}, PostgreSQL {server.version}, {work.connections.target.shown}")
+        reporter.note(
+            f"embedded server: pid {server.pid}, PostgreSQL {server.version}, {work.connections.target.shown}"
+        )
         reporter.note(f"stop it with: wgm-play stop {work.options.playbook}")
     reporter.data("marker", found.marker)
     return 0
@@ -87,7 +101,9 @@ def _drift(work: Work, reporter: Reporter, ledger: Ledger, live: Catalog) -> lis
         reporter.data("outside", [str(key) for key in planned.wanted.outside])
         pending = planned.plan.operations
         if pending:
-            reporter.note(f"{len(pending)} operation(s) are declared and not yet applied: wgm-play {work.options.playbook} --check --diff")
+            reporter.note(
+                f"{len(pending)} operation(s) are declared and not yet applied: wgm-play {work.options.playbook} --check --diff"
+            )
     last = next((run for run in ledger.last_runs() if run.status == "done"), None)
     recorded = ledger.snapshot_of(last.id, "after") if last is not None else None
     if recorded is None:
@@ -102,7 +118,9 @@ def _drift(work: Work, reporter: Reporter, ledger: Ledger, live: Catalog) -> lis
         if inside and recorded.rows.get(key) != live.rows.get(key):
             found.append(f"drift: {_words(key, recorded, live)}")
     rows = [(one.removeprefix("drift: "),) for one in found]
-    reporter.table("drift", ("what differs from the last run",), rows) if rows else reporter.note("no drift since the last run")
+    reporter.table("drift", ("what differs from the last run",), rows) if rows else reporter.note(
+        "no drift since the last run"
+    )
     return found
 
 
@@ -155,6 +173,12 @@ def _alerts(work: Work, options: Options, reporter: Reporter) -> list[str]:
         write_rules(options.rules, work.play.alerts, work.environment.name, connection.info.dbname)
     if options.metrics:
         write_metrics(options.metrics, states, work.environment.name, connection.info.dbname)
-    rows = [(one.name, one.state, one.severity, _shown(one.value), one.threshold, one.note or one.error) for one in states]
+    rows = [
+        (one.name, one.state, one.severity, _shown(one.value), one.threshold, one.note or one.error) for one in states
+    ]
     reporter.table("alerts", ("alert", "state", "severity", "value", "threshold", "note"), rows)
-    return [f"alert {one.name} ({one.severity}): {one.error or one.summary or one.threshold}" for one in states if one.firing]
+    return [
+        f"alert {one.name} ({one.severity}): {one.error or one.summary or one.threshold}"
+        for one in states
+        if one.firing
+    ]

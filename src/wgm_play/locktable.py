@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-AE, SRE, SUE, S, RE, RS = "AccessExclusive", "ShareRowExclusive", "ShareUpdateExclusive", "Share", "RowExclusive", "RowShare"
+AE, SRE, SUE, S, RE, RS = (
+    "AccessExclusive",
+    "ShareRowExclusive",
+    "ShareUpdateExclusive",
+    "Share",
+    "RowExclusive",
+    "RowShare",
+)
 
 
 @dataclass(frozen=True, slots=True)

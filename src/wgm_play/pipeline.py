@@ -74,7 +74,9 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
     if options.plan:
         planned = work.saved_plan(planned, Path(options.plan))
     if planned.wanted.outside:
-        reporter.note(f"{len(planned.wanted.outside)} object(s) are outside of what the play manages, and are left alone")
+        reporter.note(
+            f"{len(planned.wanted.outside)} object(s) are outside of what the play manages, and are left alone"
+        )
     if options.check:
         reporter.plan(planned.plan, diff=options.diff)
         if options.save_plan:
@@ -239,5 +241,3 @@ def purge(options: Options, reporter: Reporter) -> int:
 
     with _only_play(options, reporter) as work:
         return empty(work, options, reporter)
-
-

@@ -117,7 +117,9 @@ def write(plan: Plan, path: Path) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(content)
     except OSError as error:
-        raise InputError(f"the plan cannot be written to {str(path)!r}: {error.strerror}", hint="name another file") from error
+        raise InputError(
+            f"the plan cannot be written to {str(path)!r}: {error.strerror}", hint="name another file"
+        ) from error
 
 
 def read(path: Path) -> Plan:
@@ -130,7 +132,9 @@ def read(path: Path) -> Plan:
     except OSError as error:
         raise InputError(f"the plan {str(path)!r} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise InputError(f"{str(path)!r} is no plan", where=Position(str(path)), hint="write one with --check --save-plan FILE") from error
+        raise InputError(
+            f"{str(path)!r} is no plan", where=Position(str(path)), hint="write one with --check --save-plan FILE"
+        ) from error
 
 
 def choose(fresh: Plan, path: Path, ledger: Ledger) -> Plan:
@@ -139,7 +143,9 @@ def choose(fresh: Plan, path: Path, ledger: Ledger) -> Plan:
     if (saved.play, saved.environment) != (fresh.play, fresh.environment):
         raise Refused(f"the plan is for {saved.play!r} on {saved.environment!r}", hint="name its playbook")
     if saved.playbook_digest != fresh.playbook_digest:
-        raise Refused("the playbook, a template or a variable changed after the plan was saved", hint="plan again and review it")
+        raise Refused(
+            "the playbook, a template or a variable changed after the plan was saved", hint="plan again and review it"
+        )
     if saved.from_digest == fresh.from_digest:
         return saved
     unfinished = ledger.unfinished_run()

@@ -124,7 +124,12 @@ class Planner:
         situation.passwords = passwords.to_set(self.connection, folded.declarations, current)
         realise_dependents(self, situation, wanted)
         found = diff(situation)
-        changes = [*removals(situation.helpers, situation.used_helpers), *renamed.changes, *moves.changes, *found.changes]
+        changes = [
+            *removals(situation.helpers, situation.used_helpers),
+            *renamed.changes,
+            *moves.changes,
+            *found.changes,
+        ]
         rename.put_first(renamed, found.changes)
         for change in found.changes:
             change.after = (*change.after, *moves.changes[-1:])
@@ -137,7 +142,14 @@ class Planner:
         unknown = [f"not modelled: {name}" for name in live.unmodelled]
         if self.imperative.ledger.access() == "unknown":
             unknown.append(UNKNOWN)
-        unknown += sorted({f"not proved: {one.key.kind} {_CLUSTER}" for group in made for one in group.operations if one.key.kind in ACCESS})
+        unknown += sorted(
+            {
+                f"not proved: {one.key.kind} {_CLUSTER}"
+                for group in made
+                for one in group.operations
+                if one.key.kind in ACCESS
+            }
+        )
         if made:
             unknown += self._look_at_rows(situation, renamed.pairs)
             self._prove(live, wanted, made)
@@ -224,7 +236,9 @@ class Planner:
         made.update(f"{role}@{self.connection.info.host}:{self.connection.info.port}".encode())
         for key, declaration in folded.declarations.items():
             texts = [statement.sql for statement in (*declaration.statements, *declaration.late)]
-            made.update(repr((key, texts, declaration.absent, declaration.required, dict(declaration.attributes))).encode())
+            made.update(
+                repr((key, texts, declaration.absent, declaration.required, dict(declaration.attributes))).encode()
+            )
         made.update(self.imperative.mark().encode())
         made.update(repr(sorted((alert.name, str(alert.query)) for alert in self.play.alerts)).encode())
         return made.hexdigest()
@@ -252,7 +266,10 @@ class Planner:
         return {Helper(*row[:4]): row[4] for row in rows}
 
     def _trash_names(self) -> set[str]:
-        return {name for (name,) in self.connection.execute(query("trash_names", self.connection.info.server_version)).fetchall()}
+        return {
+            name
+            for (name,) in self.connection.execute(query("trash_names", self.connection.info.server_version)).fetchall()
+        }
 
     def _suspect(self, current: Catalog, wanted: Wanted, folded: Folded) -> None:
         if not (self.choices.renames and self.play.renames):
@@ -289,7 +306,9 @@ class Planner:
             hint=f"add `{first.key.name[-1]}: {{state: absent}}`, declare it, or allow it with --allow-destructive",
         )
 
-    def _converts(self, wanted: Wanted, current: Catalog, pairs: Mapping[Key, Key]) -> tuple[dict[Key, Any], frozenset[Key]]:
+    def _converts(
+        self, wanted: Wanted, current: Catalog, pairs: Mapping[Key, Key]
+    ) -> tuple[dict[Key, Any], frozenset[Key]]:
         """Return the conversions that apply now: where the live type is the one they start from."""
         from wgm_play.convert import applicable
 
@@ -324,7 +343,9 @@ class Planner:
         if not any(operation.verb != "run" for group in made for operation in group.operations):
             return
         shadow = self.shadow()
-        extensions = frozenset(key for key in wanted.catalog.rows if key.kind == "extension") if not shadow.own else frozenset()
+        extensions = (
+            frozenset(key for key in wanted.catalog.rows if key.kind == "extension") if not shadow.own else frozenset()
+        )
         with shadow.database() as connection:
             prove(connection, live, wanted.catalog, made, skipped=extensions | self._unselected(live, wanted, made))
 
@@ -339,7 +360,12 @@ class Planner:
         )  # fmt: skip
 
     def _contract(
-        self, live: Catalog, wanted: Wanted, made: tuple[Group, ...], skipped: tuple[tuple[int, str, str], ...], unknown: tuple[str, ...]
+        self,
+        live: Catalog,
+        wanted: Wanted,
+        made: tuple[Group, ...],
+        skipped: tuple[tuple[int, str, str], ...],
+        unknown: tuple[str, ...],
     ) -> Plan:
         return Plan(
             playbook=self.playbook.path,
@@ -354,5 +380,3 @@ class Planner:
             unknown=unknown,
             step_names=self.step_names,
         )
-
-

@@ -52,7 +52,11 @@ class Skips:
 
     def kept(self) -> list[Any]:
         """Return the entries as JSON data for the cache (settings are found out anew each time)."""
-        return [[step, reason, text, key.kind, list(key.name)] for step, reason, text, key in self.entries if key.kind != "setting"]
+        return [
+            [step, reason, text, key.kind, list(key.name)]
+            for step, reason, text, key in self.entries
+            if key.kind != "setting"
+        ]
 
     def restore(self, kept: list[Any]) -> None:
         """Take entries from the cache."""
@@ -163,15 +167,22 @@ def unprivileged_settings(connection: psycopg.Connection[Any], folded: Folded, l
     }
     if not settings:
         return folded
-    statement = render("shadow/settings.sql.j2", names=[key.name[2] for key in settings], version=connection.info.server_version)
-    known = {name.lower(): (context, bool(allowed)) for name, context, allowed in connection.execute(statement.sql).fetchall()}
+    statement = render(
+        "shadow/settings.sql.j2", names=[key.name[2] for key in settings], version=connection.info.server_version
+    )
+    known = {
+        name.lower(): (context, bool(allowed))
+        for name, context, allowed in connection.execute(statement.sql).fetchall()
+    }
     for key, declaration in settings.items():
         name = key.name[2]
         context, allowed = known.get(name.lower(), ("user", True) if "." in name else (None, False))
         if context is None:
             import difflib
 
-            near = difflib.get_close_matches(name, [row[0] for row in connection.execute("SELECT name FROM pg_catalog.pg_settings").fetchall()], n=1)
+            near = difflib.get_close_matches(
+                name, [row[0] for row in connection.execute("SELECT name FROM pg_catalog.pg_settings").fetchall()], n=1
+            )
             raise InputError(
                 f"the server has no parameter {name!r}",
                 where=declaration.position,
@@ -203,7 +214,9 @@ def _try_value(connection: psycopg.Connection[Any], name: str, declaration: Decl
 
     try:
         with connection.transaction(force_rollback=True):
-            connection.execute("SELECT pg_catalog.set_config(%s, %s, true)", [name, reveal(str(declaration.attributes["value"]))])
+            connection.execute(
+                "SELECT pg_catalog.set_config(%s, %s, true)", [name, reveal(str(declaration.attributes["value"]))]
+            )
     except library.Error as error:
         if error.sqlstate not in ("22023", "22P02"):
             return  # it can be set for a database, not in a session that runs
@@ -227,7 +240,19 @@ def _statement(connection: psycopg.Connection[Any], key: Key, declaration: Decla
 
 
 # Objects whose owner alone may change them; TRIGGER and CREATE can be granted to others.
-_OWNED = ("table", "column", "constraint", "index", "view", "materialized_view", "sequence", "function", "procedure", "enum", "domain")
+_OWNED = (
+    "table",
+    "column",
+    "constraint",
+    "index",
+    "view",
+    "materialized_view",
+    "sequence",
+    "function",
+    "procedure",
+    "enum",
+    "domain",
+)
 
 
 def refuse_unprivileged(connection: psycopg.Connection[Any], plan: Plan, live: Catalog) -> None:
@@ -246,7 +271,8 @@ def refuse_unprivileged(connection: psycopg.Connection[Any], plan: Plan, live: C
         if operation.verb == "create" and key.kind == "schema":
             database = database or operation
         elif operation.verb == "create" and len(key.name) > 1 and key.kind in _OWNED and key.relation is None:
-            if Key("schema", key.name[:1]) in live.rows or key.name[0] == "public":
+            there = Key("schema", key.name[:1]) in live.rows or key.name[0] == "public"
+            if there:
                 schemas.setdefault(key.name[0], operation)
     statement = render("checks/may_change.sql.j2", owners=sorted(touched), schemas=sorted(schemas))
     role = connection.info.user

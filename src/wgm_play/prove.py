@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog import introspect
+from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.errors import Refused
 from wgm_play.operations.trash import kept_rows, several
@@ -61,7 +61,10 @@ def prove(
     differing = [
         key
         for key in sorted({*part, *keys})
-        if key.kind not in UNPROVED and key not in skipped and not _same(key, result.rows.get(key), wanted.rows.get(key)) and key in {*live.rows, *wanted.rows, *result.rows}
+        if key.kind not in UNPROVED
+        and key not in skipped
+        and not _same(key, result.rows.get(key), wanted.rows.get(key))
+        and key in {*live.rows, *wanted.rows, *result.rows}
     ]
     if differing and not same_words(result.version, live.version):
         start_over(connection)
@@ -166,7 +169,9 @@ def _rebuild_first(
     return later
 
 
-def _rebuild_trashed(connection: psycopg.Connection[Any], definition: Mapping[str, Any], moved: Mapping[str, str]) -> None:
+def _rebuild_trashed(
+    connection: psycopg.Connection[Any], definition: Mapping[str, Any], moved: Mapping[str, str]
+) -> None:
     rows = {key: _retyped(key, row, moved) for key, row in kept_rows(definition).items()}
     with _schemas(connection, {key.name[0] for key in rows}):
         _make_trashed(connection, rows)

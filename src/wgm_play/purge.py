@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from wgm_play.work import Work
 
 # What must go before what: a table before the types of its columns.
-_ORDER = {"column": 0, "table": 1, "sequence": 2, "domain": 3, "enum": 4, "composite": 4, "range": 4, "collation": 5, "conversion": 5, "rename": 6}
+_ORDER = {
+    "column": 0,
+    "table": 1,
+    "sequence": 2,
+    "domain": 3,
+    "enum": 4,
+    "composite": 4,
+    "range": 4,
+    "collation": 5,
+    "conversion": 5,
+    "rename": 6,
+}
 
 
 def purge(work: Work, options: Options, reporter: Reporter) -> int:
@@ -44,15 +55,28 @@ def purge(work: Work, options: Options, reporter: Reporter) -> int:
         return 0
     live = work.read_live()
     mark = digest(live.rows)
-    plan = Plan(work.playbook.path, work.play.name, work.environment.name, live.version, mark, mark, work.playbook.digest, groups)
+    plan = Plan(
+        work.playbook.path,
+        work.play.name,
+        work.environment.name,
+        live.version,
+        mark,
+        mark,
+        work.playbook.digest,
+        groups,
+    )
     with (
         guard.run_lock(work.connections.writing, policy=work.environment.policy, reporter=reporter) as lock,
         open_session(work.connections.writing, "run", work.environment.policy) as session,
     ):
         ledger = Ledger(session.connection)
-        info = RunInfo(work.playbook.path, work.play.name, work.environment.name, "purge", from_digest=mark, to_digest=mark)
+        info = RunInfo(
+            work.playbook.path, work.play.name, work.environment.name, "purge", from_digest=mark, to_digest=mark
+        )
         run = ledger.begin(info, before=live, readers=work.environment.readers, restore_point=False)
-        executor.execute(plan, session=session, ledger=ledger, run=run, environment=work.environment, reporter=reporter, lock=lock)
+        executor.execute(
+            plan, session=session, ledger=ledger, run=run, environment=work.environment, reporter=reporter, lock=lock
+        )
         ledger.finish(run, "done", after=live)
     reporter.step(StepResult(work.target, name, outcome, operations=operations))
     reporter.recap()
@@ -81,4 +105,3 @@ def _commands(kind: str, place: list[str]) -> tuple[Command, ...]:
         lock = Lock(ACCESS_EXCLUSIVE, ".".join(place[:2]))
         return (command("column/drop", lock, table=tuple(place[:2]), name=place[2]),)
     return (command(f"{kind}/drop", Lock(ACCESS_EXCLUSIVE, ".".join(place)), name=tuple(place)),)
-

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.blame import circles, explain, missing
-from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog import introspect
+from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, Rows
 from wgm_play.errors import Problems, WgmError
 from wgm_play.playbook.model import Declaration
@@ -87,7 +87,13 @@ def realise(connection: psycopg.Connection[Any], declarations: Mapping[Key, Decl
 
 def schemas_of(declarations: Iterable[Key]) -> list[str]:
     """Return the schemas of declared objects, in the order of their first mention."""
-    return list(dict.fromkeys(key.name[0] for key in declarations if len(key.name) > 1 and key.kind not in ("setting", "cast", "user_mapping") and key.kind not in ACCESS))
+    return list(
+        dict.fromkeys(
+            key.name[0]
+            for key in declarations
+            if len(key.name) > 1 and key.kind not in ("setting", "cast", "user_mapping") and key.kind not in ACCESS
+        )
+    )
 
 
 def _in_order(declarations: Iterable[Declaration]) -> list[_Todo]:
@@ -186,7 +192,11 @@ def _borrow(work: _Work, still: Sequence[_Todo]) -> bool:
 def _declared(key: Key, declared: Mapping[Key, Declaration]) -> bool:
     if key in declared:
         return True
-    return any(other.kind == key.kind and other.name[:2] == key.name[:2] for other in declared) if len(key.name) == 3 else False
+    return (
+        any(other.kind == key.kind and other.name[:2] == key.name[:2] for other in declared)
+        if len(key.name) == 3
+        else False
+    )
 
 
 def _types(connection: psycopg.Connection[Any]) -> list[str]:

@@ -47,7 +47,11 @@ def closure(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
     for dependent, referenced in catalog.edges:
         needs[dependent].append(referenced)
     for key in catalog.rows:
-        if key.kind == "column" or (key.kind == "constraint" and catalog.rows[key][0] != "f") or key.kind == "domain_constraint":
+        if (
+            key.kind == "column"
+            or (key.kind == "constraint" and catalog.rows[key][0] != "f")
+            or key.kind == "domain_constraint"
+        ):
             own[key.name[:2]].append(key)
     found: set[Key] = set()
     todo = [key for key in keys if key in catalog.rows]
@@ -100,13 +104,17 @@ def _children(catalog: Catalog, tables: set[Key]) -> set[Key]:
 def touched(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
     """Return the part of a live catalog in which a plan that touches `keys` can be proved."""
     exact = {key for key in keys if key in catalog.rows}
-    tables = {Key("table", key.name[:2]) for key in keys if key.kind in _OWN or key.kind == "table"} & catalog.rows.keys()
+    tables = {
+        Key("table", key.name[:2]) for key in keys if key.kind in _OWN or key.kind == "table"
+    } & catalog.rows.keys()
     tables |= {
         Key("table", (key.name[0], str(catalog.rows[key][0]))) for key in exact if key.kind == "index"
     } & catalog.rows.keys()
     tables |= _children(catalog, tables)
     around = exact | dependents(catalog, exact - tables) | tables
     for key in catalog.rows:
-        if (key.kind in _OWN and Key("table", key.name[:2]) in tables) or (key.kind == "index" and Key("table", (key.name[0], str(catalog.rows[key][0]))) in tables):
+        if (key.kind in _OWN and Key("table", key.name[:2]) in tables) or (
+            key.kind == "index" and Key("table", (key.name[0], str(catalog.rows[key][0]))) in tables
+        ):
             around.add(key)
     return closure(catalog, around)

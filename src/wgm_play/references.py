@@ -38,7 +38,9 @@ def missing_references(
             declared = _declared(seeds, parent, referenced)
             if declared is None or _written_by_triggers(seeds, parent, wanted):
                 continue
-            rows = [row for row in seed.rows if not row.absent and all(row.values.get(name) is not None for name in columns)]
+            rows = [
+                row for row in seed.rows if not row.absent and all(row.values.get(name) is not None for name in columns)
+            ]
             try:
                 with connection.transaction():
                     lost = _lost(connection, seed, rows, columns, parent, referenced, declared, live, wanted)
@@ -77,7 +79,7 @@ def _written_by_triggers(seeds: Sequence[Seed], parent: Key, wanted: Catalog) ->
     return any("trigger" in map(str, row) and parent.name[1] in str(row) for row in functions)
 
 
-def _lost(  # noqa: PLR0917 - the parts of one question
+def _lost(
     connection: psycopg.Connection[Any], seed: Seed, rows: Sequence[SeedRow], columns: Sequence[str], parent: Key,
     referenced: Sequence[str], declared: Sequence[SeedRow], live: Catalog, wanted: Catalog,
 ) -> list[SeedRow]:  # fmt: skip

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wgm_play.catalog.access import ACCESS, keep_roles, moved
 from wgm_play.catalog import introspect
+from wgm_play.catalog.access import ACCESS, keep_roles, moved
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.diff.overlay import same_object
 from wgm_play.errors import Refused
@@ -24,8 +24,12 @@ from wgm_play.render import render
 from wgm_play.shadow import Shadow, run_all
 from wgm_play.sql import Sql
 
-_HAZARD_TABLE = hazard("T02", "statements of the application that use the old name fail at once", "release both at the same moment")
-_HAZARD_COLUMN = hazard("C11", "statements of the application that use the old name fail at once", "release both at the same moment")
+_HAZARD_TABLE = hazard(
+    "T02", "statements of the application that use the old name fail at once", "release both at the same moment"
+)
+_HAZARD_COLUMN = hazard(
+    "C11", "statements of the application that use the old name fail at once", "release both at the same moment"
+)
 
 
 @dataclass(slots=True)
@@ -92,7 +96,11 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
     )  # fmt: skip
     found.pairs[new] = old
     for key in live.rows:
-        if key.kind in ("column", "constraint", "trigger", "policy") and key.name[:2] == old.name and old.kind == "table":
+        if (
+            key.kind in ("column", "constraint", "trigger", "policy")
+            and key.name[:2] == old.name
+            and old.kind == "table"
+        ):
             found.pairs[Key(key.kind, (*new.name, key.name[2]))] = key
 
 
@@ -186,9 +194,13 @@ def _attribute(live: Catalog, found: Renamed, situation: Situation, owner: Key, 
         raise _both(Key(new.kind, (*new.name[:2], part.renamed_from)), new, part.position)
     word = Sql("ATTRIBUTE" if owner.kind == "composite" else "COLUMN")
     lock = Lock(ACCESS_EXCLUSIVE, owner.label)
-    made = command("composite/rename_attribute", lock, what=what_of(owner), word=word, name=part.renamed_from, to=new.name[2])
+    made = command(
+        "composite/rename_attribute", lock, what=what_of(owner), word=word, name=part.renamed_from, to=new.name[2]
+    )
     title = f"rename attribute {owner.label}.{part.renamed_from} to {new.name[2]}"
-    found.changes.append(alter(situation, owner, title, [made], verb="rename", step=part.step, hazards=(_HAZARD_COLUMN,)))
+    found.changes.append(
+        alter(situation, owner, title, [made], verb="rename", step=part.step, hazards=(_HAZARD_COLUMN,))
+    )
     found.pairs.setdefault(owner, owner)
 
 
@@ -197,12 +209,16 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
     part = touched(live, set(renamed.pairs.values())) - {key for key in live.rows if key.kind == "setting"}
     with shadow.database() as connection:
         run_all(connection, statements_for(live.only(part)))
-        schemas = {key.name[0] for key in renamed.pairs if len(key.name) > 1 and Key("schema", key.name[:1]) not in part} - {"public"}
+        schemas = {
+            key.name[0] for key in renamed.pairs if len(key.name) > 1 and Key("schema", key.name[:1]) not in part
+        } - {"public"}
         run_all(connection, [render("schema/create.sql.j2", name=name).sql for name in sorted(schemas)])
         run_all(connection, [made.sql for change in renamed.changes for made in change.operation.commands])
         after = introspect.read(connection)
         for name in schemas:
-            after.rows.pop(Key("schema", (name,)), None)  # made for the move: live already, or by an operation of its own
+            after.rows.pop(
+                Key("schema", (name,)), None
+            )  # made for the move: live already, or by an operation of its own
     made = live.copy()
     for key in part:
         if key != Key("schema", ("public",)):
@@ -220,7 +236,8 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
         else:
             made.extras.setdefault(key, after.extras[key]._replace(owner=None, acl=None))
     made.edges = frozenset(
-        {edge for edge in live.edges if edge[0] not in part} | {edge for edge in after.edges if edge[0] in made.rows and edge[1] in made.rows}
+        {edge for edge in live.edges if edge[0] not in part}
+        | {edge for edge in after.edges if edge[0] in made.rows and edge[1] in made.rows}
     )
     return made
 
@@ -239,7 +256,9 @@ def suspected(
                 if key.kind == "column" and key.name[:2] == old.name[:2] and wanted.rows[key][0] == live.rows[old][0] and key not in taken
             ]  # fmt: skip
         elif old.kind == "table":
-            like = [key for key in appearing if key.kind == "table" and key not in taken and _alike(live, old, wanted, key)]
+            like = [
+                key for key in appearing if key.kind == "table" and key not in taken and _alike(live, old, wanted, key)
+            ]
         else:
             continue
         if like:

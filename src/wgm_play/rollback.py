@@ -73,7 +73,9 @@ def roll_back(work: Work, options: Options, reporter: Reporter) -> int:
 
 def _changes(ledger: Ledger, options: Options) -> list[RunChange]:
     if ledger.access() == "unknown":
-        raise Refused("this role may not read the ledger, so nothing can be rolled back", hint="name the role under readers:")
+        raise Refused(
+            "this role may not read the ledger, so nothing can be rolled back", hint="name the role under readers:"
+        )
     if options.to_run is None:
         last = ledger.state_before_last_change()
         return [last] if last else []
@@ -83,11 +85,15 @@ def _changes(ledger: Ledger, options: Options) -> list[RunChange]:
     return ledger.changes_after(options.to_run)
 
 
-def _plan(work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequence[int], live: Catalog, stack: ExitStack) -> Planned:
+def _plan(
+    work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequence[int], live: Catalog, stack: ExitStack
+) -> Planned:
     _refuse_irreversible(ledger, ids)
     target = ledger.snapshot_of(changes[-1].first.id, "before")
     if target is None:
-        raise Refused(f"the snapshot before run {changes[-1].first.id} is not in the ledger", hint="restore the backup instead")
+        raise Refused(
+            f"the snapshot before run {changes[-1].first.id} is not in the ledger", hint="restore the backup instead"
+        )
     latest = ledger.snapshot_of(changes[0].last.id, "after") or _without_others_roles(live, target)
     wanted = _wanted(live, target, latest)
     planner = _planner(work, live)
@@ -131,8 +137,16 @@ def _plan(work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequenc
     everything = [*before, *restored, *found.changes, *last]
     checks = constraints_without_index(current, wanted.catalog)
     made = groups(order(everything, current.edges, wanted.catalog.edges, found.rebuilt, together, checks))
-    unknown = refuse_bad_rows(Looker(work.reading, situation, live, renamed.pairs)) if work.environment.policy.check_data else []
-    definitions = [{**entry.definition, "place": list(entry.trash_name)} for entry in entries if Key(entry.kind, tuple(entry.name)) in brought]
+    unknown = (
+        refuse_bad_rows(Looker(work.reading, situation, live, renamed.pairs))
+        if work.environment.policy.check_data
+        else []
+    )
+    definitions = [
+        {**entry.definition, "place": list(entry.trash_name)}
+        for entry in entries
+        if Key(entry.kind, tuple(entry.name)) in brought
+    ]
     if any(operation.verb != "run" for group in made for operation in group.operations):
         from wgm_play.prove import prove
 
@@ -184,7 +198,11 @@ def _loosens(change: Change) -> bool:
 
 
 def _put_rows_between(
-    sqls: Sequence[Change], rows: Sequence[Change], restored: Sequence[Change], changes: Sequence[Change], loosening: set[int]
+    sqls: Sequence[Change],
+    rows: Sequence[Change],
+    restored: Sequence[Change],
+    changes: Sequence[Change],
+    loosening: set[int],
 ) -> None:
     """Let rows go back when no rule of the run stands in their way, and before the rules of before return."""
     free = [change for change in changes if id(change) in loosening]
@@ -214,7 +232,9 @@ def _refuse_irreversible(ledger: Ledger, ids: Sequence[int]) -> None:
     undone = {(row.step, row.run) for row in known.values() if row.down is not None}
     told = [f"run {run}: {title}: {why}" for run, title, why in rows if (title.removeprefix("run "), run) not in undone]
     if told:
-        raise Refused("what was done cannot be undone", details=told, hint="restore the backup that was taken before the run")
+        raise Refused(
+            "what was done cannot be undone", details=told, hint="restore the backup that was taken before the run"
+        )
 
 
 def _without_others_roles(live: Catalog, target: Catalog) -> Catalog:
@@ -239,7 +259,8 @@ def _wanted(live: Catalog, target: Catalog, latest: Catalog) -> Wanted:
     changed = {key for key in target.rows if target.rows[key] != latest.rows.get(key)}
     made.managed = frozenset(changed)
     made.catalog.edges = frozenset(
-        {edge for edge in live.edges if edge[0] not in changed} | {edge for edge in target.edges if edge[0] in made.catalog.rows}
+        {edge for edge in live.edges if edge[0] not in changed}
+        | {edge for edge in target.edges if edge[0] in made.catalog.rows}
     )
     return made
 
@@ -264,13 +285,13 @@ def _restores(
             current.rows[kept] = row
             current.extras[kept] = wanted.extra(kept)
     names = set(current.rows)
-    current.edges = frozenset({*live.edges, *(edge for edge in wanted.edges if edge[0] in names and edge[0] not in live.rows)})
+    current.edges = frozenset(
+        {*live.edges, *(edge for edge in wanted.edges if edge[0] in names and edge[0] not in live.rows)}
+    )
     return changes, current, brought
 
 
-def _renames(
-    situation: Situation, live: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]
-) -> rename.Renamed:
+def _renames(situation: Situation, live: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]) -> rename.Renamed:
     """Return the renames that give back the old names, the last rename first."""
     found = rename.Renamed()
     for entry in sorted((one for one in entries if one.kind == "rename"), key=lambda one: one.at, reverse=True):
@@ -290,7 +311,11 @@ def _conversions(
     for entry in entries:
         if entry.kind == "conversion" and entry.definition["back"]:
             key = Key("column", tuple(entry.name))
-            words = {now.name[2]: old.name[2] for now, old in names.items() if now.kind == "column" and now.name[:2] == key.name[:2]}
+            words = {
+                now.name[2]: old.name[2]
+                for now, old in names.items()
+                if now.kind == "column" and now.name[:2] == key.name[:2]
+            }
             back = renamed_columns(Sql(entry.definition["back"]), words) if words else Sql(entry.definition["back"])
             found[names.get(key, key)] = Conversion(back, Sql(entry.definition["using"]))
     return active(found, current, wanted)
@@ -332,7 +357,9 @@ def _undone_sql(ledger: Ledger, ids: Sequence[int]) -> list[Change]:
         commands = (Command(SEARCH_PATH, shadow=False), Command(str(row.down), wait="data", shadow=False))
         event = {"event": "undone", "play": row.play, "step": row.step, "item": row.item, "checksum": row.checksum, "sql": row.sql,
                  "down": row.down}  # fmt: skip
-        operation = Operation("run", Key("sql", (row.play, row.step)), f"undo {row.step}", commands, payload={"sql_once": event})
+        operation = Operation(
+            "run", Key("sql", (row.play, row.step)), f"undo {row.step}", commands, payload={"sql_once": event}
+        )
         made.append(Change(operation, after=tuple(made[-1:])))
     return made
 
@@ -367,11 +394,12 @@ def _row_back(table: Key, row: RowChange, types: Mapping[str, str], live: Catalo
         always = any(live[key].identity == "a" for key in live.of("column", *table.name))
         listed = [[spell(value, types[name]) for name, value in values.items()]]
         return render("seed/insert.sql.j2", table=table.name, columns=list(values), rows=listed, overriding=always).sql
-    sets = [Sql(f"{ident(name)} = {spell(value, types[name])}") for name, value in values.items() if name not in row.key]
+    sets = [
+        Sql(f"{ident(name)} = {spell(value, types[name])}") for name, value in values.items() if name not in row.key
+    ]
     return render("seed/update.sql.j2", table=table.name, sets=sets, key=where).sql
 
 
 def _computed(live: Catalog, table: Key, name: str) -> bool:
     key = Key("column", (*table.name, name))
     return key in live.rows and bool(live[key].generated)
-

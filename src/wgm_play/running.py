@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 REPLANS = 3
 
 
-def run_plan(work: Work, planned: Planned, *, command: str = "apply", rolls_back: Sequence[int] = (), title: str | None = None) -> None:
+def run_plan(
+    work: Work, planned: Planned, *, command: str = "apply", rolls_back: Sequence[int] = (), title: str | None = None
+) -> None:
     """Run a plan under the run lock. Raises what the executor raises; what was done is recorded."""
     from wgm_play.execute import guard
 
@@ -56,7 +58,8 @@ def _still_true(work: Work, planned: Planned, command: str) -> Planned:
             return planned
         if anew:
             raise Refused(
-                "the live catalog moved on after the plan was made; nothing was touched", hint="plan again and review it"
+                "the live catalog moved on after the plan was made; nothing was touched",
+                hint="plan again and review it",
             )
         planned = work.plan()
     raise Refused("the live catalog keeps changing: another tool is at work", hint="stop it, then run again")
@@ -87,7 +90,9 @@ def _gate(work: Work) -> None:
     before_changes(work)
 
 
-def _execute(work: Work, planned: Planned, lock: RunLock, command: str, rolls_back: Sequence[int], title: str | None) -> None:
+def _execute(
+    work: Work, planned: Planned, lock: RunLock, command: str, rolls_back: Sequence[int], title: str | None
+) -> None:
     from wgm_play.execute import executor
     from wgm_play.execute.session import open_session
     from wgm_play.planfile import plan_digest
@@ -102,7 +107,10 @@ def _execute(work: Work, planned: Planned, lock: RunLock, command: str, rolls_ba
             skip_tags=options.skip_tags, start_at_step=options.start_at_step,
         )  # fmt: skip
         run = ledger.begin(
-            info, before=_named_roles(planned.live, planned), readers=environment.readers, marker=environment.marker or environment.name
+            info,
+            before=_named_roles(planned.live, planned),
+            readers=environment.readers,
+            marker=environment.marker or environment.name,
         )
         _say_restore_point(work, ledger, run)
         progress = _Progress(work, planned, title)
@@ -163,7 +171,9 @@ def _verify(work: Work, planned: Planned, connection: Any, ledger: Ledger, run: 
         done = {operation.key for operation in planned.plan.operations}
         skipped |= {key for key in {*after.rows, *wanted.rows} if key not in done}
     differing = [
-        key for key in sorted({*after.rows, *wanted.rows}) if key not in skipped and after.rows.get(key) != wanted.rows.get(key)
+        key
+        for key in sorted({*after.rows, *wanted.rows})
+        if key not in skipped and after.rows.get(key) != wanted.rows.get(key)
     ]
     differing = really_differing(work.connections, after, wanted, differing)
     problem: StepFailed | None = None
@@ -197,7 +207,9 @@ def _said(key: Key, after: Catalog, wanted: Catalog) -> str:
         return f"{key} is still there"
     have, want = after[key], wanted[key]
     names = [name for name in want.__slots__ if getattr(want, name) != getattr(have, name)]
-    return f"{key}: " + ", ".join(f"{name} is {getattr(have, name)!r}, wanted {getattr(want, name)!r}" for name in names)
+    return f"{key}: " + ", ".join(
+        f"{name} is {getattr(have, name)!r}, wanted {getattr(want, name)!r}" for name in names
+    )
 
 
 def _afterwards(work: Work, planned: Planned, outcome: Outcome, run: int) -> None:
@@ -249,14 +261,18 @@ class _Progress:
         """Report what was done of steps that were not told yet, and the step that failed."""
         failed = False
         if self.title:
-            self.work.reporter.step(StepResult(self.work.target, self.title, "failed", operations=self.done.get(-1, [])))
+            self.work.reporter.step(
+                StepResult(self.work.target, self.title, "failed", operations=self.done.get(-1, []))
+            )
         for step in self.steps:
             if step.index in self.told:
                 continue
             if self.left.get(step.index) and not failed:
                 failed = True
                 self.told.add(step.index)
-                result = StepResult(self.work.target, step.name, "failed", step.item, operations=self.done.get(step.index, []))
+                result = StepResult(
+                    self.work.target, step.name, "failed", step.item, operations=self.done.get(step.index, [])
+                )
                 self.work.reporter.step(result)
             elif self.done.get(step.index) and not self.left.get(step.index):
                 self._one(step)
@@ -269,7 +285,9 @@ class _Progress:
         if self.done.get(-1):
             name = self.title or "What no step asks for any more"
             seconds = self.seconds.get(-1)
-            self.work.reporter.step(StepResult(self.work.target, name, "changed", operations=self.done[-1], seconds=seconds))
+            self.work.reporter.step(
+                StepResult(self.work.target, name, "changed", operations=self.done[-1], seconds=seconds)
+            )
         for handler in () if self.title else self.work.play.handlers:
             if self.done.get(handler.index):
                 self.work.reporter.handler(self.work._result(handler, self.done[handler.index], self.skipped))

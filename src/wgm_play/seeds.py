@@ -98,7 +98,8 @@ def _is_referred_to(table: Key, wanted: Catalog) -> bool:
     return any(
         dependent.kind == "constraint" and wanted.rows[dependent][0] == "f" and referenced.name[:2] == table.name
         for dependent, referenced in wanted.edges
-        if dependent in wanted.rows and referenced.kind in ("table", "column", "constraint", "index")
+        if dependent in wanted.rows
+        and referenced.kind in ("table", "column", "constraint", "index")
         and (dependent.name[:2] != table.name or referenced.kind in ("constraint", "index"))
     )
 
@@ -123,7 +124,9 @@ def _hide(seed: Seed) -> None:
 
 def _types(seed: Seed, wanted: Catalog) -> dict[str, str]:
     if seed.table not in wanted.rows:
-        raise InputError(f"there is no {seed.table} to put rows into", where=seed.position, hint="declare the table in a step before")
+        raise InputError(
+            f"there is no {seed.table} to put rows into", where=seed.position, hint="declare the table in a step before"
+        )
     return types_of(seed.table, wanted)
 
 
@@ -150,7 +153,9 @@ def _check_row(seed: Seed, row: SeedRow, types: Mapping[str, str]) -> None:
             raise InputError(f"{seed.table} has no column {name!r}", where=where, hint=hint)
     for name in seed.key:
         if row.values.get(name) is None:
-            raise InputError(f"a row without {name!r}, which is its key", where=row.position, hint=f"give {name!r} a value")
+            raise InputError(
+                f"a row without {name!r}, which is its key", where=row.position, hint=f"give {name!r} a value"
+            )
 
 
 def spell(value: Any, type_name: str) -> Sql:
@@ -220,9 +225,18 @@ def _live_rows(
         joins = [_same(name, types[name], there[name], joining=True) for name in seed.key]
         for start in range(0, len(members), BATCH):
             part = members[start : start + BATCH]
-            spelled = [[Sql(f"{number}"), *(spell(row.values[name], types[name]) for name in columns)] for number, row in enumerate(part)]
+            spelled = [
+                [Sql(f"{number}"), *(spell(row.values[name], types[name]) for name in columns)]
+                for number, row in enumerate(part)
+            ]
             statement = render(
-                "seed/compare.sql.j2", rows=spelled, columns=columns, table=live.table, joins=joins, pairs=pairs, dropped=[]
+                "seed/compare.sql.j2",
+                rows=spelled,
+                columns=columns,
+                table=live.table,
+                joins=joins,
+                pairs=pairs,
+                dropped=[],
             )
             for number, image, same in connection.execute(statement.sql.encode()).fetchall():
                 found[id(part[number])] = (live.image(image), bool(same) and complete)
@@ -259,17 +273,29 @@ def _inserts(seed: Seed, rows: Sequence[SeedRow], types: Mapping[str, str], want
     always = {key.name[2] for key in wanted.of("column", *seed.table.name) if wanted[key].identity == "a"}
     for columns, members in _by_columns(rows).items():
         for start in range(0, len(members), BATCH):
-            spelled = [[spell(row.values[name], types[name]) for name in columns] for row in members[start : start + BATCH]]
+            spelled = [
+                [spell(row.values[name], types[name]) for name in columns] for row in members[start : start + BATCH]
+            ]
             statement = render(
-                "seed/insert.sql.j2", table=seed.table.name, columns=columns, rows=spelled, overriding=bool(always & set(columns))
+                "seed/insert.sql.j2",
+                table=seed.table.name,
+                columns=columns,
+                rows=spelled,
+                overriding=bool(always & set(columns)),
             )
             commands.append(_data(seed, statement))
     return commands
 
 
 def _update(seed: Seed, row: SeedRow, types: Mapping[str, str], image: Mapping[str, Any]) -> Command:
-    sets = [Sql(f"{ident(name)} = {spell(value, types[name])}") for name, value in row.values.items() if name not in seed.key]
-    return _data(seed, render("seed/update.sql.j2", table=seed.table.name, sets=sets, key=_key(seed, row.values, types)))
+    sets = [
+        Sql(f"{ident(name)} = {spell(value, types[name])}")
+        for name, value in row.values.items()
+        if name not in seed.key
+    ]
+    return _data(
+        seed, render("seed/update.sql.j2", table=seed.table.name, sets=sets, key=_key(seed, row.values, types))
+    )
 
 
 def _delete(seed: Seed, values: Mapping[str, Any], types: Mapping[str, str]) -> Command:
@@ -344,7 +370,11 @@ def _wrong_rows(
             with connection.transaction():
                 connection.execute(statement.sql.encode(), prepare=False)
         except library.Error as error:
-            if error.sqlstate == "23505" and "already exists" in str(error.diag.message_detail) and _repeated(rows, row, seed):
+            if (
+                error.sqlstate == "23505"
+                and "already exists" in str(error.diag.message_detail)
+                and _repeated(rows, row, seed)
+            ):
                 continue
             raised = explain(error, statement, _holder(seed, row))
             raised.where = _cell(row, error, types) or row.position

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog import introspect
+from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.rebuild import closure, statements_for
 from wgm_play.shadow import open_shadow, run_all

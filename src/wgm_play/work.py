@@ -94,7 +94,8 @@ def _limited(found: Sequence[tuple[str, str, Position]], limit: str | None) -> s
 def open_plays(options: Options, reporter: Reporter) -> list[Work]:
     """Return the work of each play of the playbook."""
     return [
-        Work(options, reporter, environment, playbook, play) for play, environment, playbook in load_plays(options, reporter)
+        Work(options, reporter, environment, playbook, play)
+        for play, environment, playbook in load_plays(options, reporter)
     ]
 
 
@@ -116,7 +117,9 @@ class Work:
     def __enter__(self) -> Work:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stack.close()
 
     # What a stage needs
@@ -236,7 +239,11 @@ class Work:
         for step in self.play.steps:
             if step.register and not step.deferred:
                 operations = changed.get(step.index, [])
-                value = {"changed": bool(operations), "operations": [one.title for one in operations], "skipped": step.skipped is not None}
+                value = {
+                    "changed": bool(operations),
+                    "operations": [one.title for one in operations],
+                    "skipped": step.skipped is not None,
+                }
                 found[step.register] = found.get(step.register, {}) | value if step.item else value
         return found | planned.imperative.registered
 
@@ -328,16 +335,26 @@ class Work:
         for result in self.results(planned, changed):
             self.reporter.step(result)
         if changed.get(-1):
-            self.reporter.step(StepResult(self.target, "What no step asks for any more", "changed", operations=changed[-1]))
+            self.reporter.step(
+                StepResult(self.target, "What no step asks for any more", "changed", operations=changed[-1])
+            )
         for handler in self.play.handlers:
             if changed.get(handler.index):
                 self.reporter.handler(self._result(handler, changed[handler.index], skipped))
 
-    def _result(self, step: Any, operations: Sequence[Operation], skipped: dict[int, tuple[str, str]], seconds: float | None = None) -> StepResult:
+    def _result(
+        self,
+        step: Any,
+        operations: Sequence[Operation],
+        skipped: dict[int, tuple[str, str]],
+        seconds: float | None = None,
+    ) -> StepResult:
         if step.skipped is not None or step.index in skipped:
             reason, statement = skipped.get(step.index, (step.skipped or "", ""))
             return StepResult(self.target, step.name, "skipped", step.item, reason=reason, administrator=statement)
-        return StepResult(self.target, step.name, "changed" if operations else "ok", step.item, operations=operations, seconds=seconds)
+        return StepResult(
+            self.target, step.name, "changed" if operations else "ok", step.item, operations=operations, seconds=seconds
+        )
 
     def say_where(self) -> None:
         """Say where an application reaches the database of an embedded server."""

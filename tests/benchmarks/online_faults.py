@@ -169,7 +169,7 @@ class Writers:
                 try:
                     connection.execute("INSERT INTO items (id, amount, note) VALUES (%s, 5, 'w')", (place,))
                     connection.execute("UPDATE items SET amount = amount + 1 WHERE id = %s", (place,))
-                    connection.execute("UPDATE items SET amount = amount WHERE id = %s", (random.randrange(1, ROWS),))  # noqa: S311
+                    connection.execute("UPDATE items SET amount = amount WHERE id = %s", (random.randrange(1, ROWS),))
                     connection.execute("DELETE FROM items WHERE id = %s", (place,))
                 except psycopg.Error as error:
                     self.failed.append(f"{error.sqlstate} {error}".splitlines()[0])
@@ -199,7 +199,7 @@ def main(words: Iterable[str] | None = None) -> int:
     parser.add_argument("--each", type=int, default=12, help="most kills of one round")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(list(words) if words is not None else None)
-    choose = random.Random(given.seed)  # noqa: S311
+    choose = random.Random(given.seed)
     base, _, _ = given.url.rpartition("/")
     name = f"wgm_faults_{os.getpid()}"
     bad = total = rounds = 0

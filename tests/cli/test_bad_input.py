@@ -67,7 +67,7 @@ PLAYBOOKS: dict[str, Bad] = {
     # Files and YAML
     "YAML syntax": Bad("- name: A\n  table: {name: t, columns: {a: int, check: x in ('a','b'@@)}}", ("YAML syntax",)),
     "duplicate key": Bad("- name: A\n  sql: {text: select 1}\n  @@name: B", ("duplicate key 'name'", "keep one")),
-    "unknown key": Bad("- name: A\n  table:\n    name: t\n    @@colums: {a: int}", ("'colums'", "did you mean 'columns'?")),  # noqa: E501
+    "unknown key": Bad("- name: A\n  table:\n    name: t\n    @@colums: {a: int}", ("'colums'", "did you mean 'columns'?")),
     "wrong type": Bad("- name: A\n  table: {name: t, columns: @@[a, b]}", ("'columns'", "mapping")),
     "two kinds": Bad("- name: A\n  sql: {text: select 1}\n  @@view: {name: v, query: select 1}", ("two kinds",)),
     "import missing": Bad("- import_steps: @@schema/none.yml", ("schema/none.yml",)),
@@ -83,10 +83,10 @@ PLAYBOOKS: dict[str, Bad] = {
     "unknown variable": Bad("- name: A\n  view: {name: v, query: @@'select {{ nmae }}'}", ("'nmae'",)),
     "Jinja syntax": Bad("- name: A\n  view: {name: v, query: @@'select {{ a +'}", ("Jinja",)),
     "template missing": Bad("- name: A\n  view: {name: v, template: @@views/none.sql.j2}", ("views/none.sql.j2",)),
-    "template outside its root": Bad("- name: A\n  view: {name: v, template: @@../../etc/passwd}", ("../../etc/passwd",)),  # noqa: E501
+    "template outside its root": Bad("- name: A\n  view: {name: v, template: @@../../etc/passwd}", ("../../etc/passwd",)),
     "name over 63 bytes": Bad(f"- name: A\n  table: {{name: @@{'é' * 32}, columns: {{a: int}}}}", ("64 bytes", "63")),
     "constraint name over 63 bytes": Bad(
-        f"- name: A\n  table:\n    name: t\n    columns: {{a: int}}\n    constraints:\n      @@{'c' * 64}: {{check: a > 0}}",  # noqa: E501
+        f"- name: A\n  table:\n    name: t\n    columns: {{a: int}}\n    constraints:\n      @@{'c' * 64}: {{check: a > 0}}",
         ("64 bytes",),
     ),
     # What PostgreSQL finds, in the shadow
@@ -106,17 +106,17 @@ PLAYBOOKS: dict[str, Bad] = {
         live="create table accounts (email text)",
     ),
     "index on a missing table": Bad(
-        "- name: I\n  index: {name: i, table: @@acounts, columns: [email]}", ('"public.acounts"', "did you mean 'accounts'?"),  # noqa: E501
+        "- name: I\n  index: {name: i, table: @@acounts, columns: [email]}", ('"public.acounts"', "did you mean 'accounts'?"),
         live="create table accounts (email text)",
     ),
     "check that ends too soon": Bad(
         "- name: O\n  table: {name: o, columns: {n: {type: int, check: n >@@}}}", ("syntax error at the end of 'n >'",)
     ),
     "check that does not parse": Bad(
-        '- name: O\n  table: {name: o, columns: {n: {type: int, check: "n >> @@> 1"}}}', ('syntax error at or near ">"',)  # noqa: E501
+        '- name: O\n  table: {name: o, columns: {n: {type: int, check: "n >> @@> 1"}}}', ('syntax error at or near ">"',)
     ),
     "check of a missing column": Bad(
-        "- name: O\n  table: {name: o, columns: {n: int}, constraints: {o_m: {check: @@m > 0}}}", ('"m" does not exist',)  # noqa: E501
+        "- name: O\n  table: {name: o, columns: {n: int}, constraints: {o_m: {check: @@m > 0}}}", ('"m" does not exist',)
     ),
     "type that does not exist": Bad(
         "- name: O\n  table: {name: o, columns: {n: @@bigintt}}", ('type "bigintt"', "did you mean 'bigint'?")
@@ -156,29 +156,29 @@ PLAYBOOKS: dict[str, Bad] = {
         ("dependency cycle", "function f() and function g()"),
     ),
     "cycle of a view and a function": Bad(
-        "- name: F\n  function: {name: f, returns: bigint, language: sql, body: begin atomic select count(*) from @@v; end}\n"  # noqa: E501
+        "- name: F\n  function: {name: f, returns: bigint, language: sql, body: begin atomic select count(*) from @@v; end}\n"
         "- name: V\n  view: {name: v, query: select f() as n}", ("dependency cycle", "function f() and view v"),
     ),
     "plpgsql body with a missing table": Bad(
         body("plpgsql", "begin\n  return (select count(*)\n    @@from userz);\nend"), ("line 4 of its body", '"userz"')
     ),
     "plpgsql body with a missing column": Bad(
-        body("plpgsql", "begin\n  @@return (select max(idd) from users);\nend"), ("line 3 of its body", '"idd"', "users.id")  # noqa: E501
+        body("plpgsql", "begin\n  @@return (select max(idd) from users);\nend"), ("line 3 of its body", '"idd"', "users.id")
     ),
     "plpgsql body that does not parse": Bad(body("plpgsql", "begin\n  @@retrun 1;\nend"), ('near "retrun"',)),
     "SQL body with a missing table": Bad(body("sql", "select count(*)\n  @@from userz"), ('"userz"', '"users"')),
     "setting that does not exist": Bad(
-        "- @@name: S\n  setting: {name: log_min_duration_statment, value: 1s}", ("did you mean 'log_min_duration_statement'?",)  # noqa: E501
+        "- @@name: S\n  setting: {name: log_min_duration_statment, value: 1s}", ("did you mean 'log_min_duration_statement'?",)
     ),
     "setting with a wrong value": Bad("- @@name: S\n  setting: {name: work_mem, value: much}", ('"work_mem": "much"',)),
     "extension that the server has not": Bad("- name: E\n  extension: {name: @@pg_nothing}", ('"pg_nothing"',)),
     # Imperative SQL, queries
     "sql step with DDL": Bad(
-        USERS + "- name: S\n  sql:\n    irreversible: true\n    text: |\n      delete from users;\n      @@create index i on users (id)",  # noqa: E501
+        USERS + "- name: S\n  sql:\n    irreversible: true\n    text: |\n      delete from users;\n      @@create index i on users (id)",
         ("CREATE INDEX is declared with the kind `index`", "wgm-play doc index"),
     ),
     "sql step over a missing column": Bad(
-        USERS + "- name: S\n  sql:\n    irreversible: true\n    text: |\n      update users\n         set @@nmae = ''", ('"nmae"',)  # noqa: E501
+        USERS + "- name: S\n  sql:\n    irreversible: true\n    text: |\n      update users\n         set @@nmae = ''", ('"nmae"',)
     ),
     "sql step whose down does not parse": Bad(
         USERS + "- name: S\n  sql: {text: delete from users, down: @@inser into users}", ('near "inser"',)
@@ -189,7 +189,7 @@ PLAYBOOKS: dict[str, Bad] = {
     ),
     "alert over a missing column": Bad(
         USERS, ("alert 'A'", '"nmae"'),
-        tail="  alerts:\n    - name: A\n      query: select count(@@nmae) as value from users\n      threshold: '> 1'\n",  # noqa: E501
+        tail="  alerts:\n    - name: A\n      query: select count(@@nmae) as value from users\n      threshold: '> 1'\n",
     ),
     "alert with a wrong threshold": Bad(
         USERS, ("'about 1'", '"> 100"'),
@@ -197,18 +197,18 @@ PLAYBOOKS: dict[str, Bad] = {
     ),
     # Rows
     "seed rows that break constraints": Bad(
-        USERS.replace("not_null: true", "not_null: true, check: length(name) > 3") + "- name: R\n  seed:\n    table: users\n"  # noqa: E501
-        "    key: [id]\n    rows:\n      - {id: 1, name: Long}\n      - {id: 2, name: @@Bob}\n      - {id: 3, name: null}\n"  # noqa: E501
+        USERS.replace("not_null: true", "not_null: true, check: length(name) > 3") + "- name: R\n  seed:\n    table: users\n"
+        "    key: [id]\n    rows:\n      - {id: 1, name: Long}\n      - {id: 2, name: @@Bob}\n      - {id: 3, name: null}\n"
         "      - {id: x, name: Long}\n", ("users_name_check", "not-null", 'bigint: "x"', "3 errors"), errors=3,
     ),
     "seed row that refers to nothing": Bad(
-        USERS + "- name: O\n  table: {name: o, columns: {id: {type: int, primary_key: true}, u: {type: bigint, references: users(id)}}}\n"  # noqa: E501
+        USERS + "- name: O\n  table: {name: o, columns: {id: {type: int, primary_key: true}, u: {type: bigint, references: users(id)}}}\n"
         "- name: R\n  seed: {table: users, key: [id], rows: [{id: 1, name: A}]}\n"
-        "- name: S\n  seed:\n    table: o\n    key: [id]\n    rows:\n      - {id: 1, u: 1}\n      - {id: 2, u: 9}\n      - {id: 3, u: @@5}\n",  # noqa: E501
-        ("u = 5",), live="create table users (id bigint primary key, name text not null); insert into users values (9, 'x')",  # noqa: E501
+        "- name: S\n  seed:\n    table: o\n    key: [id]\n    rows:\n      - {id: 1, u: 1}\n      - {id: 2, u: 9}\n      - {id: 3, u: @@5}\n",
+        ("u = 5",), live="create table users (id bigint primary key, name text not null); insert into users values (9, 'x')",
     ),
     "seed with an unknown column": Bad(
-        USERS + "- name: R\n  seed: {table: users, key: [id], rows: [{id: 1, @@nmae: A}]}", ("'nmae'", "did you mean 'name'?")  # noqa: E501
+        USERS + "- name: R\n  seed: {table: users, key: [id], rows: [{id: 1, @@nmae: A}]}", ("'nmae'", "did you mean 'name'?")
     ),
     # The command line and the environment
     "unknown tag": Bad(USERS + "  tags: [tables]\n", ("'tabels'", "'tables'"), words=("-t", "tabels")),
@@ -362,7 +362,7 @@ def test_all_that_postgresql_refuses_is_told_at_once_without_consequences(shop: 
 
 def test_what_no_log_hides_is_in_no_message(shop: Shop, told: Told) -> None:
     rules = USERS.replace("not_null: true", "not_null: true, check: length(name) > 30")
-    rows = "- name: R\n  no_log: true\n  seed: {table: users, key: [id], rows: [{id: 1, name: s3cr3t-value}, {id: s3cr3t-id, name: x}]}\n"  # noqa: E501
+    rows = "- name: R\n  no_log: true\n  seed: {table: users, key: [id], rows: [{id: 1, name: s3cr3t-value}, {id: s3cr3t-id, name: x}]}\n"
     shop.playbook(rules + rows)
     code, said = told()
     assert (code, "s3cr3t" in said) == (1, False), said
@@ -522,7 +522,7 @@ def test_ctrl_c_exits_130_and_leaves_nothing_half_done(shop: Shop) -> None:
     with psycopg.connect(shop.url, autocommit=True) as watch:
         until = time.monotonic() + 30
         while not watch.execute(
-            "select 1 from pg_stat_activity where query like '%pg_sleep(30)%' and state = 'active' and pid <> pg_backend_pid()"  # noqa: E501
+            "select 1 from pg_stat_activity where query like '%pg_sleep(30)%' and state = 'active' and pid <> pg_backend_pid()"
         ).fetchone():
             assert time.monotonic() < until and process.poll() is None, process.communicate()
             time.sleep(0.05)
@@ -531,7 +531,7 @@ def test_ctrl_c_exits_130_and_leaves_nothing_half_done(shop: Shop) -> None:
         assert process.returncode == 130
         assert "Traceback" not in said and "resumes" in said, said
         assert watch.execute(
-            "select count(*) from pg_stat_activity where query like '%pg_sleep(30)%' and state = 'active' and pid <> pg_backend_pid()"  # noqa: E501
+            "select count(*) from pg_stat_activity where query like '%pg_sleep(30)%' and state = 'active' and pid <> pg_backend_pid()"
         ).fetchone() == (0,)
     shop.playbook(steps.replace("pg_sleep(30)", "pg_sleep(0)"))
     assert command("shop.yml").returncode == 0

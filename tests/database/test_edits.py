@@ -4,7 +4,7 @@ In: copies of the project's playbooks, one database that development.yml has fin
 titles of the operations, a second run without changes, and after rollback the catalog, the dump and the rows of before.
 """
 
-# ruff: noqa: E501 - an edit stays on one line, as in the playbook
+
 
 from __future__ import annotations
 

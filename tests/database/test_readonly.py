@@ -89,7 +89,7 @@ def planned(place: Place, name: str = "plan.json") -> tuple[int, list[Any], str]
 RIGHTS = {
     "pg_read_all_data": "grant pg_read_all_data to ROLE",
     "read only by default": "grant pg_read_all_data to ROLE; alter role ROLE set default_transaction_read_only = on",
-    "select on all tables": "grant usage on schema public, wgm to ROLE; grant select on all tables in schema public, wgm to ROLE",  # noqa: E501
+    "select on all tables": "grant usage on schema public, wgm to ROLE; grant select on all tables in schema public, wgm to ROLE",
 }
 
 
@@ -123,7 +123,7 @@ def test_what_a_role_may_not_read_is_named_as_unknown(applied: Place, reader: Ca
     file.write_text(file.read_text().replace(EDIT[0], "extra_rank: {type: integer, check: extra_rank > 0}", 1))
     file.write_text(
         file.read_text()
-        + "\n- name: Names are short\n  table: {name: users, constraints: {users_short: {check: length(id::text) < 900}}}\n"  # noqa: E501
+        + "\n- name: Names are short\n  table: {name: users, constraints: {users_short: {check: length(id::text) < 900}}}\n"
     )
     url = reader("grant usage on schema public to ROLE")
     done = replace(applied, url=url).run("production.yml", "--check", "--diff")
@@ -174,7 +174,7 @@ class standby:
         port = fix_postgres._free_port()
         log = (self.folder / "log").open("wb")
         words = [binary / "postgres", "-D", self.folder, "-p", str(port), "-c", "listen_addresses=127.0.0.1",
-                 "-c", "unix_socket_directories=", "-c", "hot_standby=on", "-c", "fsync=off", "-c", "max_connections=60",  # noqa: E501
+                 "-c", "unix_socket_directories=", "-c", "hot_standby=on", "-c", "fsync=off", "-c", "max_connections=60",
                  "-c", "wal_level=logical"]  # fmt: skip
         self.process = subprocess.Popen(words, stdout=log, stderr=log, cwd=programs, env={"LC_ALL": "C"}, **user)
         running = replace(self.server, port=port)

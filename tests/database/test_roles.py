@@ -18,7 +18,7 @@ from fix_postgres import Postgres
 from killing import Place, changed, copy_of_project
 
 ENVIRONMENTS = ("production.yml", "staging.yml", "development.yml")
-DEVELOPMENT = 'url: "{{ env.DATABASE_URL }}"\nvariables: {slow_query: 100ms, idle_transaction: 1h}\npolicy: {allow_destructive: true}\n'  # noqa: E501
+DEVELOPMENT = 'url: "{{ env.DATABASE_URL }}"\nvariables: {slow_query: 100ms, idle_transaction: 1h}\npolicy: {allow_destructive: true}\n'
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - a statement reads best in one line
+
 """What no kind describes is named, whatever it is: one object of each such kind is made and looked for."""
 
 from __future__ import annotations

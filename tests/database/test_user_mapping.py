@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - a step reads best in one line
+
 """The password of a user mapping reaches the server and nothing else: no plan, no ledger, no catalog row, no message."""
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ BASE = [
     {"name": "Wrapper", "foreign_data_wrapper": {"name": "w"}},
     {"name": "Server", "server": {"name": "s", "wrapper": "w", "type": "one"}},
 ]
-MAPPING = {"name": "M", "user_mapping": {"server": "s", "user": "public", "options": {"user": "r", "password": "{{ env.ARCHIVE_WORD }}"}}}
+MAPPING = {
+    "name": "M",
+    "user_mapping": {"server": "s", "user": "public", "options": {"user": "r", "password": "{{ env.ARCHIVE_WORD }}"}},
+}
 WORD, OTHER = "it's \\ quite secret", "another secret"
 
 
@@ -34,7 +37,12 @@ def everything_kept(url: str) -> str:
         found = []
         for (name,) in connection.execute("select tablename from pg_tables where schemaname = 'wgm'").fetchall():
             for row in connection.execute(f'select * from wgm."{name}"').fetchall():
-                found += [gzip.decompress(value).decode() if isinstance(value, bytes) and value[:2] == b"\x1f\x8b" else str(value) for value in row]
+                found += [
+                    gzip.decompress(value).decode()
+                    if isinstance(value, bytes) and value[:2] == b"\x1f\x8b"
+                    else str(value)
+                    for value in row
+                ]
         return "\n".join(found)
 
 
@@ -55,7 +63,9 @@ def test_the_password_reaches_the_server_and_is_kept_nowhere_else(book: Project)
     assert (book.apply().changed, book.apply().operations) == (0, [])
 
 
-def test_another_password_is_another_state_and_cannot_be_taken_back(book: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_password_is_another_state_and_cannot_be_taken_back(
+    book: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     book.apply()
     monkeypatch.setenv("ARCHIVE_WORD", OTHER)
     assert [one.title for one in book.apply().operations] == ["alter user mapping of public on s"]

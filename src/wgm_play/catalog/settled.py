@@ -54,7 +54,8 @@ def settled(text: str) -> str:
 
 def _elements(text: str, start: int) -> tuple[list[str], int]:
     """Split what stands between brackets at its commas; return it with the place of the closing bracket."""
-    elements, depth, begin, place = [], 0, start, start
+    elements: list[str] = []
+    depth, begin, place = 0, start, start
     while place < len(text):
         letter = text[place]
         if letter in "'\"":

@@ -12,10 +12,9 @@ from functools import partial
 
 from wgm_play.catalog.access import OWNED, object_of
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.operations import DEFINED, OPERATIONS_FOR
+from wgm_play.operations import DEFINED, OPERATIONS_FOR, defined
 from wgm_play.operations import column as columns
 from wgm_play.operations import composite as composites
-from wgm_play.operations import defined
 from wgm_play.operations import function as functions
 from wgm_play.operations import index as indexes
 from wgm_play.operations import view as views
@@ -155,7 +154,9 @@ def _circular_keys(current: Catalog, dropped: list[Key]) -> frozenset[Key]:
 def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Key]]:
     """Return (what changes so that its dependents must step aside, the dependents to drop and make again)."""
     hard = {key for key in found.altered if _is_hard(situation, key)}
-    gone = {key for key in found.dropped if key.kind in ("constraint", "index")}  # a foreign key may lean on another one
+    gone = {
+        key for key in found.dropped if key.kind in ("constraint", "index")
+    }  # a foreign key may lean on another one
     if not (hard or gone):
         return set(), set()
     dependents: dict[Key, set[Key]] = defaultdict(set)
@@ -171,8 +172,11 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
                 continue
             if key.kind == "domain_constraint" and Key("domain", key.name[:2]) in hard:
                 continue  # it is made with its domain
-            if key.kind == "column" and below.kind in SWAPPED and not situation.current[key].generated and (
-                below.kind not in ("composite", "range") or composites.is_swapped(situation, below)
+            if (
+                key.kind == "column"
+                and below.kind in SWAPPED
+                and not situation.current[key].generated
+                and (below.kind not in ("composite", "range") or composites.is_swapped(situation, below))
             ):
                 hard.add(key)
                 todo.append(key)
@@ -221,8 +225,17 @@ def _is_hard(situation: Situation, key: Key) -> bool:
 
 
 _ALWAYS_ASIDE = frozenset(
-    ["view", "materialized_view", "function", "procedure", "trigger", "publication_table", "publication_schema", "user_mapping",
-     "policy"]
+    [
+        "view",
+        "materialized_view",
+        "function",
+        "procedure",
+        "trigger",
+        "publication_table",
+        "publication_schema",
+        "user_mapping",
+        "policy",
+    ]
 )
 
 
@@ -233,9 +246,15 @@ def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) 
         return True
     if key.kind == "column":
         return (
-            (below.kind in ("column", *SWAPPED) and bool(situation.current[key].generated)) or below.kind in ("function", "procedure") or below.kind in DEFINED
+            (below.kind in ("column", *SWAPPED) and bool(situation.current[key].generated))
+            or below.kind in ("function", "procedure")
+            or below.kind in DEFINED
         )
-    if below.kind in ("function", "procedure", "materialized_view", "view") or below.kind in SWAPPED or below.kind in DEFINED:
+    if (
+        below.kind in ("function", "procedure", "materialized_view", "view")
+        or below.kind in SWAPPED
+        or below.kind in DEFINED
+    ):
         return key.kind in ("index", "constraint", "domain_constraint")
     if key.kind == "constraint":
         return situation.current[key].type == "f" or key in altered
@@ -262,7 +281,9 @@ def _goes_with_its_relation(situation: Situation, key: Key, again: set[Key]) -> 
     """Tell whether dropping the view below drops it: the index of a materialized view, the trigger of a view."""
     if key.kind == "index":
         return Key("materialized_view", (key.name[0], str(situation.current.rows[key][0]))) in again
-    return key.kind in ("trigger", "rule") and any(Key(kind, key.name[:2]) in again for kind in ("view", "foreign_table"))
+    return key.kind in ("trigger", "rule") and any(
+        Key(kind, key.name[:2]) in again for kind in ("view", "foreign_table")
+    )
 
 
 def _again(situation: Situation, key: Key, hard: set[Key], again: set[Key]) -> list[Change]:

@@ -41,7 +41,9 @@ def match_constraints(live: Catalog, declared: Catalog, table: Key, named: Colle
             take(own, own)
     for own in list(mine):
         columns = _columns(declared, own)
-        like = next((key for key in free if live.rows[key][0] == declared.rows[own][0] and _columns(live, key) == columns), None)
+        like = next(
+            (key for key in free if live.rows[key][0] == declared.rows[own][0] and _columns(live, key) == columns), None
+        )
         if like is not None and columns:
             take(own, like)
     taken = set(pairs.values()) | set(named) | set(there)

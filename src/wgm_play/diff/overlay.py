@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wgm_play.catalog.access import ACCESS, left_over
 from wgm_play.catalog import CLASSES
+from wgm_play.catalog.access import ACCESS, left_over
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
-from wgm_play.diff.manage import Manage
 from wgm_play.diff.access import lay_access
+from wgm_play.diff.manage import Manage
 from wgm_play.diff.match import match_constraints
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.composite import stored
@@ -97,7 +97,9 @@ def replace_number(extra: Extra, number: int) -> Extra:
 _INDEX_TABLESPACE = CLASSES["index"].__slots__.index("tablespace")
 
 
-def _adapted(live: Catalog, declarations: Mapping[Key, Declaration], key: Key, row: Row, renamed: Mapping[Key, Key]) -> Row:
+def _adapted(
+    live: Catalog, declarations: Mapping[Key, Declaration], key: Key, row: Row, renamed: Mapping[Key, Key]
+) -> Row:
     """Return a declared row with what a playbook cannot say, or did not say, as it is live."""
     if key.kind == "table" and key in live.rows:
         was = live[key]
@@ -185,7 +187,10 @@ def _steps(made: Wanted, declarations: Mapping[Key, Declaration], names: set[Key
     for key in made.managed:
         if key in made.steps:
             continue
-        if (key.kind in ("function", "procedure") and ("function", key.name[:2]) in by_name | {}) or (key.kind, key.name[:2]) in by_name:
+        if (key.kind in ("function", "procedure") and ("function", key.name[:2]) in by_name | {}) or (
+            key.kind,
+            key.name[:2],
+        ) in by_name:
             made.steps[key] = by_name[(key.kind, key.name[:2])]
         elif key.kind == "constraint":
             found = [step for name, step in columns.get(key.name[:2], {}).items() if key.name[2].startswith(name)]
@@ -197,7 +202,9 @@ def _steps(made: Wanted, declarations: Mapping[Key, Declaration], names: set[Key
         elif key.kind == "operator_family":
             made.steps[key] = by_name.get(("operator_class", key.name[:2]), -1)
         elif key.kind == "cast":
-            made.steps[key] = next((step for (kind, name), step in by_name.items() if kind == "cast" and _same_types(name, key.name)), -1)
+            made.steps[key] = next(
+                (step for (kind, name), step in by_name.items() if kind == "cast" and _same_types(name, key.name)), -1
+            )
         elif key.kind == "sequence" and made.catalog[key].owned_by:
             made.steps[key] = by_name.get(("table", tuple(made.catalog[key].owned_by[:2])), -1)
 
@@ -292,7 +299,16 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
     made.unmanaged = sorted(
         key
         for key in live.rows
-        if key.kind not in ("column", "constraint", "domain_constraint", "setting", "publication_table", "publication_schema", *ACCESS)
+        if key.kind
+        not in (
+            "column",
+            "constraint",
+            "domain_constraint",
+            "setting",
+            "publication_table",
+            "publication_schema",
+            *ACCESS,
+        )
         and key not in made.managed
         and key in made.catalog.rows
         and key != Key("schema", ("public",))
@@ -302,7 +318,9 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
 def _prune(made: Wanted, live: Catalog) -> None:
     """Remove whole objects that no step mentions; a schema that still holds something stays."""
     for key in sorted(made.unmanaged, key=lambda one: one.kind == "schema"):
-        if key.kind == "schema" and any(other.name[0] == key.name[0] for other in made.catalog.rows if len(other.name) > 1):
+        if key.kind == "schema" and any(
+            other.name[0] == key.name[0] for other in made.catalog.rows if len(other.name) > 1
+        ):
             continue
         if key in made.catalog.rows:
             _remove(made, live, key, -1)
@@ -316,7 +334,9 @@ def _cascade(made: Wanted, live: Catalog, manage: Manage) -> None:
     for key in sorted(dependents(live, gone)):
         if key in made.managed or key not in made.catalog.rows:
             continue
-        if key.kind == "column" and not live[key].inherited:  # a default or generated value that uses it: the column itself is declared or left
+        if (
+            key.kind == "column" and not live[key].inherited
+        ):  # a default or generated value that uses it: the column itself is declared or left
             continue
         if not manage.covers(key):
             raise Refused(

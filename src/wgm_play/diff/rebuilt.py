@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog.access import keep_roles
 from wgm_play.catalog import introspect
+from wgm_play.catalog.access import keep_roles
 from wgm_play.catalog.model import Key
 from wgm_play.diff.compare import compare, dependents_of_hard
 from wgm_play.diff.overlay import Wanted

@@ -35,7 +35,7 @@ def before_statement(connection: Any, sql: str) -> None:
 
 def after_statement() -> None:
     """Count one statement; die where it is the one that the test named."""
-    global _count
+    global _count  # noqa: PLW0603 - one process, one count
     if _last:
         _count += 1
         if _count == _last:

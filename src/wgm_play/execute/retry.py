@@ -75,7 +75,7 @@ class Retries:
         text = f"{self.label}: {why}" + (f", held by {named}" if named else "")
         # Full pauses would let two runners of two databases on one server meet again and again: hence the jitter.
         longest = LONGEST_PAUSE if self.patience is None else QUICK_PAUSE
-        pause = min(FIRST_PAUSE * 2 ** (self.attempts - 1), longest) * random.uniform(0.5, 1.0)
+        pause = min(FIRST_PAUSE * 2 ** (self.attempts - 1), longest) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         pause = min(pause, max(self.budget - used, 0.0))
         if pause <= 0:
             raise Exhausted(f"{text}; gave up after {self.attempts} attempts in {used:.1f} s", blockers)

@@ -83,7 +83,7 @@ class Session:
         self._due = ""
         self.lead = 0
         row = send(self.connection, text("execute/open"), IDLE_IN_TRANSACTION).fetchone()
-        assert row is not None
+        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         self.pid: int = row[1]
         self._server_ahead: float = row[0].timestamp() - time.perf_counter()
 

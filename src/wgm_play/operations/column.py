@@ -149,7 +149,11 @@ def inherited_column(situation: Situation, key: Key) -> list[Change]:
     if old == new:
         return []
     one = dataclasses.replace(
-        situation, current=Catalog(Rows({key: _row(old)})), wanted=Catalog(Rows({key: _row(new)})), sizes={}, backfills={}
+        situation,
+        current=Catalog(Rows({key: _row(old)})),
+        wanted=Catalog(Rows({key: _row(new)})),
+        sizes={},
+        backfills={},
     )
     return alter_column(one, key, inherited=True)
 
@@ -294,7 +298,12 @@ def change_type(situation: Situation, key: Key) -> Change:
         commands.append(command("column/set_default", lock, table=table, name=name, default=Sql(new.default)))
     payload: dict[str, Any] = {}
     if convert:
-        definition = {"from": old.type, "to": new.type, "using": str(convert.using), "back": convert.back and str(convert.back)}
+        definition = {
+            "from": old.type,
+            "to": new.type,
+            "using": str(convert.using),
+            "back": convert.back and str(convert.back),
+        }
         payload["convert"] = definition
         payload["trash"] = {
             "event": "trashed", "kind": "conversion", "name": list(key.name), "trash_name": ["conversion", *key.name],

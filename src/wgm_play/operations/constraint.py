@@ -60,7 +60,9 @@ def inline(situation: Situation, key: Key) -> Sql:
 
 def referenced(catalog: Catalog, key: Key) -> Key | None:
     """Return the table that a foreign key refers to."""
-    tables = [table for needed in catalog.needs(key) if (table := needed if needed.kind == "table" else needed.relation)]
+    tables = [
+        table for needed in catalog.needs(key) if (table := needed if needed.kind == "table" else needed.relation)
+    ]
     others = [table for table in tables if table.name != key.name[:2]]
     return others[0] if others else (tables[0] if tables else None)
 

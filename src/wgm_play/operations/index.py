@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from wgm_play.catalog.model import Key
+from wgm_play.operations import partitioned_index
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE,
@@ -27,7 +28,6 @@ from wgm_play.operations.base import (
     option_names,
     options,
 )
-from wgm_play.operations import partitioned_index
 from wgm_play.operations.online import names as helpers
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
@@ -64,13 +64,13 @@ def with_tablespace(definition: str, tablespace: str | None) -> str:
     if tablespace is None:
         return definition
     place, quote = len(definition), ""
-    for number, letter in enumerate(definition):
+    for start, letter in enumerate(definition):
         if quote:
             quote = "" if letter == quote else quote
         elif letter in "'\"":
             quote = letter
-        elif definition.startswith(" WHERE (", number):
-            place = number
+        elif definition.startswith(" WHERE (", start):
+            place = start
             break
     return f"{definition[:place]} TABLESPACE {ident(tablespace)}{definition[place:]}"
 
@@ -114,9 +114,13 @@ def build_concurrently(
 
 def _failed_helper(situation: Situation, key: Key, light: Lock) -> list[Command]:
     """Return the command that removes a helper index whose build failed: the catalog does not show helpers."""
-    failed = any(one.kind == "index" and one.name == key.name[1] and not valid for one, valid in situation.helpers.items())
+    failed = any(
+        one.kind == "index" and one.name == key.name[1] and not valid for one, valid in situation.helpers.items()
+    )
     done = helpers.there("index", key.name[:1], key.name[1])
-    drops = command("online/drop_index", light, name=key.name, wait="long", transactional=False, done=done, shadow=False)
+    drops = command(
+        "online/drop_index", light, name=key.name, wait="long", transactional=False, done=done, shadow=False
+    )
     return [drops] if failed else []
 
 
@@ -159,7 +163,8 @@ def change_options(situation: Situation, key: Key) -> list[Change] | None:
     if (_OPTIONS.sub("", old.definition), old.valid) != (_OPTIONS.sub("", new.definition), new.valid):
         return None
     before, after = (
-        [pair.replace("'", "") for found in _OPTIONS.findall(one.definition) for pair in found.split(", ")] for one in (old, new)
+        [pair.replace("'", "") for found in _OPTIONS.findall(one.definition) for pair in found.split(", ")]
+        for one in (old, new)
     )
     to_set, to_reset = changed_options(before, after)
     if old.table != new.table:

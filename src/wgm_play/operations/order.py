@@ -17,7 +17,6 @@ from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, command
 from wgm_play.operations.units import arrange
 from wgm_play.plan import Group, Lock, Operation
 
-
 Joined = tuple[Change, Change]
 
 
@@ -57,7 +56,12 @@ def order(
                 before[number].update(removers[dependent])
     kept = set(wanted_edges)
     for dependent, referenced in current_edges:  # what refers to it no longer lets go of it first
-        if dependent in makers and referenced in removers and referenced not in makers and (dependent, referenced) not in kept:
+        if (
+            dependent in makers
+            and referenced in removers
+            and referenced not in makers
+            and (dependent, referenced) not in kept
+        ):
             for number in removers[referenced]:
                 before[number].update(other for other in makers[dependent] if dependent not in changes[number].removes)
     _free_names(changes, makers, removers, before, without_index)
@@ -70,7 +74,10 @@ def order(
 
 
 def _gaps(
-    changes: Sequence[Change], makers: Mapping[Key, list[int]], removers: Mapping[Key, list[int]], rebuilt: frozenset[Key]
+    changes: Sequence[Change],
+    makers: Mapping[Key, list[int]],
+    removers: Mapping[Key, list[int]],
+    rebuilt: frozenset[Key],
 ) -> list[tuple[int, int]]:
     """Return (what removes, what makes again) for each rebuilt object: readers must not find a gap between them."""
     pairs: list[tuple[int, int]] = []
@@ -84,7 +91,9 @@ def _gaps(
 
 
 # Kinds that share their names within a schema: a table cannot be called as a sequence or a type there.
-_RELATIONS = frozenset(["table", "view", "materialized_view", "sequence", "index", "enum", "domain", "composite", "foreign_table"])
+_RELATIONS = frozenset(
+    ["table", "view", "materialized_view", "sequence", "index", "enum", "domain", "composite", "foreign_table"]
+)
 
 
 def constraints_without_index(*catalogs: Catalog) -> frozenset[Key]:
@@ -104,7 +113,10 @@ def _space(key: Key) -> tuple[str, tuple[str, ...]]:
 
 
 def _free_names(
-    changes: Sequence[Change], makers: Mapping[Key, list[int]], removers: Mapping[Key, list[int]], before: list[set[int]],
+    changes: Sequence[Change],
+    makers: Mapping[Key, list[int]],
+    removers: Mapping[Key, list[int]],
+    before: list[set[int]],
     without_index: frozenset[Key],
 ) -> None:
     """A name is free before it is taken again, by an object of its own or of another kind."""

@@ -44,9 +44,7 @@ def build(
     """Build an index on every partition, one after the other, while the application writes."""
     commands: list[Command] = []
     if key in situation.current.rows and not situation.current[key].valid:
-        commands.append(
-            command("index/drop", Lock(ACCESS_EXCLUSIVE, table.label), name=key.name, concurrently=False)
-        )
+        commands.append(command("index/drop", Lock(ACCESS_EXCLUSIVE, table.label), name=key.name, concurrently=False))
     commands.append(_only(definition, key.name, table))
     begun = alter(situation, key, f"{title}: the parent's, still empty", commands, alone=True, rank=10, **more)
     begun.makes = frozenset()
@@ -84,9 +82,7 @@ def _below(
         if row.bound is None or Key("table", tuple(row.parents[0])) != table:
             continue
         name = Key("index", (part.name[0], _name(part.name[1], key.name[1])))
-        attached = command(
-            "index/attach", Lock(SHARE_UPDATE_EXCLUSIVE, part.label), parent=above.name, child=name.name
-        )
+        attached = command("index/attach", Lock(SHARE_UPDATE_EXCLUSIVE, part.label), parent=above.name, child=name.name)
         if row.partition_by is not None:
             made = alter(
                 situation, key, f"make {name} for the partitions of {part.label}", [_only(definition, name.name, part), attached],
@@ -113,11 +109,20 @@ def _below(
             done=helpers.there("index", part.name, helper),
         )  # fmt: skip
         title = f"build {name} concurrently"
-        one = alter(situation, key, title, [built], after=(changes[-1],), alone=True, rank=10, hazards=(_WAITS,), **more)
+        one = alter(
+            situation, key, title, [built], after=(changes[-1],), alone=True, rank=10, hazards=(_WAITS,), **more
+        )
         old = Key("index", (part.name[0], helper))
         renamed = command("object/rename", light, what=Sql(f"INDEX {ident(old.name)}"), to=name.name[1])
         taken = alter(
-            situation, key, f"attach {name} to {above.label}", [renamed, attached], after=(one,), alone=True, rank=10, **more
+            situation,
+            key,
+            f"attach {name} to {above.label}",
+            [renamed, attached],
+            after=(one,),
+            alone=True,
+            rank=10,
+            **more,
         )
         one.makes = taken.makes = frozenset()
         changes += [one, taken]

@@ -178,7 +178,9 @@ def _same_family(key: Key, old: Table, new: Table) -> None:
             hint="declare a new table with its partitions, copy the rows in a `sql` step, rename both",
         )
     if (old.parents, old.bound) != (new.parents, new.bound):
-        raise Refused(f"{key} cannot change its parents in this plan", hint="do it in a run of its own, before the rest")
+        raise Refused(
+            f"{key} cannot change its parents in this plan", hint="do it in a run of its own, before the rest"
+        )
 
 
 def _spread(row: Table) -> str:

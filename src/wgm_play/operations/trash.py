@@ -7,7 +7,7 @@ In: an object that goes. Out: a change that moves it to schema `wgm_trash` (tabl
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import astuple, replace
 from typing import Any
 
@@ -36,10 +36,14 @@ RECORDS = ("conversion", "rename")
 def own_keys(catalog: Catalog, table: Key) -> list[Key]:
     """Return the keys of all that goes where a table goes: columns, constraints, indexes, triggers, owned sequences."""
     keys = [
-        key for key in catalog.rows if key.kind in ("column", "constraint", "trigger", "policy") and key.name[:2] == table.name
+        key
+        for key in catalog.rows
+        if key.kind in ("column", "constraint", "trigger", "policy") and key.name[:2] == table.name
     ]
     keys += [
-        key for key in catalog.rows if key.kind in ("grant", "owner") and key.name[0] == "table" and key.name[1:3] == table.name
+        key
+        for key in catalog.rows
+        if key.kind in ("grant", "owner") and key.name[0] == "table" and key.name[1:3] == table.name
     ]
     keys += [key for key in catalog.of("index", table.name[0]) if catalog.rows[key][0] == table.name[1]]
     keys += [key for key in catalog.of("sequence") if tuple((catalog[key].owned_by or ("", ""))[:2]) == table.name]

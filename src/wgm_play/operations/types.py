@@ -109,7 +109,9 @@ def swap_type(situation: Situation, key: Key) -> Change:
         if key.kind == "range":
             old = situation.current[key]
             several = old.multirange and f"wgm_olds_{key.name[1]}"[:63]
-            commands += composite.renames(old.subtype, key.name[0], (key.name[1], old.multirange), (old_name[1], several))
+            commands += composite.renames(
+                old.subtype, key.name[0], (key.name[1], old.multirange), (old_name[1], several)
+            )
         commands += composite.commands_of(situation, key)
     columns = [column for column in users_of(situation, key) if column in situation.wanted.rows]
     columns = [column for column in columns if not situation.current[column].generated]  # made again: see compare

@@ -37,9 +37,7 @@ SCHEMA = mapping(
     {
         "from": ref("type", "The type that is cast."),
         "to": ref("type", "The type that it becomes."),
-        "function": text(
-            "The function that does it, with its arguments: `seconds(interval)`."
-        ),
+        "function": text("The function that does it, with its arguments: `seconds(interval)`."),
         "method": choice("How it is done without a function: by the types' texts, or not at all.", "inout", "binary"),
         "implicit": choice(
             "Where it is done without being asked for.", "never", "assignment", "always", default="never"
