@@ -17,6 +17,7 @@ import pytest
 
 import fix_postgres
 from fix_postgres import Postgres
+from known_gaps import GAPS
 from wgm_play import embedded, secret
 from wgm_play.environment import Embedded
 
@@ -52,6 +53,14 @@ def _asked(config: pytest.Config) -> list[int]:
             "Others: python tests/fetch_servers.py"
         )
     return [int(part) for part in asked]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Expect the failure of tests that show a known defect."""
+    for item in items:
+        reason = next((text for name, text in GAPS.items() if item.nodeid.startswith(name)), None)
+        if reason is not None:
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=False))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -49,6 +49,7 @@ class Imperative:
     connection: psycopg.Connection[Any]
     selected: frozenset[int] | None = None
     later: list[Assertion] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     registered: dict[str, Any] = field(default_factory=dict)
 
     def mark(self) -> str:
@@ -125,6 +126,8 @@ class Imperative:
         return made
 
     def _operations(self, planner: Planner, situation: Situation) -> list[tuple[int, Operation]]:
+        from psycopg.errors import InsufficientPrivilege
+
         from wgm_play.seeds import plan_seed
 
         found: list[tuple[int, Operation]] = []
@@ -133,9 +136,18 @@ class Imperative:
             if not self._chosen(seed.step):
                 continue
             allowed = planner.choices.allow_destructive
-            operations = plan_seed(
-                self.connection, seed, planner.live, situation.wanted, allow_prune=allowed, renames=situation.renames
-            )
+            try:
+                operations = plan_seed(
+                    self.connection,
+                    seed,
+                    planner.live,
+                    situation.wanted,
+                    allow_prune=allowed,
+                    renames=situation.renames,
+                )
+            except InsufficientPrivilege:
+                self.unknown.append(f"the rows of {seed.table}: this role may not read them")
+                continue
             found += [(seed.step, operation) for operation in operations]
             if operations:
                 moved.append(seed)

@@ -140,6 +140,7 @@ class Planner:
         ordered = self._select(ordered, wanted.catalog)
         made = groups(ordered)
         unknown = [f"not modelled: {name}" for name in live.unmodelled]
+        unknown += self.imperative.unknown
         if self.imperative.ledger.access() == "unknown":
             unknown.append(UNKNOWN)
         unknown += sorted(

@@ -4,8 +4,6 @@ In: copies of the project's playbooks, one database that development.yml has fin
 titles of the operations, a second run without changes, and after rollback the catalog, the dump and the rows of before.
 """
 
-
-
 from __future__ import annotations
 
 import re

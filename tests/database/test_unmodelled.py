@@ -1,4 +1,3 @@
-
 """What no kind describes is named, whatever it is: one object of each such kind is made and looked for."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 """The password of a user mapping reaches the server and nothing else: no plan, no ledger, no catalog row, no message."""
 
 from __future__ import annotations

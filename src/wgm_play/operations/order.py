@@ -49,7 +49,8 @@ def order(
     for dependent, referenced in wanted_edges:  # what is referred to is made first
         if dependent in makers and referenced in makers:
             for number in makers[dependent]:
-                before[number].update(makers[referenced])
+                if number not in makers[referenced]:  # one change makes both
+                    before[number].update(makers[referenced])
     for dependent, referenced in current_edges:  # what refers to it goes first
         if dependent in removers and referenced in removers:
             for number in removers[referenced]:
@@ -181,7 +182,7 @@ def _inside(members: list[int], before: list[set[int]], priority: Callable[[int]
     made: list[int] = []
     while left:
         free = [number for number, earlier in left.items() if not earlier]
-        if not free:
+        if not free:  # a circle inside: told by the caller, because these are missing
             return made
         number = min(free, key=priority)
         made.append(number)
