@@ -27,5 +27,8 @@ GAPS: dict[str, str] = {
     ),
     "tests/database/test_readonly.py::test_a_standby_is_planned_against_the_embedded_server": ("not seen to pass yet"),
     "tests/database/test_kill.py::test_a_backup_gate_killed": "not seen to pass yet",
+    "tests/database/test_two_runners.py::test_the_second_runner": (
+        "the first runner does not end within a minute after its step may go on: not understood yet"
+    ),
     "tests/database/test_roundtrip.py": "a default with AT TIME ZONE comes back without its parentheses",
 }
