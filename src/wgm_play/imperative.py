@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -377,6 +377,3 @@ def _seeds(connection: psycopg.Connection[Any], folded: Folded, catalog: Catalog
     except WgmError as error:
         return [error]
     return []
-
-
-__all__ = ["Imperative", "Mapping"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.blame import explain
 from wgm_play.catalog.model import Catalog, Extra, Key
-from wgm_play.errors import InputError, Refused, Unreachable
+from wgm_play.errors import InputError, Unreachable
 from wgm_play.playbook.model import Declaration, Folded
 from wgm_play.render import render
 from wgm_play.secret import mask
@@ -299,6 +299,3 @@ def refuse_unprivileged(connection: psycopg.Connection[Any], plan: Plan, live: C
 def _indexed(key: Key, live: Catalog) -> Key | None:
     """Return the table of an index that is live."""
     return Key("table", (key.name[0], str(live.rows[key][0]))) if key.kind == "index" and key in live.rows else None
-
-
-__all__ = ["Refused", "Skips", "refuse_unprivileged", "unprivileged_settings"]

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.cache import Cache
 from wgm_play.catalog import introspect
-from wgm_play.catalog.model import Catalog, Key, digest
+from wgm_play.catalog.model import Catalog
 from wgm_play.connections import Connections
 from wgm_play.environment import Environment, load_environment
 from wgm_play.errors import InputError, Position, Refused, StepFailed
 from wgm_play.imperative import Imperative
 from wgm_play.ledger import Ledger
-from wgm_play.plan import Operation, Plan
+from wgm_play.plan import Operation
 from wgm_play.planner import Choices, Planned, Planner
 from wgm_play.playbook.expand import hosts_of, load_playbook, project_of
 from wgm_play.playbook.fold import fold
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
     from wgm_play.pipeline import Options
     from wgm_play.report.base import Reporter
-
-# Planning again because the live catalog moved while the run lock was waited for: more often than this is a fight.
-REPLANS = 3
 
 
 def find_playbook(name: str) -> Path:
@@ -369,11 +366,3 @@ class Work:
         from wgm_play.running import run_plan
 
         run_plan(self, planned)
-
-
-def catalogs_differ(live: Catalog, wanted: Catalog) -> list[Key]:
-    """Return the keys in which two catalogs differ."""
-    return sorted(key for key in {*live.rows, *wanted.rows} if live.rows.get(key) != wanted.rows.get(key))
-
-
-__all__ = ["Plan", "Work", "catalogs_differ", "digest", "find_playbook", "load_plays", "open_plays"]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from wgm_play.catalog import introspect
 from wgm_play.catalog.access import keep_roles
-from wgm_play.catalog.model import Key
 from wgm_play.diff.compare import compare, dependents_of_hard
 from wgm_play.diff.overlay import Wanted
 from wgm_play.errors import Refused
@@ -50,6 +49,3 @@ def realise_dependents(planner: Planner, situation: Situation, wanted: Wanted) -
         if key in made.rows:
             catalog.rows[key] = keep_roles(made.rows, situation.current.rows).get(key, made.rows[key])
     catalog.edges |= frozenset(edge for edge in made.edges if edge[0] in set(affected))
-
-
-__all__ = ["Key", "realise_dependents"]

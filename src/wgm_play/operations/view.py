@@ -21,7 +21,6 @@ from wgm_play.operations.base import (
     option_names,
     options,
     privileges,
-    what_of,
 )
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
@@ -148,8 +147,3 @@ def drop_materialized_view(situation: Situation, key: Key) -> list[Change]:
         index for index in situation.current.of("index", key.name[0]) if situation.current.rows[index][0] == key.name[1]
     ]
     return [drop(situation, key, f"drop {key}", [made], removes=own, rank=2)]
-
-
-def name_for_refresh(key: Key) -> str:
-    """Return how REFRESH names a materialized view."""
-    return str(what_of(key)).removeprefix("MATERIALIZED VIEW ")
