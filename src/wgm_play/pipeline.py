@@ -14,8 +14,8 @@ from wgm_play.errors import Finding, InputError, WgmError
 if TYPE_CHECKING:
     from wgm_play.inspect.command import Inspection
     from wgm_play.report.base import Reporter
-    from wgm_play.unchanged import Memory
-    from wgm_play.work import Work
+    from wgm_play.run.unchanged import Memory
+    from wgm_play.run.work import Work
 
 PENDING = 10
 
@@ -53,7 +53,7 @@ class Options:
 
 def apply(options: Options, reporter: Reporter) -> int:
     """Make each play's database so: plan, gate, execute, prove, record."""
-    from wgm_play import unchanged
+    from wgm_play.run import unchanged
 
     if unchanged.answered(options, reporter):
         reporter.recap()
@@ -95,7 +95,7 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
 
 
 def _plays(options: Options, reporter: Reporter) -> list[Work]:
-    from wgm_play.work import open_plays
+    from wgm_play.run.work import open_plays
 
     return open_plays(options, reporter)
 
@@ -111,7 +111,7 @@ def _only_play(options: Options, reporter: Reporter) -> Work:
 
 def rollback(options: Options, reporter: Reporter) -> int:
     """Go back to before the last change, or to just after a run, by the same diff."""
-    from wgm_play.rollback import roll_back
+    from wgm_play.commands.rollback import roll_back
 
     with _only_play(options, reporter) as work:
         reporter.play(work.play.name, work.target)
@@ -122,7 +122,7 @@ def rollback(options: Options, reporter: Reporter) -> int:
 
 def listing(options: Options, reporter: Reporter, what: str) -> int:
     """Show steps, tags or hosts of a playbook, or only check its syntax; no database is asked."""
-    from wgm_play.work import load_plays
+    from wgm_play.run.work import load_plays
 
     for play, _environment, _playbook in load_plays(options, reporter):
         if what == "steps":
@@ -140,7 +140,7 @@ def listing(options: Options, reporter: Reporter, what: str) -> int:
 
 def watch(options: Options, reporter: Reporter) -> int:
     """Apply again at every saved change, until Ctrl-C; an embedded server is kept up."""
-    from wgm_play.watching import changes
+    from wgm_play.commands.watching import changes
 
     def once() -> None:
         try:
@@ -155,7 +155,7 @@ def watch(options: Options, reporter: Reporter) -> int:
 
 def status(options: Options, reporter: Reporter) -> int:
     """Show the history, the run in progress and what blocks it."""
-    from wgm_play.inform import show_status
+    from wgm_play.commands.inform import show_status
 
     with _only_play(options, reporter) as work:
         return show_status(work, reporter)
@@ -183,7 +183,7 @@ def resume(options: Options, reporter: Reporter) -> int:
 
 
 def _steer(options: Options, reporter: Reporter, *, paused: bool) -> int:
-    from wgm_play.steer import order
+    from wgm_play.commands.steer import order
 
     with _only_play(options, reporter) as work:
         return order(work, reporter, paused=paused, batch_ms=options.batch_ms)
@@ -191,7 +191,7 @@ def _steer(options: Options, reporter: Reporter, *, paused: bool) -> int:
 
 def check(options: Options, reporter: Reporter) -> int:
     """Look for drift and ill health, and evaluate the alerts now."""
-    from wgm_play.inform import look
+    from wgm_play.commands.inform import look
 
     with _only_play(options, reporter) as work:
         findings = look(work, options, reporter)
@@ -202,7 +202,7 @@ def check(options: Options, reporter: Reporter) -> int:
 
 def backup(options: Options, reporter: Reporter) -> int:
     """Take a backup as the play's policy says, now."""
-    from wgm_play.backups import take
+    from wgm_play.commands.backups import take
 
     with _only_play(options, reporter) as work:
         return take(work, reporter)
@@ -210,7 +210,7 @@ def backup(options: Options, reporter: Reporter) -> int:
 
 def backups(options: Options, reporter: Reporter) -> int:
     """List the backups there are."""
-    from wgm_play.backups import show
+    from wgm_play.commands.backups import show
 
     with _only_play(options, reporter) as work:
         return show(work, reporter)
@@ -218,7 +218,7 @@ def backups(options: Options, reporter: Reporter) -> int:
 
 def restore(options: Options, reporter: Reporter, backup_id: str | None, at: str | None, into: str) -> int:
     """Bring a backup back into another, empty database."""
-    from wgm_play.backups import bring_back
+    from wgm_play.commands.backups import bring_back
 
     with _only_play(options, reporter) as work:
         return bring_back(work, reporter, backup_id, at, into)
@@ -237,7 +237,7 @@ def inspect(options: Inspection, reporter: Reporter) -> int:
 
 def purge(options: Options, reporter: Reporter) -> int:
     """Empty the trash of what is past its retention."""
-    from wgm_play.purge import purge as empty
+    from wgm_play.commands.purge import purge as empty
 
     with _only_play(options, reporter) as work:
         return empty(work, options, reporter)

@@ -16,8 +16,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from wgm_play import pipeline, secret, unchanged
+from wgm_play import pipeline, secret
 from wgm_play.cli.application import run
+from wgm_play.run import unchanged
 
 PLAYBOOK = """
 - name: Shop
@@ -278,9 +279,9 @@ def test_a_record_that_does_not_read_is_as_if_it_were_not_there(shop: Shop) -> N
 
 def test_what_is_imported_to_find_nothing_stays_light(shop: Shop) -> None:
     program = (
-        "import sys; from wgm_play import unchanged; unchanged._program = lambda: ();"
+        "import sys; from wgm_play.run import unchanged; unchanged._program = lambda: ();"
         "from wgm_play.cli.application import run; code = run(['playbooks/shop.yml']);"
-        "heavy = {'jinja2', 'yaml', 'pglast', 'jsonschema', 'rich', 'wgm_play.catalog', 'wgm_play.work'};"
+        "heavy = {'jinja2', 'yaml', 'pglast', 'jsonschema', 'rich', 'wgm_play.catalog', 'wgm_play.run.work'};"
         "heavy &= {*sys.modules};"
         "sys.exit(str(sorted(heavy)) if heavy else code)"
     )

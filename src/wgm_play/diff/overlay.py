@@ -21,8 +21,8 @@ from wgm_play.errors import Position, Refused
 from wgm_play.operations.composite import stored
 from wgm_play.operations.trash import own_keys
 from wgm_play.playbook.model import Convert, Declaration, Folded
-from wgm_play.realise import Realised
-from wgm_play.rebuild import dependents
+from wgm_play.shadow.realise import Realised
+from wgm_play.shadow.rebuild import dependents
 from wgm_play.sql import Sql
 
 EVERYTHING = Manage()

@@ -14,11 +14,11 @@ from wgm_play.diff.compare import compare, dependents_of_hard
 from wgm_play.diff.overlay import Wanted
 from wgm_play.errors import Refused
 from wgm_play.operations.base import Situation
-from wgm_play.rebuild import closure, statements_for
 from wgm_play.secret import mask
+from wgm_play.shadow.rebuild import closure, statements_for
 
 if TYPE_CHECKING:
-    from wgm_play.planner import Planner
+    from wgm_play.planning.planner import Planner
 
 
 def realise_dependents(planner: Planner, situation: Situation, wanted: Wanted) -> None:

@@ -15,15 +15,15 @@ from wgm_play.catalog.model import Catalog, Key, Rows, digest
 from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.plan import Operation
-from wgm_play.privileges import refuse_unprivileged
+from wgm_play.planning.privileges import refuse_unprivileged
 from wgm_play.report.base import StepResult
-from wgm_play.versions import really_differing
+from wgm_play.shadow.versions import really_differing
 
 if TYPE_CHECKING:
     from wgm_play.execute.executor import GroupResult, OnGroup, Outcome
     from wgm_play.execute.guard import RunLock
-    from wgm_play.planner import Planned
-    from wgm_play.work import Work
+    from wgm_play.planning.planner import Planned
+    from wgm_play.run.work import Work
 
 # Planning again because the live catalog moved while the run lock was taken: more often is a fight with another tool.
 REPLANS = 3
@@ -85,7 +85,7 @@ def _gate(work: Work) -> None:
     if work.options.no_backup:
         work.reporter.warn("no backup is taken before the changes (--no-backup)")
         return
-    from wgm_play.backups import before_changes
+    from wgm_play.commands.backups import before_changes
 
     before_changes(work)
 
@@ -95,7 +95,7 @@ def _execute(
 ) -> None:
     from wgm_play.execute import executor
     from wgm_play.execute.session import open_session
-    from wgm_play.planfile import plan_digest
+    from wgm_play.planning.planfile import plan_digest
 
     environment, plan, options = work.environment, planned.plan, work.options
     with open_session(work.connections.writing, "run", environment.policy) as session:

@@ -17,7 +17,7 @@ from wgm_play.secret import mask
 if TYPE_CHECKING:
     from wgm_play.pipeline import Options
     from wgm_play.report.base import Reporter
-    from wgm_play.work import Work
+    from wgm_play.run.work import Work
 
 
 def show_status(work: Work, reporter: Reporter) -> int:

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.blame import explain
 from wgm_play.catalog.model import Catalog, Extra, Key
 from wgm_play.errors import InputError, Unreachable
 from wgm_play.playbook.model import Declaration, Folded
 from wgm_play.render import render
 from wgm_play.secret import mask
+from wgm_play.shadow.blame import explain
 from wgm_play.sql import ident, reveal
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from wgm_play.units import format_duration
 if TYPE_CHECKING:
     from wgm_play.pipeline import Options
     from wgm_play.report.base import Reporter
-    from wgm_play.work import Work
+    from wgm_play.run.work import Work
 
 # What must go before what: a table before the types of its columns.
 _ORDER = {

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, WgmError
+from wgm_play.planning.seeds import private, spell, types_of
 from wgm_play.playbook.model import Seed, SeedRow
 from wgm_play.render import render
-from wgm_play.seeds import private, spell, types_of
 from wgm_play.sql import Sql, ident
 
 if TYPE_CHECKING:

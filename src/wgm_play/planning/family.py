@@ -28,9 +28,9 @@ from wgm_play.operations.table import attach, create_table
 from wgm_play.operations.trash import COLUMN_PREFIX
 from wgm_play.plan import Command, Lock
 from wgm_play.playbook.model import Declaration
-from wgm_play.rebuild import statements_for, touched
 from wgm_play.secret import mask
 from wgm_play.shadow import Shadow, run_all
+from wgm_play.shadow.rebuild import statements_for, touched
 from wgm_play.sql import Sql, ident, literal
 
 if TYPE_CHECKING:

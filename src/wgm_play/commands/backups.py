@@ -13,7 +13,7 @@ from wgm_play.units import format_duration, format_size
 
 if TYPE_CHECKING:
     from wgm_play.report.base import Reporter
-    from wgm_play.work import Work
+    from wgm_play.run.work import Work
 
 
 def _engine(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine]:

@@ -16,12 +16,12 @@ from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.errors import Refused
 from wgm_play.operations.trash import kept_rows, several
 from wgm_play.plan import Group
-from wgm_play.rebuild import closure, statements_for, touched
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, run_all, start_over
+from wgm_play.shadow.rebuild import closure, statements_for, touched
+from wgm_play.shadow.versions import same_words, unlike
 from wgm_play.sql import ident
-from wgm_play.versions import same_words, unlike
 
 if TYPE_CHECKING:
     import psycopg

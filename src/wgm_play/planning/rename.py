@@ -19,9 +19,9 @@ from wgm_play.errors import Refused
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, hazard, what_of
 from wgm_play.plan import Command, Lock
 from wgm_play.playbook.model import Declaration, Part
-from wgm_play.rebuild import statements_for, touched
 from wgm_play.render import render
 from wgm_play.shadow import Shadow, run_all
+from wgm_play.shadow.rebuild import statements_for, touched
 from wgm_play.sql import Sql
 
 _HAZARD_TABLE = hazard(

@@ -12,26 +12,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.cache import Cache
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog
 from wgm_play.connections import Connections
 from wgm_play.environment import Environment, load_environment
 from wgm_play.errors import InputError, Position, Refused, StepFailed
-from wgm_play.imperative import Imperative
 from wgm_play.ledger import Ledger
 from wgm_play.plan import Operation
-from wgm_play.planner import Choices, Planned, Planner
+from wgm_play.planning.imperative import Imperative
+from wgm_play.planning.planner import Choices, Planned, Planner
 from wgm_play.playbook.expand import hosts_of, load_playbook, project_of
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded, Play, Playbook
 from wgm_play.playbook.selection import selection
 from wgm_play.playbook.variables import parse_extra_vars
-from wgm_play.realise import schemas_of
 from wgm_play.report.base import StepResult
+from wgm_play.run.cache import Cache
+from wgm_play.run.unchanged import Questions
 from wgm_play.shadow import names_of
+from wgm_play.shadow.realise import schemas_of
 from wgm_play.sql import reveal
-from wgm_play.unchanged import Questions
 
 if TYPE_CHECKING:
     import psycopg
@@ -296,14 +296,14 @@ class Work:
 
     def save_plan(self, planned: Planned, path: Path) -> None:
         """Write the plan as data."""
-        from wgm_play.planfile import write
+        from wgm_play.planning.planfile import write
 
         write(planned.plan, path)
         self.reporter.note(f"the plan is in {path}: run it with --plan {path}")
 
     def saved_plan(self, planned: Planned, path: Path) -> Planned:
         """Return the saved plan in place of the fresh one; refuse it when the world has moved on."""
-        from wgm_play.planfile import choose
+        from wgm_play.planning.planfile import choose
 
         planned.plan = choose(planned.plan, path, Ledger(self.reading))
         return planned
@@ -363,6 +363,6 @@ class Work:
 
     def run(self, planned: Planned) -> None:
         """Gate, execute, prove and record a plan."""
-        from wgm_play.running import run_plan
+        from wgm_play.run.running import run_plan
 
         run_plan(self, planned)

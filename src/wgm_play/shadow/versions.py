@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.rebuild import closure, statements_for
 from wgm_play.shadow import open_shadow, run_all
+from wgm_play.shadow.rebuild import closure, statements_for
 
 if TYPE_CHECKING:
     import psycopg

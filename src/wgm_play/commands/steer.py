@@ -14,7 +14,7 @@ from wgm_play.ledger import Ledger
 
 if TYPE_CHECKING:
     from wgm_play.report.base import Reporter
-    from wgm_play.work import Work
+    from wgm_play.run.work import Work
 
 
 def order(work: Work, reporter: Reporter, *, paused: bool, batch_ms: int | None) -> int:

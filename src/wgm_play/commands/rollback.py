@@ -9,17 +9,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import family, rename
-from wgm_play.cache import Cache
 from wgm_play.catalog.access import CLUSTER
 from wgm_play.catalog.model import Catalog, Key, Rows
-from wgm_play.convert import Conversion, active, renamed_columns
-from wgm_play.datacheck import Looker, refuse_bad_rows
 from wgm_play.diff.compare import diff
 from wgm_play.diff.overlay import Wanted
 from wgm_play.diff.rebuilt import realise_dependents
 from wgm_play.errors import InputError, Refused
-from wgm_play.imperative import SEARCH_PATH, Imperative
 from wgm_play.ledger import Change as RunChange
 from wgm_play.ledger import Ledger, RowChange, TrashEntry
 from wgm_play.ledger.statements import run as ask
@@ -28,18 +23,23 @@ from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
 from wgm_play.plan import Command, Operation
-from wgm_play.planner import Choices, Planned, Planner
+from wgm_play.planning import family, rename
+from wgm_play.planning.convert import Conversion, active, renamed_columns
+from wgm_play.planning.datacheck import Looker, refuse_bad_rows
+from wgm_play.planning.imperative import SEARCH_PATH, Imperative
+from wgm_play.planning.planner import Choices, Planned, Planner
+from wgm_play.planning.privileges import Skips
+from wgm_play.planning.seeds import spell
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded
-from wgm_play.privileges import Skips
 from wgm_play.report.base import StepResult
-from wgm_play.seeds import spell
+from wgm_play.run.cache import Cache
 from wgm_play.sql import Sql, ident
 
 if TYPE_CHECKING:
     from wgm_play.pipeline import Options
     from wgm_play.report.base import Reporter
-    from wgm_play.work import Work
+    from wgm_play.run.work import Work
 
 PENDING = 10
 
@@ -63,7 +63,7 @@ def roll_back(work: Work, options: Options, reporter: Reporter) -> int:
         outcome = "changed" if planned.plan.groups else "ok"
         reporter.step(StepResult(work.target, name, outcome, operations=planned.plan.operations))
         return PENDING if options.detailed_exitcode and planned.plan.groups else 0
-    from wgm_play.running import run_plan
+    from wgm_play.run.running import run_plan
 
     if not planned.plan.groups:
         reporter.note("the catalog is already as it was before")
@@ -148,7 +148,7 @@ def _plan(
         if Key(entry.kind, tuple(entry.name)) in brought
     ]
     if any(operation.verb != "run" for group in made for operation in group.operations):
-        from wgm_play.prove import prove
+        from wgm_play.planning.prove import prove
 
         with planner.shadow().database() as connection:
             prove(connection, live, wanted.catalog, made, trashed=definitions)

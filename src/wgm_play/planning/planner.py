@@ -12,8 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import family, passwords, rename
-from wgm_play.cache import Cache
+from wgm_play import passwords
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, digest
 from wgm_play.diff.compare import diff
@@ -22,20 +21,22 @@ from wgm_play.diff.overlay import Wanted, lay_over
 from wgm_play.diff.rebuilt import realise_dependents
 from wgm_play.environment import Environment
 from wgm_play.errors import Refused
-from wgm_play.imperative import Imperative
 from wgm_play.ledger import UNKNOWN
 from wgm_play.operations.base import Change, Situation, TableSize
 from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Plan
+from wgm_play.planning import family, rename
+from wgm_play.planning.imperative import Imperative
+from wgm_play.planning.privileges import Skips, unprivileged_settings
+from wgm_play.planning.prove import prove
 from wgm_play.playbook.model import Folded, Play, Playbook
-from wgm_play.privileges import Skips, unprivileged_settings
-from wgm_play.prove import prove
-from wgm_play.realise import Realised, realise, schemas_of
-from wgm_play.rebuild import touched
 from wgm_play.render import query
+from wgm_play.run.cache import Cache
 from wgm_play.shadow import Shadow, names_of, open_shadow
-from wgm_play.versions import restated, same_words
+from wgm_play.shadow.realise import Realised, realise, schemas_of
+from wgm_play.shadow.rebuild import touched
+from wgm_play.shadow.versions import restated, same_words
 
 if TYPE_CHECKING:
     import psycopg
@@ -311,7 +312,7 @@ class Planner:
         self, wanted: Wanted, current: Catalog, pairs: Mapping[Key, Key]
     ) -> tuple[dict[Key, Any], frozenset[Key]]:
         """Return the conversions that apply now: where the live type is the one they start from."""
-        from wgm_play.convert import applicable
+        from wgm_play.planning.convert import applicable
 
         return applicable(self.connection, wanted, current, pairs, self.folded.declarations)
 
@@ -335,7 +336,7 @@ class Planner:
     def _look_at_rows(self, situation: Situation, pairs: Mapping[Key, Key]) -> list[str]:
         if not self.environment.policy.check_data:
             return ["the rows: policy.check_data is false"]
-        from wgm_play.datacheck import Looker, refuse_bad_rows
+        from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 
         hidden = frozenset(step.index for step in self.play.steps if step.no_log)
         return refuse_bad_rows(Looker(self.connection, situation, self.live, pairs, hidden))

@@ -19,16 +19,16 @@ from wgm_play.pinpoint import pinpoint
 from wgm_play.plan import Command, Hazard, Lock, Operation
 from wgm_play.playbook.model import Assertion, Declaration, Folded, Play, Seed, SqlStep
 from wgm_play.playbook.nodes import position_of
-from wgm_play.realise import Realised, schemas_of
 from wgm_play.secret import mask
 from wgm_play.shadow import names_of
+from wgm_play.shadow.realise import Realised, schemas_of
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.ledger import Ledger
-    from wgm_play.planner import Planner
+    from wgm_play.planning.planner import Planner
 
 # Objects or columns that a query names are not there yet: it can be asked only after the run.
 _NOT_YET = frozenset(["42P01", "42703", "42883", "42704", "3F000"])
@@ -128,7 +128,7 @@ class Imperative:
     def _operations(self, planner: Planner, situation: Situation) -> list[tuple[int, Operation]]:
         from psycopg.errors import InsufficientPrivilege
 
-        from wgm_play.seeds import plan_seed
+        from wgm_play.planning.seeds import plan_seed
 
         found: list[tuple[int, Operation]] = []
         moved = []
@@ -177,7 +177,7 @@ class Imperative:
         """Refuse seed rows that refer to nothing; SQL of the playbook may write the row in between."""
         if self.folded.sqls or not moved:
             return
-        from wgm_play.references import missing_references
+        from wgm_play.planning.references import missing_references
 
         problems = missing_references(
             self.connection, moved, self.folded.seeds, planner.live, situation.current, situation.wanted
@@ -368,7 +368,7 @@ def _body_position(declaration: Declaration, line: int) -> Any:
 
 
 def _seeds(connection: psycopg.Connection[Any], folded: Folded, catalog: Catalog) -> list[WgmError]:
-    from wgm_play.seeds import check_in_shadow
+    from wgm_play.planning.seeds import check_in_shadow
 
     try:
         check_in_shadow(connection, [seed for seed in folded.seeds if seed.table in catalog.rows], catalog)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__, secret
-from wgm_play.cache import Cache
+from wgm_play.run.cache import Cache
 
 if TYPE_CHECKING:
     import psycopg
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from wgm_play.environment import Environment
     from wgm_play.pipeline import Options
     from wgm_play.report.base import Reporter, StepResult
-    from wgm_play.work import Work
+    from wgm_play.run.work import Work
 
 # A record of another form is not read.
 FORM = 1

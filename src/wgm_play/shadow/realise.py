@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.blame import circles, explain, missing
 from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, Rows
 from wgm_play.errors import Problems, WgmError
 from wgm_play.playbook.model import Declaration
-from wgm_play.rebuild import closure, statements_for
 from wgm_play.render import Statement
 from wgm_play.shadow import BATCH, names_of, run_all, start_over
+from wgm_play.shadow.blame import circles, explain, missing
+from wgm_play.shadow.rebuild import closure, statements_for
 
 if TYPE_CHECKING:
     import psycopg

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.blame import explain
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import ROW_EXCLUSIVE
@@ -18,6 +17,7 @@ from wgm_play.plan import Command, Lock, Operation
 from wgm_play.playbook.model import Seed, SeedRow
 from wgm_play.render import Statement, render
 from wgm_play.secret import mask, register
+from wgm_play.shadow.blame import explain
 from wgm_play.sql import Sql, ident, literal, reveal
 
 if TYPE_CHECKING:

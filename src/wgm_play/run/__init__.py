@@ -1,0 +1,1 @@
+"""One play from its start to its end. Start at `work.py`."""
