@@ -365,7 +365,7 @@ def change_not_null(situation: Situation, key: Key, *, filled: bool) -> list[Cha
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     if not new.not_null:
         gone = command("column/set_not_null", lock, table=table, name=name, not_null=False)
-        return [alter(situation, key, f"allow NULL in {key}", [gone])]
+        return [alter(situation, key, f"allow NULL in {key}", [gone], removes=[key])]  # a primary key goes first
     changes = []
     fill = None if filled else situation.backfills.get(key)
     if situation.online(Key("table", table)):

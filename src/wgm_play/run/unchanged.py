@@ -242,7 +242,7 @@ def _names_below(folder: str) -> Iterable[str]:
 
 def _program() -> Iterable[tuple[str, int, int]]:
     """Yield what tells this program from one that was edited since, where it runs from a checkout."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     if (here / "templates").is_dir():
         return
     todo = [str(here), str(here.parents[1] / "templates")]
