@@ -30,5 +30,4 @@ GAPS: dict[str, str] = {
     "tests/database/test_two_runners.py::test_the_second_runner": (
         "the first runner does not end within a minute after its step may go on: not understood yet"
     ),
-    "tests/database/test_roundtrip.py": "a default with AT TIME ZONE comes back without its parentheses",
 }

@@ -25,7 +25,7 @@ TYPES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("char(3)", ("'abc'",), ("{c} IN ('abc', 'x')",)),
     ("boolean", ("true", "false"), ("{c} IS NOT TRUE",)),
     ("timestamptz", ("now()", "CURRENT_TIMESTAMP", "'2020-01-01 00:00:00+00'"), ("{c} > '2000-01-01'",)),
-    ("timestamp(3)", ("LOCALTIMESTAMP", "now() AT TIME ZONE 'UTC'"), ()),
+    ("timestamp(3)", ("LOCALTIMESTAMP", "(now() AT TIME ZONE 'UTC')"), ()),
     ("date", ("CURRENT_DATE", "'2020-02-02'"), ("{c} < '2100-01-01'",)),
     ("interval", ("'1 day'", "'00:00:05'"), ()),
     ("uuid", ("gen_random_uuid()",), ()),
