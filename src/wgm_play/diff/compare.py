@@ -80,11 +80,11 @@ def diff(situation: Situation) -> Difference:
     found.rebuilt = frozenset(rebuilt | hard)
     situation.apart = _circular_keys(situation.current, found.dropped)
     covered = _covered_by_drop(situation, found) - situation.apart
-    for key in found.dropped:
-        if key not in covered:
-            found.changes += OPERATIONS_FOR[key.kind][2](situation, key)
-    _create(situation, found)
     done = _swapped(found, situation)
+    for key in found.dropped:
+        if key not in covered and key not in done:
+            found.changes += OPERATIONS_FOR[key.kind][2](situation, key)
+    _create(situation, found, done)
     for key in found.altered:
         if key in rebuilt or key in done or key in online.covered:
             continue
@@ -97,8 +97,8 @@ def diff(situation: Situation) -> Difference:
     return found
 
 
-def _create(situation: Situation, found: Difference) -> None:
-    made: set[Key] = set()
+def _create(situation: Situation, found: Difference, done: set[Key]) -> None:
+    made = set(done)
     for kind in ("table", "domain"):
         for key in found.created:
             if key.kind == kind:
@@ -272,11 +272,12 @@ def _typed_by_swapped(situation: Situation, column: Key) -> bool:
 
 
 def _swapped(found: Difference, situation: Situation) -> set[Key]:
-    """Return what the swap of an enum or domain changes itself: its columns and checks."""
+    """Return what the swap of a domain changes itself: its checks, those that come and those that go too."""
     done: set[Key] = set()
     for key in found.altered:
-        if key.kind in ("enum", "domain") and _is_hard(situation, key):
+        if key.kind == "domain" and _is_hard(situation, key):
             done.update(situation.wanted.of("domain_constraint", *key.name))
+            done.update(situation.current.of("domain_constraint", *key.name))
     return done
 
 
