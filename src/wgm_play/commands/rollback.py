@@ -228,8 +228,7 @@ def _planner(work: Work, live: Catalog) -> Planner:
 
 def _refuse_irreversible(ledger: Ledger, ids: Sequence[int]) -> None:
     rows = ask(ledger.connection, "irreversible", list(ids)).fetchall()
-    known = ledger.sql_once_known()
-    undone = {(row.step, row.run) for row in known.values() if row.down is not None}
+    undone = {(row.step, row.run) for row in ledger.sql_done() if row.down is not None}
     told = [f"run {run}: {title}: {why}" for run, title, why in rows if (title.removeprefix("run "), run) not in undone]
     if told:
         raise Refused(
@@ -350,10 +349,9 @@ def _fills(current: Catalog, wanted: Catalog, brought: set[Key]) -> dict[Key, Sq
 
 
 def _undone_sql(ledger: Ledger, ids: Sequence[int]) -> list[Change]:
-    """Return the changes that run the `down` of imperative steps, the last first."""
+    """Return the changes that run the `down` of imperative steps and handlers, the last first."""
     made: list[Change] = []
-    done = [row for row in ledger.sql_once_known().values() if row.run in ids and row.down is not None]
-    for row in sorted(done, key=lambda one: one.at, reverse=True):
+    for row in reversed([row for row in ledger.sql_done() if row.run in ids and row.down is not None]):
         commands = (Command(SEARCH_PATH, shadow=False), Command(str(row.down), wait="data", shadow=False))
         event = {"event": "undone", "play": row.play, "step": row.step, "item": row.item, "checksum": row.checksum, "sql": row.sql,
                  "down": row.down}  # fmt: skip
@@ -373,7 +371,10 @@ def _undone_rows(work: Work, ledger: Ledger, ids: Sequence[int], live: Catalog, 
         if table not in live.rows or table not in wanted.rows:
             continue
         types = {key.name[2]: str(live.rows[key][0]) for key in live.of("column", *table.name)}
-        commands.append(Command(_row_back(table, row, types, live), wait="data", shadow=False))
+        sql = _row_back(table, row, types, live)
+        if sql is None:
+            continue
+        commands.append(Command(sql, wait="data", shadow=False))
         back.append({"relation": list(row.relation), "key": dict(row.key), "before": row.after, "after": row.before})
     if not commands:
         return []
@@ -383,7 +384,8 @@ def _undone_rows(work: Work, ledger: Ledger, ids: Sequence[int], live: Catalog, 
     return [Change(Operation("run", key, title, (path, *commands), payload={"row_changes": back}))]
 
 
-def _row_back(table: Key, row: RowChange, types: Mapping[str, str], live: Catalog) -> str:
+def _row_back(table: Key, row: RowChange, types: Mapping[str, str], live: Catalog) -> str | None:
+    """Return the statement that puts a row back; None where no column of it is left to put back."""
     from wgm_play.render import render
 
     where = [Sql(f"{ident(name)} = {spell(value, types[name])}") for name, value in row.key.items() if name in types]
@@ -394,9 +396,10 @@ def _row_back(table: Key, row: RowChange, types: Mapping[str, str], live: Catalo
         always = any(live[key].identity == "a" for key in live.of("column", *table.name))
         listed = [[spell(value, types[name]) for name, value in values.items()]]
         return render("seed/insert.sql.j2", table=table.name, columns=list(values), rows=listed, overriding=always).sql
-    sets = [
-        Sql(f"{ident(name)} = {spell(value, types[name])}") for name, value in values.items() if name not in row.key
-    ]
+    fixed = {*row.key, *(key.name[2] for key in live.of("column", *table.name) if live[key].identity == "a")}
+    sets = [Sql(f"{ident(name)} = {spell(value, types[name])}") for name, value in values.items() if name not in fixed]
+    if not sets:
+        return None
     return render("seed/update.sql.j2", table=table.name, sets=sets, key=where).sql
 
 

@@ -168,7 +168,9 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
     while todo:
         below = todo.pop()
         for key in sorted(dependents[below]):
-            inside = key.kind == "index" and below.kind == "materialized_view"  # goes with it, however it changes itself
+            inside = (
+                key.kind == "index" and below.kind == "materialized_view"
+            )  # goes with it, however it changes itself
             if key in rebuilt or key not in situation.wanted.rows or key not in situation.current.rows:
                 continue
             if key in hard and not inside:

@@ -10,6 +10,7 @@ import getpass
 import json
 import os
 import socket
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -116,8 +117,18 @@ class Ledger:
 
     def sql_once_known(self) -> dict[tuple[str, str, str], SqlOnce]:
         """Return the imperative steps that ran and were not undone, by (play, step, item)."""
-        rows = self._rows("sql_once_known", SqlOnce)
-        return {(row.play, row.step, row.item): row for row in rows if row.event == "done"}
+        return {(row.play, row.step, row.item): row for row in self.sql_done()}
+
+    def sql_done(self) -> list[SqlOnce]:
+        """Return what ran and was not undone, oldest first: a handler, or a step that ran again, more than once."""
+        left: dict[tuple[str, str, str], list[SqlOnce]] = defaultdict(list)
+        for row in self._rows("sql_once_events", SqlOnce):
+            events = left[row.play, row.step, row.item]
+            if row.event == "done":
+                events.append(row)
+            elif events:
+                events.pop()  # undone: what ran last
+        return sorted((row for events in left.values() for row in events), key=lambda row: row.at)
 
     def pending_handlers(self) -> list[PendingHandler]:
         """Return the handlers that were notified and have not run since."""

@@ -106,7 +106,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class SqlOnce:
-    """The last event of an imperative step: known by play, step name and loop item; `event` is done or undone."""
+    """An event of an imperative step: known by play, step name and loop item; `event` is done or undone."""
 
     play: str
     step: str

@@ -122,6 +122,8 @@ class Imperative:
             if one.name in notified:
                 operation = self._sql_operation(one, situation)
                 operation.payload["handlers"] = [{"event": "done", "play": self.play.name, "name": one.name}]
+                if one.down:
+                    operation.payload["sql_once"] = self._done(one, f"handler {one.name}")
                 made.append(Change(replace(operation, step=one.step), after=(*others, *made), rank=LAST))
         return made
 
@@ -166,10 +168,7 @@ class Imperative:
                     hint="put the old text back and add a new step, or say `rerun: changed`",
                 )
             operation = self._sql_operation(one, situation)
-            operation.payload["sql_once"] = {
-                "event": "done", "play": self.play.name, "step": one.name, "item": one.item, "checksum": _checksum(one),
-                "sql": reveal(one.text), "down": one.down,
-            }  # fmt: skip
+            operation.payload["sql_once"] = self._done(one, one.name)
             found.append((one.step, operation))
         return found
 
@@ -187,6 +186,13 @@ class Imperative:
 
     def _chosen(self, step: int) -> bool:
         return self.selected is None or step in self.selected
+
+    def _done(self, one: SqlStep, name: str) -> dict[str, Any]:
+        """Return the event that tells the ledger what ran, and how it is undone."""
+        return {
+            "event": "done", "play": self.play.name, "step": name, "item": one.item, "checksum": _checksum(one),
+            "sql": reveal(one.text), "down": one.down,
+        }  # fmt: skip
 
     def _sql_operation(self, one: SqlStep, situation: Situation) -> Operation:
         from wgm_play.checks.sqlsteps import analyse_sql

@@ -5,6 +5,7 @@ In: the live and the wanted catalog, the plan's groups. Out: nothing; a plan tha
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS
+from wgm_play.catalog.column import Column
 from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.errors import Refused
 from wgm_play.operations.trash import kept_rows, several
@@ -26,6 +28,8 @@ from wgm_play.sql import ident
 if TYPE_CHECKING:
     import psycopg
 
+# The fields of a column in which types and sequences are named.
+_NAMING = tuple(Column.__slots__.index(name) for name in ("type", "default", "expression"))
 # Cluster-wide or not to be had in the shadow: compared as catalog rows, left out of the proof.
 UNPROVED = frozenset(["setting", "user_mapping", *ACCESS])
 
@@ -106,6 +110,10 @@ def _needed(live: Catalog, wanted: Catalog, keys: Iterable[Key]) -> set[Key]:
     needs: dict[Key, list[Key]] = defaultdict(list)
     for dependent, referenced in wanted.edges:
         needs[dependent].append(referenced)
+    for key in keys:
+        owner = wanted[key].owned_by if key.kind == "sequence" and key in wanted.rows else None
+        if owner:
+            needs[key].append(Key("table", tuple(owner[:2])))
     todo, found = list(keys), set(keys)
     while todo:
         for key in needs[todo.pop()]:
@@ -141,11 +149,11 @@ def _rebuild(connection: psycopg.Connection[Any], part: Catalog) -> None:
 
 
 def _moved_types(trashed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return how the types that lie in the trash are called there, by their names before."""
+    """Return how the types and sequences that lie in the trash are called there, by their names before."""
     moved: dict[str, str] = {}
     for definition in trashed:
         for key, row in kept_rows(definition).items():
-            if key.kind in ("enum", "domain", "composite", "range") and "place" in definition:
+            if key.kind in ("enum", "domain", "composite", "range", "sequence") and "place" in definition:
                 moved[str(ident(key.name))] = str(ident(definition["place"]))
                 if key.kind == "range" and row[5]:
                     schema, name = definition["place"]
@@ -180,11 +188,16 @@ def _rebuild_trashed(
 
 
 def _retyped(key: Key, row: Row, moved: Mapping[str, str]) -> Row:
-    """Return a column's row with the type that it has while both lie in the trash."""
-    if key.kind != "column":
+    """Return a column's row as it is while what its type and default name lies in the trash too."""
+    if key.kind != "column" or not moved:
         return row
-    name = str(row[0]).removesuffix("[]")
-    return (moved[name] + str(row[0])[len(name) :], *row[1:]) if name in moved else row
+    names = "|".join(re.escape(name) for name in sorted(moved, key=len, reverse=True))
+    pattern = re.compile(rf'(?<![\w."$])(?:{names})(?![\w."$])')
+
+    def renamed(value: Any) -> Any:
+        return pattern.sub(lambda found: moved[found[0]], value) if isinstance(value, str) else value
+
+    return tuple(renamed(value) if number in _NAMING else value for number, value in enumerate(row))
 
 
 @contextmanager
