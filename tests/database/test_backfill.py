@@ -74,6 +74,17 @@ def test_every_row_is_changed_once_in_many_transactions(
     assert one(database, "SELECT count(DISTINCT xmin::text) FROM public.t") > 3
 
 
+def test_batches_follow_the_order_of_the_key_and_not_that_of_its_digits(
+    database_url: str, database: Connection
+) -> None:
+    table(database, rows=5000)
+    apply(database_url, filling(), policy=POLICY)
+    first = one(database, "SELECT xmin::text FROM public.t WHERE id = 1")
+    assert one(database, f"SELECT max(id) FROM public.t WHERE xmin::text = '{first}'") == Pace().size
+    apart = "SELECT min(id) AS low, max(id) AS high, count(*) AS rows FROM public.t GROUP BY xmin::text"
+    assert one(database, f"SELECT bool_and(high - low + 1 = rows) FROM ({apart}) batch")
+
+
 def test_a_table_without_a_key_is_walked_by_pages(database_url: str, database: Connection) -> None:
     table(database, "id int")
     with pytest.raises(Refused, match="no primary key"):

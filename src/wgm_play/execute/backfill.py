@@ -188,7 +188,7 @@ class Backfill:
             key=names,
             low=values,
             skip=size - 1,
-            texts=[Sql(f"{render('backfill/name.sql.j2', name=name).sql}::text") for name in names],
+            texts=[Sql(f"wgm_row.{render('backfill/name.sql.j2', name=name).sql}::text") for name in names],
         ).sql
         self.session.allow(BATCH)
         found = self.session.send(bound, rows=True)
