@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 SMALLEST, LARGEST = 50, 50_000
 # A batch aims below its time, because one that is too long holds rows that the application waits for.
-AIM = 0.7
+AIM = 0.5
 # Rest at least this share of a batch's time, so that the application finds the machine free now and then.
 SHORTEST_REST, LONGEST_REST = 0.1, 2.0
 # How much the last batch counts in the usual time of a row, which others are compared with.
