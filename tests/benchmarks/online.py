@@ -1,7 +1,8 @@
 """Changes of a large table under load, side by side: the plain statement, the best hand-written sequence, wgm-play.
 
 In: `--url` of a server whose role may create databases, `--rows`, which changes, with and without a reader that holds
-the table. Out: for each a line with the longest stall of a client, p99, failed transactions and the duration. Load is
+the table. Out: for each a line with the longest stall of a client and when it began, p99, failed
+transactions and the duration; first one of the load alone, which tells how quiet the machine is. Load is
 open-loop: a transaction that comes late because the one before was stalled counts the whole time since it was due.
 """
 
@@ -25,6 +26,8 @@ import psycopg
 
 CLIENTS, RATE = 4, 100
 READER_SECONDS = 6.0
+# How long the load is watched while nothing changes: how much the machine itself stalls.
+QUIET_SECONDS = 10.0
 BATCH = 2000
 
 
@@ -78,9 +81,9 @@ class Load:
             due = max(due + 1 / self.rate, ended - 0.5) if ended - due > 1 else due + 1 / self.rate
         connection.close()
 
-    def between(self, began: float, ended: float) -> list[float]:
-        """Return how long each transaction took that was due while the change was under way."""
-        return [wait for due, wait in self.waits if began - 0.2 <= due <= ended + 0.2]
+    def between(self, began: float, ended: float) -> list[tuple[float, float]]:
+        """Return when each transaction was due while the change was under way, and how long it took."""
+        return [(due, wait) for due, wait in self.waits if began - 0.2 <= due <= ended + 0.2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +352,7 @@ class Result:
     p99: float
     failed: int
     seconds: float
+    at: float = 0.0
     said: str = ""
     failures: tuple[str, ...] = ()
 
@@ -365,7 +369,9 @@ def measure(admin: str, template: str, change: Change, how: str, rows: int, *, r
     with Load(url, rows, key_of(change.key)) as load, tempfile.TemporaryDirectory() as folder:
         held = read_for(url, READER_SECONDS, "others" if change.name == "drop table" else "items") if reader else None
         began = time.perf_counter()
-        if how == "wgm-play":
+        if how == "nothing":
+            time.sleep(QUIET_SECONDS)
+        elif how == "wgm-play":
             said = ours(url, change, Path(folder))
         else:
             with psycopg.connect(url, autocommit=True) as connection:
@@ -377,18 +383,21 @@ def measure(admin: str, template: str, change: Change, how: str, rows: int, *, r
         time.sleep(0.5)
         if held is not None:
             held.join()
-    waits = load.between(began, ended) or [0.0]
+    seen = load.between(began, ended) or [(began, 0.0)]
+    waits = [wait for _, wait in seen]
+    worst = max(seen, key=lambda one: one[1])
     p99 = statistics.quantiles(waits, n=100)[-1] if len(waits) > 1 else waits[0]
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     kinds = tuple(sorted(set(load.failed)))[:3]
-    return Result(change.name, how, reader, max(waits), p99, len(load.failed), ended - began, said, kinds)
+    name = "-" if how == "nothing" else change.name
+    return Result(name, how, reader, worst[1], p99, len(load.failed), ended - began, worst[0] - began, said, kinds)
 
 
 def line(one: Result) -> str:
     """Return a result as a line of the table."""
     reader = "with a reader" if one.reader else ""
-    return f"{one.change:20} {one.how:9} {reader:14} {one.stall * 1000:9.0f} ms {one.p99 * 1000:9.1f} ms {one.failed:7} {one.seconds:9.1f} s"
+    return f"{one.change:20} {one.how:9} {reader:14} {one.stall * 1000:9.0f} ms at {one.at:5.1f} s {one.p99 * 1000:9.1f} ms {one.failed:7} {one.seconds:9.1f} s"
 
 
 def main(words: Iterable[str] | None = None) -> int:
@@ -403,7 +412,7 @@ def main(words: Iterable[str] | None = None) -> int:
     global ROWS
     ROWS = given.rows
     readers = {"both": (False, True), "with": (True,), "without": (False,)}[given.reader]
-    print(f"{'change':20} {'how':9} {'':14} {'stall':>12} {'p99':>12} {'failed':>7} {'duration':>11}", flush=True)
+    print(f"{'change':20} {'how':9} {'':14} {'stall':>23} {'p99':>12} {'failed':>7} {'duration':>11}", flush=True)
     wanted = [part for part in given.only.split(",") if part]
     base, _, _ = given.url.rpartition("/")
     bad = 0
@@ -419,6 +428,7 @@ def main(words: Iterable[str] | None = None) -> int:
             admin.execute(f"CREATE DATABASE {template}")
         with psycopg.connect(f"{base}/{template}", autocommit=True) as connection:
             build(connection, chosen[0], given.rows)
+        print(line(measure(given.url, template, chosen[0], "nothing", given.rows, reader=False)), flush=True)
         for change in chosen:
             for reader in readers:
                 for how in given.how.split(","):
