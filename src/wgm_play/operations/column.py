@@ -359,13 +359,25 @@ def _family(spelled_type: str) -> tuple[str, Any]:
     return (head + tail).strip(), tuple(int(part) for part in limits.split(","))
 
 
+def _leaves_primary_key(situation: Situation, key: Key) -> bool:
+    """Tell whether a column is in a primary key that goes or changes."""
+    return any(
+        other.kind == "constraint"
+        and situation.current[other].type == "p"
+        and situation.current.rows[other] != situation.wanted.rows.get(other)
+        for other, referenced in situation.current.edges
+        if referenced == key and other in situation.current.rows
+    )
+
+
 def change_not_null(situation: Situation, key: Key, *, filled: bool) -> list[Change]:
     """Set NOT NULL (by a proven check on a large table) or drop it."""
     new, table, name = situation.wanted[key], key.name[:2], key.name[2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     if not new.not_null:
         gone = command("column/set_not_null", lock, table=table, name=name, not_null=False)
-        return [alter(situation, key, f"allow NULL in {key}", [gone], removes=[key])]  # a primary key goes first
+        removes = [key] if _leaves_primary_key(situation, key) else []  # the primary key goes first
+        return [alter(situation, key, f"allow NULL in {key}", [gone], removes=removes)]
     changes = []
     fill = None if filled else situation.backfills.get(key)
     if situation.online(Key("table", table)):
