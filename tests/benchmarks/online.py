@@ -1,9 +1,10 @@
 """Changes of a large table under load, side by side: the plain statement, the best hand-written sequence, wgm-play.
 
 In: `--url` of a server whose role may create databases, `--rows`, which changes, with and without a reader that holds
-the table. Out: for each a line with the longest stall of a client and when it began, p99, failed
-transactions and the duration; first one of the load alone, which tells how quiet the machine is. Load is
-open-loop: a transaction that comes late because the one before was stalled counts the whole time since it was due.
+the table. Out: for each a line with the longest stall of a client and when it began, the longest transaction, p99,
+failed transactions and the duration; first one of the load alone, which tells how quiet the machine is. Load is open-loop:
+a transaction that comes late because the one before was stalled counts the whole time since it was due. Where the stall
+is much longer than the longest transaction, the machine was too busy to send what was due.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Load:
     clients: int = CLIENTS
     rate: int = RATE
     waits: list[tuple[float, float]] = field(default_factory=list)
+    longest: list[tuple[float, float]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     _end: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -77,13 +79,18 @@ class Load:
                     connection = psycopg.connect(self.url, autocommit=True, application_name="load")
             ended = time.perf_counter()
             self.waits.append((due, ended - due))
+            self.longest.append((due, ended - max(due, now)))
             # An open loop owes what it could not send, but not for ever: what was due during a stall is one stall.
             due = max(due + 1 / self.rate, ended - 0.5) if ended - due > 1 else due + 1 / self.rate
         connection.close()
 
     def between(self, began: float, ended: float) -> list[tuple[float, float]]:
-        """Return when each transaction was due while the change was under way, and how long it took."""
+        """Return when each transaction was due while the change was under way, and how long it took from then."""
         return [(due, wait) for due, wait in self.waits if began - 0.2 <= due <= ended + 0.2]
+
+    def sent_between(self, began: float, ended: float) -> float:
+        """Return how long the longest of them took from when it was sent: without what it owed from before."""
+        return max((took for due, took in self.longest if began - 0.2 <= due <= ended + 0.2), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +360,7 @@ class Result:
     failed: int
     seconds: float
     at: float = 0.0
+    sent: float = 0.0
     said: str = ""
     failures: tuple[str, ...] = ()
 
@@ -391,13 +399,25 @@ def measure(admin: str, template: str, change: Change, how: str, rows: int, *, r
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     kinds = tuple(sorted(set(load.failed)))[:3]
     name = "-" if how == "nothing" else change.name
-    return Result(name, how, reader, worst[1], p99, len(load.failed), ended - began, worst[0] - began, said, kinds)
+    return Result(
+        name,
+        how,
+        reader,
+        worst[1],
+        p99,
+        len(load.failed),
+        ended - began,
+        worst[0] - began,
+        load.sent_between(began, ended),
+        said,
+        kinds,
+    )
 
 
 def line(one: Result) -> str:
     """Return a result as a line of the table."""
     reader = "with a reader" if one.reader else ""
-    return f"{one.change:20} {one.how:9} {reader:14} {one.stall * 1000:9.0f} ms at {one.at:5.1f} s {one.p99 * 1000:9.1f} ms {one.failed:7} {one.seconds:9.1f} s"
+    return f"{one.change:20} {one.how:9} {reader:14} {one.stall * 1000:9.0f} ms at {one.at:5.1f} s {one.sent * 1000:9.0f} ms {one.p99 * 1000:9.1f} ms {one.failed:7} {one.seconds:9.1f} s"
 
 
 def main(words: Iterable[str] | None = None) -> int:
@@ -412,7 +432,10 @@ def main(words: Iterable[str] | None = None) -> int:
     global ROWS
     ROWS = given.rows
     readers = {"both": (False, True), "with": (True,), "without": (False,)}[given.reader]
-    print(f"{'change':20} {'how':9} {'':14} {'stall':>23} {'p99':>12} {'failed':>7} {'duration':>11}", flush=True)
+    print(
+        f"{'change':20} {'how':9} {'':14} {'stall':>23} {'transaction':>12} {'p99':>12} {'failed':>7} {'duration':>11}",
+        flush=True,
+    )
     wanted = [part for part in given.only.split(",") if part]
     base, _, _ = given.url.rpartition("/")
     bad = 0
