@@ -115,7 +115,7 @@ def test_a_backup_gate_killed_is_passed_again(place: Place, undisturbed: tuple[s
     with psycopg.connect(place.url, autocommit=True) as database:
         database.execute("create table big as select g, repeat('x', 500) as filler from generate_series(1, 40000) g")
     process = started(place)
-    wait_for(place.url, "select 1 from pg_stat_activity where application_name like 'pg_dump%'", process)
+    wait_for(place.url, "select 1 from pg_stat_activity where query ~* '^copy .*public.big'", process)
     process.kill()
     process.communicate()
     with psycopg.connect(place.url, autocommit=True) as database:

@@ -178,7 +178,9 @@ class standby:
         words = [binary / "postgres", "-D", self.folder, "-p", str(port), "-c", "listen_addresses=127.0.0.1",
                  "-c", "unix_socket_directories=", "-c", "hot_standby=on", "-c", "fsync=off", "-c", "max_connections=60",
                  "-c", "wal_level=logical"]  # fmt: skip
-        self.process = subprocess.Popen(words, stdout=self.log, stderr=self.log, cwd=programs, env={"LC_ALL": "C"}, **user)
+        self.process = subprocess.Popen(
+            words, stdout=self.log, stderr=self.log, cwd=programs, env={"LC_ALL": "C"}, **user
+        )
         running = replace(self.server, port=port)
         fix_postgres._await(running)
         return running.url().rsplit("/", 1)[0]

@@ -51,7 +51,9 @@ def test_rows_that_came_after_analyze_count(database: Connection) -> None:
 def test_a_partitioned_table_is_as_large_as_its_partitions(database: Connection) -> None:
     database.execute("CREATE TABLE public.p (id int, text text) PARTITION BY RANGE (id)")
     for low in (0, 15_000):
-        database.execute(f"CREATE TABLE public.p{low} PARTITION OF public.p FOR VALUES FROM ({low}) TO ({low + 15_000})")
+        database.execute(
+            f"CREATE TABLE public.p{low} PARTITION OF public.p FOR VALUES FROM ({low}) TO ({low + 15_000})"
+        )
     database.execute("INSERT INTO public.p SELECT g, repeat('x', 60) FROM generate_series(0, 29999) g")
     rows, size_in_bytes = size(database, "p")
     assert rows > 15_000

@@ -26,14 +26,14 @@ STEPS = """
         irreversible: true
         text: |
           do $$ begin
-            while to_regclass('public.gate') is not null loop perform pg_sleep(0.05); end loop;
+            while exists (select from pg_catalog.pg_class where relname = 'gate') loop perform pg_sleep(0.05); end loop;
           end $$
     - name: Orders
       table: {name: orders, columns: {id: {type: bigint, references: users(id)}}}
 """
 
 
-WAITS = "select 1 from pg_stat_activity where query like '%public.gate%' and pid <> pg_backend_pid()"
+WAITS = "select 1 from pg_stat_activity where query like '%relname = ''gate''%' and pid <> pg_backend_pid()"
 
 
 def shut(place: Place, shut: bool = True) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import introspect
-from wgm_play.catalog.access import ACCESS, CLUSTER
+from wgm_play.catalog.access import ACCESS, CLUSTER, object_of
 from wgm_play.catalog.model import Catalog, Key, Rows, digest
 from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, RunInfo
@@ -162,11 +162,20 @@ def _of_others(key: Key, planned: Planned) -> bool:
     return key.kind in CLUSTER or key not in planned.wanted.catalog.rows
 
 
+def _untouched(key: Key, planned: Planned) -> bool:
+    """Tell whether no step declares an object and the plan leaves it alone: others may change it during the run."""
+    if key in planned.wanted.managed or planned.live.rows.get(key) != planned.wanted.catalog.rows.get(key):
+        return False
+    of = object_of(key) if key.kind in ("grant", "owner") else key
+    schema_and_name = of.name[:2]  # a column's, trigger's or privilege's table or view may be made again by the plan
+    return all(operation.key.name[:2] != schema_and_name for operation in planned.plan.operations)
+
+
 def _verify(work: Work, planned: Planned, connection: Any, ledger: Ledger, run: int) -> Catalog:
     """Read the live catalog again: it must be what was wanted."""
     after = _named_roles(introspect.read(connection), planned)
     wanted = planned.wanted.catalog
-    skipped = {key for key in {*after.rows, *wanted.rows} if _of_others(key, planned)}
+    skipped = {key for key in {*after.rows, *wanted.rows} if _of_others(key, planned) or _untouched(key, planned)}
     if planned.choices_selected is not None:
         done = {operation.key for operation in planned.plan.operations}
         skipped |= {key for key in {*after.rows, *wanted.rows} if key not in done}
