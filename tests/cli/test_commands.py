@@ -241,6 +241,7 @@ import signal, sys, time, types
 import wgm_play
 from wgm_play.report.base import StepResult
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # however the tests were started
 from wgm_play.cli.main import main
 def apply(options, reporter):
     reporter.play("P", "t")

@@ -34,7 +34,7 @@ class FailingRow:
 
 
 def rows_breaking_check(
-    relation: Sql, expression: Sql, key_columns: Sequence[str] = (), limit: int = SHOWN_ROWS
+    relation: Sql, expression: Sql, key_columns: Sequence[str] = (), limit: int | None = SHOWN_ROWS
 ) -> Statement:
     """Build the SELECT of the rows for which a check is false (null passes, as in a CHECK constraint)."""
     return render(
@@ -47,7 +47,7 @@ def rows_breaking_check(
 
 
 def rows_breaking_not_null(
-    relation: Sql, column: str, key_columns: Sequence[str] = (), limit: int = SHOWN_ROWS
+    relation: Sql, column: str, key_columns: Sequence[str] = (), limit: int | None = SHOWN_ROWS
 ) -> Statement:
     """Build the SELECT of the rows in which a column (or an expression, as Sql) is null."""
     return render(
@@ -65,7 +65,7 @@ def rows_breaking_unique(
     *,
     nulls_not_distinct: bool = False,
     where: Sql | None = None,
-    limit: int = SHOWN_ROWS,
+    limit: int | None = SHOWN_ROWS,
 ) -> Statement:
     """Build the SELECT of the values (columns, or expressions as Sql) that occur more than once, with `rows`."""
     written = _columns(columns)
@@ -85,7 +85,7 @@ def rows_breaking_foreign_key(
     *,
     match: str = "simple",
     key_columns: Sequence[str] = (),
-    limit: int = SHOWN_ROWS,
+    limit: int | None = SHOWN_ROWS,
 ) -> Statement:
     """Build the SELECT of the rows of `child` without their row of `parent`; `match` is simple or full."""
     own = [ident(("wgm_child", column)) for column in columns]
@@ -178,6 +178,12 @@ def read_rows(connection: Connection[Any], statement: Statement) -> list[dict[st
     """Run one of the SELECTs above and return its rows."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(statement.sql.encode()).fetchall()
+
+
+def count_rows(connection: Connection[Any], statement: Statement) -> int:
+    """Return how many rows one of the SELECTs above has, built with `limit=None`."""
+    row = connection.execute(render("checks/count.sql.j2", rows=Sql(statement.sql)).sql.encode()).fetchone()
+    return int(row[0]) if row else 0
 
 
 def as_lines(rows: Iterable[Mapping[str, Any] | FailingRow], *, masked: bool = False) -> list[str]:

@@ -93,16 +93,19 @@ def add_column(situation: Situation, key: Key) -> list[Change]:
     if add.wants_batches(situation, key):
         return add.add_filled(situation, key)
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
-    fill = situation.backfills.get(key) if row.default is None and not row.identity and not row.generated else None
+    fill = situation.backfills.get(key) if not row.identity and not row.generated else None
     values = spelled(row)
-    if fill is not None:
-        values["not_null"] = False
+    if fill is not None:  # the rows there are get its value, those that come get the default
+        values |= {"not_null": False, "default": None}
     rewrites = bool(row.identity) or row.generated == "s"
     commands = [command("column/add", lock, table=table, name=name, rewrites=rewrites, **values)]
     if fill is not None:
         commands.append(
             command("column/fill", lock, table=table, name=name, expression=fill, wait="data", scans=True, shadow=False)
         )
+        if row.default is not None:
+            default = Sql(row.default)
+            commands.append(command("column/set_default", lock, table=table, name=name, default=default))
         if row.not_null:
             commands.append(command("column/set_not_null", lock, table=table, name=name, not_null=True, scans=True))
     commands += after_create(situation, key)

@@ -7,13 +7,16 @@ The rows are seen as they will be: under their new names, converted, filled.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.checks.data import (
+    SHOWN_ROWS,
     as_lines,
+    count_rows,
     read_rows,
     rows_breaking_check,
     rows_breaking_foreign_key,
@@ -21,9 +24,10 @@ from wgm_play.checks.data import (
     rows_breaking_unique,
     rows_failing_expression,
 )
-from wgm_play.errors import Refused
+from wgm_play.errors import Position, Refused
 from wgm_play.operations.base import Situation
 from wgm_play.operations.column import coercible
+from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement, render
 from wgm_play.sql import Sql, ident, literal
 
@@ -42,6 +46,7 @@ class Looker:
     live: Catalog
     renames: Mapping[Key, Key]
     hidden: frozenset[int] = frozenset()
+    declarations: Mapping[Key, Declaration] = field(default_factory=dict)
 
     def problems(self) -> tuple[list[str], list[str]]:
         """Return (lines that show offending rows, what could not be looked at)."""
@@ -117,9 +122,9 @@ class Looker:
         if labels is not None:
             return self._unlabelled(key, table, labels)
         rows = rows_failing_expression(self.connection, relation, expression, self._key_columns(table))
-        return self._told(
-            f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}", as_lines(rows, masked=masked)
-        )
+        what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}"
+        count = f"{len(rows)} or more" if len(rows) >= SHOWN_ROWS else str(len(rows))
+        return self._told(what, as_lines(rows, masked=masked), key, count)
 
     def _labels(self, key: Key) -> list[str] | None:
         """Return the values of an enum that a column gets and that is not there yet, None for another type."""
@@ -138,7 +143,7 @@ class Looker:
             rule = f"({value})::text[] <@ ARRAY[{listed}]::text[]"
         shown = [*self._key_columns(table), key.name[2]]
         what = f"{key} holds what {self.situation.wanted.rows[key][0]} does not"
-        return self._show(what, rows_breaking_check(self._renamed(table), Sql(rule), shown), key)
+        return self._show(what, partial(rows_breaking_check, self._renamed(table), Sql(rule), shown), key)
 
     def _one(self, key: Key, table: Key, broken: set[Key]) -> list[str]:
         wanted = self.situation.wanted
@@ -148,7 +153,9 @@ class Looker:
                 return []
             if wanted[key].identity or wanted[key].generated:
                 return []
-            return self._show(f"{key} must not be NULL", rows_breaking_not_null(relation, key.name[2], keys), key)
+            return self._show(
+                f"{key} must not be NULL", partial(rows_breaking_not_null, relation, key.name[2], keys), key
+            )
         if key.kind == "index":
             return self._unique_index(key, relation)
         definition = str(wanted.rows[key][1])
@@ -156,13 +163,16 @@ class Looker:
         words = f"{key}: {definition}"
         if wanted.rows[key][0] == "c":
             shown = [*keys, *(name for name in self._named(table, definition) if name not in keys)]
-            return self._show(words, rows_breaking_check(relation, _check_expression(definition), shown), key)
+            return self._show(words, partial(rows_breaking_check, relation, _check_expression(definition), shown), key)
         if wanted.rows[key][0] in ("p", "u"):
             columns = [str(one.sval) for one in node.keys or ()]
             return self._show(
                 words,
-                rows_breaking_unique(
-                    relation, columns, nulls_not_distinct=bool(getattr(node, "nulls_not_distinct", False))
+                partial(
+                    rows_breaking_unique,
+                    relation,
+                    columns,
+                    nulls_not_distinct=bool(getattr(node, "nulls_not_distinct", False)),
                 ),
                 key,
             )
@@ -171,7 +181,8 @@ class Looker:
             if parent in broken or self._live_table(parent) is None:
                 return []
             own, theirs = [str(one.sval) for one in node.fk_attrs], [str(one.sval) for one in node.pk_attrs or ()]
-            statement = rows_breaking_foreign_key(
+            statement = partial(
+                rows_breaking_foreign_key,
                 relation,
                 own,
                 self._relation(parent),
@@ -198,18 +209,43 @@ class Looker:
         for one in statement.indexParams:
             columns.append(str(one.name) if one.name else Sql(RawStream()(one.expr)))
         where = Sql(RawStream()(statement.whereClause)) if statement.whereClause else None
-        found = rows_breaking_unique(
-            relation, columns, where=where, nulls_not_distinct=bool(getattr(statement, "nulls_not_distinct", False))
+        found = partial(
+            rows_breaking_unique,
+            relation,
+            columns,
+            where=where,
+            nulls_not_distinct=bool(getattr(statement, "nulls_not_distinct", False)),
         )
         return self._show(f"{key} must be unique", found, key)
 
-    def _show(self, what: str, statement: Statement, key: Key) -> list[str]:
+    def _show(self, what: str, rows_breaking: Callable[..., Statement], key: Key) -> list[str]:
         masked = self.situation.step_of(key) in self.hidden
-        return self._told(what, as_lines(read_rows(self.connection, statement), masked=masked))
+        rows = read_rows(self.connection, rows_breaking(limit=SHOWN_ROWS))
+        count = len(rows) if len(rows) < SHOWN_ROWS else count_rows(self.connection, rows_breaking(limit=None))
+        return self._told(what, as_lines(rows, masked=masked), key, str(count))
 
-    @staticmethod
-    def _told(what: str, lines: Sequence[str]) -> list[str]:
-        return [what, *(f"    {line}" for line in lines)] if lines else []
+    def _told(self, what: str, lines: Sequence[str], key: Key, count: str) -> list[str]:
+        """Return the rule with its place, the number of rows that break it, and the first of them."""
+        if not lines:
+            return []
+        where = self._where(key)
+        found = f"{count} row{'s' if count != '1' else ''}" + (", the first:" if count != str(len(lines)) else ":")
+        return [f"{what} ({where}): {found}" if where else f"{what}: {found}", *(f"    {line}" for line in lines)]
+
+    def _where(self, key: Key) -> Position | None:
+        """Return where the playbook asks for a rule: on its own line, on its only column's, on its table's."""
+        declared = self.declarations
+        if key in declared:
+            return declared[key].position
+        table = declared.get(Key("table", key.name[:2]))
+        if table is None:
+            return None
+        if key in table.parts:
+            return table.parts[key].position
+        definition = str(self.situation.wanted.rows[key][1]) if key.kind == "constraint" else ""
+        names = self._named(table.key, definition.partition(" REFERENCES ")[0])
+        column = Key("column", (*table.key.name, *names))
+        return table.parts[column].position if column in table.parts else table.position
 
     # The rows as they will be
 
@@ -242,7 +278,9 @@ class Looker:
         name, row = ident(key.name[2]), wanted[key]
         fill = self.situation.backfills.get(key)
         if key not in current.rows:
-            value = row.default if row.default is not None else fill if fill is not None else "NULL"
+            value = (
+                fill if fill is not None and not row.identity else row.default if row.default is not None else "NULL"
+            )
             return Sql(f"({value})::{self._known_type(row.type)}")
         made = str(name)
         if current.rows[key][0] != row.type or key in self.situation.forced:

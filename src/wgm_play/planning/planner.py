@@ -339,7 +339,7 @@ class Planner:
         from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 
         hidden = frozenset(step.index for step in self.play.steps if step.no_log)
-        return refuse_bad_rows(Looker(self.connection, situation, self.live, pairs, hidden))
+        return refuse_bad_rows(Looker(self.connection, situation, self.live, pairs, hidden, self.folded.declarations))
 
     def _prove(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> None:
         if not any(operation.verb != "run" for group in made for operation in group.operations):

@@ -24,7 +24,7 @@ def wants_batches(situation: Situation, key: Key) -> bool:
     row, table = situation.wanted[key], Key("table", key.name[:2])
     if not situation.online(table) or row.generated or row.inherited or situation.current[table].partition_by:
         return False
-    return bool(row.identity) or (varies(row.default) if row.default is not None else key in situation.backfills)
+    return bool(row.identity) or key in situation.backfills or (row.default is not None and varies(row.default))
 
 
 def add_filled(situation: Situation, key: Key) -> list[Change]:
@@ -35,7 +35,7 @@ def add_filled(situation: Situation, key: Key) -> list[Change]:
     )
     situation.used_helpers.add(helper)
     sequence = names.helper(names.NEW, f"{table[1]}_{name}", *table, helper) if row.identity else None
-    given = situation.backfills.get(key) if row.default is None and not row.identity else None
+    given = None if row.identity else situation.backfills.get(key)
     value = given or _value(row, sequence)
     added = _add(situation, key, helper, sequence)
     null = Sql(f"{ident(helper)} IS NULL")
