@@ -39,12 +39,31 @@ def _engine(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine]:
 def before_changes(work: Work) -> None:
     """Take and prove the backup that the policy asks for before the first change; raise `Refused` where that fails."""
     policy, engine = _engine(work, "run")
+    _release(work, engine)
     made = engines.gate(policy, engine, reason=f"before {work.playbook.path}", run=work.play.name)
     if made is None:
         return
     command = engines.restore_command(made, work.playbook.path)
     work.reporter.note(f"backup {made.id} ({format_size(made.size)}) was taken; bring it back with: {command}")
     work.reporter.data("backup", {"id": made.id, "restore": command})
+
+
+def _release(work: Work, engine: engines.Engine) -> None:
+    """Let go of backups that no rollback needs any more: what those runs removed is past the trash's retention."""
+    for old in engine.list():
+        if old.pinned and old.age() > work.environment.policy.trash_retention:
+            for run in old.pinned:
+                old = engine.unpin(old, run)
+
+
+def expire(work: Work, reporter: Reporter) -> None:
+    """Delete the backups that are past their retention and needed by no rollback; nothing where no policy asks."""
+    if work.play.backup is None:
+        return
+    _policy, engine = _engine(work, "purge")
+    _release(work, engine)
+    for one in engine.expire():
+        reporter.note(f"backup {one.id} was past its retention and is gone")
 
 
 def take(work: Work, reporter: Reporter) -> int:
@@ -56,6 +75,7 @@ def take(work: Work, reporter: Reporter) -> int:
         if not found.ok:
             engine.remove(made)
             raise InputError("the backup just taken does not restore", details=found.problems)
+    _release(work, engine)
     gone = engine.expire()
     reporter.note(f"backup {made.id}: {format_size(made.size)}, verified by {policy.verify}")
     for one in gone:

@@ -152,6 +152,8 @@ def _health(work: Work, reporter: Reporter) -> list[str]:
     if found:
         rows = [(one.check, one.severity, one.object, one.message, one.next) for one in found]
         reporter.table("health", ("check", "severity", "object", "what", "next"), rows)
+    else:
+        reporter.note("the server is in good health")
     return [f"health: {one.check}: {one.object}: {one.message}" for one in found if one.severity == "finding"]
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from wgm_play.catalog.model import Key, digest
+from wgm_play.commands.backups import expire
 from wgm_play.ledger import Ledger, RunInfo, TrashEntry
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, command
 from wgm_play.operations.trash import RECORDS
@@ -49,6 +50,8 @@ def purge(work: Work, options: Options, reporter: Reporter) -> int:
     operations = [operation for group in groups for operation in group.operations]
     outcome = "changed" if operations else "ok"
     name = f"Purge what is older than {format_duration(retention)}"
+    if not options.check:
+        expire(work, reporter)
     if options.check or not operations:
         reporter.step(StepResult(work.target, name, outcome, operations=operations))
         reporter.recap()
