@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 import pytest
-
 from laws import Listener, Project
+
 from wgm_play import pipeline
 from wgm_play.errors import Refused
 

@@ -52,8 +52,9 @@ def _release(work: Work, engine: engines.Engine) -> None:
     """Let go of backups that no rollback needs any more: what those runs removed is past the trash's retention."""
     for old in engine.list():
         if old.pinned and old.age() > work.environment.policy.trash_retention:
+            left = old
             for run in old.pinned:
-                old = engine.unpin(old, run)
+                left = engine.unpin(left, run)
 
 
 def expire(work: Work, reporter: Reporter) -> None:
