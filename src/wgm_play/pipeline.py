@@ -78,7 +78,7 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
             f"{len(planned.wanted.outside)} object(s) are outside of what the play manages, and are left alone"
         )
     if options.check:
-        reporter.plan(planned.plan, diff=options.diff)
+        reporter.plan(planned.plan, diff=options.diff, outlook=work.outlook(planned))
         if options.save_plan:
             work.save_plan(planned, Path(options.save_plan))
         work.report_unrun(planned)
@@ -89,7 +89,7 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
         return 0
     memory.usable = False
     if options.diff:
-        reporter.plan(planned.plan, diff=True)
+        reporter.plan(planned.plan, diff=True, outlook=work.outlook(planned))
     work.run(planned)
     return 0
 

@@ -2,7 +2,7 @@
 -- collector counts rows as they come, and a table that nobody analysed is measured by its file and the width of a row.
 WITH measured AS (
     SELECT r.oid,
-           greatest(r.reltuples::float8, pg_catalog.pg_stat_get_live_tuples(r.oid)::float8, f.size::float8 / w.width, 0) AS tuples,
+           coalesce(nullif(greatest(r.reltuples::float8, pg_catalog.pg_stat_get_live_tuples(r.oid)::float8, 0), 0), f.size / w.width, 0) AS tuples,
            greatest((r.relpages + COALESCE(t.relpages, 0))::int8 * 8192, f.size) AS size
     FROM pg_catalog.pg_class r
     JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace

@@ -49,7 +49,7 @@ class Listener(Reporter):
         Reporter.step(self, result)
         self.results.append(result)
 
-    def plan(self, plan: Plan, *, diff: bool) -> None:
+    def plan(self, plan: Plan, *, diff: bool, outlook: object = None) -> None:
         self.plans.append(plan)
 
     def note(self, text: str) -> None:

@@ -59,7 +59,7 @@ def roll_back(work: Work, options: Options, reporter: Reporter) -> int:
     with ExitStack() as stack:
         planned = _plan(work, ledger, changes, ids, live, stack)
     if options.check:
-        reporter.plan(planned.plan, diff=options.diff)
+        reporter.plan(planned.plan, diff=options.diff, outlook=work.outlook(planned))
         outcome = "changed" if planned.plan.groups else "ok"
         reporter.step(StepResult(work.target, name, outcome, operations=planned.plan.operations))
         return PENDING if options.detailed_exitcode and planned.plan.groups else 0

@@ -29,7 +29,7 @@ from wgm_play.operations.base import (
     options,
 )
 from wgm_play.operations.trash import trash_column
-from wgm_play.plan import Command, Lock
+from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.render import render
 from wgm_play.sql import Sql, ident, literal
 
@@ -88,7 +88,7 @@ def add_column(situation: Situation, key: Key) -> list[Change]:
     table, name, row = key.name[:2], key.name[2], situation.wanted[key]
     if row.inherited:
         return inherited_column(situation, key)
-    from wgm_play.operations.online import add  # it adds columns too
+    from wgm_play.operations.online import add, spell  # it adds columns too
 
     if add.wants_batches(situation, key):
         return add.add_filled(situation, key)
@@ -97,7 +97,8 @@ def add_column(situation: Situation, key: Key) -> list[Change]:
     values = spelled(row)
     if fill is not None:  # the rows there are get its value, those that come get the default
         values |= {"not_null": False, "default": None}
-    rewrites = bool(row.identity) or row.generated == "s"
+    varying = fill is None and row.default is not None and spell.varies(row.default)
+    rewrites = bool(row.identity) or row.generated == "s" or varying
     commands = [command("column/add", lock, table=table, name=name, rewrites=rewrites, **values)]
     if fill is not None:
         commands.append(
@@ -111,11 +112,25 @@ def add_column(situation: Situation, key: Key) -> list[Change]:
     commands += after_create(situation, key)
     hazards = []
     if rewrites:
-        code = "C03" if row.identity else "C05"
-        hazards.append(hazard(code, "the table is rewritten under a lock that stops reads and writes"))
+        code = "C03" if row.identity else "C05" if row.generated else "C01"
+        hazards.append(_rewritten(situation, key, code, *_why_not_in_batches(situation, key)))
     elif row.not_null and row.default is None and fill is None:
         hazards.append(hazard("C02", "fails where the table has rows", "give the column a `default` or a `backfill`"))
     return [create(situation, key, f"add {key}", commands, hazards=tuple(hazards))]
+
+
+def _why_not_in_batches(situation: Situation, key: Key) -> tuple[str, str]:
+    """Return why a new column of a large table is not filled in batches, and what to do instead."""
+    if situation.wanted[key].generated:
+        virtual = "a virtual column (`stored: false`), " if situation.version >= 180000 else ""
+        return (
+            "a column cannot become generated later, so nothing can be filled before",
+            f"use {virtual}an index over the expression, a view, or an ordinary column kept by a trigger",
+        )
+    return (
+        "partitions inherit the column, and cannot be filled under a helper's name",
+        "add it without a default first, fill it with a `backfill` step, then give it the default",
+    )
 
 
 def drop_column(situation: Situation, key: Key) -> list[Change]:
@@ -278,6 +293,14 @@ def _own_sequence(key: Key) -> frozenset[Key]:
     return frozenset([Key("sequence", (key.name[0], f"{key.name[1]}_{key.name[2]}_seq"))])
 
 
+def _rewritten(situation: Situation, key: Key, code: str, why: str | None, instead: str = "") -> Hazard:
+    """Return the hazard of a rewrite; on a large table it says why there is no online form."""
+    text = "the table is rewritten under a lock that stops reads and writes"
+    if not situation.online(Key("table", key.name[:2])):
+        return hazard(code, text)
+    return hazard(code, f"{text}; not online: {why or 'there is no way'}", instead or "do it in a quiet hour")
+
+
 def change_type(situation: Situation, key: Key) -> Change:
     """Change a column's type in place: the plain form, which rewrites unless the types are binary coercible."""
     old, new, table, name = situation.current[key], situation.wanted[key], key.name[:2], key.name[2]
@@ -319,7 +342,7 @@ def change_type(situation: Situation, key: Key) -> Change:
         title = f"change the collation of {key} to {new.collation or 'that of its type'}"
     return alter(
         situation, key, title, commands, hard=True, payload=payload,
-        hazards=(hazard("C08", "the table is rewritten under a lock that stops reads and writes"),) if rewrites else (),
+        hazards=(_rewritten(situation, key, "C08", situation.obstacles.get(key)),) if rewrites else (),
         irreversible=f"{key} was converted without `back`" if convert and convert.back is None else None,
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ from wgm_play.operations.base import (
     privileges,
 )
 from wgm_play.operations.trash import trash_object
-from wgm_play.plan import Command, Lock
+from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.sql import Sql, ident
 
 
@@ -120,11 +120,25 @@ def swap_type(situation: Situation, key: Key) -> Change:
     commands.append(command(f"{key.kind}/drop", name=old_name))
     commands += comments(key, new.comment)
     commands += privileges(key, situation.extra(key), situation.role)
-    hazards = (hazard("Y04", f"{len(columns)} column(s) of this type are rewritten"),) if columns else ()
+    hazards = (_rewritten(situation, columns),) if columns else ()
     return Change(
         operation(situation, "alter", key, f"replace {key}", commands, hazards=hazards),
         makes=frozenset([key, *columns, *situation.wanted.of("domain_constraint", *key.name)]),
         removes=frozenset([key, *columns, *situation.current.of("domain_constraint", *key.name)]),
+    )
+
+
+def _rewritten(situation: Situation, columns: list[Key]) -> Hazard:
+    """Return the hazard of a type whose columns are rewritten; for large tables with the way that is online."""
+    text = f"{len(columns)} column(s) of this type are rewritten"
+    large = sorted({table.label for column in columns if situation.online(table := Key("table", column.name[:2]))})
+    if not large:
+        return hazard("Y04", text)
+    return hazard(
+        "Y04",
+        f"{text} under locks that stop reads and writes, among them those of large tables ({', '.join(large)});"
+        " not online: the old and the new type have one name",
+        "declare a new type under another name and give the columns that type, with `convert`: this goes online (C08)",
     )
 
 

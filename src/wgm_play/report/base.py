@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wgm_play.outlook import Outlook
     from wgm_play.plan import Operation, Plan
 
 OUTCOMES = ("ok", "changed", "skipped", "failed")
@@ -85,8 +86,8 @@ class Reporter:
         """A handler ended."""
         self.step(result)
 
-    def plan(self, plan: Plan, *, diff: bool) -> None:
-        """A plan was made (`--check`); `diff` shows its SQL, locks and hazards."""
+    def plan(self, plan: Plan, *, diff: bool, outlook: Outlook | None = None) -> None:
+        """A plan was made (`--check`); `diff` shows its SQL, locks and hazards, and what it will meet by `outlook`."""
 
     def note(self, text: str) -> None:
         """Something worth knowing."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play import __version__
+from wgm_play.outlook import Outlook, as_data
 from wgm_play.plan import Command, Operation, Plan
 from wgm_play.report import console, plan_text, problem
 from wgm_play.report.base import Counts, Progress, Reporter, StepResult
@@ -80,10 +81,12 @@ class JsonReporter(Reporter):
         self._ended(result, handler=True)
         self.words.handler(result)
 
-    def plan(self, plan: Plan, *, diff: bool) -> None:
+    def plan(self, plan: Plan, *, diff: bool, outlook: Outlook | None = None) -> None:
         """Keep a plan, with all its statements whether `diff` was asked for or not."""
         self._play(plan.play, plan.environment)["plan"] = plan_data(plan)
-        self.words.plan(plan, diff=diff)
+        if outlook is not None:
+            self.data("outlook", as_data(plan, outlook))
+        self.words.plan(plan, diff=diff, outlook=outlook)
 
     def note(self, text: str) -> None:
         """Keep a note."""

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from wgm_play.plan import Command, Group, Hazard, Lock, Operation, Plan
 from wgm_play.report.console import BOLD, CYAN, DIM, GREEN, MAGENTA, RED, YELLOW, styled, visible
+
+if TYPE_CHECKING:
+    from wgm_play.outlook import Outlook
 
 # How each verb is marked and counted. `run` is what is neither: a statement of the playbook's own, rows, a backfill.
 MARKS = {
@@ -60,15 +64,15 @@ def summary(plan: Plan) -> str:
     return f"Plan: {', '.join(words)}, in {' and '.join(parts)}"
 
 
-def lines(plan: Plan, *, diff: bool, colour: bool) -> Iterator[str]:
-    """Yield the lines that show a plan."""
+def lines(plan: Plan, *, diff: bool, colour: bool, outlook: Outlook | None = None) -> Iterator[str]:
+    """Yield the lines that show a plan; with `diff` and `outlook` also what each statement will meet."""
     number = 0
     for group in plan.groups:
         number += group.transactional
         yield ""
         yield styled(_title(plan, group, number), BOLD, colour)
         for operation in group.operations:
-            yield from operation_lines(operation, diff=diff, colour=colour)
+            yield from operation_lines(operation, diff=diff, colour=colour, outlook=outlook)
     if plan.skipped or plan.unknown or plan.warnings:
         yield ""
     for step, reason, administrator in plan.skipped:
@@ -84,7 +88,9 @@ def lines(plan: Plan, *, diff: bool, colour: bool) -> Iterator[str]:
     yield styled(summary(plan), BOLD, colour)
 
 
-def operation_lines(operation: Operation, *, diff: bool, colour: bool, indent: str = "  ") -> Iterator[str]:
+def operation_lines(
+    operation: Operation, *, diff: bool, colour: bool, indent: str = "  ", outlook: Outlook | None = None
+) -> Iterator[str]:
     """Yield the lines of one operation; with `diff` its statements and their locks, and what to do about hazards."""
     mark, style, _ = MARKS.get(operation.verb, _UNKNOWN_VERB)
     yield f"{indent}{styled(f'{mark} {visible(operation.title)}', style, colour)}"
@@ -94,10 +100,10 @@ def operation_lines(operation: Operation, *, diff: bool, colour: bool, indent: s
         yield f"{indent}  {styled('! cannot be undone:', RED, colour)} {visible(operation.irreversible)}"
     if diff:
         for command in operation.commands:
-            yield from command_lines(command, colour=colour, indent=f"{indent}    ")
+            yield from command_lines(command, colour=colour, indent=f"{indent}    ", outlook=outlook)
 
 
-def command_lines(command: Command, *, colour: bool, indent: str) -> Iterator[str]:
+def command_lines(command: Command, *, colour: bool, indent: str, outlook: Outlook | None = None) -> Iterator[str]:
     """Yield the lines of one statement: its SQL, and what it does to others as comments of SQL."""
     yield from _indented(command.sql.rstrip().rstrip(";") + ";", indent)
     remarks = [lock(taken) for taken in command.locks]
@@ -107,6 +113,8 @@ def command_lines(command: Command, *, colour: bool, indent: str) -> Iterator[st
         remarks.append("scans the table")
     if not command.transactional:
         remarks.append("outside of a transaction")
+    if outlook is not None:
+        remarks += outlook.remarks(command)
     for remark in remarks:
         yield styled(f"{indent}-- {visible(remark)}", DIM, colour)
 

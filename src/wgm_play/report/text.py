@@ -17,6 +17,7 @@ from wgm_play.report.base import Counts, Progress, Reporter, StepResult
 from wgm_play.report.console import CYAN, GREEN, MAGENTA, RED, YELLOW, styled, visible
 
 if TYPE_CHECKING:
+    from wgm_play.outlook import Outlook
     from wgm_play.plan import Operation, Plan
 
 STYLES = {"ok": GREEN, "changed": YELLOW, "skipped": CYAN, "failed": RED}
@@ -57,13 +58,13 @@ class TextReporter(Reporter):
         Reporter.step(self, result)
         self._result("RUNNING HANDLER", result)
 
-    def plan(self, plan: Plan, *, diff: bool) -> None:
+    def plan(self, plan: Plan, *, diff: bool, outlook: Outlook | None = None) -> None:
         """Show a plan."""
         self._banner = ""
         from wgm_play.report import plan_text
 
         self._head(f"PLAN [{plan.play} on {plan.environment}]")
-        for line in plan_text.lines(plan, diff=diff, colour=self._colour()):
+        for line in plan_text.lines(plan, diff=diff, colour=self._colour(), outlook=outlook):
             self._say(line)
 
     def note(self, text: str) -> None:

@@ -36,6 +36,7 @@ from wgm_play.sql import reveal
 if TYPE_CHECKING:
     import psycopg
 
+    from wgm_play.outlook import Outlook
     from wgm_play.pipeline import Options
     from wgm_play.report.base import Reporter
 
@@ -293,6 +294,14 @@ class Work:
                     where=invariant.position,
                     details=[", ".join(map(str, row)) for row in rows],
                 )
+
+    def outlook(self, planned: Planned) -> Outlook | None:
+        """Return what a plan will meet now, where it is shown with its statements."""
+        if not self.options.diff or not planned.plan.groups:
+            return None
+        from wgm_play.outlook import look
+
+        return look(self.reading, planned.plan, planned.situation.sizes)
 
     def save_plan(self, planned: Planned, path: Path) -> None:
         """Write the plan as data."""

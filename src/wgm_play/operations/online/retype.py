@@ -73,7 +73,7 @@ class Retyping:
 
 @dataclass(slots=True)
 class Retypings:
-    """All tables of a plan whose columns change their type online; `reasons` say why others do not."""
+    """All tables of a plan whose columns change their type online."""
 
     tables: list[Retyping] = field(default_factory=list)
     preparations: list[Change] = field(default_factory=list)
@@ -93,7 +93,9 @@ def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
             found.setdefault(Key("table", key.name[:2]), []).append(key)
     made = Retypings()
     for table in sorted(found):
-        if obstacle(situation, table, found[table]) is None:
+        why = obstacle(situation, table, found[table])
+        situation.obstacles.update((key, why) for key in found[table] if why is not None)
+        if why is None:
             one = _retyping(situation, table, found[table])
             made.tables.append(one)
             prepared = _prepare(situation, one)
@@ -249,7 +251,8 @@ def _expand(situation: Situation, one: Retyping) -> Change:
             hazard("C08", "a rewrite under a lock is avoided: a new column beside the old one, then a swap of names"),
             hazard(
                 "C15",
-                "prepared SELECTs whose result changes its type fail once with 0A000",
+                "prepared statements fail once: 0A000 where a result changes its type, 42883 where a value is still sent in"
+                " the old one",
                 "reconnect or DISCARD PLANS",
             ),
         ),

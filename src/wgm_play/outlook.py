@@ -1,0 +1,177 @@
+"""What a plan will meet: how long each statement takes, who holds its tables now, and how many would queue behind it.
+
+In: a plan, the sizes of tables, a connection to the target. Out: an `Outlook`, which is true for the moment and no part
+of the plan: the words that the plan shows below a statement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog.model import Key
+from wgm_play.plan import Command, Plan
+from wgm_play.secret import mask
+from wgm_play.units import format_size
+
+if TYPE_CHECKING:
+    from wgm_play.operations.base import TableSize
+
+# What a small server with two cores does in a second, as tests/benchmarks/online.py saw it: bytes read by a validation,
+# put into an index, or written anew; rows that batches fill beside the application.
+READ, BUILT, WRITTEN, FILLED = 200e6, 50e6, 50e6, 20_000
+# Less than this, in seconds, is not worth a number.
+INSTANT = 0.1
+# Sessions that are named for one statement; the others are counted.
+NAMED = 3
+QUERY_SHOWN = 80
+_MODES = (
+    "AccessShare",
+    "RowShare",
+    "RowExclusive",
+    "ShareUpdateExclusive",
+    "Share",
+    "ShareRowExclusive",
+    "Exclusive",
+    "AccessExclusive",
+)
+# By place in _MODES (manual: "Explicit Locking", table "Conflicting Lock Modes").
+_CONFLICTS = (
+    {7},
+    {6, 7},
+    {4, 5, 6, 7},
+    {3, 4, 5, 6, 7},
+    {2, 3, 5, 6, 7},
+    {2, 3, 4, 5, 6, 7},
+    {1, 2, 3, 4, 5, 6, 7},
+    {0, 1, 2, 3, 4, 5, 6, 7},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A session that holds a lock on a table: `mode` as in `pg_locks` without "Lock", `age` of its transaction in seconds."""
+
+    mode: str
+    pid: int
+    application: str
+    role: str
+    age: float | None
+    query: str
+
+    def __str__(self) -> str:
+        words = [f"pid {self.pid}"]
+        words += [f"application {self.application!r}"] if self.application else []
+        words += [f"user {self.role!r}"] if self.role else []
+        words += [f"transaction open for {self.age:.1f} s"] if self.age is not None else []
+        words += [f"query: {' '.join(self.query.split())[:QUERY_SHOWN]}"] if self.query else []
+        return ", ".join(words)
+
+
+@dataclass(slots=True)
+class Prospect:
+    """A table: its size, who holds it now, how often it is scanned and how many rows are written to it in a second."""
+
+    rows: float = 0
+    bytes: int = 0
+    holders: list[Holder] = field(default_factory=list)
+    scans: float = 0
+    writes: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Prospects by the name of the relation as locks in the plan have it."""
+
+    relations: Mapping[str, Prospect] = field(default_factory=dict)
+
+    def seconds(self, command: Command) -> float | None:
+        """Return about how long a statement takes; None where it depends on no table's size, or that is unknown."""
+        if not (command.rewrites or command.scans):
+            return None
+        met = [self.relations[lock.relation] for lock in command.locks if lock.relation in self.relations]
+        if not met:
+            return None
+        whole = sum(one.bytes for one in met)
+        if command.rewrites:
+            return whole / WRITTEN
+        if command.wait == "data" and not command.transactional:
+            return met[0].rows / FILLED
+        if re.match(r"CREATE (UNIQUE )?INDEX", command.sql):
+            return met[0].bytes / BUILT
+        return whole / READ
+
+    def remarks(self, command: Command) -> Iterator[str]:
+        """Yield what is to be said of a statement: its time, who is in its way now, who would queue behind it."""
+        seconds = self.seconds(command)
+        if seconds is not None:
+            met = next(self.relations[lock.relation] for lock in command.locks if lock.relation in self.relations)
+            about = f"about {_duration(seconds)}" if seconds >= INSTANT else f"less than {INSTANT:g} s"
+            yield f"{about}: {met.rows:,.0f} rows, {format_size(met.bytes)}"
+        for lock in command.locks:
+            if (one := self.relations.get(lock.relation)) is not None and lock.level in _MODES:
+                yield from _in_the_way(lock.level, one)
+
+
+def _in_the_way(level: str, one: Prospect) -> Iterator[str]:
+    conflicting = {_MODES[place] for place in _CONFLICTS[_MODES.index(level)]}
+    held: dict[int, Holder] = {holder.pid: holder for holder in one.holders if holder.mode in conflicting}
+    for holder in sorted(held.values(), key=lambda holder: -(holder.age or 0))[:NAMED]:
+        yield f"would wait for {holder}"
+    if len(held) > NAMED:
+        yield f"and for {len(held) - NAMED} more sessions"
+    queue = []
+    if "AccessShare" in conflicting and one.scans >= 1:
+        queue.append(f"{one.scans:,.0f} scans")
+    if "RowExclusive" in conflicting and one.writes >= 1:
+        queue.append(f"{one.writes:,.0f} rows written")
+    if queue:
+        yield f"would queue behind it: what makes {' and '.join(queue)} a second on average"
+
+
+def look(connection: Any, plan: Plan, sizes: Mapping[Key, TableSize]) -> Outlook:
+    """Ask the target for what the plan's statements will meet."""
+    from wgm_play.ledger.statements import send, text
+
+    names = {lock.relation for operation in plan.operations for command in operation.commands for lock in command.locks}
+    found = {key.label: (key, Prospect(size.rows, size.bytes)) for key, size in sizes.items() if key.label in names}
+    if not found:
+        return Outlook()
+    keys = [key.name for key, _ in found.values()]
+    rows = send(
+        connection, text("execute/outlook"), list(found), [name[0] for name in keys], [name[1] for name in keys]
+    ).fetchall()
+    for label, mode, pid, application, role, age, query, scans, writes in rows:
+        one = found[label][1]
+        one.scans, one.writes = float(scans), float(writes)
+        if pid is not None:
+            one.holders.append(Holder(mode.removesuffix("Lock"), pid, application, role, age, mask(query)))
+    return Outlook({label: one for label, (_, one) in found.items()})
+
+
+def as_data(plan: Plan, outlook: Outlook) -> list[dict[str, Any]]:
+    """Return it as JSON data: one entry for each statement that there is something to say of, by its place in the plan."""
+    made = []
+    numbered = [(operation, command) for operation in plan.operations for command in operation.commands]
+    for number, (operation, command) in enumerate(numbered):
+        remarks = list(outlook.remarks(command))
+        if remarks:
+            made.append(
+                {
+                    "statement": number,
+                    "operation": operation.title,
+                    "seconds": outlook.seconds(command),
+                    "says": remarks,
+                }
+            )
+    return made
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
