@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ import psycopg
 import pytest
 from hand_made import Listening, apply, connector, plan
 
+from wgm_play import pipeline
 from wgm_play.catalog.model import Key
 from wgm_play.environment import Policy
 from wgm_play.errors import Refused
 from wgm_play.execute.pace import LARGEST, SMALLEST, Pace
-from wgm_play.execute.steering import give_order
+from wgm_play.execute.steering import ALERT_REST, give_order
 from wgm_play.ledger import Ledger
+from wgm_play.ledger.status import status
 from wgm_play.plan import Command, Group, Operation, Plan
 
 Connection = psycopg.Connection[Any]
@@ -151,6 +155,48 @@ def test_a_backfill_is_paused_and_resumed_from_another_terminal(database_url: st
     thread.join(30)
     assert one(database, "SELECT count(*) FROM public.t WHERE n = 1") == 40_000
     assert [run.status for run in Ledger(database).last_runs(2)] == ["done", "done"]
+
+
+def test_status_tells_how_far_a_backfill_is_and_when_it_ends(database_url: str, database: Connection) -> None:
+    table(database, rows=40_000)
+    thread = threading.Thread(target=lambda: apply(database_url, filling(name="count"), policy=POLICY))
+    thread.start()
+    for _ in range(200):
+        time.sleep(0.05)
+        with suppress(psycopg.errors.UndefinedTable):
+            if one(database, "SELECT count(*) FROM wgm.checkpoint") >= 3:
+                break
+    with connector(database_url)("test") as connection:
+        give_order(connection, paused=True, batch_ms=None, os_user="somebody")
+        time.sleep(1.0)
+        now = status(connection).in_progress
+        give_order(connection, paused=False, batch_ms=None, os_user="somebody")
+    thread.join(60)
+    assert now is not None
+    (found,) = now.progress
+    assert found.title == "count"
+    assert 0 < found.done < found.total
+    assert found.left > 0
+    assert re.fullmatch(
+        r"count: [\d,]+ of about 40,000 rows, \d+%, [\d,]+ rows a second, about \S+ left, at [\d:]+", str(found)
+    ), str(found)
+
+
+def test_a_firing_alert_slows_the_batches_down(project: Path, database_url: str, database: Connection) -> None:
+    database.execute("CREATE TABLE public.calm (id int PRIMARY KEY)")
+    database.execute("INSERT INTO public.calm SELECT generate_series(1, 2000)")
+    (project / "environments" / "here.yml").write_text(f'url: "{database_url}"\npolicy: {{online: always}}\n')
+    (project / "play.yml").write_text(
+        "- name: Play\n  hosts: here\n  steps:\n    - name: T\n      table: {name: calm, columns: {"
+        "id: {type: integer, primary_key: true}, a: {type: integer, backfill: id}}}\n"
+        "  alerts:\n    - {name: Busy, query: select count(*) as value from calm, threshold: '> 100', severity: warning}\n"
+    )
+    reporter = Listening()
+    began = time.monotonic()
+    pipeline.apply(pipeline.Options(str(project / "play.yml"), no_backup=True), reporter)
+    assert any("goes slowly, the alert 'Busy' fires" in text for text in reporter.retries)
+    assert time.monotonic() - began > ALERT_REST
+    assert one(database, "SELECT count(*) FROM public.calm WHERE a = id") == 2000
 
 
 def test_batches_follow_the_time_that_they_take() -> None:

@@ -5,7 +5,7 @@ In: the alerts of a play. Out: their states, a rule file, a page of metrics.
 
 from __future__ import annotations
 
-from wgm_play.alerts.evaluate import AlertState, Sample, evaluate
+from wgm_play.alerts.evaluate import AlertState, Sample, evaluate, evaluate_now
 from wgm_play.alerts.files import write_metrics, write_rules
 from wgm_play.alerts.prometheus import metrics, rules
 from wgm_play.alerts.threshold import Threshold
@@ -16,6 +16,7 @@ __all__ = [
     "Sample",
     "Threshold",
     "evaluate",
+    "evaluate_now",
     "metrics",
     "parse_threshold",
     "rules",

@@ -84,6 +84,13 @@ def evaluate(connection: Any, alerts: Sequence[Alert], timeout: float = TIMEOUT_
     return [_one(connection, alert, parse(alert.threshold, _begin(alert)), timeout) for alert in alerts]
 
 
+def evaluate_now(connection: Any, alerts: Sequence[Alert]) -> list[AlertState]:
+    """Return the state of each alert on one of our connections, where names mean what they mean in the application."""
+    with connection.transaction(force_rollback=True):
+        connection.execute(render("alerts/path.sql.j2").sql)
+        return evaluate(connection, alerts)
+
+
 def _begin(alert: Alert) -> Any:
     return getattr(alert.threshold, "position", None) or alert.position
 

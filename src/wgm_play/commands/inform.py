@@ -165,12 +165,10 @@ def _shown(value: float | None) -> float | None:
 def _alerts(work: Work, options: Options, reporter: Reporter) -> list[str]:
     if not (work.play.alerts or options.rules or options.metrics):
         return []
-    from wgm_play.alerts import evaluate, write_metrics, write_rules
+    from wgm_play.alerts import evaluate_now, write_metrics, write_rules
 
     connection = work.reading
-    with connection.transaction(force_rollback=True):
-        connection.execute("SET LOCAL search_path TO DEFAULT")
-        states = evaluate(connection, work.play.alerts)
+    states = evaluate_now(connection, work.play.alerts)
     if options.rules:
         write_rules(options.rules, work.play.alerts, work.environment.name, connection.info.dbname)
     if options.metrics:

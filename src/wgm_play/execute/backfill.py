@@ -199,7 +199,7 @@ class Backfill:
             return conditions, {"done": True, "rows": done}
         high = [str(value) for value in found[0]]
         spelled = ", ".join(f"{literal(value)}::{kind}" for value, (_, kind) in zip(high, self.key, strict=True))
-        return [*conditions, f"{row} <= ({spelled})"], {"key": high, "rows": done + size}
+        return [*conditions, f"{row} <= ({spelled})"], {"key": high, "rows": done + size, "total": self.shown.total}
 
     def _paged(self, size: int) -> tuple[list[str], dict[str, Any]]:
         low = int(self.position.get("page", 0))
@@ -211,7 +211,7 @@ class Backfill:
                 f"ctid = ANY (ARRAY(SELECT pg_catalog.format('(%s,%s)', b, o)::tid FROM pg_catalog.generate_series({low}, {high - 1}) b, "
                 f"pg_catalog.generate_series(1, {ROWS_OF_PAGE}) o))"
             ]
-        after: dict[str, Any] = {"page": high}
+        after: dict[str, Any] = {"page": high, "total": self.pages}
         if high >= self.pages:  # new versions of rows go to pages that come later: look again how many there are
             row = send(self.session.connection, text("backfill/about"), *self.task.table, []).fetchone()
             self.pages = row[2] if row else 0

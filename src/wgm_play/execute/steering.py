@@ -22,6 +22,9 @@ from wgm_play.report.base import Reporter
 # How often orders and the server's pressure are looked at, in seconds; and how often alerts are evaluated.
 LOOK_EVERY = 0.5
 ALERTS_EVERY = 10.0
+# While an alert fires a batch has this long a rest before it, in seconds. It goes on, for the alert may fire for another
+# reason, or until a person comes.
+ALERT_REST = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +71,25 @@ class Steering:
         while True:
             self.alive()
             if time.monotonic() - self._looked < LOOK_EVERY:
-                return
+                break
             why = self._reason()
             self._looked = time.monotonic()
             if why is None:
-                if self._told is not None:
-                    self.reporter.note(f"{self.label}: goes on")
-                    self._told = None
-                return
-            if self._told is None:
-                self.reporter.retry(f"{self.label}: waits, {why}")
-                self._told = why
+                self._say(self._alert())
+                break
+            self._say(f"waits, {why}")
             time.sleep(LOOK_EVERY)
             self._looked = 0.0
+        if self._fires is not None:
+            time.sleep(ALERT_REST)
+
+    def _say(self, why: str | None) -> None:
+        """Say once what holds the batches back, and when nothing does any more."""
+        if why is None and self._told is not None:
+            self.reporter.note(f"{self.label}: goes on")
+        elif why is not None and self._told is None:
+            self.reporter.retry(f"{self.label}: {why}")
+        self._told = why
 
     def _reason(self) -> str | None:
         order = last_order(self.connection())
@@ -92,7 +101,7 @@ class Steering:
             return f"a replica is {lag:.1f} s behind"
         if waiting:
             self.pace.smaller()
-        return self._alert()
+        return None
 
     def _pressure(self) -> tuple[float | None, int]:
         row: Any = send(self.connection(), text("backfill/pressure")).fetchone()
@@ -101,4 +110,4 @@ class Steering:
     def _alert(self) -> str | None:
         if self.alarm is not None and time.monotonic() - self._asked > ALERTS_EVERY:
             self._fires, self._asked = self.alarm(), time.monotonic()
-        return f"the alert {self._fires!r} fires" if self._fires else None
+        return f"goes slowly, the alert {self._fires!r} fires" if self._fires is not None else None

@@ -77,6 +77,14 @@ class Sample:
     total: int | None
     unit: str
 
+    def __str__(self) -> str:
+        words = [f"{self.what}: {self.phase}" if self.phase else self.what]
+        if self.total:
+            words.append(
+                f"{min((self.done or 0) / self.total, 1):.0%}, {self.done or 0:,} of {self.total:,} {self.unit}"
+            )
+        return ", ".join(words)
+
 
 def progress(connection: Connection, pid: int | None = None) -> list[Sample]:
     """Return the progress of backend `pid`, or of all backends of this database."""

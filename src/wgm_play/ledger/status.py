@@ -16,6 +16,7 @@ from wgm_play.ledger import UNKNOWN, Ledger
 from wgm_play.ledger.model import PendingHandler, Run, TrashEntry
 from wgm_play.ledger.statements import Connection, run, text
 from wgm_play.secret import mask
+from wgm_play.units import format_duration
 
 # As much history as fits on a screen.
 RUNS_SHOWN = 20
@@ -37,10 +38,34 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class Filling:
+    """A backfill under way: what it fills, how far its last checkpoint is, how fast it goes (units a second)."""
+
+    title: str
+    done: float
+    total: float
+    unit: str
+    rate: float | None
+    at: datetime
+
+    @property
+    def left(self) -> float | None:
+        """The seconds that it will still take at this rate, None where that cannot be told."""
+        return max(self.total - self.done, 0) / self.rate if self.rate and self.total else None
+
+    def __str__(self) -> str:
+        words = [f"{self.done:,.0f} of about {self.total:,.0f} {self.unit}"]
+        words += [f"{min(self.done / self.total, 1):.0%}"] if self.total else []
+        words += [f"{self.rate:,.0f} {self.unit} a second"] if self.rate else []
+        words += [f"about {format_duration(self.left)} left"] if self.left is not None else []
+        return f"{self.title}: {', '.join(words)}, at {self.at:%H:%M:%S}"
+
+
+@dataclass(frozen=True, slots=True)
 class InProgress:
     """The run in progress. `run` is None where the ledger cannot be read or the run has not begun to change anything.
 
-    `step`, `statement` and `since` are what its session does now; `progress` has a line for each progress view;
+    `step`, `statement` and `since` are what its session does now; `progress` has a line for each progress view and the backfill;
     `blockers` say who is in its way. `holder` is who holds the run lock, None where the runner is gone.
     """
 
@@ -102,10 +127,26 @@ def _in_progress(connection: Connection, ledger: Ledger, runs: list[Run]) -> InP
         statement=mask(working.query) if working and working.state == "active" else "",
         since=working.query_start if working and working.state == "active" else None,
         waits=f"{working.wait_type}: {working.wait_event}" if working and working.wait_type == "Lock" else "",
-        progress=tuple(progress(connection, working.pid)) if working else (),
+        progress=(*(progress(connection, working.pid) if working else ()), *_filling(connection, ledger, current)),
         blockers=tuple(blockers(connection, working.pid)) if working and working.blocked_by else (),
         operations=current.operations if current else 0,
     )
+
+
+def _filling(connection: Connection, ledger: Ledger, current: Run | None) -> list[Filling]:
+    """Return the backfill that the run is at, from its checkpoints, or nothing."""
+    if current is None or ledger.access() != "readable":
+        return []
+    row = run(connection, "filling", current.id).fetchone()
+    if row is None or row[2].get("done"):
+        return []
+    operation, first, last, began, at = row
+    unit = "rows" if "rows" in last else "pages"
+    name = "rows" if unit == "rows" else "page"
+    done, seconds = float(last.get(name, 0)), (at - began).total_seconds()
+    rate = (done - float(first.get(name, 0))) / seconds if seconds > 0 else None
+    title = operation.rpartition(" on ")[0] or operation
+    return [Filling(title, done, float(last.get("total", 0)), unit, rate, at)]
 
 
 def _step(connection: Connection, ledger: Ledger, current: Run | None) -> str:

@@ -5,7 +5,7 @@ In: a planned play. Out: nothing; each step's result is reported as its transact
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +119,7 @@ def _execute(
             outcome = executor.execute(
                 plan, session=session, ledger=ledger, run=run, environment=environment, reporter=work.reporter, lock=lock,
                 on_group=_watched(work, progress), positions=work.positions, skip_groups=resumed,
-                kill_after=environment.policy.lock_timeout if options.kill_blockers else None,
+                kill_after=environment.policy.lock_timeout if options.kill_blockers else None, alarm=_alarm(work),
             )  # fmt: skip
         except BaseException:
             progress.failed()
@@ -139,6 +139,21 @@ def _watched(work: Work, progress: _Progress) -> OnGroup:
             work.ask_invariants(work.reading, before=False)
 
     return committed
+
+
+def _alarm(work: Work) -> Callable[[], str | None] | None:
+    """Return what names an alert of the play that fires now; None where the play has no alerts."""
+    if not work.play.alerts:
+        return None
+
+    def firing() -> str | None:
+        from wgm_play.alerts import evaluate_now
+
+        states = evaluate_now(work.reading, work.play.alerts)
+        # A query that fails is told by `check`: it may name what this very run is about to make.
+        return next((one.name for one in states if one.state == "firing"), None)
+
+    return firing
 
 
 def _say_restore_point(work: Work, ledger: Ledger, run: int) -> None:
