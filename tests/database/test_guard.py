@@ -367,7 +367,7 @@ def test_a_connection_lost_at_commit_is_resolved_by_the_ledger(
 
     honest, cut = Session.commit, []
 
-    def cutting(self: Session, last: str = "") -> None:
+    def cutting(self: Session, last: str = "", look: str = "") -> list[Any]:
         if not cut:
             cut.append(1)
             if moment == "after":
@@ -375,7 +375,7 @@ def test_a_connection_lost_at_commit_is_resolved_by_the_ledger(
             database.execute("select pg_terminate_backend(%s)", [self.pid])
             time.sleep(0.2)
             self.send("COMMIT")
-        honest(self, last)
+        return honest(self, last, look)
 
     monkeypatch.setattr(Session, "commit", cutting)
     made = plan(["CREATE TABLE public.a (id int)"], ["CREATE TABLE public.b (id int)"])

@@ -6,6 +6,7 @@ In: small tables under `policy: {online: always}`, or large ones, and a session 
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +91,27 @@ def test_a_plan_says_why_a_change_of_a_large_table_is_not_online(
         steps += "    - name: M\n      materialized_view: {name: m, query: select a from public.t}\n"
     text = shown(project, database_url, steps, capsys)
     assert reason in text, text
+
+
+def test_after_the_run_the_locks_and_waits_are_told_as_they_were(
+    project: Path, database_url: str, database: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database.execute("CREATE TABLE public.t (id int PRIMARY KEY)")
+    (project / "environments" / "here.yml").write_text(f'url: "{database_url}"\n')
+    (project / "play.yml").write_text(
+        "- name: Play\n  hosts: here\n  steps:\n"
+        "    - name: T\n      table: {name: t, columns: {id: {type: integer, primary_key: true}, a: integer}}\n"
+    )
+    reporter = TextReporter()
+    with psycopg.connect(database_url, application_name="reporting") as reader:
+        reader.execute("SELECT count(*) FROM public.t")
+        threading.Timer(3.0, reader.rollback).start()
+        pipeline.apply(pipeline.Options(str(project / "play.yml"), verbosity=0), reporter)
+    text = capsys.readouterr().out
+    assert "held by pid" in text
+    assert "application 'reporting'" in text
+    row = next(line for line in text.splitlines() if "AccessExclusive on t" in line)
+    number, *words = row.split()
+    assert number == "1"
+    assert "add column t.a" in row
+    assert int(next(word for word in words if word.isdigit())) > 1

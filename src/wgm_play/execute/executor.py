@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg
 
+from wgm_play.catalog.model import Key
 from wgm_play.environment import Environment
 from wgm_play.errors import Interrupted, Locked, Position, Refused, StepFailed, Unreachable, WgmError
 from wgm_play.execute.failure import RESUME, Place, failure, is_lost
@@ -32,7 +33,7 @@ from wgm_play.execute.session import Session
 from wgm_play.execute.watch import INTERVAL, Seen, Watch
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import text
-from wgm_play.plan import Command, Group, Operation, Plan
+from wgm_play.plan import Command, Group, Lock, Operation, Plan
 from wgm_play.report.base import Reporter
 from wgm_play.secret import mask, resolve
 
@@ -46,13 +47,15 @@ COMMIT_SETTLES = 30.0
 
 @dataclass(slots=True)
 class GroupResult:
-    """What one group did. `seconds` covers failed attempts and pauses; `lock_wait` is in seconds."""
+    """What one group did. `seconds` covers failed attempts and pauses; `lock_wait` is in seconds; `locks` are those that
+    its transaction held on tables when it ended."""
 
     index: int
     group: Group
     seconds: float = 0.0
     attempts: int = 1
     lock_wait: float = 0.0
+    locks: tuple[Lock, ...] = ()
 
 
 @dataclass(slots=True)
@@ -160,7 +163,7 @@ class _Execution:
         retries = Retries(self.environment.policy.lock_budget, self.reporter, self._label(group.operations[0]))
         self._require_lock()
         if group.transactional:
-            self._transaction(index, group, retries)
+            result.locks = self._transaction(index, group, retries)
         else:
             for operation in group.operations:
                 self._alone(index, operation, retries)
@@ -171,7 +174,9 @@ class _Execution:
         self.outcome.lock_wait += retries.waited
         return result
 
-    def _transaction(self, index: int, group: Group, retries: Retries) -> None:
+    def _transaction(self, index: int, group: Group, retries: Retries) -> tuple[Lock, ...]:
+        """Run a group until it is committed; return the locks that it held."""
+        held: list[Any] = []
         while True:
             began = time.perf_counter()
             seen = Seen()
@@ -181,7 +186,7 @@ class _Execution:
                 self._after_failure(error, retries, time.perf_counter() - began, seen)
                 continue
             try:
-                self.session.commit(rows)
+                held = self.session.commit(rows, text("execute/locks_held"))
             except psycopg.Error as error:
                 if not is_lost(error, self.session.connection):
                     self._after_failure(error, retries, time.perf_counter() - began, seen)
@@ -189,7 +194,7 @@ class _Execution:
                 if not self._committed_anyway(error, index):
                     raise self._failure(error, lost=True) from error
             self._count(len(group.operations), statements)
-            return
+            return tuple(Lock(mode, Key("table", (schema, name)).label) for mode, schema, name in held)
 
     def _attempt(self, index: int, group: Group, retries: Retries, seen: Seen) -> tuple[int, str]:
         """Send a group's statements in an open transaction; return their number and the SQL of their ledger rows."""

@@ -131,10 +131,17 @@ class Session:
             self._set_timeouts(wanted, local=True)
             self._local = wanted
 
-    def commit(self, last: str = "") -> None:
-        """Commit the open transaction, after the statement `last` in the same round trip."""
-        self.send(f"{last};\nCOMMIT" if last else "COMMIT")
+    def commit(self, last: str = "", look: str = "") -> list[Any]:
+        """Commit the open transaction, after the statement `last` in the same round trip; return the rows of `look`."""
+        self.send(";\n".join([*([look] if look else []), *([last] if last else []), "COMMIT"]))
         self._local = None
+        rows: list[Any] = []
+        while look:
+            if self._cursor.description:
+                rows = self._cursor.fetchall()
+            if not self._cursor.nextset():
+                break
+        return rows
 
     def roll_back(self) -> None:
         """Roll back what is open; quiet where nothing is, or where the connection is gone."""

@@ -236,7 +236,29 @@ def _said(key: Key, after: Catalog, wanted: Catalog) -> str:
     )
 
 
+def _say_locks(work: Work, outcome: Outcome) -> None:
+    """Tell the locks and waits as they were: with -vv all of them, otherwise those transactions that had to wait."""
+    told: list[dict[str, Any]] = [
+        {
+            "transaction": result.index + 1,
+            "title": result.group.operations[0].title,
+            "seconds": round(result.seconds, 3),
+            "waited": round(result.lock_wait, 3),
+            "attempts": result.attempts,
+            "locks": [f"{lock.level} on {lock.relation}" for lock in result.locks],
+        }
+        for result in outcome.results
+    ]
+    work.reporter.data("locks", told)
+    shown = [one for one in told if work.options.verbosity >= 2 or one["waited"] or one["attempts"] > 1]
+    if shown:
+        columns = ("transaction", "title", "seconds", "waited", "attempts", "locks")
+        rows = [(*(one[name] for name in columns[:-1]), ", ".join(one["locks"])) for one in shown]
+        work.reporter.table("locks and waits", columns, rows)
+
+
 def _afterwards(work: Work, planned: Planned, outcome: Outcome, run: int) -> None:
+    _say_locks(work, outcome)
     work.reporter.data("outcome", {"run": run, "groups": outcome.groups, "statements": outcome.statements,
                                    "retries": outcome.retries, "lock_wait": outcome.lock_wait})  # fmt: skip
     work.say_where()
