@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import CLUSTER
-from wgm_play.catalog.model import Catalog, Key, Rows
+from wgm_play.catalog.model import Catalog, Key, Row, Rows
 from wgm_play.diff.compare import diff
 from wgm_play.diff.overlay import Wanted
 from wgm_play.diff.rebuilt import realise_dependents
@@ -24,7 +24,7 @@ from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
 from wgm_play.plan import Command, Operation
 from wgm_play.planning import family, rename
-from wgm_play.planning.convert import Conversion, active, renamed_columns
+from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, renamed_columns
 from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 from wgm_play.planning.imperative import SEARCH_PATH, Imperative
 from wgm_play.planning.planner import Choices, Planned, Planner
@@ -145,7 +145,7 @@ def _plan(
     definitions = [
         {**entry.definition, "place": list(entry.trash_name)}
         for entry in entries
-        if Key(entry.kind, tuple(entry.name)) in brought
+        if Key(entry.kind, tuple(entry.name)) in brought or _is_used(entry, situation, renamed)
     ]
     if any(operation.verb != "run" for group in made for operation in group.operations):
         from wgm_play.planning.prove import prove
@@ -306,18 +306,47 @@ def _conversions(
 ) -> tuple[dict[Key, Any], frozenset[Key]]:
     """Return how converted columns become what they were, from what was recorded when they were converted."""
     names = {new: old for old, new in renamed.pairs.items()}
+
+    def spelled(expression: str, key: Key) -> Sql:
+        words = {
+            now.name[2]: old.name[2]
+            for now, old in names.items()
+            if now.kind == "column" and now.name[:2] == key.name[:2]
+        }
+        return renamed_columns(Sql(expression), words) if words else Sql(expression)
+
     found: dict[Key, Conversion] = {}
+    backs: dict[tuple[Key, int], Sql] = {}
     for entry in entries:
         if entry.kind == "conversion" and entry.definition["back"]:
             key = Key("column", tuple(entry.name))
-            words = {
-                now.name[2]: old.name[2]
-                for now, old in names.items()
-                if now.kind == "column" and now.name[:2] == key.name[:2]
-            }
-            back = renamed_columns(Sql(entry.definition["back"]), words) if words else Sql(entry.definition["back"])
+            back = backs[key, entry.run] = spelled(entry.definition["back"], key)
             found[names.get(key, key)] = Conversion(back, Sql(entry.definition["using"]))
+    for key, kept in _kept(entries, current).items():
+        values = [
+            Kept(entry.trash_name[2], str(row[0]), spelled(entry.definition["using"], key), backs.get((key, entry.run)))
+            for entry, row in kept
+        ]
+        new = names.get(key, key)
+        found[new] = back_to_kept(new.name[2], values)
     return active(found, current, wanted)
+
+
+def _is_used(entry: TrashEntry, situation: Situation, renamed: rename.Renamed) -> bool:
+    """Tell whether a column gets its values back from this entry."""
+    names = {new: old for old, new in renamed.pairs.items()}
+    key = Key(entry.kind, tuple(entry.name))
+    return "using" in entry.definition and names.get(key, key) in situation.converts
+
+
+def _kept(entries: Sequence[TrashEntry], current: Catalog) -> dict[Key, list[tuple[TrashEntry, Row]]]:
+    """Return, by column, where the values lie that conversions replaced, the last first."""
+    found: dict[Key, list[tuple[TrashEntry, Row]]] = {}
+    for entry in sorted(entries, key=lambda one: one.at, reverse=True):
+        place = Key("column", tuple(entry.trash_name))
+        if entry.kind == "column" and "using" in entry.definition and Key("table", place.name[:2]) in current.rows:
+            found.setdefault(Key("column", tuple(entry.name)), []).append((entry, kept_rows(entry.definition)[place]))
+    return found
 
 
 def _mark_conversions(changes: Sequence[Change], entries: Sequence[TrashEntry], renamed: rename.Renamed) -> None:

@@ -65,6 +65,7 @@ def swap_collation(situation: Situation, key: Key) -> list[Change]:
                 type=Sql(situation.wanted[column].type),
                 collation=name_of(key),
                 using=None,
+                kept=None,
                 scans=True,
             )
         )

@@ -301,12 +301,70 @@ def _rewritten(situation: Situation, key: Key, code: str, why: str | None, inste
     return hazard(code, f"{text}; not online: {why or 'there is no way'}", instead or "do it in a quiet hour")
 
 
+# Types whose values an explicit cast cuts to the limit without a word, where an assignment refuses (manual: "Character
+# Types", "Bit String Types").
+_CUT = frozenset(["character varying", "character", "bit", "bit varying"])
+
+
+def cast(value: Sql, wanted: str) -> Sql:
+    """Return the expression that converts a value to a column's type: what does not fit is refused, never cut."""
+    family, limits = _family(wanted.removesuffix("[]"))
+    if limits is not None and family in _CUT:
+        array = "[]" if wanted.endswith("[]") else ""
+        unlimited = {"character": "bpchar", "bit": "bit varying"}.get(family, family)
+        return Sql(f"{value}::{unlimited}{array}")
+    return Sql(f"{value}::{wanted}")
+
+
+def fits(value: Sql, wanted: str) -> Sql | None:
+    """Return the condition under which a converted value is not longer than its type allows; None without a limit."""
+    family, limits = _family(wanted)
+    if limits is None or family not in _CUT:
+        return None
+    if family.startswith("bit"):
+        return Sql(f"pg_catalog.length({value}) {'<=' if family == 'bit varying' else '='} {limits[0]}")
+    return Sql(f"pg_catalog.length(pg_catalog.rtrim(({value})::text)) <= {limits[0]}")  # spaces beyond it may go
+
+
+_INTEGERS = frozenset(["smallint", "integer", "bigint"])
+# From one to the next no value changes, and each comes back as it was.
+_WIDENINGS = (
+    ("smallint", "integer", "bigint", "numeric"),
+    ("real", "double precision"),
+    ("date", "timestamp without time zone"),
+)
+
+
+def lossless(old: str, new: str) -> bool:
+    """Tell whether each value is found again in the new type, so that nothing is lost by the way there."""
+    if coercible(old, new) or {old, new} <= _INTEGERS:  # a number that does not fit is refused
+        return True
+    return any(old in row and new in row and row.index(old) < row.index(new) for row in _WIDENINGS)
+
+
+def _kept(situation: Situation, key: Key, using: Sql) -> dict[str, Any] | None:
+    """Return the trash's entry for the values that a type change replaces; None where none are lost."""
+    from wgm_play.operations.trash import replaced_column
+
+    old, new, table = situation.current[key], situation.wanted[key], Key("table", key.name[:2])
+    if not situation.trash or old.generated or new.generated or old.inherited or situation.is_new(table):
+        return None
+    if (old.type, old.collation) == (new.type, new.collation) and key not in situation.converts:
+        return None
+    if key not in situation.converts and lossless(old.type, new.type):
+        return None
+    size = situation.sizes.get(table)
+    if size is not None and not size.bytes and not size.rows > 0:
+        return None
+    return replaced_column(situation, key, using)
+
+
 def change_type(situation: Situation, key: Key) -> Change:
     """Change a column's type in place: the plain form, which rewrites unless the types are binary coercible."""
     old, new, table, name = situation.current[key], situation.wanted[key], key.name[:2], key.name[2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     convert = situation.converts.get(key)
-    using = convert.using if convert else Sql(f"{ident(name)}::{new.type}")
+    using = convert.using if convert else cast(ident(name), new.type)
     fill = situation.backfills.get(key)
     if fill is not None and new.not_null and not old.not_null:
         using = Sql(f"COALESCE({using}, {fill})")
@@ -314,10 +372,16 @@ def change_type(situation: Situation, key: Key) -> Change:
     commands = []
     if old.default is not None:
         commands.append(command("column/set_default", lock, table=table, name=name, default=None))
+    kept = _kept(situation, key, using)
+    place = kept and kept["trash_name"][2]
+    if place:
+        bare = dataclasses.replace(old, default=None, not_null=False, identity="", identity_options=None)
+        commands.append(command("column/add", lock, table=table, name=place, **spelled(bare)))
     commands.append(
         command(
             "column/type", lock, table=table, name=name, type=Sql(new.type), using=using,
             collation=new.collation and Sql(new.collation), rewrites=rewrites, wait="data" if rewrites else "short",
+            kept=place, kept_type=Sql(old.type), kept_collation=old.collation and Sql(old.collation),
         )
     )  # fmt: skip
     if new.default is not None and not new.generated:
@@ -335,6 +399,8 @@ def change_type(situation: Situation, key: Key) -> Change:
             "event": "trashed", "kind": "conversion", "name": list(key.name), "trash_name": ["conversion", *key.name],
             "definition": definition,
         }  # fmt: skip
+    if kept:
+        payload["trash"] = [kept, *([payload["trash"]] if convert else [])]
     title = f"convert the values of {key}"
     if old.type != new.type:
         title = f"change the type of {key} from {old.type} to {new.type}"

@@ -223,6 +223,16 @@ def trash_column(situation: Situation, key: Key) -> Change:
     )  # fmt: skip
 
 
+def replaced_column(situation: Situation, key: Key, using: Sql, place: str = "") -> dict[str, Any]:
+    """Return the trash's entry for a column's values before a conversion; `using` says how they were converted."""
+    row = situation.current.rows[key]
+    place = place or trash_name(situation, key.name[2], (key, row), COLUMN_PREFIX)
+    kept = Key("column", (*key.name[:2], place))
+    entry = _entry(key, place, {kept: _bare(row)}, [])
+    entry["definition"] |= {"replaced": True, "using": str(using)}
+    return entry
+
+
 def _bare(row: Row, *, default_only: bool = False) -> Row:
     """Return a column's row as it is while its values lie in the trash: no default, no NOT NULL, no identity."""
     made = list(row)

@@ -154,7 +154,7 @@ def _swap_column(situation: Situation, column: Key, key: Key) -> list[Command]:
     using = composite.using(situation, column, key) or Sql(f"{ident(name)}::text{array}::{wanted}")
     commands.append(
         command(
-            "column/type", lock, table=table, name=name, type=wanted, collation=None, using=using,
+            "column/type", lock, table=table, name=name, type=wanted, collation=None, using=using, kept=None,
             rewrites=not situation.is_new(Key("table", table)),
         )
     )  # fmt: skip

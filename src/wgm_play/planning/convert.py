@@ -6,16 +6,17 @@ the columns whose values change while their type stays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.diff.overlay import Wanted
 from wgm_play.errors import InputError
+from wgm_play.operations.column import cast
 from wgm_play.playbook.model import Convert, Declaration
 from wgm_play.render import render
-from wgm_play.sql import Sql
+from wgm_play.sql import Sql, ident
 
 if TYPE_CHECKING:
     import psycopg
@@ -102,17 +103,51 @@ def type_name(connection: psycopg.Connection[Any], convert: Convert) -> str:
 
 def renamed_columns(expression: Sql, names: Mapping[str, str]) -> Sql:
     """Return an expression over the row's old column names with their new ones."""
+    return replaced_columns(expression, {old: ident(new) for old, new in names.items()})
+
+
+def replaced_columns(expression: Sql, by: Mapping[str, Sql]) -> Sql:
+    """Return an expression in which columns stand for other expressions."""
     from pglast import ast, parse_sql
     from pglast.stream import RawStream
     from pglast.visitors import Visitor
 
-    class Renamer(Visitor):
+    def tree_of(text: str) -> Any:
+        made: Any = parse_sql(f"SELECT {text}")
+        return made[0].stmt.targetList[0].val
+
+    class Replacer(Visitor):
         def visit_ColumnRef(self, ancestors: Any, node: Any) -> Any:
             last = node.fields[-1]
-            if isinstance(last, ast.String) and last.sval is not None and last.sval in names:
-                node.fields = (*node.fields[:-1], ast.String(sval=names[last.sval]))
+            if isinstance(last, ast.String) and last.sval is not None and last.sval in by:
+                return tree_of(by[last.sval])
             return None
 
-    tree = parse_sql(f"SELECT {expression}")
-    Renamer()(tree)
+    tree: Any = parse_sql(f"SELECT {expression}")
+    Replacer()(tree)
     return Sql(RawStream()(tree).removeprefix("SELECT "), expression.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The values of a column before a conversion: their column in the trash and its type, the expression by which they
+    were converted, and the declared way back (None: a cast)."""
+
+    place: str
+    type: str
+    using: Sql
+    back: Sql | None = None
+
+
+def back_to_kept(name: str, kept: Sequence[Kept]) -> Conversion:
+    """Return the conversion that gives a column its old values: from the trash where the row has not changed since.
+
+    `kept` holds the last conversion first.
+    """
+    value = ident(name)
+    for one in kept:
+        again = replaced_columns(one.using, {name: ident(one.place)})
+        back = replaced_columns(one.back, {name: value}) if one.back else cast(Sql(f"({value})"), one.type)
+        same = f"({again})::text IS NOT DISTINCT FROM ({value})::text"
+        value = Sql(f"CASE WHEN {same} THEN {ident(one.place)} ELSE {back} END")
+    return Conversion(value)

@@ -26,7 +26,7 @@ from wgm_play.checks.data import (
 )
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.base import Situation
-from wgm_play.operations.column import coercible
+from wgm_play.operations.column import cast, coercible, fits
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement, render
 from wgm_play.sql import Sql, ident, literal
@@ -123,8 +123,15 @@ class Looker:
             return self._unlabelled(key, table, labels)
         rows = rows_failing_expression(self.connection, relation, expression, self._key_columns(table))
         what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}"
-        count = f"{len(rows)} or more" if len(rows) >= SHOWN_ROWS else str(len(rows))
-        return self._told(what, as_lines(rows, masked=masked), key, count)
+        if rows:
+            count = f"{len(rows)} or more" if len(rows) >= SHOWN_ROWS else str(len(rows))
+            return self._told(what, as_lines(rows, masked=masked), key, count)
+        condition = fits(expression, self._known_type(str(self.situation.wanted.rows[key][0])))
+        if condition is None:
+            return []
+        shown = dict.fromkeys([*self._key_columns(table), key.name[2]])
+        found = partial(rows_breaking_check, relation, condition, list(shown))
+        return self._show(f"{key} is too long for {self.situation.wanted.rows[key][0]}", found, key)
 
     def _labels(self, key: Key) -> list[str] | None:
         """Return the values of an enum that a column gets and that is not there yet, None for another type."""
@@ -285,7 +292,7 @@ class Looker:
         made = str(name)
         if current.rows[key][0] != row.type or key in self.situation.forced:
             convert = self.situation.converts.get(key)
-            made = f"({convert.using})" if convert else f"{name}::{self._known_type(row.type)}"
+            made = f"({convert.using})" if convert else str(cast(name, self._known_type(row.type)))
         if fill is not None and row.not_null:
             made = f"COALESCE({made}, {fill})"
         return Sql(made)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import ROW_EXCLUSIVE
+from wgm_play.operations.column import cast
 from wgm_play.plan import Command, Lock, Operation
 from wgm_play.playbook.model import Seed, SeedRow
 from wgm_play.render import Statement, render
@@ -163,7 +164,7 @@ def spell(value: Any, type_name: str) -> Sql:
     if value is None:
         return Sql(f"NULL::{type_name}")
     if type_name.endswith("[]") and isinstance(value, (list, tuple)):
-        return Sql(f"ARRAY[{', '.join(spell(one, type_name[:-2]) for one in value)}]::{type_name}")
+        return cast(Sql(f"ARRAY[{', '.join(spell(one, type_name[:-2]) for one in value)}]"), type_name)
     if type_name in ("json", "jsonb"):
         import json
 
@@ -176,7 +177,7 @@ def spell(value: Any, type_name: str) -> Sql:
         return Sql(f"{literal(str(value))}::{type_name}")
     if isinstance(value, (dict, list, tuple)):
         return Sql(f"({literal(_plain(value))})::text::{type_name}")
-    return Sql(f"{literal(value)}::{type_name}")
+    return cast(literal(value), type_name)
 
 
 def _plain(value: Any) -> Any:

@@ -178,7 +178,7 @@ def _retyping(situation: Situation, table: Key, keys: list[Key]) -> Retyping:
 def _twin(situation: Situation, key: Key) -> Twin:
     old, new, name = situation.current[key], situation.wanted[key], key.name[2]
     convert = situation.converts.get(key)
-    using = Sql(str(convert.using)) if convert else Sql(f"{ident(name)}::{new.type}")
+    using = Sql(str(convert.using)) if convert else columns.cast(ident(name), new.type)
     filled = situation.backfills.get(key)
     if filled is not None and new.not_null and not old.not_null:
         using = Sql(f"COALESCE({using}, {filled})")

@@ -22,7 +22,7 @@ from wgm_play.operations.base import (
     what_of,
 )
 from wgm_play.operations.online import names, spell
-from wgm_play.operations.trash import COLUMN_PREFIX, trash_name
+from wgm_play.operations.trash import COLUMN_PREFIX, replaced_column, trash_name
 from wgm_play.plan import Command, Lock
 from wgm_play.render import render
 from wgm_play.sql import NAME_BYTES, Sql, ident
@@ -151,21 +151,8 @@ def _exchange(situation: Situation, one: Retyping, twin: Twin, trash: list[dict[
             made.append(command("sequence/owned_by", name=sequence.name, column=twin.key.name))
     made += _grants(situation, one, twin)
     made += [comment for comment in comments(twin.key, new.comment)]
-    trash.append(_entry(situation, twin, away))
+    trash.append(replaced_column(situation, twin.key, twin.using, away))
     return made
-
-
-def _entry(situation: Situation, twin: Twin, away: str) -> dict[str, Any]:
-    from wgm_play.operations.trash import _bare
-
-    row = _bare(situation.current.rows[twin.key])
-    return {
-        "event": "trashed",
-        "kind": "column",
-        "name": list(twin.key.name),
-        "trash_name": [*twin.key.name[:2], away],
-        "definition": {"rows": [["column", list(twin.key.name), list(row)]], "commands": [], "replaced": True},
-    }
 
 
 def _move_identity(one: Retyping, twin: Twin, new: Any) -> Command:
