@@ -53,6 +53,17 @@ def _ident(name: str) -> str:
     return name if _PLAIN.match(name) and name not in _reserved() else quoted(name)
 
 
+def automatic(table: str, column: str, label: str) -> str:
+    """Return the name that PostgreSQL makes for what belongs to a column: the longer part is cut (makeObjectName)."""
+    parts = [table.encode(), column.encode()]
+    room = NAME_BYTES - len(label.encode()) - 2
+    sizes = [len(part) for part in parts]
+    while sum(sizes) > room:
+        sizes[0 if sizes[0] > sizes[1] else 1] -= 1
+    cut = [part[:size].decode(errors="ignore") for part, size in zip(parts, sizes, strict=True)]
+    return "_".join((*cut, label))
+
+
 _keywords: frozenset[str] | None = None
 
 

@@ -19,7 +19,9 @@ LEFT JOIN LATERAL (
                            CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(x.adbin, x.adrelid) END,
                            (SELECT string_agg(quote_ident(split_part(o, '=', 1)) || ' ' || quote_literal(substr(o, strpos(o, '=') + 1)), ', ' ORDER BY o COLLATE "C")
                             FROM unnest(a.attfdwoptions) o),
-                           m.description] ORDER BY a.attnum) AS columns
+                           m.description, NULLIF(a.attstattarget, -1)::text,
+                           CASE WHEN a.attstorage <> b.typstorage THEN a.attstorage::text END,
+                           (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest(a.attoptions) o)] ORDER BY a.attnum) AS columns
     FROM pg_catalog.pg_attribute a
     JOIN pg_catalog.pg_type b ON b.oid = a.atttypid
     LEFT JOIN pg_catalog.pg_attrdef x ON x.adrelid = a.attrelid AND x.adnum = a.attnum

@@ -1,5 +1,6 @@
 SELECT 'materialized_view', n.nspname, r.relname,
-       pg_catalog.pg_get_viewdef(r.oid), r.reloptions, k.columns, k.comments, s.spcname, am.amname, d.description,
+       pg_catalog.pg_get_viewdef(r.oid), (SELECT array_agg(o ORDER BY o COLLATE "C") FROM unnest(r.reloptions) o), k.columns, k.comments, s.spcname, am.amname, d.description, k.settings,
+       (SELECT cl.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class cl ON cl.oid = i.indexrelid WHERE i.indrelid = r.oid AND i.indisclustered),
        r.oid, 1259, pg_catalog.pg_get_userbyid(r.relowner), r.relacl::text[] || k.acl, 0
 FROM pg_catalog.pg_class r
 JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
@@ -9,9 +10,14 @@ LEFT JOIN pg_catalog.pg_description d ON d.classoid = 1259 AND d.objoid = r.oid 
 LEFT JOIN LATERAL (
     SELECT array_agg(quote_ident(a.attname) || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum) AS columns,
            array_agg(ARRAY[a.attname::text, c.description] ORDER BY a.attnum) FILTER (WHERE c.description IS NOT NULL) AS comments,
+           array_agg(ARRAY[a.attname::text, NULLIF(a.attstattarget, -1)::text, CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END,
+                           {% if version >= 140000 %}NULLIF(a.attcompression::text, ''){% else %}NULL{% endif %},
+                           (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest(a.attoptions) o)] ORDER BY a.attnum)
+               FILTER (WHERE NULLIF(a.attstattarget, -1) IS NOT NULL OR a.attstorage <> t.typstorage OR a.attoptions IS NOT NULL{% if version >= 140000 %} OR a.attcompression <> ''{% endif %}) AS settings,
            (SELECT array_agg('(' || quote_ident(o.attname) || ')' || i.item::text) FROM pg_catalog.pg_attribute o
             CROSS JOIN LATERAL unnest(o.attacl) AS i(item) WHERE o.attrelid = r.oid AND o.attnum > 0 AND NOT o.attisdropped) AS acl
     FROM pg_catalog.pg_attribute a
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_catalog.pg_description c ON c.classoid = 1259 AND c.objoid = a.attrelid AND c.objsubid = a.attnum
     WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped) k ON true
 WHERE r.relkind = 'm' AND r.relpersistence <> 't' AND {% include 'catalog/_user_schemas.sql' %}

@@ -306,7 +306,7 @@ class Maker:
         gin = [one for one, type_ in made.columns.items() if type_ in ("jsonb", "tsvector", "text[]")]
         if gin and self.chance(2):
             self.say(f"CREATE INDEX {q(name)} ON {q(made.name)} USING gin ({q(gin[0])})")
-        elif self.chance(8):
+        elif self.chance(8) and made.columns[columns[0]] != "bit(4)":
             self.say(f"CREATE INDEX {q(name)} ON {q(made.name)} USING hash ({q(columns[0])})")
         else:
             self.say(

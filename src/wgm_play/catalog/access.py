@@ -75,14 +75,28 @@ _OWN = {
     "table": _TABLE, "view": _TABLE, "materialized_view": _TABLE, "foreign_table": _TABLE, "tables": _TABLE,
     "sequence": "rwU", "sequences": "rwU", "function": "X", "procedure": "X", "aggregate": "X", "functions": "X",
     "schema": "UC", "schemas": "UC", "database": "CTc", "language": "U", "foreign_data_wrapper": "U", "server": "U",
-    "enum": "U", "domain": "U", "composite": "U", "range": "U", "types": "U", "base_type": "U",
+    "enum": "U", "domain": "U", "composite": "U", "range": "U", "types": "U", "base_type": "U", "large objects": "rw",
 }  # fmt: skip
 _ALL = {
     "function": "X", "procedure": "X", "aggregate": "X", "functions": "X", "enum": "U", "domain": "U", "composite": "U",
     "range": "U", "types": "U", "base_type": "U", "database": "Tc", "language": "U",
 }  # fmt: skip
 _RELATIONS = ("table", "view", "materialized_view", "foreign_table", "tables")
-OWNED = frozenset(_OWN) - {"database", "language", "tables", "sequences", "functions", "schemas", "types"}
+GRANTED = frozenset(_OWN) - {
+    "database",
+    "language",
+    "tables",
+    "sequences",
+    "functions",
+    "schemas",
+    "types",
+    "large objects",
+}
+# These have an owner and no privileges.
+OWNED = GRANTED | {
+    "collation", "operator", "operator_class", "operator_family", "text_search_configuration", "text_search_dictionary",
+    "statistics", "publication", "event_trigger",
+}  # fmt: skip
 
 Privileges = dict[str, bool]
 

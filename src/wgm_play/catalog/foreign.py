@@ -40,8 +40,9 @@ class UserMapping:
 class ForeignTable:
     """A foreign table with its columns and checks.
 
-    Each column is [name, type, collation, "not null", default, generated expression, options, comment], what is not
-    there None; options are SQL (`a 'x', b 'y'`). Each check is [name, definition, comment].
+    Each column is [name, type, collation, "not null", default, generated expression, options, comment, statistics
+    target, storage (p, e, x, m), what the planner is told (`n_distinct=5`)], what is not there None; options are SQL
+    (`a 'x', b 'y'`). Each check is [name, definition, comment].
     """
 
     server: str

@@ -10,18 +10,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view: its query as pg_get_viewdef gives it, options as "name=value", columns as "name type"."""
+    """A view: its query as pg_get_viewdef gives it, options as "name=value", columns as "name type", defaults of columns as SQL."""
 
     query: str
     options: list[str] | None
     columns: list[str]
     column_comments: list[list[str]] | None
     comment: str | None
+    defaults: list[list[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MaterializedView:
-    """A materialized view; whether it holds data is not compared, because a refresh is no change of schema."""
+    """A materialized view; whether it holds data is not compared, because a refresh is no change of schema.
+
+    `column_settings` are [name, statistics target, storage, compression, what the planner is told] of columns that have
+    any of these; `cluster_on` is an index.
+    """
 
     query: str
     options: list[str] | None
@@ -30,3 +35,5 @@ class MaterializedView:
     tablespace: str | None
     access_method: str
     comment: str | None
+    column_settings: list[list[str | None]] | None = None
+    cluster_on: str | None = None

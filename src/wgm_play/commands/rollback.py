@@ -19,12 +19,13 @@ from wgm_play.ledger import Change as RunChange
 from wgm_play.ledger import Ledger, RowChange, TrashEntry
 from wgm_play.ledger.statements import run as ask
 from wgm_play.operations.base import Change, Situation
+from wgm_play.operations.index import drop_index
 from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
 from wgm_play.plan import Command, Operation
 from wgm_play.planning import family, rename
-from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, renamed_columns
+from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, renamed_columns, uncastable
 from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 from wgm_play.planning.imperative import SEARCH_PATH, Imperative
 from wgm_play.planning.planner import Choices, Planned, Planner
@@ -111,6 +112,7 @@ def _plan(
     if moves.changes:
         situation.current = current = family.after(planner.shadow(), current, moves)
     situation.wanted = _before_joining(wanted.catalog, current, last)
+    situation.uncastable = uncastable(planner.connection, situation)
     realise_dependents(planner, situation, wanted)
     found = diff(situation)
     _take_over(wanted.catalog, situation.wanted, last)
@@ -277,10 +279,14 @@ def _restores(
         if entry.kind in RECORDS or key not in wanted.rows or key in current.rows or entry.definition.get("replaced"):
             continue
         change = restore(situation, key, list(entry.trash_name), entry.definition)
+        kept_ones = kept_rows(entry.definition)
+        for kept in kept_ones:  # another table's index has the name by now
+            if kept.kind == "index" and kept in live.rows and live.rows[kept][0] != kept_ones[kept][0]:
+                changes += drop_index(situation, kept)
         change.after = tuple(changes[-1:])
         changes.append(change)
         brought.add(key)
-        for kept, row in kept_rows(entry.definition).items():
+        for kept, row in kept_ones.items():
             current.rows[kept] = row
             current.extras[kept] = wanted.extra(kept)
     names = set(current.rows)

@@ -92,9 +92,24 @@ def diff(situation: Situation) -> Difference:
     again = rebuilt | {key for key in hard if key.kind in ("view", "materialized_view")}
     for key in sorted(rebuilt, key=partial(_place, situation.wanted)):
         found.changes += _again(situation, key, hard, again)
+    _one_primary_key(situation, found)
     retype.join(situation, online, found.changes, found.rebuilt)
     found.changes += online.changes
     return found
+
+
+def _one_primary_key(situation: Situation, found: Difference) -> None:
+    """Let a table's primary key of another name go before the new one comes: there is never a second one."""
+    gone = {
+        key.relation: key for key in found.dropped if key.kind == "constraint" and situation.current.rows[key][0] == "p"
+    }
+    dropping = {key: change for change in found.changes for key in change.removes if key in gone.values()}
+    for key in found.created:
+        before = gone.get(key.relation) if key.kind == "constraint" and situation.wanted.rows[key][0] == "p" else None
+        if before in dropping:
+            for change in found.changes:
+                if key in change.makes and change is not dropping[before]:
+                    change.after = (*change.after, dropping[before])
 
 
 def _create(situation: Situation, found: Difference, done: set[Key]) -> None:

@@ -124,7 +124,7 @@ def _adapted(
     if key.kind == "index" and key in live.rows:
         said = declarations[key].attributes if key in declarations else {}
         place = row[_INDEX_TABLESPACE] if "tablespace" in said else live.rows[key][_INDEX_TABLESPACE]
-        return (*row[:_INDEX_TABLESPACE], place, live[key].statistics)
+        return (*row[:_INDEX_TABLESPACE], place, row[-1] if "statistics" in said else live[key].statistics)
     if key.kind == "policy" and key in declarations:
         return (*row[:2], list(declarations[key].attributes.get("roles") or ()), *row[3:])
     if key.kind == "materialized_view" and key in live.rows:

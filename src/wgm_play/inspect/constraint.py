@@ -52,7 +52,7 @@ def taken_apart(said: Said, key: Key) -> dict[str, Any]:
     """Return a constraint as `constraints:` says it."""
     row = said.catalog[key]
     spec = _READ[row.type](said, key, row.definition)
-    if not row.validated and "not_enforced" not in spec:
+    if not row.validated:
         spec["not_valid"] = True
     if row.options:
         said.put(spec, "constraint", key, "with", options(row.options))
@@ -179,20 +179,9 @@ def _end(said: Said, key: Key, rest: str, spec: dict[str, Any]) -> None:
             spec[name_], rest = value, more
             break
     if (more := follows(rest, "NOT ENFORCED")) is not None:
-        rest = more
-        if "enforced" in _properties():
-            spec["enforced"] = False
-            spec["not_enforced"] = True
-        else:
-            said.put(spec, "constraint", key, "not_enforced", True)
+        spec["enforced"], rest = False, more
     if rest.removesuffix("NOT VALID").strip():
         raise Unforeseen(rest)
-
-
-def _properties() -> dict[str, Any]:
-    from wgm_play.playbook.kinds.constraint import NAMED
-
-    return dict(NAMED["properties"])
 
 
 def automatic(*parts: str) -> str | None:
@@ -215,7 +204,7 @@ def _at_column(said: Said, table: Key, key: Key, spec: dict[str, Any], columns: 
         return True
     if kind == "u" and list(spec) == ["unique"] and len(spec["unique"]) == 1:
         return own == automatic(rel, spec["unique"][0], "key") and _insert(columns[spec["unique"][0]], "unique", True)
-    if kind == "f" and len(spec["foreign_key"]) == 1 and not {"period", "enforced", "not_enforced"} & spec.keys():
+    if kind == "f" and len(spec["foreign_key"]) == 1 and not {"period", "enforced"} & spec.keys():
         one = spec["foreign_key"][0]
         if own != automatic(rel, one, "fkey") or "references" in columns[one] or isinstance(spec["references"], dict):
             return False

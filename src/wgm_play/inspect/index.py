@@ -35,6 +35,12 @@ def describe(said: Said, key: Key) -> None:
     except Unforeseen:
         said.cannot(key, row.definition)
         return
+    for number, target in row.statistics or []:
+        given = spec["columns"][number - 1]
+        spec["columns"][number - 1] = {
+            **(given if isinstance(given, dict) else element_parts(given)),
+            "statistics": target,
+        }
     if row.comment is not None:
         spec["comment"] = row.comment
     said.add("indexes", "index", key, spec)

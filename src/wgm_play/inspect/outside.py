@@ -11,8 +11,9 @@ from wgm_play.catalog.model import Key
 from wgm_play.inspect.defined import plain, reference
 from wgm_play.inspect.emit import Lines
 from wgm_play.inspect.entry import Said, expression, place, sql_value, table_place, type_name
+from wgm_play.inspect.entry import options as storage_options
 from wgm_play.inspect.scan import Unforeseen, brackets, follows, name, split_list, text_of, tokens, unwrapped
-from wgm_play.inspect.table import collation
+from wgm_play.inspect.table import STORAGE, collation
 
 _ENABLED: dict[str, Any] = {"D": False, "R": "replica", "A": "always"}
 
@@ -170,7 +171,7 @@ def foreign_table(said: Said, key: Key) -> None:
     """Add the step of a foreign table."""
     row = said.catalog[key]
     columns: dict[str, Any] = Lines()
-    for column, kind, sorted_by, not_null, default, generated, given, comment in row.columns or []:
+    for column, kind, sorted_by, not_null, default, generated, given, comment, target, kept, told in row.columns or []:
         spec: dict[str, Any] = {"type": type_name(kind)}
         if sorted_by:
             spec["collation"] = collation(sorted_by)
@@ -182,17 +183,27 @@ def foreign_table(said: Said, key: Key) -> None:
             spec["not_null"] = True
         if given:
             spec["options"] = {name(part)[0]: text_of(name(part)[1].strip()) for part in split_list(given)}
+        if kept is not None:
+            spec["storage"] = STORAGE[kept]
+        if target is not None:
+            spec["statistics"] = int(target)
+        if told is not None:
+            spec["planner"] = storage_options(told.split(", "))
         if comment is not None:
             spec["comment"] = comment
         columns[column] = spec if len(spec) > 1 else spec["type"]
     made: dict[str, Any] = {**place(key), "server": row.server, "columns": columns}
     if row.checks:
-        made["checks"] = {
-            one: expression(unwrapped(brackets(follows(text, "CHECK") or "")[0])) for one, text, _ in row.checks
-        }
+        made["checks"] = {one: _rule(text) for one, text, _ in row.checks}
     if row.options:
         made["options"] = options(row.options)
     _add(said, "foreign", key, made, row.comment)
+
+
+def _rule(text: str) -> Any:
+    inside, rest = brackets(follows(text, "CHECK") or "")
+    written = expression(unwrapped(inside))
+    return {"check": written, "not_valid": True} if rest.strip() == "NOT VALID" else written
 
 
 def _add(said: Said, concern: str, key: Key, spec: dict[str, Any], comment: str | None) -> None:

@@ -15,8 +15,8 @@ from wgm_play.inspect.emit import Block, Lines
 from wgm_play.inspect.entry import Said, expression, options, place, sql_value, type_name
 from wgm_play.inspect.scan import qualified, tokens
 
-_STORAGE = {"p": "plain", "e": "external", "x": "extended", "m": "main"}
-_COMPRESSION = {"p": "pglz", "l": "lz4"}
+STORAGE = {"p": "plain", "e": "external", "x": "extended", "m": "main"}
+COMPRESSION = {"p": "pglz", "l": "lz4"}
 _IDENTITY = {"a": "always", "d": "by_default"}
 _SERIAL = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
 LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
@@ -84,9 +84,9 @@ def describe_column(said: Said, key: Key) -> dict[str, Any]:
     if column.not_null and not column.identity and not serial:
         spec["not_null"] = True
     if column.storage:
-        spec["storage"] = _STORAGE[column.storage]
+        spec["storage"] = STORAGE[column.storage]
     if column.compression:
-        spec["compression"] = _COMPRESSION[column.compression]
+        spec["compression"] = COMPRESSION[column.compression]
     if column.statistics is not None:
         spec["statistics"] = column.statistics
     if column.options:

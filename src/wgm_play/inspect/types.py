@@ -77,15 +77,17 @@ def domain(said: Said, key: Key) -> None:
             inside, rest = brackets(follows(rule.definition, "CHECK") or "")
         except Unforeseen:
             inside, rest = "", "?"
-        if rest or not rule.validated:
-            said.cannot(one, rule.definition + ("" if rule.validated else " (not validated)"))
-            if rest:
-                continue
+        if rest:
+            said.cannot(one, rule.definition)
+            continue
+        made: dict[str, Any] = {"check": expression(unwrapped(inside))}
+        if not rule.validated:
+            made["not_valid"] = True
         if rule.comment is not None:
-            said.cannot(one, "its comment")
-        named[one.name[2]] = expression(unwrapped(inside))
+            made["comment"] = rule.comment
+        named[one.name[2]] = made if len(made) > 1 else made["check"]
     auto = f"{key.name[1]}_check"
-    if list(named) == [auto] and len(auto.encode()) <= NAME_BYTES:
+    if list(named) == [auto] and not isinstance(named[auto], dict) and len(auto.encode()) <= NAME_BYTES:
         spec["check"] = named[auto]
     elif named:
         spec["checks"] = named

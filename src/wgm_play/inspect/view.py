@@ -9,8 +9,9 @@ import re
 from typing import Any
 
 from wgm_play.catalog.model import Key
-from wgm_play.inspect.emit import Block
-from wgm_play.inspect.entry import Said, body, expression, options, place
+from wgm_play.inspect.emit import Block, Lines
+from wgm_play.inspect.entry import Said, body, expression, options, place, sql_value
+from wgm_play.inspect.table import COMPRESSION, STORAGE
 
 
 def describe(said: Said, key: Key) -> None:
@@ -28,12 +29,32 @@ def describe(said: Said, key: Key) -> None:
             spec["tablespace"] = row.tablespace
         if row.access_method not in (None, "heap"):
             said.put(spec, key.kind, key, "access_method", row.access_method)
+        if row.cluster_on:
+            spec["cluster_on"] = row.cluster_on
+        if row.column_settings:
+            spec["column_settings"] = Lines({str(one[0]): _column_settings(one) for one in row.column_settings})
+    elif row.defaults:
+        spec["defaults"] = {column: sql_value(text) for column, text in row.defaults}
     spec["query"] = body(dedented(expression(row.query.removesuffix(";"))))
     if row.comment is not None:
         spec["comment"] = row.comment
     said.add("views", key.kind, key, spec, row.comment)
     for column, comment in row.column_comments or []:
         column_comment(said, key, column, comment)
+
+
+def _column_settings(one: list[str | None]) -> dict[str, Any]:
+    _, target, storage, compression, told = one
+    made: dict[str, Any] = {}
+    if storage:
+        made["storage"] = STORAGE[storage]
+    if compression:
+        made["compression"] = COMPRESSION[compression]
+    if target is not None:
+        made["statistics"] = int(target)
+    if told:
+        made["options"] = options(told.split(", "))
+    return made
 
 
 def column_comment(said: Said, key: Key, column: str, comment: str) -> None:

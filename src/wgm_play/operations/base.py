@@ -42,6 +42,7 @@ class Situation:
     `converts` are those that apply now; `forced` are the columns among them whose type stays while the values change.
     `helpers` are what online forms made in the live database (valid or not), `used_helpers` the names that the plan uses.
     `obstacles` say why a column of a large table changes in its plain form.
+    `uncastable` are columns whose old and new type have no cast between them: they change while they hold nothing.
     `renames` gives the live key of what the plan renames; `apart` are foreign keys that go by themselves, before the tables that they belong to.
     """
 
@@ -65,6 +66,7 @@ class Situation:
     helpers: Mapping[Any, bool] = field(default_factory=dict)
     used_helpers: set[str] = field(default_factory=set)
     obstacles: dict[Key, str] = field(default_factory=dict)
+    uncastable: frozenset[Key] = frozenset()
 
     def step_of(self, key: Key) -> int:
         """Return the step that asks for an object: its own, its table's, or -1."""

@@ -31,7 +31,7 @@ from wgm_play.operations.base import (
 from wgm_play.operations.trash import trash_column
 from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.render import render
-from wgm_play.sql import Sql, ident, literal
+from wgm_play.sql import Sql, automatic, ident, literal
 
 STORAGE = {"p": "PLAIN", "e": "EXTERNAL", "m": "MAIN", "x": "EXTENDED"}
 COMPRESSION = {"p": "pglz", "l": "lz4"}
@@ -227,14 +227,17 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
         )
     if old.identity and not new.identity:
         freed = _one(situation, key, f"drop the identity of {key}", "column/drop_identity")
-        freed.removes |= _own_sequence(key)
+        freed.removes |= own_sequence(key)
         freed.makes = frozenset()  # only a step on the way: what its default will need may wait for the free name
         changes.append(freed)
     if retyped:
         changes.append(change_type(situation, key))
     elif old.default != new.default and not new.generated:
         title = f"set the default of {key} to {new.default}" if new.default else f"drop the default of {key}"
-        changes.append(_one(situation, key, title, "column/set_default", default=new.default and Sql(new.default)))
+        said = _one(situation, key, title, "column/set_default", default=new.default and Sql(new.default))
+        if new.identity and not old.identity:  # the sequence that it used goes after it, and before the new one comes
+            said.removes |= {key}
+        changes.append(said)
     if old.generated and new.generated and old.expression != new.expression:
         rewritten = _one(
             situation, key, f"change the expression of {key}", "column/set_expression", expression=Sql(new.expression),
@@ -285,12 +288,12 @@ def add_identity(situation: Situation, key: Key) -> Change:
             name_text=literal(name), start=new.identity_options[0], shadow=False, wait="data",
         ),
     ]  # fmt: skip
-    return alter(situation, key, f"make {key} an identity column", commands, makes=_own_sequence(key))
+    return alter(situation, key, f"make {key} an identity column", commands, makes=own_sequence(key))
 
 
-def _own_sequence(key: Key) -> frozenset[Key]:
+def own_sequence(key: Key) -> frozenset[Key]:
     """Return the sequence that PostgreSQL makes behind an identity column: its name must be free."""
-    return frozenset([Key("sequence", (key.name[0], f"{key.name[1]}_{key.name[2]}_seq"))])
+    return frozenset([Key("sequence", (key.name[0], automatic(key.name[1], key.name[2], "seq")))])
 
 
 def _rewritten(situation: Situation, key: Key, code: str, why: str | None, instead: str = "") -> Hazard:
@@ -364,7 +367,9 @@ def change_type(situation: Situation, key: Key) -> Change:
     old, new, table, name = situation.current[key], situation.wanted[key], key.name[:2], key.name[2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     convert = situation.converts.get(key)
-    using = convert.using if convert else cast(ident(name), new.type)
+    # Without a cast the rows were looked at: all are NULL.
+    source = Sql(f"{ident(name)}::text") if key in situation.uncastable else ident(name)
+    using = convert.using if convert else cast(source, new.type)
     fill = situation.backfills.get(key)
     if fill is not None and new.not_null and not old.not_null:
         using = Sql(f"COALESCE({using}, {fill})")
@@ -492,7 +497,7 @@ def _attributes(situation: Situation, key: Key) -> list[Change]:
         value = (
             Sql(STORAGE[new.storage])
             if new.storage
-            else Sql("DEFAULT" if situation.version >= 160000 else _own_storage(new.type))
+            else Sql("DEFAULT" if situation.version >= 160000 else own_storage(new.type))
         )
         changes.append(_one(situation, key, f"set the storage of {key}", "column/set_storage", storage=value))
     if old.compression != new.compression:
@@ -529,7 +534,7 @@ def _attributes(situation: Situation, key: Key) -> list[Change]:
     return changes
 
 
-def _own_storage(spelled_type: str) -> str:
+def own_storage(spelled_type: str) -> str:
     """Return the storage that a type has by itself: before 16 there is no SET STORAGE DEFAULT."""
     if spelled_type.startswith("numeric") or spelled_type in ("inet", "cidr"):
         return "MAIN"

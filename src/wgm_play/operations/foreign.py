@@ -13,10 +13,14 @@ from wgm_play.operations.base import (
     Change,
     Situation,
     alter,
+    changed_options,
     command,
     create,
     what_of,
 )
+from wgm_play.operations.base import option_names as base_option_names
+from wgm_play.operations.base import options as base_options
+from wgm_play.operations.column import STORAGE, own_storage
 from wgm_play.operations.defined import Defined, option, option_changes, sql
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident, literal
@@ -178,7 +182,7 @@ def hidden(key: Key, pairs: list[str]) -> list[str]:
 
 
 def _column(column: list[str | None]) -> Sql:
-    name, type_, collation, not_null, default, generated, options, _comment = column
+    name, type_, collation, not_null, default, generated, options = column[:7]
     parts = [str(ident(str(name))), str(type_)]
     parts += [f"OPTIONS ({options})"] if options else []
     parts += [f"COLLATE {collation}"] if collation else []
@@ -192,7 +196,10 @@ def make_table(situation: Situation, key: Key) -> list[Command]:
     """Return the statements that make a foreign table with its columns and checks."""
     row: ForeignTable = situation.wanted[key]
     elements = [_column(one) for one in row.columns or ()]
-    elements += [Sql(f"CONSTRAINT {ident(str(name))} {text}") for name, text, _ in row.checks or ()]
+    checks = [(ident(str(name)), str(text)) for name, text, _ in row.checks or ()]
+    elements += [Sql(f"CONSTRAINT {name} {text}") for name, text in checks if not text.endswith(" NOT VALID")]
+    later = [f"ADD CONSTRAINT {name} {text}" for name, text in checks if text.endswith(" NOT VALID")]
+    later += [action for one in row.columns or () for action in _planner_actions([None] * 11, one)]
     made = command(
         "foreign_table/create",
         name=ident(key.name),
@@ -200,7 +207,11 @@ def make_table(situation: Situation, key: Key) -> list[Command]:
         server=ident(row.server),
         options=[option(one) for one in row.options or ()],
     )
-    return [made, *_remarks(key, None, row)]
+    return [made, *(_altered(key, one) for one in later), *_remarks(key, None, row)]
+
+
+def _altered(key: Key, action: str, *locks: Lock) -> Command:
+    return command("foreign_table/alter", *locks, name=ident(key.name), action=Sql(action))
 
 
 def _remarks(key: Key, old: ForeignTable | None, new: ForeignTable) -> list[Command]:
@@ -228,11 +239,12 @@ def change_table(situation: Situation, key: Key, old: ForeignTable, new: Foreign
     actions = [f"DROP CONSTRAINT {ident(str(name))}" for name, text, _ in _gone(old.checks, new.checks)]
     actions += [f"DROP COLUMN {ident(name)}" for name in before if name not in after]
     actions += [f"ADD COLUMN {_column(after[name])}" for name in after if name not in before]
+    actions += [one for name in after if name not in before for one in _planner_actions([None] * 11, after[name])]
     for name in kept:
         actions += _column_actions(before[name], after[name])
     actions += [f"ADD CONSTRAINT {ident(str(name))} {text}" for name, text, _ in _gone(new.checks, old.checks)]
     lock = Lock(ACCESS_EXCLUSIVE, key.label)
-    commands = [command("foreign_table/alter", lock, name=ident(key.name), action=Sql(one)) for one in actions]
+    commands = [_altered(key, one, lock) for one in actions]
     return [*commands, *_options(key, old.options, new.options), *_remarks(key, old, new)]
 
 
@@ -266,6 +278,23 @@ def _column_actions(old: list[str | None], new: list[str | None]) -> list[str]:
     if old[6] != new[6]:
         items = option_changes(_pairs(old[6]), _pairs(new[6]))
         actions.append(f"ALTER COLUMN {name} OPTIONS ({', '.join(items)})")
+    return actions + _planner_actions(old, new)
+
+
+def _planner_actions(old: list[str | None], new: list[str | None]) -> list[str]:
+    """Return what sets statistics target, storage and what the planner is told of a column."""
+    name = ident(str(new[0]))
+    actions = []
+    if old[8] != new[8]:
+        actions.append(f"ALTER COLUMN {name} SET STATISTICS {-1 if new[8] is None else int(new[8])}")
+    if old[9] != new[9]:
+        actions.append(f"ALTER COLUMN {name} SET STORAGE {STORAGE[new[9]] if new[9] else own_storage(str(new[1]))}")
+    before, after = (one[10].split(", ") if one[10] else None for one in (old, new))
+    to_set, to_reset = changed_options(before, after)
+    if to_reset:
+        actions.append(f"ALTER COLUMN {name} RESET ({', '.join(base_option_names(to_reset))})")
+    if to_set:
+        actions.append(f"ALTER COLUMN {name} SET ({', '.join(base_options(to_set))})")
     return actions
 
 

@@ -141,6 +141,10 @@ def alter_index(situation: Situation, key: Key) -> list[Change]:
     if (in_place := change_options(situation, key)) is not None:
         return in_place
     table = table_of(situation, key)
+    if old.table != new.table:  # it goes with its table, where that goes too
+        before = table_of(situation, key, wanted=False)
+        gone = drop_index(situation, key) if before in situation.wanted.rows else []
+        return [*gone, *create_index(situation, key)]
     if not old.valid and old.definition == new.definition and situation.online(table):
         return create_index(situation, key)
     if situation.online(table) and old.valid and old.table == new.table:

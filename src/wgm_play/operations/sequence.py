@@ -6,6 +6,7 @@ In: a situation and the key of what differs. Out: changes, with their statements
 from __future__ import annotations
 
 from wgm_play.catalog.model import Key
+from wgm_play.catalog.sequence import Sequence
 from wgm_play.operations.base import (
     SHARE_ROW_EXCLUSIVE,
     Change,
@@ -21,7 +22,7 @@ from wgm_play.operations.base import (
 )
 from wgm_play.operations.trash import trash_object
 from wgm_play.plan import Command, Lock
-from wgm_play.sql import Sql
+from wgm_play.sql import Sql, ident, literal
 
 
 def create_sequence(situation: Situation, key: Key) -> list[Change]:
@@ -61,6 +62,7 @@ def alter_sequence(situation: Situation, key: Key) -> list[Change]:
     commands = []
     parameters = ("type", "start", "increment", "minimum", "maximum", "cache", "cycle")
     if any(getattr(old, name) != getattr(new, name) for name in parameters):
+        commands += _kept_within(key, old, new, lock)
         commands.append(_spell(situation, "sequence/alter", key, lock))
     if old.unlogged != new.unlogged:
         commands.append(command("sequence/set_logged", lock, name=key.name, unlogged=new.unlogged))
@@ -70,6 +72,20 @@ def alter_sequence(situation: Situation, key: Key) -> list[Change]:
     if old.owned_by != new.owned_by:
         changes += _own(situation, key, None)
     return changes
+
+
+def _kept_within(key: Key, old: Sequence, new: Sequence, lock: Lock) -> list[Command]:
+    """Return what moves the value of a sequence into its new limits: ALTER SEQUENCE refuses limits that leave it out."""
+    if new.minimum <= old.minimum and new.maximum >= old.maximum:
+        return []
+    widest = {"minimum": number(min(old.minimum, new.minimum)), "maximum": number(max(old.maximum, new.maximum))}
+    wider = [command("sequence/limits", lock, name=key.name, **widest)]
+    overlapping = new.minimum <= old.maximum and new.maximum >= old.minimum
+    into = command(
+        "sequence/into_limits", name=key.name, sequence=literal(str(ident(key.name))),
+        minimum=number(new.minimum), maximum=number(new.maximum), wait="data",
+    )  # fmt: skip
+    return [*([] if overlapping else wider), into]
 
 
 def drop_sequence(situation: Situation, key: Key) -> list[Change]:

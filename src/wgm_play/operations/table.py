@@ -61,6 +61,8 @@ def create_table(situation: Situation, key: Key) -> list[Change]:
         commands.append(command("table/row_security", name=key.name, action=Sql("FORCE")))
     commands += privileges(key, situation.extra(key), situation.role)
     made_table = create(situation, key, f"create {key}", commands, makes=[*own, *inline])
+    # A sequence that has the name of an identity column's own: that one takes the next free name.
+    made_table.needs = frozenset().union(*(columns.own_sequence(made) for made in own if wanted[made].identity))
     return [made_table, *_index_marks(situation, key, None, made_table)]
 
 

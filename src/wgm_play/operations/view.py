@@ -22,6 +22,7 @@ from wgm_play.operations.base import (
     options,
     privileges,
 )
+from wgm_play.operations.column import COMPRESSION, STORAGE
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
 
@@ -48,11 +49,72 @@ def _around(situation: Situation, key: Key) -> list[Command]:
     row = situation.wanted[key]
     commands = comments(key, row.comment)
     commands += [_column_comment(key, name, text) for name, text in row.column_comments or ()]
+    if key.kind == "view":
+        commands += [_default(key, name, text) for name, text in row.defaults or ()]
+    else:
+        commands += [made for one in row.column_settings or () for made in _column_settings(key, None, one)]
     return commands + privileges(key, situation.extra(key), situation.role)
 
 
 def _column_comment(key: Key, column: str, text: str | None) -> Command:
     return command("object/comment", what=Sql(f"COLUMN {ident((*key.name, column))}"), text=text)
+
+
+def _default(key: Key, column: str, text: str | None) -> Command:
+    lock = Lock(ACCESS_EXCLUSIVE, key.label)
+    return command("view/set_default", lock, name=key.name, column=column, default=text and Sql(text))
+
+
+def _changed_defaults(situation: Situation, key: Key) -> list[Change]:
+    before = dict(map(tuple, situation.current[key].defaults or ()))
+    after = dict(map(tuple, situation.wanted[key].defaults or ()))
+    return [
+        alter(situation, key, f"change the default of {key.label}.{name}", [_default(key, name, after.get(name))])
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _column_settings(key: Key, old: list[str | None] | None, new: list[str | None]) -> list[Command]:
+    """Return what leads from one column's settings to another's."""
+    name, before = ident(str(new[0])), old or [None] * 5
+    actions = []
+    if before[1] != new[1]:
+        actions.append(f"SET STATISTICS {-1 if new[1] is None else int(new[1])}")
+    for place, word, known in ((2, "STORAGE", STORAGE), (3, "COMPRESSION", COMPRESSION)):
+        if before[place] != new[place]:
+            value = new[place]
+            actions.append(f"SET {word} {known[value] if value else 'DEFAULT'}")
+    was, now = (one[4].split(", ") if one[4] else None for one in (before, new))
+    to_set, to_reset = changed_options(was, now)
+    actions += [f"RESET ({', '.join(option_names(to_reset))})"] if to_reset else []
+    actions += [f"SET ({', '.join(options(to_set))})"] if to_set else []
+    lock = Lock(ACCESS_EXCLUSIVE, key.label)
+    return [
+        command("materialized_view/alter", lock, name=key.name, action=Sql(f"ALTER COLUMN {name} {one}"))
+        for one in actions
+    ]
+
+
+def _changed_settings(situation: Situation, key: Key) -> list[Change]:
+    before = {str(one[0]): one for one in situation.current[key].column_settings or ()}
+    after = {str(one[0]): one for one in situation.wanted[key].column_settings or ()}
+    return [
+        alter(situation, key, f"change the settings of {key.label}.{name}",
+              _column_settings(key, before.get(name), after.get(name, [name, None, None, None, None])))
+        for name in sorted({*before, *after}) if before.get(name) != after.get(name)
+    ]  # fmt: skip
+
+
+def _cluster(situation: Situation, key: Key) -> list[Change]:
+    """Mark the index that CLUSTER follows: it may be a new one."""
+    name = situation.wanted[key].cluster_on
+    action = Sql(f"CLUSTER ON {ident(name)}") if name else Sql("SET WITHOUT CLUSTER")
+    made = command("materialized_view/alter", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name, action=action)
+    change = alter(situation, key, f"cluster {key.label} on {name or 'nothing'}", [made], rank=46)
+    change.makes = frozenset()
+    change.needs = frozenset([key, *([Key("index", (key.name[0], name))] if name else [])])
+    return [change]
 
 
 def replaceable(situation: Situation, key: Key) -> bool:
@@ -70,7 +132,8 @@ def alter_view(situation: Situation, key: Key) -> list[Change]:
             return [*drop_view(situation, key), *create_view(situation, key)]
         made = _spell(situation, key, replace=True)
         changes.append(alter(situation, key, f"replace {key}", [made], hazards=(_LOCKED,)))
-        return changes + _changed_comments(situation, key)  # with the query, the options were replaced
+        changes += _changed_comments(situation, key)  # with the query, the options were replaced
+        return changes + _changed_defaults(situation, key)
     to_set, to_reset = changed_options(old.options, new.options)
     if to_reset:
         made = command(
@@ -80,7 +143,7 @@ def alter_view(situation: Situation, key: Key) -> list[Change]:
     if to_set:
         made = command("view/set_options", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name, options=options(to_set))
         changes.append(alter(situation, key, f"set {', '.join(to_set)} of {key}", [made]))
-    return changes + _changed_comments(situation, key)
+    return changes + _changed_comments(situation, key) + _changed_defaults(situation, key)
 
 
 _LOCKED = hazard("V04", "the view is locked against readers for a moment")
@@ -113,7 +176,8 @@ def create_materialized_view(situation: Situation, key: Key) -> list[Change]:
         "materialized_view/create", name=key.name, query=Sql(row.query.rstrip(";")), options=options(row.options), with_data=True,
         tablespace=row.tablespace, access_method=row.access_method if row.access_method != "heap" else None, wait="data",
     )  # fmt: skip
-    return [create(situation, key, f"create {key}", [made, *_around(situation, key)], rank=45)]
+    made_here = [create(situation, key, f"create {key}", [made, *_around(situation, key)], rank=45)]
+    return [*made_here, *(_cluster(situation, key) if row.cluster_on else [])]
 
 
 def alter_materialized_view(situation: Situation, key: Key) -> list[Change]:
@@ -131,7 +195,8 @@ def alter_materialized_view(situation: Situation, key: Key) -> list[Change]:
     if to_set:
         made = command("view/set_options", lock, name=key.name, options=options(to_set))
         changes.append(alter(situation, key, f"set {', '.join(to_set)} of {key}", [_materialized(made)]))
-    return changes + _changed_comments(situation, key)
+    changes += [*_changed_comments(situation, key), *_changed_settings(situation, key)]
+    return changes + (_cluster(situation, key) if old.cluster_on != new.cluster_on else [])
 
 
 def _materialized(made: Command) -> Command:

@@ -6,14 +6,15 @@ the columns whose values change while their type stays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.diff.overlay import Wanted
 from wgm_play.errors import InputError
-from wgm_play.operations.column import cast
+from wgm_play.operations.base import Situation
+from wgm_play.operations.column import cast, coercible
 from wgm_play.playbook.model import Convert, Declaration
 from wgm_play.render import render
 from wgm_play.sql import Sql, ident
@@ -79,6 +80,48 @@ def _declared_renames(declarations: Mapping[Key, Declaration], current: Catalog)
         and part.renamed_from
         and Key("column", (*key.name[:2], part.renamed_from)) not in current.rows
     }
+
+
+def uncastable(connection: psycopg.Connection[Any], situation: Situation) -> frozenset[Key]:
+    """Return the columns whose type changes, and that PostgreSQL has no cast for."""
+    current, wanted = situation.current, situation.wanted
+    return frozenset(
+        key
+        for key, row in wanted.rows.items()
+        if key.kind == "column" and key in current.rows and current.rows[key][0] != row[0]
+        and key not in situation.converts and not coercible(current.rows[key][0], row[0])
+        and not _castable(connection, situation, str(current.rows[key][0]), str(row[0]))
+    )  # fmt: skip
+
+
+def _castable(connection: psycopg.Connection[Any], situation: Situation, old: str, new: str) -> bool:
+    import psycopg as library
+
+    known = known_type(situation.wanted, situation.current.rows, new)
+    if known != new and old.partition("(")[0] not in _TEXTS:  # an enum that is not made yet has casts from texts alone
+        return False if known.removesuffix("[]") == "text" else _castable(connection, situation, old, known)
+    try:
+        with connection.transaction():
+            connection.execute(render("checks/castable.sql.j2", old=Sql(old), new=Sql(known)).sql.encode())
+    except library.Error as error:
+        if connection.closed:
+            raise
+        return error.sqlstate != _CANNOT_COERCE
+    return True
+
+
+_CANNOT_COERCE = "42846"
+_TEXTS = ("text", "character varying", "character", "name", '"char"', "bpchar")
+
+
+def known_type(wanted: Catalog, there: Collection[Key], spelled: str) -> str:
+    """Return a type that the live database knows: what stands under a domain, or text for an enum, not yet made."""
+    named = spelled.removesuffix("[]")
+    for one in (*wanted.of("enum"), *wanted.of("domain")):
+        if str(ident(one.name)) == named and one not in there:
+            base = known_type(wanted, there, str(wanted[one].type)) if one.kind == "domain" else "text"
+            return base + spelled[len(named) :]
+    return spelled
 
 
 def type_name(connection: psycopg.Connection[Any], convert: Convert) -> str:

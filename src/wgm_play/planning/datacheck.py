@@ -27,6 +27,7 @@ from wgm_play.checks.data import (
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.base import Situation
 from wgm_play.operations.column import cast, coercible, fits
+from wgm_play.planning.convert import known_type
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement, render
 from wgm_play.sql import Sql, ident, literal
@@ -121,6 +122,11 @@ class Looker:
         labels = self._labels(key)
         if labels is not None:
             return self._unlabelled(key, table, labels)
+        if key in self.situation.uncastable:
+            empty = Sql(f"{ident(key.name[2])} IS NULL")
+            what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}: there is no cast from its type"
+            shown = [*self._key_columns(table), key.name[2]]
+            return self._show(what, partial(rows_breaking_check, relation, empty, shown), key)
         rows = rows_failing_expression(self.connection, relation, expression, self._key_columns(table))
         what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}"
         if rows:
@@ -292,19 +298,15 @@ class Looker:
         made = str(name)
         if current.rows[key][0] != row.type or key in self.situation.forced:
             convert = self.situation.converts.get(key)
+            if key in self.situation.uncastable:
+                return Sql(f"NULL::{self._known_type(row.type)}")
             made = f"({convert.using})" if convert else str(cast(name, self._known_type(row.type)))
         if fill is not None and row.not_null:
             made = f"COALESCE({made}, {fill})"
         return Sql(made)
 
     def _known_type(self, spelled: str) -> str:
-        """Return a type that the live database knows: what stands under a domain, or text for an enum, not yet made."""
-        named = spelled.removesuffix("[]")
-        for one in (*self.situation.wanted.of("enum"), *self.situation.wanted.of("domain")):
-            if str(ident(one.name)) == named and one not in self.live.rows:
-                base = self._known_type(str(self.situation.wanted[one].type)) if one.kind == "domain" else "text"
-                return base + spelled[len(named) :]
-        return spelled
+        return known_type(self.situation.wanted, self.live.rows, spelled)
 
     def _key_columns(self, table: Key) -> list[str]:
         """Return the columns of the primary key, by which people find the offending rows."""

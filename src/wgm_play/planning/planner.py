@@ -27,6 +27,7 @@ from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Plan
 from wgm_play.planning import family, rename
+from wgm_play.planning.convert import uncastable
 from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.privileges import Skips, unprivileged_settings
 from wgm_play.planning.prove import prove
@@ -122,6 +123,7 @@ class Planner:
         situation.steps, situation.backfills, situation.given = wanted.steps, wanted.backfills, wanted.given
         situation.renames = renamed.pairs
         situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
+        situation.uncastable = uncastable(self.connection, situation)
         situation.passwords = passwords.to_set(self.connection, folded.declarations, current)
         realise_dependents(self, situation, wanted)
         found = diff(situation)

@@ -5,7 +5,7 @@ In: nothing. Out: `KINDS`, by the key that a step has.
 
 from __future__ import annotations
 
-from wgm_play.catalog.access import OWNED
+from wgm_play.catalog.access import GRANTED, OWNED
 from wgm_play.playbook.kinds import (
     aggregate,
     assert_,
@@ -98,5 +98,7 @@ KINDS: dict[str, Kind] = {
     "assert": assert_.KIND,
 }
 
-for _name in OWNED & KINDS.keys():  # every object with an owner takes these two
-    KINDS[_name].schema["properties"].update(owner=OWNER, grants=GRANTS)
+for _name in OWNED & KINDS.keys():
+    KINDS[_name].schema["properties"].update(owner=OWNER)
+for _name in GRANTED & KINDS.keys():
+    KINDS[_name].schema["properties"].update(grants=GRANTS)

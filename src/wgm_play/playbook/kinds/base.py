@@ -203,6 +203,13 @@ DEFINITIONS: Schema = {
                     "opclass": text("The operator class, as gin_trgm_ops; with parameters as `name(a = 1)`."),
                     "collation": ref("object", "The collation."),
                     "with": text("The operator, in an exclusion constraint: `&&`."),
+                    "statistics": {
+                        "description": "The statistics target of an expression (0 to 10000). Not compared where no "
+                        "element says one.",
+                        "type": "integer",
+                        "minimum": 0,
+                        "maximum": 10000,
+                    },
                 }
             ),
         ],
@@ -375,6 +382,7 @@ class Element:
     nulls: str
     operator: Sql | None
     name: Text | None = None
+    statistics: Sql | None = None
 
 
 _ELEMENT = re.compile(r"(?P<name>\S+)(?:\s+(?P<order>asc|desc))?(?:\s+nulls\s+(?P<nulls>first|last))?\Z", re.IGNORECASE)
@@ -414,6 +422,7 @@ def _element_of(spec: Map, where: Position | None) -> Element:
         str(spec.get("nulls") or ""),
         Sql(operator_of(reveal(spec["with"]), at(spec, "with")), at(spec, "with")) if spec.get("with") else None,
         name,
+        Sql(str(int(spec["statistics"])), at(spec, "statistics")) if spec.get("statistics") is not None else None,
     )
 
 

@@ -86,6 +86,7 @@ MAPPING = mapping(
         "storage": choice("How long values are kept.", "plain", "external", "extended", "main"),
         "compression": choice("How long values are compressed (PostgreSQL 14 and later).", "pglz", "lz4"),
         "statistics": {"description": "The statistics target.", "type": "integer", "minimum": -1, "maximum": 10000},
+        "options": ref("parameters", "What the planner is told of it: n_distinct, n_distinct_inherited."),
         "comment": COMMENT,
         "state": STATE,
         "renamed_from": ref("name", "The name that the column has had until now."),

@@ -13,6 +13,7 @@ from wgm_play.playbook.kinds.base import (
     COMMENT,
     STATE,
     Element,
+    Parameter,
     Schema,
     at,
     column_list,
@@ -22,6 +23,7 @@ from wgm_play.playbook.kinds.base import (
     flag,
     ident_at,
     mapping,
+    parameters,
     ref,
     reference,
     sql_at,
@@ -68,6 +70,8 @@ NAMED = mapping(
         "include": ref("names", "Columns that the index behind it keeps besides."),
         "method": text("The index method of an exclusion constraint: gist."),
         "where": ref("sql", "Only the rows for which this holds (exclusion constraints)."),
+        "with": ref("parameters", "Storage parameters of the index behind a key or an exclusion constraint."),
+        "tablespace": ref("name", "The tablespace of the index behind it."),
         "comment": COMMENT,
         "state": STATE,
         "renamed_from": ref("name", "The name that it has had until now."),
@@ -104,6 +108,8 @@ class Constraint:
     enforced: bool = True
     without_overlaps: bool = False
     period: bool = False
+    parameters: list[Parameter] = field(default_factory=list)
+    tablespace: Sql | None = None
 
     @property
     def late(self) -> bool:
@@ -218,6 +224,8 @@ def constraint_of(spec: Map, name: Text | None, schema: str) -> Constraint:
         comment=spec.get("comment"),
         enforced=spec.get("enforced", True) is not False,
         without_overlaps=bool(spec.get("without_overlaps")),
+        parameters=parameters(spec),
+        tablespace=ident_at(word(spec["tablespace"], at(spec, "tablespace"))) if spec.get("tablespace") else None,
     )
 
 

@@ -22,7 +22,7 @@ SCHEMA = mapping(
     {
         "role": ref("name", "The role that will create the objects."),
         "schema": ref("name", "Only objects in this schema."),
-        "objects": choice("Which objects.", "tables", "sequences", "functions", "types", "schemas"),
+        "objects": choice("Which objects.", "tables", "sequences", "functions", "types", "schemas", "large objects"),
         "to": ref("name", "The role that gets the privileges, or `public`."),
         "privileges": LIST,
         "grant_option": flag("They may be passed on.", False),

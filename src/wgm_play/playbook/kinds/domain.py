@@ -28,7 +28,7 @@ from wgm_play.playbook.kinds.base import (
     statement,
 )
 from wgm_play.playbook.model import Declaration, Part, Step
-from wgm_play.playbook.nodes import key_position, position_of
+from wgm_play.playbook.nodes import Map, key_position, position_of
 from wgm_play.sql import Sql
 
 EXAMPLE = """
@@ -51,9 +51,21 @@ SCHEMA = mapping(
         "not_null": flag("Refuse NULL.", False),
         "check": ref("sql_or_null", "A rule without a name, over `value`."),
         "checks": {
-            "description": "Rules by name, each an SQL expression over `value`.",
+            "description": "Rules by name, each an SQL expression over `value`, or a mapping.",
             "type": "object",
-            "additionalProperties": ref("sql"),
+            "additionalProperties": {
+                "oneOf": [
+                    {"type": ["string", "integer", "number", "boolean"], "minLength": 1},
+                    mapping(
+                        {
+                            "check": ref("sql", "The rule."),
+                            "not_valid": flag("Values that are there already are not checked.", False),
+                            "comment": COMMENT,
+                        },
+                        ["check"],
+                    ),
+                ]
+            },
         },
         "comment": COMMENT,
     },
@@ -67,6 +79,15 @@ class Check:
 
     name: Sql | None
     expression: Sql
+    not_valid: bool = False
+
+
+def _named(rules: Map, name: str) -> Check:
+    """Make a rule that has a name."""
+    given, word = rules[name], ident_at(key_word(rules, name))
+    if isinstance(given, Map):
+        return Check(word, expression(given["check"], at(given, "check")), bool(given.get("not_valid")))
+    return Check(word, expression(given, position_of(rules, name)))
 
 
 def key(step: Step) -> Key:
@@ -79,10 +100,8 @@ def declare(step: Step, folding: Folding) -> Declaration:
     spec = step.spec
     mine = key(step)
     name = ident_at(mine.name, at(spec, "name"))
-    named = spec.get("checks") or {}
-    checks = [
-        Check(ident_at(key_word(named, rule)), expression(named[rule], position_of(named, rule))) for rule in named
-    ]
+    named: Map = spec.get("checks") or Map()
+    checks = [_named(named, rule) for rule in named]
     if spec.get("check") is not None:
         checks.append(Check(None, expression(spec["check"], at(spec, "check"))))
     made = statement(
@@ -94,15 +113,25 @@ def declare(step: Step, folding: Folding) -> Declaration:
         collation=collation_of(spec),
         default=sql_at(spec, "default"),
         not_null=bool(spec.get("not_null")),
-        checks=checks,
+        checks=[one for one in checks if not one.not_valid],
     )
+    unproved = [
+        statement("domain/declare_check.sql.j2", folding, one.expression.position, name=name, check=one)
+        for one in checks
+        if one.not_valid
+    ]
+    late = list(comment_on("DOMAIN", name, spec, folding))
+    for rule in named:
+        if isinstance(named[rule], Map):
+            word = ident_at(key_word(named, rule))
+            late += comment_on("CONSTRAINT", word, named[rule], folding, Sql(f"DOMAIN {name}"))
     keys = {Key("domain_constraint", (*mine.name, rule)): key_position(named, rule) for rule in named}
     return Declaration(
         mine,
         step.index,
         step.position,
-        (made,),
-        comment_on("DOMAIN", name, spec, folding),
+        (made, *unproved),
+        tuple(late),
         parts={one: Part(step.index, where or spec.position) for one, where in keys.items()},
         named=frozenset(keys),
     )

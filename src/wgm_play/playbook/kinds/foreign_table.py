@@ -5,6 +5,8 @@ In: a step. Out: its schema fragment, example and declaration.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from wgm_play.catalog.model import Key
 from wgm_play.playbook.kinds.base import (
     COMMENT,
@@ -12,12 +14,14 @@ from wgm_play.playbook.kinds.base import (
     Folding,
     Kind,
     at,
+    choice,
     comment_on,
     flag,
     ident_at,
     key_word,
     mapping,
     overlay,
+    parameters,
     parts_of,
     ref,
     sql_at,
@@ -68,6 +72,9 @@ SCHEMA = mapping(
                             "default": ref("sql_or_null", "The default, an SQL expression."),
                             "generated": ref("sql", "The expression that gives the value."),
                             "options": OPTIONS,
+                            "storage": choice("How long values are kept.", "plain", "external", "extended", "main"),
+                            "statistics": {"description": "The statistics target.", "type": "integer", "minimum": 0},
+                            "planner": ref("parameters", "What the planner is told: n_distinct, n_distinct_inherited."),
                             "comment": COMMENT,
                             "renamed_from": ref("name", "The name that it has had until now."),
                         },
@@ -77,9 +84,15 @@ SCHEMA = mapping(
             },
         },
         "checks": {
-            "description": "What is true of every row, by name; nobody checks it.",
+            "description": "What is true of every row, by name; nobody checks it. `{check: …, not_valid: true}`: the "
+            "planner does not rely on it.",
             "type": "object",
-            "additionalProperties": ref("sql"),
+            "additionalProperties": {
+                "oneOf": [
+                    {"type": ["string", "integer", "number", "boolean"], "minLength": 1},
+                    mapping({"check": ref("sql"), "not_valid": flag("Not relied on.", False)}, ["check"]),
+                ]
+            },
         },
         "options": OPTIONS,
         "comment": COMMENT,
@@ -107,6 +120,32 @@ def _column(columns: Map, name: str) -> Sql:
     return Sql(" ".join(parts), where)
 
 
+def _is_unproved(checks: Map, name: str) -> bool:
+    return isinstance(checks[name], Map) and bool(checks[name].get("not_valid"))
+
+
+def _check(checks: Map, name: str) -> Sql:
+    """Return one check as SQL."""
+    given = checks[name]
+    text = given["check"] if isinstance(given, Map) else given
+    return Sql(f"CONSTRAINT {ident_at(key_word(checks, name))} CHECK ({reveal(text)})", position_of(checks, name))
+
+
+def _planner_actions(columns: Map, name: str) -> Iterator[Sql]:
+    """Yield what ALTER FOREIGN TABLE says of a column's storage and statistics."""
+    given = columns[name]
+    if not isinstance(given, Map):
+        return
+    column = ident_at(key_word(columns, name))
+    if given.get("storage"):
+        yield Sql(f"ALTER COLUMN {column} SET STORAGE {reveal(given['storage']).upper()}", at(given, "storage"))
+    if given.get("statistics") is not None:
+        yield Sql(f"ALTER COLUMN {column} SET STATISTICS {int(given['statistics'])}", at(given, "statistics"))
+    if given.get("planner"):
+        listed = ", ".join(f"{one.name} = {one.value}" for one in parameters(given, "planner"))
+        yield Sql(f"ALTER COLUMN {column} SET ({listed})", at(given, "planner"))
+
+
 def key(step: Step) -> Key:
     """Return the key of the object that a step is about."""
     return Key("foreign_table", parts_of(step, step.spec))
@@ -119,11 +158,9 @@ def declare(step: Step, folding: Folding) -> Declaration:
     name = ident_at(mine.name, at(spec, "name"))
     columns = spec["columns"]
     elements = [_column(columns, one) for one in columns]
-    checks = spec.get("checks") or {}
-    elements += [
-        Sql(f"CONSTRAINT {ident_at(key_word(checks, rule))} CHECK ({reveal(checks[rule])})", position_of(checks, rule))
-        for rule in checks
-    ]
+    checks: Map = spec.get("checks") or Map()
+    rules = [(_check(checks, rule), _is_unproved(checks, rule)) for rule in checks]
+    elements += [rule for rule, unproved in rules if not unproved]
     made = statement(
         "foreign_table/create.sql.j2",
         folding,
@@ -133,11 +170,19 @@ def declare(step: Step, folding: Folding) -> Declaration:
         server=name_at(spec, "server"),
         options=options_at(spec),
     )
+    actions = [Sql(f"ADD {rule} NOT VALID", rule.position) for rule, unproved in rules if unproved]
+    actions += [action for one in columns for action in _planner_actions(columns, one)]
+    altered = [
+        statement("foreign_table/declare_action.sql.j2", folding, one.position, name=name, action=one)
+        for one in actions
+    ]
     late = list(comment_on("FOREIGN TABLE", name, spec, folding))
     for one in columns:
         if isinstance(columns[one], Map):
             late += comment_on("COLUMN", Sql(f"{name}.{ident_at(key_word(columns, one))}"), columns[one], folding)
-    return Declaration(mine, step.index, step.position, (made,), tuple(late), parts=parts_at(mine, step, columns))
+    return Declaration(
+        mine, step.index, step.position, (made, *altered), tuple(late), parts=parts_at(mine, step, columns)
+    )
 
 
 KIND = Kind(

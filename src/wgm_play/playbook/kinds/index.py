@@ -31,7 +31,7 @@ from wgm_play.playbook.kinds.base import (
 )
 from wgm_play.playbook.model import Declaration, Step
 from wgm_play.playbook.nodes import position_of
-from wgm_play.sql import reveal
+from wgm_play.sql import Sql, reveal
 
 EXAMPLE = """
 - name: A place to search
@@ -98,6 +98,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
     spec = step.spec
     mine = key(step)
     where = at(spec, "name")
+    elements = [element(one, position_of(spec["columns"], number)) for number, one in enumerate(spec["columns"])]
     made = statement(
         "index/declare.sql.j2",
         folding,
@@ -106,16 +107,25 @@ def declare(step: Step, folding: Folding) -> Declaration:
         table=ident_at(table_of(step), at(spec, "table")),
         method=ident_at(word(spec["method"], at(spec, "method"))) if spec.get("method") else None,
         unique=bool(spec.get("unique")),
-        elements=[element(one, position_of(spec["columns"], number)) for number, one in enumerate(spec["columns"])],
+        elements=elements,
         include=[ident_at(name) for name in column_list(spec, "include")],
         nulls_not_distinct=bool(spec.get("nulls_not_distinct")),
         parameters=parameters(spec),
         tablespace=ident_at(word(spec["tablespace"], at(spec, "tablespace"))) if spec.get("tablespace") else None,
         where=sql_at(spec, "where"),
     )
+    targets = [
+        statement(
+            "index/declare_statistics.sql.j2", folding, one.statistics.position, name=ident_at(mine.name, where),
+            column=Sql(str(number)), statistics=one.statistics,
+        )
+        for number, one in enumerate(elements, 1) if one.statistics is not None
+    ]  # fmt: skip
     said = {"tablespace": True} if spec.get("tablespace") is not None else {}
+    if targets:
+        said["statistics"] = True
     comment = comment_on("INDEX", ident_at(mine.name, where), spec, folding)
-    return Declaration(mine, step.index, step.position, (made,), comment, attributes=said)
+    return Declaration(mine, step.index, step.position, (made, *targets), comment, attributes=said)
 
 
 KIND = Kind(

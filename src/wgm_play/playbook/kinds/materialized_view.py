@@ -5,6 +5,8 @@ In: a step. Out: its schema fragment, example and declaration.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from wgm_play.catalog.model import Key
 from wgm_play.playbook.kinds.base import (
     COMMENT,
@@ -16,6 +18,7 @@ from wgm_play.playbook.kinds.base import (
     column_list,
     comment_on,
     ident_at,
+    key_word,
     mapping,
     overlay,
     parameters,
@@ -25,8 +28,11 @@ from wgm_play.playbook.kinds.base import (
     text,
     word,
 )
+from wgm_play.playbook.kinds.column import MAPPING as COLUMN
 from wgm_play.playbook.kinds.view import TEMPLATE
 from wgm_play.playbook.model import Declaration, Step
+from wgm_play.playbook.nodes import Map
+from wgm_play.sql import Sql, reveal
 
 EXAMPLE = """
 - name: Counts, kept
@@ -47,6 +53,14 @@ SCHEMA = mapping(
         "columns": ref("names", "The names of its columns, where they are not those of the query."),
         "with": ref("parameters"),
         "tablespace": ref("name", "The tablespace."),
+        "column_settings": {
+            "description": "How columns are kept and what the planner is told of them, by column.",
+            "type": "object",
+            "additionalProperties": mapping(
+                {name: COLUMN["properties"][name] for name in ("storage", "compression", "statistics", "options")}
+            ),
+        },
+        "cluster_on": ref("name", "The index that CLUSTER follows."),
         "comment": COMMENT,
     },
     ["name"],
@@ -76,8 +90,31 @@ def declare(step: Step, folding: Folding) -> Declaration:
             tablespace=ident_at(word(spec["tablespace"], at(spec, "tablespace"))) if spec.get("tablespace") else None,
             lines=body.lines,
         )
-    late = comment_on("MATERIALIZED VIEW", name, spec, folding)
-    return Declaration(key(step), step.index, step.position, (made,), late)
+    settings = [
+        statement("materialized_view/declare_action.sql.j2", folding, one.position, name=name, action=one)
+        for one in _actions(spec)
+    ]
+    late = list(comment_on("MATERIALIZED VIEW", name, spec, folding))
+    if spec.get("cluster_on"):  # when its index is there
+        where = at(spec, "cluster_on")
+        action = Sql(f"CLUSTER ON {ident_at(word(spec['cluster_on'], where))}", where)
+        late.append(statement("materialized_view/declare_action.sql.j2", folding, where, name=name, action=action))
+    return Declaration(key(step), step.index, step.position, (made, *settings), tuple(late))
+
+
+def _actions(spec: Map) -> Iterator[Sql]:
+    """Yield what ALTER MATERIALIZED VIEW says of its columns."""
+    given = spec.get("column_settings") or {}
+    for name in given:
+        one, column = given[name], ident_at(key_word(given, name))
+        for word_ in ("storage", "compression"):
+            if one.get(word_):
+                yield Sql(f"ALTER COLUMN {column} SET {word_.upper()} {reveal(one[word_])}", at(one, word_))
+        if one.get("statistics") is not None:
+            yield Sql(f"ALTER COLUMN {column} SET STATISTICS {int(one['statistics'])}", at(one, "statistics"))
+        if one.get("options"):
+            listed = ", ".join(f"{each.name} = {each.value}" for each in parameters(one, "options"))
+            yield Sql(f"ALTER COLUMN {column} SET ({listed})", at(one, "options"))
 
 
 KIND = Kind(

@@ -414,6 +414,12 @@ def _column_settings(spec: Map, table: Sql, folding: Folding) -> Iterator[Statem
             yield statement(
                 "table/declare_statistics.sql.j2", folding, where, table=table, column=ident_at(name), statistics=number
             )
+        if column.get("options"):
+            given = parameters(column, "options")
+            yield statement(
+                "table/declare_options.sql.j2", folding, at(column, "options"), table=table, column=ident_at(name),
+                parameters=given,
+            )  # fmt: skip
 
 
 def _late(spec: Map, table: Sql, constraints: list[Constraint], folding: Folding) -> Iterator[Statement]:

@@ -17,15 +17,18 @@ from wgm_play.playbook.kinds.base import (
     column_list,
     comment_on,
     ident_at,
+    key_word,
     mapping,
     overlay,
     parameters,
     parts_of,
     ref,
+    sql_at,
     statement,
     text,
 )
 from wgm_play.playbook.model import Declaration, Step
+from wgm_play.playbook.nodes import Map, position_of
 
 EXAMPLE = """
 - name: What is open
@@ -53,6 +56,11 @@ SCHEMA = mapping(
         "template": TEMPLATE,
         "columns": ref("names", "The names of its columns, where they are not those of the query."),
         "with": ref("parameters", "Options: security_barrier, security_invoker."),
+        "defaults": {
+            "description": "What a column gets from an INSERT that does not name it, by column: SQL expressions.",
+            "type": "object",
+            "additionalProperties": ref("sql"),
+        },
         "check_option": choice("Rows written through the view must be visible in it.", "local", "cascaded"),
         "comment": COMMENT,
     },
@@ -83,7 +91,16 @@ def declare(step: Step, folding: Folding) -> Declaration:
             lines=body.lines,
             check_option=spec.get("check_option") or "",
         )
-    return Declaration(key(step), step.index, step.position, (made,), comment_on("VIEW", name, spec, folding))
+    given: Map = spec.get("defaults") or Map()
+    defaults = [
+        statement(
+            "view/declare_default.sql.j2", folding, position_of(given, column), name=name,
+            column=ident_at(key_word(given, column)), value=sql_at(given, column),
+        )
+        for column in given
+    ]  # fmt: skip
+    late = comment_on("VIEW", name, spec, folding)
+    return Declaration(key(step), step.index, step.position, (made, *defaults), late)
 
 
 KIND = Kind("view", "A query with a name.", SCHEMA, EXAMPLE, declare, key, overlay, (("query", "template"),))
