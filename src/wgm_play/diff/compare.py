@@ -186,6 +186,8 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
             inside = (
                 key.kind == "index" and below.kind == "materialized_view"
             )  # goes with it, however it changes itself
+            if key.kind == "constraint" and key in hard and below.kind == "column" and below in hard:
+                rebuilt.add(key)  # the old key goes before its column changes, the new one comes after that
             if key in rebuilt or key not in situation.wanted.rows or key not in situation.current.rows:
                 continue
             if key in hard and not inside:
