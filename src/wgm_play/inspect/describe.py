@@ -5,6 +5,8 @@ In: a catalog. Out: `Said`: steps in a stable order, and the names of what no st
 
 from __future__ import annotations
 
+from typing import Any
+
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.inspect import access, defined, index, outside, routine, table, trigger, types, view
 from wgm_play.inspect.entry import Describe, Said
@@ -52,9 +54,28 @@ _CLUSTER = frozenset(["role", "membership", "owner"])
 _WITH_ANOTHER = frozenset(["column", "constraint", "domain_constraint", "publication_table", "publication_schema"])
 
 
+class Remembered(Catalog):
+    """A catalog that does not change any more: each row is made an object once."""
+
+    _made: dict[Key, Any]
+
+    @classmethod
+    def over(cls, catalog: Catalog) -> Remembered:
+        """Return the same catalog, remembering."""
+        made = cls(catalog.rows, catalog.extras, catalog.edges, catalog.unmodelled, catalog.version)
+        made._made = {}
+        return made
+
+    def __getitem__(self, key: Key) -> Any:
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = Catalog.__getitem__(self, key)
+        return found
+
+
 def describe(catalog: Catalog, versions: dict[str, str]) -> Said:
     """Describe every object of a catalog."""
-    said = Said(catalog, versions=versions)
+    said = Said(Remembered.over(catalog), versions=versions)
     kinds: dict[str, list[Key]] = {}
     for key in catalog.rows:
         if key.kind in _WITH_ANOTHER:

@@ -44,6 +44,8 @@ def literally(text: str) -> str:
 
 def scalar(value: Any, *, flow: bool, key: bool = False) -> str:
     """Return one value on one line."""
+    if type(value) is str:
+        return _text(value, flow, key)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -89,7 +91,9 @@ def _escape(one: str) -> str:
 
 def flow(value: Any) -> str:
     """Return a value in flow style, on one line."""
-    if isinstance(value, Mapping):
+    if type(value) is str:
+        return _text(value, True, False)
+    if isinstance(value, dict):
         return "{" + ", ".join(f"{scalar(key, flow=True, key=True)}: {flow(one)}" for key, one in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(flow(one) for one in value) + "]"
@@ -98,12 +102,17 @@ def flow(value: Any) -> str:
 
 def _has_lines(value: Any) -> bool:
     """Tell whether a value holds a text of several lines, or a mapping that wants a block."""
+    kind = type(value)
+    if kind is str:
+        return "\n" in value and "\n" in value.strip("\n")
+    if kind in (bool, int):
+        return False
     if isinstance(value, (Lines, Block)):
         return True
-    if isinstance(value, Mapping):
-        return any(_has_lines(one) for one in value.values())
+    if isinstance(value, dict):
+        return any(map(_has_lines, value.values()))
     if isinstance(value, (list, tuple)):
-        return any(_has_lines(one) for one in value)
+        return any(map(_has_lines, value))
     return isinstance(value, str) and "\n" in value.strip("\n")
 
 
@@ -126,20 +135,20 @@ def entry(head: str, value: Any, indent: int) -> list[str]:
         block = literal_block(literally(value), indent + 2)
         if block is not None:
             return [f"{head} {block[0]}", *block[1:]]
-    if isinstance(value, (Mapping, list, tuple)) and value:
+    if isinstance(value, (dict, list, tuple)) and value:
         if not _has_lines(value):
             line = f"{head} {flow(value)}"
             if len(line) <= WIDTH:
                 return [line]
         return [head.rstrip(), *block_of(value, indent + 2)]
-    return [f"{head} {flow(value) if isinstance(value, (Mapping, list, tuple)) else scalar(value, flow=False)}"]
+    return [f"{head} {flow(value) if isinstance(value, (dict, list, tuple)) else scalar(value, flow=False)}"]
 
 
 def block_of(value: Any, indent: int) -> list[str]:
     """Return the lines of a mapping or list as a block."""
     pad = " " * indent
     lines: list[str] = []
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         keys = {key: scalar(key, flow=False, key=True) + ":" for key in value}
         width = (
             max((len(one) for one in keys.values() if len(one) <= PAD), default=0) if isinstance(value, Lines) else 0
@@ -155,7 +164,7 @@ def block_of(value: Any, indent: int) -> list[str]:
 def _item(value: Any, indent: int) -> list[str]:
     pad = " " * indent
     line = f"{pad}- {flow(value)}"
-    if not isinstance(value, (Mapping, list, tuple)) or (len(line) <= WIDTH and not _has_lines(value)):
+    if not isinstance(value, (dict, list, tuple)) or (len(line) <= WIDTH and not _has_lines(value)):
         if isinstance(value, str):
             return entry(f"{pad}-", value, indent)
         return [line]

@@ -69,8 +69,13 @@ class Said:
 def _templated_key(value: Any) -> bool:
     """Tell whether a key of a mapping holds braces that Jinja would read: keys are never rendered."""
     if isinstance(value, dict):
-        return any(TEMPLATE.search(str(key)) or _templated_key(one) for key, one in value.items())
-    return isinstance(value, list) and any(_templated_key(one) for one in value)
+        for key, one in value.items():
+            if "{" in key and TEMPLATE.search(key):
+                return True
+            if type(one) is not str and _templated_key(one):
+                return True
+        return False
+    return isinstance(value, list) and any(map(_templated_key, value))
 
 
 Describe = Callable[[Said, Key], None]
@@ -150,9 +155,12 @@ _SHORT_TYPES = (
 )
 
 
+_LONG_TYPE = re.compile(r"character|time|bit varying")
+
+
 def type_name(text: str) -> str:
     """Return a type as people write it."""
-    if '"' in text:
+    if '"' in text or not _LONG_TYPE.search(text):
         return text
     for pattern, short in _SHORT_TYPES:
         text = pattern.sub(short, text)

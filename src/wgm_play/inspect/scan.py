@@ -37,6 +37,10 @@ def tokens(text: str) -> Iterator[tuple[str, int, int]]:
             depth += 1
 
 
+# All that says where a bracket closes and where a list has its commas.
+_BOUND = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[\[\](),]")
+
+
 # Without these, commas are commas, and the first closing bracket closes.
 _NESTED = re.compile(r"[\[\]()'\"]")
 
@@ -45,11 +49,16 @@ def split_list(text: str) -> list[str]:
     """Split at the commas that are outside brackets and quotes."""
     if not _NESTED.search(text):
         return [part.strip() for part in text.split(",")] if text.strip() else []
-    parts, start = [], 0
-    for one, end, depth in tokens(text):
+    parts, start, depth = [], 0, 0
+    for found in _BOUND.finditer(text):
+        one = found.group()
         if one == "," and depth == 0:
-            parts.append(text[start : end - 1].strip())
-            start = end
+            parts.append(text[start : found.start()].strip())
+            start = found.end()
+        elif one in "([":
+            depth += 1
+        elif one in ")]":
+            depth -= 1
     last = text[start:].strip()
     return [*parts, last] if last or parts else []
 
@@ -61,9 +70,15 @@ def brackets(text: str) -> tuple[str, str]:
     first = text.find(")")
     if first > 0 and not _NESTED.search(text[1:first]):
         return text[1:first], text[first + 1 :].lstrip()
-    for one, end, depth in tokens(text):
-        if one == ")" and depth == 0:
-            return text[1 : end - 1], text[end:].lstrip()
+    depth = 0
+    for found in _BOUND.finditer(text):
+        one = found.group()
+        if one in "([":
+            depth += 1
+        elif one in ")]":
+            depth -= 1
+            if depth == 0 and one == ")":
+                return text[1 : found.start()], text[found.end() :].lstrip()
     raise Unforeseen(text)
 
 

@@ -172,9 +172,9 @@ _LENGTH = re.compile(r"\(\d+(,\d+)?\)")
 
 def default(text: str, type_: str) -> Any:
     """Return a default; a literal without the cast to the column's own type, which it has anyway."""
-    found = list(tokens(text))
-    if found and found[0][0].lstrip("E").startswith("'"):
-        literal, rest = text[: found[0][1]], text[found[0][1] :]
+    if text.startswith(("'", "E'")):
+        _, end, _ = next(tokens(text))
+        literal, rest = text[:end], text[end:]
         bare = _LENGTH.sub("", type_)
         if re.fullmatch(r"'-[1-9]\d*'::integer", text):
             return int(literal[1:-1])
