@@ -125,8 +125,8 @@ class Looker:
         if key in self.situation.uncastable:
             empty = Sql(f"{ident(key.name[2])} IS NULL")
             what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}: there is no cast from its type"
-            shown = [*self._key_columns(table), key.name[2]]
-            return self._show(what, partial(rows_breaking_check, relation, empty, shown), key)
+            filled_rows = partial(rows_breaking_check, relation, empty, [*self._key_columns(table), key.name[2]])
+            return self._show(what, filled_rows, key)
         rows = rows_failing_expression(self.connection, relation, expression, self._key_columns(table))
         what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}"
         if rows:
