@@ -1,6 +1,6 @@
 """The application's present database becomes what `playbooks/production.yml` says, while clients read and write it.
 
-In: `--url` of a server on which databases may be made, `--sessions` (20,000 give about 1.2 million rows). Out: the longest
+In: `--url` of a server on which databases may be made, `--sessions` (40,000 give about 1.2 million rows). Out: the longest
 stall, p99, failed transactions by their SQLSTATE, the duration; exit code 1 where a client failed for another reason than
 a type or name that is no longer there, where a row is lost, or where a second run would change anything.
 
@@ -137,7 +137,7 @@ def main(words: Iterable[str] | None = None) -> int:
     """Load, run under load, compare."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", required=True)
-    parser.add_argument("--sessions", type=int, default=20_000)
+    parser.add_argument("--sessions", type=int, default=40_000)
     parser.add_argument("--backup", action="store_true", help="take the backup that the playbook asks for")
     parser.add_argument("--keep", action="store_true", help="leave the database")
     given = parser.parse_args(list(words) if words is not None else None)

@@ -21,11 +21,12 @@ from wgm_play.ledger.statements import run as ask
 from wgm_play.operations.base import Change, Situation
 from wgm_play.operations.index import drop_index
 from wgm_play.operations.online.leftover import removals
+from wgm_play.operations.online.spell import renamed_columns
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
 from wgm_play.plan import Command, Operation
 from wgm_play.planning import family, rename
-from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, renamed_columns, uncastable
+from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, uncastable
 from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 from wgm_play.planning.imperative import SEARCH_PATH, Imperative
 from wgm_play.planning.planner import Choices, Planned, Planner

@@ -15,6 +15,7 @@ from wgm_play.diff.overlay import Wanted
 from wgm_play.errors import InputError
 from wgm_play.operations.base import Situation
 from wgm_play.operations.column import cast, coercible
+from wgm_play.operations.online.spell import renamed_columns, replaced_columns
 from wgm_play.playbook.model import Convert, Declaration
 from wgm_play.render import render
 from wgm_play.sql import Sql, ident
@@ -142,33 +143,6 @@ def type_name(connection: psycopg.Connection[Any], convert: Convert) -> str:
             hint="name a type",
         ) from error
     return str(row[0]) if row else convert.from_type
-
-
-def renamed_columns(expression: Sql, names: Mapping[str, str]) -> Sql:
-    """Return an expression over the row's old column names with their new ones."""
-    return replaced_columns(expression, {old: ident(new) for old, new in names.items()})
-
-
-def replaced_columns(expression: Sql, by: Mapping[str, Sql]) -> Sql:
-    """Return an expression in which columns stand for other expressions."""
-    from pglast import ast, parse_sql
-    from pglast.stream import RawStream
-    from pglast.visitors import Visitor
-
-    def tree_of(text: str) -> Any:
-        made: Any = parse_sql(f"SELECT {text}")
-        return made[0].stmt.targetList[0].val
-
-    class Replacer(Visitor):
-        def visit_ColumnRef(self, ancestors: Any, node: Any) -> Any:
-            last = node.fields[-1]
-            if isinstance(last, ast.String) and last.sval is not None and last.sval in by:
-                return tree_of(by[last.sval])
-            return None
-
-    tree: Any = parse_sql(f"SELECT {expression}")
-    Replacer()(tree)
-    return Sql(RawStream()(tree).removeprefix("SELECT "), expression.position)
 
 
 @dataclass(frozen=True, slots=True)

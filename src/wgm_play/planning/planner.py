@@ -112,8 +112,6 @@ class Planner:
         renamed = rename.find(live, folded.declarations, situation)
         current = rename.apply(self.shadow(), live, renamed) if renamed.changes else live
         folded, moves, current = self._moves(situation, current, realised, folded)
-        for change in moves.changes:
-            change.after = (*change.after, *renamed.changes)
         spoken = self._in_words_of_shadow(current, realised)
         wanted = lay_over(spoken, realised, skips.remaining(folded), prune=self.play.prune, manage=manage)
         self._in_own_words(wanted.catalog, spoken, current)
@@ -133,7 +131,9 @@ class Planner:
             *moves.changes,
             *found.changes,
         ]
-        rename.put_first(renamed, found.changes)
+        early = rename.put_first(renamed, found.changes, situation.delayed)
+        for change in moves.changes:
+            change.after = (*change.after, *early)
         for change in found.changes:
             change.after = (*change.after, *moves.changes[-1:])
         changes += self.imperative.changes(self, situation, changes)

@@ -7,6 +7,7 @@ scratch database tells: names stand in definitions, keys and views, and PostgreS
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -171,15 +172,38 @@ def record(kind: str, old: Key, new: Key) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def put_first(renamed: Renamed, changes: Sequence[Change]) -> None:
-    """Let other changes wait for the renames, which wait for the schemas that they move something to."""
-    if not renamed.changes:
-        return
+def put_first(
+    renamed: Renamed, changes: Sequence[Change], delayed: Mapping[Key, tuple[Change, ...]] | None = None
+) -> list[Change]:
+    """Let other changes wait for the renames, which wait for the schemas that they move something to; return those renames.
+
+    Those that are `delayed` wait for what still uses the old name, and commit with the swap of their values.
+    """
+    later = delayed or {}
+    early = [change for change in renamed.changes if change.operation.key not in later]
+    for change in early[:1]:
+        change.after = ()
+    for earlier, change in itertools.pairwise(early):
+        change.after = (earlier,)
     for change in changes:
         if change.operation.key.kind == "schema" and change.makes:
-            renamed.changes[0].after = (*renamed.changes[0].after, change)
+            for first in early[:1]:
+                first.after = (*first.after, change)
         else:
-            change.after = (*change.after, renamed.changes[-1])
+            change.after = (*change.after, *early[-1:])
+    for change in renamed.changes:
+        if (before := later.get(change.operation.key)) is not None:
+            change.after = (*early[-1:], *before)
+            already = {id(one) for one in before}
+            table = change.operation.key.name[:2]
+            for swap in changes:  # one swap is of all columns of the table that change their values
+                if (
+                    swap.operation.key.kind == "column"
+                    and swap.operation.key.name[:2] == table
+                    and id(swap) not in already
+                ):
+                    swap.after = (*swap.after, change)
+    return early
 
 
 def _attribute(live: Catalog, found: Renamed, situation: Situation, owner: Key, new: Key, part: Any) -> None:

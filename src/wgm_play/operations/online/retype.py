@@ -8,7 +8,7 @@ prove NOT NULL, and then swap names in one short transaction; the old values sta
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wgm_play.catalog.model import Key
@@ -37,12 +37,16 @@ _TIMES = ("time", "date", "interval")
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """A column and the one that will take its place: `using` is its value over the row as it is now."""
+    """A column and the one that will take its place: `using` is its value over the row as it is now.
+
+    `live` is the column's name until the swap; `using` and `sources` name columns as they are until then.
+    """
 
     key: Key
     helper: str
     using: Sql
     sources: tuple[str, ...]
+    live: str
 
     @property
     def name(self) -> str:
@@ -99,6 +103,7 @@ def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
             one = _retyping(situation, table, found[table])
             made.tables.append(one)
             prepared = _prepare(situation, one)
+            situation.delayed.update((twin.key, tuple(prepared)) for twin in one.twins if twin.live != twin.name)
             made.preparations += prepared
             made.changes += [*prepared, *swap(situation, one, prepared)]
     return made
@@ -106,8 +111,10 @@ def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
 
 def _rewrites(situation: Situation, key: Key) -> bool:
     old, new = situation.current[key], situation.wanted[key]
-    if (old.type, old.collation) == (new.type, new.collation) or old.generated or new.generated:
+    if old.generated or new.generated:
         return False
+    if (old.type, old.collation) == (new.type, new.collation):
+        return key in situation.forced
     return key in situation.converts or old.collation != new.collation or not columns.coercible(old.type, new.type)
 
 
@@ -124,8 +131,8 @@ def obstacle(situation: Situation, table: Key, keys: Collection[Key]) -> str | N
         )
     ):
         return "the table has partitions or children"
-    if set(keys) & situation.forced:
-        return "its values are converted while it is renamed"
+    if any(_live_name(situation, key) is None for key in keys):
+        return "its values are converted while it, or its table, gets another name"
     if row.replica_identity == "i" or row.cluster_on:
         marked = {row.replica_index, row.cluster_on}
         if any(key.name[-1] in marked for key in _dependents(situation, keys)):
@@ -147,13 +154,24 @@ def obstacle(situation: Situation, table: Key, keys: Collection[Key]) -> str | N
     return None
 
 
+def _live_name(situation: Situation, key: Key) -> str | None:
+    """Return the name that a column has until the swap; None where it cannot keep it until then.
+
+    A conversion that keeps the type commits together with the rename: afterwards nothing tells whether it was made.
+    """
+    if key not in situation.forced:
+        return key.name[2]
+    old = situation.renames.get(key)
+    return old.name[2] if old is not None and old.name[:2] == key.name[:2] else None
+
+
 def _dependents(situation: Situation, keys: Collection[Key]) -> list[Key]:
     found = {dependent for dependent, referenced in situation.current.edges if referenced in keys}
     return sorted(key for key in found if key in situation.current.rows)
 
 
 def _retyping(situation: Situation, table: Key, keys: list[Key]) -> Retyping:
-    one = Retyping(table, [_twin(situation, key) for key in sorted(keys)])
+    one = Retyping(table, _before_rename(situation, [_twin(situation, key) for key in sorted(keys)]))
     over = {dependent for dependent, referenced in situation.wanted.edges if referenced in keys} | set(
         _dependents(situation, keys)
     )
@@ -184,7 +202,24 @@ def _twin(situation: Situation, key: Key) -> Twin:
         using = Sql(f"COALESCE({using}, {filled})")
     own = {other.name[2] for other in situation.current.of("column", *key.name[:2])}
     sources = tuple(dict.fromkeys([name, *(one for one in spell.columns_named(using) if one in own)]))
-    return Twin(key, names.helper(names.NEW, name, new.type, new.collation, str(using)), using, sources)
+    return Twin(key, names.helper(names.NEW, name, new.type, new.collation, str(using)), using, sources, name)
+
+
+def _before_rename(situation: Situation, twins: list[Twin]) -> list[Twin]:
+    """Return the twins in the words of the table as it is until the swap."""
+    words = {twin.name: str(_live_name(situation, twin.key)) for twin in twins}
+    words = {new: old for new, old in words.items() if new != old}
+    if not words:
+        return twins
+    return [
+        replace(
+            twin,
+            using=spell.renamed_columns(twin.using, words),
+            sources=tuple(words.get(source, source) for source in twin.sources),
+            live=words.get(twin.name, twin.name),
+        )
+        for twin in twins
+    ]
 
 
 # The transactions before the swap
@@ -266,7 +301,11 @@ def _function(situation: Situation, one: Retyping, name: str, done: str) -> Comm
     listed: list[dict[str, Any]] = []
     utc = False
     for twin in one.twins:
-        types = [situation.current[Key("column", (*one.table.name, source))].type for source in twin.sources]
+        later = {other.live: other.name for other in one.twins}
+        types = [
+            situation.current[Key("column", (*one.table.name, later.get(source, source)))].type
+            for source in twin.sources
+        ]
         utc = utc or any(part in kind for kind in (*types, situation.wanted[twin.key].type) for part in _TIMES)
         compared = [
             Sql(f"{ident(source)}{'::text' if kind.startswith(_NO_EQUALITY) else ''}")
@@ -330,8 +369,6 @@ def _fill(situation: Situation, one: Retyping, after: Change) -> Change:
 
 
 def _stepped(change: Change, step: int) -> Any:
-    from dataclasses import replace
-
     return replace(change.operation, step=step)
 
 

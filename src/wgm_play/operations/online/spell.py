@@ -72,6 +72,33 @@ def varies(expression: str) -> bool:
     return any(name not in _STEADY for name in called)
 
 
+def renamed_columns(expression: Sql, names: Mapping[str, str]) -> Sql:
+    """Return an expression over the row's old column names with their new ones."""
+    return replaced_columns(expression, {old: ident(new) for old, new in names.items()})
+
+
+def replaced_columns(expression: Sql, by: Mapping[str, Sql]) -> Sql:
+    """Return an expression in which columns stand for other expressions."""
+    from pglast import ast, parse_sql
+    from pglast.stream import RawStream
+    from pglast.visitors import Visitor
+
+    def tree_of(text: str) -> Any:
+        made: Any = parse_sql(f"SELECT {text}")
+        return made[0].stmt.targetList[0].val
+
+    class Replacer(Visitor):
+        def visit_ColumnRef(self, ancestors: Any, node: Any) -> Any:
+            last = node.fields[-1]
+            if isinstance(last, ast.String) and last.sval is not None and last.sval in by:
+                return tree_of(by[last.sval])
+            return None
+
+    tree: Any = parse_sql(f"SELECT {expression}")
+    Replacer()(tree)
+    return Sql(RawStream()(tree).removeprefix("SELECT "), expression.position)
+
+
 def index_over(definition: str, name: str, columns: Mapping[str, str], *, concurrently: bool = True) -> Sql:
     """Return a CREATE INDEX statement with another name and other columns."""
     from pglast import ast, parse_sql
