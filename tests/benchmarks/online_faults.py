@@ -1,8 +1,12 @@
-"""Kill a run after a random statement, again and again, under load: it must end as an undisturbed run does.
+"""Disturb a run, again and again, under load: it must end as an undisturbed run does.
 
-In: `--url` of a server on which databases may be made, `--kills`. Out: a line for each round, exit code 1 where one
-did not converge. A round applies or takes back all online forms at once, killed until it comes through by itself;
-then catalog and rows must be those of a run that nobody disturbed, and no helper may be left.
+In: `--url` of a server on which databases may be made, `--kills`, `--faults`. Out: a line for each round, exit code 1
+where one did not converge. A round applies or takes back all online forms at once, disturbed until it comes through by
+itself; then catalog and rows must be those of a run that nobody disturbed, and no helper may be left.
+
+Faults: `kill` ends the runner after a random statement (SIGKILL), `cut` its connections on the server at a random moment,
+`two` begins a second runner meanwhile, `restart` runs `--restart COMMAND` at a random moment. `--every` kills after each
+statement in its turn instead, on a database made anew for each.
 """
 
 from __future__ import annotations
@@ -10,12 +14,13 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shlex
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -163,28 +168,83 @@ class Writers:
 
     def _write(self, number: int) -> None:
         place = 10_000_000 + number * 1_000_000
-        with psycopg.connect(self.url, autocommit=True, prepare_threshold=None) as connection:
-            while not self._end.wait(0.01):
-                place += 1
-                try:
-                    connection.execute("INSERT INTO items (id, amount, note) VALUES (%s, 5, 'w')", (place,))
-                    connection.execute("UPDATE items SET amount = amount + 1 WHERE id = %s", (place,))
-                    connection.execute("UPDATE items SET amount = amount WHERE id = %s", (random.randrange(1, ROWS),))
-                    connection.execute("DELETE FROM items WHERE id = %s", (place,))
-                except psycopg.Error as error:
+        connection = self._again()
+        while not self._end.wait(0.01):
+            place += 1
+            try:
+                connection.execute("INSERT INTO items (id, amount, note) VALUES (%s, 5, 'w')", (place,))
+                connection.execute("UPDATE items SET amount = amount + 1 WHERE id = %s", (place,))
+                connection.execute("UPDATE items SET amount = amount WHERE id = %s", (random.randrange(1, ROWS),))
+                connection.execute("DELETE FROM items WHERE id = %s", (place,))
+            except psycopg.OperationalError as error:
+                if not connection.closed:
                     self.failed.append(f"{error.sqlstate} {error}".splitlines()[0])
+                    continue
+                connection = self._again()
+            except psycopg.Error as error:
+                self.failed.append(f"{error.sqlstate} {error}".splitlines()[0])
+        connection.close()
+
+    def _again(self) -> psycopg.Connection[Any]:
+        """Connect again after the server restarted."""
+        while True:
+            try:
+                return psycopg.connect(self.url, autocommit=True, prepare_threshold=None)
+            except psycopg.OperationalError:
+                time.sleep(0.1)
 
 
-def until_done(folder: Path, url: str, words: tuple[str, ...], choose: random.Random, most: int) -> tuple[int, str]:
-    """Run and kill until a run comes through; return the number of kills and what went wrong."""
+# How a disturbed run may end: killed; the connection lost or another run at work, before or after a change.
+ENDS = {"kill": {-9}, "cut": {2, 4, 13}, "two": {13}, "restart": {2, 4, 13}}
+CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'wgm-play/%' AND pid <> pg_backend_pid()"""
+# A run takes about so long, in seconds: what happens at a random moment should happen during it.
+TAKES = 8.0
+
+
+def disturbed(
+    folder: Path, url: str, words: tuple[str, ...], choose: random.Random, fault: str, restart: str
+) -> tuple[str, subprocess.CompletedProcess[str]]:
+    """Run wgm-play with one fault; return which it was, in words, and how the run ended."""
+    if fault == "kill":
+        kill = f"{choose.randrange(1, 130)}{choose.choice(('', ':sent'))}"
+        return f"kill {kill}", run(folder, url, *words, kill=kill)
+    moment = choose.uniform(0.5, TAKES)
+    ended: list[subprocess.CompletedProcess[str]] = []
+    runner = threading.Thread(target=lambda: ended.append(run(folder, url, *words)), daemon=True)
+    runner.start()
+    time.sleep(moment)
+    if fault == "cut":
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(CUT)
+    elif fault == "restart":
+        subprocess.run(shlex.split(restart), check=True, stdout=subprocess.DEVNULL)
+    else:
+        other = run(folder, url, *words)
+        if other.returncode not in (0, *ENDS["two"]):
+            return f"second runner at {moment:.1f} s", other
+    runner.join()
+    return f"{fault} at {moment:.1f} s", ended[0]
+
+
+def until_done(
+    folder: Path,
+    url: str,
+    words: tuple[str, ...],
+    choose: random.Random,
+    most: int,
+    faults: tuple[str, ...] = ("kill",),
+    restart: str = "",
+) -> tuple[int, str]:
+    """Run and disturb until a run comes through; return the number of disturbances that ended one and what went wrong."""
     kills = 0
     while kills < most:
-        kill = f"{choose.randrange(1, 130)}{choose.choice(('', ':sent'))}"
-        done = run(folder, url, *words, kill=kill)
+        fault = choose.choice(faults)
+        what, done = disturbed(folder, url, words, choose, fault, restart)
         if done.returncode == 0:
             return kills, ""
-        if done.returncode != -9:
-            return kills, f"exit {done.returncode} after {kill}: {done.stdout[-300:]} {done.stderr[-1200:]}"
+        if done.returncode not in ENDS[fault]:
+            return kills, f"exit {done.returncode} after {what}: {done.stdout[-300:]} {done.stderr[-1200:]}"
         kills += 1
         words = ("shop.yml",) if words[0] != "rollback" else words
     done = run(folder, url, *words)
@@ -198,18 +258,22 @@ def main(words: Iterable[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--each", type=int, default=12, help="most kills of one round")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faults", default="kill", help="kill, cut, two, restart, by commas")
+    parser.add_argument("--restart", default="", help="the command that restarts the server")
+    parser.add_argument("--every", action="store_true", help="kill after each statement in its turn")
     given = parser.parse_args(list(words) if words is not None else None)
     choose = random.Random(given.seed)
     base, _, _ = given.url.rpartition("/")
     name = f"wgm_faults_{os.getpid()}"
     bad = total = rounds = 0
-    with tempfile.TemporaryDirectory() as place, psycopg.connect(given.url, autocommit=True) as admin:
+    with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         project(folder)
 
         def fresh(database: str) -> str:
-            admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
-            admin.execute(f"CREATE DATABASE {database}")
+            with psycopg.connect(given.url, autocommit=True) as admin:
+                admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+                admin.execute(f"CREATE DATABASE {database}")
             with psycopg.connect(f"{base}/{database}", autocommit=True) as connection:
                 connection.execute(TABLES)
                 connection.execute(FILLED)
@@ -222,16 +286,21 @@ def main(words: Iterable[str] | None = None) -> int:
             print(done.stdout[-500:], done.stderr[-2000:])
             return 1
         after = (structure(calm), rows(calm))
+        if given.every:
+            return every(folder, lambda: fresh(name), after)
+        faults = tuple(given.faults.split(","))
         while total < given.kills:
             url = fresh(name)
             rounds += 1
             began = time.monotonic()
             with Writers(url) as writers:
-                kills, wrong = until_done(folder, url, ("shop.yml",), choose, given.each)
+                kills, wrong = until_done(folder, url, ("shop.yml",), choose, given.each, faults, given.restart)
             forth = kills
             wrong = wrong or _differs(url, after)
             if not wrong:
-                back, wrong = until_done(folder, url, ("rollback", "shop.yml"), choose, given.each)
+                back, wrong = until_done(
+                    folder, url, ("rollback", "shop.yml"), choose, given.each, faults, given.restart
+                )
                 kills += back
                 wrong = wrong or _differs(url, before)
             total += kills
@@ -244,8 +313,25 @@ def main(words: Iterable[str] | None = None) -> int:
                 flush=True,
             )
         for database in (name, f"{name}_calm"):
-            admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+            with psycopg.connect(given.url, autocommit=True) as admin:
+                admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
     print(f"{total} kills in {rounds} rounds, {bad} did not converge")
+    return 1 if bad else 0
+
+
+def every(folder: Path, fresh: Callable[[], str], after: tuple[list[str], list[Any]]) -> int:
+    """Kill a run after its first statement, another after its second, and so on; finish each, and compare."""
+    number, bad, kind = 0, 0, -9
+    while kind == -9:
+        number += 1
+        url = fresh()
+        kind = run(folder, url, "shop.yml", kill=str(number)).returncode
+        done = run(folder, url, "shop.yml")
+        wrong = done.stderr[-1200:] if done.returncode else _differs(url, after)
+        bad += bool(wrong)
+        if wrong:
+            print(f"after statement {number}: {wrong}", flush=True)
+    print(f"killed after each of {number - 1} statements, {bad} did not converge")
     return 1 if bad else 0
 
 
