@@ -5,6 +5,7 @@ In: a planned play. Out: nothing; each step's result is reported as its transact
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -142,16 +143,26 @@ def _watched(work: Work, progress: _Progress) -> OnGroup:
 
 
 def _alarm(work: Work) -> Callable[[], str | None] | None:
-    """Return what names an alert of the play that fires now; None where the play has no alerts."""
+    """Return what names an alert of the play that fires, seen for as long as its `for`; None where it has no alerts."""
     if not work.play.alerts:
         return None
+
+    since: dict[str, float] = {}
 
     def firing() -> str | None:
         from wgm_play.alerts import evaluate_now
 
-        states = evaluate_now(work.reading, work.play.alerts)
+        now = time.monotonic()
         # A query that fails is told by `check`: it may name what this very run is about to make.
-        return next((one.name for one in states if one.state == "firing"), None)
+        crossed = {
+            one.name: one.seconds for one in evaluate_now(work.reading, work.play.alerts) if one.state == "firing"
+        }
+        for name in {*since, *crossed}:
+            if name not in crossed:
+                del since[name]
+            else:
+                since.setdefault(name, now)
+        return next((name for name, seconds in crossed.items() if now - since[name] >= seconds), None)
 
     return firing
 
