@@ -194,8 +194,9 @@ class Writers:
                 time.sleep(0.1)
 
 
-# How a disturbed run may end: killed; the connection lost or another run at work, before or after a change.
-ENDS = {"kill": {-9}, "cut": {2, 4, 13}, "two": {13}, "restart": {2, 4, 13}}
+# How a disturbed run may end: killed; the connection lost or another run at work, before or after a change; a rollback is
+# refused where the run that it takes back was taken back meanwhile.
+ENDS = {"kill": {-9}, "cut": {2, 4, 13}, "two": {11, 13}, "restart": {2, 4, 13}}
 CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE 'wgm-play/%' AND pid <> pg_backend_pid()"""
 # A run takes about so long, in seconds: what happens at a random moment should happen during it.

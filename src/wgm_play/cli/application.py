@@ -19,7 +19,7 @@ import click
 
 from wgm_play.cli.commands import COMMANDS, PLAY
 from wgm_play.cli.options import CHOICE, COUNT, FLAG, FOLDER, LIST, NUMBER, Argument, Option, Spec
-from wgm_play.errors import InputError, Interrupted, WgmError
+from wgm_play.errors import InputError, Interrupted, Unreachable, WgmError
 from wgm_play.report import console
 from wgm_play.report.base import Reporter
 
@@ -55,12 +55,30 @@ def _guarded(holder: _Holder) -> int:
     except WgmError as failure:
         error = failure
     except Exception as failure:
-        return holder.unexpected(failure)
+        lost = _connection_lost(failure)
+        if lost is None:
+            return holder.unexpected(failure)
+        error = lost
     if isinstance(error, Interrupted):
         _ignore_signals()
     holder.reporter().error(error)
     _rest_of_recap(holder.reporter())
     return error.exit_code
+
+
+def _connection_lost(failure: Exception) -> WgmError | None:
+    """Return our error where the server went away, or ended our session, while nothing was being changed."""
+    if "psycopg" not in sys.modules:
+        return None
+    import psycopg
+
+    if not isinstance(failure, psycopg.OperationalError):
+        return None
+    told = failure.diag.message_primary or str(failure).strip().partition("\n")[0]
+    return Unreachable(
+        f"the connection was lost: {told}",
+        hint="nothing was being changed: run the same command when the server answers",
+    )
 
 
 def _rest_of_recap(reporter: Reporter) -> None:

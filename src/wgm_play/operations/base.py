@@ -86,6 +86,10 @@ class Situation:
         """Tell whether a table does not exist yet: nothing can be blocked by locking it."""
         return table not in self.current.rows
 
+    def rows(self, table: Key) -> float:
+        """Return about how many rows a live table has."""
+        return self.sizes.get(table, TableSize()).rows
+
     def online(self, table: Key) -> bool:
         """Tell whether changes to this table use their online form."""
         if self.is_new(table) or self.policy.online == "never":

@@ -6,7 +6,8 @@ In: a planned play. Out: nothing; each step's result is reported as its transact
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -126,9 +127,24 @@ def _execute(
             progress.failed()
             raise
         progress.finish()
-        after = _verify(work, planned, session.connection, ledger, run)
-        ledger.finish(run, "done", after=after)
+        with _already_done():
+            after = _verify(work, planned, session.connection, ledger, run)
+            ledger.finish(run, "done", after=after)
         _afterwards(work, planned, outcome, run)
+
+
+@contextmanager
+def _already_done() -> Iterator[None]:
+    """Tell a connection that is lost after all was done: the same command finds that, and records it."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise StepFailed(
+            f"all is done, but the connection was lost before it was proved: {str(error).strip()}",
+            hint="run the same command again",
+        ) from error
 
 
 def _watched(work: Work, progress: _Progress) -> OnGroup:

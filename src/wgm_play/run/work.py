@@ -5,6 +5,7 @@ In: `Options`. Out: `Work`, whose methods are the stages that `pipeline.py` name
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -32,6 +33,10 @@ from wgm_play.run.unchanged import Questions
 from wgm_play.shadow import names_of
 from wgm_play.shadow.realise import schemas_of
 from wgm_play.sql import reveal
+
+# How often the live catalog is read again where another run or tool drops what is being described, and the pause, in
+# seconds, before that.
+READS, READ_PAUSE = 4, 0.3
 
 if TYPE_CHECKING:
     import psycopg
@@ -180,7 +185,21 @@ class Work:
             )
 
     def read_live(self) -> Catalog:
-        """Read the live catalog in one read-only transaction."""
+        """Read the live catalog in one read-only transaction; again where an object went while it was described."""
+        from psycopg.errors import InternalError_
+
+        for _ in range(READS):
+            try:
+                return self._read_live()
+            except InternalError_ as error:
+                # "cache lookup failed", "could not open relation": functions that describe an object see it as it is
+                # now, not as the transaction does (manual: "System Catalog Information Functions").
+                if error.sqlstate != "XX000":
+                    raise
+                time.sleep(READ_PAUSE)
+        return self._read_live()
+
+    def _read_live(self) -> Catalog:
         connection = self.reading
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

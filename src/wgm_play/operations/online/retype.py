@@ -7,7 +7,7 @@ prove NOT NULL, and then swap names in one short transaction; the old values sta
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -91,10 +91,13 @@ class Retypings:
 
 def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
     """Return the tables whose columns change type by expand and contract, with their changes."""
-    found: dict[Key, list[Key]] = {}
+    rewritten: dict[Key, list[Key]] = {}
     for key in altered:
-        if key.kind == "column" and _rewrites(situation, key) and situation.online(Key("table", key.name[:2])):
-            found.setdefault(Key("table", key.name[:2]), []).append(key)
+        if key.kind == "column" and _rewrites(situation, key):
+            rewritten.setdefault(Key("table", key.name[:2]), []).append(key)
+    online = {table for table in rewritten if situation.online(table)}
+    online = _with_neighbours(situation, online, rewritten) if online else online
+    found = {table: keys for table, keys in rewritten.items() if table in online}
     made = Retypings()
     for table in sorted(found):
         why = obstacle(situation, table, found[table])
@@ -107,6 +110,27 @@ def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
             made.preparations += prepared
             made.changes += [*prepared, *swap(situation, one, prepared)]
     return made
+
+
+# A table with fewer rows is rewritten inside the swap of its neighbour: that takes as long as a few catalog changes.
+FEW_ROWS = 500
+
+
+def _with_neighbours(situation: Situation, online: set[Key], rewritten: Mapping[Key, list[Key]]) -> set[Key]:
+    """Return also those tables that must change together with a large one, because of a foreign key between them.
+
+    A small table would be rewritten in the transaction that holds the locks of the large one.
+    """
+    joined: dict[Key, set[Key]] = {}
+    for constraint, column in situation.current.edges:
+        if constraint.kind == "constraint" and column.kind == "column":
+            joined.setdefault(constraint, {Key("table", constraint.name[:2])}).add(Key("table", column.name[:2]))
+    found, todo = set(online), set(online)
+    while todo:
+        near = set().union(*(tables for tables in joined.values() if tables & todo))
+        todo = {table for table in near - found if table in rewritten and situation.rows(table) > FEW_ROWS}
+        found |= todo
+    return found
 
 
 def _rewrites(situation: Situation, key: Key) -> bool:

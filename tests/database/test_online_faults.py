@@ -1,0 +1,119 @@
+"""What may happen to a run of online forms beside being killed: it ends with its exit code, and the same command finishes.
+
+In: the playbook and tables of tests/benchmarks/online_faults.py. Out: catalog and rows as an undisturbed run leaves them,
+and no INVALID index, trigger, function, column or lock that outlives its purpose.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import psycopg
+import pytest
+from test_online import faults, shop
+
+__all__ = ["faults", "shop"]
+
+Connection = psycopg.Connection[Any]
+
+
+@pytest.fixture
+def finished(faults: ModuleType, shop: Path, database_url: str) -> Callable[[], None]:
+    """Run the same command again: it finishes, leaves nothing behind, and then finds nothing to do."""
+
+    def check() -> None:
+        done = faults.run(shop, database_url, "shop.yml")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert faults.left(database_url) == []
+        again = faults.run(shop, database_url, "shop.yml")
+        assert "changed=0" in again.stdout, again.stdout + again.stderr
+
+    return check
+
+
+def run_aside(
+    faults: ModuleType, shop: Path, url: str
+) -> tuple[threading.Thread, list[subprocess.CompletedProcess[str]]]:
+    ended: list[subprocess.CompletedProcess[str]] = []
+    thread = threading.Thread(target=lambda: ended.append(faults.run(shop, url, "shop.yml")))
+    thread.start()
+    return thread, ended
+
+
+def await_statement(database: Connection, pattern: str, seconds: float = 60.0) -> int:
+    """Wait until a run's session is at a statement like this one; return its pid."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        row = database.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
+            " AND application_name LIKE 'wgm-play/%%' AND query ILIKE %s AND pid <> pg_backend_pid()",
+            (pattern,),
+        ).fetchone()
+        if row is not None:
+            return int(row[0])
+        time.sleep(0.005)
+    raise AssertionError(f"no statement like {pattern}")
+
+
+@pytest.mark.parametrize("pattern", ["%update%wgm_new_%", "%create%index concurrently%", "%validate constraint%"])
+def test_a_connection_that_is_cut_in_a_statement(
+    faults: ModuleType, shop: Path, database_url: str, database: Connection, finished: Callable[[], None], pattern: str
+) -> None:
+    with psycopg.connect(database_url) as reader:
+        if "concurrently" in pattern:  # it waits there long enough to be met
+            reader.execute("SELECT count(*) FROM items")
+        thread, ended = run_aside(faults, shop, database_url)
+        database.execute("SELECT pg_terminate_backend(%s)", (await_statement(database, pattern),))
+        thread.join()
+    assert ended[0].returncode == 2, ended[0].stdout + ended[0].stderr
+    assert "the connection was lost" in ended[0].stderr
+    assert "Traceback" not in ended[0].stderr
+    finished()
+
+
+def test_a_lock_that_is_held_for_longer_than_the_budget(
+    faults: ModuleType, shop: Path, database_url: str, database: Connection, finished: Callable[[], None]
+) -> None:
+    (shop / "environments" / "faults.yml").write_text(faults.ENVIRONMENT.replace("lock_budget: 60s", "lock_budget: 2s"))
+    with psycopg.connect(database_url, application_name="night report") as holder:
+        holder.execute("LOCK TABLE items IN ROW EXCLUSIVE MODE")
+        ended = faults.run(shop, database_url, "shop.yml")
+    assert ended.returncode in (2, 13), ended.stdout + ended.stderr
+    assert "night report" in ended.stdout + ended.stderr
+    finished()
+
+
+def test_two_runners_at_once(
+    faults: ModuleType, shop: Path, database_url: str, database: Connection, finished: Callable[[], None]
+) -> None:
+    thread, ended = run_aside(faults, shop, database_url)
+    await_statement(database, "%wgm_new_%")
+    second = faults.run(shop, database_url, "shop.yml")
+    thread.join()
+    assert {ended[0].returncode, second.returncode} <= {0, 13}, second.stdout + second.stderr
+    assert 0 in (ended[0].returncode, second.returncode)
+    finished()
+
+
+def test_an_index_build_that_runs_out_of_space(
+    faults: ModuleType, shop: Path, database_url: str, database: Connection, finished: Callable[[], None]
+) -> None:
+    name = database.info.dbname
+    more = "INSERT INTO items (amount, note) SELECT 1, md5(g::text) || md5(g::text) FROM generate_series(1, 30000) g"
+    database.execute(more)
+    # Sorting goes to disk, where it may take no more than this: as a disk that is full ends it (53100), this does (53400).
+    database.execute(f"ALTER DATABASE {name} SET maintenance_work_mem = '1MB'")
+    database.execute(f"ALTER DATABASE {name} SET temp_file_limit = '512kB'")
+    ended = faults.run(shop, database_url, "shop.yml")
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert "temporary file size exceeds" in ended.stderr
+    assert [one for one in faults.left(database_url) if "concurrently" in one] == []
+    database.execute(f"ALTER DATABASE {name} RESET ALL")
+    finished()
+    assert database.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid").fetchone() == (0,)
