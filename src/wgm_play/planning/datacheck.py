@@ -27,6 +27,8 @@ from wgm_play.checks.data import (
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.base import Situation
 from wgm_play.operations.column import cast, coercible, fits
+from wgm_play.operations.online.spell import columns_named
+from wgm_play.operations.trash import COLUMN_PREFIX
 from wgm_play.planning.convert import known_type
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement, render
@@ -284,7 +286,19 @@ class Looker:
             listed.append(f"{ident(was)} AS {ident(key.name[2])}" if was != key.name[2] else str(ident(was)))
         if not changed:
             return ident(live.name)
+        listed += self._trash_columns(table)
         return Sql(f"(SELECT {', '.join(listed)} FROM {ident(live.name)}) AS wgm_named")
+
+    def _trash_columns(self, table: Key) -> list[str]:
+        """Return the columns in the trash from which values come back: the catalog does not hold them."""
+        own = {key.name[2] for key in self.situation.current.of("column", *table.name)}
+        named = [
+            name
+            for key, convert in self.situation.converts.items()
+            if key.name[:2] == table.name
+            for name in columns_named(str(convert.using))
+        ]
+        return [str(ident(name)) for name in dict.fromkeys(named) if name.startswith(COLUMN_PREFIX) and name not in own]
 
     def _expression(self, key: Key) -> Sql:
         current, wanted = self.situation.current, self.situation.wanted
