@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import psycopg.sql
 import pytest
 from roundtrip import Heard, apply, catalog, difference, dump, fill, inspect, programs_with_dump
 
@@ -155,6 +156,41 @@ def test_role_that_may_only_read_can_inspect(tmp_path: Path, role_url: str) -> N
         connection.execute("CREATE SCHEMA mine CREATE TABLE t (id int)")
         connection.execute("ALTER ROLE CURRENT_ROLE SET default_transaction_read_only = on")
     assert "Table mine.t" in [step["name"] for step in steps(role_url, tmp_path)]
+
+
+def test_owners_roles_and_the_public_schema_come_back(
+    tmp_path: Path, new_database: Callable[..., str], server: Postgres, programs: Path
+) -> None:
+    live, empty = new_database(), new_database()
+    names = [server.create_role("LOGIN CONNECTION LIMIT 3")[0], server.create_role("NOLOGIN")[0]]
+    with psycopg.connect(live, autocommit=True) as connection:
+        owner, reader = (psycopg.sql.Identifier(name) for name in names)
+        for text in (
+            "GRANT {reader} TO {owner}",
+            "CREATE TABLE mine (id serial PRIMARY KEY)",
+            "CREATE TABLE theirs (id serial PRIMARY KEY, a text)",
+            "ALTER TABLE theirs OWNER TO {owner}",
+            "CREATE STATISTICS their_words ON id, a FROM theirs",
+            "ALTER STATISTICS their_words OWNER TO {owner}",
+            "GRANT SELECT ON mine TO {reader}",
+            "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+            "GRANT USAGE ON SCHEMA public TO {reader}",
+            "ALTER SCHEMA public OWNER TO {owner}",
+        ):
+            connection.execute(psycopg.sql.SQL(text).format(owner=owner, reader=reader))
+    try:
+        playbook = inspect(live, tmp_path)
+        said = (playbook.parent / "schema" / "roles.yml").read_text()
+        assert f"{{name: {names[0]}, login: true, connection_limit: 3, member_of: [{names[1]}]}}" in said
+        apply(playbook, empty)
+        assert difference(catalog(live), catalog(empty)) == ""
+        assert difference(dump(live, programs), dump(empty, programs)) == ""
+        assert apply(playbook, empty) == apply(playbook, live) == 0
+    finally:
+        for url in (live, empty):
+            server.drop_database(url.rpartition("/")[2])
+        for name in names:
+            server.drop_role(name)
 
 
 def test_nothing_is_overwritten(tmp_path: Path, database_url: str) -> None:

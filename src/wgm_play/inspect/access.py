@@ -1,14 +1,85 @@
-"""Who may do what: policies, grants, default privileges. Owners and roles belong to the cluster and are not said.
+"""Who may do what: the roles that something here names, policies, grants, default privileges.
 
 In: the key of one. Out: a step.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from wgm_play.catalog.model import Key
+from wgm_play.catalog.access import PUBLIC, Role
+from wgm_play.catalog.model import Catalog, Key
 from wgm_play.inspect.entry import Said, expression, table_place
+
+
+def usual_owner(catalog: Catalog, role: str) -> str | None:
+    """Return the owner that goes without saying: `role` where it owns something, else who owns most objects."""
+    counts = Counter(row[0] for key, row in catalog.rows.items() if key.kind == "owner" and key.name[1:] != ("public",))
+    if role in counts or not counts:
+        return role or None
+    return str(counts.most_common(1)[0][0])
+
+
+def roles(said: Said, role: str) -> None:
+    """Add a step for each role that an owner, a policy or a privilege names, with the groups that it is in.
+
+    Roles of PostgreSQL's own, superusers and the owner of most objects are there already where the playbook runs.
+    """
+    catalog = said.catalog
+    here = {key.name[0] for key in catalog.of("role")} - {said.owner, role}
+    named = {one for one in _named(catalog) if one in here and not catalog[Key("role", (one,))].superuser}
+    groups = {name: sorted(key.name[0] for key in catalog.of("membership") if key.name[1] == name) for name in named}
+    for name in sorted(named, key=lambda one: (bool(groups[one]), one)):
+        row = catalog[Key("role", (name,))]
+        spec: dict[str, Any] = {"name": name}
+        usual = Role()
+        for word in Role.__slots__:
+            if word != "comment" and getattr(row, word) != getattr(usual, word):
+                spec[word] = getattr(row, word)
+        known = [one for one in groups[name] if one in named or one.startswith("pg_")]
+        if known:
+            spec["member_of"] = known
+        if row.comment is not None:
+            spec["comment"] = row.comment
+        said.add("roles", "role", Key("role", (name,)), spec, row.comment)
+    if said.owner and role and said.owner != role:
+        said.remarks.append(f"What says no owner belongs to {said.owner}: run this playbook as that role.")
+    if any(catalog[Key("role", (name,))].login for name in named):
+        said.remarks.append("Passwords are not read: add `password:` to a role from the environment, {{ env.NAME }}.")
+
+
+def _named(catalog: Catalog) -> set[str]:
+    """Return the roles that something in this database names."""
+    found: set[str] = set()
+    for key, row in catalog.rows.items():
+        if key.kind == "owner":
+            found.add(str(row[0]))
+        elif key.kind == "grant" and key.name[0] != "database":
+            found.add(key.name[-1])
+        elif key.kind == "default_privileges":
+            found |= {key.name[0], key.name[3]}
+        elif key.kind == "policy":
+            found.update(catalog[key].roles)
+    return found
+
+
+def public_schema(said: Said) -> None:
+    """Say what is not as PostgreSQL makes schema `public`: its owner, and what everybody may do there."""
+    catalog, key = said.catalog, Key("schema", ("public",))
+    if key not in catalog:
+        return
+    new = catalog.version >= 150000
+    owner = catalog.extra(key).owner
+    first = ("pg_database_owner",) if new else (said.owner, "postgres")
+    if owner is not None and owner not in first:
+        said.add("schemas", "schema", key, {"name": "public", "owner": owner})
+    everybody = catalog.get(Key("grant", ("schema", "public", PUBLIC)))
+    listed = [] if everybody is None else list(everybody.privileges)
+    if listed != (["USAGE"] if new else ["CREATE", "USAGE"]) and owner is not None:
+        spec = {"on": "schema public", "to": PUBLIC, "privileges": [one.lower() for one in listed]}
+        said.add("privileges", "grant", Key("grant", ("schema", "public", PUBLIC)), spec)
+        said.entries[-1].name = "What everybody may do in schema public"
 
 
 def policy(said: Said, key: Key) -> None:
@@ -39,8 +110,8 @@ def grant(said: Said, key: Key) -> None:
     held = Key(kind, tuple(name))
     parts = name[:2] if kind in ("function", "procedure", "aggregate") else name
     owner = said.catalog.extra(held).owner
-    if grantee == owner or held == Key("schema", ("public",)) or kind == "database":
-        return  # an owner's own, the public schema's and the database's are the server's and its administrator's
+    if grantee == owner or kind == "database" or (held == Key("schema", ("public",)) and grantee == PUBLIC):
+        return  # an owner's own and the database's are its administrator's; for the public schema see there
     if any("." in part or " " in part for part in parts):
         said.cannot(key, ", ".join(said.catalog[key].privileges))
         return

@@ -74,7 +74,7 @@ def examine(connection: psycopg.Connection[Any]) -> Said:
     """Read a database and describe it."""
     catalog = read.read(connection)
     versions = read.default_versions(connection) if catalog.of("extension") else {}
-    return describe(catalog, versions)
+    return describe(catalog, versions, connection.info.user)
 
 
 def write(said: Said, name: str, options: Inspection, reporter: Reporter) -> None:

@@ -49,7 +49,7 @@ DESCRIBE: dict[str, Describe] = {
     "grant": access.grant,
     "default_privileges": access.default_privileges,
 }
-# What belongs to the cluster, and owners: a playbook for an empty database leaves them to whoever runs it.
+# Said with others: a role where something names it, an owner with its object.
 _CLUSTER = frozenset(["role", "membership", "owner"])
 _WITH_ANOTHER = frozenset(["column", "constraint", "domain_constraint", "publication_table", "publication_schema"])
 
@@ -73,9 +73,11 @@ class Remembered(Catalog):
         return found
 
 
-def describe(catalog: Catalog, versions: dict[str, str]) -> Said:
-    """Describe every object of a catalog."""
+def describe(catalog: Catalog, versions: dict[str, str], role: str = "") -> Said:
+    """Describe every object of a catalog; `role` is who reads it."""
     said = Said(Remembered.over(catalog), versions=versions)
+    said.owner = access.usual_owner(said.catalog, role)
+    access.roles(said, role)
     kinds: dict[str, list[Key]] = {}
     for key in catalog.rows:
         if key.kind in _WITH_ANOTHER:
@@ -88,6 +90,7 @@ def describe(catalog: Catalog, versions: dict[str, str]) -> Said:
                 write(said, key)
             except Unforeseen:
                 said.cannot(key, "a name in it needs quotes, or PostgreSQL describes it in a way that is not known")
+    access.public_schema(said)
     for kind in sorted(kinds.keys() - DESCRIBE.keys() - _CLUSTER):
         for key in sorted(kinds[kind]):
             said.cannot(key, "this kind is not described yet")

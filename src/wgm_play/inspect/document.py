@@ -58,9 +58,11 @@ url: "{{ env.DATABASE_URL }}"
 
 def _head(said: Said) -> list[str]:
     """Return what the playbook does not say, as comments."""
+    remarks = [line for one in said.remarks for line in emit.comment(one)]
     if not said.unsaid:
-        return []
+        return [*remarks, ""] if remarks else []
     return [
+        *remarks,
         *emit.comment("Not in this playbook, because no step says it:"),
         *[line for what in said.unsaid for line in emit.comment(f"  {what}")],
         "",

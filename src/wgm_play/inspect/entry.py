@@ -33,13 +33,15 @@ class Entry:
 
 @dataclass(slots=True)
 class Said:
-    """What an inspection says: entries, and the names of what no step can say."""
+    """What an inspection says: entries, and the names of what no step can say; `owner` owns what says no owner."""
 
     catalog: Catalog
     entries: list[Entry] = field(default_factory=list)
     unsaid: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     below: dict[tuple[str, ...], dict[str, list[Key]]] = field(default_factory=dict)
+    owner: str | None = None
+    remarks: list[str] = field(default_factory=list)
 
     def children(self, kind: str, name: tuple[str, ...]) -> list[Key]:
         """Return the columns, constraints or the like of one object."""
@@ -52,7 +54,18 @@ class Said:
         if _templated_key(spec):
             self.cannot(key, "a name in it reads as a template")
             return
+        if key.kind == kind:
+            self._owned(key, spec)
         self.entries.append(Entry(concern, step_name(kind, key, comment), kind, spec, key, keywords))
+
+    def _owned(self, key: Key, spec: dict[str, Any]) -> None:
+        """Say the owner where it is not the one of most objects; `owner` is that one."""
+        row = self.catalog.rows.get(Key("owner", (key.kind, *key.name)))
+        if row is None or row[0] == self.owner or self.owner is None:
+            return
+        if key.kind == "sequence" and self.catalog[key].owned_by:
+            return  # it follows its table
+        spec["owner"] = row[0]
 
     def put(self, spec: dict[str, Any], kind: str, key: Key, name: str, value: Any) -> None:
         """Say `name: value` where the grammar of the kind has it; else remember that it cannot be said."""
