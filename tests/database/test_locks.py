@@ -35,7 +35,7 @@ LEVELS = [
 ]
 LOCKS = """
 SELECT r.relname, replace(l.mode, 'Lock', '') FROM pg_locks l JOIN pg_class r ON r.oid = l.relation
-WHERE l.pid = pg_backend_pid() AND l.granted AND r.relkind = 'r' AND r.relnamespace = 'public'::regnamespace
+WHERE l.pid = pg_backend_pid() AND l.granted AND r.relkind IN ('r', 'p', 'v', 'm') AND r.relnamespace = 'public'::regnamespace
 """
 
 
@@ -49,7 +49,7 @@ def strongest(connection: Connection) -> dict[str, str]:
 
 def files(connection: Connection) -> dict[int, int]:
     rows = connection.execute(
-        "SELECT oid, relfilenode FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        "SELECT oid, relfilenode FROM pg_class WHERE relkind IN ('r', 'm') AND relnamespace = 'public'::regnamespace"
     )
     return dict(rows.fetchall())
 
@@ -79,3 +79,29 @@ def test_a_statement_takes_the_lock_of_the_table(database: Connection, server: A
         new = files(database)
         rewritten = any(new[oid] != number for oid, number in old.items() if oid in new)
         assert rewritten == truth.rewrites
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE INDEX CONCURRENTLY i ON t (a)",
+        "DROP INDEX CONCURRENTLY t_i",
+        "REINDEX INDEX CONCURRENTLY t_i",
+        "REINDEX TABLE h",
+        "ALTER TABLE h DETACH PARTITION h1 CONCURRENTLY",
+        "VACUUM t",
+        "CREATE DATABASE other",
+        "ALTER SYSTEM SET work_mem = '4MB'",
+        "CREATE TABLESPACE s LOCATION '/nowhere'",
+        "CLUSTER",
+    ],
+)
+def test_a_statement_that_needs_a_step_of_its_own_is_refused_in_a_transaction(
+    database: Connection, server: Any, sql: str
+) -> None:
+    if ("DETACH" in sql or "REINDEX TABLE" in sql) and server.major < 14:
+        pytest.skip("PostgreSQL >= 14")
+    database.execute(f"{TABLES} CREATE INDEX t_i ON t (a); CREATE TABLE h (id int) PARTITION BY RANGE (id)")
+    database.execute("CREATE TABLE h1 PARTITION OF h FOR VALUES FROM (0) TO (9)")
+    with pytest.raises(psycopg.errors.ActiveSqlTransaction), database.transaction():
+        database.execute(sql)
