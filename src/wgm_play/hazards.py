@@ -23,9 +23,9 @@ C14|change storage, compression or statistics|A catalog change; only new values 
 C15|change what SELECT * or a prepared statement returns|A session that prepared it gets "cached plan must not change result type" (0A000) once.|Announced in the plan. Let drivers reconnect or DISCARD PLANS, or name the columns.
 C16|add a column with UNIQUE, PRIMARY KEY or CHECK in one statement|The index is built or the table read under a lock that stops everybody.|They are separate changes, each in its online form.
 C17|add and drop columns again and again|Dropped columns count against the limit of 1,600 columns until the table is rewritten.|Helpers of online forms are columns too. `check` is the place to look; VACUUM FULL or a new table frees them.
-C18|add a column whose type is a domain with constraints|The table is rewritten to check the domain.|Plain form. Declare the base type with a check: that is K01.
+C18|add a column whose type is a domain with constraints|The table is rewritten to check the domain.|Plain form on any table, and the plan says so; a domain without constraints rewrites nothing. Declare the base type with a check: that is K01.
 K01|add a check|All rows are read under a lock that stops everybody.|NOT VALID first, which is instant and holds for new rows; validated in its own transaction under a lock that stops nobody.
-K02|add a foreign key|Both tables take no writes while all rows are looked up.|NOT VALID first, then validated in its own transaction.
+K02|add a foreign key|Both tables take no writes while all rows are looked up.|NOT VALID first, then validated in its own transaction. A partitioned table takes it so from PostgreSQL 18 on; before that declare the key on each partition first, for the parent takes valid ones over without reading rows.
 K03|validate in the transaction that added the constraint|The first lock is held while all rows are read: nothing is won.|Validation always has its own transaction.
 K04|add a unique constraint|Its index is built under a lock that stops everybody.|The unique index is built concurrently under a helper's name, then becomes the constraint at once.
 K05|add a primary key|As K04, and a nullable column is read once more for NOT NULL.|NOT NULL first by C06, then K04.
@@ -82,7 +82,7 @@ V07|rules and event triggers|Another tool's event trigger may refuse our stateme
 Y01|add a value to an enum|It cannot be used in the transaction that adds it.|Its own transaction, before what uses it.
 Y02|add a value without a place|It comes last, whatever was meant.|The declared order decides.
 Y03|rename a value|Statements with the old word fail at once.|Only when declared as a rename; otherwise added and removed.
-Y04|remove a value|The type is made anew and every column of it is written anew under a lock.|Rows that still use it stop the plan; columns are converted in one transaction. On a large table the plan names the lock.
+Y04|remove a value|The type is made anew and every column of it is written anew under a lock.|Rows that still use it stop the plan; columns are converted in one transaction. On a large table the plan says so, and shows the way that is online: a type under another name, with `convert` (C08).
 Y05|constraints of a domain|Every table that uses it is read, and takes no writes meanwhile.|NOT VALID and validated where the server can; prefer a check of the column.
 Y06|change a composite type|Tables that use it are written anew, or it is refused.|The plan shows the users.
 R01|lose the replica identity|Published UPDATEs and DELETEs fail on the publisher.|Such an index is not swapped away (C08, I15).

@@ -105,3 +105,21 @@ def test_a_statement_that_needs_a_step_of_its_own_is_refused_in_a_transaction(
     database.execute("CREATE TABLE h1 PARTITION OF h FOR VALUES FROM (0) TO (9)")
     with pytest.raises(psycopg.errors.ActiveSqlTransaction), database.transaction():
         database.execute(sql)
+
+
+def test_a_foreign_key_of_a_partitioned_table_takes_over_the_valid_ones_of_its_partitions_unread(
+    database: Connection,
+) -> None:
+    database.execute(TABLES)
+    database.execute("CREATE TABLE h (id int, p_id int) PARTITION BY RANGE (id)")
+    database.execute("CREATE TABLE h1 PARTITION OF h FOR VALUES FROM (0) TO (9)")
+    database.execute("ALTER TABLE h1 ADD CONSTRAINT f FOREIGN KEY (p_id) REFERENCES p (id)")
+    # A row that the key would refuse shows whether rows are read again.
+    database.execute(
+        "SET session_replication_role = replica; INSERT INTO h VALUES (1, 77); RESET session_replication_role"
+    )
+    database.execute("ALTER TABLE h ADD CONSTRAINT f FOREIGN KEY (p_id) REFERENCES p (id)")
+    keys = database.execute(
+        "SELECT conrelid::regclass::text, conparentid <> 0 FROM pg_constraint WHERE conname = 'f' ORDER BY 1"
+    )
+    assert keys.fetchall() == [("h", False), ("h1", True)]

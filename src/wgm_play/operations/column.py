@@ -98,7 +98,8 @@ def add_column(situation: Situation, key: Key) -> list[Change]:
     if fill is not None:  # the rows there are get its value, those that come get the default
         values |= {"not_null": False, "default": None}
     varying = fill is None and row.default is not None and spell.varies(row.default)
-    rewrites = bool(row.identity) or row.generated == "s" or varying
+    checked = not situation.is_new(Key("table", table)) and _is_checked_domain(situation, row.type)
+    rewrites = bool(row.identity) or row.generated == "s" or varying or checked
     commands = [command("column/add", lock, table=table, name=name, rewrites=rewrites, **values)]
     if fill is not None:
         commands.append(
@@ -112,15 +113,28 @@ def add_column(situation: Situation, key: Key) -> list[Change]:
     commands += after_create(situation, key)
     hazards = []
     if rewrites:
-        code = "C03" if row.identity else "C05" if row.generated else "C01"
-        hazards.append(_rewritten(situation, key, code, *_why_not_in_batches(situation, key)))
+        code = "C03" if row.identity else "C05" if row.generated else "C18" if checked else "C01"
+        hazards.append(_rewritten(situation, key, code, *_why_not_in_batches(situation, key, checked=checked)))
     elif row.not_null and row.default is None and fill is None:
         hazards.append(hazard("C02", "fails where the table has rows", "give the column a `default` or a `backfill`"))
     return [create(situation, key, f"add {key}", commands, hazards=tuple(hazards))]
 
 
-def _why_not_in_batches(situation: Situation, key: Key) -> tuple[str, str]:
+def _is_checked_domain(situation: Situation, spelled: str) -> bool:
+    """Tell whether a type is a domain with constraints: PostgreSQL looks at each row even where all are NULL."""
+    return any(
+        spelled == str(ident(domain.name)) and situation.wanted.of("domain_constraint", *domain.name)
+        for domain in situation.wanted.of("domain")
+    )
+
+
+def _why_not_in_batches(situation: Situation, key: Key, *, checked: bool) -> tuple[str, str]:
     """Return why a new column of a large table is not filled in batches, and what to do instead."""
+    if checked:
+        return (
+            "PostgreSQL checks the domain for each row",
+            "declare the base type of the domain, and what it demands as a check of the column: that is proved online (K01)",
+        )
     if situation.wanted[key].generated:
         virtual = "a virtual column (`stored: false`), " if situation.version >= 180000 else ""
         return (

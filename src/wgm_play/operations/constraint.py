@@ -86,12 +86,22 @@ def create_constraint(situation: Situation, key: Key) -> list[Change]:
     )  # fmt: skip
     hazards: tuple[Hazard, ...] = ()
     if situation.online(table) and (row.type == "x" or (row.type in "pu" and not by_index)):
-        hazards = (
-            hazard("K06", "the index is built under a lock that stops reads and writes", "do it in a quiet hour"),
-        )
+        hazards = (_built_under_lock(row.type),)
     return [
         create(situation, key, f"add {_title(situation, key)}", [made, *comments(key, row.comment)], hazards=hazards)
     ]
+
+
+def _built_under_lock(kind: str) -> Hazard:
+    """Return the hazard of a constraint whose index is built while nobody may use a large table, with the reason."""
+    text = "the index is built under a lock that stops reads and writes; not online: "
+    if kind == "x":
+        return hazard("K06", text + "an exclusion constraint takes no index that is there", "do it in a quiet hour")
+    return hazard(
+        "K04",
+        text + "a constraint of a partitioned table, or one WITHOUT OVERLAPS, takes no index that is there",
+        "do it in a quiet hour; a unique index instead of the constraint is built online",
+    )
 
 
 def _title(situation: Situation, key: Key) -> str:
@@ -112,7 +122,26 @@ def _add_foreign_key(situation: Situation, key: Key) -> list[Change]:
         "constraint/add", *locks, table=table.name, name=key.name[2], definition=spelled(situation, key),
         validated=row.validated, scans=scans,
     )  # fmt: skip
-    return [create(situation, key, f"add {_title(situation, key)}", [made, *comments(key, row.comment)], rank=30)]
+    hazards: tuple[Hazard, ...] = ()
+    if row.validated and situation.online(table) and not unproven:
+        hazards = (
+            hazard(
+                "K02",
+                "both tables take no writes while all rows are looked up; not online: before PostgreSQL 18 a foreign key of a"
+                " partitioned table cannot be NOT VALID",
+                "declare the key on each partition first: that goes online, and the parent takes valid ones over unread",
+            ),
+        )
+    return [
+        create(
+            situation,
+            key,
+            f"add {_title(situation, key)}",
+            [made, *comments(key, row.comment)],
+            rank=30,
+            hazards=hazards,
+        )
+    ]
 
 
 def _add_then_validate(
