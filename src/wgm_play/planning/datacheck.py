@@ -314,7 +314,10 @@ class Looker:
             convert = self.situation.converts.get(key)
             if key in self.situation.uncastable:
                 return Sql(f"NULL::{self._known_type(row.type)}")
-            made = f"({convert.using})" if convert else str(cast(name, self._known_type(row.type)))
+            known = self._known_type(row.type)
+            made = str(cast(name, known))
+            if convert:  # it may name a type that comes with the plan
+                made = f"({str(convert.using).replace(f'::{row.type}', f'::{known}')})"
         if fill is not None and row.not_null:
             made = f"COALESCE({made}, {fill})"
         return Sql(made)
