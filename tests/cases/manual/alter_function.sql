@@ -1,0 +1,23 @@
+CREATE SCHEMA s;
+CREATE FUNCTION a(x integer) RETURNS integer LANGUAGE sql AS 'select 1';
+CREATE FUNCTION b(x integer) RETURNS setof integer LANGUAGE sql SET work_mem TO '2MB' AS 'select 1';
+CREATE FUNCTION c(x integer) RETURNS integer LANGUAGE sql STRICT AS 'select 1';
+CREATE FUNCTION d(x integer) RETURNS integer LANGUAGE sql AS 'select 1';
+CREATE FUNCTION e(x integer) RETURNS integer LANGUAGE sql AS 'select 1';
+CREATE FUNCTION g(x integer) RETURNS integer LANGUAGE sql AS 'select 1';
+-- alterations
+ALTER FUNCTION a(integer) RETURNS NULL ON NULL INPUT;
+ALTER FUNCTION c(integer) CALLED ON NULL INPUT;
+ALTER FUNCTION a(integer) IMMUTABLE;
+ALTER FUNCTION c(integer) STABLE;
+ALTER FUNCTION a(integer) LEAKPROOF;
+ALTER FUNCTION a(integer) SECURITY DEFINER;
+ALTER FUNCTION a(integer) PARALLEL SAFE;
+ALTER FUNCTION a(integer) COST 77;
+ALTER FUNCTION b(integer) ROWS 5;
+ALTER FUNCTION a(integer) SET work_mem TO '1MB';
+ALTER FUNCTION a(integer) SET search_path TO pg_catalog, public;
+ALTER FUNCTION b(integer) RESET work_mem;
+ALTER FUNCTION d(integer) OWNER TO pg_monitor;
+ALTER FUNCTION e(integer) RENAME TO e2;
+ALTER FUNCTION g(integer) SET SCHEMA s;

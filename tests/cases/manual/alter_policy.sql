@@ -1,0 +1,8 @@
+CREATE TABLE t (id integer);
+CREATE POLICY a ON t USING (id > 0);
+CREATE POLICY b ON t FOR ALL USING (true);
+-- alterations
+ALTER POLICY a ON t RENAME TO a2;
+ALTER POLICY b ON t TO pg_monitor, CURRENT_USER;
+ALTER POLICY b ON t USING (id > 1);
+ALTER POLICY b ON t WITH CHECK (id > 2);

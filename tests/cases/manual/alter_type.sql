@@ -1,0 +1,21 @@
+CREATE SCHEMA s;
+CREATE TYPE a AS (x integer, y text, z text);
+CREATE TYPE b AS ENUM ('one', 'three');
+CREATE TYPE c AS RANGE (SUBTYPE = integer);
+CREATE TYPE d AS ENUM ('x');
+CREATE TYPE e AS (x integer);
+CREATE TYPE g AS (x integer);
+CREATE TYPE h AS RANGE (SUBTYPE = text);
+-- alterations
+ALTER TYPE a RENAME ATTRIBUTE x TO x2;
+ALTER TYPE a ADD ATTRIBUTE w text COLLATE "C";
+ALTER TYPE a DROP ATTRIBUTE z;
+ALTER TYPE a ALTER ATTRIBUTE y TYPE varchar(20);
+ALTER TYPE b ADD VALUE 'two' BEFORE 'three';
+ALTER TYPE b ADD VALUE 'two and a half' AFTER 'two';
+ALTER TYPE b ADD VALUE 'four';
+ALTER TYPE b RENAME VALUE 'one' TO 'uno';
+ALTER TYPE c RENAME TO c2;
+ALTER TYPE d OWNER TO pg_monitor;
+ALTER TYPE e OWNER TO pg_monitor;
+ALTER TYPE g SET SCHEMA s;
