@@ -43,7 +43,7 @@ class Situation:
     `helpers` are what online forms made in the live database (valid or not), `used_helpers` the names that the plan uses.
     `uncastable` are columns whose old and new type have no cast between them: they change while they hold nothing.
     `obstacles` say why a column of a large table changes in its plain form; `delayed` are
-    columns that are renamed in the swap of their values, with the changes before it, which still use the old name.
+    columns that are renamed in the swap of their values, with the changes before it, which still use the old name, and the swap.
     `renames` gives the live key of what the plan renames; `apart` are foreign keys that go by themselves, before the tables that they belong to.
     """
 
@@ -68,7 +68,7 @@ class Situation:
     used_helpers: set[str] = field(default_factory=set)
     obstacles: dict[Key, str] = field(default_factory=dict)
     uncastable: frozenset[Key] = frozenset()
-    delayed: dict[Key, tuple[Change, ...]] = field(default_factory=dict)
+    delayed: dict[Key, tuple[tuple[Change, ...], tuple[Change, ...]]] = field(default_factory=dict)
 
     def step_of(self, key: Key) -> int:
         """Return the step that asks for an object: its own, its table's, or -1."""

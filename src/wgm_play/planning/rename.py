@@ -33,6 +33,10 @@ _HAZARD_COLUMN = hazard(
 )
 
 
+# The changes before a swap, and the swap, by the column that is renamed in it.
+Delayed = Mapping[Key, tuple[tuple[Change, ...], tuple[Change, ...]]]
+
+
 @dataclass(slots=True)
 class Renamed:
     """Renames to do: new key -> old key, and the changes; `pairs` has columns of renamed tables too."""
@@ -172,9 +176,7 @@ def record(kind: str, old: Key, new: Key) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def put_first(
-    renamed: Renamed, changes: Sequence[Change], delayed: Mapping[Key, tuple[Change, ...]] | None = None
-) -> list[Change]:
+def put_first(renamed: Renamed, changes: Sequence[Change], delayed: Delayed | None = None) -> list[Change]:
     """Let other changes wait for the renames, which wait for the schemas that they move something to; return those renames.
 
     Those that are `delayed` wait for what still uses the old name, and commit with the swap of their values.
@@ -192,17 +194,11 @@ def put_first(
         else:
             change.after = (*change.after, *early[-1:])
     for change in renamed.changes:
-        if (before := later.get(change.operation.key)) is not None:
+        if (found := later.get(change.operation.key)) is not None:
+            before, swap = found
             change.after = (*early[-1:], *before)
-            already = {id(one) for one in before}
-            table = change.operation.key.name[:2]
-            for swap in changes:  # one swap is of all columns of the table that change their values
-                if (
-                    swap.operation.key.kind == "column"
-                    and swap.operation.key.name[:2] == table
-                    and id(swap) not in already
-                ):
-                    swap.after = (*swap.after, change)
+            for one in swap:
+                one.after = (*one.after, change)
     return early
 
 

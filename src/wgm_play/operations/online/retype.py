@@ -106,9 +106,13 @@ def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
             one = _retyping(situation, table, found[table])
             made.tables.append(one)
             prepared = _prepare(situation, one)
-            situation.delayed.update((twin.key, tuple(prepared)) for twin in one.twins if twin.live != twin.name)
             made.preparations += prepared
-            made.changes += [*prepared, *swap(situation, one, prepared)]
+            swapped = swap(situation, one, prepared)
+            made.changes += [*prepared, *swapped]
+            last = tuple(change for change in swapped if change.removes)
+            situation.delayed.update(
+                (twin.key, (tuple(prepared), last)) for twin in one.twins if twin.live != twin.name
+            )
     return made
 
 
