@@ -282,6 +282,8 @@ class Looker:
         changed = False
         for key in self.situation.current.of("column", *table.name):
             was = self.renames.get(key, key).name[2]
+            if Key("column", (*live.name[:2], was)) not in self.live.rows:
+                continue  # it comes back from the trash
             changed = changed or was != key.name[2]
             listed.append(f"{ident(was)} AS {ident(key.name[2])}" if was != key.name[2] else str(ident(was)))
         if not changed:
