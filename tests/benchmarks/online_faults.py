@@ -352,8 +352,10 @@ def _differs(url: str, wanted: tuple[list[str], list[Any]]) -> str:
     found = structure(url)
     if found != wanted[0]:
         return f"the catalog differs: {sorted(set(found) ^ set(wanted[0]))[:6]}"
-    if rows(url) != wanted[1]:
-        return "the rows differ"
+    for look, have, want in zip(LOOKS, rows(url), wanted[1], strict=True):
+        if have != want:
+            apart = [(one, other) for one, other in zip(have, want, strict=False) if one != other]
+            return f"{len(apart)} rows differ: {look}: {apart[:3]}"
     over = left(url)
     return f"left behind: {over}" if over else ""
 
