@@ -181,7 +181,10 @@ class Maker:
             self.column(made, lines)
         self.constraints(made, lines)
         options = self.one(("", "", "", " WITH (fillfactor=70)", " WITH (autovacuum_enabled=false, fillfactor=90)"))
-        self.say(f"CREATE {'UNLOGGED ' if self.chance(8) else ''}TABLE {q(name)} (\n  {', '.join(lines)}\n){options}")
+        unlogged = self.chance(8)
+        if unlogged:
+            made.key = None  # a permanent table may not refer to it
+        self.say(f"CREATE {'UNLOGGED ' if unlogged else ''}TABLE {q(name)} (\n  {', '.join(lines)}\n){options}")
         self.comment(f"TABLE {q(name)}")
         for column, type_ in made.columns.items():
             self.comment(f"COLUMN {q(name)}.{q(column)}")

@@ -22,7 +22,7 @@ from wgm_play.operations.base import (
     options,
     privileges,
 )
-from wgm_play.operations.column import COMPRESSION, STORAGE
+from wgm_play.operations.column import COMPRESSION, STORAGE, own_storage
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
 
@@ -52,7 +52,7 @@ def _around(situation: Situation, key: Key) -> list[Command]:
     if key.kind == "view":
         commands += [_default(key, name, text) for name, text in row.defaults or ()]
     else:
-        commands += [made for one in row.column_settings or () for made in _column_settings(key, None, one)]
+        commands += [made for one in row.column_settings or () for made in _column_settings(situation, key, None, one)]
     return commands + privileges(key, situation.extra(key), situation.role)
 
 
@@ -75,7 +75,9 @@ def _changed_defaults(situation: Situation, key: Key) -> list[Change]:
     ]
 
 
-def _column_settings(key: Key, old: list[str | None] | None, new: list[str | None]) -> list[Command]:
+def _column_settings(
+    situation: Situation, key: Key, old: list[str | None] | None, new: list[str | None]
+) -> list[Command]:
     """Return what leads from one column's settings to another's."""
     name, before = ident(str(new[0])), old or [None] * 5
     actions = []
@@ -84,7 +86,13 @@ def _column_settings(key: Key, old: list[str | None] | None, new: list[str | Non
     for place, word, known in ((2, "STORAGE", STORAGE), (3, "COMPRESSION", COMPRESSION)):
         if before[place] != new[place]:
             value = new[place]
-            actions.append(f"SET {word} {known[value] if value else 'DEFAULT'}")
+            usual = "DEFAULT"
+            if word == "STORAGE" and situation.version < 160000:
+                types = (
+                    one.removeprefix(f"{name} ") for one in situation.wanted[key].columns if one.startswith(f"{name} ")
+                )
+                usual = own_storage(next(types, "text"))
+            actions.append(f"SET {word} {known[value] if value else usual}")
     was, now = (one[4].split(", ") if one[4] else None for one in (before, new))
     to_set, to_reset = changed_options(was, now)
     actions += [f"RESET ({', '.join(option_names(to_reset))})"] if to_reset else []
@@ -101,7 +109,7 @@ def _changed_settings(situation: Situation, key: Key) -> list[Change]:
     after = {str(one[0]): one for one in situation.wanted[key].column_settings or ()}
     return [
         alter(situation, key, f"change the settings of {key.label}.{name}",
-              _column_settings(key, before.get(name), after.get(name, [name, None, None, None, None])))
+              _column_settings(situation, key, before.get(name), after.get(name, [name, None, None, None, None])))
         for name in sorted({*before, *after}) if before.get(name) != after.get(name)
     ]  # fmt: skip
 
