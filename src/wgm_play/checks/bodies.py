@@ -97,6 +97,7 @@ class _Table:
     name: str
     old_tables: Sequence[str]
     new_tables: Sequence[str]
+    columns: Sequence[Sequence[str]]
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
@@ -315,7 +316,21 @@ class _Check:
             first = touching[0]
             self.unchecked(first.line, first.statement, "NEW and OLD are unchecked: no trigger uses this function")
             return
-        self.per_table([(table, self.in_table(root, table, touching)) for table in self.tables])
+        self.per_table(list(self.in_tables(root, touching)))
+
+    def in_tables(self, root: Scope, fragments: list[Fragment]) -> Iterator[tuple[_Table, list[BodyIssue]]]:
+        """Yield each table with its issues; tables that look alike to an accepted body are not asked for again."""
+        seen = fields_of(fragments, ("new", "old"))
+        accepted: set[Any] = set()
+        for table in self.tables:
+            shape = _shape(table, seen)
+            if shape in accepted:
+                yield table, []
+                continue
+            issues = self.in_table(root, table, fragments)
+            if not issues and shape is not None:
+                accepted.add(shape)
+            yield table, issues
 
     def in_table(self, root: Scope, table: _Table, fragments: list[Fragment]) -> list[BodyIssue]:
         """Return the issues of the function as a trigger of one table."""
@@ -566,6 +581,28 @@ class _Check:
 
     def guarded(self, line: int) -> bool:
         return any(one.guarded and one.line <= line <= one.line + one.text.count("\n") for one in self.static())
+
+
+def fields_of(fragments: Iterable[Fragment], rows: Collection[str]) -> frozenset[str] | None:
+    """Return the fields that fragments read of row variables; None where one is used as a whole."""
+    found: set[str] = set()
+    for fragment in fragments:
+        tokens = fragment.tokens
+        for index, token in enumerate(tokens):
+            if token.word not in rows:
+                continue
+            name = tokens[index + 2].word if index + 2 < len(tokens) and tokens[index + 1].text == "." else None
+            if name is None:
+                return None
+            found.add(name)
+    return frozenset(found)
+
+
+def _shape(table: _Table, fields: frozenset[str] | None) -> Any:
+    """Return what a body that reads only `fields` sees of a table; None where it sees all of it."""
+    if fields is None or table.old_tables or table.new_tables:
+        return None
+    return tuple(tuple(column) for column in table.columns if column[0] in fields)
 
 
 def _groups(asked: list[_Asked]) -> Iterator[list[_Asked]]:
