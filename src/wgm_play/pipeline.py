@@ -70,7 +70,7 @@ def apply(options: Options, reporter: Reporter) -> int:
 
 def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory) -> int:
     reporter.play(work.play.name, work.target)
-    planned = work.plan()
+    planned = work.plan(partial=not options.plan)
     if options.plan:
         planned = work.saved_plan(planned, Path(options.plan))
     if planned.wanted.outside:
@@ -85,6 +85,7 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
         return PENDING if options.detailed_exitcode and planned.plan.groups else 0
     if not planned.plan.groups:
         work.report_ok(planned)
+        work.keep_basis(planned, planned.live, work.versions, planned.plan.from_digest, planned.snapshot)
         memory.quiet(work, work.results(planned))
         return 0
     memory.usable = False

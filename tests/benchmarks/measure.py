@@ -120,7 +120,8 @@ def took(command: Sequence[str], cwd: Path, **environ: str) -> Took:
     """Run a process to its end; raise when it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.perf_counter()
-    known = os.environ | environ
+    # A program that is installed has its bytecode, whatever this shell says.
+    known = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | environ
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=known, check=False)
     wall = time.perf_counter() - begin
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

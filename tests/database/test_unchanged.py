@@ -97,7 +97,7 @@ class Shop:
         monkeypatch.setenv("SHOP_GREETING", "Toys & games")
         monkeypatch.chdir(project)
         # A checkout may be edited while its tests run.
-        monkeypatch.setattr(unchanged, "_program", lambda: ())
+        monkeypatch.setattr(unchanged, "program", lambda: ())
         full = pipeline._plays
 
         def counting(*given: Any) -> Any:
@@ -279,7 +279,7 @@ def test_a_record_that_does_not_read_is_as_if_it_were_not_there(shop: Shop) -> N
 
 def test_what_is_imported_to_find_nothing_stays_light(shop: Shop) -> None:
     program = (
-        "import sys; from wgm_play.run import unchanged; unchanged._program = lambda: ();"
+        "import sys; from wgm_play.run import unchanged; unchanged.program = lambda: ();"
         "from wgm_play.cli.application import run; code = run(['playbooks/shop.yml']);"
         "heavy = {'jinja2', 'yaml', 'pglast', 'jsonschema', 'rich', 'wgm_play.catalog', 'wgm_play.run.work'};"
         "heavy &= {*sys.modules};"

@@ -15,7 +15,7 @@ from wgm_play.catalog.model import Key
 from wgm_play.environment import Environment
 from wgm_play.errors import InputError, Position, Problems, WgmError
 from wgm_play.playbook.expand import hosts_of, load_playbook
-from wgm_play.playbook.fold import fold
+from wgm_play.playbook.fold import digest_of, fold
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.load import load_text
 from wgm_play.playbook.model import Folded, Play
@@ -59,11 +59,13 @@ def test_a_step_edited_in_place_and_one_appended_later_lead_to_the_same() -> Non
 
 def test_steps_that_were_folded_before_are_made_when_they_are_read() -> None:
     steps = play_of("amended_later").steps
-    once, again = fold(steps), fold(steps, trusted=True)
+    once = fold(steps)
+    known = {key: digest_of(text) for key, text in once.said.items()}
+    again = fold(steps, known=known)
     assert texts(once) == texts(again)
     key = Key("table", ("public", "things"))
     assert again.declarations[key].parts == once.declarations[key].parts
-    other = dataclasses.replace(fold(steps, trusted=True).declarations[key], step=9)
+    other = dataclasses.replace(fold(steps, known=known).declarations[key], step=9)
     assert other.step == 9 and other.statements == once.declarations[key].statements
     assert pickle.loads(pickle.dumps(other)).statements[0].sql == once.declarations[key].statements[0].sql  # noqa: S301 - our own bytes
 

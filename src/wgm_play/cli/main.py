@@ -6,8 +6,11 @@ heavy: start-up counts (tests/benchmarks/startup.py).
 
 from __future__ import annotations
 
+import gc
 import sys
 
+# The many objects of a large playbook and its catalog are no garbage: look for some only after as many new ones.
+OBJECTS = 200_000
 HELP_WORDS = ("--help", "-h")
 
 
@@ -20,6 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = _at_once(words)
         if code is None:
+            gc.set_threshold(OBJECTS, 50, 50)
             from wgm_play.cli.application import run
 
             code = run(words)

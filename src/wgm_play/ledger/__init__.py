@@ -182,6 +182,7 @@ class Ledger:
         *,
         before: Catalog | None = None,
         before_digest: str | None = None,
+        before_kept: str | None = None,
         readers: Sequence[str] = (),
         marker: str | None = None,
         restore_point: bool = True,
@@ -190,7 +191,7 @@ class Ledger:
 
         The run lock is held, so runs without an end are dead: they are recorded as killed. Where the last run of the
         same play and direction did not end well, this one resumes it. `before` is the live catalog, `before_digest`
-        its digest where it is known; `marker` marks a database that has no marker yet. The connection's
+        its digest where it is known, `before_kept` the snapshot that an earlier run kept of it; `marker` marks a database that has no marker yet. The connection's
         application_name becomes `wgm-play/RUN`.
         """
         send(self.connection, "BEGIN")
@@ -201,7 +202,7 @@ class Ledger:
             if marker is not None and self.marker() is None:
                 run(self.connection, "set_marker", marker)
             if before is not None:
-                self._snapshot(number, "before", before, before_digest)
+                self._snapshot(number, "before", before, before_digest, before_kept)
             if restore_point:
                 self._restore_point(number)
             send(self.connection, "COMMIT")
@@ -240,12 +241,16 @@ class Ledger:
         ).fetchone()
         return int(row[0]) if row else 0
 
-    def _snapshot(self, run_id: int, moment: str, catalog: Catalog, catalog_digest: str | None) -> str:
+    def _snapshot(
+        self, run_id: int, moment: str, catalog: Catalog, catalog_digest: str | None, kept: str | None = None
+    ) -> str:
         from wgm_play.catalog.model import digest
 
+        if kept is not None and self._has_snapshot(kept):
+            run(self.connection, "insert_run_snapshot", run_id, moment, kept)
+            return kept
         packed = snapshot.pack(catalog)
-        known = run(self.connection, "has_snapshot", packed.digest).fetchone()
-        if not known or not known[0]:
+        if not self._has_snapshot(packed.digest):
             run(
                 self.connection,
                 "insert_snapshot",
@@ -257,6 +262,10 @@ class Ledger:
             )
         run(self.connection, "insert_run_snapshot", run_id, moment, packed.digest)
         return packed.digest
+
+    def _has_snapshot(self, mark: str) -> bool:
+        known = run(self.connection, "has_snapshot", mark).fetchone()
+        return bool(known and known[0])
 
     def snapshot(self, run_id: int, moment: str, catalog: Catalog, catalog_digest: str | None = None) -> str:
         """Record the catalog `before` or `after` a run; return the snapshot's digest. Equal ones are kept once."""
@@ -283,18 +292,23 @@ class Ledger:
         error: str | None = None,
         after: Catalog | None = None,
         after_digest: str | None = None,
-    ) -> None:
-        """Record how a run ended (done, failed, interrupted, aborted); the first record of an end stands."""
+    ) -> str | None:
+        """Record how a run ended (done, failed, interrupted, aborted); the first record of an end stands.
+
+        Return the digest of the snapshot that was kept of `after`.
+        """
+        kept = None
         send(self.connection, "BEGIN")
         try:
             if after is not None:
-                self._snapshot(run_id, "after", after, after_digest)
+                kept = self._snapshot(run_id, "after", after, after_digest)
             run(self.connection, "insert_end", run_id, status, mask(error) if error else None)
             send(self.connection, "COMMIT")
         except BaseException:
             if not self.connection.closed:
                 self.connection.rollback()
             raise
+        return kept
 
     def record_group(
         self, run_id: int, operations: Sequence[Mapping[str, Any]], statements: Sequence[Mapping[str, Any]]

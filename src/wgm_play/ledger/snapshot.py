@@ -32,21 +32,28 @@ class Packed:
 
 def pack(catalog: Catalog) -> Packed:
     """Return the catalog as bytes and their digest."""
-    text = json.dumps(
-        {
-            "version": catalog.version,
-            "unmodelled": list(catalog.unmodelled),
-            "fields": fields(key.kind for key in catalog.rows),
-            "objects": [
-                (key.kind, key.name, _row(catalog.rows[key]), _extra(catalog.extras.get(key)))
-                for key in sorted(catalog.rows)
-            ],
-            "edges": sorted([[*a], [*b]] for a, b in catalog.edges),
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    ).encode("utf-8", "surrogatepass")
+    keys = sorted({*catalog.rows, *(key for edge in catalog.edges for key in edge)})
+    numbers = {key: number for number, key in enumerate(keys)}
+    names = [_json((key.kind, key.name)) for key in keys]
+    edges = sorted((numbers[a], numbers[b]) for a, b in catalog.edges)
+    head = {
+        "version": catalog.version,
+        "unmodelled": list(catalog.unmodelled),
+        "fields": fields(key.kind for key in catalog.rows),
+        "objects": [
+            (key.kind, key.name, _row(catalog.rows[key]), _extra(catalog.extras.get(key)))
+            for key in keys
+            if key in catalog.rows
+        ],
+    }
+    # The names of keys are written once, for all edges that they stand in.
+    pairs = ",".join(f"[{names[a]},{names[b]}]" for a, b in edges)
+    text = f'{_json(head)[:-1]},"edges":[{pairs}]}}'.encode("utf-8", "surrogatepass")
     return Packed(hashlib.sha256(text).hexdigest(), len(catalog.rows), gzip.compress(text, _LEVEL, mtime=0))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def unpack(content: bytes) -> Catalog:

@@ -104,7 +104,7 @@ def constraints_without_index(*catalogs: Catalog) -> frozenset[Key]:
     )
 
 
-def _space(key: Key) -> tuple[str, tuple[str, ...]]:
+def name_space(key: Key) -> tuple[str, tuple[str, ...]]:
     """Return what a name must be free in; the index behind a constraint has the constraint's name."""
     if key.kind in _RELATIONS:
         return ("relation", key.name[:2])
@@ -123,9 +123,9 @@ def _free_names(
     """A name is free before it is taken again, by an object of its own or of another kind."""
     takers: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
     for key, numbers in makers.items():
-        takers[(key.kind, key.name) if key in without_index else _space(key)] += numbers
+        takers[(key.kind, key.name) if key in without_index else name_space(key)] += numbers
     for key, numbers in removers.items():
-        space = (key.kind, key.name) if key in without_index else _space(key)
+        space = (key.kind, key.name) if key in without_index else name_space(key)
         for number in takers.get(space, ()):
             before[number].update(other for other in numbers if other != number and key not in changes[other].makes)
 

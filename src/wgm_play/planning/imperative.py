@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # Objects or columns that a query names are not there yet: it can be asked only after the run.
 _NOT_YET = frozenset(["42P01", "42703", "42883", "42704", "3F000"])
+_WORD = re.compile(r"[\w$]+")
 # People's own SQL means what it means in the application: with the search_path of the role and the database.
 SEARCH_PATH = "SET LOCAL search_path TO DEFAULT"
 # Handlers come after everything else.
@@ -64,6 +65,38 @@ class Imperative:
         return made.hexdigest()
 
     # In the shadow
+
+    def naming(self, names: Collection[str]) -> Imperative:
+        """Return the part that names one of the objects called so."""
+
+        def named(text: str) -> bool:
+            return not names_in(reveal(text)).isdisjoint(names)
+
+        play = replace(
+            self.play,
+            invariants=tuple(one for one in self.play.invariants if named(one.query)),
+            alerts=tuple(one for one in self.play.alerts if named(one.query)),
+        )
+        folded, handlers = self.folded, self.handlers
+        return replace(
+            self,
+            play=play,
+            folded=replace(
+                folded,
+                sqls=tuple(one for one in folded.sqls if named(one.text)),
+                assertions=tuple(one for one in folded.assertions if named(one.query)),
+                seeds=tuple(seed for seed in folded.seeds if seed.table.name[-1] in names),
+            ),
+            handlers=replace(handlers, sqls=tuple(one for one in handlers.sqls if named(one.text))),
+        )
+
+    def texts(self) -> list[str]:
+        """Return the SQL that is checked in the shadow, and the names of the tables that get rows."""
+        found = [reveal(one.text) for one in (*self.folded.sqls, *self.handlers.sqls)]
+        found += [reveal(one.query) for one in self.folded.assertions]
+        found += [reveal(one.query) for one in self.play.invariants]
+        found += [reveal(one.query) for one in self.play.alerts]
+        return found + [seed.table.name[-1] for seed in self.folded.seeds]
 
     def check(self, connection: psycopg.Connection[Any], realised: Realised, play: Play, folded: Folded) -> None:
         """Check function bodies, imperative SQL, queries of alerts and seed rows against the realised objects."""
@@ -300,6 +333,11 @@ class Imperative:
                     assertion.message or f"the assertion {step.name if step else ''!r} found {len(rows)} row(s)",
                     where=assertion.position, step=step.name if step else None, details=lines,
                 )  # fmt: skip
+
+
+def names_in(text: str) -> set[str]:
+    """Return the words of a text that may be names."""
+    return set(_WORD.findall(text))
 
 
 def _unasked(error: Any, assertion: Assertion) -> InputError:

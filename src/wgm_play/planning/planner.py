@@ -31,10 +31,10 @@ from wgm_play.planning.convert import uncastable
 from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.privileges import Skips, unprivileged_settings
 from wgm_play.planning.prove import prove
-from wgm_play.playbook.model import Folded, Play, Playbook
+from wgm_play.playbook.model import Declaration, Folded, Play, Playbook
 from wgm_play.render import query
 from wgm_play.run.cache import Cache
-from wgm_play.shadow import Shadow, names_of, open_shadow
+from wgm_play.shadow import BATCH, Shadow, names_of, open_shadow
 from wgm_play.shadow.realise import Realised, realise, schemas_of
 from wgm_play.shadow.rebuild import touched
 from wgm_play.shadow.versions import restated, same_words
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.connections import Connections
+    from wgm_play.planning.partial import Part
 
 
 _CLUSTER = "belongs to the cluster or names its roles: compared, and not tried in the shadow"
@@ -60,7 +61,10 @@ class Choices:
 
 @dataclass(slots=True)
 class Planned:
-    """A plan with what the run needs beside it: the wanted catalog, what is unmanaged, what was skipped."""
+    """A plan with what the run needs beside it: the wanted catalog, what is unmanaged, what was skipped.
+
+    `snapshot` is the digest of what the ledger keeps of the live catalog, where that is known.
+    """
 
     plan: Plan
     wanted: Wanted
@@ -70,6 +74,7 @@ class Planned:
     imperative: Imperative
     realised: bool = False
     choices_selected: frozenset[int] | None = None
+    snapshot: str | None = None
 
 
 @dataclass(slots=True)
@@ -87,6 +92,7 @@ class Planner:
     step_names: tuple[str, ...]
     live: Catalog
     imperative: Imperative
+    part: Part | None = None
     stack: ExitStack = field(default_factory=ExitStack)
     _shadow: Shadow | None = None
 
@@ -164,13 +170,15 @@ class Planner:
 
     def _realise(self, folded: Folded, skips: Skips) -> tuple[Realised, bool]:
         """Return the declared objects as the server describes them; from the cache where nothing they say changed."""
+        if self.part is not None:
+            return self._realise_part(self.part, skips), True
         mark = self._mark(folded)
         kept = self.cache.load(mark)
         if kept is not None and self._holds(kept.catalog):
             skips.restore(kept.skipped)
             return Realised(kept.catalog), False
         shadow = self.shadow()
-        with shadow.database() as connection:
+        with shadow.database(rolled_back=_small(folded.declarations)) as connection:
             with names_of(connection, schemas_of(folded.declarations)):
                 declarations = skips.try_optional(
                     connection, folded.declarations, self.live, self.connection, own=shadow.own
@@ -185,6 +193,23 @@ class Planner:
         if not realised.borrowed:
             self.cache.save(mark, realised.catalog, skips.kept())
         return realised, True
+
+    def _realise_part(self, part: Part, skips: Skips) -> Realised:
+        """Return what a part of the play declares, made on top of what it needs."""
+        made = part.declarations()
+        if not part.folded.declarations:
+            return Realised(Catalog(version=self.live.version))
+        shadow = self.shadow()
+        with shadow.database(rolled_back=_small(made)) as connection:
+            with names_of(connection, part.schemas):
+                made = skips.try_optional(connection, made, self.live, self.connection, own=shadow.own)
+                made = skips.without_missing_extensions(connection, made, self.live, self.connection, own=shadow.own)
+            realised = realise(connection, made, self.live, part.schemas)
+            with names_of(connection, part.schemas):
+                bodies = {key: one for key, one in made.items() if key in part.checked}
+                asked = part.imperative
+                asked.check(connection, realised, asked.play, replace(asked.folded, declarations=bodies))
+        return Realised(part.own(realised.catalog), realised.borrowed)
 
     def _holds(self, kept: Catalog) -> bool:
         """Tell whether a kept catalog is in the target's words, or in those of the shadow that there is now."""
@@ -384,3 +409,8 @@ class Planner:
             unknown=unknown,
             step_names=self.step_names,
         )
+
+
+def _small(declarations: Mapping[Key, Declaration]) -> bool:
+    """Tell whether declarations can be made in one transaction."""
+    return sum(len(one.statements) + len(one.late) for one in declarations.values()) <= BATCH

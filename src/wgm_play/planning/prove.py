@@ -233,12 +233,14 @@ def _make_trashed(connection: psycopg.Connection[Any], rows: Mapping[Key, Row]) 
 def _run_groups(connection: psycopg.Connection[Any], groups: Sequence[Group]) -> None:
     """Run the groups in order, as many in one transaction as a batch holds: nobody waits for the shadow's locks."""
     batch: list[Group] = []
+    size = 0
     for group in groups:
-        if not group.transactional or sum(map(_size, batch)) + _size(group) > BATCH:
+        if not group.transactional or size + _size(group) > BATCH:
             _run_batch(connection, batch)
-            batch = []
+            batch, size = [], 0
         if group.transactional:
             batch.append(group)
+            size += _size(group)
             continue
         for operation in group.operations:
             for command in operation.commands:

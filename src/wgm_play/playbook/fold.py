@@ -6,7 +6,10 @@ In: expanded steps. Out: `Folded`, one declaration for each object, or all error
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,19 +35,19 @@ class Entry:
     remover: Step | None = None
 
 
-def fold(steps: Iterable[Step], *, handlers: bool = False, trusted: bool = False) -> Folded:
+def fold(steps: Iterable[Step], *, handlers: bool = False, known: Mapping[Key, str] | None = None) -> Folded:
     """Fold steps in order; skipped and deferred ones say nothing. `handlers` marks the `sql` steps as handlers'.
 
-    `trusted` says that these very steps have been folded before (the playbook's digest is known): nothing is checked,
-    and the content of each declaration is made when it is read.
+    `known` are the digests of what steps said of each object when all of it was found right: what is still said in the
+    same words is not checked again, and the content of its declaration is made when it is read.
     """
     from wgm_play.playbook.expand import without_collections
 
     with without_collections():
-        return _fold(steps, handlers, trusted)
+        return _fold(steps, handlers, known or {})
 
 
-def _fold(steps: Iterable[Step], handlers: bool, trusted: bool) -> Folded:
+def _fold(steps: Iterable[Step], handlers: bool, known: Mapping[Key, str]) -> Folded:
     folding = Folding()
     entries: dict[Key, Entry] = {}
     others: list[Any] = []
@@ -59,15 +62,18 @@ def _fold(steps: Iterable[Step], handlers: bool, trusted: bool) -> Folded:
                 _lay(step, entries, folding)
         except WgmError as error:
             problems.append(_of_step(error, step))
+    said = {key: _said(entry) for key, entry in entries.items()}
+    changed = {key for key, text in said.items() if known.get(key) != digest_of(text)}
     declarations: dict[Key, Declaration] = {}
     for key, entry in entries.items():
         try:
-            declarations[key] = (_later if trusted else _declaration)(key, entry, folding)
+            declarations[key] = (_declaration if key in changed else _later)(key, entry, folding)
         except WgmError as error:
             problems.append(_of_step(error, entry.step))
     seeds = [one for one in others if isinstance(one, Seed)]
-    if not problems and not trusted:
-        problems += references(entries, seeds)
+    if not problems:
+        changed |= known.keys() - said.keys()
+        problems += references(entries, seeds, changed | mentioning(said, changed) if known else None)
     raise_all(problems)
     _attach_comments(declarations)
     return Folded(
@@ -75,7 +81,35 @@ def _fold(steps: Iterable[Step], handlers: bool, trusted: bool) -> Folded:
         tuple(seeds),
         tuple(dataclasses.replace(one, handler=handlers) for one in others if isinstance(one, SqlStep)),
         tuple(one for one in others if isinstance(one, Assertion)),
+        said,
     )
+
+
+def _said(entry: Entry) -> str:
+    """Return all that steps say of an object, as text without positions."""
+    step = entry.step
+    if entry.absent:
+        return f"absent {step.required}"
+    values = [step.kind, step.state, entry.renamed_from, step.required, step.spec, step.variables]
+    return json.dumps(values, ensure_ascii=False, default=repr)
+
+
+def digest_of(said: str) -> str:
+    """Return the digest under which a text of `Folded.said` is known to the next run."""
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+# They belong to a table: nobody else calls them by their names.
+_UNCALLED = frozenset(["trigger", "policy", "rule", "comment"])
+
+
+def mentioning(said: Mapping[Key, str], keys: Iterable[Key]) -> set[Key]:
+    """Return the objects in whose text the name of one of `keys` stands as a word."""
+    names = {key.name[min(1, len(key.name) - 1)] for key in keys if key.kind not in _UNCALLED}
+    if not names:
+        return set()
+    found = re.compile(rf"(?<![\w$])(?:{'|'.join(map(re.escape, sorted(names)))})(?![\w$])")
+    return {key for key, text in said.items() if found.search(text)}
 
 
 def _of_step(error: WgmError, step: Step) -> WgmError:
@@ -179,16 +213,18 @@ def _attach_comments(declarations: dict[Key, Declaration]) -> None:
 # What one step needs of another ---------------------------------------------------------------------------------
 
 
-def references(entries: Mapping[Key, Entry], seeds: Iterable[Seed]) -> Iterator[WgmError]:
+def references(
+    entries: Mapping[Key, Entry], seeds: Iterable[Seed], only: Collection[Key] | None = None
+) -> Iterator[WgmError]:
     """Yield an error for each table or column that a step needs and another removes, or that its table lacks.
 
-    Tables that no step declares may be live: only the database can tell.
+    Tables that no step declares may be live: only the database can tell. `only` these objects are looked at.
     """
     tables = {key.name: _columns(entry) for key, entry in entries.items() if key.kind == "table"}
     removers = {key.name: entry.step for key, entry in entries.items() if key.kind == "table" and entry.absent}
     look = _Look(tables, removers)
     for key, entry in entries.items():
-        if entry.absent:
+        if entry.absent or (only is not None and key not in only):
             continue
         step, spec = entry.step, entry.step.spec
         if key.kind == "table":

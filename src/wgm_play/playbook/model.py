@@ -175,12 +175,16 @@ class Invariant:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What all steps of a play together say: objects in the order of first mention, then what is not an object."""
+    """What all steps of a play together say: objects in the order of first mention, then what is not an object.
+
+    `said` has the text of what they say of each object; what is said by a comment step is under the comment's key.
+    """
 
     declarations: Mapping[Key, Declaration]
     seeds: tuple[Seed, ...] = ()
     sqls: tuple[SqlStep, ...] = ()
     assertions: tuple[Assertion, ...] = ()
+    said: Mapping[Key, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,12 @@ class Cache:
         except OSError:
             return None
 
+    def remove(self, name: str) -> None:
+        """Take a file away, where it is there."""
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                (self.folder / name).unlink()
+
     def write(self, name: str, content: bytes, *, keep: int) -> None:
         """Write a file in one piece, and remove the oldest of its kind; quiet where that cannot be."""
         if self.folder is None:

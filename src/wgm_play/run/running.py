@@ -6,7 +6,7 @@ In: a planned play. Out: nothing; each step's result is reported as its transact
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,8 @@ def _execute(
         run = ledger.begin(
             info,
             before=_named_roles(planned.live, planned),
+            before_digest=plan.from_digest,
+            before_kept=planned.snapshot,
             readers=environment.readers,
             marker=environment.marker or environment.name,
         )
@@ -128,8 +130,13 @@ def _execute(
             raise
         progress.finish()
         with _already_done():
-            after = _verify(work, planned, session.connection, ledger, run)
-            ledger.finish(run, "done", after=after)
+            found, versions = _read_again(work, session.connection)
+            after = _named_roles(found, planned)
+            _verify(work, planned, after, ledger, run)
+            mark = digest(after.rows)
+            kept = ledger.finish(run, "done", after=after, after_digest=mark)
+        if command == "apply" and versions is not None:
+            work.keep_basis(planned, found, versions, mark, kept)
         _afterwards(work, planned, outcome, run)
 
 
@@ -204,20 +211,22 @@ def _of_others(key: Key, planned: Planned) -> bool:
     return key.kind in CLUSTER or key not in planned.wanted.catalog.rows
 
 
-def _untouched(key: Key, planned: Planned) -> bool:
+def _untouched(key: Key, planned: Planned, names: Collection[tuple[str, ...]]) -> bool:
     """Tell whether no step declares an object and the plan leaves it alone: others may change it during the run."""
     if key in planned.wanted.managed or planned.live.rows.get(key) != planned.wanted.catalog.rows.get(key):
         return False
     of = object_of(key) if key.kind in ("grant", "owner") else key
-    schema_and_name = of.name[:2]  # a column's, trigger's or privilege's table or view may be made again by the plan
-    return all(operation.key.name[:2] != schema_and_name for operation in planned.plan.operations)
+    # A column's, trigger's or privilege's table or view may be made again by the plan, whose `names` these are.
+    return of.name[:2] not in names
 
 
-def _verify(work: Work, planned: Planned, connection: Any, ledger: Ledger, run: int) -> Catalog:
-    """Read the live catalog again: it must be what was wanted."""
-    after = _named_roles(introspect.read(connection), planned)
+def _verify(work: Work, planned: Planned, after: Catalog, ledger: Ledger, run: int) -> None:
+    """Compare the live catalog as it is now: it must be what was wanted."""
     wanted = planned.wanted.catalog
-    skipped = {key for key in {*after.rows, *wanted.rows} if _of_others(key, planned) or _untouched(key, planned)}
+    names = {operation.key.name[:2] for operation in planned.plan.operations}
+    skipped = {
+        key for key in {*after.rows, *wanted.rows} if _of_others(key, planned) or _untouched(key, planned, names)
+    }
     if planned.choices_selected is not None:
         done = {operation.key for operation in planned.plan.operations}
         skipped |= {key for key in {*after.rows, *wanted.rows} if key not in done}
@@ -248,7 +257,13 @@ def _verify(work: Work, planned: Planned, connection: Any, ledger: Ledger, run: 
     if problem is not None:
         ledger.finish(run, "failed", error=problem.message, after=after)
         raise problem
-    return after
+
+
+def _read_again(work: Work, connection: Any) -> tuple[Catalog, str | None]:
+    """Return the live catalog, and which versions of its rows that was: None where others changed it meanwhile."""
+    before = work.questions.versions_now(connection)
+    found = introspect.read(connection)
+    return found, before if work.questions.versions_now(connection) == before else None
 
 
 def _said(key: Key, after: Catalog, wanted: Catalog) -> str:

@@ -52,6 +52,7 @@ class Questions:
 
     asked: list[tuple[str, str]] = field(default_factory=list)
     ignored: frozenset[str] = frozenset()
+    versions: str | None = None
     catalog: tuple[str, str] | None = None
     ledger: tuple[str, str] | None = None
     identity: tuple[str, str] | None = None
@@ -85,31 +86,39 @@ class Questions:
         elif not text.startswith("SET TRANSACTION "):
             self.asked.append((text, answer(result)))
 
-    def read_mark(self, connection: psycopg.Connection[Any]) -> str:
-        """Return the digest of the whole catalog, made by the server; and note what the ledger holds."""
+    def read_versions(self, connection: psycopg.Connection[Any]) -> str:
+        """Return which versions of its rows the catalog has; and note what the ledger holds."""
         from wgm_play.catalog import introspect
         from wgm_play.ledger import Ledger
         from wgm_play.ledger.statements import text
         from wgm_play.render import query, render
 
         version = connection.info.server_version
-        marking = introspect.mark_text(version)
         state = {"readable": "ledger/state", "absent": "ledger/access"}.get(Ledger(connection).access())
         texts = introspect.queries(version)
-        self.ignored = frozenset([*texts.values(), *(query(name, version) for name in introspect.UNASKED), marking])
+        self.ignored = frozenset([*texts.values(), *(query(name, version) for name in introspect.UNASKED)])
         self.complete &= state is not None
         self.identity = self._told(connection, render("server/identity.sql.j2").sql)
         if state is not None:
             self.ledger = self._told(connection, text(state))
-        before, self.catalog = self.catalog, self._told(connection, marking)
-        self.complete &= before in (None, self.catalog)
-        return self.catalog[1]
+        before, self.versions = self.versions, self.versions_now(connection)
+        self.complete &= before in (None, self.versions)
+        return self.versions
 
-    def mark_now(self, connection: psycopg.Connection[Any]) -> str:
-        """Return the digest of the whole catalog as it is now."""
+    def versions_now(self, connection: psycopg.Connection[Any]) -> str:
+        """Return which versions of its rows the catalog has now."""
         from wgm_play.catalog import introspect
 
-        return self._told(connection, introspect.mark_text(connection.info.server_version))[1]
+        return self._told(connection, introspect.versions_text(connection.info.server_version))[1]
+
+    def read_catalog(self, connection: psycopg.Connection[Any]) -> None:
+        """Note the digest of the whole catalog, made by the server, where it is still the one that was planned for."""
+        from wgm_play.catalog import introspect
+
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            if self.versions_now(connection) == self.versions:
+                self.catalog = self._told(connection, introspect.mark_text(connection.info.server_version))
 
     @staticmethod
     def _told(connection: psycopg.Connection[Any], text: str) -> tuple[str, str]:
@@ -151,6 +160,8 @@ class Memory:
     def quiet(self, work: Work, results: Sequence[StepResult]) -> None:
         """Note a play that found nothing to do."""
         asked, environment = work.questions, work.environment
+        if asked.complete:
+            asked.read_catalog(work.reading)
         told = [asked.identity, asked.catalog, asked.ledger]
         if not (asked.complete and all(told)) or (environment.embedded is not None and environment.embedded.ephemeral):
             self.usable = False
@@ -229,7 +240,7 @@ def digest(options: Options, inputs: Iterable[str], names: Iterable[str], folder
     made.update(repr([(name, known.get(name)) for name in sorted(read)]).encode())
     for folder in folders:
         made.update(repr((folder, sorted(_names_below(folder)))).encode())
-    made.update(repr(sorted(_program())).encode())
+    made.update(repr(sorted(program())).encode())
     return made.hexdigest()
 
 
@@ -240,12 +251,17 @@ def _names_below(folder: str) -> Iterable[str]:
             yield os.path.join(root, name)
 
 
-def _program() -> Iterable[tuple[str, int, int]]:
+def program() -> Iterable[tuple[str, int, int]]:
     """Yield what tells this program from one that was edited since, where it runs from a checkout."""
     here = Path(__file__).parents[1]
-    if (here / "templates").is_dir():
-        return
-    todo = [str(here), str(here.parents[1] / "templates")]
+    if not (here / "templates").is_dir():
+        yield from files_below(str(here))
+        yield from files_below(str(here.parents[1] / "templates"))
+
+
+def files_below(folder: str) -> Iterable[tuple[str, int, int]]:
+    """Yield what tells the files below a folder from those that were edited since; nothing where it is not there."""
+    todo = [folder] if os.path.isdir(folder) else []
     while todo:
         with os.scandir(todo.pop()) as entries:
             for entry in entries:

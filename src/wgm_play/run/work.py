@@ -14,13 +14,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import introspect
-from wgm_play.catalog.model import Catalog
+from wgm_play.catalog.model import Catalog, Key
 from wgm_play.connections import Connections
 from wgm_play.environment import Environment, load_environment
 from wgm_play.errors import InputError, Position, Refused, StepFailed
 from wgm_play.ledger import Ledger
 from wgm_play.plan import Operation
 from wgm_play.planning.imperative import Imperative
+from wgm_play.planning.partial import Basis, plan_part
 from wgm_play.planning.planner import Choices, Planned, Planner
 from wgm_play.playbook.expand import hosts_of, load_playbook, project_of
 from wgm_play.playbook.fold import fold
@@ -28,6 +29,7 @@ from wgm_play.playbook.model import Folded, Play, Playbook
 from wgm_play.playbook.selection import selection
 from wgm_play.playbook.variables import parse_extra_vars
 from wgm_play.report.base import StepResult
+from wgm_play.run import basis
 from wgm_play.run.cache import Cache
 from wgm_play.run.unchanged import Questions
 from wgm_play.shadow import names_of
@@ -115,7 +117,10 @@ class Work:
     _connections: Connections | None = None
     _reading: psycopg.Connection[Any] | None = None
     questions: Questions = field(default_factory=Questions)
-    mark: str = ""
+    versions: str = ""
+    known: Basis | None = None
+    facts: str = ""
+    said: dict[Key, str] = field(default_factory=dict)
 
     def __enter__(self) -> Work:
         return self
@@ -184,31 +189,46 @@ class Work:
                 hint=f"check where {self.environment.path} points, or set `marker: {marker}` there",
             )
 
-    def read_live(self) -> Catalog:
-        """Read the live catalog in one read-only transaction; again where an object went while it was described."""
+    @property
+    def cache(self) -> Cache:
+        """The project's cache."""
+        return Cache.of(self.project)
+
+    def read_live(self, basis: Basis | None = None) -> Catalog:
+        """Read the live catalog in one read-only transaction; again where an object went while it was described.
+
+        Take that of the basis where no row is another.
+        """
         from psycopg.errors import InternalError_
 
         for _ in range(READS):
             try:
-                return self._read_live()
+                return self._read_live(basis)
             except InternalError_ as error:
                 # "cache lookup failed", "could not open relation": functions that describe an object see it as it is
                 # now, not as the transaction does (manual: "System Catalog Information Functions").
                 if error.sqlstate != "XX000":
                     raise
                 time.sleep(READ_PAUSE)
-        return self._read_live()
+        return self._read_live(basis)
 
-    def _read_live(self) -> Catalog:
+    def _read_live(self, basis: Basis | None) -> Catalog:
         connection = self.reading
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            self.mark = self.questions.read_mark(connection)
+            self.versions = self.questions.read_versions(connection)
+            if basis is not None and (basis.identity, basis.versions) == (self.identity, self.versions):
+                return basis.live
             return introspect.read(connection)
 
+    @property
+    def identity(self) -> str:
+        """Which database and which role this is."""
+        return self.questions.identity[1] if self.questions.identity else ""
+
     def moved_on(self) -> bool:
-        """Tell whether the live catalog is another than the one that was read last."""
-        return self.questions.mark_now(self.reading) != self.mark
+        """Tell whether the live catalog may be another than the one that was read last."""
+        return self.questions.versions_now(self.reading) != self.versions
 
     def choices(self) -> Choices:
         """Return what the command line and the environment allow."""
@@ -234,10 +254,14 @@ class Work:
                 kept.add(step.index)
         return frozenset(kept)
 
-    def plan(self) -> Planned:
-        """Plan the play; steps that wait for registered variables are planned in further rounds."""
+    def plan(self, *, partial: bool = False) -> Planned:
+        """Plan the play; steps that wait for registered variables are planned in further rounds.
+
+        `partial` lets the part alone be planned that was edited since a run that ended in order.
+        """
         self.check_marker()
-        planned = self._plan_once({})
+        self.known = basis.load(self) if partial else None
+        planned = self._plan_once({}, self.known)
         registered: dict[str, Any] = {}
         rounds = 0
         while any(step.deferred for step in self.play.steps) and rounds <= len(self.play.steps):
@@ -246,6 +270,10 @@ class Work:
             self._expand_again(registered)
             planned = self._plan_once(registered)
         return planned
+
+    @staticmethod
+    def _skipped(planned: Planned) -> tuple[tuple[Key, str, str], ...]:
+        return tuple((key, reason, text) for _, reason, text, key in planned.skips.entries)
 
     def _registered(self, planned: Planned) -> dict[str, Any]:
         """Return what is known of the steps that register something: whether they change, and their operations."""
@@ -270,15 +298,40 @@ class Work:
         self.playbook = load_playbook(find_playbook(self.options.playbook), self.environment, extra, registered)
         self.play = self.playbook.plays[place]
 
-    def _plan_once(self, registered: dict[str, Any]) -> Planned:
-        folded = fold(self.play.steps)
+    def _plan_once(self, registered: dict[str, Any], known: Basis | None = None) -> Planned:
+        folded = fold(self.play.steps, known=known.said if known else None)
         choices = self.choices()
         imperative = self._imperative(folded, choices)
-        live = self.read_live()
+        live = self.read_live(known)
         imperative.ask(folded.assertions)
-        planned = self._planner(folded, choices, imperative, live).plan()
+        planner = self._planner(folded, choices, imperative, live)
+        self.facts = basis.facts(self, folded, imperative.mark())
+        self.said = basis.digests(folded)
+        planned = None
+        if known is not None and live is known.live and known.facts == self.facts:
+            planned = plan_part(planner, known)
+        planned = planned or planner.plan()
         self.ask_invariants(self.reading, before=True)
         return planned
+
+    def keep_basis(
+        self, planned: Planned, live: Catalog, versions: str, mark: str, snapshot: str | None = None
+    ) -> None:
+        """Keep what is known of a database that is as the play says, for the next run.
+
+        `versions`, `mark` and `snapshot` are those of the live catalog: of its rows, its digest, the ledger's.
+        """
+        if self.play.prune or planned.choices_selected is not None or any(step.deferred for step in self.play.steps):
+            basis.drop(self)
+            return
+        wanted = planned.wanted
+        found = Basis(
+            self.identity, versions, self.facts, self.said, live, wanted.managed, tuple(wanted.outside),
+            self._skipped(planned), mark, snapshot,
+        )  # fmt: skip
+        known = self.known
+        if known is None or (known.versions, known.facts, known.said) != (found.versions, found.facts, found.said):
+            basis.save(self, found)
 
     def _imperative(self, folded: Folded, choices: Choices) -> Imperative:
         handlers = fold(self.play.handlers, handlers=True)

@@ -36,10 +36,31 @@ class Shadow:
     admin: psycopg.Connection[Any]
     version: int
     names: list[str] = field(default_factory=list)
+    _spare: psycopg.Connection[Any] | None = None
 
     @contextmanager
-    def database(self) -> Iterator[psycopg.Connection[Any]]:
-        """Give a connection to a fresh database for a `with` block."""
+    def database(self, *, rolled_back: bool = False) -> Iterator[psycopg.Connection[Any]]:
+        """Give a connection to a fresh database for a `with` block.
+
+        Where all of the block is `rolled_back`, in one transaction, the database is as fresh for the next block.
+        """
+        connection = self._spare or self._fresh()
+        self._spare = None
+        try:
+            if rolled_back:
+                with connection.transaction(force_rollback=True):
+                    yield connection
+                self._spare = connection
+            else:
+                yield connection
+        finally:
+            if self._spare is None:
+                name = connection.info.dbname
+                connection.close()
+                self.drop(name)
+
+    def _fresh(self) -> psycopg.Connection[Any]:
+        """Make a database and connect to it."""
         name = f"wgm_shadow_{self.admin.info.backend_pid}_{secrets.token_hex(4)}"
         encoding, collate, ctype, provider, locale = self._locale()
         values: dict[str, Any] = {
@@ -54,17 +75,20 @@ class Shadow:
             values["locale_word"] = Sql("BUILTIN_LOCALE" if provider == "b" else "ICU_LOCALE")
         self.admin.execute(render("shadow/create.sql.j2", name=name, **values).sql)
         self.names.append(name)
-        connection = None
-        try:
-            connection = self.connect(name, APPLICATION)
-            connection.execute(
-                "SET synchronous_commit = off; SET check_function_bodies = off; SET lock_timeout = 0; SET statement_timeout = 0"
-            )
-            yield connection
-        finally:
-            if connection is not None:
-                connection.close()
+        connection = self.connect(name, APPLICATION)
+        connection.execute(
+            "SET synchronous_commit = off; SET check_function_bodies = off; SET lock_timeout = 0; SET statement_timeout = 0"
+        )
+        return connection
+
+    def close(self) -> None:
+        """Drop what is left of the scratch databases, and end the session."""
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
+        for name in list(self.names):
             self.drop(name)
+        self.admin.close()
 
     def _locale(self) -> tuple[str, str, str, str, str | None]:
         row = self.admin.execute(render("shadow/locale.sql.j2", version=self.version).sql).fetchone()
@@ -105,9 +129,7 @@ def open_shadow(connect: Connect, elsewhere: Callable[[], Connect | None]) -> It
         shadow.sweep()
         yield shadow
     finally:
-        for name in list(shadow.names):
-            shadow.drop(name)
-        admin.close()
+        shadow.close()
 
 
 @contextmanager

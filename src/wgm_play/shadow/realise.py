@@ -60,16 +60,22 @@ class _Work:
     borrowed: set[Key] = field(default_factory=set)
 
 
-def realise(connection: psycopg.Connection[Any], declarations: Mapping[Key, Declaration], live: Catalog) -> Realised:
+def realise(
+    connection: psycopg.Connection[Any],
+    declarations: Mapping[Key, Declaration],
+    live: Catalog,
+    schemas: Sequence[str] | None = None,
+) -> Realised:
     """Make every declared object in the scratch database behind `connection`, and read them back.
 
+    Names without a schema mean those of `schemas`: of the declared objects' where it is not given.
     Raises `Problems` with one error for each statement that PostgreSQL refuses.
     """
     todo = _in_order(declarations.values())
     work = _Work(connection, live, declarations)
     import psycopg as library
 
-    with names_of(connection, schemas_of(declarations)):
+    with names_of(connection, schemas_of(declarations) if schemas is None else schemas):
         try:
             run_all(connection, [item.statement.sql for item in todo])
         except library.Error as error:

@@ -1,0 +1,345 @@
+"""Plan the part of a play that an edit touches, where the rest is known to be as it was found right.
+
+In: the basis (what the last run left: the live catalog and the digest of what each step said), the folded play. Out:
+`Planned` as the full way makes it, or None: then the full way is taken. It is also taken for every error, because it
+knows all names that a hint may suggest.
+
+Three parts of the play are told apart. What is *edited* is said in other words than at the time of the basis. What is
+*around* it names it, or depends on it: it is realised again, and must come out as it is live. What is *needed* by both
+is only made in the scratch database so that they can be. All else is said as it was, names nothing that was edited and
+depends on nothing that was edited, so that PostgreSQL would describe it as it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from wgm_play import passwords
+from wgm_play.catalog.access import ACCESS, CLUSTER, object_of
+from wgm_play.catalog.model import Catalog, Key, Rows, digest
+from wgm_play.catalog.table import Table
+from wgm_play.errors import WgmError
+from wgm_play.operations.order import constraints_without_index, name_space
+from wgm_play.planning.imperative import names_in
+from wgm_play.playbook.fold import digest_of, mentioning
+from wgm_play.playbook.model import Declaration, Folded
+from wgm_play.shadow.realise import schemas_of
+from wgm_play.shadow.rebuild import closure, touched
+
+if TYPE_CHECKING:
+    from wgm_play.planning.imperative import Imperative
+    from wgm_play.planning.planner import Planned, Planner
+
+# What may be edited: the kinds of which a schema has many, and whose dependents the catalog knows.
+EDITABLE = frozenset(
+    ["table", "index", "trigger", "view", "materialized_view", "function", "procedure", "sequence", "policy", "statistics", "rule"]
+)  # fmt: skip
+# What is made in the scratch database only where it is needed; of all other kinds (types, operators, …) there are few,
+# and they are needed without being named.
+_WHERE_NEEDED = EDITABLE | {
+    "foreign_table",
+    "publication",
+    "event_trigger",
+    "setting",
+    "user_mapping",
+    "comment",
+    *ACCESS,
+}
+# Nothing needs them.
+_UNNEEDED = frozenset(["trigger", "policy", "rule"])
+# They are known under other names than a playbook says: by the types of their arguments.
+_BY_ARGUMENTS = frozenset(
+    ["function", "procedure", "aggregate", "operator", "cast", "operator_class", "operator_family"]
+)
+# What names an edited object and is itself named by others that must be looked at.
+_PASSED_ON = frozenset(["view", "materialized_view", "function", "procedure"])
+# A larger share of the objects is not worth it, nor is a part that grows more often.
+_MOST = 0.3
+_ROUNDS = 3
+_PARENTS, _PARTITIONED = Table.__slots__.index("parents"), Table.__slots__.index("partition_by")
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a run left behind: the database and all that steps said agreed.
+
+    `said` are digests of what steps said of each object; `facts` is the digest of all that a plan depends on beside
+    these and the catalog; `managed` are roles, owners and privileges that a step named; `outside` is what the play does
+    not manage; `skipped` are declarations that the server did not give, with the reason and an administrator's statement; `digest`
+    is that of the live catalog, `snapshot` that of what the ledger keeps of it.
+    """
+
+    identity: str
+    versions: str
+    facts: str
+    said: Mapping[Key, str]
+    live: Catalog
+    managed: frozenset[Key] = frozenset()
+    outside: tuple[Key, ...] = ()
+    skipped: tuple[tuple[Key, str, str], ...] = ()
+    digest: str = ""
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a play to realise. `needed` are declarations that are made and not read back.
+
+    `touching` are the live objects that it declares, `schemas` those of the whole play, `checked` the routines whose
+    bodies may be broken by the edit, `imperative` what else must be checked.
+    """
+
+    folded: Folded
+    needed: Mapping[Key, Declaration]
+    live: Catalog
+    edited: frozenset[Key]
+    touching: frozenset[Key]
+    schemas: tuple[str, ...]
+    checked: frozenset[Key]
+    imperative: Imperative
+
+    def declarations(self) -> dict[Key, Declaration]:
+        """Return all that is made in the scratch database, in the order of the playbook."""
+        return {
+            key: self.folded.declarations.get(key) or self.needed[key] for key in self.folded.said if self._made(key)
+        }
+
+    def _made(self, key: Key) -> bool:
+        return key in self.folded.declarations or key in self.needed
+
+    def own(self, catalog: Catalog) -> Catalog:
+        """Return the objects of a scratch database that this part is about."""
+        roots = {_bare(key) for key in self.folded.declarations}
+        rows = {key: row for key, row in catalog.rows.items() if _of(key, catalog, roots)}
+        edges = frozenset(edge for edge in catalog.edges if edge[0] in rows)
+        return Catalog(rows, catalog.extras, edges, catalog.unmodelled, catalog.version)
+
+
+def plan_part(planner: Planner, basis: Basis) -> Planned | None:
+    """Plan the edited part; None where the full way must be taken."""
+    said = planner.folded.said
+    edited = {key for key, text in said.items() if basis.said.get(key) != digest_of(text)}
+    edited |= basis.said.keys() - said.keys()
+    if passwords.to_set(planner.connection, planner.folded.declarations, basis.live):
+        return None  # no row that may be read tells of it
+    unknown = list(planner.imperative.unknown)
+    for _ in range(_ROUNDS):
+        part = _part(planner, basis, edited)
+        planned = _planned(planner, part) if part is not None else None
+        if part is None or planned is None or _takes_a_name(part, basis, planned):
+            break
+        also = _changed(part, planned) - edited
+        if not also:
+            return _whole(planner, basis, part, planned)
+        # A view over a column of another type is another view: what depends on it belongs to the part too.
+        edited |= also
+        planner.imperative.unknown[:] = unknown
+    planner.imperative.unknown[:] = unknown
+    return None
+
+
+def _planned(planner: Planner, part: Part) -> Planned | None:
+    import psycopg as library
+
+    try:
+        found = replace(planner, folded=part.folded, live=part.live, part=part, stack=ExitStack()).plan()
+    except (WgmError, library.Error):
+        return None
+    return None if found.plan.skipped else found
+
+
+def _part(planner: Planner, basis: Basis, edited: Collection[Key]) -> Part | None:
+    play, said = planner.play, planner.folded.said
+    if play.prune or planner.choices.selected is not None or any(step.deferred for step in play.steps):
+        return None
+    if not all(_editable(key, planner.folded.declarations.get(key)) for key in edited):
+        return None
+    declared = planner.folded.declarations
+    # A comment on what a step declares is part of its declaration.
+    around = {key for key in _around(said, edited, basis.live) if key.kind != "comment" or key in declared}
+    if len(around) > max(_MOST * len(said), 30) or any(key.kind not in EDITABLE for key in around):
+        return None
+    imperative = planner.imperative.naming({key.name[min(1, len(key.name) - 1)] for key in around})
+    roots = {_bare(key) for key in around}
+    touching = [key for key in basis.live.rows if _of(key, basis.live, roots)]
+    named = _named(said, around, imperative.texts(), basis.live)
+    seeds = [seed.table for seed in planner.imperative.folded.seeds]
+    keys = touched(basis.live, [*touching, *seeds]) | closure(basis.live, [*touching, *named])
+    if any(_has_family(basis.live, key) for key in keys):
+        return None
+    live = basis.live.only(keys | _of_cluster(basis.live, keys))
+    skipped = {key for key, *_ in basis.skipped}
+    if not skipped.isdisjoint(around):
+        return None
+    needed = _needed(declared, around | skipped, keys, basis.live)
+    return Part(
+        replace(planner.folded, declarations={key: one for key, one in declared.items() if key in around}),
+        needed,
+        live,
+        frozenset(edited),
+        frozenset(touching),
+        tuple(schemas_of(declared)),
+        frozenset(_checked(said, around)),
+        imperative,
+    )
+
+
+def _editable(key: Key, declaration: Declaration | None) -> bool:
+    if key.kind not in EDITABLE:
+        return False
+    if declaration is None or declaration.absent:
+        return True
+    renamed = declaration.renamed_from or any(part.renamed_from for part in declaration.parts.values())
+    return declaration.required and not renamed
+
+
+def _bare(key: Key) -> Key:
+    return Key(key.kind, key.name[:2]) if key.kind in _BY_ARGUMENTS else key
+
+
+def _root(key: Key, catalog: Catalog) -> Key:
+    """Return what a step declares an object with: a column with its table."""
+    if key.kind in ("column", "constraint"):
+        return Key("table", key.name[:2])
+    if key.kind == "domain_constraint":
+        return Key("domain", key.name[:2])
+    if key.kind == "sequence" and (owner := catalog[key].owned_by):
+        return Key("table", tuple(owner[:2]))
+    return _bare(key)
+
+
+def _of(key: Key, catalog: Catalog, roots: Collection[Key]) -> bool:
+    return _bare(key) in roots or _root(key, catalog) in roots
+
+
+def _around(said: Mapping[Key, str], edited: Iterable[Key], live: Catalog) -> set[Key]:
+    """Return what is edited, what names it or depends on it, and what names a view or routine among these."""
+    found = set(edited)
+    roots = {_bare(key) for key in found}
+    declared: dict[Key, list[Key]] = {}
+    for key in said:
+        declared.setdefault(_bare(key), []).append(key)
+    places = {root.name[:2] for root in roots}
+    for dependent, referenced in live.edges:
+        if referenced.name[:2] in places and dependent in live.rows and _of(referenced, live, roots):
+            found.update(declared.get(_bare(dependent), ()))
+            found.update(declared.get(_root(dependent, live), ()))
+    frontier = set(found)
+    while frontier:
+        more = mentioning(said, frontier) - found
+        found |= more
+        frontier = {key for key in more if key.kind in _PASSED_ON}
+    return found
+
+
+def _named(said: Mapping[Key, str], around: Iterable[Key], texts: Iterable[str], live: Catalog) -> set[Key]:
+    """Return the live objects that `texts` and those of `around` name, and those that routines among them name in turn."""
+    by_name: dict[str, list[Key]] = {}
+    for key in live.rows:
+        if key.kind not in ("column", "constraint", "trigger", "policy", "rule", *ACCESS):
+            by_name.setdefault(key.name[min(1, len(key.name) - 1)], []).append(key)
+    by_root: dict[Key, list[Key]] = {}
+    for key in said:
+        by_root.setdefault(_bare(key), []).append(key)
+    found: set[Key] = set()
+    seen = set(around)
+    todo = [*texts, *(said[key] for key in seen if key in said)]
+    while todo:
+        for word in names_in(todo.pop()):
+            for key in by_name.get(word, ()):
+                if key in found:
+                    continue
+                found.add(key)
+                for one in by_root.get(_bare(key), ()):
+                    if one.kind in ("function", "procedure") and one not in seen:
+                        seen.add(one)
+                        todo.append(said[one])
+    return found
+
+
+def _checked(said: Mapping[Key, str], around: Collection[Key]) -> Iterator[Key]:
+    """Yield the routines to check: those of the part, and what its triggers call."""
+    called = {word for key in around if key.kind == "trigger" for word in names_in(said.get(key, ""))}
+    for key in said:
+        if key.kind in ("function", "procedure") and (key in around or key.name[1] in called):
+            yield key
+
+
+def _has_family(live: Catalog, key: Key) -> bool:
+    return key.kind == "table" and bool(live.rows[key][_PARENTS] or live.rows[key][_PARTITIONED])
+
+
+def _of_cluster(live: Catalog, keys: set[Key]) -> set[Key]:
+    """Return the owners and privileges of `keys`, and what belongs to no object."""
+    found = set()
+    for key in live.rows:
+        if key.kind in ("owner", "grant"):
+            if key.name[0] in ("database", "language") or object_of(key) in keys:
+                found.add(key)
+        elif key.kind in ("default_privileges", "setting", "schema", "extension", *CLUSTER):
+            found.add(key)
+    return found
+
+
+def _needed(
+    declared: Mapping[Key, Declaration], around: set[Key], keys: Iterable[Key], live: Catalog
+) -> dict[Key, Declaration]:
+    """Return the declarations that must be made besides, without what comes late: references to other tables."""
+    roots = {_root(key, live) for key in keys} | {_bare(key) for key in keys}
+    return {
+        key: replace(one, late=())
+        for key, one in declared.items()
+        if key not in around
+        and key.kind not in _UNNEEDED
+        and (key.kind not in _WHERE_NEEDED or _bare(key) in roots)
+        and not one.absent
+    }
+
+
+def _changed(part: Part, planned: Planned) -> set[Key]:
+    """Return what is to change, as what steps declare it with."""
+    have, want = part.live.rows, planned.wanted.catalog.rows
+    declared = {_bare(key): key for key in part.folded.said}
+    found = set()
+    for key in have.keys() | want.keys():
+        if have.get(key) == want.get(key) or key.kind in ("owner", "grant"):
+            continue
+        catalog = planned.wanted.catalog if key in want else part.live
+        root = _bare(key) if _bare(key) in declared else _root(key, catalog)
+        found.add(declared.get(root, root))
+    return found
+
+
+def _takes_a_name(part: Part, basis: Basis, planned: Planned) -> bool:
+    """Tell whether something new is called as something outside of the part."""
+    have, want = part.live.rows, planned.wanted.catalog.rows
+    new = [key for key in want if key not in have]
+    if any(key in basis.live.rows for key in new):
+        return True
+    bare = constraints_without_index(basis.live, planned.wanted.catalog)
+    spaces = {name_space(key) for key in new if key not in bare}
+    return any(name_space(key) in spaces for key in basis.live.rows if key not in have and key not in bare)
+
+
+def _whole(planner: Planner, basis: Basis, part: Part, planned: Planned) -> Planned:
+    """Return the plan of the part as one of the whole: its catalogs are complete."""
+    wanted, live = planned.wanted, basis.live
+    rows = Rows({key: row for key, row in live.rows.items() if key not in part.live.rows or key in wanted.catalog.rows})
+    for key, row in wanted.catalog.rows.items():
+        rows[key] = row
+    again = {edge for edge in wanted.catalog.edges if edge[0] in part.touching or edge[0] not in live.rows}
+    edges = {edge for edge in live.edges if edge[0] not in part.touching and edge[0] in rows} | again
+    extras = {**live.extras, **wanted.catalog.extras}
+    wanted.catalog = Catalog(rows, extras, frozenset(edges), live.unmodelled, live.version)
+    kept = {key for key in basis.managed if key not in part.touching and object_of(key) not in part.touching}
+    wanted.managed |= kept
+    wanted.outside = list(basis.outside)
+    declared = planner.folded.declarations
+    planned.skips.entries = [(declared[key].step, reason, text, key) for key, reason, text in basis.skipped]
+    plan = replace(
+        planned.plan, from_digest=basis.digest, to_digest=digest(rows), skipped=tuple(planned.skips.listed())
+    )
+    return replace(planned, plan=plan, live=live, snapshot=basis.snapshot)

@@ -1,0 +1,124 @@
+"""What the last run that ended in order knew, kept for the next one: then an edit is planned without the rest.
+
+In: a play with its environment and options, catalogs. Out: `Basis`, or None where there is none or it is not good for this play
+and this program. It is in the project's cache: never needed, only faster.
+"""
+
+from __future__ import annotations
+
+import array
+import hashlib
+import marshal
+from typing import TYPE_CHECKING, Any
+
+from wgm_play import __version__
+from wgm_play.catalog import CLASSES
+from wgm_play.catalog.model import Catalog, Extra, Key
+from wgm_play.planning.partial import Basis
+from wgm_play.playbook.fold import digest_of
+from wgm_play.run import unchanged
+from wgm_play.shadow.realise import schemas_of
+from wgm_play.sql import reveal
+
+if TYPE_CHECKING:
+    from wgm_play.playbook.model import Folded
+    from wgm_play.run.work import Work
+
+# Plays kept per project.
+KEPT = 10
+
+
+def place(work: Work) -> str:
+    """Return the name of the basis of a play on a database."""
+    text = repr((work.playbook.path, work.play.name, work.environment.name, work.options.url))
+    return f"basis-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def load(work: Work) -> Basis | None:
+    """Return the basis that the last run of a play left."""
+    content = work.cache.read(place(work))
+    if content is None or content[:32] != _form(work):
+        return None
+    try:
+        return _thaw(marshal.loads(content[32:]))  # noqa: S302 - written by this user only
+    except (ValueError, EOFError, TypeError, LookupError):
+        return None
+
+
+def save(work: Work, basis: Basis) -> None:
+    """Keep a basis for the next run."""
+    work.cache.write(place(work), _form(work) + marshal.dumps(_freeze(basis)), keep=KEPT)
+
+
+def drop(work: Work) -> None:
+    """Forget the basis of a play."""
+    work.cache.remove(place(work))
+
+
+def facts(work: Work, folded: Folded, imperative: str) -> str:
+    """Return the digest of what a plan depends on beside what steps say of objects and what is live."""
+    play, environment = work.play, work.environment
+    known = (
+        play.name, play.prune, play.renames, repr(play.manage), repr(environment.shadow), imperative,
+        sorted((one.name, reveal(one.query)) for one in play.alerts),
+        sorted((one.name, reveal(one.query)) for one in play.invariants),
+        [reveal(one.query) for one in folded.assertions], schemas_of(folded.declarations),
+    )  # fmt: skip
+    return hashlib.sha256(repr(known).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def digests(folded: Folded) -> dict[Key, str]:
+    """Return the digests of what steps say of objects."""
+    return {key: digest_of(text) for key, text in folded.said.items()}
+
+
+def _form(work: Work) -> bytes:
+    """Return what a basis is good for: this program, with the templates that the project has of its own."""
+    shape = [(kind, found.__slots__) for kind, found in CLASSES.items()]
+    own = unchanged.files_below(str(work.project / "templates"))
+    made = (__version__, marshal.version, shape, sorted(unchanged.program()), sorted(own))
+    return hashlib.sha256(repr(made).encode()).digest()
+
+
+def _freeze(basis: Basis) -> Any:
+    """Return a basis as plain values; edges and managed objects as numbers of keys."""
+    live = basis.live
+    numbers: dict[Key, int] = {}
+    gone = (key for key, *_ in basis.skipped)
+    for key in (*live.rows, *live.extras, *basis.said, *basis.managed, *basis.outside, *gone):
+        numbers.setdefault(key, len(numbers))
+    for edge in live.edges:
+        for key in edge:
+            numbers.setdefault(key, len(numbers))
+    pairs = array.array("L", [numbers[key] for edge in live.edges for key in edge])
+    return (
+        basis.identity, basis.versions, basis.facts,
+        [(key.kind, key.name) for key in numbers],
+        [(numbers[key], row) for key, row in live.rows.items()],
+        [(numbers[key], *extra) for key, extra in live.extras.items()],
+        pairs.tobytes(), live.unmodelled, live.version,
+        [(numbers[key], text) for key, text in basis.said.items()],
+        [numbers[key] for key in basis.managed], [numbers[key] for key in basis.outside],
+        [(numbers[key], *said) for key, *said in basis.skipped], basis.digest, basis.snapshot,
+    )  # fmt: skip
+
+
+def _thaw(frozen: Any) -> Basis:
+    identity, versions, known, names, rows, extras, edges, unmodelled, version, said, managed, outside, *rest = frozen
+    gone, digest, snapshot = rest
+    keys = [Key(kind, name) for kind, name in names]
+    pairs = array.array("L")
+    pairs.frombytes(edges)
+    numbers = iter(pairs)
+    live = Catalog(
+        {keys[number]: row for number, row in rows},
+        {keys[number]: Extra(*rest) for number, *rest in extras},
+        frozenset((keys[one], keys[other]) for one, other in zip(numbers, numbers, strict=True)),
+        unmodelled,
+        version,
+    )
+    return Basis(
+        identity, versions, known, {keys[number]: text for number, text in said}, live,
+        frozenset(keys[number] for number in managed), tuple(keys[number] for number in outside),
+        tuple((keys[number], *told) for number, *told in gone), digest, snapshot,
+    )  # fmt: skip
