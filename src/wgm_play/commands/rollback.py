@@ -118,16 +118,18 @@ def _plan(
     found = diff(situation)
     _take_over(wanted.catalog, situation.wanted, last)
     _mark_conversions(found.changes, entries, renamed)
-    restored = [*renamed.changes, *restored]
-    for change in restored[len(renamed.changes) :]:
-        change.after = (*change.after, *renamed.changes)
+    early, late = rename.apart(renamed, situation)
+    restored = [*early, *restored]
+    for change in restored[len(early) :]:
+        change.after = (*change.after, *early)
     for change in moves.changes:
         change.after = (*change.after, *restored)
     restored = [*restored, *moves.changes]
     taken = frozenset[Key]().union(*(change.makes for change in restored))
     for change in found.changes:
         if not (change.removes & taken or (change.operation.key.kind == "schema" and change.makes)):
-            change.after = (*change.after, *restored)
+            prepares = any(change is one for one in situation.prepared)
+            change.after = (*change.after, *restored, *(() if prepares else late))
     loosening = _loosening(found.changes)
     sqls = _undone_sql(ledger, ids)
     rows = _undone_rows(work, ledger, ids, current if loosening else live, wanted.catalog)
@@ -137,7 +139,7 @@ def _plan(
         change.after = (*change.after, *restored, *found.changes)
     before = [*removals(situation.helpers, situation.used_helpers), *before]
     together = rename.joined(renamed, found.changes, situation.forced)
-    everything = [*before, *restored, *found.changes, *last]
+    everything = [*before, *restored, *late, *found.changes, *last]
     checks = constraints_without_index(current, wanted.catalog)
     made = groups(order(everything, current.edges, wanted.catalog.edges, found.rebuilt, together, checks))
     unknown = (

@@ -43,7 +43,8 @@ class Situation:
     `helpers` are what online forms made in the live database (valid or not), `used_helpers` the names that the plan uses.
     `uncastable` are columns whose old and new type have no cast between them: they change while they hold nothing.
     `obstacles` say why a column of a large table changes in its plain form; `delayed` are
-    columns that are renamed in the swap of their values, with the changes before it, which still use the old name, and the swap.
+    columns that are renamed in the swap of their values, with the changes before it, which still use the old name, and the swap. `prepared` are all changes
+    that prepare swaps: no transaction can hold them.
     `renames` gives the live key of what the plan renames; `apart` are foreign keys that go by themselves, before the tables that they belong to.
     """
 
@@ -68,6 +69,7 @@ class Situation:
     used_helpers: set[str] = field(default_factory=set)
     obstacles: dict[Key, str] = field(default_factory=dict)
     uncastable: frozenset[Key] = frozenset()
+    prepared: list[Change] = field(default_factory=list)
     delayed: dict[Key, tuple[tuple[Change, ...], tuple[Change, ...]]] = field(default_factory=dict)
 
     def step_of(self, key: Key) -> int:

@@ -168,6 +168,23 @@ def joined(renamed: Renamed, changes: Sequence[Change], forced: Collection[Key])
     ]
 
 
+def apart(renamed: Renamed, situation: Situation) -> tuple[list[Change], list[Change]]:
+    """Return the renames that come first, and those that wait for what prepares swaps.
+
+    The latter commit with the conversion of their column (`joined`), which may stand in the transaction of a swap.
+    """
+    late = [one for one in renamed.changes if situation.prepared and one.operation.key in situation.forced]
+    early = [one for one in renamed.changes if not situation.prepared or one.operation.key not in situation.forced]
+    if late:
+        for change in early[:1]:
+            change.after = ()
+        for earlier, change in itertools.pairwise(early):
+            change.after = (earlier,)
+        for change in late:
+            change.after = (*early[-1:], *situation.prepared)
+    return early, late
+
+
 def record(kind: str, old: Key, new: Key) -> dict[str, Any]:
     """Return what the ledger keeps of a rename, so that a rollback gives the old name back."""
     return {

@@ -107,6 +107,7 @@ def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
             made.tables.append(one)
             prepared = _prepare(situation, one)
             made.preparations += prepared
+            situation.prepared += prepared
             swapped = swap(situation, one, prepared)
             made.changes += [*prepared, *swapped]
             last = tuple(change for change in swapped if change.removes)
