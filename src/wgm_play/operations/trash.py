@@ -229,7 +229,8 @@ def replaced_column(situation: Situation, key: Key, using: Sql, place: str = "")
     place = place or trash_name(situation, key.name[2], (key, row), COLUMN_PREFIX)
     kept = Key("column", (*key.name[:2], place))
     entry = _entry(key, place, {kept: _bare(row)}, [])
-    entry["definition"] |= {"replaced": True, "using": str(using)}
+    # As the column has them: spaces beyond a limit and decimals beyond a scale went with the assignment.
+    entry["definition"] |= {"replaced": True, "using": f"({using})::{situation.wanted[key].type}"}
     return entry
 
 
