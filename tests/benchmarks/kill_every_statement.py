@@ -47,15 +47,18 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args()
     began = time.monotonic()
-    life = fix_postgres.started(asked.pg)
-    server = next(life)
+    # A server for each worker: what one leaves behind for a moment is not another's.
+    lives = [fix_postgres.started(asked.pg) for _ in range(asked.jobs)]
+    servers = [next(life) for life in lives]
     with tempfile.TemporaryDirectory(prefix="wgm-kill-") as home:
-        found = sorted(_all(asked, server, Path(home)), key=lambda verdict: int(verdict.moment.split(":")[0]))
-    next(life, None)
+        found = sorted(_all(asked, servers, Path(home)), key=lambda verdict: int(verdict.moment.split(":")[0]))
+    for life in lives:
+        next(life, None)
     return summary(found, time.monotonic() - began)
 
 
-def _all(asked: argparse.Namespace, server: fix_postgres.Postgres, home: Path) -> list[Verdict]:
+def _all(asked: argparse.Namespace, servers: list[fix_postgres.Postgres], home: Path) -> list[Verdict]:
+    server = servers[0]
     assert server.bin is not None
     pg_dump = server.bin / "pg_dump"
     reference = Place(
@@ -72,7 +75,10 @@ def _all(asked: argparse.Namespace, server: fix_postgres.Postgres, home: Path) -
         if over.is_set():
             return None
         if not hasattr(places, "folder"):
-            places.folder = copy_of_project(home / f"worker{next(numbers)}")
+            number = next(numbers)
+            places.folder = copy_of_project(home / f"worker{number}")
+            places.server = servers[number]
+        server = places.server
         database = server.create_database()
         verdict = kill_and_resume(
             Place(places.folder, asked.playbook, server.url(database), pg_dump), moment, undisturbed
