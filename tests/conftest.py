@@ -7,6 +7,7 @@ In: `--pg` (or WGM_TEST_PG): versions as `15,18`, or `all`; `--docker`: in conta
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell starts its background jobs deaf to Ctrl-C, and they would start the commands under test so.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "every_server: runs on every server that is to be had, whatever --pg says")
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 READ, BUILT, WRITTEN, FILLED = 200e6, 50e6, 50e6, 20_000
 # Less than this, in seconds, is not worth a number.
 INSTANT = 0.1
+# Scans or rows written in a second from which a table counts as busy: one person who tries things out makes fewer.
+BUSY = 10
 # Sessions that are named for one statement; the others are counted.
 NAMED = 3
 QUERY_SHOWN = 80
@@ -123,9 +125,9 @@ def _in_the_way(level: str, one: Prospect) -> Iterator[str]:
     if len(held) > NAMED:
         yield f"and for {len(held) - NAMED} more sessions"
     queue = []
-    if "AccessShare" in conflicting and one.scans >= 1:
+    if "AccessShare" in conflicting and one.scans >= BUSY:
         queue.append(f"{one.scans:,.0f} scans")
-    if "RowExclusive" in conflicting and one.writes >= 1:
+    if "RowExclusive" in conflicting and one.writes >= BUSY:
         queue.append(f"{one.writes:,.0f} rows written")
     if queue:
         yield f"would queue behind it: what makes {' and '.join(queue)} a second on average"

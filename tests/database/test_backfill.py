@@ -158,13 +158,13 @@ def test_a_backfill_is_paused_and_resumed_from_another_terminal(database_url: st
 
 
 def test_status_tells_how_far_a_backfill_is_and_when_it_ends(database_url: str, database: Connection) -> None:
-    table(database, rows=40_000)
+    table(database, rows=400_000)
     thread = threading.Thread(target=lambda: apply(database_url, filling(name="count"), policy=POLICY))
     thread.start()
-    for _ in range(200):
-        time.sleep(0.05)
+    for _ in range(1000):
+        time.sleep(0.02)
         with suppress(psycopg.errors.UndefinedTable):
-            if one(database, "SELECT count(*) FROM wgm.checkpoint") >= 3:
+            if one(database, "SELECT count(*) FROM wgm.checkpoint") >= 2:
                 break
     with connector(database_url)("test") as connection:
         give_order(connection, paused=True, batch_ms=None, os_user="somebody")
@@ -178,7 +178,7 @@ def test_status_tells_how_far_a_backfill_is_and_when_it_ends(database_url: str, 
     assert 0 < found.done < found.total
     assert found.left > 0
     assert re.fullmatch(
-        r"count: [\d,]+ of about 40,000 rows, \d+%, [\d,]+ rows a second, about \S+ left, at [\d:]+", str(found)
+        r"count: [\d,]+ of about 400,000 rows, \d+%, [\d,]+ rows a second, about \S+ left, at [\d:]+", str(found)
     ), str(found)
 
 
