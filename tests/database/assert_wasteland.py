@@ -115,6 +115,7 @@ def columns_are_those_declared(connection: Connection, environment: str) -> None
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> 'audit_log'
+            AND NOT starts_with(a.attname::text, 'wgm_trash_')
         ORDER BY c.relname, a.attnum
         """
     ).fetchall()
