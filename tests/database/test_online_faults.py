@@ -66,8 +66,9 @@ def test_a_connection_that_is_cut_in_a_statement(
     faults: ModuleType, shop: Path, database_url: str, database: Connection, finished: Callable[[], None], pattern: str
 ) -> None:
     with psycopg.connect(database_url) as reader:
-        if "concurrently" in pattern:  # it waits there long enough to be met
-            reader.execute("SELECT count(*) FROM items")
+        if "concurrently" in pattern:  # it waits for older snapshots, long enough to be met; nothing else does
+            reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            reader.execute("SELECT 1")
         thread, ended = run_aside(faults, shop, database_url)
         database.execute("SELECT pg_terminate_backend(%s)", (await_statement(database, pattern),))
         thread.join()
