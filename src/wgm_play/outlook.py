@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Key
+from wgm_play.operations.base import ACCESS_SHARE, LOCK_LEVELS, ROW_EXCLUSIVE
 from wgm_play.plan import Command, Plan
 from wgm_play.secret import mask
 from wgm_play.units import format_size
@@ -29,17 +30,7 @@ BUSY = 10
 # Sessions that are named for one statement; the others are counted.
 NAMED = 3
 QUERY_SHOWN = 80
-_MODES = (
-    "AccessShare",
-    "RowShare",
-    "RowExclusive",
-    "ShareUpdateExclusive",
-    "Share",
-    "ShareRowExclusive",
-    "Exclusive",
-    "AccessExclusive",
-)
-# By place in _MODES (manual: "Explicit Locking", table "Conflicting Lock Modes").
+# By place in LOCK_LEVELS (manual: "Explicit Locking", table "Conflicting Lock Modes").
 _CONFLICTS = (
     {7},
     {6, 7},
@@ -113,21 +104,21 @@ class Outlook:
             about = f"about {_duration(seconds)}" if seconds >= INSTANT else f"less than {INSTANT:g} s"
             yield f"{about}: {met.rows:,.0f} rows, {format_size(met.bytes)}"
         for lock in command.locks:
-            if (one := self.relations.get(lock.relation)) is not None and lock.level in _MODES:
+            if (one := self.relations.get(lock.relation)) is not None and lock.level in LOCK_LEVELS:
                 yield from _in_the_way(lock.level, one)
 
 
 def _in_the_way(level: str, one: Prospect) -> Iterator[str]:
-    conflicting = {_MODES[place] for place in _CONFLICTS[_MODES.index(level)]}
+    conflicting = {LOCK_LEVELS[place] for place in _CONFLICTS[LOCK_LEVELS.index(level)]}
     held: dict[int, Holder] = {holder.pid: holder for holder in one.holders if holder.mode in conflicting}
     for holder in sorted(held.values(), key=lambda holder: -(holder.age or 0))[:NAMED]:
         yield f"would wait for {holder}"
     if len(held) > NAMED:
         yield f"and for {len(held) - NAMED} more sessions"
     queue = []
-    if "AccessShare" in conflicting and one.scans >= BUSY:
+    if ACCESS_SHARE in conflicting and one.scans >= BUSY:
         queue.append(f"{one.scans:,.0f} scans")
-    if "RowExclusive" in conflicting and one.writes >= BUSY:
+    if ROW_EXCLUSIVE in conflicting and one.writes >= BUSY:
         queue.append(f"{one.writes:,.0f} rows written")
     if queue:
         yield f"would queue behind it: what makes {' and '.join(queue)} a second on average"

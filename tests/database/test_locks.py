@@ -6,9 +6,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from locktable import TRUTH, Truth
 
 import fix_postgres
-from wgm_play.locktable import TRUTH, Truth
 
 Connection = psycopg.Connection[Any]
 

@@ -61,6 +61,11 @@ class Key(NamedTuple):
         return Key("table", self.name[:2]) if self.kind in ("column", "constraint", "trigger", "policy") else None
 
 
+def differing_fields(old: Any, new: Any) -> list[str]:
+    """Return the names of the fields in which two objects of one kind differ, in their order."""
+    return [name for name in old.__slots__ if getattr(old, name) != getattr(new, name)]
+
+
 class Extra(NamedTuple):
     """What is known of a live object but not compared: its oid, owner, privileges and position."""
 

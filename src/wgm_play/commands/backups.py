@@ -61,7 +61,10 @@ def expire(work: Work, reporter: Reporter) -> None:
     """Delete the backups that are past their retention and needed by no rollback; nothing where no policy asks."""
     if work.play.backup is None:
         return
-    _policy, engine = _engine(work, "purge")
+    _expire(work, _engine(work, "purge")[1], reporter)
+
+
+def _expire(work: Work, engine: engines.Engine, reporter: Reporter) -> None:
     _release(work, engine)
     for one in engine.expire():
         reporter.note(f"backup {one.id} was past its retention and is gone")
@@ -76,11 +79,8 @@ def take(work: Work, reporter: Reporter) -> int:
         if not found.ok:
             engine.remove(made)
             raise InputError("the backup just taken does not restore", details=found.problems)
-    _release(work, engine)
-    gone = engine.expire()
     reporter.note(f"backup {made.id}: {format_size(made.size)}, verified by {policy.verify}")
-    for one in gone:
-        reporter.note(f"backup {one.id} was past its retention and is gone")
+    _expire(work, engine, reporter)
     reporter.data("backup", {"id": made.id, "size": made.size})
     return 0
 

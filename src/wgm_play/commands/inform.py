@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import ACCESS
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.model import Catalog, Key, differing_fields
 from wgm_play.errors import Refused
 from wgm_play.ledger import Ledger
 from wgm_play.operations.trash import RECORDS
@@ -141,8 +141,9 @@ def _words(key: Key, recorded: Catalog, live: Catalog) -> str:
     if key not in recorded.rows:
         return f"{key} was added"
     was, now = recorded[key], live[key]
-    names = [name for name in was.__slots__ if getattr(was, name) != getattr(now, name)]
-    return f"{key}: " + ", ".join(f"{name} was {getattr(was, name)!r}, is {getattr(now, name)!r}" for name in names)
+    return f"{key}: " + ", ".join(
+        f"{name} was {getattr(was, name)!r}, is {getattr(now, name)!r}" for name in differing_fields(was, now)
+    )
 
 
 def _health(work: Work, reporter: Reporter) -> list[str]:

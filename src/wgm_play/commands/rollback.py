@@ -314,12 +314,11 @@ def _conversions(
     entries: Sequence[TrashEntry], current: Catalog, wanted: Catalog, renamed: rename.Renamed
 ) -> tuple[dict[Key, Any], frozenset[Key]]:
     """Return how converted columns become what they were, from what was recorded when they were converted."""
-    names = {new: old for old, new in renamed.pairs.items()}
 
     def spelled(expression: str, key: Key) -> Sql:
         words = {
             now.name[2]: old.name[2]
-            for now, old in names.items()
+            for old, now in renamed.pairs.items()
             if now.kind == "column" and now.name[:2] == key.name[:2]
         }
         return renamed_columns(Sql(expression), words) if words else Sql(expression)
@@ -330,22 +329,21 @@ def _conversions(
         if entry.kind == "conversion" and entry.definition["back"]:
             key = Key("column", tuple(entry.name))
             back = backs[key, entry.run] = spelled(entry.definition["back"], key)
-            found[names.get(key, key)] = Conversion(back, Sql(entry.definition["using"]))
+            found[renamed.after(key)] = Conversion(back, Sql(entry.definition["using"]))
     for key, kept in _kept(entries, current).items():
         values = [
             Kept(entry.trash_name[2], str(row[0]), spelled(entry.definition["using"], key), backs.get((key, entry.run)))
             for entry, row in kept
         ]
-        new = names.get(key, key)
+        new = renamed.after(key)
         found[new] = back_to_kept(new.name[2], values)
     return active(found, current, wanted)
 
 
 def _is_used(entry: TrashEntry, situation: Situation, renamed: rename.Renamed) -> bool:
     """Tell whether a column gets its values back from this entry."""
-    names = {new: old for old, new in renamed.pairs.items()}
     key = Key(entry.kind, tuple(entry.name))
-    return "using" in entry.definition and names.get(key, key) in situation.converts
+    return "using" in entry.definition and renamed.after(key) in situation.converts
 
 
 def _kept(entries: Sequence[TrashEntry], current: Catalog) -> dict[Key, list[tuple[TrashEntry, Row]]]:
@@ -360,12 +358,11 @@ def _kept(entries: Sequence[TrashEntry], current: Catalog) -> dict[Key, list[tup
 
 def _mark_conversions(changes: Sequence[Change], entries: Sequence[TrashEntry], renamed: rename.Renamed) -> None:
     """Say with the change that takes a conversion back that its record is used up."""
-    names = {new: old for old, new in renamed.pairs.items()}
     places: dict[Key, TrashEntry] = {}
     for entry in entries:
         if entry.kind == "conversion":
             key = Key("column", tuple(entry.name))
-            places[names.get(key, key)] = entry
+            places[renamed.after(key)] = entry
     for change in changes:
         found = places.get(change.operation.key)
         if found is not None and "convert" in change.operation.payload:

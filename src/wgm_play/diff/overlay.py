@@ -187,10 +187,7 @@ def _steps(made: Wanted, declarations: Mapping[Key, Declaration], names: set[Key
     for key in made.managed:
         if key in made.steps:
             continue
-        if (key.kind in ("function", "procedure") and ("function", key.name[:2]) in by_name | {}) or (
-            key.kind,
-            key.name[:2],
-        ) in by_name:
+        if (key.kind, key.name[:2]) in by_name:
             made.steps[key] = by_name[(key.kind, key.name[:2])]
         elif key.kind == "constraint":
             found = [step for name, step in columns.get(key.name[:2], {}).items() if key.name[2].startswith(name)]

@@ -10,7 +10,6 @@ import getpass
 import json
 import os
 import socket
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -121,14 +120,16 @@ class Ledger:
 
     def sql_done(self) -> list[SqlOnce]:
         """Return what ran and was not undone, oldest first: a handler, or a step that ran again, more than once."""
-        left: dict[tuple[str, str, str], list[SqlOnce]] = defaultdict(list)
+        left: list[SqlOnce] = []
         for row in self._rows("sql_once_events", SqlOnce):
-            events = left[row.play, row.step, row.item]
             if row.event == "done":
-                events.append(row)
-            elif events:
-                events.pop()  # undone: what ran last
-        return sorted((row for events in left.values() for row in events), key=lambda row: row.at)
+                left.append(row)
+                continue
+            which = (row.play, row.step, row.item)
+            same = [number for number, one in enumerate(left) if (one.play, one.step, one.item) == which]
+            if same:
+                del left[same[-1]]  # what ran last is what was undone
+        return left
 
     def pending_handlers(self) -> list[PendingHandler]:
         """Return the handlers that were notified and have not run since."""

@@ -25,6 +25,10 @@ SHARE = "Share"
 SHARE_ROW_EXCLUSIVE = "ShareRowExclusive"
 EXCLUSIVE = "Exclusive"
 ACCESS_EXCLUSIVE = "AccessExclusive"
+# Weakest first.
+LOCK_LEVELS = (
+    ACCESS_SHARE, ROW_SHARE, ROW_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE, SHARE, SHARE_ROW_EXCLUSIVE, EXCLUSIVE, ACCESS_EXCLUSIVE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from wgm_play.operations.base import (
     option_names,
     options,
 )
-from wgm_play.operations.trash import trash_column
+from wgm_play.operations.trash import conversion_record, replaced_column, trash_column
 from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.render import render
 from wgm_play.sql import Sql, automatic, ident, literal
@@ -361,8 +361,6 @@ def lossless(old: str, new: str) -> bool:
 
 def _kept(situation: Situation, key: Key, using: Sql) -> dict[str, Any] | None:
     """Return the trash's entry for the values that a type change replaces; None where none are lost."""
-    from wgm_play.operations.trash import replaced_column
-
     old, new, table = situation.current[key], situation.wanted[key], Key("table", key.name[:2])
     if not situation.trash or old.generated or new.generated or old.inherited or situation.is_new(table):
         return None
@@ -405,21 +403,10 @@ def change_type(situation: Situation, key: Key) -> Change:
     )  # fmt: skip
     if new.default is not None and not new.generated:
         commands.append(command("column/set_default", lock, table=table, name=name, default=Sql(new.default)))
-    payload: dict[str, Any] = {}
-    if convert:
-        definition = {
-            "from": old.type,
-            "to": new.type,
-            "using": str(convert.using),
-            "back": convert.back and str(convert.back),
-        }
-        payload["convert"] = definition
-        payload["trash"] = {
-            "event": "trashed", "kind": "conversion", "name": list(key.name), "trash_name": ["conversion", *key.name],
-            "definition": definition,
-        }  # fmt: skip
-    if kept:
-        payload["trash"] = [kept, *([payload["trash"]] if convert else [])]
+    record = conversion_record(situation, key)
+    payload: dict[str, Any] = {"convert": record["definition"]} if record else {}
+    if kept or record:
+        payload["trash"] = [one for one in (kept, record) if one]
     title = f"convert the values of {key}"
     if old.type != new.type:
         title = f"change the type of {key} from {old.type} to {new.type}"

@@ -6,10 +6,10 @@ In: for each kind a `Defined`: how it is made, what can be changed in place. Out
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from wgm_play.catalog.model import Key
+from wgm_play.catalog.model import Key, differing_fields
 from wgm_play.operations.base import (
     Change,
     Situation,
@@ -88,7 +88,7 @@ def _comments(situation: Situation, key: Key) -> list[Command]:
 
 def changed(old: Any, new: Any) -> set[str]:
     """Return the names of the fields that differ."""
-    return {one.name for one in fields(old) if getattr(old, one.name) != getattr(new, one.name)}
+    return set(differing_fields(old, new))
 
 
 def sql(text: str | None) -> Sql | None:

@@ -234,6 +234,27 @@ def replaced_column(situation: Situation, key: Key, using: Sql, place: str = "")
     return entry
 
 
+def conversion_record(situation: Situation, key: Key) -> dict[str, Any] | None:
+    """Return the record of a declared conversion, from which a rollback finds the way back; None where there is none."""
+    convert = situation.converts.get(key)
+    if convert is None:
+        return None
+    definition = {
+        "from": situation.current[key].type,
+        "to": situation.wanted[key].type,
+        "using": str(convert.using),
+        "back": convert.back and str(convert.back),
+    }
+    place = ["conversion", *key.name]
+    return {
+        "event": "trashed",
+        "kind": "conversion",
+        "name": list(key.name),
+        "trash_name": place,
+        "definition": definition,
+    }
+
+
 def _bare(row: Row, *, default_only: bool = False) -> Row:
     """Return a column's row as it is while its values lie in the trash: no default, no NOT NULL, no identity."""
     made = list(row)

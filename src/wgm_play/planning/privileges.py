@@ -27,6 +27,19 @@ _NOT_PERMITTED = "42501"
 _OPTIONAL = frozenset(["extension", "schema", "event_trigger", "foreign_data_wrapper", "publication"])
 
 
+def _refusal(connection: psycopg.Connection[Any], declaration: Declaration) -> psycopg.Error | None:
+    """Try a declaration's statements and take them back; return the server's refusal, or None."""
+    import psycopg as library
+
+    try:
+        with connection.transaction(force_rollback=True):
+            for statement in declaration.statements:
+                connection.execute(statement.sql.encode())
+    except library.Error as error:
+        return error
+    return None
+
+
 def _for_superusers(declaration: Declaration) -> bool:
     """Tell whether only a superuser may make what is declared (manual: the notes of the CREATE statements)."""
     if declaration.key.kind == "publication":
@@ -80,8 +93,6 @@ class Skips:
 
         Where the shadow is another server (not `own`), what only superusers make is asked of the target's role.
         """
-        import psycopg as library
-
         able = own or bool((target.execute(render("shadow/superuser.sql.j2").sql).fetchone() or (False,))[0])
         made: dict[Key, Declaration] = {}
         for key, declaration in declarations.items():
@@ -92,18 +103,12 @@ class Skips:
                 texts = [statement.sql for statement in declaration.statements]
                 self.add(declaration, f"only a superuser may create {key}", "; ".join(texts))
                 continue
-            try:
-                with connection.transaction(force_rollback=True):
-                    for statement in declaration.statements:
-                        connection.execute(statement.sql.encode())
-                made[key] = declaration
-            except library.Error as error:
-                if error.sqlstate != _NOT_PERMITTED and key.kind not in ("extension", "schema"):
-                    made[key] = declaration  # what it needs is not there yet
-                    continue
-                if key in live.rows:
-                    self.recorded[key] = live.rows[key]
-                    continue
+            error = _refusal(connection, declaration)
+            if error is None or (error.sqlstate != _NOT_PERMITTED and key.kind not in ("extension", "schema")):
+                made[key] = declaration  # it can be made, or what it needs is not there yet
+            elif key in live.rows:
+                self.recorded[key] = live.rows[key]
+            else:
                 reason = mask(str(error.diag.message_primary or error))
                 self.add(declaration, reason, "; ".join(statement.sql for statement in declaration.statements))
         return made
@@ -118,20 +123,14 @@ class Skips:
         own: bool,
     ) -> dict[Key, Declaration]:
         """Set aside required extensions that only the shadow lacks; stop at those that the target lacks or forbids."""
-        import psycopg as library
-
         made: dict[Key, Declaration] = {}
         for key, declaration in declarations.items():
             made[key] = declaration
             if key.kind != "extension" or declaration.absent or not declaration.statements:
                 continue
-            try:
-                with connection.transaction(force_rollback=True):
-                    for statement in declaration.statements:
-                        connection.execute(statement.sql.encode())
+            failed = _refusal(connection, declaration)
+            if failed is None:
                 continue
-            except library.Error as error:
-                failed = error
             if key in live.rows:
                 self.recorded[key] = live.rows[key]
                 del made[key]

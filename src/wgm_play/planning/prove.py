@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.column import Column
-from wgm_play.catalog.model import Catalog, Key, Row
+from wgm_play.catalog.model import Catalog, Key, Row, differing_fields
 from wgm_play.errors import Refused
 from wgm_play.operations.trash import kept_rows, several
 from wgm_play.plan import Group
@@ -131,8 +131,7 @@ def _difference(key: Key, wanted: Catalog, result: Catalog) -> list[str]:
     want, have = wanted[key], result[key]
     return [
         f"{key}: {name} is {getattr(have, name)!r}, wanted {getattr(want, name)!r}"
-        for name in want.__slots__
-        if getattr(want, name) != getattr(have, name)
+        for name in differing_fields(want, have)
     ]
 
 

@@ -44,6 +44,10 @@ class Renamed:
     pairs: dict[Key, Key] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
 
+    def after(self, key: Key) -> Key:
+        """Return the key that an object has after the renames."""
+        return {old: new for new, old in self.pairs.items()}.get(key, key)
+
 
 def find(live: Catalog, declarations: Mapping[Key, Declaration], situation: Situation) -> Renamed:
     """Return the renames that are not done yet. Raise `Refused` where both names are live."""

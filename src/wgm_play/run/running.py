@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS, CLUSTER, object_of
-from wgm_play.catalog.model import Catalog, Key, Rows, digest
+from wgm_play.catalog.model import Catalog, Key, Rows, differing_fields, digest
 from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.plan import Operation
@@ -272,9 +272,8 @@ def _said(key: Key, after: Catalog, wanted: Catalog) -> str:
     if key not in wanted.rows:
         return f"{key} is still there"
     have, want = after[key], wanted[key]
-    names = [name for name in want.__slots__ if getattr(want, name) != getattr(have, name)]
     return f"{key}: " + ", ".join(
-        f"{name} is {getattr(have, name)!r}, wanted {getattr(want, name)!r}" for name in names
+        f"{name} is {getattr(have, name)!r}, wanted {getattr(want, name)!r}" for name in differing_fields(want, have)
     )
 
 

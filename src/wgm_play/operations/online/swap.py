@@ -22,7 +22,7 @@ from wgm_play.operations.base import (
     what_of,
 )
 from wgm_play.operations.online import names, spell
-from wgm_play.operations.trash import COLUMN_PREFIX, replaced_column, trash_name
+from wgm_play.operations.trash import COLUMN_PREFIX, conversion_record, replaced_column, trash_name
 from wgm_play.plan import Command, Lock
 from wgm_play.render import render
 from wgm_play.sql import NAME_BYTES, Sql, ident
@@ -44,12 +44,12 @@ def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Ch
         commands += _exchange(situation, one, twin, trash)
     commands += _restore(situation, one)
     commands.append(_guard(one, [str(entry["trash_name"][-1]) for entry in trash]))
-    for twin in one.twins:
-        trash += _conversion(situation, twin)
+    records = {twin.key: conversion_record(situation, twin.key) for twin in one.twins}
+    trash += [record for record in records.values() if record]
     made: list[Change] = []
     for twin in one.twins:
         old, new = situation.current[twin.key], situation.wanted[twin.key]
-        convert = [entry["definition"] for entry in _conversion(situation, twin)]
+        record = records[twin.key]
         payload: dict[str, Any] = {} if made else {"trash": trash}
         covered = set() if made else one.covered  # the first one does it all, the others say it of their columns
         change = alter(
@@ -58,7 +58,7 @@ def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Ch
             f"put the new {twin.key.label} ({new.type}) in place of the old one ({old.type})",
             [] if made else commands,
             after=(*prepared[-1:], *made),
-            payload=payload | ({"convert": convert[0]} if convert else {}),
+            payload=payload | ({"convert": record["definition"]} if record else {}),
             hazards=(hazard("C08", "names are swapped in a transaction of catalog changes only"),),
             irreversible=_irreversible(situation, twin),
         )
@@ -68,29 +68,6 @@ def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Ch
         constraints.validate(situation, key, tuple(made[-1:])) for key in one.checks if situation.wanted[key].validated
     ]
     return [*made, *proofs, *_identities(situation, one, made[-1])]
-
-
-def _conversion(situation: Situation, twin: Twin) -> list[dict[str, Any]]:
-    """Return the record of a declared conversion, from which a rollback finds the way back."""
-    convert = situation.converts.get(twin.key)
-    if convert is None:
-        return []
-    old, new = situation.current[twin.key], situation.wanted[twin.key]
-    definition = {
-        "from": old.type,
-        "to": new.type,
-        "using": str(convert.using),
-        "back": convert.back and str(convert.back),
-    }
-    return [
-        {
-            "event": "trashed",
-            "kind": "conversion",
-            "name": list(twin.key.name),
-            "trash_name": ["conversion", *twin.key.name],
-            "definition": definition,
-        }
-    ]
 
 
 def _irreversible(situation: Situation, twin: Twin) -> str | None:
