@@ -126,6 +126,12 @@ def _release(connection: Connection) -> None:
         connection.close()
 
 
+def refuse_beside_another(connection: Connection, cause: Exception) -> None:
+    """Raise Locked, from `cause`, where a run holds the run lock: what it changes just now cannot be planned for."""
+    if holder(connection) is not None:
+        raise _locked(connection) from cause
+
+
 def _locked(connection: Connection) -> Locked:
     found = holder(connection)
     if found is None:

@@ -299,6 +299,26 @@ class Work:
         self.play = self.playbook.plays[place]
 
     def _plan_once(self, registered: dict[str, Any], known: Basis | None = None) -> Planned:
+        """Plan the steps that are known by now; again where what stops the plan is that another run or tool moved on.
+
+        Raises `Locked` where that goes on and a run is in progress.
+        """
+        for attempt in range(READS + 1):
+            self.versions = ""
+            try:
+                return self._plan_now(registered, known)
+            except (InputError, Refused) as error:
+                if not self.versions or not self.moved_on():
+                    raise
+                if attempt == READS:
+                    from wgm_play.execute.guard import refuse_beside_another
+
+                    refuse_beside_another(self.reading, error)
+                    raise
+            time.sleep(READ_PAUSE)
+        raise AssertionError  # the last attempt returns or raises
+
+    def _plan_now(self, registered: dict[str, Any], known: Basis | None = None) -> Planned:
         folded = fold(self.play.steps, known=known.said if known else None)
         choices = self.choices()
         imperative = self._imperative(folded, choices)
