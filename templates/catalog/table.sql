@@ -1,5 +1,6 @@
 SELECT 'table', n.nspname, r.relname,
-       r.relpersistence = 'u', (SELECT array_agg(o ORDER BY o COLLATE "C") FROM unnest(r.reloptions) o), s.spcname, am.amname, cl.relname, r.relreplident::text, ri.relname,
+       r.relpersistence = 'u', {% include 'catalog/_storage_parameters.sql' %}
+, s.spcname, am.amname, cl.relname, r.relreplident::text, ri.relname,
        r.relrowsecurity, r.relforcerowsecurity, d.description,
        CASE WHEN r.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(r.oid) END, h.parents,
        CASE WHEN r.relispartition THEN pg_catalog.pg_get_expr(r.relpartbound, r.oid) || CASE WHEN h.leaving THEN ' DETACH' ELSE '' END END,

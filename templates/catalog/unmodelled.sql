@@ -16,6 +16,10 @@ WITH present(classid, objid, what) AS (
       AND {% include 'catalog/_user_schemas.sql' %}
 
     UNION ALL
+    SELECT 2620, t.oid, 'trigger that is in another state than its parent''s:'
+    FROM pg_catalog.pg_trigger t
+    JOIN pg_catalog.pg_trigger u ON u.oid = t.tgparentid AND u.tgenabled <> t.tgenabled AND NOT u.tgisinternal
+    UNION ALL
     SELECT 2617, o.oid, 'shell operator' FROM pg_catalog.pg_operator o WHERE o.oprcode = 0 AND o.oid >= 16384
     UNION ALL
     SELECT 2607, c.oid, 'conversion' FROM pg_catalog.pg_conversion c WHERE c.oid >= 16384

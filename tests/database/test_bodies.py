@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from laws import Listener, Project
 from psycopg import Connection
 
+from wgm_play import pipeline
 from wgm_play.checks.bodies import BodyIssue, FunctionRef, check_bodies
+from wgm_play.errors import InputError
 
 SCHEMA = """
 CREATE SCHEMA app;
@@ -487,3 +491,30 @@ def test_a_role_that_only_owns_the_database_can_check(role_url: str) -> None:
         )
         found = check_bodies(connection, refs(connection, ["f"]))
         assert [(one.level, one.sqlstate) for one in found] == [("error", "42P01")]
+
+
+DYNAMIC = {"name": "dynamic", "returns": "void", "body": "begin\n  execute 'select ' || current_user;\nend\n"}
+BROKEN = {"name": "broken", "returns": "void", "body": "begin\n  perform nothing from not_there;\nend\n"}
+
+
+def planned(project: Path, url: str, *functions: dict[str, Any]) -> list[str]:
+    """Return what the plan of some functions calls unknown."""
+    book = Project(project, url, "embedded: true\n")
+    book.write([{"name": one["name"], "function": one} for one in functions])
+    listener = Listener()
+    pipeline.apply(pipeline.Options(str(book.folder / "playbook.yml"), url=url, check=True), listener)
+    return list(listener.plans[-1].unknown)
+
+
+def test_the_plan_names_what_of_a_body_cannot_be_checked(project: Path, database_url: str) -> None:
+    for _ in range(2):  # also where the declared catalog is known from the first time
+        said = planned(project, database_url, DYNAMIC)
+        assert said == ["not checked: function public.dynamic, line 3: dynamic SQL is unchecked"]
+
+
+def test_a_body_with_an_error_is_refused_unless_it_is_not_to_be_checked(project: Path, database_url: str) -> None:
+    with pytest.raises(InputError, match="not_there") as refused:
+        planned(project, database_url, BROKEN)
+    assert "check_body: false" in (refused.value.hint or "")
+    said = planned(project, database_url, {**BROKEN, "check_body": False})
+    assert said == ["not checked: function public.broken: check_body is false"]

@@ -40,6 +40,13 @@ KINDS = [
     ("language", "create language words handler plpgsql_call_handler", "words"),
     ("subscription", "create subscription test_copy connection 'dbname=x' publication p with (connect = false, slot_name = none)", "test_copy"),
     (
+        "trigger that is in another state than its parent's:",
+        "create table t (a int) partition by list (a); create table t1 partition of t default;"
+        "create function f() returns trigger language plpgsql as 'begin return null; end';"
+        "create trigger g after insert on t for each row execute function f(); alter table t1 disable trigger g",
+        "g on public.t1",
+    ),
+    (
         "security label",
         "create table t (a int); set allow_system_table_mods = on;"
         "insert into pg_seclabel (objoid, classoid, objsubid, provider, label) values ('t'::regclass, 'pg_class'::regclass, 0, 'selinux', 'secret')",

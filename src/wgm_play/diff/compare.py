@@ -119,10 +119,17 @@ def _create(situation: Situation, found: Difference, done: set[Key]) -> None:
             if key.kind == kind:
                 changes = OPERATIONS_FOR[kind][0](situation, key)
                 found.changes += changes
-                made.update(*(change.makes for change in changes))
+                made.update(*(change.makes - _left_to_do(situation, change) for change in changes))
     for key in found.created:
         if key.kind not in ("table", "domain") and key not in made:
             found.changes += OPERATIONS_FOR[key.kind][0](situation, key)
+
+
+def _left_to_do(situation: Situation, change: Change) -> set[Key]:
+    """Return the columns that a table gets from its parent when it is created, and that differ from the parent's."""
+    if change.operation.verb != "create":
+        return set()
+    return {key for key in change.makes if key.kind == "column" and situation.wanted[key].inherited}
 
 
 def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:

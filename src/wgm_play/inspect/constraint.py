@@ -193,8 +193,8 @@ def automatic(*parts: str) -> str | None:
 def _at_column(said: Said, table: Key, key: Key, spec: dict[str, Any], columns: dict[str, dict[str, Any]]) -> bool:
     """Say a constraint with its column; tell whether that was possible."""
     kind, own, rel = said.catalog[key].type, key.name[2], table.name[1]
-    if "comment" in spec:
-        return False
+    if "comment" in spec or (kind in "puf" and not columns.keys() >= {*spec[_KEYS[kind]]}):
+        return False  # a column that is inherited has no line of its own
     if kind == "p" and list(spec) == ["primary_key"] and own == automatic(rel, "pkey"):
         if len(spec["primary_key"]) != 1:
             return False

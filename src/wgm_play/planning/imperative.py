@@ -39,9 +39,14 @@ SEARCH_PATH = "SET LOCAL search_path TO DEFAULT"
 LAST = 10**9
 
 
+# Schema and name of a routine, the line of its body, and what of it nobody can check before it is called.
+Unchecked = tuple[str, str, int, str]
+
+
 @dataclass(slots=True)
 class Imperative:
-    """The imperative part of one play. `later` are assertions that can only be asked after the run."""
+    """The imperative part of one play. `later` are assertions that can only be asked after the run; `unchecked` is what
+    no check of the routines' bodies could see."""
 
     play: Play
     folded: Folded
@@ -51,6 +56,7 @@ class Imperative:
     selected: frozenset[int] | None = None
     later: list[Assertion] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    unchecked: set[Unchecked] = field(default_factory=set)
     registered: dict[str, Any] = field(default_factory=dict)
 
     def mark(self) -> str:
@@ -104,7 +110,9 @@ class Imperative:
 
         problems: list[WgmError] = []
         catalog = realised.catalog
-        problems += _bodies(connection, catalog, folded)
+        bodies, unchecked = _bodies(connection, catalog, folded)
+        problems += bodies
+        self.unchecked |= unchecked
         for one in (*self.folded.sqls, *self.handlers.sqls):
             parts = analyse_sql(
                 reveal(one.text), getattr(one.text, "position", None) or one.position, transaction=one.transaction
@@ -365,8 +373,20 @@ def _at(problem: InputError, position: Any, message: str | None = None) -> Input
     return problem
 
 
-def _bodies(connection: psycopg.Connection[Any], catalog: Catalog, folded: Folded) -> list[WgmError]:
-    """Return the errors in function bodies, at the step that declares the function."""
+def said_unchecked(unchecked: Collection[Unchecked], changed: Collection[Key]) -> list[str]:
+    """Return in words what of the bodies of changed routines is unchecked."""
+    names = {key.name[:2] for key in changed if key.kind in ("function", "procedure")}
+    return [
+        f"not checked: function {schema}.{name}{f', line {line}' if line else ''}: {mask(message)}"
+        for schema, name, line, message in sorted(unchecked)
+        if (schema, name) in names
+    ]
+
+
+def _bodies(
+    connection: psycopg.Connection[Any], catalog: Catalog, folded: Folded
+) -> tuple[list[WgmError], set[Unchecked]]:
+    """Return the errors in function bodies, at the step that declares the function, and what could not be checked."""
     from wgm_play.checks.bodies import FunctionRef, check_bodies
 
     declared = {
@@ -374,25 +394,29 @@ def _bodies(connection: psycopg.Connection[Any], catalog: Catalog, folded: Folde
         for key, one in folded.declarations.items()
         if key.kind in ("function", "procedure") and not one.absent
     }
+    trusted = {name for name, one in declared.items() if not one.attributes.get("check_body", True)}
     references = [
         FunctionRef(key.name[0], key.name[1], key.name[2], catalog.extras[key].oid)
         for key in catalog.rows
-        if key.kind in ("function", "procedure") and key.name[:2] in declared
+        if key.kind in ("function", "procedure") and key.name[:2] in declared.keys() - trusted
     ]
     problems: list[WgmError] = []
+    unchecked: set[Unchecked] = {(str(name[0]), str(name[1]), 0, "check_body is false") for name in trusted}
     for issue in check_bodies(connection, references):
         if issue.level != "error":
+            unchecked.add((issue.function.schema, issue.function.name, issue.line, issue.message))
             continue
         one = declared[(issue.function.schema, issue.function.name)]
         problems.append(
             InputError(
                 f"function {issue.function.name!r}, line {issue.line} of its body: {mask(issue.message)}",
                 where=_body_position(one, issue.line),
-                hint=issue.hint or "correct the body, or declare what it names in a step",
+                hint=issue.hint
+                or "correct the body, or declare what it names in a step; `check_body: false` leaves it unchecked",
                 details=issue.statement.splitlines()[:3],
             )
         )
-    return problems
+    return problems, unchecked
 
 
 _BODY = re.compile(r"\bAS\s+(\$\w*\$)")

@@ -28,7 +28,7 @@ from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Plan
 from wgm_play.planning import family, rename
 from wgm_play.planning.convert import uncastable
-from wgm_play.planning.imperative import Imperative
+from wgm_play.planning.imperative import Imperative, said_unchecked
 from wgm_play.planning.privileges import Skips, unprivileged_settings
 from wgm_play.planning.prove import prove
 from wgm_play.playbook.model import Declaration, Folded, Play, Playbook
@@ -160,6 +160,8 @@ class Planner:
                 if one.key.kind in ACCESS
             }
         )
+        changed = [one.key for group in made for one in group.operations if one.verb != "drop"]
+        unknown += said_unchecked(self.imperative.unchecked, changed)
         if made:
             unknown += self._look_at_rows(situation, renamed.pairs)
             self._prove(live, wanted, made)
@@ -176,6 +178,7 @@ class Planner:
         kept = self.cache.load(mark)
         if kept is not None and self._holds(kept.catalog):
             skips.restore(kept.skipped)
+            self.imperative.unchecked.update(tuple(one) for one in kept.unchecked)
             return Realised(kept.catalog), False
         shadow = self.shadow()
         with shadow.database(rolled_back=_small(folded.declarations)) as connection:
@@ -191,7 +194,7 @@ class Planner:
             with names_of(connection, schemas_of(folded.declarations)):
                 self.imperative.check(connection, realised, self.play, folded)
         if not realised.borrowed:
-            self.cache.save(mark, realised.catalog, skips.kept())
+            self.cache.save(mark, realised.catalog, skips.kept(), self.imperative.unchecked)
         return realised, True
 
     def _realise_part(self, part: Part, skips: Skips) -> Realised:

@@ -13,6 +13,7 @@ import json
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,10 +30,11 @@ KEPT = 20
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A realised catalog, and the steps that were skipped while it was made."""
+    """A realised catalog, the steps that were skipped while it was made, and what was not checked of its routines."""
 
     catalog: Catalog
     skipped: list[Any]
+    unchecked: list[Any]
 
 
 @functools.lru_cache(maxsize=1)
@@ -78,15 +80,16 @@ class Cache:
             told = json.loads(head)
             if told["mark"] != mark or told["version"] != _version():
                 return None
-            return Kept(unpack(body), told["skipped"])
+            return Kept(unpack(body), told["skipped"], told["unchecked"])
         except (ValueError, KeyError, OSError, EOFError):
             return None
 
-    def save(self, mark: str, catalog: Catalog, skipped: list[Any]) -> None:
+    def save(self, mark: str, catalog: Catalog, skipped: list[Any], unchecked: Iterable[Any] = ()) -> None:
         """Keep a realised catalog under a mark."""
         from wgm_play.ledger.snapshot import pack
 
-        head = json.dumps({"mark": mark, "version": _version(), "skipped": skipped}).encode()
+        told = {"mark": mark, "version": _version(), "skipped": skipped, "unchecked": list(unchecked)}
+        head = json.dumps(told).encode()
         self.write(f"wanted-{mark[:32]}", head + b"\n" + pack(catalog).content, keep=KEPT)
 
     def read(self, name: str) -> bytes | None:

@@ -95,6 +95,7 @@ COMMON: Schema = {
         "description": str(TEMPLATE["description"]).replace("the query", "the body"),
     },
     "verbatim": flag("The body is taken as it is, without line breaks added around it.", False),
+    "check_body": flag("Whether the body is checked when it is planned; an unchecked one is named in the plan.", True),
     "security_definer": flag("Run with the rights of the owner; set `search_path` with it.", False),
     "set": {
         "description": "Settings while the routine runs, as `search_path: pg_catalog, public`.",
@@ -256,8 +257,9 @@ def routine(step: Step, made: Statement, folding: Folding) -> Declaration:
     spec = step.spec
     target = Sql(f"{ident_at(parts_of(step, spec), at(spec, 'name'))}({identity(spec)})", at(spec, "name"))
     return Declaration(
-        key(step), step.index, step.position, (made,), comment_on(step.kind.upper(), target, spec, folding)
-    )
+        key(step), step.index, step.position, (made,), comment_on(step.kind.upper(), target, spec, folding),
+        attributes={"check_body": spec.get("check_body", True)},
+    )  # fmt: skip
 
 
 def declare(step: Step, folding: Folding) -> Declaration:
