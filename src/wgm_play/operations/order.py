@@ -56,14 +56,14 @@ def order(
             for number in removers[referenced]:
                 before[number].update(removers[dependent])
     kept = set(wanted_edges)
-    for dependent, referenced in current_edges:  # what refers to it no longer lets go of it first
-        if (
-            dependent in makers
-            and referenced in removers
-            and referenced not in makers
-            and (dependent, referenced) not in kept
-        ):
-            for number in removers[referenced]:
+    for dependent, referenced in current_edges:
+        if dependent not in makers or referenced not in removers:
+            continue
+        if dependent in rebuilt and _finds_a_key(dependent, referenced):  # it would find the old key again
+            for number in set(makers[dependent]) - set(removers[dependent]):
+                before[number].update(removers[referenced])
+        elif referenced not in makers and (dependent, referenced) not in kept:
+            for number in removers[referenced]:  # what refers to it no longer lets go of it first
                 before[number].update(other for other in makers[dependent] if dependent not in changes[number].removes)
     _free_names(changes, makers, removers, before, without_index)
     for number, earlier in enumerate(before):
@@ -72,6 +72,11 @@ def order(
     pairs += _gaps(changes, makers, removers, rebuilt)
     units = arrange(before, pairs, frozenset(number for number, change in enumerate(changes) if _long(change)))
     return [changes[number] for number in _sorted(changes, before, units)]
+
+
+def _finds_a_key(dependent: Key, referenced: Key) -> bool:
+    """Tell whether a foreign key leans on this key or unique index: PostgreSQL chooses it when the foreign key is made."""
+    return dependent.kind == "constraint" and referenced.kind in ("constraint", "index")
 
 
 def _gaps(
