@@ -216,6 +216,14 @@ def object_of(key: Key) -> Key:
     return Key(key.name[0], name)
 
 
+def column_of(key: Key, privilege: str) -> Key | None:
+    """Return the column that a privilege of a grant is on, None where it is on the whole object."""
+    name = privilege.rstrip("*").partition(" (")[2].removesuffix(")")
+    if not name:
+        return None
+    return Key("column", (*key.name[1:-1], name[1:-1].replace('""', '"') if name.startswith('"') else name))
+
+
 def left_over(rows: Mapping[Key, Row]) -> list[Key]:
     """Return the grants and owners whose object is not there."""
     return [
@@ -232,6 +240,23 @@ def moved(catalog: Catalog, pairs: Mapping[Key, Key]) -> None:
         if new is not None:
             tail = key.name[-1:] if key.kind == "grant" else ()
             catalog.rows[Key(key.kind, (new.kind, *new.name, *tail))] = catalog.rows.pop(key)
+    columns = {old: new for old, new in names.items() if old.kind == "column" and old.name[2] != new.name[2]}
+    tables = {Key("table", key.name[:2]) for pair in columns.items() for key in pair}
+    for key in [key for key in catalog.rows if key.kind == "grant" and object_of(key) in tables]:
+        listed = [_on_renamed(key, text, pairs, columns) for text in catalog[key].privileges]
+        catalog.rows[key] = (sorted(listed),)
+
+
+def _on_renamed(grant: Key, privilege: str, pairs: Mapping[Key, Key], columns: Mapping[Key, Key]) -> str:
+    """Return a privilege with the new name of the column that it is on; `columns` are old -> new."""
+    column = column_of(grant, privilege)
+    if column is None:
+        return privilege
+    table = Key("table", column.name[:2])
+    new = columns.get(Key("column", (*pairs.get(table, table).name, column.name[2])))
+    if new is None:
+        return privilege
+    return f"{privilege.partition(' (')[0]} ({ident(new.name[2])}){'*' if privilege.endswith('*') else ''}"
 
 
 def keep_roles(

@@ -46,6 +46,19 @@ def lay_access(made: Wanted, live: Catalog, declarations: Mapping[Key, Declarati
             _grants(made, declaration, _found(made, key, same), said["grants"])
 
 
+def privileges_go(wanted: Catalog, live: Catalog) -> None:
+    """Take out the privileges on columns that go."""
+    gone = {key for key in live.rows if key.kind == "column" and key not in wanted.rows}
+    tables = {column.relation for column in gone}
+    for key in [key for key in wanted.rows if key.kind == "grant" and access.object_of(key) in tables]:
+        listed = wanted[key].privileges
+        kept = [text for text in listed if access.column_of(key, text) not in gone]
+        if kept:
+            wanted.rows[key] = (kept,)
+        elif listed:
+            del wanted.rows[key]
+
+
 def _found(made: Wanted, key: Key, same: Same) -> Key:
     return next(iter(same(made.catalog, key)), key)
 
@@ -108,15 +121,23 @@ def _grant(made: Wanted, declaration: Declaration, target: Key, grantee: str, sa
     if target not in made.catalog.rows and target.kind not in ("database", "language"):
         if said is None:
             return
-        raise InputError(
-            f"{target} is granted on and is not there",
-            where=declaration.position,
-            hint="declare it, or correct the name",
-        )
+        raise _not_there(target, declaration)
     usual = _usual(made, target, grantee)
     wanted = usual if said is None else _spelled(said, target, made.catalog.version)
     key = Key("grant", (target.kind, *target.name, grantee))
+    for text in wanted if target.kind == "table" else ():
+        column = access.column_of(key, text)
+        if column is not None and column not in made.catalog.rows:
+            raise _not_there(column, declaration)
     _put(made, key, None if wanted == usual else (access.spelled(wanted),), declaration)
+
+
+def _not_there(target: Key, declaration: Declaration) -> InputError:
+    return InputError(
+        f"{target} is granted on and is not there",
+        where=declaration.position,
+        hint="declare it, or correct the name",
+    )
 
 
 def _spelled(said: list[str], target: Key, version: int) -> access.Privileges:

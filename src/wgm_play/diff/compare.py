@@ -18,6 +18,7 @@ from wgm_play.operations import composite as composites
 from wgm_play.operations import function as functions
 from wgm_play.operations import index as indexes
 from wgm_play.operations import view as views
+from wgm_play.operations.access import before_columns_go
 from wgm_play.operations.base import Change, Situation, alter, command
 from wgm_play.operations.online import retype
 from wgm_play.operations.trash import own_keys
@@ -93,6 +94,7 @@ def diff(situation: Situation) -> Difference:
     for key in sorted(rebuilt, key=partial(_place, situation.wanted)):
         found.changes += _again(situation, key, hard, again)
     _one_primary_key(situation, found)
+    before_columns_go(situation, found.changes)
     retype.join(situation, online, found.changes, found.rebuilt)
     found.changes += online.changes
     return found

@@ -14,7 +14,7 @@ from typing import Any
 from wgm_play.catalog import CLASSES
 from wgm_play.catalog.access import ACCESS, left_over
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
-from wgm_play.diff.access import lay_access
+from wgm_play.diff.access import lay_access, privileges_go
 from wgm_play.diff.manage import Manage
 from wgm_play.diff.match import match_constraints
 from wgm_play.errors import Position, Refused
@@ -84,6 +84,7 @@ def lay_over(
     if prune:
         _prune(made, live)
     _cascade(made, live, manage)
+    privileges_go(made.catalog, live)
     for key in left_over(wanted.rows):
         del wanted.rows[key]
     return made

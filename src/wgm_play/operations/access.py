@@ -151,7 +151,8 @@ def change_grant(situation: Situation, key: Key) -> list[Change]:
     made = between(granted_on(situation, target), grantee, before, after)
     if not made:
         return []
-    needs = frozenset([target, Key("role", (grantee,)), *([Key("owner", (target.kind, *target.name))])])
+    columns = [column for name in after if (column := access.column_of(key, name)) is not None]
+    needs = frozenset([target, *columns, Key("role", (grantee,)), *([Key("owner", (target.kind, *target.name))])])
     if new is None:
         change = drop(
             situation, key, f"revoke from {grantee} on {_words_of(target)}", [one for _, one in made], rank=60
@@ -163,6 +164,18 @@ def change_grant(situation: Situation, key: Key) -> list[Change]:
         change = alter(situation, key, title, [one for _, one in made], verb=verb, rank=60)
     change.needs = needs
     return [change]
+
+
+def before_columns_go(situation: Situation, changes: list[Change]) -> None:
+    """Let privileges on a column be revoked while it is there."""
+    going = {key: change for change in changes for key in change.removes if key.kind == "column"}
+    for change in changes if going else ():
+        key = change.operation.key
+        old = situation.current.get(key) if key.kind == "grant" else None
+        for name in old.privileges if old else ():
+            column = access.column_of(key, name)
+            if column in going and column not in situation.wanted.rows:
+                going[column].after = (*going[column].after, change)
 
 
 def _owner(situation: Situation, target: Key) -> str | None:

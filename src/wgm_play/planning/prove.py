@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.column import Column
-from wgm_play.catalog.model import Catalog, Key, Row, differing_fields
+from wgm_play.catalog.model import Catalog, Key, Row, Rows, differing_fields
 from wgm_play.errors import Refused
 from wgm_play.operations.trash import kept_rows, several
 from wgm_play.plan import Group
@@ -213,14 +213,16 @@ def _schemas(connection: psycopg.Connection[Any], names: set[str]) -> Iterator[N
 def _make_trashed(connection: psycopg.Connection[Any], rows: Mapping[Key, Row]) -> None:
     tables = {Key("table", key.name[:2]) for key in rows if key.kind == "column"}
     if tables and not tables & rows.keys():  # a column: its table is there
-        from wgm_play.operations.base import command
-        from wgm_play.operations.column import spelled
+        from wgm_play.environment import Policy
+        from wgm_play.operations.base import Situation, command
+        from wgm_play.operations.column import after_create, spelled
 
-        for key, row in rows.items():
-            from wgm_play.catalog import CLASSES
-
-            made = command("column/add", table=key.name[:2], name=key.name[2], **spelled(CLASSES["column"](*row)))
-            connection.execute(made.sql.encode())
+        made = Catalog(Rows(rows), version=connection.info.server_version)
+        situation = Situation(Catalog(), made, Policy(), made.version)
+        for key in rows:
+            added = command("column/add", table=key.name[:2], name=key.name[2], **spelled(made[key]))
+            for one in (added, *after_create(situation, key)):
+                connection.execute(one.sql.encode())
     else:
         from wgm_play.catalog.model import Extra
 

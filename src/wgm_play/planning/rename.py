@@ -104,13 +104,16 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
         )
     )  # fmt: skip
     found.pairs[new] = old
+    if old.kind != "table":
+        return
+    called = {
+        part: now for now, part in found.pairs.items() if now.name[:2] == old.name
+    }  # a rollback renames them first
     for key in live.rows:
-        if (
-            key.kind in ("column", "constraint", "trigger", "policy")
-            and key.name[:2] == old.name
-            and old.kind == "table"
-        ):
-            found.pairs[Key(key.kind, (*new.name, key.name[2]))] = key
+        if key.kind in ("column", "constraint", "trigger", "policy") and key.name[:2] == old.name:
+            now = called.get(key, key)
+            found.pairs.pop(now, None)
+            found.pairs[Key(key.kind, (*new.name, now.name[2]))] = key
 
 
 def back(found: Renamed, situation: Situation, live: Catalog, now: Key, before: Key, place: list[str]) -> None:
