@@ -18,7 +18,7 @@ from wgm_play.errors import InputError, Refused
 from wgm_play.ledger import Change as RunChange
 from wgm_play.ledger import Ledger, RowChange, TrashEntry
 from wgm_play.ledger.statements import run as ask
-from wgm_play.operations.base import Change, Situation
+from wgm_play.operations.base import Change, Situation, Waiting
 from wgm_play.operations.index import drop_index
 from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.online.spell import renamed_columns
@@ -106,6 +106,9 @@ def _plan(
     there = rename.apply(planner.shadow(), live, renamed) if renamed.changes else live
     restored, current, brought = _restores(situation, there, wanted.catalog, entries)
     situation.current = current
+    situation.waiting = _waiting(situation, wanted.catalog, entries)
+    brought |= situation.waiting.keys()
+    situation.identity_sequences = planner.identity_sequences(current, wanted.catalog)
     situation.converts, situation.forced = _conversions(entries, current, wanted.catalog, renamed)
     situation.backfills = _fills(current, wanted.catalog, brought)
     moves = family.moves_between(situation, brought)
@@ -148,7 +151,7 @@ def _plan(
         else []
     )
     definitions = [
-        {**entry.definition, "place": list(entry.trash_name)}
+        _definition(entry, situation)
         for entry in entries
         if Key(entry.kind, tuple(entry.name)) in brought or _is_used(entry, situation, renamed)
     ]
@@ -299,6 +302,20 @@ def _restores(
     return changes, current, brought
 
 
+def _waiting(situation: Situation, wanted: Catalog, entries: Sequence[TrashEntry]) -> dict[Key, Waiting]:
+    """Return the plain columns in the trash whose names live generated columns have: they take turns."""
+    found: dict[Key, Waiting] = {}
+    for entry in entries:
+        key = Key("column", tuple(entry.name))
+        if entry.kind != "column" or key in found or entry.definition.get("replaced"):
+            continue
+        now, before = situation.current.get(key), wanted.get(key)
+        if now and before and now.generated and not before.generated:
+            back = restore(situation, key, list(entry.trash_name), entry.definition)
+            found[key] = Waiting(entry.trash_name[-1], kept_rows(entry.definition)[key], back)
+    return found
+
+
 def _renames(situation: Situation, live: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]) -> rename.Renamed:
     """Return the renames that give back the old names, the last rename first."""
     found = rename.Renamed()
@@ -338,6 +355,14 @@ def _conversions(
         new = renamed.after(key)
         found[new] = back_to_kept(new.name[2], values)
     return active(found, current, wanted)
+
+
+def _definition(entry: TrashEntry, situation: Situation) -> Mapping[str, Any]:
+    """Return the definition of what lies in the trash, from which the scratch database has it too."""
+    made = {**entry.definition, "place": list(entry.trash_name)}
+    if Key(entry.kind, tuple(entry.name)) in situation.waiting:  # its old name is taken there
+        made |= {"rows": [[kind, made["place"], row] for kind, _, row in made["rows"]], "commands": []}
+    return made
 
 
 def _is_used(entry: TrashEntry, situation: Situation, renamed: rename.Renamed) -> bool:

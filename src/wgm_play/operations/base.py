@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wgm_play.catalog.model import Catalog, Extra, Key
+from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.environment import Policy
 from wgm_play.plan import Command, Hazard, Lock, Operation
 from wgm_play.playbook.model import Convert
@@ -39,6 +39,15 @@ class TableSize:
     bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A column in the trash: its name there, its row when it is back, the change that brings it back."""
+
+    place: str
+    row: Row
+    back: Change
+
+
 @dataclass(slots=True)
 class Situation:
     """What operations are chosen from: the two catalogs, what the playbook says of values, sizes, the policy.
@@ -50,6 +59,8 @@ class Situation:
     columns that are renamed in the swap of their values, with the changes before it, which still use the old name, and the swap. `prepared` are all changes
     that prepare swaps: no transaction can hold them.
     `renames` gives the live key of what the plan renames; `apart` are foreign keys that go by themselves, before the tables that they belong to.
+    `identity_sequences` are the names of the sequences behind identity columns that go with their table.
+    `waiting` are live generated columns of which a rollback brings the plain ones back from the trash.
     """
 
     current: Catalog
@@ -62,6 +73,8 @@ class Situation:
     steps: Mapping[Key, int] = field(default_factory=dict)
     trash: bool = True
     trash_names: set[str] = field(default_factory=set)
+    identity_sequences: Mapping[Key, str] = field(default_factory=dict)
+    waiting: Mapping[Key, Waiting] = field(default_factory=dict)
     role: str = ""
     database: str = "postgres"
     forced: frozenset[Key] = frozenset()

@@ -219,7 +219,7 @@ def must_be_made_again(situation: Situation, key: Key) -> bool:
     """Tell whether a column can only be dropped and added: it becomes generated, or its expression changes before 17."""
     old, new = situation.current[key], situation.wanted[key]
     if not new.generated:
-        return bool(old.generated == "v")
+        return bool(old.generated == "v") or key in situation.waiting
     if old.generated != new.generated or (old.type, old.collation) != (new.type, new.collation):
         return True
     return bool(old.expression != new.expression and situation.version < 170000)
@@ -232,7 +232,7 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
         return inherited_column(situation, key)
     if must_be_made_again(situation, key):
         gone = drop_column(situation, key)
-        return [*gone, *add_column(situation, key)]
+        return [*gone, *(_bring_back(situation, key, gone) if key in situation.waiting else add_column(situation, key))]
     changes: list[Change] = []
     retyped = (old.type, old.collation) != (new.type, new.collation) or key in situation.forced
     if old.generated and not new.generated:
@@ -273,6 +273,18 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
     for before, after in itertools.pairwise(changes):
         after.after = (*after.after, before)
     return changes
+
+
+def _bring_back(situation: Situation, key: Key, gone: list[Change]) -> list[Change]:
+    """Return the changes that bring a plain column back from the trash, whose name a generated one had meanwhile."""
+    waiting = situation.waiting[key]
+    waiting.back.after = (*waiting.back.after, *gone)
+    there = dataclasses.replace(situation, current=situation.current.copy(), waiting={})
+    there.current.rows[key] = waiting.row
+    later = alter_column(there, key)
+    for change in later:
+        change.after = (*change.after, waiting.back)
+    return [waiting.back, *later]
 
 
 def _set_options(numbers: list[int]) -> Sql:

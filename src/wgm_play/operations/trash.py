@@ -25,7 +25,7 @@ from wgm_play.operations.base import (
     what_of,
 )
 from wgm_play.plan import Command, Lock
-from wgm_play.sql import NAME_BYTES, Sql, ident
+from wgm_play.sql import NAME_BYTES, Sql, automatic, ident
 
 SCHEMA = "wgm_trash"
 COLUMN_PREFIX = "wgm_trash_"
@@ -108,7 +108,7 @@ def _goes(situation: Situation, key: Key) -> bool:
 # What is dropped for good: nothing in the trash may depend on it.
 _GONE = frozenset(
     ["function", "procedure", "aggregate", "operator", "operator_class", "operator_family", "cast", "text_search_configuration",
-     "text_search_dictionary"]
+     "text_search_dictionary", "extension"]
 )  # fmt: skip
 
 
@@ -148,10 +148,10 @@ def _foreign_lock(catalog: Catalog, key: Key) -> list[Lock]:
 def _renames(situation: Situation, keys: list[Key]) -> dict[Key, str]:
     """Return other names for indexes, keys and sequences where the trash already holds theirs."""
     renamed = {}
-    for own in keys:
+    for own in [_behind_identity(situation, key) or key for key in keys]:
         name = own.name[-1]
         indexed = own.kind == "constraint" and situation.current[own].type in "pux"
-        if own.kind not in ("index", "sequence") and not indexed:
+        if own.kind not in ("index", "sequence", _BEHIND_IDENTITY) and not indexed:
             continue
         if name in situation.trash_names:
             renamed[own] = trash_name(situation, name, own)
@@ -159,10 +159,27 @@ def _renames(situation: Situation, keys: list[Key]) -> dict[Key, str]:
     return renamed
 
 
+# A sequence behind an identity column that has not the name that PostgreSQL would give it: a table was renamed. In a
+# scratch database it has that name, and stays as it is.
+_BEHIND_IDENTITY = "identity sequence"
+
+
+def _behind_identity(situation: Situation, key: Key) -> Key | None:
+    """Return the sequence behind an identity column."""
+    name = situation.identity_sequences.get(key)
+    if name is None:
+        return None
+    usual = name == automatic(key.name[1], key.name[2], "seq")
+    return Key("sequence" if usual else _BEHIND_IDENTITY, (key.name[0], name))
+
+
 def _rename(own: Key, name: str, to: str) -> Command:
     """Return the command that renames what belongs to a table, from `name`."""
     if own.kind == "constraint":
         return command("constraint/rename", table=own.name[:2], name=name, to=to)
+    if own.kind == _BEHIND_IDENTITY:
+        what = what_of(Key("sequence", (*own.name[:-1], name)))
+        return command("object/rename", what=what, to=to, shadow=False)
     return command("object/rename", what=what_of(Key(own.kind, (*own.name[:-1], name))), to=to)
 
 
@@ -278,7 +295,7 @@ def _entry(
         "definition": {
             "fields": fields(own.kind for own in kept),
             "rows": [[own.kind, list(own.name), list(row)] for own, row in sorted(kept.items())],
-            "commands": [made.sql for made in moves],
+            "commands": [made.sql for made in moves if made.shadow],
             "renamed": [[own.kind, list(own.name), to] for own, to in (renamed or {}).items()],
         },
     }

@@ -90,7 +90,7 @@ def uncastable(connection: psycopg.Connection[Any], situation: Situation) -> fro
         key
         for key, row in wanted.rows.items()
         if key.kind == "column" and key in current.rows and current.rows[key][0] != row[0]
-        and key not in situation.converts and not coercible(current.rows[key][0], row[0])
+        and key not in situation.converts and key not in situation.waiting and not coercible(current.rows[key][0], row[0])
         and not _castable(connection, situation, str(current.rows[key][0]), str(row[0]))
     )  # fmt: skip
 

@@ -300,19 +300,23 @@ class Looker:
             if key.name[:2] == table.name
             for name in columns_named(str(convert.using))
         ]
+        named += [one.place for key, one in self.situation.waiting.items() if key.name[:2] == table.name]
         return [str(ident(name)) for name in dict.fromkeys(named) if name.startswith(COLUMN_PREFIX) and name not in own]
 
     def _expression(self, key: Key) -> Sql:
         current, wanted = self.situation.current, self.situation.wanted
         name, row = ident(key.name[2]), wanted[key]
         fill = self.situation.backfills.get(key)
+        waiting = self.situation.waiting.get(key)
+        if waiting:
+            name = ident(waiting.place)
         if key not in current.rows:
             value = (
                 fill if fill is not None and not row.identity else row.default if row.default is not None else "NULL"
             )
             return Sql(f"({value})::{self._known_type(row.type)}")
         made = str(name)
-        if current.rows[key][0] != row.type or key in self.situation.forced:
+        if (waiting.row if waiting else current.rows[key])[0] != row.type or key in self.situation.forced:
             convert = self.situation.converts.get(key)
             if key in self.situation.uncastable:
                 return Sql(f"NULL::{self._known_type(row.type)}")

@@ -126,6 +126,7 @@ class Planner:
         situation.current, situation.wanted = current, wanted.catalog
         situation.steps, situation.backfills, situation.given = wanted.steps, wanted.backfills, wanted.given
         situation.renames = renamed.pairs
+        situation.identity_sequences = self.identity_sequences(current, wanted.catalog)
         situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
         situation.uncastable = uncastable(self.connection, situation)
         situation.passwords = passwords.to_set(self.connection, folded.declarations, current)
@@ -302,6 +303,13 @@ class Planner:
             name
             for (name,) in self.connection.execute(query("trash_names", self.connection.info.server_version)).fetchall()
         }
+
+    def identity_sequences(self, current: Catalog, wanted: Catalog) -> dict[Key, str]:
+        """Return the names of the sequences behind identity columns; asked for where such a column goes."""
+        if all(key in wanted.rows or not current[key].identity for key in current.of("column")):
+            return {}
+        rows = self.connection.execute(query("identity_sequences", self.connection.info.server_version)).fetchall()
+        return {Key("column", row[:3]): row[3] for row in rows}
 
     def _suspect(self, current: Catalog, wanted: Wanted, folded: Folded) -> None:
         if not (self.choices.renames and self.play.renames):
