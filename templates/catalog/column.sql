@@ -19,20 +19,19 @@ LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attn
 LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation AND a.attcollation <> t.typcollation
 LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = c.collnamespace
 LEFT JOIN pg_catalog.pg_description d ON d.classoid = 1259 AND d.objoid = a.attrelid AND d.objsubid = a.attnum
-LEFT JOIN (SELECT p.refobjid, p.refobjsubid,
-                  ARRAY[s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle::int] AS options
-           FROM pg_catalog.pg_depend p
-           JOIN pg_catalog.pg_sequence s ON s.seqrelid = p.objid
-           WHERE p.classid = 1259 AND p.refclassid = 1259 AND p.deptype = 'i') q
-       ON q.refobjid = a.attrelid AND q.refobjsubid = a.attnum
+LEFT JOIN LATERAL (SELECT ARRAY[s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle::int] AS options
+                   FROM pg_catalog.pg_depend p
+                   JOIN pg_catalog.pg_sequence s ON s.seqrelid = p.objid
+                   WHERE a.attidentity <> '' AND p.refobjid = a.attrelid AND p.refobjsubid = a.attnum
+                     AND p.classid = 1259 AND p.refclassid = 1259 AND p.deptype = 'i') q ON true
 LEFT JOIN LATERAL (SELECT u.attnotnull, u.attstorage, {% if version >= 140000 %}u.attcompression{% else %}''{% endif %} AS attcompression,
                           pg_catalog.pg_get_expr(o.adbin, o.adrelid) AS expression
                    FROM pg_catalog.pg_inherits h
                    JOIN pg_catalog.pg_attribute u ON u.attrelid = h.inhparent AND u.attname = a.attname AND NOT u.attisdropped
                    LEFT JOIN pg_catalog.pg_attrdef o ON o.adrelid = u.attrelid AND o.adnum = u.attnum
-                   WHERE h.inhrelid = a.attrelid
+                   WHERE a.attinhcount > 0 AND h.inhrelid = a.attrelid
                    ORDER BY h.inhseqno
-                   LIMIT 1) p ON a.attinhcount > 0
+                   LIMIT 1) p ON true
 WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT LIKE 'wgm\_trash\_%' AND a.attname NOT LIKE 'wgm\_new\_%'
   AND r.relkind IN ('r', 'p') AND r.relpersistence <> 't' AND {% include 'catalog/_user_schemas.sql' %}
 

@@ -5,6 +5,7 @@ In: what the command line says. Out: the exit code; the reporter says what was w
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 from wgm_play import server
 from wgm_play.environment import Policy
 from wgm_play.errors import InputError
-from wgm_play.inspect import document, read
-from wgm_play.inspect.describe import describe
-from wgm_play.inspect.entry import Said
+from wgm_play.inspect import read
 
 if TYPE_CHECKING:
     import psycopg
 
+    from wgm_play.inspect.entry import Said
     from wgm_play.report.base import Reporter
 
 ENVIRONMENT = "production"
+APPLICATION = "wgm-play inspect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,11 @@ def inspect(options: Inspection, reporter: Reporter) -> int:
     if options.url is None:
         raise InputError("inspect needs a database", hint="wgm-play inspect postgresql://USER@HOST/DATABASE")
     refuse_existing(options)
-    connection = server.connect_to(
-        options.url, policy=Policy(statement_timeout=0), application_name="wgm-play inspect", read_only=True
+    connect = functools.partial(
+        server.connect_to, options.url, policy=Policy(statement_timeout=0), application_name=APPLICATION, read_only=True
     )
-    with connection, _undisturbed():
-        said = examine(connection)
+    with connect() as connection, _undisturbed():
+        said = examine(connection, connect)
         name = connection.info.dbname
     write(said, name, options, reporter)
     if options.baseline:
@@ -70,15 +71,19 @@ def _undisturbed() -> Iterator[None]:
         gc.enable()
 
 
-def examine(connection: psycopg.Connection[Any]) -> Said:
-    """Read a database and describe it."""
-    catalog = read.read(connection)
+def examine(connection: psycopg.Connection[Any], second: read.Connect | None = None) -> Said:
+    """Read a database and describe it; `second` connects to it once more."""
+    catalog = read.read(connection, second)
+    from wgm_play.inspect.describe import describe
+
     versions = read.default_versions(connection) if catalog.of("extension") else {}
     return describe(catalog, versions, connection.info.user)
 
 
 def write(said: Said, name: str, options: Inspection, reporter: Reporter) -> None:
     """Write the playbook where the options say; name what it does not hold."""
+    from wgm_play.inspect import document
+
     for what in said.unsaid:
         reporter.warn(f"not in the playbook: {what}")
     reporter.data("unsaid", said.unsaid)

@@ -5,6 +5,7 @@ In: a table and what is said of its columns so far. Out: what the table says bes
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -171,6 +172,8 @@ _READ = {"c": _check, "p": _key, "u": _key, "f": _foreign_key, "x": _exclude}
 
 def _end(said: Said, key: Key, rest: str, spec: dict[str, Any]) -> None:
     """Read what may stand at the end of every constraint."""
+    if not rest:
+        return
     for word, name_, value in (
         ("DEFERRABLE INITIALLY DEFERRED", "initially", "deferred"),
         ("DEFERRABLE", "deferrable", True),
@@ -221,7 +224,7 @@ def _at_column(said: Said, table: Key, key: Key, spec: dict[str, Any], columns: 
         ):
             return False
         values = one_of(spec["check"], about[0], said.catalog[Key("column", (*table.name, about[0]))].type)
-        return _insert(columns[about[0]], "one_of" if values else "check", values or spec["check"])
+        return _insert(columns[about[0]], "one_of" if values else "check", list(values or ()) or spec["check"])
     return False
 
 
@@ -258,7 +261,8 @@ _CASTS = {
 }
 
 
-def one_of(written: Any, column: str, type_: str) -> list[Any] | None:
+@functools.lru_cache(maxsize=10_000)
+def one_of(written: Any, column: str, type_: str) -> tuple[Any, ...] | None:
     """Return the values of a rule that says which values a column may have; None for any other rule."""
     found = _LIST.match(str(written))
     inside = found.group(3) if found else None
@@ -285,4 +289,4 @@ def one_of(written: Any, column: str, type_: str) -> list[Any] | None:
         if number != (bare in ("smallint", "integer", "bigint")):
             return None
         values.append(int(text) if number else text_of(text))
-    return values if len(values) > 1 else None
+    return tuple(values) if len(values) > 1 else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wgm_play.catalog import CLASSES
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.inspect import access, defined, index, outside, routine, table, trigger, types, view
 from wgm_play.inspect.entry import Describe, Said
@@ -69,7 +70,7 @@ class Remembered(Catalog):
     def __getitem__(self, key: Key) -> Any:
         found = self._made.get(key)
         if found is None:
-            found = self._made[key] = Catalog.__getitem__(self, key)
+            found = self._made[key] = CLASSES[key.kind](*self.rows[key])
         return found
 
 

@@ -6,7 +6,7 @@ In: `Said`. Out: texts by their paths.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from graphlib import CycleError, TopologicalSorter
 
 from wgm_play.inspect import emit
@@ -127,7 +127,7 @@ def _ordered(entries: Iterable[Entry]) -> list[Entry]:
     return made
 
 
-def _mentioned(entry: Entry) -> set[str]:
+def _mentioned(entry: Entry) -> Set[str]:
     """Return the names that an entry may need: of tables that it refers to, of relations in its query."""
     if entry.kind == "comment":
         return {entry.key.name[1]}

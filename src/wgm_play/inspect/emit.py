@@ -102,20 +102,32 @@ def flow(value: Any) -> str:
     return scalar(value, flow=True)
 
 
-def _has_lines(value: Any) -> bool:
-    """Tell whether a value holds a text of several lines, or a mapping that wants a block."""
+def _on_one_line(value: Any) -> str | None:
+    """Return a value in flow style; None where it holds a text of several lines, or a mapping that wants a block."""
     kind = type(value)
     if kind is str:
-        return "\n" in value and "\n" in value.strip("\n")
-    if kind in (bool, int):
-        return False
+        return None if "\n" in value and "\n" in value.strip("\n") else _text(value, True, False)
+    if kind is dict:
+        parts = []
+        for key, one in value.items():
+            text = _on_one_line(one)
+            if text is None:
+                return None
+            parts.append(f"{scalar(key, flow=True, key=True)}: {text}")
+        return "{" + ", ".join(parts) + "}"
     if isinstance(value, (Lines, Block)):
-        return True
-    if isinstance(value, dict):
-        return any(map(_has_lines, value.values()))
+        return None
     if isinstance(value, (list, tuple)):
-        return any(map(_has_lines, value))
-    return isinstance(value, str) and "\n" in value.strip("\n")
+        parts = []
+        for one in value:
+            text = _on_one_line(one)
+            if text is None:
+                return None
+            parts.append(text)
+        return "[" + ", ".join(parts) + "]"
+    if isinstance(value, str) and "\n" in value.strip("\n"):
+        return None
+    return flow(value)
 
 
 def literal_block(text: str, indent: int) -> list[str] | None:
@@ -133,15 +145,19 @@ def literal_block(text: str, indent: int) -> list[str] | None:
 
 def entry(head: str, value: Any, indent: int) -> list[str]:
     """Return `head` with a value after it: on its line where it fits, else below it. `indent` is that of `head`."""
+    kind = type(value)
+    if kind is str and "\n" not in value:
+        return [f"{head} {_text(value, False, False)}"]
+    if kind is bool:
+        return [head + (" true" if value else " false")]
     if isinstance(value, str) and "\n" in value:
         block = literal_block(literally(value), indent + 2)
         if block is not None:
             return [f"{head} {block[0]}", *block[1:]]
     if isinstance(value, (dict, list, tuple)) and value:
-        if not _has_lines(value):
-            line = f"{head} {flow(value)}"
-            if len(line) <= WIDTH:
-                return [line]
+        text = _on_one_line(value)
+        if text is not None and len(head) + 1 + len(text) <= WIDTH:
+            return [f"{head} {text}"]
         return [head.rstrip(), *block_of(value, indent + 2)]
     return [f"{head} {flow(value) if isinstance(value, (dict, list, tuple)) else scalar(value, flow=False)}"]
 
@@ -165,11 +181,13 @@ def block_of(value: Any, indent: int) -> list[str]:
 
 def _item(value: Any, indent: int) -> list[str]:
     pad = " " * indent
-    line = f"{pad}- {flow(value)}"
-    if not isinstance(value, (dict, list, tuple)) or (len(line) <= WIDTH and not _has_lines(value)):
-        if isinstance(value, str):
-            return entry(f"{pad}-", value, indent)
-        return [line]
+    if isinstance(value, str):
+        return entry(f"{pad}-", value, indent)
+    if not isinstance(value, (dict, list, tuple)):
+        return [f"{pad}- {scalar(value, flow=True)}"]
+    text = _on_one_line(value)
+    if text is not None and len(pad) + 2 + len(text) <= WIDTH:
+        return [f"{pad}- {text}"]
     inner = block_of(value, indent + 2)
     inner[0] = f"{pad}- {inner[0].lstrip()}"
     return inner

@@ -5,6 +5,7 @@ In: keys and rows of a catalog. Out: `Entry`, and `Said`, which collects entries
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -79,13 +80,16 @@ class Said:
         self.unsaid.append(f"{key}: {what}")
 
 
+_PLAIN = frozenset([str, bool, int])
+
+
 def _templated_key(value: Any) -> bool:
     """Tell whether a key of a mapping holds braces that Jinja would read: keys are never rendered."""
     if isinstance(value, dict):
         for key, one in value.items():
             if "{" in key and TEMPLATE.search(key):
                 return True
-            if type(one) is not str and _templated_key(one):
+            if type(one) not in _PLAIN and _templated_key(one):
                 return True
         return False
     return isinstance(value, list) and any(map(_templated_key, value))
@@ -171,6 +175,7 @@ _SHORT_TYPES = (
 _LONG_TYPE = re.compile(r"character|time|bit varying")
 
 
+@functools.lru_cache(maxsize=10_000)
 def type_name(text: str) -> str:
     """Return a type as people write it."""
     if '"' in text or not _LONG_TYPE.search(text):

@@ -5,6 +5,7 @@ In: the key of an index. Out: a step.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -101,7 +102,14 @@ def element(text: str) -> Any:
 
 def element_parts(text: str) -> dict[str, Any]:
     """Return one column or expression of an index, or of an exclusion constraint, as a mapping."""
+    return dict(_element_parts(text))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _element_parts(text: str) -> dict[str, Any]:
     spec, rest = _what(text)
+    if not rest:
+        return spec
     if (more := follows(rest, "COLLATE")) is not None:
         collation, rest = qualified(more)
         if any("." in part for part in collation):

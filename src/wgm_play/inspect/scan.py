@@ -6,6 +6,7 @@ text of another form, so that the whole text is kept instead.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -63,6 +64,7 @@ def split_list(text: str) -> list[str]:
     return [*parts, last] if last or parts else []
 
 
+@functools.lru_cache(maxsize=10_000)
 def brackets(text: str) -> tuple[str, str]:
     """Return what is inside the brackets with which `text` begins, and what follows them."""
     if not text.startswith("("):
@@ -123,14 +125,15 @@ def names(text: str) -> list[str]:
     return made
 
 
-def words(text: str) -> set[str]:
+@functools.lru_cache(maxsize=10_000)
+def words(text: str) -> frozenset[str]:
     """Return the names that an expression may mention: outside of text literals, without their quotes."""
     found = _TOKEN.findall(text)
-    return {
+    return frozenset(
         one[1:-1].replace('""', '"') if one[0] == '"' else one
         for one in found
         if one[0] == '"' or one[0] == "_" or (one[0].isalpha() and one[-1] != "'")
-    }
+    )
 
 
 def text_of(literal: str) -> str:
@@ -144,6 +147,8 @@ def text_of(literal: str) -> str:
 
 def follows(text: str, *start: str) -> str | None:
     """Return what follows one of these words in `text`, or None where it begins otherwise."""
+    if not text.startswith(start):
+        return None
     for one in start:
         if text == one:
             return ""

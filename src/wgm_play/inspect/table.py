@@ -5,6 +5,7 @@ In: the key of a table. Out: a step.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -170,6 +171,7 @@ def sequence_options(
 _LENGTH = re.compile(r"\(\d+(,\d+)?\)")
 
 
+@functools.lru_cache(maxsize=10_000)
 def default(text: str, type_: str) -> Any:
     """Return a default; a literal without the cast to the column's own type, which it has anyway."""
     if text.startswith(("'", "E'")):
