@@ -158,6 +158,16 @@ def test_role_that_may_only_read_can_inspect(tmp_path: Path, role_url: str) -> N
     assert "Table mine.t" in [step["name"] for step in steps(role_url, tmp_path)]
 
 
+def test_one_connection_is_enough(tmp_path: Path, role_url: str, server: Postgres) -> None:
+    with psycopg.connect(role_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE t (id int CHECK (id > 0))")
+        role = psycopg.sql.Identifier(connection.info.user)
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+        admin.execute(psycopg.sql.SQL("ALTER ROLE {} CONNECTION LIMIT 1").format(role))
+    [step] = [step for step in steps(role_url, tmp_path) if "table" in step]
+    assert step["table"]["columns"]["id"] == {"type": "integer", "check": "id > 0"}
+
+
 def test_owners_roles_and_the_public_schema_come_back(
     tmp_path: Path, new_database: Callable[..., str], server: Postgres, programs: Path
 ) -> None:

@@ -6,6 +6,7 @@ keys and values; a `str` that is a value is a `Text`, which carries its own.
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def load_text(content: str, name: str) -> Any:
     import yaml
 
     try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content)
+        loader = _loader()(content)
         try:
             node = loader.get_single_node()
         finally:
@@ -81,10 +82,30 @@ def load_text(content: str, name: str) -> Any:
     if node is None:
         return None
     builder = _Builder(name, content)
-    value = builder.build(node, 0)
+    value = builder.build(node, _place(node), 0)
     if builder.problems:
         raise Problems(builder.problems) if len(builder.problems) > 1 else builder.problems[0]
     return value
+
+
+@functools.cache
+def _loader() -> Any:
+    """Return the loader of nodes: it takes every scalar for a text, because `_Builder` tells what it is."""
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc]
+        def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+            return _MAPPING if kind is yaml.MappingNode else _SEQUENCE if kind is yaml.SequenceNode else _STRING
+
+        def descend_resolver(self, parent: Any, index: Any) -> None:
+            pass
+
+        def ascend_resolver(self) -> None:
+            pass
+
+    return Loader
 
 
 # What YAML allows in a file (yaml.org, "5.1. Character Set").
@@ -138,8 +159,13 @@ _TAGS = {
     *(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")),
     "!",
 }
-_MAPPING, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+_MAPPING, _SEQUENCE, _STRING = (f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str"))
 _MAY_BE_SPECIAL = frozenset("0123456789-+.~nNtTfF")
+
+
+def _place(node: Any) -> int:
+    mark = node.start_mark
+    return pack(mark.line + 1, mark.column + 1)
 
 
 class _Builder:
@@ -152,9 +178,7 @@ class _Builder:
         self.problems: list[InputError] = []
         self.count = 0
 
-    def build(self, node: Any, depth: int) -> Any:
-        mark = node.start_mark
-        at = pack(mark.line + 1, mark.column + 1)
+    def build(self, node: Any, at: int, depth: int) -> Any:
         self.count += 1
         if depth > _DEEPEST or self.count > _MOST_NODES:
             if self.count <= _MOST_NODES + 1:
@@ -174,8 +198,9 @@ class _Builder:
             return mapping
         sequence = Seq(file=self.name, at=at)
         for item in node.value:
-            sequence.append(self.build(item, depth + 1))
-            sequence.item_places.append(pack(item.start_mark.line + 1, item.start_mark.column + 1))
+            place = _place(item)
+            sequence.append(self.build(item, place, depth + 1))
+            sequence.item_places.append(place)
         return sequence
 
     def problem(self, message: str, at: int, hint: str | None = None) -> None:
@@ -184,7 +209,7 @@ class _Builder:
         )
 
     def entry(self, mapping: Map, key_node: Any, value_node: Any, depth: int) -> None:
-        at = pack(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        at = _place(key_node)
         if key_node.id != "scalar":
             self.problem("a key must be a word", at, "quote a value that begins with {{ or [")
             return
@@ -195,9 +220,10 @@ class _Builder:
         if key in mapping:
             self.problem(f"duplicate key {key!r}", at, f"the first is at {mapping.keys_at[key]}: keep one")
             return
-        mapping[key] = self.build(value_node, depth + 1)
+        place = _place(value_node)
+        mapping[key] = self.build(value_node, place, depth + 1)
         mapping.key_places[key] = at
-        mapping.value_places[key] = pack(value_node.start_mark.line + 1, value_node.start_mark.column + 1)
+        mapping.value_places[key] = place
 
     def scalar(self, node: Any, at: int) -> Any:
         value = str(node.value)

@@ -33,6 +33,8 @@ WORDS = {
     "null": "null",
 }
 Schema = Mapping[str, Any]
+# A place, or the mapping or list and the key whose place it is: most places are never shown.
+Where = Position | tuple[Any, Any] | None
 
 
 def nearest(word: str, words: Any) -> str | None:
@@ -89,12 +91,15 @@ class Checker:
         self.definitions = definitions
         self.templates = templates
         self.problems: list[WgmError] = []
+        # Each list of branches, made flat once; it is kept beside, so that its id stays its own.
+        self._flattened: dict[int, tuple[Any, list[Schema]]] = {}
 
-    def fail(self, message: str, where: Position | None, hint: str | None = None) -> None:
+    def fail(self, message: str, where: Where, hint: str | None = None) -> None:
         """Remember one error."""
-        self.problems.append(InputError(message, where=where, hint=hint))
+        at = position_of(*where) if isinstance(where, tuple) else where
+        self.problems.append(InputError(message, where=at, hint=hint))
 
-    def check(self, value: Any, schema: Schema, where: Position | None, name: str) -> None:
+    def check(self, value: Any, schema: Schema, where: Where, name: str) -> None:
         """Check one value; `name` is what messages call it."""
         if self.templates and is_template(value):
             return
@@ -125,7 +130,7 @@ class Checker:
                 limits = f"at least {least}" if most is None else f"{least} to {most}"
                 self.fail(f"{name} is {shown(value)}, expected {limits}", where, f"write a number: {limits}")
 
-    def _wrong_type(self, value: Any, allowed: list[str], where: Position | None, name: str) -> None:
+    def _wrong_type(self, value: Any, allowed: list[str], where: Where, name: str) -> None:
         hint = None
         kind = type_of(value)
         if "string" in allowed and kind in ("integer", "number", "boolean"):
@@ -137,7 +142,7 @@ class Checker:
             f"{name} is {shown(value)}, expected {expected}", where, hint or _FORMS.get(allowed[0] if allowed else "")
         )
 
-    def _text(self, value: str, schema: Schema, where: Position | None, name: str) -> None:
+    def _text(self, value: str, schema: Schema, where: Where, name: str) -> None:
         if len(value) < schema.get("minLength", 0):
             self.fail(f"{name} is empty", where, "write its text, or take the line out")
         elif "pattern" in schema and not re.search(schema["pattern"], value):
@@ -149,7 +154,7 @@ class Checker:
         others = schema.get("additionalProperties", True)
         for key, one in value.items():
             if key in properties:
-                self.check(one, properties[key], position_of(value, key), f"{key!r}")
+                self.check(one, properties[key], (value, key), f"{key!r}")
             elif others is False:
                 self.fail(
                     f"unknown key {key!r}",
@@ -157,30 +162,36 @@ class Checker:
                     nearest(key, properties) or f"{name} has: {', '.join(properties)}",
                 )
             elif isinstance(others, Mapping):
-                self.check(one, others, position_of(value, key), f"{key!r}")
+                self.check(one, others, (value, key), f"{key!r}")
         for key in schema.get("required", ()):
             if key not in value:
                 self.fail(f"{name} has no {key!r}", position_of(value), f"add `{key}:`")
 
-    def _sequence(self, value: Any, schema: Schema, where: Position | None, name: str) -> None:
+    def _sequence(self, value: Any, schema: Schema, where: Where, name: str) -> None:
         if len(value) < schema.get("minItems", 0):
             self.fail(f"{name} is an empty list", where)
         items = schema.get("items")
         if items is not None:
             for number, one in enumerate(value):
-                self.check(one, items, position_of(value, number), f"entry {number + 1} of {name}")
+                self.check(one, items, (value, number), f"entry {number + 1} of {name}")
 
-    def _one_of(self, value: Any, branches: list[Schema], where: Position | None, name: str) -> None:
+    def _one_of(self, value: Any, branches: list[Schema], where: Where, name: str) -> None:
         kind = type_of(value)
         fitting: list[Schema] = []
         allowed: list[str] = []
-        for branch in self._flat(branches):
+        known = self._flattened.get(id(branches))
+        if known is None:
+            known = self._flattened[id(branches)] = (branches, self._flat(branches))
+        for branch in known[1]:
             types = branch.get("type", list(WORDS))
             allowed += [types] if isinstance(types, str) else types
             if _fits(kind, types):
                 fitting.append(branch)
         if not fitting:
             self._wrong_type(value, allowed, where, name)
+            return
+        if len(fitting) == 1:
+            self.check(value, fitting[0], where, name)
             return
         best: list[WgmError] | None = None
         for branch in fitting:
