@@ -15,11 +15,13 @@ from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, Rows
 from wgm_play.errors import Problems, WgmError
+from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement
 from wgm_play.shadow import BATCH, names_of, run_all, start_over
 from wgm_play.shadow.blame import circles, explain, missing
 from wgm_play.shadow.rebuild import closure, statements_for
+from wgm_play.shadow.single import second_statement
 
 if TYPE_CHECKING:
     import psycopg
@@ -72,6 +74,7 @@ def realise(
     Raises `Problems` with one error for each statement that PostgreSQL refuses.
     """
     todo = _in_order(declarations.values())
+    raise_all([found for item in todo if (found := second_statement(connection, item.statement, item.declaration))])
     work = _Work(connection, live, declarations)
     import psycopg as library
 
