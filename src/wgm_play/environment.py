@@ -5,6 +5,7 @@ In: a YAML file. Out: `Environment` with its `Policy`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,6 +176,10 @@ def _check_where(values: dict[str, Any], shown: str, url: str | None, problems: 
         )
 
 
+# libpq looks for the @ no further than the next slash: the words before it become the host (manual, "Connection URIs").
+_SLASH_IN_PASSWORD = re.compile(r"\w+://[^:/@]*:(?!\d+/)[^/@]*/.*@", re.DOTALL)
+
+
 def url_of(text: str | None) -> str | None:
     """Return a connection URL (or libpq key words) with its references resolved; a `Secret` when it has a password."""
     if text is None:
@@ -187,6 +192,12 @@ def url_of(text: str | None) -> str | None:
     hint = "write postgresql://USER:PASSWORD@HOST:5432/DATABASE"
     if "://" not in url and "=" not in url:
         raise InputError("this is no PostgreSQL URL", where=where, hint=hint)
+    if _SLASH_IN_PASSWORD.match(url):
+        raise InputError(
+            "this is no PostgreSQL URL: its password holds a slash",
+            where=where,
+            hint="write each / of it as %2F, @ as %40",
+        )
     try:
         parts = conninfo_to_dict(url)
     except ProgrammingError as error:

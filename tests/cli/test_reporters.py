@@ -17,6 +17,7 @@ from wgm_play.errors import InputError, Position, Problems, Refused
 from wgm_play.plan import Command, Group, Hazard, Lock, Operation, Plan
 from wgm_play.report.base import Reporter, StepResult
 from wgm_play.report.json import JsonReporter, schema
+from wgm_play.report.problem import source
 from wgm_play.report.text import TextReporter
 
 NODES = Key("table", ("public", "nodes"))
@@ -369,3 +370,26 @@ def test_a_bar_is_drawn_on_a_terminal_and_words_pass_above_it(monkeypatch: pytes
     assert "[building] index" in err.getvalue()
     assert "50%" in err.getvalue()
     assert "something happened" in err.getvalue() + out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "url: postgresql://app:hush@h/d",
+        "url: postgresql://app:hu/hush@h/d",
+        "url: postgresql://app:hu@hush@h/d",
+        "url: postgresql://app:hu hush@h/d",
+        "url: postgres//app:hush@h/d",
+        "url: postgresql://h/d?user=app&password=hush&x=1",
+        "url: host=h password=hush user=app",
+        "url: host=h password='hu hush' user=app",
+        "url: " + " " * 90 + "postgresql://app:" + "hush" * 20 + "@h/d",
+    ],
+)
+def test_the_line_of_an_error_shows_no_password(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a.yml").write_text(line + " ]\n")
+    for column in (1, 6, 30, len(line) + 2):
+        shown = "\n".join(source(Position(str(tmp_path / "a.yml"), 1, column)))
+        assert "hush" not in shown
+    text, caret = (part[7:] for part in source(Position(str(tmp_path / "a.yml"), 1, len(line) + 2)))
+    assert text[caret.index("^")] == "]"

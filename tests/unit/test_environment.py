@@ -130,6 +130,7 @@ WRONG = [
     ('url: "{{ env.NOT_THERE }}"\n', 1, 6, "NOT_THERE is not set", "export NOT_THERE=postgresql://"),
     ('url: "postgresql://a:{{ env.NOT_THERE }}@h/d"\n', 1, 6, "NOT_THERE is not set", "export NOT_THERE=..."),
     ("url: nonsense\n", 1, 6, "no PostgreSQL URL", "postgresql://USER:PASSWORD@HOST"),
+    ("url: postgresql://u:hush/hush@h/d\n", 1, 6, "its password holds a slash", "%2F"),
     ("url: postgresql://h/d?sslmood=1\n", 1, 6, "no PostgreSQL URL", None),
     ("{}\n", 1, 1, "does not say where the database is", "embedded: true"),
     ("embedded: true\nservice: x\n", 1, 1, "service and embedded both say", "keep one"),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Where a URL holds a password: before the @, or as a parameter (manual: "Connection URIs"). Also in one that is wrong.
 _IN_URL = re.compile(r"(?<=:)(?<!//)[^:/?#\s]+(?=@)|(?<=[?&]password=)[^&\s]+")
+# One with characters that a URL writes with %: all between the user and the last @.
+_UNWRITTEN = re.compile(r"//[^:/@\s]*:(.+)@", re.DOTALL)
 
 
 def options(playbook: str, *, url: str | None = None, **values: Any) -> Options:
@@ -49,7 +51,7 @@ def hide_password(dsn: str | None) -> None:
     from psycopg import Error
     from psycopg.conninfo import conninfo_to_dict
 
-    for written in _IN_URL.findall(dsn):
+    for written in (*_UNWRITTEN.findall(dsn), *_IN_URL.findall(dsn)):
         register(written)
         register(unquote(written))
     try:

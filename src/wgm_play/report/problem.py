@@ -13,9 +13,13 @@ from typing import Any
 
 from wgm_play.errors import Position, Problems, WgmError
 from wgm_play.report.console import BOLD, CYAN, DIM, RED, styled, visible
+from wgm_play.secret import MASK
 
-# A source line may hold a connection string that was never loaded, so its password is in no register.
-_URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+(?=@)")
+# A source line may hold a connection string that was never loaded, or is wrong, so its password is in no register.
+# The last @ ends it: in a wrong one the password may hold what a URL writes with % (manual, "Connection Strings").
+_PASSWORD = re.compile(
+    r"(?<=//)(?P<user>[^:/@\s]*:)[^\n]+(?=@)|(?P<key>\b(?:ssl)?password=)(?:'(?:[^'\\]|\\.)*'|[^\s&'\"]+)"
+)
 # YAML counts more characters as the end of a line than Python does (yaml.org, "5.4. Line Break Characters", 1.1).
 _YAML_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 # Longer lines are cut around the column: what is beyond is not what is wrong.
@@ -84,17 +88,29 @@ def source(where: Position, colour: bool = False) -> list[str]:
     text = _line(where)
     if text is None:
         return []
-    column = min(where.column, len(text) + 1)
+    text, column = _without_password(text, min(where.column, len(text) + 1))
     start = max(0, column - _LINE_WIDTH * 2 // 3) if len(text) > _LINE_WIDTH else 0
-    part = _URL_PASSWORD.sub(r"\1***", text[start : start + _LINE_WIDTH])
+    part = text[start : start + _LINE_WIDTH]
     lead = "…" if start else ""
     number = f"{where.line:>4} | "
     shown = [f"{styled(number, DIM, colour)}{lead}{visible(part).rstrip()}"]
     if where.column:
-        before = lead + visible(_URL_PASSWORD.sub(r"\1***", text[start : column - 1]))
+        before = lead + visible(text[start : column - 1])
         gap = "".join(character if character == "\t" else " " * _cells(character) for character in before)
         shown.append(f"{styled('     | ', DIM, colour)}{gap}{styled('^', f'{BOLD};{RED}', colour)}")
     return shown
+
+
+def _without_password(text: str, column: int) -> tuple[str, int]:
+    """Mask the passwords of a line; return it with the column (from 1) moved as far as what stands before it."""
+    moved = column
+    for found in _PASSWORD.finditer(text):
+        start = found.start() + len(found["user"] or found["key"])
+        if found.end() < column:
+            moved -= found.end() - start - len(MASK)
+        elif start < column:
+            moved -= column - 1 - start
+    return _PASSWORD.sub(lambda found: (found["user"] or found["key"]) + MASK, text), moved
 
 
 def _line(where: Position) -> str | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.connections import Connections
-from wgm_play.environment import Environment, load_environment
+from wgm_play.environment import Environment, load_environment, url_of
 from wgm_play.errors import InputError, Position, Refused, StepFailed
 from wgm_play.ledger import Ledger
 from wgm_play.plan import Operation
@@ -63,6 +63,7 @@ def load_plays(options: Options, reporter: Reporter) -> Iterator[tuple[Play, Env
     extra = parse_extra_vars(options.extra_vars)
     project = project_of(path)
     inventory = Path(options.inventory) if options.inventory else None
+    url_of(options.url)  # what is wrong with it is wrong in no file
     found = hosts_of(path)
     chosen = _limited(found, options.limit)
     for number, (_name, hosts, where) in enumerate(found):
