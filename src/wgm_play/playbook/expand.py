@@ -172,11 +172,13 @@ class _Expansion:
         self._each(play.get("handlers") or [], frame)
         steps, handlers = self.steps[:count], self.steps[count:]
         self._check_notify(steps, handlers)
+        self._check_handlers(handlers)
         self._check_once([*steps, *handlers])
         backup = self._try(lambda: render_value(play.get("backup"), scope, position_of(play, "backup")))
         if backup is not None:
             self._check_backup(backup)
         alerts = tuple(self._alerts(play.get("alerts") or [], frame))
+        self._check_alerts(alerts)
         invariants = tuple(self._invariants(play.get("invariants") or [], scope))
         rendered = (
             self._try(lambda: render_value({k: play[k] for k in ("name", "manage") if k in play}, scope, play.position))
@@ -413,6 +415,33 @@ class _Expansion:
                     self.problems.append(
                         InputError(f"no handler {str(name)!r}", where=where, hint=hint, step=step.name)
                     )
+
+    def _check_handlers(self, handlers: list[Step]) -> None:
+        """Refuse a handler that declares: what is declared is compared by every run, it cannot wait for a notice."""
+        for handler in handlers:
+            if handler.kind != "sql":
+                self.problems.append(
+                    InputError(
+                        f"a handler is a `sql` step, this one is of the kind '{handler.kind}'",
+                        where=handler.position,
+                        hint="move it to `steps:`: what is declared there is made where it is missing",
+                        step=handler.name,
+                    )
+                )
+
+    def _check_alerts(self, alerts: tuple[Alert, ...]) -> None:
+        """Refuse two alerts of one name: rules and metrics know them by it."""
+        seen: dict[str, Alert] = {}
+        for alert in alerts:
+            first = seen.setdefault(alert.name, alert)
+            if first is not alert:
+                self.problems.append(
+                    InputError(
+                        f"two alerts are called {alert.name!r}",
+                        where=alert.position,
+                        hint=f"the first is at {first.position}: give one of them another name",
+                    )
+                )
 
     def _check_once(self, steps: list[Step]) -> None:
         """Refuse two `sql` steps that the ledger could not tell apart."""
