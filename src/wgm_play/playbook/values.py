@@ -263,7 +263,8 @@ def _line(where: Position | None, line: int, text: str) -> Position | None:
 
 
 _UNDEFINED = re.compile(r"'(\w+)' is undefined")
-_NO_ATTRIBUTE = re.compile(r"has no (?:attribute|element) '?(\w+)'?")
+_NO_ATTRIBUTE = re.compile(r"(?:(\w+) object'?|None) has no (?:attribute|element) '?(\w+)'?")
+_CALLED = {"Map": "the mapping", "dict": "the mapping", "Seq": "the list", "list": "the list", "str": "the text"}
 
 
 def undefined(message: str, scope: Scope, where: Position | None) -> InputError:
@@ -277,9 +278,11 @@ def undefined(message: str, scope: Scope, where: Position | None) -> InputError:
         hint = nearest(name, sorted(scope.names())) or "set it in `vars`, in the environment, or with -e"
         return InputError(f"unknown variable {name!r}", where=where, hint=hint)
     found = _NO_ATTRIBUTE.search(message)
-    return InputError(
-        f"unknown variable: {message}" if not found else f"no {found.group(1)!r} there: {message}", where=where
-    )
+    if found is None:
+        return InputError(f"unknown variable: {message}", where=where)
+    holder = _CALLED.get(found.group(1) or "", "the value")
+    hint = "write what is there, or add | default('...')"
+    return InputError(f"{holder} has no {found.group(2)!r}", where=where, hint=hint)
 
 
 def values_for(names: frozenset[str], scope: Scope) -> tuple[dict[str, Any], bool]:
