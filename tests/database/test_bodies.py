@@ -494,7 +494,7 @@ def test_a_role_that_only_owns_the_database_can_check(role_url: str) -> None:
 
 
 DYNAMIC = {"name": "dynamic", "returns": "void", "body": "begin\n  execute 'select ' || current_user;\nend\n"}
-BROKEN = {"name": "broken", "returns": "void", "body": "begin\n  perform nothing from not_there;\nend\n"}
+NOT_THERE = {"name": "broken", "returns": "void", "body": "begin\n  perform nothing from not_there;\nend\n"}
 
 
 def planned(project: Path, url: str, *functions: dict[str, Any]) -> list[str]:
@@ -514,7 +514,7 @@ def test_the_plan_names_what_of_a_body_cannot_be_checked(project: Path, database
 
 def test_a_body_with_an_error_is_refused_unless_it_is_not_to_be_checked(project: Path, database_url: str) -> None:
     with pytest.raises(InputError, match="not_there") as refused:
-        planned(project, database_url, BROKEN)
+        planned(project, database_url, NOT_THERE)
     assert "check_body: false" in (refused.value.hint or "")
-    said = planned(project, database_url, {**BROKEN, "check_body": False})
+    said = planned(project, database_url, {**NOT_THERE, "check_body": False})
     assert said == ["not checked: function public.broken: check_body is false"]
