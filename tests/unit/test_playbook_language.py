@@ -201,6 +201,13 @@ def test_every_kind_has_a_reference(kind: str) -> None:
     assert doc(kind).startswith(f"# {kind}") and "`name`" in doc("play")
 
 
+def test_the_page_of_a_play_names_the_pages_of_what_it_lists() -> None:
+    page = doc("play")
+    assert page.count("\n") < 60
+    for other in ("step", "sql", "alert"):
+        assert f"`wgm-play doc {other}`" in page
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_example_is_a_valid_playbook(kind: str) -> None:
     assert problems_of(load_text(KINDS[kind].example, kind), "steps", kind) == []

@@ -21,7 +21,9 @@ def doc(kind: str | None = None) -> str:
     if kind is None:
         return _overview()
     if kind == "play":
-        return "# play\n\nA play: one environment and what its database is to be.\n\n" + _keys(PLAY, ("name", "hosts"))
+        return "# play\n\nA play: one environment and what its database is to be.\n\n" + _keys(
+            _play(), ("name", "hosts")
+        )
     if kind == "step":
         return "# step\n\nA name, exactly one kind, and keywords.\n\n" + _keys({**KEYWORDS, **IMPORT}, ("name",))
     if kind == "alert":
@@ -41,6 +43,16 @@ def doc(kind: str | None = None) -> str:
         f"# {kind}\n\n{one.summary}\n\n{_keys(rules['properties'], rules.get('required', ()))}\n"
         f"## Example\n\n```yaml\n{one.example.strip()}\n```\n"
     )
+
+
+def _play() -> dict[str, Any]:
+    """Return the keys of a play; what its lists hold has pages of its own."""
+    pages = {"steps": "`wgm-play doc step`", "handlers": "`wgm-play doc sql`", "alerts": "`wgm-play doc alert`"}
+    lists = {
+        name: {"type": "array", "description": f"{PLAY[name]['description']} See {page}."}
+        for name, page in pages.items()
+    }
+    return {**PLAY, **lists}
 
 
 def _overview() -> str:
