@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from laws import Project
 
 import fix_postgres
 from fix_postgres import Postgres
@@ -380,6 +381,14 @@ def test_the_gate_takes_a_new_backup_however_young_the_last_one_is(filled: str, 
     assert first.id != second.id
     assert (second.pinned, second.verified) == (("r2",), "catalog")
     assert {backup.id for backup in logical.list()} == {first.id, second.id}  # both are pinned
+
+
+def test_a_policy_that_the_gate_would_refuse_is_refused_when_planning(project: Path, database_url: str) -> None:
+    book = Project(project, database_url)
+    book.write([{"name": "T", "table": {"name": "t", "columns": {"id": "int"}}}], {"backup": {"method": "physical"}})
+    with pytest.raises(InputError, match="'physical' is not available") as refused:
+        book.apply(check=True)
+    assert str(refused.value.where).endswith("playbook.yml:4:13")
 
 
 def test_the_gate_without_before_changes_asks_for_a_young_verified_backup(filled: str, tmp_path: Path) -> None:

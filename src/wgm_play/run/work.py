@@ -260,6 +260,10 @@ class Work:
 
         `partial` lets the part alone be planned that was edited since a run that ended in order.
         """
+        if self.play.backup is not None:
+            from wgm_play.backup import parse_policy
+
+            parse_policy(self.play.backup)  # what the gate would refuse only after the plan was reviewed
         self.check_marker()
         self.known = basis.load(self) if partial else None
         planned = self._plan_once({}, self.known)
