@@ -131,6 +131,9 @@ def test_what_a_role_may_not_read_is_named_as_unknown(applied: Place, reader: Ca
     assert done.returncode == 0, done.stderr[-1500:]
     assert "may not read" in done.stdout and "users_short" in done.stdout, done.stdout[-3000:]
     assert "ledger" in done.stdout
+    looked = replace(applied, url=url).run("check", "production.yml")
+    assert "unknown whether there is drift: the ledger" in looked.stderr, looked.stderr
+    assert "no run is recorded" not in looked.stdout
 
 
 def test_a_run_by_a_reader_exits_4_and_writes_nothing(applied: Place, reader: Callable[[str], str]) -> None:

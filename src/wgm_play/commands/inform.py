@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, differing_fields
 from wgm_play.errors import Refused
-from wgm_play.ledger import Ledger
+from wgm_play.ledger import UNKNOWN, Ledger
 from wgm_play.operations.trash import RECORDS
 from wgm_play.secret import mask
 
@@ -106,6 +106,9 @@ def _drift(work: Work, reporter: Reporter, ledger: Ledger, live: Catalog) -> lis
             )
     last = next((run for run in ledger.last_runs() if run.status == "done"), None)
     recorded = ledger.snapshot_of(last.id, "after") if last is not None else None
+    if ledger.access() == "unknown":
+        reporter.warn(f"unknown whether there is drift: {UNKNOWN}")
+        return []
     if recorded is None:
         reporter.note("no run is recorded for this database, so there is nothing to compare with")
         return []
