@@ -154,7 +154,7 @@ def test_what_no_step_says_is_named(tmp_path: Path, database_url: str) -> None:
 def test_role_that_may_only_read_can_inspect(tmp_path: Path, role_url: str) -> None:
     with psycopg.connect(role_url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA mine CREATE TABLE t (id int)")
-        connection.execute("ALTER ROLE CURRENT_ROLE SET default_transaction_read_only = on")
+        connection.execute("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on")
     assert "Table mine.t" in [step["name"] for step in steps(role_url, tmp_path)]
 
 

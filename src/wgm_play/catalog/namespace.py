@@ -17,10 +17,11 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """An extension: the schema that holds its objects, and its version (manual: pg_extension)."""
+    """An extension (manual: pg_extension): the schema that holds its objects, a comment that is not its own."""
 
     schema: str
     version: str
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,9 +133,10 @@ def _adapted(
         new = CLASSES[key.kind](*row)
         return _astuple(replace(new, access_method=was.access_method, tablespace=new.tablespace or was.tablespace))
     if key.kind == "extension" and key in live.rows:
-        declaration = declarations.get(key)
-        if declaration is None or not declaration.attributes.get("version"):
-            return (row[0], live.rows[key][1])
+        said = declarations[key].attributes if key in declarations else {}
+        was = live[key]
+        place, version = (row[0] if "schema" in said else was.schema), (row[1] if "version" in said else was.version)
+        return (place, version, *row[2:])
     return row
 
 

@@ -33,7 +33,9 @@ def extension(said: Said, key: Key) -> None:
         spec["schema"] = row.schema
     if said.versions.get(key.name[0], row.version) != row.version:
         spec["version"] = row.version
-    said.add("extensions", "extension", key, spec)
+    if row.comment is not None:
+        spec["comment"] = row.comment
+    said.add("extensions", "extension", key, spec, row.comment)
 
 
 def setting(said: Said, key: Key) -> None:

@@ -55,14 +55,14 @@ def create_extension(situation: Situation, key: Key) -> list[Change]:
     """Create an extension."""
     wanted = situation.wanted[key]
     made = command("extension/create", name=key.name[0], schema=wanted.schema, version=wanted.version)
-    return [create(situation, key, f"create {key}", [made], hazards=(_EXTENSION,))]
+    return [create(situation, key, f"create {key}", [made, *comments(key, wanted.comment)], hazards=(_EXTENSION,))]
 
 
 _EXTENSION = hazard("S11", "an extension's script runs whatever it holds", "review the version that is installed")
 
 
 def alter_extension(situation: Situation, key: Key) -> list[Change]:
-    """Update an extension, or move it to another schema."""
+    """Update an extension, move it to another schema, change its comment; without one it has its own again."""
     old, new = situation.current[key], situation.wanted[key]
     changes = []
     if old.schema != new.schema:
@@ -74,6 +74,10 @@ def alter_extension(situation: Situation, key: Key) -> list[Change]:
         changes.append(
             alter(situation, key, title, [updated], hazards=(_EXTENSION,), irreversible="extensions are not downgraded")
         )
+    if old.comment != new.comment:
+        own = command("extension/own_comment", name=literal(key.name[0]))
+        said = own if new.comment is None else comment(key, new.comment)
+        changes.append(alter(situation, key, f"comment on {key}", [said]))
     return changes
 
 

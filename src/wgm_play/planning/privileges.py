@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.model import Catalog, Extra, Key
+from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.errors import InputError, Unreachable
 from wgm_play.playbook.model import Declaration, Folded
 from wgm_play.render import render
@@ -33,6 +33,19 @@ def _refusal(connection: psycopg.Connection[Any], declaration: Declaration) -> p
 
     try:
         with connection.transaction(force_rollback=True):
+            for statement in declaration.statements:
+                connection.execute(statement.sql.encode())
+    except library.Error as error:
+        return error
+    return None
+
+
+def _kept(connection: psycopg.Connection[Any], declaration: Declaration) -> psycopg.Error | None:
+    """Make what is declared, within a transaction that is taken back; return the server's refusal, or None."""
+    import psycopg as library
+
+    try:
+        with connection.transaction():
             for statement in declaration.statements:
                 connection.execute(statement.sql.encode())
     except library.Error as error:
@@ -123,31 +136,19 @@ class Skips:
         own: bool,
     ) -> dict[Key, Declaration]:
         """Set aside required extensions that only the shadow lacks; stop at those that the target lacks or forbids."""
-        made: dict[Key, Declaration] = {}
-        for key, declaration in declarations.items():
-            made[key] = declaration
-            if key.kind != "extension" or declaration.absent or not declaration.statements:
-                continue
-            failed = _refusal(connection, declaration)
-            if failed is None:
-                continue
-            if key in live.rows:
-                self.recorded[key] = live.rows[key]
-                del made[key]
-                continue
-            if not own:
-                row = target.execute(render("shadow/extension_available.sql.j2", name=key.name[0]).sql).fetchone()
-                if row:
-                    self.recorded[key] = (str(declaration.attributes.get("schema") or "public"), str(row[0]))
-                    del made[key]
-                    continue
-            if failed.sqlstate == _NOT_PERMITTED:
-                raise Unreachable(
-                    f"this role may not create {key}",
-                    where=declaration.position,
-                    hint=f"let an administrator run {declaration.statements[0].sql}, or say `required: false`",
-                ) from failed
-            raise explain(failed, declaration.statements[0], declaration)
+        made = dict(declarations)
+        asked = [one for one in made.values() if one.key.kind == "extension" and not one.absent and one.statements]
+        if not asked:
+            return made
+        with connection.transaction(force_rollback=True):  # one may need another, or a schema
+            for declaration in declarations.values():
+                if declaration.key.kind == "schema" and not declaration.absent:
+                    _kept(connection, declaration)
+            for declaration in asked:
+                failed = _kept(connection, declaration)
+                if failed is not None:
+                    self.recorded[declaration.key] = _row_without(failed, declaration, live, target, own=own)
+                    del made[declaration.key]
         return made
 
     def add_recorded(self, catalog: Catalog) -> None:
@@ -155,6 +156,26 @@ class Skips:
         for key, row in self.recorded.items():
             catalog.rows[key] = row
             catalog.extras[key] = Extra()
+
+
+def _row_without(
+    failed: psycopg.Error, declaration: Declaration, live: Catalog, target: psycopg.Connection[Any], *, own: bool
+) -> Row:
+    """Return the row of an extension that the shadow lacks; raise where the target lacks or forbids it too."""
+    key = declaration.key
+    if key in live.rows:
+        return live.rows[key]
+    if not own:
+        row = target.execute(render("shadow/extension_available.sql.j2", name=key.name[0]).sql).fetchone()
+        if row:
+            return (str(declaration.attributes.get("schema") or "public"), str(row[0]), None)
+    if failed.sqlstate == _NOT_PERMITTED:
+        raise Unreachable(
+            f"this role may not create {key}",
+            where=declaration.position,
+            hint=f"let an administrator run {declaration.statements[0].sql}, or say `required: false`",
+        ) from failed
+    raise explain(failed, declaration.statements[0], declaration)
 
 
 def unprivileged_settings(connection: psycopg.Connection[Any], folded: Folded, live: Catalog, skips: Skips) -> Folded:

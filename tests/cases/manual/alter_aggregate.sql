@@ -1,5 +1,5 @@
 CREATE SCHEMA s;
-CREATE FUNCTION add_up(integer, integer) RETURNS integer IMMUTABLE LANGUAGE sql RETURN $1 + $2;
+CREATE FUNCTION add_up(integer, integer) RETURNS integer IMMUTABLE LANGUAGE sql AS 'SELECT $1 + $2';
 CREATE AGGREGATE total(integer) (SFUNC = add_up, STYPE = integer);
 CREATE AGGREGATE total2(integer) (SFUNC = add_up, STYPE = integer);
 CREATE AGGREGATE total3(integer) (SFUNC = add_up, STYPE = integer);

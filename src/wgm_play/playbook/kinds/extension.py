@@ -57,7 +57,9 @@ def declare(step: Step, folding: Folding) -> Declaration:
         schema=ident_at(word(spec["schema"], at(spec, "schema"))) if spec.get("schema") else None,
         version=Sql(literal(spec["version"]), at(spec, "version")) if spec.get("version") else None,
     )
-    return Declaration(key(step), step.index, step.position, (made,), comment_on("EXTENSION", name, spec, folding))
+    said = {part: str(spec[part]) for part in ("schema", "version") if spec.get(part)}
+    late = comment_on("EXTENSION", name, spec, folding)
+    return Declaration(key(step), step.index, step.position, (made,), late, attributes=said)
 
 
 KIND = Kind(
