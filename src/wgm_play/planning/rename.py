@@ -23,7 +23,7 @@ from wgm_play.playbook.model import Declaration, Part
 from wgm_play.render import render
 from wgm_play.shadow import Shadow, run_all
 from wgm_play.shadow.rebuild import statements_for, touched
-from wgm_play.sql import Sql
+from wgm_play.sql import Sql, automatic
 
 _HAZARD_TABLE = hazard(
     "T02", "statements of the application that use the old name fail at once", "release both at the same moment"
@@ -65,9 +65,33 @@ def find(live: Catalog, declarations: Mapping[Key, Declaration], situation: Situ
             elif part.renamed_from and not part.absent:
                 old = Key(part_key.kind, (*source.name, part.renamed_from))
                 _part(live, found, situation, old, part_key, part)
+    _serials(live, found, situation, declarations)
     for change, earlier in zip(found.changes[1:], found.changes, strict=False):
         change.after = (earlier,)
     return found
+
+
+def _serials(live: Catalog, found: Renamed, situation: Situation, declarations: Mapping[Key, Declaration]) -> None:
+    """Let the sequence of a serial column follow the new name of its table or column: PostgreSQL leaves it as it is.
+
+    It comes first, because the column's default needs it.
+    """
+    before = len(found.changes)
+    for key in live.of("sequence") if found.pairs else ():
+        owner = Key("column", tuple(live[key].owned_by or ()))
+        now = found.after(owner)
+        if (
+            now == owner
+            or now.name[0] != key.name[0]
+            or key in declarations
+            or key.name[1] != automatic(owner.name[1], owner.name[2], "seq")
+        ):
+            continue
+        new = Key("sequence", (now.name[0], automatic(now.name[1], now.name[2], "seq")))
+        table = declarations.get(Key("table", now.name[:2]))
+        if new != key and new not in live.rows and table is not None:
+            _object(live, found, situation, key, new, Declaration(new, table.step, table.position))
+    found.changes[:] = [*found.changes[before:], *found.changes[:before]]
 
 
 def _both(old: Key, new: Key, where: Any) -> Refused:
