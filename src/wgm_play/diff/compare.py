@@ -12,7 +12,7 @@ from functools import partial
 
 from wgm_play.catalog.access import OWNED, object_of
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.operations import DEFINED, OPERATIONS_FOR, defined
+from wgm_play.operations import DEFINED, OPERATIONS_FOR, defined, types
 from wgm_play.operations import column as columns
 from wgm_play.operations import composite as composites
 from wgm_play.operations import function as functions
@@ -183,6 +183,10 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
     }  # a foreign key may lean on another one
     if not (hard or gone):
         return set(), set()
+    situation.nested = {
+        key: nested for key in sorted(hard) if key.kind in TYPES and (nested := types.nested_in(situation, key))
+    }
+    hard |= {one for nested in situation.nested.values() for one in nested}
     dependents: dict[Key, set[Key]] = defaultdict(set)
     for dependent, referenced in situation.current.edges:
         dependents[referenced].add(dependent)
@@ -224,6 +228,7 @@ def dependents_of_hard(situation: Situation, found: Difference) -> set[Key]:
 
 # What is replaced under its name, with the columns that have it.
 SWAPPED = ("enum", "domain", "composite", "range", "collation")
+TYPES = ("enum", "domain", "composite", "range")
 
 
 def _is_hard(situation: Situation, key: Key) -> bool:
@@ -281,6 +286,8 @@ def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) 
             or below.kind in ("function", "procedure")
             or below.kind in DEFINED
         )
+    if key.kind in ("constraint", "index") and below.kind == "column" and _is_made_again(situation, below):
+        return True  # it goes with the column
     if (
         below.kind in ("function", "procedure", "materialized_view", "view")
         or below.kind in SWAPPED
@@ -294,16 +301,24 @@ def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) 
     return False
 
 
+def _is_made_again(situation: Situation, column: Key) -> bool:
+    """Tell whether a column that stands in the way, or that something below it does, is dropped and added."""
+    there = column in situation.current.rows and column in situation.wanted.rows
+    return there and (bool(situation.current[column].generated) or columns.must_be_made_again(situation, column))
+
+
 def _typed_by_swapped(situation: Situation, column: Key) -> bool:
     """Tell whether a column's type keeps its name while the type below it is swapped."""
     return column.kind == "column" and situation.current[column].type == situation.wanted[column].type
 
 
 def _swapped(found: Difference, situation: Situation) -> set[Key]:
-    """Return what the swap of a domain changes itself: its checks, those that come and those that go too."""
+    """Return what the swap of a type changes itself: types over it, a domain's checks, those that come and go too."""
     done: set[Key] = set()
-    for key in found.altered:
-        if key.kind == "domain" and _is_hard(situation, key):
+    nested = {one for types_over in situation.nested.values() for one in types_over}
+    done |= nested
+    for key in {*found.altered, *nested}:
+        if key.kind == "domain" and (key in nested or _is_hard(situation, key)):
             done.update(situation.wanted.of("domain_constraint", *key.name))
             done.update(situation.current.of("domain_constraint", *key.name))
     return done

@@ -61,6 +61,7 @@ class Situation:
     `renames` gives the live key of what the plan renames; `apart` are foreign keys that go by themselves, before the tables that they belong to.
     `identity_sequences` are the names of the sequences behind identity columns that go with their table.
     `waiting` are live generated columns of which a rollback brings the plain ones back from the trash.
+    `nested` are, by the type that is swapped, the domains and other types over it, which are swapped with it.
     """
 
     current: Catalog
@@ -75,6 +76,7 @@ class Situation:
     trash_names: set[str] = field(default_factory=set)
     identity_sequences: Mapping[Key, str] = field(default_factory=dict)
     waiting: Mapping[Key, Waiting] = field(default_factory=dict)
+    nested: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
     role: str = ""
     database: str = "postgres"
     forced: frozenset[Key] = frozenset()

@@ -160,6 +160,8 @@ def is_swapped(situation: Situation, key: Key) -> bool:
     """Tell whether a type must be replaced: another range, attributes in another order, or, where columns have the
     type, attributes of another type (manual: ALTER TYPE)."""
     old, new = situation.current[key], situation.wanted[key]
+    if any(key in nested for nested in situation.nested.values()):
+        return True
     if key.kind == "range":
         return any(getattr(old, name) != getattr(new, name) for name in old.__slots__ if name != "comment")
     before = {str(one[0]): one for one in old.attributes or ()}

@@ -93,16 +93,65 @@ def _is_of(situation: Situation, column: Key, key: Key) -> bool:
     return str(situation.current[column].type).removesuffix("[]") in spelled
 
 
+def nested_in(situation: Situation, key: Key) -> tuple[Key, ...]:
+    """Return the domains, composite and range types over a type, those that need others after these."""
+    found: list[Key] = []
+    todo = [key]
+    while todo:
+        below = todo.pop(0)
+        for dependent, referenced in sorted(situation.current.edges):
+            there = dependent in situation.wanted.rows and dependent in situation.current.rows
+            if referenced == below and dependent.kind in ("domain", "composite", "range") and there:
+                if dependent in found:
+                    found.remove(dependent)
+                found.append(dependent)
+                todo.append(dependent)
+    return tuple(found)
+
+
 def swap_type(situation: Situation, key: Key) -> Change:
-    """Replace a type by its wanted form under the same name; columns of it are converted through text."""
-    new = situation.wanted[key]
-    old_name = (key.name[0], f"wgm_old_{key.name[1]}"[:63])
-    what = Sql(f"{'DOMAIN' if key.kind == 'domain' else 'TYPE'} {name_of(key)}")
+    """Replace a type by its wanted form under the same name, with the types over it; columns are converted through text."""
+    types = [key, *situation.nested.get(key, ())]
+    makes: list[Key] = []
+    removes: list[Key] = []
+    used: list[Key] = []
+    commands: list[Command] = []
+    for one in types:
+        commands += _beside(situation, one)
+    for one in types:
+        columns = [column for column in users_of(situation, one) if column in situation.wanted.rows]
+        columns = [column for column in columns if not situation.current[column].generated]  # made again: see compare
+        for column in columns:
+            commands += _swap_column(situation, column, one)
+        used += columns
+        makes += [one, *columns, *situation.wanted.of("domain_constraint", *one.name)]
+        removes += [one, *columns, *situation.current.of("domain_constraint", *one.name)]
+    for one in reversed(types):
+        commands.append(command(f"{one.kind}/drop", name=_old_name(one)))
+    for one in types:
+        commands += comments(one, situation.wanted[one].comment)
+        commands += privileges(one, situation.extra(one), situation.role)
+    hazards = (_rewritten(situation, used),) if used else ()
+    return Change(
+        operation(situation, "alter", key, f"replace {key}", commands, hazards=hazards),
+        makes=frozenset(makes),
+        removes=frozenset(removes),
+    )
+
+
+def _old_name(key: Key) -> tuple[str, str]:
+    return (key.name[0], f"wgm_old_{key.name[1]}"[:63])
+
+
+def _beside(situation: Situation, key: Key) -> list[Command]:
+    """Return the statements that make a type beside the old one, which gets another name."""
+    old_name = _old_name(key)
     commands: list[Command] = []
     if key.kind != "range":
+        what = Sql(f"{'DOMAIN' if key.kind == 'domain' else 'TYPE'} {name_of(key)}")
         commands.append(command("object/rename", what=what, to=old_name[1]))
     if key.kind == "enum":
-        commands.append(command("enum/create", name=key.name, labels=new.labels or []))
+        commands.append(command("enum/create", name=key.name, labels=situation.wanted[key].labels or []))
     elif key.kind == "domain":
         commands += domain_commands(situation, key)
     else:
@@ -113,19 +162,7 @@ def swap_type(situation: Situation, key: Key) -> Change:
                 old.subtype, key.name[0], (key.name[1], old.multirange), (old_name[1], several)
             )
         commands += composite.commands_of(situation, key)
-    columns = [column for column in users_of(situation, key) if column in situation.wanted.rows]
-    columns = [column for column in columns if not situation.current[column].generated]  # made again: see compare
-    for column in columns:
-        commands += _swap_column(situation, column, key)
-    commands.append(command(f"{key.kind}/drop", name=old_name))
-    commands += comments(key, new.comment)
-    commands += privileges(key, situation.extra(key), situation.role)
-    hazards = (_rewritten(situation, columns),) if columns else ()
-    return Change(
-        operation(situation, "alter", key, f"replace {key}", commands, hazards=hazards),
-        makes=frozenset([key, *columns, *situation.wanted.of("domain_constraint", *key.name)]),
-        removes=frozenset([key, *columns, *situation.current.of("domain_constraint", *key.name)]),
-    )
+    return commands
 
 
 def _rewritten(situation: Situation, columns: list[Key]) -> Hazard:
