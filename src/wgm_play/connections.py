@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import server
-from wgm_play.environment import Embedded, Environment
+from wgm_play.environment import Environment
 from wgm_play.errors import InputError
 from wgm_play.shadow import Connect
 
@@ -57,7 +57,7 @@ class Connections:
         from wgm_play import embedded
 
         try:
-            found = embedded.start(Embedded(data=".wgm/shadow"), self.project)
+            found = embedded.start(embedded.SHADOW, self.project)
         except InputError:
             return None
         return lambda database, name: server.connect_to(

@@ -16,6 +16,8 @@ import pytest
 
 from fix_postgres import Postgres
 from killing import Place, changed, copy_of_project
+from wgm_play import embedded
+from wgm_play.environment import Embedded
 
 ENVIRONMENTS = ("production.yml", "staging.yml", "development.yml")
 DEVELOPMENT = 'url: "{{ env.DATABASE_URL }}"\nvariables: {slow_query: 100ms, idle_transaction: 1h}\npolicy: {allow_destructive: true}\n'
@@ -36,9 +38,6 @@ def owner(server: Postgres, tmp_path: Path) -> Iterator[Callable[..., Place]]:
         return Place(folder, playbook, server.url(database, role, password), (server.bin or Path()) / "pg_dump")
 
     yield make
-    from wgm_play import embedded
-    from wgm_play.environment import Embedded
-
     for role, database in made:
         for data in (".wgm/shadow", ".wgm/postgres"):
             for running in embedded.running(Embedded(data=data), tmp_path / role):
@@ -102,6 +101,9 @@ def test_an_owner_without_createdb_converges_with_a_shadow_of_another_version(
             "select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
         )
         assert left.fetchone() == (0,)
+    assert "server for scratch databases" in place.run("status", "production.yml").stderr
+    assert place.run("stop", "production.yml").returncode == 0
+    assert embedded.running(embedded.SHADOW, place.folder) == []
 
 
 def test_what_an_administrator_runs_is_no_longer_skipped(owner: Callable[..., Place], server: Postgres) -> None:

@@ -155,7 +155,7 @@ COMMANDS = {
             arguments=(PLAYBOOK,),
             options=(
                 Option(
-                    "--batch-ms", group=LOOK, kind=NUMBER, value="MS", help="how long a batch may take (default: 100)"
+                    "--batch-ms", group=CHOOSE, kind=NUMBER, value="MS", help="how long a batch may take (default: 100)"
                 ),
                 *ONE_PLAYBOOK,
             ),

@@ -1,4 +1,4 @@
-"""`wgm-play stop PLAYBOOK`: stop the embedded server of a project; its data stay.
+"""`wgm-play stop PLAYBOOK`: stop the embedded server of a project, and the one for its scratch databases; their data stay.
 
 In: the name of a playbook. Out: the exit code, 0 also where no server was running.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wgm_play.cli.files import existing, found
-from wgm_play.environment import Environment
+from wgm_play.environment import Embedded, Environment
 from wgm_play.errors import InputError
 from wgm_play.report.base import Reporter
 
@@ -19,10 +19,14 @@ def run(reporter: Reporter, *, playbook: str, inventory: str | None, verbosity: 
     path = found(playbook)
     project = project_of(path)
     reporter.begin(playbook)
-    environments = [each for each in _environments(path, project, inventory) if each.embedded]
-    if not environments:
+    from wgm_play.embedded import SHADOW
+
+    declared = {each.name: each.embedded for each in _environments(path, project, inventory) if each.embedded}
+    stopped = {name: _stop(one, project) for name, one in declared.items()}
+    if shadow := _stop(SHADOW, project):
+        stopped["shadow"] = shadow
+    if not stopped:
         raise InputError(f"no environment of {playbook!r} is embedded", hint="there is nothing to stop")
-    stopped = {environment.name: _stop(environment, project) for environment in environments}
     for name, pids in stopped.items():
         shown = ", ".join(map(str, pids))
         reporter.note(f"{name}: stopped (pid {shown})" if pids else f"{name}: no server was running")
@@ -30,19 +34,14 @@ def run(reporter: Reporter, *, playbook: str, inventory: str | None, verbosity: 
     return 0
 
 
-def _stop(environment: Environment, project: Path) -> list[int]:
-    """Stop the servers of every major version that the environment ever used; return the pids they had."""
+def _stop(declared: Embedded, project: Path) -> list[int]:
+    """Stop the servers of every major version that the project ever used there; return the pids they had."""
     from dataclasses import replace
 
     from wgm_play import embedded
 
-    declared = environment.embedded
-    servers = embedded.running(declared, project) if declared else []
-    return [
-        server.pid
-        for server in servers
-        if declared and embedded.stop(replace(declared, version=server.version), project)
-    ]
+    servers = embedded.running(declared, project)
+    return [server.pid for server in servers if embedded.stop(replace(declared, version=server.version), project)]
 
 
 def project_of(playbook: Path) -> Path:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 def show_status(work: Work, reporter: Reporter) -> int:
     """Show the history, the run in progress, what waits, and the embedded server."""
+    from wgm_play import embedded
     from wgm_play.ledger.status import status
 
     found = status(work.reading)
@@ -62,6 +63,10 @@ def show_status(work: Work, reporter: Reporter) -> int:
         reporter.note(
             f"embedded server: pid {server.pid}, PostgreSQL {server.version}, {work.connections.target.shown}"
         )
+    shadows = embedded.running(embedded.SHADOW, work.project)
+    for one in shadows:
+        reporter.note(f"server for scratch databases: pid {one.pid}, PostgreSQL {one.version}")
+    if server is not None or shadows:
         reporter.note(f"stop it with: wgm-play stop {work.options.playbook}")
     reporter.data("marker", found.marker)
     return 0

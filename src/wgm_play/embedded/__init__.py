@@ -18,7 +18,22 @@ from wgm_play.embedded.programs import server_programs, tools
 from wgm_play.embedded.server import Server
 from wgm_play.environment import Embedded
 
-__all__ = ["Server", "ensure", "running", "server_programs", "session", "start", "status", "stop", "sweep", "tools"]
+# The project's server for scratch databases, where the target's must not hold them.
+SHADOW = Embedded(data=".wgm/shadow")
+
+__all__ = [
+    "SHADOW",
+    "Server",
+    "ensure",
+    "running",
+    "server_programs",
+    "session",
+    "start",
+    "status",
+    "stop",
+    "sweep",
+    "tools",
+]
 
 
 def start(embedded: Embedded, project: Path) -> Server:

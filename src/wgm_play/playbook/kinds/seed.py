@@ -96,8 +96,11 @@ def _file(spec: Map, names: tuple[str, ...]) -> Iterator[SeedRow]:
     reader = csv.reader(io.StringIO(content, newline=""), strict=True)
     try:
         header = next(reader, None)
-        if not header or "" in header or len(set(header)) != len(header):
+        if not header or "" in header:
             raise fail(f"{name!r} has no header line with the names of its columns", Position(name, 1), "add it")
+        twice = next((one for number, one in enumerate(header) if one in header[:number]), None)
+        if twice is not None:
+            raise fail(f"the header of {name!r} names the column {twice!r} twice", Position(name, 1), "take one out")
         missing = [one for one in names if one not in header]
         if missing:
             raise fail(f"{name!r} has no column {missing[0]!r}, which is part of the key", Position(name, 1))
