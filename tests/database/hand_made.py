@@ -71,6 +71,11 @@ def operation(*sql: str | Command, name: str = "thing", step: int = 0, **values:
     return Operation("create", Key("table", ("public", name)), f"create {name}", commands, step, **values)
 
 
+def by_itself(sql: str) -> Command:
+    """Return a command that is not sent together with its ledger rows: it reads a table."""
+    return Command(sql, scans=True)
+
+
 def concurrently(sql: str, done: str | None = None) -> Command:
     return Command(sql, wait="long", transactional=False, done=done)
 
@@ -118,7 +123,7 @@ def to_json(made: Plan) -> str:
         [
             [
                 group.transactional,
-                [[op.key.name[1], [[c.sql, c.wait, c.done] for c in op.commands]] for op in group.operations],
+                [[op.key.name[1], [[c.sql, c.wait, c.done, c.scans] for c in op.commands]] for op in group.operations],
             ]
             for group in made.groups
         ]
@@ -130,7 +135,10 @@ def from_json(text: str) -> Plan:
     groups = []
     for transactional, operations in json.loads(text):
         made = tuple(
-            operation(*(Command(sql, wait, (), transactional, done=done) for sql, wait, done in commands), name=name)
+            operation(
+                *(Command(sql, wait, (), transactional, scans=scans, done=done) for sql, wait, done, scans in commands),
+                name=name,
+            )
             for name, commands in operations
         )
         groups.append(Group(made, 0, transactional))

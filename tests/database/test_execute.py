@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import psycopg
@@ -66,6 +67,27 @@ def test_ledger_times_are_the_servers(database_url: str, database: Connection) -
     first, last = database.execute("select min(started_at), max(ended_at) from wgm.statement").fetchone() or ()
     assert before <= first < last <= after
     assert one(database, "select extract(epoch from max(ended_at - started_at)) from wgm.statement") >= 0.1
+
+
+def test_each_statement_of_a_group_has_its_own_time_and_begins_where_the_one_before_it_ends(
+    database_url: str, database: Connection
+) -> None:
+    slow = operation("CREATE TABLE public.b (id int)", "SELECT pg_sleep(0.3)", name="b", step=1)
+    apply(database_url, plan(Group((operation("CREATE TABLE public.a (id int) -- first"), slow), 0)))
+    rows = database.execute("select started_at, ended_at from wgm.statement order by number").fetchall()
+    assert [before[1] == after[0] for before, after in itertools.pairwise(rows)] == [True, True]
+    assert [(ended - started).total_seconds() >= 0.3 for started, ended in rows] == [False, False, True]
+    assert database.execute("select started_at, ended_at from wgm.operation order by number").fetchall() == [
+        rows[0],
+        (rows[1][0], rows[2][1]),
+    ]
+
+
+def test_an_error_in_a_later_statement_of_a_group_points_at_its_character(database_url: str) -> None:
+    with pytest.raises(InputError) as caught:
+        apply(database_url, plan(["CREATE TABLE public.a (id int)", "CREATE TABLE public.b (\n  id nonsense)"]))
+    line, caret, *_ = caught.value.details
+    assert line[caret.index("^") :].startswith("nonsense")
 
 
 def test_a_failed_group_leaves_nothing_and_earlier_groups_stay(database_url: str, database: Connection) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import hand_made
 import psycopg
 import pytest
-from hand_made import Listening, apply, concurrently, connector, operation, plan, to_json
+from hand_made import Listening, apply, by_itself, concurrently, connector, operation, plan, to_json
 
 from wgm_play import secret
 from wgm_play.environment import Policy
@@ -24,10 +24,11 @@ from wgm_play.errors import Interrupted, Locked, StepFailed, Unreachable
 from wgm_play.execute import retry
 from wgm_play.execute.abort import abort
 from wgm_play.execute.guard import APPLICATION, KEY, holder, run_lock
+from wgm_play.execute.session import Session
 from wgm_play.execute.watch import blockers
 from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.ledger.status import status
-from wgm_play.plan import Group
+from wgm_play.plan import Command, Group, Plan
 
 Connection = psycopg.Connection[Any]
 IMPATIENT = Policy(lock_timeout=0.2, lock_budget=0.8)
@@ -327,16 +328,28 @@ def test_a_long_build_shows_its_progress_and_whom_it_waits_for(database_url: str
     assert wait is not None and wait[0] >= 500
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("number", "sleep"),
+    [
+        (signal.SIGINT, by_itself("SELECT pg_sleep(60)")),
+        (signal.SIGTERM, by_itself("SELECT pg_sleep(60)")),
+        (signal.SIGHUP, by_itself("SELECT pg_sleep(60)")),
+        (signal.SIGINT, Command("SELECT pg_sleep(60)")),
+    ],
+)
 def test_an_interrupt_cancels_on_the_server_too(
-    database_url: str, database: Connection, tmp_path: Path, number: int
+    database_url: str, database: Connection, tmp_path: Path, number: int, sleep: Command
 ) -> None:
-    made = plan(["CREATE TABLE public.a (id int)"], ["CREATE TABLE public.b (id int)", "SELECT pg_sleep(60)"])
+    made = plan(["CREATE TABLE public.a (id int)"], ["CREATE TABLE public.b (id int)", sleep])
     process = runner(database_url, made, tmp_path)
     until(
         database,
-        "select exists (select from pg_stat_activity where query = 'SELECT pg_sleep(60)' and state = 'active')",
+        "select exists (select from pg_stat_activity where query like '%SELECT pg_sleep(60)%' and state = 'active'"
+        " and application_name ~ '^wgm-play/[0-9]+$')",
     )
+    shown = status(database).in_progress
+    assert shown is not None and shown.statement.endswith("SELECT pg_sleep(60)")
+    assert "wgm_" not in shown.statement
     began = time.monotonic()
     process.send_signal(number)
     _, told = process.communicate(timeout=10)
@@ -363,8 +376,6 @@ def test_a_session_cut_in_the_middle_of_a_statement_is_resumable(database_url: s
 def test_a_connection_lost_at_commit_is_resolved_by_the_ledger(
     database_url: str, database: Connection, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    from wgm_play.execute.session import Session
-
     honest, cut = Session.commit, []
 
     def cutting(self: Session, last: str = "", look: str = "") -> list[Any]:
@@ -378,7 +389,39 @@ def test_a_connection_lost_at_commit_is_resolved_by_the_ledger(
         return honest(self, last, look)
 
     monkeypatch.setattr(Session, "commit", cutting)
+    _lost_at_commit(
+        database_url,
+        database,
+        plan([by_itself("CREATE TABLE public.a (id int)")], [by_itself("CREATE TABLE public.b (id int)")]),
+        moment,
+    )
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_connection_lost_while_a_group_is_sent_as_one_message_is_resolved_by_the_ledger(
+    database_url: str, database: Connection, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    honest, cut = Session.at_once, []
+
+    def cutting(self: Session, command: Command, statements: Sequence[str]) -> Any:
+        if cut:
+            return honest(self, command, statements)
+        cut.append(1)
+        if moment == "after":
+            honest(self, command, statements)
+        database.execute("select pg_terminate_backend(%s)", [self.pid])
+        time.sleep(0.2)
+        if moment == "before":
+            return honest(self, command, statements)
+        self.connection.close()
+        raise psycopg.OperationalError("the answer did not come")
+
+    monkeypatch.setattr(Session, "at_once", cutting)
     made = plan(["CREATE TABLE public.a (id int)"], ["CREATE TABLE public.b (id int)"])
+    _lost_at_commit(database_url, database, made, moment)
+
+
+def _lost_at_commit(database_url: str, database: Connection, made: Plan, moment: str) -> None:
     if moment == "after":
         _, outcome = apply(database_url, made)
         assert outcome.operations == 2
@@ -392,7 +435,8 @@ def test_a_connection_lost_at_commit_is_resolved_by_the_ledger(
 
 
 def test_abort_ends_a_hung_run_and_leaves_it_resumable(database_url: str, database: Connection, tmp_path: Path) -> None:
-    made = plan(["CREATE TABLE public.a (id int)"], ["CREATE TABLE public.b (id int)", "SELECT pg_sleep(60)"])
+    sleep = by_itself("SELECT pg_sleep(60)")
+    made = plan(["CREATE TABLE public.a (id int)"], ["CREATE TABLE public.b (id int)", sleep])
     process = runner(database_url, made, tmp_path)
     until(
         database,

@@ -23,7 +23,7 @@ from wgm_play import embedded
 from wgm_play.environment import Embedded
 
 # The first statements (run lock, ledger), some in between, and the last ones of the shipped production playbook.
-MOMENTS = ("1", "2:sent", "7", "19", "48:sent", "80", "131", "177:sent", "230", "270", "310:sent", "345")
+MOMENTS = ("1", "2:sent", "7", "19", "30:sent", "48", "77:sent", "95", "120:sent", "140", "160:sent", "172")
 LATE = 100000
 
 

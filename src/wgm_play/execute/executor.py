@@ -1,8 +1,9 @@
 """Executing a plan: group after group, each with its ledger rows, retried where locked, resumable where cut.
 
 In: a `Plan`, a session, the held run lock, the ledger and the number of the run. Out: `Outcome`; the first error ends
-it. Each transactional group commits together with its ledger rows or not at all. A statement that cannot run in a
-transaction is recorded before and after, and not sent where its `done` query says that it is not needed.
+it. Each transactional group commits together with its ledger rows or not at all: in one message where it waits for no
+lock and nothing is to be done between its statements (`message.py`), otherwise statement by statement. What cannot run
+in a transaction is recorded before and after, and not sent where its `done` query says that it is not needed.
 
 What `Operation.payload` asks to be recorded with the operation, all of it JSON:
   sql_once     {"event", "play", "step", "item", "checksum", "sql", "down"} or a list of such
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,7 @@ from wgm_play.execute.failure import RESUME, Place, failure, is_lost
 from wgm_play.execute.guard import RunLock, end_blockers
 from wgm_play.execute.interrupt import interruptible, undisturbed
 from wgm_play.execute.leftover import drop_invalid_index
+from wgm_play.execute.message import Message, fits
 from wgm_play.execute.retry import QUICK, Exhausted, Retries, reason
 from wgm_play.execute.session import Session
 from wgm_play.execute.watch import INTERVAL, Seen, Watch
@@ -41,6 +43,10 @@ from wgm_play.secret import mask, resolve
 NOTHING = Command("SELECT")
 # Statement classes that may take long enough for people to want to see how far they are.
 SHOWN = ("long", "data")
+# A group that is sent as one message waits this long for a lock, in seconds: less than the watch would see, and what is
+# waited for is told. Where that is not enough, its statements are sent one by one.
+AT_ONCE = QUICK / 4
+LOCK_NOT_AVAILABLE = "55P03"
 # How long a backend whose connection we lost may still be busy with our COMMIT, in seconds.
 COMMIT_SETTLES = 30.0
 
@@ -128,6 +134,8 @@ class _Execution:
     operation: int = 0
     statement: int = 0
     sending: tuple[Operation, Command] | None = None
+    # The group whose COMMIT is under way together with its statements.
+    whole: int | None = None
 
     def run_all(self, on_group: OnGroup | None, skipped: frozenset[int]) -> Outcome:
         """Run the groups in order; record how the run ended when it did not end well."""
@@ -176,6 +184,10 @@ class _Execution:
 
     def _transaction(self, index: int, group: Group, retries: Retries) -> tuple[Lock, ...]:
         """Run a group until it is committed; return the locks that it held."""
+        if fits(group):
+            locks = self._at_once(index, group, retries)
+            if locks is not None:
+                return locks
         held: list[Any] = []
         while True:
             began = time.perf_counter()
@@ -186,7 +198,7 @@ class _Execution:
                 self._after_failure(error, retries, time.perf_counter() - began, seen)
                 continue
             try:
-                held = self.session.commit(rows, text("execute/locks_held"))
+                held = self.session.commit(rows, self.session.locks)
             except psycopg.Error as error:
                 if not is_lost(error, self.session.connection):
                     self._after_failure(error, retries, time.perf_counter() - began, seen)
@@ -194,11 +206,51 @@ class _Execution:
                 if not self._committed_anyway(error, index):
                     raise self._failure(error, lost=True) from error
             self._count(len(group.operations), statements)
-            return tuple(Lock(mode, Key("table", (schema, name)).label) for mode, schema, name in held)
+            return _locks(held)
+
+    def _at_once(self, index: int, group: Group, retries: Retries) -> tuple[Lock, ...] | None:
+        """Run a group in one message, which waits for no lock; None where it must be tried statement by statement."""
+        self.ledger.prepare_record()
+        self.session.prepare()
+        self.session.patience = AT_ONCE
+        message = Message(
+            group,
+            lambda operations, statements: self.ledger.record_timed_sql(self.run, operations, statements),
+            lambda number, operation: self._operation(self.operation + number, index, operation),
+            lambda operation, number, of, command: self._statement(
+                self.operation + operation, self.statement + number, of, command
+            ) | {"lock_wait_ms": 0, "attempts": 1},
+            self.session.locks,
+        )  # fmt: skip
+        began = time.perf_counter()
+        self.sending, self.whole = message.owner(0), index
+        held: list[tuple[str, ...]] = []
+        try:
+            held = self.session.at_once(group.operations[0].commands[0], message.parts)[-2]
+        except psycopg.Error as error:
+            lost = is_lost(error, self.session.connection)
+            self.sending = message.owner(self.session.answered)
+            # The server's last words come after its answers; where there are none, nothing tells how far it came.
+            if lost and (error.sqlstate is None or self.session.answered == len(message.parts)):
+                if not self._committed_anyway(error, index):
+                    raise self._failure(error, lost=True) from error
+            else:
+                spent = time.perf_counter() - began
+                if error.sqlstate == LOCK_NOT_AVAILABLE:
+                    self.session.roll_back()
+                    retries.waited += spent
+                else:
+                    self._after_failure(error, retries, spent, Seen())
+                self.whole = None
+                return None
+        self.whole = None
+        self._count(len(group.operations), message.statements)
+        return _locks(held)
 
     def _attempt(self, index: int, group: Group, retries: Retries, seen: Seen) -> tuple[int, str]:
         """Send a group's statements in an open transaction; return their number and the SQL of their ledger rows."""
         self.ledger.prepare_record()
+        self.session.prepare()
         self.session.patience = retries.patience
         first = next((command for operation in group.operations for command in operation.commands), NOTHING)
         self.session.begin(first)
@@ -222,7 +274,7 @@ class _Execution:
                 retries.waited += seen.blocked
                 waited = seen.blocked = 0.0
                 statements.append(row)
-            operations.append(self._operation(number, index, operation, started, time.perf_counter()))
+            operations.append(self._operation(number, index, operation) | self._times(started, time.perf_counter()))
         self._record_payloads(group.operations)
         return len(statements), self.ledger.record_sql(self.run, operations, statements)
 
@@ -258,7 +310,7 @@ class _Execution:
             else:
                 self._autocommit(operation, command, retries)
         number = self.operation
-        row = self._operation(number, index, operation, started, time.perf_counter())
+        row = self._operation(number, index, operation) | self._times(started, time.perf_counter())
         try:
             self.session.send("BEGIN")
             self.ledger.record_group(self.run, [row], [])
@@ -461,6 +513,7 @@ class _Execution:
     def _interrupted(self) -> Interrupted:
         with undisturbed():
             self.session.roll_back()
+            self._count_whole()
             self._end("interrupted", f"interrupted at: {self.now.title}" if self.now.title else "interrupted")
         done = self.outcome.operations
         return Interrupted(
@@ -469,6 +522,15 @@ class _Execution:
             where=self.now.where,
             hint="the same command resumes",
         )
+
+    def _count_whole(self) -> None:
+        """Count a group that was being committed in one message when the run was interrupted, where it was committed."""
+        if self.whole is None:
+            return
+        group = self.plan.groups[self.whole]
+        with suppress(psycopg.Error):
+            if self.ledger.group_recorded(self.run, self.whole):
+                self._count(len(group.operations), sum(len(operation.commands) for operation in group.operations))
 
     def _end(self, status: str, error: str) -> None:
         """Record how the run ended, on a new connection where the old one is gone; quiet where that fails too."""
@@ -504,7 +566,10 @@ class _Execution:
     def _label(self, operation: Operation) -> str:
         return self._step_name(operation.step) or operation.title
 
-    def _operation(self, number: int, group: int, operation: Operation, began: float, ended: float) -> dict[str, Any]:
+    def _times(self, began: float, ended: float) -> dict[str, Any]:
+        return {"started_at": self.session.at(began), "ended_at": self.session.at(ended)}
+
+    def _operation(self, number: int, group: int, operation: Operation) -> dict[str, Any]:
         return {
             "number": number,
             "group_number": group,
@@ -516,8 +581,6 @@ class _Execution:
             "name": list(operation.key.name),
             "title": mask(operation.title),
             "irreversible": operation.irreversible,
-            "started_at": self.session.at(began),
-            "ended_at": self.session.at(ended),
         }
 
     def _statement(self, operation: int, number: int, of: Operation, command: Command) -> dict[str, Any]:
@@ -545,6 +608,10 @@ class _Execution:
         self.ledger.record_trash(self.run, trash)
         self.ledger.record_row_changes(self.run, rows)
         self.ledger.record_handlers(self.run, handlers)
+
+
+def _locks(held: Sequence[Sequence[str]]) -> tuple[Lock, ...]:
+    return tuple(Lock(mode, Key("table", (schema, name)).label) for mode, schema, name in held)
 
 
 def _listed(value: Any) -> list[Mapping[str, Any]]:

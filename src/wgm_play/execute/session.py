@@ -6,16 +6,22 @@ In: `connect(application_name)`, which gives a connection with an empty search_p
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import generators
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus
 
 from wgm_play.environment import Policy
 from wgm_play.execute import fault
 from wgm_play.ledger.statements import Connection, send, text
 from wgm_play.plan import Command
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
 
 Connect = Callable[[str], Connection]
 
@@ -24,6 +30,8 @@ IDLE_IN_TRANSACTION = "60s"
 # A transaction of catalog changes may take as long as this many of its statements together, from PostgreSQL 17 on.
 TRANSACTION_STATEMENTS = 20
 BEGIN = "BEGIN;\n"
+# Between statements of one message; the line's end ends a comment.
+NEXT = "\n;\n"
 # How long to try to reach a server that restarts, in seconds.
 REOPEN_WITHIN = 30.0
 
@@ -82,6 +90,9 @@ class Session:
         # PostgreSQL's errors count them.
         self._due = ""
         self.lead = 0
+        # How many statements of the last message were answered before its error.
+        self.answered = 0
+        self._prepared = False
         row = send(self.connection, text("execute/open"), IDLE_IN_TRANSACTION).fetchone()
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         self.pid: int = row[1]
@@ -130,6 +141,39 @@ class Session:
         elif wanted != self._local:
             self._set_timeouts(wanted, local=True)
             self._local = wanted
+
+    def prepare(self) -> None:
+        """Prepare `locks`, once for each connection: planning it costs more than running it."""
+        if not self._prepared:
+            send(self.connection, text("execute/prepare_locks_held"))
+            self._prepared = True
+
+    @property
+    def locks(self) -> str:
+        """The statement that tells the locks on tables that the open transaction holds."""
+        return text("execute/execute_locks_held")
+
+    def at_once(self, command: Command, statements: Sequence[str]) -> list[list[tuple[str, ...]]]:
+        """Send statements in one message, a transaction with its BEGIN and COMMIT; return the rows of each as texts.
+
+        The timeouts are those of `command`. PostgreSQL counts a statement timeout for each statement by itself.
+        On an error, `answered` and `lead` tell which statement it is and where it begins.
+        """
+        self._session_timeouts((wait_class(command), self.patience))
+        sql = NEXT.join(statements)
+        fault.before_statement(self.connection, sql)
+        self.answered = self.lead = 0
+        # A cursor would not tell how many statements went well before an error.
+        with self.connection.lock:
+            self.connection.pgconn.send_query(sql.encode())
+            results = self.connection.wait(generators.execute(self.connection.pgconn))
+        fault.after_statement()
+        for number, result in enumerate(results):
+            if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+                self.answered = number
+                self.lead = sum(len(one) + len(NEXT) for one in statements[:number])
+                raise error_from_result(result)
+        return [_rows(result) for result in results]
 
     def commit(self, last: str = "", look: str = "") -> list[Any]:
         """Commit the open transaction, after the statement `last` in the same round trip; return the rows of `look`."""
@@ -190,6 +234,13 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _rows(result: PGresult) -> list[tuple[str, ...]]:
+    return [
+        tuple((result.get_value(row, column) or b"").decode() for column in range(result.nfields))
+        for row in range(result.ntuples)
+    ]
 
 
 def open_session(connect: Connect, run_label: str = "run", policy: Policy | None = None) -> Session:

@@ -324,6 +324,7 @@ class Ledger:
         """Prepare what `record_sql` executes, once for each connection: planning it costs more than running it."""
         if self._prepared_on is not self.connection:
             send(self.connection, text("ledger/prepare_record"))
+            send(self.connection, text("ledger/prepare_record_timed"))
             self._prepared_on = self.connection
 
     def record_sql(
@@ -332,6 +333,18 @@ class Ledger:
         """Return the statement that writes what `record_group` writes, to be sent together with COMMIT."""
         return render(
             "ledger/execute_record.sql.j2", run=run_id, operations=_json(operations), statements=_json(statements)
+        ).sql
+
+    def record_timed_sql(
+        self, run_id: int, operations: Sequence[Mapping[str, Any]], statements: Sequence[Mapping[str, Any]]
+    ) -> str:
+        """Return the statement that writes a group's rows with the server's own times, to be sent before its COMMIT.
+
+        Where the rows of `record_group` have times, these have `begin` and `end`: settings that hold a time, made by
+        `execute/mark`; without one, the begin is the transaction's, the end is now.
+        """
+        return render(
+            "ledger/execute_record_timed.sql.j2", run=run_id, operations=_json(operations), statements=_json(statements)
         ).sql
 
     def record_statement_end(

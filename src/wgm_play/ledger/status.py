@@ -110,6 +110,7 @@ def status(connection: Connection, limit: int = RUNS_SHOWN) -> Status:
 def _in_progress(connection: Connection, ledger: Ledger, runs: list[Run]) -> InProgress | None:
     # Not at the top: `execute` writes what is read here, and imports this package.
     from wgm_play.execute.guard import blockers, holder
+    from wgm_play.execute.message import commands_in
     from wgm_play.execute.watch import progress
 
     held = holder(connection)
@@ -124,7 +125,7 @@ def _in_progress(connection: Connection, ledger: Ledger, runs: list[Run]) -> InP
         holder=held,
         pid=working.pid if working else None,
         step=_step(connection, ledger, current),
-        statement=mask(working.query) if working and working.state == "active" else "",
+        statement=mask(commands_in(working.query)) if working and working.state == "active" else "",
         since=working.query_start if working and working.state == "active" else None,
         waits=f"{working.wait_type}: {working.wait_event}" if working and working.wait_type == "Lock" else "",
         progress=(*(progress(connection, working.pid) if working else ()), *_filling(connection, ledger, current)),
