@@ -6,6 +6,7 @@ In: a connection whose search_path is empty, so that every name comes back quali
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import CLASSES, NAME_PARTS, QUERIES, access
@@ -99,10 +100,14 @@ def assemble(rows: list[Row], version: int) -> Catalog:
     return catalog
 
 
-def read(connection: psycopg.Connection[Any], *, edges: bool = True) -> Catalog:
-    """Read the whole catalog; `edges` reads the dependencies and what is not modelled too."""
+def read(connection: psycopg.Connection[Any], *, edges: bool = True, kinds: Collection[str] | None = None) -> Catalog:
+    """Read the whole catalog, or `kinds` of it; `edges` reads the dependencies and what is not modelled too."""
     version = connection.info.server_version
-    catalog = assemble(fetch(connection, queries(version)), version)
+    texts = queries(version)
+    if kinds is not None:
+        asked = {"function" if kind == "procedure" else kind for kind in kinds}
+        texts = {name: text for name, text in texts.items() if name in asked}
+    catalog = assemble(fetch(connection, texts), version)
     if edges:
         read_edges(connection, catalog)
     return catalog

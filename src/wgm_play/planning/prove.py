@@ -61,7 +61,7 @@ def prove(
     for definition in later:
         _rebuild_trashed(connection, definition, moved)
     _run_groups(connection, groups)
-    result = introspect.read(connection, edges=False)
+    result = introspect.read(connection, edges=False, kinds={key.kind for key in (*part, *keys)} - UNPROVED)
     differing = [
         key
         for key in sorted({*part, *keys})
