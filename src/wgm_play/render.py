@@ -77,6 +77,8 @@ def _ours() -> Environment:
     from jinja2 import Environment
 
     made = _environment(Environment, None)
+    # Our templates call no function; each rendering would copy the table of them.
+    made.globals.clear()
     made.bytecode_cache = _compiled()
     return made
 
