@@ -16,7 +16,7 @@ from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.column import Column
 from wgm_play.catalog.model import Catalog, Key, Row, Rows, differing_fields
 from wgm_play.errors import Refused
-from wgm_play.operations.trash import kept_rows, several
+from wgm_play.operations.trash import SCHEMA, kept_rows, several
 from wgm_play.plan import Group
 from wgm_play.render import render
 from wgm_play.secret import mask
@@ -280,6 +280,10 @@ def _commands(group: Group) -> list[tuple[str, str]]:
     ]
 
 
+# dependent_objects_still_exist
+_STILL_NEEDED = "2BP01"
+
+
 def _send(connection: psycopg.Connection[Any], sql: str, title: str) -> None:
     import psycopg as library
 
@@ -287,8 +291,12 @@ def _send(connection: psycopg.Connection[Any], sql: str, title: str) -> None:
         connection.execute(sql.encode(), prepare=False)
     except library.Error as error:
         details = [mask(text) for text in (error.diag.message_detail,) if text]
+        hint = error.diag.message_hint or "the plan was tried in the shadow database: change what stands in its way"
+        if error.sqlstate == _STILL_NEEDED and any(SCHEMA in text for text in details):
+            details.append("this lies in the trash")
+            hint = "remove it for good with --no-trash, or wait until `wgm-play purge` has emptied the trash"
         raise Refused(
             f"{title}: {mask(str(error.diag.message_primary or error))}; nothing was touched",
             details=[*details, *sql.splitlines()[:12]],
-            hint=error.diag.message_hint or "the plan was tried in the shadow database: change what stands in its way",
+            hint=hint,
         ) from error
