@@ -12,7 +12,7 @@ from functools import partial
 
 from wgm_play.catalog.access import OWNED, object_of
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.operations import DEFINED, OPERATIONS_FOR, defined, types
+from wgm_play.operations import DEFINED, OPERATIONS_FOR, defined, marks, types
 from wgm_play.operations import column as columns
 from wgm_play.operations import composite as composites
 from wgm_play.operations import function as functions
@@ -97,6 +97,7 @@ def diff(situation: Situation) -> Difference:
     _one_primary_key(situation, found)
     before_columns_go(situation, found.changes)
     retype.join(situation, online, found.changes, found.rebuilt)
+    found.changes += marks.again(situation, found.changes)
     found.changes += online.changes
     return found
 

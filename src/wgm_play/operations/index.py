@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from wgm_play.catalog.model import Key
-from wgm_play.operations import partitioned_index
+from wgm_play.operations import marks, partitioned_index
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE,
@@ -101,7 +101,7 @@ def build_concurrently(
         "index/create", light, definition=statement, wait="long", transactional=False, scans=True,
         done=helpers.there("index", table.name, key.name[1]) if key.name[1].startswith(helpers.NEW) else None,
     )  # fmt: skip
-    commands = [*_failed_helper(situation, key, light), build]
+    commands = [*partitioned_index.failed_helper(situation, key, light), build]
     done = create(
         situation, key, title, commands, alone=True, rank=10, after=tuple(changes),
         hazards=(hazard("I01", "waits for transactions that are older than it", "end idle transactions"),), **more,
@@ -110,18 +110,6 @@ def build_concurrently(
     if text is not None:
         changes.append(alter(situation, key, f"comment on {key}", [comment(key, text)], after=(done,)))
     return changes
-
-
-def _failed_helper(situation: Situation, key: Key, light: Lock) -> list[Command]:
-    """Return the command that removes a helper index whose build failed: the catalog does not show helpers."""
-    failed = any(
-        one.kind == "index" and one.name == key.name[1] and not valid for one, valid in situation.helpers.items()
-    )
-    done = helpers.there("index", key.name[:1], key.name[1])
-    drops = command(
-        "online/drop_index", light, name=key.name, wait="long", transactional=False, done=done, shadow=False
-    )
-    return [drops] if failed else []
 
 
 def _drop_concurrently(situation: Situation, key: Key, table: Key, title: str, **more: Any) -> Change:
@@ -219,6 +207,7 @@ def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
         command("object/rename", light, what=what_of(key), to=old_name),
         command("object/rename", light, what=what_of(other), to=name),
         *comments(key, new.comment),
+        *marks.kept(situation, table, [name]),
     ]
     swapped = alter(situation, key, f"put the new {key} in place of the old one", swap, after=tuple(built), alone=True)
     gone = _drop_concurrently(

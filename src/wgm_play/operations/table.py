@@ -12,6 +12,7 @@ from wgm_play.catalog.table import Table
 from wgm_play.errors import Refused
 from wgm_play.operations import column as columns
 from wgm_play.operations import constraint as constraints
+from wgm_play.operations import marks
 from wgm_play.operations import policy as policies
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
@@ -33,9 +34,6 @@ from wgm_play.operations.base import (
 from wgm_play.operations.trash import own_keys, trash_table
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql
-
-# What pg_class.relreplident's letters are called (manual: "ALTER TABLE").
-_REPLICA = {"d": "DEFAULT", "n": "NOTHING", "f": "FULL", "i": "USING INDEX"}
 
 
 def create_table(situation: Situation, key: Key) -> list[Change]:
@@ -99,19 +97,14 @@ def _index_marks(situation: Situation, key: Key, old: object, made: Change | Non
     before = getattr(old, "cluster_on", None)
     after = (made,) if made else ()
     if before != row.cluster_on:
-        marked = command(
-            "table/cluster_on", Lock(SHARE_UPDATE_EXCLUSIVE, key.label), name=key.name, index=row.cluster_on
-        )
+        marked = marks.cluster_on(key, row.cluster_on)
         title = f"mark {row.cluster_on} for CLUSTER of {key}" if row.cluster_on else f"unmark {key} for CLUSTER"
         changes.append(_waiting(situation, key, title, marked, row.cluster_on, after))
     if (getattr(old, "replica_identity", "d"), getattr(old, "replica_index", None)) != (
         row.replica_identity,
         row.replica_index,
     ):
-        marked = command(
-            "table/replica_identity", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name,
-            identity=Sql(_REPLICA[row.replica_identity]), index=row.replica_index,
-        )  # fmt: skip
+        marked = marks.replica_identity(key, row.replica_identity, row.replica_index)
         changes.append(_waiting(situation, key, f"set the replica identity of {key}", marked, row.replica_index, after))
     return changes
 

@@ -1,0 +1,63 @@
+"""The index that a table is to CLUSTER on, and the one that is its replica identity: marks that go with the index.
+
+In: a table, the names of its indexes that are replaced. Out: the commands that mark those which have their names now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from wgm_play.catalog.model import Key
+from wgm_play.catalog.table import Table
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE, Change, Situation, alter, command
+from wgm_play.plan import Command, Lock
+from wgm_play.sql import Sql
+
+# What pg_class.relreplident's letters are called (manual: "ALTER TABLE").
+REPLICA = {"d": "DEFAULT", "n": "NOTHING", "f": "FULL", "i": "USING INDEX"}
+
+
+def cluster_on(table: Key, index: str | None) -> Command:
+    """Return the command that marks an index for CLUSTER, or none."""
+    return command("table/cluster_on", Lock(SHARE_UPDATE_EXCLUSIVE, table.label), name=table.name, index=index)
+
+
+def replica_identity(table: Key, identity: str, index: str | None) -> Command:
+    """Return the command that sets the replica identity."""
+    lock = Lock(ACCESS_EXCLUSIVE, table.label)
+    return command("table/replica_identity", lock, name=table.name, identity=Sql(REPLICA[identity]), index=index)
+
+
+def kept(situation: Situation, table: Key, indexes: Collection[str]) -> list[Command]:
+    """Mark again what was marked and stays so, among `indexes` that were made anew under their names."""
+    old, new = situation.current.get(table), situation.wanted.get(table)
+    if not isinstance(old, Table) or not isinstance(new, Table):
+        return []
+    made = []
+    if new.replica_index in indexes and new.replica_index == old.replica_index:
+        made.append(replica_identity(table, new.replica_identity, new.replica_index))
+    if new.cluster_on in indexes and new.cluster_on == old.cluster_on:
+        made.append(cluster_on(table, new.cluster_on))
+    return made
+
+
+def again(situation: Situation, changes: Iterable[Change]) -> list[Change]:
+    """Return the changes that mark indexes again which the others drop and make anew."""
+    changes = list(changes)
+    gone = {key for change in changes for key in change.removes if key.kind in ("index", "constraint")}
+    gone &= {key for change in changes for key in change.makes}
+    made = []
+    for table in situation.wanted.of("table") if gone else ():
+        names = {
+            key.name[-1]: key for key in gone if table.name in (key.name[:2], (key.name[0], _table(situation, key)))
+        }
+        commands = kept(situation, table, names) if names else []
+        if commands:
+            change = alter(situation, table, f"mark the indexes of {table} that are made again", commands, rank=20)
+            change.makes, change.needs = frozenset(), frozenset(names.values())
+            made.append(change)
+    return made
+
+
+def _table(situation: Situation, key: Key) -> str | None:
+    return situation.wanted[key].table if key.kind == "index" else None
