@@ -8,4 +8,5 @@ LEFT JOIN pg_catalog.pg_description d ON d.classoid = 1247 AND d.objoid = t.oid 
 WHERE t.typtype = 'e' AND {% include 'catalog/_user_schemas.sql' %}
 
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 1247 AND e.objid = t.oid AND e.deptype = 'e')
+  AND t.typname NOT LIKE 'wgm\_new\_%'
 ORDER BY n.nspname, t.typname

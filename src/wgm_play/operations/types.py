@@ -131,7 +131,7 @@ def swap_type(situation: Situation, key: Key) -> Change:
     for one in types:
         commands += comments(one, situation.wanted[one].comment)
         commands += privileges(one, situation.extra(one), situation.role)
-    hazards = (_rewritten(situation, used),) if used else ()
+    hazards = (_rewritten(situation, key, used),) if used else ()
     return Change(
         operation(situation, "alter", key, f"replace {key}", commands, hazards=hazards),
         makes=frozenset(makes),
@@ -165,7 +165,7 @@ def _beside(situation: Situation, key: Key) -> list[Command]:
     return commands
 
 
-def _rewritten(situation: Situation, columns: list[Key]) -> Hazard:
+def _rewritten(situation: Situation, key: Key, columns: list[Key]) -> Hazard:
     """Return the hazard of a type whose columns are rewritten; for large tables with the way that is online."""
     text = f"{len(columns)} column(s) of this type are rewritten"
     large = sorted({table.label for column in columns if situation.online(table := Key("table", column.name[:2]))})
@@ -174,7 +174,7 @@ def _rewritten(situation: Situation, columns: list[Key]) -> Hazard:
     return hazard(
         "Y04",
         f"{text} under locks that stop reads and writes, among them those of large tables ({', '.join(large)});"
-        " not online: the old and the new type have one name",
+        f" not online: {situation.obstacles.get(key) or 'only the values of an enum change online'}",
         "declare a new type under another name and give the columns that type, with `convert`: this goes online (C08)",
     )
 

@@ -28,7 +28,7 @@ class Helper(NamedTuple):
 
 
 # What must go before what: a trigger before its function, what is on a column before the column.
-_ORDER = ("trigger", "function", "constraint", "index", "column", "sequence")
+_ORDER = ("trigger", "function", "constraint", "index", "column", "sequence", "type")
 
 
 def removals(helpers: Mapping[Helper, bool], used: Collection[str]) -> list[Change]:
@@ -68,4 +68,6 @@ def _removal(one: Helper) -> Command:
         )
     if one.kind == "sequence":
         return command("sequence/drop", name=("wgm", one.name), shadow=False)
+    if one.kind == "type":
+        return command("enum/drop", name=(one.schema, one.name), shadow=False)
     return command("column/drop", exclusive, table=table, name=one.name, shadow=False)

@@ -40,7 +40,8 @@ _TIMES = ("time", "date", "interval")
 class Twin:
     """A column and the one that will take its place: `using` is its value over the row as it is now.
 
-    `live` is the column's name until the swap; `using` and `sources` name columns as they are until then.
+    `live` is the column's name until the swap; `using` and `sources` name columns as they are until then; `type` is how
+    its new type is called until then.
     """
 
     key: Key
@@ -48,6 +49,7 @@ class Twin:
     using: Sql
     sources: tuple[str, ...]
     live: str
+    type: str
 
     @property
     def name(self) -> str:
@@ -57,13 +59,17 @@ class Twin:
 
 @dataclass(slots=True)
 class Retyping:
-    """The columns of one table that change together, with the indexes, keys and checks that go with them."""
+    """The columns of one table that change together, with the indexes, keys and checks that go with them.
+
+    `types` are the names that types in definitions have until the swap, where they differ.
+    """
 
     table: Key
     twins: list[Twin]
     indexes: dict[Key, str] = field(default_factory=dict)
     keys: dict[Key, str] = field(default_factory=dict)
     checks: list[Key] = field(default_factory=list)
+    types: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, str]:
@@ -78,16 +84,17 @@ class Retyping:
 
 @dataclass(slots=True)
 class Retypings:
-    """All tables of a plan whose columns change their type online."""
+    """All tables of a plan whose columns change their type online; `swapped` are the types that are made anew for them."""
 
     tables: list[Retyping] = field(default_factory=list)
     preparations: list[Change] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    swapped: set[Key] = field(default_factory=set)
 
     @property
     def covered(self) -> set[Key]:
         """What needs no other change."""
-        return set().union(*(one.covered for one in self.tables))
+        return self.swapped.union(*(one.covered for one in self.tables))
 
 
 def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
@@ -104,9 +111,9 @@ def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
         why = obstacle(situation, table, found[table])
         situation.obstacles.update((key, why) for key in found[table] if why is not None)
         if why is None:
-            one = _retyping(situation, table, found[table])
+            one = retyping(situation, table, found[table])
             made.tables.append(one)
-            prepared = _prepare(situation, one)
+            prepared = expand_and_fill(situation, one)
             made.preparations += prepared
             situation.prepared += prepared
             swapped = swap(situation, one, prepared)
@@ -115,7 +122,30 @@ def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
             situation.delayed.update(
                 (twin.key, (tuple(prepared), last)) for twin in one.twins if twin.live != twin.name
             )
+    _enums(situation, altered, made, rewritten)
     return made
+
+
+def _enums(situation: Situation, altered: Iterable[Key], made: Retypings, rewritten: Collection[Key]) -> None:
+    """Add the enums that lose values while large tables have columns of them."""
+    from wgm_play.operations.online import enum
+
+    taken = set(rewritten)
+    for key in altered:
+        users = enum.tables_of(situation, key) if key.kind == "enum" and enum.loses_values(situation, key) else {}
+        if not users:
+            continue
+        why = enum.why_not(situation, key, users, taken)
+        if why is not None:
+            situation.obstacles[key] = why
+            continue
+        taken |= users.keys()
+        tables, prepared, swapped = enum.change(situation, key, users)
+        made.tables += tables
+        made.swapped.add(key)
+        made.preparations += prepared
+        situation.prepared += prepared
+        made.changes += [*prepared, *swapped]
 
 
 # A table with fewer rows is rewritten inside the swap of its neighbour: that takes as long as a few catalog changes.
@@ -163,10 +193,6 @@ def obstacle(situation: Situation, table: Key, keys: Collection[Key]) -> str | N
         return "the table has partitions or children"
     if any(_live_name(situation, key) is None for key in keys):
         return "its values are converted while it, or its table, gets another name"
-    if row.replica_identity == "i" or row.cluster_on:
-        marked = {row.replica_index, row.cluster_on}
-        if any(key.name[-1] in marked for key in _dependents(situation, keys)):
-            return "its index is the replica identity or the one to CLUSTER on"
     for key in _dependents(situation, keys):
         old = situation.current[key]
         if key.kind == "column" and key not in keys and old.generated:
@@ -200,8 +226,10 @@ def _dependents(situation: Situation, keys: Collection[Key]) -> list[Key]:
     return sorted(key for key in found if key in situation.current.rows)
 
 
-def _retyping(situation: Situation, table: Key, keys: list[Key]) -> Retyping:
-    one = Retyping(table, _before_rename(situation, [_twin(situation, key) for key in sorted(keys)]))
+def retyping(situation: Situation, table: Key, keys: list[Key], types: Mapping[str, str] | None = None) -> Retyping:
+    """Return the columns of a table with all that goes with them."""
+    twins = _before_rename(situation, [_twin(situation, key) for key in sorted(keys)])
+    one = Retyping(table, twins, types=types or {})
     over = {dependent for dependent, referenced in situation.wanted.edges if referenced in keys} | set(
         _dependents(situation, keys)
     )
@@ -232,7 +260,8 @@ def _twin(situation: Situation, key: Key) -> Twin:
         using = Sql(f"COALESCE({using}, {filled})")
     own = {other.name[2] for other in situation.current.of("column", *key.name[:2])}
     sources = tuple(dict.fromkeys([name, *(one for one in spell.columns_named(using) if one in own)]))
-    return Twin(key, names.helper(names.NEW, name, new.type, new.collation, str(using)), using, sources, name)
+    helper = names.helper(names.NEW, name, new.type, new.collation, str(using))
+    return Twin(key, helper, using, sources, name, new.type)
 
 
 def _before_rename(situation: Situation, twins: list[Twin]) -> list[Twin]:
@@ -255,8 +284,10 @@ def _before_rename(situation: Situation, twins: list[Twin]) -> list[Twin]:
 # The transactions before the swap
 
 
-def _prepare(situation: Situation, one: Retyping) -> list[Change]:
+def expand_and_fill(situation: Situation, one: Retyping, after: Change | None = None) -> list[Change]:
+    """Return the changes before the swap: columns, their values, their indexes, the proof of NOT NULL."""
     expanded = _expand(situation, one)
+    expanded.after = (after,) if after else ()
     filled = _fill(situation, one, expanded)
     made = [expanded, filled, _analyze(situation, one, filled)]
     made += _indexes(situation, one, made[-1])
@@ -285,7 +316,14 @@ def _expand(situation: Situation, one: Retyping) -> Change:
     ]
     for twin in one.twins:
         new = situation.wanted[twin.key]
-        values = {**columns.spelled(new), "default": None, "not_null": False, "identity": "", "identity_options": None}
+        values = {
+            **columns.spelled(new),
+            "type": Sql(twin.type),
+            "default": None,
+            "not_null": False,
+            "identity": "",
+            "identity_options": None,
+        }
         commands.append(command("column/add", lock, table=table, name=twin.helper, done=done, **values))
         commands += _attributes(situation, twin, done)
         if new.not_null:
@@ -422,7 +460,7 @@ def _indexes(situation: Situation, one: Retyping, after: Change) -> list[Change]
     for key, name in (*one.keys.items(), *one.indexes.items()):
         row = situation.wanted[key]
         if key.kind == "index":
-            definition = spell.index_over(row.definition, name, one.columns)
+            definition = spell.index_over(row.definition, name, one.columns, one.types)
         else:
             definition = spell.index_over(spell.key_index(row, one.table.name, name), name, one.columns)
         after = _build(situation, one, key, name, definition, after)

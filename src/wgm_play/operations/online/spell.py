@@ -99,8 +99,8 @@ def replaced_columns(expression: Sql, by: Mapping[str, Sql]) -> Sql:
     return Sql(RawStream()(tree).removeprefix("SELECT "), expression.position)
 
 
-def index_over(definition: str, name: str, columns: Mapping[str, str], *, concurrently: bool = True) -> Sql:
-    """Return a CREATE INDEX statement with another name and other columns."""
+def index_over(definition: str, name: str, columns: Mapping[str, str], types: Mapping[str, str] | None = None) -> Sql:
+    """Return a CREATE INDEX CONCURRENTLY statement with another name, other columns and other names of types."""
     from pglast import ast, parse_sql
     from pglast.stream import RawStream
     from pglast.visitors import Visitor
@@ -115,10 +115,16 @@ def index_over(definition: str, name: str, columns: Mapping[str, str], *, concur
             if node.name in columns:
                 node.name = columns[node.name]
 
+        def visit_TypeName(self, ancestors: Any, node: Any) -> None:
+            found = (types or {}).get(".".join(str(ident(part.sval)) for part in node.names or ()))
+            if found is not None:
+                made: Any = parse_sql(f"SELECT NULL::{found}")
+                node.names = made[0].stmt.targetList[0].val.typeName.names
+
     tree: Any = parse_sql(definition)
     Renamer()(tree)
     tree[0].stmt.idxname = name
-    tree[0].stmt.concurrent = concurrently
+    tree[0].stmt.concurrent = True
     return Sql(re.sub(r"\s+", " ", RawStream()(tree)))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
 from wgm_play.operations import constraint as constraints
+from wgm_play.operations import marks
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     Change,
@@ -38,11 +39,11 @@ _PRIVILEGES = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "x": "REFERENCES"}
 def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Change]:
     """Return the changes that put the new columns in place of the old ones."""
     commands = [_command("online/lock", one, tables=[one.table.name])]
-    commands += _clear(situation, one)
+    commands += clear(situation, one)
     trash: list[dict[str, Any]] = []
     for twin in one.twins:
-        commands += _exchange(situation, one, twin, trash)
-    commands += _restore(situation, one)
+        commands += exchange(situation, one, twin, trash)
+    commands += restore(situation, one)
     commands.append(_guard(one, [str(entry["trash_name"][-1]) for entry in trash]))
     records = {twin.key: conversion_record(situation, twin.key) for twin in one.twins}
     trash += [record for record in records.values() if record]
@@ -79,7 +80,7 @@ def _command(template: str, one: Retyping, **values: Any) -> Command:
     return command(template, Lock(ACCESS_EXCLUSIVE, one.table.label), **values)
 
 
-def _clear(situation: Situation, one: Retyping) -> list[Command]:
+def clear(situation: Situation, one: Retyping) -> list[Command]:
     """End the synchronisation; drop the keys, checks and indexes of the old columns."""
     from wgm_play.operations.online.retype import sync_name
 
@@ -94,8 +95,11 @@ def _clear(situation: Situation, one: Retyping) -> list[Command]:
     return made
 
 
-def _exchange(situation: Situation, one: Retyping, twin: Twin, trash: list[dict[str, Any]]) -> list[Command]:
-    """Give the old column a name in the trash and the new one the old name, with default, identity and NOT NULL."""
+def exchange(situation: Situation, one: Retyping, twin: Twin, trash: list[dict[str, Any]] | None) -> list[Command]:
+    """Give the old column a name in the trash and the new one the old name, with default, identity and NOT NULL.
+
+    Without a `trash` the old column is dropped.
+    """
     from wgm_play.operations.online.retype import check_name
 
     table, old, new = one.table.name, situation.current[twin.key], situation.wanted[twin.key]
@@ -128,7 +132,10 @@ def _exchange(situation: Situation, one: Retyping, twin: Twin, trash: list[dict[
             made.append(command("sequence/owned_by", name=sequence.name, column=twin.key.name))
     made += _grants(situation, one, twin)
     made += [comment for comment in comments(twin.key, new.comment)]
-    trash.append(replaced_column(situation, twin.key, twin.using, away))
+    if trash is None:
+        made.append(_command("column/drop", one, table=table, name=away))
+    else:
+        trash.append(replaced_column(situation, twin.key, twin.using, away))
     return made
 
 
@@ -174,7 +181,7 @@ def _grants(situation: Situation, one: Retyping, twin: Twin) -> list[Command]:
     return made
 
 
-def _restore(situation: Situation, one: Retyping) -> list[Command]:
+def restore(situation: Situation, one: Retyping) -> list[Command]:
     """Give keys, indexes and checks their names, now that they are on the new columns."""
     table, made = one.table.name, []
     for key, helper in sorted(one.keys.items(), key=lambda pair: situation.wanted[pair[0]].type != "p"):
@@ -194,6 +201,7 @@ def _restore(situation: Situation, one: Retyping) -> list[Command]:
     for key, helper in one.indexes.items():
         made.append(_command("object/rename", one, what=what_of(Key("index", (key.name[0], helper))), to=key.name[1]))
         made += comments(key, situation.wanted[key].comment)
+    made += marks.kept(situation, one.table, [key.name[-1] for key in (*one.keys, *one.indexes)])
     for key in one.checks:
         row = situation.wanted[key]
         made.append(
@@ -225,4 +233,4 @@ def _identities(situation: Situation, one: Retyping, after: Change) -> list[Chan
     return made
 
 
-__all__ = ["names", "swap"]
+__all__ = ["clear", "exchange", "names", "restore", "swap"]
