@@ -26,7 +26,7 @@ from wgm_play.operations.base import Change, Situation, TableSize
 from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Plan
-from wgm_play.planning import family, rename
+from wgm_play.planning import column_limit, family, rename
 from wgm_play.planning.convert import uncastable
 from wgm_play.planning.imperative import Imperative, said_unchecked
 from wgm_play.planning.privileges import Skips, unprivileged_settings
@@ -165,6 +165,7 @@ class Planner:
         changed = [one.key for group in made for one in group.operations if one.verb != "drop"]
         unknown += said_unchecked(self.imperative.unchecked, changed)
         if made:
+            column_limit.refuse(self.connection, made)
             unknown += self._look_at_rows(situation, renamed.pairs)
             self._prove(live, wanted, made)
         plan = self._contract(live, wanted, made, tuple(skips.listed()), tuple(unknown))
