@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import psycopg
@@ -66,11 +68,11 @@ def test_a_statement_takes_the_lock_of_the_table(database: Connection, server: A
             database.execute(truth.before)
         old = files(database)
         gone = dict(
-            database.execute("SELECT oid, relname FROM pg_class WHERE relname IN ('p', 'c', 'q', 't')").fetchall()
+            database.execute("SELECT oid, relname FROM pg_class WHERE relname IN ('p', 'c', 'q', 't', 'v')").fetchall()
         )
         database.execute(truth.sql)
         found = strongest(database)
-        if truth.sql.startswith("DROP TABLE"):  # pg_class has no row any more for what was dropped
+        if truth.sql.startswith("DROP"):  # pg_class has no row any more for what was dropped
             rows = database.execute(
                 "SELECT relation, replace(mode, 'Lock', '') FROM pg_locks WHERE pid = pg_backend_pid()"
             )
@@ -123,3 +125,51 @@ def test_a_foreign_key_of_a_partitioned_table_takes_over_the_valid_ones_of_its_p
         "SELECT conrelid::regclass::text, conparentid <> 0 FROM pg_constraint WHERE conname = 'f' ORDER BY 1"
     )
     assert keys.fetchall() == [("h", False), ("h1", True)]
+
+
+# What a session holds on a table while it waits for something else.
+HELD = """
+SELECT coalesce((SELECT replace(l.mode, 'Lock', '') FROM pg_locks l WHERE l.pid = w.pid AND l.relation = %s::regclass AND l.granted), '')
+FROM pg_locks w WHERE w.pid = %s AND NOT w.granted
+"""
+# Statements that need a step of their own, the lock that they hold on the table while they wait for an open writer.
+CONCURRENT = [
+    ("I01", "CREATE INDEX CONCURRENTLY i ON t (a)", "t", "ShareUpdateExclusive", ">=13"),
+    ("K04", "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)", "t", "ShareUpdateExclusive", ">=13"),
+    ("I05", "DROP INDEX CONCURRENTLY t_a", "t", "ShareUpdateExclusive", ">=13"),
+    ("I07", "REINDEX INDEX CONCURRENTLY t_a", "t", "ShareUpdateExclusive", ">=13"),
+    (
+        "P02",
+        "ALTER TABLE h DETACH PARTITION h1 CONCURRENTLY",
+        "h",
+        "",
+        ">=14",
+    ),  # between its two transactions it holds nothing
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "sql", "table", "level", "versions"), CONCURRENT, ids=[one[1][:30] for one in CONCURRENT]
+)
+def test_a_concurrent_form_waits_with_a_lock_that_lets_writers_pass(
+    database: Connection, database_url: str, server: Any, code: str, sql: str, table: str, level: str, versions: str
+) -> None:
+    if not fix_postgres.fits(server.major, versions):
+        pytest.skip(f"PostgreSQL {versions}")
+    database.execute(f"{TABLES} CREATE INDEX t_a ON t (a); CREATE TABLE h (id int) PARTITION BY RANGE (id)")
+    database.execute(
+        "CREATE TABLE h1 PARTITION OF h FOR VALUES FROM (0) TO (8); CREATE TABLE h2 PARTITION OF h FOR VALUES FROM (8) TO (9)"
+    )
+    found: list[tuple[str]] = []
+    with psycopg.connect(database_url, autocommit=True) as builder:
+        with psycopg.connect(database_url) as writer:
+            writer.execute(f"INSERT INTO {table} (id) VALUES (7)".encode())
+            thread = threading.Thread(target=builder.execute, args=(sql,))
+            thread.start()
+            until = time.monotonic() + 20
+            while not found and time.monotonic() < until:
+                found = database.execute(HELD, (table, builder.info.backend_pid)).fetchall()
+            database.execute("SET lock_timeout = '1s'")
+            database.execute(f"INSERT INTO {table} (id) VALUES (8)".encode())
+        thread.join()
+    assert {mode for (mode,) in found} == {level}
