@@ -22,7 +22,7 @@ C13|change the expression of a generated column|Stored values are written anew u
 C14|change storage, compression or statistics|A catalog change; only new values are affected.|Done at once, statistics with a lock that stops nobody.
 C15|change what SELECT * or a prepared statement returns|A session that prepared it gets "cached plan must not change result type" (0A000) once.|Announced in the plan. Let drivers reconnect or DISCARD PLANS, or name the columns.
 C16|add a column with UNIQUE, PRIMARY KEY or CHECK in one statement|The index is built or the table read under a lock that stops everybody.|They are separate changes, each in its online form.
-C17|add and drop columns again and again|Dropped columns count against the limit of 1,600 columns until the table is rewritten.|Helpers of online forms are columns too. `check` is the place to look; VACUUM FULL or a new table frees them.
+C17|add and drop columns again and again|Dropped columns count against the limit of 1,600 columns for ever: VACUUM FULL does not free them.|Helpers of online forms, and what purge removes, are columns too. A plan that would run against the limit half-way is refused before anything is touched (11). A new table, filled and renamed, begins again at none.
 C18|add a column whose type is a domain with constraints|The table is rewritten to check the domain.|Plain form on any table, and the plan says so; a domain without constraints rewrites nothing. Declare the base type with a check: that is K01.
 K01|add a check|All rows are read under a lock that stops everybody.|NOT VALID first, which is instant and holds for new rows; validated in its own transaction under a lock that stops nobody.
 K02|add a foreign key|Both tables take no writes while all rows are looked up.|NOT VALID first, then validated in its own transaction. A partitioned table takes it so from PostgreSQL 18 on; before that declare the key on each partition first, for the parent takes valid ones over without reading rows.
@@ -52,7 +52,7 @@ I11|redundant or unused indexes|They cost writes and memory.|`analyze` and `chec
 I12|change a function that an index, check or stored column uses|Old entries were computed by the old function and silently stay.|What depends on the function steps aside and is made again.
 I13|a collation of the system changed its version|Indexes over texts may be in the wrong order.|`check` tells it; rebuild the indexes, then refresh the version.
 I14|change an index|Renaming is light; another tablespace copies it under a lock.|Renamed in place; otherwise replaced as in I07.
-I15|drop the index of CLUSTER or of the replica identity|Published UPDATEs and DELETEs fail.|Such an index is not swapped: the plain form is used and the plan says so.
+I15|drop the index of CLUSTER or of the replica identity|Published UPDATEs and DELETEs fail.|Where such an index is replaced, its marks go to the new one in the transaction that swaps the names.
 T01|drop a table|Instant, but the rows are gone, and every table joined to it by a key waits.|It goes to the trash with rows, indexes and keys until the retention ends.
 T02|rename a table|Statements with the old name fail at once.|Only with `renamed_from`. A view under the old name bridges a release.
 T03|move to another schema|As T02, and search_path decides who still finds it.|Only with `renamed_from`.
@@ -82,10 +82,10 @@ V07|rules and event triggers|Another tool's event trigger may refuse our stateme
 Y01|add a value to an enum|It cannot be used in the transaction that adds it.|Its own transaction, before what uses it.
 Y02|add a value without a place|It comes last, whatever was meant.|The declared order decides.
 Y03|rename a value|Statements with the old word fail at once.|Only when declared as a rename; otherwise added and removed.
-Y04|remove a value|The type is made anew and every column of it is written anew under a lock.|Rows that still use it stop the plan; columns are converted in one transaction. On a large table the plan says so, and shows the way that is online: a type under another name, with `convert` (C08).
+Y04|remove a value|The type is made anew and every column of it is written anew under a lock.|Rows that still use it stop the plan. On large tables the new type and a column of it come beside the old ones, kept in step and filled in batches (as in C08), and names are swapped in one short transaction; the old ones are dropped, for the values are the same. Who still writes the value meanwhile is refused already. Small tables are converted in one transaction. Not online, with the reason in the plan: partitioned tables, generated columns, domains, composites and foreign keys over it, another type change of the same table.
 Y05|constraints of a domain|Every table that uses it is read, and takes no writes meanwhile.|NOT VALID and validated where the server can; prefer a check of the column.
 Y06|change a composite type|Tables that use it are written anew, or it is refused.|The plan shows the users.
-R01|lose the replica identity|Published UPDATEs and DELETEs fail on the publisher.|Such an index is not swapped away (C08, I15).
+R01|lose the replica identity|Published UPDATEs and DELETEs fail on the publisher.|The mark moves to the new index in the transaction of the swap (C08, I15); a published table is never without.
 R02|publish a table without a key|Its UPDATEs and DELETEs fail.|Declare a key or a replica identity.
 R03|lag of replicas|Large changes make them late; a strong lock is replayed and ends their queries.|Batches wait while a replica is more than `max_replica_lag` behind; strong locks are held for an instant.
 R04|logical replication carries no DDL|The other side stops.|Add there first, remove here first.

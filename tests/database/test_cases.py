@@ -8,7 +8,8 @@ Keys of a stage: `rows` (SQL run before it), `after`, `play` (keywords of the pl
 `expect`, `answers` (query -> rows after it), `refused` (a part of the message; nothing is touched),
 `irreversible` (a part of rollback's refusal), `rows_lost` (rollback cannot bring the rows back: why), `moved`
 (rollback puts columns in another order: why).
-Of a case: `versions`, `extensions` (that the server must have to offer), `files`, `environment`, `then`.
+Of a case: `versions`, `extensions` (that the server must have to offer), `files`, `environment`, `then`, `by_chance`
+(columns whose values differ from run to run: see test_online_kills.py).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ CASES = Path(__file__).parents[1] / "cases"
 FILES = sorted(CASES.glob("*/*.yml"))
 KEYS = {
     "before", "sql", "rows", "after", "play", "options", "expect", "answers", "refused", "irreversible", "rows_lost", "moved",
-    "versions", "files", "environment", "then", "extensions",
+    "versions", "files", "environment", "then", "extensions", "by_chance",
 }  # fmt: skip
 
 

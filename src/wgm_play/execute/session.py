@@ -122,7 +122,7 @@ class Session:
             sql, self._due = self._due + sql, ""
         fault.before_statement(self.connection, sql)
         self._cursor.execute(sql.encode(), prepare=False)
-        fault.after_statement()
+        fault.after_statement(self.connection, sql)
         while rows and self.lead and self._cursor.nextset():  # the rows come after the answer to BEGIN
             pass
         return self._cursor.fetchall() if rows and self._cursor.description else []
