@@ -6,10 +6,14 @@ and no INVALID index, trigger, function, column or lock that outlives its purpos
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 import subprocess
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +21,8 @@ from typing import Any
 import psycopg
 import pytest
 from test_online import faults, shop
+
+from fix_postgres import Postgres
 
 __all__ = ["faults", "shop"]
 
@@ -118,3 +124,66 @@ def test_an_index_build_that_runs_out_of_space(
     database.execute(f"ALTER DATABASE {name} RESET ALL")
     finished()
     assert database.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid").fetchone() == (0,)
+
+
+def test_a_server_that_crashes_and_starts_again_during_a_run(
+    faults: ModuleType, shop: Path, database_url: str, finished: Callable[[], None]
+) -> None:
+    thread, ended = run_aside(faults, shop, database_url)
+    with psycopg.connect(database_url, autocommit=True) as watching:
+        os.kill(await_statement(watching, "%update%wgm_new_%"), signal.SIGKILL)  # the postmaster ends all, and recovers
+        watching.close()
+    thread.join()
+    assert ended[0].returncode in (0, 2), ended[0].stdout + ended[0].stderr
+    assert "Traceback" not in ended[0].stderr
+    until = time.monotonic() + 30
+    while True:
+        try:
+            psycopg.connect(database_url).close()
+            break
+        except psycopg.OperationalError:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    finished()
+
+
+@pytest.fixture
+def small_disk(server: Postgres) -> Iterator[Callable[[str], None]]:
+    """A tablespace `tight` on a file system of its own in memory; the function gives it another size."""
+    if os.geteuid() != 0 or server.data is None or shutil.which("mount") is None:
+        pytest.skip("only root may mount a file system")
+    place = Path(tempfile.mkdtemp(prefix="wgm-tight-", dir=server.data.parent))
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", place], capture_output=True, check=False)
+    if made.returncode:
+        place.rmdir()
+        pytest.skip(f"no file system may be mounted here: {made.stderr.decode().strip()}")
+    owner = server.data.stat()
+    (place / "data").mkdir()
+    os.chown(place / "data", owner.st_uid, owner.st_gid)
+    try:
+        with server.connect() as admin:
+            admin.execute(f"CREATE TABLESPACE tight LOCATION '{place / 'data'}'")
+        yield lambda size: subprocess.run(["mount", "-o", f"remount,size={size}", place], check=True)
+    finally:
+        with server.connect() as admin:  # the database goes after this fixture: what it has there moves away first
+            for (name,) in admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test\\_%'").fetchall():
+                with server.connect(name) as there:
+                    there.execute("ALTER TABLE IF EXISTS items SET TABLESPACE pg_default")
+                    there.execute("ALTER INDEX ALL IN TABLESPACE tight SET TABLESPACE pg_default")
+            admin.execute("DROP TABLESPACE IF EXISTS tight")
+        subprocess.run(["umount", "-l", place], check=True)
+        place.rmdir()
+
+
+def test_a_disk_that_is_full(
+    faults: ModuleType, shop: Path, database_url: str, database: Connection, small_disk: Callable[[str], None],
+    finished: Callable[[], None],
+) -> None:  # fmt: skip
+    database.execute("INSERT INTO items (amount, note) SELECT 1, md5(g::text) FROM generate_series(1, 30000) g")
+    database.execute("ALTER TABLE items SET TABLESPACE tight")
+    ended = faults.run(shop, database_url, "shop.yml")
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert "No space left on device" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    small_disk("100m")
+    finished()

@@ -484,7 +484,7 @@ class _Execution:
             self.ledger.connection = self.session.connection
             self._await_end_of(old)
             return self.ledger.group_recorded(self.run, index)
-        except psycopg.Error as again:
+        except (psycopg.Error, Unreachable) as again:
             raise StepFailed(
                 f"{self.now.title}: the connection was lost at COMMIT: {mask(str(again).strip())}",
                 where=self.now.where,
@@ -540,7 +540,7 @@ class _Execution:
                 self.session.reopen(within=1.0)
                 self.ledger.connection = self.session.connection
             self.ledger.finish(self.run, status, error=error)
-        except psycopg.Error:
+        except (psycopg.Error, Unreachable):
             return  # the next run finds this one without an end, and records it as killed
 
     # What is recorded

@@ -15,6 +15,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 
 from wgm_play.environment import Policy
+from wgm_play.errors import Unreachable
 from wgm_play.execute import fault
 from wgm_play.ledger.statements import Connection, send, text
 from wgm_play.plan import Command
@@ -213,14 +214,14 @@ class Session:
         send(self.connection, text("execute/timeouts", version=min(self.version, 170000)), *values)
 
     def reopen(self, within: float = REOPEN_WITHIN) -> None:
-        """Connect again after the connection was lost; raises psycopg.OperationalError when that fails for long."""
+        """Connect again after the connection was lost; raises psycopg.OperationalError or Unreachable when that fails for long."""
         self.connection.close()
         until = time.monotonic() + within
         while True:
             try:
                 self._open()
                 return
-            except psycopg.OperationalError:
+            except (psycopg.OperationalError, Unreachable):
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.2)
