@@ -64,6 +64,7 @@ class Form:
     command: Command
     case: dict[str, Any] = field(init=False)
     made: list[str] = field(default_factory=list)
+    number: int = 0
     before: State | None = None
     after: State | None = None
 
@@ -103,7 +104,8 @@ class Form:
 
     def fresh(self) -> str:
         """Return the URL of a new database as it is before."""
-        name = f"{self.made[0]}_{len(self.made)}"
+        self.number += 1
+        name = f"{self.made[0]}_{self.number}"
         with self.server.connect() as admin:
             admin.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(self.made[0]))
@@ -152,6 +154,11 @@ class Form:
         while self.run(self.fresh(), f"{number + 1}:change").returncode == -9:
             number += 1
         return number
+
+    def forget(self) -> None:
+        """Drop all databases but the one that is as it is before."""
+        while len(self.made) > 1:
+            self.server.drop_database(self.made.pop())
 
     def close(self) -> None:
         """Drop the databases."""

@@ -267,7 +267,10 @@ def until_done(
 def main(words: Iterable[str] | None = None) -> int:
     """Run rounds until enough kills were survived."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", required=True)
+    parser.add_argument("--url", default=os.environ.get("DATABASE_URL", ""))
+    parser.add_argument("--forms", action="store_true", help="kill every case of an online form at every statement")
+    parser.add_argument("--pg", type=int, default=18, help="version of the server for --forms")
+    parser.add_argument("--only", default="", help="with --forms: a part of the names of cases")
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--each", type=int, default=12, help="most kills of one round")
     parser.add_argument("--seed", type=int, default=1)
@@ -275,6 +278,8 @@ def main(words: Iterable[str] | None = None) -> int:
     parser.add_argument("--restart", default="", help="the command that restarts the server")
     parser.add_argument("--every", action="store_true", help="kill after each statement in its turn")
     given = parser.parse_args(list(words) if words is not None else None)
+    if given.forms:
+        return each_form(given.pg, given.only)
     choose = random.Random(given.seed)
     base, _, _ = given.url.rpartition("/")
     name = f"wgm_faults_{os.getpid()}"
@@ -330,6 +335,54 @@ def main(words: Iterable[str] | None = None) -> int:
                 admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
     print(f"{total} kills in {rounds} rounds, {bad} did not converge")
     return 1 if bad else 0
+
+
+def each_form(major: int, only: str) -> int:
+    """Kill each case after each of its statements, forth and back; print a line for each; return the exit code."""
+    sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+    import fix_postgres
+    import forms
+    from forking import Command
+
+    life = fix_postgres.started(major)
+    server, command, bad = next(life), Command(), 0
+    for path in [one for one in forms.files() if only in forms.name_of(one)]:
+        with tempfile.TemporaryDirectory() as place, forms.form(path, server, Path(place), command) as form:
+            if form.misfit:
+                print(f"{forms.name_of(path)}: {form.misfit}", flush=True)
+                continue
+            form.begin()
+            kills, wrong = _each_moment(form)
+            bad += len(wrong)
+            print(
+                f"{forms.name_of(path)}: {kills} kills, {len(wrong)} not as undisturbed",
+                *wrong[:3],
+                sep="\n  ",
+                flush=True,
+            )
+    command.close()
+    next(life, None)
+    print(f"{bad} moments did not end as an undisturbed run")
+    return 1 if bad else 0
+
+
+def _each_moment(form: Any) -> tuple[int, list[str]]:
+    """Return how often a form was killed, and what was wrong after which kill."""
+    ways = ("", "rollback") if "irreversible" not in form.case else ("",)
+    kills, wrong = 0, []
+    for kind in ("", ":sent", ":change"):
+        for verb in ways if kind == ":change" else ("",):
+            number, killed = 0, True
+            while killed:
+                number += 1
+                killed, said = form.finished(f"{number}{kind}", verb)
+                kills += killed
+                wrong += [said] if said else []
+                form.forget()
+    for verb in ways:
+        said = form.resumed("1:change", verb=verb)
+        wrong += [said] if said else []
+    return kills, wrong
 
 
 def every(folder: Path, fresh: Callable[[], str], after: tuple[list[str], list[Any]]) -> int:
