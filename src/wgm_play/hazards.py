@@ -25,9 +25,9 @@ C16|add a column with UNIQUE, PRIMARY KEY or CHECK in one statement|The index is
 C17|add and drop columns again and again|Dropped columns count against the limit of 1,600 columns for ever: VACUUM FULL does not free them.|Helpers of online forms, and what purge removes, are columns too. A plan that would run against the limit half-way is refused before anything is touched (11). A new table, filled and renamed, begins again at none.
 C18|add a column whose type is a domain with constraints|The table is rewritten to check the domain.|Plain form on any table, and the plan says so; a domain without constraints rewrites nothing. Declare the base type with a check: that is K01.
 K01|add a check|All rows are read under a lock that stops everybody.|NOT VALID first, which is instant and holds for new rows; validated in its own transaction under a lock that stops nobody.
-K02|add a foreign key|Both tables take no writes while all rows are looked up.|NOT VALID first, then validated in its own transaction. A partitioned table takes it so from PostgreSQL 18 on; before that declare the key on each partition first, for the parent takes valid ones over without reading rows.
+K02|add a foreign key|Both tables take no writes while all rows are looked up.|NOT VALID first, then validated in its own transaction. A partitioned table takes it so from PostgreSQL 18 on; before that each partition's key is added and validated so, and the parent's takes the valid ones over without reading rows.
 K03|validate in the transaction that added the constraint|The first lock is held while all rows are read: nothing is won.|Validation always has its own transaction.
-K04|add a unique constraint|Its index is built under a lock that stops everybody.|The unique index is built concurrently under a helper's name, then becomes the constraint at once.
+K04|add a unique constraint|Its index is built under a lock that stops everybody.|The unique index is built concurrently under a helper's name, then becomes the constraint at once. On a partitioned table that is done with each partition's, and the parent's constraint takes them in.
 K05|add a primary key|As K04, and a nullable column is read once more for NOT NULL.|NOT NULL first by C06, then K04.
 K06|add an exclusion constraint|Its index cannot be built concurrently: everybody waits until it is done.|There is no online form; the plan says which lock it takes. Do it in a quiet hour, or on new partitions only.
 K07|a foreign key to a busy table|Adding one stops writers of the table referred to; dropping one stops everybody on both.|Short lock waits, tried again; tables are locked in one order for everybody.
@@ -65,7 +65,7 @@ T09|storage parameters|Light; autovacuum that is off fills the disk one day.|Cha
 T10|change the owner|Instant; implicit privileges change.|Declared like the rest.
 T11|inheritance|The child is locked for everybody for an instant.|Short lock waits, tried again.
 T12|a table without a primary key|Batches and replication cannot tell rows apart.|A backfill then walks the pages and needs a `where`.
-P01|attach a partition|The new one is read under a lock unless a check proves its bound, the default one too.|Declare the check first: it is validated without a lock.
+P01|attach a partition|The new one is read under a lock unless a check proves its bound, the default one too.|The plan says which table is read. Declare a check that says the same as the bound (and one of the default partition that excludes it) in a run before: it is proved online, and then nothing is read.
 P02|detach a partition|The parent waits for everybody.|CONCURRENTLY from PostgreSQL 14 on where there is no default partition; otherwise short lock waits.
 P03|create or drop a partition in place|The parent is locked for everybody.|Short lock waits, tried again.
 P04|a default partition|Mistakes gather in it, and each attach reads it.|Advice; watch it with an alert.

@@ -16,7 +16,7 @@ SELECT 'constraint', n.nspname, r.relname, c.conname, c.convalidated
 FROM pg_catalog.pg_constraint c
 JOIN pg_catalog.pg_class r ON r.oid = c.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
-WHERE c.contype = 'c' AND c.coninhcount = 0 AND (c.conname LIKE 'wgm\_not\_null\_%' OR c.conname LIKE 'wgm\_new\_%')
+WHERE c.contype IN ('c', 'f') AND c.coninhcount = 0 AND (c.conname LIKE 'wgm\_not\_null\_%' OR c.conname LIKE 'wgm\_new\_%')
 UNION ALL
 SELECT 'trigger', n.nspname, r.relname, t.tgname, true
 FROM pg_catalog.pg_trigger t

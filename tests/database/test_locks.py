@@ -127,6 +127,17 @@ def test_a_foreign_key_of_a_partitioned_table_takes_over_the_valid_ones_of_its_p
     assert keys.fetchall() == [("h", False), ("h1", True)]
 
 
+def test_checks_that_say_what_the_bound_says_let_a_partition_be_attached_unread(database: Connection) -> None:
+    database.execute("CREATE TABLE h (id int) PARTITION BY RANGE (id); CREATE TABLE rest PARTITION OF h DEFAULT")
+    database.execute("CREATE TABLE h1 (id int, CHECK (id IS NOT NULL AND id >= 0 AND id < 9))")
+    database.execute("ALTER TABLE rest ADD CHECK (NOT (id IS NOT NULL AND id >= 0 AND id < 9))")
+    said: list[str] = []
+    database.add_notice_handler(lambda notice: said.append(str(notice.message_primary)))
+    database.execute("SET client_min_messages = debug1")
+    database.execute("ALTER TABLE h ATTACH PARTITION h1 FOR VALUES FROM (0) TO (9)")
+    assert len([text for text in said if "is implied by existing constraints" in text]) == 2, said
+
+
 # What a session holds on a table while it waits for something else.
 HELD = """
 SELECT coalesce((SELECT replace(l.mode, 'Lock', '') FROM pg_locks l WHERE l.pid = w.pid AND l.relation = %s::regclass AND l.granted), '')

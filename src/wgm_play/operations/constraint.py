@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.operations import partitioned_constraint
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     ROW_SHARE,
@@ -75,9 +76,12 @@ def create_constraint(situation: Situation, key: Key) -> list[Change]:
     enforced = not row.definition.endswith("NOT ENFORCED")
     if situation.online(table) and row.type == "c" and row.validated and enforced:
         return _add_then_validate(situation, key, Lock(ACCESS_EXCLUSIVE, table.label), (), "K01")
-    by_index = not is_partitioned(situation, table) and "WITHOUT OVERLAPS" not in row.definition
+    whole = "WITHOUT OVERLAPS" not in row.definition
+    by_index = whole and not is_partitioned(situation, table)
     if situation.online(table) and row.type in ("p", "u") and not row.options and not row.tablespace and by_index:
         return _add_by_index(situation, key)
+    if situation.online(table) and row.type in ("p", "u") and not row.options and not row.tablespace and whole:
+        return partitioned_constraint.add_by_index(situation, key, spelled(situation, key), _title(situation, key))
     lock = Lock(ACCESS_EXCLUSIVE, table.label)
     new = situation.is_new(table)
     made = command(
@@ -99,8 +103,8 @@ def _built_under_lock(kind: str) -> Hazard:
         return hazard("K06", text + "an exclusion constraint takes no index that is there", "do it in a quiet hour")
     return hazard(
         "K04",
-        text + "a constraint of a partitioned table, or one WITHOUT OVERLAPS, takes no index that is there",
-        "do it in a quiet hour; a unique index instead of the constraint is built online",
+        text + "a constraint WITHOUT OVERLAPS takes no index that is there",
+        "do it in a quiet hour",
     )
 
 
@@ -112,9 +116,11 @@ def _add_foreign_key(situation: Situation, key: Key) -> list[Change]:
     row, table = situation.wanted[key], Key("table", key.name[:2])
     parent = referenced(situation.wanted, key) or table
     locks = [Lock(SHARE_ROW_EXCLUSIVE, name.label) for name in sorted({table, parent})]
-    # A foreign key of a partitioned table cannot be NOT VALID before 18 (manual: "ALTER TABLE").
-    unproven = not is_partitioned(situation, table) or situation.version >= 180000
-    if row.validated and situation.online(table) and unproven and not row.definition.endswith("NOT ENFORCED"):
+    if row.validated and situation.online(table) and not row.definition.endswith("NOT ENFORCED"):
+        # A foreign key of a partitioned table cannot be NOT VALID before 18 (manual: "ALTER TABLE").
+        if is_partitioned(situation, table) and situation.version < 180000:
+            definition = spelled(situation, key)
+            return partitioned_constraint.add_foreign_key(situation, key, parent, definition, _title(situation, key))
         validating = (Lock(ROW_SHARE, parent.label),)
         return _add_then_validate(situation, key, locks[0], validating, "K02", *locks[1:])
     scans = row.validated and not situation.is_new(table)
@@ -122,26 +128,7 @@ def _add_foreign_key(situation: Situation, key: Key) -> list[Change]:
         "constraint/add", *locks, table=table.name, name=key.name[2], definition=spelled(situation, key),
         validated=row.validated, scans=scans,
     )  # fmt: skip
-    hazards: tuple[Hazard, ...] = ()
-    if row.validated and situation.online(table) and not unproven:
-        hazards = (
-            hazard(
-                "K02",
-                "both tables take no writes while all rows are looked up; not online: before PostgreSQL 18 a foreign key of a"
-                " partitioned table cannot be NOT VALID",
-                "declare the key on each partition first: that goes online, and the parent takes valid ones over unread",
-            ),
-        )
-    return [
-        create(
-            situation,
-            key,
-            f"add {_title(situation, key)}",
-            [made, *comments(key, row.comment)],
-            rank=30,
-            hazards=hazards,
-        )
-    ]
+    return [create(situation, key, f"add {_title(situation, key)}", [made, *comments(key, row.comment)], rank=30)]
 
 
 def _add_then_validate(

@@ -98,7 +98,7 @@ def _below(
         row = wanted[part]
         if row.bound is None or Key("table", tuple(row.parents[0])) != table:
             continue
-        name = Key("index", (part.name[0], _name(part.name[1], key.name[1])))
+        name = Key("index", (part.name[0], name_in_partition(part.name[1], key.name[1])))
         there = command(
             "index/attached", parent=literal(str(ident(above.name))), table=literal(str(ident(part.name)))
         ).sql
@@ -146,7 +146,7 @@ def failed_helper(situation: Situation, key: Key, light: Lock) -> list[Command]:
     return [drops] if failed else []
 
 
-def _name(partition: str, index: str) -> str:
-    """Return a name for a partition's index: names of attached indexes are not compared."""
+def name_in_partition(partition: str, index: str) -> str:
+    """Return a name for a partition's index or key: names of attached ones are not compared."""
     made = f"{partition}_{index}"
     return made if len(made.encode()) <= NAME_BYTES else helpers.helper("", made)

@@ -40,7 +40,14 @@ if TYPE_CHECKING:
 PENDING = " DETACH"
 _PARENTS = Table.__slots__.index("parents")
 _SCAN = hazard(
-    "P01", "the rows of the table are read while it is locked", "add a CHECK that says the same as its bound"
+    "P01",
+    "the rows of the table are read while it is locked; not online: its bound is known to the server once it is attached",
+    "declare a check that says the same as its bound, in a run before: it is proved online, and the rows are not read",
+)
+_SCAN_DEFAULT = hazard(
+    "P01",
+    "the rows of the default partition are read while it is locked; not online: only a check could tell what it does not hold",
+    "declare a check of the default partition that excludes the bound, in a run before; or attach in a quiet hour",
 )
 
 
@@ -265,14 +272,14 @@ def _join(
         alike = [_trash_columns(key, table)] if trashed else []
         if new.bound is not None:
             siblings = _children(situation.current).get(table, ())
-            locks = [
-                Lock(ACCESS_EXCLUSIVE, one.label)
-                for one in siblings
-                if situation.current[one].bound == "DEFAULT" and one != key
-            ]
+            defaults = [one for one in siblings if situation.current[one].bound == "DEFAULT" and one != key]
+            locks = [Lock(ACCESS_EXCLUSIVE, one.label) for one in defaults]
             joined = attach(table, key, Sql(new.bound), *locks)
-            hazards = (_SCAN,) if situation.online(key) else ()
-            _append(situation, made, key, f"attach {key} to {table.label}", [*alike, joined], step, hazards=hazards)
+            hazards = [_SCAN] if situation.online(key) else []
+            hazards += [_SCAN_DEFAULT] if any(situation.online(one) for one in defaults) else []
+            _append(
+                situation, made, key, f"attach {key} to {table.label}", [*alike, joined], step, hazards=tuple(hazards)
+            )
         elif parent not in had:
             locks = [Lock(ACCESS_EXCLUSIVE, key.label), Lock(SHARE_UPDATE_EXCLUSIVE, table.label)]
             joined = command("table/inherit", *locks, child=key.name, parent=table.name, off=False)
