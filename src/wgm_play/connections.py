@@ -5,13 +5,13 @@ In: an environment. Out: psycopg connections; an ephemeral server lives as long 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import server
 from wgm_play.environment import Environment
 from wgm_play.errors import InputError
-from wgm_play.records import dataclass
 from wgm_play.shadow import Connect
 
 if TYPE_CHECKING:

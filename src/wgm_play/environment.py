@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wgm_play.environment_keys import ENVIRONMENT, nearest, read, resolve
 from wgm_play.errors import InputError, Position, Problems, WgmError
 from wgm_play.playbook.load import load_file, position_of
-from wgm_play.records import dataclass
 from wgm_play.secret import Secret, register
 
 FOLDER = "environments"

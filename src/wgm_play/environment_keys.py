@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.load import Map, Seq, Text, position_of
-from wgm_play.records import dataclass
 from wgm_play.units import parse_duration, parse_size
 
 

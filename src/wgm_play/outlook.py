@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import ACCESS_SHARE, LOCK_LEVELS, ROW_EXCLUSIVE
 from wgm_play.plan import Command, Plan
-from wgm_play.records import dataclass
 from wgm_play.secret import mask
 from wgm_play.units import format_size
 

@@ -5,11 +5,11 @@ In: `Options` from the command line, a `Reporter` that speaks. Out: an exit code
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgm_play.errors import Finding, InputError, WgmError
-from wgm_play.records import dataclass
 
 if TYPE_CHECKING:
     from wgm_play.inspect.command import Inspection

@@ -5,11 +5,10 @@ In: operations in order. Out: groups of statements as they will be sent; JSON th
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from wgm_play.catalog.model import Key
-from wgm_play.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

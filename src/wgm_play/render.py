@@ -11,11 +11,11 @@ import functools
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import InputError, Position
-from wgm_play.records import dataclass
 from wgm_play.sql import Sql, ident, literal
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ a server can be out of reach becomes `Unreachable`, without its password.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.environment import Environment, Policy
 from wgm_play.errors import InputError, Position, Refused, Unreachable
-from wgm_play.records import dataclass
 from wgm_play.secret import mask, register
 from wgm_play.sql import Sql, literal, reveal
 

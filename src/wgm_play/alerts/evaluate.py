@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.alerts.threshold import Threshold, parse
-from wgm_play.records import dataclass
 from wgm_play.render import render
 from wgm_play.secret import MASK, mask
 from wgm_play.units import format_duration

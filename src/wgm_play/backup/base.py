@@ -8,13 +8,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from wgm_play.errors import InputError
-from wgm_play.records import dataclass
 from wgm_play.report.base import Reporter
 
 VERIFY = ("none", "catalog", "restore")

@@ -14,14 +14,13 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from wgm_play.backup.base import Backup
 from wgm_play.errors import Refused
-from wgm_play.records import dataclass
 
 MANIFEST = "manifest.json"
 DUMP = "dump"

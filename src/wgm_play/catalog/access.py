@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
-from wgm_play.records import dataclass
 from wgm_play.sql import ident
 
 # Kinds that belong to the cluster, or that name roles, which do: compared as rows and left out of every scratch database.

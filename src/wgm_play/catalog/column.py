@@ -5,7 +5,7 @@ In: rows of `templates/catalog/`, in the order of the fields. Out: frozen datacl
 
 from __future__ import annotations
 
-from wgm_play.records import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ In: a connection whose role may only read. Out: `HealthFinding`s: a finding make
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from wgm_play.records import dataclass
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.sql import ident

@@ -7,6 +7,7 @@ problems as InputError, and `QueryShape`: the columns that a query returns.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection, Error
@@ -20,7 +21,6 @@ from wgm_play.checks.probe import Rejection, dollar_quoted, rejection
 from wgm_play.checks.statements import Class, judge
 from wgm_play.errors import InputError, Position
 from wgm_play.pinpoint import pinpoint
-from wgm_play.records import dataclass
 from wgm_play.render import render
 from wgm_play.sql import reveal
 

@@ -5,9 +5,8 @@ In: a statement's parse tree (pglast). Out: `Verdict`: its class, its words, and
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
-
-from wgm_play.records import dataclass
 
 Class = Literal["data", "ddl", "cluster", "transaction", "own_transaction"]
 

@@ -7,7 +7,7 @@ again because something below it changes.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 
 from wgm_play.catalog.access import OWNED, object_of
@@ -22,7 +22,6 @@ from wgm_play.operations.access import before_columns_go
 from wgm_play.operations.base import Change, Situation, alter, command
 from wgm_play.operations.online import retype
 from wgm_play.operations.trash import own_keys
-from wgm_play.records import dataclass
 from wgm_play.sql import Sql
 
 # The order in which kinds are looked at; it breaks ties that no dependency decides.

@@ -6,6 +6,7 @@ In: the play's `manage:`, keys. Out: whether a key is inside; an `InputError` fo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -13,7 +14,6 @@ from wgm_play.catalog.access import object_of
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError
 from wgm_play.playbook.model import Declaration
-from wgm_play.records import dataclass
 from wgm_play.sql import reveal
 
 # Kinds whose objects lie in no schema: the first part of their name is not one.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wgm_play.catalog import CLASSES
@@ -21,7 +21,6 @@ from wgm_play.errors import Position, Refused
 from wgm_play.operations.composite import stored
 from wgm_play.operations.trash import own_keys
 from wgm_play.playbook.model import Convert, Declaration, Folded
-from wgm_play.records import dataclass
 from wgm_play.shadow.realise import Realised
 from wgm_play.shadow.rebuild import dependents
 from wgm_play.sql import Sql

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from wgm_play.embedded import cluster, process
@@ -26,7 +27,6 @@ from wgm_play.embedded.programs import reachable_programs, server_programs
 from wgm_play.embedded.server import Server, url
 from wgm_play.environment import Embedded
 from wgm_play.errors import InputError, Unreachable
-from wgm_play.records import dataclass
 
 # Nothing of it outlives the command, so nothing needs to reach a disk.
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

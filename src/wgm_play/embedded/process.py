@@ -11,9 +11,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-
-from wgm_play.records import dataclass
 
 # No process has this number: above the largest that any supported kernel gives out.
 NO_PROCESS = 2**31 - 2

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -17,7 +18,6 @@ from wgm_play.execute.session import Connect
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import Connection, text
 from wgm_play.ledger.status import Backend
-from wgm_play.records import dataclass
 from wgm_play.report.base import Reporter
 
 # How long a cancelled statement gets to end before its session is terminated, and a session to end, in seconds.

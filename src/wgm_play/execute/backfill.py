@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -21,7 +21,6 @@ from wgm_play.execute.steering import Steering
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import send, text
 from wgm_play.plan import Command
-from wgm_play.records import dataclass
 from wgm_play.render import render
 from wgm_play.report.base import Progress
 from wgm_play.secret import resolve

@@ -17,7 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -36,7 +36,6 @@ from wgm_play.execute.watch import INTERVAL, Seen, Watch
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import text
 from wgm_play.plan import Command, Group, Lock, Operation, Plan
-from wgm_play.records import dataclass
 from wgm_play.report.base import Reporter
 from wgm_play.secret import mask, resolve
 

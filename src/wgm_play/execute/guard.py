@@ -13,6 +13,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +26,6 @@ from wgm_play.execute.session import Connect
 from wgm_play.execute.watch import Blocker, blockers
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import Connection, text
-from wgm_play.records import dataclass
 from wgm_play.report.base import Reporter
 from wgm_play.secret import mask
 

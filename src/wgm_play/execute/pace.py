@@ -5,7 +5,7 @@ In: the seconds that the statements of batches took. Out: sizes and pauses. Pure
 
 from __future__ import annotations
 
-from wgm_play.records import dataclass
+from dataclasses import dataclass
 
 SMALLEST, LARGEST = 50, 50_000
 # A batch aims below its time, because one that is too long holds rows that the application waits for.

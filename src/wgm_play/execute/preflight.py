@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from psycopg import Error
 from psycopg.rows import class_row
 
 from wgm_play.errors import Refused
 from wgm_play.ledger.statements import Connection, send, text
-from wgm_play.records import dataclass
 from wgm_play.secret import mask
 
 # Transactions that are open for longer delay every CONCURRENTLY form, and queue us behind them.

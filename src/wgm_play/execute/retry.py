@@ -8,12 +8,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import psycopg
 
 from wgm_play.execute.watch import Blocker
-from wgm_play.records import dataclass
 from wgm_play.report.base import Reporter
 
 # lock_not_available, deadlock_detected, serialization_failure: gone when tried again. Never query_canceled (57014): it

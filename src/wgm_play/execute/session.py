@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -19,7 +20,6 @@ from wgm_play.errors import Unreachable
 from wgm_play.execute import fault
 from wgm_play.ledger.statements import Connection, send, text
 from wgm_play.plan import Command
-from wgm_play.records import dataclass
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,6 @@ from psycopg.rows import class_row
 from wgm_play.environment import Policy
 from wgm_play.execute.pace import Pace
 from wgm_play.ledger.statements import Connection, run, send, text
-from wgm_play.records import dataclass
 from wgm_play.report.base import Reporter
 
 # How often orders and the server's pressure are looked at, in seconds; and how often alerts are evaluated.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,6 @@ import psycopg
 from psycopg.rows import class_row
 
 from wgm_play.ledger.statements import Connection, text
-from wgm_play.records import dataclass
 from wgm_play.report.base import Progress
 from wgm_play.secret import mask
 

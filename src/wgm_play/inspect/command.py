@@ -9,6 +9,7 @@ import functools
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ from wgm_play import server
 from wgm_play.environment import Policy
 from wgm_play.errors import InputError
 from wgm_play.inspect import read
-from wgm_play.records import dataclass
 
 if TYPE_CHECKING:
     import psycopg

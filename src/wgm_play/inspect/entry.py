@@ -8,13 +8,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.inspect.emit import TEMPLATE, Block, Lines, flow
 from wgm_play.inspect.scan import split_list
-from wgm_play.records import dataclass
 
 
 @dataclass(slots=True)

@@ -6,10 +6,9 @@ In: rows of schema `wgm`. Out: frozen dataclasses; the fields have the names of 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-from wgm_play.records import dataclass
 
 STATUSES = ("done", "failed", "interrupted", "aborted", "killed")
 # A run with one of these (or with none, when it was killed) is finished by the same command.

@@ -5,6 +5,7 @@ In: any connection to the database. Out: `Status`. What this role may not see is
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,6 @@ from psycopg.rows import class_row
 from wgm_play.ledger import UNKNOWN, Ledger
 from wgm_play.ledger.model import PendingHandler, Run, TrashEntry
 from wgm_play.ledger.statements import Connection, run, text
-from wgm_play.records import dataclass
 from wgm_play.secret import mask
 from wgm_play.units import format_duration
 

@@ -6,14 +6,13 @@ In: `Situation`. Out: `Change`s, which `order.py` puts in order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.environment import Policy
 from wgm_play.plan import Command, Hazard, Lock, Operation
 from wgm_play.playbook.model import Convert
-from wgm_play.records import dataclass
 from wgm_play.render import render
 from wgm_play.sql import Sql, ident
 

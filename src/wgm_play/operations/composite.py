@@ -5,7 +5,7 @@ In: a situation and the key of what differs. Out: changes, with their statements
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from wgm_play.catalog.composite import Composite, Range
 from wgm_play.catalog.model import Catalog, Key
@@ -22,7 +22,6 @@ from wgm_play.operations.base import (
 )
 from wgm_play.operations.trash import trash_object
 from wgm_play.plan import Command
-from wgm_play.records import dataclass
 from wgm_play.sql import Sql, ident
 
 

@@ -6,6 +6,7 @@ In: for each kind a `Defined`: how it is made, what can be changed in place. Out
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Key, differing_fields
@@ -22,7 +23,6 @@ from wgm_play.operations.base import (
     what_of,
 )
 from wgm_play.plan import Command, Lock
-from wgm_play.records import dataclass
 from wgm_play.sql import Sql, ident, literal
 
 Make = Callable[[Situation, Key], list[Command]]

@@ -7,7 +7,7 @@ the columns whose values change while their type stays.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
@@ -17,7 +17,6 @@ from wgm_play.operations.base import Situation
 from wgm_play.operations.column import cast, coercible
 from wgm_play.operations.online.spell import renamed_columns, replaced_columns
 from wgm_play.playbook.model import Convert, Declaration
-from wgm_play.records import dataclass
 from wgm_play.render import render
 from wgm_play.sql import Sql, ident
 

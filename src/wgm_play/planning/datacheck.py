@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,6 @@ from wgm_play.operations.online.spell import columns_named
 from wgm_play.operations.trash import COLUMN_PREFIX
 from wgm_play.planning.convert import known_type
 from wgm_play.playbook.model import Declaration
-from wgm_play.records import dataclass
 from wgm_play.render import Statement, render
 from wgm_play.sql import Sql, ident, literal
 

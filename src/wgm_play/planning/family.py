@@ -7,7 +7,7 @@ which a scratch database tells: a partition that leaves has columns, keys and in
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import introspect
@@ -28,7 +28,6 @@ from wgm_play.operations.table import attach, create_table
 from wgm_play.operations.trash import COLUMN_PREFIX
 from wgm_play.plan import Command, Lock
 from wgm_play.playbook.model import Declaration
-from wgm_play.records import dataclass
 from wgm_play.secret import mask
 from wgm_play.shadow import Shadow, run_all
 from wgm_play.shadow.rebuild import statements_for, touched

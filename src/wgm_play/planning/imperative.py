@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
@@ -19,7 +19,6 @@ from wgm_play.pinpoint import pinpoint
 from wgm_play.plan import Command, Hazard, Lock, Operation
 from wgm_play.playbook.model import Assertion, Declaration, Folded, Play, Seed, SqlStep
 from wgm_play.playbook.nodes import position_of
-from wgm_play.records import dataclass
 from wgm_play.secret import mask
 from wgm_play.shadow import names_of
 from wgm_play.shadow.realise import Realised, schemas_of

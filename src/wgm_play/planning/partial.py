@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wgm_play import passwords
@@ -26,7 +26,6 @@ from wgm_play.operations.order import constraints_without_index, name_space
 from wgm_play.planning.imperative import names_in
 from wgm_play.playbook.fold import digest_of, mentioning
 from wgm_play.playbook.model import Declaration, Folded
-from wgm_play.records import dataclass
 from wgm_play.shadow.realise import schemas_of
 from wgm_play.shadow.rebuild import closure, touched
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import passwords
@@ -32,7 +32,6 @@ from wgm_play.planning.imperative import Imperative, said_unchecked
 from wgm_play.planning.privileges import Skips, unprivileged_settings
 from wgm_play.planning.prove import prove
 from wgm_play.playbook.model import Declaration, Folded, Play, Playbook
-from wgm_play.records import dataclass
 from wgm_play.render import query
 from wgm_play.run.cache import Cache
 from wgm_play.shadow import BATCH, Shadow, names_of, open_shadow

@@ -6,13 +6,12 @@ In: declarations, the shadow or the target to try them on. Out: `Skips`, each wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.errors import InputError, Unreachable
 from wgm_play.playbook.model import Declaration, Folded
-from wgm_play.records import dataclass
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow.blame import explain

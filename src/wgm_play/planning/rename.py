@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from wgm_play.catalog import introspect
@@ -20,7 +20,6 @@ from wgm_play.errors import Refused
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, hazard, what_of
 from wgm_play.plan import Command, Lock
 from wgm_play.playbook.model import Declaration, Part
-from wgm_play.records import dataclass
 from wgm_play.render import render
 from wgm_play.shadow import Shadow, run_all
 from wgm_play.shadow.rebuild import statements_for, touched

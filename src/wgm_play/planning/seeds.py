@@ -7,6 +7,7 @@ statements and the row images from which a rollback puts the rows back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
@@ -15,7 +16,6 @@ from wgm_play.operations.base import ROW_EXCLUSIVE
 from wgm_play.operations.column import cast
 from wgm_play.plan import Command, Lock, Operation
 from wgm_play.playbook.model import Seed, SeedRow
-from wgm_play.records import dataclass
 from wgm_play.render import Statement, render
 from wgm_play.secret import mask, register
 from wgm_play.shadow.blame import explain

@@ -10,7 +10,7 @@ import gc
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from wgm_play.playbook.nodes import Map, Text, position_of
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.playbook.values import holds_template, render_value, truth
 from wgm_play.playbook.variables import Environ, Pending, Root, Scope, Visible
-from wgm_play.records import dataclass
 from wgm_play.render import as_json
 from wgm_play.sql import reveal
 

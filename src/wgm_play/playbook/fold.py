@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Key
@@ -21,7 +22,6 @@ from wgm_play.playbook.kinds.constraint import Constraint
 from wgm_play.playbook.later import LaterDeclaration
 from wgm_play.playbook.model import Assertion, Declaration, Folded, Seed, SqlStep, Step
 from wgm_play.playbook.nodes import Map
-from wgm_play.records import dataclass
 from wgm_play.sql import reveal
 
 

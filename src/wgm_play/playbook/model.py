@@ -6,12 +6,11 @@ In: nothing. Out: the types that `load`, `expand` and `fold` fill and that reali
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.errors import Position
-from wgm_play.records import dataclass
 from wgm_play.render import Statement
 from wgm_play.sql import Sql
 

@@ -9,10 +9,9 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.records import dataclass
 from wgm_play.report import console
 from wgm_play.report.base import Counts, Progress, Reporter, StepResult
 from wgm_play.report.console import CYAN, GREEN, MAGENTA, RED, YELLOW, styled, visible

@@ -14,11 +14,11 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__
-from wgm_play.records import dataclass
 
 if TYPE_CHECKING:
     from wgm_play.catalog.model import Catalog

@@ -17,12 +17,11 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__, secret
-from wgm_play.records import dataclass
 from wgm_play.run.cache import Cache
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,6 @@ from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded, Play, Playbook
 from wgm_play.playbook.selection import selection
 from wgm_play.playbook.variables import parse_extra_vars
-from wgm_play.records import dataclass
 from wgm_play.report.base import StepResult
 from wgm_play.run import basis
 from wgm_play.run.cache import Cache

@@ -9,11 +9,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import WgmError
-from wgm_play.records import dataclass
 from wgm_play.render import render
 from wgm_play.sql import Sql, quoted
 

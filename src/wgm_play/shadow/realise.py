@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import introspect
@@ -17,7 +17,6 @@ from wgm_play.catalog.model import Catalog, Key, Rows
 from wgm_play.errors import Problems, WgmError
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.model import Declaration
-from wgm_play.records import dataclass
 from wgm_play.render import Statement
 from wgm_play.shadow import BATCH, names_of, run_all, start_over
 from wgm_play.shadow.blame import circles, explain, missing

@@ -8,7 +8,7 @@ prove NOT NULL, and then swap names in one short transaction; the old values sta
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wgm_play.catalog.model import Key
@@ -28,7 +28,6 @@ from wgm_play.operations.online import names, spell
 from wgm_play.operations.online.fill import fill
 from wgm_play.operations.online.swap import swap
 from wgm_play.plan import Command, Lock
-from wgm_play.records import dataclass
 from wgm_play.sql import Sql, ident
 
 # Types without an equality operator: their values are compared as text.

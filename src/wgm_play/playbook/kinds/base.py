@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError, Position
 from wgm_play.playbook.nodes import Map, Text, key_position, position_of
-from wgm_play.records import dataclass
 from wgm_play.sql import Sql, ident, literal, reveal
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ In: a column's mapping. Out: `Column`, as the templates spell it, and its `Part`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.playbook.kinds.base import (
@@ -28,7 +29,6 @@ from wgm_play.playbook.kinds.constraint import DEFERRABLE, REFERENCE
 from wgm_play.playbook.kinds.sequence import Options, options
 from wgm_play.playbook.model import Convert, Part
 from wgm_play.playbook.nodes import Map, Text, position_of
-from wgm_play.records import dataclass
 from wgm_play.sql import Sql, literal, reveal
 
 _IDENTITY_OPTIONS: Schema = DEFINITIONS["sequence_options"]["properties"]

@@ -5,7 +5,7 @@ In: `constraints:` by name, or the lists without names. Out: `Constraint`, as th
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from wgm_play.errors import Position
@@ -31,7 +31,6 @@ from wgm_play.playbook.kinds.base import (
     word,
 )
 from wgm_play.playbook.nodes import Map, Text, position_of
-from wgm_play.records import dataclass
 from wgm_play.sql import Sql, reveal
 
 WHAT = ("check", "unique", "primary_key", "foreign_key", "exclude")

@@ -5,6 +5,8 @@ In: a step. Out: its schema fragment, example and declaration.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from wgm_play.catalog.model import Key
 from wgm_play.playbook.kinds.base import (
     COMMENT,
@@ -27,7 +29,6 @@ from wgm_play.playbook.kinds.base import (
 )
 from wgm_play.playbook.model import Declaration, Part, Step
 from wgm_play.playbook.nodes import Map, key_position, position_of
-from wgm_play.records import dataclass
 from wgm_play.sql import Sql
 
 EXAMPLE = """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Key
@@ -40,7 +41,6 @@ from wgm_play.playbook.kinds.base import (
 from wgm_play.playbook.kinds.view import TEMPLATE
 from wgm_play.playbook.model import Declaration, Step
 from wgm_play.playbook.nodes import Map, position_of
-from wgm_play.records import dataclass
 from wgm_play.render import Statement
 from wgm_play.sql import Sql, literal, reveal
 

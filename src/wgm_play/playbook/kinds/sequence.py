@@ -5,6 +5,7 @@ In: a step. Out: its schema fragment, example and declaration; the options that 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Key
@@ -30,7 +31,6 @@ from wgm_play.playbook.kinds.base import (
 )
 from wgm_play.playbook.model import Declaration, Step
 from wgm_play.playbook.nodes import Map
-from wgm_play.records import dataclass
 from wgm_play.sql import Sql, reveal
 
 EXAMPLE = """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from wgm_play.catalog.model import Key
 from wgm_play.playbook.kinds.base import (
@@ -36,7 +37,6 @@ from wgm_play.playbook.kinds.index import table_of
 from wgm_play.playbook.kinds.view import TEMPLATE
 from wgm_play.playbook.model import Declaration, Step
 from wgm_play.playbook.nodes import Text, position_of
-from wgm_play.records import dataclass
 from wgm_play.sql import Sql, literal, reveal
 
 EXAMPLE = """
