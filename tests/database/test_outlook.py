@@ -82,14 +82,8 @@ def test_a_statement_is_shown_with_its_time_who_is_in_its_way_and_who_would_queu
             "a: integer\n            n: d",
             "C18 the table is rewritten under a lock that stops reads and writes; not online: PostgreSQL checks the domain",
         ),
-        (
-            "CREATE TABLE public.t (id int, a int NOT NULL); CREATE UNIQUE INDEX t_a ON public.t (a);"
-            " ALTER TABLE public.t REPLICA IDENTITY USING INDEX t_a",
-            "a: {type: bigint, not_null: true}",
-            "not online: its index is the replica identity",
-        ),
     ],
-    ids=["partitions", "generated", "exclusion", "materialized view", "domain", "replica identity"],
+    ids=["partitions", "generated", "exclusion", "materialized view", "domain"],
 )
 def test_a_plan_says_why_a_change_of_a_large_table_is_not_online(
     project: Path, database_url: str, database: Connection, capsys: pytest.CaptureFixture[str], made: str, column: str, reason: str
@@ -98,9 +92,6 @@ def test_a_plan_says_why_a_change_of_a_large_table_is_not_online(
     partitioned = "        partition_by: {range: [id]}\n" if "PARTITION" in made else ""
     excluded = '        exclude: [{method: btree, elements: [{column: a, with: "="}]}]\n' if "EXCLUDE" in made else ""
     steps = f"    - name: T\n      table:\n        name: t\n{partitioned}{excluded}        columns:\n            id: integer\n            {column}\n"
-    if "REPLICA" in made:
-        steps = steps.replace("        columns:", "        replica_identity: t_a\n        columns:")
-        steps += "    - name: I\n      index: {name: t_a, table: t, columns: [a], unique: true}\n"
     if "DOMAIN" in made:
         steps = "    - name: D\n      domain: {name: d, type: integer, check: value > 0}\n" + steps
     if "VIEW" in made:

@@ -168,7 +168,7 @@ class Session:
         with self.connection.lock:
             self.connection.pgconn.send_query(sql.encode())
             results = self.connection.wait(generators.execute(self.connection.pgconn))
-        fault.after_statement()
+        fault.after_statement(self.connection, sql)
         for number, result in enumerate(results):
             if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
                 self.answered = number
