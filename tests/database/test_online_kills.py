@@ -32,6 +32,6 @@ def test_a_form_that_is_killed_is_finished_or_taken_back(
         if form.misfit:
             pytest.skip(form.misfit)
         form.begin()
-        assert form.resumed("1:change", "2:change") == ""
+        assert form.resumed("1:change", "3:change") == ""
         if "irreversible" not in form.case:
             assert form.finished("3:change", "rollback")[1] == ""
