@@ -340,8 +340,8 @@ class Ledger:
     ) -> str:
         """Return the statement that writes a group's rows with the server's own times, to be sent before its COMMIT.
 
-        Where the rows of `record_group` have times, these have `begin` and `end`: settings that hold a time, made by
-        `execute/mark`; without one, the begin is the transaction's, the end is now.
+        Where the rows of `record_group` have times, these have `began` and `ended`: settings that hold a time, made by
+        `execute/mark`; None is the transaction's begin, or now.
         """
         return render(
             "ledger/execute_record_timed.sql.j2", run=run_id, operations=_json(operations), statements=_json(statements)
