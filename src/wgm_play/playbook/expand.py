@@ -337,7 +337,9 @@ class _Expansion:
 
     def _csv(self, spec: Map, frame: _Frame) -> Map:
         where = position_of(spec, "file")
-        content, name = self.files.read(frame.folder / reveal(spec["file"]), "file", where)
+        path = frame.folder / reveal(spec["file"])
+        self.files.confine(path, where)
+        content, name = self.files.read(path, "file", where)
         made = spec.duplicate()
         made["file"] = CsvFile(reveal(spec["file"]), where)
         made["file"].content, made["file"].name = content, name

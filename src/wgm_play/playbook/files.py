@@ -69,6 +69,20 @@ class Files:
         self._documents: dict[tuple[str, str], Any] = {}
         self._templated: dict[str, bool] = {}
         self._folder: Path | bool | None = False
+        self._root = os.path.realpath(project)
+
+    def confine(self, path: Path, where: Position | None) -> None:
+        """Refuse a file outside of the project: an import must not show what else this account may read."""
+        try:
+            inside = Path(os.path.realpath(path)).is_relative_to(self._root)
+        except ValueError:
+            return  # no path at all (a zero byte): reading it says so
+        if not inside:
+            raise InputError(
+                f"{shown(path)!r} is outside of the project {self._root!r}",
+                where=where,
+                hint="move the file into the project (the folder that holds environments/)",
+            )
 
     def read(self, path: Path, what: str, where: Position | None = None) -> tuple[str, str]:
         """Read a text file; return its text and the name that messages show."""
@@ -83,6 +97,8 @@ class Files:
         Errors of single steps go to `problems`, and what is left is returned, so that the other errors are found too.
         """
         name = shown(path)
+        if role != "playbook":
+            self.confine(path, where)
         if (name, role) in self._documents:
             return self._documents[name, role]
         try:
