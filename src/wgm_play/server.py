@@ -157,8 +157,8 @@ def connect_to(
         ours["dbname"] = database
     try:
         connection = psycopg.connect(reveal(url), autocommit=True, **ours)  # type: ignore[arg-type]
-    except psycopg.OperationalError as error:
-        raise unreachable(error, given | ours, where) from error
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+        raise misspelt(error, where) or unreachable(error, given | ours, where) from error
     try:
         _check_version(connection, where)
         # All settings in one round trip: as startup options they would be refused by poolers.
@@ -217,6 +217,24 @@ def session_statement(policy: Policy, *, read_only: bool = False) -> str:
     settings = session_settings(policy, read_only=read_only)
     rows = [Sql(f"({literal(name)}, {literal(value)})") for name, value in settings.items()]
     return render("server/session.sql.j2", rows=rows).sql
+
+
+# What libpq (psycopg, for connect_timeout) refuses in a URL before it asks any server.
+_MISSPELT = re.compile(
+    r"""invalid\ (?:port\ number|integer\ value|"?\w+"?\ value)\b.* | bad\ value\ for\ \w+:.*
+      | could\ not\ (?:match\ \d+\ |parse\ network\ address).*""",
+    re.VERBOSE,
+)
+
+
+def misspelt(error: Exception, where: Position | None = None) -> InputError | None:
+    """Return the error for a URL that names no possible server, None where a server was asked."""
+    found = _MISSPELT.search(mask(str(error)))
+    if found is None:
+        return None
+    told = found.group()
+    hint = "a port is a number from 1 to 65535" if "port" in told else "correct it in the URL"
+    return InputError(f"this is no PostgreSQL URL: {told}", where=where, hint=hint)
 
 
 _MISSING = re.compile(r"no database|wrong password")

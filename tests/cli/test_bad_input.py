@@ -21,9 +21,11 @@ import pytest
 from real_command import Command
 
 from fix_postgres import Postgres
+from wgm_play.backup import target
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import digest
 from wgm_play.cli.application import run
+from wgm_play.errors import InputError
 
 USERS = """
 - name: Users
@@ -448,6 +450,29 @@ def test_a_server_out_of_reach_exits_4(
     assert code == 4
     assert said in message and "environments/shop.yml:1:6" in message and "  → " in message, message
     assert "wr0ng-word" not in message
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda url: re.sub(r":\d+/", ":99999/", url), 'port number: "99999" | a port is a number from 1 to 65535'),
+        (lambda url: re.sub(r":\d+/", ":pg/", url), '"pg" for connection option "port" | a number from 1 to 65535'),
+        (lambda url: url + "?sslmode=maybe", 'invalid sslmode value: "maybe" | correct it in the URL'),
+        (lambda url: url + "?connect_timeout=soon", "bad value for connect_timeout: 'soon' | correct it in the URL"),
+    ],
+    ids=["port too large", "port no number", "sslmode", "connect_timeout"],
+)
+def test_a_url_that_names_no_possible_server_is_bad_input(
+    change: Callable[[str], str], said: str, shop: Shop, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.playbook(USERS)
+    monkeypatch.setenv("SHOP_URL", change(shop.url))
+    code, message = told()
+    assert code == 1, message
+    for fragment in (*said.split(" | "), "this is no PostgreSQL URL", "environments/shop.yml:1:6"):
+        assert fragment in message, message
+    with pytest.raises(InputError, match="this is no PostgreSQL URL"):  # as `restore --into` connects
+        target.connect(change(shop.url), "wgm-play")
 
 
 @pytest.fixture

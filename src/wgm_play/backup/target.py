@@ -43,14 +43,18 @@ def with_database(url: str, database: str) -> str:
 
 
 def connect(url: str, application: str, *, autocommit: bool = True) -> Any:
-    """Connect, or raise `Unreachable`."""
+    """Connect, or raise `Unreachable`, or `InputError` for a URL that names no possible server."""
     import psycopg
     from psycopg.conninfo import make_conninfo
+
+    from wgm_play.server import misspelt
 
     given = {"connect_timeout": str(CONNECT_SECONDS), **parameters(url), "application_name": application}
     try:
         return psycopg.connect(make_conninfo(**given), autocommit=autocommit)
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+        if wrong := misspelt(error):
+            raise wrong from error
         place = given.get("dbname") or given.get("service") or "the database"
         raise Unreachable(
             f"{place!r} cannot be reached: {mask(str(error)).strip().splitlines()[-1]}",
