@@ -170,9 +170,9 @@ PLAYBOOKS: dict[str, Bad] = {
     "plpgsql body that does not parse": Bad(body("plpgsql", "begin\n  @@retrun 1;\nend"), ('near "retrun"',)),
     "SQL body with a missing table": Bad(body("sql", "select count(*)\n  @@from userz"), ('"userz"', '"users"')),
     "setting that does not exist": Bad(
-        "- @@name: S\n  setting: {name: log_min_duration_statment, value: 1s}", ("did you mean 'log_min_duration_statement'?",)
+        "- name: S\n  setting: {name: @@log_min_duration_statment, value: 1s}", ("did you mean 'log_min_duration_statement'?",)
     ),
-    "setting with a wrong value": Bad("- @@name: S\n  setting: {name: work_mem, value: much}", ('"work_mem": "much"',)),
+    "setting with a wrong value": Bad("- name: S\n  setting: {name: work_mem, value: @@much}", ('"work_mem": "much"',)),
     "extension that the server has not": Bad("- name: E\n  extension: {name: @@pg_nothing}", ('"pg_nothing"',)),
     # Imperative SQL, queries
     "sql step with DDL": Bad(
@@ -211,6 +211,17 @@ PLAYBOOKS: dict[str, Bad] = {
     ),
     "seed with an unknown column": Bad(
         USERS + "- name: R\n  seed: {table: users, key: [id], rows: [{id: 1, @@nmae: A}]}", ("'nmae'", "did you mean 'name'?")
+    ),
+    "setting of the whole server": Bad("- name: A\n  setting: {name: @@shared_buffers, value: 1GB}", ("postgresql.conf",)),
+    "bad value of a setting that is not shown": Bad(
+        "- name: A\n  no_log: true\n  setting: {name: work_mem, value: @@lots}", ("invalid value for parameter 'work_mem'\n",)
+    ),
+    "seed of a missing table": Bad(
+        USERS + "- name: A\n  seed: {table: @@user, key: [id], rows: [{id: 1}]}", ("no table user to put rows into",)
+    ),
+    "seed by a missing column": Bad(
+        USERS + "- name: A\n  seed:\n    table: users\n    key: [id, @@nick]\n    rows: [{id: 1, nick: a}]",
+        ("'users' has no column 'nick'", "it has: id, name"),
     ),
     # The command line and the environment
     "unknown tag": Bad(USERS + "  tags: [tables]\n", ("'tabels'", "'tables'"), words=("-t", "tabels")),

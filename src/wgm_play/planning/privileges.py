@@ -5,13 +5,14 @@ In: declarations, the shadow or the target to try them on. Out: `Skips`, each wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.errors import InputError, Unreachable
 from wgm_play.playbook.model import Declaration, Folded
+from wgm_play.playbook.nodes import position_of
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow.blame import explain
@@ -178,8 +179,13 @@ def _row_without(
     raise explain(failed, declaration.statements[0], declaration)
 
 
-def unprivileged_settings(connection: psycopg.Connection[Any], folded: Folded, live: Catalog, skips: Skips) -> Folded:
-    """Find the settings that the server does not know or this role may not set; skip the optional ones."""
+def unprivileged_settings(
+    connection: psycopg.Connection[Any], folded: Folded, live: Catalog, skips: Skips, hidden: Container[int] = ()
+) -> Folded:
+    """Find the settings that the server does not know or this role may not set; skip the optional ones.
+
+    Of the steps `hidden`, by their numbers, no value is shown.
+    """
     settings = {
         key: one
         for key, one in folded.declarations.items()
@@ -196,6 +202,7 @@ def unprivileged_settings(connection: psycopg.Connection[Any], folded: Folded, l
     }
     for key, declaration in settings.items():
         name = key.name[2]
+        where = position_of(declaration.attributes["name"])
         context, allowed = known.get(name.lower(), ("user", True) if "." in name else (None, False))
         if context is None:
             import difflib
@@ -205,13 +212,13 @@ def unprivileged_settings(connection: psycopg.Connection[Any], folded: Folded, l
             )
             raise InputError(
                 f"the server has no parameter {name!r}",
-                where=declaration.position,
+                where=where,
                 hint=f"did you mean {near[0]!r}?" if near else "see pg_settings",
             )
         if context in ("postmaster", "sighup", "internal"):
             raise InputError(
                 f"{name!r} cannot be set for a database or role ({context})",
-                where=declaration.position,
+                where=where,
                 hint="set it in postgresql.conf",
             )
         if not allowed:
@@ -219,16 +226,16 @@ def unprivileged_settings(connection: psycopg.Connection[Any], folded: Folded, l
             if declaration.required:
                 raise Unreachable(
                     f"this role may not set {name!r}",
-                    where=declaration.position,
+                    where=where,
                     hint=f"let an administrator run {text}, or say `required: false`",
                 )
             skips.add(declaration, f"this role may not set {name!r}", text)
             continue
-        _try_value(connection, name, declaration)
+        _try_value(connection, name, declaration, private=declaration.step in hidden)
     return skips.remaining(folded)
 
 
-def _try_value(connection: psycopg.Connection[Any], name: str, declaration: Declaration) -> None:
+def _try_value(connection: psycopg.Connection[Any], name: str, declaration: Declaration, *, private: bool) -> None:
     """Let the server read the value, for this transaction only; raise `InputError` where it refuses it."""
     import psycopg as library
 
@@ -240,13 +247,14 @@ def _try_value(connection: psycopg.Connection[Any], name: str, declaration: Decl
     except library.Error as error:
         if error.sqlstate not in ("22023", "22P02"):
             return  # it can be set for a database, not in a session that runs
-        from wgm_play.playbook.nodes import position_of
-
-        raise InputError(
-            mask(str(error.diag.message_primary)),
-            where=position_of(declaration.attributes["value"]) or declaration.position,
+        told = f"invalid value for parameter {name!r}" if private else mask(str(error.diag.message_primary))
+        refused = InputError(
+            told,
+            where=position_of(declaration.attributes["value"]),
             hint=mask(error.diag.message_hint or f"write a value as in the manual of {name!r}"),
-        ) from error
+        )
+        refused.private = private
+        raise refused from error
 
 
 def _statement(connection: psycopg.Connection[Any], key: Key, declaration: Declaration) -> str:

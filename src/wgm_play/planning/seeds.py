@@ -126,7 +126,7 @@ def _hide(seed: Seed) -> None:
 def _types(seed: Seed, wanted: Catalog) -> dict[str, str]:
     if seed.table not in wanted.rows:
         raise InputError(
-            f"there is no {seed.table} to put rows into", where=seed.position, hint="declare the table in a step before"
+            f"there is no {seed.table} to put rows into", where=seed.table_at, hint="declare the table in a step before"
         )
     return types_of(seed.table, wanted)
 

@@ -21,7 +21,7 @@ from wgm_play.playbook.kinds.base import at, split
 from wgm_play.playbook.kinds.constraint import Constraint
 from wgm_play.playbook.later import LaterDeclaration
 from wgm_play.playbook.model import Assertion, Declaration, Folded, Seed, SqlStep, Step
-from wgm_play.playbook.nodes import Map
+from wgm_play.playbook.nodes import Map, position_of
 from wgm_play.sql import reveal
 
 
@@ -232,7 +232,6 @@ def references(
         elif key.kind == "index":
             from wgm_play.playbook.kinds.base import column_list, element
             from wgm_play.playbook.kinds.index import table_of
-            from wgm_play.playbook.nodes import position_of
 
             table = table_of(step)
             yield from look.table(table, at(spec, "table"), step)
@@ -305,12 +304,12 @@ def _constraint_needs(look: _Look, one: Constraint, mine: tuple[str, ...], step:
 
 def _seed_needs(look: _Look, seed: Seed) -> Iterator[WgmError]:
     table = seed.table.name
-    yield from look.table(table, seed.position, None)
+    yield from look.table(table, seed.table_at, None)
     told: set[str] = set()
     for name in seed.key:
         if name not in told:
             told.add(name)
-            yield from look.column(table, name, seed.position, None)
+            yield from look.column(table, name, position_of(name) or seed.position, None)
     for row in seed.rows:
         for name in row.values:
             if name not in told:

@@ -98,9 +98,13 @@ class SeedRow:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """Rows that a step keeps in a table, found by `key`; `prune` removes rows that are not listed."""
+    """Rows that a step keeps in a table, found by `key`; `prune` removes rows that are not listed.
+
+    `table_at` is where the step names the table; the names of `key` know their places as every `Text` does.
+    """
 
     table: Key
+    table_at: Position
     key: tuple[str, ...]
     rows: tuple[SeedRow, ...]
     step: int

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError, Position, Problems, WgmError
-from wgm_play.playbook.kinds.base import SCHEMA_KEY, Folding, Kind, fail, flag, mapping, parts_of, ref, text
+from wgm_play.playbook.kinds.base import SCHEMA_KEY, Folding, Kind, at, fail, flag, mapping, parts_of, ref, text
 from wgm_play.playbook.model import Seed, SeedRow, Step
-from wgm_play.playbook.nodes import Map, position_of
+from wgm_play.playbook.nodes import Map, Text, position_of
 from wgm_play.sql import reveal
 
 EXAMPLE = """
@@ -53,7 +53,7 @@ def declare(step: Step, folding: Folding) -> Seed:
     spec = step.spec
     if ("rows" in spec) == ("file" in spec):
         raise fail("a seed has either `rows` or `file`", spec.position, "add `rows:`")
-    names = tuple(reveal(name) for name in spec["key"])
+    names = tuple(Text(reveal(name), position_of(spec["key"], place)) for place, name in enumerate(spec["key"]))
     rows = tuple(_rows(spec) if "rows" in spec else _file(spec, names))
     problems: list[WgmError] = []
     seen: dict[str, Position] = {}
@@ -72,7 +72,7 @@ def declare(step: Step, folding: Folding) -> Seed:
     if problems:
         raise Problems(problems) if len(problems) > 1 else problems[0]
     table = Key("table", parts_of(step, spec, "table"))
-    return Seed(table, names, rows, step.index, step.position, bool(spec.get("prune")), step.no_log)
+    return Seed(table, at(spec, "table"), names, rows, step.index, step.position, bool(spec.get("prune")), step.no_log)
 
 
 def _rows(spec: Map) -> Iterator[SeedRow]:

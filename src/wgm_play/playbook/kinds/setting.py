@@ -1,7 +1,7 @@
 """Kind `setting`: a parameter of the server, set for the database or for a role.
 
 In: a step. Out: its schema fragment, example and declaration. A setting belongs to the cluster: it is never realised
-in a shadow, and its declaration has no statements but `attributes["value"]`.
+in a shadow, and its declaration has no statements but `attributes`: `value`, and where the `name` and `on` stand.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 
 from wgm_play.catalog.model import Key
-from wgm_play.playbook.kinds.base import Folding, Kind, at, fail, mapping, overlay, text
+from wgm_play.playbook.kinds.base import Folding, Kind, at, fail, mapping, overlay, text, word
 from wgm_play.playbook.model import Declaration, Step
+from wgm_play.playbook.nodes import Text
 from wgm_play.sql import reveal
 
 EXAMPLE = """
@@ -67,7 +68,9 @@ def declare(step: Step, folding: Folding) -> Declaration:
         value = "on" if given else "off"
     else:
         value = reveal(given)
-    return Declaration(key(step), step.index, step.position, attributes={"value": value})
+    attributes = {"value": Text(value, at(step.spec, "value"))}
+    attributes |= {one: word(step.spec[one], at(step.spec, one)) for one in ("name", "on") if one in step.spec}
+    return Declaration(key(step), step.index, step.position, attributes=attributes)
 
 
 KIND = Kind("setting", "A server parameter for the database or a role.", SCHEMA, EXAMPLE, declare, key, overlay)
