@@ -228,7 +228,7 @@ def _option(option: Option) -> click.Option:
         FLAG: {"is_flag": True},
         COUNT: {"count": True},
         LIST: {"multiple": True},
-        NUMBER: {"type": click.IntRange(min=1)},
+        NUMBER: {"type": _Whole(min=1)},
         CHOICE: {"type": click.Choice(option.choices)},
         FOLDER: {"type": click.Path()},
     }
@@ -244,13 +244,44 @@ def usage_error(error: click.ClickException) -> InputError:
     spec: Spec = getattr(getattr(context, "command", None), "spec", PLAY)
     see = f"wgm-play {spec.name + ' ' if spec.name else ''}--help shows the options"
     if isinstance(error, click.NoSuchOption):
+        elsewhere = _where_it_belongs(error.option_name)
+        if elsewhere:
+            return InputError(f"no option {error.option_name!r} here", hint=f"it belongs to: {elsewhere}")
         names = [name for option in spec.options for name in (*option.names, *option.aliases)]
         near = nearest(error.option_name, names)
         return InputError(f"no option {error.option_name!r}", hint=f"did you mean {near}?" if near else see)
     if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument):
         return InputError(f"no {spec.arguments[0].name.rstrip('.')} is given", hint=_missing(spec) or see)
     message = error.format_message().rstrip(".")
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        given = next(
+            (option for option in spec.options if option.kind == NUMBER and option.to == error.param.name), None
+        )
+        see = f"write {given.names[-1]} {given.value}: {given.help}" if given else see
     return InputError(f"{message[:1].lower()}{message[1:]}", hint=see)
+
+
+def _where_it_belongs(name: str) -> str | None:
+    """Return how the first command that takes an option is written with it."""
+    for spec in (PLAY, *COMMANDS.values()):
+        for option in spec.options:
+            if name in (*option.names, *option.aliases):
+                words = ["wgm-play", spec.name, *(each.name.rstrip(".") for each in spec.arguments), name, option.value]
+                return " ".join(word for word in words if word)
+    return None
+
+
+class _Whole(click.IntRange):
+    """A whole number from 1 on, refused in our words."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number; refuse every other word."""
+        if isinstance(value, int):
+            return value
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and int(text)):
+            self.fail(f"{text!r} is no whole number from 1 on", param, ctx)
+        return int(text)
 
 
 def nearest(word: str, words: Sequence[str]) -> str | None:

@@ -83,7 +83,7 @@ def _changes(ledger: Ledger, options: Options) -> list[RunChange]:
         return [last] if last else []
     known = {one for change in ledger.changes() for one in change.ids}
     if options.to_run not in known:
-        raise InputError(f"there is no run {options.to_run}", hint="`wgm-play status PLAYBOOK` lists the runs")
+        raise InputError(f"there is no run {options.to_run}", hint=f"wgm-play status {options.playbook} lists the runs")
     return ledger.changes_after(options.to_run)
 
 

@@ -130,7 +130,10 @@ def read(path: Path) -> Plan:
             raise InputError(f"{str(path)!r} is a plan of format {data['format']}, not {FORMAT}", hint="plan again")
         return from_data(data)
     except OSError as error:
-        raise InputError(f"the plan {str(path)!r} cannot be read: {error.strerror}") from error
+        raise InputError(
+            f"the plan {str(path)!r} cannot be read: {error.strerror}",
+            hint="write one with --check --save-plan FILE, then name it",
+        ) from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise InputError(
             f"{str(path)!r} is no plan", where=Position(str(path)), hint="write one with --check --save-plan FILE"
