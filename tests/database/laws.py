@@ -181,7 +181,7 @@ class Project:
         return listener
 
     def _options(self, **options: Any) -> pipeline.Options:
-        return pipeline.Options(str(self.folder / self.playbook), url=self.url, no_backup=True, **options)
+        return pipeline.Options(str(self.folder / self.playbook), url=self.url, **{"no_backup": True, **options})
 
 
 class Loader(yaml.SafeLoader):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -387,8 +388,25 @@ def test_a_policy_that_the_gate_would_refuse_is_refused_when_planning(project: P
     book = Project(project, database_url)
     book.write([{"name": "T", "table": {"name": "t", "columns": {"id": "int"}}}], {"backup": {"method": "physical"}})
     with pytest.raises(InputError, match="'physical' is not available") as refused:
-        book.apply(check=True)
+        book.apply(check=True, no_backup=False)
     assert str(refused.value.where).endswith("playbook.yml:4:13")
+
+
+def test_a_directory_that_cannot_be_made_is_refused_when_planning(
+    project: Path, database_url: str, tmp_path: Path
+) -> None:
+    book = Project(project, database_url)
+    (tmp_path / "file").write_text("")
+    backup = {"method": "logical", "directory": str(tmp_path / "file" / "backups")}
+    book.write([{"name": "T", "table": {"name": "t", "columns": {"id": "int"}}}], {"backup": backup})
+    with pytest.raises(Refused, match=r"file' is no folder") as refused:
+        book.apply(check=True, no_backup=False)
+    assert re.search(r"playbook.yml:5:\d+$", str(refused.value.where))
+    assert not (tmp_path / "file" / "backups").exists()
+    book.apply()
+    book.apply(check=True, no_backup=False)  # nothing is to be done: no backup is wanted
+    with pytest.raises(Refused, match=r"file' is no folder"):
+        book.rollback(check=True, no_backup=False)
 
 
 def test_the_gate_without_before_changes_asks_for_a_young_verified_backup(filled: str, tmp_path: Path) -> None:

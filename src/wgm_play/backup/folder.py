@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.backup.base import Backup
-from wgm_play.errors import Refused
+from wgm_play.errors import Position, Refused
 
 MANIFEST = "manifest.json"
 DUMP = "dump"
@@ -38,6 +38,22 @@ class Manifest:
     files: Mapping[str, tuple[int, str]]
     counted: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, int] | None = None
+
+
+def refuse_unwritable(directory: Path, where: Position | None = None) -> None:
+    """Refuse a folder that a run could not make or write to; nothing is made here. Raise `Refused`."""
+    there = next(one for one in (directory, *directory.parents) if os.path.lexists(one))
+    if not there.is_dir():
+        why = f"{str(there)!r} is no folder"
+    elif not os.access(there, os.W_OK | os.X_OK):
+        why = f"{str(there)!r} may not be written by this user"
+    else:
+        return
+    raise Refused(
+        f"backups cannot be kept in {str(directory)!r}: {why}",
+        where=where,
+        hint="set `backup.directory` to a folder that this user may write",
+    )
 
 
 def open_folder(directory: Path) -> Path:

@@ -60,6 +60,8 @@ def roll_back(work: Work, options: Options, reporter: Reporter) -> int:
     live = work.read_live()
     with ExitStack() as stack:
         planned = _plan(work, ledger, changes, ids, live, stack)
+    if planned.plan.groups:
+        work.refuse_unwritable_backups()
     if options.check:
         reporter.plan(planned.plan, diff=options.diff, outlook=work.outlook(planned))
         outcome = "changed" if planned.plan.groups else "ok"

@@ -26,6 +26,7 @@ from wgm_play.planning.planner import Choices, Planned, Planner
 from wgm_play.playbook.expand import hosts_of, load_playbook, project_of
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded, Play, Playbook
+from wgm_play.playbook.nodes import position_of
 from wgm_play.playbook.selection import selection
 from wgm_play.playbook.variables import parse_extra_vars
 from wgm_play.report.base import StepResult
@@ -274,7 +275,19 @@ class Work:
             registered |= self._registered(planned)
             self._expand_again(registered)
             planned = self._plan_once(registered)
+        if planned.plan.groups:
+            self.refuse_unwritable_backups()
         return planned
+
+    def refuse_unwritable_backups(self) -> None:
+        """Refuse a run whose gate could write no backup, before somebody reviews its plan."""
+        from wgm_play.backup import parse_policy, policy
+        from wgm_play.backup.folder import refuse_unwritable
+
+        said = parse_policy(self.play.backup)
+        if said is not None and said.before_changes and not self.options.no_backup:
+            where = position_of(self.play.backup, "directory")
+            refuse_unwritable(policy.folder(said, self.project, self.environment.name), where)
 
     @staticmethod
     def _skipped(planned: Planned) -> tuple[tuple[Key, str, str], ...]:
