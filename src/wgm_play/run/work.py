@@ -321,7 +321,8 @@ class Work:
 
         Raises `Locked` where that goes on and a run is in progress.
         """
-        for attempt in range(READS + 1):
+        attempt = 0
+        while True:
             self.versions = ""
             try:
                 return self._plan_now(registered, known)
@@ -333,8 +334,8 @@ class Work:
 
                     refuse_beside_another(self.reading, error)
                     raise
+            attempt += 1
             time.sleep(READ_PAUSE)
-        raise AssertionError  # the last attempt returns or raises
 
     def _plan_now(self, registered: dict[str, Any], known: Basis | None = None) -> Planned:
         folded = fold(self.play.steps, known=known.said if known else None)
