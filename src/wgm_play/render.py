@@ -66,9 +66,9 @@ def packaged_templates() -> Path:
 @functools.lru_cache(maxsize=8)
 def environment(project_templates: str | None = None) -> Environment:
     """Return the Jinja environment for SQL of a project, a sandbox: its own `templates/` first, then ours."""
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from wgm_play.sandbox import Sandbox
 
-    return _environment(ImmutableSandboxedEnvironment, project_templates)
+    return _environment(Sandbox, project_templates)
 
 
 @functools.lru_cache(maxsize=1)

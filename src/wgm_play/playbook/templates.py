@@ -88,7 +88,9 @@ def _rendered(name: str, content: str, shown: str, files: Files, scope: Scope) -
             raise InputError(error.message, where=Position(shown, _line_of(error)), hint=error.hint) from None
         raise
     except (SecurityError, TypeError, ValueError, ArithmeticError) as error:
-        raise InputError(f"the template cannot be rendered: {error}", where=Position(shown, _line_of(error))) from None
+        hint = getattr(error, "hint", None)
+        where = Position(shown, _line_of(error))
+        raise InputError(f"the template cannot be rendered: {error}", where=where, hint=hint) from None
 
 
 def _names(name: str, files: Files, scope: Scope, depth: int) -> set[str]:

@@ -20,10 +20,10 @@ from wgm_play.playbook.variables import Environ, Scope, SecretText, Unknown
 from wgm_play.secret import Secret
 
 if TYPE_CHECKING:
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from wgm_play.sandbox import Sandbox
 
-# A text or list made by an expression; more is a mistake, or an attempt to exhaust memory.
-_LONGEST = 10_000_000
+# A template with loops that takes longer is a mistake, or an attempt to keep the machine busy.
+_SECONDS = 5
 JINJA_HINT = "close every {{ with }} and every {% with %}, and what lies between is an expression"
 _ENVIRONMENT_MISSING = "the environment variable %r is not set"
 
@@ -37,11 +37,11 @@ class Compiled:
 
 
 @functools.cache
-def jinja() -> ImmutableSandboxedEnvironment:
+def jinja() -> Sandbox:
     """Return the Jinja environment for values: sandboxed, where an unknown name is an error."""
     from jinja2 import StrictUndefined
-    from jinja2.exceptions import SecurityError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    from wgm_play.sandbox import Sandbox
 
     class Missing(StrictUndefined):
         """An unknown name; one of `env` says that the environment variable is not set."""
@@ -52,10 +52,8 @@ def jinja() -> ImmutableSandboxedEnvironment:
                 return _ENVIRONMENT_MISSING % self._undefined_name
             return super()._undefined_message
 
-    class Sandbox(ImmutableSandboxedEnvironment):
-        """The sandbox, which also refuses results without bound."""
-
-        intercepted_binops = frozenset(["*", "**"])
+    class Values(Sandbox):
+        """The sandbox in which `env` is the process environment."""
 
         def getattr(self, obj: Any, attribute: str) -> Any:
             return self.getitem(obj, attribute) if isinstance(obj, Environ) else super().getattr(obj, attribute)
@@ -68,16 +66,7 @@ def jinja() -> ImmutableSandboxedEnvironment:
                     return self.undefined(obj=obj, name=argument)
             return super().getitem(obj, argument)
 
-        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            if operator == "**" and (abs(right) > 1000 or abs(left) > 10**9):
-                raise SecurityError("a power without bound")
-            if operator == "*":
-                for one, other in ((left, right), (right, left)):
-                    if isinstance(one, (str, list, tuple)) and isinstance(other, int) and len(one) * other > _LONGEST:
-                        raise SecurityError("a repetition without bound")
-            return super().call_binop(context, operator, left, right)
-
-    return Sandbox(undefined=Missing, autoescape=False, keep_trailing_newline=True)
+    return Values(undefined=Missing, autoescape=False, keep_trailing_newline=True)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -95,7 +84,30 @@ def _compiled(text: str) -> Compiled:
             expression = jinja().compile_expression(inner, undefined_to_none=False)
             return Compiled(names, expression)
     template = jinja().from_string(text)
-    return Compiled(names, template.render)
+    return Compiled(names, functools.partial(_in_time, template.render) if "{%" in text else template.render)
+
+
+def _in_time(render: Callable[[dict[str, Any]], str], values: dict[str, Any]) -> str:
+    """Render a template that may hold loops; raise `Unbounded` where it takes too long."""
+    import signal
+    import threading
+
+    from wgm_play.sandbox import Unbounded
+
+    def ring(number: int, frame: Any) -> None:
+        late = Unbounded(f"it takes longer than {_SECONDS} seconds")
+        late.hint = "loop over less"
+        raise late
+
+    if threading.current_thread() is not threading.main_thread():
+        return render(values)
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(_SECONDS)
+    try:
+        return render(values)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -225,6 +237,7 @@ def run(compile_: Callable[[str], Compiled], text: str, scope: Scope, where: Pos
         try:
             result = compiled.run(values)
             _settle(result)
+            _bound(result)
         finally:
             touched, environ.touched = environ.touched, before or environ.touched
         return result, secret or touched
@@ -244,7 +257,8 @@ def run(compile_: Callable[[str], Compiled], text: str, scope: Scope, where: Pos
         if isinstance(error, Pending):
             raise
         shown = str(error) or type(error).__name__
-        raise InputError(f"the expression cannot be evaluated: {shown}", where=where) from error
+        hint = getattr(error, "hint", None)
+        raise InputError(f"the expression cannot be evaluated: {shown}", where=where, hint=hint) from error
 
 
 def _settle(result: Any) -> None:
@@ -253,6 +267,15 @@ def _settle(result: Any) -> None:
 
     if isinstance(result, Undefined):
         str(result)
+
+
+def _bound(result: Any) -> None:
+    """Refuse a text that texts without bound would be made of."""
+    if isinstance(result, str) and len(result) > 1_000_000:
+        from wgm_play.sandbox import LONGEST, Unbounded
+
+        if len(result) > LONGEST:
+            raise Unbounded("a text without bound")
 
 
 def _line(where: Position | None, line: int, text: str) -> Position | None:
