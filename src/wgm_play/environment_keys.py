@@ -30,7 +30,7 @@ class Key:
     keys: Mapping[str, Key] = field(default_factory=dict)
 
 
-TRASH = {"retention": Key("duration", "how long removed tables and columns are kept; 0 removes them for good")}
+TRASH = {"retention": Key("duration", "how long removed tables and columns are kept; 0 removes them for good (30d)")}
 
 POLICY = {
     "lock_timeout": Key("duration", "longest wait for one lock, with others queueing behind it (2s)"),
@@ -278,8 +278,8 @@ _PLAIN: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},
     "connection": {"type": "string"},
     "flag": {"type": "boolean"},
-    "duration": {"type": ["string", "integer"], "examples": ["500ms", "2s", "10m", "24h", "30d"]},
-    "size": {"type": ["string", "integer"], "examples": ["16MB"]},
+    "duration": {"type": ["string", "integer"], "x-form": "duration", "examples": ["500ms", "2s", "10m", "24h", "30d"]},
+    "size": {"type": ["string", "integer"], "x-form": "size", "examples": ["16MB"]},
     "settings": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
     "variables": {"type": ["object", "null"]},
     "names": {"type": ["array", "string"], "items": {"type": "string"}},
@@ -292,6 +292,15 @@ def schema(keys: Mapping[str, Key] = ENVIRONMENT) -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "properties": {name: {"description": key.about, **_schema(key)} for name, key in keys.items()},
+    }
+
+
+def document() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of environment files, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "wgm-play environment",
+        **schema(),
     }
 
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wgm_play.catalog.model import Key
-from wgm_play.environment import Environment
+from wgm_play.environment import Environment, load_environment
+from wgm_play.environment_keys import ENVIRONMENT as ENVIRONMENT_KEYS
 from wgm_play.errors import InputError, Position, Problems, WgmError
 from wgm_play.playbook.expand import hosts_of, load_playbook
 from wgm_play.playbook.fold import digest_of, fold
@@ -206,6 +207,22 @@ def test_the_page_of_a_play_names_the_pages_of_what_it_lists() -> None:
     assert page.count("\n") < 60
     for other in ("step", "sql", "alert"):
         assert f"`wgm-play doc {other}`" in page
+
+
+def test_the_page_of_an_environment_names_every_key_and_its_example_is_one(tmp_path: Path) -> None:
+    page = doc("environment")
+    for name in (*ENVIRONMENT_KEYS, *ENVIRONMENT_KEYS["policy"].keys, *ENVIRONMENT_KEYS["embedded"].keys, "retention"):
+        assert f"- `{name}` (" in page, name
+    assert "`lock_timeout` (duration): longest wait" in page
+    (tmp_path / "shop.yml").write_text(
+        page.split("```yaml\n")[1].split("```")[0].replace("{{ env.DATABASE_URL }}", "host=db")
+    )
+    made = load_environment("shop", tmp_path, tmp_path)
+    assert (made.policy.lock_timeout, made.variables) == (0.5, {"slow_query": "250ms"})
+
+
+def test_plurals_name_the_same_page() -> None:
+    assert doc("alerts") == doc("alert") and doc("environments") == doc("environment")
 
 
 @pytest.mark.parametrize("kind", KINDS)

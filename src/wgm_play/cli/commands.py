@@ -307,24 +307,33 @@ COMMANDS = {
             "the reference of the playbook language",
             run="wgm_play.cli.doc:run",
             arguments=(
-                Argument("KIND", "a kind of step, as table; without it, all of them", to="topic", required=False),
+                Argument(
+                    "KIND",
+                    "a kind of step, as table; play, step, alert, backup, environment; or a hazard's code",
+                    to="topic",
+                    required=False,
+                ),
             ),
             options=OUTPUT_OPTIONS,
-            examples=(("wgm-play doc table", ""),),
+            examples=(
+                ("wgm-play doc", "all kinds and topics"),
+                ("wgm-play doc table", "one kind, with its keys and an example"),
+                ("wgm-play doc environment", "what an environment file may hold"),
+            ),
         ),
         Spec(
             "schema",
-            "the JSON Schema of playbooks, for editors and CI",
+            "the JSON Schema of playbooks and environment files, for editors and CI",
             run="wgm_play.cli.schema:run",
             options=(
                 Option(
                     "--output",
                     group=OTHER,
                     kind=CHOICE,
-                    choices=("playbook", "run"),
+                    choices=("playbook", "environment", "run"),
                     default="playbook",
                     to="subject",
-                    help="playbook: what a playbook may say; run: what --format json prints",
+                    help="playbook, environment: what these files may say; run: what --format json prints",
                 ),
                 *OUTPUT_OPTIONS,
             ),

@@ -1,4 +1,4 @@
-"""`wgm-play schema`: the JSON Schema of playbooks, or of what `--format json` prints.
+"""`wgm-play schema`: the JSON Schema of playbooks, of environment files, or of what `--format json` prints.
 
 In: the values of the command line. Out: the schema on standard output.
 """
@@ -16,6 +16,10 @@ def run(reporter: Reporter, *, subject: str, verbosity: int) -> int:
         from wgm_play.report.json import schema
 
         found = schema()
+    elif subject == "environment":
+        from wgm_play.environment_keys import document
+
+        found = document()
     else:
         from wgm_play.playbook.validate import schema as playbook_schema
 

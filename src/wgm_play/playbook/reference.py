@@ -1,6 +1,6 @@
-"""The reference of the playbook language, made from the schemas and examples of the kinds.
+"""The reference of the playbook language and of environment files, made from the schemas and examples.
 
-In: the name of a kind, or none. Out: text in Markdown.
+In: the name of a kind or topic, or none. Out: text in Markdown.
 """
 
 from __future__ import annotations
@@ -8,18 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from wgm_play import environment_keys
 from wgm_play.errors import InputError
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.schema_rules import WORDS, nearest
 from wgm_play.playbook.validate import ALERT, IMPORT, INVARIANT, KEYWORDS, PLAY, definitions
 
-TOPICS = ("play", "step", "alert", "backup")
+_ENVIRONMENT = """\
+url: "{{ env.DATABASE_URL }}"
+variables: {slow_query: 250ms}
+policy:
+  lock_timeout: 500ms
+  trash: {retention: 30d}
+"""
+TOPICS = ("play", "step", "alert", "backup", "environment")
 
 
 def doc(kind: str | None = None) -> str:
-    """Return the reference of a kind, of `play`, `step`, `alert` or `backup`; without a name, what there is."""
+    """Return the reference of a kind or of one of `TOPICS`; without a name, what there is."""
     if kind is None:
         return _overview()
+    if kind.removesuffix("s") in TOPICS:
+        kind = kind.removesuffix("s")
     if kind == "play":
         return "# play\n\nA play: one environment and what its database is to be.\n\n" + _keys(
             _play(), ("name", "hosts")
@@ -32,9 +42,11 @@ def doc(kind: str | None = None) -> str:
         )
     if kind == "backup":
         return "# backup\n\nHow the database is kept safe.\n\n" + _keys(definitions()["backup"]["properties"], ())
+    if kind == "environment":
+        return _environment()
     if kind not in KINDS:
         hint = nearest(kind, [*KINDS, *TOPICS]) or f"there are: {', '.join([*KINDS, *TOPICS])}"
-        raise InputError(f"no kind {kind!r}", hint=hint)
+        raise InputError(f"no kind and no topic {kind!r}", hint=hint)
     one = KINDS[kind]
     rules: Mapping[str, Any] = one.schema
     if "oneOf" in rules:
@@ -65,10 +77,20 @@ def _overview() -> str:
         f"  {'step':<{width}}  The keywords of every step, imports.",
         f"  {'alert':<{width}}  Alerts.",
         f"  {'backup':<{width}}  The backup policy.",
+        f"  {'environment':<{width}}  Environment files: where a database is, and what a run may do there.",
         "",
         "`wgm-play doc KIND` shows one of them with its keys and an example.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _environment() -> str:
+    """Return the reference of environment files, from the keys that check them."""
+    return (
+        "# environment\n\nenvironments/NAME.yml, which a play with `hosts: NAME` is for: where its database is, and what "
+        "a run may do there. One of `url`, `service`, `embedded` is needed; defaults are in brackets.\n\n"
+        f"{_keys(environment_keys.schema()['properties'], ())}\n## Example\n\n```yaml\n{_ENVIRONMENT}```\n"
+    )
 
 
 def _keys(properties: Mapping[str, Any], required: Any, indent: str = "", path: tuple[str, ...] = ()) -> str:
@@ -114,6 +136,8 @@ def _inner(rules: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _form(rules: Mapping[str, Any]) -> str:
     rules = _resolved(rules)
+    if "x-form" in rules:
+        return str(rules["x-form"])
     if "enum" in rules:
         return " | ".join(str(one) for one in rules["enum"])
     if "oneOf" in rules:
