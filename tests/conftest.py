@@ -17,10 +17,14 @@ import psycopg
 import pytest
 
 import fix_postgres
+import leftover
 from fix_postgres import Postgres
 from known_gaps import GAPS
-from wgm_play import embedded, secret
-from wgm_play.environment import Embedded
+from wgm_play import secret
+
+CHECKOUT = Path(__file__).parents[1]
+# The servers of this checkout that were there before the tests.
+RAN_BEFORE = pytest.StashKey[set[Path]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,7 +41,25 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell starts its background jobs deaf to Ctrl-C, and they would start the commands under test so.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.stash[RAN_BEFORE] = leftover.of_project(CHECKOUT)
     config.addinivalue_line("markers", "every_server: runs on every server that is to be had, whatever --pg says")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where a server of ours outlives the tests: after all fixtures, and after all workers."""
+    config = session.config
+    if hasattr(config, "workerinput"):
+        return
+    # The checkout's own server for scratch databases serves many tests: it is no test's to stop.
+    leftover.stop(leftover.of_project(CHECKOUT) - config.stash[RAN_BEFORE])
+    left = leftover.below(config._tmp_path_factory.getbasetemp())  # type: ignore[attr-defined]
+    leftover.stop(left)
+    if left:
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"ERROR: servers were left running: {', '.join(map(str, sorted(left)))}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def _possible(config: pytest.Config) -> list[int]:
@@ -169,5 +191,13 @@ def project() -> Iterator[Path]:
         made = Path(folder) / "project"
         (made / "environments").mkdir(parents=True)
         yield made
-        for running in embedded.running(Embedded(), made):
-            embedded.stop(Embedded(running.version), made)
+        leftover.stop(leftover.of_project(made))
+
+
+@pytest.fixture(autouse=True)
+def _no_server_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Stop the embedded servers of projects in the test's own folder, those for scratch databases too."""
+    folder: Path | None = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    if folder is not None and folder.is_dir():
+        leftover.stop(leftover.below(folder))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
+import leftover
 from fix_postgres import Postgres, fits
+from wgm_play import embedded
 
 
 def test_a_database_is_empty_and_on_the_server_asked_for(server: Postgres, database: psycopg.Connection) -> None:
@@ -37,3 +41,13 @@ def test_a_mark_chooses_a_server_that_fits(server: Postgres) -> None:
 @pytest.mark.parametrize(("spec", "majors"), [(">=15", {15, 18}), ("<15", {14}), ("15", {15}), (">=14,<18", {14, 15})])
 def test_a_spec_names_versions(spec: str, majors: set[int]) -> None:
     assert {major for major in (14, 15, 18) if fits(major, spec)} == majors
+
+
+def test_a_server_that_a_command_leaves_in_a_folder_is_found_and_stopped(tmp_path: Path) -> None:
+    place = tmp_path / "below" / "shop"
+    place.mkdir(parents=True)
+    server = embedded.start(embedded.SHADOW, place)
+    assert leftover.of_project(place) == leftover.below(tmp_path) == {server.data.resolve()}
+    leftover.stop(leftover.below(tmp_path))
+    assert leftover.below(tmp_path) == leftover.of_project(place) == set()
+    assert embedded.running(embedded.SHADOW, place) == []
