@@ -102,7 +102,17 @@ def _plays(options: Options, reporter: Reporter) -> list[Work]:
 
 
 def _only_play(options: Options, reporter: Reporter) -> Work:
-    plays = _plays(options, reporter)
+    return _only(_plays(options, reporter), options)
+
+
+def _only_target(options: Options, reporter: Reporter) -> Work:
+    """Return the work of the only play without what it declares: errors in its steps are of no concern."""
+    from wgm_play.run.work import open_targets
+
+    return _only(open_targets(options, reporter), options)
+
+
+def _only(plays: list[Work], options: Options) -> Work:
     if len(plays) != 1:
         raise InputError(
             f"{options.playbook} has {len(plays)} plays; this command takes one", hint="name the environment with -l"
@@ -166,7 +176,7 @@ def abort(options: Options, reporter: Reporter) -> int:
     """End a hung run on the server; what was done stays recorded, the same command resumes."""
     from wgm_play.execute.abort import abort as end
 
-    with _only_play(options, reporter) as work:
+    with _only_target(options, reporter) as work:
         ended = end(work.connections.writing, reporter=reporter)
         reporter.data("aborted", {"run": ended.run, "backends": list(ended.backends)})
         reporter.note("no run was in progress" if not ended.backends else "the run was ended: the same command resumes")
@@ -186,7 +196,7 @@ def resume(options: Options, reporter: Reporter) -> int:
 def _steer(options: Options, reporter: Reporter, *, paused: bool) -> int:
     from wgm_play.commands.steer import order
 
-    with _only_play(options, reporter) as work:
+    with _only_target(options, reporter) as work:
         return order(work, reporter, paused=paused, batch_ms=options.batch_ms)
 
 

@@ -82,13 +82,34 @@ def test_abort_ends_a_run_and_the_same_command_resumes(place: Place) -> None:
     shut(place)
     first = started(place)
     wait_for(place.url, WAITS, first)
+    file = place.folder / "playbooks" / "production.yml"
+    file.write_text(STEPS.replace("columns:", "colums:"))  # somebody edits it meanwhile
     ended = subprocess.run(
         [sys.executable, "-m", "wgm_play", "abort", "production.yml"],
         cwd=place.folder, env=place.environ(), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
-    _, said = first.communicate(timeout=30)
+    out, said = first.communicate(timeout=30)
     assert first.returncode == 2 and "Traceback" not in said, said
+    assert "another session cancelled it" in out + said
+    file.write_text(STEPS)
     shut(place, False)
     assert place.run().returncode == 0
     assert place.left_behind() == []
+
+
+def test_pause_without_a_run_says_what_it_will_hold(place: Place) -> None:
+    assert place.run().returncode == 0
+    idle = place.run("pause", "production.yml")
+    assert idle.returncode == 0
+    assert "no run is in progress: the next one waits" in idle.stdout + idle.stderr
+    shut(place)
+    place.folder.joinpath("playbooks/production.yml").write_text(STEPS.replace("name: Slow", "name: Slow again"))
+    first = started(place)
+    wait_for(place.url, WAITS, first)
+    assert place.run("resume", "production.yml").returncode == 0
+    busy = place.run("pause", "production.yml")
+    assert busy.returncode == 0
+    assert "no run is in progress" not in busy.stdout + busy.stderr
+    shut(place, False)
+    assert first.wait(30) == 0

@@ -9,6 +9,7 @@ import getpass
 from typing import TYPE_CHECKING
 
 from wgm_play.errors import Refused
+from wgm_play.execute.guard import holder
 from wgm_play.execute.steering import give_order, last_order
 from wgm_play.ledger import Ledger
 
@@ -30,4 +31,7 @@ def order(work: Work, reporter: Reporter, *, paused: bool, batch_ms: int | None)
         give_order(connection, paused=paused, batch_ms=kept, os_user=getpass.getuser())
     pace = f", batches of {kept} ms" if kept else ""
     reporter.note("backfills rest after their present batch" if paused else f"backfills go on{pace}")
+    if paused and holder(work.reading) is None:
+        resume = f"wgm-play resume {work.options.playbook}"
+        reporter.note(f"no run is in progress: the next one waits before its first batch, until {resume}")
     return 0

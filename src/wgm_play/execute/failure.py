@@ -64,6 +64,8 @@ def _untouched(sqlstate: str) -> type[WgmError]:
 
 
 def _hint(error: psycopg.Error, *, changed: bool, lost: bool) -> str:
+    if error.sqlstate == "57014" and "user request" in str(error.diag.message_primary):
+        return "another session cancelled it, as `wgm-play abort` does: the same command resumes"
     if changed:
         return RESUME
     if lost:

@@ -60,14 +60,21 @@ def find_playbook(name: str) -> Path:
 
 def load_plays(options: Options, reporter: Reporter) -> Iterator[tuple[Play, Environment, Playbook]]:
     """Load a playbook's plays with their environments; `--limit` chooses among them."""
-    path = find_playbook(options.playbook)
     extra = parse_extra_vars(options.extra_vars)
+    for number, _play, environment in _named_plays(options):
+        playbook = load_playbook(find_playbook(options.playbook), environment, extra)
+        yield playbook.plays[number], environment, playbook
+
+
+def _named_plays(options: Options) -> Iterator[tuple[int, Play, Environment]]:
+    """Yield each play that `--limit` chooses: its number, the play without what it declares, its environment."""
+    path = find_playbook(options.playbook)
     project = project_of(path)
     inventory = Path(options.inventory) if options.inventory else None
     url_of(options.url)  # what is wrong with it is wrong in no file
     found = hosts_of(path)
     chosen = _limited(found, options.limit)
-    for number, (_name, hosts, where) in enumerate(found):
+    for number, (name, hosts, where) in enumerate(found):
         if number not in chosen:
             continue
         try:
@@ -76,8 +83,7 @@ def load_plays(options: Options, reporter: Reporter) -> Iterator[tuple[Play, Env
             if error.where is None or not error.where.line:
                 error.where = where
             raise
-        playbook = load_playbook(path, environment, extra)
-        yield playbook.plays[number], environment, playbook
+        yield number, Play(name, hosts, where, ()), environment
 
 
 def _limited(found: Sequence[tuple[str, str, Position]], limit: str | None) -> set[int]:
@@ -104,6 +110,13 @@ def open_plays(options: Options, reporter: Reporter) -> list[Work]:
         Work(options, reporter, environment, playbook, play)
         for play, environment, playbook in load_plays(options, reporter)
     ]
+
+
+def open_targets(options: Options, reporter: Reporter) -> list[Work]:
+    """Return the work of each play without what it declares: a run is steered while its playbook is being edited."""
+    path = find_playbook(options.playbook)
+    playbook = Playbook(str(path), str(project_of(path)), (), {}, "")
+    return [Work(options, reporter, environment, playbook, play) for _, play, environment in _named_plays(options)]
 
 
 @dataclass(slots=True)
