@@ -112,4 +112,5 @@ def test_pause_without_a_run_says_what_it_will_hold(place: Place) -> None:
     assert busy.returncode == 0
     assert "no run is in progress" not in busy.stdout + busy.stderr
     shut(place, False)
-    assert first.wait(30) == 0
+    first.communicate(timeout=30)
+    assert first.returncode == 0
