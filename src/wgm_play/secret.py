@@ -70,6 +70,11 @@ def placeholders(text: str) -> str:
     return text
 
 
+def names_in(text: str) -> list[str]:
+    """Return the names of the environment variables whose placeholders a text holds."""
+    return [found.group(1) for found in _PLACEHOLDER.finditer(text)]
+
+
 def resolve(text: str) -> str:
     """Put the values back for their placeholders: at sending only. An unknown name stays as it is written."""
     return _PLACEHOLDER.sub(_value, text) if "${env." in text else text

@@ -5,6 +5,7 @@ In: what the ledger recorded of the runs to take back. Out: a planned play that 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from wgm_play.diff.overlay import Wanted
 from wgm_play.diff.rebuilt import realise_dependents
 from wgm_play.errors import InputError, Refused
 from wgm_play.ledger import Change as RunChange
-from wgm_play.ledger import Ledger, RowChange, TrashEntry
+from wgm_play.ledger import Ledger, RowChange, SqlOnce, TrashEntry
 from wgm_play.ledger.statements import run as ask
 from wgm_play.operations.base import Change, Situation, Waiting
 from wgm_play.operations.index import drop_index
@@ -36,6 +37,7 @@ from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded
 from wgm_play.report.base import StepResult
 from wgm_play.run.cache import Cache
+from wgm_play.secret import MASK, names_in, register
 from wgm_play.sql import Sql, ident
 
 if TYPE_CHECKING:
@@ -414,6 +416,7 @@ def _undone_sql(ledger: Ledger, ids: Sequence[int]) -> list[Change]:
     """Return the changes that run the `down` of imperative steps and handlers, the last first."""
     made: list[Change] = []
     for row in reversed([row for row in ledger.sql_done() if row.run in ids and row.down is not None]):
+        _find_secrets(row)
         commands = (Command(SEARCH_PATH, shadow=False), Command(str(row.down), wait="data", shadow=False))
         event = {"event": "undone", "play": row.play, "step": row.step, "item": row.item, "checksum": row.checksum, "sql": row.sql,
                  "down": row.down}  # fmt: skip
@@ -422,6 +425,24 @@ def _undone_sql(ledger: Ledger, ids: Sequence[int]) -> list[Change]:
         )
         made.append(Change(operation, after=tuple(made[-1:])))
     return made
+
+
+def _find_secrets(row: SqlOnce) -> None:
+    """Make known what the `down` of a step takes from the process environment; refuse what is not there any more."""
+    down = str(row.down)
+    missing = [name for name in names_in(down) if name not in os.environ]
+    if missing:
+        raise Refused(
+            f"the `down` of the step {row.step!r} reads the environment variable {missing[0]}, which is not set",
+            hint=f"export {missing[0]}=...",
+        )
+    if MASK in down:
+        raise Refused(
+            f"the `down` of the step {row.step!r} holds a secret that the ledger does not keep",
+            hint="take it back by hand, or restore the backup that was taken before the run",
+        )
+    for name in names_in(down):
+        register(os.environ[name], name)
 
 
 def _undone_rows(work: Work, ledger: Ledger, ids: Sequence[int], live: Catalog, wanted: Catalog) -> list[Change]:

@@ -32,7 +32,7 @@ from wgm_play.ledger.model import (
 )
 from wgm_play.ledger.statements import Connection, run, send, text
 from wgm_play.render import render
-from wgm_play.secret import mask
+from wgm_play.secret import mask, placeholders
 
 __all__ = [
     "BackupPin",
@@ -371,7 +371,8 @@ class Ledger:
         """Write events of imperative steps: event (done, undone), play, step, item, checksum, sql, down."""
         rows = [{**event, "event": event.get("event", "done"), "item": event.get("item") or ""} for event in events]
         for row in rows:
-            row["sql"], row["down"] = _masked(row.get("sql")), _masked(row.get("down"))
+            # `down` is run by a rollback: what came from the environment is put back then.
+            row["sql"], row["down"] = _masked(row.get("sql")), _masked(_named(row.get("down")))
         self._events("insert_sql_once", run_id, rows)
 
     def record_row_changes(self, run_id: int, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -404,6 +405,10 @@ class Ledger:
 
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _named(value: str | None) -> str | None:
+    return placeholders(value) if value else value
 
 
 def _masked(value: str | None) -> str | None:

@@ -19,7 +19,7 @@ from wgm_play.pinpoint import pinpoint
 from wgm_play.plan import Command, Hazard, Lock, Operation
 from wgm_play.playbook.model import Assertion, Declaration, Folded, Play, Seed, SqlStep
 from wgm_play.playbook.nodes import position_of
-from wgm_play.secret import mask
+from wgm_play.secret import mask, register
 from wgm_play.shadow import names_of
 from wgm_play.shadow.realise import Realised, schemas_of
 from wgm_play.sql import reveal
@@ -210,6 +210,9 @@ class Imperative:
                 )
             operation = self._sql_operation(one, situation)
             operation.payload["sql_once"] = self._done(one, one.name)
+            if any(step.no_log for step in self.play.steps if step.index == one.step):
+                for text in (reveal(one.text), *(part.sql for part in operation.commands if part.wait == "data")):
+                    register(text)
             found.append((one.step, operation))
         return found
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError, Position, Refused
 from wgm_play.plan import Command, Group, Hazard, Lock, Operation, Plan
-from wgm_play.secret import placeholders
+from wgm_play.secret import placeholders, resolve
 
 if TYPE_CHECKING:
     from wgm_play.ledger import Ledger
@@ -53,7 +53,7 @@ def _group(group: Group) -> dict[str, Any]:
                 "step": one.step,
                 "hazards": [[hazard.code, hazard.what, hazard.instead] for hazard in one.hazards],
                 "irreversible": one.irreversible,
-                "payload": one.payload,
+                "payload": _each_text(one.payload, placeholders),
                 "alone": one.alone,
                 "commands": [
                     {
@@ -72,6 +72,17 @@ def _group(group: Group) -> dict[str, Any]:
             for one in group.operations
         ],
     }
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Return JSON data with each of its texts changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: _each_text(one, change) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_each_text(one, change) for one in value]
+    return value
 
 
 def from_data(data: Mapping[str, Any]) -> Plan:
@@ -97,7 +108,7 @@ def _operation(data: Mapping[str, Any]) -> Operation:
     )  # fmt: skip
     return Operation(
         data["verb"], Key(data["key"][0], tuple(data["key"][1])), data["title"], commands, data["step"],
-        tuple(Hazard(*one) for one in data["hazards"]), data["irreversible"], dict(data["payload"]), data["alone"],
+        tuple(Hazard(*one) for one in data["hazards"]), data["irreversible"], _each_text(data["payload"], resolve), data["alone"],
     )  # fmt: skip
 
 
