@@ -22,7 +22,7 @@ SETTLE = 0.1
 
 
 def changes(options: Options, reporter: Reporter) -> Iterator[None]:
-    """Yield once at the start and after each saved change."""
+    """Yield once at the start and after each saved change, until Ctrl-C while nothing is being done."""
     from wgm_play.playbook.expand import project_of
     from wgm_play.run.work import find_playbook
 
@@ -30,13 +30,17 @@ def changes(options: Options, reporter: Reporter) -> Iterator[None]:
     project = project_of(playbook)
     seen: dict[Path, tuple[float, int]] = {}
     while True:
-        now = _stamps(project, playbook)
-        if now != seen:
+        changed = _stamps(project, playbook) != seen
+        if changed:
             time.sleep(SETTLE)
             seen = _stamps(project, playbook)
             yield
-            reporter.note("waiting for changes (Ctrl-C ends)")
-        time.sleep(PAUSE)
+        try:
+            if changed:
+                reporter.note("waiting for changes (Ctrl-C ends)")
+            time.sleep(PAUSE)
+        except KeyboardInterrupt:
+            return
 
 
 def _stamps(project: Path, playbook: Path) -> dict[Path, tuple[float, int]]:
