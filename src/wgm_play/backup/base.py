@@ -193,9 +193,10 @@ class Engine(ABC):
         exact = [backup for backup in found if backup.id == wanted]
         if len(exact or found) == 1:
             return (exact or found)[0]
+        hint = "choose one of them by its whole id: --backup ID" if backups else "`wgm-play backup PLAYBOOK` takes one"
         raise InputError(
             f"{len(found)} backups begin with {wanted!r}" if found else f"there is no backup {wanted or 'yet'!r}",
-            hint="choose one of them by its whole id" if found else "`wgm-play backup PLAYBOOK` takes one",
+            hint=hint,
             details=[_line(backup) for backup in found or backups],
         )
 
