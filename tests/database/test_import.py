@@ -101,6 +101,17 @@ def test_each_tools_files_are_known_and_applied_in_its_order(
     assert NOTE in made.rows and INDEX in made.rows
 
 
+def test_rows_that_migrations_write_are_told(tmp_path: Path, database_url: str) -> None:
+    folder = files(
+        tmp_path / "migrations",
+        {"1.sql": f"{MADE}\nCREATE TABLE empty (id int);", "2.sql": "INSERT INTO things VALUES (1);"},
+    )
+    heard = Heard()
+    assert pipeline.inspect(Inspection(database_url, str(tmp_path / "made.yml"), folder=str(folder)), heard) == 0
+    (warning,) = [text for text in heard.said if "`seed` step" in text]
+    assert warning.startswith("rows that the migrations write are not in the playbook (things)")
+
+
 def test_embedded_server_tries_the_files_where_no_url_is_given(tmp_path: Path) -> None:
     folder = files(tmp_path / "migrations", FOLDERS["sql"])
     output = tmp_path / "made.yml"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import server
+from wgm_play.catalog.model import Key
 from wgm_play.environment import Embedded, Policy
 from wgm_play.errors import InputError, Unreachable
 from wgm_play.importing.parts import Part
@@ -43,10 +44,16 @@ def bring_in(options: Inspection, reporter: Reporter) -> int:
             for part in found:
                 run(connection, part)
             _forget_bookkeeping(connection)
+            filled = _filled(connection)
             with shadow.connect(name, APPLICATION) as reading:
                 said = examine(reading)
     reporter.data("migrations", {"tool": tool, "files": list(dict.fromkeys(part.file for part in found))})
     write(said, folder.resolve().name, options, reporter)
+    if filled:
+        reporter.warn(
+            f"rows that the migrations write are not in the playbook ({', '.join(filled)}): "
+            "give those that must always be there a `seed` step (wgm-play doc seed)"
+        )
     return 0
 
 
@@ -124,6 +131,16 @@ def statements(part: Part) -> list[tuple[int, int]]:
             where=part.place(place),
             hint="correct the file; nothing was written",
         ) from error
+
+
+def _filled(connection: psycopg.Connection[Any]) -> list[str]:
+    """Return the tables into which the migrations wrote rows."""
+    tables = connection.execute(render("inspect/user_tables.sql.j2").sql).fetchall()
+    return [
+        Key("table", tuple(name)).label
+        for name in tables
+        if connection.execute(render("inspect/holds_rows.sql.j2", name=name).sql).fetchone() == (True,)
+    ]
 
 
 def _forget_bookkeeping(connection: psycopg.Connection[Any]) -> None:
