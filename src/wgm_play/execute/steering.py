@@ -95,7 +95,7 @@ class Steering:
         order = last_order(self.connection())
         self.pace.target = order.batch_ms / 1000 if order and order.batch_ms else self.target
         if order is not None and order.paused:
-            return f"paused by {order.os_user} at {order.at:%H:%M:%S}: wgm-play resume"
+            return f"paused by {order.os_user} at {order.at:%H:%M:%S}: wgm-play resume PLAYBOOK lets it go on"
         lag, waiting = self._pressure()
         if lag is not None and lag > self.policy.max_replica_lag:
             return f"a replica is {lag:.1f} s behind"
