@@ -53,6 +53,8 @@ SETTINGS = {
     "log_timezone": "UTC",
     "lc_messages": "C",
 }
+# Since 16. Every command connects several times: what makes a stolen password hash hard to break takes its time too.
+EASY_PASSWORDS = ["-c", "scram_iterations=1"]
 
 # The server is the child of this shell, which stops it and removes its data when the tests end in whatever way:
 # then the pipe on its standard input closes.
@@ -179,7 +181,7 @@ def started(major: int, **settings: str) -> Iterator[Postgres]:
     environ = {"PATH": os.defpath, "LC_ALL": "C", "WGM_DATA": str(home)}
     password = secrets.token_urlsafe(12)
     try:
-        _initdb(folder, home, password, environ, user)
+        _initdb(folder, home, password, environ, user, EASY_PASSWORDS if major >= 16 else [])
         port = _free_port()
         words = [folder / "postgres", "-D", home / "data", "-p", str(port)]
         for name, value in (SETTINGS | settings).items():
@@ -208,13 +210,15 @@ def _memory() -> Path | None:
     return memory if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM else None
 
 
-def _initdb(folder: Path, home: Path, password: str, environ: dict[str, str], user: dict[str, Any]) -> None:
+def _initdb(
+    folder: Path, home: Path, password: str, environ: dict[str, str], user: dict[str, Any], more: list[str]
+) -> None:
     secret = home / "password"
     secret.write_text(password)
     done = subprocess.run(
         [
             folder / "initdb", "-D", home / "data", "--no-sync", "-U", "postgres", "-A", "scram-sha-256",
-            f"--pwfile={secret}", "-E", "UTF8", "--locale=C.UTF-8",
+            f"--pwfile={secret}", "-E", "UTF8", "--locale=C.UTF-8", *more,
         ],
         capture_output=True, text=True, cwd=home, env=environ, check=False, **user,
     )  # fmt: skip

@@ -6,7 +6,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from hand_made import connector
 
 from wgm_play.errors import Refused
 from wgm_play.execute import preflight
@@ -39,21 +38,13 @@ def test_an_inactive_slot_is_named(database: Connection) -> None:
         database.execute("SELECT pg_drop_replication_slot('wgm_test_slot')")
 
 
-def test_own_sessions_are_own_sessions(database_url: str) -> None:
-    assert not preflight.pooled(connector(database_url))
+def test_own_sessions_are_own_sessions(database_url: str, database: Connection) -> None:
+    with psycopg.connect(database_url, autocommit=True) as other:
+        assert not preflight.pooled(database, other)
 
 
-def test_sessions_that_change_hands_are_refused(database_url: str, database: Connection) -> None:
-    """A pooler in transaction mode, played by one server session that all connections share."""
-    with psycopg.connect(database_url, autocommit=True) as shared:
-
-        class Borrowed:
-            def __enter__(self) -> Connection:
-                return shared
-
-            def __exit__(self, *_: object) -> None:
-                """The session goes back to the pool."""
-
-        assert preflight.pooled(lambda _: Borrowed())  # type: ignore[arg-type, return-value]
-        with pytest.raises(Refused, match="pooler"):
-            preflight.look(database, lambda _: Borrowed()).raise_refusals()  # type: ignore[arg-type, return-value]
+def test_sessions_that_change_hands_are_refused(database: Connection) -> None:
+    """A pooler in transaction mode, played by one server session that both connections share."""
+    assert preflight.pooled(database, database)
+    with pytest.raises(Refused, match="pooler"):
+        preflight.look(database, database).raise_refusals()

@@ -182,6 +182,7 @@ DRIFT = {
         " FROM wgm.run AS r ORDER BY id LIMIT 1) AS s", "changed=0 ",
     ),
     "an unmanaged table": ("CREATE TABLE other (x int)", "changed=0 "),
+    "the first object of its kind": ("CREATE DOMAIN public.size AS int", "changed=0 "),
 }  # fmt: skip
 
 
@@ -192,6 +193,13 @@ def test_drift_is_found(shop: Shop, drift: str) -> None:
     shop.execute(statement)
     assert recap in shop.thorough()
     assert "changed=0 " in shop.play()
+
+
+def test_a_temporary_table_is_no_drift(shop: Shop) -> None:
+    shop.quick()
+    with psycopg.connect(shop.url) as other:
+        other.execute("CREATE TEMPORARY TABLE lasting_for_a_session (x int)")
+        shop.quick()
 
 
 def test_a_broken_assertion_is_found(shop: Shop) -> None:

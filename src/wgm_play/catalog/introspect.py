@@ -6,7 +6,7 @@ In: a connection whose search_path is empty, so that every name comes back quali
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import CLASSES, NAME_PARTS, QUERIES, access
@@ -30,12 +30,12 @@ def queries(version: int) -> dict[str, str]:
 
 
 # Read for what is to be done or said, not for whether anything is.
-UNASKED = ("edges", "extension_members", "unmodelled", "sizes")
+UNASKED = ("present", "edges", "extension_members", "unmodelled", "sizes")
 
 
-def mark_text(version: int) -> str:
-    """Return the statement that makes one digest for each catalog query, on the server."""
-    return render("catalog/mark.sql.j2", queries=[Sql(text) for text in queries(version).values()]).sql
+def mark_text(texts: Mapping[str, str]) -> str:
+    """Return the statement that makes one digest for each catalog query of `texts`, on the server."""
+    return render("catalog/mark.sql.j2", queries=[Sql(text) for text in texts.values()]).sql
 
 
 # The tables whose rows our queries read; statistics, and what is not readable for everybody, are not among them.
@@ -67,10 +67,20 @@ def versions_text(version: int) -> str:
     ).sql
 
 
+def asked(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """Return the texts of those queries that may find something: to plan a query takes longer than to find nothing."""
+    version = connection.info.server_version
+    present = dict(connection.execute(query("present", version), prepare=True).fetchall())
+    return {name: text for name, text in queries(version).items() if present.get(name, True)}
+
+
 def fetch(connection: psycopg.Connection[Any], texts: dict[str, str]) -> list[Row]:
-    """Run the queries in one round trip where libpq can, and return all their rows."""
+    """Run the queries in one round trip where libpq can, and return all their rows.
+
+    They are prepared: where the same session reads again, their plans are there.
+    """
     with connection.pipeline():
-        cursors = [connection.execute(text, prepare=False) for text in texts.values()]
+        cursors = [connection.execute(text, prepare=True) for text in texts.values()]
         return [row for cursor in cursors for row in cursor.fetchall()]
 
 
@@ -103,10 +113,10 @@ def assemble(rows: list[Row], version: int) -> Catalog:
 def read(connection: psycopg.Connection[Any], *, edges: bool = True, kinds: Collection[str] | None = None) -> Catalog:
     """Read the whole catalog, or `kinds` of it; `edges` reads the dependencies and what is not modelled too."""
     version = connection.info.server_version
-    texts = queries(version)
+    texts = asked(connection)
     if kinds is not None:
-        asked = {"function" if kind == "procedure" else kind for kind in kinds}
-        texts = {name: text for name, text in texts.items() if name in asked}
+        names = {"function" if kind == "procedure" else kind for kind in kinds}
+        texts = {name: text for name, text in texts.items() if name in names}
     catalog = assemble(fetch(connection, texts), version)
     if edges:
         read_edges(connection, catalog)
@@ -118,9 +128,9 @@ def read_edges(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
     version = catalog.version
     keys = {_address(key, extra): key for key, extra in catalog.extras.items()}
     with connection.pipeline():
-        edge_cursor = connection.execute(query("edges", version), prepare=False)
-        member_cursor = connection.execute(query("extension_members", version), prepare=False)
-        unmodelled_cursor = connection.execute(query("unmodelled", version), prepare=False)
+        edge_cursor = connection.execute(query("edges", version), prepare=True)
+        member_cursor = connection.execute(query("extension_members", version), prepare=True)
+        unmodelled_cursor = connection.execute(query("unmodelled", version), prepare=True)
         found = edge_cursor.fetchall()
         members = {(row[0], row[1]): row[2] for row in member_cursor.fetchall()}
         catalog.unmodelled = tuple(f"{what} {name}" for what, name in unmodelled_cursor.fetchall())

@@ -1,15 +1,13 @@
 """What would make a run wait or do harm, looked for before it changes anything.
 
-In: a connection to the target. Out: `Found`: warnings to show, and reasons to refuse.
+In: two connections to the target. Out: `Found`: warnings to show, and reasons to refuse.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from psycopg import Error
 from psycopg.rows import class_row
 
 from wgm_play.errors import Refused
@@ -44,12 +42,12 @@ class Found:
             raise Refused(self.refusals[0], details=self.refusals[1:], hint=self.hints[0] if self.hints else None)
 
 
-def look(connection: Connection, connect: Callable[[str], Connection] | None = None) -> Found:
-    """Look at the server; `connect` opens further sessions, to find out whether a pooler hands them around."""
+def look(connection: Connection, other: Connection | None = None) -> Found:
+    """Look at the server; `other` is a second connection, to find out whether a pooler hands sessions around."""
     found = Found()
     for sign in send(connection, text("execute/preflight"), LONG, row_factory=class_row(Sign)).fetchall():
         _weigh(found, sign)
-    if connect is not None and pooled(connect):
+    if other is not None and pooled(connection, other):
         found.refusals.append("a pooler hands the sessions of this connection to others after each transaction")
         found.hints.append("connect to PostgreSQL itself, or to the pooler's port for session pooling")
     found.warnings.append("free disk: unknown to SQL; index builds and copies need as much again as the table has")
@@ -80,14 +78,10 @@ def _weigh(found: Found, sign: Sign) -> None:
         found.warnings.append(f"a transaction is open{age}: {sign.name}: {mask(sign.detail)}")
 
 
-def pooled(connect: Callable[[str], Connection]) -> bool:
+def pooled(one: Connection, other: Connection) -> bool:
     """Tell whether two transactions of one connection may meet two sessions: then SET and locks would go astray."""
     mark = secrets.token_hex(8)
-    try:
-        with connect("wgm-play/preflight") as one, connect("wgm-play/preflight") as other:
-            first = send(one, text("execute/mark_session"), mark).fetchone()
-            send(other, text("execute/mark_session"), "other")
-            again = send(one, text("execute/marked_session")).fetchone()
-            return bool(first and again and (first[0] != again[0] or again[1] != mark))
-    except Error:
-        return False
+    first = send(one, text("execute/mark_session"), mark).fetchone()
+    send(other, text("execute/mark_session"), "other")
+    again = send(one, text("execute/marked_session")).fetchone()
+    return bool(first and again and (first[0] != again[0] or again[1] != mark))

@@ -46,7 +46,7 @@ def read(connection: psycopg.Connection[Any], second: Connect | None = None) -> 
         short = connection.execute(render("inspect/same_names.sql.j2").sql).fetchone() is None
         path = render("checks/set_local.sql.j2", name="search_path", value="public" if short else "").sql
         connection.execute(path.encode())
-        texts = {name: pretty(text) for name, text in introspect.queries(version).items()}
+        texts = {name: pretty(text) for name, text in introspect.asked(connection).items()}
         catalog = introspect.assemble(_rows(connection, texts, path, second), version)
         catalog.unmodelled = tuple(
             f"{what} {name}" for what, name in connection.execute(query("unmodelled", version)).fetchall()

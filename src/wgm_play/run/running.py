@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS, CLUSTER, object_of
 from wgm_play.catalog.model import Catalog, Key, Rows, differing_fields, digest
 from wgm_play.errors import Refused, StepFailed
@@ -44,7 +43,7 @@ def run_plan(
             work.report_ok(planned)
             return
         refuse_unprivileged(work.reading, planned.plan, planned.live)
-        _preflight(work, planned)
+        _preflight(work, planned, lock)
         _gate(work)
         _execute(work, planned, lock, command, rolls_back, title)
 
@@ -67,12 +66,11 @@ def _still_true(work: Work, planned: Planned, command: str) -> Planned:
     raise Refused("the live catalog keeps changing: another tool is at work", hint="stop it, then run again")
 
 
-def _preflight(work: Work, planned: Planned) -> None:
+def _preflight(work: Work, planned: Planned, lock: RunLock) -> None:
     """Say what would make the run wait; refuse where it would do harm."""
     from wgm_play.execute import preflight
 
-    with work.connections.writing("wgm-play/preflight") as connection:
-        found = preflight.look(connection, work.connections.writing)
+    found = preflight.look(lock.connection, work.reading)
     commands = [command for operation in planned.plan.operations for command in operation.commands]
     heavy = any(command.rewrites or not command.transactional for command in commands)
     for warning in found.warnings if heavy else found.warnings[:-1]:
@@ -130,13 +128,13 @@ def _execute(
             raise
         progress.finish()
         with _already_done():
-            found, versions = _read_again(work, session.connection)
+            found = _read_again(work)
             after = _named_roles(found, planned)
             _verify(work, planned, after, ledger, run)
             mark = digest(after.rows)
             kept = ledger.finish(run, "done", after=after, after_digest=mark)
-        if command == "apply" and versions is not None:
-            work.keep_basis(planned, found, versions, mark, kept)
+        if command == "apply":
+            work.keep_basis(planned, found, work.versions, mark, kept)
         _afterwards(work, planned, outcome, run)
 
 
@@ -259,11 +257,14 @@ def _verify(work: Work, planned: Planned, after: Catalog, ledger: Ledger, run: i
         raise problem
 
 
-def _read_again(work: Work, connection: Any) -> tuple[Catalog, str | None]:
-    """Return the live catalog, and which versions of its rows that was: None where others changed it meanwhile."""
-    before = work.questions.versions_now(connection)
-    found = introspect.read(connection)
-    return found, before if work.questions.versions_now(connection) == before else None
+def _read_again(work: Work) -> Catalog:
+    """Return the live catalog, by the session that read it before: it has the plans of the queries still."""
+    import psycopg
+
+    try:
+        return work.read_live()
+    except psycopg.OperationalError:  # it was lost meanwhile, as when the server was started again: a new one is opened
+        return work.read_live()
 
 
 def _said(key: Key, after: Catalog, wanted: Catalog) -> str:

@@ -3,10 +3,11 @@
 In: the options of a run, the record that the last one left in `.wgm/cache`. Out: the steps as they ended then, or None.
 
 A plan is a function of what was read (files, variables, options, this program) and of what the database answered. Where
-all of these are as they were when the plan was empty, it is empty again. So nothing is taken for granted: the whole
-catalog is read and hashed by the server, the state of the ledger is compared, and every other question that planning
-asked (seed rows, assertions, invariants, privileges) is asked again. Whatever is not as it was, and whatever goes
-wrong, leads to the full way. This module imports nothing heavy: no YAML, no Jinja, no catalog.
+all of these are as they were when the plan was empty, it is empty again. So nothing is taken for granted: which versions
+its rows have is compared for the whole catalog (where these are others, as after a temporary table, it is read and
+hashed by the server), so is the state of the ledger, and every other question that planning asked (seed rows,
+assertions, invariants, privileges) is asked again. Whatever is not as it was, and whatever goes wrong, leads to the full
+way. This module imports nothing heavy: no YAML, no Jinja, no catalog.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from wgm_play.run.work import Work
 
 # A record of another form is not read.
-FORM = 1
+FORM = 2
 # Records kept per project: as many playbooks and options as people use in turn.
 KEPT = 50
 # As the session of the full way is called.
@@ -53,7 +54,8 @@ class Questions:
     asked: list[tuple[str, str]] = field(default_factory=list)
     ignored: frozenset[str] = frozenset()
     versions: str | None = None
-    catalog: tuple[str, str] | None = None
+    rows: tuple[str, str] | None = None
+    catalog: list[tuple[str, str]] = field(default_factory=list)
     ledger: tuple[str, str] | None = None
     identity: tuple[str, str] | None = None
     complete: bool = True
@@ -109,23 +111,27 @@ class Questions:
         """Return which versions of its rows the catalog has now."""
         from wgm_play.catalog import introspect
 
-        return self._told(connection, introspect.versions_text(connection.info.server_version))[1]
+        self.rows = self._told(connection, introspect.versions_text(connection.info.server_version))
+        return self.rows[1]
 
     def read_catalog(self, connection: psycopg.Connection[Any]) -> None:
-        """Note the digest of the whole catalog, made by the server, where it is still the one that was planned for."""
+        """Note which kinds there are and the digest of all that, made by the server, where it is still what was planned for."""
         from wgm_play.catalog import introspect
+        from wgm_play.render import query
 
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             if self.versions_now(connection) == self.versions:
-                self.catalog = self._told(connection, introspect.mark_text(connection.info.server_version))
+                present = query("present", connection.info.server_version)
+                mark = introspect.mark_text(introspect.asked(connection))
+                self.catalog = [self._told(connection, text) for text in (present, mark)]
 
     @staticmethod
     def _told(connection: psycopg.Connection[Any], text: str) -> tuple[str, str]:
         import psycopg as library
 
         with library.Cursor(connection) as cursor:
-            cursor.execute(text.encode(), prepare=False)
+            cursor.execute(text.encode(), prepare=True)  # the versions are asked for again and again
             assert cursor.pgresult is not None  # noqa: S101 - a query has a result
             return text, answer(cursor.pgresult)
 
@@ -162,7 +168,7 @@ class Memory:
         asked, environment = work.questions, work.environment
         if asked.complete:
             asked.read_catalog(work.reading)
-        told = [asked.identity, asked.catalog, asked.ledger]
+        told = [asked.identity, asked.ledger, asked.rows, asked.catalog]
         if not (asked.complete and all(told)) or (environment.embedded is not None and environment.embedded.ephemeral):
             self.usable = False
             return
@@ -179,7 +185,9 @@ class Memory:
                 "target": work.target,
                 "where": _where(environment, self.options.url),
                 "session": _session(environment),
-                "questions": [told[0], told[2], told[1], *asked.asked],
+                "questions": [asked.identity, asked.ledger, *asked.asked],
+                "rows": asked.rows,
+                "catalog": asked.catalog,
                 "steps": [[one.name, one.outcome, one.item, one.reason, one.administrator] for one in results],
             }
         )
@@ -332,7 +340,7 @@ def _project(playbook: str) -> Path | None:
 
 
 def _as_it_was(play: Mapping[str, Any], options: Options, project: Path) -> tuple[Sequence[str], str | None] | None:
-    """Ask all questions again, in one round trip; return notes and address, or None where an answer is another."""
+    """Ask all questions again, in one round trip or two; return notes and address, or None where an answer is another."""
     import psycopg as library
 
     from wgm_play.errors import WgmError
@@ -345,18 +353,23 @@ def _as_it_was(play: Mapping[str, Any], options: Options, project: Path) -> tupl
         with server.connect_to(
             target.url, policy=environment.policy, application_name=READER, read_only=True, session=play["session"]
         ) as connection:
-            texts = [secret.resolve(text) for text, _ in play["questions"]]
-            with connection.pipeline():
-                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                cursors = [connection.execute(text.encode(), prepare=False) for text in texts]
-                connection.execute("ROLLBACK")
-            told = [answer(cursor.pgresult) if cursor.pgresult is not None else "" for cursor in cursors]
+            *same, rows = _same(connection, [*play["questions"], play["rows"]])
+            if not (all(same) and (rows or all(_same(connection, play["catalog"])))):
+                return None
     except (library.Error, WgmError, OSError, KeyError, TypeError):
-        return None
-    if told != [known for _, known in play["questions"]]:
         return None
     lasting = target.server is not None and not target.server.ephemeral
     return target.notes, target.shown if lasting else None
+
+
+def _same(connection: psycopg.Connection[Any], questions: Sequence[tuple[str, str]]) -> list[bool]:
+    """Ask questions in one round trip and one snapshot; tell for each whether its answer is the one that is known."""
+    with connection.pipeline():
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        cursors = [connection.execute(secret.resolve(text).encode(), prepare=False) for text, _ in questions]
+        connection.execute("ROLLBACK")
+    told = [answer(cursor.pgresult) if cursor.pgresult is not None else "" for cursor in cursors]
+    return [one == known for one, (_, known) in zip(told, questions, strict=True)]
 
 
 def _environment(where: Mapping[str, Any], options: Options) -> Environment:
