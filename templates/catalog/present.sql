@@ -1,7 +1,7 @@
 -- Which of the kinds that many databases have none of may be there: the others need not be asked for. What initdb made
 -- has numbers below 12000 (FirstUnpinnedObjectId), or lies in the schemas of the system.
 WITH system AS (
-  SELECT pg_catalog.array_agg(n.oid) AS schemas FROM pg_catalog.pg_namespace n 
+  SELECT pg_catalog.array_agg(n.oid) AS schemas FROM pg_catalog.pg_namespace n
   WHERE n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast', 'wgm', 'wgm_trash')
 ), types AS (
   SELECT DISTINCT t.typtype FROM pg_catalog.pg_type t, system WHERE t.oid >= 12000 AND t.typnamespace <> ALL (system.schemas)

@@ -6,7 +6,7 @@ In: a connection whose search_path is empty, so that every name comes back quali
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import CLASSES, NAME_PARTS, QUERIES, access
@@ -33,9 +33,10 @@ def queries(version: int) -> dict[str, str]:
 UNASKED = ("present", "edges", "extension_members", "unmodelled", "sizes")
 
 
-def mark_text(texts: Mapping[str, str]) -> str:
-    """Return the statement that makes one digest for each catalog query of `texts`, on the server."""
-    return render("catalog/mark.sql.j2", queries=[Sql(text) for text in texts.values()]).sql
+def mark_text(connection: psycopg.Connection[Any]) -> str:
+    """Return the statement that makes digests on the server: of which kinds there are, and of each that there is."""
+    texts = [query("present", connection.info.server_version), *asked(connection).values()]
+    return render("catalog/mark.sql.j2", queries=[Sql(text) for text in texts]).sql
 
 
 # The tables whose rows our queries read; statistics, and what is not readable for everybody, are not among them.

@@ -430,7 +430,8 @@ def _undone_sql(ledger: Ledger, ids: Sequence[int]) -> list[Change]:
 def _find_secrets(row: SqlOnce) -> None:
     """Make known what the `down` of a step takes from the process environment; refuse what is not there any more."""
     down = str(row.down)
-    missing = [name for name in names_in(down) if name not in os.environ]
+    names = names_in(down)
+    missing = [name for name in names if name not in os.environ]
     if missing:
         raise Refused(
             f"the `down` of the step {row.step!r} reads the environment variable {missing[0]}, which is not set",
@@ -441,7 +442,7 @@ def _find_secrets(row: SqlOnce) -> None:
             f"the `down` of the step {row.step!r} holds a secret that the ledger does not keep",
             hint="take it back by hand, or restore the backup that was taken before the run",
         )
-    for name in names_in(down):
+    for name in names:
         register(os.environ[name], name)
 
 

@@ -372,7 +372,8 @@ class Ledger:
         rows = [{**event, "event": event.get("event", "done"), "item": event.get("item") or ""} for event in events]
         for row in rows:
             # `down` is run by a rollback: what came from the environment is put back then.
-            row["sql"], row["down"] = _masked(row.get("sql")), _masked(_named(row.get("down")))
+            down = row.get("down")
+            row["sql"], row["down"] = _masked(row.get("sql")), _masked(down and placeholders(down))
         self._events("insert_sql_once", run_id, rows)
 
     def record_row_changes(self, run_id: int, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -405,10 +406,6 @@ class Ledger:
 
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
-
-
-def _named(value: str | None) -> str | None:
-    return placeholders(value) if value else value
 
 
 def _masked(value: str | None) -> str | None:

@@ -196,6 +196,7 @@ class Imperative:
                 moved.append(seed)
         self._check_references(planner, situation, moved)
         known = self.ledger.sql_once_known() if self.folded.sqls else {}
+        hidden = self.play.hidden
         for one in self.folded.sqls:
             if not self._chosen(one.step):
                 continue
@@ -210,7 +211,7 @@ class Imperative:
                 )
             operation = self._sql_operation(one, situation)
             operation.payload["sql_once"] = self._done(one, one.name)
-            if any(step.no_log for step in self.play.steps if step.index == one.step):
+            if one.step in hidden:
                 for text in (reveal(one.text), *(part.sql for part in operation.commands if part.wait == "data")):
                     register(text)
             found.append((one.step, operation))

@@ -111,7 +111,7 @@ class Planner:
         skips = Skips()
         manage = Manage.of(self.play.manage)
         manage.check(self.folded.declarations)
-        folded = unprivileged_settings(self.connection, self.folded, self.live, skips, self._hidden())
+        folded = unprivileged_settings(self.connection, self.folded, self.live, skips, self.play.hidden)
         realised, fresh = self._realise(folded, skips)
         live = self.live
         situation = self._situation(live, live)
@@ -378,12 +378,8 @@ class Planner:
         from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 
         return refuse_bad_rows(
-            Looker(self.connection, situation, self.live, pairs, self._hidden(), self.folded.declarations)
+            Looker(self.connection, situation, self.live, pairs, self.play.hidden, self.folded.declarations)
         )
-
-    def _hidden(self) -> frozenset[int]:
-        """Return the numbers of the steps that show none of their values."""
-        return frozenset(step.index for step in self.play.steps if step.no_log)
 
     def _prove(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> None:
         if not any(operation.verb != "run" for group in made for operation in group.operations):

@@ -209,6 +209,11 @@ class Play:
     variables: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def hidden(self) -> frozenset[int]:
+        """The numbers of the steps that show none of their values: those with `no_log`."""
+        return frozenset(step.index for step in self.steps if step.no_log)
+
 
 @dataclass(frozen=True, slots=True)
 class Playbook:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from wgm_play.run.work import Work
 
 # A record of another form is not read.
-FORM = 2
+FORM = 3
 # Records kept per project: as many playbooks and options as people use in turn.
 KEPT = 50
 # As the session of the full way is called.
@@ -55,7 +55,7 @@ class Questions:
     ignored: frozenset[str] = frozenset()
     versions: str | None = None
     rows: tuple[str, str] | None = None
-    catalog: list[tuple[str, str]] = field(default_factory=list)
+    catalog: tuple[str, str] | None = None
     ledger: tuple[str, str] | None = None
     identity: tuple[str, str] | None = None
     complete: bool = True
@@ -115,16 +115,13 @@ class Questions:
         return self.rows[1]
 
     def read_catalog(self, connection: psycopg.Connection[Any]) -> None:
-        """Note which kinds there are and the digest of all that, made by the server, where it is still what was planned for."""
+        """Note the digest of the whole catalog, made by the server, where it is still the one that was planned for."""
         from wgm_play.catalog import introspect
-        from wgm_play.render import query
 
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             if self.versions_now(connection) == self.versions:
-                present = query("present", connection.info.server_version)
-                mark = introspect.mark_text(introspect.asked(connection))
-                self.catalog = [self._told(connection, text) for text in (present, mark)]
+                self.catalog = self._told(connection, introspect.mark_text(connection))
 
     @staticmethod
     def _told(connection: psycopg.Connection[Any], text: str) -> tuple[str, str]:
@@ -354,7 +351,7 @@ def _as_it_was(play: Mapping[str, Any], options: Options, project: Path) -> tupl
             target.url, policy=environment.policy, application_name=READER, read_only=True, session=play["session"]
         ) as connection:
             *same, rows = _same(connection, [*play["questions"], play["rows"]])
-            if not (all(same) and (rows or all(_same(connection, play["catalog"])))):
+            if not (all(same) and (rows or all(_same(connection, [play["catalog"]])))):
                 return None
     except (library.Error, WgmError, OSError, KeyError, TypeError):
         return None
