@@ -99,6 +99,10 @@ class Postgres:
     def drop_database(self, name: str) -> None:
         """Drop a database together with the sessions that are still in it."""
         with self.connect() as admin:
+            for _ in range(20):  # a closed session is gone soon; DROP DATABASE waits 100 ms for it
+                if not admin.execute("SELECT FROM pg_stat_activity WHERE datname = %s", [name]).rowcount:
+                    break
+                time.sleep(0.001)
             admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def create_role(self, attributes: str = "LOGIN") -> tuple[str, str]:

@@ -7,6 +7,7 @@ the server that the environment names, else of the embedded one.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import psycopg
 
 APPLICATION = "wgm-play shadow"
+# Seconds that a closed session may take to leave its scratch database before it is made to.
+LEAVING = 0.05
 
 # (database or None for the server's own, application_name) -> connection with our session settings
 Connect = Callable[[str | None, str], "psycopg.Connection[Any]"]
@@ -96,7 +99,16 @@ class Shadow:
         return (row[0], row[1], row[2], row[3], row[4])
 
     def drop(self, name: str) -> None:
-        """Drop a scratch database."""
+        """Drop a scratch database.
+
+        A session that was closed takes some milliseconds to go; DROP DATABASE would look for it again only after 100.
+        """
+        until = time.monotonic() + LEAVING
+        while time.monotonic() < until:
+            row = self.admin.execute(render("shadow/sessions.sql.j2", name=name).sql).fetchone()
+            if not (row and row[0]):
+                break
+            time.sleep(LEAVING / 50)
         self.admin.execute(render("shadow/drop.sql.j2", name=name).sql)
         if name in self.names:
             self.names.remove(name)
