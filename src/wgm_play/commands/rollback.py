@@ -30,9 +30,9 @@ from wgm_play.planning import family, rename
 from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, uncastable
 from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 from wgm_play.planning.imperative import SEARCH_PATH, Imperative
+from wgm_play.planning.literals import spell
 from wgm_play.planning.planner import Choices, Planned, Planner
 from wgm_play.planning.privileges import Skips
-from wgm_play.planning.seeds import spell
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded
 from wgm_play.report.base import StepResult

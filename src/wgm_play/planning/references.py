@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, WgmError
-from wgm_play.planning.seeds import private, spell, types_of
+from wgm_play.planning.literals import spell
+from wgm_play.planning.seeds import private, types_of
 from wgm_play.playbook.model import Seed, SeedRow
 from wgm_play.render import render
 from wgm_play.sql import Sql, ident

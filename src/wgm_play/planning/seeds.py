@@ -7,27 +7,22 @@ statements and the row images from which a rollback puts the rows back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import ROW_EXCLUSIVE
-from wgm_play.operations.column import cast
 from wgm_play.plan import Command, Lock, Operation
+from wgm_play.planning.literals import plain, spell
+from wgm_play.planning.there import BATCH, by_columns, there
 from wgm_play.playbook.model import Seed, SeedRow
 from wgm_play.render import Statement, render
 from wgm_play.secret import mask, register
 from wgm_play.shadow.blame import explain
-from wgm_play.sql import Sql, ident, literal, reveal
+from wgm_play.sql import Sql, ident, reveal
 
 if TYPE_CHECKING:
     import psycopg
-
-# As many rows as one statement compares or inserts: a statement that is still read at a glance in a log.
-BATCH = 200
-# Types without an equality operator, compared as text.
-_TEXTUAL = ("json", "xml", "point", "polygon", "path", "box", "line", "circle")
 
 
 def plan_seed(
@@ -50,8 +45,8 @@ def plan_seed(
     gone = [row for row in seed.rows if row.absent]
     for row in seed.rows:
         _check_row(seed, row, types)
-    there = _there(seed, live, types, renames or {})
-    before = _live_rows(connection, seed, there, types, [*present, *gone])
+    live_rows = there(connection, seed, live, wanted, types, renames or {})
+    before = live_rows.rows([*present, *gone])
     new = [row for row in present if id(row) not in before]
     commands = _inserts(seed, new, types, wanted)
     changes = [_change(seed, row, None, row) for row in new]
@@ -61,7 +56,7 @@ def plan_seed(
             commands.append(_update(seed, row, types, found[0]))
             changes.append(_change(seed, row, found[0], row))
     images = [found[0] for row in gone if (found := before.get(id(row))) is not None]
-    if seed.prune and (others := _others(connection, seed, there, types, [*present, *gone])):
+    if seed.prune and (others := live_rows.others([*present, *gone])):
         if not allow_prune:
             raise _unasked(seed, others)
         images += others
@@ -159,120 +154,10 @@ def _check_row(seed: Seed, row: SeedRow, types: Mapping[str, str]) -> None:
             )
 
 
-def spell(value: Any, type_name: str) -> Sql:
-    """Return a value as a literal of a column's type."""
-    if value is None:
-        return Sql(f"NULL::{type_name}")
-    if type_name.endswith("[]") and isinstance(value, (list, tuple)):
-        return cast(Sql(f"ARRAY[{', '.join(spell(one, type_name[:-2]) for one in value)}]"), type_name)
-    if type_name in ("json", "jsonb"):
-        import json
-
-        return Sql(f"{literal(json.dumps(_plain(value), ensure_ascii=False))}::{type_name}")
-    if isinstance(value, bool) or value is None:
-        return Sql(f"{literal(value)}::{type_name}" if type_name != "boolean" else literal(value))
-    if isinstance(value, int) and type_name in ("integer", "bigint", "smallint"):
-        return Sql(f"{literal(value)}::{type_name}" if type_name != "integer" else literal(value))
-    if isinstance(value, (int, float)):
-        return Sql(f"{literal(str(value))}::{type_name}")
-    if isinstance(value, (dict, list, tuple)):
-        return Sql(f"({literal(_plain(value))})::text::{type_name}")
-    return cast(literal(value), type_name)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    return reveal(value) if isinstance(value, str) else value
-
-
-@dataclass(frozen=True, slots=True)
-class _There:
-    """A seed's live table, under the name that it has now; `columns` maps the new names to (live name, type)."""
-
-    table: tuple[str, ...]
-    columns: Mapping[str, tuple[str, str]]
-
-    def image(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a live row under the columns' new names."""
-        new = {old: name for name, (old, _) in self.columns.items()}
-        return {new.get(name, name): value for name, value in row.items()}
-
-
-def _there(seed: Seed, live: Catalog, types: Mapping[str, str], renames: Mapping[Key, Key]) -> _There:
-    table = renames.get(seed.table, seed.table)
-    columns = {}
-    for name in types:
-        old = renames.get(Key("column", (*seed.table.name, name)), Key("column", (*table.name, name)))
-        if old in live.rows:
-            columns[name] = (old.name[2], str(live.rows[old][0]))
-    return _There(table.name, columns)
-
-
-def _live_rows(
-    connection: psycopg.Connection[Any], seed: Seed, live: _There, types: Mapping[str, str], rows: Sequence[SeedRow]
-) -> dict[int, tuple[dict[str, Any], bool]]:
-    """Return, by the row's id, what is live under its key and whether it is as declared."""
-    there = live.columns
-    if not there or any(name not in there for name in seed.key):
-        return {}
-    found: dict[int, tuple[dict[str, Any], bool]] = {}
-    for columns, members in _by_columns(rows).items():
-        known = [name for name in columns if name in there]
-        pairs = [_same(name, types[name], there[name]) for name in known]
-        complete = len(known) == len(columns)
-        joins = [_same(name, types[name], there[name], joining=True) for name in seed.key]
-        for start in range(0, len(members), BATCH):
-            part = members[start : start + BATCH]
-            spelled = [
-                [Sql(f"{number}"), *(spell(row.values[name], types[name]) for name in columns)]
-                for number, row in enumerate(part)
-            ]
-            statement = render(
-                "seed/compare.sql.j2",
-                rows=spelled,
-                columns=columns,
-                table=live.table,
-                joins=joins,
-                pairs=pairs,
-                dropped=[],
-            )
-            for number, image, same in connection.execute(statement.sql.encode()).fetchall():
-                found[id(part[number])] = (live.image(image), bool(same) and complete)
-    return found
-
-
-def _same(name: str, wanted: str, there: tuple[str, str], *, joining: bool = False) -> Sql:
-    """Compare a value of the seed with the live column, whose name and type are `there`."""
-    given, live = ident(name), ident(there[0])
-    cast = "::text" if wanted != there[1] or wanted in _TEXTUAL else ""
-    return Sql(f"t.{live}{cast} {'=' if joining else 'IS NOT DISTINCT FROM'} v.{given}{cast}")
-
-
-def _by_columns(rows: Sequence[SeedRow]) -> dict[tuple[str, ...], list[SeedRow]]:
-    made: dict[tuple[str, ...], list[SeedRow]] = {}
-    for row in rows:
-        made.setdefault(tuple(row.values), []).append(row)
-    return made
-
-
-def _others(
-    connection: psycopg.Connection[Any], seed: Seed, live: _There, types: Mapping[str, str], rows: Sequence[SeedRow]
-) -> list[dict[str, Any]]:
-    if any(name not in live.columns for name in seed.key):
-        return []
-    joins = [_same(name, types[name], live.columns[name], joining=True) for name in seed.key]
-    spelled = [[spell(row.values[name], types[name]) for name in seed.key] for row in rows]
-    statement = render("seed/others.sql.j2", table=live.table, columns=seed.key, rows=spelled, joins=joins)
-    return [live.image(image) for (image,) in connection.execute(statement.sql.encode()).fetchall()]
-
-
 def _inserts(seed: Seed, rows: Sequence[SeedRow], types: Mapping[str, str], wanted: Catalog) -> list[Command]:
     commands = []
     always = {key.name[2] for key in wanted.of("column", *seed.table.name) if wanted[key].identity == "a"}
-    for columns, members in _by_columns(rows).items():
+    for columns, members in by_columns(rows).items():
         for start in range(0, len(members), BATCH):
             spelled = [
                 [spell(row.values[name], types[name]) for name in columns] for row in members[start : start + BATCH]
@@ -314,9 +199,9 @@ def _data(seed: Seed, statement: Statement) -> Command:
 def _change(seed: Seed, row: SeedRow, before: Mapping[str, Any] | None, after: SeedRow | None) -> dict[str, Any]:
     return {
         "relation": list(seed.table.name),
-        "key": {name: _plain(row.values[name]) for name in seed.key},
+        "key": {name: plain(row.values[name]) for name in seed.key},
         "before": before,
-        "after": None if after is None else {name: _plain(value) for name, value in after.values.items()},
+        "after": None if after is None else {name: plain(value) for name, value in after.values.items()},
     }
 
 
