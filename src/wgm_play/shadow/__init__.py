@@ -152,7 +152,8 @@ def names_of(connection: psycopg.Connection[Any], schemas: Iterable[str]) -> Ite
     try:
         yield
     finally:
-        if not connection.broken:
+        # An aborted transaction takes the setting back itself, and a statement in it would hide what aborted it.
+        if not connection.broken and connection.info.transaction_status.name != "INERROR":
             connection.execute(render("shadow/search_path.sql.j2", path="").sql)
 
 
@@ -182,5 +183,6 @@ def start_over(connection: psycopg.Connection[Any]) -> None:
     # What goes with something else (a cast with its extension) is gone when its turn comes.
     for kind, name in connection.execute(render("shadow/made.sql.j2").sql.encode()).fetchall():
         connection.execute(render("shadow/remove.sql.j2", kind=Sql(kind), name=Sql(name)).sql.encode())
-    for statement in ("public", "public_comment"):
-        connection.execute(render(f"shadow/{statement}.sql.j2").sql.encode())
+    if connection.execute("SELECT 1 WHERE pg_catalog.to_regnamespace('public') IS NULL").fetchone():
+        for statement in ("public", "public_comment"):
+            connection.execute(render(f"shadow/{statement}.sql.j2").sql.encode())

@@ -25,7 +25,9 @@ def second_statement(
     """Return the error for a text that holds several statements; only one with an inner semicolon costs a round trip."""
     if not _INNER_SEMICOLON.search(statement.sql):
         return None
-    result = connection.pgconn.prepare(b"", statement.sql.encode())
+    # A text that does not parse aborts the transaction it is in: not the caller's.
+    with connection.transaction(force_rollback=True):
+        result = connection.pgconn.prepare(b"", statement.sql.encode())
     if not _several(result):
         return None
     return InputError(
