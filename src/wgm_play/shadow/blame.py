@@ -48,8 +48,11 @@ _ADVICE = {
     "23505": "give each row values of its own",
     "23514": "correct the value, or the rule",
     "23P01": "correct the value, or the rule",
+    "58P01": "install it on the machine of the server, or correct the name",
     "0A000": "the server does not support this: declare it another way",
 }
+# Before PostgreSQL 15 an extension that is not installed is told as a file that is not there.
+_NO_CONTROL_FILE = re.compile(r'could not open extension control file ".*?([^/"]+)\.control"')
 _LAST_RESORT = "correct it at this line"
 # Names that people use for types and that pg_type spells another way.
 _TYPE_WORDS = (
@@ -64,6 +67,8 @@ def explain(
     """Turn PostgreSQL's error into ours, at the place in the playbook that holds what it complains about."""
     diag = error.diag
     message = str(diag.message_primary or error).strip()
+    if absent := _NO_CONTROL_FILE.match(message):
+        message = f'extension "{absent.group(1)}" is not available'
     offset = int(diag.statement_position) - 1 if diag.statement_position else None
     names = names_in(message)
     where = statement.where(offset, names[0].split(".")[-1] if names else None)
