@@ -34,9 +34,6 @@ WITH present(classid, objid, what) AS (
     UNION ALL
     SELECT 2612, l.oid, 'language' FROM pg_catalog.pg_language l WHERE l.oid >= 16384
     UNION ALL
-    SELECT 6100, s.oid, 'subscription' FROM pg_catalog.pg_subscription s
-    WHERE s.subdbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = current_database())
-    UNION ALL
     SELECT DISTINCT d.classid, d.objid, d.classid::regclass::text
     FROM pg_catalog.pg_depend d
     WHERE d.objid >= 16384
@@ -46,6 +43,10 @@ WITH present(classid, objid, what) AS (
 SELECT p.what, (pg_catalog.pg_identify_object(p.classid, p.objid, 0)).identity
 FROM present p
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = p.classid AND e.objid = p.objid AND e.deptype = 'e')
+UNION ALL
+-- By its name: before 14 only a superuser may read its oid.
+SELECT 'subscription', pg_catalog.quote_ident(s.subname) FROM pg_catalog.pg_subscription s
+WHERE s.subdbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = current_database())
 UNION ALL
 SELECT 'security label', l.provider || ' of ' || (pg_catalog.pg_identify_object(l.classoid, l.objoid, l.objsubid)).identity
 FROM (SELECT s.objoid, s.classoid, s.objsubid, s.provider FROM pg_catalog.pg_seclabel s

@@ -93,11 +93,12 @@ RIGHTS = {
 }
 
 
-@pytest.mark.pg(">=14")
 @pytest.mark.parametrize("right", RIGHTS)
 def test_a_role_that_may_only_read_plans_what_the_owner_plans(
-    right: str, applied: Place, reader: Callable[[str], str]
+    right: str, applied: Place, server: Postgres, reader: Callable[[str], str]
 ) -> None:
+    if "pg_read_all_data" in RIGHTS[right] and server.major < 14:
+        pytest.skip("the role pg_read_all_data needs PostgreSQL >=14")
     url = reader(RIGHTS[right])  # before either plans: its grants and settings are part of the catalog
     owners = planned(applied)
     assert owners[0] == 10, owners
@@ -136,9 +137,12 @@ def test_what_a_role_may_not_read_is_named_as_unknown(applied: Place, reader: Ca
     assert "no run is recorded" not in looked.stdout
 
 
-def test_a_run_by_a_reader_exits_4_and_writes_nothing(applied: Place, reader: Callable[[str], str]) -> None:
+def test_a_run_by_a_reader_exits_4_and_writes_nothing(
+    applied: Place, server: Postgres, reader: Callable[[str], str]
+) -> None:
+    url = reader(RIGHTS["pg_read_all_data" if server.major >= 14 else "select on all tables"])
     before = state(applied.url)
-    done = replace(applied, url=reader(RIGHTS["pg_read_all_data"])).run()
+    done = replace(applied, url=url).run()
     assert done.returncode == 4, done.stderr
     assert state(applied.url) == before
 
