@@ -66,6 +66,28 @@ def body(language: str, text: str) -> str:
 
 
 PLAYBOOKS: dict[str, Bad] = {
+    # Roles that nobody made
+    "grant to no role": Bad(
+        USERS + "    grants: {@@nobody_here: [select]}\n", ("there is no role 'nobody_here'", "declare it in a step before")
+    ),
+    "member of a misspelled role": Bad(
+        "- {name: A, membership: {role: @@pg_read_all_dat, member: postgres}}",
+        ("there is no role 'pg_read_all_dat'", "did you mean 'pg_read_all_data'?"),
+    ),
+    "owner that is no role": Bad(
+        "- {name: A, schema: {name: s, owner: @@nobody_here}}", ("give schema s to nobody_here: there is no role",)
+    ),
+    "policy for no role": Bad(
+        USERS + "- {name: P, policy: {name: p, table: users, to: [@@nobody_here], using: 'true'}}",
+        ("create policy users.p: there is no role 'nobody_here'",),
+    ),
+    "setting for no role": Bad(
+        "- {name: A, setting: {on: @@role nobody_here, name: work_mem, value: 8MB}}", ("there is no role 'nobody_here'",)
+    ),
+    "privileges by default for no role": Bad(
+        "- {name: A, default_privileges: {role: postgres, objects: tables, to: @@nobody_here, privileges: [select]}}",
+        ("there is no role 'nobody_here'",),
+    ),
     # Files and YAML
     "YAML syntax": Bad("- name: A\n  table: {name: t, columns: {a: int, check: x in ('a','b'@@)}}", ("YAML syntax",)),
     "duplicate key": Bad("- name: A\n  sql: {text: select 1}\n  @@name: B", ("duplicate key 'name'", "keep one")),

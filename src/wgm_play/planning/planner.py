@@ -31,6 +31,7 @@ from wgm_play.planning.convert import uncastable
 from wgm_play.planning.imperative import Imperative, said_unchecked
 from wgm_play.planning.privileges import Skips, unprivileged_settings
 from wgm_play.planning.prove import prove
+from wgm_play.planning.role_names import refuse_missing_roles
 from wgm_play.playbook.model import Declaration, Folded, Play, Playbook
 from wgm_play.render import query
 from wgm_play.run.cache import Cache
@@ -165,6 +166,8 @@ class Planner:
         unknown += said_unchecked(self.imperative.unchecked, changed)
         if made:
             column_limit.refuse(self.connection, made)
+            operations = [one for group in made for one in group.operations]
+            refuse_missing_roles(self.connection, operations, wanted.catalog, (*self.play.steps, *self.play.handlers))
             unknown += self._look_at_rows(situation, renamed.pairs)
             self._prove(live, wanted, made)
         plan = self._contract(live, wanted, made, tuple(skips.listed()), tuple(unknown))

@@ -6,6 +6,7 @@ In: nothing. Out: `Map`, `Seq`, `Text`. A position is kept as one number (line a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -180,6 +181,25 @@ def key_position(value: Any, key: str) -> Position | None:
     if isinstance(value, Map) and key in value.key_places:
         return unpack(value.file, value.key_places[key])
     return position_of(value)
+
+
+def place_of(value: Any, word: str) -> Position | None:
+    """Return where a word was first written below `value`: as a key, or in a text."""
+    pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+
+    def within(value: Any) -> Position | None:
+        if isinstance(value, str):
+            return position_of(value) if pattern.search(value) else None
+        for key in value if isinstance(value, (Map, Seq)) else ():
+            if isinstance(value, Seq):
+                found = within(key)
+            else:
+                found = key_position(value, key) if pattern.search(key) else within(value[key])
+            if found is not None:
+                return found
+        return None
+
+    return within(value)
 
 
 # Packed forms for the cache, as `marshal` takes them: a tuple for what has a position, plain values as they are.
