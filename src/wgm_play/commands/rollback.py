@@ -5,6 +5,7 @@ In: what the ledger recorded of the runs to take back. Out: a planned play that 
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -57,8 +58,21 @@ def roll_back(work: Work, options: Options, reporter: Reporter) -> int:
         reporter.note("there is nothing to roll back")
         reporter.step(StepResult(work.target, "Roll back", "ok"))
         return 0
-    ids = [one for change in changes for one in change.ids]
-    name = f"Roll back run {ids[0]}" if len(ids) == 1 else f"Roll back runs {', '.join(map(str, sorted(ids)))}"
+    _refuse_irreversible(ledger, _ids(changes))
+    while changes:
+        part = _in_one_run(ledger, changes)
+        code = _take_back(work, ledger, part, options, reporter)
+        changes = changes[len(part) :]
+        if options.check:
+            if changes:
+                reporter.note(f"{_named(changes)} would then be taken back: how, is known when it is their turn")
+            return code
+    return 0
+
+
+def _take_back(work: Work, ledger: Ledger, changes: Sequence[RunChange], options: Options, reporter: Reporter) -> int:
+    """Take changes back in one run; with --check, show it."""
+    ids, name = _ids(changes), f"Roll back {_named(changes)}"
     live = work.read_live()
     with ExitStack() as stack:
         planned = _plan(work, ledger, changes, ids, live, stack)
@@ -75,6 +89,26 @@ def roll_back(work: Work, options: Options, reporter: Reporter) -> int:
         reporter.note("the catalog is already as it was before")
     run_plan(work, planned, command="rollback", rolls_back=ids, title=name)
     return 0
+
+
+def _ids(changes: Sequence[RunChange]) -> list[int]:
+    return [one for change in changes for one in change.ids]
+
+
+def _named(changes: Sequence[RunChange]) -> str:
+    ids = sorted(_ids(changes))
+    return f"run {ids[0]}" if len(ids) == 1 else f"runs {', '.join(map(str, ids))}"
+
+
+def _in_one_run(ledger: Ledger, changes: Sequence[RunChange]) -> list[RunChange]:
+    """Return those of the newest changes that one run takes back: one, or several that kept nothing and ran nothing.
+
+    What one removed, renamed, converted, wrote or ran goes back when nothing newer stands in its place, under the
+    names of then.
+    """
+    busy = {entry.run for entry in ledger.trash_entries()} | {row.run for row in ledger.sql_done()}
+    busy |= {row.run for row in ledger.row_changes(_ids(changes))}
+    return list(itertools.takewhile(lambda change: not busy.intersection(change.ids), changes)) or [changes[0]]
 
 
 def _changes(ledger: Ledger, options: Options) -> list[RunChange]:
@@ -94,7 +128,6 @@ def _changes(ledger: Ledger, options: Options) -> list[RunChange]:
 def _plan(
     work: Work, ledger: Ledger, changes: Sequence[RunChange], ids: Sequence[int], live: Catalog, stack: ExitStack
 ) -> Planned:
-    _refuse_irreversible(ledger, ids)
     target = ledger.snapshot_of(changes[-1].first.id, "before")
     if target is None:
         raise Refused(
