@@ -205,6 +205,8 @@ def test_batches_follow_the_time_that_they_take() -> None:
         pace.after(pace.size * 0.0001, pace.size)
     assert 400 < pace.size <= 700  # 0.1 ms a row: about 500 in 50 ms
     calm = pace.after(pace.size * 0.0001, pace.size)
+    behind = pace.after(pace.size * 0.0001, pace.size, commit=0.2)
+    assert behind >= calm + 0.19  # the disk is behind: the others' COMMITs go first
     pressed = pace.after(pace.size * 0.0004, pace.size)
     assert pressed > 5 * calm  # rows take longer than they used to: rest
     for _ in range(30):

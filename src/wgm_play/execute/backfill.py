@@ -145,7 +145,7 @@ class Backfill:
         began = time.perf_counter()
         try:
             conditions, after = self._keyed(size) if self.key else self._paged(size)
-            spent = self._send(conditions, after)
+            spent, commit = self._send(conditions, after)
         except psycopg.Error as error:
             self.steering.pace.smaller()
             self.failed(error, time.perf_counter() - began)
@@ -154,10 +154,10 @@ class Backfill:
         self.shown.done = max(float(after.get("rows" if self.key else "page", 0)), self.shown.done)
         if after.get("done"):
             self.shown.done = self.shown.total = max(self.shown.done, self.shown.total)
-        time.sleep(self.steering.pace.after(spent, size))
+        time.sleep(self.steering.pace.after(spent, size, commit))
 
-    def _send(self, conditions: Sequence[str], after: Mapping[str, Any]) -> float:
-        """Change the rows and commit them with the checkpoint; return the seconds that the statement took."""
+    def _send(self, conditions: Sequence[str], after: Mapping[str, Any]) -> tuple[float, float]:
+        """Change the rows and commit them with the checkpoint; return the seconds of the statement and of its COMMIT."""
         wanted = [Sql(one) for one in (*conditions, *([f"({self.task.where})"] if self.task.where else []))]
         statement = render(
             "backfill/batch.sql.j2", table=self.task.table, set=Sql(self.task.set), conditions=wanted
@@ -173,9 +173,9 @@ class Backfill:
         # People's own SQL means what it means in the application; ours names everything in full.
         path = "SET LOCAL search_path TO DEFAULT;\n" if self.task.path else ""
         self.session.send(path + resolve(statement))
-        spent = time.perf_counter() - began
+        done = time.perf_counter()
         self.session.commit(kept)
-        return spent
+        return done - began, time.perf_counter() - done
 
     def _keyed(self, size: int) -> tuple[list[str], dict[str, Any]]:
         names, low = [name for name, _ in self.key], self.position.get("key")
