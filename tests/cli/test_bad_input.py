@@ -456,6 +456,16 @@ def test_a_plan_that_is_stale_is_refused(shop: Shop, told: Told) -> None:
     assert "wgm" not in str(before)
 
 
+def test_a_plan_that_was_carried_out_is_not_run_again(shop: Shop, told: Told) -> None:
+    shop.playbook(USERS)
+    assert told("shop.yml", "--check", "--save-plan", "plan.json")[0] == 0
+    assert told("shop.yml", "--plan", "plan.json")[0] == 0
+    before = shop.state()
+    code, said = told("shop.yml", "--plan", "plan.json")
+    assert (code, "carried out already, by run 1" in said, "  → " in said) == (11, True, True), said
+    assert shop.state() == before
+
+
 def test_an_environment_that_does_not_exist_is_told_with_the_nearest(shop: Shop, told: Told) -> None:
     place = shop.playbook(USERS, hosts="@@shopp")
     code, said = told()

@@ -151,6 +151,10 @@ def read(path: Path) -> Plan:
         ) from error
 
 
+# Runs among which the one is looked for that carried a saved plan out.
+RUNS = 100
+
+
 def choose(fresh: Plan, path: Path, ledger: Ledger) -> Plan:
     """Return the saved plan when it still holds: same playbook and live catalog, or its own unfinished run."""
     saved = read(path)
@@ -165,4 +169,10 @@ def choose(fresh: Plan, path: Path, ledger: Ledger) -> Plan:
     unfinished = ledger.unfinished_run()
     if unfinished is not None and unfinished.plan_digest == plan_digest(saved):
         return saved
+    done = next((run for run in ledger.last_runs(RUNS) if run.plan_digest == plan_digest(saved)), None)
+    if done is not None and done.status == "done":
+        raise Refused(
+            f"the saved plan was carried out already, by run {done.id} ({done.started_at:%Y-%m-%d %H:%M})",
+            hint="`wgm-play PLAYBOOK --check` tells what is left to do",
+        )
     raise Refused("the live catalog moved on after the plan was saved", hint="plan again and review it")
