@@ -152,6 +152,7 @@ def _plan(
     last = family.joins_last(situation, brought)
     if moves.changes:
         situation.current = current = family.after(planner.shadow(), current, moves)
+        family.prove_bounds(situation, moves)
     situation.wanted = _before_joining(wanted.catalog, current, last)
     situation.uncastable = uncastable(planner.connection, situation)
     realise_dependents(planner, situation, wanted)

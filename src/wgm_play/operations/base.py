@@ -61,6 +61,7 @@ class Situation:
     `renames` gives the live key of what the plan renames; `apart` are foreign keys that go by themselves, before the tables that they belong to.
     `identity_sequences` are the names of the sequences behind identity columns that go with their table.
     `waiting` are live generated columns of which a rollback brings the plain ones back from the trash.
+    `bounds` are what the rows of tables must meet when partitions join, each with the partition that joins.
     `nested` are, by the type that is swapped, the domains and other types over it, which are swapped with it.
     """
 
@@ -88,6 +89,7 @@ class Situation:
     used_helpers: set[str] = field(default_factory=set)
     obstacles: dict[Key, str] = field(default_factory=dict)
     uncastable: frozenset[Key] = frozenset()
+    bounds: dict[Key, list[tuple[Sql, Key]]] = field(default_factory=dict)
     prepared: list[Change] = field(default_factory=list)
     delayed: dict[Key, tuple[tuple[Change, ...], tuple[Change, ...]]] = field(default_factory=dict)
 

@@ -70,7 +70,26 @@ class Looker:
             if table in broken or self._live_table(table) is None:
                 continue
             lines += self._guarded(unknown, key, lambda key=key, table=table: self._one(key, table, broken))
+        for table, conditions in self.situation.bounds.items():
+            for condition, joining in conditions:
+                if self._live_table(table) is not None:
+                    lines += self._guarded(
+                        unknown,
+                        table,
+                        lambda table=table, what=condition, joining=joining: self._outside(table, what, joining),
+                    )
         return lines, unknown
+
+    def _outside(self, table: Key, condition: Sql, joining: Key) -> list[str]:
+        """Return the rows of a table that becomes a partition, or of the default one beside it, which lie elsewhere."""
+        own = f"{table} holds rows outside of the bound that it gets"
+        what = own if table == joining else f"{table}, the default partition, holds rows that belong to {joining}"
+        shown = dict.fromkeys([*self._key_columns(table), *self._named_now(table, str(condition))])
+        return self._show(what, partial(rows_breaking_check, self._renamed(table), condition, list(shown)), table)
+
+    def _named_now(self, table: Key, condition: str) -> list[str]:
+        words = set(re.findall(r"[\w$]+", condition))
+        return [key.name[2] for key in self.situation.current.of("column", *table.name) if key.name[2] in words]
 
     def _guarded(self, unknown: list[str], key: Key, look: Any) -> list[str]:
         import psycopg as library

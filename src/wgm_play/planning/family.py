@@ -24,10 +24,12 @@ from wgm_play.operations.base import (
     command,
     hazard,
 )
+from wgm_play.operations.online import bound
 from wgm_play.operations.table import attach, create_table
-from wgm_play.operations.trash import COLUMN_PREFIX
-from wgm_play.plan import Command, Lock
+from wgm_play.operations.trash import COLUMN_PREFIX, own_keys
+from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.playbook.model import Declaration
+from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import Shadow, run_all
 from wgm_play.shadow.rebuild import statements_for, touched
@@ -40,14 +42,35 @@ PENDING = " DETACH"
 _PARENTS = Table.__slots__.index("parents")
 _SCAN = hazard(
     "P01",
-    "the rows of the table are read while it is locked; not online: its bound is known to the server once it is attached",
-    "declare a check that says the same as its bound, in a run before: it is proved online, and the rows are not read",
+    "the rows of the table are read while it is locked; not online: no check can say what a bound by hash says",
+    "attach it in a quiet hour",
 )
 _SCAN_DEFAULT = hazard(
     "P01",
-    "the rows of the default partition are read while it is locked; not online: only a check could tell what it does not hold",
-    "declare a check of the default partition that excludes the bound, in a run before; or attach in a quiet hour",
+    "the rows of the default partition are read while it is locked; not online: its parent is a partition itself",
+    "attach in a quiet hour",
 )
+
+
+@dataclass(slots=True)
+class Joining:
+    """A table that is attached by a change. `condition` is its bound in SQL, empty where that cannot be told as a check.
+
+    `default` is the default partition, which must hold none of its rows, where there is one. `built` are the indexes,
+    keys and foreign keys that it lacks: the server makes them while it is attached.
+    """
+
+    change: Change
+    table: Key
+    default: Key | None
+    condition: str = ""
+    nested: bool = False
+    built: list[Key] = field(default_factory=list)
+
+    @property
+    def excluded(self) -> str:
+        """What holds for the rows of the default partition; its own bound would be in the way of a nested parent."""
+        return f"NOT ({self.condition})" if self.condition and not self.nested else ""
 
 
 @dataclass(slots=True)
@@ -56,6 +79,7 @@ class Moves:
 
     changes: list[Change] = field(default_factory=list)
     tables: set[Key] = field(default_factory=set)
+    joining: list[Joining] = field(default_factory=list)
     gone: dict[Key, Declaration] = field(default_factory=dict)
 
 
@@ -274,11 +298,9 @@ def _join(
             defaults = [one for one in siblings if situation.current[one].bound == "DEFAULT" and one != key]
             locks = [Lock(ACCESS_EXCLUSIVE, one.label) for one in defaults]
             joined = attach(table, key, Sql(new.bound), *locks)
-            hazards = [_SCAN] if situation.online(key) else []
-            hazards += [_SCAN_DEFAULT] if any(situation.online(one) for one in defaults) else []
-            _append(
-                situation, made, key, f"attach {key} to {table.label}", [*alike, joined], step, hazards=tuple(hazards)
-            )
+            _append(situation, made, key, f"attach {key} to {table.label}", [*alike, joined], step)
+            nested = table in situation.current.rows and situation.current[table].bound is not None
+            made.joining.append(Joining(made.changes[-1], key, next(iter(defaults), None), nested=nested))
         elif parent not in had:
             locks = [Lock(ACCESS_EXCLUSIVE, key.label), Lock(SHARE_UPDATE_EXCLUSIVE, table.label)]
             joined = command("table/inherit", *locks, child=key.name, parent=table.name, off=False)
@@ -309,14 +331,76 @@ def _try(connection: psycopg.Connection[Any], change: Change) -> None:
             ) from error
 
 
+def _condition(connection: psycopg.Connection[Any], table: Key) -> str:
+    """Return the bound of a partition as a condition; empty for one of hash: it names the parent by its number."""
+    row = connection.execute(
+        render("table/bound.sql.j2", child=literal(str(ident(table.name)))).sql.encode()
+    ).fetchone()
+    return "" if row is None or row[0] is None or "satisfies_hash_partition" in row[0] else str(row[0])
+
+
+def _built(one: Joining) -> Hazard:
+    listed = ", ".join(str(key) for key in one.built)
+    return hazard(
+        "P01",
+        f"what its parent has and it lacks is made while it is locked; not online: it has no name of its own: {listed}",
+        f"declare the same for {one.table} in a run before: it is made online, and taken over",
+    )
+
+
+def prove_bounds(situation: Situation, moves: Moves) -> None:
+    """Let large tables join without being read: what their bound says is proved before, by a check.
+
+    Notes in the situation which conditions the rows must meet.
+    """
+    for one in moves.joining:
+        proofs: list[Change] = []
+        ends: list[Command] = []
+        hazards: list[Hazard] = []
+        step = one.change.operation.step
+        for table, condition, unproved in (
+            (one.table, one.condition, _SCAN),
+            (one.default, one.excluded, _SCAN_DEFAULT),
+        ):
+            if table is None:
+                continue
+            if condition:
+                situation.bounds.setdefault(table, []).append((Sql(condition), one.table))
+            if not situation.online(table):
+                continue
+            if condition:
+                proofs += bound.prove(situation, table, condition, step)
+                ends.append(bound.end(table, condition))
+            else:
+                hazards.append(unproved)
+        if one.built and situation.online(one.table):
+            hazards.append(_built(one))
+        at, before = moves.changes.index(one.change), one.change.after
+        for change in (*proofs, one.change):
+            change.after, before = before, (change,)
+        moves.changes[at:at] = proofs
+        operation = one.change.operation
+        one.change.operation = replace(operation, commands=(*operation.commands, *ends), hazards=tuple(hazards))
+
+
 def after(shadow: Shadow, live: Catalog, moves: Moves) -> Catalog:
     """Return the live catalog as it is after the moves."""
     part = touched(live, moves.tables) - {key for key in live.rows if key.kind == "setting" or key.kind in ACCESS}
     with shadow.database() as connection:
         run_all(connection, statements_for(live.only(part)))
+        joining = {id(one.change): one for one in moves.joining}
         for change in moves.changes:
             _try(connection, change)
+            if id(change) in joining:
+                joining[id(change)].condition = _condition(connection, joining[id(change)].table)
         found = introspect.read(connection)
+    for one in moves.joining:
+        one.built = [
+            key
+            for key in own_keys(found, one.table)
+            if key.kind == "index" or (key.kind == "constraint" and found[key].type in "puxf")
+        ]
+        one.built = [key for key in one.built if key not in live.rows]
     made_catalog = live.copy()
     public = Key("schema", ("public",))
     for key in part - {public}:

@@ -262,6 +262,7 @@ class Planner:
             folded = replace(folded, declarations={**folded.declarations, **moves.gone})
         if moves.changes:
             current = family.after(self.shadow(), current, moves)
+            family.prove_bounds(situation, moves)
         return folded, moves, current
 
     def _mark(self, folded: Folded) -> str:
