@@ -158,6 +158,14 @@ def available() -> list[int]:
     return [major for major in SUPPORTED if programs(major)]
 
 
+def newest(program: str) -> Path | None:
+    """Return the newest pg_dump, pg_basebackup and the like that is here: each serves every older server."""
+    folders = [programs(major) for major in reversed(SUPPORTED)]
+    found = next((folder / program for folder in folders if folder and (folder / program).is_file()), None)
+    on_path = shutil.which(program)
+    return found or (Path(on_path) if on_path else None)
+
+
 def account() -> pwd.struct_passwd | None:
     """Return who runs the servers when the tests run as root (PostgreSQL refuses to), or None for ourselves."""
     if os.geteuid() != 0:

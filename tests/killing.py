@@ -20,6 +20,8 @@ from typing import Any
 
 import psycopg
 
+import fix_postgres
+
 ROOT = Path(__file__).resolve().parent.parent
 # A uuid of version 4 and a time with microseconds were made by the server while the row was written.
 RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -38,7 +40,6 @@ class Place:
     folder: Path
     playbook: str
     url: str
-    pg_dump: Path
 
     def run(self, *words: str, kill_after: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         """Run the playbook to its end, or to its death."""
@@ -74,8 +75,10 @@ class Place:
         return schema, [*sorted(lines), *(name for (name,) in filled)]
 
     def _dump(self, *words: str) -> str:
+        program = fix_postgres.newest("pg_dump")
+        assert program, "there is no pg_dump here"
         done = subprocess.run(
-            [self.pg_dump, *words, "--exclude-schema=wgm", "--exclude-schema=wgm_trash", "--dbname", self.url],
+            [program, *words, "--exclude-schema=wgm", "--exclude-schema=wgm_trash", "--dbname", self.url],
             capture_output=True,
             text=True,
             check=False,

@@ -59,11 +59,7 @@ def main() -> int:
 
 def _all(asked: argparse.Namespace, servers: list[fix_postgres.Postgres], home: Path) -> list[Verdict]:
     server = servers[0]
-    assert server.bin is not None
-    pg_dump = server.bin / "pg_dump"
-    reference = Place(
-        copy_of_project(home / "undisturbed"), asked.playbook, server.url(server.create_database()), pg_dump
-    )
+    reference = Place(copy_of_project(home / "undisturbed"), asked.playbook, server.url(server.create_database()))
     done = reference.run()
     assert done.returncode == 0, done.stderr
     undisturbed = reference.content()
@@ -80,9 +76,7 @@ def _all(asked: argparse.Namespace, servers: list[fix_postgres.Postgres], home: 
             places.server = servers[number]
         server = places.server
         database = server.create_database()
-        verdict = kill_and_resume(
-            Place(places.folder, asked.playbook, server.url(database), pg_dump), moment, undisturbed
-        )
+        verdict = kill_and_resume(Place(places.folder, asked.playbook, server.url(database)), moment, undisturbed)
         server.drop_database(database)
         if not verdict.killed:
             over.set()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass, field
 from functools import cache
@@ -123,14 +122,10 @@ def _rows(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
 
 @cache
 def pg_dump() -> str:
-    """Return the newest pg_dump there is: it dumps every older server."""
-    for major in reversed(fix_postgres.SUPPORTED):
-        folder = fix_postgres.programs(major)
-        if folder is not None and (folder / "pg_dump").is_file():
-            return str(folder / "pg_dump")
-    found = shutil.which("pg_dump")
+    """Return the newest pg_dump there is."""
+    found = fix_postgres.newest("pg_dump")
     assert found, "there is no pg_dump here"
-    return found
+    return str(found)
 
 
 def _dump(url: str) -> list[str]:

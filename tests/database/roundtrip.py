@@ -77,9 +77,9 @@ def catalog(url: str) -> Catalog:
 
 
 def programs_with_dump() -> Path | None:
-    """Return the folder of the newest pg_dump that is here: it reads every older server."""
-    folders = [fix_postgres.programs(major) for major in reversed(fix_postgres.available())]
-    return next((folder for folder in folders if folder is not None and (folder / "pg_dump").is_file()), None)
+    """Return the folder of the newest pg_dump that is here."""
+    found = fix_postgres.newest("pg_dump")
+    return found and found.parent
 
 
 _NOISE = re.compile(r"^(--.*|\\(un)?restrict .*|SET .*|SELECT pg_catalog\.set_config.*|)$")

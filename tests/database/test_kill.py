@@ -30,11 +30,8 @@ LATE = 100000
 @pytest.fixture(scope="module")
 def undisturbed(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[str]]]:
     """What an undisturbed run of the production playbook leaves in an empty database."""
-    assert server.bin is not None
     name = server.create_database()
-    place = Place(
-        copy_of_project(tmp_path_factory.mktemp("whole")), "production.yml", server.url(name), server.bin / "pg_dump"
-    )
+    place = Place(copy_of_project(tmp_path_factory.mktemp("whole")), "production.yml", server.url(name))
     done = place.run()
     assert done.returncode == 0, done.stderr
     yield place.content()
@@ -42,21 +39,17 @@ def undisturbed(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture
-def place(server: Postgres, database_url: str, tmp_path: Path) -> Place:
-    assert server.bin is not None
-    return Place(copy_of_project(tmp_path), "production.yml", database_url, server.bin / "pg_dump")
+def place(database_url: str, tmp_path: Path) -> Place:
+    return Place(copy_of_project(tmp_path), "production.yml", database_url)
 
 
 @pytest.mark.slow
 def test_a_run_killed_after_a_statement_is_finished_by_the_same_command(
-    server: Postgres, new_database: Callable[[], str], undisturbed: tuple[str, list[str]], tmp_path: Path
+    new_database: Callable[[], str], undisturbed: tuple[str, list[str]], tmp_path: Path
 ) -> None:
-    assert server.bin is not None
     folder = copy_of_project(tmp_path)
     for moment in MOMENTS:
-        verdict = kill_and_resume(
-            Place(folder, "production.yml", new_database(), server.bin / "pg_dump"), moment, undisturbed
-        )
+        verdict = kill_and_resume(Place(folder, "production.yml", new_database()), moment, undisturbed)
         assert verdict.killed, f"there are fewer statements than {moment}: choose earlier ones"
         assert not verdict.problems, (moment, verdict.problems)
 

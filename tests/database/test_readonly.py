@@ -23,10 +23,9 @@ EDIT = ("extra_rank: {type: integer, not_null: true, default: 0}", "      descri
 
 
 @pytest.fixture
-def place(server: Postgres, database_url: str, tmp_path: Path) -> Place:
+def place(database_url: str, tmp_path: Path) -> Place:
     """The production playbook applied by the owner, and then edited."""
-    assert server.bin is not None
-    made = Place(copy_of_project(tmp_path), "production.yml", database_url, server.bin / "pg_dump")
+    made = Place(copy_of_project(tmp_path), "production.yml", database_url)
     return made
 
 
@@ -175,9 +174,11 @@ class standby:
         user: dict[str, Any] = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []} if who else {}
         programs = self.server.data.parent
         self.user, self.cwd = user, programs
-        binary = self._programs()
+        copier = fix_postgres.newest("pg_basebackup")
+        assert copier is not None
+        binary = self._programs(self.server.bin)
         subprocess.run(
-            [binary / "pg_basebackup", "-D", self.folder, "-R", "-X", "stream", "-c", "fast", "-d", self.server.url()],
+            [self._programs(copier.parent) / copier.name, "-D", self.folder, "-R", "-X", "stream", "-c", "fast", "-d", self.server.url()],
             check=True, capture_output=True, cwd=programs, **user,
         )  # fmt: skip
         port = fix_postgres._free_port()
@@ -192,18 +193,15 @@ class standby:
         fix_postgres._await(running)
         return running.url().rsplit("/", 1)[0]
 
-    def _programs(self) -> Path:
+    def _programs(self, folder: Path) -> Path:
         from wgm_play.embedded.account import Account
         from wgm_play.embedded.home import shelf_folder
         from wgm_play.embedded.programs import reachable_programs
 
-        assert self.server.bin is not None
         who = fix_postgres.account()
         if who is None:
-            return self.server.bin
-        return reachable_programs(
-            self.server.bin, Account(who.pw_uid, who.pw_gid, who.pw_name, other=True), shelf_folder()
-        )
+            return folder
+        return reachable_programs(folder, Account(who.pw_uid, who.pw_gid, who.pw_name, other=True), shelf_folder())
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()

@@ -38,7 +38,7 @@ def owner(server: Postgres, tmp_path: Path) -> Iterator[Callable[..., Place]]:
         folder = copy_of_project(tmp_path / role)
         folder.chmod(0o755)
         (folder / "environments" / "development.yml").write_text(DEVELOPMENT)
-        return Place(folder, playbook, server.url(database, role, password), (server.bin or Path()) / "pg_dump")
+        return Place(folder, playbook, server.url(database, role, password))
 
     yield make
     for role, database in made:

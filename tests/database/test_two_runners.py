@@ -12,7 +12,6 @@ import psycopg
 import pytest
 from test_kill import started, wait_for
 
-from fix_postgres import Postgres
 from killing import Place, changed
 
 STEPS = """
@@ -43,11 +42,11 @@ def shut(place: Place, shut: bool = True) -> None:
 
 
 @pytest.fixture
-def place(server: Postgres, database_url: str, tmp_path: Path) -> Place:
+def place(database_url: str, tmp_path: Path) -> Place:
     for name, text in (("environments", 'url: "{{ env.DATABASE_URL }}"\n'), ("playbooks", STEPS)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "production.yml").write_text(text.replace("\\\n", "\n"))
-    return Place(tmp_path, "production.yml", database_url, (server.bin or Path()) / "pg_dump")
+    return Place(tmp_path, "production.yml", database_url)
 
 
 def test_the_second_runner_exits_13_and_names_the_first(place: Place) -> None:
