@@ -65,7 +65,7 @@ T09|storage parameters|Light; autovacuum that is off fills the disk one day.|Cha
 T10|change the owner|Instant; implicit privileges change.|Declared like the rest.
 T11|inheritance|The child is locked for everybody for an instant.|Short lock waits, tried again.
 T12|a table without a primary key|Batches and replication cannot tell rows apart.|A backfill then walks the pages and needs a `where`.
-P01|attach a partition|The new one is read under a lock unless a check proves its bound, the default one too.|A check that says the same as the bound is proved before, and one of the default partition that excludes it: then nothing is read, and the checks go. Where that cannot be (bounds by hash, the default partition below a nested parent) the plan says so, and which indexes and keys the server makes meanwhile: declare these for the table in a run before.
+P01|attach a partition|The new one is read under a lock unless a check proves its bound, the default one too.|A check that says the same as the bound is proved before, and one of the default partition that excludes it: then nothing is read, and the checks go. The indexes, keys and foreign keys that its parent has and it lacks are built online before, too. Where something cannot be proved or built so (a bound by hash, the default partition below a nested parent, an exclusion constraint) the plan says so.
 P02|detach a partition|The parent waits for everybody.|CONCURRENTLY from PostgreSQL 14 on where there is no default partition; otherwise short lock waits.
 P03|create or drop a partition in place|The parent is locked for everybody.|Short lock waits, tried again.
 P04|a default partition|Mistakes gather in it, and each attach reads it.|Advice; watch it with an alert.

@@ -30,6 +30,7 @@ def test_what_is_attached_is_not_read(name: str, database_url: str, project: Pat
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(f"CREATE TABLE public.e ({COLUMNS}) PARTITION BY {by}".encode())
         connection.execute("CREATE TABLE public.rest PARTITION OF public.e DEFAULT")
+        connection.execute("CREATE INDEX e_at_idx ON public.e (at) WHERE id > 0")
         connection.execute(f"CREATE TABLE public.joins ({COLUMNS})".encode())
         connection.execute(f"INSERT INTO public.joins VALUES {row}".encode())
         connection.execute("INSERT INTO public.rest VALUES (-5, 'z', '1999-01-01')")
@@ -45,7 +46,8 @@ def test_what_is_attached_is_not_read(name: str, database_url: str, project: Pat
         "partition_by": {method.lower(): listed},
         "partitions": {"rest": {"default": True}, "joins": bound},
     }
-    book.write([{"name": "E", "table": declared}])
+    index = {"name": "e_at_idx", "table": "e", "columns": ["at"], "where": "id > 0"}
+    book.write([{"name": "E", "table": declared}, {"name": "I", "index": index}])
     plan = book.apply(check=True).plans[-1]
     said: list[str] = []
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -55,5 +57,6 @@ def test_what_is_attached_is_not_read(name: str, database_url: str, project: Pat
             for command in operation.commands:
                 connection.execute(command.sql.encode())
     assert 'partition constraint for table "joins" is implied by existing constraints' in said
+    assert [text for text in said if "building index" in text and "joins" in text and "wgm_new" not in text] == []
     assert any('default partition "rest" is implied by existing constraints' in text for text in said)
     assert book.apply().plans == []

@@ -66,10 +66,12 @@ def build(
 
 
 def _only(definition: str, name: tuple[str, ...], table: Key, words: str = "ONLY ", **own: Any) -> Command:
-    return command("index/create", Lock(SHARE, table.label), definition=_on(definition, name[-1], table, words), **own)
+    return command(
+        "index/create", Lock(SHARE, table.label), definition=on_table(definition, name[-1], table, words), **own
+    )
 
 
-def _on(definition: str, name: str, table: Key, words: str = "", concurrently: str = "") -> Sql:
+def on_table(definition: str, name: str, table: Key, words: str = "", concurrently: str = "") -> Sql:
     """Return the statement for another name and table."""
     found = _HEAD.match(definition)
     assert found is not None  # noqa: S101 - it is what pg_get_indexdef says
@@ -117,7 +119,7 @@ def _below(
         helper = Key("index", (part.name[0], helpers.helper(helpers.NEW, name.name[1], definition)))
         situation.used_helpers.add(helper.name[1])
         built_already = _either(helpers.there("index", part.name, helper.name[1]), there)
-        statement = _on(definition, helper.name[1], part, concurrently="CONCURRENTLY ")
+        statement = on_table(definition, helper.name[1], part, concurrently="CONCURRENTLY ")
         built = command(
             "index/create", light, definition=statement, wait="long", transactional=False, scans=True, done=built_already,
             shadow=shadow,

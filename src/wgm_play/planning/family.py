@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS, keep_roles
+from wgm_play.catalog.constraint import Constraint
 from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.catalog.table import Table
 from wgm_play.errors import Refused
@@ -26,7 +27,7 @@ from wgm_play.operations.base import (
 )
 from wgm_play.operations.online import bound
 from wgm_play.operations.table import attach, create_table
-from wgm_play.operations.trash import COLUMN_PREFIX, own_keys
+from wgm_play.operations.trash import COLUMN_PREFIX
 from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import render
@@ -56,16 +57,18 @@ _SCAN_DEFAULT = hazard(
 class Joining:
     """A table that is attached by a change. `condition` is its bound in SQL, empty where that cannot be told as a check.
 
-    `default` is the default partition, which must hold none of its rows, where there is one. `built` are the indexes,
-    keys and foreign keys that it lacks: the server makes them while it is attached.
+    `default` is the default partition, which must hold none of its rows, where there is one. `lacking` are the indexes,
+    keys and foreign keys that it gets with it, `parents` the tables that these refer to.
     """
 
     change: Change
     table: Key
+    parent: Key
     default: Key | None
     condition: str = ""
     nested: bool = False
-    built: list[Key] = field(default_factory=list)
+    lacking: dict[Key, Constraint] = field(default_factory=dict)
+    parents: dict[Key, list[Key]] = field(default_factory=dict)
 
     @property
     def excluded(self) -> str:
@@ -300,7 +303,7 @@ def _join(
             joined = attach(table, key, Sql(new.bound), *locks)
             _append(situation, made, key, f"attach {key} to {table.label}", [*alike, joined], step)
             nested = table in situation.current.rows and situation.current[table].bound is not None
-            made.joining.append(Joining(made.changes[-1], key, next(iter(defaults), None), nested=nested))
+            made.joining.append(Joining(made.changes[-1], key, table, next(iter(defaults), None), nested=nested))
         elif parent not in had:
             locks = [Lock(ACCESS_EXCLUSIVE, key.label), Lock(SHARE_UPDATE_EXCLUSIVE, table.label)]
             joined = command("table/inherit", *locks, child=key.name, parent=table.name, off=False)
@@ -339,12 +342,24 @@ def _condition(connection: psycopg.Connection[Any], table: Key) -> str:
     return "" if row is None or row[0] is None or "satisfies_hash_partition" in row[0] else str(row[0])
 
 
-def _built(one: Joining) -> Hazard:
-    listed = ", ".join(str(key) for key in one.built)
+def _note_lacking(connection: psycopg.Connection[Any], one: Joining, live: Catalog) -> None:
+    """Note what the server made for a partition as it joined."""
+    child, parent = (literal(str(ident(table.name))) for table in (one.table, one.parent))
+    statement = render("table/lacking.sql.j2", child=child, parent=parent)
+    for kind, name, letter, definition, options, tablespace, refers in connection.execute(statement.sql.encode()):
+        where = one.table.name if kind == "constraint" else one.table.name[:1]
+        key = Key(kind, (*where, name))
+        if key not in live.rows:
+            one.lacking[key] = Constraint(letter, definition, True, options, tablespace, None)
+            one.parents[key] = [Key("table", tuple(refers))] if refers else []
+
+
+def _made_meanwhile(keys: Iterable[Key]) -> Hazard:
+    listed = ", ".join(map(str, keys))
     return hazard(
         "P01",
-        f"what its parent has and it lacks is made while it is locked; not online: it has no name of its own: {listed}",
-        f"declare the same for {one.table} in a run before: it is made online, and taken over",
+        f"made while the table is locked; not online: nothing that is built before is taken over for it: {listed}",
+        "attach it in a quiet hour",
     )
 
 
@@ -357,6 +372,7 @@ def prove_bounds(situation: Situation, moves: Moves) -> None:
         proofs: list[Change] = []
         ends: list[Command] = []
         hazards: list[Hazard] = []
+        named: list[Command] = []
         step = one.change.operation.step
         for table, condition, unproved in (
             (one.table, one.condition, _SCAN),
@@ -373,14 +389,18 @@ def prove_bounds(situation: Situation, moves: Moves) -> None:
                 ends.append(bound.end(table, condition))
             else:
                 hazards.append(unproved)
-        if one.built and situation.online(one.table):
-            hazards.append(_built(one))
+        if situation.online(one.table):
+            built, named, left = bound.equip(situation, one.table, one.lacking, one.parents, step)
+            proofs = [*built, *proofs]
+            hazards += [_made_meanwhile(left)] if left else []
+        for change in proofs:
+            change.makes = frozenset()
         at, before = moves.changes.index(one.change), one.change.after
         for change in (*proofs, one.change):
             change.after, before = before, (change,)
         moves.changes[at:at] = proofs
         operation = one.change.operation
-        one.change.operation = replace(operation, commands=(*operation.commands, *ends), hazards=tuple(hazards))
+        one.change.operation = replace(operation, commands=(*named, *operation.commands, *ends), hazards=tuple(hazards))
 
 
 def after(shadow: Shadow, live: Catalog, moves: Moves) -> Catalog:
@@ -392,15 +412,10 @@ def after(shadow: Shadow, live: Catalog, moves: Moves) -> Catalog:
         for change in moves.changes:
             _try(connection, change)
             if id(change) in joining:
-                joining[id(change)].condition = _condition(connection, joining[id(change)].table)
+                one = joining[id(change)]
+                one.condition = _condition(connection, one.table)
+                _note_lacking(connection, one, live)
         found = introspect.read(connection)
-    for one in moves.joining:
-        one.built = [
-            key
-            for key in own_keys(found, one.table)
-            if key.kind == "index" or (key.kind == "constraint" and found[key].type in "puxf")
-        ]
-        one.built = [key for key in one.built if key not in live.rows]
     made_catalog = live.copy()
     public = Key("schema", ("public",))
     for key in part - {public}:

@@ -1,15 +1,31 @@
 """A large table becomes a partition: a check that says the same as the bound is proved before, so that nothing is read then.
 
-In: the table, the condition as the server spells it. Out: the changes that prove it, and the command that ends it.
+In: the table, the condition as the server spells it, what its parent has and it lacks. Out: the changes that prove and
+build it, and the commands that end them in the transaction that attaches the table.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
+from wgm_play.catalog.constraint import Constraint
 from wgm_play.catalog.model import Key
-from wgm_play.operations.base import ACCESS_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE, Change, Situation, alter, command, hazard
-from wgm_play.operations.online import names
+from wgm_play.operations.base import (
+    ACCESS_EXCLUSIVE,
+    ROW_SHARE,
+    SHARE_ROW_EXCLUSIVE,
+    SHARE_UPDATE_EXCLUSIVE,
+    Change,
+    Situation,
+    alter,
+    command,
+    hazard,
+)
+from wgm_play.operations.index import build_concurrently
+from wgm_play.operations.online import names, spell
+from wgm_play.operations.partitioned_index import is_partitioned, on_table
 from wgm_play.plan import Command, Lock
-from wgm_play.sql import Sql
+from wgm_play.sql import Sql, ident
 
 _AVOIDED = hazard(
     "P01", "a scan under a strong lock is avoided: a check NOT VALID, validated, then the table is attached"
@@ -29,13 +45,10 @@ def prove(situation: Situation, table: Key, condition: str, step: int) -> list[C
         "constraint/validate", light, table=table.name, name=name, wait="long", scans=True,
         done=names.there("constraint", table.name, name, validated=True),
     )  # fmt: skip
-    changes = [
+    return [
         alter(situation, table, f"hold new rows of {table} to the bound", [made], step=step, alone=True, hazards=(_AVOIDED,)),
         alter(situation, table, f"prove that {table} keeps to the bound", [proof], step=step, alone=True),
     ]  # fmt: skip
-    for change in changes:
-        change.makes = frozenset()
-    return changes
 
 
 def end(table: Key, condition: str) -> Command:
@@ -43,6 +56,73 @@ def end(table: Key, condition: str) -> Command:
     return command(
         "constraint/drop", Lock(ACCESS_EXCLUSIVE, table.label), table=table.name, name=_name(table, condition)
     )
+
+
+def equip(
+    situation: Situation,
+    table: Key,
+    lacking: Mapping[Key, Constraint],
+    parents: Mapping[Key, Collection[Key]],
+    step: int,
+) -> tuple[list[Change], list[Command], list[Key]]:
+    """Build online what a table lacks, as its parent has it: indexes, keys, foreign keys with the tables they refer to.
+
+    An index is told as a constraint without a type. Returns the changes, the commands that give each its name, and what cannot be built so.
+    """
+    changes: list[Change] = []
+    closing: list[Command] = []
+    left: list[Key] = []
+    exclusive = Lock(ACCESS_EXCLUSIVE, table.label)
+    for key, row in lacking.items():
+        if is_partitioned(situation, table) or (key.kind == "constraint" and not _plain(row)):
+            left.append(key)
+            continue
+        name = names.helper(names.NEW, key.name[-1], table.name, row.definition)
+        situation.used_helpers.add(name)
+        if key.kind == "constraint" and row.type == "f":
+            changes += _foreign_key(situation, table, key, row, name, parents[key], step)
+            closing.append(command("constraint/rename", exclusive, table=table.name, name=name, to=key.name[2]))
+            continue
+        helper = Key("index", (table.name[0], name))
+        if key.kind == "index":
+            statement = str(on_table(row.definition, name, table))
+            closing.append(command("object/rename", exclusive, what=Sql(f"INDEX {ident(helper.name)}"), to=key.name[1]))
+        else:
+            statement = spell.key_index(row, table.name, name)
+            kind = Sql({"p": "PRIMARY KEY", "u": "UNIQUE"}[row.type])
+            closing.append(
+                command(
+                    "constraint/using_index", exclusive, table=table.name, name=key.name[2], kind=kind, index=name,
+                    deferrable=spell.deferrable(row.definition),
+                )
+            )  # fmt: skip
+        what = key if key.kind == "index" else f"the index of {key}"
+        changes += build_concurrently(situation, helper, table, statement, f"build {what} concurrently", step=step)
+    return changes, closing, left
+
+
+def _plain(row: Constraint) -> bool:
+    """Tell whether a key has a form that takes an index over, or is a foreign key."""
+    return row.type in "puf" and "WITHOUT OVERLAPS" not in row.definition and "PERIOD" not in row.definition
+
+
+def _foreign_key(
+    situation: Situation, table: Key, key: Key, row: Constraint, name: str, parents: Collection[Key], step: int
+) -> list[Change]:
+    locks = [Lock(SHARE_ROW_EXCLUSIVE, one.label) for one in sorted({table, *parents})]
+    added = command(
+        "constraint/add", *locks, table=table.name, name=name, definition=Sql(row.definition), validated=False,
+        done=names.there("constraint", table.name, name),
+    )  # fmt: skip
+    light = [Lock(SHARE_UPDATE_EXCLUSIVE, table.label), *(Lock(ROW_SHARE, one.label) for one in sorted(parents))]
+    proof = command(
+        "constraint/validate", *light, table=table.name, name=name, wait="long", scans=True,
+        done=names.there("constraint", table.name, name, validated=True),
+    )  # fmt: skip
+    return [
+        alter(situation, table, f"add {key} for new rows", [added], step=step, alone=True),
+        alter(situation, table, f"validate {key}", [proof], step=step, alone=True),
+    ]
 
 
 def _name(table: Key, condition: str) -> str:
