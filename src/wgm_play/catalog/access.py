@@ -235,11 +235,14 @@ def left_over(rows: Mapping[Key, Row]) -> list[Key]:
 def moved(catalog: Catalog, pairs: Mapping[Key, Key]) -> None:
     """Let grants and owners follow their objects to new names; `pairs` are new -> old."""
     names = {old: new for new, old in pairs.items()}
+    now = {}
     for key in [key for key in catalog.rows if key.kind in ("grant", "owner")]:
         new = names.get(object_of(key))
         if new is not None:
             tail = key.name[-1:] if key.kind == "grant" else ()
-            catalog.rows[Key(key.kind, (new.kind, *new.name, *tail))] = catalog.rows.pop(key)
+            now[Key(key.kind, (new.kind, *new.name, *tail))] = catalog.rows.pop(key)
+    for key, row in now.items():
+        catalog.rows[key] = row
     columns = {old: new for old, new in names.items() if old.kind == "column" and old.name[2] != new.name[2]}
     tables = {Key("table", key.name[:2]) for pair in columns.items() for key in pair}
     for key in [key for key in catalog.rows if key.kind == "grant" and object_of(key) in tables]:

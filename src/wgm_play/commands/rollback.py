@@ -9,6 +9,7 @@ import itertools
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import CLUSTER
@@ -26,7 +27,7 @@ from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.online.spell import renamed_columns
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
-from wgm_play.plan import Command, Operation
+from wgm_play.plan import Command, Group, Operation
 from wgm_play.planning import family, rename
 from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, uncastable
 from wgm_play.planning.datacheck import Looker, refuse_bad_rows
@@ -139,8 +140,10 @@ def _plan(
     planner.stack = stack
     situation = planner._situation(live, wanted.catalog)
     entries = [entry for entry in ledger.trash_entries() if entry.run in ids]
-    renamed = _renames(situation, live, wanted.catalog, entries)
-    there = rename.apply(planner.shadow(), live, renamed) if renamed.changes else live
+    cleared, clearing = _clear(planner, situation, live, wanted.catalog, _in_the_way(live, entries))
+    renamed = _renames(situation, cleared, wanted.catalog, entries)
+    there = rename.apply(planner.shadow(), cleared, renamed) if renamed.changes else live
+    situation.sizes = renamed.sizes(situation.sizes)
     restored, current, brought = _restores(situation, there, wanted.catalog, entries)
     situation.current = current
     situation.waiting = _waiting(situation, wanted.catalog, entries)
@@ -172,19 +175,30 @@ def _plan(
             prepares = any(change is one for one in situation.prepared)
             change.after = (*change.after, *restored, *(() if prepares else late))
     loosening = _loosening(found.changes)
+    for change in found.changes:
+        if id(change) in loosening:
+            change.makes = frozenset()  # what has one rule less needs nothing that comes
     sqls = _undone_sql(ledger, ids)
-    rows = _undone_rows(work, ledger, ids, current if loosening else live, wanted.catalog)
-    before = [*sqls, *rows]
+    rows = _undone_rows(ledger, ids, cleared, wanted.catalog, renamed, current if loosening else None)
     _put_rows_between(sqls, rows, restored, found.changes, loosening)
     for change in last:
         change.after = (*change.after, *restored, *found.changes)
-    before = [*removals(situation.helpers, situation.used_helpers), *before]
+    before = [*removals(situation.helpers, situation.used_helpers), *sqls]
+    early_rows, late_rows = ([], rows) if loosening else (rows, [])
     together = rename.joined(renamed, found.changes, situation.forced)
-    everything = [*before, *restored, *late, *found.changes, *last]
     checks = constraints_without_index(current, wanted.catalog)
-    made = groups(order(everything, current.edges, wanted.catalog.edges, found.rebuilt, together, checks))
+    everything = [*before, *rows, *restored, *late, *found.changes, *last]
+    made: tuple[Group, ...] = ()
+    if cleared is not live:  # apart: what returns has the names of what goes
+        for change in clearing:
+            change.after = (*change.after, *sqls, *early_rows)
+        made = groups(
+            order([*before, *early_rows, *clearing], live.edges, (), without_index=constraints_without_index(live))
+        )
+        everything = [*late_rows, *restored, *late, *found.changes, *last]
+    made += groups(order(everything, current.edges, wanted.catalog.edges, found.rebuilt, together, checks))
     unknown = (
-        refuse_bad_rows(Looker(work.reading, situation, live, renamed.pairs))
+        refuse_bad_rows(Looker(work.reading, situation, cleared, renamed.pairs))
         if work.environment.policy.check_data
         else []
     )
@@ -200,6 +214,54 @@ def _plan(
             prove(connection, live, wanted.catalog, made, trashed=definitions)
     plan = planner._contract(live, wanted, made, (), tuple(unknown))
     return Planned(plan, wanted, live, situation, Skips(), planner.imperative)
+
+
+def _in_the_way(live: Catalog, entries: Sequence[TrashEntry]) -> list[Key]:
+    """Return what is live under a name that a rename gave up, and that it gets back."""
+    found = [
+        (
+            Key(entry.definition["kind"], tuple(entry.name)),
+            Key(entry.definition["kind"], tuple(entry.definition["from"])),
+        )
+        for entry in entries
+        if entry.kind == "rename"
+    ]
+    renamed = {now for now, _ in found}
+    return [before for now, before in found if now in live.rows and before in live.rows and before not in renamed]
+
+
+def _clear(
+    planner: Planner, situation: Situation, live: Catalog, wanted: Catalog, keys: Sequence[Key]
+) -> tuple[Catalog, list[Change]]:
+    """Return the catalog without some objects and what depends on them, and the changes that remove these."""
+    if not keys:
+        return live, []
+    cleared = live.copy()
+    gone: set[Key] = set()
+    todo = list(keys)
+    while todo:
+        key = todo.pop()
+        if key in gone or key not in live.rows:
+            continue
+        gone.add(key)
+        todo += own_keys(live, key) if key.kind == "table" else []
+        todo += [dependent for dependent, referenced in live.edges if referenced == key]
+    kept = sorted(
+        key for key in gone
+        if key.kind in ("table", "column") and key in wanted.rows and not {key, Key("table", key.name[:2])} & set(keys)
+    )  # fmt: skip
+    if kept:
+        raise Refused(
+            f"{keys[0]} must go before its old name can return, but {kept[0]} depends on it",
+            hint=f"take {kept[0]} out of the playbook, run, and roll back then",
+        )
+    for key in gone:
+        cleared.rows.pop(key)
+    cleared.edges = frozenset(edge for edge in live.edges if not gone.intersection(edge))
+    made = planner._situation(live, cleared)
+    made.trash_names = situation.trash_names
+    made.identity_sequences = planner.identity_sequences(live, cleared)
+    return cleared, diff(made).changes
 
 
 def _before_joining(wanted: Catalog, current: Catalog, last: Sequence[Change]) -> Catalog:
@@ -357,10 +419,13 @@ def _waiting(situation: Situation, wanted: Catalog, entries: Sequence[TrashEntry
 def _renames(situation: Situation, live: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]) -> rename.Renamed:
     """Return the renames that give back the old names, the last rename first."""
     found = rename.Renamed()
-    for entry in sorted((one for one in entries if one.kind == "rename"), key=lambda one: one.at, reverse=True):
+    made = [one for one in entries if one.kind == "rename"]
+    schemas = {one.name[0]: one.definition["from"][0] for one in made if one.definition["kind"] == "schema"}
+    for entry in reversed(made):
         kind = entry.definition["kind"]
         now, before = Key(kind, tuple(entry.name)), Key(kind, tuple(entry.definition["from"]))
-        if now in live.rows and (before in wanted.rows or len(before.name) == 3):
+        then = Key(kind, (schemas.get(before.name[0], before.name[0]), *before.name[1:])) if before.name[1:] else before
+        if now in live.rows and (then in wanted.rows or len(before.name) == 3):
             rename.back(found, situation, live, now, before, list(entry.trash_name))
     return found
 
@@ -480,16 +545,27 @@ def _find_secrets(row: SqlOnce) -> None:
         register(os.environ[name], name)
 
 
-def _undone_rows(work: Work, ledger: Ledger, ids: Sequence[int], live: Catalog, wanted: Catalog) -> list[Change]:
-    """Return one change that puts the rows back that these runs wrote, the last first."""
+def _undone_rows(
+    ledger: Ledger,
+    ids: Sequence[int],
+    live: Catalog,
+    wanted: Catalog,
+    renamed: rename.Renamed,
+    current: Catalog | None,
+) -> list[Change]:
+    """Return one change that puts the rows back that these runs wrote, the last first: before their tables are renamed,
+    or after that, where `current` is the catalog by then."""
     commands: list[Command] = []
     back: list[dict[str, Any]] = []
-    for row in reversed(ledger.row_changes(list(ids))):
-        table = Key("table", tuple(row.relation))
-        if table not in live.rows or table not in wanted.rows:
+    held = live if current is None else current
+    for written in reversed(ledger.row_changes(list(ids))):
+        table = Key("table", tuple(written.relation))
+        if table not in live.rows or renamed.after(table) not in wanted.rows:
             continue
-        types = {key.name[2]: str(live.rows[key][0]) for key in live.of("column", *table.name)}
-        sql = _row_back(table, row, types, live)
+        row = written if current is None else _renamed_row(written, renamed)
+        table = Key("table", tuple(row.relation))
+        types = {key.name[2]: str(held[key].type) for key in held.of("column", *table.name)}
+        sql = _row_back(table, row, types, held)
         if sql is None:
             continue
         commands.append(Command(sql, wait="data", shadow=False))
@@ -500,6 +576,17 @@ def _undone_rows(work: Work, ledger: Ledger, ids: Sequence[int], live: Catalog, 
     path = Command(SEARCH_PATH, shadow=False)
     key = Key("table", tuple(back[0]["relation"]))
     return [Change(Operation("run", key, title, (path, *commands), payload={"row_changes": back}))]
+
+
+def _renamed_row(row: RowChange, renamed: rename.Renamed) -> RowChange:
+    """Return a change of a row under the names after the renames."""
+    table = Key("table", tuple(row.relation))
+
+    def named(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {renamed.after(Key("column", (*table.name, name))).name[-1]: value for name, value in values.items()}
+
+    before, after = row.before and named(row.before), row.after and named(row.after)
+    return replace(row, relation=list(renamed.after(table).name), key=named(row.key), before=before, after=after)
 
 
 def _row_back(table: Key, row: RowChange, types: Mapping[str, str], live: Catalog) -> str | None:

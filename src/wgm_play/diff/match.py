@@ -10,14 +10,16 @@ from collections.abc import Collection
 from wgm_play.catalog.model import Catalog, Key
 
 
-def match_constraints(live: Catalog, declared: Catalog, table: Key, named: Collection[Key]) -> dict[Key, Key]:
+def match_constraints(
+    live: Catalog, declared: Catalog, table: Key, named: Collection[Key], indexes: Collection[str] = ()
+) -> dict[Key, Key]:
     """Return which live name each unnamed declared constraint of `table` takes.
 
     First those with the same name, then those with the same definition, then those of the same kind over the same
-    columns: their definition changes under the name that they have.
+    columns: their definition changes under the name that they have. `indexes` are those of other tables.
     """
     there = live.of("constraint", *table.name)
-    if not there:
+    if not (there or indexes):
         return {}
     wanted = declared.of("constraint", *table.name)
     free = [key for key in there if key not in named]
@@ -47,12 +49,13 @@ def match_constraints(live: Catalog, declared: Catalog, table: Key, named: Colle
         if like is not None and columns:
             take(own, like)
     taken = set(pairs.values()) | set(named) | set(there)
-    for own in mine:  # a new one whose made-up name is taken by another live constraint
-        if own in there:
-            name, number = own.name[2], 1
-            while Key("constraint", (*table.name, f"{name}{number}")) in taken:
+    for own in mine:  # a new one whose made-up name is taken by another live constraint, or by another table's index
+        indexed = declared.rows[own][0] in ("p", "u", "x")
+        if own in there or (indexed and own.name[2] in indexes):
+            name, number = own.name[2][:60], 1
+            while Key("constraint", (*table.name, f"{name}{number}")) in taken or f"{name}{number}" in indexes:
                 number += 1
-            pairs[own] = Key("constraint", (*table.name, f"{name[:60]}{number}"))
+            pairs[own] = Key("constraint", (*table.name, f"{name}{number}"))
             taken.add(pairs[own])
     return {own: other for own, other in pairs.items() if own != other}
 

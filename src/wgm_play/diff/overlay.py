@@ -65,7 +65,8 @@ def lay_over(
     names = {key for key in declared.rows} | {key for declaration in declarations.values() for key in declaration.named}
     renamed: dict[Key, Key] = {}
     for table in sorted(tables):
-        renamed.update(match_constraints(live, declared, table, declarations[table].named))
+        indexes = _others_indexes(live, declarations, table) if table not in live.rows else ()
+        renamed.update(match_constraints(live, declared, table, declarations[table].named, indexes))
     for key, row in declared.rows.items():
         target = renamed.get(key, key)
         wanted.rows[target] = _adapted(live, declarations, target, row, renamed)
@@ -88,6 +89,16 @@ def lay_over(
     for key in left_over(wanted.rows):
         del wanted.rows[key]
     return made
+
+
+def _others_indexes(live: Catalog, declarations: Mapping[Key, Declaration], table: Key) -> set[str]:
+    """Return the names of the indexes of other tables that stay, in the schema of a new one."""
+    found = {
+        key.name[-1]: key.relation or Key("table", (key.name[0], str(live.rows[key][0])))
+        for key in (*live.of("index", table.name[0]), *live.of("constraint", table.name[0]))
+        if key.kind == "index" or live.rows[key][0] in ("p", "u", "x")
+    }
+    return {name for name, owner in found.items() if owner not in declarations or not declarations[owner].absent}
 
 
 def replace_number(extra: Extra, number: int) -> Extra:

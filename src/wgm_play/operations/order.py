@@ -49,8 +49,9 @@ def order(
     for dependent, referenced in wanted_edges:  # what is referred to is made first
         if dependent in makers and referenced in makers:
             for number in makers[dependent]:
-                if number not in makers[referenced]:  # one change makes both
-                    before[number].update(makers[referenced])
+                if number in makers[referenced] or changes[number].operation.verb == "rename":
+                    continue  # one change makes both; what is renamed is there already
+                before[number].update(makers[referenced])
     for dependent, referenced in current_edges:  # what refers to it goes first
         if dependent in removers and referenced in removers:
             for number in removers[referenced]:
@@ -154,7 +155,8 @@ def _sorted(changes: Sequence[Change], before: list[set[int]], units: list[int])
 
     def first(unit: int) -> tuple[int, int, int]:
         own = set(members[unit])
-        return min(priority(number) for number in own if not before[number] & own or len(own) == 1)
+        free = [priority(number) for number in own if not before[number] & own or len(own) == 1]
+        return min(free, default=(0, 0, 0))  # a circle inside is told below
 
     ready = [(first(unit), unit) for unit, count in waiting.items() if count == 0]
     heapq.heapify(ready)

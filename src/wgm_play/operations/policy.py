@@ -25,7 +25,7 @@ from wgm_play.sql import Sql, ident
 
 def create_policy(situation: Situation, key: Key) -> list[Change]:
     """Create a policy; the statement that switches row level security on brings it along (hazard V05)."""
-    if switched(situation, Key("table", key.name[:2])) == "on":
+    if key not in situation.current.rows and switched(situation, Key("table", key.name[:2])) == "on":
         return []
     change = create(situation, key, f"create {key}", commands(situation, key), rank=15)
     return [_needing(change, situation.wanted[key].roles)]
@@ -93,7 +93,7 @@ def drop_commands(key: Key) -> list[Command]:
 
 def drop_policy(situation: Situation, key: Key) -> list[Change]:
     """Drop a policy; the statement that switches row level security off takes it along."""
-    if switched(situation, Key("table", key.name[:2])) == "off":
+    if key not in situation.wanted.rows and switched(situation, Key("table", key.name[:2])) == "off":
         return []
     return [drop(situation, key, f"drop {key}", drop_commands(key), rank=3)]
 

@@ -133,7 +133,7 @@ class Looker:
 
     def _live_table(self, table: Key) -> Key | None:
         found = self.renames.get(table, table)
-        return found if found in self.live.rows and self.live.rows[found] is not None else None
+        return found if found in self.live.rows and table in self.situation.current.rows else None
 
     def _conversion(self, key: Key) -> list[str]:
         table = Key("table", key.name[:2])

@@ -127,6 +127,7 @@ class Planner:
         situation.current, situation.wanted = current, wanted.catalog
         situation.steps, situation.backfills, situation.given = wanted.steps, wanted.backfills, wanted.given
         situation.renames = renamed.pairs
+        situation.sizes = renamed.sizes(situation.sizes)
         situation.identity_sequences = self.identity_sequences(current, wanted.catalog)
         situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
         situation.uncastable = uncastable(self.connection, situation)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from wgm_play.catalog.access import ACCESS, keep_roles, moved
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.diff.overlay import same_object
 from wgm_play.errors import Refused
-from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, hazard, what_of
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, TableSize, alter, command, hazard, what_of
 from wgm_play.plan import Command, Lock
 from wgm_play.playbook.model import Declaration, Part
 from wgm_play.render import render
@@ -48,27 +48,96 @@ class Renamed:
         """Return the key that an object has after the renames."""
         return {old: new for new, old in self.pairs.items()}.get(key, key)
 
+    def sizes(self, live: Mapping[Key, TableSize]) -> dict[Key, TableSize]:
+        """Return the sizes of tables by their new names too."""
+        return {**live, **{new: live[old] for new, old in self.pairs.items() if old in live}}
+
 
 def find(live: Catalog, declarations: Mapping[Key, Declaration], situation: Situation) -> Renamed:
     """Return the renames that are not done yet. Raise `Refused` where both names are live."""
     found = Renamed()
+    asked = [
+        _Asked(declaration.renamed_from, key, declaration.position)
+        for key, declaration in declarations.items()
+        if not declaration.absent and declaration.renamed_from is not None
+    ]
+    asked.sort(key=lambda one: one.new.kind != "schema")  # the others are named as they are in it
+    for one in _in_order(live, found, asked, {key for key, made in declarations.items() if not made.absent}):
+        _object(live, found, situation, one.old, one.new, declarations[one.new])
+        _parts(live, found, situation, one.new, declarations[one.new])
+    renamed = {one.new for one in asked}
     for key, declaration in declarations.items():
-        if declaration.absent:
-            continue
-        old_table = declaration.renamed_from
-        if old_table is not None:
-            _object(live, found, situation, old_table, key, declaration)
-        source = found.pairs.get(key, key)
-        for part_key, part in declaration.parts.items():
-            if part_key.kind == "attribute" and part.renamed_from and not part.absent:
-                _attribute(live, found, situation, key, part_key, part)
-            elif part.renamed_from and not part.absent:
-                old = Key(part_key.kind, (*source.name, part.renamed_from))
-                _part(live, found, situation, old, part_key, part)
+        if not declaration.absent and key not in renamed:
+            _parts(live, found, situation, key, declaration)
     _serials(live, found, situation, declarations)
     for change, earlier in zip(found.changes[1:], found.changes, strict=False):
         change.after = (earlier,)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    old: Key
+    new: Key
+    where: Any
+
+
+def _in_order(live: Catalog, found: Renamed, asked: Sequence[_Asked], declared: Collection[Key]) -> Iterator[_Asked]:
+    """Yield renames, each when its new name is free: what has it may be renamed too.
+
+    One whose old name is declared of something else, and whose new name is there, was done by an earlier run.
+    """
+    left = list(asked)
+    while left:
+        free = [one for one in left if _is_free(live, found, one)]
+        if not free:
+            break
+        yield from free[:1]
+        left.remove(free[0])
+    circle = {one.old for one in left} & {one.new for one in left}
+    while (smaller := {one.old for one in left if one.new in circle and one.old in circle}) != circle:
+        circle = smaller
+    for one in left:
+        if one.new in circle and one.old in circle:
+            raise Refused(
+                f"{one.new} and {one.old} are to get each other's name: nothing tells whether they have it already",
+                where=one.where,
+                hint=f"rename {one.old} to a third name, run, and rename that to {one.new.name[-1]!r}",
+            )
+        if one.old not in declared:
+            raise _both(one.old, one.new, one.where)
+
+
+def _is_free(live: Catalog, found: Renamed, one: _Asked) -> bool:
+    """Tell whether a rename can be looked at: its old name is gone, or its new one is free or given up by now."""
+    old, new = _as_live(live, one.old, one.new)
+    there = found.pairs.get(new, new)
+    if there not in live.rows or there == old or (old not in live.rows and old not in found.pairs):
+        return True
+    return there in found.pairs.values() and there != found.pairs.get(new)
+
+
+def _as_live(live: Catalog, old: Key, new: Key) -> tuple[Key, Key]:
+    """Return the keys of a routine with its arguments as the catalog writes them."""
+    if old.kind in ("function", "procedure"):
+        old = next(iter(same_object(live, old)), old)
+        new = Key(new.kind, (*new.name[:2], old.name[2]))
+    return old, new
+
+
+def _parts(live: Catalog, found: Renamed, situation: Situation, key: Key, declaration: Declaration) -> None:
+    """Rename what belongs to an object."""
+    said = {part: made for part, made in declaration.parts.items() if not made.absent}
+    owner = found.pairs.get(key, key)
+    asked = []
+    for part_key, part in said.items():
+        if part.renamed_from and part_key.kind == "attribute":
+            if Key("attribute", (*part_key.name[:2], part.renamed_from)) not in said:
+                _attribute(live, found, situation, key, part_key, part)
+        elif part.renamed_from:
+            asked.append(_Asked(Key(part_key.kind, (*owner.name, part.renamed_from)), part_key, part.position))
+    for one in _in_order(live, found, asked, {Key(part.kind, (*owner.name, part.name[-1])) for part in said}):
+        _part(live, found, situation, one.old, one.new, said[one.new])
 
 
 def _serials(live: Catalog, found: Renamed, situation: Situation, declarations: Mapping[Key, Declaration]) -> None:
@@ -103,13 +172,10 @@ def _both(old: Key, new: Key, where: Any) -> Refused:
 
 
 def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: Key, declaration: Declaration) -> None:
-    if old.kind in ("function", "procedure"):  # the playbook may write the arguments in other words
-        old = next(iter(same_object(live, old)), old)
-        new = Key(new.kind, (*new.name[:2], old.name[2]))
-    if old not in live.rows:
+    old, new = _as_live(live, old, new)
+    source = old if old in live.rows else found.pairs.get(old)  # where its schema is renamed before it
+    if source is None:
         return
-    if new in live.rows:
-        raise _both(old, new, declaration.position)
     lock = Lock(ACCESS_EXCLUSIVE, old.label)
     commands = []
     if old.name[0] != new.name[0] and len(old.name) > 1:
@@ -119,7 +185,7 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
     if place.name[last] != new.name[last]:
         commands.append(command("object/rename", lock, what=what_of(place), to=new.name[last]))
     if old.kind == "range":
-        commands = _range(live, old, new)
+        commands = _range(live[source], old, new)
     hazards = (_HAZARD_TABLE,) if old.kind in ("table", "view", "materialized_view") else ()
     found.changes.append(
         alter(
@@ -127,15 +193,23 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
             payload={"trash": record(new.kind, old, new)},
         )
     )  # fmt: skip
-    found.pairs[new] = old
+    found.pairs.pop(old, None)
+    found.pairs[new] = source
+    if old.kind == "schema":
+        called = {part: now for now, part in found.pairs.items()}
+        for key in live.rows:
+            if len(key.name) > 1 and key.name[0] == old.name[0] and key.kind not in ACCESS:
+                now = called.get(key, key)
+                found.pairs.pop(now, None)
+                found.pairs[Key(key.kind, (*new.name, *now.name[1:]))] = key
     if old.kind != "table":
         return
     called = {
         part: now for now, part in found.pairs.items() if now.name[:2] == old.name
     }  # a rollback renames them first
     for key in live.rows:
-        if key.kind in ("column", "constraint", "trigger", "policy") and key.name[:2] == old.name:
-            now = called.get(key, key)
+        if key.kind in ("column", "constraint", "trigger", "policy") and key.name[:2] == source.name:
+            now = called.get(key, Key(key.kind, (*old.name, key.name[2])))
             found.pairs.pop(now, None)
             found.pairs[Key(key.kind, (*new.name, now.name[2]))] = key
 
@@ -156,11 +230,10 @@ def back(found: Renamed, situation: Situation, live: Catalog, now: Key, before: 
         payload["trash"] = {**payload["trash"], "event": "restored", "trash_name": place, "definition": {}}
 
 
-def _range(live: Catalog, old: Key, new: Key) -> list[Command]:
+def _range(row: Any, old: Key, new: Key) -> list[Command]:
     """Return the statements that rename and move a range type with its constructors; its multirange keeps its name."""
     from wgm_play.operations.composite import moves, renames
 
-    row = live[old]
     names = (new.name[1], row.multirange)
     made = renames(row.subtype, old.name[0], (old.name[1], row.multirange), names) if old.name[1] != new.name[1] else []
     return made + (moves(row.subtype, old.name[0], names, new.name[0]) if old.name[0] != new.name[0] else [])
@@ -169,9 +242,6 @@ def _range(live: Catalog, old: Key, new: Key) -> list[Command]:
 def _part(live: Catalog, found: Renamed, situation: Situation, old: Key, new: Key, part: Any) -> None:
     if old not in live.rows:
         return
-    there = found.pairs.get(new, new)
-    if there in live.rows and there != old:
-        raise _both(old, new, part.position)
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", new.name[:2]).label)
     if new.kind == "column":
         made = command("column/rename", lock, what=Sql("TABLE"), table=new.name[:2], name=old.name[2], to=new.name[2])
@@ -278,7 +348,9 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
     with shadow.database() as connection:
         run_all(connection, statements_for(live.only(part)))
         schemas = {
-            key.name[0] for key in renamed.pairs if len(key.name) > 1 and Key("schema", key.name[:1]) not in part
+            key.name[0]
+            for key in renamed.pairs
+            if len(key.name) > 1 and not {Key("schema", key.name[:1])} & (part | renamed.pairs.keys())
         } - {"public"}
         run_all(connection, [render("schema/create.sql.j2", name=name).sql for name in sorted(schemas)])
         run_all(connection, [made.sql for change in renamed.changes for made in change.operation.commands])
@@ -291,6 +363,7 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
     for key in part:
         if key != Key("schema", ("public",)):
             made.rows.pop(key, None)
+            made.extras.pop(key, None)  # another object may get the name
     after.rows.pop(Key("schema", ("public",)), None)
     back = renamed.pairs
     moved(made, back)
