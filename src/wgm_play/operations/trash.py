@@ -81,7 +81,7 @@ def trash_table(situation: Situation, key: Key) -> Change:
             commands.append(
                 command("constraint/drop", lock, *_foreign_lock(current, own), name=own.name[2], table=key.name)
             )
-    renamed = _renames(situation, keys)
+    renamed = _renames(situation, [own for own in keys if own in kept])
     name = trash_name(situation, key.name[1], kept)
     moves = [
         command("object/trash_schema"),
