@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import FilterArgumentError, SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 # A text or list made by an expression; more is a mistake, or an attempt to exhaust memory.
@@ -40,6 +40,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         super().__init__(*given, **options)
         del self.globals["lipsum"]
         self.globals["range"] = _range
+        self.filters["dict2items"] = _as_items
         self.filters.update({name: _bounded(name, function) for name, function in self.filters.items()})
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
@@ -73,6 +74,13 @@ def _range(*given: int) -> range:
     if length > LONGEST_RANGE:
         raise Unbounded(f"a range of more than {LONGEST_RANGE:,} numbers")
     return made
+
+
+def _as_items(value: Any) -> list[dict[str, Any]]:
+    """Return the entries of a mapping as Ansible's filter does: `{key: …, value: …}` for each."""
+    if not isinstance(value, Mapping):
+        raise FilterArgumentError(f"dict2items wants a mapping, not {type(value).__name__}")
+    return [{"key": key, "value": one} for key, one in value.items()]
 
 
 def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

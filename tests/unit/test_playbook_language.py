@@ -114,6 +114,13 @@ def test_what_came_from_the_environment_is_masked_and_reaches_the_row() -> None:
     assert value.reveal() == "pw=hunter22"
 
 
+def test_a_mapping_is_looped_over_by_its_items() -> None:
+    made = render_value("{{ x | dict2items }}", scope_of(x={"a": 1, "b": [2]}))
+    assert made == [{"key": "a", "value": 1}, {"key": "b", "value": [2]}]
+    with pytest.raises(InputError, match="dict2items wants a mapping, not list"):
+        render_value("{{ x | dict2items }}", scope_of(x=[1]))
+
+
 def test_a_value_is_never_rendered_twice() -> None:
     assert play_of("language").steps[9].spec["text"] == "{{ not again }}"
 

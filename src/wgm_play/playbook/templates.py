@@ -14,7 +14,7 @@ from wgm_play.errors import InputError, Position
 from wgm_play.playbook.files import Files
 from wgm_play.playbook.kinds.base import Rendered
 from wgm_play.playbook.schema_rules import is_template
-from wgm_play.playbook.values import JINJA_HINT, undefined, values_for
+from wgm_play.playbook.values import jinja_hint, undefined, values_for
 from wgm_play.playbook.variables import Scope
 from wgm_play.render import environment, packaged_templates, render_text
 from wgm_play.sql import reveal
@@ -78,7 +78,9 @@ def _rendered(name: str, content: str, shown: str, files: Files, scope: Scope) -
         return render_text(content, project=project, **values).sql
     except TemplateSyntaxError as error:
         where = Position(error.filename or shown if error.name in (None, name) else str(error.name), error.lineno)
-        raise InputError(f"Jinja syntax: {error.message}", where=Position(shown, where.line), hint=JINJA_HINT) from None
+        raise InputError(
+            f"Jinja syntax: {error.message}", where=Position(shown, where.line), hint=jinja_hint(str(error.message))
+        ) from None
     except UndefinedError as error:
         raise undefined(str(error), scope, Position(shown, _line_of(error))) from None
     except TemplateNotFound as error:

@@ -38,7 +38,7 @@ KEYWORDS: Schema = {
     ),
     "when": _WHEN,
     "loop": {
-        "description": "Do the step once for each entry of the list, which is `item`.",
+        "description": 'Do the step once for each entry of the list, which is `item`; over a mapping: "{{ tables | dict2items }}", with `item.key` and `item.value`.',
         "type": ["array", "string"],
     },
     "loop_control": mapping(

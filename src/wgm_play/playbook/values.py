@@ -28,6 +28,15 @@ JINJA_HINT = "close every {{ with }} and every {% with %}, and what lies between
 _ENVIRONMENT_MISSING = "the environment variable %r is not set"
 
 
+def jinja_hint(message: str) -> str:
+    """Return what to do about an error of syntax: the nearest filter or test where one is not known."""
+    found = re.fullmatch(r"No (filter|test) named '(.*)'\.", message)
+    if found is None:
+        return JINJA_HINT
+    words = jinja().filters if found[1] == "filter" else jinja().tests
+    return nearest(found[2], words) or f"there are those of Jinja: {', '.join(sorted(words)[:8])}, ..."
+
+
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A template or expression: the names that it reads, and the function that renders it from their values."""
@@ -245,7 +254,9 @@ def run(compile_: Callable[[str], Compiled], text: str, scope: Scope, where: Pos
         raise
     except TemplateSyntaxError as error:
         raise InputError(
-            f"Jinja syntax: {error.message}", where=_line(where, error.lineno, text), hint=JINJA_HINT
+            f"Jinja syntax: {error.message}",
+            where=_line(where, error.lineno, text),
+            hint=jinja_hint(str(error.message)),
         ) from None
     except UndefinedError as error:
         raise undefined(str(error), scope, where) from None
