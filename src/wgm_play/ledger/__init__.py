@@ -95,6 +95,16 @@ class Ledger:
         last = next(iter(self.last_runs(1)), None)
         return last if last and last.status != "done" else None
 
+    def done_before(self, play: str) -> dict[str, list[str]]:
+        """Return, by the name of the step, what the runs did that the next run of this play finishes."""
+        runs = self.last_runs()
+        last = history.resumes(runs, play=play, is_rollback=False)
+        ids = next((change.ids for change in history.changes(runs) if last in change.ids), ())
+        found: dict[str, list[str]] = {}
+        for step, title in run(self.connection, "operations_of", list(ids)).fetchall() if ids else ():
+            found.setdefault(step, []).append(title)
+        return found
+
     def state_before_last_change(self) -> Change | None:
         """Return the change that rollback takes back: the last one that is neither a rollback nor rolled back."""
         return history.last_change(self.last_runs())

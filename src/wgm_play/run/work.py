@@ -6,7 +6,7 @@ In: `Options`. Out: `Work`, whose methods are the stages that `pipeline.py` name
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +56,12 @@ def find_playbook(name: str) -> Path:
         return here
     below = Path("playbooks") / name
     return below if below.exists() else here
+
+
+def _of_loop(others: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what all items of a loop registered together."""
+    titles = [*others["operations"], *value["operations"]]
+    return {"changed": bool(titles), "operations": titles, "skipped": others["skipped"] and value["skipped"]}
 
 
 def load_plays(options: Options, reporter: Reporter) -> Iterator[tuple[Play, Environment, Playbook]]:
@@ -307,20 +313,21 @@ class Work:
         return tuple((key, reason, text) for _, reason, text, key in planned.skips.entries)
 
     def _registered(self, planned: Planned) -> dict[str, Any]:
-        """Return what is known of the steps that register something: whether they change, and their operations."""
+        """Return what is known of the steps that register something: whether they change, and their operations.
+
+        What a run did that was cut short counts: this one finishes it.
+        """
         changed: dict[int, list[Operation]] = {}
         for operation in planned.plan.operations:
             changed.setdefault(operation.step, []).append(operation)
+        before = planned.imperative.ledger.done_before(self.play.name)
         found: dict[str, Any] = {}
         for step in self.play.steps:
             if step.register and not step.deferred:
-                operations = changed.get(step.index, [])
-                value = {
-                    "changed": bool(operations),
-                    "operations": [one.title for one in operations],
-                    "skipped": step.skipped is not None,
-                }
-                found[step.register] = found.get(step.register, {}) | value if step.item else value
+                titles = [*before.pop(step.name, ()), *(one.title for one in changed.get(step.index, ()))]
+                value = {"changed": bool(titles), "operations": titles, "skipped": step.skipped is not None}
+                others = found.get(step.register) if step.item else None
+                found[step.register] = _of_loop(others, value) if others else value
         return found | planned.imperative.registered
 
     def _expand_again(self, registered: dict[str, Any]) -> None:
