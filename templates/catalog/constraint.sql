@@ -8,7 +8,11 @@ JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
 LEFT JOIN pg_catalog.pg_class x ON x.oid = c.conindid AND c.contype <> 'f'
 LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace
 LEFT JOIN pg_catalog.pg_description d ON d.classoid = 2606 AND d.objoid = c.oid AND d.objsubid = 0
-WHERE c.contype IN ('c', 'f', 'p', 'u', 'x') AND c.conparentid = 0 AND c.coninhcount = 0 AND {% include 'catalog/_user_schemas.sql' %}
+WHERE (c.contype IN ('c', 'f', 'p', 'u', 'x'){% if version >= 180000 %}
+
+         -- PostgreSQL makes a name of the column's for each NOT NULL: it says nothing.
+         OR c.contype = 'n' AND (c.connoinherit OR NOT c.convalidated OR c.conname !~ '_not_null[0-9]*$'){% endif %})
+  AND c.conparentid = 0 AND c.coninhcount = 0 AND {% include 'catalog/_user_schemas.sql' %}
 
   AND r.relkind IN ('r', 'p') AND r.relpersistence <> 't'
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 1259 AND e.objid = r.oid AND e.deptype = 'e')

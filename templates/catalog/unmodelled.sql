@@ -19,15 +19,6 @@ WITH present(classid, objid, what) AS (
     SELECT 2620, t.oid, 'trigger that is in another state than its parent''s:'
     FROM pg_catalog.pg_trigger t
     JOIN pg_catalog.pg_trigger u ON u.oid = t.tgparentid AND u.tgenabled <> t.tgenabled AND NOT u.tgisinternal
-{% if version >= 180000 %}
-    UNION ALL
-    SELECT 2606, c.oid, CASE WHEN c.connoinherit THEN 'NOT NULL that is NO INHERIT:' ELSE 'NOT NULL that is NOT VALID:' END
-    FROM pg_catalog.pg_constraint c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace
-    WHERE c.contype = 'n' AND (c.connoinherit OR NOT c.convalidated)
-      AND {% include 'catalog/_user_schemas.sql' %}
-
-{% endif %}
     UNION ALL
     SELECT 2617, o.oid, 'shell operator' FROM pg_catalog.pg_operator o WHERE o.oprcode = 0 AND o.oid >= 16384
     UNION ALL

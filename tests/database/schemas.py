@@ -234,7 +234,8 @@ class Maker:
             if self.chance(2):
                 line += f" DEFAULT {self.one(defaults).format()}"
         if self.chance(3):
-            line += " NOT NULL"
+            named = self.version >= 180000 and self.chance(3)
+            line += f" CONSTRAINT {q(self.name('there '))} NOT NULL" if named else " NOT NULL"
         if rules and line.startswith(f"{q(name)} {type_}") and self.chance(3):
             rule = self.one(rules).format(c=q(name))
             line += f"{' CONSTRAINT ' + q(self.name('rule ')) if self.chance(3) else ''} CHECK ({rule})"

@@ -46,8 +46,6 @@ KINDS = [
         "create trigger g after insert on t for each row execute function f(); alter table t1 disable trigger g",
         "g on public.t1",
     ),
-    ("NOT NULL that is NO INHERIT:", "create table t (a int not null no inherit)", "t_a_not_null on public.t"),
-    ("NOT NULL that is NOT VALID:", "create table t (a int); alter table t add constraint n not null a not valid", "n on public.t"),
     (
         "security label",
         "create table t (a int); set allow_system_table_mods = on;"
@@ -66,8 +64,6 @@ def unmodelled(url: str) -> list[str]:
 def test_what_no_kind_describes_is_named(
     database: psycopg.Connection[Any], database_url: str, what: str, statements: str, name: str
 ) -> None:
-    if what.startswith("NOT NULL") and database.info.server_version < 180000:
-        pytest.skip("NOT NULL is no constraint before PostgreSQL 18")
     database.execute(statements.encode())
     try:
         assert [line for line in unmodelled(database_url) if line.startswith(f"{what} {name}")]

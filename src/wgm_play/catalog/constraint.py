@@ -5,14 +5,18 @@ In: rows of `templates/catalog/`, in the order of the fields. Out: frozen datacl
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+NOT_NULL = "n"
+_COLUMN = re.compile(r'NOT NULL (?:"((?:[^"]|"")+)"|([^" ]+))')
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A check (c), unique (u), primary key (p), foreign key (f) or exclusion (x) constraint.
+    """A check (c), unique (u), primary key (p), foreign key (f), exclusion (x) or NOT NULL (n) constraint.
 
-    `definition` is pg_get_constraintdef's text without NOT VALID; `options` and `tablespace` are its index's.
+    A NOT NULL is one where it says more than the column does: a name of its own, NO INHERIT, NOT VALID. `definition` is pg_get_constraintdef's text without NOT VALID; `options` and `tablespace` are its index's.
     """
 
     type: str
@@ -21,3 +25,11 @@ class Constraint:
     options: list[str] | None
     tablespace: str | None
     comment: str | None
+
+
+def not_null_column(definition: str) -> str:
+    """Return the column that the definition of a NOT NULL names."""
+    found = _COLUMN.match(definition)
+    assert found is not None  # noqa: S101 - it is what pg_get_constraintdef says
+    quoted, plain = found.groups()
+    return quoted.replace('""', '"') if quoted else plain

@@ -13,6 +13,7 @@ from typing import Any
 
 from wgm_play.catalog import CLASSES
 from wgm_play.catalog.access import ACCESS, left_over
+from wgm_play.catalog.constraint import NOT_NULL, not_null_column
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.diff.access import lay_access, privileges_go
 from wgm_play.diff.manage import Manage
@@ -78,6 +79,7 @@ def lay_over(
     _settings(made, declarations)
     _steps(made, declarations, names)
     _absent(made, live, declarations)
+    _keep_not_null(made, live, tables)
     lay_access(made, live, declarations, same_object)
     _unmentioned(made, live, declarations, tables)
     made.outside = [key for key in made.unmanaged if not manage.covers(key)]
@@ -229,6 +231,28 @@ def _absent(made: Wanted, live: Catalog, declarations: Mapping[Key, Declaration]
         for part_key, part in declaration.parts.items():
             if part.absent and part_key in made.catalog.rows:
                 _remove(made, live, part_key, part.step)
+
+
+def _keep_not_null(made: Wanted, live: Catalog, tables: set[Key]) -> None:
+    """Let the NOT NULL of a column keep a name that no step gives; it goes with the column's NOT NULL."""
+    rows = made.catalog.rows
+    given = {
+        (key.name[:2], not_null_column(rows[key][1]))
+        for key in made.managed
+        if key.kind == "constraint" and rows[key][0] == NOT_NULL
+    }
+    for table in tables:
+        for key in live.of("constraint", *table.name):
+            row = live[key]
+            if row.type != NOT_NULL or key in made.managed or key not in rows:
+                continue
+            column = Key("column", (*table.name, not_null_column(row.definition)))
+            if (table.name, column.name[2]) not in given and column in rows and made.catalog[column].not_null:
+                rows[key] = _astuple(replace(row, validated=True))
+                made.managed |= {key}
+            else:
+                del rows[key]
+            made.steps.setdefault(key, made.steps.get(column, made.steps.get(table, -1)))
 
 
 def same_object(live: Catalog, key: Key) -> list[Key]:

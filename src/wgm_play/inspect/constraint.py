@@ -9,6 +9,7 @@ import functools
 import re
 from typing import Any
 
+from wgm_play.catalog.constraint import not_null_column
 from wgm_play.catalog.model import Key
 from wgm_play.inspect import index as indexes
 from wgm_play.inspect.emit import Lines
@@ -27,7 +28,7 @@ from wgm_play.inspect.scan import (
 )
 from wgm_play.sql import NAME_BYTES
 
-_KEYS = {"p": "primary_key", "u": "unique", "c": "check", "f": "foreign_key", "x": "exclude"}
+_KEYS = {"p": "primary_key", "u": "unique", "c": "check", "f": "foreign_key", "x": "exclude", "n": "not_null"}
 
 
 def describe_all(said: Said, table: Key, columns: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def describe_all(said: Said, table: Key, columns: dict[str, dict[str, Any]]) -> 
     below: dict[str, Any] = {}
     named: dict[str, Any] = Lines()
     for key in sorted(
-        said.children("constraint", table.name), key=lambda one: ("pufcx".find(said.catalog[one].type), one)
+        said.children("constraint", table.name), key=lambda one: ("pufcxn".find(said.catalog[one].type), one)
     ):
         try:
             spec = taken_apart(said, key)
@@ -167,7 +168,12 @@ def _exclude(said: Said, key: Key, text: str) -> dict[str, Any]:
     return spec
 
 
-_READ = {"c": _check, "p": _key, "u": _key, "f": _foreign_key, "x": _exclude}
+def _not_null(said: Said, key: Key, text: str) -> dict[str, Any]:
+    column = not_null_column(text)
+    return {"not_null": column, **({"no_inherit": True} if text.endswith(" NO INHERIT") else {})}
+
+
+_READ = {"c": _check, "p": _key, "u": _key, "f": _foreign_key, "x": _exclude, "n": _not_null}
 
 
 def _end(said: Said, key: Key, rest: str, spec: dict[str, Any]) -> None:

@@ -64,10 +64,11 @@ def identity_options(numbers: list[int], prefix: str = "") -> Sql:
     return Sql(" ".join(prefix + part for part in parts))
 
 
-def definition(situation: Situation, key: Key) -> Sql:
-    """Return a column's line of CREATE TABLE."""
-    row = situation.wanted[key]
-    return Sql(render("column/_definition.sql.j2", name=key.name[2], **spelled(row)).sql)
+def definition(situation: Situation, key: Key, *, not_null: bool = True) -> Sql:
+    """Return a column's line of CREATE TABLE; without its NOT NULL where a constraint says it (not `not_null`)."""
+    values = spelled(situation.wanted[key])
+    values["not_null"] = values["not_null"] and not_null
+    return Sql(render("column/_definition.sql.j2", name=key.name[2], **values).sql)
 
 
 def after_create(situation: Situation, key: Key) -> list[Command]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
+from wgm_play.catalog.constraint import NOT_NULL
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.operations import partitioned_constraint
+from wgm_play.operations import named_not_null, partitioned_constraint
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     ROW_SHARE,
@@ -73,6 +74,8 @@ def create_constraint(situation: Situation, key: Key) -> list[Change]:
     row, table = situation.wanted[key], Key("table", key.name[:2])
     if row.type == "f":
         return _add_foreign_key(situation, key)
+    if row.type == NOT_NULL:
+        return named_not_null.add(situation, key)
     enforced = not row.definition.endswith("NOT ENFORCED")
     if situation.online(table) and row.type == "c" and row.validated and enforced:
         return _add_then_validate(situation, key, Lock(ACCESS_EXCLUSIVE, table.label), (), "K01")
@@ -193,6 +196,8 @@ def alter_constraint(situation: Situation, key: Key) -> list[Change]:
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     same_index = (old.options, old.tablespace) == (new.options, new.tablespace)
     changes: list[Change] = []
+    if old.type == new.type == NOT_NULL:
+        return named_not_null.change(situation, key)
     if (
         old.type == new.type == "f"
         and old.definition != new.definition
@@ -256,6 +261,8 @@ def replace(situation: Situation, key: Key) -> list[Change]:
 def drop_constraint(situation: Situation, key: Key) -> list[Change]:
     """Drop a constraint; a foreign key locks the table it refers to as well."""
     old, table = situation.current[key], Key("table", key.name[:2])
+    if old.type == NOT_NULL:
+        return named_not_null.remove(situation, key)
     locks = [Lock(ACCESS_EXCLUSIVE, table.label)]
     if old.type == "f":
         parent = referenced(situation.current, key)

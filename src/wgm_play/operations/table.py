@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wgm_play.catalog.constraint import NOT_NULL
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
 from wgm_play.errors import Refused
@@ -31,6 +32,7 @@ from wgm_play.operations.base import (
     options,
     privileges,
 )
+from wgm_play.operations.named_not_null import column_of
 from wgm_play.operations.trash import own_keys, trash_table
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql
@@ -45,7 +47,8 @@ def create_table(situation: Situation, key: Key) -> list[Change]:
     inline = [
         made for made in wanted.of("constraint", *key.name) if wanted[made].type != "f" and wanted[made].validated
     ]
-    lines = [columns.definition(situation, made) for made in own]
+    said = {column_of(made, wanted[made]) for made in inline if wanted[made].type == NOT_NULL}
+    lines = [columns.definition(situation, made, not_null=made not in said) for made in own]
     lines += [constraints.inline(situation, made) for made in inline]
     commands = _created(situation, key, row, lines)
     commands += comments(key, row.comment)

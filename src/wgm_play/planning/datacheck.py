@@ -123,7 +123,12 @@ class Looker:
             if old == row:
                 continue
             if (
-                (key.kind == "constraint" and row[2] and (old is None or old[:2] != row[:2] or not old[2]))
+                (
+                    key.kind == "constraint"
+                    and row[0] != "n"
+                    and row[2]
+                    and (old is None or old[:2] != row[:2] or not old[2])
+                )
                 or (key.kind == "index" and old is None)
                 or (key.kind == "index" and old is not None and old[1] != row[1])
                 or (key.kind == "column" and row[3] and (old is None or not old[3]))

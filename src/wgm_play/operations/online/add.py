@@ -10,6 +10,7 @@ from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
+from wgm_play.operations import named_not_null
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, comments, create, hazard
 from wgm_play.operations.online import names, not_null
 from wgm_play.operations.online.fill import fill
@@ -110,9 +111,8 @@ def _name(situation: Situation, key: Key, helper: str, sequence: str | None, aft
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     commands = [command("online/lock", lock, tables=[table])]
     commands.append(command("column/rename", lock, what=Sql("TABLE"), table=table, name=helper, to=name))
-    if row.not_null and situation.version >= 180000 and len(f"{table[1]}_{name}_not_null".encode()) <= 63:
-        wanted = f"{table[1]}_{name}_not_null"
-        commands.append(command("online/name_not_null", lock, table_text=str(ident(table)), name=name, wanted=wanted))
+    if row.not_null and situation.version >= 180000:
+        commands += named_not_null.again(situation.wanted, key, lock)
     if sequence is not None:
         commands += _identity(row, table, name, sequence, lock)
     commands += columns.after_create(situation, key) if not row.comment else _without_comment(situation, key)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
 from wgm_play.operations import constraint as constraints
-from wgm_play.operations import marks
+from wgm_play.operations import marks, named_not_null
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     Change,
@@ -26,7 +26,7 @@ from wgm_play.operations.online import names, spell
 from wgm_play.operations.trash import COLUMN_PREFIX, conversion_record, replaced_column, trash_name
 from wgm_play.plan import Command, Lock
 from wgm_play.render import render
-from wgm_play.sql import NAME_BYTES, Sql, ident
+from wgm_play.sql import Sql, ident
 
 if TYPE_CHECKING:
     from wgm_play.operations.online.retype import Retyping, Twin
@@ -119,11 +119,8 @@ def exchange(situation: Situation, one: Retyping, twin: Twin, trash: list[dict[s
     made.append(_command("column/rename", one, what=Sql("TABLE"), table=table, name=twin.name, to=away))
     made.append(_command("column/rename", one, what=Sql("TABLE"), table=table, name=twin.helper, to=twin.name))
     if new.not_null and situation.version >= 180000:
-        wanted = f"{table[1]}_{twin.name}_not_null"
-        if len(wanted.encode()) <= NAME_BYTES:
-            made.append(
-                _command("online/name_not_null", one, table_text=str(ident(table)), name=twin.name, wanted=wanted)
-            )
+        lock = Lock(ACCESS_EXCLUSIVE, one.table.label)
+        made += named_not_null.again(situation.wanted, Key("column", (*table, twin.name)), lock)
     if new.default is not None:
         made.append(_command("column/set_default", one, table=table, name=twin.name, default=Sql(new.default)))
     for sequence in situation.current.of("sequence"):

@@ -5,6 +5,7 @@ In: `constraints:` by name, or the lists without names. Out: `Constraint`, as th
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +34,9 @@ from wgm_play.playbook.kinds.base import (
 from wgm_play.playbook.nodes import Map, Text, position_of
 from wgm_play.sql import Sql, reveal
 
-WHAT = ("check", "unique", "primary_key", "foreign_key", "exclude")
+WHAT = ("check", "unique", "primary_key", "foreign_key", "exclude", "not_null")
+# The names that PostgreSQL gives to NOT NULL itself.
+_AUTOMATIC = re.compile(r"_not_null[0-9]*$")
 
 DEFERRABLE: Schema = {
     "deferrable": flag("It may wait for the end of the transaction.", False),
@@ -59,13 +62,14 @@ NAMED = mapping(
         "primary_key": ref("names", "The columns of the primary key."),
         "foreign_key": ref("names", "Columns that refer to another table."),
         "exclude": ELEMENTS,
+        "not_null": ref("name", "The column that must not be NULL, for a rule with a name (PostgreSQL 18)."),
         **REFERENCE,
         **DEFERRABLE,
         "not_valid": flag("Rows that are there already are not checked.", False),
         "enforced": flag("false: a check or foreign key that only documents (PostgreSQL 18).", True),
         "without_overlaps": flag("The last column of a key is a range that must not overlap (PostgreSQL 18).", False),
         "period": flag("The last column of a foreign key is a range that must be covered (PostgreSQL 18).", False),
-        "no_inherit": flag("A check that children do not inherit.", False),
+        "no_inherit": flag("A check or NOT NULL that children do not inherit.", False),
         "nulls_not_distinct": flag("Two NULLs are alike (PostgreSQL 15 and later).", False),
         "include": ref("names", "Columns that the index behind it keeps besides."),
         "method": text("The index method of an exclusion constraint: gist."),
@@ -76,7 +80,7 @@ NAMED = mapping(
         "state": STATE,
         "renamed_from": ref("name", "The name that it has had until now."),
     },
-    description="One constraint: exactly one of check, unique, primary_key, foreign_key and exclude.",
+    description="One constraint: exactly one of check, unique, primary_key, foreign_key, exclude and not_null.",
 )
 
 
@@ -205,13 +209,19 @@ def constraint_of(spec: Map, name: Text | None, schema: str) -> Constraint:
         raise fail(f"the constraint {str(name)!r} does not say what it is", where, f"add one of {', '.join(WHAT)}")
     if what == "foreign_key":
         return foreign(spec, tuple(column_list(spec, what)), name, schema, where)
+    if what == "not_null" and name is not None and _AUTOMATIC.search(name):
+        raise fail(
+            f"{str(name)!r} is a name that PostgreSQL gives itself",
+            where,
+            "choose another, or say `not_null: true` at the column",
+        )
     method = spec.get("method")
     return Constraint(
         what,
         where,
         name,
         expression=sql_at(spec, "check") if what == "check" else None,
-        columns=tuple(column_list(spec, what)) if what in ("unique", "primary_key") else (),
+        columns=_columns(spec, what),
         include=tuple(column_list(spec, "include")),
         elements=_elements(spec) if what == "exclude" else [],
         method=ident_at(word(method, at(spec, "method"))) if method else None,
@@ -227,6 +237,12 @@ def constraint_of(spec: Map, name: Text | None, schema: str) -> Constraint:
         parameters=parameters(spec),
         tablespace=ident_at(word(spec["tablespace"], at(spec, "tablespace"))) if spec.get("tablespace") else None,
     )
+
+
+def _columns(spec: Map, what: str) -> tuple[Text, ...]:
+    if what == "not_null":
+        return (word(spec[what], at(spec, what)),)
+    return tuple(column_list(spec, what)) if what in ("unique", "primary_key") else ()
 
 
 def _elements(spec: Map) -> list[Element]:

@@ -6,6 +6,7 @@ made into SQL once.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -361,6 +362,8 @@ def declare(step: Step, folding: Folding) -> Declaration:
         raise Problems(problems) if len(problems) > 1 else problems[0]
     if any(one.what == "primary_key" for one in constraints):
         columns = [_without_key(one) for one in columns]
+    said = {str(one.columns[0]) for one in constraints if one.what == "not_null"}
+    columns = [dataclasses.replace(one, not_null=False) if str(one.name) in said else one for one in columns]
     keys = [one for one in constraints if one.what == "primary_key"]
     if len(keys) > 1:
         raise fail(f"the table {key(step).label!r} has two primary keys", keys[1].position, "keep one")
@@ -395,8 +398,6 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 def _without_key(column: Column) -> Column:
     """Return the column without its own PRIMARY KEY, because the table says it."""
-    import dataclasses
-
     return dataclasses.replace(column, primary_key=False) if column.primary_key else column
 
 
