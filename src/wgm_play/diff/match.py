@@ -60,6 +60,18 @@ def match_constraints(
     return {own: other for own, other in pairs.items() if own != other}
 
 
+def match_domain(live: Catalog, declared: Catalog, domain: Key, named: Collection[Key]) -> dict[Key, Key]:
+    """Return which live name the rule without a name of a domain takes: the domain had another name when it was made."""
+    there = [key for key in live.of("domain_constraint", *domain.name) if key not in named]
+    mine = [key for key in declared.of("domain_constraint", *domain.name) if key not in named and key not in there]
+    for own in mine:
+        same = [key for key in there if live.rows[key] == declared.rows[own]]
+        like = same or [key for key in there if key.name[2].endswith("_check")]
+        if like:
+            return {own: like[0]}
+    return {}
+
+
 def _columns(catalog: Catalog, key: Key) -> frozenset[str]:
     """Return the columns of its own table that a constraint is over, from the dependencies."""
     table = key.name[:2]

@@ -17,7 +17,7 @@ from wgm_play.catalog.constraint import NOT_NULL, not_null_column
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.diff.access import lay_access, privileges_go
 from wgm_play.diff.manage import Manage
-from wgm_play.diff.match import match_constraints
+from wgm_play.diff.match import match_constraints, match_domain
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.composite import stored
 from wgm_play.operations.trash import own_keys
@@ -68,6 +68,9 @@ def lay_over(
     for table in sorted(tables):
         indexes = _others_indexes(live, declarations, table) if table not in live.rows else ()
         renamed.update(match_constraints(live, declared, table, declarations[table].named, indexes))
+    for key, declaration in declarations.items():
+        if key.kind == "domain" and not declaration.absent:
+            renamed.update(match_domain(live, declared, key, {*declaration.named, *declaration.parts}))
     for key, row in declared.rows.items():
         target = renamed.get(key, key)
         wanted.rows[target] = _adapted(live, declarations, target, row, renamed)

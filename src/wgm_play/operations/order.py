@@ -64,8 +64,10 @@ def order(
             for number in set(makers[dependent]) - set(removers[dependent]):
                 before[number].update(removers[referenced])
         elif referenced not in makers and (dependent, referenced) not in kept:
-            for number in removers[referenced]:  # what refers to it no longer lets go of it first
-                before[number].update(other for other in makers[dependent] if dependent not in changes[number].removes)
+            gone = set(removers.get(dependent, ())) - set(makers[dependent])
+            for number in removers[referenced]:  # what refers to it no longer lets go of it first: it goes, or changes
+                if dependent not in changes[number].removes:
+                    before[number].update(gone or makers[dependent])
     _free_names(changes, makers, removers, before, without_index)
     for number, earlier in enumerate(before):
         earlier.discard(number)
