@@ -394,7 +394,9 @@ class Planner:
             frozenset(key for key in wanted.catalog.rows if key.kind == "extension") if not shadow.own else frozenset()
         )
         with shadow.database() as connection:
-            prove(connection, live, wanted.catalog, made, skipped=extensions | self._unselected(live, wanted, made))
+            skipped = extensions | self._unselected(live, wanted, made)
+            steps = {step.index: (step.position, step.name) for step in self.play.steps if not step.no_log}
+            prove(connection, live, wanted.catalog, made, skipped=skipped, steps=steps)
 
     def _unselected(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> frozenset[Key]:
         """Return the keys that differ and are left alone, because their steps are not selected."""

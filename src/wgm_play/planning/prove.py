@@ -15,9 +15,9 @@ from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.column import Column
 from wgm_play.catalog.model import Catalog, Key, Row, Rows, differing_fields
-from wgm_play.errors import Refused
+from wgm_play.errors import Position, Refused
 from wgm_play.operations.trash import SCHEMA, kept_rows, several
-from wgm_play.plan import Group
+from wgm_play.plan import Group, Operation
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, run_all, start_over
@@ -28,6 +28,8 @@ from wgm_play.sql import ident
 if TYPE_CHECKING:
     import psycopg
 
+# Where each step was written, and its name, by its index.
+Steps = Mapping[int, tuple[Position | None, str | None]]
 # The fields of a column in which types and sequences are named.
 _NAMING = tuple(Column.__slots__.index(name) for name in ("type", "default", "expression"))
 # Cluster-wide or not to be had in the shadow: compared as catalog rows, left out of the proof.
@@ -41,6 +43,7 @@ def prove(
     groups: Sequence[Group],
     trashed: Iterable[Mapping[str, Any]] = (),
     skipped: frozenset[Key] = frozenset(),
+    steps: Steps | None = None,
 ) -> None:
     """Run `groups` on the part of `live` that they touch; raise `Refused` unless the result equals `wanted`.
 
@@ -60,7 +63,7 @@ def prove(
     _rebuild(connection, live.only(part))
     for definition in later:
         _rebuild_trashed(connection, definition, moved)
-    _run_groups(connection, groups)
+    _run_groups(connection, groups, steps or {})
     result = introspect.read(connection, edges=False, kinds={key.kind for key in (*part, *keys)} - UNPROVED)
     differing = [
         key
@@ -231,13 +234,13 @@ def _make_trashed(connection: psycopg.Connection[Any], rows: Mapping[Key, Row]) 
         run_all(connection, statements_for(catalog))
 
 
-def _run_groups(connection: psycopg.Connection[Any], groups: Sequence[Group]) -> None:
+def _run_groups(connection: psycopg.Connection[Any], groups: Sequence[Group], steps: Steps) -> None:
     """Run the groups in order, as many in one transaction as a batch holds: nobody waits for the shadow's locks."""
     batch: list[Group] = []
     size = 0
     for group in groups:
         if not group.transactional or size + _size(group) > BATCH:
-            _run_batch(connection, batch)
+            _run_batch(connection, batch, steps)
             batch, size = [], 0
         if group.transactional:
             batch.append(group)
@@ -245,15 +248,15 @@ def _run_groups(connection: psycopg.Connection[Any], groups: Sequence[Group]) ->
             continue
         for operation in group.operations:
             for command in operation.commands:
-                _send(connection, command.sql, operation.title) if command.shadow else None
-    _run_batch(connection, batch)
+                _send(connection, command.sql, operation, steps) if command.shadow else None
+    _run_batch(connection, batch, steps)
 
 
 def _size(group: Group) -> int:
     return sum(len(operation.commands) for operation in group.operations)
 
 
-def _run_batch(connection: psycopg.Connection[Any], batch: Sequence[Group]) -> None:
+def _run_batch(connection: psycopg.Connection[Any], batch: Sequence[Group], steps: Steps) -> None:
     """Run groups in one transaction; where that fails, as for a new enum value, each in its own."""
     import psycopg as library
 
@@ -266,13 +269,13 @@ def _run_batch(connection: psycopg.Connection[Any], batch: Sequence[Group]) -> N
     except library.Error:
         for group in batch:
             with connection.transaction():
-                for sql, title in _commands(group):
-                    _send(connection, sql, title)
+                for sql, operation in _commands(group):
+                    _send(connection, sql, operation, steps)
 
 
-def _commands(group: Group) -> list[tuple[str, str]]:
+def _commands(group: Group) -> list[tuple[str, Operation]]:
     return [
-        (command.sql, operation.title)
+        (command.sql, operation)
         for operation in group.operations
         if operation.verb != "run"
         for command in operation.commands
@@ -284,7 +287,7 @@ def _commands(group: Group) -> list[tuple[str, str]]:
 _STILL_NEEDED = "2BP01"
 
 
-def _send(connection: psycopg.Connection[Any], sql: str, title: str) -> None:
+def _send(connection: psycopg.Connection[Any], sql: str, operation: Operation, steps: Steps) -> None:
     import psycopg as library
 
     try:
@@ -295,8 +298,11 @@ def _send(connection: psycopg.Connection[Any], sql: str, title: str) -> None:
         if error.sqlstate == _STILL_NEEDED and any(SCHEMA in text for text in details):
             details.append("this lies in the trash")
             hint = "remove it for good with --no-trash, or wait until `wgm-play purge` has emptied the trash"
+        where, step = steps.get(operation.step, (None, None))
         raise Refused(
-            f"{title}: {mask(str(error.diag.message_primary or error))}; nothing was touched",
+            f"{operation.title}: {mask(str(error.diag.message_primary or error))}; nothing was touched",
+            where=where,
+            step=step,
             details=[*details, *sql.splitlines()[:12]],
             hint=hint,
         ) from error
