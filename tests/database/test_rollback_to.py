@@ -39,6 +39,9 @@ HISTORIES: dict[str, list[Steps]] = {
     "a column is renamed twice": [
         [table(y={"type": "text", "renamed_from": "x"})], [table(z={"type": "text", "renamed_from": "y"})],
     ],
+    "a name is given twice": [
+        [table("u", "t", x="text")], [{"name": "T", "state": "absent", "table": {"name": "u"}}], [table(x="text")], [table("u", "t", x="text")],
+    ],
     "a column is converted twice": [[table(x=INTEGER)], [table(x=BOOLEAN)]],
     "a table goes whose rows were changed": [[*FIRST, SQL, SEED], [GONE]],
     "a column goes whose values were changed": [[*FIRST, SQL, SEED], [table(x={"type": "text", "state": "absent"})]],

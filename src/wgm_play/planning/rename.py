@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -289,7 +290,8 @@ def apart(renamed: Renamed, situation: Situation) -> tuple[list[Change], list[Ch
 def record(kind: str, old: Key, new: Key) -> dict[str, Any]:
     """Return what the ledger keeps of a rename, so that a rollback gives the old name back."""
     return {
-        "event": "trashed", "kind": "rename", "name": list(new.name), "trash_name": ["rename", kind, *new.name],
+        "event": "trashed", "kind": "rename", "name": list(new.name),
+        "trash_name": ["rename", kind, *new.name, uuid.uuid4().hex],  # a name may be given again
         "definition": {"kind": kind, "from": list(old.name)},
     }  # fmt: skip
 
