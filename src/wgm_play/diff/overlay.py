@@ -82,7 +82,7 @@ def lay_over(
     _settings(made, declarations)
     _steps(made, declarations, names)
     _absent(made, live, declarations)
-    _keep_not_null(made, live, tables)
+    _keep_not_null(made, live, tables, prune=prune)
     lay_access(made, live, declarations, same_object)
     _unmentioned(made, live, declarations, tables)
     made.outside = [key for key in made.unmanaged if not manage.covers(key)]
@@ -236,8 +236,8 @@ def _absent(made: Wanted, live: Catalog, declarations: Mapping[Key, Declaration]
                 _remove(made, live, part_key, part.step)
 
 
-def _keep_not_null(made: Wanted, live: Catalog, tables: set[Key]) -> None:
-    """Let the NOT NULL of a column keep a name that no step gives; it goes with the column's NOT NULL."""
+def _keep_not_null(made: Wanted, live: Catalog, tables: set[Key], *, prune: bool) -> None:
+    """Let the NOT NULL of a column keep a name that no step gives, unless the playbook says all there is (`prune`)."""
     rows = made.catalog.rows
     given = {
         (key.name[:2], not_null_column(rows[key][1]))
@@ -250,7 +250,8 @@ def _keep_not_null(made: Wanted, live: Catalog, tables: set[Key]) -> None:
             if row.type != NOT_NULL or key in made.managed or key not in rows:
                 continue
             column = Key("column", (*table.name, not_null_column(row.definition)))
-            if (table.name, column.name[2]) not in given and column in rows and made.catalog[column].not_null:
+            same = column in rows and made.catalog[column].not_null and (table.name, column.name[2]) not in given
+            if same and not prune:
                 rows[key] = _astuple(replace(row, validated=True))
                 made.managed |= {key}
             else:

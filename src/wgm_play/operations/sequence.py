@@ -79,7 +79,9 @@ def _kept_within(key: Key, old: Sequence, new: Sequence, lock: Lock) -> list[Com
     if new.minimum <= old.minimum and new.maximum >= old.maximum:
         return []
     widest = {"minimum": number(min(old.minimum, new.minimum)), "maximum": number(max(old.maximum, new.maximum))}
-    wider = [command("sequence/limits", lock, name=key.name, **widest)]
+    # Of the two types the one that has room for both limits.
+    largest = max(old.type, new.type, key=("smallint", "integer", "bigint").index)
+    wider = [command("sequence/limits", lock, name=key.name, type=Sql(largest), **widest)]
     overlapping = new.minimum <= old.maximum and new.maximum >= old.minimum
     into = command(
         "sequence/into_limits", name=key.name, sequence=literal(str(ident(key.name))),
