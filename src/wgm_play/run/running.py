@@ -312,7 +312,7 @@ class _Progress:
     def __init__(self, work: Work, planned: Planned, title: str | None) -> None:
         self.work = work
         self.title = title
-        self.steps = () if title else work.play.steps
+        self.steps = [] if title else work.chosen(planned)
         self.skipped = {step: (reason, text) for step, reason, text in planned.plan.skipped}
         self.left: dict[int, int] = {}
         self.done: dict[int, list[Operation]] = {}

@@ -25,7 +25,7 @@ from wgm_play.planning.partial import Basis, plan_part
 from wgm_play.planning.planner import Choices, Planned, Planner
 from wgm_play.playbook.expand import hosts_of, load_playbook, project_of
 from wgm_play.playbook.fold import fold
-from wgm_play.playbook.model import Folded, Play, Playbook
+from wgm_play.playbook.model import Folded, Play, Playbook, Step
 from wgm_play.playbook.nodes import position_of
 from wgm_play.playbook.selection import selection
 from wgm_play.playbook.variables import parse_extra_vars
@@ -463,9 +463,14 @@ class Work:
         self._report(planned, changed)
 
     def results(self, planned: Planned, changed: dict[int, list[Operation]] | None = None) -> list[StepResult]:
-        """Return how each step ends, where `changed` are the operations of the steps that change something."""
+        """Return how each chosen step ends, where `changed` are the operations of the steps that change something."""
         skipped = {step: (reason, statement) for step, reason, statement in planned.plan.skipped}
-        return [self._result(step, (changed or {}).get(step.index, []), skipped) for step in self.play.steps]
+        return [self._result(step, (changed or {}).get(step.index, []), skipped) for step in self.chosen(planned)]
+
+    def chosen(self, planned: Planned) -> list[Step]:
+        """Return the steps that tags and `--start-at-step` leave: nothing is said of the others."""
+        chosen = planned.choices_selected
+        return [step for step in self.play.steps if chosen is None or step.index in chosen]
 
     def _report(self, planned: Planned, changed: dict[int, list[Operation]]) -> None:
         skipped = {step: (reason, statement) for step, reason, statement in planned.plan.skipped}
