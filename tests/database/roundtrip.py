@@ -98,6 +98,28 @@ def dump(url: str, programs: Path | str) -> list[str]:
     )
 
 
+# How the names end that PostgreSQL gives to constraints.
+_AUTOMATIC = re.compile(r"_(pkey|key|fkey|check|excl)[0-9]*$")
+
+
+def unsaid_names(wanted: Catalog, found: Catalog) -> Catalog:
+    """Return a catalog with its own names where the wanted one has PostgreSQL's: a playbook does not say these.
+
+    A constraint that is there keeps its name then (see diff/match.py).
+    """
+    made = found.copy()
+    missing = [key for key in wanted.of("constraint") if key not in found.rows and _AUTOMATIC.search(key.name[2])]
+    for key in missing:
+        same = [
+            other
+            for other in found.of("constraint", *key.name[:2])
+            if other not in wanted.rows and other in made.rows and found.rows[other] == wanted.rows[key]
+        ]
+        if same:
+            made.rows[key] = made.rows.pop(same[0])
+    return made
+
+
 def difference(one: Any, other: Any) -> str:
     """Return a diff of two lists of lines, or of two catalogs."""
     if isinstance(one, Catalog):
