@@ -76,8 +76,8 @@ PLAYBOOKS: dict[str, Bad] = {
         USERS + "    grants: {@@nobody_here: [select]}\n", ("there is no role 'nobody_here'", "declare it in a step before")
     ),
     "member of a misspelled role": Bad(
-        "- {name: A, membership: {role: @@pg_read_all_dat, member: postgres}}",
-        ("there is no role 'pg_read_all_dat'", "did you mean 'pg_read_all_data'?"),
+        "- {name: A, membership: {role: @@pg_monitr, member: postgres}}",
+        ("there is no role 'pg_monitr'", "did you mean 'pg_monitor'?"),
     ),
     "owner that is no role": Bad(
         "- {name: A, schema: {name: s, owner: @@nobody_here}}", ("give schema s to nobody_here: there is no role",)
