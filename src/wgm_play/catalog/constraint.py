@@ -16,7 +16,8 @@ _COLUMN = re.compile(r'NOT NULL (?:"((?:[^"]|"")+)"|([^" ]+))')
 class Constraint:
     """A check (c), unique (u), primary key (p), foreign key (f), exclusion (x) or NOT NULL (n) constraint.
 
-    A NOT NULL is one where it says more than the column does: a name of its own, NO INHERIT, NOT VALID. `definition` is pg_get_constraintdef's text without NOT VALID; `options` and `tablespace` are its index's.
+    A NOT NULL is one where it says more than the column does: a name of its own, NO INHERIT, NOT VALID.
+    `definition` is pg_get_constraintdef's text without NOT VALID; `options` and `tablespace` are its index's.
     """
 
     type: str

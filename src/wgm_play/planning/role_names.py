@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def refuse_missing_roles(
     connection: psycopg.Connection[Any], operations: Iterable[Operation], wanted: Catalog, steps: Iterable[Step]
-) -> None:  # fmt: skip
+) -> None:
     """Raise `InputError` where an operation names a role that is not there and is not made by this run."""
     named: dict[str, Operation] = {}
     for operation in operations:

@@ -6,7 +6,7 @@ build it, and the commands that end them in the transaction that attaches the ta
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from wgm_play.catalog.constraint import Constraint
 from wgm_play.catalog.model import Key
@@ -37,18 +37,26 @@ def prove(situation: Situation, table: Key, condition: str, step: int) -> list[C
     name = _name(table, condition)
     situation.used_helpers.add(name)
     exclusive, light = Lock(ACCESS_EXCLUSIVE, table.label), Lock(SHARE_UPDATE_EXCLUSIVE, table.label)
-    made = command(
-        "constraint/add", exclusive, table=table.name, name=name, definition=Sql(f"CHECK ({condition})"), validated=False,
+    added, proof = _added_and_validated(table, name, Sql(f"CHECK ({condition})"), [exclusive], [light])
+    return [
+        alter(situation, table, f"hold new rows of {table} to the bound", [added], step=step, alone=True, hazards=(_AVOIDED,)),
+        alter(situation, table, f"prove that {table} keeps to the bound", [proof], step=step, alone=True),
+    ]  # fmt: skip
+
+
+def _added_and_validated(
+    table: Key, name: str, definition: Sql, locks: Sequence[Lock], light: Sequence[Lock]
+) -> tuple[Command, Command]:
+    """Return the commands that add a constraint NOT VALID and validate it, neither where that is done."""
+    added = command(
+        "constraint/add", *locks, table=table.name, name=name, definition=definition, validated=False,
         done=names.there("constraint", table.name, name),
     )  # fmt: skip
     proof = command(
-        "constraint/validate", light, table=table.name, name=name, wait="long", scans=True,
+        "constraint/validate", *light, table=table.name, name=name, wait="long", scans=True,
         done=names.there("constraint", table.name, name, validated=True),
     )  # fmt: skip
-    return [
-        alter(situation, table, f"hold new rows of {table} to the bound", [made], step=step, alone=True, hazards=(_AVOIDED,)),
-        alter(situation, table, f"prove that {table} keeps to the bound", [proof], step=step, alone=True),
-    ]  # fmt: skip
+    return added, proof
 
 
 def end(table: Key, condition: str) -> Command:
@@ -67,7 +75,8 @@ def equip(
 ) -> tuple[list[Change], list[Command], list[Key]]:
     """Build online what a table lacks, as its parent has it: indexes, keys, foreign keys with the tables they refer to.
 
-    An index is told as a constraint without a type. Returns the changes, the commands that give each its name, and what cannot be built so.
+    An index is told as a constraint without a type. Returns the changes, the commands that give each its name, and
+    what cannot be built so.
     """
     changes: list[Change] = []
     closing: list[Command] = []
@@ -110,15 +119,8 @@ def _foreign_key(
     situation: Situation, table: Key, key: Key, row: Constraint, name: str, parents: Collection[Key], step: int
 ) -> list[Change]:
     locks = [Lock(SHARE_ROW_EXCLUSIVE, one.label) for one in sorted({table, *parents})]
-    added = command(
-        "constraint/add", *locks, table=table.name, name=name, definition=Sql(row.definition), validated=False,
-        done=names.there("constraint", table.name, name),
-    )  # fmt: skip
     light = [Lock(SHARE_UPDATE_EXCLUSIVE, table.label), *(Lock(ROW_SHARE, one.label) for one in sorted(parents))]
-    proof = command(
-        "constraint/validate", *light, table=table.name, name=name, wait="long", scans=True,
-        done=names.there("constraint", table.name, name, validated=True),
-    )  # fmt: skip
+    added, proof = _added_and_validated(table, name, Sql(row.definition), locks, light)
     return [
         alter(situation, table, f"add {key} for new rows", [added], step=step, alone=True),
         alter(situation, table, f"validate {key}", [proof], step=step, alone=True),
