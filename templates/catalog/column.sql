@@ -5,7 +5,14 @@ SELECT 'column', n.nspname, r.relname, a.attname,
        a.attnotnull{% if version >= 180000 %} AND NOT EXISTS (
            SELECT FROM pg_catalog.pg_constraint v
            WHERE v.conrelid = r.oid AND v.contype = 'n' AND v.conkey = ARRAY[a.attnum] AND NOT v.convalidated){% endif %},
-       a.attidentity::text, q.options, a.attgenerated::text,
+       a.attidentity::text,
+       CASE WHEN a.attidentity <> '' THEN (
+           SELECT ARRAY[s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle::int]
+           FROM pg_catalog.pg_depend p
+           JOIN pg_catalog.pg_sequence s ON s.seqrelid = p.objid
+           WHERE p.refclassid = 1259 AND p.refobjid = a.attrelid AND p.refobjsubid = a.attnum
+             AND p.classid = 1259 AND p.deptype = 'i') END,
+       a.attgenerated::text,
        CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END,
        CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END,
        {% if version >= 140000 %}NULLIF(a.attcompression::text, ''){% else %}NULL::text{% endif %},
@@ -19,11 +26,6 @@ LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attn
 LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation AND a.attcollation <> t.typcollation
 LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = c.collnamespace
 LEFT JOIN pg_catalog.pg_description d ON d.classoid = 1259 AND d.objoid = a.attrelid AND d.objsubid = a.attnum
-LEFT JOIN LATERAL (SELECT ARRAY[s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle::int] AS options
-                   FROM pg_catalog.pg_depend p
-                   JOIN pg_catalog.pg_sequence s ON s.seqrelid = p.objid
-                   WHERE a.attidentity <> '' AND p.refobjid = a.attrelid AND p.refobjsubid = a.attnum
-                     AND p.classid = 1259 AND p.refclassid = 1259 AND p.deptype = 'i') q ON true
 LEFT JOIN LATERAL (SELECT u.attnotnull, u.attstorage, {% if version >= 140000 %}u.attcompression{% else %}''{% endif %} AS attcompression,
                           pg_catalog.pg_get_expr(o.adbin, o.adrelid) AS expression
                    FROM pg_catalog.pg_inherits h

@@ -76,13 +76,18 @@ def asked(connection: psycopg.Connection[Any]) -> dict[str, str]:
 
 
 def fetch(connection: psycopg.Connection[Any], texts: dict[str, str]) -> list[Row]:
-    """Run the queries in one round trip where libpq can, and return all their rows.
+    """Return the rows of all the queries."""
+    return [row for rows in fetch_each(connection, texts).values() for row in rows]
+
+
+def fetch_each(connection: psycopg.Connection[Any], texts: dict[str, str]) -> dict[str, list[Row]]:
+    """Run the queries in one round trip where libpq can, and return the rows of each by its name.
 
     They are prepared: where the same session reads again, their plans are there.
     """
     with connection.pipeline():
-        cursors = [connection.execute(text, prepare=True) for text in texts.values()]
-        return [row for cursor in cursors for row in cursor.fetchall()]
+        cursors = {name: connection.execute(text, prepare=True) for name, text in texts.items()}
+        return {name: cursor.fetchall() for name, cursor in cursors.items()}
 
 
 def fingerprint(rows: list[Row]) -> str:

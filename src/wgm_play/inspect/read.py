@@ -35,7 +35,9 @@ def pretty(text: str) -> str:
 Connect = Callable[[], "psycopg.Connection[Any]"]
 
 # What a second connection reads meanwhile: about half of the server's work.
-_BESIDE = frozenset(["constraint", "index", "view", "materialized_view", "function", "trigger", "policy", "rule"])
+_BESIDE = frozenset(["constraint", "index", "materialized_view", "function", "trigger", "policy", "rule"])
+# Both connections have work for a processor each: processes beside them would take it from them.
+_READING = {"max_parallel_workers_per_gather": "0"}
 
 
 def read(connection: psycopg.Connection[Any], second: Connect | None = None) -> Catalog:
@@ -44,31 +46,39 @@ def read(connection: psycopg.Connection[Any], second: Connect | None = None) -> 
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         short = connection.execute(render("inspect/same_names.sql.j2").sql).fetchone() is None
-        path = render("checks/set_local.sql.j2", name="search_path", value="public" if short else "").sql
-        connection.execute(path.encode())
+        path = "public" if short else ""
+        settings = [
+            render("checks/set_local.sql.j2", name=name, value=value).sql
+            for name, value in {"search_path": path, **_READING}.items()
+        ]
+        for statement in settings:
+            connection.execute(statement.encode())
         texts = {name: pretty(text) for name, text in introspect.asked(connection).items()}
-        catalog = introspect.assemble(_rows(connection, texts, path, second), version)
-        catalog.unmodelled = tuple(
-            f"{what} {name}" for what, name in connection.execute(query("unmodelled", version)).fetchall()
-        )
+        texts["unmodelled"] = query("unmodelled", version)
+        found = _rows(connection, texts, settings, second)
+    unmodelled = found.pop("unmodelled")
+    catalog = introspect.assemble([row for rows in found.values() for row in rows], version)
+    catalog.unmodelled = tuple(f"{what} {name}" for what, name in unmodelled)
     return catalog
 
 
-def _rows(connection: psycopg.Connection[Any], texts: dict[str, str], path: str, second: Connect | None) -> list[Row]:
+def _rows(
+    connection: psycopg.Connection[Any], texts: dict[str, str], settings: list[str], second: Connect | None
+) -> dict[str, list[Row]]:
     """Run the queries on both connections at a time; on one where the other does not see the same."""
+    if second is None:
+        return introspect.fetch_each(connection, texts)
     beside = {name: text for name, text in texts.items() if name in _BESIDE}
     ours = {name: text for name, text in texts.items() if name not in _BESIDE}
-    if second is None:
-        return introspect.fetch(connection, texts)
     exported = render("inspect/export_snapshot.sql.j2").sql
     snapshot = str((connection.execute(exported).fetchone() or ("",))[0])
-    start = [render("inspect/set_snapshot.sql.j2", snapshot=snapshot).sql, path]
+    start = [render("inspect/set_snapshot.sql.j2", snapshot=snapshot).sql, *settings]
     with ThreadPoolExecutor(2) as readers:
         theirs = readers.submit(_beside, second, start, beside)
-        rows = readers.submit(introspect.fetch, connection, ours)
+        rows = readers.submit(introspect.fetch_each, connection, ours)
         _prepare()
         first = rows.result()
-    return [*first, *_read_beside(theirs, connection, beside)]
+    return first | _read_beside(theirs, connection, beside)
 
 
 def _prepare() -> None:
@@ -78,23 +88,25 @@ def _prepare() -> None:
     assert describe, document  # noqa: S101 - loaded, which is all
 
 
-def _beside(second: Connect, start: list[str], texts: dict[str, str]) -> list[Row]:
+def _beside(second: Connect, start: list[str], texts: dict[str, str]) -> dict[str, list[Row]]:
     """Run queries on a connection of their own, in the snapshot of another's transaction."""
     with second() as connection, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         for statement in start:
             connection.execute(statement.encode())
-        return introspect.fetch(connection, texts)
+        return introspect.fetch_each(connection, texts)
 
 
-def _read_beside(theirs: Future[list[Row]], connection: psycopg.Connection[Any], texts: dict[str, str]) -> list[Row]:
+def _read_beside(
+    theirs: Future[dict[str, list[Row]]], connection: psycopg.Connection[Any], texts: dict[str, str]
+) -> dict[str, list[Row]]:
     """Return what the second connection read; there may be none left, or a pooler leads it to another server."""
     import psycopg as library
 
     try:
         return theirs.result()
     except (library.Error, WgmError):
-        return introspect.fetch(connection, texts)
+        return introspect.fetch_each(connection, texts)
 
 
 def default_versions(connection: psycopg.Connection[Any]) -> dict[str, str]:
