@@ -34,6 +34,7 @@ FROM (VALUES
   ('statistics', EXISTS (SELECT FROM pg_catalog.pg_statistic_ext)),
   ('policy', EXISTS (SELECT FROM pg_catalog.pg_policy)),
   ('rule', EXISTS (SELECT FROM pg_catalog.pg_rewrite WHERE rulename NOT IN ('_RETURN', 'pg_settings_u', 'pg_settings_n'))),
+  ('security_label', EXISTS (SELECT FROM pg_catalog.pg_seclabel) OR EXISTS (SELECT FROM pg_catalog.pg_shseclabel)),
   ('event_trigger', EXISTS (SELECT FROM pg_catalog.pg_event_trigger)),
   ('publication', EXISTS (SELECT FROM pg_catalog.pg_publication)),
   ('publication_table', EXISTS (SELECT FROM pg_catalog.pg_publication)),

@@ -48,9 +48,10 @@ UNION ALL
 SELECT 'subscription', pg_catalog.quote_ident(s.subname) FROM pg_catalog.pg_subscription s
 WHERE s.subdbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = current_database())
 UNION ALL
+-- Labels of what the query for labels does not look at.
 SELECT 'security label', l.provider || ' of ' || (pg_catalog.pg_identify_object(l.classoid, l.objoid, l.objsubid)).identity
-FROM (SELECT s.objoid, s.classoid, s.objsubid, s.provider FROM pg_catalog.pg_seclabel s
-      UNION ALL
-      SELECT s.objoid, s.classoid, 0, s.provider FROM pg_catalog.pg_shseclabel s
-      WHERE s.classoid = 1262 AND s.objoid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = current_database())) l
+FROM pg_catalog.pg_seclabel l
+WHERE l.classoid NOT IN (1259, 1255, 1247, 2615, 6104, 3466)
+   OR l.classoid = 1259 AND l.objsubid > 0 AND EXISTS (
+        SELECT FROM pg_catalog.pg_class r WHERE r.oid = l.objoid AND r.relkind NOT IN ('r', 'p'))
 ORDER BY 1, 2

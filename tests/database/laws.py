@@ -141,7 +141,10 @@ def _without_trash(dump: str) -> list[str]:
     for line in dump.splitlines():
         if not line.strip() or line.startswith(("--", "\\", "SET ", "SELECT pg_catalog.set_config")):
             continue
-        if re.search(r'^\s+"?wgm_trash_|ALTER COLUMN "?wgm_trash_|^COMMENT ON COLUMN .*\."?wgm_trash_', line):
+        if re.search(
+            r'^\s+"?wgm_trash_|ALTER COLUMN "?wgm_trash_|^(COMMENT|SECURITY LABEL FOR \S+) ON COLUMN .*\."?wgm_trash_',
+            line,
+        ):
             continue
         lines.append(line.rstrip(","))
     return lines

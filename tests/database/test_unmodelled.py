@@ -48,9 +48,9 @@ KINDS = [
     ),
     (
         "security label",
-        "create table t (a int); set allow_system_table_mods = on;"
-        "insert into pg_seclabel (objoid, classoid, objsubid, provider, label) values ('t'::regclass, 'pg_class'::regclass, 0, 'selinux', 'secret')",
-        "selinux of public.t",
+        "create view v as select 1 as a; set allow_system_table_mods = on;"
+        "insert into pg_seclabel (objoid, classoid, objsubid, provider, label) values ('v'::regclass, 'pg_class'::regclass, 1, 'selinux', 'secret')",
+        "selinux of public.v.a",
     ),
 ]  # fmt: skip
 

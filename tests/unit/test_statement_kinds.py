@@ -29,6 +29,7 @@ DECLARED = {
     "alter rule r on t rename to s": "rule",
     "create event trigger e on ddl_command_end execute function x()": "event_trigger",
     "alter event trigger e disable": "event_trigger",
+    "security label on table t is 'x'": "security_label",
     "create publication p": "publication",
     "alter publication p add table t": "publication",
     "create foreign data wrapper w": "foreign_data_wrapper",
@@ -46,7 +47,6 @@ UNDECLARED = (
     "create transform for int language sql (from sql with function f(internal))",
     "create access method m type index handler h",
     "create text search template t (lexize = x)",
-    "security label on table t is 'x'",
 )
 
 

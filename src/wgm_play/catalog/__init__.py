@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.catalog.access import DefaultPrivileges, Grant, Membership, Owner, Role
+from wgm_play.catalog.access import DefaultPrivileges, Grant, Membership, Owner, Role, SecurityLabel
 from wgm_play.catalog.collation import Collation
 from wgm_play.catalog.column import Column
 from wgm_play.catalog.composite import Composite, Range
@@ -50,6 +50,7 @@ CLASSES: dict[str, Any] = {
     "owner": Owner,
     "grant": Grant,
     "default_privileges": DefaultPrivileges,
+    "security_label": SecurityLabel,
     "composite": Composite,
     "range": Range,
     "collation": Collation,
@@ -138,6 +139,7 @@ QUERIES = (
     "role",
     "membership",
     "privileges",
+    "security_label",
     "composite",
     "range",
     "collation",

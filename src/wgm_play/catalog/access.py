@@ -15,7 +15,9 @@ from wgm_play.sql import ident
 
 # Kinds that belong to the cluster, or that name roles, which do: compared as rows and left out of every scratch database.
 CLUSTER = frozenset(["role", "membership"])
-ACCESS = frozenset(["grant", "owner", "default_privileges", *CLUSTER])
+# About another object, with which they go; a playbook that does not name them leaves them alone.
+OF_OBJECT = frozenset(["grant", "owner", "security_label"])
+ACCESS = frozenset([*OF_OBJECT, "default_privileges", *CLUSTER])
 PUBLIC = "public"
 
 
@@ -63,6 +65,13 @@ class Owner:
     """The owner of an object."""
 
     role: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityLabel:
+    """What a provider of labels reads of an object (manual: "SECURITY LABEL")."""
+
+    label: str
 
 
 # Letters of an aclitem and the privileges they stand for.
@@ -211,9 +220,21 @@ def add(catalog: Catalog, bare: Iterable[tuple[Key, Extra]]) -> None:
 
 
 def object_of(key: Key) -> Key:
-    """Return the object that a grant or an owner is about."""
-    name = key.name[1:-1] if key.kind == "grant" else key.name[1:]
+    """Return the object that a grant, an owner or a label is about."""
+    name = key.name[1:] if key.kind == "owner" else key.name[1:-1]
     return Key(key.name[0], name)
+
+
+def add_labels(catalog: Catalog, rows: Iterable[Row]) -> None:
+    """Put labels into a catalog: rows of (kind, parts of the name, provider, label) of objects that are there."""
+    for kind, name, provider, label in rows:
+        if kind in ("database", "role") or Key(kind, tuple(name)) in catalog.rows:
+            catalog.rows[Key("security_label", (kind, *name, provider))] = (label,)
+
+
+def labels_of(catalog: Catalog, target: Key) -> list[Key]:
+    """Return the keys of an object's labels."""
+    return catalog.of("security_label", target.kind, *target.name)
 
 
 def column_of(key: Key, privilege: str) -> Key | None:
@@ -225,21 +246,21 @@ def column_of(key: Key, privilege: str) -> Key | None:
 
 
 def left_over(rows: Mapping[Key, Row]) -> list[Key]:
-    """Return the grants and owners whose object is not there."""
+    """Return the grants, owners and labels whose object is not there."""
     return [
         key for key in rows
-        if key.kind in ("grant", "owner") and key.name[0] not in ("database", "language") and object_of(key) not in rows
+        if key.kind in OF_OBJECT and key.name[0] not in ("database", "language", "role") and object_of(key) not in rows
     ]  # fmt: skip
 
 
 def moved(catalog: Catalog, pairs: Mapping[Key, Key]) -> None:
-    """Let grants and owners follow their objects to new names; `pairs` are new -> old."""
+    """Let grants, owners and labels follow their objects to new names; `pairs` are new -> old."""
     names = {old: new for new, old in pairs.items()}
     now = {}
-    for key in [key for key in catalog.rows if key.kind in ("grant", "owner")]:
+    for key in [key for key in catalog.rows if key.kind in OF_OBJECT]:
         new = names.get(object_of(key))
         if new is not None:
-            tail = key.name[-1:] if key.kind == "grant" else ()
+            tail = () if key.kind == "owner" else key.name[-1:]
             now[Key(key.kind, (new.kind, *new.name, *tail))] = catalog.rows.pop(key)
     for key, row in now.items():
         catalog.rows[key] = row

@@ -46,7 +46,7 @@ TABLES = (
     "description", "init_privs", "default_acl", "collation", "conversion", "operator", "opclass", "opfamily", "amop",
     "amproc", "am", "cast", "transform", "statistic_ext", "event_trigger", "publication", "publication_rel",
     "foreign_data_wrapper", "foreign_server", "foreign_table", "ts_dict", "ts_config", "ts_config_map", "ts_parser",
-    "ts_template", "seclabel", "tablespace",
+    "ts_template", "seclabel", "shseclabel", "tablespace",
 )  # fmt: skip
 _TABLES_SINCE_15 = ("publication_namespace",)
 # Read through views that hide passwords; roles and settings are the whole cluster's.
@@ -102,8 +102,12 @@ def assemble(rows: list[Row], version: int) -> Catalog:
     """Make a catalog of the rows."""
     catalog = Catalog(version=version)
     bare: list[tuple[Key, Extra]] = []
+    labels: list[Row] = []
     for row in rows:
         kind = row[0]
+        if kind == "security_label":
+            labels.append(row[1:-_EXTRA])
+            continue
         parts = 1 + NAME_PARTS[kind]
         key = Key(kind, row[1:parts])
         if kind not in CLASSES:  # it has no row of its own, only privileges
@@ -113,6 +117,7 @@ def assemble(rows: list[Row], version: int) -> Catalog:
         oid, class_oid, owner, acl, number = row[-_EXTRA:]
         catalog.extras[key] = Extra(oid, class_oid, owner, None if acl is None else tuple(acl), number)
     access.add(catalog, bare)
+    access.add_labels(catalog, labels)
     return catalog
 
 

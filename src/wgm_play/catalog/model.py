@@ -21,7 +21,8 @@ class Key(NamedTuple):
     operator_class, operator_family (schema, name, access method); cast (source type, target type); user_mapping (server,
     user); publication_table (publication, schema, table); publication_schema (publication, schema); attribute (schema, type, name), which has no row; event_trigger,
     publication, foreign_data_wrapper, server (name,); the other types and text search (schema, name); domain_constraint (schema, domain, name); setting (database, role, parameter), where an
-    empty text means all databases or all roles.
+    empty text means all databases or all roles; grant (kind, *name, grantee), owner (kind, *name), security_label (kind,
+    *name, provider).
     """
 
     kind: str
@@ -46,6 +47,9 @@ class Key(NamedTuple):
         if self.kind == "setting":
             database, role, parameter = self.name
             return " ".join(part for part in (role and f"role {role}", database and "database", parameter) if part)
+        if self.kind == "security_label":
+            kind, *rest, provider = self.name
+            return f"{provider} on {Key(kind, tuple(rest)) if rest else kind}"
         if self.kind in ("grant", "owner"):
             kind, *rest = self.name
             grantee = f" to {rest.pop()}" if self.kind == "grant" else ""

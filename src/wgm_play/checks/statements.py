@@ -53,6 +53,7 @@ KIND_OF_STATEMENT = {
     "DropUserMappingStmt": "user_mapping",
     "CreateForeignTableStmt": "foreign_table",
     "CommentStmt": "comment",
+    "SecLabelStmt": "security_label",
     "AlterRoleSetStmt": "setting",
     "AlterDatabaseSetStmt": "setting",
 }

@@ -30,6 +30,8 @@ def lay_access(made: Wanted, live: Catalog, declarations: Mapping[Key, Declarati
                 _without_role(made, key, declaration)
             elif key.kind == "grant":
                 _grant(made, declaration, _found(made, access.object_of(key), same), key.name[-1], None)
+            elif key.kind == "security_label":
+                _label(made, declaration, _found(made, access.object_of(key), same), key.name[-1], None)
             continue
         said = declaration.attributes
         if key.kind == "role":
@@ -40,6 +42,8 @@ def lay_access(made: Wanted, live: Catalog, declarations: Mapping[Key, Declarati
             _default(made, live, key, declaration)
         elif key.kind == "grant":
             _grant(made, declaration, _found(made, access.object_of(key), same), key.name[-1], said["privileges"])
+        elif key.kind == "security_label":
+            _label(made, declaration, _found(made, access.object_of(key), same), key.name[-1], said["label"])
         if "owner" in said and key.kind not in access.ACCESS:
             _owner(made, declaration, _found(made, key, same), said["owner"])
         if "grants" in said:
@@ -132,12 +136,22 @@ def _grant(made: Wanted, declaration: Declaration, target: Key, grantee: str, sa
     _put(made, key, None if wanted == usual else (access.spelled(wanted),), declaration)
 
 
-def _not_there(target: Key, declaration: Declaration) -> InputError:
+def _not_there(target: Key, declaration: Declaration, done: str = "granted on") -> InputError:
     return InputError(
-        f"{target} is granted on and is not there",
+        f"{target} is {done} and is not there",
         where=declaration.position,
         hint="declare it, or correct the name",
     )
+
+
+def _label(made: Wanted, declaration: Declaration, target: Key, provider: str, said: str | None) -> None:
+    """Set the label that a provider reads of an object; None takes it away."""
+    if target not in made.catalog.rows and target.kind not in ("database", "role"):
+        if said is None:
+            return
+        raise _not_there(target, declaration, "labelled")
+    key = Key("security_label", (target.kind, *target.name, provider))
+    _put(made, key, None if said is None else (said,), declaration)
 
 
 def _spelled(said: list[str], target: Key, version: int) -> access.Privileges:

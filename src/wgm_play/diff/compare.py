@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 
-from wgm_play.catalog.access import OWNED, object_of
+from wgm_play.catalog.access import OF_OBJECT, OWNED, object_of
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.operations import DEFINED, OPERATIONS_FOR, defined, marks, types
 from wgm_play.operations import column as columns
@@ -30,7 +30,7 @@ KIND_ORDER = (
     "function", "procedure", "aggregate", "operator", "operator_family", "operator_class", "cast", "text_search_dictionary",
     "text_search_configuration", "foreign_data_wrapper", "server", "user_mapping", "foreign_table", "table", "column",
     "constraint", "index", "statistics", "view", "materialized_view", "trigger", "rule", "policy", "publication", "publication_table",
-    "publication_schema", "event_trigger", "owner", "grant", "default_privileges",
+    "publication_schema", "event_trigger", "owner", "grant", "default_privileges", "security_label",
 )  # fmt: skip
 
 
@@ -151,7 +151,9 @@ def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:
         elif key.kind in ("view", "foreign_table"):
             covered.update(situation.current.of("trigger", *key.name))
             covered.update(situation.current.of("rule", *key.name))
-        elif key.kind in ("grant", "owner") and object_of(key) not in situation.wanted.rows and key.name[0] in OWNED:
+        elif (
+            key.kind in OF_OBJECT and object_of(key) not in situation.wanted.rows and key.name[0] in (*OWNED, "column")
+        ):
             covered.add(key)
         elif key.kind == "sequence" and not situation.trash:  # a column that is dropped for good takes it along
             owner = situation.current[key].owned_by

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from wgm_play.catalog.access import object_of
+from wgm_play.catalog.access import OF_OBJECT, object_of
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError
 from wgm_play.playbook.model import Declaration
@@ -40,7 +40,7 @@ class Manage:
 
     def covers(self, key: Key) -> bool:
         """Tell whether an object is inside."""
-        if key.kind in ("grant", "owner"):
+        if key.kind in OF_OBJECT:
             key = object_of(key) if len(key.name) > 2 else Key("schema", key.name[:1])
         if key.kind == "schema":
             if self.schemas:

@@ -66,6 +66,8 @@ def _untouched(sqlstate: str) -> type[WgmError]:
 def _hint(error: psycopg.Error, *, changed: bool, lost: bool) -> str:
     if error.sqlstate == "57014" and "user request" in str(error.diag.message_primary):
         return "another session cancelled it, as `wgm-play abort` does: the same command resumes"
+    if str(error.diag.message_primary).startswith("security label provider"):
+        return f"name its library in session_preload_libraries or shared_preload_libraries; {RESUME}"
     if changed:
         return RESUME
     if lost:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from wgm_play.catalog.access import PUBLIC, Role
+from wgm_play.catalog.access import PUBLIC, Role, object_of
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.inspect.entry import Said, expression, table_place
 
@@ -104,21 +104,41 @@ def policy(said: Said, key: Key) -> None:
 _WORDS = {"materialized_view": "materialized view", "foreign_table": "foreign table"}
 
 
+def _on(held: Key) -> str | None:
+    """Return an object as `on:` names it; None where its name cannot stand there."""
+    routine = held.kind in ("function", "procedure", "aggregate")
+    parts = held.name[:2] if routine else held.name
+    if any("." in part or " " in part for part in parts):
+        return None
+    label = ".".join(parts if len(parts) < 2 or parts[0] != "public" else parts[1:])
+    label += f"({held.name[2]})" if routine else ""
+    return f"{_WORDS.get(held.kind, held.kind.replace('_', ' '))} {label}".strip()
+
+
+def security_label(said: Said, key: Key) -> None:
+    """Add the step of a label; those of roles are said where a step says the role."""
+    held, provider, label = object_of(key), key.name[-1], said.catalog[key].label
+    if held.kind == "role" and not any(entry.key == held for entry in said.entries):
+        return
+    on = _on(held)
+    if on is None:
+        said.cannot(key, label)
+        return
+    said.add("privileges", "security_label", key, {"on": on, "provider": provider, "label": label})
+    said.entries[-1].name = f"What {provider} reads of {'the database' if held.kind == 'database' else on}"
+
+
 def grant(said: Said, key: Key) -> None:
     """Add the step of what one grantee may do with one object; what its owner may do goes without saying."""
-    kind, *name, grantee = key.name
-    held = Key(kind, tuple(name))
-    parts = name[:2] if kind in ("function", "procedure", "aggregate") else name
+    held, kind, grantee = object_of(key), key.name[0], key.name[-1]
     owner = said.catalog.extra(held).owner
     if grantee == owner or kind == "database" or (held == Key("schema", ("public",)) and grantee == PUBLIC):
         return  # an owner's own and the database's are its administrator's; for the public schema see there
-    if any("." in part or " " in part for part in parts):
+    on = _on(held)
+    if on is None:
         said.cannot(key, ", ".join(said.catalog[key].privileges))
         return
-    label = ".".join(parts if len(parts) < 2 or parts[0] != "public" else parts[1:])
-    if kind in ("function", "procedure", "aggregate"):
-        label += f"({name[2]})"
-    spec = {"on": f"{_WORDS.get(kind, kind.replace('_', ' '))} {label}".strip(), "to": grantee}
+    spec = {"on": on, "to": grantee}
     _privileges(said, key, "grant", spec, f"Privileges of {grantee} on {spec['on']}")
 
 

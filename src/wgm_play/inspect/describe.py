@@ -49,6 +49,7 @@ DESCRIBE: dict[str, Describe] = {
     "policy": access.policy,
     "grant": access.grant,
     "default_privileges": access.default_privileges,
+    "security_label": access.security_label,
 }
 # Said with others: a role where something names it, an owner with its object.
 _CLUSTER = frozenset(["role", "membership", "owner"])

@@ -80,6 +80,7 @@ OPERATIONS_FOR: dict[str, tuple[Maker, Maker, Maker]] = {
     "owner": (access.change_owner, access.change_owner, access.keep_owner),
     "grant": (access.change_grant, access.change_grant, access.change_grant),
     "default_privileges": (access.change_default, access.change_default, access.change_default),
+    "security_label": (access.change_label, access.change_label, access.change_label),
     "trigger": (trigger.create_trigger, trigger.alter_trigger, trigger.drop_trigger),
     "composite": (composite.create_type, composite.alter_type, composite.drop_type),
     "range": (composite.create_type, composite.alter_type, composite.drop_type),

@@ -21,6 +21,7 @@ from wgm_play.operations.base import (
     create,
     drop,
     hazard,
+    label,
     name_of,
     what_of,
 )
@@ -234,6 +235,21 @@ def between(what: Sql, grantee: str, before: Privileges, after: Privileges) -> l
         *one("grant", plain, False),
         *one("grant", strong, True),
     ]
+
+
+def change_label(situation: Situation, key: Key) -> list[Change]:
+    """Set, change or take away the label of an object."""
+    target, provider = access.object_of(key), key.name[-1]
+    old, new = situation.current.get(key), situation.wanted.get(key)
+    made = label(situation, target, provider, new.label if new else None)
+    about = "the database" if target.kind == "database" else str(target)
+    if new is None:
+        change = drop(situation, key, f"take the label of {provider} from {about}", [made], rank=60)
+    else:
+        title = f"label {about} for {provider}" if old is None else f"change the label of {provider} on {about}"
+        change = alter(situation, key, title, [made], verb="create" if old is None else "alter", rank=60)
+    change.needs = frozenset([target])
+    return [change]
 
 
 def change_default(situation: Situation, key: Key) -> list[Change]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wgm_play.catalog.access import labels_of
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.environment import Policy
 from wgm_play.plan import Command, Hazard, Lock, Operation
@@ -293,24 +294,46 @@ GRANTED_ON = {
 _OPEN_TO_ALL = frozenset(["function", "procedure", "aggregate", "enum", "domain", "composite", "range"])
 
 
-def privileges(key: Key, extra: Extra, role: str) -> list[Command]:
-    """Return the commands that give a made-again object the owner and privileges that it had."""
+def label(situation: Situation, target: Key, provider: str, text: str | None) -> Command:
+    """Return the command that gives an object a security label, or takes it away."""
+    what = {"database": f"DATABASE {ident(situation.database)}", "role": f"ROLE {ident(target.name)}"}.get(target.kind)
+    table = {"table": target, "column": Key("table", target.name[:2])}.get(target.kind)
+    locks = [Lock(SHARE_UPDATE_EXCLUSIVE, table.label)] if table else []
+    return command(
+        "object/security_label",
+        *locks,
+        what=Sql(what) if what else what_of(target),
+        provider=provider,
+        text=text,
+        shadow=False,
+    )
+
+
+def kept_labels(situation: Situation, key: Key) -> list[Command]:
+    """Return the commands that give a made-again object the labels that it had and keeps."""
+    labels = [one for one in labels_of(situation.current, key) if one in situation.wanted.rows]
+    return [label(situation, key, one.name[-1], situation.wanted[one].label) for one in labels]
+
+
+def privileges(situation: Situation, key: Key) -> list[Command]:
+    """Return the commands that give a made-again object the owner, privileges and labels that it had."""
+    extra, role = situation.extra(key), situation.role
     made: list[Command] = []
     if key.kind == "column":
         listed = [f"({ident(key.name[2])}){item}" for item in extra.acl or ()]
-        return [one for item in listed for one in grants(Sql(f"TABLE {ident(key.name[:2])}"), item, role)]
+        made = [one for item in listed for one in grants(Sql(f"TABLE {ident(key.name[:2])}"), item, role)]
+        return made + kept_labels(situation, key)
     if key.kind in ("index", "constraint", "trigger", "domain_constraint"):
         return made
     if extra.owner and extra.owner != role:
         made.append(command("object/owner", what=what_of(key), owner=extra.owner, shadow=False))
-    if extra.acl is None:
-        return made
-    what = Sql(f"{GRANTED_ON.get(key.kind) or WHAT[key.kind]} {name_of(key)}")
-    if key.kind in _OPEN_TO_ALL:
-        made.append(command("object/revoke", what=what, grantee=Sql("PUBLIC"), shadow=False))
-    for item in extra.acl:
-        made += grants(what, item, extra.owner or role)
-    return made
+    if extra.acl is not None:
+        what = Sql(f"{GRANTED_ON.get(key.kind) or WHAT[key.kind]} {name_of(key)}")
+        if key.kind in _OPEN_TO_ALL:
+            made.append(command("object/revoke", what=what, grantee=Sql("PUBLIC"), shadow=False))
+        for item in extra.acl:
+            made += grants(what, item, extra.owner or role)
+    return made + kept_labels(situation, key)
 
 
 def grants(what: Sql, item: str, owner: str) -> list[Command]:

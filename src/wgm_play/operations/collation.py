@@ -71,7 +71,7 @@ def swap_collation(situation: Situation, key: Key) -> list[Change]:
         )
     commands.append(command("object/drop", what=Sql(f"COLLATION {ident(old_name)}")))
     commands += comments(key, situation.wanted[key].comment)
-    commands += privileges(key, situation.extra(key), situation.role)
+    commands += privileges(situation, key)
     hazards = (hazard("Y05", f"the indexes over {len(columns)} column(s) are built again"),) if columns else ()
     return [
         Change(

@@ -24,6 +24,7 @@ from wgm_play.operations.base import (
     create,
     drop,
     hazard,
+    kept_labels,
     number,
     option_names,
     options,
@@ -81,7 +82,7 @@ def after_create(situation: Situation, key: Key) -> list[Command]:
         commands.append(command("column/set_statistics", table=table, name=name, statistics=number(row.statistics)))
     if row.options:
         commands.append(command("column/set_options", table=table, name=name, options=options(row.options)))
-    return commands + comments(key, row.comment)
+    return commands + comments(key, row.comment) + kept_labels(situation, key)
 
 
 def add_column(situation: Situation, key: Key) -> list[Change]:

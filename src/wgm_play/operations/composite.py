@@ -115,9 +115,7 @@ def commands_of(situation: Situation, key: Key) -> list[Command]:
 def create_type(situation: Situation, key: Key) -> list[Change]:
     """Create a composite or range type."""
     commands = [*commands_of(situation, key), *comments(key, situation.wanted[key].comment)]
-    return [
-        create(situation, key, f"create {key}", [*commands, *privileges(key, situation.extra(key), situation.role)])
-    ]
+    return [create(situation, key, f"create {key}", [*commands, *privileges(situation, key)])]
 
 
 def alter_type(situation: Situation, key: Key) -> list[Change]:

@@ -58,7 +58,7 @@ class Defined:
     def create(self, situation: Situation, key: Key) -> list[Change]:
         """Create an object."""
         commands = [*self.make(situation, key), *_comments(situation, key)]
-        commands += privileges(key, situation.extra(key), situation.role)
+        commands += privileges(situation, key)
         return [create(situation, key, f"create {key}", commands, rank=self.rank)]
 
     def alter(self, situation: Situation, key: Key) -> list[Change]:

@@ -27,7 +27,7 @@ def create_function(situation: Situation, key: Key) -> list[Change]:
     """Create a function; its body was checked in the shadow, so the tables it reads may come later."""
     row = situation.wanted[key]
     made = command("function/create", definition=Sql(row.definition.strip()))
-    commands = [made, *comments(key, row.comment), *privileges(key, situation.extra(key), situation.role)]
+    commands = [made, *comments(key, row.comment), *privileges(situation, key)]
     return [create(situation, key, f"create {key}", commands)]
 
 

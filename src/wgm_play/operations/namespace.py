@@ -37,7 +37,7 @@ def create_schema(situation: Situation, key: Key) -> list[Change]:
     """Create a schema."""
     wanted = situation.wanted[key]
     commands = [command("schema/create", name=key.name[0]), *comments(key, wanted.comment)]
-    commands += privileges(key, situation.extra(key), situation.role)
+    commands += privileges(situation, key)
     return [create(situation, key, f"create {key}", commands)]
 
 

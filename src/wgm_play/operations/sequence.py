@@ -29,7 +29,7 @@ def create_sequence(situation: Situation, key: Key) -> list[Change]:
     """Create a sequence; the column that owns it may come later."""
     wanted = situation.wanted[key]
     commands = [_spell(situation, "sequence/create", key), *comments(key, wanted.comment)]
-    commands += privileges(key, situation.extra(key), situation.role)
+    commands += privileges(situation, key)
     made = create(situation, key, f"create {key}", commands)
     return [made, *_own(situation, key, made)] if wanted.owned_by else [made]
 

@@ -60,7 +60,7 @@ def create_table(situation: Situation, key: Key) -> list[Change]:
         commands.append(command("table/row_security", name=key.name, action=Sql("ENABLE")))
     if row.force_row_security:
         commands.append(command("table/row_security", name=key.name, action=Sql("FORCE")))
-    commands += privileges(key, situation.extra(key), situation.role)
+    commands += privileges(situation, key)
     # What a child changes of an inherited column comes afterwards, but the column is there: a check may name it.
     made_table = create(situation, key, f"create {key}", commands, makes=[*mine, *inline])
     # A sequence that has the name of an identity column's own: that one takes the next free name.

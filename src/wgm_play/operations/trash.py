@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, replace
 from typing import Any
 
+from wgm_play.catalog.access import OF_OBJECT
 from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.catalog.shape import Reader, fields
 from wgm_play.operations.base import (
@@ -43,7 +44,7 @@ def own_keys(catalog: Catalog, table: Key) -> list[Key]:
     keys += [
         key
         for key in catalog.rows
-        if key.kind in ("grant", "owner") and key.name[0] == "table" and key.name[1:3] == table.name
+        if key.kind in OF_OBJECT and key.name[0] in ("table", "column") and key.name[1:3] == table.name
     ]
     keys += [key for key in catalog.of("index", table.name[0]) if catalog.rows[key][0] == table.name[1]]
     keys += [key for key in catalog.of("sequence") if tuple((catalog[key].owned_by or ("", ""))[:2]) == table.name]

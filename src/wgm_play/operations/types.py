@@ -32,7 +32,7 @@ def create_enum(situation: Situation, key: Key) -> list[Change]:
     """Create an enum."""
     wanted = situation.wanted[key]
     commands = [command("enum/create", name=key.name, labels=wanted.labels or []), *comments(key, wanted.comment)]
-    commands += privileges(key, situation.extra(key), situation.role)
+    commands += privileges(situation, key)
     return [create(situation, key, f"create {key}", commands)]
 
 
@@ -130,7 +130,7 @@ def swap_type(situation: Situation, key: Key) -> Change:
         commands.append(command(f"{one.kind}/drop", name=_old_name(one)))
     for one in types:
         commands += comments(one, situation.wanted[one].comment)
-        commands += privileges(one, situation.extra(one), situation.role)
+        commands += privileges(situation, one)
     hazards = (_rewritten(situation, key, used),) if used else ()
     return Change(
         operation(situation, "alter", key, f"replace {key}", commands, hazards=hazards),
@@ -228,7 +228,7 @@ def domain_commands(situation: Situation, key: Key) -> list[Command]:
 def create_domain(situation: Situation, key: Key) -> list[Change]:
     """Create a domain with its checks."""
     commands = [*domain_commands(situation, key), *comments(key, situation.wanted[key].comment)]
-    commands += privileges(key, situation.extra(key), situation.role)
+    commands += privileges(situation, key)
     return [
         create(situation, key, f"create {key}", commands, makes=situation.wanted.of("domain_constraint", *key.name))
     ]

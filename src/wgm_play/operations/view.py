@@ -53,7 +53,7 @@ def _around(situation: Situation, key: Key) -> list[Command]:
         commands += [_default(key, name, text) for name, text in row.defaults or ()]
     else:
         commands += [made for one in row.column_settings or () for made in _column_settings(situation, key, None, one)]
-    return commands + privileges(key, situation.extra(key), situation.role)
+    return commands + privileges(situation, key)
 
 
 def _column_comment(key: Key, column: str, text: str | None) -> Command:

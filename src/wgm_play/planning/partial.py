@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wgm_play import passwords
-from wgm_play.catalog.access import ACCESS, CLUSTER, object_of
+from wgm_play.catalog.access import ACCESS, CLUSTER, OF_OBJECT, object_of
 from wgm_play.catalog.model import Catalog, Key, Rows, digest
 from wgm_play.catalog.table import Table
 from wgm_play.errors import WgmError
@@ -276,8 +276,8 @@ def _of_cluster(live: Catalog, keys: set[Key]) -> set[Key]:
     """Return the owners and privileges of `keys`, and what belongs to no object."""
     found = set()
     for key in live.rows:
-        if key.kind in ("owner", "grant"):
-            if key.name[0] in ("database", "language") or object_of(key) in keys:
+        if key.kind in OF_OBJECT:
+            if key.name[0] in ("database", "language", "role") or object_of(key) in keys:
                 found.add(key)
         elif key.kind in ("default_privileges", "setting", "schema", "extension", *CLUSTER):
             found.add(key)
@@ -305,7 +305,7 @@ def _changed(part: Part, planned: Planned) -> set[Key]:
     declared = {_bare(key): key for key in part.folded.said}
     found = set()
     for key in have.keys() | want.keys():
-        if have.get(key) == want.get(key) or key.kind in ("owner", "grant"):
+        if have.get(key) == want.get(key) or key.kind in OF_OBJECT:
             continue
         catalog = planned.wanted.catalog if key in want else part.live
         root = _bare(key) if _bare(key) in declared else _root(key, catalog)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 
 _CLUSTER = "belongs to the cluster or names its roles: compared, and not tried in the shadow"
+_LABELS = "is read by a provider of the target's: compared, and not tried in the shadow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ class Planner:
             unknown.append(UNKNOWN)
         unknown += sorted(
             {
-                f"not proved: {one.key.kind} {_CLUSTER}"
+                f"not proved: {one.key.kind} {_LABELS if one.key.kind == 'security_label' else _CLUSTER}"
                 for group in made
                 for one in group.operations
                 if one.key.kind in ACCESS

@@ -54,6 +54,8 @@ def names(key: Key, catalog: Catalog) -> Iterator[str]:
         found = [key.name[-1]]
     elif key.kind == "owner":
         found = [row.role]
+    elif key.kind == "security_label" and key.name[0] == "role":
+        found = [key.name[1]]
     elif key.kind == "membership":
         found = list(key.name)
     elif key.kind == "default_privileges":

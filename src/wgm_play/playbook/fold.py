@@ -189,7 +189,7 @@ def _renamed(key: Key, name: str | None) -> Key | None:
         return None
     if len(key.name) == 1:
         return Key(key.kind, (name,))
-    if key.kind in ("operator", "cast", "user_mapping", "membership", "grant", "default_privileges"):
+    if key.kind in ("operator", "cast", "user_mapping", "membership", "grant", "default_privileges", "security_label"):
         raise InputError(f"PostgreSQL renames no {key.kind.replace('_', ' ')}", hint="take `renamed_from:` away")
     if key.kind in ("trigger", "rule", "policy"):
         return Key(key.kind, (*key.name[:2], name))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.access import ACCESS, CLUSTER, object_of
+from wgm_play.catalog.access import ACCESS, CLUSTER, OF_OBJECT, object_of
 from wgm_play.catalog.model import Catalog, Key, Rows, differing_fields, digest
 from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, RunInfo
@@ -213,7 +213,7 @@ def _untouched(key: Key, planned: Planned, names: Collection[tuple[str, ...]]) -
     """Tell whether no step declares an object and the plan leaves it alone: others may change it during the run."""
     if key in planned.wanted.managed or planned.live.rows.get(key) != planned.wanted.catalog.rows.get(key):
         return False
-    of = object_of(key) if key.kind in ("grant", "owner") else key
+    of = object_of(key) if key.kind in OF_OBJECT else key
     # A column's, trigger's or privilege's table or view may be made again by the plan, whose `names` these are.
     return of.name[:2] not in names
 

@@ -123,7 +123,7 @@ def _swap(
         commands += swap.restore(situation, one)
     commands.append(command("enum/drop", name=old))
     commands += comments(key, situation.wanted[key].comment)
-    commands += privileges(key, situation.extra(key), situation.role)
+    commands += privileges(situation, key)
     covered = frozenset([key, *(own for one in tables for own in one.covered)])
     swapped = alter(
         situation, key, f"put the new {key} in place of the old one", commands, after=(after,),

@@ -20,6 +20,7 @@ from wgm_play.operations.base import (
     command,
     comments,
     hazard,
+    kept_labels,
     what_of,
 )
 from wgm_play.operations.online import names, spell
@@ -128,6 +129,7 @@ def exchange(situation: Situation, one: Retyping, twin: Twin, trash: list[dict[s
         if owner and tuple(owner) == twin.key.name and sequence in situation.wanted.rows:
             made.append(command("sequence/owned_by", name=sequence.name, column=twin.key.name))
     made += _grants(situation, one, twin)
+    made += kept_labels(situation, twin.key)
     made += [comment for comment in comments(twin.key, new.comment)]
     if trash is None:
         made.append(_command("column/drop", one, table=table, name=away))

@@ -6,6 +6,8 @@ scratch database, and its declaration has no statements but `attributes["privile
 
 from __future__ import annotations
 
+from typing import Any
+
 from wgm_play.catalog.model import Key
 from wgm_play.playbook.kinds.base import Folding, Kind, flag, mapping, overlay, ref, text
 from wgm_play.playbook.kinds.comment import target_of
@@ -38,13 +40,18 @@ SCHEMA = mapping(
 
 def key(step: Step) -> Key:
     """Return the key of the grant that a step is about: the object and the grantee."""
-    on, grantee = reveal(step.spec["on"]).strip(), reveal(step.spec["to"])
+    return key_on(step, "grant", "language", step.spec["to"])
+
+
+def key_on(step: Step, kind: str, word: str, of: Any) -> Key:
+    """Return the key of what a step says `on:` an object: that of a kind, the database, or one called by `word`."""
+    on, last = reveal(step.spec["on"]).strip(), reveal(of)
     if on == "database":
-        return Key("grant", ("database", grantee))
-    if on.startswith("language "):
-        return Key("grant", ("language", on.removeprefix("language ").strip(), grantee))
+        return Key(kind, ("database", last))
+    if on.startswith(f"{word} "):
+        return Key(kind, (word, on.removeprefix(f"{word} ").strip(), last))
     target = target_of(step)[0]
-    return Key("grant", (target.kind, *target.name, grantee))
+    return Key(kind, (target.kind, *target.name, last))
 
 
 def declare(step: Step, folding: Folding) -> Declaration:
