@@ -5,7 +5,8 @@ In: the live and the declared catalog, a table. Out: declared key -> the live ke
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Callable, Collection
 
 from wgm_play.catalog.model import Catalog, Key
 
@@ -16,7 +17,8 @@ def match_constraints(
     """Return which live name each unnamed declared constraint of `table` takes.
 
     First those with the same name, then those with the same definition, then those of the same kind over the same
-    columns: their definition changes under the name that they have. `indexes` are those of other tables.
+    columns, then checks over some of them: their definition changes under the name that they have. `indexes` are those of
+    other tables.
     """
     there = live.of("constraint", *table.name)
     if not (there or indexes):
@@ -48,6 +50,7 @@ def match_constraints(
         )
         if like is not None and columns:
             take(own, like)
+    _match_edited_checks(live, declared, table, (free, mine), take)
     taken = set(pairs.values()) | set(named) | set(there)
     for own in mine:  # a new one whose made-up name is taken by another live constraint, or by another table's index
         indexed = declared.rows[own][0] in ("p", "u", "x")
@@ -58,6 +61,25 @@ def match_constraints(
             pairs[own] = Key("constraint", (*table.name, f"{name}{number}"))
             taken.add(pairs[own])
     return {own: other for own, other in pairs.items() if own != other}
+
+
+def _match_edited_checks(
+    live: Catalog, declared: Catalog, table: Key, left: tuple[list[Key], list[Key]], take: Callable[[Key, Key], None]
+) -> None:
+    """Match a check with the one whose name PostgreSQL made and that is over some of its columns: its text was edited.
+
+    Only where no other could be meant, on either side; `left` are the live and the declared keys without a match.
+    """
+    automatic = re.compile(rf"{re.escape(table.name[1])}_(?:.+_)?check\d*\Z")
+    free, mine = (
+        [key for key in keys if catalog.rows[key][0] == "c"]
+        for keys, catalog in zip(left, (live, declared), strict=True)
+    )
+    edited = [key for key in free if automatic.match(key.name[2])]
+    meant = {own: [key for key in edited if _columns(live, key) & _columns(declared, own)] for own in mine}
+    for own, found in meant.items():
+        if len(found) == 1 and sum(found[0] in others for others in meant.values()) == 1:
+            take(own, found[0])
 
 
 def match_domain(live: Catalog, declared: Catalog, domain: Key, named: Collection[Key]) -> dict[Key, Key]:
