@@ -14,8 +14,11 @@ LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace
 LEFT JOIN pg_catalog.pg_description d ON d.classoid = 1259 AND d.objoid = x.oid AND d.objsubid = 0
 WHERE r.relkind IN ('r', 'm', 'p') AND NOT x.relispartition AND r.relpersistence <> 't' AND {% include 'catalog/_user_schemas.sql' %}
 
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c
-                  WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x') AND c.conrelid = i.indrelid)
+  -- A constraint's index is unique or excludes: the others need not be looked for.
+  AND NOT i.indisprimary AND NOT i.indisexclusion
+  AND (NOT i.indisunique OR NOT EXISTS (
+        SELECT FROM pg_catalog.pg_constraint c
+        WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x') AND c.conrelid = i.indrelid))
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
                   WHERE e.classid = 1259 AND e.objid IN (r.oid, x.oid) AND e.deptype = 'e')
   AND x.relname NOT LIKE 'wgm\_new\_%' AND x.relname NOT LIKE 'wgm\_old\_%'

@@ -100,7 +100,8 @@ def fingerprint(rows: list[Row]) -> str:
 
 def assemble(rows: list[Row], version: int) -> Catalog:
     """Make a catalog of the rows."""
-    catalog = Catalog(version=version)
+    made: dict[Key, Row] = {}
+    extras: dict[Key, Extra] = {}
     bare: list[tuple[Key, Extra]] = []
     labels: list[Row] = []
     for row in rows:
@@ -113,9 +114,10 @@ def assemble(rows: list[Row], version: int) -> Catalog:
         if kind not in CLASSES:  # it has no row of its own, only privileges
             bare.append((key, Extra(*row[-_EXTRA:])))
             continue
-        catalog.rows[key] = settled_row(kind, row[parts:-_EXTRA])
+        made[key] = settled_row(kind, row[parts:-_EXTRA])
         oid, class_oid, owner, acl, number = row[-_EXTRA:]
-        catalog.extras[key] = Extra(oid, class_oid, owner, None if acl is None else tuple(acl), number)
+        extras[key] = Extra(oid, class_oid, owner, None if acl is None else tuple(acl), number)
+    catalog = Catalog(made, extras, version=version)
     access.add(catalog, bare)
     access.add_labels(catalog, labels)
     return catalog

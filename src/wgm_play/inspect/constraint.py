@@ -9,7 +9,7 @@ import functools
 import re
 from typing import Any
 
-from wgm_play.catalog.constraint import not_null_column
+from wgm_play.catalog.constraint import Constraint, not_null_column
 from wgm_play.catalog.model import Key
 from wgm_play.inspect import index as indexes
 from wgm_play.inspect.emit import Lines
@@ -35,15 +35,14 @@ def describe_all(said: Said, table: Key, columns: dict[str, dict[str, Any]]) -> 
     """Put each constraint where it reads best; return what the table itself says."""
     below: dict[str, Any] = {}
     named: dict[str, Any] = Lines()
-    for key in sorted(
-        said.children("constraint", table.name), key=lambda one: ("pufcxn".find(said.catalog[one].type), one)
-    ):
+    rows = {key: said.catalog[key] for key in said.children("constraint", table.name)}
+    for key in sorted(rows, key=lambda one: ("pufcxn".find(rows[one].type), one)):
         try:
             spec = taken_apart(said, key)
         except Unforeseen:
-            said.cannot(key, said.catalog[key].definition)
+            said.cannot(key, rows[key].definition)
             continue
-        if not _at_column(said, table, key, spec, columns) and not _at_table(table, key, spec, below):
+        if not _at_column(said, table, key, rows[key], spec, columns) and not _at_table(table, key, spec, below):
             named[key.name[2]] = spec
     if named:
         below["constraints"] = named
@@ -199,9 +198,11 @@ def automatic(*parts: str) -> str | None:
     return made if len(made.encode()) <= NAME_BYTES else None
 
 
-def _at_column(said: Said, table: Key, key: Key, spec: dict[str, Any], columns: dict[str, dict[str, Any]]) -> bool:
+def _at_column(
+    said: Said, table: Key, key: Key, row: Constraint, spec: dict[str, Any], columns: dict[str, dict[str, Any]]
+) -> bool:
     """Say a constraint with its column; tell whether that was possible."""
-    kind, own, rel = said.catalog[key].type, key.name[2], table.name[1]
+    kind, own, rel = row.type, key.name[2], table.name[1]
     if "comment" in spec or (kind in "puf" and not columns.keys() >= {*spec[_KEYS[kind]]}):
         return False  # a column that is inherited has no line of its own
     if kind == "p" and list(spec) == ["primary_key"] and own == automatic(rel, "pkey"):
@@ -222,7 +223,7 @@ def _at_column(said: Said, table: Key, key: Key, spec: dict[str, Any], columns: 
                 _insert(columns[one], name_, value)
         return True
     if kind == "c" and list(spec) == ["check"]:
-        about = [one for one in words(str(said.catalog[key].definition)) if one in columns]
+        about = [one for one in words(row.definition) if one in columns]
         if (
             len(about) != 1
             or own != automatic(rel, about[0], "check")

@@ -52,7 +52,8 @@ class Said:
         self, concern: str, kind: str, key: Key, spec: dict[str, Any], comment: str | None = None, **keywords: Any
     ) -> None:
         """Add a step; its comment gives it its name where it is one short line."""
-        if _templated_key(spec):
+        # Braces are first looked for in all of it at once: there are hardly any.
+        if TEMPLATE.search(repr(spec)) and _templated_key(spec):
             self.cannot(key, "a name in it reads as a template")
             return
         if key.kind == kind:

@@ -36,8 +36,8 @@ Connect = Callable[[], "psycopg.Connection[Any]"]
 
 # What a second connection reads meanwhile: about half of the server's work.
 _BESIDE = frozenset(["constraint", "index", "materialized_view", "function", "trigger", "policy", "rule"])
-# Both connections have work for a processor each: processes beside them would take it from them.
-_READING = {"max_parallel_workers_per_gather": "0"}
+# Both connections have work for a processor each: processes beside them would take it from them. Rows are sorted in memory.
+_READING = {"max_parallel_workers_per_gather": "0", "work_mem": "32MB"}
 
 
 def read(connection: psycopg.Connection[Any], second: Connect | None = None) -> Catalog:

@@ -114,8 +114,13 @@ def qualified(text: str) -> tuple[tuple[str, ...], str]:
     return tuple(parts), rest.lstrip()
 
 
+_PLAIN_NAMES = re.compile(r"[a-z_][a-z0-9_]*(?:, [a-z_][a-z0-9_]*)*\Z")
+
+
 def names(text: str) -> list[str]:
     """Return a list of names, separated by commas."""
+    if _PLAIN_NAMES.match(text):
+        return text.split(", ")
     made = []
     for part in split_list(text):
         one, rest = name(part)
@@ -147,11 +152,9 @@ def text_of(literal: str) -> str:
 
 def follows(text: str, *start: str) -> str | None:
     """Return what follows one of these words in `text`, or None where it begins otherwise."""
-    if not text.startswith(start):
-        return None
     for one in start:
-        if text == one:
-            return ""
-        if text.startswith(one + " "):
-            return text[len(one) + 1 :].lstrip()
+        if text.startswith(one):
+            rest = text[len(one) :]
+            if not rest or rest[0] == " ":
+                return rest.lstrip()
     return None

@@ -42,7 +42,8 @@ def describe(said: Said, key: Key) -> None:
 
 def columns_of(said: Said, key: Key) -> list[Key]:
     """Return the columns of a table in its order."""
-    return sorted(said.children("column", key.name), key=lambda one: said.catalog.extra(one).number)
+    extras = said.catalog.extras
+    return sorted(said.children("column", key.name), key=lambda one: extras[one].number)
 
 
 def settings(said: Said, key: Key, spec: dict[str, Any], table: Any) -> None:
@@ -72,7 +73,7 @@ def describe_column(said: Said, key: Key) -> dict[str, Any]:
     spec: dict[str, Any] = {"type": type_name(column.type)}
     if column.collation is not None:
         spec["collation"] = collation(column.collation)
-    serial = serial_type(said, key)
+    serial = serial_type(said, key, column)
     if serial:
         spec["type"] = serial
     elif column.default is not None:
@@ -106,12 +107,11 @@ def collation(text: str) -> str:
     return bare if short != text and not re.search(r'[."]', bare) else text
 
 
-def serial_type(said: Said, key: Key) -> str | None:
+def serial_type(said: Said, key: Key, column: Any) -> str | None:
     """Return serial and its like where a column has just what these words stand for."""
-    schema, table, name = key.name
-    column = said.catalog[key]
     if column.default is None or not column.not_null or column.type not in _SERIAL:
         return None
+    schema, table, name = key.name
     owned = Key("sequence", (schema, f"{table}_{name}_seq"))
     sequence = said.catalog.get(owned)
     if sequence is None or sequence.owned_by != [schema, table, name] or sequence.comment is not None:
