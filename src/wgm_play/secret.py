@@ -6,6 +6,8 @@ In: values that came from the environment or from `no_log` steps. Out: texts wit
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 MASK = "***"
 # A value shorter than this is masked as a `Secret` but not searched for in texts: replacing every "1" or "on"
@@ -68,6 +70,18 @@ def placeholders(text: str) -> str:
         if _quoted(value) != value:
             text = text.replace(_quoted(value), f"${{env.{name}|quoted}}")
     return text
+
+
+def kept(value: Any) -> Any:
+    """Return plain data as the ledger keeps them: the names of secrets from the environment, of others nothing."""
+    if isinstance(value, Mapping):
+        return {name: kept(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [kept(one) for one in value]
+    if not isinstance(value, str) or mask(value) == value:
+        return value
+    named = placeholders(value)
+    return named if mask(named) == named else MASK
 
 
 def names_in(text: str) -> list[str]:

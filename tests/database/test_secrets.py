@@ -61,6 +61,54 @@ def test_a_plan_holds_names_for_secrets_in_rows_too(
     assert database.execute("select w from t").fetchone() is None
 
 
+@pytest.mark.parametrize("no_log", [False, True])
+def test_the_ledger_names_the_secrets_of_rows(
+    book: Project, database: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch, no_log: bool
+) -> None:
+    def write(word: str) -> None:
+        rows = [{"id": 1, "w": word}]
+        book.write([TABLE, {"name": "R", "no_log": no_log, "seed": {"table": "t", "key": ["id"], "rows": rows}}])
+        book.apply()
+
+    monkeypatch.setenv("NEW_WORD", "s3cr3t-'word")
+    write("plain ${env.HOME}")
+    write("{{ env.NEW_WORD }}")
+    ledger = str(database.execute("select before, after from wgm.row_change").fetchall())
+    assert "s3cr3t" not in ledger
+    assert "${env.NEW_WORD}" in ledger
+    book.write([TABLE])
+    book.rollback()
+    assert database.execute("select w from t").fetchone() == ("plain ${env.HOME}",)
+
+
+def test_a_secret_that_has_no_name_is_not_kept(book: Project, database: psycopg.Connection[Any]) -> None:
+    def write(word: str, no_log: bool) -> None:
+        rows = [{"id": 1, "w": word}]
+        book.write([TABLE, {"name": "R", "no_log": no_log, "seed": {"table": "t", "key": ["id"], "rows": rows}}])
+        book.apply()
+
+    write("public", no_log=False)
+    write("s3cr3t-word", no_log=True)
+    assert "s3cr3t" not in str(database.execute("select before, after from wgm.row_change").fetchall())
+    book.write([TABLE])
+    book.rollback()
+    assert database.execute("select w from t").fetchone() == ("public",)
+
+
+def test_a_rollback_leaves_what_a_seed_did_not_write(book: Project, database: psycopg.Connection[Any]) -> None:
+    table = {
+        "name": "T",
+        "table": {"name": "t", "columns": {**TABLE["table"]["columns"], "hits": "integer", "kept": "text"}},
+    }
+    for word in ("old", "new"):
+        rows = [{"id": 1, "w": word, "kept": "same"}]
+        book.write([table, {"name": "R", "seed": {"table": "t", "key": ["id"], "rows": rows}}])
+        book.apply()
+    database.execute("update t set hits = 7, kept = 'by the application'")
+    book.rollback()
+    assert database.execute("select w, hits, kept from t").fetchone() == ("old", 7, "by the application")
+
+
 def test_the_text_of_a_sql_step_with_no_log_is_nowhere(book: Project, database: psycopg.Connection[Any]) -> None:
     text = "insert into t values (1, 's3cr3t-word'); insert into t values (2, 's3cr3t-too')"
     book.write([TABLE, {"name": "S", "no_log": True, "sql": {"text": text, "irreversible": True}}])

@@ -32,7 +32,7 @@ from wgm_play.ledger.model import (
 )
 from wgm_play.ledger.statements import Connection, run, send, text
 from wgm_play.render import render
-from wgm_play.secret import mask, placeholders
+from wgm_play.secret import kept, mask, placeholders
 
 __all__ = [
     "BackupPin",
@@ -387,8 +387,8 @@ class Ledger:
         self._events("insert_sql_once", run_id, rows)
 
     def record_row_changes(self, run_id: int, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write changed rows: operation, relation (name parts), key, before, after."""
-        self._events("insert_row_changes", run_id, list(rows))
+        """Write changed rows: operation, relation (name parts), key, before, after (without the secrets it declares)."""
+        self._events("insert_row_changes", run_id, [{**row, "after": kept(row["after"])} for row in rows])
 
     def record_trash(self, run_id: int, events: Iterable[Mapping[str, Any]]) -> None:
         """Write trash events: event (trashed, restored, purged), kind, name, trash_name, definition."""

@@ -54,7 +54,7 @@ def plan_seed(
         found = before.get(id(row))
         if found is not None and not found[1]:
             commands.append(_update(seed, row, types, found[0]))
-            changes.append(_change(seed, row, found[0], row))
+            changes.append(_change(seed, row, _overwritten(seed, row, found[0]), row))
     images = [found[0] for row in gone if (found := before.get(id(row))) is not None]
     if seed.prune and (others := live_rows.others([*present, *gone])):
         if not allow_prune:
@@ -74,7 +74,7 @@ def _operations(
     if not commands:
         return []
     counts = [("insert", len([c for c in changes if c["before"] is None])),
-              ("change", len([c for c in changes if c["before"] and c["after"]])),
+              ("change", len([c for c in changes if c["before"] is not None and c["after"]])),
               ("remove", len([c for c in changes if c["after"] is None]))]  # fmt: skip
     words = ", ".join(f"{word} {count}" for word, count in counts if count)
     title = f"{words} row{'s' if len(changes) != 1 else ''} of {seed.table}"
@@ -194,6 +194,12 @@ def _key(seed: Seed, values: Mapping[str, Any], types: Mapping[str, str]) -> lis
 
 def _data(seed: Seed, statement: Statement) -> Command:
     return Command(statement.sql, wait="data", locks=(Lock(ROW_EXCLUSIVE, seed.table.label),), shadow=False)
+
+
+def _overwritten(seed: Seed, row: SeedRow, image: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a row loses when it is made as declared: a rollback leaves its other values as they are by then."""
+    declared = {name: plain(value) for name, value in row.values.items() if name not in seed.key}
+    return {name: image[name] for name, value in declared.items() if name in image and image[name] != value}
 
 
 def _change(seed: Seed, row: SeedRow, before: Mapping[str, Any] | None, after: SeedRow | None) -> dict[str, Any]:
