@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from wgm_play.environment import Environment
-from wgm_play.errors import Position
+from wgm_play.errors import Position, Problems, WgmError
 from wgm_play.playbook.expand import load_playbook
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.kinds import KINDS
@@ -131,3 +131,17 @@ def test_everything_that_a_table_can_say_is_there(database: psycopg.Connection[A
         "SELECT description FROM pg_description WHERE description IN ('it''s', 'Both')"
     ).fetchall()
     assert len(comment) == 2
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("assert", "backfill", "seed", "sql")])
+def test_what_goes_without_a_name_is_refused_at_its_line(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(WgmError) as caught:
+        folded(f"- name: It goes\n  {kind}: {{}}\n  state: absent", tmp_path)
+    problems = caught.value.problems if isinstance(caught.value, Problems) else [caught.value]
+    assert all(one.where is not None and one.hint for one in problems)
+
+
+def test_a_key_that_stands_beside_its_kind_is_said_to_belong_below(tmp_path: Path) -> None:
+    with pytest.raises(WgmError) as caught:
+        folded("- name: Run\n  sql: {up: select 1}\n  down: select 2", tmp_path)
+    assert caught.value.hint == "it belongs below `sql:`, indented under it"

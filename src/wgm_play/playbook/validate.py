@@ -334,7 +334,15 @@ _FOREIGN = {
 }
 
 
-def _suggest(key: str) -> str | None:
+# What tells an object from others of its kind.
+_IDENTITY = ("name", "table", "on", "to", "provider", "role", "objects", "member", "server", "user", "from")
+
+
+def _suggest(key: str, kinds: list[str]) -> str | None:
+    for kind in kinds:
+        rules = KINDS[kind].schema
+        if any(key in form.get("properties", {}) for form in (rules, *rules.get("oneOf", ()), *rules.get("anyOf", ()))):
+            return f"it belongs below `{kind}:`, indented under it"
     for right, wrong in _FOREIGN.items():
         if key in wrong:
             return f"did you mean {right!r}?"
@@ -353,7 +361,7 @@ def _step_of(checker: Checker, step: Map) -> None:
     kinds = [key for key in step if key in KINDS]
     unknown = [key for key in step if key not in KINDS and key not in KEYWORDS]
     for key in unknown:
-        checker.fail(f"unknown key {key!r}", key_position(step, key), _suggest(key))
+        checker.fail(f"unknown key {key!r}", key_position(step, key), _suggest(key, kinds))
     if len(kinds) > 1:
         where = key_position(step, kinds[1])
         checker.fail(f"two kinds in a step: {kinds[0]!r} and {kinds[1]!r}", where, "make two steps")
@@ -372,8 +380,8 @@ def check_spec(checker: Checker, kind: str, spec: Any, where: Position | None, *
     """Check the value of a kind key."""
     rules: Mapping[str, Any] = KINDS[kind].schema
     if absent and "required" in rules:
-        # What is to go needs no more than its name.
-        rules = {**rules, "required": [key for key in rules["required"] if key in ("name", "table", "on")]}
+        # What is to go needs no more than what tells it from others.
+        rules = {**rules, "required": [key for key in rules["required"] if key in _IDENTITY]}
     checker.check(spec, rules, where, f"{kind!r}")
 
 
