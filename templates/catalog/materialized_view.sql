@@ -1,6 +1,6 @@
 SELECT 'materialized_view', n.nspname, r.relname,
        pg_catalog.pg_get_viewdef(r.oid), {% include 'catalog/_storage_parameters.sql' %}
-, k.columns, k.comments, s.spcname, am.amname, d.description, k.settings,
+, COALESCE(k.columns, '{}'), k.comments, s.spcname, am.amname, d.description, k.settings,
        (SELECT cl.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class cl ON cl.oid = i.indexrelid WHERE i.indrelid = r.oid AND i.indisclustered),
        r.oid, 1259, pg_catalog.pg_get_userbyid(r.relowner), r.relacl::text[] || k.acl, 0
 FROM pg_catalog.pg_class r

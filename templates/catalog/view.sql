@@ -1,5 +1,5 @@
 SELECT 'view', n.nspname, r.relname,
-       pg_catalog.pg_get_viewdef(r.oid), (SELECT array_agg(o ORDER BY o COLLATE "C") FROM unnest(r.reloptions) o), k.columns, k.comments, d.description, k.defaults,
+       pg_catalog.pg_get_viewdef(r.oid), (SELECT array_agg(o ORDER BY o COLLATE "C") FROM unnest(r.reloptions) o), COALESCE(k.columns, '{}'), k.comments, d.description, k.defaults,
        r.oid, 1259, pg_catalog.pg_get_userbyid(r.relowner), r.relacl::text[] || k.acl, 0
 FROM pg_catalog.pg_class r
 JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace

@@ -93,6 +93,11 @@ PLAYBOOKS: dict[str, Bad] = {
         "- {name: A, default_privileges: {role: postgres, objects: tables, to: @@nobody_here, privileges: [select]}}",
         ("there is no role 'nobody_here'",),
     ),
+    "member of a role that goes": Bad(
+        "- {name: A, role: {name: goes_here}, state: absent}\n- {name: B, membership: {role: @@goes_here, member: postgres}}",
+        ("membership of postgres in goes_here names the role 'goes_here', which is to go", "keep the role"),
+        live="do $$ begin create role goes_here; exception when duplicate_object then null; end $$",
+    ),
     # Files and YAML
     "YAML syntax": Bad("- name: A\n  table: {name: t, columns: {a: int, check: x in ('a','b'@@)}}", ("YAML syntax",)),
     "duplicate key": Bad("- name: A\n  sql: {text: select 1}\n  @@name: B", ("duplicate key 'name'", "keep one")),

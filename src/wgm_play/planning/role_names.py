@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 def refuse_missing_roles(
     connection: psycopg.Connection[Any], operations: Iterable[Operation], wanted: Catalog, steps: Iterable[Step]
 ) -> None:
-    """Raise `InputError` where an operation names a role that is not there and is not made by this run."""
+    """Raise `InputError` where an operation names a role that is not there and is not made by this run, or goes by it."""
     named: dict[str, Operation] = {}
+    operations = list(operations)
+    steps = list(steps)
+    _refuse_names_of_dropped(operations, wanted, steps)
     for operation in operations:
         for role in names(operation.key, wanted) if operation.key in wanted.rows else ():
             if Key("role", (role,)) not in wanted.rows:
@@ -44,6 +47,21 @@ def refuse_missing_roles(
     ]
     if problems:
         raise Problems(problems) if len(problems) > 1 else problems[0]
+
+
+def _refuse_names_of_dropped(operations: Iterable[Operation], wanted: Catalog, steps: Iterable[Step]) -> None:
+    """Raise `InputError` where something that is declared names a role that the plan drops."""
+    going = {one.key.name[0] for one in operations if one.key.kind == "role" and one.verb == "drop"}
+    for role in sorted(going):
+        left = sorted(str(key) for key in wanted.rows if role in names(key, wanted))
+        if left:
+            places = (place_of(step.spec, role) for step in steps if step.kind != "role")
+            raise InputError(
+                f"{left[0]} names the role {role!r}, which is to go",
+                where=next((place for place in places if place), None),
+                details=[f"{one} names it too" for one in left[1:10]],
+                hint="take the name out, or keep the role",
+            )
 
 
 def names(key: Key, catalog: Catalog) -> Iterator[str]:
