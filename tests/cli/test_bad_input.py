@@ -201,6 +201,7 @@ PLAYBOOKS: dict[str, Bad] = {
         body("plpgsql", "begin\n  @@return (select max(idd) from users);\nend"), ("line 3 of its body", '"idd"', "users.id")
     ),
     "plpgsql body that does not parse": Bad(body("plpgsql", "begin\n  @@retrun 1;\nend"), ('near "retrun"',)),
+    "SQL body with a quote that is not closed": Bad(body("sql", "select 'a"), ("unterminated quoted string",)),
     "SQL body with a missing table": Bad(body("sql", "select count(*)\n  @@from userz"), ('"userz"', '"users"')),
     "setting that does not exist": Bad(
         "- name: S\n  setting: {name: @@log_min_duration_statment, value: 1s}", ("did you mean 'log_min_duration_statement'?",)

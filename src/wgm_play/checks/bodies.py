@@ -243,9 +243,11 @@ class _Check:
         if not refused:
             return
         source = self.row.source
-        line = self.line(refused)
-        level = self.level(refused, created_relations(tokens_of(source)))
-        self.report(line, _statement_at(source, refused.offset), refused, level)
+        try:
+            created, statement = created_relations(tokens_of(source)), _statement_at(source, refused.offset)
+        except NotUnderstood:  # a quote that is not closed
+            created, statement = set(), source.strip()
+        self.report(self.line(refused), statement, refused, self.level(refused, created))
 
     def level(self, refused: Rejection, created: Collection[str | None]) -> Level:
         """Say whether a refusal is certain to be met at run time too."""

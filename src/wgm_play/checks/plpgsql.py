@@ -213,11 +213,15 @@ class NotUnderstood(Exception):
 
 
 def tokens_of(source: str) -> list[Token]:
-    """Return the tokens of SQL or PL/pgSQL, without comments."""
-    from pglast.parser import scan
+    """Return the tokens of SQL or PL/pgSQL, without comments. Raises NotUnderstood."""
+    from pglast.parser import ParseError, scan
 
     made: list[Token] = []
-    for token in scan(source):
+    try:
+        found = scan(source)
+    except ParseError as error:
+        raise NotUnderstood(str(error.args[0])) from error
+    for token in found:
         if token.name in ("SQL_COMMENT", "C_COMMENT"):
             continue
         text = source[token.start : token.end + 1]

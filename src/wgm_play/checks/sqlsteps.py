@@ -16,7 +16,7 @@ from psycopg.pq import ExecStatus
 from psycopg.rows import dict_row, scalar_row
 
 from wgm_play.checks.bodies import FunctionRef, check_bodies
-from wgm_play.checks.plpgsql import created_relations, tokens_of
+from wgm_play.checks.plpgsql import NotUnderstood, created_relations, tokens_of
 from wgm_play.checks.probe import Rejection, dollar_quoted, rejection
 from wgm_play.checks.statements import Class, judge
 from wgm_play.errors import InputError, Position
@@ -178,12 +178,11 @@ def _parsed(text: str) -> Iterator[tuple[int, int, Any, tuple[str, int] | None]]
 
 def _slices(text: str) -> list[tuple[int, int]]:
     """Return where the statements are, without comments around them."""
-    from pglast.parser import ParseError, parse_sql, scan
+    from pglast.parser import ParseError, parse_sql
 
     try:
         tokens = tokens_of(text)
-        scan(text)
-    except ParseError:
+    except NotUnderstood:
         return [(0, len(text))]
     try:
         statements = parse_sql(text)
@@ -291,11 +290,9 @@ _NAMING = frozenset(
 
 def tokens_of_safely(text: str) -> list[str]:
     """Return the texts of a statement's tokens, or its words where the scanner refuses it."""
-    from pglast.parser import ParseError
-
     try:
         return [token.text for token in tokens_of(text)]
-    except ParseError:
+    except NotUnderstood:
         return text.split()
 
 
