@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +20,8 @@ import pytest
 
 import fix_postgres
 from wgm_play import embedded
+from wgm_play.embedded import ephemeral, process
 from wgm_play.embedded import home as home_module
-from wgm_play.embedded import process
 from wgm_play.embedded.account import account_for
 from wgm_play.embedded.programs import reachable_programs, server_programs
 from wgm_play.environment import Embedded, load_environment
@@ -333,6 +334,26 @@ def test_a_sweep_leaves_the_servers_of_living_commands(place: Path) -> None:
     with embedded.session(Embedded(ephemeral=True), place) as server:
         result(command(place, {"ephemeral": True}))
         assert answers(server.url)
+
+
+def test_a_sweep_meets_folders_that_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ephemeral.tempfile, "gettempdir", lambda: str(tmp_path))
+    ended = threading.Event()
+
+    def others() -> None:
+        while not ended.is_set():
+            made = tmp_path / "wgm-play-of-a-backup"
+            (made / "server-1").mkdir(parents=True)
+            shutil.rmtree(made)
+
+    other = threading.Thread(target=others)
+    other.start()
+    try:
+        for _ in range(300):
+            ephemeral.sweep()
+    finally:
+        ended.set()
+        other.join()
 
 
 # ── accounts ──

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,9 +164,19 @@ def _end_all() -> None:
 def sweep() -> None:
     """Remove ephemeral servers whose owner is gone; as root those of every account."""
     for base in _bases():
-        for folder in base.glob(f"{_PREFIX}*/server-*"):
-            if os.geteuid() in (0, folder.stat().st_uid) and not folder.is_symlink():
-                _sweep_one(folder)
+        for account in _listed(base, _PREFIX):
+            for folder in _listed(account, "server-"):
+                with suppress(FileNotFoundError):  # its owner removes it, or another sweeps too
+                    if os.geteuid() in (0, folder.stat().st_uid) and not folder.is_symlink():
+                        _sweep_one(folder)
+
+
+def _listed(folder: Path, prefix: str) -> list[Path]:
+    """Return what lies in a folder; nothing where it has gone meanwhile or is not ours to read."""
+    try:
+        return [path for path in folder.iterdir() if path.name.startswith(prefix)]
+    except OSError:
+        return []
 
 
 def _sweep_one(folder: Path) -> None:
