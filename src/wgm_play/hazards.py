@@ -128,7 +128,7 @@ Q05|json, money, rules and the like|Each has a better successor.|Advice.
 Q06|rows with given ids|The sequence does not know them.|An identity continues after the highest value when it is made.
 Q07|a foreign key without ON DELETE|Deletes fail, or nobody decided.|Say it.
 Q08|names that need quotes|Each statement needs them.|Quoted always; prefer small letters.
-Q09|column order|Padding costs bytes.|New and swapped columns come last; order is no difference.
+Q09|column order|INSERT and COPY that name no columns put their values into other ones. Padding costs bytes.|New and swapped columns come last, and what lies in the trash keeps its place until `purge`: the plan says so. Order itself is no difference.
 Q10|indexes with special operator classes|The default may not serve the query.|Declare the operator class.
 """
 

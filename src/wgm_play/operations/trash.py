@@ -23,6 +23,7 @@ from wgm_play.operations.base import (
     command,
     create,
     drop,
+    hazard,
     what_of,
 )
 from wgm_play.plan import Command, Lock
@@ -30,6 +31,8 @@ from wgm_play.sql import NAME_BYTES, Sql, automatic, ident
 
 SCHEMA = "wgm_trash"
 COLUMN_PREFIX = "wgm_trash_"
+# What to do where a column lies in the trash among others (hazard Q09).
+NAMED = "name the columns"
 # What the ledger's trash holds beside data: how to take back what has no definition to compare.
 RECORDS = ("conversion", "rename")
 
@@ -238,6 +241,7 @@ def trash_column(situation: Situation, key: Key) -> Change:
     return drop(
         situation, key, f"move {key} to the trash", [*commands, move], verb="trash", rank=40,
         payload={"trash": _entry(key, to, kept, [move])},
+        hazards=(hazard("Q09", "it keeps its place: INSERT and COPY without names of columns still meet it", NAMED),),
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from wgm_play.operations.base import (
     what_of,
 )
 from wgm_play.operations.online import names, spell
-from wgm_play.operations.trash import COLUMN_PREFIX, conversion_record, replaced_column, trash_name
+from wgm_play.operations.trash import COLUMN_PREFIX, NAMED, conversion_record, replaced_column, trash_name
 from wgm_play.plan import Command, Lock
 from wgm_play.render import render
 from wgm_play.sql import Sql, ident
@@ -61,7 +61,14 @@ def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Ch
             [] if made else commands,
             after=(*prepared[-1:], *made),
             payload=payload | ({"convert": record["definition"]} if record else {}),
-            hazards=(hazard("C08", "names are swapped in a transaction of catalog changes only"),),
+            hazards=(
+                hazard("C08", "names are swapped in a transaction of catalog changes only"),
+                hazard(
+                    "Q09",
+                    "the new column stands last; INSERT and COPY without names of columns still meet the old one",
+                    NAMED,
+                ),
+            ),
             irreversible=_irreversible(situation, twin),
         )
         change.makes = change.removes = frozenset(covered)
