@@ -14,12 +14,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from laws import Project, State, load_sql, state
+from laws import Listener, Project, State, load_sql, state
 from psycopg import sql
 from roundtrip import apply, difference, dump, inspect, programs_with_dump
 
 from fix_postgres import Postgres
-from wgm_play.errors import WgmError
+from wgm_play import pipeline
+from wgm_play.errors import Finding, WgmError
 from wgm_play.playbook.kinds import KINDS
 
 SOURCE = r"""
@@ -246,3 +247,14 @@ def test_what_the_provider_refuses_is_said_and_resumed(book: Project, provider: 
     book.write([table(), label("table guests")])
     book.apply()
     assert labels(book.url) == {("table public.guests", "MASKED")}
+
+
+def test_a_label_that_somebody_changed_is_drift_and_is_set_again(book: Project) -> None:
+    book.write([table(), label("column guests.email")])
+    book.apply()
+    load_sql(book.url, "SECURITY LABEL FOR anon ON COLUMN guests.email IS 'by hand'")
+    with pytest.raises(Finding) as caught:
+        pipeline.check(pipeline.Options(str(book.folder / book.playbook), url=book.url), Listener())
+    assert "security label anon on column guests.email" in str(caught.value.details)
+    assert book.apply().changed == 1
+    assert labels(book.url) == {("column public.guests.email", "MASKED")}
