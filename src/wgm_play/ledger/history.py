@@ -36,12 +36,12 @@ def last_change(runs: Sequence[Run]) -> Change | None:
 
 
 def standing(runs: Sequence[Run]) -> list[Change]:
-    """Return the changes that hold now, newest first: they did something, and nothing took them back."""
+    """Return the changes that hold now, newest first: they began something, and nothing took them back."""
     gone = rolled_back(runs)
     return [
         change
         for change in changes(runs)
-        if change.operations and not change.first.is_rollback and not gone.intersection(change.ids)
+        if change.began and not change.first.is_rollback and not gone.intersection(change.ids)
     ]
 
 

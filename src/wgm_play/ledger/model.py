@@ -103,6 +103,11 @@ class Change:
         """How many operations were committed."""
         return sum(run.operations for run in self.runs)
 
+    @property
+    def began(self) -> bool:
+        """Whether it may have changed something: a statement that stands alone is recorded before it is sent."""
+        return any(run.operations or run.statements for run in self.runs)
+
 
 @dataclass(frozen=True, slots=True)
 class SqlOnce:
