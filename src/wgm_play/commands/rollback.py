@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import CLUSTER
 from wgm_play.catalog.model import Catalog, Key, Row, Rows
+from wgm_play.commands import foreign
 from wgm_play.diff.compare import diff
 from wgm_play.diff.overlay import Wanted
 from wgm_play.diff.rebuilt import realise_dependents
@@ -135,11 +136,12 @@ def _plan(
             f"the snapshot before run {changes[-1].first.id} is not in the ledger", hint="restore the backup instead"
         )
     latest = ledger.snapshot_of(changes[0].last.id, "after") or _without_others_roles(live, target)
-    wanted = _wanted(live, target, latest)
+    entries = [entry for entry in ledger.trash_entries() if entry.run in ids]
+    renamed_keys = {Key(one.definition["kind"], tuple(one.name)) for one in entries if one.kind == "rename"}
+    wanted = _wanted(live, target, latest, _began_at(ledger, ids), renamed_keys)
     planner = _planner(work, live)
     planner.stack = stack
     situation = planner._situation(live, wanted.catalog)
-    entries = [entry for entry in ledger.trash_entries() if entry.run in ids]
     cleared, clearing = _clear(planner, situation, live, wanted.catalog, _in_the_way(live, entries))
     renamed = _renames(situation, cleared, wanted.catalog, entries)
     there = rename.apply(planner.shadow(), cleared, renamed) if renamed.changes else live
@@ -149,7 +151,8 @@ def _plan(
     situation.waiting = _waiting(situation, wanted.catalog, entries)
     brought |= situation.waiting.keys()
     situation.identity_sequences = planner.identity_sequences(current, wanted.catalog)
-    situation.converts, situation.forced = _conversions(entries, current, wanted.catalog, renamed)
+    done = _converted_back(ledger, ids)
+    situation.converts, situation.forced = _conversions(entries, current, wanted.catalog, renamed, done)
     situation.backfills = _fills(current, wanted.catalog, brought)
     moves = family.moves_between(situation, brought)
     last = family.joins_last(situation, brought)
@@ -352,9 +355,29 @@ def _without_others_roles(live: Catalog, target: Catalog) -> Catalog:
     return made
 
 
-def _wanted(live: Catalog, target: Catalog, latest: Catalog) -> Wanted:
-    """Return the live catalog with what the runs changed as it was before them; what others did since stays."""
+def _began_at(ledger: Ledger, ids: Sequence[int]) -> Catalog | None:
+    """Return the catalog as the first rollback of these runs found it, which was cut short; None where none was."""
+    begun = [run.id for run in ledger.last_runs() if set(run.rolls_back) & set(ids)]
+    return ledger.snapshot_of(min(begun), "before") if begun else None
+
+
+def _wanted(
+    live: Catalog, target: Catalog, latest: Catalog, began_at: Catalog | None, renamed: Collection[Key]
+) -> Wanted:
+    """Return the live catalog with what the runs changed as it was before them; what others did since stays.
+
+    `renamed` get their old names back. What a rollback changed that was cut short is no work of others: it is as that one found it, at `began_at`.
+    """
     made = Wanted(live.copy())
+    if began_at is not None:
+        for key, row in began_at.rows.items():
+            if live.rows.get(key) != row and key.kind not in CLUSTER:
+                made.catalog.rows[key] = row
+                made.catalog.extras.setdefault(key, began_at.extra(key))
+        moved = {key.name for key in live.of("table") if live.rows[key] != began_at.rows.get(key) and key in target.rows}
+        for key in foreign.inside(live, {Key("table", name) for name in moved}):
+            if key not in began_at.rows and key not in target.rows:
+                made.catalog.rows.pop(key, None)
     for key in {*target.rows, *latest.rows}:
         if target.rows.get(key) == latest.rows.get(key):
             continue
@@ -363,6 +386,7 @@ def _wanted(live: Catalog, target: Catalog, latest: Catalog) -> Wanted:
             made.catalog.extras[key] = target.extra(key)._replace(oid=live.extra(key).oid)
         else:
             made.catalog.rows.pop(key, None)
+    foreign.settle(live, made.catalog, latest, renamed)
     changed = {key for key in target.rows if target.rows[key] != latest.rows.get(key)}
     made.managed = frozenset(changed)
     made.catalog.edges = frozenset(
@@ -430,10 +454,23 @@ def _renames(situation: Situation, live: Catalog, wanted: Catalog, entries: Sequ
     return found
 
 
+def _converted_back(ledger: Ledger, ids: Sequence[int]) -> set[Key]:
+    """Return the columns that a rollback of these runs has converted back before it was cut short."""
+    rollbacks = {run.id for run in ledger.last_runs() if set(run.rolls_back) & set(ids)}
+    return {
+        Key("column", tuple(entry.name))
+        for entry in (ledger.trash_entries() if rollbacks else ())
+        if entry.run in rollbacks and entry.kind == "column" and entry.definition.get("replaced")
+    }
+
+
 def _conversions(
-    entries: Sequence[TrashEntry], current: Catalog, wanted: Catalog, renamed: rename.Renamed
+    entries: Sequence[TrashEntry], current: Catalog, wanted: Catalog, renamed: rename.Renamed, done: Collection[Key]
 ) -> tuple[dict[Key, Any], frozenset[Key]]:
-    """Return how converted columns become what they were, from what was recorded when they were converted."""
+    """Return how converted columns become what they were, from what was recorded when they were converted.
+
+    Those that are `done` are so already.
+    """
 
     def spelled(expression: str, key: Key) -> Sql:
         words = {
@@ -457,7 +494,7 @@ def _conversions(
         ]
         new = renamed.after(key)
         found[new] = back_to_kept(new.name[2], values)
-    return active(found, current, wanted)
+    return active({key: one for key, one in found.items() if key not in done}, current, wanted)
 
 
 def _definition(entry: TrashEntry, situation: Situation) -> Mapping[str, Any]:
