@@ -26,7 +26,8 @@ def settle(live: Catalog, wanted: Catalog, latest: Catalog, renamed: Collection[
     if not gone:
         return
     for key in {*inside(live, gone), *_over(live, gone)}:
-        wanted.rows.pop(key, None)
+        if wanted.rows.get(key) == live.rows.get(key):  # another object may get its name back
+            wanted.rows.pop(key, None)
     left = [
         (dependent, referenced)
         for dependent, referenced in sorted(live.edges)
