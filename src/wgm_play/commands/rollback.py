@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import CLUSTER
 from wgm_play.catalog.model import Catalog, Key, Row, Rows
-from wgm_play.commands import foreign
+from wgm_play.commands import beside
 from wgm_play.diff.compare import diff
 from wgm_play.diff.overlay import Wanted
 from wgm_play.diff.rebuilt import realise_dependents
@@ -136,9 +136,12 @@ def _plan(
             f"the snapshot before run {changes[-1].first.id} is not in the ledger", hint="restore the backup instead"
         )
     latest = ledger.snapshot_of(changes[0].last.id, "after") or _without_others_roles(live, target)
-    entries = [entry for entry in ledger.trash_entries() if entry.run in ids]
+    trashed = ledger.trash_entries()
+    entries = [entry for entry in trashed if entry.run in ids]
     renamed_keys = {Key(one.definition["kind"], tuple(one.name)) for one in entries if one.kind == "rename"}
-    wanted = _wanted(live, target, latest, _began_at(ledger, ids), renamed_keys)
+    cut_short = {run.id for run in ledger.last_runs() if set(run.rolls_back) & set(ids)}
+    began_at = ledger.snapshot_of(min(cut_short), "before") if cut_short else None
+    wanted = _wanted(live, target, latest, began_at, renamed_keys)
     planner = _planner(work, live)
     planner.stack = stack
     situation = planner._situation(live, wanted.catalog)
@@ -151,7 +154,7 @@ def _plan(
     situation.waiting = _waiting(situation, wanted.catalog, entries)
     brought |= situation.waiting.keys()
     situation.identity_sequences = planner.identity_sequences(current, wanted.catalog)
-    done = _converted_back(ledger, ids)
+    done = _converted([entry for entry in trashed if entry.run in cut_short])
     situation.converts, situation.forced = _conversions(entries, current, wanted.catalog, renamed, done)
     situation.backfills = _fills(current, wanted.catalog, brought)
     moves = family.moves_between(situation, brought)
@@ -355,18 +358,13 @@ def _without_others_roles(live: Catalog, target: Catalog) -> Catalog:
     return made
 
 
-def _began_at(ledger: Ledger, ids: Sequence[int]) -> Catalog | None:
-    """Return the catalog as the first rollback of these runs found it, which was cut short; None where none was."""
-    begun = [run.id for run in ledger.last_runs() if set(run.rolls_back) & set(ids)]
-    return ledger.snapshot_of(min(begun), "before") if begun else None
-
-
 def _wanted(
     live: Catalog, target: Catalog, latest: Catalog, began_at: Catalog | None, renamed: Collection[Key]
 ) -> Wanted:
     """Return the live catalog with what the runs changed as it was before them; what others did since stays.
 
-    `renamed` get their old names back. What a rollback changed that was cut short is no work of others: it is as that one found it, at `began_at`.
+    `renamed` get their old names back. What a rollback changed that was cut short is no work of others: it is as that one
+    found it, at `began_at`.
     """
     made = Wanted(live.copy())
     if began_at is not None:
@@ -374,8 +372,8 @@ def _wanted(
             if live.rows.get(key) != row and key.kind not in CLUSTER:
                 made.catalog.rows[key] = row
                 made.catalog.extras.setdefault(key, began_at.extra(key))
-        moved = {key.name for key in live.of("table") if live.rows[key] != began_at.rows.get(key) and key in target.rows}
-        for key in foreign.inside(live, {Key("table", name) for name in moved}):
+        moved = {key for key in live.of("table") if live.rows[key] != began_at.rows.get(key) and key in target.rows}
+        for key in beside.inside(live, moved):
             if key not in began_at.rows and key not in target.rows:
                 made.catalog.rows.pop(key, None)
     for key in {*target.rows, *latest.rows}:
@@ -386,7 +384,7 @@ def _wanted(
             made.catalog.extras[key] = target.extra(key)._replace(oid=live.extra(key).oid)
         else:
             made.catalog.rows.pop(key, None)
-    foreign.settle(live, made.catalog, latest, renamed)
+    beside.settle(live, made.catalog, latest, renamed)
     changed = {key for key in target.rows if target.rows[key] != latest.rows.get(key)}
     made.managed = frozenset(changed)
     made.catalog.edges = frozenset(
@@ -454,13 +452,12 @@ def _renames(situation: Situation, live: Catalog, wanted: Catalog, entries: Sequ
     return found
 
 
-def _converted_back(ledger: Ledger, ids: Sequence[int]) -> set[Key]:
-    """Return the columns that a rollback of these runs has converted back before it was cut short."""
-    rollbacks = {run.id for run in ledger.last_runs() if set(run.rolls_back) & set(ids)}
+def _converted(entries: Sequence[TrashEntry]) -> set[Key]:
+    """Return the columns whose values were converted by those who left these entries."""
     return {
         Key("column", tuple(entry.name))
-        for entry in (ledger.trash_entries() if rollbacks else ())
-        if entry.run in rollbacks and entry.kind == "column" and entry.definition.get("replaced")
+        for entry in entries
+        if entry.kind == "column" and entry.definition.get("replaced")
     }
 
 

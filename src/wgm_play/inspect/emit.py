@@ -110,7 +110,7 @@ def _on_one_line(value: Any) -> str | None:
     if kind is dict:
         parts = []
         for key, one in value.items():
-            text = "true" if one is True else _on_one_line(one)
+            text = _on_one_line(one)
             if text is None:
                 return None
             parts.append(f"{scalar(key, flow=True, key=True)}: {text}")

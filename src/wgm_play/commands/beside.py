@@ -58,19 +58,19 @@ def inside(live: Catalog, gone: set[Key]) -> Iterator[Key]:
     publications = {key.name[0] for key in gone if key.kind == "publication"}
     for key, row in live.rows.items():
         if key.kind in ("column", "constraint", "trigger", "policy", "rule"):
-            inside = key.name[:2] in relations
+            belongs = key.name[:2] in relations
         elif key.kind == "index":
-            inside = (key.name[0], row[0]) in relations
+            belongs = (key.name[0], row[0]) in relations
         elif key.kind == "domain_constraint":
-            inside = key.name[:2] in domains
+            belongs = key.name[:2] in domains
         elif key.kind in ("publication_table", "publication_schema"):
-            inside = key.name[0] in publications
+            belongs = key.name[0] in publications
         elif key.kind in OF_OBJECT:
             held = object_of(key)
-            inside = held in gone or (held.kind == "column" and held.name[:2] in relations)
+            belongs = held in gone or (held.kind == "column" and held.name[:2] in relations)
         else:
             continue
-        if inside:
+        if belongs:
             yield key
 
 
