@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 import yaml
 
+from fix_postgres import Postgres
 from wgm_play import alerts
 from wgm_play.alerts.schema import SCHEMA
 from wgm_play.errors import InputError, Position
@@ -52,15 +54,70 @@ def test_each_row_is_a_sample_with_its_other_columns_as_labels(database: Any) ->
     assert state.value == 150.0
 
 
-@pytest.mark.parametrize("query", ["select 1 as value where false", "select max(1) as value from pg_class where false"])
-def test_no_rows_and_null_are_absent(database: Any, query: str) -> None:
-    state = one(database, query, "!= 0")
-    assert (state.state, state.firing, state.value, state.note) == (
-        "absent",
-        False,
-        None,
-        "the query returned no value",
-    )
+NO_VALUE = {
+    "select 1 as value where false": "the query returned no row",
+    "select max(1) as value from pg_class where false": "the value is NULL",
+    "select 1.0 / nullif(count(*), 0) as value from pg_class where false": "the value is NULL",
+    "select 'NaN'::float8 as value": "the value is NULL",
+    "select 5 as value, 'a' as part union all select null, 'b'": "the value of 1 row(s) is NULL",
+}
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("query", NO_VALUE)
+def test_no_row_and_null_are_unknown_unless_absence_is_well(database: Any, query: str) -> None:
+    state = one(database, query)
+    assert (state.state, state.firing, state.error) == ("unknown", True, NO_VALUE[query])
+    well = one(database, query, absent_ok=True)
+    assert (well.state, well.firing, well.note) == ("ok", False, f"{NO_VALUE[query]}, which is well (absent: ok)")
+
+
+def test_a_row_that_fires_fires_beside_one_without_a_value(database: Any) -> None:
+    assert one(database, "select 500 as value, 'a' as part union all select null, 'b'").state == "firing"
+
+
+@pytest.fixture
+def as_reader(server: Postgres, database: Any, database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A session of a role that may read the table `orders`, of which row level security shows it nothing."""
+    database.execute("create table orders as select n as id from generate_series(1, 200) n")
+    database.execute("create view all_orders as select * from orders")
+    database.execute("alter table orders enable row level security")
+    name, password = server.create_role()
+    database.execute(f"grant select on all tables in schema public to {name}")
+    with psycopg.connect(server.url(database.info.dbname, name, password), autocommit=True) as connection:
+        yield connection
+    database.execute(f"drop owned by {name}")
+    server.drop_role(name)
+
+
+def test_an_alert_that_does_not_see_all_rows_is_unknown(database: Any, as_reader: psycopg.Connection[Any]) -> None:
+    count = "select count(*) as value from orders"
+    assert one(as_reader, count).state == "unknown"
+    assert one(database, count).state == "firing"
+    database.execute("create policy part on orders using (id < 50)")
+    assert "row-level security" in one(as_reader, count).error
+    database.execute("create policy every on orders for select using (true)")
+    assert one(as_reader, count).state == "firing"
+    database.execute("create policy few on orders as restrictive using (id < 50)")
+    assert one(as_reader, count).state == "unknown"
+
+
+def test_an_alert_that_does_not_see_the_sessions_of_others_is_unknown(
+    database: Any, as_reader: psycopg.Connection[Any]
+) -> None:
+    sessions = "select count(*) as value from PG_STAT_ACTIVITY where state = 'active'"
+    state = one(as_reader, sessions)
+    assert state.state == "unknown" and "GRANT pg_monitor TO" in state.error
+    database.execute(f"grant pg_monitor to {as_reader.info.user}")
+    assert one(as_reader, sessions).state == "ok"
+
+
+def test_an_alert_on_a_table_that_the_role_may_not_read_is_unknown(
+    database: Any, as_reader: psycopg.Connection[Any]
+) -> None:
+    database.execute("create table wages as select 1 as id")
+    state = one(as_reader, "select count(*) as value from wages")
+    assert (state.state, state.error) == ("unknown", "permission denied for table wages")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +148,7 @@ def test_a_query_that_fails_is_a_finding_and_never_writes(database: Any, query: 
         "create function wipe() returns integer language plpgsql as 'begin delete from precious; return 1; end'"
     )
     state, after = alerts.evaluate(database, [alert(query), alert("select 1 as value")])
-    assert (state.state, state.firing) == ("error", True)
+    assert (state.state, state.firing) == ("unknown", True)
     assert message in state.error
     assert after.state == "ok"  # one that fails does not spoil the next
     assert database.execute("select count(*) from precious").fetchone() == (1,)
@@ -99,7 +156,7 @@ def test_a_query_that_fails_is_a_finding_and_never_writes(database: Any, query: 
 
 def test_a_query_that_takes_too_long_is_ended(database: Any) -> None:
     state = alerts.evaluate(database, [alert("select 1 as value from pg_sleep(5)")], timeout=0.05)[0]
-    assert (state.state, state.error) == ("error", "canceling statement due to statement timeout")
+    assert (state.state, state.error) == ("unknown", "canceling statement due to statement timeout")
     assert database.execute("show statement_timeout").fetchone() == ("0",)
 
 
@@ -107,7 +164,7 @@ def test_a_lost_connection_is_an_error_of_each_alert(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         kill = alert("select pg_terminate_backend(pg_backend_pid())::int as value")
         states = alerts.evaluate(connection, [kill, alert("select 1 as value")])
-    assert [state.state for state in states] == ["error", "error"]
+    assert [state.state for state in states] == ["unknown", "unknown"]
 
 
 def test_evaluation_inside_a_read_only_transaction_leaves_it_as_it_was(database_url: str) -> None:
@@ -115,7 +172,7 @@ def test_evaluation_inside_a_read_only_transaction_leaves_it_as_it_was(database_
         connection.read_only = True
         connection.execute("select 1")
         states = alerts.evaluate(connection, [alert("select 1/0 as value"), alert("select 101 as value")])
-        assert [state.state for state in states] == ["error", "firing"]
+        assert [state.state for state in states] == ["unknown", "firing"]
         assert connection.execute("select 2").fetchone() == (2,)
 
 
@@ -177,14 +234,20 @@ def test_metrics_pass_prometheus_own_check_with_hostile_labels(database: Any) ->
     query = psycopg.sql.SQL("select {} as label, 101 as value").format(psycopg.sql.Literal(HOSTILE)).as_string(database)
     states = alerts.evaluate(
         database,
-        [alert(query), alert("broken", name="Broken"), alert("select 1 as value where false", name="Nothing")],
+        [
+            alert(query),
+            alert("broken", name="Broken"),
+            alert("select 1 as value where false", name="Nothing"),
+            alert("select 1 as value where false", name="Well", absent_ok=True),
+        ],
     )
     page = alerts.metrics(states, "production", "wasteland", 1_795_000_000.0)
     done = promtool("check", "metrics", page=page)
     assert done.returncode == 0, done.stdout + done.stderr
     own = 'environment="production",database="wasteland"'
     assert f'wgm_alert_up{{alert="Broken",{own}}} 0\n' in page
-    assert f'wgm_alert_up{{alert="Nothing",{own}}} 1\n' in page
+    assert f'wgm_alert_up{{alert="Nothing",{own}}} 0\n' in page
+    assert f'wgm_alert_up{{alert="Well",{own}}} 1\n' in page
     assert f'wgm_alert_firing{{alert="TimelineStalled",{own}}} 1\n' in page
     assert page.count("# TYPE wgm_alert_value gauge\n") == 1
 
@@ -221,7 +284,7 @@ def test_rules_fire_when_they_should(tmp_path: Path, case: str) -> None:
             {
                 "exp_labels": {**labels, "alert": "TimelineStalled"},
                 "exp_annotations": {
-                    "summary": "The alert TimelineStalled is not watched: its query fails or is not evaluated"
+                    "summary": "The alert TimelineStalled is not watched: its query fails, returns no value, or is not evaluated"
                 },
             }
         ]

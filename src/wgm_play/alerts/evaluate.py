@@ -1,16 +1,18 @@
 """Alerts evaluated now: each query once, in a transaction that can only read.
 
-In: a connection, alerts. Out: one `AlertState` each; a query that fails is a state, never silence.
+In: a connection, alerts. Out: one `AlertState` each; one that cannot tell is `unknown`, never silence.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.alerts.sight import Unseen, all_rows_seen, refuse_hidden_sessions
 from wgm_play.alerts.threshold import Threshold, parse
 from wgm_play.render import render
 from wgm_play.secret import MASK, mask
@@ -42,9 +44,9 @@ class Sample:
 class AlertState:
     """How one alert stands now.
 
-    `state` is ok, firing, absent (the query returned no value) or error. `firing` is true for firing and error: an
-    alert that cannot be evaluated is a finding (exit 12), not a silence. `note` is for people: what was not
-    observed (`for:`), or that there is no value. `error` is the query's error.
+    `state` is ok, firing or unknown: the query failed, returned no row or NULL, or does not see all that it asks for.
+    `firing` is true for firing and unknown: an alert that cannot tell is a finding (exit 12), not a silence. `note` is
+    for people: what was not observed (`for:`), or that no value is well (`absent: ok`). `error` says why it is unknown.
     """
 
     name: str
@@ -62,17 +64,13 @@ class AlertState:
     @property
     def firing(self) -> bool:
         """Tell whether `check` must report a finding."""
-        return self.state in ("firing", "error")
+        return self.state in ("firing", "unknown")
 
     @property
     def value(self) -> float | None:
         """Return the value to show: the first that fires, else the first, None without one."""
         shown = [sample for sample in self.samples if sample.firing] or self.samples
         return shown[0].value if shown else None
-
-
-class _Unusable(Exception):
-    """A query's rows are not what an alert needs; the message is for the user."""
 
 
 def evaluate(connection: Any, alerts: Sequence[Alert], timeout: float = TIMEOUT_SECONDS) -> list[AlertState]:
@@ -107,33 +105,59 @@ def _one(connection: Any, alert: Alert, threshold: Threshold, timeout: float) ->
     try:
         columns, rows = _read(connection, alert.query, timeout)
         samples = _samples(columns, rows, threshold, alert.no_log)
-    except _Unusable as error:
-        return state("error", error=str(error))
+        if any(sample.firing for sample in samples):
+            note = f"for {format_duration(alert.seconds)} not observed" if alert.seconds else ""
+            return state("firing", samples=samples, note=note)
+        refuse_hidden_sessions(connection, alert.query)
+    except Unseen as error:
+        return state("unknown", error=str(error))
     except psycopg.Error as error:
         told = (error.diag.message_primary or str(error)).strip()
-        return state("error", error=MASK if alert.no_log else mask(told))
-    if not samples:
-        return state("absent", note="the query returned no value")
-    if not any(sample.firing for sample in samples):
-        return state("ok", samples=samples)
-    note = f"for {format_duration(alert.seconds)} not observed" if alert.seconds else ""
-    return state("firing", samples=samples, note=note)
+        return state("unknown", error=MASK if alert.no_log else mask(told))
+    missing = _missing(rows, samples)
+    if missing and not alert.absent_ok:
+        return state("unknown", samples=samples, error=missing)
+    return state("ok", samples=samples, note=f"{missing}, which is well (absent: ok)" if missing else "")
+
+
+def _missing(rows: Sequence[tuple[Any, ...]], samples: Sequence[Sample]) -> str:
+    """Say that there is no value, or that one row has none; nothing where each row has one."""
+    if not rows:
+        return "the query returned no row"
+    if len(samples) == len(rows):
+        return ""
+    return "the value is NULL" if len(rows) == 1 else f"the value of {len(rows) - len(samples)} row(s) is NULL"
 
 
 def _read(connection: Any, query: str, timeout: float) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Return the query's columns and rows; a server-side cursor takes one SELECT and nothing else."""
+    """Return the query's columns and rows. Raise `Unseen` where row level security may hide some from this role."""
+    import psycopg
+
+    try:
+        return _fetch(connection, query, timeout, hidden="off")
+    except psycopg.errors.InsufficientPrivilege as error:
+        if connection.closed or not all_rows_seen(connection, error):
+            raise
+    return _fetch(connection, query, timeout, hidden="on")
+
+
+def _fetch(connection: Any, query: str, timeout: float, *, hidden: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the query's columns and rows; a server-side cursor takes one SELECT and nothing else.
+
+    `hidden` is row_security: off makes an error of a query that would not see all rows.
+    """
     import psycopg
     from psycopg.rows import tuple_row
 
     with connection.transaction(force_rollback=True):
         connection.execute(render("alerts/read_only.sql.j2").sql)
         statement, lock = round(timeout * 1000), round(LOCK_SECONDS * 1000)
-        connection.execute(render("alerts/limits.sql.j2", statement=statement, lock=lock).sql)
+        connection.execute(render("alerts/limits.sql.j2", statement=statement, lock=lock, hidden=hidden).sql)
         cursor = connection.cursor("wgm_alert", row_factory=tuple_row)
         try:
             cursor.execute(query.strip().removesuffix(";"))
             if cursor.description is None:
-                raise _Unusable("the query returns no rows: write one SELECT")
+                raise Unseen("the query returns no rows: write one SELECT")
             rows = cursor.fetchmany(MOST_ROWS + 1)
             names = [column.name for column in cursor.description]
         finally:
@@ -141,7 +165,7 @@ def _read(connection: Any, query: str, timeout: float) -> tuple[list[str], list[
             with suppress(psycopg.Error):
                 cursor.close()
     if len(rows) > MOST_ROWS:
-        raise _Unusable(f"the query returns more than {MOST_ROWS:,} rows: each is a time series, so aggregate them")
+        raise Unseen(f"the query returns more than {MOST_ROWS:,} rows: each is a time series, so aggregate them")
     return names, rows
 
 
@@ -150,7 +174,7 @@ def _samples(
 ) -> tuple[Sample, ...]:
     if columns.count("value") != 1:
         names = ", ".join(columns) or "none"
-        raise _Unusable(f"the query needs one column named value, it has: {names}")
+        raise Unseen(f"the query needs one column named value, it has: {names}")
     at = columns.index("value")
     labels = _label_names([name for name in columns if name != "value"])
     found: dict[tuple[str, ...], Sample] = {}
@@ -161,7 +185,7 @@ def _samples(
         words = tuple("" if cell is None else str(cell) for index, cell in enumerate(row) if index != at)
         if words in found:
             told = ", ".join(f"{name}={word}" for name, word in zip(labels, words, strict=True))
-            raise _Unusable(f"two rows have the same labels ({MASK if hidden else told or 'none'}): aggregate them")
+            raise Unseen(f"two rows have the same labels ({MASK if hidden else told or 'none'}): aggregate them")
         shown = {"row": str(number)} if hidden and labels else dict(zip(labels, words, strict=True))
         found[words] = Sample(value, shown, threshold.crossed(value))
     return tuple(found.values())
@@ -173,21 +197,21 @@ def _label_names(columns: Sequence[str]) -> list[str]:
     names = [f"_{name}" if name[:1].isdigit() else name for name in names]
     for column, name in zip(columns, names, strict=True):
         if name in RESERVED or name.startswith("__"):
-            raise _Unusable(f"the column {column!r} is a label that each alert has: give it another name")
+            raise Unseen(f"the column {column!r} is a label that each alert has: give it another name")
         if names.count(name) > 1:
-            raise _Unusable(f"two columns become the label {name!r}: give one another name")
+            raise Unseen(f"two columns become the label {name!r}: give one another name")
     return names
 
 
 def _number(value: Any) -> float | None:
-    """Return a value as a number; NULL is none."""
+    """Return a value as a number; NULL is none, and so is NaN: it crosses no threshold."""
     from decimal import Decimal
 
     if value is None:
         return None
     if isinstance(value, (bool, int, float, Decimal)):
-        return float(value)
-    raise _Unusable(
+        return None if math.isnan(value) else float(value)
+    raise Unseen(
         f"the column value is of type {type(value).__name__}, it must be a number "
         "(for an interval: extract(epoch from …))"
     )

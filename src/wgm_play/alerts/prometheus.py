@@ -1,9 +1,9 @@
 """Alerts for Prometheus: a rule file, and a page of metrics that a textfile collector serves.
 
 In: alerts, or their states. Out: text. The metrics are our own, so that a rule never names one that no exporter has:
-`wgm_alert_value` (a series per row), `wgm_alert_up` (1 where the query ran), `wgm_alert_firing`, and
+`wgm_alert_value` (a series per row), `wgm_alert_up` (1 where the query told a value), `wgm_alert_firing`, and
 `wgm_alert_evaluated_timestamp_seconds`. A series that is missing fires nothing, so each alert has a twin that fires
-when the query fails, is not evaluated any more, or its metrics are gone.
+when the query fails or returns no value, is not evaluated any more, or its metrics are gone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STALE_SECONDS = 900
 TWIN = "NotEvaluated"
 _HELP = {
     "wgm_alert_value": "The value that an alert's query returned, one series for each row.",
-    "wgm_alert_up": "1 where the alert's query ran, 0 where it failed.",
+    "wgm_alert_up": "1 where the alert's query told a value, 0 where it failed or told none.",
     "wgm_alert_firing": "1 where the alert's threshold is crossed now, 0 where it is not.",
     "wgm_alert_evaluated_timestamp_seconds": "When the alert's query ran last, in seconds since 1970.",
 }
@@ -58,7 +58,9 @@ def _rules(alert: Alert, environment: str, database: str, stale: float) -> Itera
         "expr": f"absent({up}) or {up} == 0 or time() - {evaluated} > {shown(stale)}",
         "for": f"{max(alert.seconds, 300)}s",
         "labels": dict(labels),
-        "annotations": {"summary": f"The alert {alert.name} is not watched: its query fails or is not evaluated"},
+        "annotations": {
+            "summary": f"The alert {alert.name} is not watched: its query fails, returns no value, or is not evaluated"
+        },
     }
 
 
@@ -69,7 +71,7 @@ def metrics(states: Sequence[AlertState], environment: str, database: str, evalu
         own = {"alert": state.name, "environment": environment, "database": database}
         for sample in state.samples:
             pages["wgm_alert_value"].append(f"{_labels({**sample.labels, **own})} {shown(sample.value)}")
-        pages["wgm_alert_up"].append(f"{_labels(own)} {int(state.state != 'error')}")
+        pages["wgm_alert_up"].append(f"{_labels(own)} {int(state.state != 'unknown')}")
         pages["wgm_alert_firing"].append(f"{_labels(own)} {int(state.state == 'firing')}")
         pages["wgm_alert_evaluated_timestamp_seconds"].append(f"{_labels(own)} {evaluated:.3f}")
     lines = []

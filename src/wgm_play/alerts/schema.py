@@ -31,6 +31,11 @@ SCHEMA: dict[str, Any] = {
             "type": "string",
             "minLength": 1,
         },
+        "absent": {
+            "description": "What it means that the query returns no row, or NULL: unknown is a finding, ok is none.",
+            "enum": ["unknown", "ok"],
+            "default": "unknown",
+        },
         "for": {
             "description": "How long the threshold must be crossed before Prometheus fires (10m).",
             "oneOf": [{"type": "string", "pattern": r"\d"}, {"const": 0}],

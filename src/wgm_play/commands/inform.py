@@ -187,7 +187,8 @@ def _alerts(work: Work, options: Options, reporter: Reporter) -> list[str]:
     ]
     reporter.table("alerts", ("alert", "state", "severity", "value", "threshold", "note"), rows)
     return [
-        f"alert {one.name} ({one.severity}): {one.error or one.summary or one.threshold}"
+        f"alert {one.name} ({one.severity}): "
+        + (f"unknown: {one.error}" if one.state == "unknown" else one.summary or one.threshold)
         for one in states
         if one.firing
     ]

@@ -524,6 +524,7 @@ class _Expansion:
             entry.position,
             {key: str(value) for key, value in (made.get("labels") or {}).items()},
             bool(made.get("no_log", False)),
+            made.get("absent") == "ok",
         )
 
 

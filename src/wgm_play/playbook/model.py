@@ -166,6 +166,7 @@ class Alert:
     position: Position
     labels: Mapping[str, str] = field(default_factory=dict)
     no_log: bool = False
+    absent_ok: bool = False
 
 
 @dataclass(frozen=True, slots=True)
