@@ -20,6 +20,8 @@ from wgm_play.backup.base import (
     Scratch,
     Source,
     Verification,
+    line,
+    rank,
 )
 from wgm_play.backup.elsewhere import embedded_scratch
 from wgm_play.backup.logical import Logical
@@ -44,6 +46,7 @@ __all__ = [
     "methods",
     "open_engine",
     "parse_policy",
+    "prove",
     "restore_command",
 ]
 
@@ -67,14 +70,19 @@ def open_engine(
     reporter: Reporter | None = None,
     scratch: Scratch | None = None,
     run: str = "",
+    marker: str = "",
 ) -> Engine:
-    """Return the engine of a policy for the database at `url`; `scratch` serves where the target forbids databases."""
+    """Return the engine of a policy for the database at `url`; `scratch` serves where the target forbids databases.
+
+    `marker` is what the database should be marked with.
+    """
     source = Source(
         url=url,
         directory=policies.folder(policy, project, environment),
         policy=policy,
         scratch=scratch,
         application=f"wgm-play/{run}" if run else "wgm-play",
+        marker=marker,
     )
     return next(engine for engine in ENGINES if engine.method == policy.method)(source, reporter)
 
@@ -93,8 +101,11 @@ def gate(policy: Policy, engine: Engine, *, reason: str, run: str) -> Backup | N
     except Refused as error:
         raise _refusal(error.message, error) from error
     try:
-        _prove(policy, engine, backup)
-        backup = engine.pin(next(made for made in engine.list() if made.id == backup.id), run)
+        prove(policy, engine, backup)
+    except Refused as error:
+        raise _refusal(error.message, error) from error
+    try:
+        backup = engine.pin(backup, run)
         engine.expire(pinned={backup.id})
     except Refused as error:
         engine.remove(backup)
@@ -105,28 +116,44 @@ def gate(policy: Policy, engine: Engine, *, reason: str, run: str) -> Backup | N
     return backup
 
 
-def _prove(policy: Policy, engine: Engine, backup: Backup) -> None:
+def prove(policy: Policy, engine: Engine, backup: Backup) -> None:
+    """Prove a backup that was just taken as the policy asks. Raise `Refused`, and it is gone."""
     if policy.verify == "none":
         return
-    verification = engine.verify(backup)
+    try:
+        verification = engine.verify(backup)
+    except BaseException:
+        engine.remove(backup)
+        raise
     if not verification.ok:
+        engine.remove(backup)
         raise Refused("the backup just taken does not restore", details=verification.problems)
 
 
 def _young(policy: Policy, engine: Engine) -> Backup:
-    """Return the newest backup that is young enough and proved as the policy asks."""
-    backups = engine.list()
-    proved = [backup for backup in backups if backup.verified or policy.verify == "none"]
-    if proved and proved[0].age() <= (policy.max_age or 0):
-        return proved[0]
-    if backups and not proved:
-        told = f"none of {len(backups)} backups is verified"
+    """Return the newest backup of this database that is young enough, proved as the policy asks, and undamaged."""
+    backups = engine.own()
+    proved = [backup for backup in backups if rank(backup.verified) >= rank(policy.verify)]
+    allowed = policy.max_age or 0
+    problems: list[str] = []
+    for backup in proved:
+        if backup.age() > allowed:
+            break
+        damage = engine.damage(backup)
+        if not damage:
+            return backup
+        problems += [f"{backup.id}: {problem}" for problem in damage]
+        engine.reporter.warn(f"the backup {backup.id} is damaged: {damage[0]}")
+    if problems:
+        told = "the newest backup is damaged"
     elif proved:
-        age, allowed = format_duration(proved[0].age()), format_duration(policy.max_age or 0)
-        told = f"the newest backup is {age} old, allowed are {allowed}"
+        told = f"the newest backup is {format_duration(proved[0].age())} old, allowed are {format_duration(allowed)}"
+    elif backups:
+        told = f"none of {len(backups)} backups is verified by {policy.verify}"
     else:
-        told = "there is no backup"
-    raise _refusal(told, Refused(told, hint="take one first: `wgm-play backup PLAYBOOK`"))
+        told = "there is no backup of this database"
+        problems = [f"not of it: {line(backup)}" for backup in engine.list()]
+    raise _refusal(told, Refused(told, hint="take one first: `wgm-play backup PLAYBOOK`", details=problems))
 
 
 def _refusal(why: str, error: Refused) -> Refused:

@@ -6,20 +6,25 @@ In: a connection string, a folder, a policy. Out: `Backup`, `Verification`, `Res
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from wgm_play.errors import InputError
+from wgm_play.errors import InputError, Unreachable
 from wgm_play.report.base import Reporter
 
 VERIFY = ("none", "catalog", "restore")
 # Two jobs already overlap reading with compressing; more is for the play to ask, it costs the server connections.
 JOBS = 2
 KEEP = 2
+
+
+def rank(how: str) -> int:
+    """Return how much a verification proves: one of `VERIFY`, or "" for none."""
+    return VERIFY.index(how or "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ class Source:
     """What is backed up: the database at `url` (may hold a password), and the folder that holds its backups.
 
     `scratch` gives another server for verifying where the target's own forbids CREATE DATABASE; `application` is
-    the `application_name` of all sessions (`wgm-play/RUN`), so that those of a dead run are found.
+    the `application_name` of all sessions (`wgm-play/RUN`), so that those of a dead run are found. `marker` is the
+    environment that the database should be marked with, "" where nothing says.
     """
 
     url: str
@@ -66,7 +72,7 @@ class Source:
     policy: Policy = field(default_factory=Policy)
     scratch: Scratch | None = None
     application: str = "wgm-play"
-    project: str | None = None
+    marker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ class Backup:
     """One finished backup. `server_version` is as `server_version_num` (150004); `size` is bytes.
 
     `verified` says how it was proved ("" when it was not, else catalog or restore); `pinned` names the runs that
-    retention must keep it for; `run` is the run it was taken for, "" for one taken by hand.
+    retention must keep it for; `run` is the run it was taken for, "" for one taken by hand. `system` and `marker` say
+    with `database` whose it is (`Identity`); `system` is "" for one that an older version took.
     """
 
     id: str
@@ -89,6 +96,8 @@ class Backup:
     pinned: tuple[str, ...] = ()
     reason: str = ""
     run: str = ""
+    system: str = ""
+    marker: str = ""
 
     @property
     def seconds(self) -> float:
@@ -184,32 +193,67 @@ class Engine(ABC):
     def unpin(self, backup: Backup, run: str) -> Backup:
         """Take back what `pin` did for `run`."""
 
+    @abstractmethod
+    def stranger(self, backup: Backup) -> str:
+        """Return why a backup is none of this database, "" where it is one. Raise `Unreachable`."""
+
+    def own(self) -> Backups:
+        """Return the finished backups of this very database, newest first. Raise `Unreachable`."""
+        return [backup for backup in self.list() if not self.stranger(backup)]
+
+    @abstractmethod
+    def damage(self, backup: Backup) -> Sequence[str]:
+        """Return what is wrong with the files of a backup, nothing where they are as they were written."""
+
     def find(self, wanted: str | None) -> Backup:
-        """Return the backup with an id (or its unambiguous beginning), the newest for None. Raise `InputError`."""
+        """Return the backup with an id (or its unambiguous beginning), this database's newest for None.
+
+        Raise `InputError`.
+        """
+        if wanted is None:
+            return self._newest()
         backups = self.list()
-        if wanted is None and backups:
-            return backups[0]
-        found = [backup for backup in backups if wanted and backup.id.startswith(wanted)]
+        found = [backup for backup in backups if backup.id.startswith(wanted)]
         exact = [backup for backup in found if backup.id == wanted]
         if len(exact or found) == 1:
             return (exact or found)[0]
         hint = "choose one of them by its whole id: --backup ID" if backups else "`wgm-play backup PLAYBOOK` takes one"
         raise InputError(
-            f"{len(found)} backups begin with {wanted!r}" if found else f"there is no backup {wanted or 'yet'!r}",
+            f"{len(found)} backups begin with {wanted!r}" if found else f"there is no backup {wanted!r}",
             hint=hint,
-            details=[_line(backup) for backup in found or backups],
+            details=[line(backup) for backup in found or backups],
+        )
+
+    def _newest(self) -> Backup:
+        backups = self.list()
+        try:
+            mine = [backup for backup in backups if not self.stranger(backup)]
+        except Unreachable as error:
+            if not backups:
+                raise
+            raise InputError(
+                f"which backup is the newest of this database cannot be told: {error.message}",
+                hint="name it: --backup ID",
+                details=[line(backup) for backup in backups],
+            ) from error
+        if mine:
+            return mine[0]
+        if not backups:
+            raise InputError("there is no backup yet", hint="`wgm-play backup PLAYBOOK` takes one")
+        raise InputError(
+            "there is no backup of this database yet, only others",
+            hint="choose one of them by its id if it is what you want: --backup ID",
+            details=[line(backup) for backup in backups],
         )
 
     def expire(self, retention: int | None = None, pinned: Collection[str] = ()) -> Backups:
-        """Delete what is beyond the newest `retention` backups; return what was deleted.
+        """Delete what is beyond the newest `retention` backups of this database; return what was deleted.
 
         Kept whatever their age: those pinned by a run, those whose ids are in `pinned`, and the newest verified
         one, so that there is always one that is known to restore.
         """
         keep = self.source.policy.keep if retention is None else retention
-        everything = self.list()
-        # Another database that once lay here keeps its last backups.
-        backups = [backup for backup in everything if backup.database == everything[0].database]
+        backups = self.own()
         proved = next((backup.id for backup in backups if backup.verified), None)
         gone = [
             backup
@@ -221,5 +265,6 @@ class Engine(ABC):
         return gone
 
 
-def _line(backup: Backup) -> str:
+def line(backup: Backup) -> str:
+    """Return one line for people: which backup, of when, of what."""
     return f"{backup.id}  {backup.ended:%Y-%m-%d %H:%M:%S} UTC  {backup.database}  {backup.size:,} bytes"

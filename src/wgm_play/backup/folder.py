@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,7 +24,11 @@ from wgm_play.errors import Position, Refused
 
 MANIFEST = "manifest.json"
 DUMP = "dump"
-FORMAT = 1
+# 2: says whose it is. A backup of format 1 says the name of its database alone.
+FORMAT = 2
+FORMATS = (1, FORMAT)
+# The table of contents of a dump in directory format.
+CONTENTS = "toc.dat"
 _CHUNK = 1024 * 1024
 
 
@@ -123,24 +127,27 @@ def digests(path: Path) -> dict[str, tuple[int, str]]:
     return found
 
 
-def _sha256(file: Path) -> str:
+def _sha256(file: Path, on_bytes: Callable[[int], None] = lambda read: None) -> str:
     digest = hashlib.sha256()
     with file.open("rb") as data:
         while chunk := data.read(_CHUNK):
             digest.update(chunk)
+            on_bytes(len(chunk))
     return digest.hexdigest()
 
 
-def damaged(manifest: Manifest) -> list[str]:
-    """Return what differs between the files of a backup and its manifest."""
+def damaged(manifest: Manifest, on_bytes: Callable[[int], None] = lambda read: None) -> list[str]:
+    """Return what differs between the files of a backup and its manifest; `on_bytes` hears how far the reading is."""
     path = Path(manifest.backup.path) / DUMP
+    if CONTENTS not in manifest.files:
+        return [f"{MANIFEST} names no {CONTENTS}"]
     problems = []
     for name, (size, digest) in manifest.files.items():
         file = path / name
         try:
             if file.stat().st_size != size:
                 problems.append(f"{name} has {file.stat().st_size:,} bytes, it had {size:,}")
-            elif _sha256(file) != digest:
+            elif _sha256(file, on_bytes) != digest:
                 problems.append(f"{name} has other bytes than when it was written")
         except OSError as error:
             problems.append(f"{name} cannot be read: {error.strerror}")
@@ -182,11 +189,13 @@ def read(path: Path) -> Manifest:
     """Read a backup's manifest; the backup's path is where it lies now. Raise `Refused` for one that is damaged."""
     try:
         told = json.loads((path / MANIFEST).read_text())
-        if told["format"] != FORMAT:
+        if told["format"] not in FORMATS:
             raise ValueError(f"format {told['format']}")
         given = told["backup"]
         for key in ("started", "ended"):
             given[key] = datetime.fromisoformat(given[key])
+        if given["id"] != path.name:
+            raise ValueError(f"it is that of the backup {given['id']!r}")
         backup = replace(Backup(**given), path=str(path), pinned=tuple(given["pinned"]))
         files = {name: (int(size), str(digest)) for name, (size, digest) in told["files"].items()}
         return Manifest(backup, told["facts"], int(told["tool"]), files, told["counted"], told["rows"])

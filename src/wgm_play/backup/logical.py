@@ -9,21 +9,24 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from wgm_play.backup import folder, process, target
-from wgm_play.backup.base import VERIFY, Backup, Backups, Capabilities, Engine, Restored, Verification
+from wgm_play.backup import identity as identities
+from wgm_play.backup.base import VERIFY, Backup, Backups, Capabilities, Engine, Restored, Source, Verification, rank
 from wgm_play.embedded import programs
 from wgm_play.errors import InputError, Refused, StepFailed
 from wgm_play.render import render
+from wgm_play.report.base import Reporter
 from wgm_play.secret import mask
 
 # pg_dump waits this long for ACCESS SHARE on a table before the gate gives up; it blocks nobody meanwhile.
 LOCK_WAIT = "60s"
+MEGABYTE = 1_000_000
 # Inside the engine the name `list` is its method.
 Lines = list[str]
 _DUMPS_TABLE = "dumping contents of table"
@@ -40,6 +43,10 @@ class Logical(Engine):
 
     method = "logical"
     capabilities = Capabilities()
+
+    def __init__(self, source: Source, reporter: Reporter | None = None) -> None:
+        super().__init__(source, reporter)
+        self._identity: identities.Identity | None = None
 
     def make(self, reason: str, run: str = "") -> Backup:
         """Dump the database as it is at one moment. Raise `Refused` (nothing is left behind) or `Unreachable`."""
@@ -65,6 +72,7 @@ class Logical(Engine):
         started = datetime.now(UTC)
         snapshot = target.one(connection, "snapshot.sql.j2")
         facts, counted = target.facts(connection), target.counts(connection)
+        whose = identities.of(connection)
         tables = target.column(connection, "tables.sql.j2")
         name = folder.new_id(started)
         pg_dump = program("pg_dump", facts["server_version"] // 10000)
@@ -84,6 +92,8 @@ class Logical(Engine):
                 path=str(path),
                 reason=mask(reason),
                 run=run,
+                system=whose.system,
+                marker=whose.marker,
             )
             rows = counting.found if self.source.policy.verify == "restore" else None
             folder.write(folder.Manifest(backup, facts, programs.major(pg_dump) or 0, files, counted, rows))
@@ -116,6 +126,37 @@ class Logical(Engine):
             self.reporter.warn(problem)
         return [manifest.backup for manifest in found]
 
+    def stranger(self, backup: Backup) -> str:
+        """Return why a backup is none of this database, "" where it is one."""
+        return identities.stranger(backup, self.identity)
+
+    @property
+    def identity(self) -> identities.Identity:
+        """Which database this is; it is asked once. Raise `Unreachable`."""
+        if self._identity is None:
+            with target.there_or_beside(self.source.url, self.source.application) as connection:
+                found = identities.of(connection)
+            name = process.parameters(self.source.url).get("dbname", found.database)
+            self._identity = replace(found, database=name, marker=self.source.marker or found.marker)
+        return self._identity
+
+    def damage(self, backup: Backup) -> Lines:
+        """Return what differs between the files of a backup and its manifest, read anew."""
+        try:
+            manifest = folder.read(Path(backup.path))
+        except Refused as error:
+            return [error.message]
+        with self.reporter.progress("reading", backup.size / MEGABYTE, "MB") as progress:
+
+            def read(count: int) -> None:
+                progress.done += count / MEGABYTE
+
+            problems = folder.damaged(manifest, read)
+        if problems:
+            with suppress(Refused):  # a folder that cannot be written can be read
+                self._remember(manifest, "", False)
+        return problems
+
     def verify(self, backup: Backup, how: str | None = None) -> Verification:
         """Prove a backup: its files by their digests, its catalog (or all of it) by restoring it.
 
@@ -128,7 +169,7 @@ class Logical(Engine):
             raise InputError(f"there is no verification {how!r}", hint=f"choose one of: {', '.join(VERIFY)}")
         began = time.monotonic()
         manifest = folder.read(Path(backup.path))
-        problems = folder.damaged(manifest)
+        problems = self.damage(backup)
         counted: dict[str, int] = {}
         rows: dict[str, int] = {}
         if how != "none" and not problems:
@@ -149,7 +190,7 @@ class Logical(Engine):
     def _remember(self, manifest: folder.Manifest, how: str, ok: bool) -> None:
         """Note in the manifest how a backup was proved; damage takes an earlier proof back."""
         before = manifest.backup.verified
-        now = max(before, how, key=lambda known: VERIFY.index(known or "none")) if ok else ""
+        now = max(before, how, key=rank) if ok else ""
         if now != before:
             folder.write(replace(manifest, backup=replace(manifest.backup, verified=now)))
 
@@ -230,8 +271,7 @@ class Logical(Engine):
             )
         began = time.monotonic()
         manifest = folder.read(Path(backup.path))
-        damage = folder.damaged(manifest)
-        if damage:
+        if damage := self.damage(backup):
             raise Refused(
                 f"the backup {backup.id} is damaged, nothing was touched",
                 hint="restore from another one: `wgm-play backups PLAYBOOK`",
@@ -268,6 +308,7 @@ class Logical(Engine):
         problems = self._load(manifest, into, words, True, connection)
         counted, rows, differences = self._compare(manifest, connection, True)
         notes += target.apply_settings(connection, manifest.facts["settings"])
+        notes += identities.mark(connection, manifest.backup)
         connection.execute(render("backup/analyze.sql.j2").sql)
         told = (*problems, *differences)
         return Verification(manifest.backup.id, "restore", time.monotonic() - began, counted, rows, told), notes

@@ -62,6 +62,28 @@ def connect(url: str, application: str, *, autocommit: bool = True) -> Any:
         ) from error
 
 
+@contextmanager
+def there_or_beside(url: str, application: str) -> Iterator[Any]:
+    """Connect to a database, or where that cannot be (it was dropped) to another of its server."""
+    try:
+        connection = connect(url, application)
+    except Unreachable:
+        beside = _beside(url, application)
+        if beside is None:
+            raise
+        connection = beside
+    with connection:
+        yield connection
+
+
+def _beside(url: str, application: str) -> Any:
+    """Return a connection to a maintenance database of the server of `url`, None where there is none."""
+    for maintenance in MAINTENANCE:
+        with suppress(Unreachable):
+            return connect(with_database(url, maintenance), application)
+    return None
+
+
 def one(connection: Any, template: str, **values: Any) -> Any:
     """Return the first value of a template's first row."""
     row = connection.execute(render(f"backup/{template}", **values).sql).fetchone()
@@ -206,23 +228,20 @@ def _create_missing(url: str, name: str, told: Mapping[str, Any], application: s
     """Create the database of `url` where that is why it cannot be reached; return whether its locale is the same."""
     import psycopg
 
-    for maintenance in MAINTENANCE:
+    admin = _beside(url, application)
+    if admin is None:
+        raise unreachable
+    with admin:
+        patience(admin)
+        if not name or one(admin, "exists.sql.j2", name=name):
+            raise unreachable
         try:
-            admin = connect(with_database(url, maintenance), application)
-        except Unreachable:
-            continue
-        with admin:
-            patience(admin)
-            if not name or one(admin, "exists.sql.j2", name=name):
-                break
-            try:
-                return create(admin, name, told)
-            except psycopg.Error as error:
-                raise Refused(
-                    f"the database {name!r} does not exist and cannot be created: {error.diag.message_primary}",
-                    hint=f"ask an administrator for: CREATE DATABASE {name} TEMPLATE template0",
-                ) from error
-    raise unreachable
+            return create(admin, name, told)
+        except psycopg.Error as error:
+            raise Refused(
+                f"the database {name!r} does not exist and cannot be created: {error.diag.message_primary}",
+                hint=f"ask an administrator for: CREATE DATABASE {name} TEMPLATE template0",
+            ) from error
 
 
 def apply_settings(connection: Any, settings: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import backup as engines
-from wgm_play.errors import InputError
+from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def _engine(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine]:
         reporter=work.reporter,
         scratch=engines.embedded_scratch(work.project),
         run=run,
+        marker=work.environment.marker or work.environment.name,
     )
     return policy, engine
 
@@ -44,13 +45,16 @@ def before_changes(work: Work) -> None:
     if made is None:
         return
     command = engines.restore_command(made, work.playbook.path)
-    work.reporter.note(f"backup {made.id} ({format_size(made.size)}) was taken; bring it back with: {command}")
+    covers = "was taken" if policy.before_changes else "covers this run"
+    work.reporter.note(
+        f"backup {made.id} of {made.database!r} ({format_size(made.size)}) {covers}; bring it back with: {command}"
+    )
     work.reporter.data("backup", {"id": made.id, "restore": command})
 
 
 def _release(work: Work, engine: engines.Engine) -> None:
     """Let go of backups that no rollback needs any more: what those runs removed is past the trash's retention."""
-    for old in engine.list():
+    for old in engine.own():
         if old.pinned and old.age() > work.environment.policy.trash_retention:
             left = old
             for run in old.pinned:
@@ -72,48 +76,72 @@ def _expire(work: Work, engine: engines.Engine, reporter: Reporter) -> None:
 
 def take(work: Work, reporter: Reporter) -> int:
     """Take a backup now, prove it as the policy says, let old ones go."""
+    work.check_marker()
     policy, engine = _engine(work)
     made = engine.make("asked for", "")
-    if policy.verify != "none":
-        found = engine.verify(made)
-        if not found.ok:
-            engine.remove(made)
-            raise InputError("the backup just taken does not restore", details=found.problems)
-    reporter.note(f"backup {made.id}: {format_size(made.size)}, verified by {policy.verify}")
+    engines.prove(policy, engine, made)
+    reporter.note(f"backup {made.id} of {made.database!r}: {format_size(made.size)}, {_proof(policy)}")
     _expire(work, engine, reporter)
-    reporter.data("backup", {"id": made.id, "size": made.size})
+    reporter.data("backup", {"id": made.id, "database": made.database, "size": made.size})
     return 0
 
 
+def _proof(policy: engines.Policy) -> str:
+    return "not verified" if policy.verify == "none" else f"verified by {policy.verify}"
+
+
 def show(work: Work, reporter: Reporter) -> int:
-    """List the backups, newest first."""
+    """List the backups, newest first: each with its database, those of others with why they are not this one's."""
     _policy, engine = _engine(work)
+    backups = engine.list()
+    try:
+        work.check_marker()
+        told = {one.id: engine.stranger(one) for one in backups}
+    except Unreachable as error:
+        reporter.warn(f"which of them are this database's cannot be told: {error.message}")
+        told = {}
     rows: list[tuple[Any, ...]] = [
         (
             one.id,
+            one.database + (f" ({told[one.id]})" if told.get(one.id) else ""),
             one.method,
             f"{format_duration(one.age())} ago",
             format_size(one.size),
             one.verified or "no",
             "yes" if one.pinned else "",
         )
-        for one in engine.list()
+        for one in backups
     ]
-    reporter.table("backups", ("id", "method", "taken", "size", "verified", "pinned"), rows)
+    reporter.table("backups", ("id", "database", "method", "taken", "size", "verified", "pinned"), rows)
     return 0
 
 
 def bring_back(work: Work, reporter: Reporter, backup_id: str | None, at: str | None, into: str) -> int:
     """Restore a backup into another, empty database."""
     _policy, engine = _engine(work)
-    found = engine.find(backup_id)
     moment = _moment(at)
+    found = engine.find(backup_id)
+    _refuse_another_environment(work, found)
     restored = engine.restore(found, _place(into, work), moment)
     for note in restored.notes:
         reporter.note(note)
-    reporter.note(f"backup {found.id} of {found.ended:%Y-%m-%d %H:%M:%S %Z} is back")
-    reporter.data("restored", {"backup": found.id})
+    reporter.note(
+        f"backup {found.id} of {found.database!r}, as it was at {found.started:%Y-%m-%d %H:%M:%S %Z}, "
+        f"is back as the database {restored.database!r}"
+    )
+    reporter.data("restored", {"backup": found.id, "of": found.database, "database": restored.database})
     return 0
+
+
+def _refuse_another_environment(work: Work, found: engines.Backup) -> None:
+    """Refuse a backup of a database that was marked with another environment."""
+    expected = work.environment.marker or work.environment.name
+    if found.marker and found.marker != expected:
+        raise Refused(
+            f"the backup {found.id} is of a database that was marked as {found.marker!r}, the playbook is for {expected!r}",
+            where=work.environment.position,
+            hint=f"restore it with the playbook of {found.marker!r}",
+        )
 
 
 def _place(into: str, work: Work) -> str:
