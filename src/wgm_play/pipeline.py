@@ -77,6 +77,10 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
         reporter.note(
             f"{len(planned.wanted.outside)} object(s) are outside of what the play manages, and are left alone"
         )
+    if planned.plan.groups:
+        from wgm_play.commands.trash import mention
+
+        mention(work, planned.plan, reporter)
     if options.check:
         reporter.plan(planned.plan, diff=options.diff, outlook=work.outlook(planned))
         if options.save_plan:
@@ -252,3 +256,11 @@ def purge(options: Options, reporter: Reporter) -> int:
 
     with _only_play(options, reporter) as work:
         return empty(work, options, reporter)
+
+
+def trash(options: Options, reporter: Reporter, name: str | None = None, wanted: str | None = None) -> int:
+    """List what lies in the trash; or bring the object `name` back beside what is live, as `wanted`."""
+    from wgm_play.commands.trash import bring_back, show
+
+    with _only_play(options, reporter) as work:
+        return show(work, reporter) if name is None else bring_back(work, options, reporter, name, wanted)

@@ -278,6 +278,40 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "trash",
+            "list what lies in the trash; bring one object back beside what is live",
+            run="wgm_play.cli.trash:run",
+            about="What is brought back gets its old name, or NAME_restored where that is taken. A rollback brings all of a "
+            "run back in its place.",
+            arguments=(
+                PLAYBOOK,
+                Argument(
+                    "list|restore",
+                    "list (default): what lies there; restore: bring NAME back",
+                    to="action",
+                    required=False,
+                ),
+                Argument("NAME", "its name before, or the one in the trash", to="name", required=False),
+            ),
+            options=(
+                CHECK,
+                DIFF,
+                Option(
+                    "--as",
+                    group=OTHER,
+                    kind=TEXT,
+                    value="NAME",
+                    to="wanted",
+                    help="the name that it gets, also SCHEMA.NAME",
+                ),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play trash production.yml", "what lies there"),
+                ("wgm-play trash production.yml restore tasks --as tasks_of_may", "one table, with its rows"),
+            ),
+        ),
+        Spec(
             "purge",
             "empty the trash of what is past its retention",
             run="wgm_play.cli.purge:run",

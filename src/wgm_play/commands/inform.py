@@ -11,7 +11,6 @@ from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, differing_fields
 from wgm_play.errors import Refused
 from wgm_play.ledger import UNKNOWN, Ledger
-from wgm_play.operations.trash import RECORDS
 from wgm_play.secret import mask
 
 if TYPE_CHECKING:
@@ -50,12 +49,11 @@ def show_status(work: Work, reporter: Reporter) -> int:
             *(("progress", str(one)) for one in now.progress), *(("blocked by", str(one)) for one in now.blockers),
         ])  # fmt: skip
     if found.trash:
-        trash = [entry for entry in found.trash if entry.kind not in RECORDS]
-        rows = [
-            (entry.kind, ".".join(entry.name), ".".join(entry.trash_name), entry.run, f"{entry.at:%Y-%m-%d %H:%M}")
-            for entry in trash
-        ]
-        reporter.table("trash", ("kind", "was", "is now", "run", "since"), rows)
+        from wgm_play.commands.trash import lying, row_of
+
+        reporter.table(
+            "trash", ("kind", "was", "is now", "run", "since"), [row_of(entry) for entry in lying(found.trash)]
+        )
     for handler in found.handlers:
         reporter.note(f"the handler {handler.name!r} waits for the next run (notified by run {handler.run})")
     server = work.connections.target.server

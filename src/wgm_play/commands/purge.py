@@ -8,12 +8,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog.model import Key, digest
+from wgm_play.catalog.model import Key
 from wgm_play.commands.backups import expire
-from wgm_play.ledger import Ledger, RunInfo, TrashEntry
+from wgm_play.commands.upkeep import run_of
+from wgm_play.ledger import Ledger, TrashEntry
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, command
 from wgm_play.operations.trash import RECORDS
-from wgm_play.plan import Command, Group, Lock, Operation, Plan
+from wgm_play.plan import Command, Group, Lock, Operation
 from wgm_play.report.base import StepResult
 from wgm_play.units import format_duration
 
@@ -39,9 +40,6 @@ _ORDER = {
 
 def purge(work: Work, options: Options, reporter: Reporter) -> int:
     """Remove what is past its retention; with --check only show it."""
-    from wgm_play.execute import executor, guard
-    from wgm_play.execute.session import open_session
-
     work.check_marker()
     reporter.play(work.play.name, work.target)
     retention = work.environment.policy.trash_retention
@@ -56,31 +54,7 @@ def purge(work: Work, options: Options, reporter: Reporter) -> int:
         reporter.step(StepResult(work.target, name, outcome, operations=operations))
         reporter.recap()
         return 0
-    live = work.read_live()
-    mark = digest(live.rows)
-    plan = Plan(
-        work.playbook.path,
-        work.play.name,
-        work.environment.name,
-        live.version,
-        mark,
-        mark,
-        work.playbook.digest,
-        groups,
-    )
-    with (
-        guard.run_lock(work.connections.writing, policy=work.environment.policy, reporter=reporter) as lock,
-        open_session(work.connections.writing, "run", work.environment.policy) as session,
-    ):
-        ledger = Ledger(session.connection)
-        info = RunInfo(
-            work.playbook.path, work.play.name, work.environment.name, "purge", from_digest=mark, to_digest=mark
-        )
-        run = ledger.begin(info, before=live, readers=work.environment.readers, restore_point=False)
-        executor.execute(
-            plan, session=session, ledger=ledger, run=run, environment=work.environment, reporter=reporter, lock=lock
-        )
-        ledger.finish(run, "done", after=live)
+    run_of(work, groups, "purge", reporter)
     reporter.step(StepResult(work.target, name, outcome, operations=operations))
     reporter.recap()
     return 0

@@ -124,6 +124,13 @@ def _changes(ledger: Ledger, options: Options) -> list[RunChange]:
     known = {one for change in ledger.changes() for one in change.ids}
     if options.to_run not in known:
         raise InputError(f"there is no run {options.to_run}", hint=f"wgm-play status {options.playbook} lists the runs")
+    gone = ledger.taken_back_since(options.to_run)
+    if gone is not None:
+        raise Refused(
+            f"run {gone[0]} was taken back by run {gone[1]}: the state just after run {options.to_run} cannot be had by taking"
+            " runs back",
+            hint=f"run the playbook of then; `wgm-play trash {options.playbook}` lists the rows that are kept",
+        )
     return ledger.changes_after(options.to_run)
 
 
@@ -165,6 +172,7 @@ def _plan(
     situation.wanted = _before_joining(wanted.catalog, current, last)
     situation.uncastable = uncastable(planner.connection, situation)
     realise_dependents(planner, situation, wanted)
+    situation.apart = moves.let_go
     found = diff(situation)
     _take_over(wanted.catalog, situation.wanted, last)
     _mark_conversions(found.changes, entries, renamed)
@@ -174,21 +182,31 @@ def _plan(
         change.after = (*change.after, *early)
     for change in moves.changes:
         change.after = (*change.after, *restored)
-    restored = [*restored, *moves.changes]
-    taken = frozenset[Key]().union(*(change.makes for change in restored))
-    for change in found.changes:
-        if not (change.removes & taken or (change.operation.key.kind == "schema" and change.makes)):
-            prepares = any(change is one for one in situation.prepared)
-            change.after = (*change.after, *restored, *(() if prepares else late))
+    taken = frozenset[Key]().union(*(change.makes for change in (*restored, *moves.changes)))
+    after_all = [
+        change
+        for change in found.changes
+        if not (change.removes & taken or (change.operation.key.kind == "schema" and change.makes))
+    ]
+    for change in after_all:
+        prepares = any(change is one for one in situation.prepared)
+        change.after = (*change.after, *restored, *(() if prepares else late))
+    moves.order(after_all)
     loosening = _loosening(found.changes)
     for change in found.changes:
         if id(change) in loosening:
             change.makes = frozenset()  # what has one rule less needs nothing that comes
     sqls = _undone_sql(ledger, ids)
     rows = _undone_rows(ledger, ids, cleared, wanted.catalog, renamed, current if loosening else None)
+    restored = [*restored, *moves.changes]
     _put_rows_between(sqls, rows, restored, found.changes, loosening)
+    joined = {Key("table", tuple(parent)) for one in last for parent in wanted.catalog[one.operation.key].parents or ()}
+    full = family.referring(wanted.catalog, joined)  # they look for their rows there
     for change in last:
-        change.after = (*change.after, *restored, *found.changes)
+        change.after = (*change.after, *restored, *(one for one in found.changes if one.operation.key not in full))
+    for change in found.changes:
+        if change.operation.key in full:
+            change.after = (*change.after, *last)
     before = [*removals(situation.helpers, situation.used_helpers), *sqls]
     early_rows, late_rows = ([], rows) if loosening else (rows, [])
     together = rename.joined(renamed, found.changes, situation.forced)
@@ -344,6 +362,9 @@ def _refuse_irreversible(ledger: Ledger, ids: Sequence[int]) -> None:
     rows = ask(ledger.connection, "irreversible", list(ids)).fetchall()
     undone = {(row.step, row.run) for row in ledger.sql_done() if row.down is not None}
     told = [f"run {run}: {title}: {why}" for run, title, why in rows if (title.removeprefix("run "), run) not in undone]
+    for kind, name, event, run in ledger.emptied_since(ids):
+        word = "purged" if event == "purged" else "brought back from the trash"
+        told.append(f"{kind} {'.'.join(name)}: it was {word} by run {run}")
     if told:
         raise Refused(
             "what was done cannot be undone", details=told, hint="restore the backup that was taken before the run"
@@ -496,7 +517,9 @@ def _conversions(
 
 def _definition(entry: TrashEntry, situation: Situation) -> Mapping[str, Any]:
     """Return the definition of what lies in the trash, from which the scratch database has it too."""
-    made = {**entry.definition, "place": list(entry.trash_name)}
+    kept = kept_rows(entry.definition)
+    edges = [edge for edge in situation.wanted.edges if edge[0] in kept and edge[1] in kept]
+    made = {**entry.definition, "place": list(entry.trash_name), "edges": edges}
     if Key(entry.kind, tuple(entry.name)) in situation.waiting:  # its old name is taken there
         made |= {"rows": [[kind, made["place"], row] for kind, _, row in made["rows"]], "commands": []}
     return made

@@ -79,7 +79,7 @@ def diff(situation: Situation) -> Difference:
     online = retype.choose(situation, found.altered)
     rebuilt -= online.covered
     found.rebuilt = frozenset(rebuilt | hard)
-    situation.apart = _circular_keys(situation.current, found.dropped)
+    situation.apart |= _circular_keys(situation.current, found.dropped)
     covered = _covered_by_drop(situation, found) - situation.apart
     done = _swapped(found, situation)
     for key in found.dropped:

@@ -113,6 +113,14 @@ class Ledger:
         """Return the changes that `rollback --to RUN` takes back, newest first."""
         return history.after(self.last_runs(), run_id)
 
+    def taken_back_since(self, run_id: int) -> tuple[int, int] | None:
+        """Return (run, rollback) where a later rollback took a run back that stood just after `run_id`."""
+        return history.taken_back_since(self.last_runs(), run_id)
+
+    def emptied_since(self, runs: Sequence[int]) -> list[tuple[str, list[str], str, int]]:
+        """Return what these runs put into the trash and what is there no more: kind, name, purged or restored, by which run."""
+        return run(self.connection, "emptied_since", list(runs)).fetchall() if self.access() == "readable" else []
+
     def changes(self) -> list[Change]:
         """Return all runs, each joined with those that finished it, newest first."""
         return history.changes(self.last_runs())

@@ -41,7 +41,7 @@ def standing(runs: Sequence[Run]) -> list[Change]:
     return [
         change
         for change in changes(runs)
-        if change.began and not change.first.is_rollback and not gone.intersection(change.ids)
+        if change.began and not (change.first.is_rollback or change.is_upkeep) and not gone.intersection(change.ids)
     ]
 
 
@@ -51,6 +51,25 @@ def after(runs: Sequence[Run], run_id: int) -> list[Change]:
     asked = next((change for change in made if run_id in change.ids), None)
     limit = asked.last.id if asked else run_id
     return [change for change in standing(runs) if change.first.id > limit]
+
+
+def taken_back_since(runs: Sequence[Run], run_id: int) -> tuple[int, int] | None:
+    """Return (run, rollback) where the state just after `run_id` held a run that a later rollback took back.
+
+    One that did not end well has taken a part of it back.
+    """
+    made = changes(runs)
+    asked = next((change for change in made if run_id in change.ids), None)
+    limit = asked.last.id if asked else run_id
+    found = [
+        (gone, change.last.id)
+        for change in made
+        if change.began and change.first.id > limit
+        for gone in change.last.rolls_back
+        if gone <= limit
+    ]
+    own = [one for one in found if asked and one[0] in asked.ids]
+    return max(own or found, default=None)
 
 
 def resumes(runs: Sequence[Run], *, play: str, is_rollback: bool) -> int | None:

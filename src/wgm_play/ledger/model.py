@@ -15,6 +15,10 @@ STATUSES = ("done", "failed", "interrupted", "aborted", "killed")
 UNFINISHED = (None, "failed", "interrupted", "aborted", "killed")
 
 
+# What changes nothing that a playbook declares: rollback takes back what was done before it.
+UPKEEP = frozenset(["purge", "trash"])
+
+
 @dataclass(frozen=True, slots=True)
 class RunInfo:
     """What is known of a run when it begins.
@@ -97,6 +101,11 @@ class Change:
     def ids(self) -> tuple[int, ...]:
         """The numbers of all its runs."""
         return tuple(run.id for run in self.runs)
+
+    @property
+    def is_upkeep(self) -> bool:
+        """Whether it only emptied the trash, or brought something back from it."""
+        return all(run.command in UPKEEP for run in self.runs)
 
     @property
     def operations(self) -> int:

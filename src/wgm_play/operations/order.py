@@ -49,9 +49,13 @@ def order(
     for dependent, referenced in wanted_edges:  # what is referred to is made first
         if dependent in makers and referenced in makers:
             for number in makers[dependent]:
-                if number in makers[referenced] or changes[number].operation.verb == "rename":
+                verb = changes[number].operation.verb
+                if number in makers[referenced] or verb == "rename":
                     continue  # one change makes both; what is renamed is there already
-                before[number].update(makers[referenced])
+                before[number].update(
+                    maker for maker in makers[referenced]
+                    if not verb == changes[maker].operation.verb == "restore"  # both are there, in the trash
+                )  # fmt: skip
     for dependent, referenced in current_edges:  # what refers to it goes first
         if dependent in removers and referenced in removers:
             for number in removers[referenced]:

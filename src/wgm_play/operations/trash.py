@@ -323,21 +323,27 @@ def restore(situation: Situation, key: Key, place: list[str], definition: Mappin
         lock = Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label)
         back = command("column/rename", lock, what=Sql("TABLE"), table=key.name[:2], name=name, to=key.name[2])
         return alter(situation, key, f"bring {key} back from the trash", [back], verb="restore", payload=payload)
-    word = WHAT[key.kind]
-    lock = Lock(ACCESS_EXCLUSIVE, f"{SCHEMA}.{name}")
-    commands = [
-        command("object/set_schema", lock, what=Sql(f"{word} {ident((SCHEMA, name))}"), schema=key.name[0]),
-        command("object/rename", lock, what=Sql(f"{word} {ident((key.name[0], name))}"), to=key.name[1]),
-    ]
-    if key.kind == "range":
-        from wgm_play.operations.composite import moves, renames
-
-        subtype, multirange = str(kept[key][0]), kept[key][5]
-        names = (name, multirange and several(name))
-        commands = moves(subtype, SCHEMA, names, key.name[0])
-        commands += renames(subtype, key.name[0], names, (key.name[1], multirange))
+    commands = out_of_trash(key, name, kept)
     for kind, own, to in definition.get("renamed", ()):
         commands.append(_rename(Key(kind, tuple(own)), to, own[-1]))
     return create(
         situation, key, f"bring {key} back from the trash", commands, verb="restore", makes=kept, payload=payload
     )
+
+
+def out_of_trash(key: Key, name: str, kept: Mapping[Key, Row]) -> list[Command]:
+    """Return what moves an object that is no column out of the trash, where it is called `name`, to its place `key`."""
+    if key.kind == "range":
+        from wgm_play.operations.composite import moves, renames
+
+        subtype, multirange = str(kept[key][0]), kept[key][5]
+        names = (name, multirange and several(name))
+        return [
+            *moves(subtype, SCHEMA, names, key.name[0]),
+            *renames(subtype, key.name[0], names, (key.name[1], multirange)),
+        ]
+    word, lock = WHAT[key.kind], Lock(ACCESS_EXCLUSIVE, f"{SCHEMA}.{name}")
+    return [
+        command("object/set_schema", lock, what=Sql(f"{word} {ident((SCHEMA, name))}"), schema=key.name[0]),
+        command("object/rename", lock, what=Sql(f"{word} {ident((key.name[0], name))}"), to=key.name[1]),
+    ]

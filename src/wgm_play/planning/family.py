@@ -51,6 +51,10 @@ _SCAN_DEFAULT = hazard(
     "the rows of the default partition are read while it is locked; not online: its parent is a partition itself",
     "attach in a quiet hour",
 )
+# What a new parent may need: it is made before that, whatever moves.
+_NEEDED_BY_PARENTS = frozenset(
+    ["schema", "extension", "collation", "enum", "composite", "range", "domain", "sequence", "function"]
+)
 
 
 @dataclass(slots=True)
@@ -78,12 +82,29 @@ class Joining:
 
 @dataclass(slots=True)
 class Moves:
-    """Changes of parents, in order; `tables` are all that take part in them; `gone` go with the table they were part of."""
+    """Changes of parents, in order; `tables` are all that take part in them; `gone` go with the table they were part of.
+
+    `let_go` are the foreign keys that refer to a partitioned table which goes: while they stand, no partition with rows
+    that they need can leave.
+    """
 
     changes: list[Change] = field(default_factory=list)
     tables: set[Key] = field(default_factory=set)
     joining: list[Joining] = field(default_factory=list)
     gone: dict[Key, Declaration] = field(default_factory=dict)
+    let_go: frozenset[Key] = frozenset()
+
+    def order(self, changes: Iterable[Change]) -> None:
+        """Let other changes wait for the moves, but for foreign keys that let go before."""
+        changes = list(changes)
+        first = [change for change in changes if change.removes & self.let_go]
+        for change in changes:
+            operation = change.operation
+            is_new = operation.verb == "create" and operation.key.kind in _NEEDED_BY_PARENTS
+            if operation.key not in self.let_go and not is_new:
+                change.after = (*change.after, *self.changes[-1:])
+        for change in self.changes[:1]:
+            change.after = (*change.after, *first)
 
 
 def declared_moves(
@@ -186,6 +207,16 @@ def _find(
         for parent in new.parents or ():
             _make_parent(situation, made, source, Key("table", tuple(parent)), steps)
         _join(situation, made, key, old, new, step)
+    made.let_go = referring(live, goes)
+
+
+def referring(catalog: Catalog, tables: Iterable[Key]) -> frozenset[Key]:
+    """Return the foreign keys that refer to those of these tables that are partitioned."""
+    spread = {key for key in tables if key in catalog.rows and catalog[key].partition_by}
+    return frozenset(
+        key for key, referenced in (catalog.edges if spread else ())
+        if key.kind == "constraint" and (referenced.relation or referenced) in spread and catalog[key].type == "f"
+    )  # fmt: skip
 
 
 def _orphans(live: Catalog, goes: set[Key]) -> list[Key]:
@@ -409,6 +440,10 @@ def after(shadow: Shadow, live: Catalog, moves: Moves) -> Catalog:
     with shadow.database() as connection:
         run_all(connection, statements_for(live.only(part)))
         joining = {id(one.change): one for one in moves.joining}
+        freed = [
+            command("constraint/drop", name=key.name[2], table=key.name[:2]) for key in sorted(moves.let_go & part)
+        ]
+        run_all(connection, [made.sql for made in freed])
         for change in moves.changes:
             _try(connection, change)
             if id(change) in joining:
@@ -427,8 +462,10 @@ def after(shadow: Shadow, live: Catalog, moves: Moves) -> Catalog:
         made_catalog.rows[key] = row
         if key not in live.extras:
             made_catalog.extras[key] = found.extras[key]._replace(oid=0, owner=None, acl=None)
+    for key in moves.let_go:  # they are dropped by changes of their own
+        made_catalog.rows[key] = live.rows[key]
     made_catalog.edges = frozenset(
-        {edge for edge in live.edges if edge[0] not in part}
+        {edge for edge in live.edges if edge[0] not in part or edge[0] in moves.let_go}
         | {edge for edge in found.edges if edge[0] in made_catalog.rows and edge[1] in made_catalog.rows}
     )
     return made_catalog

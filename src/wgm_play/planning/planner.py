@@ -134,6 +134,7 @@ class Planner:
         situation.uncastable = uncastable(self.connection, situation)
         situation.passwords = passwords.to_set(self.connection, folded.declarations, current)
         realise_dependents(self, situation, wanted)
+        situation.apart = moves.let_go
         found = diff(situation)
         changes = [
             *removals(situation.helpers, situation.used_helpers),
@@ -144,8 +145,7 @@ class Planner:
         early = rename.put_first(renamed, found.changes, situation.delayed)
         for change in moves.changes:
             change.after = (*change.after, *early)
-        for change in found.changes:
-            change.after = (*change.after, *moves.changes[-1:])
+        moves.order(found.changes)
         changes += self.imperative.changes(self, situation, changes)
         together = rename.joined(renamed, found.changes, situation.forced)
         checks = constraints_without_index(current, wanted.catalog)

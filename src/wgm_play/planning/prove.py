@@ -61,7 +61,7 @@ def prove(
     moved = _moved_types(trashed)
     later = _rebuild_first(connection, trashed, moved)
     _rebuild(connection, live.only(part))
-    for definition in later:
+    for definition in _rebuild_first(connection, later, moved):
         _rebuild_trashed(connection, definition, moved)
     _run_groups(connection, groups, steps or {})
     result = introspect.read(connection, edges=False, kinds={key.kind for key in (*part, *keys)} - UNPROVED)
@@ -154,8 +154,13 @@ def _moved_types(trashed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return how the types and sequences that lie in the trash are called there, by their names before."""
     moved: dict[str, str] = {}
     for definition in trashed:
-        for key, row in kept_rows(definition).items():
-            if key.kind in ("enum", "domain", "composite", "range", "sequence") and "place" in definition:
+        rows = kept_rows(definition)
+        names = {Key(kind, tuple(name)): to for kind, name, to in definition.get("renamed", ())}
+        with_table = any(key.kind == "table" for key in rows)
+        for key, row in rows.items():
+            if with_table and key.kind == "sequence":  # it went along, under its own name where that was free
+                moved[str(ident(key.name))] = str(ident((SCHEMA, names.get(key, key.name[1]))))
+            elif key.kind in ("enum", "domain", "composite", "range", "sequence") and "place" in definition:
                 moved[str(ident(key.name))] = str(ident(definition["place"]))
                 if key.kind == "range" and row[5]:
                     schema, name = definition["place"]
@@ -166,25 +171,31 @@ def _moved_types(trashed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 def _rebuild_first(
     connection: psycopg.Connection[Any], trashed: Iterable[Mapping[str, Any]], moved: Mapping[str, str]
 ) -> list[Mapping[str, Any]]:
-    """Make what lies in the trash before what is live, whose names it had; return what needs something live first."""
+    """Make what lies in the trash, each when what it needs is there; return what needs something that is not."""
     import psycopg as library
 
-    later = []
-    for definition in trashed:
+    def fails(definition: Mapping[str, Any]) -> bool:
         try:
             with connection.transaction():
                 _rebuild_trashed(connection, definition, moved)
         except library.Error:
-            later.append(definition)
-    return later
+            return True
+        return False
+
+    left = list(trashed)
+    while len(failed := [definition for definition in left if fails(definition)]) < len(left):
+        left = failed  # one may need another one
+    return failed
 
 
 def _rebuild_trashed(
     connection: psycopg.Connection[Any], definition: Mapping[str, Any], moved: Mapping[str, str]
 ) -> None:
-    rows = {key: _retyped(key, row, moved) for key, row in kept_rows(definition).items()}
+    kept = kept_rows(definition)
+    others = {name: to for name, to in moved.items() if name not in {str(ident(key.name)) for key in kept}}
+    rows = {key: _retyped(key, row, others) for key, row in kept.items()}
     with _schemas(connection, {key.name[0] for key in rows}):
-        _make_trashed(connection, rows)
+        _make_trashed(connection, rows, definition.get("edges", ()))
         for statement in definition["commands"]:
             connection.execute(statement.encode())
 
@@ -213,7 +224,9 @@ def _schemas(connection: psycopg.Connection[Any], names: set[str]) -> Iterator[N
         connection.execute(render("schema/drop.sql.j2", name=name).sql.encode())
 
 
-def _make_trashed(connection: psycopg.Connection[Any], rows: Mapping[Key, Row]) -> None:
+def _make_trashed(
+    connection: psycopg.Connection[Any], rows: Mapping[Key, Row], edges: Iterable[tuple[Key, Key]]
+) -> None:
     tables = {Key("table", key.name[:2]) for key in rows if key.kind == "column"}
     if tables and not tables & rows.keys():  # a column: its table is there
         from wgm_play.environment import Policy
@@ -230,7 +243,7 @@ def _make_trashed(connection: psycopg.Connection[Any], rows: Mapping[Key, Row]) 
         from wgm_play.catalog.model import Extra
 
         numbers = {key: Extra(number=number) for number, key in enumerate(rows)}
-        catalog = Catalog(dict(rows), numbers, version=connection.info.server_version)
+        catalog = Catalog(dict(rows), numbers, frozenset(edges), version=connection.info.server_version)
         run_all(connection, statements_for(catalog))
 
 
