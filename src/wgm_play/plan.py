@@ -85,7 +85,8 @@ class Plan:
 
     `from_digest` and `to_digest` are digests of the live catalog before and after; `playbook_digest` covers
     playbook, templates and variables; `unknown` names what the role may not read and what is not modelled;
-    `skipped` are (step index, reason, statement for an administrator).
+    `skipped` are (step index, reason, statement for an administrator). `step_names` and `step_items`, the items of loops,
+    are by the index of the step.
     """
 
     playbook: str
@@ -100,6 +101,7 @@ class Plan:
     unknown: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     step_names: tuple[str, ...] = ()
+    step_items: tuple[str, ...] = ()
 
     @property
     def operations(self) -> list[Operation]:

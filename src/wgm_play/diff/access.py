@@ -164,7 +164,9 @@ def _spelled(said: list[str], target: Key, version: int) -> access.Privileges:
 
 
 def _grants(made: Wanted, declaration: Declaration, target: Key, said: Mapping[str, list[str]]) -> None:
-    """Set what everybody has on an object: who is not listed has nothing but the default."""
+    """Set what everybody has on an object: who is not listed has nothing, PUBLIC neither."""
+    if access.open_to_all(target.kind):
+        said = {access.PUBLIC: [], **said}
     for grantee, privileges in said.items():
         _grant(made, declaration, target, grantee, list(privileges))
     parts = (target.kind, *target.name)

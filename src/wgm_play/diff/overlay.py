@@ -85,6 +85,7 @@ def lay_over(
     _keep_not_null(made, live, tables, prune=prune)
     lay_access(made, live, declarations, same_object)
     _unmentioned(made, live, declarations, tables)
+    _free_serials(made, live)
     made.outside = [key for key in made.unmanaged if not manage.covers(key)]
     made.unmanaged = [key for key in made.unmanaged if manage.covers(key)]
     if prune:
@@ -234,6 +235,22 @@ def _absent(made: Wanted, live: Catalog, declarations: Mapping[Key, Declaration]
         for part_key, part in declaration.parts.items():
             if part.absent and part_key in made.catalog.rows:
                 _remove(made, live, part_key, part.step)
+
+
+def _free_serials(made: Wanted, live: Catalog) -> None:
+    """Let a serial's sequence belong to nobody once its column is an identity column, which has one of its own.
+
+    Were it owned still, pg_get_serial_sequence() would go on naming it.
+    """
+    for key in live.of("sequence"):
+        row = live[key]
+        column = Key("column", tuple(row.owned_by)) if row.owned_by else None
+        new = made.catalog.get(column) if column else None
+        if new is None or not new.identity or key in made.managed or key not in made.catalog.rows:
+            continue
+        if column in live.rows and not live[column].identity:
+            made.catalog.rows[key] = _astuple(replace(row, owned_by=None))
+            made.steps.setdefault(key, made.steps.get(column, -1))
 
 
 def _keep_not_null(made: Wanted, live: Catalog, tables: set[Key], *, prune: bool) -> None:

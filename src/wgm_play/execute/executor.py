@@ -563,6 +563,9 @@ class _Execution:
     def _step_name(self, step: int) -> str:
         return self.plan.step_names[step] if 0 <= step < len(self.plan.step_names) else ""
 
+    def _step_item(self, step: int) -> str:
+        return self.plan.step_items[step] if 0 <= step < len(self.plan.step_items) else ""
+
     def _label(self, operation: Operation) -> str:
         return self._step_name(operation.step) or operation.title
 
@@ -575,7 +578,7 @@ class _Execution:
             "group_number": group,
             "step": operation.step,
             "step_name": self._step_name(operation.step),
-            "item": str(operation.payload.get("item", "")),
+            "item": self._step_item(operation.step),
             "verb": operation.verb,
             "kind": operation.key.kind,
             "name": list(operation.key.name),

@@ -237,6 +237,20 @@ def between(what: Sql, grantee: str, before: Privileges, after: Privileges) -> l
     ]
 
 
+def column_privileges(situation: Situation, column: Key) -> list[Command]:
+    """Return the commands that give a column that is made again the privileges that it has and keeps."""
+    table = Key("table", column.name[:2])
+    made: list[Command] = []
+    for key in situation.wanted.of("grant", table.kind, *table.name):
+        old = situation.current.get(key)
+        before = access.read(old.privileges) if old else {}
+        after = access.read(situation.wanted[key].privileges)
+        kept = {name: option for name, option in after.items()
+                if name in before and access.column_of(key, name) == column}  # fmt: skip
+        made += [one for _, one in between(granted_on(situation, table), key.name[-1], {}, kept)]
+    return made
+
+
 def change_label(situation: Situation, key: Key) -> list[Change]:
     """Set, change or take away the label of an object."""
     target, provider = access.object_of(key), key.name[-1]

@@ -18,7 +18,9 @@ from wgm_play.operations.base import (
     operation,
     privileges,
 )
+from wgm_play.operations.column import after_type
 from wgm_play.operations.defined import Defined, changed
+from wgm_play.operations.online import names
 from wgm_play.operations.trash import trash_object
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident, literal
@@ -48,7 +50,7 @@ def swap_collation(situation: Situation, key: Key) -> list[Change]:
     """Replace a collation under the same name; the columns that use it get the new one, their indexes are rebuilt."""
     if not changed(situation.current[key], situation.wanted[key]) - {"comment"}:
         return COLLATION.alter(situation, key)
-    old_name = (key.name[0], f"wgm_old_{key.name[1]}"[:63])
+    old_name = (key.name[0], names.helper(names.OLD, key.name[1], key.kind))
     commands = [
         command("object/rename", what=Sql(f"COLLATION {name_of(key)}"), to=old_name[1]),
         *create(situation, key),
@@ -69,6 +71,7 @@ def swap_collation(situation: Situation, key: Key) -> list[Change]:
                 scans=True,
             )
         )
+        commands += after_type(situation, column)
     commands.append(command("object/drop", what=Sql(f"COLLATION {ident(old_name)}")))
     commands += comments(key, situation.wanted[key].comment)
     commands += privileges(situation, key)

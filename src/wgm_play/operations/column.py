@@ -11,6 +11,7 @@ from typing import Any
 
 from wgm_play.catalog.column import Column
 from wgm_play.catalog.model import Catalog, Key, Row, Rows
+from wgm_play.operations.access import column_privileges
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
@@ -32,7 +33,7 @@ from wgm_play.operations.base import (
 from wgm_play.operations.trash import conversion_record, replaced_column, trash_column
 from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.render import render
-from wgm_play.sql import Sql, automatic, ident, literal
+from wgm_play.sql import Sql, automatic, ident
 
 STORAGE = {"p": "PLAIN", "e": "EXTERNAL", "m": "MAIN", "x": "EXTENDED"}
 COMPRESSION = {"p": "pglz", "l": "lz4"}
@@ -75,14 +76,33 @@ def definition(situation: Situation, key: Key, *, not_null: bool = True) -> Sql:
 def after_create(situation: Situation, key: Key) -> list[Command]:
     """Return the statements for what a column's definition cannot say."""
     row, table, name = situation.wanted[key], key.name[:2], key.name[2]
-    commands = []
-    if row.storage:
-        commands.append(command("column/set_storage", table=table, name=name, storage=Sql(STORAGE[row.storage])))
+    commands = _stored(key, row.storage, None)
     if row.statistics is not None:
         commands.append(command("column/set_statistics", table=table, name=name, statistics=number(row.statistics)))
     if row.options:
         commands.append(command("column/set_options", table=table, name=name, options=options(row.options)))
+    if key in situation.current.rows:  # it is made again
+        commands += column_privileges(situation, key)
     return commands + comments(key, row.comment) + kept_labels(situation, key)
+
+
+def _stored(key: Key, storage: str | None, compression: str | None) -> list[Command]:
+    """Return the statements that set a storage and a compression, where they are not the type's own."""
+    table, name = key.name[:2], key.name[2]
+    lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
+    made = []
+    if storage:
+        made.append(command("column/set_storage", lock, table=table, name=name, storage=Sql(STORAGE[storage])))
+    if compression:
+        how = Sql(COMPRESSION[compression])
+        made.append(command("column/set_compression", lock, table=table, name=name, compression=how))
+    return made
+
+
+def after_type(situation: Situation, key: Key) -> list[Command]:
+    """Return the statements for what ALTER COLUMN TYPE puts back to the type's own: storage and compression."""
+    row = situation.wanted[key]
+    return _stored(key, row.storage, row.compression)
 
 
 def add_column(situation: Situation, key: Key) -> list[Change]:
@@ -254,6 +274,8 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
         if new.identity and not old.identity:  # the sequence that it used goes after it, and before the new one comes
             said.removes |= {key}
         changes.append(said)
+    if old.identity and not new.identity and new.default is not None:
+        changes += _numbers_again(situation, key)
     if old.generated and new.generated and old.expression != new.expression:
         rewritten = _one(
             situation, key, f"change the expression of {key}", "column/set_expression", expression=Sql(new.expression),
@@ -271,7 +293,7 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
                 identity_options=_set_options(new.identity_options),
             )
         )  # fmt: skip
-    changes += _attributes(situation, key)
+    changes += _attributes(situation, key, retyped=retyped)
     for before, after in itertools.pairwise(changes):
         after.after = (*after.after, before)
     return changes
@@ -303,20 +325,45 @@ def _one(situation: Situation, key: Key, title: str, template: str, **values: An
 
 
 def add_identity(situation: Situation, key: Key) -> Change:
-    """Make a column an identity column that goes on after its highest value."""
+    """Make a column an identity column that goes on after its highest value, and after the sequence that it had."""
     new, table, name = situation.wanted[key], key.name[:2], key.name[2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
+    former = [
+        one for one in situation.current.of("sequence")
+        if tuple(situation.current[one].owned_by or ()) == key.name and one in situation.wanted.rows
+    ]  # fmt: skip
     commands = [
         command(
             "column/add_identity", lock, table=table, name=name, identity=Sql(IDENTITY[new.identity]),
             identity_options=identity_options(new.identity_options),
         ),
-        command(
-            "column/continue_identity", table=table, name=name, table_text=literal(str(ident(table))),
-            name_text=literal(name), start=new.identity_options[0], shadow=False, wait="data",
-        ),
+        _go_on(key, new.identity_options[0], new.identity_options[1], sequence=None, others=[one.name for one in former]),
     ]  # fmt: skip
     return alter(situation, key, f"make {key} an identity column", commands, makes=own_sequence(key))
+
+
+def _go_on(
+    key: Key, start: int, increment: int, *, sequence: tuple[str, ...] | None, others: list[tuple[str, ...]]
+) -> Command:
+    """Let a sequence (None: that of the identity) go on after a column's highest value and after other sequences."""
+    table, name = key.name[:2], key.name[2]
+    return command(
+        "column/continue", table=table, name=name, table_text=str(ident(table)), name_text=name, start=number(start),
+        down=increment < 0, sequence=sequence, sequence_text=sequence and str(ident(sequence)), others=others,
+        shadow=False, wait="data",
+    )  # fmt: skip
+
+
+def _numbers_again(situation: Situation, key: Key) -> list[Change]:
+    """Return the changes after which the sequence that an identity column gives way to has no number twice."""
+    return [
+        alter(
+            situation, key, f"let {one} go on after the highest value of {key}",
+            [_go_on(key, row.start, row.increment, sequence=one.name, others=[one.name])],
+        )
+        for one in situation.wanted.of("sequence")
+        if tuple((row := situation.wanted[one]).owned_by or ()) == key.name and (key, one) in situation.wanted.edges
+    ]  # fmt: skip
 
 
 def own_sequence(key: Key) -> frozenset[Key]:
@@ -415,6 +462,7 @@ def change_type(situation: Situation, key: Key) -> Change:
             kept=place, kept_type=Sql(old.type), kept_collation=old.collation and Sql(old.collation),
         )
     )  # fmt: skip
+    commands += after_type(situation, key)
     if new.default is not None and not new.generated:
         commands.append(command("column/set_default", lock, table=table, name=name, default=Sql(new.default)))
     record = conversion_record(situation, key)
@@ -504,9 +552,14 @@ def change_not_null(situation: Situation, key: Key, *, filled: bool) -> list[Cha
     return [*changes, alter(situation, key, f"forbid NULL in {key}", [made], after=tuple(changes[-1:]))]
 
 
-def _attributes(situation: Situation, key: Key) -> list[Change]:
-    """Storage, compression, statistics, options, comment: catalog changes that rewrite nothing."""
+def _attributes(situation: Situation, key: Key, *, retyped: bool) -> list[Change]:
+    """Storage, compression, statistics, options, comment: catalog changes that rewrite nothing.
+
+    What changed its type (`retyped`) has its storage and compression already.
+    """
     old, new = situation.current[key], situation.wanted[key]
+    if retyped:
+        old = dataclasses.replace(old, storage=new.storage, compression=new.compression)
     changes = []
     if old.storage != new.storage:
         value = (

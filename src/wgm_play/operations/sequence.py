@@ -17,6 +17,7 @@ from wgm_play.operations.base import (
     comments,
     create,
     drop,
+    hazard,
     number,
     privileges,
 )
@@ -40,11 +41,27 @@ def _own(situation: Situation, key: Key, made: Change | None) -> list[Change]:
     title = f"let {owner} own {key}" if owner else f"let nothing own {key}"
     change = alter(
         situation, key, title, [command("sequence/owned_by", name=key.name, column=column)],
-        after=(made,) if made else (), rank=50,
+        after=(made,) if made else (), rank=50, hazards=(_STAYS,) if _was_serial(situation, key) else (),
     )  # fmt: skip
     change.makes = frozenset()
     change.needs = frozenset([owner]) if owner else frozenset()
     return [change]
+
+
+_STAYS = hazard(
+    "Q02",
+    "it stays with its privileges, and the column takes its numbers elsewhere: who calls nextval() of it by name gets others",
+    "a step `sequence: {name: …}` with `state: absent` moves it to the trash",
+)
+
+
+def _was_serial(situation: Situation, key: Key) -> bool:
+    """Tell whether a sequence gave the numbers of a column that becomes an identity column."""
+    if key not in situation.current.rows or not situation.current[key].owned_by:
+        return False
+    column = Key("column", tuple(situation.current[key].owned_by))
+    new = situation.wanted.get(column)
+    return new is not None and bool(new.identity) and not situation.current[column].identity
 
 
 def _spell(situation: Situation, template: str, key: Key, *locks: Lock) -> Command:

@@ -23,6 +23,8 @@ from wgm_play.operations.base import (
     operation,
     privileges,
 )
+from wgm_play.operations.column import after_type
+from wgm_play.operations.online import names
 from wgm_play.operations.trash import trash_object
 from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.sql import Sql, ident
@@ -140,7 +142,7 @@ def swap_type(situation: Situation, key: Key) -> Change:
 
 
 def _old_name(key: Key) -> tuple[str, str]:
-    return (key.name[0], f"wgm_old_{key.name[1]}"[:63])
+    return (key.name[0], names.helper(names.OLD, key.name[1], key.kind))
 
 
 def _beside(situation: Situation, key: Key) -> list[Command]:
@@ -157,7 +159,7 @@ def _beside(situation: Situation, key: Key) -> list[Command]:
     else:
         if key.kind == "range":
             old = situation.current[key]
-            several = old.multirange and f"wgm_olds_{key.name[1]}"[:63]
+            several = old.multirange and names.helper(names.OLD, key.name[1], old.multirange)
             commands += composite.renames(
                 old.subtype, key.name[0], (key.name[1], old.multirange), (old_name[1], several)
             )
@@ -195,6 +197,7 @@ def _swap_column(situation: Situation, column: Key, key: Key) -> list[Command]:
             rewrites=not situation.is_new(Key("table", table)),
         )
     )  # fmt: skip
+    commands += after_type(situation, column)
     if new.default is not None:
         commands.append(command("column/set_default", lock, table=table, name=name, default=Sql(new.default)))
     return commands

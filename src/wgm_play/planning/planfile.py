@@ -38,6 +38,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
         "unknown": list(plan.unknown),
         "warnings": list(plan.warnings),
         "step_names": list(plan.step_names),
+        "step_items": list(plan.step_items),
     }
 
 
@@ -94,7 +95,7 @@ def from_data(data: Mapping[str, Any]) -> Plan:
     return Plan(
         data["playbook"], data["play"], data["environment"], data["server_version"], data["from_digest"], data["to_digest"],
         data["playbook_digest"], groups, tuple(tuple(one) for one in data["skipped"]), tuple(data["unknown"]),
-        tuple(data["warnings"]), tuple(data["step_names"]),
+        tuple(data["warnings"]), tuple(data["step_names"]), tuple(data["step_items"]),
     )  # fmt: skip
 
 

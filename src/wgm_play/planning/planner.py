@@ -35,6 +35,7 @@ from wgm_play.planning.role_names import refuse_missing_roles
 from wgm_play.playbook.model import Declaration, Folded, Play, Playbook
 from wgm_play.render import query
 from wgm_play.run.cache import Cache
+from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, Shadow, names_of, open_shadow
 from wgm_play.shadow.realise import Realised, realise, schemas_of
 from wgm_play.shadow.rebuild import touched
@@ -417,6 +418,7 @@ class Planner:
         skipped: tuple[tuple[int, str, str], ...],
         unknown: tuple[str, ...],
     ) -> Plan:
+        items = {step.index: step.item for step in (*self.play.steps, *self.play.handlers)}
         return Plan(
             playbook=self.playbook.path,
             play=self.play.name,
@@ -429,6 +431,7 @@ class Planner:
             skipped=skipped,
             unknown=unknown,
             step_names=self.step_names,
+            step_items=tuple(mask(items.get(number, "")) for number in range(len(self.step_names))),
         )
 
 

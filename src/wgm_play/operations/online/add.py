@@ -11,7 +11,7 @@ from typing import Any
 from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
 from wgm_play.operations import named_not_null
-from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, comments, create, hazard
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, create, hazard
 from wgm_play.operations.online import names, not_null
 from wgm_play.operations.online.fill import fill
 from wgm_play.operations.online.spell import varies
@@ -115,13 +115,8 @@ def _name(situation: Situation, key: Key, helper: str, sequence: str | None, aft
         commands += named_not_null.again(situation.wanted, key, lock)
     if sequence is not None:
         commands += _identity(row, table, name, sequence, lock)
-    commands += columns.after_create(situation, key) if not row.comment else _without_comment(situation, key)
-    commands += comments(key, row.comment)
+    commands += columns.after_create(situation, key)
     return create(situation, key, f"name the new column {key.label}", commands, after=(after,), alone=True)
-
-
-def _without_comment(situation: Situation, key: Key) -> list[Command]:
-    return columns.after_create(situation, key)[:-1]
 
 
 def _identity(row: Any, table: tuple[str, ...], name: str, sequence: str, lock: Lock) -> list[Command]:

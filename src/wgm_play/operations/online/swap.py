@@ -12,6 +12,7 @@ from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
 from wgm_play.operations import constraint as constraints
 from wgm_play.operations import marks, named_not_null
+from wgm_play.operations.access import column_privileges
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     Change,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from wgm_play.operations.online.retype import Retyping, Twin
 
 _KIND = {"p": "PRIMARY KEY", "u": "UNIQUE"}
-# Letters of an aclitem that a column may have (manual: "Privileges").
-_PRIVILEGES = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "x": "REFERENCES"}
 
 
 def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Change]:
@@ -135,7 +134,7 @@ def exchange(situation: Situation, one: Retyping, twin: Twin, trash: list[dict[s
         owner = situation.current[sequence].owned_by
         if owner and tuple(owner) == twin.key.name and sequence in situation.wanted.rows:
             made.append(command("sequence/owned_by", name=sequence.name, column=twin.key.name))
-    made += _grants(situation, one, twin)
+    made += column_privileges(situation, twin.key)
     made += kept_labels(situation, twin.key)
     made += [comment for comment in comments(twin.key, new.comment)]
     if trash is None:
@@ -162,29 +161,6 @@ def _move_identity(one: Retyping, twin: Twin, new: Any) -> Command:
         new=twin.helper,
         statement=statement,
     )
-
-
-def _grants(situation: Situation, one: Retyping, twin: Twin) -> list[Command]:
-    made = []
-    for item in situation.extra(twin.key).acl or ():
-        granted, _, _ = item.rpartition("/")
-        grantee, _, letters = granted.rpartition("=")
-        for place, letter in enumerate(letters):
-            if letter == "*":
-                continue
-            option = letters[place + 1 : place + 2] == "*"
-            made.append(
-                command(
-                    "online/grant",
-                    table=one.table.name,
-                    column=twin.name,
-                    privileges=Sql(_PRIVILEGES[letter]),
-                    grantee=Sql(grantee or "PUBLIC"),
-                    grant_option=option,
-                    shadow=False,
-                )
-            )
-    return made
 
 
 def restore(situation: Situation, one: Retyping) -> list[Command]:

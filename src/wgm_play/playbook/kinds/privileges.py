@@ -23,7 +23,7 @@ LIST: Schema = {
 OWNER = ref("name", "The role that owns it. Not compared where not said.")
 GRANTS: Schema = {
     "description": "The privileges of each grantee (`public`: everybody), as `{reader: [select]}`. Others have none: who "
-    "is not listed loses what he was granted. Not compared where not said.",
+    "is not listed loses what he was granted, PUBLIC what it has by default. Not compared where not said.",
     "type": "object",
     "additionalProperties": LIST,
 }
