@@ -21,11 +21,16 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
-    """A danger of an operation: the code of its entry (`wgm-play doc C08`), what happens, what to do instead."""
+    """A danger of an operation: the code of its entry (`wgm-play doc C08`), what happens, what to do instead.
+
+    One that needs `consent` stops the plan until a step accepts it; `accepted` is the reason that was given then.
+    """
 
     code: str
     what: str
     instead: str = ""
+    consent: bool = False
+    accepted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,8 @@ class Plan:
 
     `from_digest` and `to_digest` are digests of the live catalog before and after; `playbook_digest` covers
     playbook, templates and variables; `unknown` names what the role may not read and what is not modelled;
-    `skipped` are (step index, reason, statement for an administrator). `step_names` and `step_items`, the items of loops,
-    are by the index of the step.
+    `skipped` are (step index, reason, statement for an administrator); `warnings` are what a reader should know beside.
+    `step_names` and `step_items`, the items of loops, are by the index of the step.
     """
 
     playbook: str

@@ -30,6 +30,8 @@ from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
 from wgm_play.plan import Command, Group, Operation
 from wgm_play.planning import family, rename
+from wgm_play.planning.announce import announced
+from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, uncastable
 from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 from wgm_play.planning.imperative import SEARCH_PATH, Imperative
@@ -221,6 +223,9 @@ def _plan(
         )
         everything = [*late_rows, *restored, *late, *found.changes, *last]
     made += groups(order(everything, current.edges, wanted.catalog.edges, found.rebuilt, together, checks))
+    made = announced(made, live, wanted.catalog)
+    consents = Consents(work.play.steps, fold(work.play.steps).declarations, ledger.consents(ids))
+    made = consents.settle(made)
     unknown = (
         refuse_bad_rows(Looker(work.reading, situation, cleared, renamed.pairs))
         if work.environment.policy.check_data

@@ -21,6 +21,7 @@ from wgm_play.ledger import history, install, snapshot
 from wgm_play.ledger.model import (
     BackupPin,
     Change,
+    Consent,
     Overview,
     PendingHandler,
     RestorePoint,
@@ -37,6 +38,7 @@ from wgm_play.secret import kept, mask, placeholders
 __all__ = [
     "BackupPin",
     "Change",
+    "Consent",
     "Ledger",
     "Overview",
     "PendingHandler",
@@ -49,6 +51,8 @@ __all__ = [
 ]
 
 UNKNOWN = "the ledger (schema wgm): this role may not read it; name the role under readers: of the environment"
+# The version of the ledger that has consents.
+_CONSENTS = 3
 # More runs than any rollback goes back; the history is read whole up to here.
 _ALL_RUNS = 100_000
 
@@ -161,6 +165,12 @@ class Ledger:
         """Return the rows that these runs wrote, in the order of writing."""
         return self._rows("row_changes", RowChange, list(runs))
 
+    def consents(self, runs: Sequence[int]) -> list[Consent]:
+        """Return what was consented to with these runs."""
+        if self.overview().version < _CONSENTS:  # an earlier program made it, and no run has upgraded it yet
+            return []
+        return self._rows("consents", Consent, list(runs))
+
     def restore_points(self, runs: Sequence[int]) -> list[RestorePoint]:
         """Return the restore points taken before these runs."""
         return self._rows("restore_points", RestorePoint, list(runs))
@@ -222,6 +232,7 @@ class Ledger:
                 run(self.connection, "set_marker", marker)
             if before is not None:
                 self._snapshot(number, "before", before, before_digest, before_kept)
+            self._events("insert_consent", number, [_as_row(one) for one in info.consents])
             if restore_point:
                 self._restore_point(number)
             send(self.connection, "COMMIT")
@@ -424,6 +435,10 @@ class Ledger:
 
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _as_row(one: Consent) -> dict[str, Any]:
+    return {"code": one.code, "kind": one.kind, "name": one.name, "what": mask(one.what), "reason": mask(one.reason)}
 
 
 def _masked(value: str | None) -> str | None:

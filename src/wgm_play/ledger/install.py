@@ -34,8 +34,9 @@ TABLES = {
         "backup_pin",
     ),
     2: ("steering",),
+    3: ("consent",),
 }
-OTHER: dict[int, tuple[str, ...]] = {1: ("snapshot_storage", "refuse_change"), 2: ()}
+OTHER: dict[int, tuple[str, ...]] = {1: ("snapshot_storage", "refuse_change"), 2: (), 3: ()}
 NEWEST = max(TABLES)
 
 

@@ -40,6 +40,7 @@ class RunInfo:
     skip_tags: tuple[str, ...] = ()
     start_at_step: str | None = None
     id: int | None = None
+    consents: tuple[Consent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,18 @@ class RowChange:
     key: Mapping[str, Any]
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A hazard of an object that somebody consented to, with the reason; `run` is 0 until it is recorded."""
+
+    code: str
+    kind: str
+    name: list[str]
+    what: str
+    reason: str
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)

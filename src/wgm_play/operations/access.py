@@ -32,7 +32,7 @@ _FLAGS = {
     "login": "LOGIN", "superuser": "SUPERUSER", "createdb": "CREATEDB", "createrole": "CREATEROLE", "inherit": "INHERIT",
     "replication": "REPLICATION", "bypass_rls": "BYPASSRLS",
 }  # fmt: skip
-_NO_PASSWORD = hazard("R01", "a password that is not in the playbook is lost", "a rollback makes the role without one")
+_NO_PASSWORD = hazard("G04", "a password that is not in the playbook is lost", "a rollback makes the role without one")
 
 
 def _words(old: Any, new: Any) -> list[Sql]:

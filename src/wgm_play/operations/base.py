@@ -356,6 +356,6 @@ def grants(what: Sql, item: str, owner: str) -> list[Command]:
     ]
 
 
-def hazard(code: str, what: str, instead: str = "") -> Hazard:
-    """Name a hazard by its stable code."""
-    return Hazard(code, what, instead)
+def hazard(code: str, what: str, instead: str = "", *, consent: bool = False) -> Hazard:
+    """Name a hazard by its stable code; one that needs `consent` stops the plan until a step accepts it."""
+    return Hazard(code, what, instead, consent)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ def _group(group: Group) -> dict[str, Any]:
                 "key": [one.key.kind, list(one.key.name)],
                 "title": one.title,
                 "step": one.step,
-                "hazards": [[hazard.code, hazard.what, hazard.instead] for hazard in one.hazards],
+                "hazards": [list(astuple(hazard)) for hazard in one.hazards],
                 "irreversible": one.irreversible,
                 "payload": _each_text(one.payload, placeholders),
                 "alone": one.alone,

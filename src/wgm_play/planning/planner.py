@@ -27,6 +27,8 @@ from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Plan
 from wgm_play.planning import column_limit, family, rename
+from wgm_play.planning.announce import announced
+from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import uncastable
 from wgm_play.planning.imperative import Imperative, said_unchecked
 from wgm_play.planning.privileges import Skips, unprivileged_settings
@@ -152,7 +154,7 @@ class Planner:
         checks = constraints_without_index(current, wanted.catalog)
         ordered = order(changes, current.edges, wanted.catalog.edges, found.rebuilt, together, checks)
         ordered = self._select(ordered, wanted.catalog)
-        made = groups(ordered)
+        made = announced(groups(ordered), current, wanted.catalog)
         unknown = [f"not modelled: {name}" for name in live.unmodelled]
         unknown += self.imperative.unknown
         if self.imperative.ledger.access() == "unknown":
@@ -165,15 +167,19 @@ class Planner:
                 if one.key.kind in ACCESS
             }
         )
+        warnings: list[str] = []
         changed = [one.key for group in made for one in group.operations if one.verb != "drop"]
         unknown += said_unchecked(self.imperative.unchecked, changed)
         if made:
             column_limit.refuse(self.connection, made)
             operations = [one for group in made for one in group.operations]
             refuse_missing_roles(self.connection, operations, wanted.catalog, (*self.play.steps, *self.play.handlers))
+            consents = Consents(self.play.steps, folded.declarations)
+            made = consents.settle(made)
+            warnings += consents.unused(made)
             unknown += self._look_at_rows(situation, renamed.pairs)
             self._prove(live, wanted, made)
-        plan = self._contract(live, wanted, made, tuple(skips.listed()), tuple(unknown))
+        plan = self._contract(live, wanted, made, tuple(skips.listed()), tuple(unknown), tuple(warnings))
         return Planned(plan, wanted, live, situation, skips, self.imperative, fresh, self.choices.selected)
 
     # Stages
@@ -417,6 +423,7 @@ class Planner:
         made: tuple[Group, ...],
         skipped: tuple[tuple[int, str, str], ...],
         unknown: tuple[str, ...],
+        warnings: tuple[str, ...] = (),
     ) -> Plan:
         items = {step.index: step.item for step in (*self.play.steps, *self.play.handlers)}
         return Plan(
@@ -432,6 +439,7 @@ class Planner:
             unknown=unknown,
             step_names=self.step_names,
             step_items=tuple(mask(items.get(number, "")) for number in range(len(self.step_names))),
+            warnings=warnings,
         )
 
 

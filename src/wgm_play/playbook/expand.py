@@ -383,6 +383,7 @@ class _Expansion:
                 skipped=skipped,
                 deferred=deferred,
                 variables=variables,
+                accept=self._accept(entry, scope, asleep),
             )
         )
 
@@ -394,6 +395,11 @@ class _Expansion:
             if asleep:
                 return value
             raise
+
+    def _accept(self, entry: Map, scope: Scope, asleep: bool) -> dict[str, str]:
+        if "accept" not in entry:
+            return {}
+        return {code: reveal(self._word(entry["accept"], code, scope, asleep)) for code in entry["accept"]}
 
     def _label(self, item: Any, control: Mapping[str, Any], scope: Scope, no_log: bool) -> str:
         """Return what tells the items of a loop apart; for `no_log` a digest."""

@@ -20,7 +20,8 @@ class Step:
     """One step after expansion: imports, loops and `when` are resolved, values are rendered.
 
     `index` counts from 0 over the play. `spec` is the validated value of the kind key (a `Map`, so positions are
-    kept), `item` identifies the loop item as text ("" without a loop). `deferred` holds a `when` that reads a
+    kept), `item` identifies the loop item as text ("" without a loop). `accept` has the reason for each code of a hazard
+    that the step consents to. `deferred` holds a `when` that reads a
     registered variable which is not known yet: such a step waits for the next planning round.
     """
 
@@ -40,6 +41,7 @@ class Step:
     skipped: str | None = None
     deferred: bool = False
     variables: Mapping[str, Any] = field(default_factory=dict)
+    accept: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def _key(name: str, rules: Mapping[str, Any], required: bool, indent: str, path:
         default = rules["default"]
         notes.append(f"default {str(default).lower() if isinstance(default, bool) else default}")
     made = f"{indent}- `{name}` ({', '.join(notes)}): {said}\n"
-    if reference in ("step", "play") or len(indent) > 6:
+    if reference in ("step", "play", "accept") or len(indent) > 6:
         return made
     for inner in _inner(rules):
         made += _keys(inner.get("properties", {}), inner.get("required", ()), indent + "  ", (*path, name))

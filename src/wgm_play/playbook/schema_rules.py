@@ -41,11 +41,9 @@ def nearest(word: str, words: Any) -> str | None:
     """Return `did you mean …?` for the nearest right word, or None."""
     import difflib
 
-    near = difflib.get_close_matches(word, [str(one) for one in words], 1, 0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    same = [one for one in words if str(one).lower() == word.lower()]
-    return f"did you mean {same[0]!r}?" if same else None
+    same = [str(one) for one in words if str(one).lower() == word.lower()]
+    near = same or difflib.get_close_matches(word, [str(one) for one in words], 1, 0.6)
+    return f"did you mean {near[0]!r}?" if near else None
 
 
 def type_of(value: Any) -> str:
@@ -157,9 +155,9 @@ class Checker:
                 self.check(one, properties[key], (value, key), f"{key!r}")
             elif others is False:
                 self.fail(
-                    f"unknown key {key!r}",
+                    f"unknown {schema.get('x-keys', 'key')} {key!r}",
                     key_position(value, key),
-                    nearest(key, properties) or f"{name} has: {', '.join(properties)}",
+                    nearest(key, properties) or schema.get("x-expected") or f"{name} has: {', '.join(properties)}",
                 )
             elif isinstance(others, Mapping):
                 self.check(one, others, (value, key), f"{key!r}")

@@ -63,6 +63,7 @@ KEYWORDS: Schema = {
     ),
     "renamed_from": ref("object", "The name that the object has had until now."),
     "required": flag("false: skip the step where the role or the server cannot do it.", True),
+    "accept": {"$ref": "#/$defs/accept"},
 }
 IMPORT: Schema = {
     "import_steps": text("A file with a list of steps, relative to this file.", minLength=1),
@@ -158,11 +159,22 @@ def definitions() -> Schema:
     made: Schema = dict(DEFINITIONS)
     for name, kind in KINDS.items():
         made[f"kind_{name}"] = {"title": kind.summary, **kind.schema}
+    made["accept"] = _accept()
     made["backup"] = BACKUP
     made["alert"] = {"oneOf": [ALERT, IMPORT_ALERTS]}
     made["step"] = _step()
     made["play"] = mapping(PLAY, ["name", "hosts"], "A play: one environment and what its database is to be.")
     return made
+
+
+def _accept() -> Schema:
+    from wgm_play.hazards import pages
+
+    made = mapping(
+        {code: text(f"Why this may be: {what}.", minLength=1) for code, (what, _, _) in pages().items()},
+        description="Hazards that are consented to: the code as the plan names it, and the reason, which the ledger keeps.",
+    )
+    return {**made, "x-keys": "hazard code", "x-expected": "the plan names it; `wgm-play doc CODE` tells what it means"}
 
 
 def _step() -> Schema:

@@ -121,7 +121,9 @@ def command_lines(command: Command, *, colour: bool, indent: str, outlook: Outlo
 
 def _hazard(hazard: Hazard, colour: bool, indent: str) -> Iterator[str]:
     yield f"{indent}{styled(f'! {hazard.code}', f'{BOLD};{RED}', colour)} {visible(hazard.what)}"
-    if hazard.instead:
+    if hazard.accepted is not None:
+        yield f"{indent}  accepted: {visible(hazard.accepted)}"
+    elif hazard.instead:
         yield f"{indent}  {styled('→', YELLOW, colour)} {visible(hazard.instead)}"
 
 

@@ -16,6 +16,7 @@ from wgm_play.catalog.model import Catalog, Key, Rows, differing_fields, digest
 from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.plan import Operation
+from wgm_play.planning.consent import given
 from wgm_play.planning.privileges import refuse_unprivileged
 from wgm_play.report.base import StepResult
 from wgm_play.shadow.versions import really_differing
@@ -104,7 +105,7 @@ def _execute(
             playbook=work.playbook.path, play=work.play.name, environment=environment.name, command=command,
             plan_digest=plan_digest(plan), from_digest=plan.from_digest, to_digest=plan.to_digest,
             playbook_digest=plan.playbook_digest, rolls_back=tuple(rolls_back), tags=options.tags,
-            skip_tags=options.skip_tags, start_at_step=options.start_at_step,
+            skip_tags=options.skip_tags, start_at_step=options.start_at_step, consents=tuple(given(plan.groups)),
         )  # fmt: skip
         run = ledger.begin(
             info,

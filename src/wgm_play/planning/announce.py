@@ -1,0 +1,165 @@
+"""Hazards that only the whole plan shows: what SELECT * returns afterwards, what subscribers can no longer be told.
+
+In: the groups of a plan, the catalog before and after it. Out: the groups, whose operations have these hazards too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.operations.base import hazard
+from wgm_play.plan import Command, Group, Hazard, Operation
+
+_NAME = r'(?:"(?:[^"]|"")+"|[^\s".]+)'
+# What our templates send to change the columns of a relation.
+_COLUMNS = re.compile(
+    rf"ALTER (?:TABLE|FOREIGN TABLE|VIEW|MATERIALIZED VIEW) (?:ONLY )?{_NAME}(?:\.{_NAME})? "
+    rf"(?:ADD COLUMN|DROP COLUMN|RENAME COLUMN|ALTER COLUMN {_NAME} TYPE)"
+)
+_CACHED = "a session that prepared SELECT * of {0} gets an error once (0A000)"
+_RECONNECT = "reconnect or DISCARD PLANS, or name the columns"
+_NEEDS_IDENTITY = ("update", "delete")
+
+
+def announced(groups: Iterable[Group], current: Catalog, wanted: Catalog) -> tuple[Group, ...]:
+    """Return the groups with the hazards that the two catalogs show."""
+    groups = tuple(groups)
+    lost = _lost_identities(groups, current, wanted)
+
+    def told(operation: Operation) -> Operation:
+        more = [*_cached_plans(operation, current, wanted), *lost.get(id(operation), ())]
+        return replace(operation, hazards=(*operation.hazards, *more)) if more else operation
+
+    return tuple(replace(group, operations=tuple(map(told, group.operations))) for group in groups)
+
+
+def _cached_plans(operation: Operation, current: Catalog, wanted: Catalog) -> Iterator[Hazard]:
+    """Yield the hazard of an operation after which SELECT * of an existing relation returns something else."""
+    if any(one.code == "C15" for one in operation.hazards):
+        return
+    relation = _relation(operation.key, current)
+    if relation is None or not (
+        any(_changes_columns(command) for command in operation.commands) or _other_columns(relation, current, wanted)
+    ):
+        return
+    yield hazard("C15", _CACHED.format(relation.label), _RECONNECT)
+
+
+def _changes_columns(command: Command) -> bool:
+    return bool(_COLUMNS.match(command.sql))
+
+
+def _relation(key: Key, current: Catalog) -> Key | None:
+    """Return the live relation that an object is, or belongs to."""
+    kinds = ("table", "view", "materialized_view", "foreign_table")
+    return next((one for kind in kinds if (one := Key(kind, key.name[:2])) in current.rows), None)
+
+
+def _other_columns(relation: Key, current: Catalog, wanted: Catalog) -> bool:
+    """Tell whether a relation whose columns are in its own row has others afterwards."""
+    if relation.kind == "table" or relation not in wanted.rows:
+        return False
+    before, after = current[relation].columns or [], wanted[relation].columns or []
+    if relation.kind == "foreign_table":
+        before, after = ([column[:3] for column in columns] for columns in (before, after))
+    return bool(before != after)
+
+
+def _lost_identities(groups: Iterable[Group], current: Catalog, wanted: Catalog) -> dict[int, list[Hazard]]:
+    """Return, by the operation (its `id`), what follows for tables whose UPDATEs and DELETEs can no longer be published."""
+    if not wanted.of("publication"):
+        return {}
+    operations = [operation for group in groups for operation in group.operations]
+    names = {operation.key.name for operation in operations}
+    found: dict[int, list[Hazard]] = {}
+    for table in wanted.of("table"):
+        if (
+            wanted[table].partition_by
+            or not _stuck(wanted, table)
+            or (table in current.rows and _stuck(current, table))
+        ):
+            continue
+        family = {table.name, *(ancestor.name for ancestor in _ancestors(wanted, table))}
+        publications = set(_publications(wanted, table))
+        if not any(name[:2] in family or name[0] in publications for name in names):
+            continue
+        had = table in current.rows and _publications(current, table)
+        chosen = _taking(operations, family) if had else _publishing(operations, publications, family)
+        if chosen is None:
+            continue
+        code = "R01" if had else "R02"
+        found.setdefault(id(chosen), []).append(
+            hazard(
+                code,
+                f"UPDATE and DELETE of {table.label} fail from then on: {', '.join(sorted(publications))} publishes them, "
+                "and nothing tells its rows apart",
+                "declare a primary key, or `replica_identity:` the name of a unique index of NOT NULL columns, or full",
+                consent=table in current.rows,
+            )
+        )
+    return found
+
+
+def _taking(operations: Iterable[Operation], family: set[tuple[str, ...]]) -> Operation | None:
+    """Return the operation that takes a key or replica identity away from one of these tables."""
+    mine = [one for one in operations if one.key.name[:2] in family]
+    gone = [one for one in mine if one.key.kind == "constraint" and one.verb == "drop"]
+    return next(iter([*gone, *(one for one in mine if one.key.kind == "table"), *mine]), None)
+
+
+def _publishing(
+    operations: Iterable[Operation], publications: set[str], family: set[tuple[str, ...]]
+) -> Operation | None:
+    """Return the operation that publishes one of these tables."""
+    kinds = ("publication", "publication_table", "publication_schema")
+    mine = [one for one in operations if one.key.kind in kinds and one.key.name[0] in publications]
+    exact = [one for one in mine if one.key.name[1:] in family]
+    return next(iter([*exact, *mine, *(one for one in operations if one.key.name[:2] in family)]), None)
+
+
+def _stuck(catalog: Catalog, table: Key) -> bool:
+    """Tell whether UPDATE and DELETE of a table fail: they are published, and it has no replica identity."""
+    return bool(_publications(catalog, table)) and not _has_identity(catalog, table)
+
+
+def _publications(catalog: Catalog, table: Key) -> list[str]:
+    """Return the publications that publish UPDATE or DELETE of a table, or of what it is a partition of."""
+    if catalog[table].unlogged:
+        return []
+    family = (table, *_ancestors(catalog, table))
+    return [
+        key.name[0]
+        for key in catalog.of("publication")
+        if any(word in catalog[key].publish for word in _NEEDS_IDENTITY)
+        and (
+            catalog[key].all_tables
+            or any(Key("publication_table", (*key.name, *one.name)) in catalog.rows for one in family)
+            or any(Key("publication_schema", (*key.name, one.name[0])) in catalog.rows for one in family)
+        )
+    ]
+
+
+def _has_identity(catalog: Catalog, table: Key) -> bool:
+    row = catalog[table]
+    if row.replica_identity == "i":
+        own = (Key("index", (table.name[0], row.replica_index)), Key("constraint", (*table.name, row.replica_index)))
+        # That of a partition may be attached to its parent's, which the catalog does not list.
+        return any(key in catalog.rows for key in own) or bool(row.bound)
+    if row.replica_identity != "d":
+        return bool(row.replica_identity == "f")
+    family = (table, *_ancestors(catalog, table))
+    return any(catalog[key].type == "p" for one in family for key in catalog.of("constraint", *one.name))
+
+
+def _ancestors(catalog: Catalog, table: Key) -> list[Key]:
+    """Return what a partition is a partition of, the nearest first."""
+    found: list[Key] = []
+    row = catalog.get(table)
+    while row is not None and row.bound is not None:
+        parent = Key("table", tuple(row.parents[0]))
+        found.append(parent)
+        row = catalog.get(parent)
+    return found
