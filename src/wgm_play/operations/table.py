@@ -32,9 +32,10 @@ from wgm_play.operations.base import (
     options,
     privileges,
 )
+from wgm_play.operations.default_partition import default_beside
 from wgm_play.operations.named_not_null import column_of
 from wgm_play.operations.trash import own_keys, trash_table
-from wgm_play.plan import Command, Lock
+from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.sql import Sql
 
 
@@ -62,10 +63,27 @@ def create_table(situation: Situation, key: Key) -> list[Change]:
         commands.append(command("table/row_security", name=key.name, action=Sql("FORCE")))
     commands += privileges(situation, key)
     # What a child changes of an inherited column comes afterwards, but the column is there: a check may name it.
-    made_table = create(situation, key, f"create {key}", commands, makes=[*mine, *inline])
+    made_table = create(
+        situation, key, f"create {key}", commands, makes=[*mine, *inline], hazards=_reads_default(situation, row)
+    )
     # A sequence that has the name of an identity column's own: that one takes the next free name.
     made_table.needs = frozenset().union(*(columns.own_sequence(made) for made in own if wanted[made].identity))
     return [made_table, *_index_marks(situation, key, None, made_table)]
+
+
+def _reads_default(situation: Situation, row: Table) -> tuple[Hazard, ...]:
+    """Return the hazard of a partition that is made beside a large default one."""
+    parent = Key("table", tuple(row.parents[0])) if row.bound is not None and row.parents else None
+    default = default_beside(situation.current, parent) if parent in situation.current.rows else None
+    if default is None or not situation.online(default):
+        return ()
+    return (
+        hazard(
+            "P01",
+            f"{default.label}, the default partition, is locked against reads and writes and read",
+            "make the new one a table of its own first, and a partition in the next run: then a check is proved before",
+        ),
+    )
 
 
 def _created(situation: Situation, key: Key, row: Table, lines: list[Sql]) -> list[Command]:
@@ -80,15 +98,22 @@ def _created(situation: Situation, key: Key, row: Table, lines: list[Sql]) -> li
         return [command("table/create", lines=lines, parents=parents, **values)]
     parent = Key("table", parents[0])
     bound = Sql(row.bound)
+    default = default_beside(situation.current, parent) if not situation.is_new(parent) else None
+    others = [Lock(ACCESS_EXCLUSIVE, default.label)] if default else []
     if not situation.online(parent):
-        locks = () if situation.is_new(parent) else (Lock(ACCESS_EXCLUSIVE, parent.label),)
-        return [command("table/create_partition", *locks, lines=lines, parent=parent.name, bound=bound, **values)]
+        locks = [] if situation.is_new(parent) else [Lock(ACCESS_EXCLUSIVE, parent.label)]
+        return [
+            command(
+                "table/create_partition", *locks, *others, lines=lines, parent=parent.name, bound=bound,
+                scans=bool(default), **values,
+            )
+        ]  # fmt: skip
     alike = command("table/create_like", lines=lines, parent=parent.name, version=situation.version, **values)
-    return [alike, attach(parent, key, bound)]
+    return [alike, attach(parent, key, bound, *others)]
 
 
 def attach(parent: Key, child: Key, bound: Sql, *locks: Lock) -> Command:
-    """Return the command that makes a table a partition."""
+    """Return the command that makes a table a partition; `locks` are those of the default one, which is read."""
     light, own = Lock(SHARE_UPDATE_EXCLUSIVE, parent.label), Lock(ACCESS_EXCLUSIVE, child.label)
     return command("table/attach", light, own, *locks, parent=parent.name, child=child.name, bound=bound)
 

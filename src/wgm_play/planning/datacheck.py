@@ -27,9 +27,11 @@ from wgm_play.checks.data import (
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.base import Situation
 from wgm_play.operations.column import cast, coercible, fits
+from wgm_play.operations.default_partition import made_beside
 from wgm_play.operations.online.spell import columns_named
 from wgm_play.operations.trash import COLUMN_PREFIX
 from wgm_play.planning.convert import known_type
+from wgm_play.planning.enum_rows import holding
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement, render
 from wgm_play.sql import Sql, ident, literal
@@ -78,7 +80,76 @@ class Looker:
                         table,
                         lambda table=table, what=condition, joining=joining: self._outside(table, what, joining),
                     )
+        for default, joining, within in made_beside(self.situation.current, self.situation.wanted):
+            lines += self._guarded(
+                unknown,
+                default,
+                lambda default=default, joining=joining, within=within: self._of_a_new_partition(
+                    default, joining, within
+                ),
+            )
+        for enum, labels in self._gone_labels():
+            lines += self._guarded(unknown, enum, lambda enum=enum, labels=labels: self._held(enum, labels))
         return lines, unknown
+
+    def _of_a_new_partition(self, default: Key, joining: Key, within: Sql) -> list[str]:
+        """Return the rows of a default partition that belong to a partition which is made, and how they are moved."""
+        found = self._outside(default, Sql(f"({within}) IS NOT TRUE"), joining)
+        if not found:
+            return []
+        live = self.renames.get(default, default)
+        moved = f"WITH moved AS (DELETE FROM {ident(live.name)} WHERE {within} RETURNING *)"
+        into = f"INSERT INTO {ident(joining.name)} SELECT * FROM moved"
+        return [
+            *found,
+            f"    to move them: make {joining.label} a table of its own in a run before, move them by"
+            f" `{moved} {into}`, then declare it the partition again",
+        ]
+
+    def _gone_labels(self) -> list[tuple[Key, list[str]]]:
+        """Return the live enums that lose values, under the names that they have in the plan, with these values."""
+        current, wanted = self.situation.current, self.situation.wanted
+        changed = [key for key in wanted.of("enum") if key in current.rows and current.rows[key] != wanted.rows[key]]
+        found = [(key, [one for one in current[key].labels if one not in wanted[key].labels]) for key in changed]
+        return [(key, labels) for key, labels in found if labels]
+
+    def _held(self, enum: Key, labels: Sequence[str]) -> list[str]:
+        """Return the rows that hold values which go from an enum."""
+        made: list[str] = []
+        names = {old: new for new, old in self.renames.items()}
+        listed = ", ".join(repr(label) for label in labels)
+        for live, condition in holding(self.connection, self.renames.get(enum, enum), labels):
+            table = names.get(Key("table", live.name[:2]), Key("table", live.name[:2]))
+            column = names.get(live, Key("column", (*table.name, live.name[2])))
+            if not self._stays(enum, column):
+                continue
+            relation = Sql(f"ONLY {ident(live.name[:2])}")
+            keys = self._live_keys(table)
+            shown = [*keys, live.name[2]] if keys else []
+            rule = Sql(f"({condition}) IS NOT TRUE")
+            what = f"{column} holds {listed}, which {'goes' if len(labels) == 1 else 'go'} from {enum}"
+            found = self._show(what, partial(rows_breaking_check, relation, rule, shown), column)
+            if found:
+                found.append(
+                    f"    to change them: a `backfill` step of {table.label} with `set: {{{live.name[2]}: ...}}` in a run before"
+                )
+            made += found
+        return made
+
+    def _stays(self, enum: Key, column: Key) -> bool:
+        """Tell whether a column is carried over to the enum without its values: the plan does not convert it to another type."""
+        current, wanted = self.situation.current, self.situation.wanted
+        if column not in wanted.rows or column not in current.rows:
+            return Key("table", column.name[:2]) in wanted.rows
+        return bool(current.rows[column][0] == wanted.rows[column][0] and column not in self.situation.converts)
+
+    def _live_keys(self, table: Key) -> list[str]:
+        """Return the live names of the columns by which people find rows; those of a partition are its parent's."""
+        row = self.situation.current.get(table)
+        found = self._key_columns(table)
+        if not found and row is not None and row.bound:
+            return self._live_keys(Key("table", tuple(row.parents[0])))
+        return [self.renames.get(key, key).name[2] for key in (Key("column", (*table.name, name)) for name in found)]
 
     def _outside(self, table: Key, condition: Sql, joining: Key) -> list[str]:
         """Return the rows of a table that becomes a partition, or of the default one beside it, which lie elsewhere."""
