@@ -87,9 +87,16 @@ def names(folder: Path) -> list[str]:
     return sorted({file.stem for file in folder.iterdir() if file.suffix in SUFFIXES and not file.name.startswith(".")})
 
 
-def load_environment(name: str, project: Path, inventory: Path | None = None, url: str | None = None) -> Environment:
+def load_environment(
+    name: str,
+    project: Path,
+    inventory: Path | None = None,
+    url: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Environment:
     """Read the environment `name` of the project, or of the folder `inventory`; `url` overrides its connection.
 
+    `environ` stands for the process environment.
     Raise `InputError`, or `Problems` with all errors of the file, each with its position.
     """
     path, shown = _file(name, inventory or project / FOLDER)
@@ -111,10 +118,10 @@ def load_environment(name: str, project: Path, inventory: Path | None = None, ur
         name=name,
         path=shown,
         position=_place(raw) or getattr(raw, "position", None) or Position(shown),
-        url=url_of(url if url is not None else values.get("url")),
-        service=resolve(values["service"]) if "service" in values and url is None else None,
+        url=url_of(url if url is not None else values.get("url"), environ),
+        service=resolve(values["service"], environ) if "service" in values and url is None else None,
         embedded=Embedded(**embedded) if embedded is not None and url is None else None,
-        shadow=url_of(values.get("shadow")),
+        shadow=url_of(values.get("shadow"), environ),
         marker=values.get("marker", name),
         variables=values.get("variables", values.get("vars", {})),
         readers=values.get("readers", ()),
@@ -180,14 +187,14 @@ def _check_where(values: dict[str, Any], shown: str, url: str | None, problems: 
 _SLASH_IN_PASSWORD = re.compile(r"\w+://[^:/@]*:(?!\d+/)[^/@]*/.*@", re.DOTALL)
 
 
-def url_of(text: str | None) -> str | None:
+def url_of(text: str | None, environ: Mapping[str, str] | None = None) -> str | None:
     """Return a connection URL (or libpq key words) with its references resolved; a `Secret` when it has a password."""
     if text is None:
         return None
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
 
-    url = resolve(text)
+    url = resolve(text, environ)
     where = getattr(text, "position", None)
     hint = "write postgresql://USER:PASSWORD@HOST:5432/DATABASE"
     if "://" not in url and "=" not in url:

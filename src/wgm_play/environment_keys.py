@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from wgm_play.errors import InputError, Position, WgmError
+from wgm_play.errors import InputError, Position, Unset, WgmError
 from wgm_play.playbook.load import Map, Seq, Text, position_of
 from wgm_play.units import parse_duration, parse_size
 
@@ -253,7 +253,8 @@ def resolve(text: str, environ: Mapping[str, str] | None = None) -> str:
     def value(match: re.Match[str]) -> str:
         name = match.group(1).removeprefix("env.")
         if not known.get(name):
-            raise InputError(
+            raise Unset(
+                name,
                 f"the environment variable {name} is {'empty' if name in known else 'not set'}",
                 where=position_of(text),
                 hint=f"export {name}=postgresql://USER:PASSWORD@HOST:5432/DATABASE"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,6 +54,20 @@ class InputError(WgmError):
     """Bad input or usage: nothing was touched."""
 
     exit_code = 1
+
+
+class Unset(InputError):
+    """An environment variable that is read and not set: `name`."""
+
+    def __init__(self, name: str, message: str, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.name = name
+
+
+def unset_names(error: InputError) -> set[str]:
+    """Return the names of the environment variables that these errors lack."""
+    found = error.problems if isinstance(error, Problems) else (error,)
+    return {one.name for one in found if isinstance(one, Unset)}
 
 
 class Problems(InputError):

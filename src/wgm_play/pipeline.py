@@ -70,6 +70,10 @@ def apply(options: Options, reporter: Reporter) -> int:
 
 def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory) -> int:
     reporter.play(work.play.name, work.target)
+    if work.left_out():
+        memory.usable = False
+        reporter.note("skipped: no step of this play is chosen")
+        return 0
     planned = work.plan(partial=not options.plan)
     if options.plan:
         planned = work.saved_plan(planned, Path(options.plan))
@@ -137,9 +141,12 @@ def rollback(options: Options, reporter: Reporter) -> int:
 
 def listing(options: Options, reporter: Reporter, what: str) -> int:
     """Show steps, tags or hosts of a playbook, or only check its syntax; no database is asked."""
-    from wgm_play.run.work import load_plays
+    from wgm_play.run.work import with_placeholders
 
-    for play, _environment, _playbook in load_plays(options, reporter):
+    plays, lacking = with_placeholders(options)
+    if lacking:
+        reporter.warn(f"not set, a placeholder stands for it: {', '.join(lacking)}")
+    for _number, play, _environment, _playbook in plays:
         if what == "steps":
             rows = [(step.name, step.item, ", ".join(sorted(step.tags)), step.kind) for step in play.steps]
             reporter.table(play.name, ("step", "item", "tags", "kind"), rows)

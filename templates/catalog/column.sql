@@ -17,7 +17,15 @@ SELECT 'column', n.nspname, r.relname, a.attname,
        CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END,
        {% if version >= 140000 %}NULLIF(a.attcompression::text, ''){% else %}NULL::text{% endif %},
        NULLIF(a.attstattarget, -1)::int, a.attoptions, d.description, a.attinhcount > 0,
-       r.oid, 1259, NULL::text, a.attacl::text[], a.attnum::int
+       r.oid, 1259,
+       -- The sequence of an identity column, where its name is not the one that PostgreSQL makes.
+       CASE WHEN a.attidentity <> '' THEN (
+           SELECT q.relname::text
+           FROM pg_catalog.pg_depend p
+           JOIN pg_catalog.pg_class q ON q.oid = p.objid AND q.relkind = 'S'
+           WHERE p.refclassid = 1259 AND p.refobjid = a.attrelid AND p.refobjsubid = a.attnum
+             AND p.classid = 1259 AND p.deptype = 'i' AND q.relname <> r.relname || '_' || a.attname || '_seq') END,
+       a.attacl::text[], a.attnum::int
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class r ON r.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace

@@ -1,5 +1,8 @@
 SELECT 'constraint', n.nspname, r.relname, c.conname,
-       c.contype::text, regexp_replace(pg_catalog.pg_get_constraintdef(c.oid), ' NOT VALID$', ''), c.convalidated{% if version >= 180000 %} OR NOT c.conenforced{% endif %},
+       c.contype::text, regexp_replace(CASE WHEN c.contype <> 'x' THEN pg_catalog.pg_get_constraintdef(c.oid)
+                           -- Storage parameters of an exclusion constraint are in it; they are a column of their own.
+                           ELSE regexp_replace(pg_catalog.pg_get_constraintdef(c.oid), ' WITH \([\w."]+=[^()]*\)', '') END,
+                      ' NOT VALID$', ''), c.convalidated{% if version >= 180000 %} OR NOT c.conenforced{% endif %},
        x.reloptions, s.spcname, d.description,
        c.oid, 2606, NULL::text, NULL::text[], 0
 FROM pg_catalog.pg_constraint c

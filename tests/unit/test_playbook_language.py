@@ -22,7 +22,7 @@ from wgm_play.playbook.load import load_text
 from wgm_play.playbook.model import Folded, Play
 from wgm_play.playbook.nodes import Map, freeze, thaw
 from wgm_play.playbook.reference import TOPICS, doc
-from wgm_play.playbook.selection import selection
+from wgm_play.playbook.selection import refuse_unknown, selection
 from wgm_play.playbook.validate import problems_of, schema
 from wgm_play.playbook.values import render_value
 from wgm_play.playbook.variables import Environ, Root, Scope, parse_extra_vars
@@ -197,11 +197,13 @@ def test_tags_select_steps(tags: list[str], skipped: list[str], names: set[int])
 
 def test_a_start_is_found_by_name_or_suggested() -> None:
     assert min(selection(play_of("language"), start_at_step="Orphans")) == 4
+    plays = [play_of("language")]
     with pytest.raises(InputError, match="no step is called 'Orfans'") as found:
-        selection(play_of("language"), start_at_step="Orfans")
+        refuse_unknown(plays, [], [], "Orfans")
     assert found.value.hint == "did you mean 'Orphans'?"
     with pytest.raises(InputError, match="no step has the tag 'tabels'"):
-        selection(play_of("language"), ["tabels"])
+        refuse_unknown(plays, ["tabels"], [], None)
+    assert selection(plays[0], start_at_step="Orfans") == set(), "a play without it has nothing to do"
 
 
 @pytest.mark.parametrize("kind", [*KINDS, *TOPICS])

@@ -71,7 +71,10 @@ def differing_fields(old: Any, new: Any) -> list[str]:
 
 
 class Extra(NamedTuple):
-    """What is known of a live object but not compared: its oid, owner, privileges and position."""
+    """What is known of a live object but not compared: its oid, owner, privileges and position.
+
+    The `owner` of a column is the sequence behind its identity, where that has a name which PostgreSQL would not make.
+    """
 
     oid: int = 0
     class_oid: int = 0

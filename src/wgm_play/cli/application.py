@@ -83,7 +83,9 @@ def _connection_lost(failure: Exception) -> WgmError | None:
 
 def _rest_of_recap(reporter: Reporter) -> None:
     """Count what had ended before the error, where the run did not come to its own recap."""
-    if reporter.counts:
+    from wgm_play.report.base import Counts
+
+    if any(counts != Counts() for counts in reporter.counts.values()):
         reporter.recap()
 
 

@@ -24,7 +24,7 @@ from wgm_play.operations.trash import own_keys
 from wgm_play.playbook.model import Convert, Declaration, Folded
 from wgm_play.shadow.realise import Realised
 from wgm_play.shadow.rebuild import dependents
-from wgm_play.sql import Sql
+from wgm_play.sql import Sql, ident
 
 EVERYTHING = Manage()
 # Names that are ours: left by a run that was cut short, removed without being asked.
@@ -64,6 +64,7 @@ def lay_over(
     declarations = folded.declarations
     tables = {key for key, declaration in declarations.items() if key.kind == "table" and not declaration.absent}
     names = {key for key in declared.rows} | {key for declaration in declarations.values() for key in declaration.named}
+    _refuse_other_sequences(live, declared, declarations)
     renamed: dict[Key, Key] = {}
     for table in sorted(tables):
         indexes = _others_indexes(live, declarations, table) if table not in live.rows else ()
@@ -76,7 +77,7 @@ def lay_over(
         wanted.rows[target] = _adapted(live, declarations, target, row, renamed)
         extra = declared.extras.get(key, Extra())
         live_extra = live.extras.get(target)
-        wanted.extras[target] = replace_number(live_extra, extra.number) if live_extra else Extra(number=extra.number)
+        wanted.extras[target] = _placed(target, live_extra, extra)
     made.managed = frozenset(renamed.get(key, key) for key in declared.rows)
     wanted.edges = _edges(live, declared, renamed)
     _settings(made, declarations)
@@ -107,9 +108,28 @@ def _others_indexes(live: Catalog, declarations: Mapping[Key, Declaration], tabl
     return {name for name, owner in found.items() if owner not in declarations or not declarations[owner].absent}
 
 
-def replace_number(extra: Extra, number: int) -> Extra:
-    """Return the extra with another column position."""
-    return extra._replace(number=number)
+def _placed(key: Key, live: Extra | None, declared: Extra) -> Extra:
+    """Return what is known of a wanted object: its position is the declared one."""
+    sequence = declared.owner if key.kind == "column" else None
+    if live is None:
+        return Extra(number=declared.number, owner=sequence)
+    return live._replace(number=declared.number)
+
+
+def _refuse_other_sequences(live: Catalog, declared: Catalog, declarations: Mapping[Key, Declaration]) -> None:
+    """Refuse the name of an identity column's sequence that is another in the live database."""
+    for table, declaration in declarations.items():
+        for key in (one for one in declaration.parts if one.kind == "column" and table.kind == "table"):
+            name, there = declared.extra(key).owner, live.extra(key).owner
+            both = key in live.rows and key in declared.rows and live[key].identity and declared[key].identity
+            if both and name is not None and name != there:
+                shown = there or f"{key.name[1]}_{key.name[2]}_seq"
+                raise Refused(
+                    f"the sequence of {key} is called {shown!r}, not {name!r}",
+                    where=declaration.parts[key].position,
+                    hint=f"write `sequence: {shown}`, or rename it: "
+                    f"ALTER SEQUENCE {ident((key.name[0], shown))} RENAME TO {ident(name)}",
+                )
 
 
 _INDEX_TABLESPACE = CLASSES["index"].__slots__.index("tablespace")
@@ -123,15 +143,11 @@ def _adapted(
         was = live[key]
         new = CLASSES["table"](*row)
         cluster = _index_name(key, new.cluster_on, renamed)
-        replica = (new.replica_identity, new.replica_index)
-        if replica == ("d", None):
-            replica = (was.replica_identity, was.replica_index)
-        new = replace(new, cluster_on=cluster, replica_identity=replica[0], replica_index=replica[1])
-        if new == was and was.replica_identity == "d":
+        replica = _index_name(key, new.replica_index, renamed)
+        new = replace(new, cluster_on=cluster, replica_index=replica)
+        if new == was:
             return live.rows[key]
         said = declarations[key].attributes if key in declarations else {}
-        if "replica_identity" in said:
-            new = replace(new, replica_identity=row[5], replica_index=_index_name(key, row[6], renamed))
         if "access_method" not in said:
             new = replace(new, access_method=was.access_method)
         if "tablespace" not in said:

@@ -5,12 +5,14 @@ In: the key of one. Out: a step.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
 from wgm_play.catalog.access import PUBLIC, Role, object_of
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.inspect.entry import Said, expression, table_place
+from wgm_play.sql import ident
 
 
 def usual_owner(catalog: Catalog, role: str) -> str | None:
@@ -104,13 +106,15 @@ def policy(said: Said, key: Key) -> None:
 _WORDS = {"materialized_view": "materialized view", "foreign_table": "foreign table"}
 
 
-def _on(held: Key) -> str | None:
-    """Return an object as `on:` names it; None where its name cannot stand there."""
+_PLAIN = re.compile(r"[^\s.\"()]+\Z")
+
+
+def _on(held: Key) -> str:
+    """Return an object as `on:` names it; a name with a dot or a space in double quotes."""
     routine = held.kind in ("function", "procedure", "aggregate")
     parts = held.name[:2] if routine else held.name
-    if any("." in part or " " in part for part in parts):
-        return None
-    label = ".".join(parts if len(parts) < 2 or parts[0] != "public" else parts[1:])
+    spelled = [part if _PLAIN.match(part) else ident(part) for part in parts]
+    label = ".".join(spelled if len(parts) < 2 or parts[0] != "public" else spelled[1:])
     label += f"({held.name[2]})" if routine else ""
     return f"{_WORDS.get(held.kind, held.kind.replace('_', ' '))} {label}".strip()
 
@@ -121,9 +125,6 @@ def security_label(said: Said, key: Key) -> None:
     if held.kind == "role" and not any(entry.key == held for entry in said.entries):
         return
     on = _on(held)
-    if on is None:
-        said.cannot(key, label)
-        return
     said.add("privileges", "security_label", key, {"on": on, "provider": provider, "label": label})
     said.entries[-1].name = f"What {provider} reads of {'the database' if held.kind == 'database' else on}"
 
@@ -134,11 +135,7 @@ def grant(said: Said, key: Key) -> None:
     owner = said.catalog.extra(held).owner
     if grantee == owner or kind == "database" or (held == Key("schema", ("public",)) and grantee == PUBLIC):
         return  # an owner's own and the database's are its administrator's; for the public schema see there
-    on = _on(held)
-    if on is None:
-        said.cannot(key, ", ".join(said.catalog[key].privileges))
-        return
-    spec = {"on": on, "to": grantee}
+    spec = {"on": _on(held), "to": grantee}
     _privileges(said, key, "grant", spec, f"Privileges of {grantee} on {spec['on']}")
 
 
@@ -153,13 +150,10 @@ def default_privileges(said: Said, key: Key) -> None:
 
 def _privileges(said: Said, key: Key, kind: str, spec: dict[str, Any], name: str) -> None:
     listed = list(said.catalog[key].privileges)
-    passed_on = [one for one in listed if one.endswith("*")]
-    if passed_on and len(passed_on) != len(listed):
-        said.cannot(key, ", ".join(listed))
-        return
+    passed_on = [_lower(one.removesuffix("*")) for one in listed if one.endswith("*")]
     spec["privileges"] = [_lower(one.removesuffix("*")) for one in listed]
     if passed_on:
-        spec["grant_option"] = True
+        spec["grant_option"] = passed_on if len(passed_on) != len(listed) else True
     said.add("privileges", kind, key, spec)
     said.entries[-1].name = name
 

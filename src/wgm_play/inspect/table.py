@@ -79,7 +79,7 @@ def describe_column(said: Said, key: Key) -> dict[str, Any]:
     elif column.default is not None:
         spec["default"] = default(column.default, column.type)
     if column.identity:
-        spec["identity"] = identity(column)
+        spec["identity"] = identity(column, said.catalog.extra(key).owner)
     if column.generated:
         written = expression(column.expression)
         spec["generated"] = written if column.generated == "s" else {"expression": written, "stored": False}
@@ -96,8 +96,39 @@ def describe_column(said: Said, key: Key) -> dict[str, Any]:
     if column.comment is not None:
         spec["comment"] = column.comment
     if column.inherited:
-        del spec["type"]
+        for word in ("type", "collation", "identity", "generated"):  # what it is, its parent says
+            spec.pop(word, None)
+        _otherwise(said, key, column, spec)
     return spec
+
+
+def _otherwise(said: Said, key: Key, column: Any, spec: dict[str, Any]) -> None:
+    """Say what a child's column lacks of its parent's."""
+    parent = _parent_column(said, key)
+    if parent is None:
+        return
+    if parent.default is not None and column.default is None:
+        spec["default"] = None
+    if parent.not_null and not column.not_null:
+        spec["not_null"] = False
+    if column.expression != parent.expression:
+        said.cannot(key, f"it is generated otherwise than its parent's column: {column.expression}")
+    for word in ("storage", "compression"):
+        if getattr(parent, word) and not getattr(column, word):
+            said.cannot(key, f"it has not the {word} of its parent's column")
+
+
+def _parent_column(said: Said, key: Key) -> Any:
+    """Return the column that an inherited one is inherited from, as far up as it has a row of its own."""
+    todo = [key.name[:2]]
+    for table in todo:
+        row = said.catalog.get(Key("table", table))
+        for parent in (row.parents or ()) if row else ():
+            column = Key("column", (*parent, key.name[2]))
+            if column in said.catalog:
+                return said.catalog[column]
+            todo.append(tuple(parent))
+    return None
 
 
 def collation(text: str) -> str:
@@ -136,13 +167,15 @@ def serial_type(said: Said, key: Key, column: Any) -> str | None:
     return _SERIAL[column.type]
 
 
-def identity(column: Any) -> Any:
-    """Return `always`, `by_default`, or these with the options that are not the usual ones."""
+def identity(column: Any, sequence: str | None = None) -> Any:
+    """Return `always`, `by_default`, or these with the options and the name that are not the usual ones."""
     word = _IDENTITY[column.identity]
     given = column.identity_options
     if not given:
         return word
     made = sequence_options(column.type, *given[:5], cycle=bool(given[5]))
+    if sequence is not None:
+        made["sequence"] = sequence
     return {"generation": word, **made} if made else word
 
 

@@ -53,6 +53,7 @@ def spelled(row: Any) -> dict[str, Any]:
         "identity_options": row.identity_options and identity_options(row.identity_options),
         "default": row.default and Sql(row.default),
         "not_null": row.not_null and not row.identity,
+        "sequence": None,
     }
 
 
@@ -70,6 +71,7 @@ def definition(situation: Situation, key: Key, *, not_null: bool = True) -> Sql:
     """Return a column's line of CREATE TABLE; without its NOT NULL where a constraint says it (not `not_null`)."""
     values = spelled(situation.wanted[key])
     values["not_null"] = values["not_null"] and not_null
+    values["sequence"] = situation.wanted.extra(key).owner
     return Sql(render("column/_definition.sql.j2", name=key.name[2], **values).sql)
 
 
@@ -116,7 +118,7 @@ def add_column(situation: Situation, key: Key) -> list[Change]:
         return add.add_filled(situation, key)
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     fill = situation.backfills.get(key) if not row.identity and not row.generated else None
-    values = spelled(row)
+    values = spelled(row) | {"sequence": situation.wanted.extra(key).owner}
     if fill is not None:  # the rows there are get its value, those that come get the default
         values |= {"not_null": False, "default": None}
     varying = fill is None and row.default is not None and spell.varies(row.default)

@@ -5,6 +5,7 @@ In: a situation and the key of what differs. Out: changes, with their statements
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from wgm_play.catalog.constraint import NOT_NULL
@@ -45,9 +46,7 @@ def create_table(situation: Situation, key: Key) -> list[Change]:
     row = wanted[key]
     mine = sorted((made for made in wanted.of("column", *key.name)), key=lambda made: (wanted.extra(made).number, made))
     own = [made for made in mine if not wanted[made].inherited]
-    inline = [
-        made for made in wanted.of("constraint", *key.name) if wanted[made].type != "f" and wanted[made].validated
-    ]
+    inline = _inline(situation, key)
     said = {column_of(made, wanted[made]) for made in inline if wanted[made].type == NOT_NULL}
     lines = [columns.definition(situation, made, not_null=made not in said) for made in own]
     lines += [constraints.inline(situation, made) for made in inline]
@@ -84,6 +83,26 @@ def _reads_default(situation: Situation, row: Table) -> tuple[Hazard, ...]:
             "make the new one a table of its own first, and a partition in the next run: then a check is proved before",
         ),
     )
+
+
+_KEY_COLUMNS = re.compile(r"(?:PRIMARY KEY|UNIQUE(?: NULLS NOT DISTINCT)?) (\(.*)", re.DOTALL)
+
+
+def _inline(situation: Situation, key: Key) -> list[Key]:
+    """Return the constraints that CREATE TABLE makes: of keys over the same columns the first one, as it merges them."""
+    wanted, made, seen = situation.wanted, [], set()
+    for one in sorted(wanted.of("constraint", *key.name), key=lambda one: wanted[one].type != "p"):
+        row = wanted[one]
+        if row.type == "f" or not row.validated:
+            continue
+        if row.type in "pu":
+            found = _KEY_COLUMNS.match(row.definition)
+            columns = found.group(1).partition(")")[0] if found else row.definition
+            if columns in seen:
+                continue
+            seen.add(columns)
+        made.append(one)
+    return sorted(made)
 
 
 def _created(situation: Situation, key: Key, row: Table, lines: list[Sql]) -> list[Command]:

@@ -270,7 +270,6 @@ def _statement(connection: psycopg.Connection[Any], key: Key, declaration: Decla
 # Objects whose owner alone may change them; TRIGGER and CREATE can be granted to others.
 _OWNED = (
     "table",
-    "column",
     "constraint",
     "index",
     "view",

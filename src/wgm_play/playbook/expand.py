@@ -37,8 +37,9 @@ def load_playbook(
     extra_vars: Mapping[str, Any] | None = None,
     registered: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
+    number: int | None = None,
 ) -> Playbook:
-    """Load, check and expand a playbook. Raise `InputError`, or `Problems` with all errors.
+    """Load, check and expand a playbook, or the play of it with this number. Raise `InputError`, or `Problems`.
 
     `registered` are the values of variables that steps have registered, by name; a step whose `when` or values read
     one that is not known yet is `deferred`. `environ` stands for the process environment in tests.
@@ -46,7 +47,7 @@ def load_playbook(
     place = Path(path)
     project = project_of(place)
     with without_collections():
-        return _load(place, project, environment, extra_vars or {}, dict(registered or {}), Environ(environ))
+        return _load(place, project, environment, extra_vars or {}, dict(registered or {}), Environ(environ), number)
 
 
 @contextlib.contextmanager
@@ -68,12 +69,13 @@ def _load(
     extra: Mapping[str, Any],
     known: Mapping[str, Any],
     process: Environ,
+    number: int | None,
 ) -> Playbook:
     files = Files(project)
     document = files.document(place, "playbook")
     problems: list[WgmError] = []
     plays = []
-    for play in document:
+    for play in document if number is None else document[number : number + 1]:
         try:
             plays.append(
                 _Expansion(

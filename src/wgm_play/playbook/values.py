@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.errors import InputError, Position, WgmError
+from wgm_play.errors import InputError, Position, Unset, WgmError
 from wgm_play.playbook.nodes import Map, Seq, Text, key_position, position_of
 from wgm_play.playbook.schema_rules import is_template, nearest
 from wgm_play.playbook.variables import Environ, Scope, SecretText, Unknown
@@ -305,7 +305,7 @@ def undefined(message: str, scope: Scope, where: Position | None) -> InputError:
     """Make the error for an unknown name."""
     if message.startswith("the environment variable"):
         name = message.split("'")[1]
-        return InputError(message, where=where, hint=f"export {name}=..., or write env.{name} | default('...')")
+        return Unset(name, message, where=where, hint=f"export {name}=..., or write env.{name} | default('...')")
     found = _UNDEFINED.search(message)
     if found:
         name = found.group(1)

@@ -71,7 +71,8 @@ class Reporter:
         """What follows is about this playbook."""
 
     def play(self, name: str, target: str) -> None:
-        """A play begins."""
+        """A play begins: its target is in the recap, whether a step says something of it or not."""
+        self.counts.setdefault(target, Counts())
 
     def step(self, result: StepResult) -> None:
         """A step ended."""

@@ -68,6 +68,7 @@ class JsonReporter(Reporter):
 
     def play(self, name: str, target: str) -> None:
         """Open a play."""
+        Reporter.play(self, name, target)
         self._open(name, target)
         self.words.play(name, target)
 

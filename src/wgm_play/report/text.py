@@ -45,6 +45,7 @@ class TextReporter(Reporter):
 
     def play(self, name: str, target: str) -> None:
         """Show the banner of a play."""
+        Reporter.play(self, name, target)
         self._banner = ""
         self._head(f"PLAY [{name}]")
 

@@ -5,7 +5,9 @@ In: `Options`. Out: `Work`, whose methods are the stages that `pipeline.py` name
 
 from __future__ import annotations
 
+import os
 import time
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,17 +19,18 @@ from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.connections import Connections
 from wgm_play.environment import Environment, load_environment, url_of
-from wgm_play.errors import InputError, Position, Refused, StepFailed
+from wgm_play.errors import InputError, Position, Problems, Refused, StepFailed, WgmError, unset_names
 from wgm_play.ledger import Ledger
 from wgm_play.plan import Operation
 from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.partial import Basis, plan_part
 from wgm_play.planning.planner import Choices, Planned, Planner
 from wgm_play.playbook.expand import hosts_of, load_playbook, project_of
+from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded, Play, Playbook, Step
 from wgm_play.playbook.nodes import position_of
-from wgm_play.playbook.selection import selection
+from wgm_play.playbook.selection import refuse_unknown, selection
 from wgm_play.playbook.variables import parse_extra_vars
 from wgm_play.report.base import StepResult
 from wgm_play.run import basis
@@ -64,15 +67,43 @@ def _of_loop(others: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, A
     return {"changed": bool(titles), "operations": titles, "skipped": others["skipped"] and value["skipped"]}
 
 
-def load_plays(options: Options, reporter: Reporter) -> Iterator[tuple[Play, Environment, Playbook]]:
-    """Load a playbook's plays with their environments; `--limit` chooses among them."""
+Loaded = tuple[int, Play, Environment, Playbook]
+
+
+def load_plays(options: Options, environ: Mapping[str, str] | None = None) -> list[Loaded]:
+    """Load a playbook's plays, each with its own environment alone; `--limit` chooses among them.
+
+    `environ` stands for the process environment. The errors of all plays are raised at once.
+    """
     extra = parse_extra_vars(options.extra_vars)
-    for number, _play, environment in _named_plays(options):
-        playbook = load_playbook(find_playbook(options.playbook), environment, extra)
-        yield playbook.plays[number], environment, playbook
+    path = find_playbook(options.playbook)
+    found: list[Loaded] = []
+    problems: dict[tuple[str, Position | None], WgmError] = {}  # what is wrong with a file is wrong in each play
+    for number, _play, environment in _named_plays(options, environ):
+        try:
+            playbook = load_playbook(path, environment, extra, environ=environ, number=number)
+            found.append((number, playbook.plays[0], environment, playbook))
+        except InputError as error:
+            for one in error.problems if isinstance(error, Problems) else (error,):
+                problems.setdefault((one.message, one.where), one)
+    raise_all(list(problems.values()))
+    return found
 
 
-def _named_plays(options: Options) -> Iterator[tuple[int, Play, Environment]]:
+def with_placeholders(options: Options) -> tuple[list[Loaded], list[str]]:
+    """Load a playbook's plays where no secret may be at hand: return what `env.` reads and is not set besides."""
+    placeholders: dict[str, str] = {}
+    while True:
+        try:
+            return load_plays(options, ChainMap(placeholders, os.environ)), sorted(placeholders)
+        except InputError as error:
+            names = unset_names(error) - placeholders.keys()
+            if not names:
+                raise
+            placeholders |= {name: f"postgresql://{name.lower()}" for name in names}
+
+
+def _named_plays(options: Options, environ: Mapping[str, str] | None = None) -> Iterator[tuple[int, Play, Environment]]:
     """Yield each play that `--limit` chooses: its number, the play without what it declares, its environment."""
     path = find_playbook(options.playbook)
     project = project_of(path)
@@ -84,7 +115,7 @@ def _named_plays(options: Options) -> Iterator[tuple[int, Play, Environment]]:
         if number not in chosen:
             continue
         try:
-            environment = load_environment(hosts, project, inventory, options.url)
+            environment = load_environment(hosts, project, inventory, options.url, environ)
         except InputError as error:
             if error.where is None or not error.where.line:
                 error.where = where
@@ -112,9 +143,10 @@ def _limited(found: Sequence[tuple[str, str, Position]], limit: str | None) -> s
 
 def open_plays(options: Options, reporter: Reporter) -> list[Work]:
     """Return the work of each play of the playbook."""
+    found = load_plays(options)
+    refuse_unknown([one[1] for one in found], options.tags, options.skip_tags, options.start_at_step)
     return [
-        Work(options, reporter, environment, playbook, play)
-        for play, environment, playbook in load_plays(options, reporter)
+        Work(options, reporter, environment, playbook, play, number) for number, play, environment, playbook in found
     ]
 
 
@@ -134,6 +166,7 @@ class Work:
     environment: Environment
     playbook: Playbook
     play: Play
+    number: int = 0
     stack: ExitStack = field(default_factory=ExitStack)
     _connections: Connections | None = None
     _reading: psycopg.Connection[Any] | None = None
@@ -267,6 +300,13 @@ class Work:
             selected=chosen,
         )
 
+    def left_out(self) -> bool:
+        """Tell whether tags or `--start-at-step` choose no step of this play."""
+        options = self.options
+        if not (options.tags or options.skip_tags or options.start_at_step):
+            return False
+        return not selection(self.play, options.tags, options.skip_tags, options.start_at_step)
+
     def _confirmed(self, chosen: frozenset[int] | None) -> frozenset[int]:
         asked = getattr(self.reporter, "confirm", None)
         kept = set()
@@ -332,9 +372,9 @@ class Work:
 
     def _expand_again(self, registered: dict[str, Any]) -> None:
         extra = parse_extra_vars(self.options.extra_vars)
-        place = next(number for number, play in enumerate(self.playbook.plays) if play is self.play)
-        self.playbook = load_playbook(find_playbook(self.options.playbook), self.environment, extra, registered)
-        self.play = self.playbook.plays[place]
+        path = find_playbook(self.options.playbook)
+        self.playbook = load_playbook(path, self.environment, extra, registered, number=self.number)
+        self.play = self.playbook.plays[0]
 
     def _plan_once(self, registered: dict[str, Any], known: Basis | None = None) -> Planned:
         """Plan the steps that are known by now; again where what stops the plan is that another run or tool moved on.

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 _FIRST = (
     "schema", "extension", "collation", "enum", "composite", "range", "domain", "sequence", "function", "procedure",
     "aggregate", "operator", "operator_family", "operator_class", "cast", "text_search_dictionary", "text_search_configuration",
-    "foreign_data_wrapper", "server", "table", "foreign_table", "late", "index", "statistics", "view", "materialized_view",
+    "foreign_data_wrapper", "server", "table", "foreign_table", "index", "late", "statistics", "view", "materialized_view",
     "trigger", "rule", "policy", "publication", "comment", "event_trigger",
 )  # fmt: skip
 # A statement failed because something it names is not there (yet): manual, appendix "PostgreSQL Error Codes".
-_MISSING = frozenset(["42P01", "42703", "42883", "42704", "3F000", "42P17", "42809", "55000"])
+_MISSING = frozenset(["42P01", "42703", "42883", "42704", "3F000", "42P17", "42809", "55000", "42830"])
 
 
 @dataclass(slots=True)
@@ -88,7 +88,9 @@ def realise(
             _one_by_one(work, todo)
     made = introspect.read(connection)
     made.rows = Rows({key: row for key, row in made.rows.items() if key.kind not in ACCESS})
-    made.rows.pop(Key("schema", ("public",)), None)
+    public = Key("schema", ("public",))
+    if public not in declarations or not declarations[public].late:  # it is there anyway; only its comment is declared
+        made.rows.pop(public, None)
     for key in work.borrowed:
         made.rows.pop(key, None)
     return Realised(made, frozenset(work.borrowed))

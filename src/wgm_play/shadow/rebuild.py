@@ -25,7 +25,7 @@ def statements_for(catalog: Catalog) -> list[str]:
     empty = Catalog(version=catalog.version)
     public = Key("schema", ("public",))
     if public in catalog.rows:
-        empty.rows[public] = catalog.rows[public]
+        empty.rows[public] = (None,)  # it is there, without a comment of anybody's
     situation = Situation(empty, catalog, Policy(), catalog.version)
     changes = order(diff(situation).changes, (), catalog.edges)
     return [

@@ -24,6 +24,7 @@ from wgm_play.playbook.kinds.base import (
     mapping,
     ref,
     sql_at,
+    word,
 )
 from wgm_play.playbook.kinds.constraint import DEFERRABLE, REFERENCE
 from wgm_play.playbook.kinds.sequence import Options, options
@@ -63,7 +64,11 @@ MAPPING = mapping(
             "oneOf": [
                 {"type": "string", "enum": ["always", "by_default"]},
                 mapping(
-                    {"generation": choice("Whether a value may be given.", "always", "by_default"), **_IDENTITY_OPTIONS}
+                    {
+                        "generation": choice("Whether a value may be given.", "always", "by_default"),
+                        **_IDENTITY_OPTIONS,
+                        "sequence": ref("name", "The name of its sequence, where it is not TABLE_COLUMN_seq."),
+                    }
                 ),
                 {"type": "null"},
             ],
@@ -126,6 +131,7 @@ class Column:
     stored: bool = True
     identity: str = ""
     options: Options | None = None
+    sequence: Sql | None = None
     collation: Sql | None = None
     compression: Sql | None = None
 
@@ -146,18 +152,20 @@ def column_of(name: Text, spec: Map) -> Column:
         not_null=bool(spec.get("not_null")),
         primary_key=bool(spec.get("primary_key")),
         unique=bool(spec.get("unique")),
-        checks=_checks(spec),
-        one_of=_one_of(spec),
+        checks=checks_of(spec),
+        one_of=one_of_values(spec),
         generated=generated,
         stored=stored,
         identity=identity,
         options=sequence,
+        sequence=_sequence(spec),
         collation=collation_of(spec),
         compression=Sql(reveal(spec["compression"]), at(spec, "compression")) if spec.get("compression") else None,
     )
 
 
-def _checks(spec: Map) -> tuple[Sql, ...]:
+def checks_of(spec: Map) -> tuple[Sql, ...]:
+    """Return the rules of a column."""
     given = spec.get("check")
     if given is None:
         return ()
@@ -166,7 +174,8 @@ def _checks(spec: Map) -> tuple[Sql, ...]:
     return (expression(given, at(spec, "check")),)
 
 
-def _one_of(spec: Map) -> tuple[Sql, ...]:
+def one_of_values(spec: Map) -> tuple[Sql, ...]:
+    """Return the values that a column may have, as literals."""
     given = spec.get("one_of") or []
     return tuple(Sql(literal(one), position_of(given, number)) for number, one in enumerate(given))
 
@@ -178,6 +187,14 @@ def _identity(spec: Map) -> tuple[str, Options | None]:
         empty = sequence == Options(None, None, None, None, None, False)
         return str(given.get("generation") or "always"), None if empty else sequence
     return str(given or ""), None
+
+
+def _sequence(spec: Map) -> Sql | None:
+    given = spec.get("identity")
+    if not isinstance(given, Map) or given.get("sequence") is None:
+        return None
+    where = at(given, "sequence")
+    return ident_at(word(given["sequence"], where), where)
 
 
 def _generated(spec: Map) -> tuple[Sql | None, bool]:

@@ -13,6 +13,7 @@ from wgm_play.playbook.kinds.base import (
     Kind,
     at,
     default_schema,
+    dotted,
     fail,
     ident_at,
     mapping,
@@ -80,8 +81,17 @@ _ON = re.compile(
     r"text\s+search\s+(?:configuration|dictionary)|\w+)\s+(\S.*?)\s*\Z",
     re.IGNORECASE | re.DOTALL,
 )
-_PART_OF = re.compile(r"(\S+)\s+on\s+(\S+)\Z", re.IGNORECASE)
-_ROUTINE = re.compile(r"([^()\s]+)\s*\((.*)\)\Z", re.DOTALL)
+# A name, in double quotes where it has other signs than letters, digits and _.
+_NAME = r'((?:"(?:[^"]|"")+"|[^\s"()])+)'
+_QUOTED = re.compile(r'(?:^|\.)"')
+_PART_OF = re.compile(rf"{_NAME}\s+on\s+{_NAME}\Z", re.IGNORECASE)
+_ROUTINE = re.compile(rf"{_NAME}\s*\((.*)\)\Z", re.DOTALL)
+
+
+def qualified(name: str, schema: str) -> tuple[str, str]:
+    """Return schema and name of an object as `on:` names it; a part with a dot or a space may stand in double quotes."""
+    parts = dotted(name) if _QUOTED.search(name) else split(name, schema)
+    return (schema, parts[0]) if len(parts) == 1 else (parts[0], parts[-1])
 
 
 def target_of(step: Step) -> tuple[Key, str]:
@@ -96,23 +106,23 @@ def target_of(step: Step) -> tuple[Key, str]:
     kind, sql = _WORDS[said]
     name, schema = found.group(2), default_schema(step)
     if kind in ("schema", "extension", "event_trigger", "publication", "server", "foreign_data_wrapper"):
-        return Key(kind, (name,)), sql
+        return Key(kind, (dotted(name)[0] if _QUOTED.match(name) else name,)), sql
     if kind in ("function", "procedure", "aggregate"):
         call = _ROUTINE.match(name)
         if not call:
             raise fail(f"`on: {given}` does not say the arguments", where, f"write `{said} {name}()`")
-        return Key(kind, (*split(call.group(1), schema), call.group(2).strip())), sql
+        return Key(kind, (*qualified(call.group(1), schema), call.group(2).strip())), sql
     if kind in ("constraint", "trigger", "rule", "policy"):
         part = _PART_OF.match(name)
         if not part:
             raise fail(f"`on: {given}` does not say the table", where, f"write `{said} NAME on TABLE`")
-        return Key(kind, (*split(part.group(2), schema), part.group(1))), sql
+        return Key(kind, (*qualified(part.group(2), schema), qualified(part.group(1), schema)[1])), sql
     if kind == "column":
-        parts = name.split(".")
+        parts = dotted(name) if _QUOTED.search(name) else tuple(name.split("."))
         if len(parts) not in (2, 3):
             raise fail(f"`on: {given}` does not say the table", where, "write `column TABLE.COLUMN`")
         return Key(kind, (*(parts if len(parts) == 3 else (schema, *parts)),)), sql
-    return Key(kind, split(name, schema)), sql
+    return Key(kind, qualified(name, schema)), sql
 
 
 def key(step: Step) -> Key:

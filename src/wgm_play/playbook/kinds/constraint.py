@@ -86,7 +86,8 @@ NAMED = mapping(
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A constraint, as the templates spell it. `late` ones are added when every table is there."""
+    """A constraint, as the templates spell it. `late` ones are added when every table is there, `apart` ones by
+    themselves because CREATE TABLE would merge them with another."""
 
     what: str
     position: Position
@@ -114,6 +115,7 @@ class Constraint:
     period: bool = False
     parameters: list[Parameter] = field(default_factory=list)
     tablespace: Sql | None = None
+    apart: bool = False
 
     @property
     def late(self) -> bool:

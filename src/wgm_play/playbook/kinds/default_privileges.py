@@ -6,8 +6,8 @@ In: a step. Out: its schema fragment, example and declaration, which has no stat
 from __future__ import annotations
 
 from wgm_play.catalog.model import Key
-from wgm_play.playbook.kinds.base import Folding, Kind, choice, flag, mapping, overlay, ref
-from wgm_play.playbook.kinds.privileges import LIST, listed
+from wgm_play.playbook.kinds.base import Folding, Kind, choice, mapping, overlay, ref
+from wgm_play.playbook.kinds.privileges import GRANT_OPTION, LIST, with_option
 from wgm_play.playbook.model import Declaration, Step
 from wgm_play.sql import reveal
 
@@ -25,7 +25,7 @@ SCHEMA = mapping(
         "objects": choice("Which objects.", "tables", "sequences", "functions", "types", "schemas", "large objects"),
         "to": ref("name", "The role that gets the privileges, or `public`."),
         "privileges": LIST,
-        "grant_option": flag("They may be passed on.", False),
+        "grant_option": GRANT_OPTION,
     },
     ["role", "objects", "to"],
 )
@@ -40,7 +40,7 @@ def key(step: Step) -> Key:
 
 def declare(step: Step, folding: Folding) -> Declaration:
     """Make the declaration."""
-    privileges = listed(step.spec, "privileges", option=bool(step.spec.get("grant_option")))
+    privileges = with_option(step.spec)
     return Declaration(key(step), step.index, step.position, attributes={"privileges": privileges})
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from wgm_play.catalog.model import Key
-from wgm_play.playbook.kinds.base import Folding, Kind, flag, mapping, overlay, ref, text
+from wgm_play.playbook.kinds.base import Folding, Kind, mapping, overlay, ref, text
 from wgm_play.playbook.kinds.comment import target_of
-from wgm_play.playbook.kinds.privileges import LIST, listed
+from wgm_play.playbook.kinds.privileges import GRANT_OPTION, LIST, with_option
 from wgm_play.playbook.model import Declaration, Step
 from wgm_play.sql import reveal
 
@@ -32,7 +32,7 @@ SCHEMA = mapping(
         ),
         "to": ref("name", "The role, or `public` for everybody. Other grantees keep what they have."),
         "privileges": LIST,
-        "grant_option": flag("They may be passed on.", False),
+        "grant_option": GRANT_OPTION,
     },
     ["on", "to"],
 )
@@ -56,7 +56,7 @@ def key_on(step: Step, kind: str, word: str, of: Any) -> Key:
 
 def declare(step: Step, folding: Folding) -> Declaration:
     """Make the declaration of a grant."""
-    privileges = listed(step.spec, "privileges", option=bool(step.spec.get("grant_option")))
+    privileges = with_option(step.spec)
     return Declaration(key(step), step.index, step.position, attributes={"privileges": privileges})
 
 

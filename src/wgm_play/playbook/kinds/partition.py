@@ -30,7 +30,7 @@ from wgm_play.playbook.kinds.base import (
     statement,
 )
 from wgm_play.playbook.model import Step
-from wgm_play.playbook.nodes import Map, position_of
+from wgm_play.playbook.nodes import Map, Text, position_of
 from wgm_play.render import Statement
 from wgm_play.sql import Sql, literal, reveal
 
@@ -171,11 +171,29 @@ def inherited_settings(spec: Map, table: Sql, folding: Folding) -> Iterator[Stat
         default = sql_at(column, "default")
         if "default" in column:
             actions.append((f"SET DEFAULT {default}" if default is not None else "DROP DEFAULT", at(column, "default")))
-        if column.get("not_null"):
-            actions.append(("SET NOT NULL", at(column, "not_null")))
+        if column.get("not_null") is not None:
+            actions.append((("SET" if column["not_null"] else "DROP") + " NOT NULL", at(column, "not_null")))
+        if column.get("compression"):
+            method = reveal(column["compression"])
+            actions.append((f"SET COMPRESSION {method}", at(column, "compression")))
         for action, where in actions:
             yield statement(
                 "table/declare_inherited.sql.j2", folding, where, table=table, column=target, action=Sql(action, where)
+            )
+
+
+# What a column is from its parent on.
+_PARENTS = ("identity", "generated", "collation", "convert")
+
+
+def refuse_own_definition(name: Text, column: Map) -> None:
+    """Refuse what an inherited column cannot have otherwise than its parent's."""
+    for word in _PARENTS:
+        if column.get(word) is not None:
+            raise fail(
+                f"{word} of the column {str(name)!r} is its parent's: it has no type here, so it is inherited",
+                at(column, word),
+                "say it in the parent's step, or give the column a `type:`",
             )
 
 

@@ -27,11 +27,30 @@ GRANTS: Schema = {
     "type": "object",
     "additionalProperties": LIST,
 }
+GRANT_OPTION: Schema = {
+    "description": "They may be passed on: true for all of them, or a list of those that may.",
+    "oneOf": [{"type": "boolean"}, {"type": "array", "items": {"type": "string", "minLength": 1}}],
+    "default": False,
+}
 _FORM = re.compile(r"\s*([a-z]+)(?:\s+privileges)?\s*(?:\((.*)\))?\s*\Z", re.IGNORECASE | re.DOTALL)
 
 
-def listed(spec: Map, key: str, *, option: bool = False) -> list[str]:
-    """Return the privileges under `key` of a mapping, sorted; each ends with * where it has the grant option."""
+def with_option(spec: Map) -> list[str]:
+    """Return what `privileges` and `grant_option` say together, sorted; each ends with * where it has the option."""
+    named = listed(spec, "privileges")
+    given = spec.get("grant_option")
+    passed_on = set(listed(spec, "grant_option")) if isinstance(given, list) else set(named) if given else set()
+    for one in passed_on - set(named):
+        raise fail(
+            f"{one.lower()!r} is to be passed on, and is not among the privileges",
+            position_of(spec, "grant_option"),
+            "add it to `privileges`, or take it out of `grant_option`",
+        )
+    return sorted(one + ("*" if one in passed_on else "") for one in named)
+
+
+def listed(spec: Map, key: str) -> list[str]:
+    """Return the privileges under `key` of a mapping, sorted."""
     given = spec[key]
     made = []
     for number, one in enumerate(given if isinstance(given, list) else [given]):
@@ -42,7 +61,7 @@ def listed(spec: Map, key: str, *, option: bool = False) -> list[str]:
         columns = [name.strip() for name in (found.group(2) or "").split(",") if name.strip()]
         word = found.group(1).upper()
         made += [f"{word} ({ident(name)})" for name in columns] or [word]
-    return sorted(name + ("*" if option else "") for name in made)
+    return sorted(made)
 
 
 def access_of(spec: Map) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from wgm_play.catalog.model import Key
-from wgm_play.errors import Problems, WgmError
+from wgm_play.errors import Position, Problems, WgmError
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     SCHEMA_KEY,
@@ -34,7 +34,7 @@ from wgm_play.playbook.kinds.base import (
     word,
 )
 from wgm_play.playbook.kinds.column import SCHEMA as COLUMN
-from wgm_play.playbook.kinds.column import Column, column_of, part_of
+from wgm_play.playbook.kinds.column import Column, checks_of, column_of, one_of_values, part_of
 from wgm_play.playbook.kinds.constraint import (
     DEFERRABLE,
     ELEMENTS,
@@ -53,6 +53,7 @@ from wgm_play.playbook.kinds.partition import (
     child_of,
     inherited_settings,
     partition_key,
+    refuse_own_definition,
 )
 from wgm_play.playbook.model import Declaration, Part, Step
 from wgm_play.playbook.nodes import Map, Seq, Text, position_of
@@ -159,7 +160,7 @@ SCHEMA = mapping(
         "cluster_on": ref("name", "The index that CLUSTER follows; the table is marked, not rewritten."),
         "replica_identity": text(
             "What logical replication sends of an old row: default (the primary key), full, nothing, or the name of a "
-            "unique index."
+            "unique index. `default` where not said."
         ),
         "row_level_security": {
             "description": "Policies decide which rows a role sees; `forced`: the owner too. "
@@ -191,7 +192,7 @@ def key(step: Step) -> Key:
 
 
 # What a live table keeps where no step says it.
-COMPARED_WHEN_SAID = ("access_method", "replica_identity", "row_level_security", "tablespace")
+COMPARED_WHEN_SAID = ("access_method", "row_level_security", "tablespace")
 
 
 def reveal_all(value: Any) -> Any:
@@ -306,10 +307,56 @@ def constraints_of(spec: Map, schema: str) -> Iterator[Constraint]:
     for name, column in present(spec):
         if column.get("references") is not None:
             yield foreign(column, (name,), None, schema, at(column, "references"))
+    if is_child(spec):
+        yield from _of_inherited(spec, len(keys) == 1)
     named = spec.get("constraints") or {}
     for one in named:
         if named[one].get("state") != "absent":
             yield constraint_of(named[one], key_word(named, one), schema)
+
+
+def is_child(spec: Map) -> bool:
+    """Tell whether a table has columns of a parent: these need no type."""
+    return any(spec.get(word_) for word_ in CHILD)
+
+
+def _of_inherited(spec: Map, one_key: bool) -> Iterator[Constraint]:
+    """Yield what inherited columns say that the table must: they have no line in which it could stand."""
+    for name, given in present(spec):
+        if given.get("type") is not None:
+            continue
+        if one_key and given.get("primary_key"):
+            yield Constraint("primary_key", at(given, "primary_key"), columns=(name,))
+        if given.get("unique"):
+            yield Constraint("unique", at(given, "unique"), columns=(name,))
+        for one in checks_of(given):
+            yield Constraint("check", at(given, "check"), expression=one)
+        if given.get("one_of"):
+            where = at(given, "one_of")
+            values = ", ".join(one_of_values(given))
+            yield Constraint("check", where, expression=Sql(f"{ident_at(name)} IN ({values})", where))
+
+
+def _apart(
+    columns: list[Column], constraints: list[Constraint], where: Position
+) -> tuple[list[Column], list[Constraint]]:
+    """Let each key whose columns are another's be added by itself: CREATE TABLE would make one of the two.
+
+    (transformIndexConstraints in parse_utilcmd.c: equal indexes of one CREATE TABLE are merged.)
+    """
+    seen: set[tuple[str, ...]] = {(str(one.name),) for one in columns if one.primary_key}
+    for number, column in enumerate(columns):
+        if column.unique and (str(column.name),) in seen:
+            columns[number] = dataclasses.replace(column, unique=False)
+            constraints = [Constraint("unique", column.name.position or where, columns=(column.name,)), *constraints]
+        elif column.unique:
+            seen.add((str(column.name),))
+    made = []
+    for one in constraints:
+        names = tuple(map(str, one.columns)) if one.what in ("primary_key", "unique") else ()
+        made.append(dataclasses.replace(one, apart=True) if names in seen else one)
+        seen |= {names} - {()}
+    return columns, made
 
 
 def _unique(given: Any, where: Any) -> Constraint:
@@ -343,15 +390,17 @@ def declare(step: Step, folding: Folding) -> Declaration:
     spec, schema = step.spec, default_schema(step)
     problems: list[WgmError] = []
     columns: list[Column] = []
-    child = any(spec.get(word_) for word_ in CHILD)
+    child = is_child(spec)
     for name, given in present(spec):
         try:
             ident_at(name)
-            if not (child and given.get("type") is None):
+            if child and given.get("type") is None:
+                refuse_own_definition(name, given)
+            else:
                 columns.append(column_of(name, given))
         except WgmError as error:
             problems.append(error)
-    if not columns and not problems and not child:
+    if not columns and not problems and not child and "columns" not in spec:
         raise fail(f"no step says which columns the table {key(step).label!r} has", at(spec, "name"), "add `columns:`")
     try:
         constraints = list(constraints_of(spec, schema))
@@ -362,6 +411,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
         raise Problems(problems) if len(problems) > 1 else problems[0]
     if any(one.what == "primary_key" for one in constraints):
         columns = [_without_key(one) for one in columns]
+    columns, constraints = _apart(columns, constraints, spec.position)
     said = {str(one.columns[0]) for one in constraints if one.what == "not_null"}
     columns = [dataclasses.replace(one, not_null=False) if str(one.name) in said else one for one in columns]
     keys = [one for one in constraints if one.what == "primary_key"]
@@ -375,7 +425,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
         name=table,
         unlogged=bool(spec.get("unlogged")),
         columns=columns,
-        constraints=[one for one in constraints if not one.late],
+        constraints=[one for one in constraints if not (one.late or one.apart)],
         parameters=parameters(spec),
         tablespace=ident_at(word(spec["tablespace"], at(spec, "tablespace"))) if spec.get("tablespace") else None,
         access_method=(
@@ -388,7 +438,12 @@ def declare(step: Step, folding: Folding) -> Declaration:
         key(step),
         step.index,
         step.position,
-        (create, *_column_settings(spec, table, folding), *inherited_settings(spec, table, folding)),
+        (
+            create,
+            *_added(constraints, table, folding, "apart"),
+            *_column_settings(spec, table, folding),
+            *inherited_settings(spec, table, folding),
+        ),
         (*_late(spec, table, constraints, folding),),
         parts=made,
         named=named,
@@ -423,10 +478,14 @@ def _column_settings(spec: Map, table: Sql, folding: Folding) -> Iterator[Statem
             )  # fmt: skip
 
 
-def _late(spec: Map, table: Sql, constraints: list[Constraint], folding: Folding) -> Iterator[Statement]:
+def _added(constraints: list[Constraint], table: Sql, folding: Folding, when: str) -> Iterator[Statement]:
     for one in constraints:
-        if one.late:
+        if getattr(one, when):
             yield statement("table/declare_constraint.sql.j2", folding, one.position, table=table, constraint=one)
+
+
+def _late(spec: Map, table: Sql, constraints: list[Constraint], folding: Folding) -> Iterator[Statement]:
+    yield from _added(constraints, table, folding, "late")
     if spec.get("replica_identity"):
         where = at(spec, "replica_identity")
         given = reveal(spec["replica_identity"])
