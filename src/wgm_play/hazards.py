@@ -72,12 +72,13 @@ P04|a default partition|Mistakes gather in it, and each attach reads it.|Advice;
 P05|change a parent with many partitions|All are locked until the end.|A transaction is split before the lock table is full.
 P06|a key of a partitioned table|It must hold the partition key.|PostgreSQL refuses it in the shadow, before anything is touched.
 P07|partitions kept by another tool|Two owners fight.|Leave them unmanaged.
-V01|triggers|Creating one stops writers, dropping one stops everybody, both for an instant; each row then pays.|Short lock waits, tried again; the plan lists the triggers that batches fire.
+V01|triggers|Creating one stops writers, dropping one stops everybody, both for an instant; each row then pays.|Short lock waits, tried again. Triggers do not act in our batches; what cannot be kept from it needs consent.
 V02|disabled triggers|Foreign keys are not kept and never checked again.|Never done.
 V03|refresh a materialized view|Readers wait, unless CONCURRENTLY with a unique index.|A view under which something changes is filled again; declare a unique index and refresh concurrently.
 V04|replace a view|Only columns at the end may come; otherwise drop and create, which loses privileges.|Dropped and made again in one transaction, with owner, privileges and comments.
 V05|row security|Switched on without a policy nobody sees a row.|Policies come before it in the same transaction.
 V06|functions|Another return type needs drop and create; SECURITY DEFINER needs a fixed search_path.|Dropped and made again with their privileges; bodies are checked when planned.
+V08|triggers that take whole rows|An audit of to_jsonb(new) also keeps the columns that an online change has beside the old ones, and those in the trash.|Named in the plan; our own audit leaves wgm_* out.
 V07|rules and event triggers|Another tool's event trigger may refuse our statements.|Tried in the shadow; what the server refuses is told as it is.
 Y01|add a value to an enum|It cannot be used in the transaction that adds it.|Its own transaction, before what uses it.
 Y02|add a value without a place|It comes last, whatever was meant.|The declared order decides.

@@ -38,3 +38,11 @@ SELECT 'type', n.nspname, '', t.typname, true
 FROM pg_catalog.pg_type t
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype = 'e' AND t.typname LIKE 'wgm\_new\_%'
+UNION ALL
+-- Triggers of the application that are kept from acting in batches.
+SELECT 'guard', n.nspname, r.relname, t.tgname, true
+FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgqual IS NOT NULL
+  AND pg_catalog.pg_get_triggerdef(t.oid) ~ '{% include "catalog/_kept_out.sql" %}'

@@ -1,5 +1,6 @@
 SELECT 'trigger', n.nspname, r.relname, t.tgname,
-       pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled::text, d.description,
+       {% include 'catalog/_trigger_definition.sql' %},
+       t.tgenabled::text, d.description,
        t.oid, 2620, NULL::text, NULL::text[], 0
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid

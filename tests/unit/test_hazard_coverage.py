@@ -120,6 +120,7 @@ COVERAGE = {
     "V04": Cover("online/instant_changes"),
     "V05": Cover("online/instant_changes"),
     "V06": Cover("online/instant_changes"),
+    "V08": Cover(tests=of("test_rows.py"), untraced=OTHERS, unkilled="a hint: it changes nothing"),
     "V07": Cover("", of("rule/make_change_drop"), unkilled=ONE),
     "Y01": Cover("online/enum_values"),
     "Y02": Cover("online/enum_values", untraced="as Y01: a place in the list is no other lock"),

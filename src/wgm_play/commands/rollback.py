@@ -24,6 +24,7 @@ from wgm_play.ledger import Ledger, RowChange, SqlOnce, TrashEntry
 from wgm_play.ledger.statements import run as ask
 from wgm_play.operations.base import Change, Situation, Waiting
 from wgm_play.operations.index import drop_index
+from wgm_play.operations.online import acting
 from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.online.spell import renamed_columns
 from wgm_play.operations.order import constraints_without_index, groups, order
@@ -158,6 +159,7 @@ def _plan(
     renamed = _renames(situation, cleared, wanted.catalog, entries)
     there = rename.apply(planner.shadow(), cleared, renamed) if renamed.changes else live
     situation.sizes = renamed.sizes(situation.sizes)
+    situation.acting = planner.acting(renamed.pairs)
     restored, current, brought = _restores(situation, there, wanted.catalog, entries)
     situation.current = current
     situation.waiting = _waiting(situation, wanted.catalog, entries)
@@ -222,7 +224,8 @@ def _plan(
             order([*before, *early_rows, *clearing], live.edges, (), without_index=constraints_without_index(live))
         )
         everything = [*late_rows, *restored, *late, *found.changes, *last]
-    made += groups(order(everything, current.edges, wanted.catalog.edges, found.rebuilt, together, checks))
+    ordered = order(everything, current.edges, wanted.catalog.edges, found.rebuilt, together, checks)
+    made += groups(acting.kept_out(situation, ordered))
     made = announced(made, live, wanted.catalog)
     consents = Consents(work.play.steps, fold(work.play.steps).declarations, ledger.consents(ids))
     made = consents.settle(made)

@@ -98,7 +98,16 @@ def diff(situation: Situation) -> Difference:
     retype.join(situation, online, found.changes, found.rebuilt)
     found.changes += marks.again(situation, found.changes)
     found.changes += online.changes
+    _after_fills(situation, found)
     return found
+
+
+def _after_fills(situation: Situation, found: Difference) -> None:
+    """Let new and changed triggers of a table wait until its rows are filled: they would act on them."""
+    for change in found.changes if situation.fills else ():
+        key = change.operation.key
+        if key.kind == "trigger" and change.operation.verb in ("create", "alter") and key not in found.rebuilt:
+            change.after = (*change.after, *(last for table, last in situation.fills if table == key.relation))
 
 
 def _one_primary_key(situation: Situation, found: Difference) -> None:

@@ -40,7 +40,8 @@ ROWS_OF_PAGE = 291
 class Task:
     """What to do: `set` is the list of assignments, `where` says which rows still need it, `left` finds rows that were
     missed; `columns` are those that are written; `batch` is the time that one batch may take, in seconds; with `path` names mean
-    what they mean in the application."""
+    what they mean in the application. With `alone` it is ours, and the application's triggers do not act: by the server's
+    setting (`replica`), or by conditions that name the `login` of the run."""
 
     table: tuple[str, str]
     set: str
@@ -51,6 +52,9 @@ class Task:
     batch: float = 0.1
     name: str = ""
     path: bool = False
+    alone: bool = False
+    replica: bool = False
+    login: str | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Task:
@@ -65,6 +69,9 @@ class Task:
             float(data.get("batch", 0.1)),
             data.get("name", ""),
             bool(data.get("path")),
+            "alone" in data,
+            bool(data.get("alone", {}).get("replica")),
+            data.get("alone", {}).get("login"),
         )
 
 
@@ -88,6 +95,7 @@ class Backfill:
     def all(self) -> int:
         """Change all rows that need it; return the number of batches."""
         self._look()
+        self._refuse_another_login()
         self.position = self._checkpoint() or {}
         batches = 0
         for _ in range(WALKS):
@@ -124,6 +132,17 @@ class Backfill:
             )
         self.shown.total, self.shown.unit = (rows, "rows") if self.key else (self.pages, "pages")
 
+    def _refuse_another_login(self) -> None:
+        """Raise `Refused` where the triggers' conditions name another login than ours: they would act."""
+        if self.task.login is None:
+            return
+        row = send(self.session.connection, text("backfill/login")).fetchone()
+        if row is None or row[0] != self.task.login:
+            raise Refused(
+                f"the plan was made for {self.task.login}, whose batches triggers let pass; this session is another role's",
+                hint="run the playbook again as that role, or without --plan",
+            )
+
     def _checkpoint(self) -> dict[str, Any] | None:
         runs = {one.id: one for one in self.ledger.last_runs(1000)}
         chain = [self.run]
@@ -158,7 +177,8 @@ class Backfill:
 
     def _send(self, conditions: Sequence[str], after: Mapping[str, Any]) -> tuple[float, float]:
         """Change the rows and commit them with the checkpoint; return the seconds of the statement and of its COMMIT."""
-        wanted = [Sql(one) for one in (*conditions, *([f"({self.task.where})"] if self.task.where else []))]
+        own = [render("backfill/path.sql.j2").sql] if self.task.alone else []
+        wanted = [Sql(one) for one in (*own, *conditions, *([f"({self.task.where})"] if self.task.where else []))]
         statement = render(
             "backfill/batch.sql.j2", table=self.task.table, set=Sql(self.task.set), conditions=wanted
         ).sql
@@ -170,12 +190,16 @@ class Backfill:
         ).sql
         self.session.begin(BATCH)
         began = time.perf_counter()
-        # People's own SQL means what it means in the application; ours names everything in full.
-        path = "SET LOCAL search_path TO DEFAULT;\n" if self.task.path else ""
-        self.session.send(path + resolve(statement))
+        self.session.send(self._settings() + resolve(statement))
         done = time.perf_counter()
         self.session.commit(kept)
         return done - began, time.perf_counter() - done
+
+    def _settings(self) -> str:
+        """Return what is set for a batch: people's own SQL means what it means in the application, ours names all in full."""
+        if self.task.alone:
+            return render("backfill/alone.sql.j2", replica=self.task.replica).sql + ";\n"
+        return "SET LOCAL search_path TO DEFAULT;\n" if self.task.path else ""
 
     def _keyed(self, size: int) -> tuple[list[str], dict[str, Any]]:
         names, low = [name for name, _ in self.key], self.position.get("key")

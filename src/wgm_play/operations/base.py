@@ -5,7 +5,7 @@ In: `Situation`. Out: `Change`s, which `order.py` puts in order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +63,8 @@ class Situation:
     `identity_sequences` are the names of the sequences behind identity columns that go with their table.
     `waiting` are live generated columns of which a rollback brings the plain ones back from the trash.
     `bounds` are what the rows of tables must meet when partitions join, each with the partition that joins.
+    `login` is who logged in, `may_replicate` whether he may set session_replication_role; `acting` are the triggers and
+    rules of the live tables (`online/acting.py`); `fills` are the tables that are filled in batches, each with its fill, after which new triggers come.
     `nested` are, by the type that is swapped, the domains and other types over it, which are swapped with it.
     """
 
@@ -93,6 +95,10 @@ class Situation:
     bounds: dict[Key, list[tuple[Sql, Key]]] = field(default_factory=dict)
     prepared: list[Change] = field(default_factory=list)
     delayed: dict[Key, tuple[tuple[Change, ...], tuple[Change, ...]]] = field(default_factory=dict)
+    login: str = ""
+    may_replicate: bool = False
+    acting: Sequence[Any] = ()
+    fills: list[tuple[Key, Change]] = field(default_factory=list)
 
     def step_of(self, key: Key) -> int:
         """Return the step that asks for an object: its own, its table's, or -1."""

@@ -34,11 +34,12 @@ def _commands(situation: Situation, key: Key) -> list[Command]:
     lock = Lock(SHARE_ROW_EXCLUSIVE, Key("table", key.name[:2]).label)
     commands = [command("trigger/create", lock, definition=Sql(row.definition))]
     if row.enabled != "O":
-        commands.append(_enable(key, row.enabled))
+        commands.append(enable(key, row.enabled))
     return commands + comments(key, row.comment)
 
 
-def _enable(key: Key, enabled: str) -> Command:
+def enable(key: Key, enabled: str) -> Command:
+    """Return the command that says when a trigger fires."""
     lock = Lock(SHARE_ROW_EXCLUSIVE, Key("table", key.name[:2]).label)
     return command("trigger/enable", lock, table=key.name[:2], name=key.name[2], action=Sql(_ENABLE[enabled]))
 
@@ -51,7 +52,7 @@ def alter_trigger(situation: Situation, key: Key) -> list[Change]:
         return [alter(situation, key, f"replace {key}", [*gone, *_commands(situation, key)], hard=True)]
     commands = []
     if old.enabled != new.enabled:
-        commands.append(_enable(key, new.enabled))
+        commands.append(enable(key, new.enabled))
     if old.comment != new.comment:
         commands.append(comment(key, new.comment))
     return [alter(situation, key, f"alter {key}", commands)]

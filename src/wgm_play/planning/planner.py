@@ -23,6 +23,7 @@ from wgm_play.environment import Environment
 from wgm_play.errors import Refused
 from wgm_play.ledger import UNKNOWN
 from wgm_play.operations.base import Change, Situation, TableSize
+from wgm_play.operations.online import acting
 from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Plan
@@ -132,6 +133,7 @@ class Planner:
         situation.steps, situation.backfills, situation.given = wanted.steps, wanted.backfills, wanted.given
         situation.renames = renamed.pairs
         situation.sizes = renamed.sizes(situation.sizes)
+        situation.acting = self.acting(renamed.pairs)
         situation.identity_sequences = self.identity_sequences(current, wanted.catalog)
         situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
         situation.uncastable = uncastable(self.connection, situation)
@@ -154,7 +156,7 @@ class Planner:
         checks = constraints_without_index(current, wanted.catalog)
         ordered = order(changes, current.edges, wanted.catalog.edges, found.rebuilt, together, checks)
         ordered = self._select(ordered, wanted.catalog)
-        made = announced(groups(ordered), current, wanted.catalog)
+        made = announced(groups(acting.kept_out(situation, ordered)), current, wanted.catalog)
         unknown = [f"not modelled: {name}" for name in live.unmodelled]
         unknown += self.imperative.unknown
         if self.imperative.ledger.access() == "unknown":
@@ -294,19 +296,26 @@ class Planner:
         return self._shadow is None or self._shadow.own
 
     def _situation(self, current: Catalog, wanted: Catalog) -> Situation:
+        rights = self.connection.execute(query("rights", self.connection.info.server_version)).fetchone()
+        role, login, may_replicate = rights or ("", "", False)
         return Situation(
             current, wanted, self.environment.policy, self.connection.info.server_version,
             sizes=self._sizes(), trash=self.choices.trash and self.environment.policy.trash_retention > 0,
-            trash_names=self._trash_names(), role=self._role(), database=self.connection.info.dbname, helpers=self._helpers(),
+            trash_names=self._trash_names(), role=role, login=login, may_replicate=may_replicate,
+            database=self.connection.info.dbname, helpers=self._helpers(),
         )  # fmt: skip
-
-    def _role(self) -> str:
-        row = self.connection.execute("SELECT current_user::text").fetchone()
-        return str(row[0]) if row else ""
 
     def _sizes(self) -> Mapping[Key, TableSize]:
         rows = self.connection.execute(query("sizes", self.connection.info.server_version)).fetchall()
         return {Key("table", (schema, name)): TableSize(tuples, size) for schema, name, tuples, size in rows}
+
+    def acting(self, pairs: Mapping[Key, Key]) -> tuple[acting.Actor, ...]:
+        """Return the triggers and rules of the live tables, under the names that the plan gives the tables; `pairs` are new -> old."""
+        rows = self.connection.execute(query("acting", self.connection.info.server_version)).fetchall()
+        names = {old.name: new.name for new, old in pairs.items() if old.kind == "table"}
+        return acting.read(
+            (kind, *names.get((schema, table), (schema, table)), *rest) for kind, schema, table, *rest in rows
+        )
 
     def _helpers(self) -> dict[Helper, bool]:
         rows = self.connection.execute(query("helpers", self.connection.info.server_version)).fetchall()

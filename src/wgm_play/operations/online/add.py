@@ -12,7 +12,7 @@ from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
 from wgm_play.operations import named_not_null
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, create, hazard
-from wgm_play.operations.online import names, not_null
+from wgm_play.operations.online import acting, names, not_null
 from wgm_play.operations.online.fill import fill
 from wgm_play.operations.online.spell import varies
 from wgm_play.plan import Command, Lock
@@ -100,6 +100,7 @@ def _add(situation: Situation, key: Key, helper: str, sequence: str | None) -> C
             hazard(
                 "C03" if row.identity else "C01", "a rewrite under a lock is avoided: added empty, filled in batches"
             ),
+            *acting.whole_rows(situation, Key("table", table)),
         ),
     )
     change.needs = frozenset(ref for dependent, ref in situation.wanted.edges if dependent == key)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import ROW_EXCLUSIVE, Change, Situation, alter, hazard
+from wgm_play.operations.online import acting
 from wgm_play.plan import Command, Lock
 from wgm_play.render import render
 from wgm_play.sql import Sql
@@ -47,11 +48,10 @@ def fill(
         "columns": list(columns),
         "name": name or title,
         "left": None if left is None else str(left),
+        "alone": acting.task(situation, Key("table", table), columns),
     }
-    triggers = [own.name[2] for own in situation.current.of("trigger", *table)]
     hazards = [hazard("X05", "rows are changed in batches of about 0.1 s, each committed alone")]
-    if triggers:
-        hazards.append(hazard("V01", f"the batches fire the triggers of the table: {', '.join(triggers)}"))
+    hazards += acting.hazards(situation, Key("table", table), columns)
     change = alter(
         situation,
         key,
@@ -64,4 +64,5 @@ def fill(
         verb=verb,
     )
     change.makes = frozenset()
+    situation.fills.append((Key("table", table), change))
     return change

@@ -5,7 +5,7 @@ In: the helpers that the live database holds, and those that the present plan us
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from wgm_play.catalog.model import Key
@@ -15,6 +15,7 @@ from wgm_play.operations.base import (
     Change,
     command,
 )
+from wgm_play.operations.online.acting import let_act
 from wgm_play.plan import Command, Lock, Operation
 
 
@@ -28,14 +29,19 @@ class Helper(NamedTuple):
 
 
 # What must go before what: a trigger before its function, what is on a column before the column.
-_ORDER = ("trigger", "function", "constraint", "index", "column", "sequence", "type")
+_ORDER = ("guard", "trigger", "function", "constraint", "index", "column", "sequence", "type")
+
+
+def guard_mark(trigger: Sequence[str]) -> str:
+    """Return under which name a plan says that it keeps a trigger from acting."""
+    return f"guard of {'.'.join(trigger)}"
 
 
 def removals(helpers: Mapping[Helper, bool], used: Collection[str]) -> list[Change]:
     """Return the changes that remove helpers whose names are not among those `used`; `helpers` tells which are valid."""
     made: list[Change] = []
     for one in sorted(helpers, key=lambda helper: (_ORDER.index(helper.kind), helper)):
-        if one.name in used:
+        if (guard_mark((one.schema, one.table, one.name)) if one.kind == "guard" else one.name) in used:
             continue
         key = Key(
             one.kind, (one.schema, one.table, one.name) if one.table and one.kind != "index" else (one.schema, one.name)
@@ -43,7 +49,9 @@ def removals(helpers: Mapping[Helper, bool], used: Collection[str]) -> list[Chan
         operation = Operation(
             "drop",
             key,
-            f"remove the helper {one.kind} {one.name}, which no change needs any more",
+            f"let trigger {one.name} of {Key('table', (one.schema, one.table)).label} act in batches again"
+            if one.kind == "guard"
+            else f"remove the helper {one.kind} {one.name}, which no change needs any more",
             (_removal(one),),
             alone=True,
         )
@@ -55,6 +63,8 @@ def _removal(one: Helper) -> Command:
     table = (one.schema, one.table)
     label = Key("table", table).label
     exclusive = Lock(ACCESS_EXCLUSIVE, label)
+    if one.kind == "guard":
+        return let_act((one.schema, one.table, one.name))
     if one.kind == "trigger":
         return command("online/drop_trigger", exclusive, name=one.name, table=table, missing_ok=True, shadow=False)
     if one.kind == "function":

@@ -24,7 +24,7 @@ from wgm_play.operations.base import (
     hazard,
     options,
 )
-from wgm_play.operations.online import names, spell
+from wgm_play.operations.online import acting, names, spell
 from wgm_play.operations.online.fill import fill
 from wgm_play.operations.online.swap import swap
 from wgm_play.plan import Command, Lock
@@ -340,6 +340,10 @@ def _expand(situation: Situation, one: Retyping) -> Change:
             )
     light = Lock(SHARE_ROW_EXCLUSIVE, one.table.label)
     commands.append(command("online/sync_trigger", light, name=name, table=table, done=done))
+    always = Sql("ENABLE ALWAYS")  # rows that a subscription writes need it too
+    commands.append(
+        command("trigger/enable", light, table=table, name=name, action=always, done=names.there("always", table, name))
+    )
     needs = {ref for dependent, ref in situation.wanted.edges if dependent in {twin.key for twin in one.twins}}
     listed = ", ".join(f"{twin.name} as {situation.wanted[twin.key].type}" for twin in one.twins)
     change = alter(
@@ -357,6 +361,7 @@ def _expand(situation: Situation, one: Retyping) -> Change:
                 " the old one",
                 "reconnect or DISCARD PLANS",
             ),
+            *acting.whole_rows(situation, one.table),
         ),
     )
     change.needs = frozenset(needs - {one.table})

@@ -1,0 +1,1 @@
+\(\(current_setting\(''wgm\.batch''::text, true\) IS DISTINCT FROM ''on''::text\) OR \(SESSION_USER <> E?''(?:[^'']|'''')*''::name\)\)
