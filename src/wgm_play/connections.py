@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import psycopg
 
 READER = "wgm-play read"
+ASKER = "wgm-play ask"
 
 
 @dataclass(slots=True)
@@ -36,6 +37,10 @@ class Connections:
     def read_only(self) -> psycopg.Connection[Any]:
         """Connect to the target in a session that may only read."""
         return server.connect(self.environment, application_name=READER, project=self.project, read_only=True)
+
+    def asking(self) -> psycopg.Connection[Any]:
+        """Connect to the target for one text of a playbook."""
+        return server.connect(self.environment, application_name=ASKER, project=self.project, read_only=True)
 
     def writing(self, application_name: str) -> psycopg.Connection[Any]:
         """Connect to the target to change it."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.alerts.sight import Unseen, all_rows_seen, refuse_hidden_sessions
@@ -19,6 +20,7 @@ from wgm_play.secret import MASK, mask
 from wgm_play.units import format_duration
 
 if TYPE_CHECKING:
+    from wgm_play.asking.ask import Asker
     from wgm_play.playbook.model import Alert
 
 # One evaluation of one alert: what takes longer is no query to be run every minute.
@@ -82,11 +84,45 @@ def evaluate(connection: Any, alerts: Sequence[Alert], timeout: float = TIMEOUT_
     return [_one(connection, alert, parse(alert.threshold, _begin(alert)), timeout) for alert in alerts]
 
 
-def evaluate_now(connection: Any, alerts: Sequence[Alert]) -> list[AlertState]:
-    """Return the state of each alert on one of our connections, where names mean what they mean in the application."""
-    with connection.transaction(force_rollback=True):
-        connection.execute(render("alerts/path.sql.j2").sql)
-        return evaluate(connection, alerts)
+def evaluate_now(asker: Asker, alerts: Sequence[Alert]) -> list[AlertState]:
+    """Return the state of each alert, asked so that it can do nothing; names mean what they mean in the application."""
+    return [_asked(asker, alert) for alert in alerts]
+
+
+def _asked(asker: Asker, alert: Alert) -> AlertState:
+    import psycopg
+
+    from wgm_play.asking.ask import NotAsked
+    from wgm_play.asking.text import check_query
+    from wgm_play.errors import InputError
+
+    parse(alert.threshold, _begin(alert))
+    try:
+        check_query(alert.query)
+        with asker.transaction([alert.query], path=None, seconds=TIMEOUT_SECONDS) as connection:
+            return evaluate(connection, [alert])[0]
+    except psycopg.OperationalError as error:
+        if error.sqlstate is None:  # the connection was lost
+            raise
+        return _failed(alert, error)
+    except psycopg.Error as error:
+        return _failed(alert, error)
+    except NotAsked as reason:
+        return _state(alert, "unknown", error=f"not asked: {reason}")
+    except InputError as error:
+        return _state(alert, "unknown", error=MASK if alert.no_log else error.message)
+
+
+def _failed(alert: Alert, error: Any) -> AlertState:
+    told = (error.diag.message_primary or str(error)).strip()
+    return _state(alert, "unknown", error=MASK if alert.no_log else mask(told))
+
+
+def _state(alert: Alert, word: str, **more: Any) -> AlertState:
+    return AlertState(
+        alert.name, word, alert.severity, alert.summary, str(parse(alert.threshold, _begin(alert))), alert.seconds,
+        no_log=alert.no_log, labels=alert.labels, **more,
+    )  # fmt: skip
 
 
 def _begin(alert: Alert) -> Any:
@@ -96,12 +132,7 @@ def _begin(alert: Alert) -> Any:
 def _one(connection: Any, alert: Alert, threshold: Threshold, timeout: float) -> AlertState:
     import psycopg
 
-    def state(word: str, **more: Any) -> AlertState:
-        return AlertState(
-            alert.name, word, alert.severity, alert.summary, str(threshold), alert.seconds,
-            no_log=alert.no_log, labels=alert.labels, **more,
-        )  # fmt: skip
-
+    state = partial(_state, alert)
     try:
         columns, rows = _read(connection, alert.query, timeout)
         samples = _samples(columns, rows, threshold, alert.no_log)
@@ -112,8 +143,7 @@ def _one(connection: Any, alert: Alert, threshold: Threshold, timeout: float) ->
     except Unseen as error:
         return state("unknown", error=str(error))
     except psycopg.Error as error:
-        told = (error.diag.message_primary or str(error)).strip()
-        return state("unknown", error=MASK if alert.no_log else mask(told))
+        return _failed(alert, error)
     missing = _missing(rows, samples)
     if missing and not alert.absent_ok:
         return state("unknown", samples=samples, error=missing)

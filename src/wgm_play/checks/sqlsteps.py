@@ -399,15 +399,24 @@ def _offset_of_line(text: str, line: int) -> int:
 
 def analyse_query(connection: Connection[Any], query: str, *, locate: Locate | None = None) -> QueryShape:
     """Return the columns of a query that only reads, or its problem, pointing to where the query was written."""
-    position = getattr(query, "position", None)
-    parts = analyse_sql(reveal(query), position, locate=locate)
-    problem = next(iter(problems_of(parts)), None) or _not_one_query(parts, position)
+    problem, parts = _read_query(query, locate)
     if problem:
         return QueryShape(problem=problem)
     refused, columns = describe(connection, parts[0].text)
     if refused:
         return QueryShape(problem=_input_error(parts[0], refused))
     return QueryShape(tuple(_column(connection, *column) for column in columns))
+
+
+def query_problem(query: str) -> InputError | None:
+    """Return why a text is not one query that only reads, as far as its words tell; no server is asked."""
+    return _read_query(query, None)[0]
+
+
+def _read_query(query: str, locate: Locate | None) -> tuple[InputError | None, list[SqlPart]]:
+    position = getattr(query, "position", None)
+    parts = analyse_sql(reveal(query), position, locate=locate)
+    return next(iter(problems_of(parts)), None) or _not_one_query(parts, position), parts
 
 
 def _not_one_query(parts: Sequence[SqlPart], position: Position | None) -> InputError | None:

@@ -175,7 +175,7 @@ def _alerts(work: Work, options: Options, reporter: Reporter) -> list[str]:
     from wgm_play.alerts import evaluate_now, write_metrics, write_rules
 
     connection = work.reading
-    states = evaluate_now(connection, work.play.alerts)
+    states = evaluate_now(work.asker, work.play.alerts)
     if options.rules:
         write_rules(options.rules, work.play.alerts, work.environment.name, connection.info.dbname)
     if options.metrics:

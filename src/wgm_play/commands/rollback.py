@@ -174,7 +174,7 @@ def _plan(
         situation.current = current = family.after(planner.shadow(), current, moves)
         family.prove_bounds(situation, moves)
     situation.wanted = _before_joining(wanted.catalog, current, last)
-    situation.uncastable = uncastable(planner.connection, situation)
+    situation.uncastable = uncastable(planner.types(), situation)
     realise_dependents(planner, situation, wanted)
     situation.apart = moves.let_go
     found = diff(situation)
@@ -230,7 +230,7 @@ def _plan(
     consents = Consents(work.play.steps, fold(work.play.steps).declarations, ledger.consents(ids))
     made = consents.settle(made)
     unknown = (
-        refuse_bad_rows(Looker(work.reading, situation, cleared, renamed.pairs))
+        refuse_bad_rows(Looker(work.asker, situation, cleared, renamed.pairs))
         if work.environment.policy.check_data
         else []
     )
@@ -358,7 +358,7 @@ def _put_rows_between(
 
 def _planner(work: Work, live: Catalog) -> Planner:
     folded = Folded({})
-    imperative = Imperative(work.play, folded, fold(()), Ledger(work.reading), work.reading)
+    imperative = Imperative(work.play, folded, fold(()), Ledger(work.reading), work.reading, work.asker)
     choices = Choices(trash=not work.options.no_trash)
     return Planner(
         work.playbook, work.play, folded, work.environment, work.reading, work.connections, Cache(None), choices, (), live,

@@ -6,7 +6,8 @@ the columns whose values change while their type stays.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,16 @@ def active(found: Mapping[Key, Conversion], current: Catalog, wanted: Catalog) -
     return usable, frozenset(key for key in usable if current.rows[key][0] == wanted.rows[key][0])
 
 
+@dataclass(frozen=True, slots=True)
+class TypesOf:
+    """What is known of types: `opened` gives a transaction of the server that knows them, `elsewhere` not the target."""
+
+    opened: Callable[[Sequence[str]], AbstractContextManager[psycopg.Connection[Any]]]
+    elsewhere: bool = False
+
+
 def applicable(
-    connection: psycopg.Connection[Any],
+    types: TypesOf,
     wanted: Wanted,
     current: Catalog,
     pairs: Mapping[Key, Key],
@@ -60,7 +69,7 @@ def applicable(
             continue
         live_type, new_type = current.rows[key][0], wanted.catalog.rows[key][0]
         if convert.from_type not in spelled:
-            spelled[convert.from_type] = type_name(connection, convert)
+            spelled[convert.from_type] = type_name(types, convert)
         if live_type != spelled[convert.from_type] or (live_type == new_type and key not in names):
             continue
         table_names = {old: new.name[2] for new, old in said.items() if new.name[:2] == key.name[:2]}
@@ -83,7 +92,7 @@ def _declared_renames(declarations: Mapping[Key, Declaration], current: Catalog)
     }
 
 
-def uncastable(connection: psycopg.Connection[Any], situation: Situation) -> frozenset[Key]:
+def uncastable(types: TypesOf, situation: Situation) -> frozenset[Key]:
     """Return the columns whose type changes, and that PostgreSQL has no cast for."""
     current, wanted = situation.current, situation.wanted
     return frozenset(
@@ -91,24 +100,19 @@ def uncastable(connection: psycopg.Connection[Any], situation: Situation) -> fro
         for key, row in wanted.rows.items()
         if key.kind == "column" and key in current.rows and current.rows[key][0] != row[0]
         and key not in situation.converts and key not in situation.waiting and not coercible(current.rows[key][0], row[0])
-        and not _castable(connection, situation, str(current.rows[key][0]), str(row[0]))
+        and not _castable(types, situation, str(current.rows[key][0]), str(row[0]))
     )  # fmt: skip
 
 
-def _castable(connection: psycopg.Connection[Any], situation: Situation, old: str, new: str) -> bool:
-    import psycopg as library
+def _castable(types: TypesOf, situation: Situation, old: str, new: str) -> bool:
+    from wgm_play.checks.sqlsteps import describe
 
     known = known_type(situation.wanted, situation.current.rows, new)
     if known != new and old.partition("(")[0] not in _TEXTS:  # an enum that is not made yet has casts from texts alone
-        return False if known.removesuffix("[]") == "text" else _castable(connection, situation, old, known)
-    try:
-        with connection.transaction():
-            connection.execute(render("checks/castable.sql.j2", old=Sql(old), new=Sql(known)).sql.encode())
-    except library.Error as error:
-        if connection.closed:
-            raise
-        return error.sqlstate != _CANNOT_COERCE
-    return True
+        return False if known.removesuffix("[]") == "text" else _castable(types, situation, old, known)
+    with types.opened(()) as connection:
+        refused, _ = describe(connection, render("checks/castable.sql.j2", old=Sql(old), new=Sql(known)).sql)
+    return refused is None or refused.sqlstate != _CANNOT_COERCE
 
 
 _CANNOT_COERCE = "42846"
@@ -125,24 +129,22 @@ def known_type(wanted: Catalog, there: Collection[Key], spelled: str) -> str:
     return spelled
 
 
-def type_name(connection: psycopg.Connection[Any], convert: Convert) -> str:
+def type_name(types: TypesOf, convert: Convert) -> str:
     """Return a type's name as the catalog spells it: `varchar(20)` is `character varying(20)`."""
-    import psycopg as library
+    from wgm_play.checks.sqlsteps import describe
 
-    try:
-        with connection.transaction():
-            cursor = connection.execute(render("shadow/type.sql.j2", type=Sql(convert.from_type)).sql.encode())
-            assert cursor.pgresult is not None  # noqa: S101 - a SELECT has a result
-            oid, modifier = cursor.pgresult.ftype(0), cursor.pgresult.fmod(0)
+    with types.opened(()) as connection:
+        refused, columns = describe(connection, render("shadow/type.sql.j2", type=Sql(convert.from_type)).sql)
+        if refused is None:
+            _, oid, modifier = columns[0]
             name = render("shadow/type_name.sql.j2", oid=oid, modifier=modifier)
             row = connection.execute(name.sql.encode()).fetchone()
-    except library.Error as error:
-        raise InputError(
-            f"convert from {convert.from_type!r}: {error.diag.message_primary}",
-            where=convert.position,
-            hint="name a type",
-        ) from error
-    return str(row[0]) if row else convert.from_type
+            return str(row[0]) if row else convert.from_type
+    if types.elsewhere:
+        return convert.from_type
+    raise InputError(
+        f"convert from {convert.from_type!r}: {refused.message}", where=convert.position, hint="name a type"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Look at the rows before anything is changed: which of them would break what is declared.
 
-In: a read-only connection to the live database, the situation. Out: nothing, or one refusal that shows the rows.
+In: what asks the live database, the situation. Out: nothing, or one refusal that shows the rows.
 The rows are seen as they will be: under their new names, converted, filled.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.asking.ask import LONGEST, NotAsked
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.checks.data import (
     SHOWN_ROWS,
@@ -37,7 +38,7 @@ from wgm_play.render import Statement, render
 from wgm_play.sql import Sql, ident, literal
 
 if TYPE_CHECKING:
-    import psycopg
+    from wgm_play.asking.ask import Asker
 
 _PRIVILEGE = "42501"
 
@@ -46,7 +47,7 @@ _PRIVILEGE = "42501"
 class Looker:
     """Looks at the rows of one live database. `renames` maps new keys of tables and columns to the live ones."""
 
-    connection: psycopg.Connection[Any]
+    asker: Asker
     situation: Situation
     live: Catalog
     renames: Mapping[Key, Key]
@@ -166,11 +167,12 @@ class Looker:
         import psycopg as library
 
         try:
-            with self.connection.transaction():
-                self.connection.execute(render("checks/set_local.sql.j2", name="statement_timeout", value="0").sql)
-                return list(look())
+            return list(look())
+        except NotAsked as reason:
+            unknown.append(f"the rows that {key} speaks of: {reason}")
+            return []
         except library.Error as error:
-            if self.connection.closed:
+            if error.sqlstate is None:  # the connection was lost
                 raise
             if error.sqlstate == _PRIVILEGE:
                 unknown.append(f"the rows that {key} speaks of: this role may not read them")
@@ -224,7 +226,9 @@ class Looker:
             what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}: there is no cast from its type"
             filled_rows = partial(rows_breaking_check, relation, empty, [*self._key_columns(table), key.name[2]])
             return self._show(what, filled_rows, key)
-        rows = rows_failing_expression(self.connection, relation, expression, self._key_columns(table))
+        asked = render("checks/converts.sql.j2", relation=relation, expression=expression).sql
+        with self.asker.transaction([asked], seconds=LONGEST) as connection:
+            rows = rows_failing_expression(connection, relation, expression, self._key_columns(table))
         what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}"
         if rows:
             count = f"{len(rows)} or more" if len(rows) >= SHOWN_ROWS else str(len(rows))
@@ -330,8 +334,10 @@ class Looker:
 
     def _show(self, what: str, rows_breaking: Callable[..., Statement], key: Key) -> list[str]:
         masked = self.situation.step_of(key) in self.hidden
-        rows = read_rows(self.connection, rows_breaking(limit=SHOWN_ROWS))
-        count = len(rows) if len(rows) < SHOWN_ROWS else count_rows(self.connection, rows_breaking(limit=None))
+        statement = rows_breaking(limit=SHOWN_ROWS)
+        with self.asker.transaction([statement.sql], seconds=LONGEST) as connection:
+            rows = read_rows(connection, statement)
+            count = len(rows) if len(rows) < SHOWN_ROWS else count_rows(connection, rows_breaking(limit=None))
         return self._told(what, as_lines(rows, masked=masked), key, str(count))
 
     def _told(self, what: str, lines: Sequence[str], key: Key, count: str) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.asking.ask import UNTRUSTED
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import Change, Situation
@@ -20,13 +21,13 @@ from wgm_play.plan import Command, Hazard, Lock, Operation
 from wgm_play.playbook.model import Assertion, Declaration, Folded, Play, Seed, SqlStep
 from wgm_play.playbook.nodes import position_of
 from wgm_play.secret import mask, register
-from wgm_play.shadow import names_of
 from wgm_play.shadow.realise import Realised, schemas_of
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
     import psycopg
 
+    from wgm_play.asking.ask import Asker
     from wgm_play.ledger import Ledger
     from wgm_play.planning.planner import Planner
 
@@ -45,17 +46,19 @@ Unchecked = tuple[str, str, int, str]
 
 @dataclass(slots=True)
 class Imperative:
-    """The imperative part of one play. `later` are assertions that can only be asked after the run; `unchecked` is what
-    no check of the routines' bodies could see."""
+    """The imperative part of one play. `later` are assertions that can only be asked after the run; `unasked` is
+    what must not be asked; `unchecked` is what no check of the routines' bodies could see."""
 
     play: Play
     folded: Folded
     handlers: Folded
     ledger: Ledger
     connection: psycopg.Connection[Any]
+    asker: Asker
     selected: frozenset[int] | None = None
     later: list[Assertion] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
     unchecked: set[Unchecked] = field(default_factory=set)
     registered: dict[str, Any] = field(default_factory=dict)
 
@@ -177,6 +180,9 @@ class Imperative:
         moved = []
         for seed in self.folded.seeds:
             if not self._chosen(seed.step):
+                continue
+            if not self.asker.trusted:
+                self.unasked.append(f"the rows of {seed.table}: {UNTRUSTED}")
                 continue
             allowed = planner.choices.allow_destructive
             try:
@@ -315,29 +321,28 @@ class Imperative:
     def ask(self, assertions: Sequence[Assertion], *, again: bool = False) -> None:
         """Ask the assertions; raise `Refused` where one returns rows. What cannot be asked yet waits in `later`."""
         import psycopg as library
-        from psycopg.rows import dict_row
 
+        from wgm_play.asking.ask import NotAsked
         from wgm_play.checks.data import as_lines
 
+        schemas = schemas_of(self.folded.declarations) if assertions else []
         steps = {step.index: step for step in self.play.steps}
         for assertion in assertions:
             if not self._chosen(assertion.step):
                 continue
+            step = steps.get(assertion.step)
             try:
-                with (
-                    names_of(self.connection, schemas_of(self.folded.declarations)),
-                    self.connection.transaction(),
-                    self.connection.cursor(row_factory=dict_row) as cursor,
-                ):
-                    rows = cursor.execute(reveal(assertion.query).encode()).fetchall()
+                rows = self.asker.ask(assertion.query, schemas=schemas, where=assertion.position).named()
+            except NotAsked as reason:
+                self.unasked.append(f"the assertion {step.name if step else ''!r}: {reason}")
+                continue
             except library.Error as error:
                 if error.sqlstate in _NOT_YET and not again:
                     self.later.append(assertion)
                     continue
                 raise _unasked(error, assertion) from error
-            step = steps.get(assertion.step)
             if step is not None and step.register:
-                self.registered[step.register] = {"changed": False, "rows": [dict(row) for row in rows]}
+                self.registered[step.register] = {"changed": False, "rows": rows}
                 continue
             if rows:
                 lines = as_lines(rows[:10], masked=bool(step and step.no_log))

@@ -30,7 +30,7 @@ from wgm_play.plan import Group, Plan
 from wgm_play.planning import column_limit, family, rename
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
-from wgm_play.planning.convert import uncastable
+from wgm_play.planning.convert import TypesOf, uncastable
 from wgm_play.planning.imperative import Imperative, said_unchecked
 from wgm_play.planning.privileges import Skips, unprivileged_settings
 from wgm_play.planning.prove import prove
@@ -108,6 +108,12 @@ class Planner:
             self._shadow = self.stack.enter_context(open_shadow(self.connections.on_target, self.connections.elsewhere))
         return self._shadow
 
+    def types(self) -> TypesOf:
+        """Return what tells types apart: the target, or for an untrusted playbook the shadow's server."""
+        if self.imperative.asker.trusted:
+            return TypesOf(self.imperative.asker.transaction)
+        return TypesOf(lambda _: self.shadow().database(rolled_back=True), elsewhere=True)
+
     def plan(self) -> Planned:
         """Make the plan. Raises `Problems`, `Refused`, `Unreachable`."""
         with self.stack:
@@ -136,7 +142,7 @@ class Planner:
         situation.acting = self.acting(renamed.pairs)
         situation.identity_sequences = self.identity_sequences(current, wanted.catalog)
         situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
-        situation.uncastable = uncastable(self.connection, situation)
+        situation.uncastable = uncastable(self.types(), situation)
         situation.passwords = passwords.to_set(self.connection, folded.declarations, current)
         realise_dependents(self, situation, wanted)
         situation.apart = moves.let_go
@@ -159,6 +165,7 @@ class Planner:
         made = announced(groups(acting.kept_out(situation, ordered)), current, wanted.catalog)
         unknown = [f"not modelled: {name}" for name in live.unmodelled]
         unknown += self.imperative.unknown
+        unknown += [f"not asked: {one}" for one in self.imperative.unasked]
         if self.imperative.ledger.access() == "unknown":
             unknown.append(UNKNOWN)
         unknown += sorted(
@@ -375,7 +382,7 @@ class Planner:
         """Return the conversions that apply now: where the live type is the one they start from."""
         from wgm_play.planning.convert import applicable
 
-        return applicable(self.connection, wanted, current, pairs, self.folded.declarations)
+        return applicable(self.types(), wanted, current, pairs, self.folded.declarations)
 
     def _select(self, ordered: list[Change], wanted: Catalog) -> list[Change]:
         """Keep the changes of chosen steps. Raises `Refused` where one of them needs a change that is not chosen."""
@@ -400,7 +407,7 @@ class Planner:
         from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 
         return refuse_bad_rows(
-            Looker(self.connection, situation, self.live, pairs, self.play.hidden, self.folded.declarations)
+            Looker(self.imperative.asker, situation, self.live, pairs, self.play.hidden, self.folded.declarations)
         )
 
     def _prove(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> None:

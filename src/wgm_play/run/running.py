@@ -44,9 +44,20 @@ def run_plan(
             work.report_ok(planned)
             return
         refuse_unprivileged(work.reading, planned.plan, planned.live)
+        _refuse_unasked(work)
         _preflight(work, planned, lock)
         _gate(work)
         _execute(work, planned, lock, command, rolls_back, title)
+
+
+def _refuse_unasked(work: Work) -> None:
+    """Refuse a run that would go on without an answer that it was to have first."""
+    if work.unasked:
+        raise Refused(
+            "what the playbook asks first cannot be asked; nothing was touched",
+            details=work.unasked,
+            hint="connect as a role that is no superuser, or give the environment a `planner:`; or rewrite the query",
+        )
 
 
 def _still_true(work: Work, planned: Planned, command: str) -> Planned:
@@ -159,7 +170,7 @@ def _watched(work: Work, progress: _Progress) -> OnGroup:
     def committed(result: GroupResult) -> None:
         progress.group(result)
         if work.play.invariants:
-            work.ask_invariants(work.reading, before=False)
+            work.ask_invariants(before=False)
 
     return committed
 
@@ -176,9 +187,7 @@ def _alarm(work: Work) -> Callable[[], str | None] | None:
 
         now = time.monotonic()
         # A query that fails is told by `check`: it may name what this very run is about to make.
-        crossed = {
-            one.name: one.seconds for one in evaluate_now(work.reading, work.play.alerts) if one.state == "firing"
-        }
+        crossed = {one.name: one.seconds for one in evaluate_now(work.asker, work.play.alerts) if one.state == "firing"}
         for name in {*since, *crossed}:
             if name not in crossed:
                 del since[name]
@@ -250,7 +259,7 @@ def _verify(work: Work, planned: Planned, after: Catalog, ledger: Ledger, run: i
             problem = StepFailed(refused.message, where=refused.where, step=refused.step, details=refused.details)
     if problem is None and work.play.invariants:
         try:
-            work.ask_invariants(work.reading, before=False, after=True)
+            work.ask_invariants(before=False, after=True)
         except StepFailed as broken:
             problem = broken
     if problem is not None:

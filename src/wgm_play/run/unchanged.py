@@ -88,6 +88,13 @@ class Questions:
         elif not text.startswith("SET TRANSACTION "):
             self.asked.append((text, answer(result)))
 
+    def hear(self, path: str, text: str, result: psycopg.pq.abc.PGresult | None) -> None:
+        """Write down a query of the playbook with its answer; one that calls code of others is not to be asked so."""
+        if result is None:
+            self.complete = False
+            return
+        self.asked += [_searched(path), (text, answer(result)), _searched("")]
+
     def read_versions(self, connection: psycopg.Connection[Any]) -> str:
         """Return which versions of its rows the catalog has; and note what the ledger holds."""
         from wgm_play.catalog import introspect
@@ -136,8 +143,18 @@ class Questions:
 def answer(result: psycopg.pq.abc.PGresult) -> str:
     """Return the SHA-256 of the rows of a result, in whatever order they came."""
     columns = range(result.nfields)
-    rows = sorted(repr([result.get_value(row, column) for column in columns]) for row in range(result.ntuples))
-    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+    return _digest([[result.get_value(row, column) for column in columns] for row in range(result.ntuples)])
+
+
+def _digest(rows: Iterable[Sequence[Any]]) -> str:
+    return hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).hexdigest()
+
+
+def _searched(path: str) -> tuple[str, str]:
+    """Return the statement that sets a search_path, with its answer."""
+    from wgm_play.render import render
+
+    return render("shadow/search_path.sql.j2", path=path).sql, _digest([[path.encode()]])
 
 
 # After planning: what is kept -------------------------------------------------------------------------------------

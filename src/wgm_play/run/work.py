@@ -10,11 +10,13 @@ import time
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.asking.ask import Asker, NotAsked
+from wgm_play.asking.text import check_query
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.connections import Connections
@@ -36,9 +38,7 @@ from wgm_play.report.base import StepResult
 from wgm_play.run import basis
 from wgm_play.run.cache import Cache
 from wgm_play.run.unchanged import Questions
-from wgm_play.shadow import names_of
 from wgm_play.shadow.realise import schemas_of
-from wgm_play.sql import reveal
 
 # How often the live catalog is read again where another run or tool drops what is being described, and the pause, in
 # seconds, before that.
@@ -175,6 +175,8 @@ class Work:
     known: Basis | None = None
     facts: str = ""
     said: dict[Key, str] = field(default_factory=dict)
+    unasked: list[str] = field(default_factory=list)
+    _asker: Asker | None = None
 
     def __enter__(self) -> Work:
         return self
@@ -217,6 +219,17 @@ class Work:
             self.questions.watch(self._reading)
             self.stack.callback(self._reading.close)
         return self._reading
+
+    @property
+    def asker(self) -> Asker:
+        """What asks the target the playbook's own texts."""
+        if self._asker is None:
+            policy = self.environment.policy
+            self._asker = Asker(
+                self.connections.asking, trusted=True, running=not self.options.check,
+                seconds=policy.statement_timeout, lock_seconds=policy.lock_timeout, heard=self.questions.hear,
+            )  # fmt: skip
+        return self._asker
 
     @property
     def step_names(self) -> tuple[str, ...]:
@@ -399,6 +412,7 @@ class Work:
 
     def _plan_now(self, registered: dict[str, Any], known: Basis | None = None) -> Planned:
         folded = fold(self.play.steps, known=known.said if known else None)
+        self.check_texts(folded)
         choices = self.choices()
         imperative = self._imperative(folded, choices)
         live = self.read_live(known)
@@ -410,8 +424,27 @@ class Work:
         if known is not None and live is known.live and known.facts == self.facts:
             planned = plan_part(planner, known)
         planned = planned or planner.plan()
-        self.ask_invariants(self.reading, before=True)
+        self.ask_invariants(before=True)
+        unknown = [f"not asked: {one}" for one in self.unasked]
+        planned.plan = replace(planned.plan, unknown=(*planned.plan.unknown, *unknown))
+        self.unasked += imperative.unasked
         return planned
+
+    def check_texts(self, folded: Folded) -> None:
+        """Refuse queries that are anything but one SELECT, before any of them is sent. Raise `InputError`."""
+        if not (folded.assertions or self.play.invariants or self.play.alerts):
+            return
+        problems: list[WgmError] = []
+        asked = [(one.query, one.position) for one in folded.assertions]
+        asked += [(one.query, one.position) for one in self.play.invariants]
+        asked += [(one.query, one.position) for one in self.play.alerts]
+        for query, position in asked:
+            try:
+                check_query(query, position)
+            except InputError as error:
+                problems.append(error)
+        if problems:
+            raise Problems(problems) if len(problems) > 1 else problems[0]
 
     def keep_basis(
         self, planned: Planned, live: Catalog, versions: str, mark: str, snapshot: str | None = None
@@ -434,7 +467,7 @@ class Work:
 
     def _imperative(self, folded: Folded, choices: Choices) -> Imperative:
         handlers = fold(self.play.handlers, handlers=True)
-        return Imperative(self.play, folded, handlers, Ledger(self.reading), self.reading, choices.selected)
+        return Imperative(self.play, folded, handlers, Ledger(self.reading), self.reading, self.asker, choices.selected)
 
     def _planner(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
         return Planner(
@@ -442,7 +475,7 @@ class Work:
             choices, self.step_names, live, imperative,
         )  # fmt: skip
 
-    def ask_invariants(self, connection: psycopg.Connection[Any], *, before: bool, after: bool = False) -> None:
+    def ask_invariants(self, *, before: bool, after: bool = False) -> None:
         """Ask the queries that must return no rows; raise `Refused` before a run, `StepFailed` during and after it.
 
         Until the run's end, what they speak of may still be missing.
@@ -452,18 +485,21 @@ class Work:
         schemas = schemas_of(fold(self.play.steps).declarations) if self.play.invariants else []
         for invariant in self.play.invariants:
             try:
-                with names_of(connection, schemas), connection.transaction():
-                    rows = connection.execute(reveal(invariant.query).encode()).fetchmany(10)
+                answer = self.asker.ask(invariant.query, schemas=schemas, where=invariant.position, most=10)
+            except NotAsked as reason:
+                if before:
+                    self.unasked.append(f"the invariant {invariant.name!r}: {reason}")
+                continue
             except library.Error as error:
                 if not after and error.sqlstate in ("42P01", "42703", "42883", "42704", "3F000"):
                     continue  # what it speaks of is made by this run
                 raise InputError(str(error.diag.message_primary or error), where=invariant.position) from error
-            if rows:
+            if answer.rows:
                 kind = Refused if before else StepFailed
                 raise kind(
                     f"the invariant {invariant.name!r} is broken {'before' if before else 'by'} the run",
                     where=invariant.position,
-                    details=[", ".join(map(str, row)) for row in rows],
+                    details=[", ".join(map(str, row)) for row in answer.rows],
                 )
 
     def outlook(self, planned: Planned) -> Outlook | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.asking.text import check_expression
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError, Position
 from wgm_play.playbook.nodes import Map, Text, key_position, position_of
@@ -294,8 +295,17 @@ def split(name: str, schema: str) -> tuple[str, str]:
 def expression(value: Any, where: Position | None) -> Sql:
     """Return a value of the playbook that is SQL: a text as it is, numbers and booleans as their literals."""
     if isinstance(value, str):
-        return Sql(reveal(value).strip(), where)
+        made = Sql(reveal(value).strip(), where)
+        check_expression(made, where)
+        return made
     return Sql(literal(value), where)
+
+
+def type_at(spec: Map, key: str) -> Sql:
+    """Return the type name under `key`."""
+    made = Sql(reveal(spec[key]), at(spec, key))
+    check_expression(made, made.position)
+    return made
 
 
 def sql_at(spec: Map, key: str) -> Sql | None:

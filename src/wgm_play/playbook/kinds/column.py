@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wgm_play.asking.text import check_type
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     DEFINITIONS,
@@ -24,6 +25,7 @@ from wgm_play.playbook.kinds.base import (
     mapping,
     ref,
     sql_at,
+    type_at,
     word,
 )
 from wgm_play.playbook.kinds.constraint import DEFERRABLE, REFERENCE
@@ -147,7 +149,7 @@ def column_of(name: Text, spec: Map) -> Column:
     generated, stored = _generated(spec)
     return Column(
         name,
-        Sql(reveal(spec["type"]), at(spec, "type")),
+        type_at(spec, "type"),
         default=sql_at(spec, "default"),
         not_null=bool(spec.get("not_null")),
         primary_key=bool(spec.get("primary_key")),
@@ -211,7 +213,9 @@ def convert_of(spec: Map) -> Convert | None:
         return None
     using = sql_at(given, "using")
     assert using is not None  # noqa: S101 - the schema requires it
-    return Convert(reveal(given["from"]), using, sql_at(given, "back"), at(spec, "convert"))
+    old = reveal(given["from"])
+    check_type(old, at(given, "from"), "from")
+    return Convert(old, using, sql_at(given, "back"), at(spec, "convert"))
 
 
 def part_of(name: Text, spec: Map, step: int) -> Part:
