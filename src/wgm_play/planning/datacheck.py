@@ -119,7 +119,9 @@ class Looker:
         made: list[str] = []
         names = {old: new for new, old in self.renames.items()}
         listed = ", ".join(repr(label) for label in labels)
-        for live, condition in holding(self.connection, self.renames.get(enum, enum), labels):
+        with self.asker.transaction(()) as connection:
+            columns = list(holding(connection, self.renames.get(enum, enum), labels))
+        for live, condition in columns:
             table = names.get(Key("table", live.name[:2]), Key("table", live.name[:2]))
             column = names.get(live, Key("column", (*table.name, live.name[2])))
             if not self._stays(enum, column):
