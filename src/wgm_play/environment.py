@@ -28,7 +28,7 @@ class Policy:
     `lock_timeout` bounds each wait for a lock, `lock_budget` all attempts for one group together;
     `statement_timeout` bounds catalog changes (validation and concurrent builds have none); `trash_retention`
     is how long removed data are kept. `online` is auto, always or never; tables below `small_rows` rows and
-    `small_bytes` bytes use the plain form under auto.
+    `small_bytes` bytes use the plain form under auto. `trusted_owners` are roles whose code a superuser may run.
     """
 
     lock_timeout: float = 2.0
@@ -43,6 +43,7 @@ class Policy:
     trash_retention: float = 30 * 86400.0
     max_replica_lag: float = 10.0
     check_data: bool = True
+    trusted_owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,9 @@ POLICY = {
     "small_bytes": Key("size", "tables with fewer bytes take the plain form under auto (16MB)"),
     "trash": Key("mapping", "what becomes of removed data", keys=TRASH),
     "max_replica_lag": Key("duration", "a backfill slows down when a standby lags more (10s)"),
+    "trusted_owners": Key(
+        "names", "roles whose functions, checks and defaults a superuser may run, as superusers' own (none)"
+    ),
     "check_data": Key("flag", "rows that would break a new rule are looked for before anything is changed (true)"),
 }
 

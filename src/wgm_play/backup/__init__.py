@@ -6,7 +6,7 @@ In: a play's `backup:`, the environment's connection. Out: `Backup`, or `Refused
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from wgm_play.backup.base import (
     line,
     rank,
 )
-from wgm_play.backup.elsewhere import embedded_scratch
+from wgm_play.backup.elsewhere import own_server
 from wgm_play.backup.logical import Logical
 from wgm_play.errors import Refused
 from wgm_play.report.base import Reporter
@@ -41,10 +41,10 @@ __all__ = [
     "Scratch",
     "Source",
     "Verification",
-    "embedded_scratch",
     "gate",
     "methods",
     "open_engine",
+    "own_server",
     "parse_policy",
     "prove",
     "restore_command",
@@ -68,13 +68,14 @@ def open_engine(
     project: Path,
     environment: str,
     reporter: Reporter | None = None,
-    scratch: Scratch | None = None,
+    scratch: Scratch,
     run: str = "",
     marker: str = "",
+    trusted: Sequence[str] = (),
 ) -> Engine:
-    """Return the engine of a policy for the database at `url`; `scratch` serves where the target forbids databases.
+    """Return the engine of a policy for the database at `url`; on `scratch` backups are proved.
 
-    `marker` is what the database should be marked with.
+    `marker` is what the database should be marked with, `trusted` are owners whose code a superuser may run.
     """
     source = Source(
         url=url,
@@ -83,6 +84,7 @@ def open_engine(
         scratch=scratch,
         application=f"wgm-play/{run}" if run else "wgm-play",
         marker=marker,
+        trusted=tuple(trusted),
     )
     return next(engine for engine in ENGINES if engine.method == policy.method)(source, reporter)
 

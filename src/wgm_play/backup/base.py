@@ -50,9 +50,9 @@ class Policy:
 
 
 class Scratch(Protocol):
-    """Give the URL of a server, at least of a major version, on which scratch databases may be made.
+    """Give the superuser's URL of a server of our own for scratch databases, best of the major version asked for.
 
-    Asked only where the target forbids it; the server is no longer needed when the block ends.
+    The server is no longer needed when the block ends. Raise `Refused` where there is none.
     """
 
     def __call__(self, major: int) -> AbstractContextManager[str]: ...
@@ -62,17 +62,18 @@ class Scratch(Protocol):
 class Source:
     """What is backed up: the database at `url` (may hold a password), and the folder that holds its backups.
 
-    `scratch` gives another server for verifying where the target's own forbids CREATE DATABASE; `application` is
-    the `application_name` of all sessions (`wgm-play/RUN`), so that those of a dead run are found. `marker` is the
-    environment that the database should be marked with, "" where nothing says.
+    `scratch` gives the server on which backups are proved; `application` is the `application_name` of all sessions
+    (`wgm-play/RUN`), so that those of a dead run are found. `marker` is the environment that the database should be
+    marked with, "" where nothing says. `trusted` are roles whose code a superuser may run.
     """
 
     url: str
     directory: Path
-    policy: Policy = field(default_factory=Policy)
-    scratch: Scratch | None = None
+    policy: Policy
+    scratch: Scratch
     application: str = "wgm-play"
     marker: str = ""
+    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ Backups = list[Backup]
 class Verification:
     """How a backup was proved, and what was compared. `counted` are objects by kind, `rows` rows by table.
 
-    `problems` is empty when all was well.
+    `problems` is empty when all was well; `unproved` names what could not be tried here.
     """
 
     backup: str
@@ -126,6 +127,7 @@ class Verification:
     counted: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -202,6 +204,10 @@ class Engine(ABC):
         return [backup for backup in self.list() if not self.stranger(backup)]
 
     @abstractmethod
+    def in_use(self, backup: Backup) -> bool:
+        """Tell whether a process proves or restores a backup now."""
+
+    @abstractmethod
     def damage(self, backup: Backup) -> Sequence[str]:
         """Return what is wrong with the files of a backup, nothing where they are as they were written."""
 
@@ -258,7 +264,7 @@ class Engine(ABC):
         gone = [
             backup
             for backup in backups[max(keep, 1) :]
-            if not backup.pinned and backup.id not in pinned and backup.id != proved
+            if not backup.pinned and backup.id not in pinned and backup.id != proved and not self.in_use(backup)
         ]
         for backup in gone:
             self.remove(backup)

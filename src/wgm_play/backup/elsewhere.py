@@ -1,4 +1,4 @@
-"""Where backups are proved when the target's role may not create databases: on an embedded server, in memory.
+"""Where backups are proved: on a server of our own, whose superuser nobody else knows.
 
 In: the project's folder. Out: a `Scratch`.
 """
@@ -15,8 +15,8 @@ from wgm_play.errors import InputError
 NEWEST = 18
 
 
-def embedded_scratch(project: Path) -> Scratch:
-    """Return a `Scratch` that starts an embedded server of the least version that fits, and stops it afterwards."""
+def own_server(project: Path) -> Scratch:
+    """Return a `Scratch` that starts a server of the least version that fits."""
 
     def start(major: int) -> AbstractContextManager[str]:
         return _started(major, project)

@@ -82,14 +82,7 @@ def _aborted(entry: Path) -> bool:
     """Tell whether a folder is a backup whose maker died before its manifest was written."""
     if entry.is_symlink() or not entry.is_dir() or (entry / MANIFEST).exists() or not _is_id(entry.name):
         return False
-    handle = os.open(entry, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(handle)
+    return not in_use(entry)
 
 
 def new_id(now: datetime) -> str:
@@ -114,6 +107,32 @@ def making(directory: Path, name: str) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def using(path: Path) -> Iterator[None]:
+    """Keep a backup from being deleted by another process while it is read."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def in_use(path: Path) -> bool:
+    """Tell whether a process makes or reads a backup now."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
     finally:
         os.close(handle)
 

@@ -5,37 +5,32 @@ In: a database that can be reached and read. Out: a folder with `dump/` and `man
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup import folder, process, target
+from wgm_play.backup import folder, process, proof, restoring, target
 from wgm_play.backup import identity as identities
 from wgm_play.backup.base import VERIFY, Backup, Backups, Capabilities, Engine, Restored, Source, Verification, rank
+from wgm_play.backup.loading import program
 from wgm_play.embedded import programs
-from wgm_play.errors import InputError, Refused, StepFailed
-from wgm_play.render import render
+from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.report.base import Reporter
 from wgm_play.secret import mask
 
 # pg_dump waits this long for ACCESS SHARE on a table before the gate gives up; it blocks nobody meanwhile.
 LOCK_WAIT = "60s"
+# How often a dump is begun anew where tables were rewritten while it began.
+DUMPS = 3
 MEGABYTE = 1_000_000
 # Inside the engine the name `list` is its method.
 Lines = list[str]
 _DUMPS_TABLE = "dumping contents of table"
-_LOADS_TABLE = "processing data for table"
-# What no comparison needs and a role that is no superuser may not create.
-_SCRATCH_WORDS = (
-    "--no-owner", "--no-privileges", "--no-comments", "--no-security-labels", "--no-publications",
-    "--no-subscriptions", "--no-tablespaces",
-)  # fmt: skip
 
 
 class Logical(Engine):
@@ -61,7 +56,8 @@ class Logical(Engine):
         except OSError as error:
             raise Refused(f"the dump cannot be written below {str(directory)!r}: {error.strerror}") from error
         except psycopg.Error as error:
-            raise Refused(f"the dump failed: {mask(str(error)).strip()}") from error
+            said = mask(str(error)).strip()
+            raise Refused(f"the dump failed: {said}", hint=_hint([said])) from error
 
     def _make(self, directory: Path, connection: Any, reason: str, run: str) -> Backup:
         from psycopg import IsolationLevel
@@ -69,6 +65,21 @@ class Logical(Engine):
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         target.patience(connection)
+        for _ in range(DUMPS):
+            backup, rewritten = self._make_once(directory, connection, reason, run)
+            if backup is not None:
+                return backup
+            connection.rollback()
+        raise Refused(
+            f"the dump failed: tables are rewritten or emptied while it begins: {', '.join(rewritten)}",
+            hint="take it when nobody changes them: their rows would be of another moment, or missing",
+        )
+
+    def _make_once(self, directory: Path, connection: Any, reason: str, run: str) -> tuple[Backup | None, Lines]:
+        """Dump once. Return the tables that were rewritten between the snapshot and pg_dump's locks instead, if any.
+
+        To a snapshot from before such a table looks empty (manual: "Caveats" of Concurrency Control).
+        """
         started = datetime.now(UTC)
         snapshot = target.one(connection, "snapshot.sql.j2")
         facts, counted = target.facts(connection), target.counts(connection)
@@ -80,6 +91,9 @@ class Logical(Engine):
             counting = _Counting(connection, tables if self.source.policy.verify == "restore" else [])
             with counting:
                 self._dump(pg_dump, path / folder.DUMP, snapshot, len(tables))
+            if rewritten := target.column(connection, "rewritten.sql.j2"):
+                folder.delete(path)
+                return None, rewritten
             files = folder.digests(path / folder.DUMP)
             backup = Backup(
                 id=name,
@@ -97,7 +111,7 @@ class Logical(Engine):
             )
             rows = counting.found if self.source.policy.verify == "restore" else None
             folder.write(folder.Manifest(backup, facts, programs.major(pg_dump) or 0, files, counted, rows))
-        return backup
+        return backup, []
 
     def _dump(self, pg_dump: Path, out: Path, snapshot: str, tables: int) -> None:
         place, environ = process.arguments(self.source.url, self.source.application)
@@ -105,19 +119,13 @@ class Logical(Engine):
             "--format=directory", f"--jobs={self.source.policy.jobs}", f"--file={out}", f"--snapshot={snapshot}",
             f"--lock-wait-timeout={LOCK_WAIT}", "--no-password", "--verbose", f"--dbname={place}",
         ]  # fmt: skip
-        with self._progress("backup", tables, _DUMPS_TABLE) as on_line:
-            process.run(pg_dump, words, environ, on_line)
-
-    @contextmanager
-    def _progress(self, label: str, tables: int, mark: str) -> Iterator[Callable[[str], None]]:
-        """Show progress by the tables that a program names; give the function that hears its lines."""
-        with self.reporter.progress(label, tables, "tables") as progress:
+        with self.reporter.progress("backup", tables, "tables") as progress:
 
             def on_line(line: str) -> None:
-                if mark in line:
+                if _DUMPS_TABLE in line:
                     progress.done = min(progress.done + 1, tables)
 
-            yield on_line
+            process.run(pg_dump, words, environ, on_line)
 
     def list(self) -> Backups:
         """Return the finished backups of this folder, newest first; those that cannot be read are warned of."""
@@ -139,6 +147,10 @@ class Logical(Engine):
             name = process.parameters(self.source.url).get("dbname", found.database)
             self._identity = replace(found, database=name, marker=self.source.marker or found.marker)
         return self._identity
+
+    def in_use(self, backup: Backup) -> bool:
+        """Tell whether a process proves or restores a backup now."""
+        return folder.in_use(Path(backup.path))
 
     def damage(self, backup: Backup) -> Lines:
         """Return what differs between the files of a backup and its manifest, read anew."""
@@ -162,30 +174,43 @@ class Logical(Engine):
 
         Raise `Refused` where no scratch database is to be had; damage is in the verification's problems.
         """
-        import psycopg
 
         how = how or self.source.policy.verify
         if how not in VERIFY:
             raise InputError(f"there is no verification {how!r}", hint=f"choose one of: {', '.join(VERIFY)}")
         began = time.monotonic()
         manifest = folder.read(Path(backup.path))
-        problems = self.damage(backup)
-        counted: dict[str, int] = {}
-        rows: dict[str, int] = {}
-        if how != "none" and not problems:
-            try:
-                with self._scratch(manifest) as (place, connection):
-                    problems += self._load(manifest, place, _SCRATCH_WORDS, how == "restore", connection)
-                    counted, rows, differences = self._compare(manifest, connection, how == "restore")
-                    problems += differences
-            except psycopg.Error as error:
-                raise Refused(
-                    f"the backup cannot be proved: {mask(str(error)).strip()}",
-                    hint="put the server right, then: `wgm-play backup PLAYBOOK`",
-                ) from error
-        verification = Verification(backup.id, how, time.monotonic() - began, counted, rows, tuple(problems))
+        with folder.using(Path(backup.path)):
+            found = proof.Proof(problems=self.damage(backup))
+            if how != "none" and not found.problems:
+                found = self._proved(manifest, how)
+        problems = tuple(found.problems)
+        verification = Verification(
+            backup.id, how, time.monotonic() - began, found.counted, found.rows, problems, tuple(found.unproved)
+        )
         self._remember(manifest, how if verification.ok and how != "none" else "", verification.ok)
+        for one in verification.unproved:
+            self.reporter.warn(f"not proved here: {one}")
         return verification
+
+    def _proved(self, manifest: folder.Manifest, how: str) -> proof.Proof:
+        """Restore a backup on a server of our own and compare."""
+        import psycopg
+
+        least = max(manifest.tool, manifest.backup.server_version // 10000)
+        try:
+            with self.source.scratch(least) as url:
+                return proof.prove(
+                    manifest, url, how,
+                    jobs=self.source.policy.jobs, application=self.source.application, reporter=self.reporter,
+                )  # fmt: skip
+        except process.ProgramFailed as error:
+            return proof.Proof(problems=[error.reason, *(line for line in error.said if line != error.reason)])
+        except (psycopg.Error, Unreachable) as error:
+            raise Refused(
+                f"the backup cannot be proved: the server for scratch databases fails: {mask(str(error)).strip()}",
+                hint="try again; `wgm-play stop` stops that server, the next proof starts it anew",
+            ) from error
 
     def _remember(self, manifest: folder.Manifest, how: str, ok: bool) -> None:
         """Note in the manifest how a backup was proved; damage takes an earlier proof back."""
@@ -194,75 +219,11 @@ class Logical(Engine):
         if now != before:
             folder.write(replace(manifest, backup=replace(manifest.backup, verified=now)))
 
-    def _compare(
-        self, manifest: folder.Manifest, connection: Any, data: bool
-    ) -> tuple[dict[str, int], dict[str, int], Lines]:
-        """Count what a restored database holds; return objects, rows, and how they differ from the dump's snapshot."""
-        counted = target.counts(connection)
-        problems = target.compared("restored", manifest.counted, counted)
-        if not data:
-            return counted, {}, problems
-        rows = target.rows(connection, target.column(connection, "tables.sql.j2"))
-        if manifest.rows is not None:
-            problems += target.compared("rows", manifest.rows, rows)
-        return counted, rows, problems
-
-    @contextmanager
-    def _scratch(self, manifest: folder.Manifest) -> Iterator[tuple[str, Any]]:
-        """Give a scratch database: on the source's server, else where `source.scratch` says."""
-        import psycopg
-
-        application = self.source.application
-        with ExitStack() as stack:
-            try:
-                made = stack.enter_context(target.scratch(self.source.url, manifest.facts, application))
-            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
-                if self.source.scratch is None:
-                    raise Refused(
-                        f"the backup cannot be proved: {error.diag.message_primary}",
-                        hint="let the role create databases (ALTER ROLE … CREATEDB), or set `backup.verify: none`",
-                    ) from error
-                least = max(manifest.tool, manifest.backup.server_version // 10000)
-                url = stack.enter_context(self.source.scratch(least))
-                made = stack.enter_context(target.scratch(url, manifest.facts, application))
-            yield made
-
-    def _load(self, manifest: folder.Manifest, place: str, words: Sequence[str], data: bool, connection: Any) -> Lines:
-        """Run pg_restore into the database at `place`; return what it could not do."""
-        path = Path(manifest.backup.path) / folder.DUMP
-        least = max(connection.info.server_version // 10000, manifest.tool)
-        pg_restore = program("pg_restore", least)
-        conninfo, environ = process.arguments(place, self.source.application)
-        with tempfile.TemporaryDirectory(prefix="wgm-play-") as temporary:
-            entries = Path(temporary) / "entries"
-            try:
-                process.run(pg_restore, ["--list", f"--file={entries}", str(path)], environ)
-            except process.ProgramFailed as error:
-                return [error.reason]
-            lines = entries.read_text(errors="surrogateescape").splitlines()
-            if not target.facts(connection)["superuser"]:
-                lines = [line for line in lines if not _for_superusers(line)]
-            entries.write_text("\n".join(lines) + "\n", errors="surrogateescape")
-            words = [
-                *words, f"--jobs={self.source.policy.jobs}", f"--use-list={entries}", "--no-password", "--verbose",
-                f"--dbname={conninfo}", *([] if data else ["--schema-only"]), str(path),
-            ]  # fmt: skip
-            tables = sum(" TABLE DATA " in line for line in lines) if data else 0
-            try:
-                with self._progress("restore", tables, _LOADS_TABLE) as on_line:
-                    process.run(pg_restore, words, environ, on_line)
-            except process.ProgramFailed as error:
-                return [error.reason, *(line for line in error.said if line != error.reason)][: process.SHOWN_ERRORS]
-        return []
-
     def restore(self, backup: Backup, into: str, at: datetime | None = None) -> Restored:
-        """Restore into the database at the URL `into`, which is created where it does not exist; then prove it.
+        """Restore into the database at the URL `into`, which must be empty or not exist; then prove it.
 
-        Raise `InputError` for a time (`at`), `Refused` where the database holds something or the backup's files
-        are damaged, `StepFailed` where not all came back (the database is left for a look).
+        Raise `InputError` for a time (`at`), `Refused` where nothing was touched or what came back differs.
         """
-        import psycopg
-
         if at is not None:
             raise InputError(
                 "a logical backup holds one moment: it cannot be restored as of another time",
@@ -271,47 +232,20 @@ class Logical(Engine):
             )
         began = time.monotonic()
         manifest = folder.read(Path(backup.path))
-        if damage := self.damage(backup):
-            raise Refused(
-                f"the backup {backup.id} is damaged, nothing was touched",
-                hint="restore from another one: `wgm-play backups PLAYBOOK`",
-                details=damage[: process.SHOWN_ERRORS],
-            )
-        created, notes = target.ensure(into, manifest.facts, self.source.application)
-        try:
-            with target.connect(into, self.source.application) as connection:
-                database = connection.info.dbname
-                verification, more = self._refill(manifest, into, connection, began)
-        except KeyboardInterrupt:
-            if created:
-                target.drop(*_maintenance(into), self.source.application)
-            raise
-        except psycopg.Error as error:
-            raise StepFailed(
-                f"the restore into {database!r} was broken off: {mask(str(error)).strip()}",
-                hint=f"drop {database!r} and restore again",
-            ) from error
-        if not verification.ok:
-            raise StepFailed(
-                f"the backup {backup.id} came back into {database!r} with differences",
-                hint=f"look at {database!r}, then drop it and restore again",
-                details=verification.problems,
-            )
-        return Restored(backup, database, created, time.monotonic() - began, verification, (*notes, *more))
-
-    def _refill(
-        self, manifest: folder.Manifest, into: str, connection: Any, began: float
-    ) -> tuple[Verification, Lines]:
-        """Fill an empty database and compare it with what was backed up; return notes too."""
-        target.patience(connection)
-        words, notes = _ownership(connection, manifest)
-        problems = self._load(manifest, into, words, True, connection)
-        counted, rows, differences = self._compare(manifest, connection, True)
-        notes += target.apply_settings(connection, manifest.facts["settings"])
-        notes += identities.mark(connection, manifest.backup)
-        connection.execute(render("backup/analyze.sql.j2").sql)
-        told = (*problems, *differences)
-        return Verification(manifest.backup.id, "restore", time.monotonic() - began, counted, rows, told), notes
+        with folder.using(Path(backup.path)):
+            if damage := self.damage(backup):
+                raise Refused(
+                    f"the backup {backup.id} is damaged, nothing was touched",
+                    hint="restore from another one: `wgm-play backups PLAYBOOK`",
+                    details=damage[: process.SHOWN_ERRORS],
+                )
+            found = restoring.restore(
+                manifest, into,
+                jobs=self.source.policy.jobs, application=self.source.application, reporter=self.reporter,
+                trusted=self.source.trusted,
+            )  # fmt: skip
+        verification = Verification(backup.id, "restore", time.monotonic() - began, found.counted, found.rows)
+        return Restored(backup, found.database, found.created, verification.seconds, verification, tuple(found.notes))
 
     def remove(self, backup: Backup) -> None:
         """Delete a backup, pinned or not."""
@@ -361,47 +295,15 @@ class _Counting:
             raise self.failed
 
 
-def program(name: str, version: int) -> Path:
-    """Return the path of pg_dump or pg_restore for a server's major version. Raise `Refused` when there is none."""
-    try:
-        return programs.tools(version) / name
-    except InputError as error:
-        raise Refused(error.message, hint=error.hint) from error
-
-
-def _ownership(connection: Any, manifest: folder.Manifest) -> tuple[list[str], list[str]]:
-    """Return the words for pg_restore about owners and privileges, and what to tell of them.
-
-    Owners are given back only by a superuser, on a server that has all roles: data without its old owner are
-    better than no data.
-    """
-    roles = manifest.facts["roles"]
-    missing = target.column(connection, "roles_missing.sql.j2", roles=roles) if roles else []
-    facts = target.facts(connection)
-    if missing:
-        told = f"the server has no role {', '.join(map(repr, missing))}: objects belong to {facts['role']!r}, "
-        return ["--no-owner", "--no-privileges"], [told + "privileges were left out"]
-    if not facts["superuser"]:
-        return ["--no-owner"], [f"{facts['role']!r} is no superuser: all objects belong to it"]
-    return [], []
-
-
-def _for_superusers(entry: str) -> bool:
-    """Tell whether an entry of pg_restore's list is one that only superusers may restore."""
-    return any(
-        kind in entry for kind in (" EVENT TRIGGER ", " COMMENT - EXTENSION ", " PUBLICATION - ", " SUBSCRIPTION ")
-    )
-
-
-def _maintenance(url: str) -> tuple[str, str]:
-    """Return the URL of the maintenance database beside a database, and that database's name."""
-    return target.with_database(url, target.MAINTENANCE[0]), process.parameters(url).get("dbname", "")
-
-
 def _hint(said: Sequence[str]) -> str | None:
     text = "\n".join(said)
     if "No space left" in text or "File too large" in text:
         return "free space below the backup directory, or set `backup.directory` to a larger one"
+    if "row-level security policy" in text:
+        return (
+            "row security hides rows from this role: let it see all of them (a superuser: ALTER ROLE … BYPASSRLS), or give "
+            "the environment a role that does"
+        )
     if "permission denied" in text:
         return "let the role read everything: GRANT pg_read_all_data TO …"
     if "lock timeout" in text:

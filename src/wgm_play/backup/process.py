@@ -76,16 +76,24 @@ def arguments(url: str, application: str) -> tuple[str, dict[str, str]]:
 
 
 def run(
-    program: Path, words: Sequence[str], environ: Mapping[str, str], on_line: Callable[[str], None] = lambda line: None
+    program: Path,
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    on_line: Callable[[str], None] = lambda line: None,
+    *,
+    given: IO[bytes] | None = None,
+    out: IO[bytes] | None = None,
 ) -> None:
     """Run a program to its end, each line of its standard error passed to `on_line`.
+
+    `given` is its standard input, `out` its standard output: files without a name, so that nothing is left of them.
 
     The program has a session of its own, so that Ctrl-C reaches us and not it; whatever ends us ends it and its
     workers. Raise `ProgramFailed`.
     """
     process = subprocess.Popen(
         [program, *words],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        stdin=given or subprocess.DEVNULL, stdout=out or subprocess.DEVNULL, stderr=subprocess.PIPE,
         env=dict(environ), start_new_session=True,
     )  # fmt: skip
     said: list[str] = []

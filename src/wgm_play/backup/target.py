@@ -6,10 +6,10 @@ In: connection strings. Out: connections, facts, counts; errors say which databa
 from __future__ import annotations
 
 import re
-import secrets
-import time
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from wgm_play.backup.process import parameters
@@ -17,13 +17,15 @@ from wgm_play.errors import Refused, Unreachable
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.sql import Sql
+from wgm_play.units import format_size
 
 CONNECT_SECONDS = 10
-SCRATCH = "wgm_verify"
 # Counted with the rows of tables, whose names all have a dot.
 LARGE_OBJECTS = "large objects"
-# A scratch database younger than this may belong to a verification that is about to connect to it.
-LEFTOVER_SECONDS = 60
+# Between the postmaster's first breath and what the server says of it.
+STARTING_SECONDS = 5
+# The server versions that have a locale provider, by its letter in pg_database.
+PROVIDERS = {"c": 0, "i": 150000, "b": 170000}
 # Databases that one may connect to in order to create another (manual: "createdb").
 MAINTENANCE = ("postgres", "template1")
 # Settings whose value is a list of names, each quoted by itself (pg_dump: variable_is_guc_list_quote).
@@ -34,12 +36,11 @@ _LISTS = frozenset(
 _ITEM = re.compile(r'"((?:[^"]|"")*)"|([^,\s]+)')
 
 
-def with_database(url: str, database: str) -> str:
-    """Return a connection string to another database of the same server."""
+def with_database(url: str, database: str, **others: str) -> str:
+    """Return a connection string to another database of the same server, `others` (user, password) changed too."""
     from psycopg.conninfo import make_conninfo
 
-    given = {key: value for key, value in parameters(url).items() if key != "dbname"}
-    return make_conninfo(**given, dbname=database)
+    return make_conninfo(**{**parameters(url), **others, "dbname": database})
 
 
 def connect(url: str, application: str, *, autocommit: bool = True) -> Any:
@@ -49,7 +50,9 @@ def connect(url: str, application: str, *, autocommit: bool = True) -> Any:
 
     from wgm_play.server import misspelt
 
-    given = {"connect_timeout": str(CONNECT_SECONDS), **parameters(url), "application_name": application}
+    # A database in SQL_ASCII would give bytes instead of text.
+    ours = {"application_name": application, "client_encoding": "UTF8"}
+    given = {"connect_timeout": str(CONNECT_SECONDS), **parameters(url), **ours}
     try:
         return psycopg.connect(make_conninfo(**given), autocommit=autocommit)
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
@@ -100,7 +103,8 @@ def facts(connection: Any) -> dict[str, Any]:
     from psycopg.rows import dict_row
 
     with connection.cursor(row_factory=dict_row) as cursor:
-        return dict(cursor.execute(render("backup/facts.sql.j2").sql).fetchone() or {})
+        text = render("backup/facts.sql.j2", version=connection.info.server_version).sql
+        return dict(cursor.execute(text).fetchone() or {})
 
 
 def counts(connection: Any) -> dict[str, int]:
@@ -108,13 +112,36 @@ def counts(connection: Any) -> dict[str, int]:
     return {kind: number for kind, number in connection.execute(render("backup/counts.sql.j2").sql) if number}
 
 
+def refuse_without_room(connection: Any, needed: int, purpose: str) -> None:
+    """Refuse where the server's disk, if it is this machine's and this user may look at it, has too little room."""
+    import psycopg
+
+    if connection.info.hostaddr not in ("127.0.0.1", "::1") and not connection.info.host.startswith("/"):
+        return
+    try:
+        folder, started = connection.execute(render("backup/data_directory.sql.j2").sql).fetchone()
+        free = shutil.disk_usage(folder).free
+        same = abs(int((Path(folder) / "postmaster.pid").read_text().split("\n")[2]) - started) < STARTING_SECONDS
+    except (psycopg.Error, OSError, ValueError, IndexError):
+        return
+    if same and free < needed:
+        raise Refused(
+            f"there is too little room {purpose}: {format_size(needed)} are needed, {format_size(free)} are free "
+            f"below {folder!r}, nothing was touched",
+            hint="free space there, or choose another server",
+        )
+
+
 def patience(connection: Any) -> None:
     """Let the session wait as long as it takes, whatever timeouts its role has."""
     connection.execute(render("backup/patience.sql.j2", version=connection.info.server_version).sql)
 
 
-def rows(connection: Any, tables: Sequence[str]) -> dict[str, int]:
-    """Return the exact number of rows of each table (names as SQL); a table that is missing is left out."""
+def rows(connection: Any, tables: Sequence[str], hidden: list[str] | None = None) -> dict[str, int]:
+    """Return the exact number of rows of each table (names as SQL); a table that is missing is left out.
+
+    Those that a policy hides from this role go to `hidden`, where it is given.
+    """
     import psycopg
 
     found: dict[str, int] = {}
@@ -124,6 +151,10 @@ def rows(connection: Any, tables: Sequence[str]) -> dict[str, int]:
         except psycopg.errors.UndefinedTable:
             if not connection.autocommit:
                 raise
+        except psycopg.errors.InsufficientPrivilege:
+            if hidden is None:
+                raise
+            hidden.append(table)
     objects = one(connection, "large_objects.sql.j2")
     return {**found, LARGE_OBJECTS: objects} if objects else found
 
@@ -137,22 +168,34 @@ def compared(what: str, wanted: Mapping[str, int], found: Mapping[str, int]) -> 
     ]
 
 
-def create(connection: Any, name: str, told: Mapping[str, Any]) -> bool:
+def create(connection: Any, name: str, told: Mapping[str, Any], owner: str | None = None) -> bool:
     """Create an empty database like the one that was backed up; return whether it has the same locale."""
     import psycopg
 
-    def statement(collate: str | None) -> str:
-        return render(
-            "backup/create_database.sql.j2", name=name, encoding=told["encoding"], collate=collate, ctype=told["ctype"]
-        ).sql
+    version = connection.info.server_version
 
-    try:
-        connection.execute(statement(told["collate"]))
-    except (psycopg.errors.WrongObjectType, psycopg.errors.InvalidParameterValue):
-        # This server does not know the locale (22023 or 42809, by version).
-        connection.execute(statement(None))
-        return False
-    return True
+    def statement(**locale: Any) -> str:
+        values: dict[str, Any] = {"collate": None, "ctype": None, "provider": "c", "locale": None, **locale}
+        return render(
+            "backup/create_database.sql.j2",
+            name=name, owner=owner, encoding=told["encoding"], version=version, **values,
+        ).sql  # fmt: skip
+
+    locale = {key: told.get(key) for key in ("collate", "ctype", "provider", "locale")}
+    locale["provider"] = locale["provider"] or "c"
+    if version >= PROVIDERS.get(str(locale["provider"]), 0):
+        try:
+            connection.execute(statement(**locale))
+            return True
+        except (
+            psycopg.errors.WrongObjectType,
+            psycopg.errors.InvalidParameterValue,
+            psycopg.errors.FeatureNotSupported,
+        ):
+            pass  # this server does not know the locale (22023 or 42809, by version) or has no ICU
+    # C goes with every encoding.
+    connection.execute(statement())
+    return False
 
 
 def drop(url: str, name: str, application: str) -> None:
@@ -160,88 +203,6 @@ def drop(url: str, name: str, application: str) -> None:
     with connect(url, application) as connection:
         patience(connection)
         connection.execute(render("backup/drop_database.sql.j2", name=name).sql)
-
-
-def scratch_name() -> str:
-    """Return a name for a scratch database that says when it was made."""
-    return f"{SCRATCH}_{int(time.time())}_{secrets.token_hex(3)}"
-
-
-@contextmanager
-def scratch(url: str, told: Mapping[str, Any], application: str) -> Iterator[tuple[str, Any]]:
-    """Make a scratch database on the server of `url`; give its URL and a connection to it; drop it afterwards.
-
-    The connection stays open meanwhile: it marks the database as in use. Raise psycopg's errors where the role may
-    not create one.
-    """
-    name = scratch_name()
-    with connect(url, application) as admin:
-        patience(admin)
-        _sweep(admin)
-        create(admin, name, told)
-    place = with_database(url, name)
-    try:
-        connection = connect(place, application)
-        try:
-            patience(connection)
-            yield place, connection
-        finally:
-            connection.close()
-    finally:
-        drop(url, name, application)
-
-
-def _sweep(admin: Any) -> None:
-    """Drop scratch databases of verifications that died."""
-    import psycopg
-
-    pattern = rf"^{SCRATCH}_\d+_[0-9a-f]+$"
-    for name in column(admin, "leftovers.sql.j2", pattern=pattern, age=LEFTOVER_SECONDS):
-        with suppress(psycopg.Error):
-            admin.execute(render("backup/drop_database.sql.j2", name=name).sql)
-
-
-def ensure(url: str, told: Mapping[str, Any], application: str) -> tuple[bool, list[str]]:
-    """Make sure that the database of `url` exists and is empty; return whether it was created, and notes.
-
-    Raise `Refused` where it holds something, `Unreachable` where it can be neither reached nor created.
-    """
-    name = parameters(url).get("dbname", "")
-    try:
-        connection = connect(url, application)
-    except Unreachable as error:
-        same = _create_missing(url, name, told, application, error)
-        return True, [] if same else [f"the server does not know the locale {told['collate']!r}: its own is used"]
-    with connection:
-        holds = column(connection, "occupied.sql.j2")
-        where = connection.info.dbname
-    if holds:
-        raise Refused(
-            f"the database {where!r} is not empty, nothing was touched",
-            hint="name a database that does not exist yet: --into NEW_NAME",
-            details=["it holds " + ", ".join(holds) + (" and more" if len(holds) == 5 else "")],
-        )
-    return False, []
-
-
-def _create_missing(url: str, name: str, told: Mapping[str, Any], application: str, unreachable: Unreachable) -> bool:
-    """Create the database of `url` where that is why it cannot be reached; return whether its locale is the same."""
-    import psycopg
-
-    admin = _beside(url, application)
-    if admin is None:
-        raise unreachable
-    with admin:
-        patience(admin)
-        if not name or one(admin, "exists.sql.j2", name=name):
-            raise unreachable
-        try:
-            return create(admin, name, told)
-        except psycopg.Error as error:
-            raise Refused(
-                f"the database {name!r} does not exist and cannot be created: {error.diag.message_primary}",
-                hint=f"ask an administrator for: CREATE DATABASE {name} TEMPLATE template0",
-            ) from error
 
 
 def apply_settings(connection: Any, settings: Sequence[str]) -> list[str]:

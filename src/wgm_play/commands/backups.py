@@ -30,9 +30,10 @@ def _engine(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine]:
         project=work.project,
         environment=work.environment.name,
         reporter=work.reporter,
-        scratch=engines.embedded_scratch(work.project),
+        scratch=engines.own_server(work.project),
         run=run,
         marker=work.environment.marker or work.environment.name,
+        trusted=work.environment.policy.trusted_owners,
     )
     return policy, engine
 

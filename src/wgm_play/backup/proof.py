@@ -1,0 +1,197 @@
+"""Prove a backup: restore it on a server of our own, as a role without rights, and compare.
+
+In: a backup, a server of our own. Out: `Proof`. A dump holds code of whoever may create something in the database: it
+runs in index expressions, checks, materialized views. So nothing of it is done by a superuser but what runs no code
+(`_SUPERUSERS`), and none of it runs on the server that was backed up.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from wgm_play.backup import scratch, target
+from wgm_play.backup.folder import Manifest
+from wgm_play.backup.loading import Entry, Loader
+from wgm_play.errors import Refused
+from wgm_play.render import render
+from wgm_play.report.base import Reporter
+
+# What no comparison needs and a role without rights may not create.
+_WORDS = (
+    "--no-owner", "--no-privileges", "--no-comments", "--no-security-labels", "--no-publications",
+    "--no-subscriptions", "--no-tablespaces",
+)  # fmt: skip
+# A proof touches nothing else: event triggers stay away, and no user mapping lets a foreign table connect.
+_LEFT_OUT = frozenset(["EXTENSION", "EVENT TRIGGER", "USER MAPPING"])
+# What superusers alone may make, and what calls nothing when it is made.
+_SUPERUSERS = frozenset(["CAST", "OPERATOR CLASS", "OPERATOR FAMILY"])
+# What a role without rights cannot make, or what needs another server, by the counts that then differ.
+_BEYOND: Mapping[str, frozenset[str]] = {
+    "FUNCTION": frozenset(["functions"]),
+    "PROCEDURE": frozenset(["functions"]),
+    "AGGREGATE": frozenset(["functions"]),
+    "PROCEDURAL LANGUAGE": frozenset(["functions"]),
+    "FOREIGN DATA WRAPPER": frozenset(),
+    "SERVER": frozenset(),
+    "FOREIGN TABLE": frozenset(["foreign tables", "columns", "defaults", "constraints", "triggers"]),
+    "MATERIALIZED VIEW DATA": frozenset(),
+    "ACCESS METHOD": frozenset(),
+    "TRANSFORM": frozenset(),
+    "TEXT SEARCH PARSER": frozenset(),
+    "TEXT SEARCH TEMPLATE": frozenset(),
+}
+_NOT_ALLOWED = ("permission denied", "must be superuser", "only superuser", "user mapping not found", 'language "')
+# What follows from something else that could not be made.
+_FOLLOWS = "does not exist"
+# A scratch database is larger than the rows in it by this much.
+_EMPTY_SIZE = 16 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Proof:
+    """What a proof found: objects by kind, rows by table, what is wrong, what could not be proved here."""
+
+    counted: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    unproved: list[str] = field(default_factory=list)
+
+
+def prove(manifest: Manifest, url: str, how: str, *, jobs: int, application: str, reporter: Reporter) -> Proof:
+    """Restore a backup on the server of ours whose superuser is in `url`, and compare: its catalog, or all of it.
+
+    Raise `Refused` where it cannot be tried, psycopg's errors where the server fails, `ProgramFailed`.
+    """
+    with target.connect(url, application) as admin:
+        target.patience(admin)
+        version = admin.info.server_version // 10000
+        if version < manifest.backup.server_version // 10000:
+            raise Refused(
+                f"the backup cannot be proved: it is of PostgreSQL {manifest.backup.server_version // 10000}, "
+                f"the newest server on this machine is {version}",
+                hint="install a server of that version here, or set `backup.verify: none`",
+            )
+        if how == "restore":
+            target.refuse_without_room(admin, manifest.facts.get("size", 0) + _EMPTY_SIZE, "to prove it")
+        loader = Loader(manifest, version, jobs, application, reporter)
+        with _place(admin, manifest, url, application) as (place, connection):
+            return _Proving(manifest, loader, place, url, connection, how == "restore").run()
+
+
+@contextmanager
+def _place(admin: Any, manifest: Manifest, url: str, application: str) -> Iterator[tuple[str, Any]]:
+    """Give a scratch database of a role without rights: its URL as that role, and a session in it."""
+    role, password = scratch.name_for(admin, scratch.VERIFY), secrets.token_urlsafe(18)
+    admin.execute(render("backup/proof_role.sql.j2", name=role, password=password).sql)
+    try:
+        with scratch.database(admin, scratch.VERIFY, manifest.facts, role) as name:
+            admin.execute(render("backup/keep_out.sql.j2", name=name).sql)
+            place = target.with_database(url, name, user=role, password=password)
+            connection = target.connect(place, application)
+            try:
+                target.patience(connection)
+                yield place, connection
+            finally:
+                connection.close()
+    finally:
+        admin.execute(render("backup/drop_role.sql.j2", name=role).sql)
+
+
+@dataclass(slots=True)
+class _Proving:
+    """One proof: the backup, the scratch database as its owner (`place`) and as the superuser (`url`)."""
+
+    manifest: Manifest
+    loader: Loader
+    place: str
+    url: str
+    connection: Any
+    data: bool
+    proof: Proof = field(default_factory=Proof)
+    lacking: list[str] = field(default_factory=list)
+
+    def run(self) -> Proof:
+        """Restore, and compare what is there with what was counted when the dump was taken."""
+        entries = self.loader.entries()
+        made = self._extensions(entries)
+        chosen = [
+            one for one in entries if one.kind not in _LEFT_OUT and not (one.kind == "SCHEMA" and one.name in made)
+        ]
+        tolerated = self._judge(chosen, self._load(chosen))
+        self._compare(tolerated)
+        return self.proof
+
+    @property
+    def _superuser(self) -> str:
+        return target.with_database(self.url, self.connection.info.dbname)
+
+    def _extensions(self, entries: Sequence[Entry]) -> set[str]:
+        """Make the dump's extensions, as the superuser, before anything of the dump is there; return their schemas."""
+        import psycopg
+
+        told = {name: schema for name, schema in self.manifest.facts.get("extensions", ())}
+        schemas: set[str] = set()
+        names = [one.name for one in entries if one.kind == "EXTENSION"]
+        with target.connect(self._superuser, self.loader.application) as admin:
+            for name in names:
+                schema = told.get(name)
+                try:
+                    with admin.transaction():
+                        if schema not in (None, "public", "pg_catalog"):
+                            values = {"name": schema, "role": self.connection.info.user}
+                            admin.execute(render("backup/proof_schema.sql.j2", **values).sql)
+                        admin.execute(render("backup/proof_extension.sql.j2", name=name, schema=schema).sql)
+                    schemas |= {schema} if schema else set()
+                except psycopg.Error as error:
+                    self.lacking.append(name)
+                    self.proof.unproved.append(f"extension {name!r}: {error.diag.message_primary}")
+            admin.execute(render("backup/proof_rights.sql.j2", role=self.connection.info.user).sql)
+        return schemas - {"public", "pg_catalog"}
+
+    def _load(self, entries: Sequence[Entry]) -> Mapping[int, str]:
+        """Load as the role; let the superuser make what it may not, as long as that brings the rest on."""
+        failed = self.loader.load(self.place, entries, _WORDS, data=self.data)
+        while helped := [one for one in entries if one.number in failed and one.kind in _SUPERUSERS]:
+            left = self.loader.load(self._superuser, helped, _WORDS, data=self.data)
+            if len(left) == len(helped):
+                break
+            others = [one for one in entries if one.number in failed and (one.kind not in _SUPERUSERS)]
+            failed = {**left, **self.loader.load(self.place, others, _WORDS, data=self.data)}
+        return failed
+
+    def _judge(self, entries: Sequence[Entry], failed: Mapping[int, str]) -> frozenset[str]:
+        """Tell what is wrong from what cannot be proved here; return the counts that cannot be compared."""
+        tolerated: frozenset[str] = frozenset()
+        for entry in (one for one in entries if one.number in failed):
+            told = f"{entry.kind.lower()} {entry.name}: {failed[entry.number]}"
+            words = (*_NOT_ALLOWED, *([_FOLLOWS] if self.proof.unproved else []))
+            if entry.kind in _BEYOND and any(word in failed[entry.number].lower() for word in words):
+                self.proof.unproved.append(told)
+                tolerated |= _BEYOND[entry.kind]
+            else:
+                self.proof.problems.append(told)
+        return tolerated
+
+    def _compare(self, tolerated: frozenset[str]) -> None:
+        wanted, proof = self.manifest.counted, self.proof
+        proof.counted = target.counts(self.connection)
+        known = [name for name in {*wanted, *proof.counted} if name not in tolerated]
+        proof.problems += target.compared(
+            "restored",
+            {name: wanted[name] for name in known if name in wanted},
+            {name: proof.counted[name] for name in known if name in proof.counted},
+        )
+        if self.data:
+            proof.rows = target.rows(self.connection, target.column(self.connection, "tables.sql.j2"))
+            if self.manifest.rows is not None:
+                proof.problems += target.compared("rows", self.manifest.rows, proof.rows)
+        if proof.problems and self.lacking:
+            listed = ", ".join(self.lacking)
+            proof.problems.append(
+                f"this may be for want of {listed} here: install it for PostgreSQL {self.loader.version} on this machine, "
+                "or set `backup.verify: none`"
+            )
