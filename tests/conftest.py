@@ -7,6 +7,7 @@ In: `--pg` (or WGM_TEST_PG): versions as `15,18`, or `all`; `--docker`: in conta
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,6 +26,8 @@ from wgm_play import secret
 CHECKOUT = Path(__file__).parents[1]
 # The servers of this checkout that were there before the tests.
 RAN_BEFORE = pytest.StashKey[set[Path]]()
+# The session's own cache.
+CACHE = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,8 +44,24 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell starts its background jobs deaf to Ctrl-C, and they would start the commands under test so.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):
+        _keep_apart(config)
     config.stash[RAN_BEFORE] = leftover.of_project(CHECKOUT)
     config.addinivalue_line("markers", "every_server: runs on every server that is to be had, whatever --pg says")
+
+
+def _keep_apart(config: pytest.Config) -> None:
+    """Give the session a cache of its own, and so a server of its own for the scratch databases of all its tests.
+
+    Servers of other versions that were fetched for the tests are found on the PATH.
+    """
+    fetched = fix_postgres.cache_folder()
+    os.environ["WGM_TEST_SERVERS"] = str(fetched)
+    found = sorted(str(folder) for folder in fetched.glob("*/bin"))
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), *found])
+    cache = tempfile.TemporaryDirectory(prefix="wgm-test-cache-", ignore_cleanup_errors=True)
+    os.environ["XDG_CACHE_HOME"] = cache.name
+    config.stash[CACHE] = cache
 
 
 @pytest.hookimpl(trylast=True)
@@ -51,8 +70,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
     if hasattr(config, "workerinput"):
         return
-    # The checkout's own server for scratch databases serves many tests: it is no test's to stop.
     leftover.stop(leftover.of_project(CHECKOUT) - config.stash[RAN_BEFORE])
+    # The servers for scratch databases serve many tests: they are no test's to stop.
+    for data in leftover.of_person():
+        leftover.stop([data])
+        shutil.rmtree(data.parent, ignore_errors=True)
+    config.stash[CACHE].cleanup()
     left = leftover.below(config._tmp_path_factory.getbasetemp())  # type: ignore[attr-defined]
     leftover.stop(left)
     if left:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from wgm_play import embedded
 from wgm_play.embedded import process
 from wgm_play.embedded.home import shelf_folder
 
@@ -25,6 +26,11 @@ def below(folder: Path) -> set[Path]:
     shelved = (file.parent for file in shelf_folder().glob("*/project"))
     ours = (home / "data" for home in shelved if Path((home / "project").read_text().strip()).is_relative_to(folder))
     return _running((*(file.parent for file in folder.rglob("postmaster.pid")), *ours))
+
+
+def of_person() -> set[Path]:
+    """Return the data of the servers for scratch databases, which serve all projects of a person."""
+    return {server.data.resolve() for server in embedded.running_scratch()}
 
 
 def _running(folders: Iterable[Path]) -> set[Path]:

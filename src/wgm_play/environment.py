@@ -19,6 +19,8 @@ from wgm_play.secret import Secret, register
 FOLDER = "environments"
 SUFFIXES = (".yml", ".yaml")
 _WHERE = ("url", "service", "embedded")
+# `shadow: target`: scratch databases are made on the target's server, with the rights of the role that connects.
+TARGET = "target"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The embedded server: PostgreSQL major `version`, `data` folder below the project, or gone after the command."""
+    """The embedded server: PostgreSQL major `version`, `data` folder below the project, or gone after the command.
+
+    An empty `user` is a superuser with a random name.
+    """
 
     version: int = 18
     data: str = ".wgm/postgres"
@@ -64,8 +69,7 @@ class Environment:
     """One environment. Exactly one of `url`, `service`, `embedded` says where; a `url` with a password is a `Secret`.
 
     `marker` is the name that the database is marked with (the environment's own name by default); `readers` are
-    roles to which the ledger grants SELECT; `shadow` is a URL for the shadow database where the target's server
-    must not hold it.
+    roles to which the ledger grants SELECT; `shadow` is a URL for the shadow database, or `target`.
     """
 
     name: str
@@ -122,7 +126,7 @@ def load_environment(
         url=url_of(url if url is not None else values.get("url"), environ),
         service=resolve(values["service"], environ) if "service" in values and url is None else None,
         embedded=Embedded(**embedded) if embedded is not None and url is None else None,
-        shadow=url_of(values.get("shadow"), environ),
+        shadow=TARGET if values.get("shadow") == TARGET else url_of(values.get("shadow"), environ),
         marker=values.get("marker", name),
         variables=values.get("variables", values.get("vars", {})),
         readers=values.get("readers", ()),

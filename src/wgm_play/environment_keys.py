@@ -66,7 +66,11 @@ ENVIRONMENT = {
     "url": Key("connection", 'where the database is: a PostgreSQL URL, usually "{{ env.DATABASE_URL }}"'),
     "service": Key("connection", "or: a service of libpq's pg_service.conf"),
     "embedded": Key("embedded", "or: true, or the settings of the embedded server", keys=EMBEDDED),
-    "shadow": Key("connection", "URL of a server for the shadow database, where the target's must not hold it"),
+    "shadow": Key(
+        "connection",
+        "URL of a server for the shadow database, instead of one of our own; or `target`: on the target's server, with the"
+        " rights of the role that connects",
+    ),
     "marker": Key("text", "the name that the database is marked with (the environment's name)"),
     "variables": Key("variables", "variables of this environment; `vars` is another word for it"),
     "vars": Key("variables", "another word for `variables`"),

@@ -10,6 +10,7 @@ import pytest
 import leftover
 from fix_postgres import Postgres, fits
 from wgm_play import embedded
+from wgm_play.environment import Embedded
 
 
 def test_a_database_is_empty_and_on_the_server_asked_for(server: Postgres, database: psycopg.Connection) -> None:
@@ -46,8 +47,9 @@ def test_a_spec_names_versions(spec: str, majors: set[int]) -> None:
 def test_a_server_that_a_command_leaves_in_a_folder_is_found_and_stopped(tmp_path: Path) -> None:
     place = tmp_path / "below" / "shop"
     place.mkdir(parents=True)
-    server = embedded.start(embedded.SHADOW, place)
+    kept = Embedded(data=".wgm/postgres")
+    server = embedded.start(kept, place)
     assert leftover.of_project(place) == leftover.below(tmp_path) == {server.data.resolve()}
     leftover.stop(leftover.below(tmp_path))
     assert leftover.below(tmp_path) == leftover.of_project(place) == set()
-    assert embedded.running(embedded.SHADOW, place) == []
+    assert embedded.running(kept, place) == []

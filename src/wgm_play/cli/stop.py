@@ -1,4 +1,4 @@
-"""`wgm-play stop PLAYBOOK`: stop the embedded server of a project, and the one for its scratch databases; their data stay.
+"""`wgm-play stop PLAYBOOK`: stop the embedded server of a project, and the one for scratch databases; their data stay.
 
 In: the name of a playbook. Out: the exit code, 0 also where no server was running.
 """
@@ -19,12 +19,13 @@ def run(reporter: Reporter, *, playbook: str, inventory: str | None, verbosity: 
     path = found(playbook)
     project = project_of(path)
     reporter.begin(playbook)
-    from wgm_play.embedded import SHADOW
-
     declared = {each.name: each.embedded for each in _environments(path, project, inventory) if each.embedded}
     stopped = {name: _stop(one, project) for name, one in declared.items()}
-    if shadow := _stop(SHADOW, project):
-        stopped["shadow"] = shadow
+    shadows, used = _stop_scratch()
+    if shadows:
+        stopped["shadow"] = shadows
+    for pid in used:
+        reporter.note(f"server for scratch databases: pid {pid} is in use by another command, it keeps running")
     if not stopped:
         raise InputError(f"no environment of {playbook!r} is embedded", hint="there is nothing to stop")
     for name, pids in stopped.items():
@@ -42,6 +43,16 @@ def _stop(declared: Embedded, project: Path) -> list[int]:
 
     servers = embedded.running(declared, project)
     return [server.pid for server in servers if embedded.stop(replace(declared, version=server.version), project)]
+
+
+def _stop_scratch() -> tuple[list[int], list[int]]:
+    """Stop the servers for scratch databases; return the pids of those stopped, and of those that others use."""
+    from wgm_play import embedded
+    from wgm_play.shadow import in_use
+
+    servers = embedded.running_scratch()
+    used = [server for server in servers if in_use(server.url)]
+    return [one.pid for one in servers if one not in used and embedded.stop_scratch(one)], [one.pid for one in used]
 
 
 def project_of(playbook: Path) -> Path:

@@ -61,7 +61,7 @@ def show_status(work: Work, reporter: Reporter) -> int:
         reporter.note(
             f"embedded server: pid {server.pid}, PostgreSQL {server.version}, {work.connections.target.shown}"
         )
-    shadows = embedded.running(embedded.SHADOW, work.project)
+    shadows = embedded.running_scratch()
     for one in shadows:
         reporter.note(f"server for scratch databases: pid {one.pid}, PostgreSQL {one.version}")
     if server is not None or shadows:

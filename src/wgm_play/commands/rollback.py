@@ -23,6 +23,7 @@ from wgm_play.ledger import Change as RunChange
 from wgm_play.ledger import Ledger, RowChange, SqlOnce, TrashEntry
 from wgm_play.ledger.statements import run as ask
 from wgm_play.operations.base import Change, Situation, Waiting
+from wgm_play.operations.calls import calling
 from wgm_play.operations.index import drop_index
 from wgm_play.operations.online import acting
 from wgm_play.operations.online.leftover import removals
@@ -226,7 +227,7 @@ def _plan(
         everything = [*late_rows, *restored, *late, *found.changes, *last]
     ordered = order(everything, current.edges, wanted.catalog.edges, found.rebuilt, together, checks)
     made += groups(acting.kept_out(situation, ordered))
-    made = announced(made, live, wanted.catalog)
+    made = calling(announced(made, live, wanted.catalog), live, wanted.catalog)
     consents = Consents(work.play.steps, fold(work.play.steps).declarations, ledger.consents(ids))
     made = consents.settle(made)
     unknown = (
@@ -243,7 +244,8 @@ def _plan(
         from wgm_play.planning.prove import prove
 
         with planner.shadow().database() as connection:
-            prove(connection, live, wanted.catalog, made, trashed=definitions)
+            skipped = planner.unprovable(wanted.catalog)
+            prove(connection, live, wanted.catalog, made, trashed=definitions, skipped=skipped)
     plan = planner._contract(live, wanted, made, (), tuple(unknown))
     return Planned(plan, wanted, live, situation, Skips(), planner.imperative)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog import introspect
 from wgm_play.catalog.access import keep_roles
 from wgm_play.diff.compare import compare, dependents_of_hard
 from wgm_play.diff.overlay import Wanted
 from wgm_play.errors import Refused
 from wgm_play.operations.base import Situation
 from wgm_play.secret import mask
+from wgm_play.shadow import read, send
 from wgm_play.shadow.rebuild import closure, statements_for
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ def realise_dependents(planner: Planner, situation: Situation, wanted: Wanted) -
     with planner.shadow().database() as connection:
         for statement in statements_for(catalog.only(part)):
             try:
-                connection.execute(statement.encode(), prepare=False)
+                send(connection, statement)
             except library.Error as error:
                 raise Refused(
                     f"an object that no step declares stands in the way: {mask(str(error.diag.message_primary or error))}",
                     details=[f"depends on what changes: {key}" for key in affected],
                     hint="declare it as it shall be, or remove it with `state: absent`",
                 ) from error
-        made = introspect.read(connection)
+        made = read(connection)
     for key in affected:
         if key in made.rows:
             catalog.rows[key] = keep_roles(made.rows, situation.current.rows).get(key, made.rows[key])

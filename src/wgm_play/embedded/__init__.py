@@ -15,22 +15,22 @@ from pathlib import Path
 from wgm_play.embedded.ephemeral import start_ephemeral, stop_ephemeral, sweep
 from wgm_play.embedded.persistent import ensure, find, running, start_persistent, stop_persistent
 from wgm_play.embedded.programs import server_programs, tools
+from wgm_play.embedded.scratch import running_scratch, start_scratch, stop_scratch
 from wgm_play.embedded.server import Server
 from wgm_play.environment import Embedded
 
-# The project's server for scratch databases, where the target's must not hold them.
-SHADOW = Embedded(data=".wgm/shadow")
-
 __all__ = [
-    "SHADOW",
     "Server",
     "ensure",
     "running",
+    "running_scratch",
     "server_programs",
     "session",
     "start",
+    "start_scratch",
     "status",
     "stop",
+    "stop_scratch",
     "sweep",
     "tools",
 ]

@@ -6,7 +6,10 @@ In: `Embedded` and the project's folder. Out: `Server`, started or found.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from wgm_play.embedded import cluster, process
@@ -19,7 +22,7 @@ from wgm_play.errors import Unreachable
 STOP_SECONDS = 30.0
 
 
-def start_persistent(embedded: Embedded, project: Path) -> Server:
+def start_persistent(embedded: Embedded, project: Path, programs_of: Callable[[int], Path] = server_programs) -> Server:
     """Return the project's server, starting it where it does not run. Of two commands at once one starts it."""
     home = make_home(embedded, project)
     with home.locked() as lock:
@@ -36,21 +39,20 @@ def start_persistent(embedded: Embedded, project: Path) -> Server:
             return _server(
                 embedded, home, found.pid, found.port, started=False, notes=_reconfigure(embedded, home, found)
             )
-        programs, notes = _programs(embedded, home)
+        programs, notes = _programs(programs_of(embedded.version), home)
         if (hung := process.find_postmaster(home.data)) is not None:
             process.end(hung.pid, home.data, STOP_SECONDS)
         process.release_pid_file(home.data)
         if not home.data.exists():
-            cluster.init(programs, home, embedded.user, lock)
+            cluster.init(programs, home, embedded.user or f"s{secrets.token_hex(8)}", lock)
         pid, port = cluster.launch(programs, home, embedded.settings, embedded.port)
         server = _server(embedded, home, pid, port, started=True, notes=notes)
-        if (embedded.user, embedded.database) != (home.read("user"), "postgres"):
+        if (embedded.user or home.read("user"), embedded.database) != (home.read("user"), "postgres"):
             ensure(server, embedded)
         return server
 
 
-def _programs(embedded: Embedded, home: Home) -> tuple[Path, tuple[str, ...]]:
-    folder = server_programs(embedded.version)
+def _programs(folder: Path, home: Home) -> tuple[Path, tuple[str, ...]]:
     if not home.account.other:
         return folder, ()
     usable = reachable_programs(folder, home.account, shelf_folder())
@@ -74,7 +76,7 @@ def _server(
     embedded: Embedded, home: Home, pid: int, port: int, *, started: bool, notes: tuple[str, ...] = ()
 ) -> Server:
     return Server(
-        url=url(embedded.user, home.read("password"), port, embedded.database),
+        url=url(embedded.user or home.read("user"), home.read("password"), port, embedded.database),
         pid=pid,
         data=home.data,
         version=embedded.version,
@@ -126,7 +128,7 @@ def running(embedded: Embedded, project: Path) -> list[Server]:
     if not folder.is_dir():
         return []
     versions = sorted(int(part.name) for part in folder.iterdir() if part.name.isdigit())
-    servers = [find(Embedded(version, embedded.data, user=embedded.user), project) for version in versions]
+    servers = [find(replace(embedded, version=version), project) for version in versions]
     return [server for server in servers if server is not None]
 
 

@@ -27,7 +27,7 @@ _VERSIONS = range(13, 19)
 
 def server_programs(version: int) -> Path:
     """Return the folder with `postgres` and `initdb` of a major version. Raise `InputError` when there is none."""
-    for folder in [*wheel_folders(version), *_installed(version)]:
+    for folder in [*wheel_folders(version), *_installed(version), *_on_path()]:
         if major(folder / "postgres") == version and (folder / "initdb").exists():
             return folder
     if importlib.util.find_spec(WHEEL) is None:
@@ -37,6 +37,28 @@ def server_programs(version: int) -> Path:
         f"there is no PostgreSQL {version} server on this machine",
         hint=f"set embedded: version: to {' or '.join(there)}",
     )
+
+
+def scratch_programs(version: int) -> Path:
+    """Return the folder with `postgres` and `initdb` of a server for scratch databases, the installed one first.
+
+    What is installed brings the extensions that are installed for it; the wheel's brings none. Raise `InputError`.
+    """
+    for folder in [*_installed(version), *_on_path(), *wheel_folders(version)]:
+        if major(folder / "postgres") == version and (folder / "initdb").exists():
+            return folder
+    return server_programs(version)
+
+
+def scratch_version(wanted: int) -> int:
+    """Return the major version of the server for scratch databases of a target: the target's own, else the newest here."""
+    for version in (wanted, *reversed(_VERSIONS)):
+        try:
+            scratch_programs(version)
+        except InputError:
+            continue
+        return version
+    raise InputError("there is no PostgreSQL server on this machine", hint=INSTALL)
 
 
 def wheel_folders(version: int) -> list[Path]:
@@ -51,6 +73,12 @@ def wheel_folders(version: int) -> list[Path]:
 
 def _installed(version: int) -> list[Path]:
     return [Path(pattern.format(version)) for pattern in _INSTALLED]
+
+
+def _on_path() -> list[Path]:
+    """Return the folders of the PATH that hold a server; Debian's have none."""
+    folders = [Path(part) for part in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(part)]
+    return [folder for folder in dict.fromkeys(folders) if (folder / "postgres").exists()]
 
 
 def major(program: Path) -> int | None:

@@ -20,7 +20,7 @@ from wgm_play.importing.tools import BOOKKEEPING, parts
 from wgm_play.inspect.command import Inspection, examine, refuse_existing, write
 from wgm_play.render import render
 from wgm_play.secret import mask
-from wgm_play.shadow import APPLICATION, Connect, open_shadow
+from wgm_play.shadow import APPLICATION, Connect, Place, open_shadow
 
 if TYPE_CHECKING:
     import psycopg
@@ -33,8 +33,9 @@ def bring_in(options: Inspection, reporter: Reporter) -> int:
     folder = Path(options.folder or ".")
     refuse_existing(options)
     tool, found = parts(folder, options.tool)
-    with _server(options.url, folder) as connect, open_shadow(connect, lambda: None) as shadow:
-        if not shadow.own:
+    with _server(options.url, folder) as connect, open_shadow(Place(connect, own=True)) as shadow:
+        row = shadow.admin.execute(render("shadow/may_create.sql.j2").sql).fetchone()
+        if row is None or not row[1] or row[2]:
             raise Unreachable(
                 "the server of --url does not let this role create a scratch database", hint="GRANT it CREATEDB"
             )
@@ -62,18 +63,27 @@ def _server(url: str | None, folder: Path) -> Iterator[Connect]:
     """Give a way to connect to the server that tries the migrations: without --url, an embedded one."""
     policy = Policy(statement_timeout=0, lock_timeout=0)
     if url is not None:
-        yield lambda database, name: server.connect_to(url, policy=policy, application_name=name, database=database)
+        yield _to(url, policy)
         return
     from wgm_play import embedded
 
     settings = Embedded(ephemeral=True)
     found = embedded.start(settings, folder.resolve())
     try:
-        yield lambda database, name: server.connect_to(
-            found.url, policy=policy, application_name=name, database=database
-        )
+        yield _to(found.url, policy)
     finally:
         embedded.stop(settings, folder.resolve())
+
+
+def _to(url: str, policy: Policy) -> Connect:
+    """Return how to connect to a server."""
+
+    def connect(
+        database: str | None, application_name: str, user: str | None = None, password: str | None = None
+    ) -> psycopg.Connection[Any]:
+        return server.connect_to(url, policy=policy, application_name=application_name, database=database)
+
+    return connect
 
 
 def _prepare(connection: psycopg.Connection[Any]) -> None:

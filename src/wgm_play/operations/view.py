@@ -21,6 +21,7 @@ from wgm_play.operations.base import (
     option_names,
     options,
     privileges,
+    what_of,
 )
 from wgm_play.operations.column import COMPRESSION, STORAGE, own_storage
 from wgm_play.plan import Command, Lock
@@ -178,14 +179,25 @@ def drop_view(situation: Situation, key: Key) -> list[Change]:
 
 
 def create_materialized_view(situation: Situation, key: Key) -> list[Change]:
-    """Create a materialized view with its data."""
+    """Create a materialized view, and fill it."""
     row = situation.wanted[key]
     made = command(
-        "materialized_view/create", name=key.name, query=Sql(row.query.rstrip(";")), options=options(row.options), with_data=True,
-        tablespace=row.tablespace, access_method=row.access_method if row.access_method != "heap" else None, wait="data",
+        "materialized_view/create", name=key.name, query=Sql(row.query.rstrip(";")), options=options(row.options), with_data=False,
+        tablespace=row.tablespace, access_method=row.access_method if row.access_method != "heap" else None,
     )  # fmt: skip
-    made_here = [create(situation, key, f"create {key}", [made, *_around(situation, key)], rank=45)]
+    commands = [made, *_around(situation, key), *_declared_owner(situation, key)]
+    # Filled last: what it calls runs with the rights of its owner, never with those of who makes it for him.
+    commands.append(command("materialized_view/refresh", name=key.name, wait="data"))
+    made_here = [create(situation, key, f"create {key}", commands, rank=45)]
     return [*made_here, *(_cluster(situation, key) if row.cluster_on else [])]
+
+
+def _declared_owner(situation: Situation, key: Key) -> list[Command]:
+    """Return the command that gives a new one its owner before it is filled."""
+    row = situation.wanted.rows.get(Key("owner", (key.kind, *key.name)))
+    if row is None or str(row[0]) in (situation.role, situation.extra(key).owner):
+        return []
+    return [command("object/owner", what=what_of(key), owner=str(row[0]), shadow=False)]
 
 
 def alter_materialized_view(situation: Situation, key: Key) -> list[Change]:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS, keep_roles
 from wgm_play.catalog.constraint import Constraint
 from wgm_play.catalog.model import Catalog, Key, Row
@@ -32,8 +31,9 @@ from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import render
 from wgm_play.secret import mask
-from wgm_play.shadow import Shadow, run_all
-from wgm_play.shadow.rebuild import statements_for, touched
+from wgm_play.shadow import Shadow, read, run_all, send
+from wgm_play.shadow.rebuild import touched
+from wgm_play.shadow.remake import remake
 from wgm_play.sql import Sql, ident, literal
 
 if TYPE_CHECKING:
@@ -357,7 +357,7 @@ def _try(connection: psycopg.Connection[Any], change: Change) -> None:
         if not made.shadow:
             continue
         try:
-            connection.execute(made.sql.encode(), prepare=False)
+            send(connection, made.sql)
         except library.Error as error:
             raise Refused(
                 f"{change.operation.title}: {mask(str(error.diag.message_primary or error))}; nothing was touched",
@@ -438,7 +438,7 @@ def after(shadow: Shadow, live: Catalog, moves: Moves) -> Catalog:
     """Return the live catalog as it is after the moves."""
     part = touched(live, moves.tables) - {key for key in live.rows if key.kind == "setting" or key.kind in ACCESS}
     with shadow.database() as connection:
-        run_all(connection, statements_for(live.only(part)))
+        remake(connection, live, part)
         joining = {id(one.change): one for one in moves.joining}
         freed = [
             command("constraint/drop", name=key.name[2], table=key.name[:2]) for key in sorted(moves.let_go & part)
@@ -450,7 +450,7 @@ def after(shadow: Shadow, live: Catalog, moves: Moves) -> Catalog:
                 one = joining[id(change)]
                 one.condition = _condition(connection, one.table)
                 _note_lacking(connection, one, live)
-        found = introspect.read(connection)
+        found = read(connection)
     made_catalog = live.copy()
     public = Key("schema", ("public",))
     for key in part - {public}:

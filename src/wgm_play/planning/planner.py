@@ -6,8 +6,9 @@ the target; the shadow is opened only when something has to be tried.
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from wgm_play.environment import Environment
 from wgm_play.errors import Refused
 from wgm_play.ledger import UNKNOWN
 from wgm_play.operations.base import Change, Situation, TableSize
+from wgm_play.operations.calls import calling
 from wgm_play.operations.online import acting
 from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
@@ -40,8 +42,10 @@ from wgm_play.render import query
 from wgm_play.run.cache import Cache
 from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, Shadow, names_of, open_shadow
+from wgm_play.shadow.lacking import Extensions, extensions
 from wgm_play.shadow.realise import Realised, realise, schemas_of
 from wgm_play.shadow.rebuild import touched
+from wgm_play.shadow.superuser import OF_SUPERUSERS, TRUSTED_LANGUAGES, listed
 from wgm_play.shadow.versions import restated, same_words
 
 if TYPE_CHECKING:
@@ -105,7 +109,7 @@ class Planner:
     def shadow(self) -> Shadow:
         """Open the shadow once; it is closed with the planner's stack."""
         if self._shadow is None:
-            self._shadow = self.stack.enter_context(open_shadow(self.connections.on_target, self.connections.elsewhere))
+            self._shadow = self.stack.enter_context(open_shadow(self.connections.place(self.connection)))
         return self._shadow
 
     def types(self) -> TypesOf:
@@ -163,6 +167,7 @@ class Planner:
         ordered = order(changes, current.edges, wanted.catalog.edges, found.rebuilt, together, checks)
         ordered = self._select(ordered, wanted.catalog)
         made = announced(groups(acting.kept_out(situation, ordered)), current, wanted.catalog)
+        made = calling(made, live, wanted.catalog)
         unknown = [f"not modelled: {name}" for name in live.unmodelled]
         unknown += self.imperative.unknown
         unknown += [f"not asked: {one}" for one in self.imperative.unasked]
@@ -188,6 +193,7 @@ class Planner:
             warnings += consents.unused(made)
             unknown += self._look_at_rows(situation, renamed.pairs)
             self._prove(live, wanted, made)
+            unknown += self._stand_ins(made, wanted.catalog)
         plan = self._contract(live, wanted, made, tuple(skips.listed()), tuple(unknown), tuple(warnings))
         return Planned(plan, wanted, live, situation, skips, self.imperative, fresh, self.choices.selected)
 
@@ -204,7 +210,7 @@ class Planner:
             self.imperative.unchecked.update(tuple(one) for one in kept.unchecked)
             return Realised(kept.catalog), False
         shadow = self.shadow()
-        with shadow.database(rolled_back=_small(folded.declarations)) as connection:
+        with shadow.database(rolled_back=self._in_one_transaction(folded.declarations)) as connection:
             with names_of(connection, schemas_of(folded.declarations)):
                 declarations = skips.try_optional(
                     connection, folded.declarations, self.live, self.connection, own=shadow.own
@@ -212,7 +218,7 @@ class Planner:
                 declarations = skips.without_missing_extensions(
                     connection, declarations, self.live, self.connection, own=shadow.own
                 )
-            realised = realise(connection, declarations, self.live)
+            realised = realise(connection, declarations, self.live, extensions=self._extensions(connection, skips))
             skips.add_recorded(realised.catalog)
             with names_of(connection, schemas_of(folded.declarations)):
                 self.imperative.check(connection, realised, self.play, folded)
@@ -220,22 +226,37 @@ class Planner:
             self.cache.save(mark, realised.catalog, skips.kept(), self.imperative.unchecked)
         return realised, True
 
+    def _in_one_transaction(self, declarations: Mapping[Key, Declaration]) -> bool:
+        """Tell whether declarations can be made in one transaction: what a superuser makes sees what is committed alone."""
+        texts = [statement.sql for one in declarations.values() for statement in (*one.statements, *one.late)]
+        if len(texts) > BATCH:
+            return False
+        return not self.shadow().confined or not (
+            any(map(listed, texts)) or any(key.kind in OF_SUPERUSERS for key in self.live.rows)
+        )
+
     def _realise_part(self, part: Part, skips: Skips) -> Realised:
         """Return what a part of the play declares, made on top of what it needs."""
         made = part.declarations()
         if not part.folded.declarations:
             return Realised(Catalog(version=self.live.version))
         shadow = self.shadow()
-        with shadow.database(rolled_back=_small(made)) as connection:
+        with shadow.database(rolled_back=self._in_one_transaction(made)) as connection:
             with names_of(connection, part.schemas):
                 made = skips.try_optional(connection, made, self.live, self.connection, own=shadow.own)
                 made = skips.without_missing_extensions(connection, made, self.live, self.connection, own=shadow.own)
-            realised = realise(connection, made, self.live, part.schemas)
+            realised = realise(connection, made, self.live, part.schemas, self._extensions(connection, skips))
+            skips.add_recorded(realised.catalog)
             with names_of(connection, part.schemas):
                 bodies = {key: one for key, one in made.items() if key in part.checked}
                 asked = part.imperative
                 asked.check(connection, realised, asked.play, replace(asked.folded, declarations=bodies))
         return Realised(part.own(realised.catalog), realised.borrowed)
+
+    def _extensions(self, connection: psycopg.Connection[Any], skips: Skips) -> Callable[[], Extensions | None]:
+        """Return how to find out what the target's extensions hold; asked where something fails in the shadow."""
+        shown = self.shadow().place.shown
+        return functools.cache(lambda: extensions(connection, self.live, skips.recorded, self.connection, shown))
 
     def _holds(self, kept: Catalog) -> bool:
         """Tell whether a kept catalog is in the target's words, or in those of the shadow that there is now."""
@@ -298,9 +319,6 @@ class Planner:
         made.update(self.imperative.mark().encode())
         made.update(repr(sorted((alert.name, str(alert.query)) for alert in self.play.alerts)).encode())
         return made.hexdigest()
-
-    def _same_server(self) -> bool:
-        return self._shadow is None or self._shadow.own
 
     def _situation(self, current: Catalog, wanted: Catalog) -> Situation:
         rights = self.connection.execute(query("rights", self.connection.info.server_version)).fetchone()
@@ -413,14 +431,27 @@ class Planner:
     def _prove(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> None:
         if not any(operation.verb != "run" for group in made for operation in group.operations):
             return
-        shadow = self.shadow()
-        extensions = (
-            frozenset(key for key in wanted.catalog.rows if key.kind == "extension") if not shadow.own else frozenset()
-        )
-        with shadow.database() as connection:
-            skipped = extensions | self._unselected(live, wanted, made)
+        with self.shadow().database() as connection:
+            skipped = self.unprovable(wanted.catalog) | self._unselected(live, wanted, made)
             steps = {step.index: (step.position, step.name) for step in self.play.steps if not step.no_log}
             prove(connection, live, wanted.catalog, made, skipped=skipped, steps=steps)
+
+    def _stand_ins(self, made: tuple[Group, ...], wanted: Catalog) -> list[str]:
+        """Name the functions in whose place the shadow had one that raises."""
+        if not self.shadow().confined:
+            return []
+        changed = {one.key for group in made for one in group.operations} & wanted.rows.keys()
+        return [
+            f"not proved: {key} is written in {wanted[key].language}: in the shadow a stand-in that raises"
+            for key in sorted(changed)
+            if key.kind in ("function", "procedure") and wanted[key].language not in TRUSTED_LANGUAGES
+        ]
+
+    def unprovable(self, wanted: Catalog) -> frozenset[Key]:
+        """Return what a server that is not the target's has otherwise: its extensions."""
+        if self.shadow().own:
+            return frozenset()
+        return frozenset(key for key in wanted.rows if key.kind == "extension")
 
     def _unselected(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> frozenset[Key]:
         """Return the keys that differ and are left alone, because their steps are not selected."""
@@ -457,8 +488,3 @@ class Planner:
             step_items=tuple(mask(items.get(number, "")) for number in range(len(self.step_names))),
             warnings=warnings,
         )
-
-
-def _small(declarations: Mapping[Key, Declaration]) -> bool:
-    """Tell whether declarations can be made in one transaction."""
-    return sum(len(one.statements) + len(one.late) for one in declarations.values()) <= BATCH

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
-from wgm_play.errors import InputError, Unreachable
+from wgm_play.errors import InputError, Unreachable, WgmError
 from wgm_play.playbook.model import Declaration, Folded
 from wgm_play.playbook.nodes import position_of
 from wgm_play.render import render
@@ -67,7 +67,8 @@ class Skips:
     """Steps that are skipped: (step, reason, statement for an administrator, key); `recorded` extensions are not realised."""
 
     entries: list[tuple[int, str, str, Key]] = field(default_factory=list)
-    recorded: dict[Key, tuple[str, str]] = field(default_factory=dict)
+    recorded: dict[Key, Row] = field(default_factory=dict)
+    versions: dict[Key, str] = field(default_factory=dict)
 
     def add(self, declaration: Declaration, reason: str, statement: str) -> None:
         """Skip a declaration."""
@@ -105,7 +106,7 @@ class Skips:
     ) -> dict[Key, Declaration]:
         """Try each optional declaration by itself; return all but those that the server does not give.
 
-        Where the shadow is another server (not `own`), what only superusers make is asked of the target's role.
+        Where the shadow is another server (not `own`), the target is asked for what it has and what its role may.
         """
         able = own or bool((target.execute(render("shadow/superuser.sql.j2").sql).fetchone() or (False,))[0])
         made: dict[Key, Declaration] = {}
@@ -116,6 +117,16 @@ class Skips:
             if not able and key not in live.rows and _for_superusers(declaration):
                 texts = [statement.sql for statement in declaration.statements]
                 self.add(declaration, f"only a superuser may create {key}", "; ".join(texts))
+                continue
+            if not own and key.kind == "extension":
+                refused = None if key in live.rows else _not_given(target, declaration)
+                if refused is None:
+                    made[key] = declaration
+                else:
+                    self.add(declaration, refused.message, declaration.statements[0].sql)
+                continue
+            if not own and _for_superusers(declaration):
+                made[key] = declaration
                 continue
             error = _refusal(connection, declaration)
             if error is None or (error.sqlstate != _NOT_PERMITTED and key.kind not in ("extension", "schema")):
@@ -141,6 +152,8 @@ class Skips:
         asked = [one for one in made.values() if one.key.kind == "extension" and not one.absent and one.statements]
         if not asked:
             return made
+        if not own:
+            return self._without_lacking(connection, made, asked, live, target)
         with connection.transaction(force_rollback=True):  # one may need another, or a schema
             for declaration in declarations.values():
                 if declaration.key.kind == "schema" and not declaration.absent:
@@ -148,35 +161,79 @@ class Skips:
             for declaration in asked:
                 failed = _kept(connection, declaration)
                 if failed is not None:
-                    self.recorded[declaration.key] = _row_without(failed, declaration, live, target, own=own)
+                    self.recorded[declaration.key] = _row_without(failed, declaration, live)
                     del made[declaration.key]
         return made
 
+    def _without_lacking(
+        self,
+        connection: psycopg.Connection[Any],
+        made: dict[Key, Declaration],
+        asked: list[Declaration],
+        live: Catalog,
+        target: psycopg.Connection[Any],
+    ) -> dict[Key, Declaration]:
+        """Set aside what another server than the target's lacks. The target is asked what it has, and in which version."""
+        there = set(connection.execute(render("shadow/available.sql.j2").sql).fetchall())
+        for declaration in asked:
+            key = declaration.key
+            said = str(reveal(declaration.attributes.get("version") or ""))
+            if key in live.rows:
+                row = live.rows[key]
+            else:
+                refused = _not_given(target, declaration)
+                if refused is not None:
+                    raise refused
+                found = target.execute(render("shadow/extension_available.sql.j2", name=key.name[0], version=said).sql)
+                version = said or str((found.fetchone() or ("",))[0])
+                row = (str(declaration.attributes.get("schema") or "public"), version, None)
+            lacks = (key.name[0], said) not in there if said else key.name[0] not in {name for name, _ in there}
+            if lacks:
+                self.recorded[key] = row
+                del made[key]
+            elif not said:
+                self.versions[key] = str(row[1])
+        return made
+
     def add_recorded(self, catalog: Catalog) -> None:
-        """Put the extensions that were set aside into the realised catalog."""
+        """Put the extensions that were set aside into the realised catalog, and the versions that the target gives."""
+        for key, version in self.versions.items():
+            if key in catalog.rows:
+                catalog.rows[key] = (catalog.rows[key][0], version, *catalog.rows[key][2:])
         for key, row in self.recorded.items():
             catalog.rows[key] = row
             catalog.extras[key] = Extra()
 
 
-def _row_without(
-    failed: psycopg.Error, declaration: Declaration, live: Catalog, target: psycopg.Connection[Any], *, own: bool
-) -> Row:
-    """Return the row of an extension that the shadow lacks; raise where the target lacks or forbids it too."""
-    key = declaration.key
-    if key in live.rows:
-        return live.rows[key]
-    if not own:
-        row = target.execute(render("shadow/extension_available.sql.j2", name=key.name[0]).sql).fetchone()
-        if row:
-            return (str(declaration.attributes.get("schema") or "public"), str(row[0]), None)
+def _row_without(failed: psycopg.Error, declaration: Declaration, live: Catalog) -> Row:
+    """Return the row of an extension that this role may not make; raise where it is not there already."""
+    if declaration.key in live.rows:
+        return live.rows[declaration.key]
     if failed.sqlstate == _NOT_PERMITTED:
-        raise Unreachable(
-            f"this role may not create {key}",
-            where=declaration.position,
-            hint=f"let an administrator run {declaration.statements[0].sql}, or say `required: false`",
-        ) from failed
+        raise _forbidden(declaration) from failed
     raise explain(failed, declaration.statements[0], declaration)
+
+
+def _not_given(target: psycopg.Connection[Any], declaration: Declaration) -> WgmError | None:
+    """Return why the target does not give an extension to this role; None where it does."""
+    name, said = declaration.key.name[0], str(reveal(declaration.attributes.get("version") or ""))
+    row = target.execute(render("shadow/extension_available.sql.j2", name=name, version=said).sql).fetchone()
+    if row is None:
+        version = f" in version {said!r}" if said else ""
+        return InputError(
+            f'extension "{name}" is not available{version}',
+            where=declaration.position,
+            hint="install it on the machine of the server, or correct the name",
+        )
+    return None if row[1] else _forbidden(declaration)
+
+
+def _forbidden(declaration: Declaration) -> Unreachable:
+    return Unreachable(
+        f"this role may not create {declaration.key}",
+        where=declaration.position,
+        hint=f"let an administrator run {declaration.statements[0].sql}, or say `required: false`",
+    )
 
 
 def unprivileged_settings(

@@ -11,17 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.column import Column
 from wgm_play.catalog.model import Catalog, Key, Row, Rows, differing_fields
 from wgm_play.errors import Position, Refused
+from wgm_play.operations.calls import called, calls
 from wgm_play.operations.trash import SCHEMA, kept_rows, several
 from wgm_play.plan import Group, Operation
 from wgm_play.render import render
 from wgm_play.secret import mask
-from wgm_play.shadow import BATCH, run_all, start_over
+from wgm_play.shadow import BATCH, alone, as_here, read, run_all, send, start_over
 from wgm_play.shadow.rebuild import closure, statements_for, touched
+from wgm_play.shadow.remake import named_in, remake
 from wgm_play.shadow.versions import same_words, unlike
 from wgm_play.sql import ident
 
@@ -56,15 +57,20 @@ def prove(
     keys |= _new_and_old_parents(live, wanted, keys)
     # What is only needed comes without what depends on it: else the schema would draw in everything.
     part = touched(live, keys) | closure(live, _needed(live, wanted, keys))
+    part |= named_in(live, _bodies_called(operations, live, wanted))
     part -= {key for key in live.rows if key.kind in UNPROVED}
     trashed = list(trashed)
     moved = _moved_types(trashed)
-    later = _rebuild_first(connection, trashed, moved)
-    _rebuild(connection, live.only(part))
+    later: list[Mapping[str, Any]] = []
+
+    def first() -> None:
+        later[:] = _rebuild_first(connection, trashed, moved)
+
+    remake(connection, live, part, first)
     for definition in _rebuild_first(connection, later, moved):
         _rebuild_trashed(connection, definition, moved)
     _run_groups(connection, groups, steps or {})
-    result = introspect.read(connection, edges=False, kinds={key.kind for key in (*part, *keys)} - UNPROVED)
+    result = read(connection, edges=False, kinds={key.kind for key in (*part, *keys)} - UNPROVED)
     differing = [
         key
         for key in sorted({*part, *keys})
@@ -82,6 +88,14 @@ def prove(
             details=[line for key in differing[:10] for line in _difference(key, wanted, result)],
             hint="this is a defect of the planner: please report the plan (--check --diff)",
         )
+
+
+def _bodies_called(operations: Iterable[Operation], live: Catalog, wanted: Catalog) -> list[str]:
+    """Return the bodies of the functions that statements of the plan call: what they name must be there."""
+    found = {key for one in operations if calls(one) for key in called(one, live, wanted)}
+    return [
+        wanted[key].definition for key in sorted(found) if key in wanted.rows and key.kind in ("function", "procedure")
+    ]
 
 
 def _partitioned(live: Catalog, wanted: Catalog, index: Key) -> Key | None:
@@ -136,18 +150,6 @@ def _difference(key: Key, wanted: Catalog, result: Catalog) -> list[str]:
         f"{key}: {name} is {getattr(have, name)!r}, wanted {getattr(want, name)!r}"
         for name in differing_fields(want, have)
     ]
-
-
-def _rebuild(connection: psycopg.Connection[Any], part: Catalog) -> None:
-    import psycopg as library
-
-    try:
-        run_all(connection, statements_for(part))
-    except library.Error as error:
-        raise Refused(
-            f"a part of the live database cannot be rebuilt in the shadow: {mask(str(error.diag.message_primary or error))}",
-            hint="an object of a kind that is not modelled is in the way: see `wgm-play check`",
-        ) from error
 
 
 def _moved_types(trashed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -276,9 +278,14 @@ def _run_batch(connection: psycopg.Connection[Any], batch: Sequence[Group], step
     commands = [command for group in batch for command in _commands(group)]
     if not commands:
         return
+    if alone(connection, [sql for sql, _ in commands]):
+        for sql, operation in commands:
+            _send(connection, sql, operation, steps)
+        return
     try:
         with connection.transaction():
-            connection.execute(";\n".join(sql for sql, _ in commands).encode(), prepare=False)
+            text = ";\n".join(as_here(connection, sql) for sql, _ in commands)
+            connection.execute(text.encode(), prepare=False)
     except library.Error:
         for group in batch:
             with connection.transaction():
@@ -304,7 +311,7 @@ def _send(connection: psycopg.Connection[Any], sql: str, operation: Operation, s
     import psycopg as library
 
     try:
-        connection.execute(sql.encode(), prepare=False)
+        send(connection, sql)
     except library.Error as error:
         details = [mask(text) for text in (error.diag.message_detail,) if text]
         hint = error.diag.message_hint or "the plan was tried in the shadow database: change what stands in its way"

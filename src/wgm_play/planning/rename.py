@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS, keep_roles, moved
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.diff.overlay import same_object
@@ -22,8 +21,9 @@ from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, TableS
 from wgm_play.plan import Command, Lock
 from wgm_play.playbook.model import Declaration, Part
 from wgm_play.render import render
-from wgm_play.shadow import Shadow, run_all
-from wgm_play.shadow.rebuild import statements_for, touched
+from wgm_play.shadow import Shadow, read, run_all
+from wgm_play.shadow.rebuild import touched
+from wgm_play.shadow.remake import remake
 from wgm_play.sql import Sql, automatic
 
 _HAZARD_TABLE = hazard(
@@ -348,7 +348,7 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
     """Return the live catalog as it is after the renames."""
     part = touched(live, set(renamed.pairs.values())) - {key for key in live.rows if key.kind == "setting"}
     with shadow.database() as connection:
-        run_all(connection, statements_for(live.only(part)))
+        remake(connection, live, part)
         schemas = {
             key.name[0]
             for key in renamed.pairs
@@ -356,7 +356,7 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
         } - {"public"}
         run_all(connection, [render("schema/create.sql.j2", name=name).sql for name in sorted(schemas)])
         run_all(connection, [made.sql for change in renamed.changes for made in change.operation.commands])
-        after = introspect.read(connection)
+        after = read(connection)
         for name in schemas:
             after.rows.pop(
                 Key("schema", (name,)), None

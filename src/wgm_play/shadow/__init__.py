@@ -1,45 +1,89 @@
 """The shadow: a scratch database in which declared state is realised and plans are proved; dropped afterwards.
 
-In: a target's connection. Out: connections to fresh, empty databases of the same server where it allows that, else of
-the server that the environment names, else of the embedded one.
+In: a `Place`, the server that holds it. Out: connections to fresh, empty databases there. On a server of our own they
+belong to a role that was made for this command and has no rights; what only a superuser may make is made by another
+session (see `superuser`).
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
-from wgm_play.errors import WgmError
+from wgm_play.catalog import introspect
 from wgm_play.render import render
+from wgm_play.shadow.superuser import Superuser, listed
 from wgm_play.sql import Sql, quoted
 
 if TYPE_CHECKING:
     import psycopg
 
+    from wgm_play.catalog.model import Catalog
+
 APPLICATION = "wgm-play shadow"
 # Seconds that a closed session may take to leave its scratch database before it is made to.
 LEAVING = 0.05
 
-# (database or None for the server's own, application_name) -> connection with our session settings
-Connect = Callable[[str | None, str], "psycopg.Connection[Any]"]
-
 _PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
+# encoding, collation, character type, provider, locale of a database
+Locale = tuple[str, str, str, str, str | None]
+# What every server has, whatever its machine knows: names sort by code point.
+_PLAIN: tuple[str, str, str | None] = ("C", "C", None)
+
+
+class Connect(Protocol):
+    """Opens a session with our settings: of a database (None is the server's own), as another user where one is given."""
+
+    def __call__(
+        self, database: str | None, application_name: str, user: str | None = None, password: str | None = None
+    ) -> psycopg.Connection[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The server for scratch databases. `own` tells that it is the target's, `ours` that we started it.
+
+    `locale` is that of the target's database, where another server must imitate it; `path` the search_path of its
+    sessions; `shown` is how messages call the server.
+    """
+
+    connect: Connect
+    own: bool
+    ours: bool = False
+    locale: Locale | None = None
+    shown: str = "the target's server"
+    path: tuple[str, ...] = ("public",)
 
 
 @dataclass(slots=True)
 class Shadow:
-    """A server that holds scratch databases. `own` tells whether it is the target's own server."""
+    """A server that holds scratch databases. `own` tells whether it is the target's own server.
+
+    `role` owns them where the session that makes them is a superuser's and need not be.
+    """
 
     connect: Connect
     own: bool
     admin: psycopg.Connection[Any]
     version: int
+    place: Place
+    role: str | None = None
     names: list[str] = field(default_factory=list)
+    _password: str = ""
+    _superusers: dict[str, Superuser] = field(default_factory=dict)
     _spare: psycopg.Connection[Any] | None = None
+    _imitated: Locale | None = None
+
+    @property
+    def confined(self) -> bool:
+        """Whether scratch databases belong to a role without rights."""
+        return self.role is not None
 
     @contextmanager
     def database(self, *, rolled_back: bool = False) -> Iterator[psycopg.Connection[Any]]:
@@ -65,24 +109,65 @@ class Shadow:
     def _fresh(self) -> psycopg.Connection[Any]:
         """Make a database and connect to it."""
         name = f"wgm_shadow_{self.admin.info.backend_pid}_{secrets.token_hex(4)}"
-        encoding, collate, ctype, provider, locale = self._locale()
+        self._create(name)
+        self.names.append(name)
+        connection = self.connect(name, APPLICATION) if self.role is None else self._as_role(name, self.role)
+        _PATHS[connection] = ", ".join(map(quoted, self.place.path))
+        connection.execute(
+            "SET synchronous_commit = off; SET check_function_bodies = off; SET lock_timeout = 0; SET statement_timeout = 0"
+        )
+        return connection
+
+    def _create(self, name: str) -> None:
+        """Make a database like the target's; where this machine does not know its locale, in one that every server has."""
+        import psycopg as library
+
+        wanted = self._imitated or self.place.locale or self._locale()
+        try:
+            self.admin.execute(self._creating(name, wanted))
+        except library.Error as error:
+            if self.place.locale is None or error.sqlstate is None or self._imitated is not None:
+                raise
+            wanted = (wanted[0], *_PLAIN[:2], "c", _PLAIN[2])
+            self.admin.execute(self._creating(name, wanted))
+        self._imitated = wanted if self.place.locale is not None else None
+
+    def _creating(self, name: str, wanted: Locale) -> str:
+        encoding, collate, ctype, provider, locale = wanted
         values: dict[str, Any] = {
             "encoding": encoding,
             "collate": collate,
             "ctype": ctype,
             "provider": None,
             "locale": None,
+            "owner": self.role,
         }
         if self.version >= 150000:
             values |= {"provider": Sql(_PROVIDERS[provider]), "locale": locale}
             values["locale_word"] = Sql("BUILTIN_LOCALE" if provider == "b" else "ICU_LOCALE")
-        self.admin.execute(render("shadow/create.sql.j2", name=name, **values).sql)
-        self.names.append(name)
-        connection = self.connect(name, APPLICATION)
-        connection.execute(
-            "SET synchronous_commit = off; SET check_function_bodies = off; SET lock_timeout = 0; SET statement_timeout = 0"
-        )
+        return render("shadow/create.sql.j2", name=name, **values).sql
+
+    def _as_role(self, name: str, role: str) -> psycopg.Connection[Any]:
+        """Connect to a database as the role that owns it; its superuser is another session, opened when it is needed."""
+        self.admin.execute(render("shadow/keep_out.sql.j2", name=name).sql)
+        superuser = Superuser(lambda: self._of_superuser(name), role)
+        if self.version < 150000:
+            superuser.session.execute(render("shadow/give_public.sql.j2", role=role).sql)
+        self._superusers[name] = superuser
+        connection = self.connect(name, APPLICATION, role, self._password)
+        _SUPERUSERS[connection] = superuser
         return connection
+
+    def _of_superuser(self, name: str) -> psycopg.Connection[Any]:
+        session = self.connect(name, APPLICATION)
+        session.execute("SET check_function_bodies = off; SET lock_timeout = '10s'; SET synchronous_commit = off")
+        return session
+
+    def make_role(self) -> None:
+        """Make the role that owns the scratch databases of this command, and can do nothing else."""
+        self.role = f"wgm_shadow_{self.admin.info.backend_pid}_{secrets.token_hex(4)}"
+        self._password = secrets.token_urlsafe(18)
+        self.admin.execute(render("shadow/create_role.sql.j2", name=self.role, password=self._password).sql)
 
     def close(self) -> None:
         """Drop what is left of the scratch databases, and end the session."""
@@ -91,18 +176,21 @@ class Shadow:
             self._spare = None
         for name in list(self.names):
             self.drop(name)
+        if self.role is not None:
+            self.admin.execute(render("shadow/drop_role.sql.j2", name=self.role).sql)
         self.admin.close()
 
-    def _locale(self) -> tuple[str, str, str, str, str | None]:
-        row = self.admin.execute(render("shadow/locale.sql.j2", version=self.version).sql).fetchone()
-        assert row is not None  # noqa: S101 - the database that we are connected to exists
-        return (row[0], row[1], row[2], row[3], row[4])
+    def _locale(self) -> Locale:
+        return locale_of(self.admin)
 
     def drop(self, name: str) -> None:
         """Drop a scratch database.
 
         A session that was closed takes some milliseconds to go; DROP DATABASE would look for it again only after 100.
         """
+        superuser = self._superusers.pop(name, None)
+        if superuser is not None:
+            superuser.close()
         until = time.monotonic() + LEAVING
         while time.monotonic() < until:
             row = self.admin.execute(render("shadow/sessions.sql.j2", name=name).sql).fetchone()
@@ -114,34 +202,103 @@ class Shadow:
             self.names.remove(name)
 
     def sweep(self) -> None:
-        """Drop scratch databases whose runner is gone."""
-        for (name,) in self.admin.execute(render("shadow/leftovers.sql.j2").sql).fetchall():
-            self.admin.execute(render("shadow/drop.sql.j2", name=name).sql)
+        """Drop scratch databases whose runner is gone, and on a server of our own their roles."""
+        sweep(self.admin, roles=self.place.ours)
+
+
+def sweep(admin: psycopg.Connection[Any], *, roles: bool) -> None:
+    """Drop scratch databases, and their `roles`, whose command is gone."""
+    for (name,) in admin.execute(render("shadow/leftovers.sql.j2").sql).fetchall():
+        admin.execute(render("shadow/drop.sql.j2", name=name).sql)
+    if roles:
+        for (name,) in admin.execute(render("shadow/leftover_roles.sql.j2").sql).fetchall():
+            admin.execute(render("shadow/drop_role.sql.j2", name=name).sql)
+
+
+def path_of(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+    """Return the schemas in the search_path that a session of this role has in this database, without ours."""
+    row = connection.execute(render("shadow/default_path.sql.j2").sql).fetchone()
+    found = _IN_PATH.findall(str(row[0]) if row else "")
+    names = [quoted_name.replace('""', '"') or plain.lower() for quoted_name, plain in found]
+    return tuple((str(row[1]) if row else "public") if name == "$user" else name for name in names)
+
+
+# An identifier in a list as search_path has it: in quotes, or plain.
+_IN_PATH = re.compile(r'"((?:[^"]|"")*)"|([^",\s]+)')
+
+
+def in_use(url: str) -> bool:
+    """Tell whether a command works on a server for scratch databases."""
+    import psycopg
+
+    try:
+        with psycopg.connect(url, autocommit=True) as session:
+            return bool(session.execute(render("shadow/in_use.sql.j2").sql).fetchone())
+    except psycopg.Error:
+        return False
+
+
+def locale_of(connection: psycopg.Connection[Any]) -> Locale:
+    """Return the locale of the database behind a connection."""
+    row = connection.execute(render("shadow/locale.sql.j2", version=connection.info.server_version).sql).fetchone()
+    assert row is not None  # noqa: S101 - the database that we are connected to exists
+    return (row[0], row[1], row[2], row[3], row[4])
 
 
 @contextmanager
-def open_shadow(connect: Connect, elsewhere: Callable[[], Connect | None]) -> Iterator[Shadow]:
-    """Open the shadow on the target's server, or on the one that `elsewhere` gives where the target's forbids it."""
-    admin = connect(None, APPLICATION)
-    row = admin.execute(render("shadow/may_create.sql.j2").sql).fetchone()
-    own = bool(row and row[0] and not row[1])
-    used: Connect = connect
-    if not own:
-        admin.close()
-        other = elsewhere()
-        if other is None:
-            raise WgmError(
-                "the target's server does not let this role create a scratch database, and there is no other server",
-                hint="GRANT it CREATEDB, set `shadow:` in the environment, or pip install 'wgm-play[embedded]'",
-            )
-        used = other
-        admin = used(None, APPLICATION)
-    shadow = Shadow(used, own, admin, admin.info.server_version)
+def open_shadow(place: Place) -> Iterator[Shadow]:
+    """Open the shadow on a server."""
+    admin = place.connect(None, APPLICATION)
+    shadow = Shadow(place.connect, place.own, admin, admin.info.server_version, place)
     try:
         shadow.sweep()
+        if not place.own and _is_superuser(admin):
+            shadow.make_role()
         yield shadow
     finally:
         shadow.close()
+
+
+def _is_superuser(connection: psycopg.Connection[Any]) -> bool:
+    row = connection.execute(render("shadow/superuser.sql.j2").sql).fetchone()
+    return bool(row and row[0])
+
+
+# The superuser's session beside that of the role, for each scratch database of a server of our own.
+_SUPERUSERS: WeakKeyDictionary[psycopg.Connection[Any], Superuser] = WeakKeyDictionary()
+
+
+def _superuser(connection: psycopg.Connection[Any]) -> Superuser | None:
+    return _SUPERUSERS.get(connection)
+
+
+def read(connection: psycopg.Connection[Any], *, edges: bool = True, kinds: Collection[str] | None = None) -> Catalog:
+    """Read the catalog of a scratch database: as it is said, where something in it stands in for another."""
+    catalog = introspect.read(connection, edges=edges, kinds=kinds)
+    superuser = _superuser(connection)
+    if superuser is not None:
+        superuser.told(catalog)
+    return catalog
+
+
+def send(connection: psycopg.Connection[Any], statement: str) -> None:
+    """Run one statement in a scratch database, by the superuser where it is on the list of what only he may do."""
+    superuser = _superuser(connection) if listed(statement) else None
+    if superuser is not None and connection.info.transaction_status.name == "IDLE":
+        row = connection.execute("SHOW search_path").fetchone()
+        superuser.do(statement, row[0] if row else "")
+        return
+    connection.execute(as_here(connection, statement).encode(), prepare=False)
+
+
+def confined(connection: psycopg.Connection[Any]) -> bool:
+    """Tell whether a scratch database belongs to a role without rights."""
+    return _superuser(connection) is not None
+
+
+def alone(connection: psycopg.Connection[Any], statements: Iterable[str]) -> bool:
+    """Tell whether some of the statements are the superuser's: then each is committed before the next."""
+    return _superuser(connection) is not None and any(map(listed, statements))
 
 
 @contextmanager
@@ -157,10 +314,40 @@ def names_of(connection: psycopg.Connection[Any], schemas: Iterable[str]) -> Ite
             connection.execute(render("shadow/search_path.sql.j2", path="").sql)
 
 
+# The search_path that a session of the target has, for each scratch database.
+_PATHS: WeakKeyDictionary[psycopg.Connection[Any], str] = WeakKeyDictionary()
+_DEFAULT_PATH = re.compile(r"SET (LOCAL )?search_path TO DEFAULT\Z")
+
+
+def as_here(connection: psycopg.Connection[Any], statement: str) -> str:
+    """Return a statement for a scratch database: the default search_path is the target's."""
+    found = _DEFAULT_PATH.match(statement)
+    if found is None:
+        return statement
+    return render("shadow/local_path.sql.j2" if found[1] else "shadow/search_path.sql.j2", path=_PATHS[connection]).sql
+
+
+@contextmanager
+def on_path(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Let unqualified names mean what they mean in the target's database for a `with` block."""
+    connection.execute(as_here(connection, "SET search_path TO DEFAULT"))
+    try:
+        yield
+    finally:
+        if not connection.broken and connection.info.transaction_status.name != "INERROR":
+            connection.execute(render("shadow/search_path.sql.j2", path="").sql)
+
+
 def run_all(connection: psycopg.Connection[Any], statements: Iterable[str]) -> None:
     """Run statements in few round trips and transactions of bounded size; the first error is raised."""
     batch: list[str] = []
+    superuser = _superuser(connection) is not None
     for statement in statements:
+        if superuser and listed(statement):
+            _run(connection, batch) if batch else None
+            batch = []
+            send(connection, statement)
+            continue
         batch.append(statement)
         if len(batch) >= BATCH:
             _run(connection, batch)
@@ -182,7 +369,7 @@ def start_over(connection: psycopg.Connection[Any]) -> None:
     """Empty the scratch database: the batches before the failed one were committed."""
     # What goes with something else (a cast with its extension) is gone when its turn comes.
     for kind, name in connection.execute(render("shadow/made.sql.j2").sql.encode()).fetchall():
-        connection.execute(render("shadow/remove.sql.j2", kind=Sql(kind), name=Sql(name)).sql.encode())
+        send(connection, render("shadow/remove.sql.j2", kind=Sql(kind), name=Sql(name)).sql)
     if connection.execute("SELECT 1 WHERE pg_catalog.to_regnamespace('public') IS NULL").fetchone():
         for statement in ("public", "public_comment"):
             connection.execute(render(f"shadow/{statement}.sql.j2").sql.encode())

@@ -7,19 +7,20 @@ Out: the declared objects as the server describes them. Errors point to the line
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, Rows
-from wgm_play.errors import Problems, WgmError
+from wgm_play.errors import Problems, Refused, WgmError
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement
-from wgm_play.shadow import BATCH, names_of, run_all, start_over
-from wgm_play.shadow.blame import circles, explain, missing
+from wgm_play.shadow import BATCH, alone, confined, names_of, read, run_all, send, start_over
+from wgm_play.shadow.blame import circles, explain, missing, names_in
+from wgm_play.shadow.lacking import Extensions
 from wgm_play.shadow.rebuild import closure, statements_for
 from wgm_play.shadow.single import second_statement
 
@@ -33,6 +34,7 @@ _FIRST = (
     "foreign_data_wrapper", "server", "table", "foreign_table", "index", "late", "statistics", "view", "materialized_view",
     "trigger", "rule", "policy", "publication", "comment", "event_trigger",
 )  # fmt: skip
+_NOT_PERMITTED = "42501"
 # A statement failed because something it names is not there (yet): manual, appendix "PostgreSQL Error Codes".
 _MISSING = frozenset(["42P01", "42703", "42883", "42704", "3F000", "42P17", "42809", "55000", "42830"])
 
@@ -59,6 +61,7 @@ class _Work:
     connection: psycopg.Connection[Any]
     live: Catalog
     declared: Mapping[Key, Declaration]
+    extensions: Callable[[], Extensions | None] = lambda: None
     borrowed: set[Key] = field(default_factory=set)
 
 
@@ -67,15 +70,16 @@ def realise(
     declarations: Mapping[Key, Declaration],
     live: Catalog,
     schemas: Sequence[str] | None = None,
+    extensions: Callable[[], Extensions | None] = lambda: None,
 ) -> Realised:
     """Make every declared object in the scratch database behind `connection`, and read them back.
 
     Names without a schema mean those of `schemas`: of the declared objects' where it is not given.
-    Raises `Problems` with one error for each statement that PostgreSQL refuses.
+    Raises `Problems` with one error for each statement that PostgreSQL refuses. `extensions` tells what the target's hold.
     """
     todo = _in_order(declarations.values())
     raise_all([found for item in todo if (found := second_statement(connection, item.statement, item.declaration))])
-    work = _Work(connection, live, declarations)
+    work = _Work(connection, live, declarations, extensions)
     import psycopg as library
 
     with names_of(connection, schemas_of(declarations) if schemas is None else schemas):
@@ -86,7 +90,7 @@ def realise(
                 raise
             start_over(connection)
             _one_by_one(work, todo)
-    made = introspect.read(connection)
+    made = read(connection)
     made.rows = Rows({key: row for key, row in made.rows.items() if key.kind not in ACCESS})
     public = Key("schema", ("public",))
     if public not in declarations or not declarations[public].late:  # it is there anyway; only its comment is declared
@@ -126,10 +130,11 @@ def _one_by_one(work: _Work, todo: list[_Todo]) -> None:
     waiting = todo
     problems: list[WgmError] = []
     failed: list[Key] = []
+    separate = alone(work.connection, [item.statement.sql for item in todo])
     while waiting:
         still: list[_Todo] = []
         for start in range(0, len(waiting), BATCH):
-            with work.connection.transaction():
+            with nullcontext() if separate else work.connection.transaction():
                 for item in waiting[start : start + BATCH]:
                     item.error = _attempt(work.connection, item.statement.sql)
                     if item.error is None:
@@ -137,26 +142,78 @@ def _one_by_one(work: _Work, todo: list[_Todo]) -> None:
                     if item.error.sqlstate in _MISSING:
                         still.append(item)
                     else:
-                        problems.append(explain(item.error, item.statement, item.declaration))
+                        problems.append(_told(work.connection, item))
                         failed.append(item.declaration.key)
-        if len(still) < len(waiting) or (still and _borrow(work, still)):
+        if len(still) < len(waiting):
             waiting = still
             continue
-        problems += circles(still)
+        if still and (needed := _to_borrow(work, still)):
+            # Extensions come first: their scripts must meet nothing that somebody else has written.
+            again = confined(work.connection) and any(key.kind == "extension" for key in needed)
+            if again:
+                start_over(work.connection)
+                needed |= work.borrowed
+            _borrow(work, needed)
+            waiting = todo if again else still
+            continue
+        extensions = work.extensions() if still else None
+        if extensions is not None:
+            problems += _for_want_of(extensions, still, failed)
+        problems += circles([item for item in still if item.error])
         types = _types(work.connection)
-        lacking = [missing(item, still, failed, work.declared, work.live, types) for item in still]
-        problems += [one for one in lacking if one is not None]
+        mistakes = [missing(item, still, failed, work.declared, work.live, types) for item in still if item.error]
+        problems += [one for one in mistakes if one is not None]
         if still and not problems:
-            problems = [explain(item.error, item.statement, item.declaration) for item in still]
+            problems = [explain(item.error, item.statement, item.declaration) for item in still if item.error]
         break
     if problems:
         raise Problems(problems) if len(problems) > 1 else problems[0]
+
+
+def _told(connection: psycopg.Connection[Any], item: _Todo) -> WgmError:
+    """Return the error of a statement; what the role of a scratch server may not do is no mistake of the playbook's."""
+    found = explain(item.error, item.statement, item.declaration)
+    if item.error.sqlstate != _NOT_PERMITTED or not confined(connection):
+        return found
+    return Refused(
+        f"{item.declaration.key} cannot be tried on the scratch server: {found.message}; nothing was touched",
+        where=found.where,
+        details=["statements and functions of a playbook are tried there by a role that has no rights"],
+        hint="do without it, or say `shadow: target` in the environment: then it is tried on the target, as your role",
+    )
+
+
+def _for_want_of(extensions: Extensions, still: Sequence[_Todo], failed: list[Key]) -> list[WgmError]:
+    """Return the one error for all statements that fail because this server lacks an extension; they count as failed."""
+    found: dict[str, _Todo] = {}
+    needed: list[str] = []
+    for item in still:
+        name = next(iter(names_in(str(item.error.diag.message_primary))), "")
+        extension = extensions.lacking(name) if name and not _is_made(name, still) else None
+        if extension is None:
+            continue
+        found.setdefault(extension, item)
+        needed.append(str(item.declaration.key))
+        failed.append(item.declaration.key)
+        item.error = None
+    if not found:
+        return []
+    return [extensions.error(found, needed, next(iter(found.values())).declaration.position)]
+
+
+def _is_made(name: str, still: Sequence[_Todo]) -> bool:
+    """Tell whether a missing name is that of a declared object, which waits for something itself."""
+    word = name.rsplit(".", maxsplit=1)[-1]
+    return any(word in item.declaration.key.name for item in still)
 
 
 def _attempt(connection: psycopg.Connection[Any], sql: str) -> Any:
     import psycopg as library
 
     try:
+        if alone(connection, [sql]) and connection.info.transaction_status.name == "IDLE":
+            send(connection, sql)
+            return None
         with connection.transaction():
             connection.execute(sql.encode(), prepare=False)
     except library.Error as error:
@@ -173,8 +230,8 @@ _NOT_BORROWED = frozenset(
 )  # fmt: skip
 
 
-def _borrow(work: _Work, still: Sequence[_Todo]) -> bool:
-    """Make live objects that the playbook does not declare and that the waiting statements name; tell whether any."""
+def _to_borrow(work: _Work, still: Sequence[_Todo]) -> set[Key]:
+    """Return the live objects that the playbook does not declare and that the waiting statements name, with their needs."""
     words = set()
     for item in still:
         words.update(re.findall(r"[\w$]+", item.statement.sql))
@@ -189,15 +246,19 @@ def _borrow(work: _Work, still: Sequence[_Todo]) -> bool:
         and key.name[min(1, len(key.name) - 1)] in words
         and key != Key("schema", ("public",))
     }
-    if not wanted:
-        return False
+    extensions = work.extensions()
+    if extensions is not None:
+        held = {Key("extension", (name,)) for word, name in extensions.names.items() if word in words}
+        wanted |= {key for key in held - work.borrowed - work.declared.keys() if key.name[0] not in extensions.lacks}
     needed = closure(work.live, wanted) - work.borrowed - {Key("schema", ("public",))}
-    needed = {key for key in needed if not _declared(key, work.declared) and key.name[:2] not in tables}
-    before = len(work.borrowed)
+    return {key for key in needed if not _declared(key, work.declared) and key.name[:2] not in tables}
+
+
+def _borrow(work: _Work, needed: set[Key]) -> None:
+    """Make live objects."""
     for statement in statements_for(work.live.only(needed)):  # qualified throughout
         _attempt(work.connection, statement)
     work.borrowed |= needed
-    return len(work.borrowed) > before
 
 
 def _declared(key: Key, declared: Mapping[Key, Declaration]) -> bool:

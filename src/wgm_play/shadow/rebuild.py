@@ -29,11 +29,10 @@ def statements_for(catalog: Catalog) -> list[str]:
     situation = Situation(empty, catalog, Policy(), catalog.version)
     changes = order(diff(situation).changes, (), catalog.edges)
     return [
-        command.sql.replace("WITH DATA", "WITH NO DATA") if key.kind == "materialized_view" else command.sql
+        command.sql
         for change in changes
-        for key in (change.operation.key,)
         for command in change.operation.commands
-        if command.shadow
+        if command.shadow and not command.sql.startswith("REFRESH ")
     ]
 
 

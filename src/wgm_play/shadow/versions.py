@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog import introspect
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.shadow import open_shadow, run_all
+from wgm_play.shadow import alone, open_shadow, read, run_all, send
 from wgm_play.shadow.rebuild import closure, statements_for
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def restated(connection: psycopg.Connection[Any], catalog: Catalog, keys: Iterab
     """
     part = {key for key in closure(catalog, keys) if key.kind not in _LEFT_OUT}
     _make(connection, statements_for(catalog.only(part)))
-    made = introspect.read(connection, edges=False)
+    made = read(connection, edges=False)
     result = catalog.copy()
     for key in part:
         if key in made.rows and key.kind != "extension":
@@ -49,16 +48,16 @@ def _make(connection: psycopg.Connection[Any], statements: list[str]) -> None:
     import psycopg as library
 
     try:
-        with connection.transaction():
-            run_all(connection, statements)
-        return
+        if not alone(connection, statements):
+            with connection.transaction():
+                run_all(connection, statements)
+            return
     except library.Error as error:
         if error.sqlstate is None:
             raise
     for statement in statements:
         try:
-            with connection.transaction():
-                connection.execute(statement.encode(), prepare=False)
+            send(connection, statement)
         except library.Error as error:
             if error.sqlstate is None:
                 raise
@@ -74,7 +73,7 @@ def really_differing(connections: Connections, after: Catalog, wanted: Catalog, 
     """Return those of `keys` in which two catalogs differ in more than the words of two server versions."""
     if not keys:
         return keys
-    with open_shadow(connections.on_target, connections.elsewhere) as shadow:
+    with open_shadow(connections.place()) as shadow:
         if same_words(shadow.version, after.version):
             return keys
         with shadow.database() as connection:

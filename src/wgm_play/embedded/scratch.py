@@ -1,0 +1,98 @@
+"""The server of our own for scratch databases: one for each person and major version, kept between commands.
+
+In: the target's major version. Out: a running `Server`, whose superuser has a random name that nobody else knows.
+
+It lies in `$XDG_CACHE_HOME/wgm-play`, never in a project: a data folder that somebody checked in would be configuration
+of his. Nothing in it is kept, so nothing needs to reach a disk, and one that does not start any more is made again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from wgm_play.embedded import process
+from wgm_play.embedded.home import find_home
+from wgm_play.embedded.persistent import find, running, start_persistent, stop_persistent
+from wgm_play.embedded.programs import scratch_programs, scratch_version
+from wgm_play.embedded.server import Server
+from wgm_play.environment import Embedded
+from wgm_play.errors import InputError, Unreachable
+
+FOLDER = "scratch"
+# Since 16: the passwords are random and long, so that making them hard to guess would only cost time at each connection.
+_SCRAM_ITERATIONS = 16
+_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "256MB",
+    "shared_buffers": "64MB",
+    "max_locks_per_transaction": "256",
+    "jit": "off",
+    "log_min_messages": "fatal",
+    "log_min_error_statement": "panic",
+}
+
+
+def scratch_root() -> Path:
+    """Return the person's folder for what is kept between commands, made for him alone."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        folder = (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "wgm-play"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK) and folder.stat().st_uid == os.geteuid():
+            return folder
+    except (OSError, RuntimeError):
+        pass
+    folder = Path(tempfile.gettempdir()) / f"wgm-play-cache-{os.geteuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+        raise InputError(f"{str(folder)!r} belongs to another user", hint=f"rm -r '{folder}'")
+    return folder
+
+
+def _described(version: int) -> Embedded:
+    settings = _SETTINGS | ({"scram_iterations": "1"} if version >= _SCRAM_ITERATIONS else {})
+    return Embedded(version=version, data=FOLDER, user="", settings=settings)
+
+
+def start_scratch(wanted: int) -> Server:
+    """Return the server for scratch databases of targets of a major version, started or found.
+
+    Raise `InputError` where this machine has no server at all.
+    """
+    root = scratch_root()
+    found = find(_described(wanted), root)
+    if found is not None and process.answers(found.port):
+        return found
+    described = _described(scratch_version(wanted))
+    try:
+        return start_persistent(described, root, scratch_programs)
+    except Unreachable:
+        _forget(described, root)
+        return start_persistent(described, root, scratch_programs)
+
+
+def _forget(described: Embedded, root: Path) -> None:
+    """Take away the data of a server that does not start: the machine may have stopped while it was written to."""
+    home = find_home(described, root)
+    if home is None:
+        return
+    with home.locked():
+        if process.find_postmaster(home.data) is None:
+            shutil.rmtree(home.data, ignore_errors=True)
+
+
+def running_scratch() -> list[Server]:
+    """Return the person's servers for scratch databases that run."""
+    return running(_described(0), scratch_root())
+
+
+def stop_scratch(server: Server) -> bool:
+    """Stop one; return whether it ran."""
+    return stop_persistent(_described(server.version), scratch_root())

@@ -1,0 +1,110 @@
+"""Statements that call functions of people see the search_path that their bodies were written for.
+
+In: the groups of a plan, the catalogs before and after. Out: the groups, in which a statement that may call a function
+whose body is text stands between one that sets the database's own search_path and one that takes it back.
+
+Everything that we send is qualified, so that search_path is empty. The body of a function is not ours: nearly all name
+things without a schema.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.plan import Command, Group, Operation
+
+_KINDS = frozenset(["column", "constraint", "index", "materialized_view", "table", "domain", "domain_constraint"])
+# What evaluates expressions over rows, or for a value that is kept.
+_EVALUATES = re.compile(
+    r"\bADD\s+(?:COLUMN|CONSTRAINT|CHECK)\b|\bVALIDATE\s+CONSTRAINT\b|\bTYPE\b|\bSET\s+EXPRESSION\b|\bINDEX\b|\bATTACH\s+PARTITION\b"
+    r"|\bREFRESH\s+MATERIALIZED\s+VIEW\b"
+)
+# What is called for other reasons than that an expression is evaluated.
+_NOT_CALLED = frozenset(["trigger", "policy", "view", "rule"])
+
+
+def calling(groups: Sequence[Group], before: Catalog, after: Catalog) -> tuple[Group, ...]:
+    """Return the groups, with the database's search_path where functions are called."""
+    bodies = {key for catalog in (before, after) for key in catalog.rows if _is_text(key, catalog)}
+    if not bodies:
+        return tuple(groups)
+    return tuple(
+        replace(group, operations=tuple(_with_path(one, bodies, before, after) for one in group.operations))
+        for group in groups
+    )
+
+
+def _is_text(key: Key, catalog: Catalog) -> bool:
+    """Tell whether a function's body is text that names mean something in, as search_path says."""
+    if key.kind not in ("function", "procedure"):
+        return False
+    row = catalog[key]
+    head, text, _ = row.definition.partition("\nAS $")
+    return bool(text) and row.language not in ("c", "internal") and "\n SET search_path" not in head
+
+
+def calls(operation: Operation) -> bool:
+    """Tell whether an operation of `calling` calls functions."""
+    return any(one.sql.endswith("search_path TO DEFAULT") for one in operation.commands)
+
+
+def called(operation: Operation, before: Catalog, after: Catalog) -> set[Key]:
+    """Return the functions that an operation on a table, a domain or a materialized view may call, as far as is recorded."""
+    found: set[Key] = set()
+    for catalog in (before, after):
+        found |= _reached(catalog, _around(catalog, operation.key))
+    return found
+
+
+def _with_path(operation: Operation, bodies: set[Key], before: Catalog, after: Catalog) -> Operation:
+    if operation.key.kind not in _KINDS or not any(_EVALUATES.search(one.sql) for one in operation.commands):
+        return operation
+    if not called(operation, before, after) & bodies:
+        return operation
+    commands: list[Command] = []
+    for one in operation.commands:
+        if not _EVALUATES.search(one.sql):
+            commands.append(one)
+            continue
+        local = "LOCAL " if one.transactional else ""
+        commands += [
+            Command(f"SET {local}search_path TO DEFAULT", transactional=one.transactional, shadow=one.shadow),
+            one,
+            Command(f"SET {local}search_path TO ''", transactional=one.transactional, shadow=one.shadow),
+        ]
+    return replace(operation, commands=tuple(commands))
+
+
+def _around(catalog: Catalog, key: Key) -> set[Key]:
+    """Return what is evaluated with an object: for a table or a part of it all columns, rules and indexes."""
+    table = Key("table", key.name[:2])
+    if key.kind == "index" and key in catalog.rows:
+        table = Key("table", (key.name[0], str(catalog.rows[key][0])))
+    if table not in catalog.rows:
+        domain = Key("domain", key.name[:2])
+        return {one for one in (key, domain) if one in catalog.rows} | {
+            one for one in catalog.of("domain_constraint") if one.name[:2] == domain.name and domain in catalog.rows
+        }
+    parts = {one for kind in ("column", "constraint") for one in catalog.of(kind) if one.name[:2] == table.name}
+    indexes = {one for one in catalog.of("index", table.name[0]) if catalog.rows[one][0] == table.name[1]}
+    return {table, *parts, *indexes}
+
+
+def _reached(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
+    """Return the functions that `keys` need, directly or not."""
+    needs: dict[Key, list[Key]] = {}
+    for dependent, referenced in catalog.edges:
+        if dependent.kind not in _NOT_CALLED:
+            needs.setdefault(dependent, []).append(referenced)
+    for key in catalog.of("domain_constraint"):
+        needs.setdefault(Key("domain", key.name[:2]), []).append(key)
+    found, todo = set(keys), list(keys)
+    while todo:
+        for other in needs.get(todo.pop(), ()):
+            if other not in found and other.kind not in ("table", "schema"):
+                found.add(other)
+                todo.append(other)
+    return {key for key in found if key.kind in ("function", "procedure", "aggregate")}
