@@ -171,6 +171,9 @@ def _grants(made: Wanted, declaration: Declaration, target: Key, said: Mapping[s
         _grant(made, declaration, target, grantee, list(privileges))
     parts = (target.kind, *target.name)
     owner = _owner_of(made, target)
+    usual = {key.name[3] for key in made.catalog.of("default_privileges")} - {*said, owner}
+    for grantee in usual - {access.PUBLIC}:  # who has something as the object is made
+        _put(made, Key("grant", (*parts, grantee)), None, declaration)
     for key in [key for key in made.catalog.rows if key.kind == "grant" and key.name[:-1] == parts]:
         if key.name[-1] not in said and key.name[-1] != owner:
             _put(made, key, None, declaration)

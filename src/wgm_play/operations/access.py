@@ -9,7 +9,7 @@ from typing import Any
 
 from wgm_play.catalog import access
 from wgm_play.catalog.access import Privileges, Role
-from wgm_play.catalog.model import Key
+from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.operations.base import (
     GRANTED_ON,
@@ -235,6 +235,49 @@ def between(what: Sql, grantee: str, before: Privileges, after: Privileges) -> l
         *one("grant", plain, False),
         *one("grant", strong, True),
     ]
+
+
+_GIVEN_TO = {
+    "table": "tables", "view": "tables", "materialized_view": "tables", "foreign_table": "tables", "sequence": "sequences",
+    "function": "functions", "procedure": "functions", "aggregate": "functions", "enum": "types", "domain": "types",
+    "composite": "types", "range": "types", "schema": "schemas",
+}  # fmt: skip
+
+
+def against_defaults(situation: Situation, key: Key) -> list[Command]:
+    """Return the commands that take from an object, as it is made, what default privileges give it and nobody declares.
+
+    A new object keeps them for those whom no step names on it. The default privileges of before and after the plan count.
+    """
+    objects = _GIVEN_TO.get(key.kind)
+    catalogs = (situation.current, situation.wanted)
+    rows = [one for catalog in catalogs for one in catalog.of("default_privileges", situation.role)]
+    made: list[Command] = []
+    for grantee in sorted({one.name[3] for one in rows if one.name[2] == objects} - {situation.role}):
+        grant = Key("grant", (key.kind, *key.name, grantee))
+        if key not in situation.current.rows and grant not in situation.steps:
+            continue
+        row = situation.wanted.get(grant)
+        usual = access.default(key.kind, grantee, situation.role, situation.version)
+        after = access.read(row.privileges) if row else usual
+        given = [_given(situation, catalog, key, str(objects), grantee) for catalog in catalogs]
+        surplus = {name: option for one in given for name, option in one.items()}
+        lacking = {name: option for name, option in after.items() if any(name not in one for one in given)}
+        what = granted_on(situation, key)
+        made += [
+            one for _, one in between(what, grantee, surplus, {name: after[name] for name in surplus if name in after})
+        ]
+        made += [one for _, one in between(what, grantee, {}, {n: o for n, o in lacking.items() if n in usual})]
+    return made
+
+
+def _given(situation: Situation, catalog: Catalog, key: Key, objects: str, grantee: str) -> Privileges:
+    """Return what an object that this role makes has for a grantee from the beginning."""
+    everywhere = catalog.get(Key("default_privileges", (situation.role, "", objects, grantee)))
+    schema = catalog.get(Key("default_privileges", (situation.role, key.name[0], objects, grantee)))
+    usual = access.default(key.kind, grantee, situation.role, situation.version)
+    made = access.read(everywhere.privileges) if everywhere else dict(usual)
+    return made | (access.read(schema.privileges) if schema and key.kind != "schema" else {})
 
 
 def column_privileges(situation: Situation, column: Key) -> list[Command]:

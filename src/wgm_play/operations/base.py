@@ -339,7 +339,9 @@ def privileges(situation: Situation, key: Key) -> list[Command]:
             made.append(command("object/revoke", what=what, grantee=Sql("PUBLIC"), shadow=False))
         for item in extra.acl:
             made += grants(what, item, extra.owner or role)
-    return made + kept_labels(situation, key)
+    from wgm_play.operations.access import against_defaults  # it is built from what is here
+
+    return made + against_defaults(situation, key) + kept_labels(situation, key)
 
 
 def grants(what: Sql, item: str, owner: str) -> list[Command]:
