@@ -6,6 +6,7 @@ setting or lock stays. Each line of `wgm-play doc security` about `--check` is h
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -325,3 +326,57 @@ def test_what_the_list_names_has_no_effect(database: Any) -> None:
         " and proname ~ '^(lo_|pg_(advisory|try_advisory|read|ls_|replication_(origin_(create|drop|adv)|slot)|create|drop|stat_reset)|.*_to_xml)'"
     ).fetchall()
     assert not {name for (name,) in volatile} & harmless()
+
+
+PLANNED = f"{BASE}    - name: P\n      table: {{name: planned, columns: {{id: {{type: bigint, primary_key: true}}}}}}\n"
+
+
+def _add_a_statement(command: dict[str, Any]) -> None:
+    command["sql"] += "; create role tampered superuser"
+
+
+def _lift_a_limit(command: dict[str, Any]) -> None:
+    command["wait"] = "long"
+
+
+def _run_outside(command: dict[str, Any]) -> None:
+    command["transactional"] = False
+
+
+def _do_otherwise(command: dict[str, Any]) -> None:
+    command["sql"] = command["sql"].replace("bigint", "integer")
+
+
+@pytest.mark.parametrize("change", [_add_a_statement, _lift_a_limit, _run_outside, _do_otherwise])
+def test_a_saved_plan_is_run_only_as_it_would_be_made_now(
+    attack: Attack, change: Callable[[dict[str, Any]], None]
+) -> None:
+    file = attack.project / "plan.json"
+    assert attack.check(PLANNED, "--save-plan", str(file))[0] == 0
+    written = file.read_text()
+    data = json.loads(written)
+    change(data["groups"][0]["operations"][0]["commands"][0])
+    file.write_text(json.dumps(data))
+    code, said = attack.play(PLANNED, "--plan", str(file), "--no-backup")
+    assert (code, "is not the one that is made now" in said) == (11, True)
+    assert attack.execute("select 1 from pg_roles where rolname = 'tampered'") == []
+    assert attack.execute("select to_regclass('public.planned')") == [(None,)]
+    file.write_text(written)
+    assert attack.play(PLANNED, "--plan", str(file), "--no-backup")[0] == 0
+
+
+@pytest.mark.parametrize("place", ["payload", "added", "key"])
+def test_a_saved_plan_with_more_in_it_is_refused(attack: Attack, place: str) -> None:
+    file = attack.project / "plan.json"
+    assert attack.check(PLANNED, "--save-plan", str(file))[0] == 0
+    data = json.loads(file.read_text())
+    operations = data["groups"][0]["operations"]
+    if place == "payload":
+        operations[0]["payload"]["backfill"] = {"table": ["public", "tasks"], "set": "title = 'x'"}
+    elif place == "added":
+        operations.append({**operations[0], "commands": [{**operations[0]["commands"][0], "sql": "drop table tasks"}]})
+    else:
+        operations[0]["key"] = ["table", ["public", "tasks"]]
+    file.write_text(json.dumps(data))
+    assert attack.play(PLANNED, "--plan", str(file), "--no-backup")[0] == 11
+    assert attack.execute("select count(*) from tasks") == [(1,)]

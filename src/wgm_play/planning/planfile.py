@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError, Position, Refused
 from wgm_play.plan import Command, Group, Hazard, Lock, Operation, Plan
-from wgm_play.secret import placeholders, resolve
+from wgm_play.secret import mask, placeholders, resolve
 
 if TYPE_CHECKING:
     from wgm_play.ledger import Ledger
@@ -157,8 +157,30 @@ def read(path: Path) -> Plan:
 RUNS = 100
 
 
+# What may be told otherwise of the same plan: it depends on who looks, and from where.
+_TOLD = ("playbook", "unknown", "warnings")
+
+
+def _refuse_other(saved: Plan, fresh: Plan) -> None:
+    """Refuse a plan that is not, statement by statement, the one that is made now: a digest in its file proves nothing."""
+    one, other = (json.loads(json.dumps(as_data(plan), default=str)) for plan in (saved, fresh))
+    if {**one, **dict.fromkeys(_TOLD)} == {**other, **dict.fromkeys(_TOLD)}:
+        return
+    said, made = (
+        [command["sql"] for group in data["groups"] for each in group["operations"] for command in each["commands"]]
+        for data in (one, other)
+    )
+    details = [f"only in the file: {mask(sql)}" for sql in said if sql not in made]
+    details += [f"only planned now: {mask(sql)}" for sql in made if sql not in said]
+    raise Refused(
+        "the saved plan is not the one that is made now from the playbook and the database; nothing was touched",
+        details=details[:10] or ["the statements are the same; their order, locks or steps are not"],
+        hint="plan again and review it",
+    )
+
+
 def choose(fresh: Plan, path: Path, ledger: Ledger) -> Plan:
-    """Return the saved plan when it still holds: same playbook and live catalog, or its own unfinished run."""
+    """Return the saved plan when it still holds: it is what is planned now, or its own unfinished run left it so."""
     saved = read(path)
     if (saved.play, saved.environment) != (fresh.play, fresh.environment):
         raise Refused(f"the plan is for {saved.play!r} on {saved.environment!r}", hint="name its playbook")
@@ -167,6 +189,7 @@ def choose(fresh: Plan, path: Path, ledger: Ledger) -> Plan:
             "the playbook, a template or a variable changed after the plan was saved", hint="plan again and review it"
         )
     if saved.from_digest == fresh.from_digest:
+        _refuse_other(saved, fresh)
         return saved
     unfinished = ledger.unfinished_run()
     if unfinished is not None and unfinished.plan_digest == plan_digest(saved):

@@ -21,7 +21,7 @@ policy:
   lock_timeout: 500ms
   trash: {retention: 30d}
 """
-TOPICS = ("play", "step", "alert", "backup", "environment")
+TOPICS = ("play", "step", "alert", "backup", "environment", "security")
 
 
 def doc(kind: str | None = None) -> str:
@@ -44,6 +44,10 @@ def doc(kind: str | None = None) -> str:
         return "# backup\n\nHow the database is kept safe.\n\n" + _keys(definitions()["backup"]["properties"], ())
     if kind == "environment":
         return _environment()
+    if kind == "security":
+        from wgm_play.security import page
+
+        return page()
     if kind not in KINDS:
         hint = nearest(kind, [*KINDS, *TOPICS]) or f"there are: {', '.join([*KINDS, *TOPICS])}"
         raise InputError(f"no kind and no topic {kind!r}", hint=hint)
@@ -78,6 +82,7 @@ def _overview() -> str:
         f"  {'alert':<{width}}  Alerts.",
         f"  {'backup':<{width}}  The backup policy.",
         f"  {'environment':<{width}}  Environment files: where a database is, and what a run may do there.",
+        f"  {'security':<{width}}  Who can edit what, and what he can do with it.",
         "",
         "`wgm-play doc KIND` shows one of them with its keys and an example.",
     ]

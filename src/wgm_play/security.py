@@ -1,0 +1,80 @@
+"""The page of `wgm-play doc security`: who can edit what, and what he can do with it, moment by moment.
+
+In: nothing. Out: the page. Each line of `LINES` names the test that attacks what it promises.
+"""
+
+from __future__ import annotations
+
+CHECK, RUN, SHADOW = "at --check", "at a run", "in the shadow"
+
+# Who; when; what he can do, and what he cannot; the test that tries it.
+LINES: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "the author of a playbook", CHECK,
+        "asks one SELECT for each assertion, invariant and alert; anything else is refused before it is sent (1)",
+        "test_what_is_no_single_select_is_refused_before_it_is_sent",
+    ),
+    (
+        "the author of a playbook", CHECK,
+        "gives types and expressions; one that ends the statement it stands in is refused (1)",
+        "test_an_expression_is_one_expression",
+    ),
+    (
+        "the author of a playbook", CHECK,
+        "calls functions of PostgreSQL that have no effect; pg_sleep, nextval, set_config, lo_create, pg_read_file and their like"
+        " are not called: the question is not asked, and the plan says so",
+        "test_functions_that_act_in_spite_of_read_only_are_not_called",
+    ),
+    (
+        "the author of a playbook", CHECK,
+        "calls functions, operators, casts and views of the database where no superuser is connected, in a READ ONLY transaction"
+        " on a connection of its own; as a superuser none of them is called",
+        "test_a_superusers_query_calls_no_code_of_others",
+    ),
+    (
+        "the author of a playbook", CHECK,
+        "cannot make a question write: its transaction begins READ ONLY and cannot be turned, and nothing of it stays for the next",
+        "test_read_only_is_not_to_be_turned",
+    ),
+    (
+        "the author of a playbook", RUN,
+        "changes what the role of the environment may change: a playbook is reviewed before it is run",
+        "test_a_run_lets_a_superusers_query_call_what_a_superuser_owns",
+    ),
+    (
+        "the author of a playbook", RUN,
+        "cannot go on past a question that was not to be asked: the run is refused (11)",
+        "test_a_run_that_cannot_ask_first_is_refused",
+    ),
+    (
+        "who can edit a saved plan", RUN,
+        "nothing: the plan is made again, and one that differs in a statement, a lock or a step is refused (11)",
+        "test_a_saved_plan_is_run_only_as_it_would_be_made_now",
+    ),
+    (
+        "a user of the database without rights", CHECK,
+        "cannot have a superuser run his code by an index of a table that a question reads: it is not asked",
+        "test_a_table_whose_index_calls_code_of_a_role_without_rights_is_not_read_by_a_superuser",
+    ),
+)  # fmt: skip
+
+_PAGE = """\
+# security
+
+Who can edit what, and what he can do with it. A playbook that you did not write and did not review is untrusted: look at it
+with a login that may only read (`planner:` in the environment), or with `--untrusted`.
+
+{lines}
+What is asked is looked up first: each function, operator and cast of the parsed query. Those of pg_catalog pass that are on a
+written list of functions without effects; those in C of a few extensions pass unless they are volatile; others pass only where
+no superuser is connected. A member of a superuser's role, or of pg_execute_server_program, counts as one.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    parts: dict[str, list[str]] = {}
+    for who, moment, what, _ in LINES:
+        parts.setdefault(f"## {who[0].upper()}{who[1:]}", []).append(f"- {moment}: {what}")
+    told = "".join(f"{title}\n\n" + "\n".join(lines) + "\n\n" for title, lines in parts.items())
+    return _PAGE.format(lines=told)
