@@ -7,7 +7,7 @@ removed without having been said so, and what the playbook says about values.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,11 +33,12 @@ OURS = re.compile(r"wgm_(not_null|new|old|sync)_")
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A live object that would go although no line of the playbook says `state: absent`."""
+    """A live object that would go although no line of the playbook says `state: absent`: by itself, or with what it uses."""
 
     key: Key
     position: Position | None
     step: int
+    uses: Key | None = None
 
 
 @dataclass(slots=True)
@@ -48,6 +49,7 @@ class Wanted:
     managed: frozenset[Key] = frozenset()
     steps: dict[Key, int] = field(default_factory=dict)
     unsaid: list[Removal] = field(default_factory=list)
+    taken: list[Removal] = field(default_factory=list)
     converts: dict[Key, Convert] = field(default_factory=dict)
     backfills: dict[Key, Sql] = field(default_factory=dict)
     unmanaged: list[Key] = field(default_factory=list)
@@ -91,7 +93,7 @@ def lay_over(
     made.unmanaged = [key for key in made.unmanaged if manage.covers(key)]
     if prune:
         _prune(made, live)
-    _cascade(made, live, manage)
+    _cascade(made, live, manage, declarations)
     privileges_go(made.catalog, live)
     for key in left_over(wanted.rows):
         del wanted.rows[key]
@@ -399,7 +401,7 @@ def _prune(made: Wanted, live: Catalog) -> None:
     made.unmanaged = []
 
 
-def _cascade(made: Wanted, live: Catalog, manage: Manage) -> None:
+def _cascade(made: Wanted, live: Catalog, manage: Manage, declarations: Mapping[Key, Declaration]) -> None:
     """What depends on a removed object goes with it; its definition stays in the snapshot."""
     gone = [key for key in live.rows if key not in made.catalog.rows]
     for key in sorted(dependents(live, gone)):
@@ -416,3 +418,42 @@ def _cascade(made: Wanted, live: Catalog, manage: Manage) -> None:
             )
         made.steps.setdefault(key, max((made.steps.get(one, -1) for one in gone), default=-1))
         del made.catalog.rows[key]
+    _taken(made, live, gone, declarations)
+
+
+def _taken(made: Wanted, live: Catalog, gone: list[Key], declarations: Mapping[Key, Declaration]) -> None:
+    """Note what goes along with what is removed, is no part of it, and is in no step."""
+    before = set(gone)
+    needs: dict[Key, list[Key]] = {}
+    for dependent, referenced in live.edges:
+        needs.setdefault(dependent, []).append(referenced)
+    for key in sorted(key for key in live.rows if key not in made.catalog.rows and key not in before):
+        uses = sorted(one for one in needs.get(key, ()) if one not in made.catalog.rows and one in live.rows)
+        if key.kind in ACCESS or _is_part(live, key, uses, needs.get(key, ())):
+            continue
+        cause = next((one for one in uses if one in before), uses[0] if uses else None)
+        position, step = _said_at(declarations, cause, made.steps.get(key, -1))
+        made.taken.append(Removal(key, position, step, cause))
+
+
+def _is_part(live: Catalog, key: Key, uses: list[Key], needs: Collection[Key]) -> bool:
+    """Tell whether an object goes with what it uses as a part of it, as the index of a column does."""
+    if key.kind in ("column", "domain_constraint"):
+        return True
+    tables = {one.name[:2] for one in uses if one.kind in ("table", "column", "constraint")}
+    if key.kind == "constraint":
+        return key.name[:2] in tables
+    if key.kind == "sequence":
+        return bool(live[key].owned_by) and tuple(live[key].owned_by[:2]) in tables
+    if key.kind in ("index", "statistics"):  # all that it is over goes
+        return all(one in uses for one in needs if one.kind == "column")
+    return key.kind in ("rule", "policy", "trigger") and Key("table", key.name[:2]) in uses
+
+
+def _said_at(declarations: Mapping[Key, Declaration], key: Key | None, step: int) -> tuple[Position | None, int]:
+    """Return where the removal of an object is said, and by which step."""
+    for declaration in declarations.values():
+        if key is not None and key in declaration.parts:
+            return declaration.parts[key].position, declaration.parts[key].step
+    found = declarations.get(key) if key is not None else None
+    return (found.position, found.step) if found else (None, step)

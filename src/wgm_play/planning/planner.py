@@ -18,7 +18,7 @@ from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, digest
 from wgm_play.diff.compare import diff
 from wgm_play.diff.manage import Manage
-from wgm_play.diff.overlay import Wanted, lay_over
+from wgm_play.diff.overlay import Removal, Wanted, lay_over
 from wgm_play.diff.rebuilt import realise_dependents
 from wgm_play.environment import Environment
 from wgm_play.errors import Refused
@@ -384,14 +384,18 @@ class Planner:
         return folded.declarations[key].position if key in folded.declarations else None
 
     def _permit(self, wanted: Wanted) -> None:
-        if not wanted.unsaid or self.choices.allow_destructive:
+        found = [*wanted.unsaid, *wanted.taken]
+        if not found or self.choices.allow_destructive:
             return
-        first = wanted.unsaid[0]
+        first = found[0]
+        advice = f"add `{first.key.name[-1]}: {{state: absent}}`, declare it"
+        if first.uses is not None:
+            advice = f"declare {'it' if len(found) == 1 else 'them'}, give each a step with `state: absent`"
         raise Refused(
-            f"{len(wanted.unsaid)} live object(s) are in no step, and would be removed",
+            f"{len(found)} live object(s) are in no step, and would be removed",
             where=first.position,
-            details=[str(removal.key) for removal in wanted.unsaid],
-            hint=f"add `{first.key.name[-1]}: {{state: absent}}`, declare it, or allow it with --allow-destructive",
+            details=[_removal(removal, self.live) for removal in found],
+            hint=f"{advice}, or allow it with --allow-destructive",
         )
 
     def _converts(
@@ -488,3 +492,11 @@ class Planner:
             step_items=tuple(mask(items.get(number, "")) for number in range(len(self.step_names))),
             warnings=warnings,
         )
+
+
+def _removal(removal: Removal, live: Catalog) -> str:
+    """Return an object that would go, with what it uses and who has privileges on it."""
+    key = removal.key
+    said = f"{key} uses {removal.uses}, which goes" if removal.uses else str(key)
+    granted = [one.name[-1] for one in live.of("grant", key.kind, *key.name)]
+    return f"{said}; its privileges for {', '.join(granted)} go as well" if granted else said
