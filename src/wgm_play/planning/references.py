@@ -93,7 +93,7 @@ def _lost(
         rows=[[Sql(str(number)), *(spell(row.values[name], own[name]) for name in columns)] for number, row in enumerate(rows)],
         columns=list(columns),
         parent=parent.name if set(referenced) <= there else None,
-        pairs=[Sql(f"p.{ident(right)} = v.{ident(left)}") for left, right in zip(columns, referenced, strict=True)],
+        pairs=[Sql(f"p.{ident(name)} = v.wgm_{number}") for number, name in enumerate(referenced, 1)],
         declared=[[spell(row.values[name], theirs[name]) for name in referenced] for row in declared],
         referenced=list(referenced),
     )  # fmt: skip

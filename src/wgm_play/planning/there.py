@@ -65,8 +65,8 @@ class There:
                     rows=[[Sql(f"{number}"), *self._spelled(row, known)] for number, row in enumerate(part)],
                     columns=known,
                     table=self.table,
-                    joins=[self._same(name, joining=True) for name in self.seed.key],
-                    pairs=[self._same(name) for name in known],
+                    joins=[self._same(name, known.index(name), joining=True) for name in self.seed.key],
+                    pairs=[self._same(name, number) for number, name in enumerate(known)],
                 )
                 for number, image, same in self._asked(statement):
                     found[id(part[number])] = (self._image(image), bool(same) and len(known) == len(columns))
@@ -82,7 +82,7 @@ class There:
             table=self.table,
             columns=key,
             rows=[list(self._spelled(row, key)) for row in rows],
-            joins=[self._same(name, joining=True) for name in key],
+            joins=[self._same(name, number, joining=True) for number, name in enumerate(key)],
         )
         return [self._image(image) for (image,) in self._asked(statement)]
 
@@ -93,10 +93,13 @@ class There:
     def _spelled(self, row: SeedRow, names: Iterable[str]) -> Iterator[Sql]:
         return (spell(row.values[name], self.columns[name].type) for name in names)
 
-    def _same(self, name: str, *, joining: bool = False) -> Sql:
+    def _same(self, name: str, number: int, *, joining: bool = False) -> Sql:
+        """Return the comparison of a live column with that of the declared rows, which stands at `number`."""
         column = self.columns[name]
         cast = "::text" if column.textual else ""
-        return Sql(f"t.{ident(column.name)}{cast} {'=' if joining else 'IS NOT DISTINCT FROM'} v.{ident(name)}{cast}")
+        return Sql(
+            f"t.{ident(column.name)}{cast} {'=' if joining else 'IS NOT DISTINCT FROM'} v.wgm_{number + 1}{cast}"
+        )
 
     def _image(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return a live row under the columns' new names."""
