@@ -21,6 +21,9 @@ SUFFIXES = (".yml", ".yaml")
 _WHERE = ("url", "service", "embedded")
 # `shadow: target`: scratch databases are made on the target's server, with the rights of the role that connects.
 TARGET = "target"
+# A password of people has such characters, and libpq takes what follows them for the host, or for the database.
+ENCODED = "the characters # % / : ? @ of a password are percent-encoded (%23 %25 %2F %3A %3F %40)"
+URL_HINT = f"write postgresql://USER:PASSWORD@HOST:5432/DATABASE; {ENCODED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +204,8 @@ def url_of(text: str | None, environ: Mapping[str, str] | None = None) -> str | 
 
     url = resolve(text, environ)
     where = getattr(text, "position", None)
-    hint = "write postgresql://USER:PASSWORD@HOST:5432/DATABASE"
     if "://" not in url and "=" not in url:
-        raise InputError("this is no PostgreSQL URL", where=where, hint=hint)
+        raise InputError("this is no PostgreSQL URL", where=where, hint=URL_HINT)
     if _SLASH_IN_PASSWORD.match(url):
         raise InputError(
             "this is no PostgreSQL URL: its password holds a slash",
@@ -215,7 +217,7 @@ def url_of(text: str | None, environ: Mapping[str, str] | None = None) -> str | 
     except ProgrammingError as error:
         # What libpq quotes may be a part of the password.
         reason = str(error).split('"')[0].strip().rstrip(":")
-        raise InputError(f"this is no PostgreSQL URL: {reason}", where=where, hint=hint) from None
+        raise InputError(f"this is no PostgreSQL URL: {reason}", where=where, hint=URL_HINT) from None
     if not parts.get("password"):
         return url
     register(str(parts["password"]))

@@ -6,12 +6,15 @@ a server can be out of reach becomes `Unreachable`, without its password.
 
 from __future__ import annotations
 
+import functools
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.environment import Environment, Policy
+from wgm_play import pooler
+from wgm_play.environment import ENCODED, URL_HINT, Environment, Policy
 from wgm_play.errors import InputError, Position, Refused, Unreachable
 from wgm_play.secret import mask, register
 from wgm_play.sql import Sql, literal, reveal
@@ -40,6 +43,25 @@ SESSION = {
     "quote_all_identifiers": "off",
     "transform_null_equals": "off",
     "jit": "off",
+    "row_security": "on",
+    "array_nulls": "on",
+    "xmloption": "content",
+    "xmlbinary": "base64",
+    "backslash_quote": "safe_encoding",
+    "escape_string_warning": "on",
+    "client_min_messages": "notice",
+    "check_function_bodies": "on",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    "default_tablespace": "",
+    "default_table_access_method": "heap",
+    "createrole_self_grant": "",
+    "restrict_nonsystem_relation_kind": "",
+    "plan_cache_mode": "auto",
+    "exit_on_error": "off",
+    # The run lock's session is idle while the work is done, and a backfill is as long as it is.
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
 }
 
 
@@ -155,14 +177,23 @@ def connect_to(
         ours["connect_timeout"] = str(max(2, round(policy.connect_timeout)))
     if database is not None:
         ours["dbname"] = database
+
+    def opened() -> Connection[Any]:
+        return _connection_class().connect(reveal(url), autocommit=True, **ours)  # type: ignore[arg-type]
+
     try:
-        connection = psycopg.connect(reveal(url), autocommit=True, **ours)  # type: ignore[arg-type]
+        connection = opened()
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         raise misspelt(error, where) or unreachable(error, given | ours, where) from error
     try:
         _check_version(connection, where)
+        statement = session or session_statement(policy, read_only=read_only)
         # All settings in one round trip: as startup options they would be refused by poolers.
-        connection.execute((session or session_statement(policy, read_only=read_only)).encode())
+        if not (told := _set(connection, statement))[0]:
+            pooler.keep_session(connection, opened, policy.connect_timeout, where)
+            told = _set(connection, statement)
+        if told[2] == "on" and not read_only:
+            _refuse_frozen(connection, where)
         connection.autocommit = autocommit
     except psycopg.OperationalError as error:
         connection.close()
@@ -173,6 +204,39 @@ def connect_to(
     return connection
 
 
+def _refuse_frozen(connection: Connection[Any], where: Position | None) -> None:
+    from wgm_play.frozen import frozen
+
+    if (found := frozen(connection)) is not None:
+        raise found.refusal(where)
+
+
+def _set(connection: Connection[Any], statement: str) -> Any:
+    """Send the statement that makes a session's settings; return whether it was a session of ours, and what it told."""
+    import psycopg
+
+    return psycopg.RawCursor(connection).execute(statement.encode(), [pooler.backend_pid(connection)]).fetchone()
+
+
+@functools.cache
+def _connection_class() -> type[Connection[Any]]:
+    """Return the class of our connections: behind a pooler nothing of ours stays in the session that it hands on."""
+    import psycopg
+
+    class Ours(psycopg.Connection[Any]):
+        def close(self) -> None:
+            if not self.closed and pooler.pooled(self):
+                from wgm_play.render import render
+
+                with suppress(psycopg.Error):
+                    self.rollback()
+                    self.autocommit = True
+                    self.execute(render("server/leave.sql.j2").sql)
+            super().close()
+
+    return Ours
+
+
 def _parts(url: str, where: Position | None) -> dict[str, Any]:
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
@@ -180,8 +244,7 @@ def _parts(url: str, where: Position | None) -> dict[str, Any]:
     try:
         parts = conninfo_to_dict(url)
     except ProgrammingError:
-        hint = "write postgresql://USER:PASSWORD@HOST:5432/DATABASE"
-        raise InputError("this is no PostgreSQL URL", where=where, hint=hint) from None
+        raise InputError("this is no PostgreSQL URL", where=where, hint=URL_HINT) from None
     return {key: value for key, value in parts.items() if value is not None}
 
 
@@ -198,12 +261,13 @@ def _check_version(connection: Connection[Any], where: Position | None) -> None:
 
 def session_settings(policy: Policy, *, read_only: bool = False) -> dict[str, str]:
     """Return the settings of a session, by name; times in milliseconds."""
-    return SESSION | {
+    given = SESSION | {
         "lock_timeout": _milliseconds(policy.lock_timeout),
         "statement_timeout": _milliseconds(policy.statement_timeout),
         "idle_in_transaction_session_timeout": _milliseconds(IDLE_SECONDS),
-        "default_transaction_read_only": "on" if read_only else "off",
     }
+    # Never off: whoever made it the default has frozen the database.
+    return given | {"default_transaction_read_only": "on"} if read_only else given
 
 
 def _milliseconds(seconds: float) -> str:
@@ -239,11 +303,16 @@ def misspelt(error: Exception, where: Position | None = None) -> InputError | No
 
 _MISSING = re.compile(r"no database|wrong password")
 
+# What a run has open at once: it reads, holds the run lock, changes, and makes a scratch database.
+NEEDED = "a run needs 5 connections at once, and a backup before it 2 and one for each of its jobs"
+
 # What libpq and the server say (in English; other languages get the general words), what we say, what to type next.
 # Groups: the name that the message quotes.
 _CAUSES: tuple[tuple[str, str, str], ...] = (
     (r"password authentication failed for user \"(.*?)\"", "wrong password for user {0!r}",
-     "check the password of {where}"),
+     f"check the password of {{where}}: in a URL {ENCODED}"),
+    (r"(?:password|SASL) authentication failed", "wrong password for user {user!r}",
+     f"check the password of {{where}}: in a URL {ENCODED}"),
     (r"no password supplied", "user {user!r} needs a password", "add the password to {where}, or to ~/.pgpass"),
     (r"role \"(.*?)\" does not exist", "there is no user {0!r}", "check the user of {where}"),
     (r"role \"(.*?)\" is not permitted to log in", "user {0!r} may not log in", 'ALTER ROLE "{0}" LOGIN'),
@@ -257,19 +326,26 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     (r"pg_hba\.conf rejects", "the server lets this user or machine not in", "change its pg_hba.conf"),
     (r"Connection refused", "nothing listens there", "start the server, or check host and port of {where}"),
     (r"could not translate host name|failed to resolve host|Name or service not known|\[Errno -\d\]",
-     "there is no such host", "check the host of {where}"),
+     "there is no such host", f"check the host of {{where}}: in a URL {ENCODED}"),
     (r"timeout expired|timed out", "no answer in time",
      "check host, port and firewall, or raise policy: connect_timeout:"),
-    (r"too many clients|remaining connection slots|too many connections", "it has no connection left",
-     "end idle sessions, or raise max_connections"),
+    (r"too many connections for (role|database) (\".*?\")", "no connection left for {0} {1}",
+     f"{NEEDED}: ALTER {{0}} {{1}} CONNECTION LIMIT, or end idle sessions"),
+    (r"too many clients|remaining connection slots", "it has no connection left",
+     f"{NEEDED}: end idle sessions, or raise max_connections"),
+    (r"query_wait_timeout|no more connections allowed", "the pooler has no connection left",
+     f"{NEEDED}: raise its pool_size, or connect to PostgreSQL itself"),
+    (r"unsupported startup parameter", "the pooler takes no options", "take options out of {where}, or of PGOPTIONS"),
     (r"is starting up|not yet accepting", "it is starting up", "try again"),
     (r"is shutting down", "it is shutting down", "try again when it runs"),
     (r"in recovery mode", "it recovers from a crash", "try again"),
     (r"not currently accepting connections", "the database accepts no connections",
      "ALTER DATABASE ... ALLOW_CONNECTIONS true"),
     (r"definition of service \"(.*?)\" not found", "there is no service {0!r}", "add [{0}] to ~/.pg_service.conf"),
-    (r"does not support SSL|SSL was required", "it speaks no SSL", "set sslmode=prefer in {where}"),
-    (r"certificate", "its certificate is not accepted", "check sslrootcert and sslmode of {where}"),
+    (r"does not support SSL|SSL was required", "what answers there speaks no SSL",
+     "turn ssl on at the server, and see that nothing else answers in its place: an sslmode that asks for less would "
+     "give the password to whoever does"),
+    (r"certificate", "its certificate is not accepted", "name the authority that signed it in sslrootcert of {where}"),
     (r"No such file or directory", "nothing listens there", "start the server, or check host and port of {where}"),
 )  # fmt: skip
 

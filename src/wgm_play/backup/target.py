@@ -15,7 +15,6 @@ from typing import Any
 from wgm_play.backup.process import parameters
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.render import render
-from wgm_play.secret import mask
 from wgm_play.sql import Sql
 from wgm_play.units import format_size
 
@@ -48,21 +47,21 @@ def connect(url: str, application: str, *, autocommit: bool = True) -> Any:
     import psycopg
     from psycopg.conninfo import make_conninfo
 
-    from wgm_play.server import misspelt
+    from wgm_play.pooler import recognise
+    from wgm_play.server import misspelt, unreachable
 
     # A database in SQL_ASCII would give bytes instead of text.
     ours = {"application_name": application, "client_encoding": "UTF8"}
     given = {"connect_timeout": str(CONNECT_SECONDS), **parameters(url), **ours}
     try:
-        return psycopg.connect(make_conninfo(**given), autocommit=autocommit)
+        connection = psycopg.connect(make_conninfo(**given), autocommit=True)
+        recognise(connection, lambda: psycopg.connect(make_conninfo(**given), autocommit=True), CONNECT_SECONDS)
+        connection.autocommit = autocommit
+        return connection
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         if wrong := misspelt(error):
             raise wrong from error
-        place = given.get("dbname") or given.get("service") or "the database"
-        raise Unreachable(
-            f"{place!r} cannot be reached: {mask(str(error)).strip().splitlines()[-1]}",
-            hint="see that the server runs, and that host, port, user and password are right",
-        ) from error
+        raise unreachable(error, given) from error
 
 
 @contextmanager

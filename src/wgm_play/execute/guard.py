@@ -26,6 +26,7 @@ from wgm_play.execute.session import Connect
 from wgm_play.execute.watch import Blocker, blockers
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import Connection, text
+from wgm_play.pooler import backend_pid
 from wgm_play.report.base import Reporter
 from wgm_play.secret import mask
 
@@ -101,7 +102,7 @@ def run_lock(
     try:
         connection.autocommit = True
         _take(connection, wait)
-        lock = RunLock(connection, connection.info.backend_pid)
+        lock = RunLock(connection, backend_pid(connection))
         _end_dead(lock, policy or Policy(), reporter or Reporter())
         yield lock
     finally:

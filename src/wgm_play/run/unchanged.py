@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from wgm_play.run.work import Work
 
 # A record of another form is not read.
-FORM = 3
+FORM = 4
 # Records kept per project: as many playbooks and options as people use in turn.
 KEPT = 50
 # As the session of the full way is called.

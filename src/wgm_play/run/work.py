@@ -349,7 +349,16 @@ class Work:
             planned = self._plan_once(registered)
         if planned.plan.groups:
             self.refuse_unwritable_backups()
+            self.refuse_frozen(planned)
         return planned
+
+    def refuse_frozen(self, planned: Planned) -> None:
+        """Refuse to change a database that somebody froze; tell a role that only plans, and who plans on a standby."""
+        from wgm_play.planning.writable import unwritable
+
+        why = unwritable(self.reading, planned.plan, planned.live, self.environment.position)
+        if why is not None:
+            self.reporter.warn(why)
 
     def refuse_unwritable_backups(self) -> None:
         """Refuse a run whose gate could write no backup, before somebody reviews its plan."""

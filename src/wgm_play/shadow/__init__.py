@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from wgm_play.catalog import introspect
+from wgm_play.pooler import backend_pid
 from wgm_play.render import render
 from wgm_play.shadow.superuser import Superuser, listed
 from wgm_play.sql import Sql, quoted
@@ -108,7 +109,7 @@ class Shadow:
 
     def _fresh(self) -> psycopg.Connection[Any]:
         """Make a database and connect to it."""
-        name = f"wgm_shadow_{self.admin.info.backend_pid}_{secrets.token_hex(4)}"
+        name = f"wgm_shadow_{backend_pid(self.admin)}_{secrets.token_hex(4)}"
         self._create(name)
         self.names.append(name)
         connection = self.connect(name, APPLICATION) if self.role is None else self._as_role(name, self.role)
@@ -165,7 +166,7 @@ class Shadow:
 
     def make_role(self) -> None:
         """Make the role that owns the scratch databases of this command, and can do nothing else."""
-        self.role = f"wgm_shadow_{self.admin.info.backend_pid}_{secrets.token_hex(4)}"
+        self.role = f"wgm_shadow_{backend_pid(self.admin)}_{secrets.token_hex(4)}"
         self._password = secrets.token_urlsafe(18)
         self.admin.execute(render("shadow/create_role.sql.j2", name=self.role, password=self._password).sql)
 
