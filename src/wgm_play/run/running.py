@@ -19,6 +19,7 @@ from wgm_play.plan import Operation
 from wgm_play.planning.consent import given
 from wgm_play.planning.privileges import refuse_unprivileged
 from wgm_play.report.base import StepResult
+from wgm_play.shadow import sweep
 from wgm_play.shadow.versions import really_differing
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def _preflight(work: Work, planned: Planned, lock: RunLock) -> None:
     for warning in found.warnings if heavy else found.warnings[:-1]:
         work.reporter.warn(warning)
     found.raise_refusals()
+    sweep(lock.connection, roles=False)  # copies of the schema that a killed run of an earlier version left there
 
 
 def _gate(work: Work) -> None:
