@@ -1,39 +1,152 @@
-"""Expressions that PostgreSQL describes in words it would read otherwise: described as it does the second time.
+"""Expressions that PostgreSQL describes in words it would read otherwise: alike where they are read alike.
 
 In: what pg_get_constraintdef and its like say. Out: the text that comes back once this text was read by PostgreSQL.
 
 `v IN ('a', 'b')` over varchar is described as `(ARRAY['a'::character varying, …])::text[]`; read again, the cast goes
-to each element: `ARRAY[('a'::character varying)::text, …]` (parse_expr.c, transformArrayExpr). Without this, the same
-rule would differ from itself after pg_dump and restore, and in the shadow.
+to each element: `ARRAY[('a'::character varying)::text, …]` (parse_expr.c, transformArrayExpr). `a AND b BETWEEN 1 AND 9`
+is an AND within an AND, which the brackets of the description tell of; read again, and in the description that leaves
+brackets out, the two are one (gram.y, makeAndExpr). Without this, the same rule would differ from itself after pg_dump
+and restore, in the shadow, and in a playbook.
 """
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+from wgm_play.catalog import CLASSES
 from wgm_play.catalog.model import Row
 
-# Where the kinds' rows hold expressions.
-PLACES: dict[str, int] = {
-    "constraint": 1,
-    "domain_constraint": 0,
-    "index": 1,
-    "view": 0,
-    "materialized_view": 0,
-    "trigger": 0,
-    "column": 7,
+
+class Described(str):
+    """A text with an AND within an AND: it is sent as PostgreSQL described it, and equal to the one without brackets."""
+
+    __slots__ = ("plain",)
+    plain: str
+
+    def __new__(cls, text: str, plain: str) -> Described:
+        """Keep both forms."""
+        made = super().__new__(cls, text)
+        made.plain = plain
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the forms without brackets."""
+        return self.plain == (other.plain if isinstance(other, Described) else other)
+
+    def __ne__(self, other: object) -> bool:
+        """Compare the forms without brackets."""
+        return not self == other
+
+    def __hash__(self) -> int:
+        """Return the hash of the form without brackets."""
+        return hash(self.plain)
+
+    def __repr__(self) -> str:
+        """Return the form without brackets: digests are made of it."""
+        return repr(self.plain)
+
+
+# Where the kinds' rows hold expressions; that of a routine only where its body is SQL that PostgreSQL has read.
+_FIELDS = {
+    "constraint": ("definition",), "domain_constraint": ("definition",), "domain": ("default",), "index": ("definition",),
+    "view": ("query", "defaults"), "materialized_view": ("query",), "trigger": ("definition",),
+    "column": ("default", "expression"), "policy": ("using", "with_check"), "rule": ("definition",),
+    "statistics": ("elements",), "table": ("partition_by",), "function": ("arguments", "definition"),
+    "procedure": ("arguments", "definition"), "publication_table": ("where",), "foreign_table": ("columns", "checks"),
+}  # fmt: skip
+PLACES: dict[str, tuple[int, ...]] = {
+    kind: tuple(CLASSES[kind].__slots__.index(name) for name in names) for kind, names in _FIELDS.items()
 }
+_ATOMIC = "BEGIN ATOMIC"
+_ROUTINES = ("function", "procedure")
 _OPENING = "(ARRAY["
 _CLOSING = "])::"
 
 
 def settled_row(kind: str, row: Row) -> Row:
-    """Return a kind's row with its expression settled."""
-    place = PLACES.get(kind)
-    if place is None:
-        return row
-    text = row[place]
-    if text is None or _CLOSING not in text:
-        return row
-    return (*row[:place], settled(text), *row[place + 1 :])
+    """Return a kind's row with its expressions settled."""
+    for place in PLACES.get(kind, ()):
+        value = row[place] if place < len(row) else None  # an older version wrote fewer
+        if value is None or (kind in _ROUTINES and place and _ATOMIC not in value):
+            continue
+        made = _settled(value)
+        if made is not value:
+            row = (*row[:place], made, *row[place + 1 :])
+    return row
+
+
+def plain_row(row: Row) -> Row:
+    """Return a row whose texts are plain ones, as they are sent."""
+    return tuple(map(_plain, row))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return str.__str__(value) if type(value) is Described else value
+
+
+def _settled(value: Any) -> Any:
+    """Return a text settled, or a list whose texts are; the same object where there is nothing to do."""
+    if isinstance(value, list):
+        made = [_settled(one) for one in value]
+        return made if any(one is not other for one, other in zip(made, value, strict=True)) else value
+    if not isinstance(value, str):
+        return value
+    text = settled(value) if _CLOSING in value else value
+    if " AND " in text or " OR " in text:
+        plain = flat(text)
+        if plain != text:
+            return Described(text, plain)
+    return text
+
+
+_MARKS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()\[\],]| AND | OR ")
+_NO_OPERAND = re.compile(r"\s*(?:SELECT|WITH|VALUES)\b")
+
+
+class _Group:
+    """What stands between two brackets: which words join its parts, and which groups are a whole part."""
+
+    __slots__ = ("begin", "edge", "inside", "words")
+
+    def __init__(self, begin: int, *, edge: bool) -> None:
+        self.begin, self.edge = begin, edge
+        self.words: set[str] = set()
+        self.inside: list[tuple[int, int, str]] = []
+
+
+def groups_within(text: str) -> list[tuple[int, int, int, int]]:
+    """Return (begin, end) of each AND within an AND, and OR within an OR, with those of the one around it."""
+    found: list[tuple[int, int, int, int]] = []
+    stack = [_Group(-1, edge=False)]
+    for mark in _MARKS.finditer(text):
+        one = mark.group()
+        if one in ("(", "["):
+            place = mark.start()
+            stack.append(_Group(place, edge=one == "(" and text.endswith(("(", " AND ", " OR "), 0, place)))
+        elif one in (")", "]") and len(stack) > 1:
+            group, end = stack.pop(), mark.start()
+            found += [(a, b, group.begin, end) for a, b, word in group.inside if group.words == {word}]
+            whole = group.edge and text.startswith((")", " AND ", " OR "), end + 1)
+            if whole and group.words in ({"AND"}, {"OR"}) and not _NO_OPERAND.match(text, group.begin + 1):
+                stack[-1].inside.append((group.begin, end, min(group.words)))
+        elif one == ",":
+            stack[-1].words.add(one)
+        elif one[0] == " ":
+            stack[-1].words.add(one.strip())
+    return found
+
+
+def flat(text: str) -> str:
+    """Return a description without the brackets of an AND within an AND, and of an OR within an OR."""
+    places = sorted({place for begin, end, *_ in groups_within(text) for place in (begin, end)})
+    made, start = [], 0
+    for place in places:
+        made.append(text[start:place])
+        start = place + 1
+    return "".join([*made, text[start:]])
 
 
 def settled(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from wgm_play.catalog import CLASSES
 from wgm_play.catalog.model import Row
+from wgm_play.catalog.settled import settled_row
 
 
 def fields(kinds: Iterable[str]) -> dict[str, list[str]]:
@@ -28,9 +29,10 @@ class Reader:
         """Return a row. A field that was not written has the value that it has where nothing is said."""
         names = self.written.get(kind)
         if names is None or len(names) != len(values) or list(names) == list(CLASSES[kind].__slots__):
-            return tuple(values)
+            return settled_row(kind, tuple(values))
         known = dict(zip(names, values, strict=True))
-        return tuple(known.get(field.name, _default(field)) for field in dataclasses.fields(CLASSES[kind]))
+        made = tuple(known.get(field.name, _default(field)) for field in dataclasses.fields(CLASSES[kind]))
+        return settled_row(kind, made)
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

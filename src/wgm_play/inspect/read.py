@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Row
 from wgm_play.errors import WgmError
+from wgm_play.inspect import nested
 from wgm_play.render import query, render
 
 if TYPE_CHECKING:
@@ -53,9 +54,11 @@ def read(connection: psycopg.Connection[Any], second: Connect | None = None) -> 
         ]
         for statement in settings:
             connection.execute(statement.encode())
-        texts = {name: pretty(text) for name, text in introspect.asked(connection).items()}
+        asked = introspect.asked(connection)
+        texts = {name: pretty(text) for name, text in asked.items()}
         texts["unmodelled"] = query("unmodelled", version)
         found = _rows(connection, texts, settings, second)
+        found = nested.kept(connection, found, {name: text for name, text in asked.items() if texts[name] != text})
     unmodelled = found.pop("unmodelled")
     catalog = introspect.assemble([row for rows in found.values() for row in rows], version)
     catalog.unmodelled = tuple(f"{what} {name}" for what, name in unmodelled)

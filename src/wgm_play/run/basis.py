@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play import __version__
 from wgm_play.catalog import CLASSES
 from wgm_play.catalog.model import Catalog, Extra, Key
+from wgm_play.catalog.settled import plain_row, settled_row
 from wgm_play.planning.partial import Basis
 from wgm_play.playbook.fold import digest_of
 from wgm_play.run import unchanged
@@ -94,7 +95,7 @@ def _freeze(basis: Basis) -> Any:
     return (
         basis.identity, basis.versions, basis.facts,
         [(key.kind, key.name) for key in numbers],
-        [(numbers[key], row) for key, row in live.rows.items()],
+        [(numbers[key], plain_row(row)) for key, row in live.rows.items()],
         [(numbers[key], *extra) for key, extra in live.extras.items()],
         pairs.tobytes(), live.unmodelled, live.version,
         [(numbers[key], text) for key, text in basis.said.items()],
@@ -111,7 +112,7 @@ def _thaw(frozen: Any) -> Basis:
     pairs.frombytes(edges)
     numbers = iter(pairs)
     live = Catalog(
-        {keys[number]: row for number, row in rows},
+        {keys[number]: settled_row(keys[number].kind, row) for number, row in rows},
         {keys[number]: Extra(*rest) for number, *rest in extras},
         frozenset((keys[one], keys[other]) for one, other in zip(numbers, numbers, strict=True)),
         unmodelled,
