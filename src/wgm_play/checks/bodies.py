@@ -342,8 +342,9 @@ class _Check:
             root.variables[name].type = str(ident((table.schema, table.name)))
         with self.connection.transaction(force_rollback=True):
             for name in dict.fromkeys([*table.old_tables, *table.new_tables]):
-                made = render("checks/transition_table.sql.j2", name=name, table=(table.schema, table.name))
-                self.connection.execute(made.sql.encode())
+                for template in ("transition_table", "transition_cast"):  # its rows are rows of the trigger's table
+                    made = render(f"checks/{template}.sql.j2", name=name, table=(table.schema, table.name))
+                    self.connection.execute(made.sql.encode())
             self.fragments(fragments, table)
         self.shapes = kept
         found, self.found = self.found, before

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import server
-from wgm_play.environment import Policy
-from wgm_play.errors import InputError
+from wgm_play.environment import Environment, Policy
+from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.inspect import read
+from wgm_play.secret import mask
 
 if TYPE_CHECKING:
     import psycopg
@@ -50,6 +51,7 @@ def inspect(options: Inspection, reporter: Reporter) -> int:
     )
     with connect() as connection, _undisturbed():
         said = examine(connection, connect)
+        check_bodies(said, connection, options.url)
         name = connection.info.dbname
     write(said, name, options, reporter)
     if options.baseline:
@@ -78,6 +80,34 @@ def examine(connection: psycopg.Connection[Any], second: read.Connect | None = N
 
     versions = read.default_versions(connection) if catalog.of("extension") else {}
     return describe(catalog, versions, connection.info.user)
+
+
+def check_bodies(said: Said, connection: psycopg.Connection[Any], url: str) -> None:
+    """Leave bodies unchecked that are broken already, and say why: the playbook runs where the database is."""
+    routines = {entry.key: entry for entry in said.entries if entry.kind in ("function", "procedure")}
+    if not any(entry.spec.get("language", "plpgsql") in ("sql", "plpgsql") for entry in routines.values()):
+        return
+    import psycopg as library
+
+    from wgm_play.catalog import introspect
+    from wgm_play.connections import Connections
+    from wgm_play.planning.imperative import broken_bodies
+    from wgm_play.shadow import open_shadow
+    from wgm_play.shadow.realise import schemas_of
+
+    environment = Environment("inspect", "", Position(""), url=url)
+    try:
+        live = introspect.read(connection)
+        place = Connections.of(environment, Path.cwd()).place(connection)
+        with open_shadow(place) as shadow, shadow.database() as scratch:
+            schemas = schemas_of(entry.key for entry in said.entries)
+            broken = broken_bodies(scratch, live, list(routines), schemas)
+    except (library.Error, WgmError) as error:
+        said.remarks.append(f"The bodies of functions were not checked: {mask(str(error)).splitlines()[0]}")
+        return
+    for key, (_, _, line, message) in broken:
+        routines[key].spec["check_body"] = False
+        said.remarks.append(f"{key} says `check_body: false`. Line {line} of its body: {mask(message)}")
 
 
 def write(said: Said, name: str, options: Inspection, reporter: Reporter) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ from wgm_play.planning import column_limit, family, rename
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
-from wgm_play.planning.imperative import Imperative, said_unchecked
+from wgm_play.planning.imperative import Already, Imperative, Unchecked, broken_bodies, said_unchecked
 from wgm_play.planning.privileges import Skips, unprivileged_settings
 from wgm_play.planning.prove import prove
 from wgm_play.planning.role_names import refuse_missing_roles
@@ -221,8 +221,8 @@ class Planner:
             realised = realise(connection, declarations, self.live, extensions=self._extensions(connection, skips))
             skips.add_recorded(realised.catalog)
             with names_of(connection, schemas_of(folded.declarations)):
-                self.imperative.check(connection, realised, self.play, folded)
-        if not realised.borrowed:
+                sound = self.imperative.check(connection, realised, self.play, folded, self._broken_already(realised))
+        if sound and not realised.borrowed:
             self.cache.save(mark, realised.catalog, skips.kept(), self.imperative.unchecked)
         return realised, True
 
@@ -234,6 +234,19 @@ class Planner:
         return not self.shadow().confined or not (
             any(map(listed, texts)) or any(key.kind in OF_SUPERUSERS for key in self.live.rows)
         )
+
+    def _broken_already(self, realised: Realised) -> Already:
+        """Return what tells of errors in bodies whether they are in the live database too, where nothing changed."""
+
+        def errors(keys: Sequence[Key]) -> Collection[Unchecked]:
+            same = [key for key in keys if self.live.rows.get(key) == realised.catalog.rows[key]]
+            if not same:
+                return ()
+            with self.shadow().database() as connection:
+                found = broken_bodies(connection, self.live, same, schemas_of(self.folded.declarations))
+            return {said for _, said in found}
+
+        return errors
 
     def _realise_part(self, part: Part, skips: Skips) -> Realised:
         """Return what a part of the play declares, made on top of what it needs."""

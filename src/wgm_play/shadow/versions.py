@@ -44,6 +44,11 @@ def restated(connection: psycopg.Connection[Any], catalog: Catalog, keys: Iterab
     return result
 
 
+def make_live(connection: psycopg.Connection[Any], live: Catalog) -> None:
+    """Make a live catalog in an empty scratch database, as far as it can be made there."""
+    _make(connection, statements_for(live.only(key for key in live.rows if key.kind not in _LEFT_OUT)))
+
+
 def _make(connection: psycopg.Connection[Any], statements: list[str]) -> None:
     import psycopg as library
 
