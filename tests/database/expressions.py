@@ -95,7 +95,7 @@ class Expressions:
                 f"SELECT a, ({one}) AS yes, CASE WHEN {two} THEN n END AS n FROM t ORDER BY a DESC NULLS LAST LIMIT 5",
                 f"SELECT NULL AS x, a FROM t WHERE {one} UNION ALL SELECT 'x', b FROM t UNION SELECT t, NULL FROM t WHERE {two}",
                 f"SELECT a, NULL::text AS x FROM t EXCEPT (SELECT b, 'y' FROM t WHERE {one} INTERSECT SELECT 1, t FROM t)",
-                f"SELECT o AS whole, ROW(a, o.*) AS r, (o).a AS one, o.*::text AS x FROM t o WHERE {one}",
+                f"SELECT o AS whole, (ROW(a, o.*) IS NOT NULL) AS r, (o).a AS one, o.*::text AS x FROM t o WHERE {one}",
                 f"SELECT a, sum(n) OVER w AS s, rank() OVER (w ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS k, lag(b, 1, 0) OVER "
                 f"(PARTITION BY f, ({two}) ORDER BY a RANGE BETWEEN UNBOUNDED PRECEDING AND 2 FOLLOWING EXCLUDE TIES) AS p FROM t "
                 f"WHERE {one} WINDOW w AS (PARTITION BY b ORDER BY a)",
