@@ -11,7 +11,7 @@ CREATE TABLE pallet (
 CREATE INDEX pallet_good_idx ON pallet (id) WHERE a > 0 AND b BETWEEN 1 AND 9;
 CREATE INDEX pallet_expr_idx ON pallet ((a > 0 AND b BETWEEN 1 AND 9), (b BETWEEN 1 AND 9 AND a > 0));
 CREATE VIEW good_pallets AS SELECT id, (b BETWEEN 1 AND 9 AND a > 0) AS good FROM pallet WHERE a > 0 AND b BETWEEN 1 AND 9
-    UNION SELECT count(*) FILTER (WHERE a > 0 AND b BETWEEN 1 AND 9), false FROM pallet p JOIN pallet q USING (id) HAVING count(*) > 1 AND min(p.a) BETWEEN 1 AND 9;
+    UNION SELECT count(*) FILTER (WHERE p.a > 0 AND p.b BETWEEN 1 AND 9), false FROM pallet p JOIN pallet q USING (id) HAVING count(*) > 1 AND min(p.a) BETWEEN 1 AND 9;
 CREATE MATERIALIZED VIEW good_pallets_kept AS SELECT id FROM pallet WHERE a > 0 AND b BETWEEN 1 AND 9;
 ALTER TABLE pallet ENABLE ROW LEVEL SECURITY;
 CREATE POLICY good_only ON pallet USING (a > 0 AND b BETWEEN 1 AND 9) WITH CHECK (b BETWEEN 1 AND 9 AND a > 0);

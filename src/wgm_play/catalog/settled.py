@@ -19,7 +19,7 @@ from wgm_play.catalog.model import Row
 
 
 class Described(str):
-    """A text with an AND within an AND: it is sent as PostgreSQL described it, and equal to the one without brackets."""
+    """A text with an AND within an AND: it is sent so that it comes back as it is, and equal to one without brackets."""
 
     __slots__ = ("plain",)
     plain: str
@@ -95,10 +95,12 @@ def _settled(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = settled(value) if _CLOSING in value else value
+    if _BETWEEN in text:
+        text = _without_between(text)
     if " AND " in text or " OR " in text:
         plain = flat(text)
         if plain != text:
-            return Described(text, plain)
+            return Described(with_between(text), plain)
     return text
 
 
@@ -196,3 +198,59 @@ def _array_type(text: str, closing: int) -> str | None:
     end = text.find("[]", begin)
     name = text[begin:end] if end > 0 else ""
     return name if name and all(letter.isalnum() or letter in ' _."' for letter in name) else None
+
+
+_BETWEEN = " BETWEEN "
+_FRAME = re.compile(r"\b(?:ROWS|RANGE|GROUPS)\Z")
+
+
+def _without_between(text: str) -> str:
+    """Undo `with_between` in a text that was kept: PostgreSQL itself writes BETWEEN in frames of windows alone."""
+    opened: list[int] = []
+    for mark in _MARKS.finditer(text):
+        if mark.group() in ("(", "["):
+            opened.append(mark.start())
+        elif mark.group() in (")", "]") and opened:
+            begin, end = opened.pop(), mark.start()
+            subject, word, rest = _halves(text[begin + 1 : end], _BETWEEN)
+            low, _, high = _halves(rest, " AND ")
+            if word and low and not _FRAME.search(subject):
+                made = f"(({subject} >= {low}) AND ({subject} <= {high}))"
+                return _without_between(text[:begin] + made + text[end + 1 :])
+    return text
+
+
+_AT_LEAST, _AT_MOST = " >= ", " <= "
+
+
+def with_between(text: str) -> str:
+    """Write `(x >= a) AND (x <= b)` within another AND as BETWEEN: where it comes first, nothing else nests so."""
+    for begin, end, *_ in sorted(groups_within(text), reverse=True):
+        inside = text[begin + 1 : end]
+        first, word, second = _halves(inside, " AND ")
+        if not (word and first.startswith("(") and second.startswith("(")):
+            continue
+        subject, least, low = _halves(first[1:-1], _AT_LEAST)
+        same, most, high = _halves(second[1:-1], _AT_MOST)
+        if least and most and subject == same:
+            text = f"{text[:begin]}({subject} BETWEEN {low} AND {high}){text[end + 1 :]}"
+    return text
+
+
+_HALVES = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()\[\]]| AND | >= | <= | BETWEEN ")
+
+
+def _halves(text: str, word: str) -> tuple[str, str, str]:
+    """Split a text at the only `word` that is outside of brackets; empty parts where there is none, or another."""
+    depth, found = 0, None
+    for mark in _HALVES.finditer(text):
+        one = mark.group()
+        if one in "([":
+            depth += 1
+        elif one in ")]":
+            depth -= 1
+        elif one == word and depth == 0:
+            if found is not None:
+                return "", "", ""
+            found = mark
+    return (text[: found.start()], word, text[found.end() :]) if found else ("", "", "")

@@ -6,12 +6,11 @@ expression have it with all its brackets, and BETWEEN where two comparisons came
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import NAME_PARTS
 from wgm_play.catalog.model import Row
-from wgm_play.catalog.settled import PLACES, groups_within
+from wgm_play.catalog.settled import PLACES, groups_within, with_between
 from wgm_play.render import render
 from wgm_play.sql import Sql
 
@@ -71,39 +70,3 @@ def _chosen(pretty: Any, whole: Any) -> Any:
     if isinstance(pretty, list) and isinstance(whole, list) and len(pretty) == len(whole):
         return [_chosen(one, other) for one, other in zip(pretty, whole, strict=True)]
     return with_between(whole) if isinstance(whole, str) and groups_within(whole) else pretty
-
-
-_AT_LEAST, _AT_MOST = " >= ", " <= "
-
-
-def with_between(text: str) -> str:
-    """Write `(x >= a) AND (x <= b)` within another AND as BETWEEN: where it comes first, nothing else nests so."""
-    for begin, end, *_ in sorted(groups_within(text), reverse=True):
-        inside = text[begin + 1 : end]
-        first, word, second = _halves(inside, " AND ")
-        if not (word and first.startswith("(") and second.startswith("(")):
-            continue
-        subject, least, low = _halves(first[1:-1], _AT_LEAST)
-        same, most, high = _halves(second[1:-1], _AT_MOST)
-        if least and most and subject == same:
-            text = f"{text[:begin]}({subject} BETWEEN {low} AND {high}){text[end + 1 :]}"
-    return text
-
-
-_MARKS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()\[\]]| AND | >= | <= ")
-
-
-def _halves(text: str, word: str) -> tuple[str, str, str]:
-    """Split a text at the only `word` that is outside of brackets; empty parts where there is none, or another."""
-    depth, found = 0, None
-    for mark in _MARKS.finditer(text):
-        one = mark.group()
-        if one in "([":
-            depth += 1
-        elif one in ")]":
-            depth -= 1
-        elif one == word and depth == 0:
-            if found is not None:
-                return "", "", ""
-            found = mark
-    return (text[: found.start()], word, text[found.end() :]) if found else ("", "", "")
