@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from wgm_play import server
 from wgm_play.environment import TARGET, Environment
 from wgm_play.errors import InputError, Unreachable, WgmError
+from wgm_play.person import left_behind
 from wgm_play.render import render
-from wgm_play.shadow import Connect, Place, locale_of, path_of
+from wgm_play.shadow import Connect, Place, locale_of, path_of, sweep_after_kills
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
@@ -35,7 +36,15 @@ class Connections:
     @classmethod
     def of(cls, environment: Environment, project: Path) -> Connections:
         """Find the target, starting the embedded server where it does not run."""
-        return cls(environment, project, server.target(environment, project))
+        made = cls(environment, project, server.target(environment, project))
+        if left_behind():
+            sweep_after_kills(made.mark, made.on_target)
+        return made
+
+    @property
+    def mark(self) -> str:
+        """What tells this target's server from others, without its password."""
+        return f"target {self.target.shown if self.target.server is None else self.target.server.data}"
 
     def read_only(self) -> psycopg.Connection[Any]:
         """Connect to the target in a session that may only read."""
@@ -73,13 +82,19 @@ class Connections:
     def _place(self, session: psycopg.Connection[Any], path: tuple[str, ...]) -> Place:
         shadow = self.environment.shadow
         if shadow == TARGET:
-            return Place(self.on_target, own=True, path=path)
+            return Place(self.on_target, own=True, path=path, mark=self.mark)
         if shadow is not None:
-            return Place(self._at(shadow), own=False, shown="the server of `shadow:`", path=path)
+            return Place(
+                self._at(shadow),
+                own=False,
+                shown="the server of `shadow:`",
+                path=path,
+                mark=f"shadow {server.shown_url(shadow)}",
+            )
         row = session.execute(render("shadow/may_create.sql.j2").sql).fetchone()
         superuser, may_create, standby = row or (False, False, False)
         if may_create and not superuser and not standby and self.trusted:
-            return Place(self.on_target, own=True, path=path)
+            return Place(self.on_target, own=True, path=path, mark=self.mark)
         return self._ours(session, path)
 
     def _ours(self, session: psycopg.Connection[Any], path: tuple[str, ...]) -> Place:

@@ -86,6 +86,8 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
 
         mention(work, planned.plan, reporter)
     if options.check:
+        for note in work.shadow_notes():
+            reporter.note(note)
         reporter.plan(planned.plan, diff=options.diff, outlook=work.outlook(planned))
         if options.save_plan:
             work.save_plan(planned, Path(options.save_plan))

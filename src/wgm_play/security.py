@@ -37,6 +37,24 @@ LINES: tuple[tuple[str, str, str, str], ...] = (
         "test_read_only_is_not_to_be_turned",
     ),
     (
+        "the author of a playbook", SHADOW,
+        "runs functions, event triggers, checks, defaults and indexes as a role that was made for this command on a server of our"
+        " own, has no rights and owns the scratch database alone; the target's server holds it only for a role that is no"
+        " superuser, or where the environment says `shadow: target`",
+        "test_what_the_code_of_a_playbook_tries_while_planning_has_no_effect",
+    ),
+    (
+        "the author of a playbook", SHADOW,
+        "has a superuser's session there make extensions, event triggers, casts and the like, from a list, one statement each;"
+        " functions in C, internal and untrusted languages are stand-ins that raise",
+        "test_the_superuser_of_a_scratch_server_takes_one_statement_of_its_list",
+    ),
+    (
+        "the author of a playbook", SHADOW,
+        "reaches no other server: what dblink, foreign data and their like could call is taken away",
+        "test_what_reaches_out_of_a_database_is_taken_from_an_extension",
+    ),
+    (
         "the author of a playbook", RUN,
         "changes what the role of the environment may change: a playbook is reviewed before it is run",
         "test_a_run_lets_a_superusers_query_call_what_a_superuser_owns",
@@ -50,6 +68,16 @@ LINES: tuple[tuple[str, str, str, str], ...] = (
         "who can edit a saved plan", RUN,
         "nothing: the plan is made again, and one that differs in a statement, a lock or a step is refused (11)",
         "test_a_saved_plan_is_run_only_as_it_would_be_made_now",
+    ),
+    (
+        "a user of the database without rights", RUN,
+        "cannot have a superuser run his functions, or what his tables call: refused (11) unless he is in policy.trusted_owners",
+        "test_code_of_a_role_without_rights_is_not_run_by_a_superuser",
+    ),
+    (
+        "a user of the database without rights", RUN,
+        "has his materialized views filled with his own rights; a schema `wgm` or `wgm_trash` of his is not taken for ours",
+        "test_a_materialized_view_of_others_is_filled_with_the_rights_of_its_owner",
     ),
     (
         "a user of the database without rights", CHECK,

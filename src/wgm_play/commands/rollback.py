@@ -230,6 +230,7 @@ def _plan(
     made = calling(announced(made, live, wanted.catalog), live, wanted.catalog)
     consents = Consents(work.play.steps, fold(work.play.steps).declarations, ledger.consents(ids))
     made = consents.settle(made)
+    planner.refuse_others_code([one for group in made for one in group.operations], live, wanted.catalog)
     unknown = (
         refuse_bad_rows(Looker(work.asker, situation, cleared, renamed.pairs))
         if work.environment.policy.check_data

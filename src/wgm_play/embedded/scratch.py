@@ -8,9 +8,7 @@ of his. Nothing in it is kept, so nothing needs to reach a disk, and one that do
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from wgm_play.embedded import process
@@ -19,11 +17,10 @@ from wgm_play.embedded.persistent import find, running, start_persistent, stop_p
 from wgm_play.embedded.programs import scratch_programs, scratch_version
 from wgm_play.embedded.server import Server
 from wgm_play.environment import Embedded
-from wgm_play.errors import InputError, Unreachable
+from wgm_play.errors import Unreachable
+from wgm_play.person import folder
 
 FOLDER = "scratch"
-# Since 16: the passwords are random and long, so that making them hard to guess would only cost time at each connection.
-_SCRAM_ITERATIONS = 16
 _SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -39,26 +36,8 @@ _SETTINGS = {
 }
 
 
-def scratch_root() -> Path:
-    """Return the person's folder for what is kept between commands, made for him alone."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        folder = (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "wgm-play"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK) and folder.stat().st_uid == os.geteuid():
-            return folder
-    except (OSError, RuntimeError):
-        pass
-    folder = Path(tempfile.gettempdir()) / f"wgm-play-cache-{os.geteuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
-        raise InputError(f"{str(folder)!r} belongs to another user", hint=f"rm -r '{folder}'")
-    return folder
-
-
 def _described(version: int) -> Embedded:
-    settings = _SETTINGS | ({"scram_iterations": "1"} if version >= _SCRAM_ITERATIONS else {})
-    return Embedded(version=version, data=FOLDER, user="", settings=settings)
+    return Embedded(version=version, data=FOLDER, user="", settings=_SETTINGS)
 
 
 def start_scratch(wanted: int) -> Server:
@@ -66,16 +45,32 @@ def start_scratch(wanted: int) -> Server:
 
     Raise `InputError` where this machine has no server at all.
     """
-    root = scratch_root()
+    root = folder()
     found = find(_described(wanted), root)
     if found is not None and process.answers(found.port):
         return found
     described = _described(scratch_version(wanted))
     try:
-        return start_persistent(described, root, scratch_programs)
+        server = start_persistent(described, root, scratch_programs)
     except Unreachable:
         _forget(described, root)
-        return start_persistent(described, root, scratch_programs)
+        server = start_persistent(described, root, scratch_programs)
+    if server.started:
+        _ease_password(server)
+    return server
+
+
+def _ease_password(server: Server) -> None:
+    """Let the superuser's password, long and random, be checked without a slow hash."""
+    import psycopg
+
+    from wgm_play.passwords import verifier
+    from wgm_play.render import render
+
+    with psycopg.connect(server.url, autocommit=True) as session:
+        session.execute(
+            render("server/set_password.sql.j2", password=verifier(session.info.password, iterations=1)).sql
+        )
 
 
 def _forget(described: Embedded, root: Path) -> None:
@@ -90,9 +85,9 @@ def _forget(described: Embedded, root: Path) -> None:
 
 def running_scratch() -> list[Server]:
     """Return the person's servers for scratch databases that run."""
-    return running(_described(0), scratch_root())
+    return running(_described(0), folder())
 
 
 def stop_scratch(server: Server) -> bool:
     """Stop one; return whether it ran."""
-    return stop_persistent(_described(server.version), scratch_root())
+    return stop_persistent(_described(server.version), folder())

@@ -19,9 +19,13 @@ from wgm_play.plan import Command, Group, Operation
 _KINDS = frozenset(["column", "constraint", "index", "materialized_view", "table", "domain", "domain_constraint"])
 # What evaluates expressions over rows, or for a value that is kept.
 _EVALUATES = re.compile(
-    r"\bADD\s+(?:COLUMN|CONSTRAINT|CHECK)\b|\bVALIDATE\s+CONSTRAINT\b|\bTYPE\b|\bSET\s+EXPRESSION\b|\bINDEX\b|\bATTACH\s+PARTITION\b"
-    r"|\bREFRESH\s+MATERIALIZED\s+VIEW\b"
+    r"\bADD\s+COLUMN\b.*\b(?:DEFAULT|GENERATED)\b|\bADD\s+(?:CONSTRAINT|CHECK)\b|\bVALIDATE\s+CONSTRAINT\b|\bTYPE\b|\bSET\s+EXPRESSION\b|\bINDEX\b|\bATTACH\s+PARTITION\b"
+    r"|\bREFRESH\s+MATERIALIZED\s+VIEW\b",
+    re.DOTALL,
 )
+_REWRITES = re.compile(r"\bTYPE\b|\bATTACH\s+PARTITION\b|\bSET\s+EXPRESSION\b")
+_RELATIONS = ("table", "foreign_table", "view", "materialized_view", "schema")
+_WORDS = re.compile(r"[\w$]+")
 # What is called for other reasons than that an expression is evaluated.
 _NOT_CALLED = frozenset(["trigger", "policy", "view", "rule"])
 
@@ -51,16 +55,44 @@ def calls(operation: Operation) -> bool:
     return any(one.sql.endswith("search_path TO DEFAULT") for one in operation.commands)
 
 
-def called(operation: Operation, before: Catalog, after: Catalog) -> set[Key]:
-    """Return the functions that an operation on a table, a domain or a materialized view may call, as far as is recorded."""
+def called(operation: Operation, before: Catalog, after: Catalog, table: Key | None = None) -> set[Key]:
+    """Return the functions and operators that an operation may call, as far as is recorded; or those of a `table`."""
     found: set[Key] = set()
     for catalog in (before, after):
-        found |= _reached(catalog, _around(catalog, operation.key))
+        around = _around(catalog, table or operation.key)
+        if table is None and not _rewrites(operation) and operation.key in catalog.rows:
+            around = {operation.key} if operation.key.kind != "domain" else around
+        found |= _reached(catalog, around)
     return found
 
 
+def _rewrites(operation: Operation) -> bool:
+    """Tell whether all rows of a table are written again, or read by rules that are not the operation's own."""
+    return any(_REWRITES.search(one.sql) for one in operation.commands)
+
+
+def evaluates(operation: Operation) -> bool:
+    """Tell whether expressions of a table, a domain or a materialized view are evaluated."""
+    return operation.key.kind in _KINDS and any(_EVALUATES.search(one.sql) for one in operation.commands)
+
+
+def tables_of(operation: Operation, before: Catalog, after: Catalog) -> list[Key]:
+    """Return the tables whose rows an operation reads by their rules, or writes."""
+    found: set[Key] = set()
+    if evaluates(operation):
+        found.add(Key("table", operation.key.name[:2]))
+        for catalog in (before, after):
+            if operation.key.kind == "index" and operation.key in catalog.rows:
+                on = (operation.key.name[0], str(catalog.rows[operation.key][0]))
+                found |= {Key("table", on), Key("materialized_view", on)}
+    if operation.verb == "run" or "backfill" in operation.payload:
+        words = {word for one in operation.commands for word in _WORDS.findall(one.sql)}
+        found |= {key for key in before.of("table") if key.name[1] in words}
+    return sorted(found & {*before.rows, *after.rows})
+
+
 def _with_path(operation: Operation, bodies: set[Key], before: Catalog, after: Catalog) -> Operation:
-    if operation.key.kind not in _KINDS or not any(_EVALUATES.search(one.sql) for one in operation.commands):
+    if not evaluates(operation):
         return operation
     if not called(operation, before, after) & bodies:
         return operation
@@ -104,7 +136,7 @@ def _reached(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
     found, todo = set(keys), list(keys)
     while todo:
         for other in needs.get(todo.pop(), ()):
-            if other not in found and other.kind not in ("table", "schema"):
+            if other not in found and other.kind not in _RELATIONS:
                 found.add(other)
                 todo.append(other)
-    return {key for key in found if key.kind in ("function", "procedure", "aggregate")}
+    return {key for key in found if key.kind in ("function", "procedure", "aggregate", "operator")}

@@ -28,7 +28,7 @@ from wgm_play.operations.calls import calling
 from wgm_play.operations.online import acting
 from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
-from wgm_play.plan import Group, Plan
+from wgm_play.plan import Group, Operation, Plan
 from wgm_play.planning import column_limit, family, rename
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
@@ -191,6 +191,7 @@ class Planner:
             consents = Consents(self.play.steps, folded.declarations)
             made = consents.settle(made)
             warnings += consents.unused(made)
+            self.refuse_others_code([one for group in made for one in group.operations], live, wanted.catalog)
             unknown += self._look_at_rows(situation, renamed.pairs)
             self._prove(live, wanted, made)
             unknown += self._stand_ins(made, wanted.catalog)
@@ -452,6 +453,13 @@ class Planner:
             skipped = self.unprovable(wanted.catalog) | self._unselected(live, wanted, made)
             steps = {step.index: (step.position, step.name) for step in self.play.steps if not step.no_log}
             prove(connection, live, wanted.catalog, made, skipped=skipped, steps=steps)
+
+    def refuse_others_code(self, operations: Sequence[Operation], live: Catalog, wanted: Catalog) -> None:
+        """Refuse to run code of others as a superuser: before rows are looked at by it."""
+        from wgm_play.planning.others_code import refuse_others_code
+
+        steps = {step.index: (step.position, step.name) for step in self.play.steps}
+        refuse_others_code(self.connection, operations, live, wanted, self.environment.policy.trusted_owners, steps)
 
     def _stand_ins(self, made: tuple[Group, ...], wanted: Catalog) -> list[str]:
         """Name the functions in whose place the shadow had one that raises."""

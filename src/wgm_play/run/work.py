@@ -20,7 +20,7 @@ from wgm_play.asking.text import check_query
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.connections import Connections
-from wgm_play.environment import Environment, load_environment, url_of
+from wgm_play.environment import TARGET, Environment, load_environment, url_of
 from wgm_play.errors import InputError, Position, Problems, Refused, StepFailed, WgmError, unset_names
 from wgm_play.ledger import Ledger
 from wgm_play.plan import Operation
@@ -34,6 +34,7 @@ from wgm_play.playbook.model import Folded, Play, Playbook, Step
 from wgm_play.playbook.nodes import position_of
 from wgm_play.playbook.selection import refuse_unknown, selection
 from wgm_play.playbook.variables import parse_extra_vars
+from wgm_play.render import render
 from wgm_play.report.base import StepResult
 from wgm_play.run import basis
 from wgm_play.run.cache import Cache
@@ -246,7 +247,8 @@ class Work:
     # Stages
 
     def check_marker(self) -> None:
-        """Refuse a database that is marked with another environment."""
+        """Refuse a database that is marked with another environment, or by somebody else."""
+        self._refuse_strange_schemas()
         marker = Ledger(self.reading).marker()
         expected = self.environment.marker or self.environment.name
         if marker is not None and marker != expected:
@@ -255,6 +257,31 @@ class Work:
                 where=self.environment.position,
                 hint=f"check where {self.environment.path} points, or set `marker: {marker}` there",
             )
+
+    def _refuse_strange_schemas(self) -> None:
+        """Refuse schemas with our names that somebody else made: what is in them is his, and would run as us."""
+        trusted = list(self.environment.policy.trusted_owners)
+        found = self.reading.execute(render("ledger/strange_owners.sql.j2", trusted=trusted).sql).fetchall()
+        if not found:
+            return
+        schema, owner = found[0]
+        raise Refused(
+            f"the schema {schema!r} belongs to {owner!r}, who is neither this role, a role of its own nor a superuser",
+            where=self.environment.position,
+            details=[f"{name} belongs to {role}" for name, role in found[1:]],
+            hint=f"look at what is in it; then DROP SCHEMA, ALTER SCHEMA ... OWNER TO, or policy: {{trusted_owners: [{owner}]}}",
+        )
+
+    def shadow_notes(self) -> list[str]:
+        """Say what `shadow: target` means for this role, where the environment says it."""
+        if self.environment.shadow != TARGET:
+            return []
+        row = self.reading.execute(render("shadow/superuser.sql.j2").sql).fetchone()
+        rights = "a superuser's rights" if row and row[0] else "its rights"
+        return [
+            "shadow: target: scratch databases are made on the target's server; while planning, the playbook's functions, "
+            f"event triggers and queries run there as {self.reading.info.user!r}, with {rights}"
+        ]
 
     @property
     def cache(self) -> Cache:

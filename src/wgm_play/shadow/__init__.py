@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from wgm_play.catalog import introspect
+from wgm_play.errors import WgmError
+from wgm_play.person import forget, left_behind, working
 from wgm_play.pooler import backend_pid
 from wgm_play.render import render
 from wgm_play.shadow.superuser import Superuser, listed
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from wgm_play.catalog.model import Catalog
 
 APPLICATION = "wgm-play shadow"
+OURS = "server of our own"
 # Seconds that a closed session may take to leave its scratch database before it is made to.
 LEAVING = 0.05
 
@@ -51,7 +54,7 @@ class Place:
     """The server for scratch databases. `own` tells that it is the target's, `ours` that we started it.
 
     `locale` is that of the target's database, where another server must imitate it; `path` the search_path of its
-    sessions; `shown` is how messages call the server.
+    sessions; `shown` is how messages call the server, `mark` how commands know it again.
     """
 
     connect: Connect
@@ -59,6 +62,7 @@ class Place:
     ours: bool = False
     locale: Locale | None = None
     shown: str = "the target's server"
+    mark: str = ""
     path: tuple[str, ...] = ("public",)
 
 
@@ -142,6 +146,7 @@ class Shadow:
             "provider": None,
             "locale": None,
             "owner": self.role,
+            "copied": self.place.ours and self.version >= 150000,
         }
         if self.version >= 150000:
             values |= {"provider": Sql(_PROVIDERS[provider]), "locale": locale}
@@ -166,9 +171,12 @@ class Shadow:
 
     def make_role(self) -> None:
         """Make the role that owns the scratch databases of this command, and can do nothing else."""
+        from wgm_play.passwords import verifier
+
         self.role = f"wgm_shadow_{backend_pid(self.admin)}_{secrets.token_hex(4)}"
         self._password = secrets.token_urlsafe(18)
-        self.admin.execute(render("shadow/create_role.sql.j2", name=self.role, password=self._password).sql)
+        hashed = verifier(self._password, iterations=1)  # it is long and random: a slow hash would only cost time
+        self.admin.execute(render("shadow/create_role.sql.j2", name=self.role, password=hashed).sql)
 
     def close(self) -> None:
         """Drop what is left of the scratch databases, and end the session."""
@@ -249,15 +257,51 @@ def locale_of(connection: psycopg.Connection[Any]) -> Locale:
 @contextmanager
 def open_shadow(place: Place) -> Iterator[Shadow]:
     """Open the shadow on a server."""
-    admin = place.connect(None, APPLICATION)
-    shadow = Shadow(place.connect, place.own, admin, admin.info.server_version, place)
-    try:
-        shadow.sweep()
-        if not place.own and _is_superuser(admin):
-            shadow.make_role()
-        yield shadow
-    finally:
-        shadow.close()
+    with working(OURS if place.ours else place.mark):
+        admin = place.connect(None, APPLICATION)
+        shadow = Shadow(place.connect, place.own, admin, admin.info.server_version, place)
+        try:
+            shadow.sweep()
+            forget(OURS if place.ours else place.mark)
+            if not place.own and _is_superuser(admin):
+                shadow.make_role()
+            yield shadow
+        finally:
+            shadow.close()
+
+
+def sweep_after_kills(mark: str, connect: Connect) -> None:
+    """Drop what killed commands left on our own servers, and on the target's, whose `mark` is theirs."""
+    for file, where in left_behind():
+        if where not in (OURS, mark):
+            continue
+        try:
+            if where == OURS:
+                _sweep_ours()
+            else:
+                with connect(None, APPLICATION) as admin:
+                    sweep(admin, roles=False)
+        except (psycopg_error(), WgmError):
+            continue  # it is out of reach now: the next command tries again
+        file.unlink(missing_ok=True)
+
+
+def _sweep_ours() -> None:
+    import psycopg
+
+    from wgm_play import embedded
+
+    embedded.sweep()
+    for server in embedded.running_scratch():
+        with psycopg.connect(server.url, autocommit=True, application_name=APPLICATION) as admin:
+            sweep(admin, roles=True)
+
+
+def psycopg_error() -> type[Exception]:
+    """Return what psycopg raises: it is imported late."""
+    import psycopg
+
+    return psycopg.Error
 
 
 def _is_superuser(connection: psycopg.Connection[Any]) -> bool:
