@@ -34,9 +34,9 @@ class Connections:
     trusted: bool = True
 
     @classmethod
-    def of(cls, environment: Environment, project: Path) -> Connections:
+    def of(cls, environment: Environment, project: Path, *, trusted: bool = True) -> Connections:
         """Find the target, starting the embedded server where it does not run."""
-        made = cls(environment, project, server.target(environment, project))
+        made = cls(environment, project, server.target(environment, project), trusted)
         if left_behind():
             sweep_after_kills(made.mark, made.on_target)
         return made
@@ -51,7 +51,13 @@ class Connections:
         return server.connect(self.environment, application_name=READER, project=self.project, read_only=True)
 
     def asking(self) -> psycopg.Connection[Any]:
-        """Connect to the target for one text of a playbook."""
+        """Connect to the target for one text of a playbook: as the planner, where the environment has one."""
+        planner = self.environment.planner
+        if planner is not None:
+            return server.connect_to(
+                planner, policy=self.environment.policy, application_name=ASKER, read_only=True,
+                where=self.environment.position,
+            )  # fmt: skip
         return server.connect(self.environment, application_name=ASKER, project=self.project, read_only=True)
 
     def writing(self, application_name: str) -> psycopg.Connection[Any]:

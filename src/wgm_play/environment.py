@@ -49,6 +49,7 @@ class Policy:
     max_replica_lag: float = 10.0
     check_data: bool = True
     trusted_owners: tuple[str, ...] = ()
+    trust: str = "playbook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Environment:
     service: str | None = None
     embedded: Embedded | None = None
     shadow: str | None = None
+    planner: str | None = None
     marker: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
     readers: tuple[str, ...] = ()
@@ -129,6 +131,7 @@ def load_environment(
         url=url_of(url if url is not None else values.get("url"), environ),
         service=resolve(values["service"], environ) if "service" in values and url is None else None,
         embedded=Embedded(**embedded) if embedded is not None and url is None else None,
+        planner=url_of(values.get("planner"), environ),
         shadow=TARGET if values.get("shadow") == TARGET else url_of(values.get("shadow"), environ),
         marker=values.get("marker", name),
         variables=values.get("variables", values.get("vars", {})),

@@ -49,6 +49,11 @@ POLICY = {
     "trusted_owners": Key(
         "names", "roles whose functions, checks and defaults a superuser may run, as superusers' own (none)"
     ),
+    "trust": Key(
+        "choice",
+        "what of a playbook the target is asked: its assertions, invariants, data and alerts, or none of them (playbook)",
+        ("playbook", "none"),
+    ),
     "check_data": Key("flag", "rows that would break a new rule are looked for before anything is changed (true)"),
 }
 
@@ -59,7 +64,9 @@ EMBEDDED = {
     "database": Key("text", "database, made when it is not there (postgres)"),
     "user": Key("text", "superuser (postgres)"),
     "ephemeral": Key("flag", "in memory, gone when the command ends (false)"),
-    "settings": Key("settings", "settings of the server, as in postgresql.conf"),
+    "settings": Key(
+        "settings", "settings of the server, as in postgresql.conf: those that run nothing and open nothing"
+    ),
 }
 
 ENVIRONMENT = {
@@ -71,6 +78,7 @@ ENVIRONMENT = {
         "URL of a server for the shadow database, instead of one of our own; or `target`: on the target's server, with the"
         " rights of the role that connects",
     ),
+    "planner": Key("connection", "URL of a login that may only read: what a playbook asks is asked as this one"),
     "marker": Key("text", "the name that the database is marked with (the environment's name)"),
     "variables": Key("variables", "variables of this environment; `vars` is another word for it"),
     "vars": Key("variables", "another word for `variables`"),
@@ -195,6 +203,16 @@ def _settings(value: Any, key: Key, place: Place) -> dict[str, str]:
             where = position_of(value, name)
             raise Invalid(f"the setting {name} must be a text, a number or true/false", where=where)
         settings[str(name)] = ("on" if setting else "off") if isinstance(setting, bool) else str(setting)
+    from wgm_play.embedded.settings import refused
+
+    for name in refused(settings):
+        place.problems.append(
+            Invalid(
+                f"the setting {name} is not given to the embedded server: it could run programs or open the server",
+                where=position_of(value, name),
+                hint="set what work_mem, shared_buffers, wal_level and their like say; the rest in a server of your own",
+            )
+        )
     return settings
 
 

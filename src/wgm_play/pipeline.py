@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgm_play.errors import Finding, InputError, WgmError
+from wgm_play.untrusted import refuse_run
 
 if TYPE_CHECKING:
     from wgm_play.inspect.command import Inspection
@@ -49,15 +50,19 @@ class Options:
     batch_ms: int | None = None
     rules: str | None = None
     metrics: str | None = None
+    untrusted: bool = False
+    env: tuple[str, ...] = ()
 
 
 def apply(options: Options, reporter: Reporter) -> int:
     """Make each play's database so: plan, gate, execute, prove, record."""
     from wgm_play.run import unchanged
 
-    if unchanged.answered(options, reporter):
+    if not options.untrusted and unchanged.answered(options, reporter):
         reporter.recap()
         return 0
+    if not options.check:
+        refuse_run(options)
     code = 0
     memory = unchanged.Memory(options, unchanged.eligible(options))
     for work in _plays(options, reporter):

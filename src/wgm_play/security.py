@@ -65,6 +65,31 @@ LINES: tuple[tuple[str, str, str, str], ...] = (
         "test_a_run_that_cannot_ask_first_is_refused",
     ),
     (
+        "the author of an untrusted playbook (--untrusted, WGM_UNTRUSTED=1, policy.trust: none)", CHECK,
+        "reaches the target with nothing: assertions, invariants, seeds, data checks and alerts are named as not asked",
+        "test_nothing_of_an_untrusted_playbook_reaches_the_target",
+    ),
+    (
+        "the author of an untrusted playbook (--untrusted, WGM_UNTRUSTED=1, policy.trust: none)", CHECK,
+        "brings no environment: those of -i DIR outside of the checkout are used, and `.wgm` there",
+        "test_an_untrusted_playbook_brings_no_environment_and_is_not_run",
+    ),
+    (
+        "the author of an untrusted playbook (--untrusted, WGM_UNTRUSTED=1, policy.trust: none)", CHECK,
+        "reads the environment variables that `--env NAME` lists, and no others",
+        "test_an_untrusted_playbook_reads_only_the_variables_that_are_listed",
+    ),
+    (
+        "the author of an untrusted playbook (--untrusted, WGM_UNTRUSTED=1, policy.trust: none)", RUN,
+        "is not run",
+        "test_an_environment_that_trusts_no_playbook_lets_none_ask_or_run",
+    ),
+    (
+        "who can edit an environment file", CHECK,
+        "gives the embedded server settings that run nothing and open nothing; an archive_command is refused (1)",
+        "test_an_environment_gives_the_embedded_server_no_setting_that_runs_or_opens_something",
+    ),
+    (
         "who can edit a saved plan", RUN,
         "nothing: the plan is made again, and one that differs in a statement, a lock or a step is refused (11)",
         "test_a_saved_plan_is_run_only_as_it_would_be_made_now",

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from fix_postgres import Postgres
 from wgm_play import secret
 from wgm_play.asking.ask import Asker, NotAsked
 from wgm_play.asking.effects import harmless
@@ -380,3 +381,147 @@ def test_a_saved_plan_with_more_in_it_is_refused(attack: Attack, place: str) -> 
     file.write_text(json.dumps(data))
     assert attack.play(PLANNED, "--plan", str(file), "--no-backup")[0] == 11
     assert attack.execute("select count(*) from tasks") == [(1,)]
+
+
+# An untrusted playbook --------------------------------------------------------------------------------------------------
+
+MARKED = """
+- name: App
+  hosts: prod
+  invariants:
+    - {name: I, query: "select 'mark-of-the-invariant' where false"}
+  alerts:
+    - {name: A, threshold: '> 1', severity: warning, query: "select 1 as value where 'mark-of-the-alert' = ''"}
+  steps:
+    - name: T
+      table:
+        name: tasks
+        columns:
+          id: {type: bigint, primary_key: true}
+          title: {type: varchar(40), convert: {from: text, using: "concat(title, 'mark-of-the-conversion')"}}
+          secret: {type: text, check: "secret <> 'mark-of-the-check'"}
+    - name: A
+      assert: {query: "select 'mark-of-the-assertion' where false"}
+    - name: S
+      seed: {table: tasks, key: [id], rows: [{id: 2, title: mark-of-the-seed}]}
+    - name: P
+      setting: {name: application_name, value: "mark-of-the-setting {{ env.DATABASE_NAME }}"}
+"""
+
+
+@pytest.fixture
+def stranger(
+    attack: Attack, server: Postgres, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command on the marked playbook with environments from elsewhere; return code, output and what the server saw."""
+    folder = tmp_path / "trusted"
+    folder.mkdir()
+    (folder / "prod.yml").write_text('url: "{{ env.DATABASE_URL }}"\n')
+    name = attack.execute("select current_database()")[0][0]
+    monkeypatch.setenv("DATABASE_NAME", name)
+    attack.execute(f"alter database {name} set log_statement = 'all'")
+    assert server.log is not None
+    log = server.log
+
+    def play(*options: str, inventory: Path | None = folder, text: str = MARKED) -> tuple[int, str, str]:
+        size = log.stat().st_size
+        given = () if inventory is None else ("-i", str(inventory))
+        code, said = attack.play(text, *given, *options)
+        with log.open("rb") as file:
+            file.seek(size)
+            return code, said, file.read().decode(errors="replace")
+
+    return play
+
+
+def test_nothing_of_an_untrusted_playbook_reaches_the_target(
+    stranger: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, seen = stranger("--check")
+    assert code == 0
+    assert not [one for one in ("invariant", "check", "assertion", "seed") if f"mark-of-the-{one}" not in seen]
+    code, said, seen = stranger("--check", "--untrusted", "--env", "DATABASE_NAME")
+    assert (code, "mark-of-" in seen) == (0, False), [line for line in seen.splitlines() if "mark-of-" in line]
+    for what in ("the assertion 'A'", "the invariant 'I'", "the rows of table tasks"):
+        assert f"not asked: {what}: nothing of an untrusted playbook is asked" in said
+    monkeypatch.setenv("WGM_UNTRUSTED", "1")
+    assert "mark-of-" not in stranger("--check", "--env", "DATABASE_NAME")[2]
+
+
+def test_an_environment_that_trusts_no_playbook_lets_none_ask_or_run(
+    stranger: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "trusted" / "prod.yml").write_text('url: "{{ env.DATABASE_URL }}"\npolicy: {trust: none}\n')
+    code, _, seen = stranger("--check")
+    assert (code, "mark-of-" in seen) == (0, False)
+    code, said, seen = stranger("--no-backup")
+    assert (code, "mark-of-" in seen, "does not trust" in said) == (11, False, True)
+
+
+def test_an_untrusted_playbook_brings_no_environment_and_is_not_run(
+    stranger: Callable[..., tuple[int, str, str]], attack: Attack, tmp_path: Path
+) -> None:
+    own = attack.project / "environments"
+    link = tmp_path / "link"
+    link.symlink_to(own)
+    for inventory in (None, own, attack.project, link):
+        code, said, seen = stranger("--check", "--untrusted", inventory=inventory)
+        assert (code, seen) == (1, ""), said
+        assert "-i DIR: a folder of environment files outside of the checkout" in said
+    code, said, _ = stranger("--untrusted", "--no-backup")
+    assert (code, "an untrusted playbook is only looked at" in said) == (1, True)
+
+
+def test_an_untrusted_playbook_reads_only_the_variables_that_are_listed(
+    stranger: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "let-nobody-see")
+    code, said, _ = stranger("--check", "--untrusted", "--env", "TOKEN")
+    assert (code, "DATABASE_NAME" in said) == (1, True)
+    text = BASE.replace("title: text", "title: {type: text, default: \"'{{ env.TOKEN }}'\"}")
+    code, said, _ = stranger("--check", "--untrusted", text=text)
+    assert (code, "TOKEN" in said, "let-nobody-see" in said) == (1, True, False)
+    assert stranger("--check", "--untrusted", "--env", "TOKEN", text=text)[0] == 0
+
+
+def test_what_a_playbook_asks_is_asked_as_the_planner(attack: Attack, server: Postgres) -> None:
+    name, password = server.create_role()
+    database = attack.execute("select current_database()")[0][0]
+    attack.execute(WRITER + f'grant select on all tables in schema public to "{name}"')
+    environment = attack.project / "environments" / "prod.yml"
+    environment.write_text(environment.read_text() + f"planner: {server.url(database, name, password)}\n")
+    try:
+        code, said = attack.check(assertion(f"select current_user where current_user <> '{name}'"))
+        assert (code, password in said) == (0, False), said
+        code, said = attack.check(assertion("select (select public.writer())"))
+        assert (code, "read-only transaction" in said) == (1, True)
+        assert attack.check(assertion("select 1 from pg_sleep(0)"))[0] == 0
+    finally:
+        attack.execute(f'drop owned by "{name}"')
+        server.drop_role(name)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "archive_command: touch /tmp/wgm_attacked, archive_mode: true",
+        "restore_command: 'true'",
+        "ssl_passphrase_command: touch x",
+        "shared_preload_libraries: /tmp/evil",
+        "listen_addresses: '*'",
+        "unix_socket_directories: /tmp",
+        "ARCHIVE_COMMAND: x",
+        '"work_mem = 1 archive_command": x',
+        "local_preload_libraries: x",
+        "dynamic_library_path: /tmp",
+    ],
+)
+def test_an_environment_gives_the_embedded_server_no_setting_that_runs_or_opens_something(
+    attack: Attack, settings: str
+) -> None:
+    (attack.project / "environments" / "prod.yml").write_text(
+        f"embedded: {{settings: {{{settings}}}}}\n".replace("\\n", "\\\\n")
+    )
+    code, said = attack.check(BASE)
+    assert (code, "is not given to the embedded server" in said) == (1, True), said
+    assert not (attack.project / ".wgm" / "postgres").exists()

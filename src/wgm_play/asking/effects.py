@@ -203,13 +203,15 @@ def _rewritten(connection: psycopg.Connection[Any], text: str) -> str | None:
         if diagnostic.severity_nonlocalized == "LOG" and diagnostic.message_detail:
             shown.append(diagnostic.message_detail)
 
-    connection.execute(render("asking/show_tree.sql.j2").sql.encode(), prepare=True)
     connection.add_notice_handler(heard)
     try:
-        made = connection.pgconn.prepare(b"", text.encode(connection.info.encoding))
+        with connection.transaction(force_rollback=True):  # the settings go with it
+            connection.execute(render("asking/show_tree.sql.j2").sql.encode())
+            shown.clear()
+            made = connection.pgconn.prepare(b"", text.encode(connection.info.encoding))
+            if made.status != ExecStatus.COMMAND_OK:
+                raise error_from_result(made, connection.info.encoding)
+            found = " ".join(" ".join(shown).split())
     finally:
         connection.remove_notice_handler(heard)
-    if made.status != ExecStatus.COMMAND_OK:
-        raise error_from_result(made, connection.info.encoding)
-    connection.execute(render("asking/hide_tree.sql.j2").sql.encode(), prepare=True)
-    return " ".join(" ".join(shown).split()) or None
+    return found or None

@@ -131,6 +131,18 @@ TARGET_OPTIONS = (
     ),
     Option("--url", group=WHERE, kind=TEXT, value="DSN", help="connect here instead of where the environment says"),
     Option(
+        "--untrusted",
+        group=WHERE,
+        help="somebody else's playbook: nothing of it reaches the target; environments come from -i (WGM_UNTRUSTED=1)",
+    ),
+    Option(
+        "--env",
+        group=VALUES,
+        kind=LIST,
+        value="NAME",
+        help="with --untrusted: an environment variable that the playbook may read as env.NAME",
+    ),
+    Option(
         "-l", "--limit", group=WHERE, kind=TEXT, value="TARGETS", help="only these targets: a name, a*, !not, one:two"
     ),
     Option(

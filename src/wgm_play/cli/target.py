@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from wgm_play import untrusted
 from wgm_play.cli.files import existing
 from wgm_play.report.base import Reporter
 from wgm_play.secret import register
@@ -31,6 +32,7 @@ def options(playbook: str, *, url: str | None = None, **values: Any) -> Options:
     from wgm_play.pipeline import Options
 
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    given["untrusted"] = bool(given.get("untrusted")) or untrusted.said()
     return Options(playbook=playbook, url=url, **given)
 
 

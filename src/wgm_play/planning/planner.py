@@ -127,7 +127,11 @@ class Planner:
         skips = Skips()
         manage = Manage.of(self.play.manage)
         manage.check(self.folded.declarations)
-        folded = unprivileged_settings(self.connection, self.folded, self.live, skips, self.play.hidden)
+        folded = self.folded
+        if self.imperative.asker.trusted:
+            folded = unprivileged_settings(
+                self.connection, self.imperative.asker, folded, self.live, skips, self.play.hidden
+            )
         realised, fresh = self._realise(folded, skips)
         live = self.live
         situation = self._situation(live, live)

@@ -21,6 +21,7 @@ from wgm_play.sql import ident, reveal
 if TYPE_CHECKING:
     import psycopg
 
+    from wgm_play.asking.ask import Asker
     from wgm_play.plan import Operation, Plan
 
 _NOT_PERMITTED = "42501"
@@ -237,8 +238,9 @@ def _forbidden(declaration: Declaration) -> Unreachable:
 
 
 def unprivileged_settings(
-    connection: psycopg.Connection[Any], folded: Folded, live: Catalog, skips: Skips, hidden: Container[int] = ()
-) -> Folded:
+    connection: psycopg.Connection[Any], asker: Asker, folded: Folded, live: Catalog, skips: Skips,
+    hidden: Container[int] = (),
+) -> Folded:  # fmt: skip
     """Find the settings that the server does not know or this role may not set; skip the optional ones.
 
     Of the steps `hidden`, by their numbers, no value is shown.
@@ -288,16 +290,16 @@ def unprivileged_settings(
                 )
             skips.add(declaration, f"this role may not set {name!r}", text)
             continue
-        _try_value(connection, name, declaration, private=declaration.step in hidden)
+        _try_value(asker, name, declaration, private=declaration.step in hidden)
     return skips.remaining(folded)
 
 
-def _try_value(connection: psycopg.Connection[Any], name: str, declaration: Declaration, *, private: bool) -> None:
+def _try_value(asker: Asker, name: str, declaration: Declaration, *, private: bool) -> None:
     """Let the server read the value, for this transaction only; raise `InputError` where it refuses it."""
     import psycopg as library
 
     try:
-        with connection.transaction(force_rollback=True):
+        with asker.transaction(()) as connection:
             connection.execute(
                 "SELECT pg_catalog.set_config(%s, %s, true)", [name, reveal(str(declaration.attributes["value"]))]
             )

@@ -40,6 +40,7 @@ from wgm_play.run import basis
 from wgm_play.run.cache import Cache
 from wgm_play.run.unchanged import Questions
 from wgm_play.shadow.realise import schemas_of
+from wgm_play.untrusted import environ_of, refuse_own_environments
 
 # How often the live catalog is read again where another run or tool drops what is being described, and the pause, in
 # seconds, before that.
@@ -82,10 +83,13 @@ def load_plays(options: Options, environ: Mapping[str, str] | None = None) -> li
     problems: dict[tuple[str, Position | None], WgmError] = {}  # what is wrong with a file is wrong in each play
     for number, _play, environment in _named_plays(options, environ):
         try:
-            playbook = load_playbook(path, environment, extra, environ=environ, number=number)
+            process = environ_of(options, environ)
+            playbook = load_playbook(path, environment, extra, environ=process, number=number)
             found.append((number, playbook.plays[0], environment, playbook))
         except InputError as error:
             for one in error.problems if isinstance(error, Problems) else (error,):
+                for name in unset_names(one) if options.untrusted and isinstance(one, InputError) else ():
+                    one.hint = f"an untrusted playbook reads only what is listed: --env {name}"
                 problems.setdefault((one.message, one.where), one)
     raise_all(list(problems.values()))
     return found
@@ -109,6 +113,7 @@ def _named_plays(options: Options, environ: Mapping[str, str] | None = None) -> 
     path = find_playbook(options.playbook)
     project = project_of(path)
     inventory = Path(options.inventory) if options.inventory else None
+    refuse_own_environments(options, project)
     url_of(options.url)  # what is wrong with it is wrong in no file
     found = hosts_of(path)
     chosen = _limited(found, options.limit)
@@ -200,16 +205,26 @@ class Work:
         return Path(self.playbook.project)
 
     @property
+    def home(self) -> Path:
+        """The folder that holds `.wgm`: the project's, or that of the environments of an untrusted playbook."""
+        return Path(self.options.inventory or ".") if self.options.untrusted else self.project
+
+    @property
+    def trusted(self) -> bool:
+        """Tell whether the playbook may ask the target."""
+        return not self.options.untrusted and self.environment.policy.trust == "playbook"
+
+    @property
     def connections(self) -> Connections:
         """The connections of this play; the embedded server is started where it does not run."""
         if self._connections is None:
-            self._connections = Connections.of(self.environment, self.project)
+            self._connections = Connections.of(self.environment, self.home, trusted=self.trusted)
             for note in self._connections.target.notes:
                 self.reporter.note(note)
             if self.environment.embedded is not None and self.environment.embedded.ephemeral:
                 from wgm_play import embedded
 
-                self.stack.callback(embedded.stop, self.environment.embedded, self.project)
+                self.stack.callback(embedded.stop, self.environment.embedded, self.home)
         return self._connections
 
     @property
@@ -227,8 +242,8 @@ class Work:
         if self._asker is None:
             policy = self.environment.policy
             self._asker = Asker(
-                self.connections.asking, trusted=True, running=not self.options.check,
-                seconds=policy.statement_timeout, lock_seconds=policy.lock_timeout, heard=self.questions.hear,
+                self.connections.asking, trusted=self.trusted, running=not self.options.check,
+                seconds=policy.statement_timeout, lock_seconds=policy.lock_timeout, owners=policy.trusted_owners, heard=self.questions.hear,
             )  # fmt: skip
         return self._asker
 
@@ -620,6 +635,12 @@ class Work:
 
     def run(self, planned: Planned) -> None:
         """Gate, execute, prove and record a plan."""
+        if not self.trusted:
+            raise Refused(
+                "the environment does not trust playbooks; nothing was touched",
+                where=self.environment.position,
+                hint="`policy: {trust: playbook}` lets one be run; --check looks at it",
+            )
         from wgm_play.run.running import run_plan
 
         run_plan(self, planned)
