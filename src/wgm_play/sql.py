@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from wgm_play.errors import InputError, Position
@@ -51,6 +51,14 @@ def _ident(name: str) -> str:
             where=getattr(name, "position", None),
         )
     return name if _PLAIN.match(name) and name not in _reserved() else quoted(name)
+
+
+def replace_names(text: str, names: Mapping[str, str]) -> str:
+    """Return an expression or a list of types with other names in place of some, all written as `ident` writes them."""
+    if not names:
+        return text
+    some = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return re.sub(rf'(?<![\w."$])(?:{some})(?![\w."$])', lambda found: names[found[0]], text)
 
 
 def automatic(table: str, column: str, label: str) -> str:

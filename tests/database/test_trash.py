@@ -104,17 +104,17 @@ def test_types_and_sequences_come_back_too(book: Project) -> None:
     load_sql(
         book.url,
         "create type mood as enum ('a', 'b'); create domain short as text check (length(value) < 5);"
-        "create type pair as (a int, b int); create type span as range (subtype = float8);"
-        "create table t (a mood, b short, c pair, d span); create sequence s start 7; select nextval('s')",
+        "create type pair as (a int, b int);"
+        "create table t (a mood, b short, c pair); create sequence s start 7; select nextval('s')",
     )
     steps(book, [{"name": "T", "table": {"name": "t"}, "state": "absent"}]
           + [{"name": kind, kind: {"name": name}, "state": "absent"} for kind, name in
-             (("enum", "mood"), ("domain", "short"), ("composite", "pair"), ("range", "span"), ("sequence", "s"))])  # fmt: skip
-    load_sql(book.url, "create table mood (); create table span ()")
-    for name in ("mood", "short", "pair", "span", "s", "t"):
+             (("enum", "mood"), ("domain", "short"), ("composite", "pair"), ("sequence", "s"))])  # fmt: skip
+    load_sql(book.url, "create table mood ()")
+    for name in ("mood", "short", "pair", "s", "t"):
         trash(book, name)
     assert ask(book, "select 'a'::mood_restored::text, 'ab'::short::text, (row(1, 2)::pair).b, nextval('s')") == [("a", "ab", 2, 8)]  # fmt: skip
-    assert ask(book, "select upper(span_restored(1, 2)), count(t.*) from t") == [(2.0, 0)]
+    assert ask(book, "select count(*) from t") == [(0,)]
 
 
 def test_names_that_nothing_or_several_things_have(book: Project) -> None:

@@ -31,7 +31,7 @@ from wgm_play.operations.online.spell import renamed_columns
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
 from wgm_play.plan import Command, Group, Operation
-from wgm_play.planning import family, rename
+from wgm_play.planning import bodies, family, rename
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, uncastable
@@ -214,7 +214,9 @@ def _plan(
             change.after = (*change.after, *last)
     before = [*removals(situation.helpers, situation.used_helpers), *sqls]
     early_rows, late_rows = ([], rows) if loosening else (rows, [])
-    together = rename.joined(renamed, found.changes, situation.forced)
+    together = bodies.together(renamed, found.changes, situation)
+    together.joined += [*found.joined, *rename.joined(renamed, found.changes, situation.forced)]
+    found.changes += together.compiled
     checks = constraints_without_index(current, wanted.catalog)
     everything = [*before, *rows, *restored, *late, *found.changes, *last]
     made: tuple[Group, ...] = ()
@@ -225,14 +227,15 @@ def _plan(
             order([*before, *early_rows, *clearing], live.edges, (), without_index=constraints_without_index(live))
         )
         everything = [*late_rows, *restored, *late, *found.changes, *last]
-    ordered = order(everything, current.edges, wanted.catalog.edges, found.rebuilt, together, checks)
+    edges = (current.edges, wanted.catalog.edges)
+    ordered = order(everything, *edges, found.rebuilt, together.joined, checks, together.ordered)
     made += groups(acting.kept_out(situation, ordered))
     made = calling(announced(made, live, wanted.catalog), live, wanted.catalog)
     consents = Consents(work.play.steps, fold(work.play.steps).declarations, ledger.consents(ids))
     made = consents.settle(made)
     planner.refuse_others_code([one for group in made for one in group.operations], live, wanted.catalog)
     unknown = (
-        refuse_bad_rows(Looker(work.asker, situation, cleared, renamed.pairs))
+        refuse_bad_rows(Looker(work.asker, situation, cleared, renamed.pairs, rewritten=_rewritten(ledger, ids)))
         if work.environment.policy.check_data
         else []
     )
@@ -611,6 +614,11 @@ def _find_secrets(row: SqlOnce) -> None:
         )
     for name in names:
         register(os.environ[name], name)
+
+
+def _rewritten(ledger: Ledger, ids: Sequence[int]) -> frozenset[Key]:
+    """Return the tables of which rows are put back."""
+    return frozenset(Key("table", tuple(row.relation)) for row in ledger.row_changes(list(ids)))
 
 
 def _undone_rows(

@@ -36,13 +36,14 @@ KIND_ORDER = (
 
 @dataclass(slots=True)
 class Difference:
-    """What differs: keys to create, drop and alter, and the changes that do it."""
+    """What differs: keys to create, drop and alter, and the changes that do it; `joined` are pairs that commit together."""
 
     created: list[Key] = field(default_factory=list)
     dropped: list[Key] = field(default_factory=list)
     altered: list[Key] = field(default_factory=list)
     rebuilt: frozenset[Key] = frozenset()
     changes: list[Change] = field(default_factory=list)
+    joined: list[tuple[Change, Change]] = field(default_factory=list)
 
 
 def compare(current: Catalog, wanted: Catalog) -> Difference:
@@ -97,6 +98,7 @@ def diff(situation: Situation) -> Difference:
     before_columns_go(situation, found.changes)
     retype.join(situation, online, found.changes, found.rebuilt)
     found.changes += marks.again(situation, found.changes)
+    found.joined += marks.in_one_moment(situation, found.changes)
     found.changes += online.changes
     _after_fills(situation, found)
     return found
@@ -122,6 +124,7 @@ def _one_primary_key(situation: Situation, found: Difference) -> None:
             for change in found.changes:
                 if key in change.makes and change is not dropping[before]:
                     change.after = (*change.after, dropping[before])
+                    found.joined.append((dropping[before], change))
 
 
 def _create(situation: Situation, found: Difference, done: set[Key]) -> None:

@@ -82,12 +82,13 @@ def create_constraint(situation: Situation, key: Key) -> list[Change]:
     whole = "WITHOUT OVERLAPS" not in row.definition
     by_index = whole and not is_partitioned(situation, table)
     if situation.online(table) and row.type in ("p", "u") and not row.options and not row.tablespace and by_index:
-        return _add_by_index(situation, key)
+        return _as_columns_are(situation, key, _add_by_index(situation, key))
     if situation.online(table) and row.type in ("p", "u") and not row.options and not row.tablespace and whole:
-        return partitioned_constraint.add_by_index(situation, key, spelled(situation, key), _title(situation, key))
+        made = partitioned_constraint.add_by_index(situation, key, spelled(situation, key), _title(situation, key))
+        return _as_columns_are(situation, key, made)
     lock = Lock(ACCESS_EXCLUSIVE, table.label)
     new = situation.is_new(table)
-    made = command(
+    added = command(
         "constraint/add", lock, table=table.name, name=key.name[2], definition=spelled(situation, key),
         validated=row.validated, scans=row.validated and not new,
     )  # fmt: skip
@@ -95,8 +96,16 @@ def create_constraint(situation: Situation, key: Key) -> list[Change]:
     if situation.online(table) and (row.type == "x" or (row.type in "pu" and not by_index)):
         hazards = (_built_under_lock(row.type),)
     return [
-        create(situation, key, f"add {_title(situation, key)}", [made, *comments(key, row.comment)], hazards=hazards)
+        create(situation, key, f"add {_title(situation, key)}", [added, *comments(key, row.comment)], hazards=hazards)
     ]
+
+
+def _as_columns_are(situation: Situation, key: Key, changes: list[Change]) -> list[Change]:
+    """Let what is built for a key wait for the columns that it is on, in the form that they get."""
+    columns = frozenset(below for below in situation.wanted.needs(key) if below.kind == "column")
+    for change in changes:
+        change.needs |= columns
+    return changes
 
 
 def _built_under_lock(kind: str) -> Hazard:

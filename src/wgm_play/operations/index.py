@@ -138,10 +138,18 @@ def alter_index(situation: Situation, key: Key) -> list[Change]:
     if situation.online(table) and old.valid and old.table == new.table:
         return _replace_online(situation, key, table)
     gone, made = drop_index(situation, key), create_index(situation, key)
-    if len(gone) == len(made) == 1 and not made[0].operation.alone and not gone[0].operation.alone:
+    together = len(gone) == len(made) == 1 and not made[0].operation.alone and not gone[0].operation.alone
+    if together and not _column_changes(situation, key):  # it would change between the two
         commands = gone[0].operation.commands + made[0].operation.commands
         return [alter(situation, key, f"replace {key}", commands, hard=True, rank=10)]
     return [*gone, *made]
+
+
+def _column_changes(situation: Situation, key: Key) -> bool:
+    """Tell whether a column that an index is on gets another type."""
+    current, wanted = situation.current, situation.wanted
+    columns = [below for below in current.needs(key) if below.kind == "column" and below in wanted.rows]
+    return any(current[one].type != wanted[one].type for one in columns)
 
 
 # Storage parameters as pg_get_indexdef writes them, and those that only a rebuild puts into effect.

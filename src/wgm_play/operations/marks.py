@@ -5,7 +5,7 @@ In: a table, the names of its indexes that are replaced. Out: the commands that 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
@@ -42,7 +42,7 @@ def kept(situation: Situation, table: Key, indexes: Collection[str]) -> list[Com
 
 
 def again(situation: Situation, changes: Iterable[Change]) -> list[Change]:
-    """Return the changes that mark indexes again which the others drop and make anew."""
+    """Return the changes that mark indexes again which the others drop and make anew; they name all of these in `needs`."""
     changes = list(changes)
     gone = {key for change in changes for key in change.removes if key.kind in ("index", "constraint")}
     gone &= {key for change in changes for key in change.makes}
@@ -57,6 +57,28 @@ def again(situation: Situation, changes: Iterable[Change]) -> list[Change]:
             change.makes, change.needs = frozenset(), frozenset(names.values())
             made.append(change)
     return made
+
+
+def in_one_moment(situation: Situation, changes: Sequence[Change]) -> list[tuple[Change, Change]]:
+    """Return what commits together, so that no UPDATE finds a published table without replica identity.
+
+    The identity moves to another index before the old one goes, and to one that is made anew as it is made.
+    """
+    joined: list[tuple[Change, Change]] = []
+    for mark in changes:
+        table = mark.operation.key
+        if table.kind != "table" or not any(" REPLICA IDENTITY " in one.sql for one in mark.operation.commands):
+            continue
+        old = situation.current.get(table)
+        before = getattr(old, "replica_index", None)
+        marked = {Key("index", (table.name[0], str(before))), Key("constraint", (*table.name, str(before)))}
+        for change in changes:
+            if marked & change.removes and change is not mark:
+                if mark.needs & change.removes:
+                    joined.append((change, mark))
+                elif not change.makes & marked:
+                    change.after = (*change.after, mark)
+    return joined
 
 
 def _table(situation: Situation, key: Key) -> str | None:

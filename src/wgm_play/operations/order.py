@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, command
-from wgm_play.operations.units import arrange
+from wgm_play.operations.units import arrange, reach
 from wgm_play.plan import Group, Lock, Operation
 
 Joined = tuple[Change, Change]
@@ -27,11 +27,13 @@ def order(
     rebuilt: frozenset[Key] = frozenset(),
     joined: Sequence[Joined] = (),
     without_index: frozenset[Key] = frozenset(),
+    ordered: Sequence[Joined] = (),
 ) -> list[Change]:
     """Return the changes in an order that keeps every dependency; steps keep the playbook's order where they can.
 
     What is dropped and made again (`rebuilt`), and pairs that must commit together (`joined`), become units with all
-    that must run between them: their changes stand together and have the same `unit`.
+    that must run between them: their changes stand together and have the same `unit`. Of `ordered` pairs the first comes
+    first, unless something else demands that it comes later.
     """
     makers: dict[Key, list[int]] = defaultdict(list)
     removers: dict[Key, list[int]] = defaultdict(list)
@@ -76,9 +78,23 @@ def order(
     for number, earlier in enumerate(before):
         earlier.discard(number)
     pairs = [(place[id(one)], place[id(other)]) for one, other in joined if id(one) in place and id(other) in place]
+    for one, other in ordered:
+        if id(one) in place and id(other) in place:
+            _prefer(changes, before, pairs, place[id(one)], place[id(other)])
     pairs += _gaps(changes, makers, removers, rebuilt)
-    units = arrange(before, pairs, frozenset(number for number, change in enumerate(changes) if _long(change)))
+    units = arrange(before, pairs, frozenset(number for number, change in enumerate(changes) if is_long(change)))
     return [changes[number] for number in _sorted(changes, before, units)]
+
+
+def _prefer(
+    changes: Sequence[Change], before: list[set[int]], pairs: Sequence[tuple[int, int]], first: int, second: int
+) -> None:
+    """Let a change come first, unless it must come later, or would part a pair: no transaction can hold what comes before it."""
+    earlier = reach(before, first)
+    partners = {one for pair in pairs if second in pair for one in pair if one != second}
+    parts = partners & earlier and any(is_long(changes[number]) for number in (first, *earlier))
+    if second not in earlier and not parts:
+        before[second].add(first)
 
 
 def _finds_a_key(dependent: Key, referenced: Key) -> bool:
@@ -97,7 +113,7 @@ def _gaps(
     for key in rebuilt:
         itself = set(removers.get(key, ())) & set(makers.get(key, ()))
         gone = [number for number in removers.get(key, ()) if number not in itself]
-        back = [number for number in makers.get(key, ()) if number not in itself and not _long(changes[number])]
+        back = [number for number in makers.get(key, ()) if number not in itself and not is_long(changes[number])]
         again = [number for number in back if changes[number].operation.verb in ("create", "restore")] or back
         pairs += [(one, other) for one in gone for other in again]
     return pairs
@@ -265,6 +281,7 @@ def _runs(changes: Sequence[Change]) -> Iterator[list[Change]]:
             yield from ([change] for change in found)
 
 
-def _long(change: Change) -> bool:
+def is_long(change: Change) -> bool:
+    """Tell whether a change cannot share a transaction, or must not: it takes as long as the table is large."""
     commands = change.operation.commands
     return any(not command.transactional or command.wait == "long" for command in commands)

@@ -23,7 +23,7 @@ def arrange(before: Before, pairs: Iterable[tuple[int, int]], apart: frozenset[i
         for other in earlier:
             after[other].add(number)
     for first, second in pairs:
-        between = _reach(after, first) & _reach(before, second)
+        between = reach(after, first) & reach(before, second)
         members = between | {first, second}
         if members & apart:
             continue
@@ -39,7 +39,8 @@ def arrange(before: Before, pairs: Iterable[tuple[int, int]], apart: frozenset[i
             _merge(units, circle)
 
 
-def _reach(steps: Before, start: int) -> set[int]:
+def reach(steps: Before, start: int) -> set[int]:
+    """Return all that `steps` lead to from one change."""
     found: set[int] = set()
     todo = [start]
     while todo:

@@ -45,7 +45,10 @@ _PRIVILEGE = "42501"
 
 @dataclass(slots=True)
 class Looker:
-    """Looks at the rows of one live database. `renames` maps new keys of tables and columns to the live ones."""
+    """Looks at the rows of one live database. `renames` maps new keys of tables and columns to the live ones.
+
+    `rewritten` are live tables of which the plan puts rows back before their values go: PostgreSQL looks at these.
+    """
 
     asker: Asker
     situation: Situation
@@ -53,6 +56,7 @@ class Looker:
     renames: Mapping[Key, Key]
     hidden: frozenset[int] = frozenset()
     declarations: Mapping[Key, Declaration] = field(default_factory=dict)
+    rewritten: frozenset[Key] = frozenset()
 
     def problems(self) -> tuple[list[str], list[str]]:
         """Return (lines that show offending rows, what could not be looked at)."""
@@ -124,7 +128,7 @@ class Looker:
         for live, condition in columns:
             table = names.get(Key("table", live.name[:2]), Key("table", live.name[:2]))
             column = names.get(live, Key("column", (*table.name, live.name[2])))
-            if not self._stays(enum, column):
+            if not self._stays(enum, column) or Key("table", live.name[:2]) in self.rewritten:
                 continue
             relation = Sql(f"ONLY {ident(live.name[:2])}")
             keys = self._live_keys(table)

@@ -100,8 +100,9 @@ class Moves:
         first = [change for change in changes if change.removes & self.let_go]
         for change in changes:
             operation = change.operation
-            is_new = operation.verb == "create" and operation.key.kind in _NEEDED_BY_PARENTS
-            if operation.key not in self.let_go and not is_new:
+            is_free = operation.verb == "create" and operation.key.kind in _NEEDED_BY_PARENTS
+            is_free = is_free or (operation.verb == "alter" and operation.key.kind in ("function", "procedure"))
+            if operation.key not in self.let_go and not is_free:
                 change.after = (*change.after, *self.changes[-1:])
         for change in self.changes[:1]:
             change.after = (*change.after, *first)

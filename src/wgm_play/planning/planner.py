@@ -29,7 +29,7 @@ from wgm_play.operations.online import acting
 from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Operation, Plan
-from wgm_play.planning import column_limit, family, rename
+from wgm_play.planning import bodies, column_limit, family, rename
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
@@ -166,9 +166,12 @@ class Planner:
             change.after = (*change.after, *early)
         moves.order(found.changes)
         changes += self.imperative.changes(self, situation, changes)
-        together = rename.joined(renamed, found.changes, situation.forced)
+        together = bodies.together(renamed, found.changes, situation)
+        together.joined += [*found.joined, *rename.joined(renamed, found.changes, situation.forced)]
+        changes += together.compiled
         checks = constraints_without_index(current, wanted.catalog)
-        ordered = order(changes, current.edges, wanted.catalog.edges, found.rebuilt, together, checks)
+        edges = (current.edges, wanted.catalog.edges)
+        ordered = order(changes, *edges, found.rebuilt, together.joined, checks, together.ordered)
         ordered = self._select(ordered, wanted.catalog)
         made = announced(groups(acting.kept_out(situation, ordered)), current, wanted.catalog)
         made = calling(made, live, wanted.catalog)

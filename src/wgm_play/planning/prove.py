@@ -5,7 +5,6 @@ In: the live and the wanted catalog, the plan's groups. Out: nothing; a plan tha
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from wgm_play.shadow import BATCH, alone, as_here, read, run_all, send, start_ov
 from wgm_play.shadow.rebuild import closure, statements_for, touched
 from wgm_play.shadow.remake import named_in, remake
 from wgm_play.shadow.versions import same_words, unlike
-from wgm_play.sql import ident
+from wgm_play.sql import ident, replace_names
 
 if TYPE_CHECKING:
     import psycopg
@@ -206,13 +205,10 @@ def _retyped(key: Key, row: Row, moved: Mapping[str, str]) -> Row:
     """Return a column's row as it is while what its type and default name lies in the trash too."""
     if key.kind != "column" or not moved:
         return row
-    names = "|".join(re.escape(name) for name in sorted(moved, key=len, reverse=True))
-    pattern = re.compile(rf'(?<![\w."$])(?:{names})(?![\w."$])')
-
-    def renamed(value: Any) -> Any:
-        return pattern.sub(lambda found: moved[found[0]], value) if isinstance(value, str) else value
-
-    return tuple(renamed(value) if number in _NAMING else value for number, value in enumerate(row))
+    return tuple(
+        replace_names(value, moved) if number in _NAMING and isinstance(value, str) else value
+        for number, value in enumerate(row)
+    )
 
 
 @contextmanager

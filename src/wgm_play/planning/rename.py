@@ -24,7 +24,7 @@ from wgm_play.render import render
 from wgm_play.shadow import Shadow, read, run_all
 from wgm_play.shadow.rebuild import touched
 from wgm_play.shadow.remake import remake
-from wgm_play.sql import Sql, automatic
+from wgm_play.sql import Sql, automatic, ident, replace_names
 
 _HAZARD_TABLE = hazard(
     "T02", "statements of the application that use the old name fail at once", "release both at the same moment"
@@ -38,12 +38,35 @@ _HAZARD_COLUMN = hazard(
 Delayed = Mapping[Key, tuple[tuple[Change, ...], tuple[Change, ...]]]
 
 
+# What is told apart by types: PostgreSQL names it by the names that these have then.
+_BY_ARGUMENTS = ("function", "procedure", "aggregate")
+_BY_TYPES = frozenset([*_BY_ARGUMENTS, "operator", "cast"])
+_TYPES = frozenset(["enum", "domain", "composite", "range", "table", "view", "materialized_view", "foreign_table"])
+
+
 @dataclass(slots=True)
 class Renamed:
-    """Renames to do: new key -> old key, and the changes; `pairs` has columns of renamed tables too."""
+    """Renames to do: new key -> old key, and the changes; `pairs` has columns of renamed tables too.
+
+    `words` are the old and the new name of each change; `early` are the changes that wait for no swap.
+    """
 
     pairs: dict[Key, Key] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    words: list[tuple[Change, Key, Key]] = field(default_factory=list)
+    early: list[Change] = field(default_factory=list)
+
+    def add(self, change: Change, old: Key, new: Key) -> None:
+        """Add a change that gives something another name."""
+        self.changes.append(change)
+        self.words.append((change, old, new))
+
+    def with_types(self, key: Key) -> Key:
+        """Return the key of a routine with its arguments as they are called after the renames until now."""
+        if key.kind not in _BY_ARGUMENTS:
+            return key
+        names = {str(ident(old.name)): str(ident(new.name)) for new, old in self.pairs.items() if new.kind in _TYPES}
+        return Key(key.kind, (*key.name[:2], replace_names(key.name[2], names)))
 
     def after(self, key: Key) -> Key:
         """Return the key that an object has after the renames."""
@@ -62,7 +85,8 @@ def find(live: Catalog, declarations: Mapping[Key, Declaration], situation: Situ
         for key, declaration in declarations.items()
         if not declaration.absent and declaration.renamed_from is not None
     ]
-    asked.sort(key=lambda one: one.new.kind != "schema")  # the others are named as they are in it
+    # The others are named as they are in their schema, routines by the types of their arguments.
+    asked.sort(key=lambda one: (one.new.kind != "schema", one.new.kind in _BY_ARGUMENTS))
     for one in _in_order(live, found, asked, {key for key, made in declarations.items() if not made.absent}):
         _object(live, found, situation, one.old, one.new, declarations[one.new])
         _parts(live, found, situation, one.new, declarations[one.new])
@@ -179,6 +203,7 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
         return
     lock = Lock(ACCESS_EXCLUSIVE, old.label)
     commands = []
+    old, new = found.with_types(old), found.with_types(new)
     if old.name[0] != new.name[0] and len(old.name) > 1:
         commands.append(command("object/set_schema", lock, what=what_of(old), schema=new.name[0]))
     place = Key(old.kind, (new.name[0], *old.name[1:])) if len(old.name) > 1 else old
@@ -188,11 +213,11 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
     if old.kind == "range":
         commands = _range(live[source], old, new)
     hazards = (_HAZARD_TABLE,) if old.kind in ("table", "view", "materialized_view") else ()
-    found.changes.append(
+    found.add(
         alter(
             situation, new, f"rename {old} to {new.label}", commands, verb="rename", step=declaration.step, hazards=hazards,
             payload={"trash": record(new.kind, old, new)},
-        )
+        ), old, new,
     )  # fmt: skip
     found.pairs.pop(old, None)
     found.pairs[new] = source
@@ -252,9 +277,8 @@ def _part(live: Catalog, found: Renamed, situation: Situation, old: Key, new: Ke
     title = f"rename {new.kind} {'.'.join(new.name[1:2])}.{old.name[2]} to {new.name[2]}"
     source = Key(new.kind, (*new.name[:2], old.name[2]))
     payload = {"trash": record(new.kind, source, new)}
-    found.changes.append(
-        alter(situation, new, title, [made], verb="rename", step=part.step, hazards=hazards, payload=payload)
-    )
+    change = alter(situation, new, title, [made], verb="rename", step=part.step, hazards=hazards, payload=payload)
+    found.add(change, source, new)
     found.pairs.pop(Key(old.kind, (*new.name[:2], old.name[2])), None)
     found.pairs[new] = old
 
@@ -277,6 +301,7 @@ def apart(renamed: Renamed, situation: Situation) -> tuple[list[Change], list[Ch
     """
     late = [one for one in renamed.changes if situation.prepared and one.operation.key in situation.forced]
     early = [one for one in renamed.changes if not situation.prepared or one.operation.key not in situation.forced]
+    renamed.early = early
     if late:
         for change in early[:1]:
             change.after = ()
@@ -303,6 +328,7 @@ def put_first(renamed: Renamed, changes: Sequence[Change], delayed: Delayed | No
     """
     later = delayed or {}
     early = [change for change in renamed.changes if change.operation.key not in later]
+    renamed.early = early
     for change in early[:1]:
         change.after = ()
     for earlier, change in itertools.pairwise(early):
@@ -311,7 +337,7 @@ def put_first(renamed: Renamed, changes: Sequence[Change], delayed: Delayed | No
         if change.operation.key.kind == "schema" and change.makes:
             for first in early[:1]:
                 first.after = (*first.after, change)
-        else:
+        elif change.operation.key.kind != "enum" or change.operation.key in renamed.pairs:
             change.after = (*change.after, *early[-1:])
     for change in renamed.changes:
         if (found := later.get(change.operation.key)) is not None:
@@ -338,9 +364,8 @@ def _attribute(live: Catalog, found: Renamed, situation: Situation, owner: Key, 
         "composite/rename_attribute", lock, what=what_of(owner), word=word, name=part.renamed_from, to=new.name[2]
     )
     title = f"rename attribute {owner.label}.{part.renamed_from} to {new.name[2]}"
-    found.changes.append(
-        alter(situation, owner, title, [made], verb="rename", step=part.step, hazards=(_HAZARD_COLUMN,))
-    )
+    change = alter(situation, owner, title, [made], verb="rename", step=part.step, hazards=(_HAZARD_COLUMN,))
+    found.add(change, Key(new.kind, (*new.name[:2], part.renamed_from)), new)
     found.pairs.setdefault(owner, owner)
 
 
@@ -355,8 +380,10 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
             if len(key.name) > 1 and not {Key("schema", key.name[:1])} & (part | renamed.pairs.keys())
         } - {"public"}
         run_all(connection, [render("schema/create.sql.j2", name=name).sql for name in sorted(schemas)])
+        before = read(connection, edges=False, kinds=_BY_TYPES)
         run_all(connection, [made.sql for change in renamed.changes for made in change.operation.commands])
         after = read(connection)
+        _follow_types(renamed, before, after)
         for name in schemas:
             after.rows.pop(
                 Key("schema", (name,)), None
@@ -383,6 +410,17 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
         | {edge for edge in after.edges if edge[0] in made.rows and edge[1] in made.rows}
     )
     return made
+
+
+def _follow_types(renamed: Renamed, before: Catalog, after: Catalog) -> None:
+    """Note the names of what is told apart by types that have other names now."""
+    now = {(extra.class_oid, extra.oid): key for key, extra in after.extras.items() if key.kind in _BY_TYPES}
+    live = {old: new for new, old in renamed.pairs.items()}
+    for old, extra in before.extras.items():
+        new = now.get((extra.class_oid, extra.oid), old)
+        if new != old:
+            renamed.pairs.pop(live.get(old, new), None)
+            renamed.pairs[new] = old
 
 
 def suspected(

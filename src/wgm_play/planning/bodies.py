@@ -1,0 +1,198 @@
+"""What the texts of routines name: a body and what it names change in one moment, or in the order that leaves no gap.
+
+In: the changes of a plan, the catalogs before and after it. Out: pairs of changes that commit together, and pairs of which
+one comes first. PostgreSQL knows nothing of names in a body (a column of `NEW`, a table in dynamic SQL), so they are
+looked for as words: one pair too many costs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.operations.base import Change, Situation, alter, command
+from wgm_play.operations.order import is_long
+from wgm_play.planning.rename import Renamed
+from wgm_play.sql import Sql
+
+Pairs = list[tuple[Change, Change]]
+
+ROUTINES = ("function", "procedure")
+_CALLERS = ("trigger", "event_trigger")
+# Kinds of which a body may speak, and the place of the name by which it does.
+_NAMED = {
+    "schema": 0, "table": 1, "view": 1, "materialized_view": 1, "foreign_table": 1, "sequence": 1, "enum": 1, "domain": 1,
+    "composite": 1, "range": 1, "function": 1, "procedure": 1, "aggregate": 1, "column": 2, "constraint": 2, "attribute": 2,
+}  # fmt: skip
+_INSIDE = ("column", "attribute")
+
+
+@dataclass(slots=True)
+class Together:
+    """Pairs of changes: `joined` commit together, of `ordered` the first comes first where nothing forbids it.
+
+    `compiled` are changes that have a body compiled again.
+    """
+
+    joined: Pairs
+    ordered: Pairs
+    compiled: list[Change] = field(default_factory=list)
+
+    def at_once(self, change: Change, routine: Change) -> None:
+        """Let a routine change in one transaction with what it names, after that."""
+        self.joined.append((change, routine))
+        if routine.makes:
+            self.ordered.append((change, routine))
+
+
+class _Text:
+    """The text of routines, and the tables that they belong to by their triggers and arguments."""
+
+    def __init__(self, catalog: Catalog, keys: Iterable[Key]) -> None:
+        keys = set(keys)
+        self.text = "\n".join(str(catalog[key].definition) for key in sorted(keys))
+        around = {dependent for dependent, referenced in catalog.edges if referenced in keys}
+        around |= {referenced for dependent, referenced in catalog.edges if dependent in keys}
+        self.tables = _with_parents(catalog, {key.name[:2] for key in around if key.kind in ("trigger", "table")})
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The words of the text, as written and in lower case."""
+        found = re.findall(r"[^\W\d][\w$]*", self.text)
+        return frozenset((*found, *map(str.lower, found)))
+
+    def has(self, name: str) -> bool:
+        """Tell whether the text holds a name, or a value."""
+        return name in self.words if re.fullmatch(r"[^\W\d][\w$]*", name) else name in self.text
+
+    def names(self, key: Key) -> bool:
+        """Tell whether the text may name an object; a column only together with its table."""
+        place = _NAMED.get(key.kind)
+        if place is None or not self.has(key.name[place]):
+            return False
+        return key.kind not in _INSIDE or key.name[1] in self.tables or self.has(key.name[1])
+
+
+def _with_parents(catalog: Catalog, tables: set[tuple[str, ...]]) -> set[str]:
+    """Return the names of tables and of all that they inherit from: a column of these is theirs."""
+    found: set[tuple[str, ...]] = set()
+    todo = list(tables)
+    while todo:
+        name = todo.pop()
+        row = catalog.get(Key("table", name)) if name not in found else None
+        found.add(name)
+        todo += [tuple(parent) for parent in (row.parents or () if row else ())]
+    return {name[1] for name in found}
+
+
+@dataclass(slots=True)
+class _Speaker:
+    """A change after which other texts run: of a routine, or of a trigger that calls one."""
+
+    change: Change
+    old: _Text
+    new: _Text
+
+
+def together(renamed: Renamed, changes: Sequence[Change], situation: Situation) -> Together:
+    """Return what must commit together, or in which order, because of what bodies name."""
+    current, wanted = situation.current, situation.wanted
+    made = Together(list(zip(renamed.early, renamed.early[1:], strict=False)), [])
+    speakers = [one for change in changes if (one := _speaker(change, current, wanted))]
+    for speaker in speakers:
+        for change, old, new in renamed.words:
+            if speaker.old.names(old) or speaker.new.names(new):
+                made.joined.append((change, speaker.change))
+        for change in changes:
+            if change is not speaker.change:
+                _order(made, speaker, change, current, wanted)
+    slow = {change.operation.key.relation for change in changes if is_long(change)}
+    apart = {new for _, _, new in renamed.words if new.relation in slow}  # their values come long after their names
+    made.joined = [one for one in made.joined if one[0].operation.verb == "rename" or one[0].operation.key not in apart]
+    _compile(made, changes, situation)
+    return made
+
+
+def _speaker(change: Change, current: Catalog, wanted: Catalog) -> _Speaker | None:
+    key = change.operation.key
+    if key.kind not in (*ROUTINES, *_CALLERS):
+        return None
+    old, new = (_Text(catalog, _routines(catalog, key)) for catalog in (current, wanted))
+    return _Speaker(change, old, new) if old.text != new.text else None
+
+
+def _routines(catalog: Catalog, key: Key) -> list[Key]:
+    """Return the routine of a change, or those that a trigger calls."""
+    if key.kind in ROUTINES:
+        return [key] if key in catalog.rows else []
+    if key not in catalog.rows:
+        return []
+    return [below for dependent, below in catalog.edges if dependent == key and below.kind in ROUTINES]
+
+
+def _order(made: Together, speaker: _Speaker, change: Change, current: Catalog, wanted: Catalog) -> None:
+    """Note what a change that makes, removes or changes something has to do with a text."""
+    come = [key for key in change.makes if key not in current.rows and key in wanted.rows]
+    gone = [key for key in change.removes if key in current.rows and key not in wanted.rows]
+    if any(map(speaker.new.names, come)):
+        made.ordered.append((change, speaker.change))
+    if any(map(speaker.old.names, gone)):
+        made.ordered.append((speaker.change, change))
+    if not (speaker.old.text and speaker.new.text):
+        return
+    for key in change.makes:
+        if key.kind == "column" and key in change.removes and _is_retyped(key, current, wanted):
+            if speaker.old.names(key) or speaker.new.names(key):
+                made.at_once(change, speaker.change)
+        elif key.kind == "enum" and key in current.rows and key in wanted.rows:
+            _labels(made, speaker, change, current[key].labels or (), wanted[key].labels or ())
+
+
+def _labels(made: Together, speaker: _Speaker, change: Change, old: Sequence[str], new: Sequence[str]) -> None:
+    """A label that goes is let go of at once; one that comes is there before it is used."""
+    if any(speaker.old.has(label) for label in old if label not in new):
+        made.at_once(change, speaker.change)
+    elif any(speaker.new.has(label) for label in new if label not in old):
+        made.ordered.append((change, speaker.change))
+
+
+def _is_retyped(key: Key, current: Catalog, wanted: Catalog) -> bool:
+    old, new = current.get(key), wanted.get(key)
+    return bool(old and new and (old.type, old.collation) != (new.type, new.collation))
+
+
+def _compile(made: Together, changes: Sequence[Change], situation: Situation) -> None:
+    """Have the bodies that read a column compiled again as it gets another type.
+
+    A session that ran one before keeps its plan of `NEW.column`, and would fail at each call until it ends.
+    """
+    current, wanted = situation.current, situation.wanted
+    texts: dict[Key, _Text] = {}
+    for change in changes:
+        columns = [
+            key for key in change.makes & change.removes if key.kind == "column" and _is_retyped(key, current, wanted)
+        ]
+        if not columns:
+            continue
+        replaced = {other.operation.key for pair in made.joined if change in pair for other in pair}
+        texts = texts or {key: _Text(wanted, [key]) for key in _compiled(situation)}
+        for key, text in texts.items():
+            if key not in replaced and any(map(text.names, columns)):
+                again = command("function/create", definition=Sql(wanted[key].definition.strip()))
+                step = situation.step_of(columns[0])
+                one = alter(situation, key, f"have {key} compiled again", [again], after=(change,), step=step)
+                one.makes = frozenset()
+                made.compiled.append(one)
+                made.joined.append((change, one))
+
+
+def _compiled(situation: Situation) -> list[Key]:
+    """Return the routines in PL/pgSQL that stay."""
+    catalog = situation.wanted
+    return [
+        key for key in catalog.rows
+        if key.kind in ROUTINES and catalog[key].language == "plpgsql" and key in situation.current.rows
+    ]  # fmt: skip
