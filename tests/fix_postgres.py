@@ -194,9 +194,21 @@ def started(major: int, **settings: str) -> Iterator[Postgres]:
     password = secrets.token_urlsafe(12)
     try:
         _initdb(folder, home, password, environ, user, EASY_PASSWORDS if major >= 16 else [])
+    except BaseException:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+    yield from _run(major, folder, home, password, environ, user, SETTINGS | settings)
+
+
+def _run(
+    major: int, folder: Path, home: Path, password: str, environ: dict[str, str], user: dict[str, Any],
+    settings: dict[str, str],
+) -> Iterator[Postgres]:  # fmt: skip
+    """Run the server whose data are in a folder of ours, until the generator is closed."""
+    try:
         port = _free_port()
         words = [folder / "postgres", "-D", home / "data", "-p", str(port)]
-        for name, value in (SETTINGS | settings).items():
+        for name, value in settings.items():
             words += ["-c", f"{name}={value}"]
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(
@@ -214,6 +226,25 @@ def started(major: int, **settings: str) -> Iterator[Postgres]:
         assert process.stdin is not None
         process.stdin.close()
         process.wait(START_SECONDS)
+
+
+def standby_of(primary: Postgres) -> Iterator[Postgres]:
+    """Start a standby that streams from a server; stop it and remove its data when the generator is closed."""
+    assert primary.bin is not None
+    who = account()
+    home = Path(tempfile.mkdtemp(prefix="wgm-test-", dir=_memory()))
+    if who is not None:
+        os.chown(home, who.pw_uid, who.pw_gid)
+    user: dict[str, Any] = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []} if who else {}
+    environ = {"PATH": os.defpath, "LC_ALL": "C", "WGM_DATA": str(home)}
+    copy = [newest("pg_basebackup"), "-R", "-X", "stream", "-c", "fast", "-D", home / "data", "-d", primary.url()]
+    subprocess.run([str(word) for word in copy], check=True, capture_output=True, cwd=home, env=environ, **user)
+    (home / "data").chmod(0o700)
+    # What pg_basebackup writes down may be options that only the libpq of a newer version knows.
+    place = f"host={primary.host} port={primary.port} user={primary.superuser} password={primary.password}"
+    settings = {**SETTINGS, "wal_level": "replica", "primary_conninfo": place}
+    life = _run(primary.major, primary.bin, home, primary.password, environ, user, settings)
+    yield from life
 
 
 def _memory() -> Path | None:

@@ -18,7 +18,11 @@ from wgm_play.shadow import Connect, Place, locale_of, path_of, sweep_after_kill
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import psycopg
+
+    from wgm_play.standby import StandbyWatch
 
 READER = "wgm-play read"
 ASKER = "wgm-play ask"
@@ -32,6 +36,7 @@ class Connections:
     project: Path
     target: server.Target
     trusted: bool = True
+    standby: StandbyWatch | None = None
 
     @classmethod
     def of(cls, environment: Environment, project: Path, *, trusted: bool = True) -> Connections:
@@ -45,6 +50,13 @@ class Connections:
     def mark(self) -> str:
         """What tells this target's server from others, without its password."""
         return f"target {self.target.shown if self.target.server is None else self.target.server.data}"
+
+    def tell_waits(self, tell: Callable[[str], None]) -> StandbyWatch:
+        """Let `tell` hear when what changes the target waits for a synchronous standby; return what to stop."""
+        from wgm_play.standby import StandbyWatch as Watch
+
+        self.standby = Watch(self.read_only, tell)
+        return self.standby
 
     def read_only(self) -> psycopg.Connection[Any]:
         """Connect to the target in a session that may only read."""
@@ -62,14 +74,17 @@ class Connections:
 
     def writing(self, application_name: str) -> psycopg.Connection[Any]:
         """Connect to the target to change it."""
-        return server.connect(self.environment, application_name=application_name, project=self.project)
+        return self._watched(server.connect(self.environment, application_name=application_name, project=self.project))
+
+    def _watched(self, connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+        return connection if self.standby is None else self.standby.watch(connection)
 
     def on_target(
         self, database: str | None, application_name: str, user: str | None = None, password: str | None = None
     ) -> psycopg.Connection[Any]:
         """Connect to a database of the target's server."""
-        return server.connect(
-            self.environment, application_name=application_name, project=self.project, database=database
+        return self._watched(
+            server.connect(self.environment, application_name=application_name, project=self.project, database=database)
         )
 
     def place(self, reading: psycopg.Connection[Any] | None = None) -> Place:

@@ -507,6 +507,7 @@ class _Execution:
             kind = StepFailed if self.changed else Unreachable
             raise kind(
                 "the connection that holds the run lock was lost, so another run may begin",
+                details=[self.lock.gone] if self.lock.gone else [],
                 hint=RESUME if self.changed else "nothing was changed: run the same command again",
             )
 

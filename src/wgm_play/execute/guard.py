@@ -59,6 +59,8 @@ class RunLock:
 
     connection: Connection
     pid: int
+    # The server's last words, where the connection is gone.
+    gone: str = ""
 
     @property
     def held(self) -> bool:
@@ -71,7 +73,9 @@ class RunLock:
             # The server's last words are read first, then the end of the stream, which is the error.
             while select.select([self.connection.fileno()], [], [], 0)[0]:
                 self.connection.pgconn.consume_input()
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as error:
+            # The server says first why it ended the session, libpq then what it makes of that.
+            self.gone = mask(str(error).strip().partition("\n")[0])
             return False
         finally:
             self.connection.lock.release()

@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 
 from wgm_play.environment import Policy
 from wgm_play.execute.pace import Pace
+from wgm_play.execute.replay import Replay
 from wgm_play.ledger.statements import Connection, run, send, text
 from wgm_play.report.base import Reporter
 
@@ -65,6 +66,7 @@ class Steering:
     _asked: float = 0.0
     _fires: str | None = None
     _told: str | None = None
+    _replay: Replay = field(default_factory=Replay)
 
     def wait(self) -> None:
         """Return when the next batch may begin."""
@@ -97,15 +99,16 @@ class Steering:
         if order is not None and order.paused:
             return f"paused by {order.os_user} at {order.at:%H:%M:%S}: wgm-play resume PLAYBOOK lets it go on"
         lag, waiting = self._pressure()
-        if lag is not None and lag > self.policy.max_replica_lag:
+        if lag > self.policy.max_replica_lag:
             return f"a replica is {lag:.1f} s behind"
         if waiting:
             self.pace.smaller()
         return None
 
-    def _pressure(self) -> tuple[float | None, int]:
+    def _pressure(self) -> tuple[float, int]:
         row: Any = send(self.connection(), text("backfill/pressure")).fetchone()
-        return (row[0], int(row[1])) if row else (None, 0)
+        lag, waiting, end, replayed = row
+        return max(lag or 0.0, self._replay.behind(time.monotonic(), end, replayed)), waiting
 
     def _alert(self) -> str | None:
         if self.alarm is not None and time.monotonic() - self._asked > ALERTS_EVERY:

@@ -250,7 +250,7 @@ def _verify(work: Work, planned: Planned, after: Catalog, ledger: Ledger, run: i
     if differing:
         problem = StepFailed(
             "the run did not converge: the live catalog is not what was wanted",
-            details=[_said(key, after, wanted) for key in differing[:10]],
+            details=[_said(key, after, wanted, planned.live) for key in differing[:10]],
             hint="run `wgm-play check`; the same command tries again",
         )
     if problem is None and planned.imperative.later:
@@ -279,11 +279,11 @@ def _read_again(work: Work) -> Catalog:
         return work.read_live()
 
 
-def _said(key: Key, after: Catalog, wanted: Catalog) -> str:
+def _said(key: Key, after: Catalog, wanted: Catalog, before: Catalog) -> str:
     if key not in after.rows:
         return f"{key} is missing"
     if key not in wanted.rows:
-        return f"{key} is still there"
+        return f"{key} is still there" if key in before.rows else f"{key} appeared during the run"
     have, want = after[key], wanted[key]
     return f"{key}: " + ", ".join(
         f"{name} is {getattr(have, name)!r}, wanted {getattr(want, name)!r}" for name in differing_fields(want, have)

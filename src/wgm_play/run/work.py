@@ -221,6 +221,7 @@ class Work:
             self._connections = Connections.of(self.environment, self.home, trusted=self.trusted)
             for note in self._connections.target.notes:
                 self.reporter.note(note)
+            self.stack.callback(self._connections.tell_waits(self.reporter.warn).stop)
             if self.environment.embedded is not None and self.environment.embedded.ephemeral:
                 from wgm_play import embedded
 
