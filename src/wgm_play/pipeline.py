@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgm_play.errors import Finding, InputError, WgmError
+from wgm_play.person import left_behind
 from wgm_play.untrusted import refuse_run
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def apply(options: Options, reporter: Reporter) -> int:
     """Make each play's database so: plan, gate, execute, prove, record."""
     from wgm_play.run import unchanged
 
-    if not options.untrusted and unchanged.answered(options, reporter):
+    # What a killed command left is swept by the full way.
+    if not options.untrusted and not left_behind() and unchanged.answered(options, reporter):
         reporter.recap()
         return 0
     if not options.check:

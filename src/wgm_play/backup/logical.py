@@ -288,11 +288,15 @@ class _Counting:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
+        # Where counting failed first, its snapshot went, and pg_dump with it: the cause is what counting was told.
+        cause = self.failed
         if kind is not None and self.thread.is_alive():
             self.connection.cancel()
         self.thread.join()
-        if kind is None and self.failed is not None:
-            raise self.failed
+        if kind is None:
+            cause = self.failed
+        if cause is not None:
+            raise cause
 
 
 def _hint(said: Sequence[str]) -> str | None:

@@ -26,6 +26,7 @@ def sweep(admin: Any) -> list[str]:
     """Drop databases and roles of verifications and restores that died; return the names of the databases."""
     import psycopg
 
+    target.patience(admin)
     gone = []
     for name in target.column(admin, "leftovers.sql.j2"):
         with suppress(psycopg.Error):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import backup as engines
+from wgm_play.environment import TARGET
 from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.units import format_duration, format_size
 
@@ -30,7 +31,7 @@ def _engine(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine]:
         project=work.project,
         environment=work.environment.name,
         reporter=work.reporter,
-        scratch=engines.own_server(work.project),
+        scratch=engines.own_server(None if work.environment.shadow == TARGET else work.environment.shadow),
         run=run,
         marker=work.environment.marker or work.environment.name,
         trusted=work.environment.policy.trusted_owners,

@@ -235,6 +235,7 @@ class Work:
             self._reading = self.connections.read_only()
             self.questions.watch(self._reading)
             self.stack.callback(self._reading.close)
+            self._sweep(self._reading)
         return self._reading
 
     @property
@@ -247,6 +248,20 @@ class Work:
                 seconds=policy.statement_timeout, lock_seconds=policy.lock_timeout, owners=policy.trusted_owners, heard=self.questions.hear,
             )  # fmt: skip
         return self._asker
+
+    def _sweep(self, reading: psycopg.Connection[Any]) -> None:
+        """Drop what verifications and restores that were killed have left on the server.
+
+        It is a question like every other: a run that finds nothing to do asks it again.
+        """
+        from wgm_play.render import render
+
+        if reading.execute(render("backup/leftovers.sql.j2").sql).fetchall():
+            from wgm_play.backup.scratch import sweep
+
+            with self.connections.writing("wgm-play sweep") as admin:
+                for name in sweep(admin):
+                    self.reporter.note(f"the database {name!r} was left by a command that was killed: it is dropped")
 
     @property
     def step_names(self) -> tuple[str, ...]:
