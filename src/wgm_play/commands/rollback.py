@@ -206,7 +206,8 @@ def _plan(
     restored = [*restored, *moves.changes]
     _put_rows_between(sqls, rows, restored, found.changes, loosening)
     joined = {Key("table", tuple(parent)) for one in last for parent in wanted.catalog[one.operation.key].parents or ()}
-    full = family.referring(wanted.catalog, joined)  # they look for their rows there
+    # What looks for its rows there.
+    full = family.referring(wanted.catalog, joined) | family.filled_from(wanted.catalog, joined)
     for change in last:
         change.after = (*change.after, *restored, *(one for one in found.changes if one.operation.key not in full))
     for change in found.changes:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.access import ACCESS, keep_roles
+from wgm_play.catalog.access import ACCESS, OF_OBJECT, keep_roles, object_of
 from wgm_play.catalog.constraint import Constraint
 from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.catalog.table import Table
@@ -218,6 +218,27 @@ def referring(catalog: Catalog, tables: Iterable[Key]) -> frozenset[Key]:
         key for key, referenced in (catalog.edges if spread else ())
         if key.kind == "constraint" and (referenced.relation or referenced) in spread and catalog[key].type == "f"
     )  # fmt: skip
+
+
+def filled_from(catalog: Catalog, tables: Iterable[Key]) -> frozenset[Key]:
+    """Return the materialized views that read these tables, through views too, with all that is built on them."""
+    users: dict[tuple[str, ...], set[Key]] = {}
+    for dependent, referenced in catalog.edges:
+        users.setdefault(referenced.name[:2], set()).add(dependent)
+
+    def above(keys: Iterable[Key], kinds: tuple[str, ...]) -> set[Key]:
+        found: set[Key] = set()
+        todo = list(keys)
+        while todo:
+            for one in users.get(todo.pop().name[:2], set()) - found:
+                if one.kind in kinds:
+                    found.add(one)
+                    todo.append(one)
+        return found
+
+    filled = {key for key in above(tables, ("view", "materialized_view")) if key.kind == "materialized_view"}
+    built = filled | above(filled, ("view", "materialized_view", "index", "rule", "trigger"))
+    return frozenset(built | {key for key in catalog.rows if key.kind in OF_OBJECT and object_of(key) in built})
 
 
 def _orphans(live: Catalog, goes: set[Key]) -> list[Key]:
