@@ -89,7 +89,7 @@ Y06|change a composite type|Tables that use it are written anew, or it is refuse
 R01|lose the replica identity|Published UPDATEs and DELETEs fail on the publisher.|The mark moves to the new index in the transaction of the swap (C08, I15); a published table is never without.
 R02|publish a table without a key|Its UPDATEs and DELETEs fail.|Declare a key or a replica identity.
 R03|lag of replicas|Large changes make them late; a strong lock is replayed and ends their queries.|Batches wait while a replica is more than `max_replica_lag` behind; strong locks are held for an instant.
-R04|logical replication carries no DDL|The other side stops.|Add there first, remove here first.
+R04|logical replication carries no DDL|The other side stops.|Add there first, remove here first. Columns of ours (helpers, and those in the trash) are left out of publications by a list of the others; where that cannot be, and where FOR ALL TABLES would send the ledger, the plan needs consent.
 R05|replication slots nobody reads|They keep WAL until the disk is full.|Preflight names them.
 G01|grants to everybody|PUBLIC and ALL give more than was meant.|Declare each privilege.
 G02|strong roles|SUPERUSER, BYPASSRLS and the like end all rules.|They must be said in full.

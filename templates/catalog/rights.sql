@@ -1,4 +1,6 @@
 -- Who changes the database, and whether he may keep all ordinary triggers from acting (manual: session_replication_role).
-SELECT current_user::text, session_user::text,
-       (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
+SELECT current_user::text, session_user::text, r.rolsuper,
+       r.rolsuper
        {% if version >= 150000 %}OR pg_catalog.has_parameter_privilege('session_replication_role', 'SET'){% endif %}
+FROM pg_catalog.pg_roles r
+WHERE r.rolname = current_user

@@ -7,6 +7,7 @@ rows, audit and triggers compared after the change and after its rollback, as a 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -194,3 +195,111 @@ def test_a_rule_that_acts_in_batches_needs_consent(role_url: str, project: Any) 
     book.write([{**CHANGED[0], "accept": {"V01": "the audit may count them"}}])
     book.apply()
     assert ask(role_url, "select count(*) > 0 from audit") == [(True,)]
+
+
+@pytest.fixture
+def subscriber(server: Postgres, new_database: Any) -> Iterator[Any]:
+    """A function that lets another database of the server subscribe to a publication; returns its URL."""
+    made: list[tuple[str, str, str]] = []
+
+    def subscribe(url: str, publication: str, tables: str) -> str:
+        other, name = new_database(), f"s{len(made)}_{url.rpartition('/')[2]}"
+        load_sql(other, tables)
+        source = url.rpartition("/")[2]
+        load_sql(url, f"select pg_create_logical_replication_slot('{name}', 'pgoutput')")
+        dsn = f"host=127.0.0.1 port={server.port} user={server.superuser} password={server.password} dbname={source}"
+        with psycopg.connect(other, autocommit=True) as connection:
+            connection.execute(
+                f"create subscription {name} connection '{dsn}' publication {publication}"
+                f" with (create_slot = false, slot_name = '{name}', copy_data = true)".encode()
+            )
+        made.append((url, other, name))
+        return other
+
+    yield subscribe
+    for url, other, name in made:
+        for database, text in (
+            (other, f"alter subscription {name} disable"),
+            (other, f"alter subscription {name} set (slot_name = none)"),
+            (other, f"drop subscription {name}"),
+        ):
+            with psycopg.connect(database, autocommit=True) as connection:
+                connection.execute(text.encode())
+        _until(url, f"select not active from pg_replication_slots where slot_name = '{name}'")
+        load_sql(url, f"select pg_drop_replication_slot('{name}')")
+
+
+def _until(url: str, question: str, answer: object = True) -> Any:
+    """Ask until the answer comes, for half a minute at most."""
+    for _ in range(300):
+        found = ask(url, question)[0][0]
+        if found == answer:
+            return found
+        time.sleep(0.1)
+    return found
+
+
+def test_a_subscriber_sees_no_column_of_ours(
+    server: Postgres, database_url: str, subscriber: Any, project: Any
+) -> None:
+    if server.major < 15:
+        pytest.skip("publications list columns since PostgreSQL 15")
+    tables = "create table c (id int primary key, n int, t text, g int generated always as (id * 2) stored);"
+    load_sql(
+        database_url,
+        tables
+        + "insert into c select g, g, 'x' from generate_series(1, 50) g; create publication pb for table c where (id > 0)",
+    )
+    other = subscriber(database_url, "pb", tables)
+    _until(other, "select count(*)::int from c", 50)
+    book = Project(project, database_url, ONLINE)
+
+    def declared(**columns: Any) -> None:
+        own = {"id": {"type": "integer", "primary_key": True}, "n": "integer", "t": "text",
+               "g": {"type": "integer", "generated": "id * 2"}, **columns}  # fmt: skip
+        book.write([{"name": "C", "table": {"name": "c", "columns": own}},
+                    {"name": "P", "publication": {"name": "pb", "tables": [{"table": "c", "where": "id > 0"}]}}])  # fmt: skip
+
+    def goes_on(number: int, rest: str = "n, t", values: str = "7, 'later'") -> None:
+        load_sql(
+            database_url, f"insert into c (id, {rest}) values ({number}, {values}); update c set t = t where id = 1"
+        )
+        assert _until(other, f"select count(*)::int from c where id = {number}", 1) == 1, number
+
+    declared(n="bigint")
+    book.apply()
+    goes_on(101)
+    assert book.apply().changed == 0
+    book.rollback()
+    goes_on(102)
+    declared(n={"state": "absent"})
+    book.apply()
+    goes_on(103, "t", "'without n'")
+    assert book.apply().changed == 0
+    load_sql(other, "alter table c add column more text")
+    declared(n={"state": "absent"}, more="text")
+    book.apply()
+    goes_on(104, "t, more", "'t', 'more'")
+    assert ask(other, "select more from c where id = 104") == [("more",)]
+    declared(n={"state": "absent"}, more={"state": "absent"})
+    book.apply(no_trash=True)
+    goes_on(105, "t", "'without more'")
+    assert book.apply().changed == 0
+
+
+def test_what_a_publication_cannot_leave_out_needs_consent(database_url: str, project: Any) -> None:
+    load_sql(
+        database_url,
+        "create table c (id int primary key, n int); alter table c replica identity full; create publication pb for table c",
+    )
+    book = Project(project, database_url, ONLINE)
+    step = {
+        "name": "C",
+        "table": {"name": "c", "columns": {"id": {"type": "integer", "primary_key": True}, "n": "bigint"}},
+    }
+    book.write([step])
+    with pytest.raises(Refused) as caught:
+        book.apply()
+    assert "R04" in str(caught.value.details)
+    book.write([{**step, "accept": {"R04": "nobody subscribes yet"}}])
+    book.apply()

@@ -25,7 +25,6 @@ from wgm_play.ledger.statements import run as ask
 from wgm_play.operations.base import Change, Situation, Waiting
 from wgm_play.operations.calls import calling
 from wgm_play.operations.index import drop_index
-from wgm_play.operations.online import acting
 from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.online.spell import renamed_columns
 from wgm_play.operations.order import constraints_without_index, groups, order
@@ -230,7 +229,7 @@ def _plan(
         everything = [*late_rows, *restored, *late, *found.changes, *last]
     edges = (current.edges, wanted.catalog.edges)
     ordered = order(everything, *edges, found.rebuilt, together.joined, checks, together.ordered)
-    made += groups(acting.kept_out(situation, ordered))
+    made += groups(planner.unseen(situation, ordered))
     made = calling(announced(made, live, wanted.catalog), live, wanted.catalog)
     consents = Consents(work.play.steps, fold(work.play.steps).declarations, ledger.consents(ids))
     made = consents.settle(made)

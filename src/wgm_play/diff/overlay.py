@@ -7,7 +7,7 @@ removed without having been said so, and what the playbook says about values.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -76,7 +76,7 @@ def lay_over(
             renamed.update(match_domain(live, declared, key, {*declaration.named, *declaration.parts}))
     for key, row in declared.rows.items():
         target = renamed.get(key, key)
-        wanted.rows[target] = _adapted(live, declarations, target, row, renamed)
+        wanted.rows[target] = _adapted(live, declared, declarations, target, row, renamed)
         extra = declared.extras.get(key, Extra())
         live_extra = live.extras.get(target)
         wanted.extras[target] = _placed(target, live_extra, extra)
@@ -138,7 +138,12 @@ _INDEX_TABLESPACE = CLASSES["index"].__slots__.index("tablespace")
 
 
 def _adapted(
-    live: Catalog, declarations: Mapping[Key, Declaration], key: Key, row: Row, renamed: Mapping[Key, Key]
+    live: Catalog,
+    declared: Catalog,
+    declarations: Mapping[Key, Declaration],
+    key: Key,
+    row: Row,
+    renamed: Mapping[Key, Key],
 ) -> Row:
     """Return a declared row with what a playbook cannot say, or did not say, as it is live."""
     if key.kind == "table" and key in live.rows:
@@ -161,6 +166,8 @@ def _adapted(
         said = declarations[key].attributes if key in declarations else {}
         place = row[_INDEX_TABLESPACE] if "tablespace" in said else live.rows[key][_INDEX_TABLESPACE]
         return (*row[:_INDEX_TABLESPACE], place, row[-1] if "statistics" in said else live[key].statistics)
+    if key.kind == "publication_table" and row[0] is not None:
+        return (None, *row[1:]) if _lists_all(live, declared, key, row[0]) else row
     if key.kind == "policy" and key in declarations:
         return (*row[:2], list(declarations[key].attributes.get("roles") or ()), *row[3:])
     if key.kind == "materialized_view" and key in live.rows:
@@ -173,6 +180,20 @@ def _adapted(
         place, version = (row[0] if "schema" in said else was.schema), (row[1] if "version" in said else was.version)
         return (place, version, *row[2:])
     return row
+
+
+def _lists_all(live: Catalog, declared: Catalog, key: Key, columns: Sequence[str]) -> bool:
+    """Tell whether a list of all columns is to be as none is: some of ours come beside them, or are there.
+
+    While a table has such columns, a list of all others is how a publication has the whole table.
+    """
+    table = Key("table", key.name[1:])
+    if table not in live.rows or (key in live.rows and live[key].columns == list(columns)):
+        return False
+    own = {one.name[2] for one in declared.of("column", *table.name) if not declared[one].generated}
+    return own == set(columns) and (
+        key in live.rows or any(live.rows[one] != declared.rows.get(one) for one in live.of("column", *table.name))
+    )
 
 
 def _index_name(table: Key, name: str | None, renamed: Mapping[Key, Key]) -> str | None:

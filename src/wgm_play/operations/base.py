@@ -96,6 +96,7 @@ class Situation:
     prepared: list[Change] = field(default_factory=list)
     delayed: dict[Key, tuple[tuple[Change, ...], tuple[Change, ...]]] = field(default_factory=dict)
     login: str = ""
+    superuser: bool = False
     may_replicate: bool = False
     acting: Sequence[Any] = ()
     fills: list[tuple[Key, Change]] = field(default_factory=list)

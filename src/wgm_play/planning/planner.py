@@ -25,7 +25,7 @@ from wgm_play.errors import Refused
 from wgm_play.ledger import UNKNOWN
 from wgm_play.operations.base import Change, Situation, TableSize
 from wgm_play.operations.calls import calling
-from wgm_play.operations.online import acting
+from wgm_play.operations.online import acting, published
 from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Operation, Plan
@@ -173,7 +173,7 @@ class Planner:
         edges = (current.edges, wanted.catalog.edges)
         ordered = order(changes, *edges, found.rebuilt, together.joined, checks, together.ordered)
         ordered = self._select(ordered, wanted.catalog)
-        made = announced(groups(acting.kept_out(situation, ordered)), current, wanted.catalog)
+        made = announced(groups(self.unseen(situation, ordered)), current, wanted.catalog)
         made = calling(made, live, wanted.catalog)
         unknown = [f"not modelled: {name}" for name in live.unmodelled]
         unknown += self.imperative.unknown
@@ -343,17 +343,27 @@ class Planner:
 
     def _situation(self, current: Catalog, wanted: Catalog) -> Situation:
         rights = self.connection.execute(query("rights", self.connection.info.server_version)).fetchone()
-        role, login, may_replicate = rights or ("", "", False)
+        role, login, superuser, may_replicate = rights or ("", "", False, False)
         return Situation(
             current, wanted, self.environment.policy, self.connection.info.server_version,
             sizes=self._sizes(), trash=self.choices.trash and self.environment.policy.trash_retention > 0,
-            trash_names=self._trash_names(), role=role, login=login, may_replicate=may_replicate,
+            trash_names=self._trash_names(), role=role, login=login, superuser=superuser, may_replicate=may_replicate,
             database=self.connection.info.dbname, helpers=self._helpers(),
         )  # fmt: skip
 
     def _sizes(self) -> Mapping[Key, TableSize]:
         rows = self.connection.execute(query("sizes", self.connection.info.server_version)).fetchall()
         return {Key("table", (schema, name)): TableSize(tuples, size) for schema, name, tuples, size in rows}
+
+    def unseen(self, situation: Situation, ordered: list[Change]) -> list[Change]:
+        """Return the changes with what keeps the application's triggers out of our batches, and our columns from subscribers."""
+        ordered = acting.kept_out(situation, ordered)
+        if not situation.current.of("publication"):
+            return ordered
+        rows = self.connection.execute(query("hidden", self.connection.info.server_version)).fetchall()
+        if self.imperative.ledger.access() == "absent":
+            published.sends_ledger(situation, ordered)
+        return published.kept_in(situation, ordered, {tuple(row) for row in rows})
 
     def acting(self, pairs: Mapping[Key, Key]) -> tuple[acting.Actor, ...]:
         """Return the triggers and rules of the live tables, under the names that the plan gives the tables; `pairs` are new -> old."""

@@ -289,13 +289,17 @@ def _run_batch(connection: psycopg.Connection[Any], batch: Sequence[Group], step
                     _send(connection, sql, operation, steps)
 
 
+# Nobody else is in the shadow, and what each commits by itself there holds no lock for the next.
+_LOCK = "LOCK TABLE "
+
+
 def _commands(group: Group) -> list[tuple[str, Operation]]:
     return [
         (command.sql, operation)
         for operation in group.operations
         if operation.verb != "run"
         for command in operation.commands
-        if command.shadow
+        if command.shadow and not command.sql.startswith(_LOCK)
     ]
 
 
