@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play import server
 from wgm_play.environment import TARGET, Environment
-from wgm_play.errors import InputError, Unreachable, WgmError
+from wgm_play.errors import InputError, Refused, Unreachable, WgmError
 from wgm_play.person import left_behind
 from wgm_play.render import render
 from wgm_play.shadow import Connect, Place, locale_of, path_of, sweep_after_kills
@@ -103,6 +103,12 @@ class Connections:
     def _place(self, session: psycopg.Connection[Any], path: tuple[str, ...]) -> Place:
         shadow = self.environment.shadow
         if shadow == TARGET:
+            if not self.trusted:
+                raise Refused(
+                    "`shadow: target` would run an untrusted playbook's code on the target's server; nothing was touched",
+                    where=self.environment.position,
+                    hint="give the URL of a scratch server, or leave `shadow:` out: then it is one of our own",
+                )
             return Place(self.on_target, own=True, path=path, mark=self.mark)
         if shadow is not None:
             return Place(

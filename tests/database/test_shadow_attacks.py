@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 from laws import Project, state
+from psycopg import sql
 
 from fix_postgres import Postgres
 from wgm_play import embedded
@@ -178,6 +179,23 @@ def test_a_reader_plans_as_harmlessly(project: Path, server: Postgres, role_url:
     book = Project(project, role_url)
     before = state(book.url)
     book.write([*_steps(_values(book, witness)), *PLACES["predicate of an index"], *PLACES["materialized view"][1:]])
+    book.apply(check=True)
+    _nothing_happened(book, witness, before)
+
+
+def test_a_role_that_may_run_programs_counts_as_a_superuser(
+    project: Path, server: Postgres, role_url: str, witness: Path
+) -> None:
+    """It may make databases, so that the target's server could hold the shadow."""
+    book = Project(project, role_url)
+    with psycopg.connect(role_url) as session:
+        role = session.info.user
+    with server.connect() as admin:
+        admin.execute(
+            sql.SQL("ALTER ROLE {0} CREATEDB; GRANT pg_execute_server_program TO {0}").format(sql.Identifier(role))
+        )
+    before = state(book.url)
+    book.write([*_steps(_values(book, witness)), *PLACES["predicate of an index"]])
     book.apply(check=True)
     _nothing_happened(book, witness, before)
 

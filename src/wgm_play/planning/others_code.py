@@ -36,7 +36,7 @@ def refuse_others_code(
     steps: Steps,
 ) -> None:
     """Refuse operations that would run code of a role that is neither a superuser nor `trusted`, as a superuser."""
-    row = target.execute(render("shadow/superuser.sql.j2").sql).fetchone()
+    row = target.execute(render("asking/superuser.sql.j2").sql).fetchone()
     if not (row and row[0]):
         return
     superusers = {name for (name,) in target.execute(render("checks/superusers.sql.j2").sql).fetchall()}

@@ -11,7 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
@@ -27,7 +27,7 @@ from wgm_play.sql import Sql, quoted
 if TYPE_CHECKING:
     import psycopg
 
-    from wgm_play.catalog.model import Catalog
+    from wgm_play.catalog.model import Catalog, Key
 
 APPLICATION = "wgm-play shadow"
 OURS = "server of our own"
@@ -209,6 +209,15 @@ class Shadow:
         self.admin.execute(render("shadow/drop.sql.j2", name=name).sql)
         if name in self.names:
             self.names.remove(name)
+        for role in superuser.roles if superuser is not None else ():
+            self._drop_role(role)
+
+    def _drop_role(self, name: str) -> None:
+        """Drop a role that statements named, unless another command's database names it too."""
+        import psycopg as library
+
+        with suppress(library.errors.DependentObjectsStillExist):
+            self.admin.execute(render("shadow/drop_role.sql.j2", name=name).sql)
 
     def sweep(self) -> None:
         """Drop scratch databases whose runner is gone, and on a server of our own their roles."""
@@ -334,6 +343,20 @@ def send(connection: psycopg.Connection[Any], statement: str) -> None:
         superuser.do(statement, row[0] if row else "")
         return
     connection.execute(as_here(connection, statement).encode(), prepare=False)
+
+
+def make_roles(connection: psycopg.Connection[Any], texts: Iterable[str], catalogs: Iterable[Collection[Key]]) -> None:
+    """Make the roles that SQL names in quotes, where the server knows none of the target's."""
+    superuser = _superuser(connection)
+    if superuser is None:
+        return
+    names = {key.name[0] for keys in catalogs for key in keys if key.kind == "role"}
+    quoted_names = set(_IN_QUOTES.findall("\n".join(texts))) if names else set()
+    superuser.make_roles(sorted(name for name in names if name in quoted_names or quoted(name) in quoted_names))
+
+
+# A literal that is one name, as of 'app'::regrole; and the role that a function is set to.
+_IN_QUOTES = re.compile(r"""'("[^'"]+"|[^'"\n]{1,63})'""")
 
 
 def confined(connection: psycopg.Connection[Any]) -> bool:

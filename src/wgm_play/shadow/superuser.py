@@ -10,8 +10,9 @@ before anything else; what reaches out of the database (dblink, foreign data, fi
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 TRUSTED_LANGUAGES = frozenset(["sql", "plpgsql", "plperl", "pltcl"])
 # Settings of functions that only superusers may choose (manual, "Server Configuration").
 _SUPERUSER_SETTINGS = (
-    "session_replication_role|log_\\w+|track_\\w+|lc_messages|deadlock_timeout|session_preload_libraries|"
+    "role|session_authorization|session_replication_role|log_\\w+|track_\\w+|lc_messages|deadlock_timeout|session_preload_libraries|"
     "zero_damaged_pages|ignore_\\w+|allow_\\w+|commit_delay|compute_query_id|temp_file_limit|update_process_title|jit_\\w+"
 )
 _COMMENTS = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
@@ -47,6 +48,11 @@ _NOT_FOR_ROLES = re.compile(
 # Transition data in memory that only C functions read.
 _INTERNAL = re.compile(
     rf"{_COMMENTS}CREATE\s+(?:OR\s+REPLACE\s+)?AGGREGATE\b.*\bM?STYPE\s*=\s*\"?(?:pg_catalog\.)?\"?internal\b",
+    re.IGNORECASE | re.DOTALL,
+)
+# The files of file_fdw: a name is recorded, no file is opened.
+_FILES = re.compile(
+    rf"{_COMMENTS}(?:CREATE|ALTER)\s+FOREIGN\s+TABLE\b.*\bOPTIONS\b.*\b\"?(?:filename|program)\"?\s+'",
     re.IGNORECASE | re.DOTALL,
 )
 _BODY = re.compile(r"\bAS\s+(?:\$|')")
@@ -69,6 +75,7 @@ _NODES = frozenset(
         "CreatePublicationStmt",
         "AlterPublicationStmt",
         "CreateFunctionStmt",
+        "CreateForeignTableStmt",
     ]
 )
 _OBJECTS = frozenset(
@@ -89,7 +96,9 @@ _ENABLED = {"O": "O", "D": "D", "R": "R", "A": "A"}
 
 def listed(statement: str) -> bool:
     """Tell whether a statement is one that the superuser of a server of our own does."""
-    if _LISTED.match(statement) or _OWN_COMMENT.fullmatch(statement) or _INTERNAL.match(statement):
+    if _LISTED.match(statement) or _OWN_COMMENT.fullmatch(statement):
+        return True
+    if _INTERNAL.match(statement) or _FILES.match(statement):
         return True
     if not _ROUTINE.match(statement):
         return False
@@ -108,7 +117,7 @@ def language_of(statement: str) -> str:
 class Superuser:
     """The superuser's session in one scratch database; `role` owns the database.
 
-    `enabled` are the event triggers as they are said to be, `stand_ins` the language and the text after AS of each
+    `roles` are those that it made, to be dropped with the database; `enabled` are the event triggers as they are said to be, `stand_ins` the language and the text after AS of each
     function that is not itself here, by oid.
     """
 
@@ -116,6 +125,7 @@ class Superuser:
     role: str
     enabled: dict[str, str] = field(default_factory=dict)
     stand_ins: dict[int, tuple[str, str]] = field(default_factory=dict)
+    roles: list[str] = field(default_factory=list)
     _session: psycopg.Connection[Any] | None = None
     _names: str = ""
 
@@ -139,6 +149,11 @@ class Superuser:
             self._names = path
             if kind == "CreateFunctionStmt":
                 self._make_routine(statement)
+            elif kind == "CreateForeignTableStmt":
+                self._send(statement)
+                on = node.base.relation
+                name = (on.schemaname, on.relname) if on.schemaname else (on.relname,)
+                self._send(render("shadow/give_foreign_table.sql.j2", name=name, role=self.role).sql)
             elif kind == "DefineStmt":
                 self._send(statement)
                 self._give(self._made())
@@ -160,6 +175,15 @@ class Superuser:
                     self._refuse_code(node)
                 self._send(statement)
                 self._renamed(node)
+
+    def make_roles(self, names: Iterable[str]) -> None:
+        """Make roles that statements name: fresh ones, which are members of nothing, may not log in and own nothing."""
+        import psycopg as library
+
+        for name in names:
+            with contextlib.suppress(library.errors.DuplicateObject, library.errors.ReservedName):
+                self.session.execute(render("shadow/named_role.sql.j2", name=name).sql)
+                self.roles.append(name)
 
     def _send(self, statement: str) -> None:
         """Send a statement of a step. Names mean what they mean to the role in this one alone, never in ours."""
@@ -263,6 +287,8 @@ def _parsed(statement: str) -> Any:
     kind = type(node).__name__
     objects = {str(getattr(getattr(node, name, None), "name", "")) for name in ("removeType", "objtype", "objectType", "renameType")}  # fmt: skip
     if kind == "DefineStmt" and str(getattr(node.kind, "name", "")) == "OBJECT_AGGREGATE":
+        return node
+    if kind == "AlterTableStmt" and str(getattr(node.objtype, "name", "")) == "OBJECT_FOREIGN_TABLE":
         return node
     if kind in _NODES or (
         kind in ("DropStmt", "CommentStmt", "RenameStmt", "AlterObjectSchemaStmt", "AlterOwnerStmt")
