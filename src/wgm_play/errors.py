@@ -96,6 +96,16 @@ class Refused(WgmError):
     exit_code = 11
 
 
+class Refusals(Refused):
+    """All that stops a plan, at once."""
+
+    def __init__(self, problems: Sequence[Refused]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            "; ".join(one.message for one in problems), details=[line for one in problems for line in one.details]
+        )
+
+
 class Finding(WgmError):
     """A finding: drift, ill health, an alert that fires, a lint error."""
 

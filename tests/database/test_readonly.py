@@ -136,13 +136,13 @@ def test_what_a_role_may_not_read_is_named_as_unknown(applied: Place, reader: Ca
     assert "no run is recorded" not in looked.stdout
 
 
-def test_a_run_by_a_reader_exits_4_and_writes_nothing(
+def test_a_run_by_a_reader_is_refused_and_writes_nothing(
     applied: Place, server: Postgres, reader: Callable[[str], str]
 ) -> None:
     url = reader(RIGHTS["pg_read_all_data" if server.major >= 14 else "select on all tables"])
     before = state(applied.url)
     done = replace(applied, url=url).run()
-    assert done.returncode == 4, done.stderr
+    assert done.returncode == 11, done.stderr
     assert state(applied.url) == before
 
 

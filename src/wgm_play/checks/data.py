@@ -145,12 +145,12 @@ def rows_failing_expression(
 
 def _fails(connection: Connection[Any], statement: Statement) -> Error | None:
     """Run a statement in a savepoint; return its error where the data cause it."""
-    from psycopg.errors import OperationalError, QueryCanceled
+    from psycopg.errors import InsufficientPrivilege, OperationalError, QueryCanceled
 
     try:
         with connection.transaction():
             connection.execute(statement.sql.encode())
-    except (OperationalError, QueryCanceled):
+    except (InsufficientPrivilege, OperationalError, QueryCanceled):
         raise
     except Error as error:
         return error

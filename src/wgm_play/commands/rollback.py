@@ -30,7 +30,7 @@ from wgm_play.operations.online.spell import renamed_columns
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
 from wgm_play.plan import Command, Group, Operation
-from wgm_play.planning import bodies, family, rename
+from wgm_play.planning import bodies, family, may_change, rename
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, uncastable
@@ -39,6 +39,7 @@ from wgm_play.planning.imperative import SEARCH_PATH, Imperative
 from wgm_play.planning.literals import spell
 from wgm_play.planning.planner import Choices, Planned, Planner
 from wgm_play.planning.privileges import Skips
+from wgm_play.planning.together import Together
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded
 from wgm_play.report.base import StepResult
@@ -232,13 +233,19 @@ def _plan(
     made += groups(planner.unseen(situation, ordered))
     made = calling(announced(made, live, wanted.catalog), live, wanted.catalog)
     consents = Consents(work.play.steps, fold(work.play.steps).declarations, ledger.consents(ids))
-    made = consents.settle(made)
     planner.refuse_others_code([one for group in made for one in group.operations], live, wanted.catalog)
-    unknown = (
-        refuse_bad_rows(Looker(work.asker, situation, cleared, renamed.pairs, rewritten=_rewritten(ledger, ids)))
-        if work.environment.policy.check_data
-        else []
-    )
+    unknown: list[str] = []
+    with Together() as refusals:
+        with refusals.one():
+            made = consents.settle(made)
+        with refusals.one():
+            operations = [operation for group in made for operation in group.operations]
+            may_change.refuse(work.reading, operations, live, wanted.catalog)
+        with refusals.one():
+            if work.environment.policy.check_data:
+                unknown += refuse_bad_rows(
+                    Looker(work.asker, situation, cleared, renamed.pairs, rewritten=_rewritten(ledger, ids))
+                )
     definitions = [
         _definition(entry, situation)
         for entry in entries

@@ -29,7 +29,7 @@ from wgm_play.operations.online import acting, published
 from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Operation, Plan
-from wgm_play.planning import bodies, column_limit, family, rename
+from wgm_play.planning import bodies, column_limit, family, may_change, rename
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
@@ -37,6 +37,7 @@ from wgm_play.planning.imperative import Already, Imperative, Unchecked, broken_
 from wgm_play.planning.privileges import Skips, unprivileged_settings
 from wgm_play.planning.prove import prove
 from wgm_play.planning.role_names import refuse_missing_roles
+from wgm_play.planning.together import Together
 from wgm_play.playbook.model import Declaration, Folded, Play, Playbook
 from wgm_play.render import query
 from wgm_play.run.cache import Cache
@@ -67,6 +68,7 @@ class Choices:
     trash: bool = True
     renames: bool = True
     selected: frozenset[int] | None = None
+    check: bool = False
 
 
 @dataclass(slots=True)
@@ -196,10 +198,15 @@ class Planner:
             operations = [one for group in made for one in group.operations]
             refuse_missing_roles(self.connection, operations, wanted.catalog, (*self.play.steps, *self.play.handlers))
             consents = Consents(self.play.steps, folded.declarations)
-            made = consents.settle(made)
+            self.refuse_others_code(operations, live, wanted.catalog)  # looking at rows would run it
+            with Together() as refusals:
+                with refusals.one():
+                    made = consents.settle(made)
+                with refusals.one():
+                    warnings += self._look_at_privileges(operations, wanted.catalog)
+                with refusals.one():
+                    unknown += self._look_at_rows(situation, renamed.pairs)
             warnings += consents.unused(made)
-            self.refuse_others_code([one for group in made for one in group.operations], live, wanted.catalog)
-            unknown += self._look_at_rows(situation, renamed.pairs)
             self._prove(live, wanted, made)
             unknown += self._stand_ins(made, wanted.catalog)
         plan = self._contract(live, wanted, made, tuple(skips.listed()), tuple(unknown), tuple(warnings))
@@ -453,6 +460,11 @@ class Planner:
                     hint=f"select the step {self.step_names[needed.step]!r} too",
                 )
         return kept
+
+    def _look_at_privileges(self, operations: Sequence[Operation], wanted: Catalog) -> list[str]:
+        """Refuse what the role that runs may not do; return what is to be said of one that may only plan."""
+        look = may_change.only_plans if self.choices.check else may_change.refuse
+        return look(self.connection, operations, self.live, wanted)
 
     def _look_at_rows(self, situation: Situation, pairs: Mapping[Key, Key]) -> list[str]:
         if not self.environment.policy.check_data:

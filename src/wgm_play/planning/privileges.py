@@ -16,13 +16,12 @@ from wgm_play.playbook.nodes import position_of
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow.blame import explain
-from wgm_play.sql import ident, reveal
+from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.asking.ask import Asker
-    from wgm_play.plan import Operation, Plan
 
 _NOT_PERMITTED = "42501"
 # What a server may not have, or let only a superuser make.
@@ -324,64 +323,3 @@ def _statement(connection: psycopg.Connection[Any], key: Key, declaration: Decla
     wanted = Catalog({key: (str(declaration.attributes["value"]),)})
     situation = Situation(Catalog(), wanted, Policy(), 0, database=connection.info.dbname)
     return set_setting(situation, key)[0].operation.commands[0].sql
-
-
-# Objects whose owner alone may change them; TRIGGER and CREATE can be granted to others.
-_OWNED = (
-    "table",
-    "constraint",
-    "index",
-    "view",
-    "materialized_view",
-    "sequence",
-    "function",
-    "procedure",
-    "enum",
-    "domain",
-)
-
-
-def refuse_unprivileged(connection: psycopg.Connection[Any], plan: Plan, live: Catalog) -> None:
-    """Raise `Unreachable` where this role may not do what the plan does; names every owner and schema in the way."""
-    touched: dict[str, Operation] = {}
-    schemas: dict[str, Operation] = {}
-    database: Operation | None = None
-    for operation in plan.operations:
-        key = operation.key
-        if operation.verb == "run":
-            continue
-        for owned in (key, key.relation, _indexed(key, live)):
-            owner = live.extra(owned).owner if owned is not None and owned.kind in _OWNED else None
-            if owner:
-                touched.setdefault(owner, operation)
-        if operation.verb == "create" and key.kind == "schema":
-            database = database or operation
-        elif operation.verb == "create" and len(key.name) > 1 and key.kind in _OWNED and key.relation is None:
-            there = Key("schema", key.name[:1]) in live.rows or key.name[0] == "public"
-            if there:
-                schemas.setdefault(key.name[0], operation)
-    statement = render("checks/may_change.sql.j2", owners=sorted(touched), schemas=sorted(schemas))
-    role = connection.info.user
-    lines, advice = [], []
-    for what, name, allowed in connection.execute(statement.sql).fetchall():
-        if allowed:
-            continue
-        found = {"owner": touched, "schema": schemas}.get(what, {}).get(name) or database
-        if found is None:
-            continue
-        if what == "owner":
-            lines.append(f"{found.title}: it belongs to {name!r}")
-            advice.append(f"GRANT {ident(name)} TO {ident(role)}")
-        else:
-            lines.append(f"{found.title}: needs CREATE on {what} {name!r}")
-            advice.append(f"GRANT CREATE ON {what.upper()} {ident(name)} TO {ident(role)}")
-    if lines:
-        raise Unreachable(
-            f"the role {role!r} may not do what the plan does; nothing was touched",
-            details=lines, hint=f"let an administrator run {'; '.join(advice)}, or run as another role",
-        )  # fmt: skip
-
-
-def _indexed(key: Key, live: Catalog) -> Key | None:
-    """Return the table of an index that is live."""
-    return Key("table", (key.name[0], str(live.rows[key][0]))) if key.kind == "index" and key in live.rows else None

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.errors import Position, Unreachable
+from wgm_play.errors import Position
 from wgm_play.frozen import frozen
-from wgm_play.planning.privileges import refuse_unprivileged
+from wgm_play.planning import may_change
 from wgm_play.render import render
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from wgm_play.plan import Plan
 
 
-def unwritable(connection: psycopg.Connection[Any], plan: Plan, live: Catalog, where: Position) -> str | None:
+def unwritable(
+    connection: psycopg.Connection[Any], plan: Plan, live: Catalog, wanted: Catalog, where: Position
+) -> str | None:
     """Return why nobody may run the plan now, for a role that plans only; raise `IsFrozen` for one that would run it."""
     if (found := frozen(connection)) is not None:
-        try:
-            refuse_unprivileged(connection, plan, live)
-        except Unreachable:
+        if may_change.missing(connection, plan.operations, live, wanted):
             return str(found)
         raise found.refusal(where)
     row = connection.execute(render("server/recovers.sql.j2").sql).fetchone()

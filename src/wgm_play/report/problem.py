@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wgm_play.errors import Position, Problems, WgmError
+from wgm_play.errors import Position, Problems, Refusals, WgmError
 from wgm_play.report.console import BOLD, CYAN, DIM, RED, styled, visible
 from wgm_play.secret import MASK
 
@@ -28,7 +28,7 @@ _LINE_WIDTH = 100
 
 def each(error: BaseException) -> Sequence[WgmError]:
     """Return the single errors that `error` stands for, without repetitions."""
-    if isinstance(error, Problems):
+    if isinstance(error, (Problems, Refusals)):
         singles = {_identity(single): single for problem in error.problems for single in each(problem)}
         return tuple(singles.values())
     return (error,) if isinstance(error, WgmError) else (WgmError(str(error) or type(error).__name__),)

@@ -16,8 +16,8 @@ from wgm_play.catalog.model import Catalog, Key, Rows, differing_fields, digest
 from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.plan import Operation
+from wgm_play.planning import may_change
 from wgm_play.planning.consent import given
-from wgm_play.planning.privileges import refuse_unprivileged
 from wgm_play.report.base import StepResult
 from wgm_play.shadow import sweep
 from wgm_play.shadow.versions import really_differing
@@ -44,7 +44,7 @@ def run_plan(
         if not planned.plan.groups and command != "rollback":
             work.report_ok(planned)
             return
-        refuse_unprivileged(work.reading, planned.plan, planned.live)
+        may_change.refuse(work.reading, planned.plan.operations, planned.live, planned.wanted.catalog)
         _refuse_unasked(work)
         _preflight(work, planned, lock)
         _gate(work)

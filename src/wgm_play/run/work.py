@@ -369,6 +369,7 @@ class Work:
             trash=not options.no_trash,
             renames=not options.assume_no_renames,
             selected=chosen,
+            check=options.check,
         )
 
     def left_out(self) -> bool:
@@ -414,7 +415,7 @@ class Work:
         """Refuse to change a database that somebody froze; tell a role that only plans, and who plans on a standby."""
         from wgm_play.planning.writable import unwritable
 
-        why = unwritable(self.reading, planned.plan, planned.live, self.environment.position)
+        why = unwritable(self.reading, planned.plan, planned.live, planned.wanted.catalog, self.environment.position)
         if why is not None:
             self.reporter.warn(why)
 
