@@ -10,6 +10,7 @@ import contextlib
 import functools
 import json
 import re
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from jinja2 import BytecodeCache, Environment, Template
     from jinja2.bccache import Bucket
 
-# Private-use characters around what carries a position; they are taken out again before the text is a statement.
-_OPEN, _MIDDLE, _CLOSE = "\ue000", "\ue001", "\ue002"
+# Marks around what carries a position; they are taken out again before the text is a statement. A value may hold characters
+# of the private use area itself: what no value can know tells our marks from those.
+_NONCE = secrets.token_hex(6)
+_OPEN, _MIDDLE, _CLOSE = f"\ue000{_NONCE}:", "\ue001", f"\ue002{_NONCE}\ue001"
 _MARK = re.compile(f"{_OPEN}(\\d+){_MIDDLE}|{_CLOSE}")
 
 

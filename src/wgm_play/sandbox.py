@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from jinja2 import nodes
 from jinja2.exceptions import FilterArgumentError, SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 # A text or list made by an expression; more is a mistake, or an attempt to exhaust memory.
 LONGEST = 10_000_000
 LONGEST_RANGE = 100_000
+# What one template may do: pass through its loops, take memory and time.
+MOST_PASSES = 100_000
+MOST_BYTES = 64 * 1024 * 1024
+MOST_SECONDS = 10
 # Methods and filters that make as much as a number says.
 _MAKING = frozenset(
     ("batch", "center", "expandtabs", "indent", "ljust", "rjust", "slice", "to_bytes", "tojson", "wordwrap", "zfill")
@@ -41,7 +47,15 @@ class Sandbox(ImmutableSandboxedEnvironment):
         del self.globals["lipsum"]
         self.globals["range"] = _range
         self.filters["dict2items"] = _as_items
+        self.filters["_passes"] = _passes
         self.filters.update({name: _bounded(name, function) for name, function in self.filters.items()})
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """Parse a template so that the passes of its loops are counted."""
+        tree = super()._parse(source, name, filename)
+        for loop in list(tree.find_all(nodes.For)):
+            loop.iter = nodes.Filter(loop.iter, "_passes", [], [], None, None, lineno=loop.lineno)
+        return tree
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Compute what Jinja's `*`, `**` and `%` stand for, unless that is without bound."""
@@ -62,6 +76,67 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(value, (str, int)):
             _check(getattr(obj, "__name__", ""), value, (*given, *named.values()))
         return super().call(context, obj, *given, **named)
+
+
+_passed = [0]
+
+
+def _passes(values: Iterable[Any]) -> Iterator[Any]:
+    """Yield what a loop passes through, unless all loops of a template together make too many passes."""
+    for value in values:
+        _passed[0] += 1
+        if _passed[0] > MOST_PASSES:
+            raise _told(f"its loops make more than {MOST_PASSES:,} passes")
+        yield value
+
+
+def bounded(render: Callable[[], Any]) -> Any:
+    """Render a template; raise `Unbounded` where it makes too many passes, or takes too much memory or time."""
+    import signal
+    import threading
+
+    def ring(number: int, frame: Any) -> None:
+        raise _told(f"it takes longer than {MOST_SECONDS} seconds")
+
+    _passed[0] = 0
+    if threading.current_thread() is not threading.main_thread():
+        return render()
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(MOST_SECONDS)
+    try:
+        with _within_memory():
+            return render()
+    except MemoryError:
+        raise _told(f"it takes more than {MOST_BYTES // 1024 // 1024} MB") from None
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _told(what: str) -> Unbounded:
+    late = Unbounded(what)
+    late.hint = "loop over less, make less of it"
+    return late
+
+
+@contextmanager
+def _within_memory() -> Iterator[None]:
+    """Let this process grow by no more than a template may take, where the system tells how large it is."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            size = int(file.read().split()[0]) * resource.getpagesize()
+    except (OSError, ValueError):
+        yield
+        return
+    limit = size + MOST_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit if soft < 0 else min(limit, soft), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _range(*given: int) -> range:

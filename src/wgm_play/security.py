@@ -85,6 +85,11 @@ LINES: tuple[tuple[str, str, str, str], ...] = (
         "test_an_environment_that_trusts_no_playbook_lets_none_ask_or_run",
     ),
     (
+        "the author of a playbook", CHECK,
+        "makes 100,000 passes of loops, 64 MB and 10 s with a template, and no more (1)",
+        "test_a_template_that_eats_time_or_memory_is_refused",
+    ),
+    (
         "who can edit an environment file", CHECK,
         "gives the embedded server settings that run nothing and open nothing; an archive_command is refused (1)",
         "test_an_environment_gives_the_embedded_server_no_setting_that_runs_or_opens_something",

@@ -7,6 +7,7 @@ setting or lock stays. Each line of `wgm-play doc security` about `--check` is h
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -525,3 +526,71 @@ def test_an_environment_gives_the_embedded_server_no_setting_that_runs_or_opens_
     code, said = attack.check(BASE)
     assert (code, "is not given to the embedded server" in said) == (1, True), said
     assert not (attack.project / ".wgm" / "postgres").exists()
+
+
+# Values, files and words -------------------------------------------------------------------------------------------------
+
+MARKS = ("a\ue002b", "\ue0009\ue001c", "\ue000zz", "\ue0000\ue001", "\ue000\ue001\ue002", "\ue002\ue001\ue000")
+
+
+def test_characters_of_the_private_use_area_are_stored_as_written(attack: Attack) -> None:
+    rows = ", ".join(f"{{id: {number}, title: {json.dumps(text)}}}" for number, text in enumerate(MARKS, 10))
+    text = f"{BASE}    - name: S\n      seed: {{table: tasks, key: [id], rows: [{rows}]}}\n"
+    text += f'    - {{name: C, comment: {{"on": table tasks, text: {json.dumps(MARKS[1])}}}}}\n'
+    code, said = attack.play(text, "--no-backup")
+    assert code == 0, said
+    assert attack.execute("select title from tasks where id >= 10 order by id") == [(text,) for text in MARKS]
+    assert attack.execute("select obj_description('tasks'::regclass)") == [(MARKS[1],)]
+    assert "changed=0 " in attack.play(text, "--no-backup")[1]
+
+
+def test_a_pipe_where_rows_belong_does_not_hang(attack: Attack) -> None:
+    for name in ("rows.csv", "steps.yml"):
+        os.mkfifo(attack.project / name)
+    for step in (
+        "- {name: S, seed: {table: tasks, key: [id], file: rows.csv}}",
+        "- import_steps: steps.yml",
+    ):
+        code, said = attack.check(f"{BASE}    {step}\n")
+        assert (code, "is no regular file" in said) == (1, True), said
+
+
+def test_a_url_in_the_place_of_a_playbook_is_not_echoed(capsys: pytest.CaptureFixture[str]) -> None:
+    for word in ("postgresql://me:hush-hush@db/app", "host=db password=hush-hush", "postgres://me:hush%20hush@db/app"):
+        for command in ([word], [word, "--check"], ["rollback", word], ["status", word]):
+            assert run(command) == 1
+            said = capsys.readouterr()
+            assert "hush" not in said.out + said.err
+            assert "a URL stands where a playbook belongs" in said.err
+
+
+def test_the_way_back_of_a_step_without_a_log_is_not_shown(attack: Attack) -> None:
+    text = f"""{BASE}    - name: Q
+      no_log: true
+      sql: {{up: "update tasks set title = 'quiet-up'", down: "update tasks set title = 'quiet-down'"}}
+"""
+    code, said = attack.play(text, "--no-backup", "-vv")
+    assert (code, "quiet" in said) == (0, False), said
+    secret.forget()
+    code = run(["rollback", str(attack.project / "attack.yml"), "--no-backup", "--diff", "-vv"])
+    told = attack.capsys.readouterr()
+    assert (code, "quiet" in told.out + told.err) == (0, False), told.out + told.err
+    assert attack.execute("select title from tasks") == [("quiet-down",)]
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{% for i in range(99999) %}{% for j in range(9) %}{% endfor %}{% endfor %}select 1 as x", "100,000 passes"),
+        (
+            "{% set n = namespace(x='x' * 9000000) %}{% for i in range(9) %}{% set n.x = n.x ~ n.x %}{% endfor %}select 1 as x",
+            "64 MB",
+        ),
+    ],
+)
+def test_a_template_that_eats_time_or_memory_is_refused(attack: Attack, template: str, words: str) -> None:
+    folder = attack.project / "templates"
+    folder.mkdir()
+    (folder / "v.sql.j2").write_text(template)
+    code, said = attack.check(f"{BASE}    - {{name: V, view: {{name: v, template: v.sql.j2}}}}\n")
+    assert (code, words in said) == (1, True), said

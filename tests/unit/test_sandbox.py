@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from wgm_play import sandbox
 from wgm_play.errors import InputError, Position
 from wgm_play.playbook import values
 from wgm_play.playbook.nodes import Text
@@ -59,10 +60,23 @@ def test_a_result_without_bound_is_refused_before_it_is_made(expression: str) ->
     assert refused.value.where == Position("playbook.yml", 4, 7)
 
 
-def test_a_loop_that_does_not_end_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(values, "_SECONDS", 1)
-    with pytest.raises(InputError, match="takes longer than 1 seconds"):
+def test_loops_without_end_are_refused() -> None:
+    with pytest.raises(InputError, match="more than 100,000 passes") as refused:
         rendered("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}")
+    assert refused.value.where == Position("playbook.yml", 4, 7)
+
+
+def test_a_template_that_does_not_end_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "MOST_SECONDS", 1)
+    slow = "{% set x = range(99999) | map('string') | map('length') | sum %}" * 60
+    with pytest.raises(InputError, match="takes longer than 1 seconds"):
+        rendered("{% for i in range(99999) %}" + slow + "{% endfor %}")
+
+
+def test_memory_without_bound_is_refused() -> None:
+    doubled = "{% set ns = namespace(x='x' * 9000000) %}" + "{% set ns.x = ns.x ~ ns.x %}" * 6
+    with pytest.raises(InputError, match="takes more than 64 MB"):
+        rendered(doubled)
 
 
 def test_a_template_of_a_project_has_the_same_bounds(tmp_path: Any) -> None:

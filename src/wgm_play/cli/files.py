@@ -37,6 +37,8 @@ def existing(word: str) -> None:
     """Check that `word` can be a playbook; raise `InputError` with the nearest command or playbook."""
     if found(word).exists():
         return
+    if "://" in word or "password=" in word:  # it may hold a password
+        raise InputError("a URL stands where a playbook belongs", hint="wgm-play PLAYBOOK --url URL")
     from difflib import get_close_matches
 
     from wgm_play.cli.commands import COMMANDS

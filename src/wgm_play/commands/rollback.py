@@ -201,7 +201,7 @@ def _plan(
     for change in found.changes:
         if id(change) in loosening:
             change.makes = frozenset()  # what has one rule less needs nothing that comes
-    sqls = _undone_sql(ledger, ids)
+    sqls = _undone_sql(work, ledger, ids)
     rows = _undone_rows(ledger, ids, cleared, wanted.catalog, renamed, current if loosening else None)
     restored = [*restored, *moves.changes]
     _put_rows_between(sqls, rows, restored, found.changes, loosening)
@@ -589,11 +589,14 @@ def _fills(current: Catalog, wanted: Catalog, brought: set[Key]) -> dict[Key, Sq
     return fills
 
 
-def _undone_sql(ledger: Ledger, ids: Sequence[int]) -> list[Change]:
+def _undone_sql(work: Work, ledger: Ledger, ids: Sequence[int]) -> list[Change]:
     """Return the changes that run the `down` of imperative steps and handlers, the last first."""
     made: list[Change] = []
+    hidden = {step.name for step in (*work.play.steps, *work.play.handlers) if step.no_log}
     for row in reversed([row for row in ledger.sql_done() if row.run in ids and row.down is not None]):
         _find_secrets(row)
+        if row.step in hidden:
+            register(str(row.down))
         commands = (Command(SEARCH_PATH, shadow=False), Command(str(row.down), wait="data", shadow=False))
         event = {"event": "undone", "play": row.play, "step": row.step, "item": row.item, "checksum": row.checksum, "sql": row.sql,
                  "down": row.down}  # fmt: skip

@@ -241,7 +241,10 @@ class Imperative:
             operation = self._sql_operation(one, situation)
             operation.payload["sql_once"] = self._done(one, one.name)
             if one.step in hidden:
-                for text in (reveal(one.text), *(part.sql for part in operation.commands if part.wait == "data")):
+                for text in (
+                    reveal(one.text),
+                    *(part.sql for part in operation.commands if part.wait == "data"),
+                ):
                     register(text)
             found.append((one.step, operation))
         return found

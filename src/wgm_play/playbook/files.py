@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import InputError, Position, Problems, WgmError
-from wgm_play.playbook.load import load_text, read_text
+from wgm_play.playbook.load import load_text, read_text, refuse_irregular
 from wgm_play.playbook.nodes import freeze, thaw
 
 CACHE = ".wgm/cache"
@@ -99,6 +99,7 @@ class Files:
         name = shown(path)
         if role != "playbook":
             self.confine(path, where)
+            refuse_irregular(path, name, where)
         if (name, role) in self._documents:
             return self._documents[name, role]
         try:

@@ -6,8 +6,10 @@ keys and values; a `str` that is a value is a `Text`, which carries its own.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ def load_file(path: Path, shown: str | None = None) -> Any:
 def read_text(path: Path, name: str, *, what: str = "file", where: Position | None = None) -> tuple[str, bytes]:
     """Read a UTF-8 file; return its text and its bytes. `where` is the place that names it, if another file does."""
     at = where or Position(name)
+    refuse_irregular(path, name, at)
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -46,6 +49,14 @@ def read_text(path: Path, name: str, *, what: str = "file", where: Position | No
             where=Position(name, line, column),
             hint="save the file as UTF-8",
         ) from None
+
+
+def refuse_irregular(path: Path, name: str, where: Position | None) -> None:
+    """Refuse what is there and is no file: a pipe never ends, nor does a device."""
+    with contextlib.suppress(OSError, ValueError):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise InputError(f"{name!r} is no regular file", where=where, hint="name a file")
 
 
 def _like(path: Path) -> str | None:

@@ -17,6 +17,7 @@ from wgm_play.playbook.schema_rules import is_template
 from wgm_play.playbook.values import jinja_hint, undefined, values_for
 from wgm_play.playbook.variables import Scope
 from wgm_play.render import environment, packaged_templates, render_text
+from wgm_play.sandbox import bounded
 from wgm_play.sql import reveal
 
 FOLDER = "templates"
@@ -75,7 +76,8 @@ def _rendered(name: str, content: str, shown: str, files: Files, scope: Scope) -
         names = _names(name, files, scope, 0)
         values, _ = values_for(frozenset(names), scope)
         values.pop("env", None)
-        return render_text(content, project=project, **values).sql
+        made: str = bounded(lambda: render_text(content, project=project, **values).sql)
+        return made
     except TemplateSyntaxError as error:
         where = Position(error.filename or shown if error.name in (None, name) else str(error.name), error.lineno)
         raise InputError(

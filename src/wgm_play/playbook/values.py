@@ -22,8 +22,6 @@ from wgm_play.secret import Secret
 if TYPE_CHECKING:
     from wgm_play.sandbox import Sandbox
 
-# A template with loops that takes longer is a mistake, or an attempt to keep the machine busy.
-_SECONDS = 5
 JINJA_HINT = "close every {{ with }} and every {% with %}, and what lies between is an expression"
 _ENVIRONMENT_MISSING = "the environment variable %r is not set"
 
@@ -93,30 +91,14 @@ def _compiled(text: str) -> Compiled:
             expression = jinja().compile_expression(inner, undefined_to_none=False)
             return Compiled(names, expression)
     template = jinja().from_string(text)
-    return Compiled(names, functools.partial(_in_time, template.render) if "{%" in text else template.render)
+    return Compiled(names, functools.partial(_in_bounds, template.render) if "{%" in text else template.render)
 
 
-def _in_time(render: Callable[[dict[str, Any]], str], values: dict[str, Any]) -> str:
-    """Render a template that may hold loops; raise `Unbounded` where it takes too long."""
-    import signal
-    import threading
+def _in_bounds(render: Callable[[dict[str, Any]], str], values: dict[str, Any]) -> str:
+    """Render a template that may hold loops."""
+    from wgm_play.sandbox import bounded
 
-    from wgm_play.sandbox import Unbounded
-
-    def ring(number: int, frame: Any) -> None:
-        late = Unbounded(f"it takes longer than {_SECONDS} seconds")
-        late.hint = "loop over less"
-        raise late
-
-    if threading.current_thread() is not threading.main_thread():
-        return render(values)
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(_SECONDS)
-    try:
-        return render(values)
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+    return str(bounded(lambda: render(values)))
 
 
 @functools.lru_cache(maxsize=4096)
