@@ -22,6 +22,10 @@ FLAT = "((a > 0) AND (b >= 1) AND (b <= 9))"
 )
 def test_nested_conditions_are_one(nested: str) -> None:
     assert flat(nested) == FLAT
+    assert (
+        flat("((a OR (b OR\nCASE WHEN c THEN d END)) AND\n   (e AND f))")
+        == "((a OR b OR\nCASE WHEN c THEN d END) AND\n   e AND f)"
+    )
     (row,) = [settled_row("domain_constraint", (f"CHECK ({nested})", True, None))]
     other = (f"CHECK ({FLAT})", True, None)
     assert row == other == row and hash(row) == hash(other)

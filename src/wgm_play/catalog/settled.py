@@ -97,14 +97,16 @@ def _settled(value: Any) -> Any:
     text = settled(value) if _CLOSING in value else value
     if _BETWEEN in text:
         text = _without_between(text)
-    if " AND " in text or " OR " in text:
+    if _JOINED.search(text):
         plain = flat(text)
         if plain != text:
             return Described(with_between(text), plain)
     return text
 
 
-_MARKS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()\[\],]| AND | OR ")
+# Before what takes several lines (CASE), the word that joins ends its line.
+_MARKS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()\[\],]|\s(?:AND|OR)\s+")
+_JOINED = re.compile(r"\s(?:AND|OR)\s")
 _NO_OPERAND = re.compile(r"\s*(?:SELECT|WITH|VALUES)\b")
 
 
@@ -123,21 +125,20 @@ def groups_within(text: str) -> list[tuple[int, int, int, int]]:
     """Return (begin, end) of each AND within an AND, and OR within an OR, with those of the one around it."""
     found: list[tuple[int, int, int, int]] = []
     stack = [_Group(-1, edge=False)]
-    for mark in _MARKS.finditer(text):
-        one = mark.group()
+    marks = [(mark.group().strip(), mark.start(), mark.end()) for mark in _MARKS.finditer(text)]
+    for number, (one, place, end) in enumerate(marks):
         if one in ("(", "["):
-            place = mark.start()
-            stack.append(_Group(place, edge=one == "(" and text.endswith(("(", " AND ", " OR "), 0, place)))
+            word, _, last = marks[number - 1] if number else ("", 0, -1)
+            stack.append(_Group(place, edge=one == "(" and last == place and word in ("(", "AND", "OR")))
         elif one in (")", "]") and len(stack) > 1:
-            group, end = stack.pop(), mark.start()
-            found += [(a, b, group.begin, end) for a, b, word in group.inside if group.words == {word}]
-            whole = group.edge and text.startswith((")", " AND ", " OR "), end + 1)
+            group = stack.pop()
+            found += [(a, b, group.begin, place) for a, b, word in group.inside if group.words == {word}]
+            word, first, _ = marks[number + 1] if number + 1 < len(marks) else (")", end, 0)
+            whole = group.edge and first == end and word in (")", "AND", "OR")
             if whole and group.words in ({"AND"}, {"OR"}) and not _NO_OPERAND.match(text, group.begin + 1):
-                stack[-1].inside.append((group.begin, end, min(group.words)))
-        elif one == ",":
+                stack[-1].inside.append((group.begin, place, min(group.words)))
+        elif one in (",", "AND", "OR"):
             stack[-1].words.add(one)
-        elif one[0] == " ":
-            stack[-1].words.add(one.strip())
     return found
 
 

@@ -56,7 +56,7 @@ def _suspect(value: Any) -> bool:
     """Tell whether there may be brackets that pretty printing left out."""
     if isinstance(value, list):
         return any(map(_suspect, value))
-    return isinstance(value, str) and (value.count(" AND ") > 1 or value.count(" OR ") > 1)
+    return isinstance(value, str) and (value.count(" AND") > 1 or value.count(" OR") > 1)
 
 
 def _nested(row: Row, whole: Row) -> Row:
