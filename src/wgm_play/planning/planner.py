@@ -207,6 +207,7 @@ class Planner:
                 with refusals.one():
                     unknown += self._look_at_rows(situation, renamed.pairs)
             warnings += consents.unused(made)
+            warnings += self._firing(live, wanted)
             self._prove(live, wanted, made)
             unknown += self._stand_ins(made, wanted.catalog)
         plan = self._contract(live, wanted, made, tuple(skips.listed()), tuple(unknown), tuple(warnings))
@@ -460,6 +461,15 @@ class Planner:
                     hint=f"select the step {self.step_names[needed.step]!r} too",
                 )
         return kept
+
+    @staticmethod
+    def _firing(live: Catalog, wanted: Wanted) -> list[str]:
+        """Return the event triggers of others that may act or raise as the plan runs: what they do is not tried before."""
+        return [
+            f"{key} is in no step and fires on {live[key].event}: what it does to the run's statements is not tried"
+            for key in live.of("event_trigger")
+            if key not in wanted.managed and live[key].enabled != "D"
+        ]
 
     def _look_at_privileges(self, operations: Sequence[Operation], wanted: Catalog) -> list[str]:
         """Refuse what the role that runs may not do; return what is to be said of one that may only plan."""

@@ -230,9 +230,31 @@ def _untouched(key: Key, planned: Planned, names: Collection[tuple[str, ...]]) -
     return of.name[:2] not in names
 
 
+def _with_what_is_not_said(work: Work, planned: Planned, after: Catalog) -> Catalog:
+    """Return the wanted catalog with row security of new tables as event triggers of the database left it, where no step says it."""
+    wanted = planned.wanted.catalog
+    if not planned.live.of("event_trigger"):
+        return wanted
+    said = {
+        key for key, one in planned.imperative.folded.declarations.items() if "row_level_security" in one.attributes
+    }
+    made = wanted.copy()
+    for key in wanted.of("table"):
+        if key in planned.live.rows or key in said or key not in after.rows:
+            continue
+        now = after[key]
+        row = replace(wanted[key], row_security=now.row_security, force_row_security=now.force_row_security)
+        if row != wanted[key]:
+            made.rows[key] = tuple(getattr(row, name) for name in row.__slots__)
+            work.reporter.note(
+                f"row level security of {key.label} is {'on' if now.row_security else 'off'}: no step says it, an event trigger did it"
+            )
+    return made
+
+
 def _verify(work: Work, planned: Planned, after: Catalog, ledger: Ledger, run: int) -> None:
     """Compare the live catalog as it is now: it must be what was wanted."""
-    wanted = planned.wanted.catalog
+    wanted = _with_what_is_not_said(work, planned, after)
     names = {operation.key.name[:2] for operation in planned.plan.operations}
     skipped = {
         key for key in {*after.rows, *wanted.rows} if _of_others(key, planned) or _untouched(key, planned, names)
