@@ -193,9 +193,8 @@ def _circular_keys(current: Catalog, dropped: list[Key]) -> frozenset[Key]:
 def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Key]]:
     """Return (what changes so that its dependents must step aside, the dependents to drop and make again)."""
     hard = {key for key in found.altered if _is_hard(situation, key)}
-    gone = {
-        key for key in found.dropped if key.kind in ("constraint", "index")
-    }  # a foreign key may lean on another one
+    # A foreign key may lean on another one, what calls a function may be bound to another of its name.
+    gone = {key for key in found.dropped if key.kind in ("constraint", "index", "function")}
     if not (hard or gone):
         return set(), set()
     situation.nested = {

@@ -98,8 +98,10 @@ def _prefer(
 
 
 def _finds_a_key(dependent: Key, referenced: Key) -> bool:
-    """Tell whether a foreign key leans on this key or unique index: PostgreSQL chooses it when the foreign key is made."""
-    return dependent.kind == "constraint" and referenced.kind in ("constraint", "index")
+    """Tell whether PostgreSQL chooses what is leant on as the dependent is made: a foreign key's index, a called function."""
+    return referenced.kind == "function" or (
+        dependent.kind == "constraint" and referenced.kind in ("constraint", "index")
+    )
 
 
 def _gaps(

@@ -402,6 +402,7 @@ class Planner:
         if not (self.choices.renames and self.play.renames):
             return
         removed = [removal.key for removal in wanted.unsaid]
+        self._refuse_left_behind(current, wanted, folded)
         found = rename.suspected(current, wanted.catalog, folded.declarations, removed)
         if not found:
             return
@@ -413,6 +414,26 @@ class Planner:
             step=self.step_names[step] if 0 <= step < len(self.step_names) else None,
             details=[f"{gone} -> {come.name[-1]}: add `{text}` to {come.name[-1]!r}" for gone, come, text in found],
             hint=f"add `{line}`, or say that no rename is meant: `renames: none` in the play, or --assume-no-renames",
+        )
+
+    def _refuse_left_behind(self, current: Catalog, wanted: Wanted, folded: Folded) -> None:
+        found = rename.left_behind(current, wanted.catalog, wanted.managed)
+        if not found:
+            return
+        old, new = found[0]
+        step = wanted.steps.get(new, -1)
+        users = [str(one) for one, used in sorted(current.edges) if used == old]
+        arguments = old.name[2].replace('"', "'")
+        raise Refused(
+            f"{new} comes beside {old}, which no step declares: was its list of arguments edited?",
+            where=self._place(folded, new),
+            step=self.step_names[step] if 0 <= step < len(self.step_names) else None,
+            details=[
+                *(f"{one} stays as it is, and calls that fit both become ambiguous" for one, _ in found),
+                *(f"{one} goes on using {old}" for one in dict.fromkeys(users)),
+            ],
+            hint=f'to replace it, add a step `{old.kind}: {{name: {old.name[1]}, arguments: "{arguments}"}}` with `state: absent`; to keep'
+            " both, declare it too, or say `renames: none` in the play or --assume-no-renames",
         )
 
     @staticmethod

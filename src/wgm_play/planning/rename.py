@@ -451,6 +451,19 @@ def suspected(
     return found
 
 
+def left_behind(live: Catalog, wanted: Catalog, managed: Collection[Key]) -> list[tuple[Key, Key]]:
+    """Return (a function that no step names, a new one of its name): with other arguments that is another function.
+
+    What uses the old one would go on using it, and calls that fit both would fail.
+    """
+    kinds = ("function", "procedure")
+    found = []
+    for new in sorted(key for key in wanted.rows if key.kind in kinds and key not in live.rows):
+        others = [one for kind in kinds for one in live.of(kind, *new.name[:2])]
+        found += [(old, new) for old in others if old in wanted.rows and old not in managed]
+    return found
+
+
 def _alike(live: Catalog, old: Key, wanted: Catalog, new: Key) -> bool:
     before = {key.name[2]: live.rows[key][0] for key in live.of("column", *old.name)}
     after = {key.name[2]: wanted.rows[key][0] for key in wanted.of("column", *new.name)}
