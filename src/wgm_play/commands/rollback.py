@@ -27,7 +27,7 @@ from wgm_play.operations.calls import calling
 from wgm_play.operations.index import drop_index
 from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.online.spell import renamed_columns
-from wgm_play.operations.order import constraints_without_index, groups, order
+from wgm_play.operations.order import constraints_without_index, groups, name_space, order
 from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
 from wgm_play.plan import Command, Group, Operation
 from wgm_play.planning import bodies, family, may_change, rename
@@ -188,10 +188,11 @@ def _plan(
     for change in moves.changes:
         change.after = (*change.after, *restored)
     taken = frozenset[Key]().union(*(change.makes for change in (*restored, *moves.changes)))
+    first = _free_names_first(found.changes, taken)
     after_all = [
         change
         for change in found.changes
-        if not (change.removes & taken or (change.operation.key.kind == "schema" and change.makes))
+        if id(change) not in first and not (change.operation.key.kind == "schema" and change.makes)
     ]
     for change in after_all:
         prepares = any(change is one for one in situation.prepared)
@@ -331,6 +332,19 @@ def _take_over(wanted: Catalog, made: Catalog, last: Sequence[Change]) -> None:
         if key in wanted.rows and key not in joining:
             wanted.rows[key] = row
     wanted.edges |= made.edges
+
+
+def _free_names_first(changes: Sequence[Change], taken: Collection[Key]) -> set[int]:
+    """Return the changes (by `id`) that free a name which something brought back takes, and those before them."""
+    spaces = {name_space(key) for key in taken}
+    todo = [change for change in changes if any(name_space(key) in spaces for key in change.removes)]
+    found: set[int] = set()
+    while todo:
+        change = todo.pop()
+        if id(change) not in found:
+            found.add(id(change))
+            todo += change.after
+    return found
 
 
 def _loosening(changes: Sequence[Change]) -> set[int]:

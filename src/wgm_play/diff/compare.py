@@ -21,6 +21,7 @@ from wgm_play.operations import view as views
 from wgm_play.operations.access import before_columns_go
 from wgm_play.operations.base import Change, Situation, alter, command
 from wgm_play.operations.online import retype
+from wgm_play.operations.sequence import let_go_first, outlives_its_owner
 from wgm_play.operations.trash import own_keys
 from wgm_play.sql import Sql
 
@@ -81,6 +82,7 @@ def diff(situation: Situation) -> Difference:
     rebuilt -= online.covered
     found.rebuilt = frozenset(rebuilt | hard)
     situation.apart |= _circular_keys(situation.current, found.dropped)
+    situation.apart |= {key for key in found.altered if key.kind == "sequence" and outlives_its_owner(situation, key)}
     covered = _covered_by_drop(situation, found) - situation.apart
     done = _swapped(found, situation)
     for key in found.dropped:
@@ -98,6 +100,7 @@ def diff(situation: Situation) -> Difference:
     before_columns_go(situation, found.changes)
     retype.join(situation, online, found.changes, found.rebuilt)
     found.changes += marks.again(situation, found.changes)
+    let_go_first(situation, found.changes)
     found.joined += marks.in_one_moment(situation, found.changes)
     found.changes += online.changes
     _after_fills(situation, found)

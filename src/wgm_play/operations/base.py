@@ -59,7 +59,8 @@ class Situation:
     `obstacles` say why a column of a large table changes in its plain form; `delayed` are
     columns that are renamed in the swap of their values, with the changes before it, which still use the old name, and the swap. `prepared` are all changes
     that prepare swaps: no transaction can hold them.
-    `renames` gives the live key of what the plan renames; `apart` are foreign keys that go by themselves, before the tables that they belong to.
+    `renames` gives the live key of what the plan renames; `apart` are foreign keys that go by themselves before the tables that they
+    belong to, and sequences that stay when these go.
     `identity_sequences` are the names of the sequences behind identity columns that go with their table.
     `waiting` are live generated columns of which a rollback brings the plain ones back from the trash.
     `bounds` are what the rows of tables must meet when partitions join, each with the partition that joins.

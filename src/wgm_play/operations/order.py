@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.errors import InputError
+from wgm_play.errors import Refused
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, command
 from wgm_play.operations.units import arrange, reach
 from wgm_play.plan import Group, Lock, Operation
@@ -196,8 +196,8 @@ def _sorted(changes: Sequence[Change], before: list[set[int]], units: list[int])
     if len(made) < len(changes):
         done = set(made)
         stuck = [change.operation.title for number, change in enumerate(changes) if number not in done]
-        raise InputError(
-            "these changes wait for one another: " + "; ".join(stuck[:6]),
+        raise Refused(
+            "these changes wait for one another: " + "; ".join(stuck[:6]) + "; nothing was touched",
             hint="take one of them out, run, and put it in again",
         )
     sizes = Counter(units)

@@ -5,6 +5,8 @@ In: a situation and the key of what differs. Out: changes, with their statements
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.sequence import Sequence
 from wgm_play.operations.base import (
@@ -87,8 +89,40 @@ def alter_sequence(situation: Situation, key: Key) -> list[Change]:
         commands.append(comment(key, new.comment))
     changes = [alter(situation, key, f"alter {key}", commands)] if commands else []
     if old.owned_by != new.owned_by:
-        changes += _own(situation, key, None)
+        freed = [_let_go(situation, key)] if new.owned_by and outlives_its_owner(situation, key) else []
+        changes += [*freed, *_own(situation, key, freed[0] if freed else None)]
     return changes
+
+
+def outlives_its_owner(situation: Situation, key: Key) -> bool:
+    """Tell whether a sequence stays while the column goes that owns it, and would take it along."""
+    old, new = situation.current.get(key), situation.wanted.get(key)
+    owner = Key("column", tuple(old.owned_by)) if old and old.owned_by else None
+    return new is not None and owner is not None and owner not in situation.wanted.rows
+
+
+def _let_go(situation: Situation, key: Key) -> Change:
+    title = f"let nothing own {key}"
+    change = alter(situation, key, title, [command("sequence/owned_by", name=key.name, column=None)])
+    change.makes = frozenset()
+    return change
+
+
+def let_go_first(situation: Situation, changes: Iterable[Change]) -> None:
+    """Let what removes the owner of a sequence that stays wait until nothing owns it."""
+    changes = list(changes)
+    for freed in changes:
+        key = freed.operation.key
+        if (
+            key.kind == "sequence"
+            and freed.operation.title == f"let nothing own {key}"
+            and key in situation.current.rows
+        ):
+            owner = situation.current[key].owned_by or ()
+            gone = {Key("column", tuple(owner)), Key("table", tuple(owner[:2]))}
+            for change in changes:
+                if gone & change.removes and not gone & change.makes:
+                    change.after = (*change.after, freed)
 
 
 def _kept_within(key: Key, old: Sequence, new: Sequence, lock: Lock) -> list[Command]:

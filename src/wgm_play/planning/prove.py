@@ -69,7 +69,8 @@ def prove(
 
     remake(connection, live, part, first)
     for definition in _rebuild_first(connection, later, moved):
-        _rebuild_trashed(connection, definition, moved)
+        with _names_aside(connection, definition):
+            _rebuild_trashed(connection, definition, moved)
     _run_groups(connection, groups, steps or {})
     result = read(connection, edges=False, kinds={key.kind for key in (*part, *keys)} - UNPROVED)
     differing = [
@@ -211,6 +212,30 @@ def _retyped(key: Key, row: Row, moved: Mapping[str, str]) -> Row:
         replace_names(value, moved) if number in _NAMING and isinstance(value, str) else value
         for number, value in enumerate(row)
     )
+
+
+@contextmanager
+def _names_aside(connection: psycopg.Connection[Any], definition: Mapping[str, Any]) -> Iterator[None]:
+    """Let the indexes that a table in the trash had be made, where live ones have their names by now."""
+    from wgm_play.operations.base import command, what_of
+
+    names = [
+        Key("index", (key.name[0], key.name[-1]))
+        for key, row in kept_rows(definition).items()
+        if key.kind == "index" or (key.kind == "constraint" and row[0] in "pux")
+    ]
+    taken: dict[str, set[str]] = {}
+    for schema in {key.name[0] for key in names}:
+        text = render("trash/taken.sql.j2", schema=schema).sql
+        taken[schema] = {name for (name,) in connection.execute(text.encode()).fetchall()}
+    aside = {
+        key: Key("index", (key.name[0], f"wgm_aside_{number}"))
+        for number, key in enumerate(names)
+        if key.name[1] in taken[key.name[0]]
+    }
+    run_all(connection, [command("object/rename", what=what_of(key), to=to.name[1]).sql for key, to in aside.items()])
+    yield
+    run_all(connection, [command("object/rename", what=what_of(to), to=key.name[1]).sql for key, to in aside.items()])
 
 
 @contextmanager

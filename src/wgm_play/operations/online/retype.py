@@ -192,7 +192,7 @@ def obstacle(situation: Situation, table: Key, keys: Collection[Key]) -> str | N
         return "the table has partitions or children"
     if any(_live_name(situation, key) is None for key in keys):
         return "its values are converted while it, or its table, gets another name"
-    for key in _dependents(situation, keys):
+    for key in _with_those_over_views(situation, _dependents(situation, keys)):
         old = situation.current[key]
         if key.kind == "column" and key not in keys and old.generated:
             return f"the generated column {key.label} is computed from it"
@@ -223,6 +223,18 @@ def _live_name(situation: Situation, key: Key) -> str | None:
 def _dependents(situation: Situation, keys: Collection[Key]) -> list[Key]:
     found = {dependent for dependent, referenced in situation.current.edges if referenced in keys}
     return sorted(key for key in found if key in situation.current.rows)
+
+
+def _with_those_over_views(situation: Situation, keys: Iterable[Key]) -> list[Key]:
+    """Return what depends on a column, with what is over a view among it: all that is made again in the swap."""
+    found: set[Key] = set()
+    todo = list(keys)
+    while todo:
+        key = todo.pop()
+        if key not in found:
+            found.add(key)
+            todo += _dependents(situation, [key]) if key.kind == "view" else []
+    return sorted(found)
 
 
 def retyping(situation: Situation, table: Key, keys: list[Key], types: Mapping[str, str] | None = None) -> Retyping:
