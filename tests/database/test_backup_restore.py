@@ -19,7 +19,7 @@ from backing_up import NOTE, Shop, engine, leftovers, scratch
 from fix_postgres import Postgres
 from wgm_play import person
 from wgm_play.backup import process, target
-from wgm_play.errors import Refused, WgmError
+from wgm_play.errors import Refused, Unreachable
 from wgm_play.shadow import OURS as OUR_SERVERS
 
 
@@ -339,5 +339,5 @@ def test_a_backup_that_is_being_read_is_not_deleted(filled: str, tmp_path: Path)
 def test_a_server_that_is_not_there_is_told(filled: str, tmp_path: Path) -> None:
     logical = engine(filled, tmp_path, "none")
     made = logical.make("x")
-    with pytest.raises(WgmError, match="cannot be reached"):
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9"):
         logical.restore(made, "postgresql://postgres@127.0.0.1:9/nowhere")
