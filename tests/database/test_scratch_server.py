@@ -5,11 +5,13 @@ In: commands and environments. Out: messages, exit codes, what is on the servers
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +120,10 @@ def test_shadow_target_is_said_by_name_and_told(project: Path, database_url: str
 def _left() -> list[str]:
     found: list[str] = []
     for server in embedded.running_scratch():
-        with psycopg.connect(server.url, autocommit=True) as admin:
+        with (
+            suppress(psycopg.OperationalError),
+            psycopg.connect(server.url, autocommit=True) as admin,
+        ):  # it may be starting
             rows = admin.execute(
                 "select datname from pg_database where datname ~ '^wgm_shadow' union all "
                 "select rolname from pg_roles where rolname ~ '^wgm_shadow'"
@@ -153,3 +158,23 @@ def test_what_a_killed_command_left_is_swept_by_the_next_of_any_kind(project: Pa
     assert done.returncode == 0, done.stderr
     assert "server for scratch databases: pid" in done.stdout + done.stderr
     assert not mine & set(_left())
+
+
+def test_the_server_is_shown_kept_and_stopped(project: Path, database_url: str) -> None:
+    """One serves all projects of a person: it is stopped unless another command works on it."""
+    book = Project(project, database_url)
+    book.write([{"name": "T", "table": {"name": "t", "columns": {"id": "bigint"}}}])
+    book.apply(check=True)
+    assert embedded.running_scratch()
+    (project / "environments" / "development.yml").write_text(f"url: {database_url}\n")
+    stopped = subprocess.run(
+        [sys.executable, "-m", "wgm_play", "stop", "playbook.yml"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert stopped.returncode == 0, stopped.stderr
+    assert re.search(r"shadow: stopped|in use by another command", stopped.stdout + stopped.stderr)
+    book.write([{"name": "T", "table": {"name": "t", "columns": {"id": "bigint", "n": "int"}}}])
+    assert book.apply(check=True).operations
