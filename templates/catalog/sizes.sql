@@ -1,6 +1,6 @@
 -- How large each table is. What ANALYZE noted last is true only for a table that did not grow since: the statistics
 -- collector counts rows as they come, and a table that nobody analysed is measured by its file and the width of a row.
-WITH measured AS (
+WITH RECURSIVE measured AS (
     SELECT r.oid,
            coalesce(nullif(greatest(r.reltuples::float8, pg_catalog.pg_stat_get_live_tuples(r.oid)::float8, 0), 0), f.size / w.width, 0) AS tuples,
            greatest((r.relpages + COALESCE(t.relpages, 0))::int8 * 8192, f.size) AS size
@@ -15,11 +15,21 @@ WITH measured AS (
                         WHERE f.size > 0 AND a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped) w
     WHERE r.relkind IN ('r', 'm') AND {% include 'catalog/_user_schemas.sql' %}
 
+), family AS (
+    -- What is done to a table is done to its children.
+    SELECT m.oid AS parent, m.oid AS child
+    FROM measured m
+    UNION
+    SELECT f.parent, i.inhrelid
+    FROM family f
+    JOIN pg_catalog.pg_inherits i ON i.inhparent = f.child
 )
-SELECT n.nspname, r.relname, m.tuples, m.size
-FROM measured m
-JOIN pg_catalog.pg_class r ON r.oid = m.oid
+SELECT n.nspname, r.relname, sum(m.tuples), sum(m.size)::int8
+FROM family f
+JOIN measured m ON m.oid = f.child
+JOIN pg_catalog.pg_class r ON r.oid = f.parent
 JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+GROUP BY n.nspname, r.relname
 
 UNION ALL
 SELECT n.nspname, r.relname, sum(m.tuples), sum(m.size)::int8

@@ -58,3 +58,14 @@ def test_a_partitioned_table_is_as_large_as_its_partitions(database: Connection)
     rows, size_in_bytes = size(database, "p")
     assert rows > 15_000
     assert size_in_bytes > 2_000_000
+
+
+def test_the_rows_of_children_count_as_the_parents(database: Connection) -> None:
+    database.execute("CREATE TABLE public.base (id int, text text)")
+    database.execute(
+        "CREATE TABLE public.kid () INHERITS (public.base); CREATE TABLE public.below () INHERITS (public.kid)"
+    )
+    for name in ("kid", "below"):
+        database.execute(f"INSERT INTO public.{name} SELECT g, 'x' FROM generate_series(1, 20000) g")
+    database.execute("ANALYZE")
+    assert (size(database, "base")[0], size(database, "kid")[0], size(database, "below")[0]) == (40_000, 40_000, 20_000)

@@ -166,7 +166,7 @@ def _why_not_in_batches(situation: Situation, key: Key, *, checked: bool) -> tup
             f"use {virtual}an index over the expression, a view, or an ordinary column kept by a trigger",
         )
     return (
-        "partitions inherit the column, and cannot be filled under a helper's name",
+        "partitions or children inherit the column, and cannot be filled under a helper's name",
         "add it without a default first, fill it with a `backfill` step, then give it the default",
     )
 

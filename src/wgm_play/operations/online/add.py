@@ -25,6 +25,8 @@ def wants_batches(situation: Situation, key: Key) -> bool:
     row, table = situation.wanted[key], Key("table", key.name[:2])
     if not situation.online(table) or row.generated or row.inherited or situation.current[table].partition_by:
         return False
+    if any(list(table.name) in (situation.current[one].parents or ()) for one in situation.current.of("table")):
+        return False  # batches walk the pages or keys of one table
     return bool(row.identity) or key in situation.backfills or (row.default is not None and varies(row.default))
 
 
