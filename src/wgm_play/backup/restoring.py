@@ -122,10 +122,10 @@ class _Restoring:
             raise Refused(
                 f"{role!r} is a superuser, and the backup holds objects of {named}: their code would run as superuser; "
                 "nothing was touched",
-                hint=f"restore as a role that is no superuser: --into postgresql://{others[0]}@HOST/NAME",
+                hint="restore as a role that is no superuser: --into postgresql://ROLE@HOST/NAME",
                 details=[
-                    f"or trust them in the environment: policy: {{trusted_owners: [{', '.join(others)}]}}",
-                    "or restore on another server that holds nothing else: --into postgresql://HOST/NAME",
+                    "or trust them in the environment, as on a server that holds nothing else: "
+                    f"policy: {{trusted_owners: [{', '.join(others)}]}}",
                 ],
             )
 
