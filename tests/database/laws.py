@@ -130,7 +130,13 @@ def pg_dump() -> str:
 
 def _dump(url: str) -> list[str]:
     words = [pg_dump(), "--schema-only", *(f"--exclude-schema={name}" for name in OWN_SCHEMAS), url]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, "PGTZ": "UTC"})
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PGTZ": "UTC", "PGCLIENTENCODING": "UTF8"},
+    )
     assert done.returncode == 0, done.stderr
     return _without_trash(done.stdout)
 
