@@ -100,6 +100,16 @@ LINES: tuple[tuple[str, str, str, str], ...] = (
         "test_a_saved_plan_is_run_only_as_it_would_be_made_now",
     ),
     (
+        "who can write to the project, as by a checkout", CHECK,
+        "has nothing taken for what an earlier command found out: that lies in the person's own folder, as JSON",
+        "test_what_lies_in_the_project_is_not_believed",
+    ),
+    (
+        "another user of the machine", CHECK,
+        "has nothing believed where he may write to that folder",
+        "test_a_cache_that_others_may_write_to_is_not_believed",
+    ),
+    (
         "a user of the database without rights", RUN,
         "cannot have a superuser run his functions, or what his tables call: refused (11) unless he is in policy.trusted_owners",
         "test_code_of_a_role_without_rights_is_not_run_by_a_superuser",

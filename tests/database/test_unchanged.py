@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import pytest
 
 from wgm_play import pipeline, secret
 from wgm_play.cli.application import run
+from wgm_play.kept import folder_of
 from wgm_play.run import unchanged
 
 PLAYBOOK = """
@@ -74,6 +76,12 @@ TABLES = """
   view: {template: views/dear.sql.j2, name: dear_items}
 """
 VIEW = "CREATE VIEW public.dear_items AS SELECT id, name FROM public.items WHERE price > 100"
+
+
+def _kept(project: Path) -> Path:
+    folder = folder_of(project)
+    assert folder is not None
+    return folder
 
 
 class Shop:
@@ -271,7 +279,7 @@ def test_another_role_is_asked_anew(shop: Shop, server: Any, monkeypatch: pytest
 
 
 def test_a_record_holds_no_secret(shop: Shop) -> None:
-    (record,) = (shop.project / ".wgm" / "cache").glob("unchanged-*")
+    (record,) = _kept(shop.project).glob("unchanged-*")
     text = record.read_text()
     assert json.loads(text)["plays"]
     assert "Toys & games" not in text
@@ -279,7 +287,7 @@ def test_a_record_holds_no_secret(shop: Shop) -> None:
 
 
 def test_a_record_that_does_not_read_is_as_if_it_were_not_there(shop: Shop) -> None:
-    (record,) = (shop.project / ".wgm" / "cache").glob("unchanged-*")
+    (record,) = _kept(shop.project).glob("unchanged-*")
     for content in ("", "{}", "[]", record.read_text()[:-20], json.dumps({"digest": 1})):
         record.write_text(content)
         assert "changed=0 " in shop.thorough()
@@ -295,3 +303,50 @@ def test_what_is_imported_to_find_nothing_stays_light(shop: Shop) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_record_that_would_do_more_than_ask_is_not_believed(shop: Shop) -> None:
+    (record,) = _kept(shop.project).glob("unchanged-*")
+    good = json.loads(record.read_text())
+    for text in (
+        "COMMIT",
+        "drop table public.notes",
+        "begin read write",
+        "-- select\ncopy public.items to stdout",
+        "call x()",
+    ):
+        made = json.loads(json.dumps(good))
+        made["plays"][0]["questions"].insert(0, [text, ""])
+        record.write_text(json.dumps(made))
+        assert "changed=0 " in shop.thorough()
+        assert shop.rows("select to_regclass('public.notes') is not null") == [(True,)]
+
+
+def test_what_lies_in_the_project_is_not_believed(shop: Shop) -> None:
+    kept = _kept(shop.project)
+    assert list(kept.glob("basis-*"))
+    assert list(kept.glob("*.yml"))
+    shutil.move(kept, shop.project / "stranger")
+    for folder in (".wgm/cache", ".wgm"):
+        shutil.copytree(shop.project / "stranger", shop.project / folder, dirs_exist_ok=True)
+    assert "changed=0 " in shop.thorough()
+
+
+def test_a_cache_that_others_may_write_to_is_not_believed(shop: Shop) -> None:
+    kept = _kept(shop.project)
+    kept.chmod(0o777)
+    assert "changed=0 " in shop.thorough()
+    kept.chmod(0o700)
+    assert "changed=0 " in shop.quick()
+
+
+def test_a_folder_below_one_that_others_may_write_to_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    kept = _kept(tmp_path)
+    for place in (kept, kept.parent, kept.parent.parent):
+        place.chmod(0o770)
+        assert folder_of(tmp_path) is None
+        place.chmod(0o700)
+    assert folder_of(tmp_path) == kept

@@ -15,6 +15,7 @@ from wgm_play.catalog.model import Key
 from wgm_play.environment import Environment, load_environment
 from wgm_play.environment_keys import ENVIRONMENT as ENVIRONMENT_KEYS
 from wgm_play.errors import InputError, Position, Problems, WgmError
+from wgm_play.kept import folder_of
 from wgm_play.playbook.expand import hosts_of, load_playbook
 from wgm_play.playbook.fold import digest_of, fold
 from wgm_play.playbook.kinds import KINDS
@@ -31,6 +32,12 @@ from wgm_play.secret import Secret
 FOLDER = Path(__file__).parents[1] / "playbooks"
 HERE = Position("environments/development.yml")
 ENVIRONMENT = Environment("development", str(HERE), HERE, variables={"who": "the environment", "days": 1})
+
+
+def _kept(project: Path) -> Path:
+    folder = folder_of(project)
+    assert folder is not None
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -275,7 +282,7 @@ def test_a_cache_that_others_may_write_to_is_not_read(tmp_path: Path) -> None:
     book = tmp_path / "book.yml"
     book.write_text("- {name: A play, hosts: development}\n")
     assert load_playbook(book, ENVIRONMENT).plays[0].name == "A play"
-    (kept,) = (tmp_path / ".wgm/cache").glob("*.yml")
+    (kept,) = _kept(tmp_path).glob("*.yml")
     good = kept.read_bytes()
     kept.write_bytes(good.replace(b"A play", b"B play"))
     assert load_playbook(book, ENVIRONMENT).plays[0].name == "B play", "the cache is not read at all"
@@ -283,8 +290,8 @@ def test_a_cache_that_others_may_write_to_is_not_read(tmp_path: Path) -> None:
     assert load_playbook(book, ENVIRONMENT).plays[0].name == "A play"
     kept.write_bytes(good[:-5])
     assert load_playbook(book, ENVIRONMENT).plays[0].name == "A play"
-    assert (tmp_path / ".wgm/cache/.gitignore").read_text() == "*\n"
-    assert (tmp_path / ".wgm/cache").stat().st_mode & 0o777 == 0o700
+    assert _kept(tmp_path).stat().st_mode & 0o777 == 0o700
+    assert not (tmp_path / ".wgm").exists()
 
 
 @given(st.text(max_size=200))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import marshal
-
 import pytest
 
 from wgm_play.catalog.model import Key, digest
 from wgm_play.catalog.settled import flat, plain_row, settled_row, with_between
+from wgm_play.kept import dumps, loads
 
 FLAT = "((a > 0) AND (b >= 1) AND (b <= 9))"
 
@@ -33,7 +32,7 @@ def test_nested_conditions_are_one(nested: str) -> None:
     key = Key("domain_constraint", ("public", "d", "c"))
     assert digest({key: row}) == digest({key: other})
     assert settled_row("domain_constraint", (str(row[0]), True, None)) == other, "also where it was kept"
-    assert marshal.dumps(plain_row(row)), "and kept by the cache, which takes plain texts"
+    assert loads(dumps(plain_row(row))) == plain_row(row), "and kept by the cache, which takes plain texts"
 
 
 @pytest.mark.parametrize(

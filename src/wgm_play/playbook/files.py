@@ -1,7 +1,7 @@
 """The files of a playbook: read once, checked once, kept in a cache by their digest.
 
 In: paths. Out: loaded and checked documents; `inputs`, the SHA-256 of all that was read. The cache lies in
-PROJECT/.wgm/cache and is only a matter of speed: whatever is wrong with it, the file is read instead.
+the person's own folder and is only a matter of speed: whatever is wrong with it, the file is read instead.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import marshal
 import os
-import stat
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import InputError, Position, Problems, WgmError
+from wgm_play.kept import dumps, folder_of, loads, ours
 from wgm_play.playbook.load import load_text, read_text, refuse_irregular
 from wgm_play.playbook.nodes import freeze, thaw
 
-CACHE = ".wgm/cache"
 ENVIRONMENTS = "environments"
 
 
@@ -50,7 +48,7 @@ def shown(path: Path) -> str:
 @functools.cache
 def _version() -> bytes:
     """Return what the cache's content depends on besides the files: the program that wrote it."""
-    made = hashlib.sha256(repr(marshal.version).encode())
+    made = hashlib.sha256()
     folder = Path(__file__).parent
     for source in sorted([*folder.glob("*.py"), *folder.glob("kinds/*.py"), folder.parent / "backup" / "schema.py"]):
         with contextlib.suppress(OSError):
@@ -132,11 +130,11 @@ class Files:
         """Return whether a document that was read may hold something to render."""
         return self._templated.get(shown(path), True)
 
-    # The cache: a file holds the program's version, the document's digest, then the document as `marshal` writes it.
+    # The cache: a file holds the program's version, the document's digest, then the document as JSON.
 
     def _place(self, name: str, role: str) -> Path | None:
         if self._folder is False:
-            self._folder = _private_folder(self.project / CACHE)
+            self._folder = folder_of(self.project)
         if not isinstance(self._folder, Path):
             return None
         return self._folder / f"{hashlib.sha256(f'{role} {name}'.encode()).hexdigest()[:32]}.yml"
@@ -147,9 +145,9 @@ class Files:
             if place is None:
                 return False, None
             with place.open("rb") as file:
-                if not _ours(os.fstat(file.fileno())) or file.read(64) != _version() + digest:
+                if not ours(os.fstat(file.fileno())) or file.read(64) != _version() + digest:
                     return False, None
-                return True, thaw(marshal.loads(file.read()), name)  # noqa: S302 - written by this user only
+                return True, thaw(loads(file.read()), name)
         except Exception:
             return False, None
 
@@ -161,30 +159,11 @@ class Files:
             handle, temporary = tempfile.mkstemp(dir=place.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(_version() + digest + marshal.dumps(freeze(value)))
+                    file.write(_version() + digest + dumps(freeze(value)))
                 os.replace(temporary, place)
             except BaseException:
                 os.unlink(temporary)
                 raise
-
-
-def _ours(found: os.stat_result) -> bool:
-    """Return whether a file or folder is ours, and nobody else may write to it."""
-    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
-def _private_folder(folder: Path) -> Path | None:
-    """Make the cache's folder for this user alone; None where that cannot be."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.is_symlink() or not _ours(folder.stat()):
-            return None
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
-    except OSError:
-        return None
-    return folder
 
 
 def raise_all(problems: list[WgmError]) -> None:

@@ -202,7 +202,7 @@ def place_of(value: Any, word: str) -> Position | None:
     return within(value)
 
 
-# Packed forms for the cache, as `marshal` takes them: a tuple for what has a position, plain values as they are.
+# Packed forms for the cache: a tuple for what has a position, plain values as they are.
 def freeze(value: Any) -> Any:
     """Turn nodes into plain tuples that hold every position."""
     if isinstance(value, Map):

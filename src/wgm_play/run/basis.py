@@ -6,15 +6,14 @@ and this program. It is in the project's cache: never needed, only faster.
 
 from __future__ import annotations
 
-import array
 import hashlib
-import marshal
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__
 from wgm_play.catalog import CLASSES
 from wgm_play.catalog.model import Catalog, Extra, Key
 from wgm_play.catalog.settled import plain_row, settled_row
+from wgm_play.kept import dumps, loads
 from wgm_play.planning.partial import Basis
 from wgm_play.playbook.fold import digest_of
 from wgm_play.run import unchanged
@@ -41,14 +40,14 @@ def load(work: Work) -> Basis | None:
     if content is None or content[:32] != _form(work):
         return None
     try:
-        return _thaw(marshal.loads(content[32:]))  # noqa: S302 - written by this user only
-    except (ValueError, EOFError, TypeError, LookupError):
+        return _thaw(loads(content[32:]))
+    except (ValueError, TypeError, LookupError):
         return None
 
 
 def save(work: Work, basis: Basis) -> None:
     """Keep a basis for the next run."""
-    work.cache.write(place(work), _form(work) + marshal.dumps(_freeze(basis)), keep=KEPT)
+    work.cache.write(place(work), _form(work) + dumps(_freeze(basis)), keep=KEPT)
 
 
 def drop(work: Work) -> None:
@@ -77,7 +76,7 @@ def _form(work: Work) -> bytes:
     """Return what a basis is good for: this program, with the templates that the project has of its own."""
     shape = [(kind, found.__slots__) for kind, found in CLASSES.items()]
     own = unchanged.files_below(str(work.project / "templates"))
-    made = (__version__, marshal.version, shape, sorted(unchanged.program()), sorted(own))
+    made = (__version__, shape, sorted(unchanged.program()), sorted(own))
     return hashlib.sha256(repr(made).encode()).digest()
 
 
@@ -91,13 +90,13 @@ def _freeze(basis: Basis) -> Any:
     for edge in live.edges:
         for key in edge:
             numbers.setdefault(key, len(numbers))
-    pairs = array.array("L", [numbers[key] for edge in live.edges for key in edge])
+    pairs = [numbers[key] for edge in live.edges for key in edge]
     return (
         basis.identity, basis.versions, basis.facts,
         [(key.kind, key.name) for key in numbers],
         [(numbers[key], plain_row(row)) for key, row in live.rows.items()],
         [(numbers[key], *extra) for key, extra in live.extras.items()],
-        pairs.tobytes(), live.unmodelled, live.version,
+        pairs, live.unmodelled, live.version,
         [(numbers[key], text) for key, text in basis.said.items()],
         [numbers[key] for key in basis.managed], [numbers[key] for key in basis.outside],
         [(numbers[key], *said) for key, *said in basis.skipped], basis.digest, basis.snapshot,
@@ -108,9 +107,7 @@ def _thaw(frozen: Any) -> Basis:
     identity, versions, known, names, rows, extras, edges, unmodelled, version, said, managed, outside, *rest = frozen
     gone, digest, snapshot = rest
     keys = [Key(kind, name) for kind, name in names]
-    pairs = array.array("L")
-    pairs.frombytes(edges)
-    numbers = iter(pairs)
+    numbers = iter(edges)
     live = Catalog(
         {keys[number]: settled_row(keys[number].kind, row) for number, row in rows},
         {keys[number]: Extra(*rest) for number, *rest in extras},

@@ -1,4 +1,4 @@
-"""What an earlier command found out, kept in the project's `.wgm/cache`: never needed, only faster.
+"""What an earlier command found out about a project, kept in the person's own folder: never needed, only faster.
 
 In: a mark (a digest of all that an answer depends on). Out: the answer, or None. A file of another user, or one that
 does not read, is as if it were not there.
@@ -11,7 +11,6 @@ import functools
 import hashlib
 import json
 import os
-import stat
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__
+from wgm_play.kept import folder_of, ours
 
 if TYPE_CHECKING:
     from wgm_play.catalog.model import Catalog
 
-FOLDER = Path(".wgm") / "cache"
 # Realised catalogs kept per project: as many branches and environments as people go back and forth between.
 KEPT = 20
 
@@ -54,19 +53,8 @@ class Cache:
 
     @classmethod
     def of(cls, project: Path) -> Cache:
-        """Return the project's cache, made for this user alone."""
-        folder = project / FOLDER
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            ignore = folder.parent / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n")
-            found = folder.stat()
-        except OSError:
-            return cls(None)
-        if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            return cls(None)
-        return cls(folder)
+        """Return the cache of a project, made for this user alone."""
+        return cls(folder_of(project))
 
     def load(self, mark: str) -> Kept | None:
         """Return what was kept under a mark."""
@@ -98,7 +86,7 @@ class Cache:
             return None
         try:
             with (self.folder / name).open("rb") as file:
-                return file.read() if os.fstat(file.fileno()).st_uid == os.geteuid() else None
+                return file.read() if ours(os.fstat(file.fileno())) else None
         except OSError:
             return None
 

@@ -1,6 +1,6 @@
 """Answer a run that finds nothing to do from what the last one found out.
 
-In: the options of a run, the record that the last one left in `.wgm/cache`. Out: the steps as they ended then, or None.
+In: the options of a run, the record that the last one left. Out: the steps as they ended then, or None.
 
 A plan is a function of what was read (files, variables, options, this program) and of what the database answered. Where
 all of these are as they were when the plan was empty, it is empty again. So nothing is taken for granted: which versions
@@ -39,6 +39,8 @@ FORM = 4
 KEPT = 50
 # As the session of the full way is called.
 READER = "wgm-play read"
+# What a record may have asked again: questions. Each is sent as one statement, in a READ ONLY transaction.
+_QUESTION = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:select|with|values|table)\b", re.IGNORECASE | re.DOTALL)
 # Libpq reads these by itself (manual: "Environment Variables").
 _LIBPQ = re.compile(r"PG[A-Z]+\Z")
 _NAMED = re.compile(r"env\.([A-Za-z_][A-Za-z0-9_]*)")
@@ -330,12 +332,15 @@ def _record(options: Options) -> dict[str, Any] | None:
     project = _project(options.playbook)
     if project is None:
         return None
-    content = Cache(project / ".wgm" / "cache").read(place(options))
+    content = Cache.of(project).read(place(options))
     if content is None:
         return None
     try:
         record: dict[str, Any] = json.loads(content)
         if record["digest"] != digest(options, record["inputs"], record["names"], record["folders"]):
+            return None
+        asked = [text for play in record["plays"] for text, _ in (*play["questions"], play["rows"], play["catalog"])]
+        if not all(_QUESTION.match(text) for text in asked):
             return None
         for name in record["names"]:
             secret.register(os.environ.get(name, ""), name)
