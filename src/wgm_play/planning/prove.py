@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import ACCESS
@@ -179,8 +179,8 @@ def _rebuild_first(
     import psycopg as library
 
     def fails(definition: Mapping[str, Any]) -> bool:
-        try:
-            with connection.transaction():
+        try:  # another session sees what is committed
+            with nullcontext() if alone(connection, definition["commands"]) else connection.transaction():
                 _rebuild_trashed(connection, definition, moved)
         except library.Error:
             return True
@@ -201,7 +201,7 @@ def _rebuild_trashed(
     with _schemas(connection, {key.name[0] for key in rows}):
         _make_trashed(connection, rows, definition.get("edges", ()))
         for statement in definition["commands"]:
-            connection.execute(statement.encode())
+            send(connection, statement)
 
 
 def _retyped(key: Key, row: Row, moved: Mapping[str, str]) -> Row:

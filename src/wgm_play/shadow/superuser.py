@@ -33,7 +33,11 @@ _SUPERUSER_SETTINGS = (
 )
 _COMMENTS = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _KINDS = r"(?:EXTENSION|EVENT\s+TRIGGER|FOREIGN\s+DATA\s+WRAPPER|OPERATOR\s+CLASS|OPERATOR\s+FAMILY|CAST|PUBLICATION)\b"
-_LISTED = re.compile(rf"{_COMMENTS}(?:CREATE|ALTER|DROP|COMMENT\s+ON)\s+{_KINDS}", re.IGNORECASE | re.DOTALL)
+# The constructors of a range type belong to the bootstrap superuser, whoever made the type.
+_CONSTRUCTOR = r"ALTER\s+FUNCTION\b.*\)\s+(?:RENAME\s+TO|SET\s+SCHEMA)\s+\S+\s*\Z"
+_LISTED = re.compile(
+    rf"{_COMMENTS}(?:(?:CREATE|ALTER|DROP|COMMENT\s+ON)\s+{_KINDS}|{_CONSTRUCTOR})", re.IGNORECASE | re.DOTALL
+)
 # The whole of templates/extension/own_comment.sql.j2, with nothing in it but the name.
 _OWN_COMMENT = re.compile(
     r"DO \$wgm\$\nBEGIN\n    EXECUTE pg_catalog\.format\(\n        'COMMENT ON EXTENSION %I IS %L', '((?:[^'\\$]|'')*)',\n"
@@ -87,6 +91,7 @@ _OBJECTS = frozenset(
         "OBJECT_OPFAMILY",
         "OBJECT_CAST",
         "OBJECT_PUBLICATION",
+        "OBJECT_FUNCTION",
     ]
 )
 # The kinds of live objects that a declared one may need, and that such statements make.
