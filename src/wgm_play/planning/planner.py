@@ -29,7 +29,7 @@ from wgm_play.operations.online import acting, published
 from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Operation, Plan
-from wgm_play.planning import bodies, column_limit, family, may_change, rename
+from wgm_play.planning import bodies, column_limit, family, may_change, rename, taken_names
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
@@ -200,6 +200,8 @@ class Planner:
             consents = Consents(self.play.steps, folded.declarations)
             self.refuse_others_code(operations, live, wanted.catalog)  # looking at rows would run it
             with Together() as refusals:
+                with refusals.one():
+                    taken_names.refuse(operations, current, wanted.catalog)
                 with refusals.one():
                     made = consents.settle(made)
                 with refusals.one():
