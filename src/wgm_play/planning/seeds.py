@@ -52,7 +52,7 @@ def plan_seed(
     changes = [_change(seed, row, None, row) for row in new]
     for row in present:
         found = before.get(id(row))
-        if found is not None and not found[1]:
+        if seed.update and found is not None and not found[1]:
             commands.append(_update(seed, row, types, found[0]))
             changes.append(_change(seed, row, _overwritten(seed, row, found[0]), row))
     images = [found[0] for row in gone if (found := before.get(id(row))) is not None]

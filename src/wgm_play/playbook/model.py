@@ -102,6 +102,8 @@ class SeedRow:
 class Seed:
     """Rows that a step keeps in a table, found by `key`; `prune` removes rows that are not listed.
 
+    Without `update` a row that is there is left as it is.
+
     `table_at` is where the step names the table; the names of `key` know their places as every `Text` does.
     """
 
@@ -113,6 +115,7 @@ class Seed:
     position: Position
     prune: bool = False
     no_log: bool = False
+    update: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,10 @@ SCHEMA = mapping(
             "items": {"type": "object"},
         },
         "file": text("A CSV file with a header line, relative to the file of the step; an empty field is NULL."),
+        "update": flag(
+            "Change a row that is there and differs; `false` inserts what is missing and leaves what people made of it.",
+            True,
+        ),
         "prune": flag("Remove rows that are not listed (with `--allow-destructive`).", False),
     },
     ["table", "key"],
@@ -72,7 +76,8 @@ def declare(step: Step, folding: Folding) -> Seed:
     if problems:
         raise Problems(problems) if len(problems) > 1 else problems[0]
     table = Key("table", parts_of(step, spec, "table"))
-    return Seed(table, at(spec, "table"), names, rows, step.index, step.position, bool(spec.get("prune")), step.no_log)
+    flags = {"prune": bool(spec.get("prune")), "update": bool(spec.get("update", True))}
+    return Seed(table, at(spec, "table"), names, rows, step.index, step.position, no_log=step.no_log, **flags)
 
 
 def _rows(spec: Map) -> Iterator[SeedRow]:
