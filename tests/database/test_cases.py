@@ -4,7 +4,7 @@ In: a case: the steps `before` (or `sql`), `rows` put in, the steps `after`, the
 that `then` follow. Out: the plan is as expected; the run converges; planned again there is nothing to do; rollback, run
 by run, gives back the catalog, the dump and the rows of before.
 
-Keys of a stage: `rows` (SQL run before it), `after`, `play` (keywords of the play), `options` (of the command line),
+Keys of a stage: `rows` (SQL run before it), `after`, `hazards` (codes, in the order of the operations), `play` (keywords of the play), `options` (of the command line),
 `expect`, `answers` (query -> rows after it), `refused` (a part of the message; nothing is touched),
 `irreversible` (a part of rollback's refusal), `rows_lost` (rollback cannot bring the rows back: why), `moved`
 (rollback puts columns in another order: why).
@@ -30,7 +30,7 @@ CASES = Path(__file__).parents[1] / "cases"
 FILES = sorted(CASES.glob("*/*.yml"))
 KEYS = {
     "before", "sql", "rows", "after", "play", "options", "expect", "answers", "refused", "irreversible", "rows_lost", "moved",
-    "versions", "files", "environment", "then", "extensions", "by_chance",
+    "hazards", "versions", "files", "environment", "then", "extensions", "by_chance",
 }  # fmt: skip
 
 
@@ -92,6 +92,8 @@ def _moves_on(book: Project, stage: dict[str, Any]) -> None:
     options = stage.get("options", {})
     first = book.apply(**options)
     assert [operation.title for operation in first.operations] == stage["expect"]
+    if "hazards" in stage:
+        assert [hazard.code for operation in first.operations for hazard in operation.hazards] == stage["hazards"]
     for question, rows in stage.get("answers", {}).items():
         with psycopg.connect(book.url, autocommit=True) as connection:
             assert [list(row) for row in connection.execute(question.encode())] == rows, question

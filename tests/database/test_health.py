@@ -311,3 +311,22 @@ def test_databases_near_wraparound_are_found_by_their_age(healthy: Any, monkeypa
         found = of(healthy, "wraparound")
     assert {healthy.info.dbname, "template0"} <= {each.object for each in found}
     assert "has used 0 % of its" in found[0].message
+
+
+@pytest.mark.every_server
+def test_a_function_with_the_rights_of_its_owner_that_is_open_to_everybody(healthy: Any, server: Postgres) -> None:
+    healthy.execute("CREATE FUNCTION \"All\"(a integer) RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'select 1'")
+    healthy.execute("CREATE FUNCTION usual() RETURNS integer LANGUAGE sql AS 'select 1'")
+    found = the(healthy, "definer_functions")
+    assert (found.severity, found.object) == (FINDING, 'public."All"(a integer)')
+    follow(healthy, found)
+    assert of(healthy, "definer_functions") == []
+    role, _ = server.create_role("NOLOGIN")
+    try:
+        healthy.execute(
+            f'GRANT EXECUTE ON FUNCTION "All"(integer) TO PUBLIC; ALTER FUNCTION "All"(integer) OWNER TO {role}'
+        )
+        assert the(healthy, "definer_functions").severity == ADVICE  # he may little himself
+        healthy.execute(f"DROP OWNED BY {role}")
+    finally:
+        server.drop_role(role)

@@ -43,7 +43,7 @@ class HealthFinding:
 class HealthCheck:
     """One check: its template `templates/checks/NAME.sql`, and what to say of each row, by the row's columns.
 
-    `urgent` is the percentage from which a row is a finding and below which it is an advice.
+    `urgent` is the value of `percent` from which a row is a finding and below which it is an advice.
     """
 
     name: str
@@ -126,6 +126,13 @@ CHECKS = (
         FINDING,
         "the {what} {object} was built with version {was} of its collation, the library now has {now}",
         "REINDEX DATABASE CONCURRENTLY {database};  -- then ALTER {statement} {object} REFRESH {version};",
+    ),
+    HealthCheck(
+        "definer_functions",
+        FINDING,
+        "everybody may execute {object} with the rights of its owner {role}{power}",
+        "REVOKE EXECUTE ON ROUTINE {object} FROM PUBLIC;  -- in the playbook: `grants: {{}}`, or who may",
+        urgent=100,
     ),
     HealthCheck(
         "no_primary_key",

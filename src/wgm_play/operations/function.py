@@ -5,6 +5,7 @@ In: a situation and the key of what differs. Out: changes, with their statements
 
 from __future__ import annotations
 
+from wgm_play.catalog.access import PUBLIC
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import (
     WHAT,
@@ -20,6 +21,7 @@ from wgm_play.operations.base import (
     name_of,
     privileges,
 )
+from wgm_play.plan import Hazard
 from wgm_play.sql import Sql
 
 
@@ -28,7 +30,7 @@ def create_function(situation: Situation, key: Key) -> list[Change]:
     row = situation.wanted[key]
     made = command("function/create", definition=Sql(row.definition.strip()))
     commands = [made, *comments(key, row.comment), *privileges(situation, key)]
-    return [create(situation, key, f"create {key}", commands)]
+    return [create(situation, key, f"create {key}", commands, hazards=_definer(situation, key))]
 
 
 def replaceable(situation: Situation, key: Key) -> bool:
@@ -44,7 +46,7 @@ def alter_function(situation: Situation, key: Key) -> list[Change]:
     if old.definition != new.definition or old.arguments != new.arguments or old.result != new.result:
         if not replaceable(situation, key):
             return [*drop_function(situation, key), *create_function(situation, key)]
-        hazards = (_USED,) if _has_users(situation, key) else ()
+        hazards = (*((_USED,) if _has_users(situation, key) else ()), *_definer(situation, key))
         made = command("function/create", definition=Sql(new.definition.strip()))
         changes.append(alter(situation, key, f"replace {key}", [made], hazards=hazards))
     if old.comment != new.comment:
@@ -57,6 +59,28 @@ _USED = hazard(
     "an index, check or generated column uses the function: what is stored keeps its old answers",
     "rebuild the index or validate the constraint again if the answers change",
 )
+
+
+_OPEN = hazard(
+    "V06",
+    "everybody may execute it, with the rights of its owner: a trigger function too, on a table of anybody's",
+    "add `grants: {}` beside `security_definer: true`, or name who may; a trigger needs no EXECUTE to fire",
+)
+_PATH = hazard(
+    "V06",
+    "it runs with the rights of its owner and the search_path of whoever calls it",
+    'add `set: {search_path: "pg_catalog, pg_temp"}` beside `security_definer: true`',
+)
+
+
+def _definer(situation: Situation, key: Key) -> tuple[Hazard, ...]:
+    """Return what is dangerous in a function that runs with its owner's rights."""
+    # pg_get_functiondef writes what a function is on lines of its own before its body.
+    head = situation.wanted[key].definition.partition("\nAS ")[0]
+    if "SECURITY DEFINER" not in head:
+        return ()
+    closed = Key("grant", (key.kind, *key.name, PUBLIC)) in situation.wanted.rows
+    return (*(() if closed else (_OPEN,)), *(() if "SET search_path" in head else (_PATH,)))
 
 
 def _has_users(situation: Situation, key: Key) -> bool:
