@@ -20,9 +20,11 @@ from wasteland_facts import (
     FOREIGN_KEYS,
     INDEXES,
     MATERIALIZED,
+    NOT_RECORDED,
     RANGES,
     REGIONS,
     RETENTION,
+    SAME_SESSION,
     SCENARIO,
     TABLES,
     TOUCHED,
@@ -114,7 +116,7 @@ def columns_are_those_declared(connection: Connection, environment: str) -> None
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> 'audit_log'
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT LIKE 'audit\\_%'
             AND NOT starts_with(a.attname::text, 'wgm_trash_')
         ORDER BY c.relname, a.attnum
         """
@@ -132,7 +134,7 @@ def every_table_has_its_key_and_is_clustered_on_it(connection: Connection, envir
         FROM pg_catalog.pg_constraint AS k
         JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid
         JOIN pg_catalog.pg_index AS i ON i.indexrelid = k.conindid
-        WHERE k.contype = 'p' AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'audit_log'
+        WHERE k.contype = 'p' AND c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'audit\\_%'
         """
     ).fetchall()
     assert {row[0]: row[1:] for row in rows} == {table: ("PRIMARY KEY (id)", True) for table in TABLES}
@@ -146,10 +148,39 @@ def foreign_keys_are_those_declared(connection: Connection, environment: str) ->
             k.confdeltype::text, k.confupdtype::text, k.convalidated
         FROM pg_catalog.pg_constraint AS k
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-        WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace
+        WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace AND pg_catalog.cardinality(k.conkey) = 1
         """
     ).fetchall()
     assert sorted(rows) == sorted((t, c, p, action, "a", True) for (t, c), (p, action) in FOREIGN_KEYS.items())
+
+
+def what_belongs_together_is_of_one_session(connection: Connection, environment: str) -> None:
+    rows = connection.execute(
+        """
+        SELECT k.conrelid::regclass::text, k.condeferred, k.convalidated, (
+            SELECT array_agg(a.attname::text ORDER BY n.place)
+            FROM unnest(k.conkey) WITH ORDINALITY AS n (attnum, place)
+            JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = n.attnum
+        )
+        FROM pg_catalog.pg_constraint AS k
+        WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace AND pg_catalog.cardinality(k.conkey) > 1
+        """
+    ).fetchall()
+    assert {(table, tuple(columns)) for table, _, _, columns in rows} == SAME_SESSION
+    assert {row[1:3] for row in rows} == {(True, True)}
+    one, other = insert(connection, "sessions"), insert(connection, "sessions")
+    here, there = insert(connection, "nodes", session_id=one), insert(connection, "nodes", session_id=other)
+    with refused(connection, errors.ForeignKeyViolation):
+        insert(connection, "connections", session_id=one, from_node_id=here, to_node_id=there)
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    with refused(connection, errors.ForeignKeyViolation):
+        insert(connection, "timeline_events", session_id=one, node_id=there)
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    event = insert(connection, "timeline_events", session_id=one, node_id=here)
+    connection.execute("DELETE FROM public.nodes WHERE id = %s", [here])
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    connection.execute("SET CONSTRAINTS ALL DEFERRED")
+    assert row_of(connection, "timeline_events", event)["node_id"] is None
 
 
 def unique_constraints_are_those_declared(connection: Connection, environment: str) -> None:
@@ -324,14 +355,160 @@ def every_change_is_recorded_and_can_be_taken_back(connection: Connection, envir
             "FROM public.audit_log WHERE table_name = %s AND row_id = %s ORDER BY id",
             [table, row],
         ).fetchall()
+        differs = {name for name in first if first[name] != changed[name]}
         assert [entry[1:4] for entry in entries] == [
-            ("INSERT", None, first), ("UPDATE", first, changed), ("DELETE", changed, None)
-        ]  # fmt: skip
-        assert stamp in entries[1][4] and set(entries[1][4]) <= {stamp, "updated_at"}
+            ("INSERT", None, recorded(table, first)),
+            ("UPDATE", {name: first[name] for name in differs}, {name: changed[name] for name in differs}),
+            ("DELETE", recorded(table, changed), None),
+        ]
+        assert entries[1][4] == sorted(differs) and differs <= {stamp, "updated_at"} and stamp in differs
         assert [entry[5:] for entry in entries] == [(True, "selma")] * 3
         for entry, wanted in zip(reversed(entries), (changed, first, None), strict=True):
             connection.execute("SELECT public.restore_audited_row(%s)", [entry[0]])
-            assert row_of(connection, table, row) == wanted, (table, entry[1])
+            found = row_of(connection, table, row)
+            assert (found and recorded(table, found)) == (wanted and recorded(table, wanted)), (table, entry[1])
+            assert not found or set(found) == set(first)
+
+
+def recorded(table: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Return what the audit keeps of a row."""
+    return {
+        name: value
+        for name, value in row.items()
+        if (table, name) not in NOT_RECORDED and not name.startswith("wgm_trash_")
+    }
+
+
+def passwords_and_heartbeats_are_not_recorded(connection: Connection, environment: str) -> None:
+    user, player = insert(connection, "users", password="the hash"), insert(connection, "session_players")
+    connection.execute("UPDATE public.users SET password = 'the next hash' WHERE id = %s", [user])
+    connection.execute("UPDATE public.users SET updated_at = updated_at WHERE id = %s", [user])
+    for _ in range(3):
+        connection.execute(
+            "UPDATE public.session_players SET last_active = clock_timestamp(), is_online = true WHERE id = %s",
+            [player],
+        )
+    connection.execute("DELETE FROM public.users WHERE id = %s", [user])
+    entries = connection.execute(
+        "SELECT operation, old_row::text, new_row::text FROM public.audit_log WHERE row_id IN (%s, %s) ORDER BY id",
+        [user, player],
+    ).fetchall()
+    assert not any("hash" in str(entry) or "last_active" in str(entry) for entry in entries)
+    assert [entry[0] for entry in entries if "UPDATE" not in entry] == ["INSERT", "INSERT", "DELETE"]
+    connection.execute("SELECT public.restore_audited_row(max(id)) FROM public.audit_log WHERE row_id = %s", [user])
+    assert row_of(connection, "users", user)["password"] == "*"  # no hash is like that: it has to be set again
+
+
+def a_heartbeat_stays_on_its_page(connection: Connection, environment: str) -> None:
+    rows = connection.execute(
+        """
+        SELECT i.indexrelid::regclass::text FROM pg_catalog.pg_index AS i
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+        WHERE a.attname IN ('updated_at', 'last_active')
+        """
+    ).fetchall()
+    assert rows == []
+
+
+def a_whole_transaction_can_be_taken_back(connection: Connection, environment: str) -> None:
+    user = insert(connection, "users")
+    session = insert(connection, "sessions", user_id=user)
+    node, other = insert(connection, "nodes", session_id=session), insert(connection, "nodes", session_id=session)
+    connected = insert(connection, "connections", session_id=session, from_node_id=node, to_node_id=other)
+    kept = {
+        name: row_of(connection, name, row)
+        for name, row in (("sessions", session), ("nodes", node), ("connections", connected))
+    }
+    # What was done so far counts as an earlier transaction.
+    connection.execute("UPDATE public.audit_log SET transaction_id = '1' WHERE transaction_id = pg_current_xact_id()")
+    connection.execute("UPDATE public.nodes SET name = 'Another' WHERE id = %s", [node])
+    connection.execute("DELETE FROM public.sessions WHERE id = %s", [session])
+    new = insert(connection, "sessions")
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    connection.execute("SET CONSTRAINTS ALL DEFERRED")
+    found = connection.execute("SELECT public.restore_audited_transaction(pg_current_xact_id())").fetchone()
+    assert found is not None and found[0] >= 6
+    for name, row in kept.items():
+        assert row_of(connection, name, UUID(row["id"])) == row
+    assert row_of(connection, "sessions", new) is None
+    with refused(connection, errors.NoDataFound):
+        connection.execute("SELECT public.restore_audited_transaction('2')")
+
+
+def a_row_is_put_back_under_the_new_name_of_its_column(connection: Connection, environment: str) -> None:
+    row = insert(connection, "scenario_quests", rewards="Water")
+    connection.execute("UPDATE public.scenario_quests SET rewards = 'Sand' WHERE id = %s", [row])
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    connection.execute("ALTER TABLE public.scenario_quests RENAME rewards TO pay")
+    connection.execute("ALTER TABLE public.scenario_quests RENAME pay TO reward")
+    connection.execute(
+        "INSERT INTO public.audit_renames VALUES ('scenario_quests', 'rewards', 'pay'), ('scenario_quests', 'pay', 'reward')"
+    )
+    connection.execute("SELECT public.restore_audited_row(max(id)) FROM public.audit_log WHERE row_id = %s", [row])
+    assert row_of(connection, "scenario_quests", row)["reward"] == "Water"
+    connection.execute("ALTER TABLE public.scenario_quests RENAME reward TO rewards")
+
+
+def nobody_else_may_write_the_history(connection: Connection, environment: str) -> None:
+    rows = connection.execute(
+        """
+        SELECT p.proname FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = 'public'::regnamespace
+            AND (p.prosecdef OR p.proname ~ '^(restore|cleanup|expire|record)_')
+            AND pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')
+        """
+    ).fetchall()
+    assert rows == []
+    with connection.transaction(force_rollback=True):
+        connection.execute("CREATE SCHEMA elsewhere")
+        connection.execute("CREATE TABLE elsewhere.users (id uuid, username text)")
+        connection.execute(
+            "CREATE TRIGGER forge AFTER INSERT ON elsewhere.users FOR EACH ROW EXECUTE FUNCTION public.record_change()"
+        )
+        with refused(connection, errors.InsufficientPrivilege):
+            connection.execute("INSERT INTO elsewhere.users VALUES (gen_random_uuid(), 'forged')")
+
+
+def the_oldest_entries_go_by_themselves(connection: Connection, environment: str) -> None:
+    old = insert(connection, "nodes")
+    connection.execute("UPDATE public.audit_log SET changed_at = '2000-01-01' WHERE row_id = %s", [old])
+    connection.execute(
+        "INSERT INTO public.audit_log (id, operation, table_name, row_id) OVERRIDING SYSTEM VALUE "
+        "VALUES (1000000000, 'DELETE', 'nodes', gen_random_uuid())"
+    )
+    left = connection.execute("SELECT count(*) FROM public.audit_log WHERE row_id = %s", [old]).fetchone()
+    assert left == (0,)
+
+
+def phases_and_priorities_have_their_order(connection: Connection, environment: str) -> None:
+    for function, words in (
+        ("phase_number", ALLOWED["timeline_events", "phase"].split()),
+        ("priority_number", ALLOWED["scenario_quests", "priority"].split()),
+    ):
+        text = sql.SQL("SELECT array_agg(w ORDER BY {}(w)) FROM unnest(%s::text[]) AS w").format(
+            sql.Identifier(function)
+        )
+        assert connection.execute(text, [sorted(words)]).fetchone() == (words,)
+
+
+def those_who_use_it_have_the_least_they_need(connection: Connection, environment: str) -> None:
+    if not connection.execute("SELECT FROM pg_roles WHERE rolname = 'application'").rowcount:
+        return  # who ran the playbook may make no roles
+    rows = connection.execute(
+        """
+        SELECT t, r, array_agg(p ORDER BY p) FILTER (WHERE pg_catalog.has_table_privilege(r, t, p))
+        FROM unnest(%s::text[]) AS t, unnest(ARRAY['application', 'monitor']) AS r,
+            unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p
+        GROUP BY t, r
+        """,
+        [[*(f"public.{table}" for table in TABLES), "public.audit_log"]],
+    ).fetchall()
+    for table, role, privileges in rows:
+        wanted = ["DELETE", "INSERT", "SELECT", "UPDATE"] if role == "application" and "audit" not in table else None
+        assert privileges == wanted, (table, role)
+    for column, readable in (("updated_at", True), ("name", False)):
+        found = connection.execute("SELECT has_column_privilege('monitor', 'public.sessions', %s, 'SELECT')", [column])
+        assert found.fetchone() == (readable,), column
 
 
 def an_update_that_changes_nothing_is_not_recorded(connection: Connection, environment: str) -> None:
@@ -416,7 +593,7 @@ def functions_do_not_follow_the_callers_search_path(connection: Connection, envi
     }  # fmt: skip
     for name, definer, settings in rows:
         paths = [setting for setting in settings or [] if setting.startswith("search_path=")]
-        assert paths or name == "audit_retention", name
+        assert paths or name in ("audit_retention", "phase_number", "priority_number"), name
         # A temporary table of the caller must not stand before ours.
         assert not definer or paths == ["search_path=pg_catalog, pg_temp"], name
 
@@ -533,6 +710,7 @@ CHECKS: tuple[Callable[[Connection, str], None], ...] = (
     columns_are_those_declared,
     every_table_has_its_key_and_is_clustered_on_it,
     foreign_keys_are_those_declared,
+    what_belongs_together_is_of_one_session,
     unique_constraints_are_those_declared,
     indexes_are_there,
     an_index_stands_behind_every_foreign_key,
@@ -547,6 +725,14 @@ CHECKS: tuple[Callable[[Connection, str], None], ...] = (
     long_descriptions_are_not_refused,
     updated_at_follows_a_change_and_nothing_else,
     every_change_is_recorded_and_can_be_taken_back,
+    passwords_and_heartbeats_are_not_recorded,
+    a_heartbeat_stays_on_its_page,
+    a_whole_transaction_can_be_taken_back,
+    a_row_is_put_back_under_the_new_name_of_its_column,
+    nobody_else_may_write_the_history,
+    the_oldest_entries_go_by_themselves,
+    phases_and_priorities_have_their_order,
+    those_who_use_it_have_the_least_they_need,
     an_update_that_changes_nothing_is_not_recorded,
     a_truncated_row_can_be_put_back,
     an_entry_that_is_not_there_is_refused,

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 TABLES, INDEXES = "schema/001_initial_schema.yml", "schema/002_add_indexes.yml"
 RULES, TRIGGERS = "schema/003_add_constraints.yml", "schema/004_add_triggers.yml"
 VIEWS, SETTINGS, DATA = "schema/005_add_views.yml", "schema/006_monitor_queries.yml", "seed/test_data.yml"
+FROM_DRIZZLE, ROLES = "schema/000_from_drizzle.yml", "schema/007_roles.yml"
 # Rows that follow from others: what was recorded of a change stays recorded when it is taken back.
 DERIVED = {"public.audit_log", "public.audit_log_id_seq"}
 
@@ -55,12 +56,12 @@ EDITS = [
     ),
     Edit("add an allowed value", TABLES, "one_of: [chaos, continuity]", "one_of: [chaos, continuity, silence]", ("replace check sessions.sessions_ai_mode_check",)),
     Edit("remove an allowed value", TABLES, "one_of: [alive, dead, missing, unknown, suppressed]", "one_of: [alive, dead, missing, unknown]", ("replace check scenario_npcs.scenario_npcs_status_check",)),
-    Edit("change a default", TABLES, "level:           {type: integer, not_null: true, default: 1,", "level:           {type: integer, not_null: true, default: 2,", ("set the default of column player_characters.level to 2",)),
-    Edit("allow NULL", TABLES, "strength:     {type: integer, not_null: true, default: 1, backfill: 1}", "strength:     {type: integer, default: 1}", ("allow NULL in column connections.strength",)),
+    Edit("change a default", TABLES, "level:           {type: integer, not_null: true, default: 1}", "level:           {type: integer, not_null: true, default: 2}", ("set the default of column player_characters.level to 2",)),
+    Edit("allow NULL", TABLES, "strength:     {type: integer, not_null: true, default: 1}", "strength:     {type: integer, default: 1}", ("allow NULL in column connections.strength",), more=((FROM_DRIZZLE, "      strength: {backfill: 1}\n", ""),)),
     Edit("forbid NULL", TABLES, "      controlling_faction: text\n", "      controlling_faction: {type: text, not_null: true, backfill: \"''\"}\n", ("fill column regions.controlling_faction where it is NULL", "forbid NULL in column regions.controlling_faction", "change 2 rows of table regions", "run Refresh the aggregations"),
          more=((DATA, "description: \"A harbour three kilometres from the sea.\"", "controlling_faction: Us, description: \"A harbour three kilometres from the sea.\""),
                (DATA, "description: \"Nobody lives here twice.\"", "controlling_faction: Us, description: \"Nobody lives here twice.\""))),
-    Edit("change what happens to rows that refer", TABLES, "on_delete: set null,\n                      convert: &user_id", "on_delete: cascade,\n                      convert: &user_id", ("replace foreign key sessions.sessions_user_id_fkey",)),
+    Edit("change what happens to rows that refer", TABLES, "      user_id:       {type: uuid, references: users(id), on_delete: set null}", "      user_id:       {type: uuid, references: users(id), on_delete: cascade}", ("replace foreign key sessions.sessions_user_id_fkey",)),
     Edit("comment on a column", TABLES, "duration:         {type: text, comment: \"In the game master's words: three days, until the rain\"}", "duration:         {type: text, comment: How long it lasts}", ("comment on column environmental_conditions.duration",)),
     Edit("change a rule", RULES, "level between 1 and 20", "level between 1 and 30", ("replace check player_characters.player_characters_level_range",)),
     Edit("make a pair of columns unique", RULES, "      regions_threat_range:", "      regions_name_unique:      {unique: [scenario_id, name]}\n      regions_threat_range:", ("add unique regions.regions_name_unique",)),
@@ -149,13 +150,14 @@ def test_edit_does_what_a_dba_would_write_and_can_be_taken_back(edit: Edit, book
 
 def test_table_is_dropped_with_what_leans_on_it_and_comes_back_with_its_rows(book: Project) -> None:
     start = lasting(state(book.url))
-    for file in (INDEXES, TRIGGERS):
+    for file in (INDEXES, TRIGGERS, ROLES):
         path = book.folder / "playbooks" / file
         text = path.read_text().replace(", environmental_conditions]", "]")
         path.write_text(
             "".join(line for line in text.splitlines(keepends=True) if "environmental_conditions" not in line)
         )
     without_step(book, TABLES, "Weather, radiation and what else the land does to people")
+    without_step(book, FROM_DRIZZLE, "name: environmental_conditions\n")
     without_step(book, DATA, "    table: environmental_conditions\n")
     change(book, TABLES, "", "- name: No weather\n  table: {name: environmental_conditions}\n  state: absent\n")
     overview = book.folder / "templates/wasteland/scenario_overview.sql.j2"

@@ -126,13 +126,14 @@ SQL = ("using", "back")
 def conversions() -> list[Conversion]:
     """Return what the playbooks say of columns whose values change."""
     made = []
-    for step in load_file(PROJECT / "playbooks/schema/001_initial_schema.yml"):
+    for step in load_file(PROJECT / "playbooks/schema/000_from_drizzle.yml"):
+        table = str(step["table"]["name"])
         for name, column in step["table"]["columns"].items():
             if "convert" not in column:
                 continue
-            convert = column["convert"]
-            words = (column.get("renamed_from", name), name, convert["from"], column["type"], *map(convert.get, SQL))
-            made.append(Conversion(str(step["table"]["name"]), *map(str, words)))
+            convert, type_ = column["convert"], COLUMNS[table][name].split(" = ")[0].rstrip("?")
+            words = (column.get("renamed_from", name), name, convert["from"], type_, *map(convert.get, SQL))
+            made.append(Conversion(table, *map(str, words)))
     return made
 
 

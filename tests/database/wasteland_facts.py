@@ -91,9 +91,17 @@ FOREIGN_KEYS: dict[tuple[str, str], tuple[str, str]] = {
     ("session_players", "character_id"): ("player_characters", SET_NULL),
 }
 
+# (table, columns): both ends belong to the same session; asked at the end of the transaction
+SAME_SESSION = {
+    ("connections", ("session_id", "from_node_id")),
+    ("connections", ("session_id", "to_node_id")),
+    ("timeline_events", ("session_id", "node_id")),
+}
+
 # (table, columns): deferrable, initially deferred
 UNIQUE: dict[tuple[str, tuple[str, ...]], tuple[bool, bool]] = {
     ("users", ("username",)): (False, False),
+    ("nodes", ("session_id", "id")): (False, False),
     ("connections", ("from_node_id", "to_node_id", "type")): (False, False),
     ("timeline_events", ("session_id", "order_index")): (True, True),
     ("scenario_sessions", ("scenario_id", "session_id")): (False, False),
@@ -143,31 +151,33 @@ RANGES: dict[tuple[str, str], tuple[list[Any], list[Any]]] = {
 
 # (table, what pg_get_indexdef prints from USING on). A deferrable constraint's index is not among them.
 INDEXES: set[tuple[str, str]] = {
-    *((table, "btree (name)") for table in (
+    *((table, "btree (name text_pattern_ops)") for table in (
         "sessions", "nodes", "timeline_events", "regions", "scenario_npcs", "environmental_conditions",
         "player_characters",
     )),
-    *((table, "btree (title)") for table in ("scenarios", "scenario_quests")),
+    *((table, "btree (title text_pattern_ops)") for table in ("scenarios", "scenario_quests")),
     *((table, 'btree ("left"(description, 200) text_pattern_ops)') for table in (
         "nodes", "timeline_events", "regions", "scenario_npcs", "scenario_quests", "environmental_conditions",
     )),
-    ("sessions", "btree (user_id, updated_at DESC)"),
+    ("sessions", "btree (user_id, created_at DESC)"),
     ("nodes", "btree (session_id, type)"),
-    ("timeline_events", "btree (session_id, phase, order_index)"),
+    ("timeline_events", "btree (session_id, phase_number(phase), order_index)"),
     *((table, f"gin ({column})") for table, columns in COLUMNS.items() for column, type_ in columns.items()
       if type_.startswith("jsonb")),
-    ("sessions", "btree (updated_at DESC) WHERE (current_phase < 4)"),
+    ("sessions", "btree (created_at DESC) WHERE (current_phase < 4)"),
     ("timeline_events", "btree (session_id, order_index) WHERE (completion = 'pending'::text)"),
     ("timeline_events", "btree (session_id, occurred_at DESC) WHERE (completion = 'completed'::text)"),
-    ("scenarios", "btree (updated_at DESC) WHERE (status = 'active'::text)"),
-    ("scenario_quests", "btree (scenario_id, priority) WHERE (status = 'active'::text)"),
+    ("scenarios", "btree (created_at DESC) WHERE (status = 'active'::text)"),
+    ("scenario_quests", "btree (scenario_id, priority_number(priority) DESC) WHERE (status = 'active'::text)"),
     ("scenario_quests", "btree (scenario_id) WHERE (status = 'completed'::text)"),
     ("player_characters", "btree (session_id, name) WHERE is_active"),
-    ("session_players", "btree (session_id, last_active DESC) WHERE is_online"),
+    ("session_players", "btree (session_id) WHERE is_online"),
 }  # fmt: skip
 
+# What has no place in a history.
+NOT_RECORDED = {("users", "password"), ("session_players", "is_online"), ("session_players", "last_active")}
 TOUCHED = ("users", "sessions", "scenarios", "player_characters")
-MATERIALIZED = {"session_progress": "sessions", "scenario_overview": "scenarios"}
+MATERIALIZED = {"scenario_overview": "scenarios"}
 RETENTION = {"development": "7 days", "staging": "30 days", "production": "90 days"}
 
 SCENARIO = ("550e8400-e29b-41d4-a716-446655440000", "Legacy of the Two Braziers", "active")
