@@ -33,6 +33,7 @@ from wgm_play.operations.online.spell import columns_named
 from wgm_play.operations.trash import COLUMN_PREFIX
 from wgm_play.planning.convert import known_type
 from wgm_play.planning.enum_rows import holding
+from wgm_play.planning.hidden_rows import HiddenRows
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement, render
 from wgm_play.sql import Sql, ident, literal
@@ -57,6 +58,8 @@ class Looker:
     hidden: frozenset[int] = frozenset()
     declarations: Mapping[Key, Declaration] = field(default_factory=dict)
     rewritten: frozenset[Key] = frozenset()
+    looked_at: set[Key] = field(default_factory=set)  # live tables
+    _hidden_rows: HiddenRows | None = None
 
     def problems(self) -> tuple[list[str], list[str]]:
         """Return (lines that show offending rows, what could not be looked at)."""
@@ -95,7 +98,15 @@ class Looker:
             )
         for enum, labels in self._gone_labels():
             lines += self._guarded(unknown, enum, lambda enum=enum, labels=labels: self._held(enum, labels))
+        if self.looked_at:
+            unknown += self._hiding().told(self.looked_at)
         return lines, unknown
+
+    def _hiding(self) -> HiddenRows:
+        if self._hidden_rows is None:
+            with self.asker.transaction(()) as connection:
+                self._hidden_rows = HiddenRows.read(connection)
+        return self._hidden_rows
 
     def _of_a_new_partition(self, default: Key, joining: Key, within: Sql) -> list[str]:
         """Return the rows of a default partition that belong to a partition which is made, and how they are moved."""
@@ -130,6 +141,7 @@ class Looker:
             column = names.get(live, Key("column", (*table.name, live.name[2])))
             if not self._stays(enum, column) or Key("table", live.name[:2]) in self.rewritten:
                 continue
+            self.looked_at.add(Key("table", live.name[:2]))
             relation = Sql(f"ONLY {ident(live.name[:2])}")
             keys = self._live_keys(table)
             shown = [*keys, live.name[2]] if keys else []
@@ -310,8 +322,16 @@ class Looker:
                 match="full" if node.fk_matchtype == "f" else "simple",
                 key_columns=keys,
             )
-            return self._show(words, statement, key)
+            found = self._show(words, statement, key)
+            return self._may_be_hidden(found, self.renames.get(parent, parent)) if found else []
         return []
+
+    def _may_be_hidden(self, found: list[str], parent: Key) -> list[str]:
+        """Return the rows without a parent, none where PostgreSQL sees parents that we do not."""
+        hidden = self._hiding()
+        if parent in hidden.tables - hidden.own:
+            return []
+        return [*found, *(f"    {line}" for line in hidden.told([parent]))]
 
     def _named(self, table: Key, definition: str) -> list[str]:
         """Return the columns of a table that a check names."""
@@ -379,12 +399,14 @@ class Looker:
             all(str(made) == str(ident(key.name[2])) for key, made in expressions.items())
             and self.renames.get(table, table) == table
         ):
+            self.looked_at.add(table)
             return ident(table.name)
         listed = ", ".join(f"{made} AS {ident(key.name[2])}" for key, made in expressions.items())
         return Sql(f"(SELECT {listed} FROM {self._renamed(table)}) AS wgm_rows")
 
     def _renamed(self, table: Key) -> Sql:
         live = self.renames.get(table, table)
+        self.looked_at.add(live)
         listed = []
         changed = False
         for key in self.situation.current.of("column", *table.name):

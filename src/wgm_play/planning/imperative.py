@@ -197,10 +197,12 @@ class Imperative:
     def _operations(self, planner: Planner, situation: Situation) -> list[tuple[int, Operation]]:
         from psycopg.errors import InsufficientPrivilege
 
+        from wgm_play.planning.hidden_rows import HiddenRows
         from wgm_play.planning.seeds import plan_seed
 
         found: list[tuple[int, Operation]] = []
         moved = []
+        looked_at: list[Key] = []
         for seed in self.folded.seeds:
             if not self._chosen(seed.step):
                 continue
@@ -208,6 +210,7 @@ class Imperative:
                 self.unasked.append(f"the rows of {seed.table}: {UNTRUSTED}")
                 continue
             allowed = planner.choices.allow_destructive
+            looked_at.append(situation.renames.get(seed.table, seed.table))
             try:
                 operations = plan_seed(
                     self.connection,
@@ -223,6 +226,8 @@ class Imperative:
             found += [(seed.step, operation) for operation in operations]
             if operations:
                 moved.append(seed)
+        if any(getattr(planner.live.get(table), "row_security", False) for table in looked_at):
+            self.unknown += HiddenRows.read(self.connection).told(looked_at)
         self._check_references(planner, situation, moved)
         known = self.ledger.sql_once_known() if self.folded.sqls else {}
         hidden = self.play.hidden

@@ -55,6 +55,10 @@ class Need:
             return f"needs to be a member of the new owner, {self.name!r}"
         if self.what == "schema_of_owner":
             return f"the new owner, {self.privilege!r}, needs CREATE on schema {self.name!r}"
+        if self.what == "all rows":
+            return (
+                f"rows of table {self.shown} may be hidden from it by row level security, and would keep what they hold"
+            )
         if self.what in _WORDS:
             return _WORDS[self.what]
         if self.what in ("type", "function", "language", "tablespace", "foreign data wrapper", "foreign server"):
@@ -71,6 +75,8 @@ class Need:
             return f"GRANT CREATE ON SCHEMA {ident(self.name)} TO {ident(self.privilege)}"
         if self.what in ("ledger", "trash", "database", "extension"):
             return f"GRANT CREATE ON DATABASE {ident(database)} {to}" if self.what != "extension" else ""
+        if self.what == "all rows":
+            return f"ALTER ROLE {ident(role)} BYPASSRLS"
         if self.what == "createrole":
             return f"ALTER ROLE {ident(role)} CREATEROLE"
         if self.what == "superuser":
@@ -100,6 +106,8 @@ def needs_of(operation: Operation, live: Catalog, wanted: Catalog) -> Iterator[N
     if operation.verb == "run":
         return
     yield Need("ledger")
+    if any(command.wait == "data" and not command.shadow for command in operation.commands):
+        yield Need("all rows", key.name[1], schema=key.name[0])
     if operation.verb == "trash" and key.kind != "column":
         yield Need("trash")
     for owned in _owned(operation, live, wanted):

@@ -212,7 +212,7 @@ class Planner:
             warnings += self._firing(live, wanted)
             self._prove(live, wanted, made)
             unknown += self._stand_ins(made, wanted.catalog)
-        plan = self._contract(live, wanted, made, tuple(skips.listed()), tuple(unknown), tuple(warnings))
+        plan = self._contract(live, wanted, made, tuple(skips.listed()), tuple(dict.fromkeys(unknown)), tuple(warnings))
         return Planned(plan, wanted, live, situation, skips, self.imperative, fresh, self.choices.selected)
 
     # Stages

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, WgmError
+from wgm_play.planning.hidden_rows import HiddenRows
 from wgm_play.planning.literals import spell
 from wgm_play.planning.seeds import private, types_of
 from wgm_play.playbook.model import Seed, SeedRow
@@ -27,14 +28,15 @@ def missing_references(
     """Return an error for each row of the `moved` seeds whose foreign key leads nowhere.
 
     A parent that something else may write before (a trigger's function that names it, a row without the column that is
-    referred to, a table that is renamed now) is left to the server.
+    referred to, a table that is renamed now), or whose rows may be hidden from us, is left to the server.
     """
     import psycopg as library
 
     problems: list[WgmError] = []
+    hidden = HiddenRows.read(connection).tables
     for seed in moved:
         for columns, parent, referenced in _foreign_keys(seed.table, wanted):
-            if parent in current.rows and parent not in live.rows:
+            if parent in hidden or (parent in current.rows and parent not in live.rows):
                 continue
             declared = _declared(seeds, parent, referenced)
             if declared is None or _written_by_triggers(seeds, parent, wanted):
