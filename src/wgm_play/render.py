@@ -6,22 +6,20 @@ In: a template's name and its values. Out: a `Statement`. Forgetting to quote is
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wgm_play import plain
 from wgm_play.errors import InputError, Position
 from wgm_play.sql import Sql, ident, literal
 
 if TYPE_CHECKING:
-    from jinja2 import BytecodeCache, Environment, Template
-    from jinja2.bccache import Bucket
+    from jinja2 import Environment, Template
 
 # Marks around what carries a position; they are taken out again before the text is a statement. A value may hold characters
 # of the private use area itself: what no value can know tells our marks from those.
@@ -60,12 +58,6 @@ class Statement:
         return pinpoint(hit[2], fragment, found.start() if found else None)
 
 
-def packaged_templates() -> Path:
-    """Return the folder of our own templates: the wheel's, or the checkout's for an editable install."""
-    packaged = Path(__file__).parent / "templates"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "templates"
-
-
 @functools.lru_cache(maxsize=8)
 def environment(project_templates: str | None = None) -> Environment:
     """Return the Jinja environment for SQL of a project, a sandbox: its own `templates/` first, then ours."""
@@ -82,23 +74,7 @@ def _ours() -> Environment:
     made = _environment(Environment, None)
     # Our templates call no function; each rendering would copy the table of them.
     made.globals.clear()
-    made.bytecode_cache = _compiled()
     return made
-
-
-def _compiled() -> BytecodeCache | None:
-    """Return where compiled templates are kept for the next command; None where there is no safe place."""
-    from jinja2 import FileSystemBytecodeCache
-
-    class Quiet(FileSystemBytecodeCache):
-        def dump_bytecode(self, bucket: Bucket) -> None:
-            with contextlib.suppress(OSError):
-                super().dump_bytecode(bucket)
-
-    try:
-        return Quiet()
-    except (OSError, RuntimeError):
-        return None
 
 
 @functools.lru_cache(maxsize=512)
@@ -111,7 +87,7 @@ def _environment(kind: type[Environment], project_templates: str | None) -> Envi
 
     roots = [project_templates] if project_templates else []
     made = kind(
-        loader=ChoiceLoader([FileSystemLoader(root) for root in [*roots, str(packaged_templates())]]),
+        loader=ChoiceLoader([FileSystemLoader(root) for root in [*roots, str(plain.packaged_templates())]]),
         # A command reads each template once.
         auto_reload=False,
         cache_size=-1,
@@ -218,10 +194,9 @@ def _statement(template: Any, position: Position | None, values: dict[str, Any])
     )
 
 
-@functools.lru_cache(maxsize=256)
 def query(name: str, version: int) -> str:
     """Return the text of a catalog query (`templates/catalog/NAME.sql`) for a server version (as 150004)."""
-    return render(f"catalog/{name}.sql", version=version).sql
+    return plain.text(f"catalog/{name}.sql", version)
 
 
 def as_json(value: Any) -> str:

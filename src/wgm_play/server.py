@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import pooler
+from wgm_play import plain, pooler
 from wgm_play.environment import ENCODED, URL_HINT, Environment, Policy
 from wgm_play.errors import InputError, Position, Refused, Unreachable
 from wgm_play.secret import mask, register
-from wgm_play.sql import Sql, literal, reveal
+from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -162,12 +162,8 @@ def connect_to(
     autocommit: bool = True,
     database: str | None = None,
     where: Position | None = None,
-    session: str | None = None,
 ) -> Connection[Any]:
-    """Connect to a URL with our session settings, or with those that the statement `session` makes.
-
-    Raise `Unreachable` or `Refused`.
-    """
+    """Connect to a URL with our session settings. Raise `Unreachable` or `Refused`."""
     import psycopg
 
     given = _parts(reveal(url), where)
@@ -187,11 +183,11 @@ def connect_to(
         raise misspelt(error, where) or unreachable(error, given | ours, where) from error
     try:
         _check_version(connection, where)
-        statement = session or session_statement(policy, read_only=read_only)
+        settings = session_settings(policy, read_only=read_only)
         # All settings in one round trip: as startup options they would be refused by poolers.
-        if not (told := _set(connection, statement))[0]:
+        if not (told := _set(connection, settings))[0]:
             pooler.keep_session(connection, opened, policy.connect_timeout, where)
-            told = _set(connection, statement)
+            told = _set(connection, settings)
         if told[2] == "on" and not read_only:
             _refuse_frozen(connection, where)
         connection.autocommit = autocommit
@@ -211,11 +207,13 @@ def _refuse_frozen(connection: Connection[Any], where: Position | None) -> None:
         raise found.refusal(where)
 
 
-def _set(connection: Connection[Any], statement: str) -> Any:
-    """Send the statement that makes a session's settings; return whether it was a session of ours, and what it told."""
+def _set(connection: Connection[Any], settings: dict[str, str]) -> Any:
+    """Make the settings of a session; return whether it was a session of ours, and what it told."""
     import psycopg
 
-    return psycopg.RawCursor(connection).execute(statement.encode(), [pooler.backend_pid(connection)]).fetchone()
+    statement = plain.text("server/session.sql", connection.info.server_version)
+    values = [pooler.backend_pid(connection), [*settings], [*settings.values()]]
+    return psycopg.RawCursor(connection).execute(statement.encode(), values).fetchone()
 
 
 @functools.cache
@@ -272,15 +270,6 @@ def session_settings(policy: Policy, *, read_only: bool = False) -> dict[str, st
 
 def _milliseconds(seconds: float) -> str:
     return f"{round(seconds * 1000)}ms"
-
-
-def session_statement(policy: Policy, *, read_only: bool = False) -> str:
-    """Return the statement that makes all settings of a session."""
-    from wgm_play.render import render
-
-    settings = session_settings(policy, read_only=read_only)
-    rows = [Sql(f"({literal(name)}, {literal(value)})") for name, value in settings.items()]
-    return render("server/session.sql.j2", rows=rows).sql
 
 
 # What libpq (psycopg, for connect_timeout) refuses in a URL before it asks any server.

@@ -46,7 +46,7 @@ class Asker:
     """Asks texts of a playbook. `opened` opens a connection that may only read; `trusted` false asks nothing.
 
     While a playbook is run and not only looked at, its superuser may call functions of superusers and of `owners`: the run
-    gives them as much. `heard` is told each text with its search_path and its result, None for one that calls others' code.
+    gives them as much. `heard` is told of each text that was asked.
     """
 
     opened: Callable[[], psycopg.Connection[Any]]
@@ -55,9 +55,8 @@ class Asker:
     owners: tuple[str, ...] = ()
     seconds: float = 30.0
     lock_seconds: float = 2.0
-    heard: Callable[[str, str, Any], None] | None = None
+    heard: Callable[[], None] | None = None
     superuser: bool | None = None
-    _others: bool = False
 
     def ask(
         self, text: str, *, schemas: Iterable[str] | None = (), where: Position | None = None,
@@ -77,7 +76,7 @@ class Asker:
             cursor.execute(plain(text).encode())
             rows = cursor.fetchall() if most is None else cursor.fetchmany(most)
             if self.heard is not None:
-                self.heard(path or "", plain(text), None if self._others else cursor.pgresult)
+                self.heard()
             return Answer(tuple(column.name for column in cursor.description or ()), rows)
 
     @contextmanager
@@ -112,10 +111,8 @@ class Asker:
         if self.superuser is None:
             self.superuser = effects.is_superuser(connection)
         owners = self.owners if self.running else None
-        self._others = False
         for text in map(plain, texts):
-            found, others = effects.obstacles(connection, text, superuser=self.superuser, owners=owners)
-            self._others |= others
+            found = effects.obstacles(connection, text, superuser=self.superuser, owners=owners)
             if found:
                 known = any(one.startswith("pg_catalog.") for one in found) or not self.superuser
                 reason = "" if known else ", and a superuser is connected"

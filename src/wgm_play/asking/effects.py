@@ -51,8 +51,8 @@ def is_superuser(connection: psycopg.Connection[Any]) -> bool:
 
 def obstacles(
     connection: psycopg.Connection[Any], text: str, *, superuser: bool, owners: Iterable[str] | None = None
-) -> tuple[list[str], bool]:
-    """Return what a query calls that must not be called, and whether it may call code that is not PostgreSQL's own.
+) -> list[str]:
+    """Return what a query calls that must not be called.
 
     Of a superuser's query, functions of superusers and of `owners` pass where these are given. Raise the server's error where it
     does not take the query.
@@ -60,10 +60,10 @@ def obstacles(
     if superuser:
         tree = _rewritten(connection, _without_texts(text) if _domains(connection) else text)
         found = _called(connection, tree, None)
-        return (_called(connection, tree, owners), True) if found and owners is not None else (found, False)
+        return _called(connection, tree, owners) if found and owners is not None else found
     called, fields = _names(text)
     there = _of_catalog(connection, called | fields)
-    return sorted(f"pg_catalog.{name}()" for name in there if name not in harmless()), bool(called - there)
+    return sorted(f"pg_catalog.{name}()" for name in there if name not in harmless())
 
 
 # By name

@@ -39,20 +39,6 @@ def mark_text(connection: psycopg.Connection[Any]) -> str:
     return render("catalog/mark.sql.j2", queries=[Sql(text) for text in texts]).sql
 
 
-# The tables whose rows our queries read; statistics, and what is not readable for everybody, are not among them.
-TABLES = (
-    "class", "attribute", "attrdef", "constraint", "index", "inherits", "partitioned_table", "sequence", "type", "enum",
-    "range", "proc", "aggregate", "language", "trigger", "rewrite", "policy", "namespace", "extension", "depend",
-    "description", "init_privs", "default_acl", "collation", "conversion", "operator", "opclass", "opfamily", "amop",
-    "amproc", "am", "cast", "transform", "statistic_ext", "event_trigger", "publication", "publication_rel",
-    "foreign_data_wrapper", "foreign_server", "foreign_table", "ts_dict", "ts_config", "ts_config_map", "ts_parser",
-    "ts_template", "seclabel", "shseclabel", "tablespace",
-)  # fmt: skip
-_TABLES_SINCE_15 = ("publication_namespace",)
-# Read through views that hide passwords; roles and settings are the whole cluster's.
-_VIEWED = ("role", "membership", "setting", "user_mapping")
-
-
 def versions_text(version: int) -> str:
     """Return the statement that tells which versions of its rows the catalog has.
 
@@ -60,12 +46,7 @@ def versions_text(version: int) -> str:
     definition is made from the rows, so that it costs a small part of reading them. Unequal answers mean nothing: a
     temporary table of another session changes them too.
     """
-    names = [*TABLES, *(_TABLES_SINCE_15 if version >= 150000 else ())]
-    return render(
-        "catalog/versions.sql.j2",
-        tables=[("pg_catalog", f"pg_{name}") for name in names],
-        queries=[Sql(query(name, version)) for name in _VIEWED],
-    ).sql
+    return query("versions", version)
 
 
 def asked(connection: psycopg.Connection[Any]) -> dict[str, str]:

@@ -32,7 +32,7 @@ def run(reporter: Reporter, *, folder: str, verbosity: int) -> int:
 
 def _files() -> dict[str, str]:
     """Return the texts of a new project by their paths in it."""
-    from wgm_play.render import packaged_templates
+    from wgm_play.plain import packaged_templates
 
     root = packaged_templates() / "init"
     found = sorted(path for path in root.rglob("*") if path.is_file())

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import InputError, Position
+from wgm_play.plain import packaged_templates
 from wgm_play.playbook.files import Files
 from wgm_play.playbook.kinds.base import Rendered
 from wgm_play.playbook.schema_rules import is_template
 from wgm_play.playbook.values import jinja_hint, undefined, values_for
 from wgm_play.playbook.variables import Scope
-from wgm_play.render import environment, packaged_templates, render_text
+from wgm_play.render import environment, render_text
 from wgm_play.sandbox import bounded
 from wgm_play.sql import reveal
 

@@ -5,14 +5,16 @@ In: the options of a run, the record that the last one left. Out: the steps as t
 A plan is a function of what was read (files, variables, options, this program) and of what the database answered. Where
 all of these are as they were when the plan was empty, it is empty again. So nothing is taken for granted: which versions
 its rows have is compared for the whole catalog (where these are others, as after a temporary table, it is read and
-hashed by the server), so is the state of the ledger, and every other question that planning asked (seed rows,
-assertions, invariants, privileges) is asked again. Whatever is not as it was, and whatever goes wrong, leads to the full
-way. This module imports nothing heavy: no YAML, no Jinja, no catalog.
+hashed by the server), so is the state of the ledger, and every other question that planning asked is asked again. The
+record holds digests of answers and the names of questions, no SQL: what is sent are our own templates. A play that asks
+anything else (seed rows, assertions, invariants, privileges) is planned each time. Whatever is not as it was, and whatever
+goes wrong, leads to the full way. This module imports nothing heavy: no YAML, no Jinja, no catalog.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -22,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import __version__, secret
+from wgm_play import __version__, plain, secret
 from wgm_play.run.cache import Cache
 
 if TYPE_CHECKING:
@@ -34,13 +36,18 @@ if TYPE_CHECKING:
     from wgm_play.run.work import Work
 
 # A record of another form is not read.
-FORM = 4
+FORM = 5
 # Records kept per project: as many playbooks and options as people use in turn.
 KEPT = 50
 # As the session of the full way is called.
 READER = "wgm-play read"
-# What a record may have asked again: questions. Each is sent as one statement, in a READ ONLY transaction.
-_QUESTION = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:select|with|values|table)\b", re.IGNORECASE | re.DOTALL)
+_IDENTITY, _LEDGER, _NO_LEDGER = "server/identity.sql.j2", "ledger/state.sql.j2", "ledger/access.sql.j2"
+_VERSIONS = "catalog/versions.sql"
+# The templates whose questions are asked again; all are one SELECT that depends on the server's version alone.
+QUESTIONS = (
+    _IDENTITY, _LEDGER, _NO_LEDGER, _VERSIONS, "backup/leftovers.sql.j2", "ledger/strange_owners.sql", "catalog/rights.sql",
+    "catalog/trash_names.sql", "catalog/helpers.sql", "catalog/acting.sql",
+)  # fmt: skip
 # Libpq reads these by itself (manual: "Environment Variables").
 _LIBPQ = re.compile(r"PG[A-Z]+\Z")
 _NAMED = re.compile(r"env\.([A-Za-z_][A-Za-z0-9_]*)")
@@ -51,13 +58,16 @@ _NAMED = re.compile(r"env\.([A-Za-z_][A-Za-z0-9_]*)")
 
 @dataclass(slots=True)
 class Questions:
-    """What planning asks of the live database. `complete` is false where something could not be written down."""
+    """What planning asks of the live database: names of our templates, each with the digest of its answer.
+
+    `complete` is false where anything else was asked.
+    """
 
     asked: list[tuple[str, str]] = field(default_factory=list)
     ignored: frozenset[str] = frozenset()
     versions: str | None = None
     rows: tuple[str, str] | None = None
-    catalog: tuple[str, str] | None = None
+    catalog: str | None = None
     ledger: tuple[str, str] | None = None
     identity: tuple[str, str] | None = None
     complete: bool = True
@@ -85,61 +95,73 @@ class Questions:
     def add(self, cursor: psycopg.Cursor[Any], text: str | None) -> None:
         """Write down one statement with its answer."""
         result = cursor.pgresult
-        if text is None or result is None or cursor.nextset():
-            self.complete = False
-        elif not text.startswith("SET TRANSACTION "):
-            self.asked.append((text, answer(result)))
-
-    def hear(self, path: str, text: str, result: psycopg.pq.abc.PGresult | None) -> None:
-        """Write down a query of the playbook with its answer; one that calls code of others is not to be asked so."""
-        if result is None:
-            self.complete = False
+        if text is not None and text.startswith("SET TRANSACTION "):
             return
-        self.asked += [_searched(path), (text, answer(result)), _searched("")]
+        name = _names(cursor.connection.info.server_version).get(text or "")
+        if name is None or result is None or cursor.nextset():
+            self.complete = False
+        else:
+            self.asked.append((name, answer(result)))
+
+    def hear(self) -> None:
+        """Note that a query of the playbook was asked."""
+        self.complete = False
 
     def read_versions(self, connection: psycopg.Connection[Any]) -> str:
         """Return which versions of its rows the catalog has; and note what the ledger holds."""
         from wgm_play.catalog import introspect
         from wgm_play.ledger import Ledger
-        from wgm_play.ledger.statements import text
-        from wgm_play.render import query, render
+        from wgm_play.render import query
 
         version = connection.info.server_version
-        state = {"readable": "ledger/state", "absent": "ledger/access"}.get(Ledger(connection).access())
+        state = {"readable": _LEDGER, "absent": _NO_LEDGER}.get(Ledger(connection).access())
         texts = introspect.queries(version)
         self.ignored = frozenset([*texts.values(), *(query(name, version) for name in introspect.UNASKED)])
         self.complete &= state is not None
-        self.identity = self._told(connection, render("server/identity.sql.j2").sql)
+        self.identity = self._told(connection, _IDENTITY)
         if state is not None:
-            self.ledger = self._told(connection, text(state))
+            self.ledger = self._told(connection, state)
         before, self.versions = self.versions, self.versions_now(connection)
         self.complete &= before in (None, self.versions)
         return self.versions
 
     def versions_now(self, connection: psycopg.Connection[Any]) -> str:
         """Return which versions of its rows the catalog has now."""
-        from wgm_play.catalog import introspect
-
-        self.rows = self._told(connection, introspect.versions_text(connection.info.server_version))
+        self.rows = self._told(connection, _VERSIONS)
         return self.rows[1]
 
     def read_catalog(self, connection: psycopg.Connection[Any]) -> None:
         """Note the digest of the whole catalog, made by the server, where it is still the one that was planned for."""
-        from wgm_play.catalog import introspect
-
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             if self.versions_now(connection) == self.versions:
-                self.catalog = self._told(connection, introspect.mark_text(connection))
+                self.catalog = _mark(connection)
 
     @staticmethod
-    def _told(connection: psycopg.Connection[Any], text: str) -> tuple[str, str]:
-        import psycopg as library
+    def _told(connection: psycopg.Connection[Any], name: str) -> tuple[str, str]:
+        return name, _answer_to(connection, plain.text(name, connection.info.server_version))
 
-        with library.Cursor(connection) as cursor:
-            cursor.execute(text.encode(), prepare=True)  # the versions are asked for again and again
-            assert cursor.pgresult is not None  # noqa: S101 - a query has a result
-            return text, answer(cursor.pgresult)
+
+def _mark(connection: psycopg.Connection[Any]) -> str:
+    """Return the digest of the whole catalog. Rare, because it takes what is heavy: the versions tell nearly always."""
+    from wgm_play.catalog import introspect
+
+    return _answer_to(connection, introspect.mark_text(connection))
+
+
+def _answer_to(connection: psycopg.Connection[Any], text: str) -> str:
+    import psycopg as library
+
+    with library.Cursor(connection) as cursor:
+        cursor.execute(text.encode(), prepare=True)  # the versions are asked for again and again
+        assert cursor.pgresult is not None  # noqa: S101 - a query has a result
+        return answer(cursor.pgresult)
+
+
+@functools.lru_cache(maxsize=4)
+def _names(version: int) -> dict[str, str]:
+    """Return the names of the questions by their texts."""
+    return {plain.text(name, version): name for name in QUESTIONS}
 
 
 def answer(result: psycopg.pq.abc.PGresult) -> str:
@@ -150,13 +172,6 @@ def answer(result: psycopg.pq.abc.PGresult) -> str:
 
 def _digest(rows: Iterable[Sequence[Any]]) -> str:
     return hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).hexdigest()
-
-
-def _searched(path: str) -> tuple[str, str]:
-    """Return the statement that sets a search_path, with its answer."""
-    from wgm_play.render import render
-
-    return render("shadow/search_path.sql.j2", path=path).sql, _digest([[path.encode()]])
 
 
 # After planning: what is kept -------------------------------------------------------------------------------------
@@ -200,7 +215,6 @@ class Memory:
                 "name": work.play.name,
                 "target": work.target,
                 "where": _where(environment, self.options.url),
-                "session": _session(environment),
                 "questions": [asked.identity, asked.ledger, *asked.asked],
                 "rows": asked.rows,
                 "catalog": asked.catalog,
@@ -212,8 +226,6 @@ class Memory:
         """Write the record; not where a secret would be in it whose name is not known."""
         if not self.usable or self.project is None:
             return
-        for play in self.plays:
-            play["questions"] = [[secret.placeholders(text), told] for text, told in play["questions"]]
         inputs = sorted(self.inputs)
         names, folders = sorted(self.names), sorted(self.folders)
         record = {
@@ -239,12 +251,6 @@ def _where(environment: Environment, url: str | None) -> dict[str, Any]:
         "embedded": None if environment.embedded is None else dataclasses.asdict(environment.embedded),
         "policy": dataclasses.asdict(environment.policy),
     }
-
-
-def _session(environment: Environment) -> str:
-    from wgm_play.server import session_statement
-
-    return session_statement(environment.policy, read_only=True)
 
 
 def place(options: Options) -> str:
@@ -339,8 +345,7 @@ def _record(options: Options) -> dict[str, Any] | None:
         record: dict[str, Any] = json.loads(content)
         if record["digest"] != digest(options, record["inputs"], record["names"], record["folders"]):
             return None
-        asked = [text for play in record["plays"] for text, _ in (*play["questions"], play["rows"], play["catalog"])]
-        if not all(_QUESTION.match(text) for text in asked):
+        if not all(name in QUESTIONS for play in record["plays"] for name, _ in (*play["questions"], play["rows"])):
             return None
         for name in record["names"]:
             secret.register(os.environ.get(name, ""), name)
@@ -370,12 +375,12 @@ def _as_it_was(play: Mapping[str, Any], options: Options, project: Path) -> tupl
         environment = _environment(play["where"], options)
         target = server.target(environment, project)
         with server.connect_to(
-            target.url, policy=environment.policy, application_name=READER, read_only=True, session=play["session"]
+            target.url, policy=environment.policy, application_name=READER, read_only=True
         ) as connection:
             *same, rows = _same(connection, [*play["questions"], play["rows"]])
-            if not (all(same) and (rows or all(_same(connection, [play["catalog"]])))):
+            if not (all(same) and (rows or _mark_now(connection) == play["catalog"])):
                 return None
-    except (library.Error, WgmError, OSError, KeyError, TypeError):
+    except (library.Error, WgmError, OSError, KeyError, TypeError, ValueError):
         return None
     lasting = target.server is not None and not target.server.ephemeral
     return target.notes, target.shown if lasting else None
@@ -385,10 +390,17 @@ def _same(connection: psycopg.Connection[Any], questions: Sequence[tuple[str, st
     """Ask questions in one round trip and one snapshot; tell for each whether its answer is the one that is known."""
     with connection.pipeline():
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        cursors = [connection.execute(secret.resolve(text).encode(), prepare=False) for text, _ in questions]
+        version = connection.info.server_version
+        cursors = [connection.execute(plain.text(name, version).encode(), prepare=False) for name, _ in questions]
         connection.execute("ROLLBACK")
     told = [answer(cursor.pgresult) if cursor.pgresult is not None else "" for cursor in cursors]
     return [one == known for one, (_, known) in zip(told, questions, strict=True)]
+
+
+def _mark_now(connection: psycopg.Connection[Any]) -> str:
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return _mark(connection)
 
 
 def _environment(where: Mapping[str, Any], options: Options) -> Environment:

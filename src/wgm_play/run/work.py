@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from wgm_play import plain
 from wgm_play.asking.ask import Asker, NotAsked
 from wgm_play.asking.text import check_query
 from wgm_play.catalog import introspect
@@ -291,8 +292,9 @@ class Work:
 
     def _refuse_strange_schemas(self) -> None:
         """Refuse schemas with our names that somebody else made: what is in them is his, and would run as us."""
-        trusted = list(self.environment.policy.trusted_owners)
-        found = self.reading.execute(render("ledger/strange_owners.sql.j2", trusted=trusted).sql).fetchall()
+        text = plain.text("ledger/strange_owners.sql", self.reading.info.server_version)
+        trusted = self.environment.policy.trusted_owners
+        found = [one for one in self.reading.execute(text.encode()).fetchall() if one[1] not in trusted]
         if not found:
             return
         schema, owner = found[0]
