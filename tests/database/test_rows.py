@@ -266,12 +266,17 @@ def test_a_subscriber_sees_no_column_of_ours(
         )
         assert _until(other, f"select count(*)::int from c where id = {number}", 1) == 1, number
 
+    def lists() -> Any:
+        return ask(database_url, "select count(prattrs)::int from pg_publication_rel")[0][0]
+
     declared(n="bigint")
     book.apply()
     goes_on(101)
+    assert lists() == 0  # nothing is lost, so nothing is kept that a subscriber must not see
     assert book.apply().changed == 0
     book.rollback()
     goes_on(102)
+    assert lists() == 0
     declared(n={"state": "absent"})
     book.apply()
     goes_on(103, "t", "'without n'")

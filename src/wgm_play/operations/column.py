@@ -422,19 +422,22 @@ def lossless(old: str, new: str) -> bool:
     return any(old in row and new in row and row.index(old) < row.index(new) for row in _WIDENINGS)
 
 
-def _kept(situation: Situation, key: Key, using: Sql) -> dict[str, Any] | None:
-    """Return the trash's entry for the values that a type change replaces; None where none are lost."""
+def loses_values(situation: Situation, key: Key) -> bool:
+    """Tell whether a type change replaces values that are not found again in the new ones: they go to the trash."""
     old, new, table = situation.current[key], situation.wanted[key], Key("table", key.name[:2])
     if not situation.trash or old.generated or new.generated or old.inherited or situation.is_new(table):
-        return None
-    if (old.type, old.collation) == (new.type, new.collation) and key not in situation.converts:
-        return None
-    if key not in situation.converts and lossless(old.type, new.type):
-        return None
+        return False
+    if key not in situation.converts:
+        filled = key in situation.backfills and new.not_null and not old.not_null
+        if (old.type, old.collation) == (new.type, new.collation) or (lossless(old.type, new.type) and not filled):
+            return False
     size = situation.sizes.get(table)
-    if size is not None and not size.bytes and not size.rows > 0:
-        return None
-    return replaced_column(situation, key, using)
+    return size is None or bool(size.bytes) or size.rows > 0
+
+
+def _kept(situation: Situation, key: Key, using: Sql) -> dict[str, Any] | None:
+    """Return the trash's entry for the values that a type change replaces; None where none are lost."""
+    return replaced_column(situation, key, using) if loses_values(situation, key) else None
 
 
 def change_type(situation: Situation, key: Key) -> Change:

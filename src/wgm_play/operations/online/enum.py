@@ -119,7 +119,8 @@ def _swap(
     commands += [_rename(key.name, old[1]), _rename(helper, key.name[1])]
     for one in tables:
         for twin in one.twins:
-            commands += swap.exchange(situation, one, twin, None)
+            place, exchanged = swap.exchange(situation, one, twin)
+            commands += [*exchanged, swap.drop_old(one, place)]
         commands += swap.restore(situation, one)
     commands.append(command("enum/drop", name=old))
     commands += comments(key, situation.wanted[key].comment)

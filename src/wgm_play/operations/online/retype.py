@@ -2,7 +2,7 @@
 
 In: a `Situation`, the keys that differ, what must step aside for them. Out: `Retypings`: the changes that add new
 columns beside the old ones, keep them in step by a trigger, fill them in batches, build their indexes concurrently,
-prove NOT NULL, and then swap names in one short transaction; the old values stay in the trash.
+prove NOT NULL, and then swap names in one short transaction; old values that could be lost stay in the trash.
 """
 
 from __future__ import annotations

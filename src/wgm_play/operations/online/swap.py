@@ -1,4 +1,5 @@
-"""The swap that ends a type change: names change hands in one short transaction; the old values go to the trash.
+"""The swap that ends a type change: names change hands in one short transaction; old values that the new ones do not
+tell go to the trash, others are dropped with their column.
 
 In: a `Retyping` whose new columns are filled, indexed and proved. Out: one change for each column; the first holds the
 statements, what comes after it (views, foreign keys) commits with it.
@@ -41,10 +42,18 @@ def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Ch
     commands = [_command("online/lock", one, tables=[one.table.name])]
     commands += clear(situation, one)
     trash: list[dict[str, Any]] = []
+    away: list[str] = []
+    gone: list[Command] = []
     for twin in one.twins:
-        commands += exchange(situation, one, twin, trash)
+        place, exchanged = exchange(situation, one, twin)
+        commands += exchanged
+        away.append(place)
+        if columns.loses_values(situation, twin.key):
+            trash.append(replaced_column(situation, twin.key, twin.using, place))
+        else:
+            gone.append(drop_old(one, place))
     commands += restore(situation, one)
-    commands.append(_guard(one, [str(entry["trash_name"][-1]) for entry in trash]))
+    commands += [_guard(one, away), *gone]
     records = {twin.key: conversion_record(situation, twin.key) for twin in one.twins}
     trash += [record for record in records.values() if record]
     made: list[Change] = []
@@ -102,10 +111,15 @@ def clear(situation: Situation, one: Retyping) -> list[Command]:
     return made
 
 
-def exchange(situation: Situation, one: Retyping, twin: Twin, trash: list[dict[str, Any]] | None) -> list[Command]:
+def drop_old(one: Retyping, place: str) -> Command:
+    """Return the command that drops an old column, by its name after the exchange: nothing is lost with it."""
+    return _command("column/drop", one, table=one.table.name, name=place)
+
+
+def exchange(situation: Situation, one: Retyping, twin: Twin) -> tuple[str, list[Command]]:
     """Give the old column a name in the trash and the new one the old name, with default, identity and NOT NULL.
 
-    Without a `trash` the old column is dropped.
+    Return the old column's name after that, and the commands.
     """
     from wgm_play.operations.online.retype import check_name
 
@@ -137,11 +151,7 @@ def exchange(situation: Situation, one: Retyping, twin: Twin, trash: list[dict[s
     made += column_privileges(situation, twin.key)
     made += kept_labels(situation, twin.key)
     made += [comment for comment in comments(twin.key, new.comment)]
-    if trash is None:
-        made.append(_command("column/drop", one, table=table, name=away))
-    else:
-        trash.append(replaced_column(situation, twin.key, twin.using, away))
-    return made
+    return away, made
 
 
 def _move_identity(one: Retyping, twin: Twin, new: Any) -> Command:
@@ -215,4 +225,4 @@ def _identities(situation: Situation, one: Retyping, after: Change) -> list[Chan
     return made
 
 
-__all__ = ["clear", "exchange", "names", "restore", "swap"]
+__all__ = ["clear", "drop_old", "exchange", "names", "restore", "swap"]
