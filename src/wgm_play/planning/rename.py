@@ -41,7 +41,8 @@ Delayed = Mapping[Key, tuple[tuple[Change, ...], tuple[Change, ...]]]
 # What is told apart by types: PostgreSQL names it by the names that these have then.
 _BY_ARGUMENTS = ("function", "procedure", "aggregate")
 _BY_TYPES = frozenset([*_BY_ARGUMENTS, "operator", "cast"])
-_TYPES = frozenset(["enum", "domain", "composite", "range", "table", "view", "materialized_view", "foreign_table"])
+_RELATIONS = frozenset(["table", "view", "materialized_view", "foreign_table"])
+_TYPES = _RELATIONS | {"enum", "domain", "composite", "range"}
 
 
 @dataclass(slots=True)
@@ -168,24 +169,25 @@ def _parts(live: Catalog, found: Renamed, situation: Situation, key: Key, declar
 def _serials(live: Catalog, found: Renamed, situation: Situation, declarations: Mapping[Key, Declaration]) -> None:
     """Let the sequence of a serial column follow the new name of its table or column: PostgreSQL leaves it as it is.
 
-    It comes first, because the column's default needs it.
+    It comes before its table, because the column's default needs it.
     """
     before = len(found.changes)
     for key in live.of("sequence") if found.pairs else ():
         owner = Key("column", tuple(live[key].owned_by or ()))
-        now = found.after(owner)
+        now, here = found.after(owner), found.after(key)
         if (
             now == owner
-            or now.name[0] != key.name[0]
-            or key in declarations
+            or now.name[0] != here.name[0]
+            or {key, here} & declarations.keys()
             or key.name[1] != automatic(owner.name[1], owner.name[2], "seq")
         ):
             continue
         new = Key("sequence", (now.name[0], automatic(now.name[1], now.name[2], "seq")))
         table = declarations.get(Key("table", now.name[:2]))
-        if new != key and new not in live.rows and table is not None:
-            _object(live, found, situation, key, new, Declaration(new, table.step, table.position))
-    found.changes[:] = [*found.changes[before:], *found.changes[:before]]
+        if new != here and new not in live.rows and table is not None:
+            _object(live, found, situation, here, new, Declaration(new, table.step, table.position))
+    schemas = sum(change.operation.key.kind == "schema" for change in found.changes)  # these come first
+    found.changes[schemas:] = [*found.changes[before:], *found.changes[schemas:before]]
 
 
 def _both(old: Key, new: Key, where: Any) -> Refused:
@@ -228,13 +230,13 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
                 now = called.get(key, key)
                 found.pairs.pop(now, None)
                 found.pairs[Key(key.kind, (*new.name, *now.name[1:]))] = key
-    if old.kind != "table":
+    if old.kind not in _RELATIONS:
         return
     called = {
         part: now for now, part in found.pairs.items() if now.name[:2] == old.name
     }  # a rollback renames them first
     for key in live.rows:
-        if key.kind in ("column", "constraint", "trigger", "policy") and key.name[:2] == source.name:
+        if key.kind in ("column", "constraint", "trigger", "policy", "rule") and key.name[:2] == source.name:
             now = called.get(key, Key(key.kind, (*old.name, key.name[2])))
             found.pairs.pop(now, None)
             found.pairs[Key(key.kind, (*new.name, now.name[2]))] = key
@@ -244,14 +246,19 @@ def back(found: Renamed, situation: Situation, live: Catalog, now: Key, before: 
     """Add the rename that takes another one back; `place` is that one's record in the trash."""
     from wgm_play.errors import Position
 
-    nowhere = Position("")
-    if now.kind in ("column", "constraint"):
+    nowhere, until_now = Position(""), len(found.changes)
+    if now.kind == "attribute":
+        owner = _attribute_owner(live, found, now)
+        if owner is not None:
+            part = Part(-1, nowhere, renamed_from=now.name[2])
+            _attribute(live, found, situation, owner, Key(now.kind, (*owner.name, before.name[2])), part)
+    elif now.kind in ("column", "constraint"):
         table = next((new for new, old in found.pairs.items() if old == Key("table", now.name[:2])), None)
-        owner = table.name if table else now.name[:2]
-        _part(live, found, situation, now, Key(now.kind, (*owner, before.name[2])), Part(-1, nowhere))
+        within = table.name if table else now.name[:2]
+        _part(live, found, situation, now, Key(now.kind, (*within, before.name[2])), Part(-1, nowhere))
     else:
         _object(live, found, situation, now, before, Declaration(before, -1, nowhere))
-    if found.changes:
+    if len(found.changes) > until_now:
         payload = found.changes[-1].operation.payload
         payload["trash"] = {**payload["trash"], "event": "restored", "trash_name": place, "definition": {}}
 
@@ -350,23 +357,40 @@ def put_first(renamed: Renamed, changes: Sequence[Change], delayed: Delayed | No
 
 def _attribute(live: Catalog, found: Renamed, situation: Situation, owner: Key, new: Key, part: Any) -> None:
     """Rename an attribute of a composite type, or a column of a foreign table: their rows hold them."""
-    row = live.get(found.pairs.get(owner, owner))
-    if row is None:
-        return
-    names = [one[0] for one in (row.attributes if owner.kind == "composite" else row.columns) or ()]
+    names = _attribute_names(live, found, owner)
     if part.renamed_from not in names:
         return
+    old = Key(new.kind, (*new.name[:2], part.renamed_from))
     if new.name[2] in names:
-        raise _both(Key(new.kind, (*new.name[:2], part.renamed_from)), new, part.position)
+        raise _both(old, new, part.position)
     word = Sql("ATTRIBUTE" if owner.kind == "composite" else "COLUMN")
     lock = Lock(ACCESS_EXCLUSIVE, owner.label)
-    made = command(
-        "composite/rename_attribute", lock, what=what_of(owner), word=word, name=part.renamed_from, to=new.name[2]
+    made = command("composite/rename_attribute", lock, what=what_of(owner), word=word, name=old.name[2], to=new.name[2])
+    title = f"rename attribute {owner.label}.{old.name[2]} to {new.name[2]}"
+    payload = {"trash": record(new.kind, old, new)}
+    change = alter(
+        situation, owner, title, [made], verb="rename", step=part.step, hazards=(_HAZARD_COLUMN,), payload=payload
     )
-    title = f"rename attribute {owner.label}.{part.renamed_from} to {new.name[2]}"
-    change = alter(situation, owner, title, [made], verb="rename", step=part.step, hazards=(_HAZARD_COLUMN,))
-    found.add(change, Key(new.kind, (*new.name[:2], part.renamed_from)), new)
+    found.add(change, old, new)
     found.pairs.setdefault(owner, owner)
+
+
+def _attribute_names(live: Catalog, found: Renamed, owner: Key) -> list[str]:
+    """Return the names that the attributes of a type or foreign table have after the renames until now."""
+    row = live.get(found.pairs.get(owner, owner))
+    if row is None:
+        return []
+    names = [str(one[0]) for one in (row.attributes if owner.kind == "composite" else row.columns) or ()]
+    for _, old, new in found.words:
+        if new.kind == "attribute" and new.name[:2] == owner.name and old.name[2] in names:
+            names[names.index(old.name[2])] = new.name[2]
+    return names
+
+
+def _attribute_owner(live: Catalog, found: Renamed, attribute: Key) -> Key | None:
+    """Return the composite type or foreign table that an attribute belongs to, as it is called by now."""
+    owners = (Key(kind, attribute.name[:2]) for kind in ("composite", "foreign_table"))
+    return next((one for one in owners if one in found.pairs or one in live.rows), None)
 
 
 def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
