@@ -30,7 +30,7 @@ from wgm_play.operations.online.spell import renamed_columns
 from wgm_play.operations.order import constraints_without_index, groups, name_space, order
 from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
 from wgm_play.plan import Command, Group, Operation
-from wgm_play.planning import bodies, family, may_change, rename
+from wgm_play.planning import bodies, family, may_change, rename, trashed_users
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, uncastable
@@ -242,6 +242,8 @@ def _plan(
         with refusals.one():
             operations = [operation for group in made for operation in group.operations]
             may_change.refuse(work.reading, operations, live, wanted.catalog)
+        with refusals.one():
+            trashed_users.refuse(work.reading, operations, renamed.pairs)
         with refusals.one():
             if work.environment.policy.check_data:
                 unknown += refuse_bad_rows(

@@ -137,6 +137,8 @@ class Looker:
         with self.asker.transaction(()) as connection:
             columns = list(holding(connection, self.renames.get(enum, enum), labels))
         for live, condition in columns:
+            if live.name[2].startswith(COLUMN_PREFIX):
+                continue  # in the trash: see trashed_users
             table = names.get(Key("table", live.name[:2]), Key("table", live.name[:2]))
             column = names.get(live, Key("column", (*table.name, live.name[2])))
             if not self._stays(enum, column) or Key("table", live.name[:2]) in self.rewritten:

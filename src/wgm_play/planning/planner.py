@@ -29,7 +29,7 @@ from wgm_play.operations.online import acting, published
 from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Operation, Plan
-from wgm_play.planning import bodies, column_limit, family, may_change, rename, taken_names
+from wgm_play.planning import bodies, column_limit, family, may_change, rename, taken_names, trashed_users
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
@@ -202,6 +202,8 @@ class Planner:
             with Together() as refusals:
                 with refusals.one():
                     taken_names.refuse(operations, current, wanted.catalog)
+                with refusals.one():
+                    trashed_users.refuse(self.connection, operations, renamed.pairs)
                 with refusals.one():
                     made = consents.settle(made)
                 with refusals.one():
