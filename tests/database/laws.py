@@ -128,8 +128,40 @@ def pg_dump() -> str:
     return str(found)
 
 
-def _dump(url: str) -> list[str]:
-    words = [pg_dump(), "--schema-only", *(f"--exclude-schema={name}" for name in OWN_SCHEMAS), url]
+def unlike_by_hand(url: str, empty: str, text: str, *, order: bool = True, rows: bool = False) -> list[str]:
+    """Run SQL written by hand on an empty database with psql; return what pg_dump tells apart (law 2).
+
+    In: the changed database, the empty one. `order` compares the order of columns, `rows` what the tables hold.
+    """
+    psql = fix_postgres.newest("psql")
+    assert psql, "there is no psql here"
+    words = [psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", empty]
+    done = subprocess.run(words, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (_statements(name, order=order, rows=rows) for name in (url, empty))
+    found = [f"not by hand: {statement}" for statement in ours if statement not in theirs]
+    found += [f"only by hand: {statement}" for statement in theirs if statement not in ours]
+    if not found and ours != theirs:
+        found.append("the same statements in another number")
+    return found
+
+
+def _statements(url: str, *, order: bool, rows: bool) -> list[str]:
+    """Return the sorted statements of a dump: those that make the database and set its settings are among them."""
+    made: list[str] = []
+    lines: list[str] = []
+    database = url.rsplit("/", 1)[1]
+    for line in _dump(url, "--create", *(["--inserts"] if rows else ["--schema-only"])):
+        lines.append(line.replace(database, "the_database"))
+        if line.endswith(";"):
+            lines = sorted(lines) if not order and lines[0].startswith("CREATE TABLE") else lines
+            made.append("\n".join(lines))
+            lines = []
+    return sorted([*made, *lines])
+
+
+def _dump(url: str, *options: str) -> list[str]:
+    words = [pg_dump(), *(options or ["--schema-only"]), *(f"--exclude-schema={name}" for name in OWN_SCHEMAS), url]
     done = subprocess.run(
         words,
         capture_output=True,

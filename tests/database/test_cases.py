@@ -1,13 +1,16 @@
-"""Every alteration of every kind, as data: `tests/cases/KIND/*.yml`, each held to four laws on a real server.
+"""Every alteration of every kind, as data: `tests/cases/KIND/*.yml`, each held to the laws on a real server.
 
 In: a case: the steps `before` (or `sql`), `rows` put in, the steps `after`, the operations to `expect` in order, stages
 that `then` follow. Out: the plan is as expected; the run converges; planned again there is nothing to do; rollback, run
-by run, gives back the catalog, the dump and the rows of before.
+by run, gives back the catalog, the dump and the rows of before; SQL that was written by hand, run by psql on an empty
+database, makes what pg_dump cannot tell from the changed one.
 
 Keys of a stage: `rows` (SQL run before it), `after`, `hazards` (codes, in the order of the operations), `play` (keywords of the play), `options` (of the command line),
 `expect`, `answers` (query -> rows after it), `refused` (a part of the message; nothing is touched),
 `irreversible` (a part of rollback's refusal), `rows_lost` (rollback cannot bring the rows back: why), `moved`
-(rollback puts columns in another order: why).
+(rollback puts columns in another order: why), `by_hand` (the state after it as a person writes it who knows PostgreSQL
+and not this program; a comment in it says why something stays that the steps do not name), `by_hand_rows` (compare what
+the tables hold as well: true).
 Of a case: `versions`, `extensions` (that the server must have to offer), `files`, `environment`, `then`, `by_chance`
 (columns whose values differ from run to run: see test_online_kills.py).
 """
@@ -20,7 +23,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from laws import Project, State, load_case, load_sql, state
+from laws import Project, State, load_case, load_sql, state, unlike_by_hand
 
 import fix_postgres
 from fix_postgres import Postgres
@@ -30,7 +33,7 @@ CASES = Path(__file__).parents[1] / "cases"
 FILES = sorted(CASES.glob("*/*.yml"))
 KEYS = {
     "before", "sql", "rows", "after", "play", "options", "expect", "answers", "refused", "irreversible", "rows_lost", "moved",
-    "hazards", "versions", "files", "environment", "then", "extensions", "by_chance",
+    "hazards", "versions", "files", "environment", "then", "extensions", "by_chance", "by_hand", "by_hand_rows",
 }  # fmt: skip
 
 
@@ -61,6 +64,8 @@ def test_case(path: Path, server: Postgres, new_database: Callable[..., str], pr
             _is_refused(book, stage, start)
             continue
         _moves_on(book, stage)
+        if "by_hand" in stage:
+            _is_as_by_hand(book, stage, new_database())
         done.append((stage, start))
     _goes_back(book, done)
 
@@ -99,6 +104,11 @@ def _moves_on(book: Project, stage: dict[str, Any]) -> None:
             assert [list(row) for row in connection.execute(question.encode())] == rows, question
     again = book.apply(**options)
     assert (again.changed, [operation.title for operation in again.operations]) == (0, [])
+
+
+def _is_as_by_hand(book: Project, stage: dict[str, Any], empty: str) -> None:
+    order, rows = "moved" not in stage, stage.get("by_hand_rows", False)
+    assert unlike_by_hand(book.url, empty, stage["by_hand"], order=order, rows=rows) == []
 
 
 def _goes_back(book: Project, done: list[tuple[dict[str, Any], State]]) -> None:
