@@ -28,6 +28,9 @@ from wgm_play.report.base import Reporter, StepResult
 OWN_SCHEMAS = ("wgm", "wgm_trash")
 TRASHED = "wgm_trash_"
 
+# PostgreSQL 18 keeps a name of each NOT NULL, which a playbook compares only where it gives one.
+_NAMED_NOT_NULL = re.compile(r'CONSTRAINT ("([^"]|"")+"|\S+) NOT NULL')
+
 _ROWS = """
 SELECT n.nspname, c.relname, c.relkind::text FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -152,7 +155,7 @@ def _statements(url: str, *, order: bool, rows: bool) -> list[str]:
     lines: list[str] = []
     database = url.rsplit("/", 1)[1]
     for line in _dump(url, "--create", *(["--inserts"] if rows else ["--schema-only"])):
-        lines.append(line.replace(database, "the_database"))
+        lines.append(_NAMED_NOT_NULL.sub("NOT NULL", line.replace(database, "the_database")))
         if line.endswith(";"):
             lines = sorted(lines) if not order and lines[0].startswith("CREATE TABLE") else lines
             made.append("\n".join(lines))
