@@ -184,7 +184,7 @@ def started(major: int, **settings: str) -> Iterator[Postgres]:
     if folder is None:
         raise LookupError(f"no PostgreSQL {major} here")
     who = account()
-    home = Path(tempfile.mkdtemp(prefix="wgm-test-", dir=_memory()))
+    home = Path(tempfile.mkdtemp(prefix="wgm-test-", dir=memory()))
     if who is not None:
         # A virtual environment in root's home folder is out of reach for the account that runs the server.
         folder = reachable_programs(folder, Account(who.pw_uid, who.pw_gid, who.pw_name, other=True), shelf_folder())
@@ -232,7 +232,7 @@ def standby_of(primary: Postgres) -> Iterator[Postgres]:
     """Start a standby that streams from a server; stop it and remove its data when the generator is closed."""
     assert primary.bin is not None
     who = account()
-    home = Path(tempfile.mkdtemp(prefix="wgm-test-", dir=_memory()))
+    home = Path(tempfile.mkdtemp(prefix="wgm-test-", dir=memory()))
     if who is not None:
         os.chown(home, who.pw_uid, who.pw_gid)
     user: dict[str, Any] = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []} if who else {}
@@ -247,7 +247,7 @@ def standby_of(primary: Postgres) -> Iterator[Postgres]:
     yield from life
 
 
-def _memory() -> Path | None:
+def memory() -> Path | None:
     """Return the folder of files in memory, None where there is none or little room (as in many containers)."""
     memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made below it
     return memory if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM else None

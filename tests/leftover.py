@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wgm_play import embedded
 from wgm_play.embedded import process
-from wgm_play.embedded.home import shelf_folder
+from wgm_play.embedded.home import homes_folder
 
 STOP_SECONDS = 30.0
 
@@ -23,7 +23,7 @@ def of_project(project: Path) -> set[Path]:
 
 def below(folder: Path) -> set[Path]:
     """Return the data of the servers that run for projects in a folder."""
-    shelved = (file.parent for file in shelf_folder().glob("*/project"))
+    shelved = (file.parent for file in homes_folder().glob("*/project"))
     ours = (home / "data" for home in shelved if Path((home / "project").read_text().strip()).is_relative_to(folder))
     return _running((*(file.parent for file in folder.rglob("postmaster.pid")), *ours))
 

@@ -414,8 +414,8 @@ def test_a_private_project_of_root_has_its_data_elsewhere(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf = place.parent / "shelf"
+    monkeypatch.delenv(home_module.DATA_VARIABLE, raising=False)
     monkeypatch.setattr(home_module, "SHELF", shelf)
-    monkeypatch.setattr("wgm_play.embedded.persistent.SHELF", shelf)
     private = place / "private"
     private.mkdir(mode=0o700)
     first = embedded.start(Embedded(), private)
@@ -431,8 +431,7 @@ def test_a_private_project_of_root_has_its_data_elsewhere(
 @root
 def test_a_server_elsewhere_whose_project_is_gone_is_stopped(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf = place.parent / "shelf"
-    monkeypatch.setattr(home_module, "SHELF", shelf)
-    monkeypatch.setattr("wgm_play.embedded.persistent.SHELF", shelf)
+    monkeypatch.setenv(home_module.DATA_VARIABLE, str(shelf))
     private = place / "private"
     private.mkdir(mode=0o700)
     orphan = embedded.start(Embedded(), private)

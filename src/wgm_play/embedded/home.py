@@ -21,6 +21,8 @@ from wgm_play.errors import InputError, Locked
 
 # Where root puts what the server's account must reach.
 SHELF = Path("/var/lib/wgm-play")
+# An environment variable that names another folder for the data of these servers, which every account can reach.
+DATA_VARIABLE = "WGM_SERVER_DATA"
 LOCK_SECONDS = 60.0
 
 
@@ -156,7 +158,7 @@ def _make_private(folder: Path, account: Account) -> None:
 def _elsewhere(place: Path, account: Account) -> Path:
     """Make a home that the account can reach, known by the path of the project's own."""
     key = hashlib.sha256(str(place.absolute()).encode()).hexdigest()[:16]
-    shelf = shelf_folder()
+    shelf = homes_folder()
     _make_private(shelf / key, account)
     if not account.owns(shelf / key) or (shelf / key).is_symlink():
         raise InputError(f"{str(shelf / key)!r} belongs to another user", hint=f"rm -r '{shelf / key}'")
@@ -169,6 +171,15 @@ def _link(place: Path, target: Path) -> None:
     except FileExistsError:  # another command was quicker
         if place.resolve() != target.resolve():
             raise
+
+
+def homes_folder() -> Path:
+    """Return the folder outside of projects in which the data of servers lie."""
+    given = os.environ.get(DATA_VARIABLE)
+    if not given:
+        return shelf_folder()
+    Path(given).mkdir(mode=0o755, parents=True, exist_ok=True)
+    return Path(given)
 
 
 def shelf_folder() -> Path:

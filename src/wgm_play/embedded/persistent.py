@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wgm_play.embedded import cluster, process
-from wgm_play.embedded.home import SHELF, Home, find_home, make_home, shelf_folder
+from wgm_play.embedded.home import Home, find_home, homes_folder, make_home, shelf_folder
 from wgm_play.embedded.programs import reachable_programs, server_programs
 from wgm_play.embedded.server import Server, url
 from wgm_play.environment import Embedded
@@ -148,9 +148,9 @@ def stop_persistent(embedded: Embedded, project: Path) -> bool:
 
 def stop_orphans() -> None:
     """Stop servers outside of projects whose project is gone: no later command would find them. Their data stay."""
-    if os.geteuid() != 0 or not SHELF.is_dir():
+    if os.geteuid() != 0:
         return
-    for folder in SHELF.iterdir():
+    for folder in homes_folder().iterdir():
         if not (folder / "project").is_file():
             continue
         if not Path((folder / "project").read_text().strip()).is_dir():
