@@ -16,7 +16,7 @@ from wgm_play.plan import Command, Group, Hazard, Operation
 _NAME = r'(?:"(?:[^"]|"")+"|[^\s".]+)'
 # What our templates send to change the columns of a relation.
 _COLUMNS = re.compile(
-    rf"ALTER (?:TABLE|FOREIGN TABLE|VIEW|MATERIALIZED VIEW) (?:ONLY )?{_NAME}(?:\.{_NAME})? "
+    rf"ALTER (?:TABLE|FOREIGN TABLE|VIEW|MATERIALIZED VIEW) (?:ONLY )?({_NAME})(?:\.({_NAME}))? "
     rf"(?:ADD COLUMN|DROP COLUMN|RENAME COLUMN|ALTER COLUMN {_NAME} TYPE)"
 )
 _CACHED = "a session that prepared SELECT * of {0} gets an error once (0A000)"
@@ -40,22 +40,31 @@ def _cached_plans(operation: Operation, current: Catalog, wanted: Catalog) -> It
     """Yield the hazard of an operation after which SELECT * of an existing relation returns something else."""
     if any(one.code == "C15" for one in operation.hazards):
         return
-    relation = _relation(operation.key, current)
-    if relation is None or not (
-        any(_changes_columns(command) for command in operation.commands) or _other_columns(relation, current, wanted)
-    ):
-        return
-    yield hazard("C15", _CACHED.format(relation.label), _RECONNECT)
+    own = _relation(operation.key.name[:2], current)
+    changed = {own} if own is not None and _other_columns(own, current, wanted) else set()
+    # A type that is made again changes the columns of many tables.
+    changed |= {found for one in operation.commands if (found := _changed(one, own, current)) is not None}
+    if changed:
+        yield hazard("C15", _CACHED.format(", ".join(sorted(one.label for one in changed))), _RECONNECT)
 
 
-def _changes_columns(command: Command) -> bool:
-    return bool(_COLUMNS.match(command.sql))
+def _changed(command: Command, own: Key | None, current: Catalog) -> Key | None:
+    """Return the relation whose columns a statement changes; one that has another name by then is the operation's own."""
+    found = _COLUMNS.match(command.sql)
+    if found is None:
+        return None
+    names = tuple(_unquoted(name) for name in found.groups() if name is not None)
+    return (_relation(names, current) if len(names) == 2 else None) or own
 
 
-def _relation(key: Key, current: Catalog) -> Key | None:
-    """Return the live relation that an object is, or belongs to."""
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+
+
+def _relation(name: tuple[str, ...], current: Catalog) -> Key | None:
+    """Return the live relation of a name."""
     kinds = ("table", "view", "materialized_view", "foreign_table")
-    return next((one for kind in kinds if (one := Key(kind, key.name[:2])) in current.rows), None)
+    return next((one for kind in kinds if (one := Key(kind, name)) in current.rows), None)
 
 
 def _other_columns(relation: Key, current: Catalog, wanted: Catalog) -> bool:
