@@ -23,6 +23,8 @@ _EVALUATES = re.compile(
     r"|\bREFRESH\s+MATERIALIZED\s+VIEW\b",
     re.DOTALL,
 )
+# What sets off the application's triggers and calls what stands in them.
+_FILLS = re.compile(r"UPDATE\b")
 _REWRITES = re.compile(r"\bTYPE\b|\bATTACH\s+PARTITION\b|\bSET\s+EXPRESSION\b")
 _RELATIONS = ("table", "foreign_table", "view", "materialized_view", "schema")
 _WORDS = re.compile(r"[\w$]+")
@@ -92,13 +94,13 @@ def tables_of(operation: Operation, before: Catalog, after: Catalog) -> list[Key
 
 
 def _with_path(operation: Operation, bodies: set[Key], before: Catalog, after: Catalog) -> Operation:
-    if not evaluates(operation):
-        return operation
-    if not called(operation, before, after) & bodies:
+    evaluated = evaluates(operation) and bool(called(operation, before, after) & bodies)
+    filled = operation.key.kind == "column" and any(_FILLS.match(one.sql) for one in operation.commands)
+    if not evaluated and not filled:
         return operation
     commands: list[Command] = []
     for one in operation.commands:
-        if not _EVALUATES.search(one.sql):
+        if not (evaluated and _EVALUATES.search(one.sql)) and not _FILLS.match(one.sql):
             commands.append(one)
             continue
         local = "LOCAL " if one.transactional else ""
