@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import psycopg
+import pytest
 import yaml
 from psycopg import sql
 
@@ -24,6 +25,7 @@ from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Key, Row
 from wgm_play.plan import Operation, Plan
 from wgm_play.report.base import Reporter, StepResult
+from wgm_play.run.cache import Cache
 
 OWN_SCHEMAS = ("wgm", "wgm_trash")
 TRASHED = "wgm_trash_"
@@ -212,6 +214,12 @@ class Project:
         listener = Listener()
         pipeline.apply(self._options(diff=True, **options), listener)
         return listener
+
+    def apply_anew(self, **options: Any) -> Listener:
+        """Run the playbook as where nothing is known of earlier runs: a CI job has no cache."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Cache, "of", lambda *_: Cache(None))
+            return self.apply(**options)
 
     def rollback(self, **options: Any) -> Listener:
         """Take the last run back."""

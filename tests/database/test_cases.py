@@ -1,9 +1,9 @@
 """Every alteration of every kind, as data: `tests/cases/KIND/*.yml`, each held to the laws on a real server.
 
 In: a case: the steps `before` (or `sql`), `rows` put in, the steps `after`, the operations to `expect` in order, stages
-that `then` follow. Out: the plan is as expected; the run converges; planned again there is nothing to do; rollback, run
-by run, gives back the catalog, the dump and the rows of before; SQL that was written by hand, run by psql on an empty
-database, makes what pg_dump cannot tell from the changed one.
+that `then` follow. Out: the plan is as expected; the run converges; planned again there is nothing to do, with what the
+cache knows and without; rollback, run by run, gives back the catalog, the dump and the rows of before; SQL that was
+written by hand, run by psql on an empty database, makes what pg_dump cannot tell from the changed one.
 
 Keys of a stage: `rows` (SQL run before it), `after`, `hazards` (codes, in the order of the operations), `play` (keywords of the play), `options` (of the command line),
 `expect`, `answers` (query -> rows after it), `refused` (a part of the message; nothing is touched),
@@ -102,8 +102,9 @@ def _moves_on(book: Project, stage: dict[str, Any]) -> None:
     for question, rows in stage.get("answers", {}).items():
         with psycopg.connect(book.url, autocommit=True) as connection:
             assert [list(row) for row in connection.execute(question.encode())] == rows, question
-    again = book.apply(**options)
-    assert (again.changed, [operation.title for operation in again.operations]) == (0, [])
+    for run in (book.apply, book.apply_anew):
+        again = run(**options)
+        assert (again.changed, [operation.title for operation in again.operations]) == (0, [])
 
 
 def _is_as_by_hand(book: Project, stage: dict[str, Any], empty: str) -> None:
