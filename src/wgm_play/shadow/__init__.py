@@ -21,7 +21,7 @@ from wgm_play.errors import WgmError
 from wgm_play.person import forget, left_behind, working
 from wgm_play.pooler import backend_pid
 from wgm_play.render import render
-from wgm_play.shadow.superuser import Superuser, listed
+from wgm_play.shadow.superuser import Superuser, listed, makes_range
 from wgm_play.sql import Sql, quoted
 
 if TYPE_CHECKING:
@@ -343,6 +343,7 @@ def send(connection: psycopg.Connection[Any], statement: str) -> None:
         superuser.do(statement, row[0] if row else "")
         return
     connection.execute(as_here(connection, statement).encode(), prepare=False)
+    _give_constructors(connection, [statement])
 
 
 def make_roles(connection: psycopg.Connection[Any], texts: Iterable[str], catalogs: Iterable[Collection[Key]]) -> None:
@@ -409,9 +410,9 @@ def on_path(connection: psycopg.Connection[Any]) -> Iterator[None]:
 def run_all(connection: psycopg.Connection[Any], statements: Iterable[str]) -> None:
     """Run statements in few round trips and transactions of bounded size; the first error is raised."""
     batch: list[str] = []
-    superuser = _superuser(connection) is not None
+    confined_here = confined(connection)
     for statement in statements:
-        if superuser and listed(statement):
+        if confined_here and listed(statement):
             _run(connection, batch) if batch else None
             batch = []
             send(connection, statement)
@@ -431,6 +432,14 @@ BATCH = 200
 def _run(connection: psycopg.Connection[Any], batch: list[str]) -> None:
     with connection.transaction():
         connection.execute(";\n".join(batch).encode(), prepare=False)
+    _give_constructors(connection, batch)
+
+
+def _give_constructors(connection: psycopg.Connection[Any], statements: Iterable[str]) -> None:
+    superuser = _superuser(connection)
+    idle = connection.info.transaction_status.name == "IDLE"
+    if superuser is not None and idle and any(map(makes_range, statements)):
+        superuser.give_constructors()
 
 
 def start_over(connection: psycopg.Connection[Any]) -> None:

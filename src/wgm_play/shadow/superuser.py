@@ -111,6 +111,14 @@ def listed(statement: str) -> bool:
     return language_of(statement) not in TRUSTED_LANGUAGES or bool(_NOT_FOR_ROLES.search(head))
 
 
+_RANGE = re.compile(rf"{_COMMENTS}CREATE\s+TYPE\b.*\bAS\s+RANGE\b", re.IGNORECASE | re.DOTALL)
+
+
+def makes_range(statement: str) -> bool:
+    """Tell whether a statement makes a range type: PostgreSQL makes its constructors as the superuser's."""
+    return _RANGE.match(statement) is not None
+
+
 def language_of(statement: str) -> str:
     """Return the language of the routine that a statement makes."""
     body = _BODY.search(statement)
@@ -180,6 +188,10 @@ class Superuser:
                     self._refuse_code(node)
                 self._send(statement)
                 self._renamed(node)
+
+    def give_constructors(self) -> None:
+        """Give the role the constructors of its range types, so that it renames and moves them with their types."""
+        self.session.execute(render("shadow/give_constructors.sql.j2", role=self.role).sql)
 
     def make_roles(self, names: Iterable[str]) -> None:
         """Make roles that statements name: fresh ones, which are members of nothing, may not log in and own nothing."""
