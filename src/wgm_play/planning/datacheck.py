@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from wgm_play.asking.ask import Asker
 
 _PRIVILEGE = "42501"
+# Classes of SQLSTATE: data exception, integrity constraint violation.
+_IN_THE_DATA = ("22", "23")
 
 
 @dataclass(slots=True)
@@ -225,9 +227,16 @@ class Looker:
                 or (key.kind == "index" and old is None)
                 or (key.kind == "index" and old is not None and old[1] != row[1])
                 or (key.kind == "column" and row[3] and (old is None or not old[3]))
+                or self._is_computed(key)
             ):
                 keys.append(key)
         return sorted(keys, key=lambda key: (key.kind != "column", key))
+
+    def _is_computed(self, key: Key) -> bool:
+        """Tell whether a new column gets a value that is computed from each row."""
+        if key.kind != "column" or key in self.situation.current.rows:
+            return False
+        return self.situation.wanted[key].generated == "s" or key in self.situation.backfills
 
     def _live_table(self, table: Key) -> Key | None:
         found = self.renames.get(table, table)
@@ -237,7 +246,6 @@ class Looker:
         table = Key("table", key.name[:2])
         expression = self._expression(key)
         relation = self._renamed(table)
-        masked = self.situation.step_of(key) in self.hidden
         labels = self._labels(key)
         if labels is not None:
             return self._unlabelled(key, table, labels)
@@ -246,19 +254,28 @@ class Looker:
             what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}: there is no cast from its type"
             filled_rows = partial(rows_breaking_check, relation, empty, [*self._key_columns(table), key.name[2]])
             return self._show(what, filled_rows, key)
-        asked = render("checks/converts.sql.j2", relation=relation, expression=expression).sql
-        with self.asker.transaction([asked], seconds=LONGEST) as connection:
-            rows = rows_failing_expression(connection, relation, expression, self._key_columns(table))
         what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}"
-        if rows:
-            count = f"{len(rows)} or more" if len(rows) >= SHOWN_ROWS else str(len(rows))
-            return self._told(what, as_lines(rows, masked=masked), key, count)
+        failing = self._failing(what, relation, expression, key, table)
+        if failing:
+            return failing
         condition = fits(expression, self._known_type(str(self.situation.wanted.rows[key][0])))
         if condition is None:
             return []
         shown = dict.fromkeys([*self._key_columns(table), key.name[2]])
         found = partial(rows_breaking_check, relation, condition, list(shown))
         return self._show(f"{key} is too long for {self.situation.wanted.rows[key][0]}", found, key)
+
+    def _failing(
+        self, what: str, relation: Sql, expression: Sql, key: Key, table: Key, *, only_data: bool = False
+    ) -> list[str]:
+        """Return the rows for which an expression raises an error; `only_data`: one that lies in the data, others are unknown."""
+        asked = render("checks/converts.sql.j2", relation=relation, expression=expression).sql
+        with self.asker.transaction([asked], seconds=LONGEST) as connection:
+            rows = rows_failing_expression(connection, relation, expression, self._key_columns(table))
+        if only_data and rows and rows[0].sqlstate[:2] not in _IN_THE_DATA:
+            raise NotAsked(rows[0].error)
+        count = f"{len(rows)} or more" if len(rows) >= SHOWN_ROWS else str(len(rows))
+        return self._told(what, as_lines(rows, masked=self.situation.step_of(key) in self.hidden), key, count)
 
     def _labels(self, key: Key) -> list[str] | None:
         """Return the values of an enum that a column gets and that is not there yet, None for another type."""
@@ -282,10 +299,21 @@ class Looker:
     def _one(self, key: Key, table: Key, broken: set[Key]) -> list[str]:
         wanted = self.situation.wanted
         relation, keys = self._relation(table), self._key_columns(table)
+        if self._is_computed(key):
+            what = f"{key} cannot be computed"
+            row = wanted[key]
+            computed = (
+                Sql(f"({row.expression})::{self._known_type(row.type)}") if row.generated else self._expression(key)
+            )
+            failing = self._failing(what, self._renamed(table), computed, key, table, only_data=True)
+            if failing:
+                return failing
         if key.kind == "column":
+            if not wanted[key].not_null:
+                return []
             if key not in self.situation.current.rows and self.situation.wanted[key].default is not None:
                 return []
-            if wanted[key].identity or wanted[key].generated:
+            if (wanted[key].identity and key not in self.situation.current.rows) or wanted[key].generated:
                 return []
             return self._show(
                 f"{key} must not be NULL", partial(rows_breaking_not_null, relation, key.name[2], keys), key
@@ -297,7 +325,7 @@ class Looker:
         words = f"{key}: {definition}"
         if wanted.rows[key][0] == "c":
             shown = [*keys, *(name for name in self._named(table, definition) if name not in keys)]
-            return self._show(words, partial(rows_breaking_check, relation, _check_expression(definition), shown), key)
+            return self._check(words, relation, _check_expression(definition), shown, key, table)
         if wanted.rows[key][0] in ("p", "u"):
             columns = [str(one.sval) for one in node.keys or ()]
             return self._show(
@@ -327,6 +355,19 @@ class Looker:
             found = self._show(words, statement, key)
             return self._may_be_hidden(found, self.renames.get(parent, parent)) if found else []
         return []
+
+    def _check(
+        self, words: str, relation: Sql, expression: Sql, shown: Sequence[str], key: Key, table: Key
+    ) -> list[str]:
+        """Return the rows for which a check is false, or raises an error."""
+        import psycopg as library
+
+        try:
+            return self._show(words, partial(rows_breaking_check, relation, expression, shown), key)
+        except library.Error as error:
+            if (error.sqlstate or "")[:2] not in _IN_THE_DATA:
+                raise
+        return self._failing(words, relation, expression, key, table, only_data=True)
 
     def _may_be_hidden(self, found: list[str], parent: Key) -> list[str]:
         """Return the rows without a parent, none where PostgreSQL sees parents that we do not."""
