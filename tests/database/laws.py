@@ -1,4 +1,4 @@
-"""The four laws that every change must meet, and what they are measured with.
+"""The laws that every change must meet, and what they are measured with.
 
 In: a project folder, a database, playbook steps. Out: a plan that was run by the real pipeline; the database's state as
 the catalog, as `pg_dump` writes it and as rows, without what is ours (`wgm`, `wgm_trash`, columns in the trash).
