@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,8 @@ class Looker:
         for enum, labels in self._gone_labels():
             lines += self._guarded(unknown, enum, lambda enum=enum, labels=labels: self._held(enum, labels))
         if self.looked_at:
-            unknown += self._hiding().told(self.looked_at)
+            with suppress(NotAsked):  # then nothing was looked at: each rule says so
+                unknown += self._hiding().told(self.looked_at)
         return lines, unknown
 
     def _hiding(self) -> HiddenRows:
