@@ -207,7 +207,7 @@ PLAYBOOKS: dict[str, Bad] = {
         "- name: S\n  setting: {name: @@log_min_duration_statment, value: 1s}", ("did you mean 'log_min_duration_statement'?",)
     ),
     "setting with a wrong value": Bad("- name: S\n  setting: {name: work_mem, value: @@much}", ('"work_mem": "much"',)),
-    "extension that the server has not": Bad("- name: E\n  extension: {name: @@pg_nothing}", ('"pg_nothing"',)),
+    "extension that the server has not": Bad("@@- name: E\n  extension: {name: pg_nothing}", ('"pg_nothing"',)),
     # Imperative SQL, queries
     "sql step with DDL": Bad(
         USERS + "- name: S\n  sql:\n    irreversible: true\n    text: |\n      delete from users;\n      @@create index i on users (id)",
@@ -546,16 +546,16 @@ def stranger(server: Postgres, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> I
     server.drop_role(name)
 
 
-def test_a_role_without_privileges_exits_4_before_the_first_change(stranger: str, shop: Shop, told: Told) -> None:
+def test_a_role_without_privileges_is_refused_before_the_first_change(stranger: str, shop: Shop, told: Told) -> None:
     shop.playbook(USERS)
     before = shop.state()
     code, said = told()
-    assert code == 4, said
+    assert code == 11, said
     assert "GRANT CREATE ON" in said and stranger in said and "  → " in said, said
     assert shop.state() == before
 
 
-def test_a_role_that_may_not_alter_anothers_table_exits_4(stranger: str, shop: Shop, told: Told) -> None:
+def test_a_role_that_may_not_alter_anothers_table_is_refused(stranger: str, shop: Shop, told: Told) -> None:
     with psycopg.connect(shop.url, autocommit=True) as connection:
         connection.execute("create table users (id bigint primary key)")
         connection.execute(f"grant create on database {shop.url.rsplit('/', 1)[1]} to {stranger}")
@@ -563,7 +563,7 @@ def test_a_role_that_may_not_alter_anothers_table_exits_4(stranger: str, shop: S
     shop.playbook(USERS)
     before = shop.state()
     code, said = told()
-    assert code == 4, said
+    assert code == 11, said
     assert "users" in said and "postgres" in said and "  → " in said, said
     assert shop.state() == before
 

@@ -108,6 +108,8 @@ def test_every_option_reaches_the_run(calls: Calls) -> None:
         "no_backup": True,
         "kill_blockers": True,
         "verbosity": 2,
+        "env": (),
+        "untrusted": False,
     }
 
 

@@ -86,6 +86,11 @@ class Place:
     def role(self) -> str:
         return str(conninfo_to_dict(self.url)["user"])
 
+    def offers(self, extension: str) -> bool:
+        """Tell whether the server has an extension to offer."""
+        with psycopg.connect(self.admin) as connection:
+            return bool(connection.execute("SELECT FROM pg_available_extensions WHERE name = %s", [extension]).rowcount)
+
     def sql(self, *statements: str) -> None:
         """Run statements as the superuser, with the names of the place in their braces."""
         with psycopg.connect(self.admin, autocommit=True) as connection:
@@ -178,7 +183,8 @@ def ends(server: Postgres, name: str, folder: Path) -> list[State]:
     with ExitStack() as stack:
         for playbook in (ROOT / "playbooks/production.yml", None):
             made = stack.enter_context(place(server, attributes, **more))
-            made.sql("CREATE EXTENSION pg_stat_statements")  # an owner may not: the playbook says that it is optional
+            if made.offers("pg_stat_statements"):  # an owner may not make it: the playbook says that it is optional
+                made.sql("CREATE EXTENSION pg_stat_statements")
             owner = with_orders(folder, made.admin) if playbook is None else None
             if owner is not None:
                 made.sql("ALTER TABLE orders OWNER TO {role}")

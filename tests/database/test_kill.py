@@ -93,17 +93,6 @@ def finished(place: Place, wanted: tuple[str, list[str]]) -> None:
     assert place.left_behind() == []
 
 
-def test_a_planner_killed_leaves_a_shadow_that_the_next_run_sweeps(
-    place: Place, undisturbed: tuple[str, list[str]]
-) -> None:
-    process = started(place, "production.yml", "--check")
-    wait_for(place.url, "select 1 from pg_database where datname ~ '^wgm_shadow_'", process)
-    process.kill()
-    process.communicate()
-    assert any(what.startswith("database wgm_shadow_") for what in place.left_behind())
-    finished(place, undisturbed)
-
-
 def test_a_backup_gate_killed_is_passed_again(place: Place, undisturbed: tuple[str, list[str]]) -> None:
     with psycopg.connect(place.url, autocommit=True) as database:
         database.execute("create table big as select g, repeat('x', 500) as filler from generate_series(1, 40000) g")

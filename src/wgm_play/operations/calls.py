@@ -95,12 +95,13 @@ def tables_of(operation: Operation, before: Catalog, after: Catalog) -> list[Key
 
 def _with_path(operation: Operation, bodies: set[Key], before: Catalog, after: Catalog) -> Operation:
     evaluated = evaluates(operation) and bool(called(operation, before, after) & bodies)
-    filled = operation.key.kind == "column" and any(_FILLS.match(one.sql) for one in operation.commands)
+    at_once = operation.key.kind == "column" and "backfill" not in operation.payload
+    filled = at_once and any(_FILLS.match(one.sql) for one in operation.commands)
     if not evaluated and not filled:
         return operation
     commands: list[Command] = []
     for one in operation.commands:
-        if not (evaluated and _EVALUATES.search(one.sql)) and not _FILLS.match(one.sql):
+        if not (evaluated and _EVALUATES.search(one.sql)) and not (filled and _FILLS.match(one.sql)):
             commands.append(one)
             continue
         local = "LOCAL " if one.transactional else ""

@@ -34,6 +34,7 @@ from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
 from wgm_play.planning.imperative import Already, Imperative, Unchecked, broken_bodies, said_unchecked
+from wgm_play.planning.optional_roles import without_unmade_roles
 from wgm_play.planning.privileges import Skips, unprivileged_settings
 from wgm_play.planning.prove import prove
 from wgm_play.planning.role_names import refuse_missing_roles
@@ -134,6 +135,7 @@ class Planner:
             folded = unprivileged_settings(
                 self.connection, self.imperative.asker, folded, self.live, skips, self.play.hidden
             )
+        folded = without_unmade_roles(self.connection, folded, self.live, skips)
         realised, fresh = self._realise(folded, skips)
         live = self.live
         situation = self._situation(live, live)

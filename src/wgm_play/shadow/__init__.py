@@ -332,6 +332,9 @@ def read(connection: psycopg.Connection[Any], *, edges: bool = True, kinds: Coll
     superuser = _superuser(connection)
     if superuser is not None:
         superuser.told(catalog)
+        for key, extra in catalog.extras.items():
+            if extra.owner == superuser.role:  # it is there for this command alone
+                catalog.extras[key] = extra._replace(owner=None)
     return catalog
 
 
@@ -347,15 +350,23 @@ def send(connection: psycopg.Connection[Any], statement: str) -> None:
 
 
 def make_roles(connection: psycopg.Connection[Any], texts: Iterable[str], catalogs: Iterable[Collection[Key]]) -> None:
-    """Make the roles that SQL names in quotes, where the server knows none of the target's."""
+    """Make the roles that SQL names in quotes, and the tablespaces, where the server knows none of the target's."""
     superuser = _superuser(connection)
     if superuser is None:
         return
+    texts = list(texts)
+    if connection.info.server_version >= _IN_PLACE:
+        spaces = {found for text in texts for found in _TABLESPACE.findall(text)}
+        superuser.make_tablespaces(sorted(name.strip('"').replace('""', '"') for name in spaces - _OWN_SPACES))
     names = {key.name[0] for keys in catalogs for key in keys if key.kind == "role"}
     quoted_names = set(_IN_QUOTES.findall("\n".join(texts))) if names else set()
     superuser.make_roles(sorted(name for name in names if name in quoted_names or quoted(name) in quoted_names))
 
 
+# Tablespaces inside the data folder came with this version.
+_IN_PLACE = 150000
+_TABLESPACE = re.compile(r'\bTABLESPACE ("(?:[^"]|"")+"|\w+)')
+_OWN_SPACES = frozenset(["pg_default", "pg_global"])
 # A literal that is one name, as of 'app'::regrole; and the role that a function is set to.
 _IN_QUOTES = re.compile(r"""'("[^'"]+"|[^'"\n]{1,63})'""")
 
