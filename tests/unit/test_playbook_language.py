@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wgm_play.catalog.model import Key
@@ -314,6 +314,7 @@ YAML = st.recursive(
 )
 
 
+@settings(deadline=None)  # the first one imports what the kinds need
 @given(kind=st.sampled_from(list(KINDS)), spec=YAML)
 def test_any_spec_is_folded_or_refused(kind: str, spec: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     import json
