@@ -24,13 +24,13 @@ def run(reporter: Reporter, *, playbook: str, inventory: str | None, verbosity: 
     shadows, used = _stop_scratch()
     if shadows:
         stopped["shadow"] = shadows
-    for pid in used:
-        reporter.note(f"server for scratch databases: pid {pid} is in use by another command, it keeps running")
     if not stopped:
         raise InputError(f"no environment of {playbook!r} is embedded", hint="there is nothing to stop")
     for name, pids in stopped.items():
         shown = ", ".join(map(str, pids))
         reporter.note(f"{name}: stopped (pid {shown})" if pids else f"{name}: no server was running")
+    for pid in used:
+        reporter.note(f"server for scratch databases: pid {pid} is in use by another command, it keeps running")
     reporter.data("stopped", stopped)
     return 0
 
