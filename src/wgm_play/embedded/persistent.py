@@ -22,7 +22,7 @@ from wgm_play.errors import Unreachable
 STOP_SECONDS = 30.0
 
 
-def start_persistent(embedded: Embedded, project: Path, programs_of: Callable[[int], Path] = server_programs) -> Server:
+def start_persistent(embedded: Embedded, project: Path, programs_of: Callable[[int], Path] | None = None) -> Server:
     """Return the project's server, starting it where it does not run. Of two commands at once one starts it."""
     home = make_home(embedded, project)
     with home.locked() as lock:
@@ -39,7 +39,7 @@ def start_persistent(embedded: Embedded, project: Path, programs_of: Callable[[i
             return _server(
                 embedded, home, found.pid, found.port, started=False, notes=_reconfigure(embedded, home, found)
             )
-        programs, notes = _programs(programs_of(embedded.version), home)
+        programs, notes = _programs((programs_of or server_programs)(embedded.version), home)
         if (hung := process.find_postmaster(home.data)) is not None:
             process.end(hung.pid, home.data, STOP_SECONDS)
         process.release_pid_file(home.data)

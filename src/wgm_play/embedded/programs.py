@@ -78,7 +78,7 @@ def _installed(version: int) -> list[Path]:
 def _on_path() -> list[Path]:
     """Return the folders of the PATH that hold a server; Debian's have none."""
     folders = [Path(part) for part in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(part)]
-    return [folder for folder in dict.fromkeys(folders) if (folder / "postgres").exists()]
+    return [folder for folder in dict.fromkeys(folders) if os.access(folder / "postgres", os.X_OK)]
 
 
 def major(program: Path) -> int | None:
