@@ -213,7 +213,7 @@ def _next_insert(one: psycopg.Connection[Any], other: psycopg.Connection[Any], k
         if table.shape is None:
             continue
         statement = table.insert(table.shape, life.MOVING - 1)
-        ours, theirs = (life._try(connection, statement) for connection in (one, other))
+        ours, theirs = (life.attempt(connection, statement) for connection in (one, other))
         if (ours and ours.sqlstate) != (theirs and theirs.sqlstate):
             wrong.append(f"the next INSERT: {statement}: {ours}, plainly {theirs}")
     return wrong

@@ -148,18 +148,18 @@ def settle_in(connection: Connection, *, publish: bool = False) -> list[Table]:
     for number, table in enumerate(found):
         _fill(connection, table)
         place = table.place
-        _try(
+        attempt(
             connection,
             f"CREATE TRIGGER life_audit_{number} AFTER INSERT OR UPDATE OR DELETE ON {place} FOR EACH ROW EXECUTE FUNCTION life_record()",
         )
-        _try(
+        attempt(
             connection,
             f"CREATE TRIGGER life_stamp_{number} BEFORE UPDATE ON {place} FOR EACH ROW EXECUTE FUNCTION life_stamp()",
         )
         if table.columns:
-            _try(connection, f"GRANT SELECT ({_name(table.columns[-1].name)}) ON {place} TO {READER}")
+            attempt(connection, f"GRANT SELECT ({_name(table.columns[-1].name)}) ON {place} TO {READER}")
     if publish and (named := [table.place for table in found if table.key]):
-        _try(connection, f"CREATE PUBLICATION life FOR TABLE {', '.join(named)}")
+        attempt(connection, f"CREATE PUBLICATION life FOR TABLE {', '.join(named)}")
     connection.execute("TRUNCATE life_log, life_stamps")
     return found
 
@@ -181,7 +181,7 @@ END $$;
 """
 
 
-def _try(connection: Connection, statement: str) -> psycopg.Error | None:
+def attempt(connection: Connection, statement: str) -> psycopg.Error | None:
     """Run a statement in a savepoint of its own; return what was wrong with it."""
     try:
         with connection.transaction():
@@ -196,7 +196,7 @@ def _fill(connection: Connection, table: Table) -> None:
     table.shape = next((shape for shape in _shapes(table) if takes(connection, table, shape)), None)
     if table.shape is not None:
         for number in range(1, STILL + 1):
-            _try(connection, table.insert(table.shape, number))
+            attempt(connection, table.insert(table.shape, number))
 
 
 def _shapes(table: Table) -> Iterator[Shape]:
@@ -326,7 +326,7 @@ class Client:
         odd = [failure for failure in self.failures if failure.state != "0A000" or not cached_plans]
         for url in urls:
             with psycopg.connect(url, autocommit=True) as connection:
-                odd = [one for one in odd if getattr(_try(connection, one.statement), "sqlstate", None) != one.state]
+                odd = [one for one in odd if getattr(attempt(connection, one.statement), "sqlstate", None) != one.state]
         return odd
 
 

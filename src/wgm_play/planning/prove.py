@@ -19,7 +19,7 @@ from wgm_play.operations.trash import SCHEMA, kept_rows, several
 from wgm_play.plan import Group, Operation
 from wgm_play.render import render
 from wgm_play.secret import mask
-from wgm_play.shadow import BATCH, alone, as_here, make_roles, read, run_all, send, start_over
+from wgm_play.shadow import BATCH, alone, as_here, make_named, read, run_all, send, start_over
 from wgm_play.shadow.rebuild import closure, statements_for, touched
 from wgm_play.shadow.remake import named_in, remake
 from wgm_play.shadow.versions import same_words, unlike
@@ -67,7 +67,7 @@ def prove(
     texts = [one.sql for operation in operations for one in operation.commands]
     spaces = {getattr(live[key], "tablespace", None) for key in part if key.kind in _PLACED}
     texts += [f"TABLESPACE {ident(space)}" for space in spaces if space]
-    make_roles(connection, [*texts, *(repr(live.rows[key]) for key in part)], (live.rows, wanted.rows))
+    make_named(connection, [*texts, *(repr(live.rows[key]) for key in part)], (live.rows, wanted.rows))
     later: list[Mapping[str, Any]] = []
 
     def first() -> None:

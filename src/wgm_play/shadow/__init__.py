@@ -349,7 +349,7 @@ def send(connection: psycopg.Connection[Any], statement: str) -> None:
     _give_constructors(connection, [statement])
 
 
-def make_roles(connection: psycopg.Connection[Any], texts: Iterable[str], catalogs: Iterable[Collection[Key]]) -> None:
+def make_named(connection: psycopg.Connection[Any], texts: Iterable[str], catalogs: Iterable[Collection[Key]]) -> None:
     """Make the roles that SQL names in quotes, and the tablespaces, where the server knows none of the target's."""
     superuser = _superuser(connection)
     if superuser is None:

@@ -18,7 +18,7 @@ from wgm_play.errors import Problems, Refused, WgmError
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement
-from wgm_play.shadow import BATCH, alone, confined, make_roles, names_of, read, run_all, send, start_over
+from wgm_play.shadow import BATCH, alone, confined, make_named, names_of, read, run_all, send, start_over
 from wgm_play.shadow.blame import circles, explain, missing, names_in
 from wgm_play.shadow.lacking import Extensions
 from wgm_play.shadow.rebuild import closure, statements_for
@@ -82,7 +82,7 @@ def realise(
     work = _Work(connection, live, declarations, extensions)
     import psycopg as library
 
-    make_roles(connection, [item.statement.sql for item in todo], (live.rows, declarations))
+    make_named(connection, [item.statement.sql for item in todo], (live.rows, declarations))
     with names_of(connection, schemas_of(declarations) if schemas is None else schemas):
         try:
             run_all(connection, [item.statement.sql for item in todo])
