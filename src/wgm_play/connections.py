@@ -15,6 +15,7 @@ from wgm_play.errors import InputError, Refused, Unreachable, WgmError
 from wgm_play.person import left_behind
 from wgm_play.render import render
 from wgm_play.shadow import Connect, Place, locale_of, path_of, sweep_after_kills
+from wgm_play.shadow.tablespaces import tablespaces_of
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
@@ -109,19 +110,20 @@ class Connections:
                     where=self.environment.position,
                     hint="give the URL of a scratch server, or leave `shadow:` out: then it is one of our own",
                 )
-            return Place(self.on_target, own=True, path=path, mark=self.mark)
+            return Place(self.on_target, own=True, path=path, spaces=tablespaces_of(session), mark=self.mark)
         if shadow is not None:
             return Place(
                 self._at(shadow),
                 own=False,
                 shown="the server of `shadow:`",
                 path=path,
+                spaces=tablespaces_of(session),
                 mark=f"shadow {server.shown_url(shadow)}",
             )
         row = session.execute(render("shadow/may_create.sql.j2").sql).fetchone()
-        superuser, may_create, standby = row or (False, False, False)
-        if may_create and not superuser and not standby and self.trusted:
-            return Place(self.on_target, own=True, path=path, mark=self.mark)
+        superuser, may_create, standby, may_place = row or (False, False, False, False)
+        if may_create and not superuser and not standby and may_place and self.trusted:
+            return Place(self.on_target, own=True, path=path, spaces=tablespaces_of(session), mark=self.mark)
         return self._ours(session, path)
 
     def _ours(self, session: psycopg.Connection[Any], path: tuple[str, ...]) -> Place:
@@ -139,8 +141,9 @@ class Connections:
             ) from error
         shown = f"the scratch server (PostgreSQL {found.version})"
         return Place(
-            self._at_ours(found.url, major), own=False, ours=True, locale=locale_of(session), shown=shown, path=path
-        )
+            self._at_ours(found.url, major), own=False, ours=True, locale=locale_of(session), shown=shown, path=path,
+            spaces=tablespaces_of(session),
+        )  # fmt: skip
 
     def _at_ours(self, url: str, major: int) -> Connect:
         """Return how to connect to a server of our own; another command may stop it just when we find it."""

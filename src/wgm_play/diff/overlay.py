@@ -134,6 +134,7 @@ def _refuse_other_sequences(live: Catalog, declared: Catalog, declarations: Mapp
                 )
 
 
+_CONSTRAINT_TABLESPACE = CLASSES["constraint"].__slots__.index("tablespace")
 _INDEX_TABLESPACE = CLASSES["index"].__slots__.index("tablespace")
 
 
@@ -162,10 +163,15 @@ def _adapted(
         if "row_level_security" not in said:
             new = replace(new, row_security=was.row_security, force_row_security=was.force_row_security)
         return _astuple(new)
+    if key.kind == "table":
+        return _beside_parent(live, declarations, key, row)
     if key.kind == "index" and key in live.rows:
         said = declarations[key].attributes if key in declarations else {}
         place = row[_INDEX_TABLESPACE] if "tablespace" in said else live.rows[key][_INDEX_TABLESPACE]
         return (*row[:_INDEX_TABLESPACE], place, row[-1] if "statistics" in said else live[key].statistics)
+    if key.kind == "constraint" and row[_CONSTRAINT_TABLESPACE] is None and key in live.rows:
+        place = live.rows[key][_CONSTRAINT_TABLESPACE]
+        return (*row[:_CONSTRAINT_TABLESPACE], place, *row[_CONSTRAINT_TABLESPACE + 1 :])
     if key.kind == "publication_table" and row[0] is not None:
         return (None, *row[1:]) if _lists_all(live, declared, key, row[0]) else row
     if key.kind == "policy" and key in declarations:
@@ -180,6 +186,16 @@ def _adapted(
         place, version = (row[0] if "schema" in said else was.schema), (row[1] if "version" in said else was.version)
         return (place, version, *row[2:])
     return row
+
+
+def _beside_parent(live: Catalog, declarations: Mapping[Key, Declaration], key: Key, row: Row) -> Row:
+    """Return the row of a new table: as PostgreSQL does it, a partition lies where its parent does."""
+    new = CLASSES["table"](*row)
+    parent = live.get(Key("table", tuple(new.parents[0]))) if new.bound is not None else None
+    said = declarations[key].attributes if key in declarations else {}
+    if parent is None or parent.tablespace is None or new.tablespace is not None or "tablespace" in said:
+        return row
+    return _astuple(replace(new, tablespace=parent.tablespace))
 
 
 def _lists_all(live: Catalog, declared: Catalog, key: Key, columns: Sequence[str]) -> bool:

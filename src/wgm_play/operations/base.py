@@ -64,6 +64,7 @@ class Situation:
     `identity_sequences` are the names of the sequences behind identity columns that go with their table.
     `waiting` are live generated columns of which a rollback brings the plain ones back from the trash.
     `bounds` are what the rows of tables must meet when partitions join, each with the partition that joins.
+    `tablespace` is that of the database, in which everything lies that names none.
     `login` is who logged in, `may_replicate` whether he may set session_replication_role; `acting` are the triggers and
     rules of the live tables (`online/acting.py`); `fills` are the tables that are filled in batches, each with its fill, after which new triggers come.
     `nested` are, by the type that is swapped, the domains and other types over it, which are swapped with it.
@@ -84,6 +85,7 @@ class Situation:
     nested: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
     role: str = ""
     database: str = "postgres"
+    tablespace: str = "pg_default"
     forced: frozenset[Key] = frozenset()
     passwords: Mapping[Key, str] = field(default_factory=dict)
     given: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict)

@@ -180,7 +180,7 @@ def change_options(situation: Situation, key: Key) -> list[Change] | None:
         made = command("index/set_options", lock, name=key.name, options=options(to_set))
         changes.append(alter(situation, key, f"set {', '.join(to_set)} of {key}", [made]))
     if old.tablespace != new.tablespace:
-        place = new.tablespace or "pg_default"
+        place = new.tablespace or situation.tablespace
         exclusive = Lock(ACCESS_EXCLUSIVE, key.label)
         made = command("index/set_tablespace", exclusive, name=key.name, tablespace=place, rewrites=True)
         copied = (hazard("I04", "the index is copied under a lock that stops its use", "do it in a quiet hour"),)

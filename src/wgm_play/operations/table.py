@@ -119,7 +119,9 @@ def _created(situation: Situation, key: Key, row: Table, lines: list[Sql]) -> li
     bound = Sql(row.bound)
     default = default_beside(situation.current, parent) if not situation.is_new(parent) else None
     others = [Lock(ACCESS_EXCLUSIVE, default.label)] if default else []
-    if not situation.online(parent):
+    # A partition that is made as one lies where its parent does, whatever the database's tablespace is.
+    elsewhere = row.tablespace is None and getattr(situation.wanted.get(parent), "tablespace", None) is not None
+    if not situation.online(parent) and not elsewhere:
         locks = [] if situation.is_new(parent) else [Lock(ACCESS_EXCLUSIVE, parent.label)]
         return [
             command(
@@ -182,10 +184,9 @@ def alter_table(situation: Situation, key: Key) -> list[Change]:
         made = command("table/set_logged", exclusive, name=key.name, unlogged=new.unlogged, rewrites=True)
         one(f"set {key} {'un' if new.unlogged else ''}logged", made, hazards=(_REWRITE_LOGGED,))
     if old.tablespace != new.tablespace:
-        made = command(
-            "table/set_tablespace", exclusive, name=key.name, tablespace=new.tablespace or "pg_default", rewrites=True
-        )
-        one(f"move {key} to tablespace {new.tablespace or 'pg_default'}", made, hazards=(_REWRITE_TABLESPACE,))
+        place = new.tablespace or situation.tablespace
+        made = command("table/set_tablespace", exclusive, name=key.name, tablespace=place, rewrites=True)
+        one(f"move {key} to tablespace {place}", made, hazards=(_REWRITE_TABLESPACE,))
     if old.access_method != new.access_method:
         made = command(
             "table/set_access_method", exclusive, name=key.name, access_method=new.access_method, rewrites=True

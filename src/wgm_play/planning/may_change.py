@@ -61,6 +61,8 @@ class Need:
             )
         if self.what in _WORDS:
             return _WORDS[self.what]
+        if self.what == "tablespace there":
+            return f"there is no tablespace {self.name!r} on the target's server"
         if self.what in ("type", "function", "language", "tablespace", "foreign data wrapper", "foreign server"):
             return f"needs {_PRIVILEGE[self.what]} on {self.what} {self.shown}"
         on = f"{self.what.removeprefix('whole ')} {self.shown}" if self.name else "the database"
@@ -81,6 +83,8 @@ class Need:
             return f"ALTER ROLE {ident(role)} CREATEROLE"
         if self.what == "superuser":
             return ""
+        if self.what == "tablespace there":
+            return f"CREATE TABLESPACE {ident(self.name)} LOCATION '...'"
         if self.what in ("table", "whole table", "type", "function"):
             privilege = self.privilege or _PRIVILEGE[self.what]
             return f"GRANT {privilege} ON {self.what.removeprefix('whole ').upper()} {self.shown} {to}"
@@ -188,6 +192,7 @@ def _by_kind(operation: Operation, live: Catalog, wanted: Catalog) -> Iterator[N
         yield Need("foreign server", row.server)
     place = getattr(row, "tablespace", None)
     if place and place != getattr(live.get(key), "tablespace", None):
+        yield Need("tablespace there", place)
         yield Need("tablespace", place)
 
 

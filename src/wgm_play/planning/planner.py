@@ -357,12 +357,12 @@ class Planner:
 
     def _situation(self, current: Catalog, wanted: Catalog) -> Situation:
         rights = self.connection.execute(query("rights", self.connection.info.server_version)).fetchone()
-        role, login, superuser, may_replicate = rights or ("", "", False, False)
+        role, login, superuser, may_replicate, tablespace = rights or ("", "", False, False, "pg_default")
         return Situation(
             current, wanted, self.environment.policy, self.connection.info.server_version,
             sizes=self._sizes(), trash=self.choices.trash and self.environment.policy.trash_retention > 0,
             trash_names=self._trash_names(), role=role, login=login, superuser=superuser, may_replicate=may_replicate,
-            database=self.connection.info.dbname, helpers=self._helpers(),
+            database=self.connection.info.dbname, tablespace=tablespace, helpers=self._helpers(),
         )  # fmt: skip
 
     def _sizes(self) -> Mapping[Key, TableSize]:

@@ -36,10 +36,6 @@ _NAMING = tuple(Column.__slots__.index(name) for name in ("type", "default", "ex
 UNPROVED = frozenset(["setting", "user_mapping", *ACCESS])
 
 
-# What may lie in a tablespace.
-_PLACED = frozenset(["table", "index", "constraint", "materialized_view"])
-
-
 def prove(
     connection: psycopg.Connection[Any],
     live: Catalog,
@@ -65,8 +61,6 @@ def prove(
     trashed = list(trashed)
     moved = _moved_types(trashed)
     texts = [one.sql for operation in operations for one in operation.commands]
-    spaces = {getattr(live[key], "tablespace", None) for key in part if key.kind in _PLACED}
-    texts += [f"TABLESPACE {ident(space)}" for space in spaces if space]
     make_named(connection, [*texts, *(repr(live.rows[key]) for key in part)], (live.rows, wanted.rows))
     later: list[Mapping[str, Any]] = []
 

@@ -22,6 +22,7 @@ from wgm_play.person import forget, left_behind, working
 from wgm_play.pooler import backend_pid
 from wgm_play.render import render
 from wgm_play.shadow.superuser import Superuser, listed, makes_range
+from wgm_play.shadow.tablespaces import NO_SPACES, Tablespaces, make_missing, there
 from wgm_play.sql import Sql, quoted
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Place:
     """The server for scratch databases. `own` tells that it is the target's, `ours` that we started it.
 
     `locale` is that of the target's database, where another server must imitate it; `path` the search_path of its
-    sessions; `shown` is how messages call the server, `mark` how commands know it again.
+    sessions; `spaces` are the tablespaces of the target's server; `shown` is how messages call the server, `mark` how
+    commands know it again.
     """
 
     connect: Connect
@@ -64,6 +66,7 @@ class Place:
     shown: str = "the target's server"
     mark: str = ""
     path: tuple[str, ...] = ("public",)
+    spaces: Tablespaces = NO_SPACES
 
 
 @dataclass(slots=True)
@@ -80,6 +83,7 @@ class Shadow:
     place: Place
     role: str | None = None
     names: list[str] = field(default_factory=list)
+    spaces: frozenset[str] = frozenset()
     _password: str = ""
     _superusers: dict[str, Superuser] = field(default_factory=dict)
     _spare: psycopg.Connection[Any] | None = None
@@ -147,6 +151,7 @@ class Shadow:
             "locale": None,
             "owner": self.role,
             "copied": self.place.ours and self.version >= 150000,
+            "tablespace": self.place.spaces.default if self.place.spaces.default in self.spaces else None,
         }
         if self.version >= 150000:
             values |= {"provider": Sql(_PROVIDERS[provider]), "locale": locale}
@@ -274,6 +279,8 @@ def open_shadow(place: Place) -> Iterator[Shadow]:
             forget(OURS if place.ours else place.mark)
             if not place.own and _is_superuser(admin):
                 shadow.make_role()
+                make_missing(admin, place.spaces, ours=place.ours)
+            shadow.spaces = there(admin) if place.spaces.default else frozenset()
             yield shadow
         finally:
             shadow.close()
@@ -350,23 +357,15 @@ def send(connection: psycopg.Connection[Any], statement: str) -> None:
 
 
 def make_named(connection: psycopg.Connection[Any], texts: Iterable[str], catalogs: Iterable[Collection[Key]]) -> None:
-    """Make the roles that SQL names in quotes, and the tablespaces, where the server knows none of the target's."""
+    """Make the roles that SQL names in quotes, where the server knows none of the target's."""
     superuser = _superuser(connection)
     if superuser is None:
         return
-    texts = list(texts)
-    if connection.info.server_version >= _IN_PLACE:
-        spaces = {found for text in texts for found in _TABLESPACE.findall(text)}
-        superuser.make_tablespaces(sorted(name.strip('"').replace('""', '"') for name in spaces - _OWN_SPACES))
     names = {key.name[0] for keys in catalogs for key in keys if key.kind == "role"}
     quoted_names = set(_IN_QUOTES.findall("\n".join(texts))) if names else set()
     superuser.make_roles(sorted(name for name in names if name in quoted_names or quoted(name) in quoted_names))
 
 
-# Tablespaces inside the data folder came with this version.
-_IN_PLACE = 150000
-_TABLESPACE = re.compile(r'\bTABLESPACE ("(?:[^"]|"")+"|\w+)')
-_OWN_SPACES = frozenset(["pg_default", "pg_global"])
 # A literal that is one name, as of 'app'::regrole; and the role that a function is set to.
 _IN_QUOTES = re.compile(r"""'("[^'"]+"|[^'"\n]{1,63})'""")
 

@@ -202,16 +202,6 @@ class Superuser:
                 self.session.execute(render("shadow/named_role.sql.j2", name=name).sql)
                 self.roles.append(name)
 
-    def make_tablespaces(self, names: Iterable[str]) -> None:
-        """Make tablespaces that statements name, inside the data folder (from PostgreSQL 15); they stay for others."""
-        import psycopg as library
-
-        for name in names:
-            with contextlib.suppress(library.errors.DuplicateObject, library.errors.UniqueViolation):
-                self.session.execute(render("shadow/in_place.sql.j2").sql)
-                self.session.execute(render("shadow/tablespace.sql.j2", name=name).sql)
-                self.session.execute(render("shadow/give_tablespace.sql.j2", name=name).sql)
-
     def _send(self, statement: str) -> None:
         """Send a statement of a step. Names mean what they mean to the role in this one alone, never in ours."""
         self.session.execute(render("shadow/local_path.sql.j2", path=self._names).sql)
