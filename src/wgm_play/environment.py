@@ -160,11 +160,22 @@ def _file(name: str, folder: Path) -> tuple[Path, str]:
             return path, shown_path(path)
     known = names(folder)
     hint = nearest(name, known)
+    several = known if name in ("all", "*") else [word for word in re.split(r"[,:;\s]+", name) if word in known]
+    if len(several) > 1:
+        from wgm_play.playbook.validate import one_play_each
+
+        raise InputError(
+            f"{name!r} is no environment: a play is for one",
+            where=Position(shown_path(folder)),
+            hint=one_play_each(several),
+        )
+    if "{{" in name:
+        hint = "write the environment's name outright; `-l NAME` chooses among plays"
     raise InputError(
         f"no environment {name!r}",
         where=Position(shown_path(folder)),
         hint=hint if known else f"write {shown_path(folder / 'development.yml')}",
-        details=[f"there is {', '.join(known)}"] if known and not hint.startswith("there is") else (),
+        details=[f"known: {', '.join(known)}"] if known and not hint.startswith("known: ") else (),
     )
 
 

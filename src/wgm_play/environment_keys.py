@@ -131,8 +131,9 @@ class Place:
 
 def nearest(word: str, known: Mapping[str, Any] | list[str]) -> str:
     """Return the hint for an unknown word: the nearest right one, or all there are."""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else "there is " + ", ".join(sorted(known))
+    begun = [one for one in known if one.startswith(word)] if len(word) > 2 else []
+    close = begun or get_close_matches(word, list(known), n=1, cutoff=0.75)
+    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(sorted(known))
 
 
 def shown(value: Any) -> str:

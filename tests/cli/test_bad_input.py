@@ -158,6 +158,25 @@ PLAYBOOKS: dict[str, Bad] = {
     "default of another type": Bad(
         """- name: O\n  table: {name: o, columns: {n: {type: int, default: "@@'abc'"}}}""", ('type integer: "abc"',)
     ),
+    "default that is a bare word": Bad(
+        "- name: E\n  enum: {name: mood, values: [calm, wild]}\n- name: O\n  table: {name: o, columns: {m: {type: mood, default: @@calm}}}",
+        ("quotes of its own: default: \"'calm'\"",),
+    ),
+    "default of two bare words": Bad(
+        "- name: O\n  table: {name: o, columns: {m: {type: text, default: so @@calm}}}", ("default: \"'so calm'\"",)
+    ),
+    "default that is a bare date": Bad(
+        "- name: O\n  table: {name: o, columns: {@@m: {type: date, default: 2024-01-31}}}", ("default: \"'2024-01-31'\"",)
+    ),
+    "check of a bare word": Bad(
+        "- name: O\n  table: {name: o, columns: {m: {type: text, check: m = @@wild}}}", ("a text has quotes of its own: 'wild'",)
+    ),
+    "foreign key of another type": Bad(
+        USERS + "- name: O\n  table: {name: o, columns: {u: {type: text, references: @@users(id)}}}",
+        ("give 'u' the type bigint, that of 'id'",),
+    ),
+    "type of another database": Bad("- name: O\n  table: {name: o, columns: {n: @@datetime}}", ("write type: timestamptz",)),
+    "type of an extension": Bad("- name: O\n  table: {name: o, columns: {n: @@geometry}}", ("extension: {name: postgis}",)),
     "a step needs what another removes": Bad(
         "- name: Gone\n  table: {name: old, state: absent}\n- name: V\n  view: {name: v, query: select * from @@old}",
         ('"old" does not exist', "is removed at playbooks/shop.yml:"),

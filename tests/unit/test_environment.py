@@ -170,7 +170,7 @@ def test_an_environment_that_does_not_exist_names_those_that_do(project: Path) -
         (project / "environments" / f"{name}.yml").write_text("embedded: true\n")
     with pytest.raises(InputError) as caught:
         load_environment("prodction", project)
-    assert caught.value.details == ("there is development, production, staging",)
+    assert caught.value.details == ("known: development, production, staging",)
     assert "'production'" in (caught.value.hint or "")
 
 

@@ -137,17 +137,9 @@ def _bad_character(content: str, name: str) -> InputError:
 
 
 def _yaml_hint(content: str, where: Position) -> str | None:
-    lines = content.split("\n")
-    line = lines[where.line - 1] if 0 < where.line <= len(lines) else ""
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        return "indent with spaces, not tabs"
-    if re.search(r":\s*\{\{", line):
-        return 'a value that begins with {{ needs quotes: "{{ name }}"'
-    if re.search(r"[{\[].*,", line):
-        return "inside { } and [ ], a value that holds ', ' or ': ' needs quotes"
-    if line.count(": ") > 1:
-        return "a value that holds ': ' needs quotes"
-    return "check indentation, quotes and brackets up to here"
+    from wgm_play.playbook.yaml_hints import hint
+
+    return hint(content.split("\n"), where.line)
 
 
 # Nested deeper than this is a mistake or an attack, and would exhaust Python's stack.
@@ -172,6 +164,12 @@ _TAGS = {
 }
 _MAPPING, _SEQUENCE, _STRING = (f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str"))
 _MAY_BE_SPECIAL = frozenset("0123456789-+.~nNtTfF")
+
+
+def _tag_hint(tag: str) -> str:
+    if tag == "!vault":
+        return "put the variable into a file that is encrypted as a whole and named in `vars_files`, or read `env.NAME`"
+    return "remove the tag"
 
 
 def _place(node: Any) -> int:
@@ -239,7 +237,7 @@ class _Builder:
     def scalar(self, node: Any, at: int) -> Any:
         value = str(node.value)
         if node.tag not in _TAGS:
-            self.problem(f"the tag {node.tag!r} is not supported", at, "remove the tag")
+            self.problem(f"the tag {node.tag!r} is not supported", at, _tag_hint(node.tag))
             return None
         if node.style:
             return text(value, self.name, at, self.indent(node) if node.style == "|" else 0)

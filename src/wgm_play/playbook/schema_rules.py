@@ -37,12 +37,18 @@ Schema = Mapping[str, Any]
 Where = Position | tuple[Any, Any] | None
 
 
+# How alike two words must be to be taken for one another: a letter or two misspelled. Below, no guess is made.
+ALIKE = 0.7
+
+
 def nearest(word: str, words: Any) -> str | None:
     """Return `did you mean …?` for the nearest right word, or None."""
     import difflib
 
-    same = [str(one) for one in words if str(one).lower() == word.lower()]
-    near = same or difflib.get_close_matches(word, [str(one) for one in words], 1, 0.6)
+    known = [str(one) for one in words]
+    same = [one for one in known if one.lower().replace("_", "") == word.lower().replace("_", "").replace("-", "")]
+    lower = {one.lower(): one for one in known}
+    near = same or [lower[one] for one in difflib.get_close_matches(word.lower(), lower, 1, ALIKE)]
     return f"did you mean {near[0]!r}?" if near else None
 
 
@@ -150,14 +156,27 @@ class Checker:
     def _mapping(self, value: Any, schema: Schema, name: str) -> None:
         properties: Mapping[str, Any] = schema.get("properties", {})
         others = schema.get("additionalProperties", True)
+        cut = _cut_at_commas(value, properties) if others is False else {}
         for key, one in value.items():
+            if key in cut:
+                owner, meant = cut[key]
+                if owner:
+                    self.fail(
+                        f"a comma within {{ }} ends the value of {owner!r}",
+                        key_position(value, key),
+                        f"quote it: {owner}: {quoted(meant)}",
+                    )
+                continue
             if key in properties:
                 self.check(one, properties[key], (value, key), f"{key!r}")
             elif others is False:
                 self.fail(
                     f"unknown {schema.get('x-keys', 'key')} {key!r}",
                     key_position(value, key),
-                    nearest(key, properties) or schema.get("x-expected") or f"{name} has: {', '.join(properties)}",
+                    _in_its_place(schema, key)
+                    or nearest(key, properties)
+                    or schema.get("x-expected")
+                    or f"{name} has: {', '.join(properties)}",
                 )
             elif isinstance(others, Mapping):
                 self.check(one, others, (value, key), f"{key!r}")
@@ -208,6 +227,43 @@ class Checker:
                 branch = self.definitions[branch["$ref"].rsplit("/", 1)[1]]  # noqa: PLW2901
             made += self._flat(branch["oneOf"]) if "oneOf" in branch else [branch]
         return made
+
+
+def _in_its_place(schema: Schema, key: str) -> str | None:
+    """Return what stands in the place of a word of another tool, where the fragment says whose place it is."""
+    place = schema.get("x-place")
+    if place is None:
+        return None
+    from wgm_play.playbook.foreign_words import instead
+
+    return instead(place, key)
+
+
+def _cut_at_commas(value: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return what is no key but the rest of a value that a comma within braces has cut: `{type: numeric(10,2)}`.
+
+    The first piece of each has the key whose value it was, and that value as it was meant.
+    """
+    cut: dict[str, tuple[str, str]] = {}
+    owner, meant, pieces = "", "", list[str]()
+    for key, one in value.items():
+        if owner and one is None and key not in properties:
+            meant += f", {key}"
+            pieces.append(key)
+            if meant.count("(") == meant.count(")"):
+                cut.update(dict.fromkeys(pieces, ("", "")))
+                cut[pieces[0]] = (owner, meant)
+                owner = ""
+            continue
+        owner, meant, pieces = "", "", []
+        if isinstance(one, str) and one.count("(") > one.count(")"):
+            owner, meant = key, str.__str__(one)
+    return cut
+
+
+def quoted(text: str) -> str:
+    """Return a text as a value of YAML in quotes."""
+    return "'" + text.replace("'", "''") + "'" if '"' in text else f'"{text}"'
 
 
 def _fits(kind: str, allowed: str | list[str]) -> bool:

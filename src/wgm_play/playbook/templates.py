@@ -76,7 +76,8 @@ def _rendered(name: str, content: str, shown: str, files: Files, scope: Scope) -
     try:
         names = _names(name, files, scope, 0)
         values, _ = values_for(frozenset(names), scope)
-        values.pop("env", None)
+        for outside in ("env", "lookup"):
+            values.pop(outside, None)
         made: str = bounded(lambda: render_text(content, project=project, **values).sql)
         return made
     except TemplateSyntaxError as error:

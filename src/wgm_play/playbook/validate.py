@@ -6,7 +6,7 @@ In: a loaded file. Out: all its errors at once (`Problems`), or nothing. `schema
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Any
 
@@ -163,7 +163,8 @@ def definitions() -> Schema:
     made["backup"] = BACKUP
     made["alert"] = {"oneOf": [ALERT, IMPORT_ALERTS]}
     made["step"] = _step()
-    made["play"] = mapping(PLAY, ["name", "hosts"], "A play: one environment and what its database is to be.")
+    play = mapping(PLAY, ["name", "hosts"], "A play: one environment and what its database is to be.")
+    made["play"] = {**play, "x-place": "play"}
     return made
 
 
@@ -299,10 +300,6 @@ def _step_problems(step: Any, file: str) -> list[WgmError]:
     return checker.problems
 
 
-# What Ansible calls the steps of a play.
-_FOREIGN_TO_PLAYS = ("tasks", "pre_tasks", "post_tasks", "roles")
-
-
 def _play(checker: Checker, play: Map) -> None:
     checked = {key: value for key, value in play.items() if key not in ("steps", "handlers", "alerts")}
     plain = Map(file=play.file, at=play.at)
@@ -311,9 +308,17 @@ def _play(checker: Checker, play: Map) -> None:
     if "steps" not in play and ("table" in play or "import_steps" in play):
         checker.fail("this is a step, where a play is expected", play.position, "put it below `steps:` of a play")
         return
-    for key in [key for key in plain if key in _FOREIGN_TO_PLAYS]:
-        checker.fail(f"unknown key {key!r}", key_position(play, key), "did you mean 'steps'?")
-        del plain[key]
+    if "import_playbook" in play and "hosts" not in play:
+        from wgm_play.playbook.foreign_words import instead
+
+        checker.fail("unknown key 'import_playbook'", play.position, instead("play", "import_playbook"))
+        return
+    if isinstance(plain.get("hosts"), Seq):
+        names = [str(one) for one in plain["hosts"]]
+        checker.fail(
+            "'hosts' is a list, a play is for one environment", position_of(play, "hosts"), one_play_each(names)
+        )
+        plain["hosts"] = "list"
     checker.check(plain, definitions()["play"], play.position, "the play")
     for key in ("steps", "handlers", "alerts"):
         entries = play.get(key)
@@ -334,16 +339,15 @@ def _play(checker: Checker, play: Map) -> None:
                 _step_of(checker, one)
 
 
+def one_play_each(names: Iterable[str]) -> str:
+    """Say how several environments get the same steps."""
+    hosts = " and ".join(f"`hosts: {name}`" for name in names) or "`hosts: NAME`"
+    return f"write one play with {hosts} each; steps that they share are in a file: `- import_steps: FILE`"
+
+
 def _alert(checker: Checker, alert: Map) -> None:
     rules = IMPORT_ALERTS if "import_alerts" in alert else ALERT
     checker.check(alert, rules, alert.position, "the import" if rules is IMPORT_ALERTS else "the alert")
-
-
-_FOREIGN = {
-    "materialized_view": ("matview", "mview"),
-    "sql": ("query", "command", "postgresql_query"),
-    "import_steps": ("include_steps", "import_tasks", "include_tasks", "include"),
-}
 
 
 # What tells an object from others of its kind.
@@ -355,10 +359,9 @@ def _suggest(key: str, kinds: list[str]) -> str | None:
         rules = KINDS[kind].schema
         if any(key in form.get("properties", {}) for form in (rules, *rules.get("oneOf", ()), *rules.get("anyOf", ()))):
             return f"it belongs below `{kind}:`, indented under it"
-    for right, wrong in _FOREIGN.items():
-        if key in wrong:
-            return f"did you mean {right!r}?"
-    return nearest(key, [*KEYWORDS, *KINDS, "import_steps"])
+    from wgm_play.playbook.foreign_words import instead
+
+    return instead("step", key) or nearest(key, [*KEYWORDS, *KINDS, "import_steps"])
 
 
 def _step_of(checker: Checker, step: Map) -> None:

@@ -31,8 +31,18 @@ def jinja_hint(message: str) -> str:
     found = re.fullmatch(r"No (filter|test) named '(.*)'\.", message)
     if found is None:
         return JINJA_HINT
-    words = jinja().filters if found[1] == "filter" else jinja().tests
-    return nearest(found[2], words) or f"there are those of Jinja: {', '.join(sorted(words)[:8])}, ..."
+    from wgm_play.playbook.foreign_words import instead
+
+    words = [
+        word
+        for word in (jinja().filters if found[1] == "filter" else jinja().tests)
+        if word.isidentifier() and word[0] != "_"
+    ]
+    return (
+        instead(found[1], found[2])
+        or nearest(found[2], words)
+        or f"there are those of Jinja: {', '.join(sorted(words)[:8])}, ..."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,56 @@ def jinja() -> Sandbox:
                     return self.undefined(obj=obj, name=argument)
             return super().getitem(obj, argument)
 
-    return Values(undefined=Missing, autoescape=False, keep_trailing_newline=True)
+    made = Values(undefined=Missing, autoescape=False, keep_trailing_newline=True)
+    made.tests.update(changed=_is("changed"), skipped=_is("skipped"), failed=_never, succeeded=_always, success=_always)
+    made.filters["bool"] = _bool
+    return made
+
+
+def _is(what: str) -> Callable[[Any], bool]:
+    """Return the test of what a step registered: `NAME is changed`."""
+
+    def test(value: Any) -> bool:
+        if not isinstance(value, Mapping) or what not in value:
+            raise InputError(
+                f"`is {what}` asks a variable that a step registers", hint="write `register: NAME` in that step"
+            )
+        return bool(value[what])
+
+    return test
+
+
+def _never(value: Any) -> bool:
+    return False  # a step that fails ends the run: no later one asks
+
+
+def _always(value: Any) -> bool:
+    return True
+
+
+def _bool(value: Any) -> bool:
+    """Return what Ansible's filter makes of a value: a word that means true is true, every other value is not."""
+    return (
+        value.strip().lower() in ("true", "yes", "on", "1", "t", "y") if isinstance(value, str) else value in (1, True)
+    )
+
+
+class Lookup:
+    """`lookup('env', 'NAME')`, which Ansible's users write for `env.NAME`."""
+
+    def __init__(self, environ: Environ) -> None:
+        self.environ = environ
+
+    def __call__(self, what: str, name: str = "", default: Any = None) -> Any:
+        if str(what).removeprefix("ansible.builtin.") != "env":
+            raise InputError(
+                f"lookup({what!r}, ...) is not known",
+                hint="lookup('env', 'NAME'), or `env.NAME`, reads the process environment",
+            )
+        try:
+            return self.environ[name]
+        except KeyError:
+            return jinja().undefined(obj=self.environ, name=name) if default is None else default
 
 
 @functools.lru_cache(maxsize=4096)
@@ -232,7 +291,8 @@ def run(compile_: Callable[[str], Compiled], text: str, scope: Scope, where: Pos
         finally:
             touched, environ.touched = environ.touched, before or environ.touched
         return result, secret or touched
-    except WgmError:
+    except WgmError as error:
+        error.where = error.where or where
         raise
     except TemplateSyntaxError as error:
         raise InputError(
@@ -291,7 +351,13 @@ def undefined(message: str, scope: Scope, where: Position | None) -> InputError:
     found = _UNDEFINED.search(message)
     if found:
         name = found.group(1)
-        hint = nearest(name, sorted(scope.names())) or "set it in `vars`, in the environment, or with -e"
+        from wgm_play.playbook.foreign_words import instead
+
+        hint = (
+            instead("variable", name)
+            or nearest(name, sorted(scope.names()))
+            or "set it in `vars`, in the environment, or with -e"
+        )
         return InputError(f"unknown variable {name!r}", where=where, hint=hint)
     found = _NO_ATTRIBUTE.search(message)
     if found is None:
@@ -309,6 +375,8 @@ def values_for(names: frozenset[str], scope: Scope) -> tuple[dict[str, Any], boo
         try:
             value = scope.lookup(name)
         except Unknown:
+            if name == "lookup":
+                values[name] = Lookup(scope.root.environ)
             continue
         if not isinstance(value, (bool, int, float, Environ)) and holds_secret(value):
             secret = True

@@ -6,14 +6,15 @@ error is left out.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, WgmError
+from wgm_play.playbook.foreign_words import instead
 from wgm_play.playbook.model import Declaration
+from wgm_play.playbook.schema_rules import nearest
 from wgm_play.render import Statement
 from wgm_play.secret import mask
 
@@ -75,9 +76,46 @@ def explain(
     where, message = _at_the_end(statement, offset, where, message)
     details = [mask(text) for text in (diag.message_detail,) if text]
     hint = mask(diag.message_hint) if diag.message_hint else _advice(error.sqlstate, message)
+    hint = _keys_of_two_types(error) or _as_a_text(error, statement, offset) or hint
     if error.sqlstate == "42501":  # insufficient_privilege
         hint = "let a superuser run the playbook, or say `required: false` in the step"
     return kind(mask(message), where=where or declaration.position, hint=hint, details=details)
+
+
+# A word or two, a date, brackets: what people write who mean a text.
+_PLAIN_TEXT = re.compile(
+    r"[A-Za-z_][\w.@/+-]*(?: [\w.@/+-]+)*|\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d)?)?|\{.*\}|\[.*\]", re.DOTALL
+)
+# A name that is no column; a value of another type; a syntax error; a column where none may stand.
+_NO_VALUE = ("42703", "42804", "42601", "0A000", "22P02", "42P02")
+
+
+def _as_a_text(error: Any, statement: Statement, offset: int | None) -> str | None:
+    """Return how a text is written where an expression of SQL is expected, if that is what was meant.
+
+    `default: open` asks for a column of that name.
+    """
+    if error.sqlstate not in _NO_VALUE:
+        return None
+    for start, end, _ in sorted(statement.spans, key=lambda span: span[1] - span[0]):
+        written = statement.sql[start:end]
+        before = statement.sql[:start].rstrip(" (").upper()
+        here = start <= offset <= end + 1 if offset is not None else error.sqlstate == "42804"
+        if here and before.endswith("DEFAULT") and _PLAIN_TEXT.fullmatch(written):
+            value = "'" + written + "'"
+            return f'a default is SQL, where a text has quotes of its own: default: "{value}"'
+    return None
+
+
+_TWO_TYPES = re.compile(
+    r'Key columns? "([^"]+)" .*?and "([^"]+)" .*?are of incompatible types: (.+) and (.+)\.$', re.DOTALL
+)
+
+
+def _keys_of_two_types(error: Any) -> str | None:
+    """Return which type a foreign key's column needs."""
+    found = _TWO_TYPES.match(error.diag.message_detail or "") if error.sqlstate == "42804" else None
+    return f"give {found[1]!r} the type {found[4]}, that of {found[2]!r}" if found else None
 
 
 def names_in(message: str) -> list[str]:
@@ -137,10 +175,14 @@ def missing(
             return None
     if item.error.diag.message_hint and not own.kind.startswith(("function", "procedure")):
         return found
-    near = difflib.get_close_matches(
-        name, sorted(_known(declared, live, types if "type " in found.message else ()) - {name}), n=1
+    wanted = next((word for word in ("type", "relation", "column") if found.message.startswith(f"{word} ")), "")
+    known = sorted(_known(declared, live, types, wanted) - {name})
+    found.hint = (
+        (instead("type", name) if wanted == "type" else None)
+        or nearest(name, known)
+        or (f"no column is called so; a text has quotes of its own: '{name}'" if wanted == "column" else None)
+        or "declare it in a step, or correct the name"
     )
-    found.hint = f"did you mean {near[0]!r}?" if near else "declare it in a step, or correct the name"
     return found
 
 
@@ -148,12 +190,19 @@ def _called(key: Key) -> str:
     return key.name[min(1, len(key.name) - 1)]
 
 
-def _known(declared: Mapping[Key, Declaration], live: Catalog, types: Sequence[str]) -> set[str]:
-    if types:
+_RELATIONS = ("table", "partition", "view", "materialized_view", "foreign_table", "sequence")
+
+
+def _known(declared: Mapping[Key, Declaration], live: Catalog, types: Sequence[str], wanted: str) -> set[str]:
+    """Return the names that may have been meant where a type, relation, column or anything is wanted."""
+    if wanted == "type":
         return {*types, *_TYPE_WORDS, *(_called(key) for key in declared if key.kind in ("enum", "domain"))}
-    names = {_called(key) for key in (*declared, *live.rows) if key.kind != "setting"}
-    names |= {part.name[2] for one in declared.values() for part in one.parts if part.kind == "column"}
-    return names | {key.name[2] for key in live.rows if key.kind == "column"}
+    columns = {part.name[2] for one in declared.values() for part in one.parts if part.kind == "column"}
+    columns |= {key.name[2] for key in live.rows if key.kind == "column"}
+    if wanted == "column":
+        return columns
+    keys = [key for key in (*declared, *live.rows) if key.kind in _RELATIONS or (not wanted and key.kind != "setting")]
+    return {_called(key) for key in keys} | (columns if not wanted else set())
 
 
 def circles(still: Sequence[Waiting]) -> list[WgmError]:

@@ -36,7 +36,7 @@ from wgm_play.sql import Sql, literal, reveal
 
 _IDENTITY_OPTIONS: Schema = DEFINITIONS["sequence_options"]["properties"]
 
-MAPPING = mapping(
+MAPPING: Schema = {"x-place": "column"} | mapping(
     {
         "type": ref("type"),
         "default": ref("sql_or_null", "The default, an SQL expression: now(), 0, \"'draft'\". null takes it away."),
