@@ -53,6 +53,11 @@ def _ident(name: str) -> str:
     return name if _PLAIN.match(name) and name not in _reserved() else quoted(name)
 
 
+def unquoted(name: str) -> str:
+    """Return the name that an identifier of SQL stands for."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+
+
 def replace_names(text: str, names: Mapping[str, str]) -> str:
     """Return an expression or a list of types with other names in place of some, all written as `ident` writes them."""
     if not names:

@@ -27,6 +27,8 @@ MOVING = 1000
 WRITES = 100
 # A role that may read one column of each table.
 READER = "life_reader"
+# What is published of every table with a key.
+PUBLICATION = "life"
 
 TABLES = """
 SELECT c.oid, n.nspname, c.relname,
@@ -73,6 +75,7 @@ class Table:
     key: tuple[str, ...]
     columns: list[Column]
     shape: Shape | None = None
+    audited: bool = False
 
     @property
     def place(self) -> str:
@@ -104,7 +107,7 @@ def _values(base: str, category: str, labels: list[str] | None, reference: str |
     if category == "N":
         return ("({n} %% 30000 + 1)".replace("%%", "%"), "1", "({n} % 9 + 1)", "0", "50")
     if category == "S":
-        return ("'v{n}'", "'a'", "'b'", "'1'", "left('{n}', 1)", "'a@b.c'")
+        return ("'v{n}'", "'a'", "'b'", "'1'", "left('{n}', 1)", "'a@b.c'", "'{n}'", "md5('{n}')::uuid::text")
     if category == "B":
         return ("true", "false")
     if category == "D":
@@ -138,6 +141,13 @@ def tables(connection: Connection) -> list[Table]:
     return found
 
 
+def own() -> Table:
+    """Return a table that no case knows, for a case whose tables take no rows: the client is never idle."""
+    number = Column("id", "integer", optional=False, writable=True, values=("{n}",))
+    note = Column("note", "text", optional=True, writable=True, values=("'v{n}'",))
+    return Table("public", "life_own", ("id",), [number, note], ((number, "{n}"), (note, "'v{n}'")))
+
+
 def settle_in(connection: Connection, *, publish: bool = False) -> list[Table]:
     """Fill every table, put an audit beside each, grant a column of each; return the tables that take rows of a client.
 
@@ -148,7 +158,7 @@ def settle_in(connection: Connection, *, publish: bool = False) -> list[Table]:
     for number, table in enumerate(found):
         _fill(connection, table)
         place = table.place
-        attempt(
+        table.audited = not attempt(
             connection,
             f"CREATE TRIGGER life_audit_{number} AFTER INSERT OR UPDATE OR DELETE ON {place} FOR EACH ROW EXECUTE FUNCTION life_record()",
         )
@@ -158,15 +168,18 @@ def settle_in(connection: Connection, *, publish: bool = False) -> list[Table]:
         )
         if table.columns:
             attempt(connection, f"GRANT SELECT ({_name(table.columns[-1].name)}) ON {place} TO {READER}")
-    if publish and (named := [table.place for table in found if table.key]):
-        attempt(connection, f"CREATE PUBLICATION life FOR TABLE {', '.join(named)}")
-    connection.execute("TRUNCATE life_log, life_stamps")
+    if publish:
+        connection.execute(f"CREATE PUBLICATION {PUBLICATION}".encode())
+        for table in found:
+            if table.key:
+                attempt(connection, f"ALTER PUBLICATION {PUBLICATION} ADD TABLE {table.place}")
     return found
 
 
 AUDIT = """
 CREATE TABLE IF NOT EXISTS life_log (id bigserial, place text, what text, who text, old jsonb, new jsonb);
 CREATE TABLE IF NOT EXISTS life_stamps (id bigserial, place text, who text);
+CREATE TABLE IF NOT EXISTS life_own (id integer PRIMARY KEY, note text);
 CREATE OR REPLACE FUNCTION life_record() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO life_log (place, what, who, old, new) VALUES (tg_table_name, tg_op, current_setting('application_name'),
@@ -194,9 +207,22 @@ def attempt(connection: Connection, statement: str) -> psycopg.Error | None:
 def _fill(connection: Connection, table: Table) -> None:
     """Find a way in which the table takes rows, and put some in."""
     table.shape = next((shape for shape in _shapes(table) if takes(connection, table, shape)), None)
-    if table.shape is not None:
-        for number in range(1, STILL + 1):
-            attempt(connection, table.insert(table.shape, number))
+    fill(connection, [table])
+
+
+def fill(connection: Connection, tables_: list[Table]) -> None:
+    """Put rows into the tables that take some."""
+    for table in tables_:
+        if table.shape is not None:
+            for number in range(1, STILL + 1):
+                attempt(connection, table.insert(table.shape, number))
+    connection.execute("TRUNCATE life_log, life_stamps")
+
+
+def empty(connection: Connection, tables_: list[Table]) -> None:
+    """Take all rows out of the tables."""
+    for table in tables_:
+        attempt(connection, f"TRUNCATE {table.place} CASCADE")
 
 
 def _shapes(table: Table) -> Iterator[Shape]:
@@ -229,6 +255,8 @@ def fit(start: Connection, finished: Connection, tables_: list[Table]) -> None:
     for table in tables_:
         fitting = (shape for shape in _shapes(table) if takes(start, table, shape) and takes(finished, table, shape))
         table.shape = next(fitting, None)
+    if not any(table.shape for table in tables_):
+        tables_.append(own())
 
 
 def still(connection: Connection, tables_: list[Table]) -> dict[str, list[dict[str, Any]]]:
@@ -262,6 +290,8 @@ class Client:
     number: int = MOVING
     writes: int = 0
     reads: int = 0
+    during: int = 0  # what it wrote while the run was at work
+    rows: int = 0  # what its writes changed, in tables that have an audit
     failures: list[Failure] = field(default_factory=list)
     longest: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -284,7 +314,7 @@ class Client:
             for table in self.tables:
                 self.number += 1
                 connection = self._once(connection, table, self.number, dice)
-            time.sleep(0.001)
+            time.sleep(0.004)
         connection.close()
 
     def _connect(self) -> Connection:
@@ -292,7 +322,7 @@ class Client:
 
     def _once(self, connection: Connection, table: Table, number: int, dice: random.Random) -> Connection:
         if table.shape is not None:
-            key = self._send(connection, table.insert(table.shape, number), written=True)
+            key = self._send(connection, table.insert(table.shape, number), written=True, audited=table.audited)
             fields = [field for field in table.shape if field[0].name not in table.key]
             if key is not None and fields:
                 column, value = dice.choice(fields)
@@ -302,11 +332,12 @@ class Client:
                     connection,
                     f"UPDATE {table.place} SET {_name(column.name)} = {value} WHERE {table.which} = {literal}",
                     written=True,
+                    audited=table.audited,
                 )
         self._send(connection, f"SELECT * FROM {table.place} LIMIT 3", written=False)
         return self._connect() if connection.closed else connection
 
-    def _send(self, connection: Connection, statement: str, *, written: bool) -> str | None:
+    def _send(self, connection: Connection, statement: str, *, written: bool, audited: bool = False) -> str | None:
         begun = time.monotonic()
         try:
             answer = connection.execute(statement.encode(), prepare=not written)
@@ -319,6 +350,7 @@ class Client:
         finally:
             self.longest = max(self.longest, time.monotonic() - begun)
         self.writes, self.reads = self.writes + written, self.reads + (not written)
+        self.rows += max(answer.rowcount, 0) if written and audited else 0
         return row[0] if row and written else None
 
     def unexplained(self, *urls: str, cached_plans: bool) -> list[Failure]:
@@ -339,7 +371,9 @@ def living(url: str, tables_: list[Table], number: int = MOVING) -> Iterator[Cli
         until = time.monotonic() + 5
         while not client.writes + client.reads and not client.failures and time.monotonic() < until:
             time.sleep(0.001)
+        before = client.writes
         yield client
+        client.during = client.writes - before
         until = time.monotonic() + 5
         while client.writes < WRITES and any(table.shape for table in tables_) and time.monotonic() < until:
             time.sleep(0.005)

@@ -115,7 +115,7 @@ def rows_failing_expression(
     One pass over the table where nothing fails. The key should be unique and indexed: each row is then looked at by
     it. Without a key the row's place (ctid) is the key, or, where the relation has none, only the reason is told.
     """
-    failed = _fails(connection, render("checks/converts.sql.j2", relation=relation, expression=expression))
+    failed = _fails(connection, render("checks/converts.sql.j2", relation=relation, expression=expression, rows=True))
     if not failed:
         return []
     keys = list(key_columns) or ["ctid"]
@@ -141,6 +141,11 @@ def rows_failing_expression(
     finally:
         connection.remove_notice_handler(heard)
     return found or [FailingRow({}, failed.diag.message_primary or str(failed), failed.sqlstate or "XX000")]
+
+
+def fails_without_rows(connection: Connection[Any], relation: Sql, expression: Sql) -> Error | None:
+    """Return the error of an expression that fails for no row too, as where it names what is yet to be made."""
+    return _fails(connection, render("checks/converts.sql.j2", relation=relation, expression=expression, rows=False))
 
 
 def _fails(connection: Connection[Any], statement: Statement) -> Error | None:

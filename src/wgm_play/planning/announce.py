@@ -12,6 +12,7 @@ from dataclasses import replace
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.operations.base import hazard
 from wgm_play.plan import Command, Group, Hazard, Operation
+from wgm_play.sql import unquoted
 
 _NAME = r'(?:"(?:[^"]|"")+"|[^\s".]+)'
 # What our templates send to change the columns of a relation.
@@ -53,12 +54,8 @@ def _changed(command: Command, own: Key | None, current: Catalog) -> Key | None:
     found = _COLUMNS.match(command.sql)
     if found is None:
         return None
-    names = tuple(_unquoted(name) for name in found.groups() if name is not None)
+    names = tuple(unquoted(name) for name in found.groups() if name is not None)
     return (_relation(names, current) if len(names) == 2 else None) or own
-
-
-def _unquoted(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def _relation(name: tuple[str, ...], current: Catalog) -> Key | None:

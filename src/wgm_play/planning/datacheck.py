@@ -19,6 +19,7 @@ from wgm_play.checks.data import (
     SHOWN_ROWS,
     as_lines,
     count_rows,
+    fails_without_rows,
     read_rows,
     rows_breaking_check,
     rows_breaking_foreign_key,
@@ -270,10 +271,16 @@ class Looker:
     def _failing(
         self, what: str, relation: Sql, expression: Sql, key: Key, table: Key, *, only_data: bool = False
     ) -> list[str]:
-        """Return the rows for which an expression raises an error; `only_data`: one that lies in the data, others are unknown."""
-        asked = render("checks/converts.sql.j2", relation=relation, expression=expression).sql
+        """Return the rows for which an expression raises an error; `only_data`: one that lies in the data, others are unknown.
+
+        An error that comes without any row is not in the data: the expression names what the plan makes, as a value of an enum.
+        """
+        asked = render("checks/converts.sql.j2", relation=relation, expression=expression, rows=True).sql
         with self.asker.transaction([asked], seconds=LONGEST) as connection:
             rows = rows_failing_expression(connection, relation, expression, self._key_columns(table))
+            early = fails_without_rows(connection, relation, expression) if rows else None
+        if early is not None:
+            raise NotAsked(early.diag.message_primary or str(early))
         if only_data and rows and rows[0].sqlstate[:2] not in _IN_THE_DATA:
             raise NotAsked(rows[0].error)
         count = f"{len(rows)} or more" if len(rows) >= SHOWN_ROWS else str(len(rows))

@@ -16,12 +16,16 @@ from wgm_play.catalog.publication import PublicationTable
 from wgm_play.operations.base import SHARE_UPDATE_EXCLUSIVE, Change, Situation, command, hazard
 from wgm_play.plan import Command, Lock
 from wgm_play.render import render
-from wgm_play.sql import Sql, ident
+from wgm_play.sql import Sql, ident, unquoted
 
 LISTS_SINCE = 150000
-_OURS = re.compile(r"ALTER TABLE .*\b(?:ADD|DROP|RENAME) COLUMN .*\bwgm_(?:new|trash)_", re.DOTALL)
-_COLUMNS = re.compile(r"ALTER TABLE (?:ONLY )?\S+ (?:ADD|DROP) COLUMN ")
-_LEAVES = re.compile(r"ALTER TABLE .* (?:DROP|RENAME) COLUMN ", re.DOTALL)
+_NAME = r'(?:"(?:[^"]|"")+"|[^\s".]+)'
+# What our templates send to change the columns of a table, and with it of its partitions and children unless ONLY.
+_TABLE = rf"ALTER TABLE (?P<only>ONLY )?(?P<schema>{_NAME})\.(?P<table>{_NAME}) "
+_OURS = re.compile(rf"{_TABLE}.*\b(?:ADD|DROP|RENAME) COLUMN .*\bwgm_(?:new|trash)_", re.DOTALL)
+_COLUMNS = re.compile(rf"{_TABLE}(?:(?:ADD|DROP) COLUMN |ALTER COLUMN {_NAME} TYPE )")
+# A column that is in a list can neither be dropped nor get another type, and keeps its place there under another name.
+_STUCK = re.compile(rf"{_TABLE}.*(?:(?:DROP|RENAME) COLUMN |ALTER COLUMN {_NAME} TYPE )", re.DOTALL)
 
 
 def kept_in(situation: Situation, ordered: Sequence[Change], hidden: Collection[tuple[str, ...]]) -> list[Change]:
@@ -31,6 +35,8 @@ def kept_in(situation: Situation, ordered: Sequence[Change], hidden: Collection[
         return list(ordered)
     hiding = set(hidden)
     members = {key: situation.current[key] for key in situation.current.of("publication_table")}
+    kept = [one for one in publications if one in situation.wanted.rows]
+    below = _below(situation)
     for change in ordered:
         for one in change.removes:
             members.pop(one, None)
@@ -43,20 +49,11 @@ def kept_in(situation: Situation, ordered: Sequence[Change], hidden: Collection[
             and members[key].columns is None
         ):
             _append(change, [_relist(key.name[1:], [key.name[0]])])
-        for table in _tables(change, texts):
-            ours = any(_OURS.match(text) and _is_about(text, table) for text in texts)
-            if ours:
-                hiding.add(table)
-            elif table not in hiding or not any(_COLUMNS.match(text) and _is_about(text, table) for text in texts):
-                continue
-            _keep_in(
-                situation,
-                change,
-                table,
-                [one for one in publications if one in situation.wanted.rows],
-                members,
-                ours=ours,
-            )
+        ours = _tables(_OURS, texts, below)
+        hiding |= ours
+        for table in sorted(ours | (hiding & _tables(_COLUMNS, texts, below))):
+            stuck = table in _tables(_STUCK, texts, below)
+            _keep_in(situation, change, table, kept, members, ours=table in ours, stuck=stuck)
     return list(ordered)
 
 
@@ -75,21 +72,34 @@ def sends_ledger(situation: Situation, ordered: Sequence[Change]) -> None:
         first.operation = replace(first.operation, hazards=(*first.operation.hazards, found))
 
 
-def _tables(change: Change, texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the tables whose columns a change may touch: an enum's swap has several."""
-    if not any(_OURS.match(text) or _COLUMNS.match(text) for text in texts):
-        return []
-    keys = {change.operation.key, *change.makes, *change.removes}
-    return sorted({key.name[:2] for key in keys if key.kind in ("table", "column")})
+def _below(situation: Situation) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
+    """Return the partitions and children of each table that has some, at every depth."""
+    catalog = situation.current
+    found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for table in catalog.of("table"):
+        above = [tuple(name) for name in catalog[table].parents or ()]
+        while above:
+            name = above.pop()
+            found.setdefault(name, set()).add(table.name)
+            row = catalog.get(Key("table", name))
+            above += [tuple(one) for one in row.parents or ()] if row is not None else []
+    return found
 
 
-def _is_about(text: str, table: tuple[str, ...]) -> bool:
-    return text.startswith((f"ALTER TABLE {ident(table)} ", f"ALTER TABLE ONLY {ident(table)} "))
+def _tables(
+    pattern: re.Pattern[str], texts: Sequence[str], below: Mapping[tuple[str, ...], set[tuple[str, ...]]]
+) -> set[tuple[str, ...]]:
+    """Return the tables that statements of this form reach: an enum's swap has several."""
+    found: set[tuple[str, ...]] = set()
+    for match in filter(None, map(pattern.match, texts)):
+        table = (unquoted(match["schema"]), unquoted(match["table"]))
+        found |= {table} if match["only"] else {table} | below.get(table, set())
+    return found
 
 
 def _keep_in(
     situation: Situation, change: Change, table: tuple[str, ...], publications: Sequence[Key], members: Mapping[Key, PublicationTable],
-    *, ours: bool,
+    *, ours: bool, stuck: bool,
 ) -> None:  # fmt: skip
     listed: list[str] = []
     open_to: list[str] = []
@@ -104,8 +114,7 @@ def _keep_in(
             or Key("publication_schema", (*one.name, table[0])) in situation.current.rows
         ):
             open_to.append(one.name[0])
-    leaves = any(_LEAVES.match(command.sql) for command in change.operation.commands)
-    if listed and leaves:  # a column that is in a list cannot be dropped, and keeps its place there under another name
+    if listed and stuck:
         before = [
             made for name in listed for made in _whole(members[Key("publication_table", (name, *table))], table, name)
         ]
