@@ -5,7 +5,7 @@ In: an environment. Out: psycopg connections; an ephemeral server lives as long 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ class Connections:
     target: server.Target
     trusted: bool = True
     standby: StandbyWatch | None = None
+    started: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, environment: Environment, project: Path, *, trusted: bool = True) -> Connections:
@@ -133,6 +134,10 @@ class Connections:
         try:
             major = session.info.server_version // 10000
             found = embedded.start_scratch(major)
+            if found.started:
+                self.started.append(
+                    f"a server for scratch databases was started: pid {found.pid}, PostgreSQL {found.version}"
+                )
         except InputError as error:
             raise WgmError(
                 "there is no server for scratch databases: the target's must not hold them",

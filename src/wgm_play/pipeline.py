@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from wgm_play.errors import Finding, InputError, WgmError
 from wgm_play.person import left_behind
+from wgm_play.units import counted
 from wgm_play.untrusted import refuse_run
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ class Options:
     start_at_step: str | None = None
     step: bool = False
     limit: str | None = None
-    forks: int = 5
     save_plan: str | None = None
     plan: str | None = None
     allow_destructive: bool = False
@@ -51,6 +51,7 @@ class Options:
     batch_ms: int | None = None
     rules: str | None = None
     metrics: str | None = None
+    upgrade: bool = False
     untrusted: bool = False
     env: tuple[str, ...] = ()
 
@@ -85,9 +86,7 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
     if options.plan:
         planned = work.saved_plan(planned, Path(options.plan))
     if planned.wanted.outside:
-        reporter.note(
-            f"{len(planned.wanted.outside)} object(s) are outside of what the play manages, and are left alone"
-        )
+        reporter.note(f"{counted(len(planned.wanted.outside), 'object')} outside of what the play manages: left alone")
     if planned.plan.groups:
         from wgm_play.commands.trash import mention
 
@@ -103,7 +102,7 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
     if not planned.plan.groups:
         work.report_ok(planned)
         work.keep_basis(planned, planned.live, work.versions, planned.plan.from_digest, planned.snapshot)
-        memory.quiet(work, work.results(planned))
+        memory.quiet(work, planned)
         return 0
     memory.usable = False
     if options.diff:
@@ -127,6 +126,13 @@ def _only_target(options: Options, reporter: Reporter) -> Work:
     from wgm_play.run.work import open_targets
 
     return _only(open_targets(options, reporter), options)
+
+
+def _targets(options: Options, reporter: Reporter) -> list[Work]:
+    """Return the work of each play without what it declares."""
+    from wgm_play.run.work import open_targets
+
+    return open_targets(options, reporter)
 
 
 def _only(plays: list[Work], options: Options) -> Work:
@@ -165,7 +171,7 @@ def listing(options: Options, reporter: Reporter, what: str) -> int:
         elif what == "hosts":
             reporter.table(play.name, ("host",), [(play.hosts,)])
     if what == "syntax":
-        reporter.note(f"{options.playbook}: the syntax is right")
+        reporter.note(f"{options.playbook}: syntax OK")
     return 0
 
 
@@ -181,6 +187,7 @@ def watch(options: Options, reporter: Reporter) -> int:
 
     for _ in changes(options, reporter):
         once()
+        reporter.only_changes = True
     return 0
 
 
@@ -188,8 +195,23 @@ def status(options: Options, reporter: Reporter) -> int:
     """Show the history, the run in progress and what blocks it."""
     from wgm_play.commands.inform import show_status
 
-    with _only_play(options, reporter) as work:
-        return show_status(work, reporter)
+    works = _targets(options, reporter)
+    for work in works:
+        if len(works) > 1:
+            reporter.play(work.play.name, work.target)
+        with work:
+            show_status(work, reporter)
+    return 0
+
+
+def url(options: Options, reporter: Reporter, *, password: bool = False) -> int:
+    """Write where the databases are, one on each line; nothing is started."""
+    from wgm_play.commands.inform import address
+
+    lines = [address(work, password=password) for work in _targets(options, reporter)]
+    reporter.data("url", lines)
+    reporter.page("url", "\n".join(lines))
+    return 0
 
 
 def abort(options: Options, reporter: Reporter) -> int:
@@ -227,7 +249,7 @@ def check(options: Options, reporter: Reporter) -> int:
     with _only_play(options, reporter) as work:
         findings = look(work, options, reporter)
     if findings:
-        raise Finding(f"{len(findings)} finding(s)", details=findings)
+        raise Finding(counted(len(findings), "finding"), details=findings)
     return 0
 
 

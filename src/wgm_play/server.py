@@ -101,6 +101,11 @@ def target(environment: Environment, project: Path) -> Target:
     return Target(reveal(environment.url), shown_url(environment.url))
 
 
+def without_password(place: Target) -> str:
+    """Return where a database is, with `***` for the password also of an embedded server."""
+    return place.shown if place.server is None else shown_url(place.url)
+
+
 def shown_url(url: str) -> str:
     """Return a URL or libpq's key words for people: with `***` for the password."""
     from urllib.parse import quote

@@ -86,3 +86,8 @@ def format_size(count: int) -> str:
         if count >= _BYTES[unit.lower()]:
             return f"{round(count / _BYTES[unit.lower()], 1):g} {unit}"
     return f"{count} bytes"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: `1 step`, `3 steps`, `2 indexes`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"

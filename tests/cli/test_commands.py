@@ -80,7 +80,7 @@ def test_every_option_reaches_the_run(calls: Calls) -> None:
     words = (
         "a.yml -CD --detailed-exitcode --save-plan s.json -t x,y -t z --skip-tags q --start-at-task Three -i envs "
         "-l prod "
-        "-f 9 -e n=1 -e @vars.yml --url postgresql://u@h/d --allow-destructive --no-trash --assume-no-renames "
+        "-e n=1 -e @vars.yml --url postgresql://u@h/d --allow-destructive --no-trash --assume-no-renames "
         "--no-backup --kill-blockers -vv"
     )
     assert run(words.split()) == 0
@@ -99,7 +99,6 @@ def test_every_option_reaches_the_run(calls: Calls) -> None:
         "start_at_step": "Three",
         "step": False,
         "limit": "prod",
-        "forks": 9,
         "save_plan": "s.json",
         "plan": None,
         "allow_destructive": True,
@@ -107,6 +106,7 @@ def test_every_option_reaches_the_run(calls: Calls) -> None:
         "assume_no_renames": True,
         "no_backup": True,
         "kill_blockers": True,
+        "upgrade": False,
         "verbosity": 2,
         "env": (),
         "untrusted": False,

@@ -59,7 +59,7 @@ NO_VALUE = {
     "select max(1) as value from pg_class where false": "the value is NULL",
     "select 1.0 / nullif(count(*), 0) as value from pg_class where false": "the value is NULL",
     "select 'NaN'::float8 as value": "the value is NULL",
-    "select 5 as value, 'a' as part union all select null, 'b'": "the value of 1 row(s) is NULL",
+    "select 5 as value, 'a' as part union all select null, 'b'": "the value of 1 row is NULL",
 }
 
 

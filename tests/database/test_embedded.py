@@ -20,7 +20,7 @@ import pytest
 
 import fix_postgres
 from wgm_play import embedded
-from wgm_play.embedded import ephemeral, process
+from wgm_play.embedded import ephemeral, process, upgrade
 from wgm_play.embedded import home as home_module
 from wgm_play.embedded.account import account_for
 from wgm_play.embedded.programs import reachable_programs, server_programs
@@ -198,6 +198,42 @@ def test_a_moved_project_keeps_its_running_server(place: Path) -> None:
 def test_both_versions_of_a_project_are_known(place: Path) -> None:
     pids = {embedded.start(Embedded(version), place).pid for version in (16, 18)}
     assert {server.pid for server in embedded.running(Embedded(), place)} == pids
+
+
+def test_another_version_takes_the_data_along(place: Path) -> None:
+    old = embedded.start(Embedded(16, database="shop"), place)
+    one(old.url, "create role clerk login password 'x' in role pg_read_all_data")
+    one(old.url, "create table kept (a int primary key, b text)")
+    one(old.url, "grant select on kept to clerk; insert into kept select n, 'row ' || n from generate_series(1, 50) n")
+    wanted = Embedded(18, database="shop")
+    older = upgrade.elsewhere(wanted, place)
+    assert older is not None and older.version == 16
+    made = upgrade.carry_over(wanted, place, older)
+    assert made.url == old.url, "an application finds it where it was"
+    assert one(made.url, "show server_version_num").startswith("18")
+    assert one(made.url, 'select count(*) || max(b collate "C") from kept') == "50row 9"
+    assert one(made.url, "select has_table_privilege('clerk', 'kept', 'select')")
+    assert one(made.url.replace(made.url.split("@")[0], "postgresql://clerk:x"), "select current_user") == "clerk"
+    assert embedded.status(Embedded(16), place) is None and older.data.exists()
+    assert upgrade.elsewhere(wanted, place) is None
+
+
+def test_an_upgrade_that_fails_leaves_the_old_data_and_no_new_ones(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = embedded.start(Embedded(16), place)
+    one(old.url, "create table kept ()")
+    older = upgrade.elsewhere(Embedded(18), place)
+    assert older is not None
+
+    def fails(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(upgrade, "_database", fails)
+    with pytest.raises(KeyboardInterrupt):
+        upgrade.carry_over(Embedded(18), place, older)
+    assert upgrade.elsewhere(Embedded(18), place) == older
+    assert one(old.url, "select to_regclass('kept')::text") == "kept"
 
 
 def test_user_database_and_settings_of_the_environment(place: Path) -> None:
@@ -406,7 +442,7 @@ def test_a_folder_of_another_user_is_refused_with_what_to_do(place: Path) -> Non
             embedded.start(Embedded(), place)
         finally:
             os.chown(place / ".wgm" / "postgres" / "18", account_for(place).uid, account_for(place).gid)
-    assert "65533" in (caught.value.hint or "")
+    assert "chown -R" in (caught.value.hint or "")
 
 
 @root

@@ -17,7 +17,7 @@ from wgm_play.alerts.sight import Unseen, all_rows_seen, refuse_hidden_sessions
 from wgm_play.alerts.threshold import Threshold, parse
 from wgm_play.render import render
 from wgm_play.secret import MASK, mask
-from wgm_play.units import format_duration
+from wgm_play.units import counted, format_duration
 
 if TYPE_CHECKING:
     from wgm_play.asking.ask import Asker
@@ -156,7 +156,7 @@ def _missing(rows: Sequence[tuple[Any, ...]], samples: Sequence[Sample]) -> str:
         return "the query returned no row"
     if len(samples) == len(rows):
         return ""
-    return "the value is NULL" if len(rows) == 1 else f"the value of {len(rows) - len(samples)} row(s) is NULL"
+    return "the value is NULL" if len(rows) == 1 else f"the value of {counted(len(rows) - len(samples), 'row')} is NULL"
 
 
 def _read(connection: Any, query: str, timeout: float) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,10 @@ def run(words: Sequence[str]) -> int:
 def _guarded(holder: _Holder) -> int:
     """Run the command; say what went wrong and return its exit code."""
     try:
+        if not holder.words and not os.environ.get("_WGM_PLAY_COMPLETE"):
+            from wgm_play.cli.help import page
+
+            console.write(page(PLAY, console.wants_colour(sys.stderr)) + "\n", error=True)
         code = Application(holder).main(list(holder.words), prog_name="wgm-play", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, click.Abort):
@@ -250,6 +255,8 @@ def usage_error(error: click.ClickException) -> InputError:
         if elsewhere:
             return InputError(f"no option {error.option_name!r} here", hint=f"it belongs to: {elsewhere}")
         names = [name for option in spec.options for name in (*option.names, *option.aliases)]
+        if error.option_name in _ELSEWHERE:
+            return InputError(f"no option {error.option_name!r}", hint=_ELSEWHERE[error.option_name])
         near = nearest(error.option_name, names)
         return InputError(f"no option {error.option_name!r}", hint=f"did you mean {near}?" if near else see)
     if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument):
@@ -261,6 +268,24 @@ def usage_error(error: click.ClickException) -> InputError:
         )
         see = f"write {given.names[-1]} {given.value}: {given.help}" if given else see
     return InputError(f"{message[:1].lower()}{message[1:]}", hint=see)
+
+
+# Options of Ansible, psql and others, and what stands in their place.
+_URL_ROLE = "the role, its password and the host are in the environment's `url`, or in --url"
+_ELSEWHERE = {
+    **dict.fromkeys(
+        ("-u", "--user", "-U", "--username", "-b", "--become", "--become-user", "--host", "-p", "--port", "-k"),
+        _URL_ROLE,
+    ),
+    **dict.fromkeys(("--ask-pass", "-W", "-d", "--dbname"), _URL_ROLE),
+    **dict.fromkeys(
+        ("-y", "--yes", "--auto-approve", "--force"),
+        "leave it out: nothing is asked; what removes data needs --allow-destructive",
+    ),
+    **dict.fromkeys(("-f", "--forks"), "leave it out: a play runs on one database"),
+    **dict.fromkeys(("--dry-run", "-n", "--dryrun"), "did you mean --check?"),
+    **dict.fromkeys(("-q", "--quiet", "--silent"), "leave it out: --format json prints one document"),
+}
 
 
 def _where_it_belongs(name: str) -> str | None:

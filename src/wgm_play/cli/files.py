@@ -51,7 +51,7 @@ def existing(word: str) -> None:
             raise InputError(f"no command and no playbook {word!r}", hint=f"did you mean wgm-play {near[0]}?")
     here = playbooks_here()
     near = get_close_matches(word, here, n=1)
-    known = f"did you mean {near[0]}?" if near else f"there is {', '.join(here[:5])}" if here else None
+    known = f"did you mean {near[0]}?" if near else f"known: {', '.join(here[:5])}" if here else None
     raise InputError(
         f"no playbook {word!r}, neither here nor in playbooks/",
         hint=known or "check the path, or start a project with wgm-play init DIR",

@@ -43,6 +43,8 @@ def _at_once(words: list[str]) -> int | None:
 
         write(f"wgm-play {__version__}\n")
         return 2 if lost() else 0
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
     if words and words[-1] in HELP_WORDS and len(words) <= 2:
         from wgm_play.cli.commands import COMMANDS, PLAY
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, differing_fields
-from wgm_play.errors import Refused
+from wgm_play.errors import Refused, Unreachable
 from wgm_play.ledger import UNKNOWN, Ledger
 from wgm_play.secret import mask
+from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.pipeline import Options
@@ -24,6 +25,9 @@ def show_status(work: Work, reporter: Reporter) -> int:
     from wgm_play import embedded
     from wgm_play.ledger.status import status
 
+    if not _runs(work):
+        reporter.note(f"embedded server: not running (wgm-play {work.options.playbook} starts it)")
+        return 0
     found = status(work.reading)
     for name in found.unknown:
         reporter.warn(f"unknown: {name}")
@@ -70,6 +74,26 @@ def show_status(work: Work, reporter: Reporter) -> int:
     return 0
 
 
+def _runs(work: Work) -> bool:
+    """Tell whether there is a server to ask: an embedded one is not started only to be looked at."""
+    from wgm_play import embedded
+
+    declared = work.environment.embedded
+    return declared is None or embedded.status(declared, work.home) is not None
+
+
+def address(work: Work, *, password: bool) -> str:
+    """Return the URL of the play's database; the password of a server that is not embedded only where it is asked for."""
+    from wgm_play.sql import reveal
+
+    if not _runs(work):
+        raise Unreachable(
+            f"the embedded server of {work.target!r} is not running", hint=f"wgm-play {work.options.playbook} starts it"
+        )
+    place = work.connections.target
+    return reveal(place.url) if password or place.server is not None else place.shown
+
+
 def look(work: Work, options: Options, reporter: Reporter) -> list[str]:
     """Look for drift, ill health and alerts; return the findings."""
     work.check_marker()
@@ -90,9 +114,7 @@ def _drift(work: Work, reporter: Reporter, ledger: Ledger, live: Catalog) -> lis
     try:
         planned = work.plan()
     except Refused as refused:
-        reporter.warn(f"the playbook cannot be applied now: {refused.message}")
-        for line in refused.details:
-            reporter.note(line)
+        reporter.warn("\n  ".join([f"the playbook cannot be applied now: {refused.message}", *refused.details]))
     managed = _declared(work, live)
     if planned is not None:
         managed = set(planned.wanted.managed)
@@ -105,7 +127,7 @@ def _drift(work: Work, reporter: Reporter, ledger: Ledger, live: Catalog) -> lis
         pending = planned.plan.operations
         if pending:
             reporter.note(
-                f"{len(pending)} operation(s) are declared and not yet applied: wgm-play {work.options.playbook} --check --diff"
+                f"{counted(len(pending), 'operation')} declared and not yet applied: wgm-play {work.options.playbook} --check --diff"
             )
     last = next((run for run in ledger.last_runs() if run.status == "done"), None)
     recorded = ledger.snapshot_of(last.id, "after") if last is not None else None

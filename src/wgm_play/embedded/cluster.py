@@ -39,15 +39,15 @@ SETTINGS = {
 }
 
 
-def init(programs: Path, home: Home, user: str, lock: int | None = None) -> None:
-    """Make the data folder, with a random password for its superuser; it is there as a whole or not at all.
+def init(programs: Path, home: Home, user: str, lock: int | None = None, password: str | None = None) -> None:
+    """Make the data folder, with a random password for its superuser, or the one given; it is there as a whole or not at all.
 
     initdb inherits `lock`, the descriptor of the home's lock: it may outlive a command that is killed, and the next
     command must not take its folder away while it works.
     """
     fresh = home.path / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
-    home.write("password", secrets.token_urlsafe(18))
+    home.write("password", password or secrets.token_urlsafe(18))
     words: list[str | Path] = [
         programs / "initdb", "-D", fresh, "--no-sync", "-A", "scram-sha-256", "-E", "UTF8", "-U", user,
         f"--pwfile={home.path / 'password'}",

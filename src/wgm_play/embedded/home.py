@@ -127,7 +127,7 @@ def _checked(home: Home) -> Home:
     owner = home.path.stat().st_uid
     raise InputError(
         f"the server's folder {str(home.path)!r} belongs to user {owner}, the server would run as {home.account.name}",
-        hint=f"run the command as user {owner}, or remove the folder (its data are lost): rm -r '{home.path}'",
+        hint=f"chown -R {home.account.name} '{home.path}'" if os.geteuid() == 0 else f"run the command as user {owner}",
     )
 
 

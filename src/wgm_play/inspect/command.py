@@ -18,6 +18,7 @@ from wgm_play.environment import Environment, Policy
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.inspect import read
 from wgm_play.secret import mask
+from wgm_play.units import counted
 
 if TYPE_CHECKING:
     import psycopg
@@ -133,7 +134,7 @@ def write(said: Said, name: str, options: Inspection, reporter: Reporter) -> Non
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     reporter.data("files", [str(path) for path in files])
-    reporter.note(f"{len(said.entries)} steps in {len(files)} file(s): {options.output}")
+    reporter.note(f"{counted(len(said.entries), 'step')} in {counted(len(files), 'file')}: {options.output}")
     reporter.note(hint)
 
 

@@ -27,6 +27,7 @@ from wgm_play.operations.base import (
 )
 from wgm_play.plan import Command
 from wgm_play.sql import Sql, ident, literal
+from wgm_play.units import counted
 
 _FLAGS = {
     "login": "LOGIN", "superuser": "SUPERUSER", "createdb": "CREATEDB", "createrole": "CREATEROLE", "inherit": "INHERIT",
@@ -84,7 +85,7 @@ def drop_role(situation: Situation, key: Key) -> list[Change]:
     ]
     if owned:
         raise Refused(
-            f"{key} still owns {len(owned)} object(s)",
+            f"{key} still owns {counted(len(owned), 'object')}",
             details=[str(access.object_of(one)) for one in owned[:10]],
             hint="give them to another owner: `owner:` in their steps",
         )

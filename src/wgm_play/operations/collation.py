@@ -24,6 +24,7 @@ from wgm_play.operations.online import names
 from wgm_play.operations.trash import trash_object
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident, literal
+from wgm_play.units import counted
 
 _PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
 
@@ -75,7 +76,7 @@ def swap_collation(situation: Situation, key: Key) -> list[Change]:
     commands.append(command("object/drop", what=Sql(f"COLLATION {ident(old_name)}")))
     commands += comments(key, situation.wanted[key].comment)
     commands += privileges(situation, key)
-    hazards = (hazard("Y05", f"the indexes over {len(columns)} column(s) are built again"),) if columns else ()
+    hazards = (hazard("Y05", f"the indexes over {counted(len(columns), 'column')} are built again"),) if columns else ()
     return [
         Change(
             operation(situation, "alter", key, f"replace {key}", commands, hazards=hazards),

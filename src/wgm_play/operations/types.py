@@ -28,6 +28,7 @@ from wgm_play.operations.online import names
 from wgm_play.operations.trash import trash_object
 from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.sql import Sql, ident
+from wgm_play.units import counted
 
 
 def create_enum(situation: Situation, key: Key) -> list[Change]:
@@ -169,7 +170,7 @@ def _beside(situation: Situation, key: Key) -> list[Command]:
 
 def _rewritten(situation: Situation, key: Key, columns: list[Key]) -> Hazard:
     """Return the hazard of a type whose columns are rewritten; for large tables with the way that is online."""
-    text = f"{len(columns)} column(s) of this type are rewritten"
+    text = f"{counted(len(columns), 'column')} of this type rewritten"
     large = sorted({table.label for column in columns if situation.online(table := Key("table", column.name[:2]))})
     if not large:
         return hazard("Y04", text)

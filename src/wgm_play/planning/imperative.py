@@ -26,6 +26,7 @@ from wgm_play.shadow import names_of
 from wgm_play.shadow.realise import Realised, schemas_of
 from wgm_play.shadow.versions import make_live
 from wgm_play.sql import reveal
+from wgm_play.units import counted
 
 if TYPE_CHECKING:
     import psycopg
@@ -378,7 +379,7 @@ class Imperative:
             if rows:
                 lines = as_lines(rows[:10], masked=bool(step and step.no_log))
                 raise Refused(
-                    assertion.message or f"the assertion {step.name if step else ''!r} found {len(rows)} row(s)",
+                    assertion.message or f"the assertion {step.name if step else ''!r} found {counted(len(rows), 'row')}",
                     where=assertion.position, step=step.name if step else None, details=lines,
                 )  # fmt: skip
 

@@ -49,6 +49,7 @@ from wgm_play.shadow.realise import Realised, realise, schemas_of
 from wgm_play.shadow.rebuild import touched
 from wgm_play.shadow.superuser import OF_SUPERUSERS, TRUSTED_LANGUAGES, listed
 from wgm_play.shadow.versions import restated, same_words
+from wgm_play.units import counted
 
 if TYPE_CHECKING:
     import psycopg
@@ -458,7 +459,7 @@ class Planner:
         if first.uses is not None:
             advice = f"declare {'it' if len(found) == 1 else 'them'}, give each a step with `state: absent`"
         raise Refused(
-            f"{len(found)} live object(s) are in no step, and would be removed",
+            f"{counted(len(found), 'live object')} in no step would be removed",
             where=first.position,
             details=[_removal(removal, self.live) for removal in found],
             hint=f"{advice}, or allow it with --allow-destructive",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import InputError, Position, Problems
+from wgm_play.playbook.as_read import keep
 from wgm_play.playbook.nodes import Map, Seq, Text, pack, position_of, text
 
 __all__ = ["Map", "Seq", "Text", "load_file", "load_text", "position_of", "read_text"]
@@ -39,7 +40,9 @@ def read_text(path: Path, name: str, *, what: str = "file", where: Position | No
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{name!r} cannot be read: {reason}", where=at) from error
     try:
-        return data.decode("utf-8-sig"), data
+        content = data.decode("utf-8-sig")
+        keep(name, content)
+        return content, data
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         begin = data.rfind(b"\n", 0, error.start) + 1

@@ -66,6 +66,8 @@ class Reporter:
 
     counts: dict[str, Counts] = field(default_factory=dict)
     closings: list[str] = field(default_factory=list)
+    # `--watch`: after the first pass only what changed is said.
+    only_changes: bool = False
 
     def begin(self, playbook: str | None) -> None:
         """What follows is about this playbook."""

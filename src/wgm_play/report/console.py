@@ -31,10 +31,17 @@ def styled(text: str, style: str, colour: bool) -> str:
 
 
 def wants_colour(stream: object, forbidden: bool = False) -> bool:
-    """Say whether `stream` gets colour: a terminal that can, and neither `--no-color` nor NO_COLOR."""
+    """Say whether `stream` gets colour: a terminal that can, or FORCE_COLOR; neither with `--no-color` nor NO_COLOR."""
+    if forbidden or os.environ.get("NO_COLOR"):
+        return False
+    forced = os.environ.get("FORCE_COLOR")
+    return forced != "0" if forced else is_terminal(stream) and os.environ.get("TERM") != "dumb"
+
+
+def is_terminal(stream: object) -> bool:
+    """Say whether somebody looks at `stream`."""
     isatty = getattr(stream, "isatty", None)
-    terminal = bool(isatty and isatty())
-    return terminal and not forbidden and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return bool(isatty and isatty())
 
 
 def write(text: str, *, error: bool = False) -> None:

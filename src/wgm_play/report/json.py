@@ -137,6 +137,7 @@ class JsonReporter(Reporter):
     def recap(self) -> None:
         """Close the counts of a playbook."""
         self._close_counts()
+        self.words.only_changes = self.only_changes
         self.words.recap()
 
     def error(self, error: Exception) -> None:

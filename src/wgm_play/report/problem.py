@@ -116,8 +116,12 @@ def _without_password(text: str, column: int) -> tuple[str, int]:
 def _line(where: Position) -> str | None:
     if not where.line:
         return None
+    from wgm_play.playbook.as_read import text_of
+
+    text = text_of(where.file)
     try:
-        text = Path(where.file).read_text(encoding="utf-8-sig", errors="replace")
+        if text is None:
+            text = Path(where.file).read_text(encoding="utf-8-sig", errors="replace")
     except (OSError, ValueError):
         return None
     lines = _YAML_BREAK.split(text) if where.file.endswith((".yml", ".yaml")) else text.split("\n")

@@ -47,7 +47,8 @@ class TextReporter(Reporter):
         """Show the banner of a play."""
         Reporter.play(self, name, target)
         self._banner = ""
-        self._head(f"PLAY [{name}]")
+        if not self.only_changes:
+            self._head(f"PLAY [{name}]")
 
     def step(self, result: StepResult) -> None:
         """Show how a step ended."""
@@ -114,7 +115,13 @@ class TextReporter(Reporter):
         from wgm_play.report.progress import Watch
 
         shown = Progress(visible(label), total, 0, unit)
-        watch = Watch(shown, self._log, terminal=console.wants_colour(sys.stderr, self.no_color) and not self._watches)
+        watch = Watch(
+            shown,
+            self._log,
+            terminal=console.is_terminal(sys.stderr)
+            and console.wants_colour(sys.stderr, self.no_color)
+            and not self._watches,
+        )
         self._watches.append(watch)
         watch.start()
         try:
@@ -126,11 +133,12 @@ class TextReporter(Reporter):
     def recap(self) -> None:
         """Show one line per target, then start to count again: the next playbook has its own recap."""
         self._banner = ""
-        self._head("RECAP")
+        if not self.only_changes:
+            self._head("RECAP")
         for target, counts in self.counts.items():
             self._say(recap_line(target, counts, self._colour()))
         self.counts.clear()
-        for text in self.closings:
+        for text in self.closings if not self.only_changes else ():
             self._say(text)
         self.closings.clear()
 
@@ -141,6 +149,8 @@ class TextReporter(Reporter):
         self._say("\n".join(problem.lines(error, self._colour(error=True))), error=True)
 
     def _result(self, word: str, result: StepResult) -> None:
+        if self.only_changes and result.outcome in ("ok", "skipped"):
+            return
         banner = f"{word} [{result.name}]"
         if banner != self._banner or not result.item:
             self._head(banner)

@@ -337,7 +337,7 @@ def _afterwards(work: Work, planned: Planned, outcome: Outcome, run: int) -> Non
     _say_locks(work, outcome)
     work.reporter.data("outcome", {"run": run, "groups": outcome.groups, "statements": outcome.statements,
                                    "retries": outcome.retries, "lock_wait": outcome.lock_wait})  # fmt: skip
-    work.say_where()
+    work.say_rest(planned, ran=True)
 
 
 class _Progress:

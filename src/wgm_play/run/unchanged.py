@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from wgm_play.environment import Environment
     from wgm_play.pipeline import Options
-    from wgm_play.report.base import Reporter, StepResult
+    from wgm_play.planning.planner import Planned
+    from wgm_play.report.base import Reporter
     from wgm_play.run.work import Work
 
 # A record of another form is not read.
@@ -194,8 +195,9 @@ class Memory:
     folders: set[str] = field(default_factory=set)
     project: Path | None = None
 
-    def quiet(self, work: Work, results: Sequence[StepResult]) -> None:
+    def quiet(self, work: Work, planned: Planned) -> None:
         """Note a play that found nothing to do."""
+        results = work.results(planned)
         asked, environment = work.questions, work.environment
         if asked.complete:
             asked.read_catalog(work.reading)
@@ -218,6 +220,7 @@ class Memory:
                 "questions": [asked.identity, asked.ledger, *asked.asked],
                 "rows": asked.rows,
                 "catalog": asked.catalog,
+                "closing": work.left_alone(planned),
                 "steps": [[one.name, one.outcome, one.item, one.reason, one.administrator] for one in results],
             }
         )
@@ -327,9 +330,12 @@ def answered(options: Options, reporter: Reporter) -> bool:
             reporter.note(note)
         for name, outcome, item, reason, administrator in play["steps"]:
             reporter.step(StepResult(play["target"], name, outcome, item, reason=reason, administrator=administrator))
-        if url is not None:
-            reporter.data("url", url)
-            reporter.closing(f"an application reaches the database at {url}")
+        if play["closing"]:
+            reporter.closing(play["closing"])
+        address, lasting = url
+        reporter.data("url", address)
+        if lasting is not None:
+            reporter.closing(f"an application reaches the database at {lasting}")
     return True
 
 
@@ -363,7 +369,9 @@ def _project(playbook: str) -> Path | None:
     return next((one for one in (folder, *folder.parents) if (one / "environments").is_dir()), None)
 
 
-def _as_it_was(play: Mapping[str, Any], options: Options, project: Path) -> tuple[Sequence[str], str | None] | None:
+def _as_it_was(
+    play: Mapping[str, Any], options: Options, project: Path
+) -> tuple[Sequence[str], tuple[str, str | None]] | None:
     """Ask all questions again, in one round trip or two; return notes and address, or None where an answer is another."""
     import psycopg as library
 
@@ -383,7 +391,7 @@ def _as_it_was(play: Mapping[str, Any], options: Options, project: Path) -> tupl
     except (library.Error, WgmError, OSError, KeyError, TypeError, ValueError):
         return None
     lasting = target.server is not None and not target.server.ephemeral
-    return target.notes, target.shown if lasting else None
+    return target.notes, (server.without_password(target), target.shown if lasting else None)
 
 
 def _same(connection: psycopg.Connection[Any], questions: Sequence[tuple[str, str]]) -> list[bool]:

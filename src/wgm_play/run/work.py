@@ -6,6 +6,7 @@ In: `Options`. Out: `Work`, whose methods are the stages that `pipeline.py` name
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import plain
+from wgm_play import plain, server
 from wgm_play.asking.ask import Asker, NotAsked
 from wgm_play.asking.text import check_query
 from wgm_play.catalog import introspect
@@ -136,15 +137,17 @@ def _limited(found: Sequence[tuple[str, str, Position]], limit: str | None) -> s
     from fnmatch import fnmatchcase
 
     wanted = [word for word in limit.replace(":", ",").split(",") if word]
+    some = [word for word in wanted if word[0] not in "!&"]
     chosen = {
         number
         for number, (name, hosts, _) in enumerate(found)
-        if any(fnmatchcase(one, word) for word in wanted if word[0] not in "!&" for one in (hosts, name))
+        if (not some or any(word == "all" or fnmatchcase(one, word) for word in some for one in (hosts, name)))
+        and all(fnmatchcase(hosts, word[1:]) for word in wanted if word[0] == "&")
         and not any(fnmatchcase(hosts, word[1:]) for word in wanted if word[0] == "!")
     }
     if not chosen:
         known = ", ".join(hosts for _, hosts, _ in found)
-        raise InputError(f"--limit {limit} leaves no play", hint=f"there is: {known}")
+        raise InputError(f"--limit {limit} leaves no play", hint=f"known: {known}")
     return chosen
 
 
@@ -191,6 +194,8 @@ class Work:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for started in self._connections.started if self._connections is not None else ():
+            self.reporter.closing(f"{started}; it is kept (wgm-play stop {self.options.playbook})")
         self.stack.close()
 
     # What a stage needs
@@ -219,6 +224,7 @@ class Work:
     def connections(self) -> Connections:
         """The connections of this play; the embedded server is started where it does not run."""
         if self._connections is None:
+            self._carry_over()
             self._connections = Connections.of(self.environment, self.home, trusted=self.trusted)
             for note in self._connections.target.notes:
                 self.reporter.note(note)
@@ -228,6 +234,33 @@ class Work:
 
                 self.stack.callback(embedded.stop, self.environment.embedded, self.home)
         return self._connections
+
+    def _carry_over(self) -> None:
+        """Take the data of another major version of the embedded server along, where that is asked for; else say where they are."""
+        declared = self.environment.embedded
+        if declared is None or declared.ephemeral:
+            return
+        from wgm_play.embedded import upgrade
+
+        older = upgrade.elsewhere(declared, self.home)
+        if older is None:
+            return
+        wanted = f"PostgreSQL {declared.version}"
+        question = f"carry the data of PostgreSQL {older.version} over to {wanted}?"
+        if not (
+            self.options.upgrade or (sys.stdin.isatty() and not self.options.check and self.reporter.confirm(question))
+        ):
+            raise Refused(
+                f"the environment says {wanted}, the data of this project are those of PostgreSQL {older.version}: {older.data}",
+                where=self.environment.position,
+                hint=f"wgm-play {self.options.playbook} --upgrade carries them over; `version: {older.version}` goes on with them; "
+                "to begin anew, take the folder away",
+            )
+        with self.reporter.progress(f"data of PostgreSQL {older.version} to {declared.version}"):
+            upgrade.carry_over(declared, self.home, older)
+        self.reporter.note(
+            f"the data of PostgreSQL {older.version} were carried over to {wanted}; the old ones stay in {older.data}"
+        )
 
     @property
     def reading(self) -> psycopg.Connection[Any]:
@@ -599,7 +632,7 @@ class Work:
     def report_ok(self, planned: Planned) -> None:
         """Report a play that finds nothing to do."""
         self._report(planned, {})
-        self.say_where()
+        self.say_rest(planned)
 
     def report_unrun(self, planned: Planned) -> None:
         """Report a play that was only planned."""
@@ -644,11 +677,22 @@ class Work:
             self.target, step.name, "changed" if operations else "ok", step.item, operations=operations, seconds=seconds
         )
 
-    def say_where(self) -> None:
-        """Say where an application reaches the database of an embedded server."""
+    def say_rest(self, planned: Planned, *, ran: bool = False) -> None:
+        """Say after the recap what was removed, what no step mentions, and where the database of an embedded server is."""
+        from wgm_play.run import closing
+
+        for line in (closing.removed(self, planned) if ran else None, self.left_alone(planned)):
+            if line:
+                self.reporter.closing(line)
+        self.reporter.data("url", server.without_password(self.connections.target))
         if self.connections.target.server is not None and not self.connections.target.server.ephemeral:
-            self.reporter.data("url", self.connections.target.shown)
             self.reporter.closing(f"an application reaches the database at {self.connections.target.shown}")
+
+    def left_alone(self, planned: Planned) -> str | None:
+        """Return one line on what no step mentions."""
+        from wgm_play.run import closing
+
+        return closing.left_alone(self, planned)
 
     # Running
 

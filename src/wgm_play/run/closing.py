@@ -1,0 +1,65 @@
+"""What a run says at its end beside its counts: what it removed, what no step mentions, where the database is.
+
+In: a planned play, and what was done. Out: lines after the recap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from wgm_play.catalog.access import ACCESS
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.units import counted, format_duration
+
+if TYPE_CHECKING:
+    from wgm_play.planning.planner import Planned
+    from wgm_play.run.work import Work
+
+# Parts of other objects, and what belongs to no database alone.
+_PARTS = {
+    "column", "constraint", "domain_constraint", "setting", "publication_table", "publication_schema", *ACCESS,
+}  # fmt: skip
+NAMED = 3
+
+
+def left_alone(work: Work, planned: Planned) -> str | None:
+    """Return one line on what the database holds and no step mentions; None where that is nothing."""
+    known = _mentioned(planned, planned.live) | set(planned.wanted.outside) | {Key("schema", ("public",))}
+    found = [key for key in sorted(planned.live.rows) if key.kind not in _PARTS and key not in known]
+    if not found:
+        return None
+    first = ", ".join(map(str, found[:NAMED])) + (", ..." if len(found) > NAMED else "")
+    verb = "is" if len(found) == 1 else "are"
+    return (
+        f"{counted(len(found), 'object')} {verb} in no step and left alone: {first} "
+        f"(wgm-play check {work.options.playbook} names all)"
+    )
+
+
+def _mentioned(planned: Planned, live: Catalog) -> set[Key]:
+    from wgm_play.diff.overlay import same_object
+
+    found = set(planned.wanted.managed)
+    for key, declaration in planned.imperative.folded.declarations.items():
+        found.update((key, *same_object(live, key), *declaration.parts))
+    return found
+
+
+def removed(work: Work, planned: Planned) -> str | None:
+    """Return one line on what a run took away, and where it is; None where that is nothing."""
+    operations = planned.plan.operations
+    kept = _names(one.key for one in operations if one.verb == "trash")
+    gone = _names(one.key for one in operations if one.verb == "drop" and one.key.kind in ("table", "column"))
+    lines = []
+    if kept:
+        days = format_duration(work.environment.policy.trash_retention)
+        lines.append(f"removed, and in the trash for {days}: {kept} (wgm-play trash {work.options.playbook})")
+    if gone:
+        lines.append(f"removed for good: {gone}")
+    return "; ".join(lines) or None
+
+
+def _names(keys: Iterable[Key]) -> str:
+    names = list(dict.fromkeys(f"{key.kind} {key.label}" for key in keys))
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
