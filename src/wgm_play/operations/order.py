@@ -56,7 +56,7 @@ def order(
                     continue  # one change makes both; what is renamed is there already
                 before[number].update(
                     maker for maker in makers[referenced]
-                    if not verb == changes[maker].operation.verb == "restore"  # both are there, in the trash
+                    if verb != "restore" or changes[maker].operation.verb not in ("restore", "alter")  # both are there
                 )  # fmt: skip
     for dependent, referenced in current_edges:  # what refers to it goes first
         if dependent in removers and referenced in removers:
