@@ -49,13 +49,13 @@ def create_index(situation: Situation, key: Key) -> list[Change]:
     definition = with_tablespace(row.definition, row.tablespace)
     if situation.online(table):
         made = build_concurrently(situation, key, table, definition, f"build {key} concurrently", row.comment)
-        targets = _statistics(key, None, row.statistics)
+        targets = statistics_targets(key, None, row.statistics)
         if targets:
             made.append(alter(situation, key, f"set the statistics targets of {key}", targets, after=tuple(made[-1:])))
         return made
     new = situation.is_new(table)
     built = command("index/create", Lock(SHARE, table.label), definition=Sql(definition), scans=not new)
-    commands = [built, *_statistics(key, None, row.statistics), *comments(key, row.comment)]
+    commands = [built, *statistics_targets(key, None, row.statistics), *comments(key, row.comment)]
     return [create(situation, key, f"create {key}", commands, rank=10)]
 
 
@@ -75,7 +75,7 @@ def with_tablespace(definition: str, tablespace: str | None) -> str:
     return f"{definition[:place]} TABLESPACE {ident(tablespace)}{definition[place:]}"
 
 
-def _statistics(key: Key, old: list[list[int]] | None, new: list[list[int]] | None) -> list[Command]:
+def statistics_targets(key: Key, old: list[list[int]] | None, new: list[list[int]] | None) -> list[Command]:
     """Return the commands that set the statistics targets of an index's expressions."""
     before = {column: target for column, target in old or ()}
     after = {column: target for column, target in new or ()}
@@ -185,7 +185,7 @@ def change_options(situation: Situation, key: Key) -> list[Change] | None:
         made = command("index/set_tablespace", exclusive, name=key.name, tablespace=place, rewrites=True)
         copied = (hazard("I04", "the index is copied under a lock that stops its use", "do it in a quiet hour"),)
         changes.append(alter(situation, key, f"move {key} to tablespace {place}", [made], hazards=copied))
-    targets = _statistics(key, old.statistics, new.statistics)
+    targets = statistics_targets(key, old.statistics, new.statistics)
     if targets:
         changes.append(alter(situation, key, f"set the statistics targets of {key}", targets))
     if old.comment != new.comment:
@@ -205,6 +205,7 @@ def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
     schema, name = key.name
     other = Key("index", (schema, helpers.helper(helpers.NEW, name, new.definition)))
     definition = new.definition.replace(f"INDEX {ident(name)} ON", f"INDEX {ident(other.name[1])} ON", 1)
+    definition = with_tablespace(definition, new.tablespace)
     built = build_concurrently(
         situation, other, table, definition, f"build the new {key} beside the old one", step=situation.step_of(key)
     )
@@ -214,6 +215,7 @@ def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
     swap = [
         command("object/rename", light, what=what_of(key), to=old_name),
         command("object/rename", light, what=what_of(other), to=name),
+        *statistics_targets(key, None, new.statistics),
         *comments(key, new.comment),
         *marks.kept(situation, table, [name]),
     ]

@@ -24,6 +24,7 @@ from wgm_play.operations.base import (
     hazard,
     options,
 )
+from wgm_play.operations.index import with_tablespace
 from wgm_play.operations.online import acting, names, spell
 from wgm_play.operations.online.fill import fill
 from wgm_play.operations.online.swap import swap
@@ -265,7 +266,7 @@ def retyping(situation: Situation, table: Key, keys: list[Key], types: Mapping[s
 def _twin(situation: Situation, key: Key) -> Twin:
     old, new, name = situation.current[key], situation.wanted[key], key.name[2]
     convert = situation.converts.get(key)
-    using = Sql(str(convert.using)) if convert else columns.cast(ident(name), new.type)
+    using = Sql(str(convert.using)) if convert else columns.plain_value(situation, key)
     filled = situation.backfills.get(key)
     if filled is not None and new.not_null and not old.not_null:
         using = Sql(f"COALESCE({using}, {filled})")
@@ -476,7 +477,8 @@ def _indexes(situation: Situation, one: Retyping, after: Change) -> list[Change]
     for key, name in (*one.keys.items(), *one.indexes.items()):
         row = situation.wanted[key]
         if key.kind == "index":
-            definition = spell.index_over(row.definition, name, one.columns, one.types)
+            placed = with_tablespace(row.definition, row.tablespace)
+            definition = spell.index_over(placed, name, one.columns, one.types)
         else:
             definition = spell.index_over(spell.key_index(row, one.table.name, name), name, one.columns)
         after = _build(situation, one, key, name, definition, after)

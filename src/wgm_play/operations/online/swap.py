@@ -25,6 +25,7 @@ from wgm_play.operations.base import (
     kept_labels,
     what_of,
 )
+from wgm_play.operations.index import statistics_targets
 from wgm_play.operations.online import names, spell
 from wgm_play.operations.trash import COLUMN_PREFIX, NAMED, conversion_record, replaced_column, trash_name
 from wgm_play.plan import Command, Lock
@@ -192,7 +193,8 @@ def restore(situation: Situation, one: Retyping) -> list[Command]:
         made += comments(key, row.comment)
     for key, helper in one.indexes.items():
         made.append(_command("object/rename", one, what=what_of(Key("index", (key.name[0], helper))), to=key.name[1]))
-        made += comments(key, situation.wanted[key].comment)
+        row = situation.wanted[key]
+        made += [*statistics_targets(key, None, row.statistics), *comments(key, row.comment)]
     made += marks.kept(situation, one.table, [key.name[-1] for key in (*one.keys, *one.indexes)])
     for key in one.checks:
         row = situation.wanted[key]
