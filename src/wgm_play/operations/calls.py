@@ -10,7 +10,7 @@ things without a schema.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from wgm_play.catalog.model import Catalog, Key
@@ -128,18 +128,19 @@ def _around(catalog: Catalog, key: Key) -> set[Key]:
     return {table, *parts, *indexes}
 
 
-def _reached(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
-    """Return the functions that `keys` need, directly or not."""
+def _reached(catalog: Catalog, keys: Collection[Key]) -> set[Key]:
+    """Return the functions that `keys` need, directly or not; those of a materialized view also behind views."""
     needs: dict[Key, list[Key]] = {}
+    behind = {"view"} if any(key.kind == "materialized_view" for key in keys) else set()
     for dependent, referenced in catalog.edges:
-        if dependent.kind not in _NOT_CALLED:
+        if dependent.kind not in _NOT_CALLED - behind:
             needs.setdefault(dependent, []).append(referenced)
     for key in catalog.of("domain_constraint"):
         needs.setdefault(Key("domain", key.name[:2]), []).append(key)
     found, todo = set(keys), list(keys)
     while todo:
         for other in needs.get(todo.pop(), ()):
-            if other not in found and other.kind not in _RELATIONS:
+            if other not in found and (other.kind not in _RELATIONS or other.kind in behind):
                 found.add(other)
                 todo.append(other)
     return {key for key in found if key.kind in ("function", "procedure", "aggregate", "operator")}

@@ -93,11 +93,15 @@ def prove(
 
 
 def _bodies_called(operations: Iterable[Operation], live: Catalog, wanted: Catalog) -> list[str]:
-    """Return the bodies of the functions that statements of the plan call: what they name must be there."""
+    """Return the bodies of the functions that statements of the plan call, and queries of materialized views, where a
+    query may be a value (`ts_stat`): what they name must be there."""
+    operations = list(operations)
     found = {key for one in operations if calls(one) for key in called(one, live, wanted)}
-    return [
+    bodies = [
         wanted[key].definition for key in sorted(found) if key in wanted.rows and key.kind in ("function", "procedure")
     ]
+    filled = {one.key for one in operations if one.key.kind == "materialized_view" and one.key in wanted.rows}
+    return [*bodies, *(wanted[key].query for key in sorted(filled))]
 
 
 def _partitioned(live: Catalog, wanted: Catalog, index: Key) -> Key | None:
