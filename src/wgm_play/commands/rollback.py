@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import CLUSTER
@@ -33,7 +34,7 @@ from wgm_play.plan import Command, Group, Operation
 from wgm_play.planning import bodies, family, may_change, rename, trashed_users
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
-from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, uncastable
+from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, castable, uncastable
 from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 from wgm_play.planning.imperative import SEARCH_PATH, Imperative
 from wgm_play.planning.literals import spell
@@ -167,7 +168,9 @@ def _plan(
     brought |= situation.waiting.keys()
     situation.identity_sequences = planner.identity_sequences(current, wanted.catalog)
     done = _converted([entry for entry in trashed if entry.run in cut_short])
-    situation.converts, situation.forced = _conversions(entries, current, wanted.catalog, renamed, done)
+    situation.converts, situation.forced = _conversions(
+        entries, current, wanted.catalog, renamed, done, partial(castable, planner.types(), wanted.catalog, live.rows)
+    )
     situation.backfills = _fills(current, wanted.catalog, brought)
     moves = family.moves_between(situation, brought)
     last = family.joins_last(situation, brought)
@@ -520,7 +523,12 @@ def _converted(entries: Sequence[TrashEntry]) -> set[Key]:
 
 
 def _conversions(
-    entries: Sequence[TrashEntry], current: Catalog, wanted: Catalog, renamed: rename.Renamed, done: Collection[Key]
+    entries: Sequence[TrashEntry],
+    current: Catalog,
+    wanted: Catalog,
+    renamed: rename.Renamed,
+    done: Collection[Key],
+    castable: Callable[[str, str], bool],
 ) -> tuple[dict[Key, Any], frozenset[Key]]:
     """Return how converted columns become what they were, from what was recorded when they were converted.
 
@@ -548,7 +556,9 @@ def _conversions(
             for entry, row in kept
         ]
         new = renamed.after(key)
-        found[new] = back_to_kept(new.name[2], values)
+        if new not in current.rows:
+            continue
+        found[new] = back_to_kept(new.name[2], str(current.rows[new][0]), values, castable)
     return active({key: one for key, one in found.items() if key not in done}, current, wanted)
 
 

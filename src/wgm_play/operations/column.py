@@ -6,6 +6,7 @@ In: a situation and the key of what differs. Out: changes, with their statements
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 from typing import Any
 
@@ -265,6 +266,8 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
         )
     if old.identity and not new.identity:
         freed = _one(situation, key, f"drop the identity of {key}", "column/drop_identity")
+        if new.default is not None and _numbers_again(situation, key):
+            first(freed, remember(key, None))
         freed.removes |= own_sequence(key)
         freed.makes = frozenset()  # only a step on the way: what its default will need may wait for the free name
         changes.append(freed)
@@ -288,6 +291,8 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
         changes += change_not_null(situation, key, filled=retyped)
     if new.identity and old.identity != new.identity and not old.identity:
         changes.append(add_identity(situation, key))
+        for kept in remember_former(situation, key):  # the sequences go after the default that names them
+            first(changes[0], kept)
     elif new.identity and (old.identity, old.identity_options) != (new.identity, new.identity_options):
         changes.append(
             _one(
@@ -330,29 +335,70 @@ def add_identity(situation: Situation, key: Key) -> Change:
     """Make a column an identity column that goes on after its highest value, and after the sequence that it had."""
     new, table, name = situation.wanted[key], key.name[:2], key.name[2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
-    former = [
-        one for one in situation.current.of("sequence")
-        if tuple(situation.current[one].owned_by or ()) == key.name and one in situation.wanted.rows
-    ]  # fmt: skip
+    former = _former(situation, key)
     commands = [
         command(
             "column/add_identity", lock, table=table, name=name, identity=Sql(IDENTITY[new.identity]),
             identity_options=identity_options(new.identity_options),
         ),
-        _go_on(key, new.identity_options[0], new.identity_options[1], sequence=None, others=[one.name for one in former]),
+        _go_on(key, new.identity_options[0], new.identity_options[1], sequence=None, others=[one.name for one in former if one in situation.wanted.rows],
+            settings=[remembered(key, one) for one in former if one not in situation.wanted.rows],
+        ),
     ]  # fmt: skip
     return alter(situation, key, f"make {key} an identity column", commands, makes=own_sequence(key))
 
 
+def _former(situation: Situation, key: Key) -> list[Key]:
+    """Return the sequences that a column took its numbers from until now."""
+    current = situation.current
+    return [
+        one for one in current.of("sequence")
+        if tuple(current[one].owned_by or ()) == key.name or (key, one) in current.edges
+    ]  # fmt: skip
+
+
+def remembered(key: Key, sequence: Key | None) -> str:
+    """Return the setting of the session that holds the last number of a sequence that a column loses."""
+    told = f"{key.label} {sequence.label if sequence else ''}"
+    return f"wgm.number_{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+
+
+def remember(key: Key, sequence: Key | None) -> Command:
+    """Keep the last number of a sequence (None: that of the identity) until what replaces it is there."""
+    return command(
+        "column/remember", table_text=str(ident(key.name[:2])), name_text=key.name[2],
+        sequence_text=sequence and str(ident(sequence.name)), setting=remembered(key, sequence), shadow=False,
+    )  # fmt: skip
+
+
+def remember_former(situation: Situation, key: Key) -> list[Command]:
+    """Keep the last numbers of the sequences that go while their column becomes an identity column."""
+    if not situation.wanted[key].identity or situation.current[key].identity:
+        return []
+    return [remember(key, one) for one in _former(situation, key) if one not in situation.wanted.rows]
+
+
+def first(change: Change, before: Command) -> None:
+    """Let a change begin with another command."""
+    change.operation = dataclasses.replace(change.operation, commands=(before, *change.operation.commands))
+
+
 def _go_on(
-    key: Key, start: int, increment: int, *, sequence: tuple[str, ...] | None, others: list[tuple[str, ...]]
+    key: Key,
+    start: int,
+    increment: int,
+    *,
+    sequence: tuple[str, ...] | None,
+    others: list[tuple[str, ...]],
+    settings: list[str],
 ) -> Command:
-    """Let a sequence (None: that of the identity) go on after a column's highest value and after other sequences."""
+    """Let a sequence (None: that of the identity) go on after a column's highest value, after other sequences, and after
+    the last number that was remembered."""
     table, name = key.name[:2], key.name[2]
     return command(
         "column/continue", table=table, name=name, table_text=str(ident(table)), name_text=name, start=number(start),
         down=increment < 0, sequence=sequence, sequence_text=sequence and str(ident(sequence)), others=others,
-        shadow=False, wait="data",
+        settings=settings, shadow=False, wait="data",
     )  # fmt: skip
 
 
@@ -361,7 +407,7 @@ def _numbers_again(situation: Situation, key: Key) -> list[Change]:
     return [
         alter(
             situation, key, f"let {one} go on after the highest value of {key}",
-            [_go_on(key, row.start, row.increment, sequence=one.name, others=[one.name])],
+            [_go_on(key, row.start, row.increment, sequence=one.name, others=[one.name], settings=[remembered(key, None)])],
         )
         for one in situation.wanted.of("sequence")
         if tuple((row := situation.wanted[one]).owned_by or ()) == key.name and (key, one) in situation.wanted.edges
@@ -390,9 +436,8 @@ def cast(value: Sql, wanted: str) -> Sql:
     """Return the expression that converts a value to a column's type: what does not fit is refused, never cut."""
     family, limits = _family(wanted.removesuffix("[]"))
     if limits is not None and family in _CUT:
-        array = "[]" if wanted.endswith("[]") else ""
         unlimited = {"character": "bpchar", "bit": "bit varying"}.get(family, family)
-        return Sql(f"{value}::{unlimited}{array}")
+        return Sql(f"{value}::{unlimited}{array(wanted)}")
     return Sql(f"{value}::{wanted}")
 
 
@@ -404,6 +449,21 @@ def fits(value: Sql, wanted: str) -> Sql | None:
     if family.startswith("bit"):
         return Sql(f"pg_catalog.length({value}) {'<=' if family == 'bit varying' else '='} {limits[0]}")
     return Sql(f"pg_catalog.length(pg_catalog.rtrim(({value})::text)) <= {limits[0]}")  # spaces beyond it may go
+
+
+def plain_value(situation: Situation, key: Key) -> Sql:
+    """Return how a value becomes one of the column's new type where no step says it.
+
+    Without a cast the rows were looked at: all are NULL, or labels of the enum that the column gets.
+    """
+    name = ident(key.name[2])
+    source = Sql(f"{name}::text{array(situation.wanted[key].type)}") if key in situation.uncastable else name
+    return cast(source, situation.wanted[key].type)
+
+
+def array(type_name: str) -> str:
+    """Return the brackets of an array's type."""
+    return "[]" if type_name.endswith("[]") else ""
 
 
 _INTEGERS = frozenset(["smallint", "integer", "bigint"])
@@ -445,9 +505,7 @@ def change_type(situation: Situation, key: Key) -> Change:
     old, new, table, name = situation.current[key], situation.wanted[key], key.name[:2], key.name[2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     convert = situation.converts.get(key)
-    # Without a cast the rows were looked at: all are NULL.
-    source = Sql(f"{ident(name)}::text") if key in situation.uncastable else ident(name)
-    using = convert.using if convert else cast(source, new.type)
+    using = convert.using if convert else plain_value(situation, key)
     fill = situation.backfills.get(key)
     if fill is not None and new.not_null and not old.not_null:
         using = Sql(f"COALESCE({using}, {fill})")

@@ -15,7 +15,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.diff.overlay import Wanted
 from wgm_play.errors import InputError
 from wgm_play.operations.base import Situation
-from wgm_play.operations.column import cast, coercible
+from wgm_play.operations.column import array, cast, coercible
 from wgm_play.operations.online.spell import renamed_columns, replaced_columns
 from wgm_play.playbook.model import Convert, Declaration
 from wgm_play.render import render
@@ -100,16 +100,17 @@ def uncastable(types: TypesOf, situation: Situation) -> frozenset[Key]:
         for key, row in wanted.rows.items()
         if key.kind == "column" and key in current.rows and current.rows[key][0] != row[0]
         and key not in situation.converts and key not in situation.waiting and not coercible(current.rows[key][0], row[0])
-        and not _castable(types, situation, str(current.rows[key][0]), str(row[0]))
+        and not castable(types, wanted, current.rows, str(current.rows[key][0]), str(row[0]))
     )  # fmt: skip
 
 
-def _castable(types: TypesOf, situation: Situation, old: str, new: str) -> bool:
+def castable(types: TypesOf, wanted: Catalog, there: Collection[Key], old: str, new: str) -> bool:
+    """Tell whether PostgreSQL has a cast between two types, of which the new one may come with the plan."""
     from wgm_play.checks.sqlsteps import describe
 
-    known = known_type(situation.wanted, situation.current.rows, new)
+    known = known_type(wanted, there, new)
     if known != new and old.partition("(")[0] not in _TEXTS:  # an enum that is not made yet has casts from texts alone
-        return False if known.removesuffix("[]") == "text" else _castable(types, situation, old, known)
+        return False if known.removesuffix("[]") == "text" else castable(types, wanted, there, old, known)
     with types.opened(()) as connection:
         refused, _ = describe(connection, render("checks/castable.sql.j2", old=Sql(old), new=Sql(known)).sql)
     return refused is None or refused.sqlstate != _CANNOT_COERCE
@@ -158,15 +159,17 @@ class Kept:
     back: Sql | None = None
 
 
-def back_to_kept(name: str, kept: Sequence[Kept]) -> Conversion:
+def back_to_kept(name: str, now: str, kept: Sequence[Kept], castable: Callable[[str, str], bool]) -> Conversion:
     """Return the conversion that gives a column its old values: from the trash where the row has not changed since.
 
-    `kept` holds the last conversion first.
+    `kept` holds the last conversion first, `now` is the type that it led to; what has no cast goes by its text.
     """
     value = ident(name)
     for one in kept:
         again = replaced_columns(one.using, {name: ident(one.place)})
-        back = replaced_columns(one.back, {name: value}) if one.back else cast(Sql(f"({value})"), one.type)
+        plain = Sql(f"({value})") if castable(now, one.type) else Sql(f"({value})::text{array(one.type)}")
+        back = replaced_columns(one.back, {name: value}) if one.back else cast(plain, one.type)
+        now = one.type
         same = f"({again})::text IS NOT DISTINCT FROM ({value})::text"
         value = Sql(f"CASE WHEN {same} THEN {ident(one.place)} ELSE {back} END")
     return Conversion(value)

@@ -29,7 +29,7 @@ from wgm_play.checks.data import (
 )
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.base import Situation
-from wgm_play.operations.column import cast, coercible, fits
+from wgm_play.operations.column import array, cast, coercible, fits
 from wgm_play.operations.default_partition import made_beside
 from wgm_play.operations.online.spell import columns_named
 from wgm_play.operations.trash import COLUMN_PREFIX
@@ -287,10 +287,10 @@ class Looker:
         return self._told(what, as_lines(rows, masked=self.situation.step_of(key) in self.hidden), key, count)
 
     def _labels(self, key: Key) -> list[str] | None:
-        """Return the values of an enum that a column gets and that is not there yet, None for another type."""
+        """Return the values of an enum that a column gets by their text, None for another type."""
         named = str(self.situation.wanted.rows[key][0]).removesuffix("[]")
         for one in self.situation.wanted.of("enum"):
-            if str(ident(one.name)) == named and one not in self.live.rows:
+            if str(ident(one.name)) == named and (one not in self.live.rows or key in self.situation.uncastable):
                 return list(self.situation.wanted[one].labels or ())
         return None
 
@@ -499,10 +499,9 @@ class Looker:
         made = str(name)
         if (waiting.row if waiting else current.rows[key])[0] != row.type or key in self.situation.forced:
             convert = self.situation.converts.get(key)
-            if key in self.situation.uncastable:
-                return Sql(f"NULL::{self._known_type(row.type)}")
             known = self._known_type(row.type)
-            made = str(cast(name, known))
+            by_text = key in self.situation.uncastable and not convert
+            made = str(cast(Sql(f"{name}::text{array(known)}") if by_text else name, known))
             if convert:  # it may name a type that comes with the plan
                 made = f"({str(convert.using).replace(f'::{row.type}', f'::{known}')})"
         if fill is not None and row.not_null:

@@ -133,6 +133,7 @@ def exchange(situation: Situation, one: Retyping, twin: Twin) -> tuple[str, list
         made.append(_move_identity(one, twin, new))
     elif old.identity:
         made.append(_command("column/drop_identity", one, table=table, name=twin.name))
+    made += columns.remember_former(situation, twin.key)
     if old.default is not None:
         made.append(_command("column/set_default", one, table=table, name=twin.name, default=None))
     if old.not_null:
