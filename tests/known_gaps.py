@@ -12,8 +12,4 @@ GAPS: dict[str, str] = {
     "materialized view whose owner may not read its tables is not filled: the run ends there",
     "tests/database/test_roles.py::test_what_an_administrator_runs_is_no_longer_skipped": "a membership in a group of "
     "PostgreSQL's own is skipped where the role may not grant it, also when it is there",
-    "tests/database/test_cases.py::test_case[pg18-function/signature_changes]": "a trigger is dropped and created "
-    "where it was replaced",
-    "tests/database/test_cases.py::test_case[pg18-trigger/function_signature]": "a trigger is dropped and created "
-    "where it was replaced",
 }

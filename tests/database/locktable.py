@@ -86,6 +86,8 @@ TRUTH = (
     Truth("T02", "ALTER TABLE t RENAME TO u", {"u": AE}),
     Truth("T06", "ALTER TABLE t SET UNLOGGED", {"t": AE}, rewrites=True),
     Truth("V01", "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()", {"t": SRE}),
+    Truth("V01", "CREATE OR REPLACE TRIGGER g AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()", {"t": SRE}, versions=">= 14",
+          before="CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"),
     Truth("V01", "DROP TRIGGER g ON t", {"t": AE},
           before="CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"),
     Truth("V05", "ALTER TABLE t ENABLE ROW LEVEL SECURITY", {"t": AE}),

@@ -222,6 +222,8 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
                 continue
             if key in hard and not inside:
                 continue
+            if below in gone and below.kind == "function" and _says_otherwise(situation, key):
+                continue  # its own change binds it to another one
             if key.kind == "domain_constraint" and Key("domain", key.name[:2]) in hard:
                 continue  # it is made with its domain
             if (
@@ -290,6 +292,19 @@ _ALWAYS_ASIDE = frozenset(
         "policy",
     ]
 )
+
+
+# Where what an object calls is written, of each in one statement.
+_CALLS = {
+    "trigger": ("definition",), "constraint": ("definition",), "index": ("definition",), "rule": ("definition",),
+    "view": ("query",), "materialized_view": ("query",), "column": ("default", "expression"),
+}  # fmt: skip
+
+
+def _says_otherwise(situation: Situation, key: Key) -> bool:
+    """Tell whether what an object calls is written otherwise from now on."""
+    old, new = situation.current[key], situation.wanted[key]
+    return any(getattr(old, name) != getattr(new, name) for name in _CALLS.get(key.kind, ()))
 
 
 def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) -> bool:

@@ -29,10 +29,25 @@ def create_trigger(situation: Situation, key: Key) -> list[Change]:
     return [create(situation, key, f"create {key}", _commands(situation, key), rank=20)]
 
 
-def _commands(situation: Situation, key: Key) -> list[Command]:
+# PostgreSQL replaces a trigger in place since this version, under a lock that lets others read.
+_IN_PLACE = 140000
+
+
+def _replaceable(situation: Situation, key: Key) -> bool:
+    """Tell whether a trigger is replaced in place: a constraint trigger never is, partitions have their own."""
+    table = situation.current.get(Key("table", key.name[:2]))
+    constraint = any(c[key].definition.startswith(_CONSTRAINT) for c in (situation.current, situation.wanted))
+    return situation.version >= _IN_PLACE and not constraint and not (table and table.partition_by)
+
+
+_CONSTRAINT = "CREATE CONSTRAINT"
+
+
+def _commands(situation: Situation, key: Key, *, replaced: bool = False) -> list[Command]:
     row = situation.wanted[key]
     lock = Lock(SHARE_ROW_EXCLUSIVE, Key("table", key.name[:2]).label)
-    commands = [command("trigger/create", lock, definition=Sql(row.definition))]
+    text = "CREATE OR REPLACE" + row.definition.removeprefix("CREATE") if replaced else row.definition
+    commands = [command("trigger/create", lock, definition=Sql(text))]
     if row.enabled != "O":
         commands.append(enable(key, row.enabled))
     return commands + comments(key, row.comment)
@@ -48,6 +63,10 @@ def alter_trigger(situation: Situation, key: Key) -> list[Change]:
     """Replace a trigger in one transaction, or change whether it fires."""
     old, new = situation.current[key], situation.wanted[key]
     if old.definition != new.definition:
+        if _replaceable(situation, key):
+            made = _commands(situation, key, replaced=True)
+            text = [comment(key, new.comment)] if old.comment is not None and new.comment is None else []
+            return [alter(situation, key, f"replace {key}", [*made, *text], hard=True)]
         gone = drop_trigger(situation, key)[0].operation.commands
         return [alter(situation, key, f"replace {key}", [*gone, *_commands(situation, key)], hard=True)]
     commands = []
