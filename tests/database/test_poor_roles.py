@@ -31,6 +31,13 @@ TRIGGER = {
 FUNCTION = "CREATE FUNCTION app.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';"
 PRIVATE = "CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO ROLE;"
 CLOSED = "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
+
+
+def _filled(read: str, *more: dict[str, Any]) -> list[dict[str, Any]]:
+    view = {"name": "m", "query": f"select id from {read}", "owner": "OTHER"}
+    return [{"name": "M", "materialized_view": view}, *more]
+
+
 # What there is, the steps, the statements that are missing.
 NEEDS = {
     "create in a schema": (CLOSED, [_table()], ["GRANT CREATE ON SCHEMA public TO ROLE"]),
@@ -54,6 +61,10 @@ NEEDS = {
                                ["GRANT USAGE ON FOREIGN DATA WRAPPER w TO ROLE"]),
     "a new owner": (OWN, [{"name": "T", "table": {"name": "own", "columns": {"id": ID, "x": "text"}, "owner": "OTHER"}}],
                     ["GRANT OTHER TO ROLE", "GRANT CREATE ON SCHEMA public TO OTHER"]),
+    "fill a view as another": (OWN + "GRANT OTHER TO ROLE; GRANT CREATE ON SCHEMA public TO OTHER", [*_filled("own")], ["GRANT SELECT ON TABLE public.own TO OTHER"]),
+    "fill a view over a view of another": (
+        OWN + "GRANT OTHER TO ROLE; GRANT CREATE ON SCHEMA public TO OTHER; CREATE VIEW w AS SELECT id FROM own; ALTER VIEW w OWNER TO OTHER",
+        [*_filled("w")], ["GRANT SELECT ON TABLE public.own TO OTHER"]),
     "all of it": (PRIVATE + "CREATE TABLE app.p (id int PRIMARY KEY); CREATE TABLE t (id integer PRIMARY KEY); ALTER TABLE t OWNER TO OTHER;" + CLOSED,
                   [_table(x="text"), _table("u", p={"type": "integer", "references": "app.p(id)"})],
                   ["GRANT CREATE ON SCHEMA public TO ROLE", "GRANT OTHER TO ROLE", "GRANT REFERENCES ON TABLE app.p TO ROLE"]),
@@ -127,6 +138,17 @@ def test_what_only_a_superuser_may_do_is_told(step: dict[str, Any], poor: Any) -
     with pytest.raises(Refused) as caught:
         book.apply(check=True)
     assert any("only a superuser may do it" in line for line in caught.value.details)
+
+
+def test_a_view_is_filled_when_its_owner_may_read(poor: Any) -> None:
+    grant = {"name": "G", "grant": {"on": "table own", "to": "OTHER", "privileges": ["select"]}}
+    table = {"name": "T", "table": {"name": "t", "columns": {"id": ID}, "owner": "OTHER"}}
+    live = OWN + "INSERT INTO own VALUES (1); GRANT OTHER TO ROLE; GRANT CREATE ON SCHEMA public TO OTHER"
+    book, url, _ = poor(live, [*_filled("own join t using (id)", table, grant)])
+    book.apply()
+    assert book.apply().changed == 0
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT relispopulated FROM pg_class WHERE relname = 'm'").fetchone() == (True,)
 
 
 def test_rows_and_privileges_and_consents_are_told_at_once(poor: Any) -> None:

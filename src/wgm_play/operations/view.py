@@ -189,7 +189,22 @@ def create_materialized_view(situation: Situation, key: Key) -> list[Change]:
     # Filled last: what it calls runs with the rights of its owner, never with those of who makes it for him.
     commands.append(command("materialized_view/refresh", name=key.name, wait="data"))
     made_here = [create(situation, key, f"create {key}", commands, rank=45)]
+    made_here[0].needs = _lets_read(situation, key)
     return [*made_here, *(_cluster(situation, key) if row.cluster_on else [])]
+
+
+def _lets_read(situation: Situation, key: Key) -> frozenset[Key]:
+    """Return the owners and privileges of what a view reads: its owner must have them when it is filled."""
+    wanted = situation.wanted
+    read, todo = {key}, [key]
+    while todo:
+        more = {used.relation or used for used in wanted.needs(todo.pop())} - read
+        read |= more
+        todo += [used for used in more if used.kind in ("view", "function")]
+    schemas = {Key("schema", used.name[:1]) for used in read if len(used.name) > 1}
+    about = {(used.kind, *used.name) for used in (read | schemas) - {key}}
+    found = {one for one in (*wanted.of("owner"), *wanted.of("grant")) if one.name in about or one.name[:-1] in about}
+    return frozenset([*found, *wanted.of("membership")])
 
 
 def _declared_owner(situation: Situation, key: Key) -> list[Command]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.plan import Operation
+from wgm_play.planning.filled_as import unreadable
 from wgm_play.render import render
 from wgm_play.sql import ident
 
@@ -55,6 +56,8 @@ class Need:
             return f"needs to be a member of the new owner, {self.name!r}"
         if self.what == "schema_of_owner":
             return f"the new owner, {self.privilege!r}, needs CREATE on schema {self.name!r}"
+        if self.what == "reader":
+            return f"is filled with the rights of {self.privilege!r}, who needs SELECT on table {self.shown}"
         if self.what == "all rows":
             return (
                 f"rows of table {self.shown} may be hidden from it by row level security, and would keep what they hold"
@@ -77,6 +80,8 @@ class Need:
             return f"GRANT CREATE ON SCHEMA {ident(self.name)} TO {ident(self.privilege)}"
         if self.what in ("ledger", "trash", "database", "extension"):
             return f"GRANT CREATE ON DATABASE {ident(database)} {to}" if self.what != "extension" else ""
+        if self.what == "reader":
+            return f"GRANT SELECT ON TABLE {self.shown} TO {ident(self.privilege)}"
         if self.what == "all rows":
             return f"ALTER ROLE {ident(role)} BYPASSRLS"
         if self.what == "createrole":
@@ -225,9 +230,12 @@ def missing(
 ) -> list[tuple[str, Need]]:
     """Return what the role lacks: (the first operation that needs it, the need)."""
     needed: dict[Need, str] = {}
+    operations = list(operations)
     for operation in operations:
         for need in needs_of(operation, live, wanted):
             needed.setdefault(need, "the run" if need.what in ("ledger",) else operation.title)
+    for operation, reader, relation in unreadable(operations, live, wanted, connection.info.user):
+        needed.setdefault(Need("reader", relation.name[1], reader, relation.name[0]), operation.title)
     if not needed:
         return []
     found = list(needed.items())

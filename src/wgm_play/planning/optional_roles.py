@@ -47,14 +47,13 @@ def _part(
 ) -> None:  # fmt: skip
     names = key.name if key.kind == "membership" else key.name[-1:]
     gone = next((name for name in names if name in missing and name != PUBLIC), None)
-    if gone is not None:
-        skips.add(
-            declaration, f"there is no role {gone!r}", f"-- run the playbook again when there is role {ident(gone)}"
-        )
-        return
-    if key.kind != "membership":
-        return
-    group, member = key.name
-    new = makes and Key("role", (group,)) not in live.rows and not group.startswith("pg_")
-    if not (grants or new or group in admin_of):
-        skips.add(declaration, f"this role may not grant {group!r}", f"GRANT {ident(group)} TO {ident(member)}")
+    granted = ""
+    if key.kind == "membership":
+        group, member = key.name
+        new = makes and Key("role", (group,)) not in live.rows and not group.startswith("pg_")
+        granted = "" if grants or new or group in admin_of else f"GRANT {ident(group)} TO {ident(member)}"
+    if gone is not None:  # who makes the role may as well let it into a group that we may not let anybody into
+        again = f"-- run the playbook again when there is role {ident(gone)}"
+        skips.add(declaration, f"there is no role {gone!r}", granted or again)
+    elif granted:
+        skips.add(declaration, f"this role may not grant {key.name[0]!r}", granted)
