@@ -68,6 +68,8 @@ def schema() -> list[dict[str, Any]]:
         {"name": "V3", "view": {"name": "v3", "query": "select id, note from t3"}},
         {"name": "V4", "view": {"name": "v4", "query": "select v3.id, t4.note from v3 join t4 using (id)"}},
         {"name": "T5", "trigger": {"table": "t5", "name": "f", "timing": "before", "events": ["update"], "function": "f"}},
+        {"name": "R6", "grant": {"on": "table t6", "to": "public", "privileges": ["select"]}},
+        {"name": "RS", "grant": {"on": "schema public", "to": "public", "privileges": ["usage"]}},
         {"name": "I5", "index": {"name": "i5", "table": "t5", "columns": ["note"]}},
     ]  # fmt: skip
 
@@ -118,7 +120,34 @@ def overload(steps: list[dict[str, Any]]) -> None:
                                              "body": "begin return value; end"}})  # fmt: skip
 
 
-@pytest.mark.parametrize("edit", [add, widen, new_table, new_unique, drop_index, body, view, trigger, overload])
+def grant_more(steps: list[dict[str, Any]]) -> None:
+    kind(steps, "R6")["grant"]["privileges"] = ["select", "insert"]
+
+
+def grant_less(steps: list[dict[str, Any]]) -> None:
+    kind(steps, "R6")["grant"]["privileges"] = []
+
+
+def grant_a_new_one(steps: list[dict[str, Any]]) -> None:
+    steps.append({"name": "R8", "grant": {"on": "table t8", "to": "public", "privileges": ["select", "update (note)"]}})
+    steps.append({"name": "RD", "grant": {"on": "database", "to": "public", "privileges": ["connect"]}})
+    steps.append({"name": "RG", "grant": {"on": "function g(text)", "to": "public", "privileges": []}})
+
+
+def granted_column(steps: list[dict[str, Any]]) -> None:
+    columns(steps, "t6")["extra"] = "text"
+    kind(steps, "R6")["grant"]["privileges"] = ["select", "update (extra)"]
+
+
+def add_to_granted(steps: list[dict[str, Any]]) -> None:
+    columns(steps, "t6")["remark"] = {"type": "state", "default": "'new'"}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [add, widen, new_table, new_unique, drop_index, body, view, trigger, overload,
+     grant_more, grant_less, grant_a_new_one, granted_column, add_to_granted],
+)  # fmt: skip
 def test_an_edit_of_a_large_schema_goes_the_short_way(
     edit: Any, project: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

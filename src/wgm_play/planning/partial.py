@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 # What may be edited: the kinds of which a schema has many, and whose dependents the catalog knows.
 EDITABLE = frozenset(
-    ["table", "index", "trigger", "view", "materialized_view", "function", "procedure", "sequence", "policy", "statistics", "rule"]
+    ["table", "index", "trigger", "view", "materialized_view", "function", "procedure", "sequence", "policy", "statistics", "rule",
+     "grant"]
 )  # fmt: skip
 # What is made in the scratch database only where it is needed; of all other kinds (types, operators, …) there are few,
 # and they are needed without being named.
@@ -49,7 +50,7 @@ _WHERE_NEEDED = EDITABLE | {
     *ACCESS,
 }
 # Nothing needs them.
-_UNNEEDED = frozenset(["trigger", "policy", "rule"])
+_UNNEEDED = frozenset(["trigger", "policy", "rule", "grant"])
 # They are known under other names than a playbook says: by the types of their arguments.
 _BY_ARGUMENTS = frozenset(
     ["function", "procedure", "aggregate", "operator", "cast", "operator_class", "operator_family"]
@@ -162,10 +163,12 @@ def _part(planner: Planner, basis: Basis, edited: Collection[Key]) -> Part | Non
     around = {key for key in _around(said, edited, basis.live) if key.kind != "comment" or key in declared}
     if len(around) > max(_MOST * len(said), 30) or any(key.kind not in EDITABLE for key in around):
         return None
-    imperative = planner.imperative.naming({key.name[min(1, len(key.name) - 1)] for key in around})
+    imperative = planner.imperative.naming({_called(key) for key in around})
     roots = {_bare(key) for key in around}
     touching = [key for key in basis.live.rows if _of(key, basis.live, roots)]
     named = _named(said, around, imperative.texts(), basis.live)
+    about = {_bare(object_of(key)) for key in around if key.kind in OF_OBJECT}
+    named |= {key for key in basis.live.rows if _bare(key) in about}
     seeds = [seed.table for seed in planner.imperative.folded.seeds]
     keys = touched(basis.live, [*touching, *seeds]) | closure(basis.live, [*touching, *named])
     if any(_has_family(basis.live, key) for key in keys):
@@ -194,6 +197,12 @@ def _editable(key: Key, declaration: Declaration | None) -> bool:
         return True
     renamed = declaration.renamed_from or any(part.renamed_from for part in declaration.parts.values())
     return declaration.required and not renamed
+
+
+def _called(key: Key) -> str:
+    """Return the name without its schema of an object, or of what a privilege is on."""
+    name = object_of(key).name if key.kind in OF_OBJECT else key.name
+    return name[min(1, len(name) - 1)] if name else ""
 
 
 def _bare(key: Key) -> Key:
@@ -232,7 +241,8 @@ def _around(said: Mapping[Key, str], edited: Iterable[Key], live: Catalog) -> se
         more = mentioning(said, frontier) - found
         found |= more
         frontier = {key for key in more if key.kind in _PASSED_ON}
-    return found
+    bare = {_bare(key) for key in found}
+    return found | {key for key in said if key.kind in OF_OBJECT and _bare(object_of(key)) in bare}
 
 
 def _named(said: Mapping[Key, str], around: Iterable[Key], texts: Iterable[str], live: Catalog) -> set[Key]:

@@ -99,8 +99,8 @@ def digest_of(said: str) -> str:
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-# They belong to a table: nobody else calls them by their names.
-_UNCALLED = frozenset(["trigger", "policy", "rule", "comment"])
+# They belong to an object: nobody else calls them by their names.
+_UNCALLED = frozenset(["trigger", "policy", "rule", "comment", "grant"])
 
 
 def mentioning(said: Mapping[Key, str], keys: Iterable[Key]) -> set[Key]:
