@@ -1,6 +1,6 @@
 SELECT 'publication_table', p.pubname, n.nspname, r.relname,
-       {% if version >= 150000 %}(SELECT CASE WHEN NOT coalesce(pg_catalog.bool_or(a.attname LIKE 'wgm\_%'), false)
-                       OR pg_catalog.bool_or((a.attname NOT LIKE 'wgm\_%' AND a.attgenerated = '') <> (a.attnum = ANY (m.prattrs::smallint[])))
+       {% if version >= 150000 %}(SELECT CASE WHEN NOT coalesce(pg_catalog.bool_or(a.attname ~ '^wgm_(new|old|trash)_'), false)
+                       OR pg_catalog.bool_or((a.attname !~ '^wgm_(new|old|trash)_' AND a.attgenerated = '') <> (a.attnum = ANY (m.prattrs::smallint[])))
                     THEN array_agg(a.attname::text ORDER BY a.attname) FILTER (WHERE a.attnum = ANY (m.prattrs::smallint[])) END
         FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped),

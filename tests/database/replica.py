@@ -7,6 +7,7 @@ follows every ALTER, compared with those of the publisher. The stream is that of
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ Connection = psycopg.Connection[Any]
 # A row's values by the name of their column, as text.
 Values = dict[str, str | None]
 
+OURS = re.compile(r"wgm_(new|old|trash)_")
 PUBLISHED = """
 SELECT c.oid, p.schemaname, p.tablename FROM pg_publication_tables AS p
 JOIN pg_namespace AS n ON n.nspname = p.schemaname JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
@@ -76,7 +78,7 @@ class Subscriber:
                 return [f"the subscriber stops: {error}"]
             finally:
                 connection.execute("SELECT pg_drop_replication_slot(%s)", [self.slot])
-            ours = sorted(name for name in sent if name.startswith("wgm_"))
+            ours = sorted(name for name in sent if OURS.match(name))
             wrong = [f"the subscriber is sent our columns {', '.join(ours)}"] if ours else []
             return wrong + found + self._compared(self._read(connection))
 
@@ -149,8 +151,8 @@ def _done(copy: Copy, names: list[str], kind: bytes, rest: bytes) -> str:
         old, rest = _tuple(rest[1:], names)
     new = _tuple(rest[1:], names)[0] if rest[:1] == b"N" else None
     told = old or new or {}
-    if any(name not in told for name in copy.key):
-        return ""  # the change takes the key away or renames it, and the tables are not compared
+    if any(name not in told or name not in copy.columns for name in copy.key):
+        return ""  # the change takes the key away, renames it or alters its type, and the tables are not compared
     key = tuple(told[name] for name in copy.key)
     before = copy.rows.get(key) if kind != b"I" else {}
     if before is None:

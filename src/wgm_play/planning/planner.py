@@ -29,7 +29,7 @@ from wgm_play.operations.online import acting, published
 from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Operation, Plan
-from wgm_play.planning import bodies, column_limit, family, may_change, rename, taken_names, trashed_users
+from wgm_play.planning import bodies, column_limit, family, fills, may_change, rename, taken_names, trashed_users
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
@@ -514,7 +514,9 @@ class Planner:
         )
 
     def _prove(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> None:
-        if not any(operation.verb != "run" for group in made for operation in group.operations):
+        operations = [operation for group in made for operation in group.operations]
+        texts = (command.sql for operation in operations for command in operation.commands)
+        if all(operation.verb == "run" for operation in operations) and not fills.filled(live, texts):
             return
         with self.shadow().database() as connection:
             skipped = self.unprovable(wanted.catalog) | self._unselected(live, wanted, made)

@@ -6,7 +6,7 @@ In: the live and the wanted catalog, the plan's groups. Out: nothing; a plan tha
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from wgm_play.errors import Position, Refused
 from wgm_play.operations.calls import called, calls
 from wgm_play.operations.trash import SCHEMA, kept_rows, several
 from wgm_play.plan import Group, Operation
+from wgm_play.planning import fills
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, alone, as_here, make_named, read, run_all, send, start_over
@@ -54,13 +55,15 @@ def prove(
     keys |= {key for key in {*live.rows, *wanted.rows} if live.rows.get(key) != wanted.rows.get(key)}
     keys |= {table for key in keys if key.kind == "index" and (table := _partitioned(live, wanted, key))}
     keys |= _new_and_old_parents(live, wanted, keys)
+    texts = [one.sql for operation in operations for one in operation.commands]
+    filled = fills.filled(live, texts)
+    keys |= filled
     # What is only needed comes without what depends on it: else the schema would draw in everything.
     part = touched(live, keys) | closure(live, _needed(live, wanted, keys))
     part |= named_in(live, _bodies_called(operations, live, wanted))
     part -= {key for key in live.rows if key.kind in UNPROVED}
     trashed = list(trashed)
     moved = _moved_types(trashed)
-    texts = [one.sql for operation in operations for one in operation.commands]
     make_named(connection, [*texts, *(repr(live.rows[key]) for key in part)], (live.rows, wanted.rows))
     later: list[Mapping[str, Any]] = []
 
@@ -71,7 +74,7 @@ def prove(
     for definition in _rebuild_first(connection, later, moved):
         with _names_aside(connection, definition):
             _rebuild_trashed(connection, definition, moved)
-    _run_groups(connection, groups, steps or {})
+    _run_groups(connection, groups, steps or {}, filled)
     result = read(connection, edges=False, kinds={key.kind for key in (*part, *keys)} - UNPROVED)
     differing = [
         key
@@ -276,13 +279,15 @@ def _make_trashed(
         run_all(connection, statements_for(catalog))
 
 
-def _run_groups(connection: psycopg.Connection[Any], groups: Sequence[Group], steps: Steps) -> None:
+def _run_groups(
+    connection: psycopg.Connection[Any], groups: Sequence[Group], steps: Steps, filled: Collection[Key]
+) -> None:
     """Run the groups in order, as many in one transaction as a batch holds: nobody waits for the shadow's locks."""
     batch: list[Group] = []
     size = 0
     for group in groups:
         if not group.transactional or size + _size(group) > BATCH:
-            _run_batch(connection, batch, steps)
+            _run_batch(connection, batch, steps, filled)
             batch, size = [], 0
         if group.transactional:
             batch.append(group)
@@ -290,19 +295,22 @@ def _run_groups(connection: psycopg.Connection[Any], groups: Sequence[Group], st
             continue
         for operation in group.operations:
             for command in operation.commands:
-                _send(connection, command.sql, operation, steps) if command.shadow else None
-    _run_batch(connection, batch, steps)
+                if sql := command.sql if command.shadow else fills.of_no_row(command.sql, filled):
+                    _send(connection, sql, operation, steps)
+    _run_batch(connection, batch, steps, filled)
 
 
 def _size(group: Group) -> int:
     return sum(len(operation.commands) for operation in group.operations)
 
 
-def _run_batch(connection: psycopg.Connection[Any], batch: Sequence[Group], steps: Steps) -> None:
+def _run_batch(
+    connection: psycopg.Connection[Any], batch: Sequence[Group], steps: Steps, filled: Collection[Key]
+) -> None:
     """Run groups in one transaction; where that fails, as for a new enum value, each in its own."""
     import psycopg as library
 
-    commands = [command for group in batch for command in _commands(group)]
+    commands = [command for group in batch for command in _commands(group, filled)]
     if not commands:
         return
     if alone(connection, [sql for sql, _ in commands]):
@@ -316,7 +324,7 @@ def _run_batch(connection: psycopg.Connection[Any], batch: Sequence[Group], step
     except library.Error:
         for group in batch:
             with connection.transaction():
-                for sql, operation in _commands(group):
+                for sql, operation in _commands(group, filled):
                     _send(connection, sql, operation, steps)
 
 
@@ -324,13 +332,13 @@ def _run_batch(connection: psycopg.Connection[Any], batch: Sequence[Group], step
 _LOCK = "LOCK TABLE "
 
 
-def _commands(group: Group) -> list[tuple[str, Operation]]:
+def _commands(group: Group, filled: Collection[Key]) -> list[tuple[str, Operation]]:
     return [
-        (command.sql, operation)
+        (sql, operation)
         for operation in group.operations
-        if operation.verb != "run"
         for command in operation.commands
-        if command.shadow and not command.sql.startswith(_LOCK)
+        if (sql := command.sql if command.shadow and operation.verb != "run" else fills.of_no_row(command.sql, filled))
+        and not sql.startswith(_LOCK)
     ]
 
 

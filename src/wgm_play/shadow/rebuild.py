@@ -112,8 +112,10 @@ def touched(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
     tables |= _children(catalog, tables)
     around = exact | dependents(catalog, exact - tables) | tables
     for key in catalog.rows:
-        if (key.kind in _OWN and Key("table", key.name[:2]) in tables) or (
-            key.kind == "index" and Key("table", (key.name[0], str(catalog.rows[key][0]))) in tables
+        if (
+            (key.kind in _OWN and Key("table", key.name[:2]) in tables)
+            or (key.kind == "index" and Key("table", (key.name[0], str(catalog.rows[key][0]))) in tables)
+            or (key.kind == "publication_table" and Key("table", key.name[1:]) in tables)
         ):
             around.add(key)
     return closure(catalog, around)

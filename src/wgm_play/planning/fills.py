@@ -1,0 +1,36 @@
+"""Tables whose rows a plan fills, tried where there are no rows: a publication without an identity forbids every UPDATE.
+
+In: the statements of a plan, the published tables. Out: the statement that meets the same refusal and changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.render import render
+from wgm_play.sql import unquoted
+
+_NAME = r'(?:"(?:[^"]|"")+"|[^\s".]+)'
+# What our templates send to fill a column.
+_FILL = re.compile(rf"UPDATE (?:ONLY )?(?P<schema>{_NAME})\.(?P<table>{_NAME})\s+SET (?P<column>{_NAME}) = ")
+
+
+def filled(live: Catalog, statements: Iterable[str]) -> set[Key]:
+    """Return the tables that statements fill, where tables are published: children of theirs may be."""
+    found = {Key("table", table) for sql in statements if (table := _table(sql)) is not None}
+    return found & live.rows.keys() if live.of("publication_table") else set()
+
+
+def of_no_row(sql: str, tables: Collection[Key]) -> str | None:
+    """Return the statement to try in place of one that fills one of these tables."""
+    match, table = _FILL.match(sql), _table(sql)
+    if match is None or table is None or Key("table", table) not in tables:
+        return None
+    return render("shadow/fill_no_row.sql.j2", table=table, column=unquoted(match["column"])).sql
+
+
+def _table(sql: str) -> tuple[str, str] | None:
+    match = _FILL.match(sql)
+    return (unquoted(match["schema"]), unquoted(match["table"])) if match is not None else None
