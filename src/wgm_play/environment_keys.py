@@ -34,17 +34,17 @@ TRASH = {"retention": Key("duration", "how long removed tables and columns are k
 
 POLICY = {
     "lock_timeout": Key("duration", "longest wait for one lock, with others queueing behind it (2s)"),
-    "lock_budget": Key("duration", "all attempts to get the locks of one group of operations together (5m)"),
+    "lock_budget": Key("duration", "total time spent retrying the locks of one group of operations (5m)"),
     "statement_timeout": Key("duration", "longest run of one catalog change; validations and builds have none (30s)"),
     "connect_timeout": Key("duration", "longest wait for a connection (10s)"),
-    "allow_destructive": Key("flag", "what is declared nowhere may be removed without --allow-destructive (false)"),
+    "allow_destructive": Key("flag", "undeclared objects may be dropped without --allow-destructive (false)"),
     "allow_kill_blockers": Key("flag", "--kill-blockers is allowed (false)"),
     "online": Key(
         "choice", "online forms: by the size of the table, always, or never (auto)", ("auto", "always", "never")
     ),
     "small_rows": Key("count", "tables with fewer rows take the plain form under auto (10000)"),
     "small_bytes": Key("size", "tables with fewer bytes take the plain form under auto (16MB)"),
-    "trash": Key("mapping", "what becomes of removed data", keys=TRASH),
+    "trash": Key("mapping", "retention of removed data", keys=TRASH),
     "max_replica_lag": Key("duration", "a backfill slows down when a standby lags more (10s)"),
     "trusted_owners": Key(
         "names", "roles whose functions, checks and defaults a superuser may run, as superusers' own (none)"
@@ -59,11 +59,11 @@ POLICY = {
 
 EMBEDDED = {
     "version": Key("count", "major version of the server: 16 or 18, or one that is installed (18)", least=13, most=18),
-    "data": Key("text", "folder of the data, relative to the project (.wgm/postgres)"),
+    "data": Key("text", "data directory, relative to the project (.wgm/postgres)"),
     "port": Key("count", "port on 127.0.0.1; a free one is chosen and kept when not given", least=1, most=65535),
-    "database": Key("text", "database, made when it is not there (postgres)"),
+    "database": Key("text", "database, created if missing (postgres)"),
     "user": Key("text", "superuser (postgres)"),
-    "ephemeral": Key("flag", "in memory, gone when the command ends (false)"),
+    "ephemeral": Key("flag", "ephemeral server in memory, gone when the command ends (false)"),
     "settings": Key(
         "settings", "settings of the server, as in postgresql.conf: those that run nothing and open nothing"
     ),

@@ -1,6 +1,6 @@
-"""The README as data: its fenced blocks, and how its consoles are played.
+"""README and guides as data: their fenced blocks, and how their consoles are played.
 
-In: README.md. Out: `blocks(language)`, `Console`, which runs commands in a folder and compares what they say.
+In: README.md, the guides of the documentation. Out: `blocks(language)`, `Console`, which runs commands in a folder and compares what they say.
 """
 
 from __future__ import annotations
@@ -13,25 +13,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDES = ROOT / "src" / "wgm_play" / "reference" / "guide"
+TEXTS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(GUIDES.glob("*.md")))}
+README = "\n\n".join(TEXTS.values())
 _FENCE = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block: its language, the words after that, its text, its line in the README."""
+    """A fenced block: its language, the words after that, its text, its line in a file."""
 
     language: str
     words: str
     text: str
     line: int
+    file: str
 
 
-def blocks(*languages: str) -> list[Block]:
-    """Return the blocks in these languages, in their order."""
+def blocks(*languages: str, file: str | None = None) -> list[Block]:
+    """Return the blocks in these languages, in their order; `file` is one of `TEXTS`."""
     found = [
-        Block(match[1], match[2] or "", match[3], README[: match.start()].count("\n") + 1)
-        for match in _FENCE.finditer(README)
+        Block(match[1], match[2] or "", match[3], text[: match.start()].count("\n") + 1, name)
+        for name, text in TEXTS.items()
+        for match in _FENCE.finditer(text)
+        if file in (None, name)
     ]
     return [block for block in found if block.language in languages]
 
@@ -52,7 +57,7 @@ class Console:
                 continue
             said = self.run(command)
             assert re.fullmatch(_pattern(expected), said), (
-                f"README.md, block at line {block.line}: $ {command}\nexpected:\n{expected}\nsaid:\n{said}"
+                f"{block.file}:{block.line}: $ {command}\nexpected:\n{expected}\nsaid:\n{said}"
             )
 
     def run(self, command: str) -> str:
@@ -77,7 +82,7 @@ class Console:
         before = "".join(line[1:] for line in lines if not line.startswith("+"))
         after = "".join(line[1:] for line in lines if not line.startswith("-"))
         text = path.read_text(encoding="utf-8")
-        assert text.count(before) == 1, f"README.md, block at line {block.line}: {block.words} has no such lines"
+        assert text.count(before) == 1, f"{block.file}:{block.line}: {block.words} has no such lines"
         path.write_text(text.replace(before, after), encoding="utf-8")
 
 

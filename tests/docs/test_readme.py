@@ -1,6 +1,6 @@
-"""README.md tells the truth: its commands are run, its playbooks applied, its tables compared with the program's own.
+"""README.md and the guides tell the truth: their commands are run, their playbooks applied, their tables compared with the program's own.
 
-In: the README, an embedded server, a server of the tests'. Out: failures that name the line of the README.
+In: these texts, an embedded server, a server of the tests'. Out: failures that name the line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 import yaml
 from readme import README, ROOT, Block, Console, blocks
 
-from wgm_play import embedded, environment_keys
+from wgm_play import embedded
 from wgm_play.cli.commands import COMMANDS
 from wgm_play.cli.help import EXITS
 from wgm_play.environment import Embedded
@@ -33,8 +33,9 @@ def console() -> Iterator[Console]:
             embedded.stop(Embedded(running.version), folder / "shop")
 
 
-def test_the_first_playbook_goes_as_it_is_told(console: Console) -> None:
-    for block in blocks("console", "diff"):
+@pytest.mark.parametrize("file", ["README.md", "10-start.md"])
+def test_the_first_playbook_goes_as_it_is_told(console: Console, file: str) -> None:
+    for block in blocks("console", "diff", file=file):
         console.play(block) if block.language == "console" else console.edit(block)
 
 
@@ -70,7 +71,7 @@ def yaml_blocks(word: str) -> list[Block]:
 
 
 def test_every_block_of_yaml_is_one_that_is_tried() -> None:
-    assert {block.words for block in blocks("yaml")} == {"steps", "play", "environment"}
+    assert {block.words for block in blocks("yaml")} == {"steps", "play", "environment", "github"}
 
 
 def test_the_steps_are_applied_convert_rows_and_are_taken_back(shop: Console, database_url: str) -> None:
@@ -101,13 +102,13 @@ def test_the_steps_are_applied_convert_rows_and_are_taken_back(shop: Console, da
         assert connection.execute("select to_regclass('labels')").fetchone() == (None,)
 
 
-@pytest.mark.parametrize("block", yaml_blocks("play"), ids=lambda block: f"line{block.line}")
+@pytest.mark.parametrize("block", yaml_blocks("play"), ids=lambda block: f"{block.file}-{block.line}")
 def test_a_play_is_applied(shop: Console, block: Block) -> None:
     (shop.folder / "playbooks" / "readme.yml").write_text(block.text)
     converges(shop, "readme.yml")
 
 
-@pytest.mark.parametrize("block", yaml_blocks("environment"), ids=lambda block: f"line{block.line}")
+@pytest.mark.parametrize("block", yaml_blocks("environment"), ids=lambda block: f"{block.file}-{block.line}")
 def test_an_environment_is_run_in(shop: Console, block: Block) -> None:
     (shop.folder / "environments" / "production.yml").write_text(block.text)
     converges(shop, "production.yml")
@@ -115,7 +116,11 @@ def test_an_environment_is_run_in(shop: Console, block: Block) -> None:
 
 def test_alerts_and_restore_as_they_are_told(shop: Console) -> None:
     playbook = shop.folder / "playbooks" / "production.yml"
-    both = [yaml.safe_load(block.text)[0] for block in yaml_blocks("play") if "production" in block.text]
+    both = [
+        yaml.safe_load(block.text)[0]
+        for block in yaml_blocks("play")
+        if "backup:" in block.text or "alerts:" in block.text
+    ]
     playbook.write_text(yaml.safe_dump([{**both[0], **both[1]}], sort_keys=False))
     said = shop.run("wgm-play production.yml")
     [restore] = re.findall(r"bring it back with: (wgm-play restore .*)", said)
@@ -154,17 +159,6 @@ def test_every_command_is_named() -> None:
     assert [name for name in COMMANDS if not re.search(rf"\b{name}\b", told)] == []
 
 
-def test_every_key_of_an_environment_is_named_and_no_other() -> None:
-    def paths(keys: dict[str, environment_keys.Key], above: str = "") -> Iterator[str]:
-        for name, key in keys.items():
-            deeper = dict(key.keys) if name in ("policy", "trash") else {}
-            yield from paths(deeper, f"{above}{name}.") if deeper else [f"{above}{name}"]
-
-    told = [name for row in rows("key") for name in re.findall(r"`([^`]+)`", row)]
-    assert sorted(told) == sorted(paths(dict(environment_keys.ENVIRONMENT)))
-    assert [key for key in environment_keys.EMBEDDED if f"`{key}`" not in rows("key")["`embedded`"]] == []
-
-
 def test_every_keyword_of_a_step_is_named() -> None:
     told = set(re.findall(r"`(\w+)", " ".join(rows("keyword"))))
     assert sorted(told ^ ({*KEYWORDS, "import_steps"} - {"name"})) == []
@@ -180,7 +174,7 @@ def test_every_module_is_on_the_map() -> None:
 
 
 def test_programs_and_files_that_are_named_exist() -> None:
-    words = set(re.findall(r"\b(?:tests|src|templates|playbooks|environments)/[\w./]*\w", README))
+    words = set(re.findall(r"\b(?:tests|src|templates|playbooks|environments)/[\w./-]*\w", README))
     assert words
     # What a project of a reader has, and what a new kind will have.
     own = {"playbooks/schema/001_tables.yml", "templates/catalog/KIND.sql", "templates/KIND", "tests/cases/KIND"}

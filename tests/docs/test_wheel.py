@@ -75,9 +75,17 @@ def test_a_wheel_and_an_sdist_hold_what_they_need(clone: Path) -> None:
     run(clone, ".venv/bin/pip install -q hatchling && .venv/bin/python -m hatchling build -d built")
     [wheel], [sdist] = (list((clone / "built").glob(kind)) for kind in ("*.whl", "*.tar.gz"))
     with zipfile.ZipFile(wheel) as archive:
-        packed = {name for name in archive.namelist() if "/templates/" in name}
+        names = set(archive.namelist())
+    packed = {name for name in names if "/templates/" in name}
     templates = clone / "templates"
     there = {f"wgm_play/templates/{path.relative_to(templates)}" for path in templates.rglob("*") if path.is_file()}
-    assert packed == there
+    own = {name for name in there if name.startswith("wgm_play/templates/wasteland/")}
+    assert own and packed == there - own, "the SQL of the application here is nobody else's"
+    assert {
+        "wgm_play/py.typed",
+        "wgm_play/LICENSE",
+        "wgm_play/reference/guide/10-start.md",
+        "wgm_play/reference/site/style.css",
+    } <= names
     run(clone, f".venv/bin/pip install -q --force-reinstall --no-deps --no-build-isolation {sdist}")
     starts_a_project(clone, "demo")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wgm_play.playbook.reference import doc
+from wgm_play.reference.pages import doc
 from wgm_play.security import LINES
 
 

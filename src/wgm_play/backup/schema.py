@@ -11,7 +11,7 @@ _COUNT = {"type": "integer", "minimum": 1}
 
 SCHEMA: dict[str, Any] = {
     "title": "backup",
-    "description": "How the database is kept safe: what is taken, when, how it is proved, how long it is kept.",
+    "description": "Backup policy: what is backed up and when, how a backup is verified, how long it is kept.",
     "type": "object",
     "additionalProperties": False,
     "properties": {
@@ -50,17 +50,17 @@ SCHEMA: dict[str, Any] = {
             "default": {"full": 2},
         },
         "verify": {
-            "description": "How a backup is proved: not at all, by restoring its catalog, or by restoring all of it.",
+            "description": "Verification of each backup: none, by restoring its catalog, or by restoring all of it.",
             "enum": ["none", "catalog", "restore"],
             "default": "catalog",
         },
         "directory": {
-            "description": "Where backups lie; relative to the project. Default: .wgm/backups/ENVIRONMENT.",
+            "description": "Directory of the backups, relative to the project. Default: .wgm/backups/ENVIRONMENT.",
             "type": "string",
             "minLength": 1,
         },
         "jobs": {
-            "description": "Connections that dump and restore at the same time.",
+            "description": "Parallel jobs of pg_dump and pg_restore.",
             "type": "integer",
             "minimum": 1,
             "maximum": 64,

@@ -342,21 +342,40 @@ COMMANDS = {
         ),
         Spec(
             "doc",
-            "the reference of the playbook language",
+            "the documentation: a page, a key of it, a search, or all as a site",
             run="wgm_play.cli.doc:run",
             arguments=(
                 Argument(
-                    "KIND",
-                    "a kind of step, as table; play, step, alert, backup, environment; or a hazard's code",
-                    to="topic",
+                    "PAGE",
+                    "a kind of step as table, a topic as play or environment, a guide, a hazard's code; a key as table.columns; "
+                    "or: search WORD...",
+                    to="words",
                     required=False,
+                    many=True,
                 ),
             ),
+            options=(
+                Option(
+                    "--html", group=OTHER, kind=TEXT, value="DIR", help="write all pages as a site into this folder"
+                ),
+                *OUTPUT_OPTIONS,
+            ),
+            examples=(
+                ("wgm-play doc", "all pages"),
+                ("wgm-play doc table", "one kind, with its keys and examples"),
+                ("wgm-play doc table.columns", "one key"),
+                ("wgm-play doc search rename", "where something is told"),
+                ("wgm-play doc --html site", "all pages as a site"),
+            ),
+        ),
+        Spec(
+            "completion",
+            "what a shell needs to complete commands, options and files",
+            run="wgm_play.cli.completion:run",
+            arguments=(Argument("bash|zsh|fish", "the shell", to="shell"),),
             options=OUTPUT_OPTIONS,
             examples=(
-                ("wgm-play doc", "all kinds and topics"),
-                ("wgm-play doc table", "one kind, with its keys and an example"),
-                ("wgm-play doc environment", "what an environment file may hold"),
+                ("wgm-play completion bash", 'in ~/.bashrc: eval "$(wgm-play completion bash)"; zsh and fish likewise'),
             ),
         ),
         Spec(

@@ -23,22 +23,20 @@ THRESHOLD = r"^\s*(>=|<=|==|!=|>|<)\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*$"
 
 _WORDS_OR_LIST: Schema = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _WHEN: Schema = {
-    "description": "A Jinja expression, or a list of them that must all hold; true or false. Without braces.",
+    "description": "Condition: a Jinja expression without braces, or a list of them that must all hold.",
     "oneOf": [
         {"type": ["string", "boolean"]},
         {"type": "array", "items": {"type": ["string", "boolean"]}},
     ],
 }
-_VARS: Schema = {"description": "Variables, which may be made of others.", "type": ["object", "null"]}
-_TAGS: Schema = {"description": "Words that `-t` and `--skip-tags` select by.", **_WORDS_OR_LIST}
+_VARS: Schema = {"description": "Variables of this level; one may be built from others.", "type": ["object", "null"]}
+_TAGS: Schema = {"description": "Tags that `-t` and `--skip-tags` select by.", **_WORDS_OR_LIST}
 
 KEYWORDS: Schema = {
-    "name": text(
-        "What the step is about, in words; shown by every run, and what `--start-at-step` finds.", minLength=1
-    ),
+    "name": text("Name of the step, shown by every run; `--start-at-step` finds it.", minLength=1),
     "when": _WHEN,
     "loop": {
-        "description": 'Do the step once for each entry of the list, which is `item`; over a mapping: "{{ tables | dict2items }}", with `item.key` and `item.value`.',
+        "description": 'Loop over a list: the step runs once per entry, which is `item`; over a mapping: "{{ tables | dict2items }}", with `item.key` and `item.value`.',
         "type": ["array", "string"],
     },
     "loop_control": mapping(
@@ -47,26 +45,28 @@ KEYWORDS: Schema = {
             "index_var": text("A variable that counts the entries, from 0.", pattern=r"^[A-Za-z_]\w*$"),
             "label": text("What the output calls the entry."),
         },
-        description="How a loop names things.",
+        description="Loop control: names of its variables, label of its items.",
     ),
     "vars": _VARS,
     "tags": _TAGS,
-    "notify": {"description": "Handlers that run when this step changed something.", **_WORDS_OR_LIST},
+    "notify": {"description": "Handlers to run at the end if this step changed something.", **_WORDS_OR_LIST},
     "register": text(
-        "A variable that later steps read: changed, operations, rows.",
+        "Variable for the result, for later steps: `changed`, `operations`, and `rows` of an assert.",
         pattern=r"^[A-Za-z_]\w*$",
         **{"x-expected": "a variable's name"},
     ),
-    "no_log": flag("Show none of the values of this step.", False),
+    "no_log": flag("Hide the values of this step in output, errors and reports.", False),
     "state": choice(
-        "`absent` takes the object away (with `--allow-destructive`).", "present", "absent", default="present"
+        "State of the object: `absent` drops it (to the trash first).", "present", "absent", default="present"
     ),
-    "renamed_from": ref("object", "The name that the object has had until now."),
-    "required": flag("false: skip the step where the role or the server cannot do it.", True),
+    "renamed_from": ref("object", "Rename: the current name of the object."),
+    "required": flag(
+        "Required by default; with `false` the step is skipped where the role or the server cannot do it.", True
+    ),
     "accept": {"$ref": "#/$defs/accept"},
 }
 IMPORT: Schema = {
-    "import_steps": text("A file with a list of steps, relative to this file.", minLength=1),
+    "import_steps": text("Import a file of steps, relative to this file.", minLength=1),
     **{key: KEYWORDS[key] for key in ("name", "vars", "when", "tags")},
 }
 ALERT = mapping(
@@ -74,22 +74,24 @@ ALERT = mapping(
         "name": text("The alert's name, as `TimelineStalled`.", minLength=1),
         "query": text("A query that returns one row with a column `value`.", minLength=1),
         "threshold": text(
-            "When it fires: an operator and a number, as `> 100`.",
+            "Threshold: an operator and a number, such as `> 100`.",
             pattern=THRESHOLD,
             **{"x-expected": 'an operator and a number, as "> 100"'},
         ),
         "for": text(
-            "How long it must hold before it fires, as 10m.", pattern=DURATION, **{"x-expected": "a duration, as 10m"}
+            "Duration for which the threshold must be crossed before the alert fires, such as 10m.",
+            pattern=DURATION,
+            **{"x-expected": "a duration, as 10m"},
         ),
-        "severity": choice("How bad it is.", "info", "warning", "critical", default="warning"),
-        "summary": text("What it means, for who is woken by it."),
+        "severity": choice("Severity label of the alert.", "info", "warning", "critical", default="warning"),
+        "summary": text("Summary annotation: what it means, for the person who is paged."),
         "labels": {
-            "description": "Labels of the Prometheus rule.",
+            "description": "Further labels of the Prometheus rule.",
             "type": "object",
             "additionalProperties": {"type": "string"},
         },
         "when": _WHEN,
-        "no_log": flag("Show no rows.", False),
+        "no_log": flag("Hide the rows of the query.", False),
     },
     ["name", "query", "threshold"],
     "An alert.",
@@ -106,18 +108,18 @@ IMPORT_ALERTS = mapping(
 )
 INVARIANT = mapping(
     {
-        "name": text("What must hold, in words.", minLength=1),
+        "name": text("The invariant in words.", minLength=1),
         "query": text("A query that must return no rows before, during and after a run.", minLength=1),
     },
     ["name", "query"],
     "An invariant.",
 )
 PLAY: Schema = {
-    "name": text("What the play is about, in words.", minLength=1),
-    "hosts": text("The environment: environments/NAME.yml.", minLength=1),
+    "name": text("Name of the play, shown by every run.", minLength=1),
+    "hosts": text("Environment of the play: environments/NAME.yml.", minLength=1),
     "vars": _VARS,
-    "vars_files": {"description": "Files of variables, relative to this file.", **_WORDS_OR_LIST},
-    "schema": ref("name", "The schema of names that give none; `public` without it."),
+    "vars_files": {"description": "Variable files, relative to this file.", **_WORDS_OR_LIST},
+    "schema": ref("name", "Default schema for names without one (`public`)."),
     "backup": {"$ref": "#/$defs/backup"},
     "steps": {
         "description": "What the database is to be, in order.",
@@ -125,21 +127,21 @@ PLAY: Schema = {
         "items": {"$ref": "#/$defs/step"},
     },
     "handlers": {
-        "description": "Steps that run when a step that notifies them changed something.",
+        "description": "Handlers: steps that run at the end if a step that notifies them changed something.",
         "type": "array",
         "items": {"$ref": "#/$defs/step"},
     },
     "alerts": {
-        "description": "How one learns that the database is not well.",
+        "description": "Alert rules: a query, a threshold, how long it must hold.",
         "type": "array",
         "items": {"$ref": "#/$defs/alert"},
     },
     "invariants": {
-        "description": "What must hold before, during and after a run.",
+        "description": "Invariants: queries that return no rows before, during and after a run.",
         "type": "array",
         "items": INVARIANT,
     },
-    "prune": flag("Remove what no step mentions (with `--allow-destructive`).", False),
+    "prune": flag("Remove objects that no step mentions (with `--allow-destructive`).", False),
     "renames": choice("`none`: nothing was renamed, so that what is missing may go.", "none"),
     "manage": mapping(
         {
@@ -147,7 +149,7 @@ PLAY: Schema = {
             "include": ref("names", "Only objects like these patterns (`public.app_*`)."),
             "exclude": ref("names", "No objects like these patterns."),
         },
-        description="Which part of the database the play manages; the rest is left alone.",
+        description="Scope of the play: the part of the database that it manages. The rest is left alone.",
     ),
     "tags": _TAGS,
 }
@@ -173,7 +175,7 @@ def _accept() -> Schema:
 
     made = mapping(
         {code: text(f"Why this may be: {what}.", minLength=1) for code, (what, _, _) in pages().items()},
-        description="Hazards that are consented to: the code as the plan names it, and the reason, which the ledger keeps.",
+        description="Accepted hazards: the code as the plan names it, and the reason, which the ledger keeps.",
     )
     return {**made, "x-keys": "hazard code", "x-expected": "the plan names it; `wgm-play doc CODE` tells what it means"}
 

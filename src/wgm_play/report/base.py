@@ -107,10 +107,10 @@ class Reporter:
     def data(self, name: str, value: Any) -> None:
         """A part of the JSON document that text does not show."""
 
-    def closing(self, text: str) -> None:
-        """Something to say after the recap, at the very end."""
+    def closing(self, text: str, *, first: bool = False) -> None:
+        """Something to say after the recap, at the very end; or `first` of what is said there."""
         if text not in self.closings:
-            self.closings.append(text)
+            self.closings.insert(0 if first else len(self.closings), text)
 
     def page(self, name: str, text: str) -> None:
         """A whole text that was asked for, as it is (a schema, a page of the reference, a playbook)."""

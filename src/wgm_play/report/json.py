@@ -115,10 +115,10 @@ class JsonReporter(Reporter):
         """Keep a part of the document."""
         self._result["data"][name] = plain(value)
 
-    def closing(self, text: str) -> None:
+    def closing(self, text: str, *, first: bool = False) -> None:
         """Keep what is said after the recap."""
         self._message("note", text)
-        self.words.closing(text)
+        self.words.closing(text, first=first)
 
     def page(self, name: str, text: str) -> None:
         """Keep a whole text."""

@@ -195,7 +195,7 @@ class Work:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         for started in self._connections.started if self._connections is not None else ():
-            self.reporter.closing(f"{started}; it is kept (wgm-play stop {self.options.playbook})")
+            self.reporter.closing(f"{started}; it is kept (wgm-play stop {self.options.playbook})", first=True)
         self.stack.close()
 
     # What a stage needs

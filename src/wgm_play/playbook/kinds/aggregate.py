@@ -66,7 +66,9 @@ SCHEMA = mapping(
         "moving_final_modify": choice("Whether it changes the state.", "read_only", "shareable", "read_write"),
         "moving_initial": text("The state over a window before the first row."),
         "sort_operator": text("The operator that gives the result from an index: `<`, `OPERATOR(s.<)`."),
-        "parallel": choice("Whether parallel workers may run it.", "unsafe", "restricted", "safe", default="unsafe"),
+        "parallel": choice(
+            "PARALLEL safety: whether parallel workers may run it.", "unsafe", "restricted", "safe", default="unsafe"
+        ),
         "hypothetical": flag("A hypothetical-set aggregate (with ORDER BY in its arguments).", False),
         "comment": COMMENT,
     },
@@ -132,5 +134,5 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 
 KIND = Kind(
-    "aggregate", "A function over many rows.", SCHEMA, EXAMPLE, declare, key, overlay, ("state_function", "state_type")
+    "aggregate", "An aggregate function.", SCHEMA, EXAMPLE, declare, key, overlay, ("state_function", "state_type")
 )

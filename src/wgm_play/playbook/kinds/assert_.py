@@ -29,4 +29,4 @@ def declare(step: Step, folding: Folding) -> Assertion:
     return Assertion(step.spec["query"], step.spec.get("message"), step.index, step.position)
 
 
-KIND = Kind("assert", "A query that must return no rows, asked when the run is planned.", SCHEMA, EXAMPLE, declare)
+KIND = Kind("assert", "An assertion: a query that must return no rows.", SCHEMA, EXAMPLE, declare)

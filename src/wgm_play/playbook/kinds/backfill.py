@@ -37,16 +37,18 @@ SCHEMA = mapping(
             "minProperties": 1,
             "additionalProperties": {"type": ["string", "number", "boolean"]},
         },
-        "where": text("Which rows still need it; needed where the table has no primary key.", minLength=1),
+        "where": text(
+            "WHERE condition of rows that still need it; required if the table has no primary key.", minLength=1
+        ),
         "key": {
-            "description": "The columns by which batches are walked; the primary key by itself.",
+            "description": "Key columns by which batches are walked; the primary key by default.",
             "type": "array",
             "items": {"type": "string", "minLength": 1},
             "minItems": 1,
         },
-        "batch": text("How long one batch may take (100ms).", minLength=1),
-        "down": text("The SQL that takes it back.", minLength=1),
-        "irreversible": flag("It cannot be taken back; rollback stops before it.", False),
+        "batch": text("Duration of one batch (100ms).", minLength=1),
+        "down": text("Down SQL: takes it back on rollback.", minLength=1),
+        "irreversible": flag("Irreversible: a rollback stops before it.", False),
     },
     ["table", "set"],
 )
@@ -90,4 +92,4 @@ def _value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else reveal(value)
 
 
-KIND = Kind("backfill", "Rows changed in batches, once.", SCHEMA, EXAMPLE, declare)
+KIND = Kind("backfill", "A backfill: an UPDATE in batches, once.", SCHEMA, EXAMPLE, declare)

@@ -114,9 +114,9 @@ def choice(description: str, *values: str, default: str | None = None) -> Schema
     return made
 
 
-STATE = choice("`absent` takes the object away (with `--allow-destructive`).", "present", "absent", default="present")
+STATE = choice("State of the object: `absent` drops it (to the trash first).", "present", "absent", default="present")
 COMMENT = ref("text_or_null", "The object's comment; null removes it.")
-SCHEMA_KEY = ref("name", "The schema, if it is not the play's (`public`) and not part of the name.")
+SCHEMA_KEY = ref("name", "Schema of the object, if it is neither the play's (`public`) nor part of the name.")
 
 DEFINITIONS: Schema = {
     "name": {
@@ -155,13 +155,20 @@ DEFINITIONS: Schema = {
         "description": "What happens to the referencing rows: no action, restrict, cascade, set null, set default "
         "(PostgreSQL 15 and later: `set null (column)`).",
         "type": "string",
-        "pattern": r"(?i)^(no action|restrict|cascade|set (null|default)( *\([^()]+\))?)$",
+        "pattern": r"^([Nn][Oo] [Aa][Cc][Tt][Ii][Oo][Nn]|[Rr][Ee][Ss][Tt][Rr][Ii][Cc][Tt]|[Cc][Aa][Ss][Cc][Aa][Dd][Ee]|"
+        r"[Ss][Ee][Tt] ([Nn][Uu][Ll][Ll]|[Dd][Ee][Ff][Aa][Uu][Ll][Tt])( *\([^()]+\))?)$",
+        "x-values": ["no action", "restrict", "cascade", "set null", "set default"],
         "x-expected": "no action, restrict, cascade, set null or set default",
     },
-    "match": choice("How composite keys with NULLs match.", "simple", "full"),
-    "initially": choice("When a deferrable constraint is checked.", "immediate", "deferred", default="immediate"),
+    "match": choice("MATCH type of composite keys with NULLs.", "simple", "full"),
+    "initially": choice(
+        "INITIALLY DEFERRED or IMMEDIATE: when a deferrable constraint is checked.",
+        "immediate",
+        "deferred",
+        default="immediate",
+    ),
     "references": {
-        "description": "`[schema.]table(column)`, or a mapping with `table` and `column` (or `columns`).",
+        "description": "FOREIGN KEY target: `[schema.]table(column)`, or a mapping with `table` and `column` (or `columns`).",
         "oneOf": [
             {
                 "type": "string",
@@ -170,10 +177,10 @@ DEFINITIONS: Schema = {
             },
             mapping(
                 {
-                    "table": ref("object", "The table referred to."),
+                    "table": ref("object", "Referenced table."),
                     "schema": SCHEMA_KEY,
-                    "column": ref("name", "Its column."),
-                    "columns": ref("names", "Its columns, for a composite key."),
+                    "column": ref("name", "Referenced column."),
+                    "columns": ref("names", "Referenced columns, for a composite key."),
                 },
                 ["table"],
             ),
@@ -183,12 +190,12 @@ DEFINITIONS: Schema = {
         "description": "Options of a sequence.",
         "type": "object",
         "properties": {
-            "start": {"description": "The first value.", "type": "integer"},
-            "increment": {"description": "The step from value to value.", "type": "integer"},
-            "min": {"description": "The least value.", "type": "integer"},
-            "max": {"description": "The greatest value.", "type": "integer"},
-            "cache": {"description": "How many values a session takes at once.", "type": "integer", "minimum": 1},
-            "cycle": flag("Begin again after the last value.", False),
+            "start": {"description": "START value.", "type": "integer"},
+            "increment": {"description": "INCREMENT between values.", "type": "integer"},
+            "min": {"description": "MINVALUE.", "type": "integer"},
+            "max": {"description": "MAXVALUE.", "type": "integer"},
+            "cache": {"description": "CACHE: values that a session preallocates.", "type": "integer", "minimum": 1},
+            "cycle": flag("CYCLE: wrap around after the last value.", False),
         },
     },
     "index_element": {
@@ -199,9 +206,9 @@ DEFINITIONS: Schema = {
                 {
                     "column": ref("name", "A column."),
                     "expression": ref("sql", "An expression over the row."),
-                    "order": choice("The order.", "asc", "desc"),
-                    "nulls": choice("Where NULLs stand.", "first", "last"),
-                    "opclass": text("The operator class, as gin_trgm_ops; with parameters as `name(a = 1)`."),
+                    "order": choice("Sort order, ASC or DESC.", "asc", "desc"),
+                    "nulls": choice("NULLS FIRST or LAST.", "first", "last"),
+                    "opclass": text("Operator class, such as gin_trgm_ops; with parameters `name(a = 1)`."),
                     "collation": ref("object", "The collation."),
                     "with": text("The operator, in an exclusion constraint: `&&`."),
                     "statistics": {

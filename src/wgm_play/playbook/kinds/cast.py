@@ -73,4 +73,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return declared(step, folding, mine, [made], "CAST", Sql(f"({source} AS {target})", at(spec, "from")))
 
 
-KIND = Kind("cast", "How values of a type become another type.", SCHEMA, EXAMPLE, declare, key, overlay, ())
+KIND = Kind("cast", "A cast between two types.", SCHEMA, EXAMPLE, declare, key, overlay, ())

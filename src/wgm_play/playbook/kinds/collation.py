@@ -42,12 +42,18 @@ SCHEMA = mapping(
         "schema": SCHEMA_KEY,
         "from": ref("object", "Another collation to copy."),
         "provider": choice(
-            "What orders: libc, icu, or builtin (PostgreSQL 17 and later).", "libc", "icu", "builtin", default="libc"
+            "Collation provider: libc, icu, or builtin (PostgreSQL 17 and later).",
+            "libc",
+            "icu",
+            "builtin",
+            default="libc",
         ),
         "locale": text("The locale, as `de-u-co-phonebk` (icu) or `de_DE.UTF-8` (libc)."),
-        "lc_collate": text("The locale of the order alone (libc)."),
-        "lc_ctype": text("The locale of letters alone (libc)."),
-        "deterministic": flag("Whether texts that sort alike but differ are different (false: icu alone).", True),
+        "lc_collate": text("LC_COLLATE, the locale of the sort order alone (libc)."),
+        "lc_ctype": text("LC_CTYPE, the locale of character classes alone (libc)."),
+        "deterministic": flag(
+            "DETERMINISTIC: strings that sort equal but differ in bytes are different (false: icu only).", True
+        ),
         "rules": text("Rules that tailor the order (icu, PostgreSQL 16 and later)."),
         "comment": COMMENT,
     },
@@ -77,5 +83,12 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 
 KIND = Kind(
-    "collation", "An order of texts.", SCHEMA, EXAMPLE, declare, key, overlay, (("from", "locale", "lc_collate"),)
+    "collation",
+    "A collation: a sort order of strings.",
+    SCHEMA,
+    EXAMPLE,
+    declare,
+    key,
+    overlay,
+    (("from", "locale", "lc_collate"),),
 )

@@ -39,16 +39,16 @@ _IDENTITY_OPTIONS: Schema = DEFINITIONS["sequence_options"]["properties"]
 MAPPING: Schema = {"x-place": "column"} | mapping(
     {
         "type": ref("type"),
-        "default": ref("sql_or_null", "The default, an SQL expression: now(), 0, \"'draft'\". null takes it away."),
-        "not_null": flag("Refuse NULL.", False),
-        "primary_key": flag("It is the primary key, or part of it where several columns say so.", False),
-        "unique": flag("No two rows have the same value.", False),
+        "default": ref("sql_or_null", "DEFAULT, an SQL expression: now(), 0, \"'draft'\". null drops it."),
+        "not_null": flag("NOT NULL constraint.", False),
+        "primary_key": flag("PRIMARY KEY column; several columns that say so make a composite key.", False),
+        "unique": flag("UNIQUE constraint on the column.", False),
         "check": {
-            "description": "A rule over the row, an SQL expression, or a list of them. null takes it away.",
+            "description": "CHECK constraint: an SQL expression over the row, or a list of them. null drops it.",
             "oneOf": [ref("sql_or_null"), {"type": "array", "items": ref("sql")}],
         },
         "one_of": {
-            "description": "The values that are allowed; null takes the rule away.",
+            "description": "CHECK constraint that lists the allowed values. null drops it.",
             "oneOf": [
                 {"type": "array", "items": {"type": ["string", "integer", "number", "boolean"]}, "minItems": 1},
                 {"type": "null"},
@@ -56,33 +56,35 @@ MAPPING: Schema = {"x-place": "column"} | mapping(
         },
         **REFERENCE,
         "references": {
-            "description": "`[schema.]table(column)`, or a mapping; null takes the foreign key away.",
+            "description": "FOREIGN KEY: `[schema.]table(column)`, or a mapping. null drops it.",
             "oneOf": [*DEFINITIONS["references"]["oneOf"], {"type": "null"}],
         },
         **DEFERRABLE,
-        "not_valid": flag("Rows that are there already are not checked against `references`.", False),
+        "not_valid": flag("NOT VALID: existing rows are not checked against `references`.", False),
         "identity": {
-            "description": "Numbers made by PostgreSQL: always, by_default, or a mapping with the sequence's options.",
+            "description": "IDENTITY column: always, by_default, or a mapping with the sequence's options.",
             "oneOf": [
                 {"type": "string", "enum": ["always", "by_default"]},
                 mapping(
                     {
-                        "generation": choice("Whether a value may be given.", "always", "by_default"),
+                        "generation": choice(
+                            "GENERATED ALWAYS, or BY DEFAULT where INSERT may give a value.", "always", "by_default"
+                        ),
                         **_IDENTITY_OPTIONS,
-                        "sequence": ref("name", "The name of its sequence, where it is not TABLE_COLUMN_seq."),
+                        "sequence": ref("name", "Name of its sequence, if not TABLE_COLUMN_seq."),
                     }
                 ),
                 {"type": "null"},
             ],
         },
         "generated": {
-            "description": "Computed from other columns: an SQL expression, or `{expression: …, stored: true}`.",
+            "description": "GENERATED column, computed from others: an SQL expression, or `{expression: …, stored: true}`.",
             "oneOf": [
                 {"type": "string", "minLength": 1},
                 mapping(
                     {
                         "expression": ref("sql"),
-                        "stored": flag("Kept in the row; false: computed when read (PostgreSQL 18).", True),
+                        "stored": flag("STORED in the row; false: VIRTUAL, computed when read (PostgreSQL 18).", True),
                     },
                     ["expression"],
                 ),
@@ -90,23 +92,26 @@ MAPPING: Schema = {"x-place": "column"} | mapping(
             ],
         },
         "collation": ref("object", "The collation."),
-        "storage": choice("How long values are kept.", "plain", "external", "extended", "main"),
-        "compression": choice("How long values are compressed (PostgreSQL 14 and later).", "pglz", "lz4"),
+        "storage": choice("STORAGE (TOAST) strategy for long values.", "plain", "external", "extended", "main"),
+        "compression": choice("COMPRESSION method for long values (PostgreSQL 14 and later).", "pglz", "lz4"),
         "statistics": {"description": "The statistics target.", "type": "integer", "minimum": -1, "maximum": 10000},
-        "options": ref("parameters", "What the planner is told of it: n_distinct, n_distinct_inherited."),
+        "options": ref("parameters", "Attribute options for the planner: n_distinct, n_distinct_inherited."),
         "comment": COMMENT,
         "state": STATE,
-        "renamed_from": ref("name", "The name that the column has had until now."),
+        "renamed_from": ref("name", "Rename (RENAME COLUMN): the current name of the column."),
         "convert": mapping(
             {
-                "from": ref("type", "The type that the values have."),
-                "using": ref("sql", "The new value, an SQL expression over the row as it was."),
-                "back": ref("sql", "The old value, an SQL expression over the row as it is; without it, no way back."),
+                "from": ref("type", "Current type of the values."),
+                "using": ref("sql", "USING: the new value, an SQL expression over the old row."),
+                "back": ref(
+                    "sql",
+                    "Way back for rollback: the old value, an SQL expression over the new row. Irreversible without it.",
+                ),
             },
             ["from", "using"],
-            "How the values become another type, where PostgreSQL has no cast for it.",
+            "Type conversion of the values (ALTER COLUMN TYPE ... USING), where PostgreSQL has no cast.",
         ),
-        "backfill": ref("sql", "The value that rows with NULL get before NOT NULL is set: an SQL expression."),
+        "backfill": ref("sql", "Backfill before SET NOT NULL: the value for rows with NULL, an SQL expression."),
     },
     description="A column.",
 )

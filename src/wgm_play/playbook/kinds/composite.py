@@ -54,7 +54,7 @@ SCHEMA = mapping(
                             "type": ref("type"),
                             "collation": ref("object", "The collation."),
                             "comment": COMMENT,
-                            "renamed_from": ref("name", "The name that it has had until now."),
+                            "renamed_from": ref("name", "Rename: the current name."),
                             "state": STATE,
                         }
                     ),
@@ -101,4 +101,6 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return Declaration(mine, step.index, step.position, (made,), tuple(late), parts=parts)
 
 
-KIND = Kind("composite", "A type of several attributes.", SCHEMA, EXAMPLE, declare, key, overlay, ("attributes",))
+KIND = Kind(
+    "composite", "A composite type: a row of attributes.", SCHEMA, EXAMPLE, declare, key, overlay, ("attributes",)
+)

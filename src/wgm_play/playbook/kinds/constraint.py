@@ -39,17 +39,20 @@ WHAT = ("check", "unique", "primary_key", "foreign_key", "exclude", "not_null")
 _AUTOMATIC = re.compile(r"_not_null[0-9]*$")
 
 DEFERRABLE: Schema = {
-    "deferrable": flag("It may wait for the end of the transaction.", False),
+    "deferrable": flag("DEFERRABLE: the check may be postponed to the end of the transaction.", False),
     "initially": ref("initially"),
 }
 REFERENCE: Schema = {
     "references": ref("references"),
-    "on_delete": ref("action", "What happens when the row referred to is deleted."),
-    "on_update": ref("action", "What happens when the key referred to changes."),
+    "on_delete": ref(
+        "action",
+        "ON DELETE action (cascade, set null, ...) when the referenced row is deleted. From PostgreSQL 15 on also `set null (column)`.",
+    ),
+    "on_update": ref("action", "ON UPDATE action (cascade, set null, ...) when the referenced key changes."),
     "match": ref("match"),
 }
 ELEMENTS: Schema = {
-    "description": "What is compared, each with its operator: `{column: room, with: '='}`.",
+    "description": "EXCLUDE elements, each with its operator: `{column: room, with: '='}`.",
     "type": "array",
     "items": ref("index_element"),
     "minItems": 1,
@@ -57,28 +60,34 @@ ELEMENTS: Schema = {
 
 NAMED = mapping(
     {
-        "check": ref("sql", "A rule: an SQL expression over the row."),
-        "unique": ref("names", "Columns that together are unique."),
-        "primary_key": ref("names", "The columns of the primary key."),
-        "foreign_key": ref("names", "Columns that refer to another table."),
+        "check": ref("sql", "CHECK constraint: an SQL expression over the row."),
+        "unique": ref("names", "UNIQUE columns."),
+        "primary_key": ref("names", "PRIMARY KEY columns."),
+        "foreign_key": ref("names", "FOREIGN KEY columns."),
         "exclude": ELEMENTS,
-        "not_null": ref("name", "The column that must not be NULL, for a rule with a name (PostgreSQL 18)."),
+        "not_null": ref("name", "NOT NULL column, for a constraint with a name (PostgreSQL 18)."),
         **REFERENCE,
         **DEFERRABLE,
-        "not_valid": flag("Rows that are there already are not checked.", False),
-        "enforced": flag("false: a check or foreign key that only documents (PostgreSQL 18).", True),
-        "without_overlaps": flag("The last column of a key is a range that must not overlap (PostgreSQL 18).", False),
-        "period": flag("The last column of a foreign key is a range that must be covered (PostgreSQL 18).", False),
-        "no_inherit": flag("A check or NOT NULL that children do not inherit.", False),
-        "nulls_not_distinct": flag("Two NULLs are alike (PostgreSQL 15 and later).", False),
-        "include": ref("names", "Columns that the index behind it keeps besides."),
+        "not_valid": flag("NOT VALID: existing rows are not checked.", False),
+        "enforced": flag(
+            "ENFORCED; false: NOT ENFORCED, a check or foreign key that only documents (PostgreSQL 18).", True
+        ),
+        "without_overlaps": flag(
+            "WITHOUT OVERLAPS: the last column of the key is a range that must not overlap (PostgreSQL 18).", False
+        ),
+        "period": flag(
+            "PERIOD: the last column of the foreign key is a range that must be covered (PostgreSQL 18).", False
+        ),
+        "no_inherit": flag("NO INHERIT: children do not inherit this check or NOT NULL.", False),
+        "nulls_not_distinct": flag("NULLS NOT DISTINCT: NULLs are treated as equal (PostgreSQL 15 and later).", False),
+        "include": ref("names", "INCLUDE columns of the index behind it."),
         "method": text("The index method of an exclusion constraint: gist."),
         "where": ref("sql", "Only the rows for which this holds (exclusion constraints)."),
         "with": ref("parameters", "Storage parameters of the index behind a key or an exclusion constraint."),
         "tablespace": ref("name", "The tablespace of the index behind it."),
         "comment": COMMENT,
         "state": STATE,
-        "renamed_from": ref("name", "The name that it has had until now."),
+        "renamed_from": ref("name", "Rename: the current name."),
     },
     description="One constraint: exactly one of check, unique, primary_key, foreign_key, exclude and not_null.",
 )

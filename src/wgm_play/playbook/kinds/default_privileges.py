@@ -46,7 +46,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 KIND = Kind(
     "default_privileges",
-    "What a role may do with objects to come.",
+    "ALTER DEFAULT PRIVILEGES: privileges on objects created later.",
     SCHEMA,
     EXAMPLE,
     declare,

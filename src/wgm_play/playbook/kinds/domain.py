@@ -48,7 +48,7 @@ SCHEMA = mapping(
         "type": ref("type", "The type underneath."),
         "collation": ref("object", "The collation."),
         "default": ref("sql_or_null", "The default, an SQL expression."),
-        "not_null": flag("Refuse NULL.", False),
+        "not_null": flag("NOT NULL constraint.", False),
         "check": ref("sql_or_null", "A rule without a name, over `value`."),
         "checks": {
             "description": "Rules by name, each an SQL expression over `value`, or a mapping.",
@@ -59,7 +59,7 @@ SCHEMA = mapping(
                     mapping(
                         {
                             "check": ref("sql", "The rule."),
-                            "not_valid": flag("Values that are there already are not checked.", False),
+                            "not_valid": flag("NOT VALID: existing values are not checked.", False),
                             "comment": COMMENT,
                         },
                         ["check"],
@@ -137,4 +137,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     )
 
 
-KIND = Kind("domain", "A type with rules of its own.", SCHEMA, EXAMPLE, declare, key, overlay, ("type",))
+KIND = Kind("domain", "A domain: a type with constraints.", SCHEMA, EXAMPLE, declare, key, overlay, ("type",))

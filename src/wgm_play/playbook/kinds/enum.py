@@ -38,7 +38,7 @@ SCHEMA = mapping(
         "name": ref("object", "The type's name."),
         "schema": SCHEMA_KEY,
         "values": {
-            "description": "The values in their order. A value added between others keeps the order.",
+            "description": "Enum labels in their order. A label added between others keeps its place.",
             "type": "array",
             "items": {"type": "string"},
         },
@@ -69,4 +69,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return Declaration(key(step), step.index, step.position, (made,), comment_on("TYPE", name, spec, folding))
 
 
-KIND = Kind("enum", "A type with a list of values.", SCHEMA, EXAMPLE, declare, key, overlay, ("values",))
+KIND = Kind("enum", "An enum type.", SCHEMA, EXAMPLE, declare, key, overlay, ("values",))

@@ -85,7 +85,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 KIND = Kind(
     "event_trigger",
-    "A function that runs when the schema changes (superusers alone).",
+    "An event trigger: a function that runs on DDL (superusers only).",
     SCHEMA,
     EXAMPLE,
     declare,

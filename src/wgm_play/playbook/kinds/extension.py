@@ -32,8 +32,8 @@ EXAMPLE = """
 SCHEMA = mapping(
     {
         "name": ref("name", "The extension's name, as in pg_available_extensions."),
-        "schema": ref("name", "The schema that its objects go to; the extension's own choice without it."),
-        "version": text("The version; the server's default without it. Quote it: '1.10'."),
+        "schema": ref("name", "Schema for its objects; the extension's own choice if not given."),
+        "version": text("Version to install or update to; the server's default if not given. Quote it: '1.10'."),
         "comment": COMMENT,
     },
     ["name"],

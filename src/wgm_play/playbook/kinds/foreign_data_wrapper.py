@@ -68,7 +68,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 KIND = Kind(
     "foreign_data_wrapper",
-    "What reaches data elsewhere (superusers alone).",
+    "A foreign-data wrapper (superusers only).",
     SCHEMA,
     EXAMPLE,
     declare,

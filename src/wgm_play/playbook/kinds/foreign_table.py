@@ -72,11 +72,13 @@ SCHEMA = mapping(
                             "default": ref("sql_or_null", "The default, an SQL expression."),
                             "generated": ref("sql", "The expression that gives the value."),
                             "options": OPTIONS,
-                            "storage": choice("How long values are kept.", "plain", "external", "extended", "main"),
+                            "storage": choice(
+                                "STORAGE (TOAST) strategy for long values.", "plain", "external", "extended", "main"
+                            ),
                             "statistics": {"description": "The statistics target.", "type": "integer", "minimum": 0},
                             "planner": ref("parameters", "What the planner is told: n_distinct, n_distinct_inherited."),
                             "comment": COMMENT,
-                            "renamed_from": ref("name", "The name that it has had until now."),
+                            "renamed_from": ref("name", "Rename: the current name."),
                         },
                         ["type"],
                     ),
@@ -186,5 +188,12 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 
 KIND = Kind(
-    "foreign_table", "A table whose rows are elsewhere.", SCHEMA, EXAMPLE, declare, key, overlay, ("server", "columns")
+    "foreign_table",
+    "A foreign table: its rows are on another server.",
+    SCHEMA,
+    EXAMPLE,
+    declare,
+    key,
+    overlay,
+    ("server", "columns"),
 )

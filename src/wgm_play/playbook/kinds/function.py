@@ -117,10 +117,12 @@ SCHEMA = mapping(
             default="volatile",
         ),
         "strict": flag("Return NULL without running when an argument is NULL.", False),
-        "leakproof": flag("It tells nothing of its arguments but by its result.", False),
-        "parallel": choice("Whether parallel workers may run it.", "unsafe", "restricted", "safe", default="unsafe"),
-        "cost": {"description": "The cost of one call, in units of cpu_operator_cost.", "type": "number"},
-        "rows": {"description": "How many rows a call returns, about.", "type": "number"},
+        "leakproof": flag("LEAKPROOF: reveals nothing about its arguments other than by its return value.", False),
+        "parallel": choice(
+            "PARALLEL safety: whether parallel workers may run it.", "unsafe", "restricted", "safe", default="unsafe"
+        ),
+        "cost": {"description": "COST of one call, in units of cpu_operator_cost.", "type": "number"},
+        "rows": {"description": "ROWS: estimated number of rows returned.", "type": "number"},
     },
     ["name"],
 )

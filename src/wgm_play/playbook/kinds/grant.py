@@ -60,4 +60,6 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return Declaration(key(step), step.index, step.position, attributes={"privileges": privileges})
 
 
-KIND = Kind("grant", "What a role may do with an object.", SCHEMA, EXAMPLE, declare, key, overlay, ("privileges",))
+KIND = Kind(
+    "grant", "GRANT: privileges of a role on an object.", SCHEMA, EXAMPLE, declare, key, overlay, ("privileges",)
+)

@@ -60,7 +60,7 @@ SCHEMA = mapping(
         },
         "method": text("btree (the default), hash, gin, gist, spgist, brin, or one of an extension."),
         "unique": flag("No two rows alike.", False),
-        "nulls_not_distinct": flag("Two NULLs are alike (PostgreSQL 15 and later).", False),
+        "nulls_not_distinct": flag("NULLS NOT DISTINCT: NULLs are treated as equal (PostgreSQL 15 and later).", False),
         "include": ref("names", "Columns that are kept in the index and not searched."),
         "where": ref("sql_or_null", "Only the rows for which this SQL expression holds."),
         "with": ref("parameters"),

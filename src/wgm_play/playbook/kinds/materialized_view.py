@@ -119,7 +119,7 @@ def _actions(spec: Map) -> Iterator[Sql]:
 
 KIND = Kind(
     "materialized_view",
-    "A query whose rows are kept until it is refreshed.",
+    "A materialized view.",
     SCHEMA,
     EXAMPLE,
     declare,

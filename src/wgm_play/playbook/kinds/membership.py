@@ -23,9 +23,11 @@ SCHEMA = mapping(
     {
         "role": ref("name", "The role that is a group."),
         "member": ref("name", "The role that is a member of it."),
-        "admin": flag("The member may let others in.", False),
-        "inherit": flag("The member has the group's privileges by itself (PostgreSQL 16 and later)."),
-        "set": flag("The member may become the group with SET ROLE (PostgreSQL 16 and later)."),
+        "admin": flag("ADMIN OPTION: the member may grant the role to others.", False),
+        "inherit": flag(
+            "INHERIT OPTION: the member has the group's privileges without SET ROLE (PostgreSQL 16 and later)."
+        ),
+        "set": flag("SET OPTION: the member may SET ROLE to the group (PostgreSQL 16 and later)."),
     },
     ["role", "member"],
 )
@@ -42,4 +44,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return Declaration(key(step), step.index, step.position, attributes=said)
 
 
-KIND = Kind("membership", "That a role is a member of another.", SCHEMA, EXAMPLE, declare, key, overlay)
+KIND = Kind("membership", "Role membership: GRANT role TO member.", SCHEMA, EXAMPLE, declare, key, overlay)

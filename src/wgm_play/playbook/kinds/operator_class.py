@@ -83,5 +83,12 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 
 KIND = Kind(
-    "operator_class", "How an index treats a type.", SCHEMA, EXAMPLE, declare, key, overlay, ("type", "members")
+    "operator_class",
+    "An operator class: how an index treats a type.",
+    SCHEMA,
+    EXAMPLE,
+    declare,
+    key,
+    overlay,
+    ("type", "members"),
 )

@@ -69,4 +69,13 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return declared(step, folding, mine, made, "OPERATOR FAMILY", Sql(f"{name} USING {method}"))
 
 
-KIND = Kind("operator_family", "Operator classes that belong together.", SCHEMA, EXAMPLE, declare, key, overlay, ())
+KIND = Kind(
+    "operator_family",
+    "An operator family: operator classes that belong together.",
+    SCHEMA,
+    EXAMPLE,
+    declare,
+    key,
+    overlay,
+    (),
+)

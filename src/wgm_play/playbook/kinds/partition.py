@@ -36,8 +36,14 @@ from wgm_play.sql import Sql, literal, reveal
 
 _ELEMENTS: Schema = {"type": "array", "items": ref("index_element"), "minItems": 1}
 PARTITION_BY = {
-    **mapping({"range": _ELEMENTS, "list": _ELEMENTS, "hash": _ELEMENTS}),
-    "description": "How rows are spread over partitions: by range, list or hash of columns or expressions.",
+    **mapping(
+        {
+            "range": {"description": "RANGE partitioning by these columns or expressions.", **_ELEMENTS},
+            "list": {"description": "LIST partitioning by this column or expression.", **_ELEMENTS},
+            "hash": {"description": "HASH partitioning by these columns or expressions.", **_ELEMENTS},
+        }
+    ),
+    "description": "PARTITION BY range, list or hash of columns or expressions.",
     "minProperties": 1,
     "maxProperties": 1,
 }
@@ -75,7 +81,7 @@ PARTITIONS: Schema = {
             "tablespace": ref("name", "The tablespace."),
             "comment": ref("text_or_null"),
             "state": STATE,
-            "renamed_from": ref("object", "The name that the partition has had until now."),
+            "renamed_from": ref("object", "Rename: the current name of the partition."),
         },
         description="A partition: its bound, and what it has of its own.",
     ),

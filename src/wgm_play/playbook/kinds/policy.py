@@ -40,14 +40,18 @@ SCHEMA = mapping(
         "name": ref("name", "The policy's name."),
         "table": ref("object", "The table, which says `row_level_security: true`."),
         "schema": SCHEMA_KEY,
-        "command": choice("For which statements.", "all", "select", "insert", "update", "delete", default="all"),
-        "permissive": flag("One permissive policy is enough; of those that are not, each must hold.", True),
+        "command": choice(
+            "Command that the policy applies to.", "all", "select", "insert", "update", "delete", default="all"
+        ),
+        "permissive": flag(
+            "PERMISSIVE policies are combined with OR; with `false` it is RESTRICTIVE and must hold as well.", True
+        ),
         "to": {
-            "description": "The role, or a list of roles; all of them (`public`) if not given.",
+            "description": "Role or roles that the policy applies to; all (`public`) if not given.",
             "oneOf": [ref("name"), ref("names")],
         },
-        "using": ref("sql_or_null", "Which rows there are to be seen, an SQL expression."),
-        "with_check": ref("sql_or_null", "Which rows may be written, an SQL expression."),
+        "using": ref("sql_or_null", "USING expression: the rows that are visible."),
+        "with_check": ref("sql_or_null", "WITH CHECK expression: the rows that may be written."),
         "comment": COMMENT,
     },
     ["name", "table"],
@@ -87,4 +91,12 @@ def declare(step: Step, folding: Folding) -> Declaration:
     )
 
 
-KIND = Kind("policy", "Which rows of a table a role sees and writes.", SCHEMA, EXAMPLE, declare, key, overlay)
+KIND = Kind(
+    "policy",
+    "A row-level security policy: the rows that a role may see and write.",
+    SCHEMA,
+    EXAMPLE,
+    declare,
+    key,
+    overlay,
+)

@@ -20,15 +20,15 @@ LIST: Schema = {
     "description": f"Privileges: {', '.join(NAMES)}; for some columns, `update (name, email)`. An empty list revokes them.",
     "oneOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string", "minLength": 1}}],
 }
-OWNER = ref("name", "The role that owns it. Not compared where not said.")
+OWNER = ref("name", "Owner (ALTER ... OWNER TO). Not compared unless given.")
 GRANTS: Schema = {
-    "description": "The privileges of each grantee (`public`: everybody), as `{reader: [select]}`. Others have none: who "
-    "is not listed loses what he was granted, PUBLIC what it has by default. Not compared where not said.",
+    "description": "Grants: the privileges of each grantee (`public`: everybody), such as `{reader: [select]}`. Grantees "
+    "that are not listed are revoked, PUBLIC's default privileges included. Not compared unless given.",
     "type": "object",
     "additionalProperties": LIST,
 }
 GRANT_OPTION: Schema = {
-    "description": "They may be passed on: true for all of them, or a list of those that may.",
+    "description": "WITH GRANT OPTION: true for all of them, or a list of those that may be passed on.",
     "oneOf": [{"type": "boolean"}, {"type": "array", "items": {"type": "string", "minLength": 1}}],
     "default": False,
 }

@@ -136,4 +136,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return declared(step, folding, mine, made, "PUBLICATION", name)
 
 
-KIND = Kind("publication", "What logical replication sends.", SCHEMA, EXAMPLE, declare, key, overlay, ())
+KIND = Kind("publication", "A publication for logical replication.", SCHEMA, EXAMPLE, declare, key, overlay, ())

@@ -71,6 +71,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return declared(step, folding, mine, [made], "TYPE", name)
 
 
-KIND = Kind(
-    "range", "A type of ranges, with its multirange type.", SCHEMA, EXAMPLE, declare, key, overlay, ("subtype",)
-)
+KIND = Kind("range", "A range type, with its multirange type.", SCHEMA, EXAMPLE, declare, key, overlay, ("subtype",))

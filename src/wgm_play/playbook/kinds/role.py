@@ -21,13 +21,13 @@ EXAMPLE = """
 """
 
 _FLAGS = {
-    "login": "It may connect.",
-    "superuser": "It may do everything.",
-    "createdb": "It may create databases.",
-    "createrole": "It may create roles.",
-    "inherit": "It has the privileges of its groups without SET ROLE.",
-    "replication": "It may stream and make replication slots.",
-    "bypass_rls": "Policies do not concern it.",
+    "login": "LOGIN: the role may connect.",
+    "superuser": "SUPERUSER: bypasses all permission checks.",
+    "createdb": "CREATEDB: may create databases.",
+    "createrole": "CREATEROLE: may create roles.",
+    "inherit": "INHERIT the privileges of its groups, without SET ROLE.",
+    "replication": "REPLICATION: may stream and create replication slots.",
+    "bypass_rls": "BYPASSRLS: row-level security policies do not apply to it.",
 }
 
 SCHEMA = mapping(
@@ -35,15 +35,17 @@ SCHEMA = mapping(
         "name": ref("name", "The role's name."),
         **{name: flag(words) for name, words in _FLAGS.items()},
         "connection_limit": {
-            "description": "How many connections at once; -1: any number.",
+            "description": "CONNECTION LIMIT; -1: none.",
             "type": "integer",
             "minimum": -1,
         },
-        "valid_until": text("Until when its password is good: ISO 8601, in UTC where no zone is given, or `infinity`."),
+        "valid_until": text(
+            "VALID UNTIL, the expiry of its password: ISO 8601, in UTC where no zone is given, or `infinity`."
+        ),
         "password": text(
             "Its password, from the environment: {{ env.NAME }}. PostgreSQL is told a SCRAM verifier only."
         ),
-        "member_of": ref("names", "Roles of which it is a member; with options, use `membership`."),
+        "member_of": ref("names", "Membership: roles that it is a member of; with options, use `membership`."),
         "comment": COMMENT,
     },
     ["name"],

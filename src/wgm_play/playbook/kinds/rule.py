@@ -90,4 +90,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return declared(step, folding, mine, made, "RULE", name, on=table)
 
 
-KIND = Kind("rule", "A rewrite rule of a table or view.", SCHEMA, EXAMPLE, declare, key, overlay, ("event",))
+KIND = Kind("rule", "A rewrite rule on a table or view.", SCHEMA, EXAMPLE, declare, key, overlay, ("event",))

@@ -44,7 +44,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 KIND = Kind(
     "security_label",
-    "What a provider of labels reads of an object.",
+    "A security label (SELinux, anonymization) on an object.",
     SCHEMA,
     EXAMPLE,
     declare,

@@ -34,7 +34,7 @@ SCHEMA = mapping(
     {
         "table": ref("object", "The table."),
         "schema": SCHEMA_KEY,
-        "key": ref("names", "The columns by which a row is found again; they need a unique index."),
+        "key": ref("names", "Key columns that identify a row; they need a unique index."),
         "rows": {
             "description": "The rows. A column that a row does not give is left as it is, or gets its default. "
             "`state: absent` removes the row; mappings and lists become jsonb.",
@@ -123,4 +123,4 @@ def _file(spec: Map, names: tuple[str, ...]) -> Iterator[SeedRow]:
         raise fail(f"{name!r} cannot be read: {error.strerror}", where) from None
 
 
-KIND = Kind("seed", "Rows that a table has, found by a key and changed only where different.", SCHEMA, EXAMPLE, declare)
+KIND = Kind("seed", "Seed data: rows found by a key, changed only where different.", SCHEMA, EXAMPLE, declare)

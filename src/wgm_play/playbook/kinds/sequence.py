@@ -46,7 +46,7 @@ SCHEMA = mapping(
         "schema": SCHEMA_KEY,
         "type": ref("type", "smallint, integer or bigint (the default)."),
         **OPTIONS,
-        "unlogged": flag("Not written to the WAL (PostgreSQL 15 and later).", False),
+        "unlogged": flag("UNLOGGED: not written to the WAL (PostgreSQL 15 and later).", False),
         "owned_by": {
             "description": "`table.column` or `schema.table.column`: the sequence goes when the column goes. A name with a "
             "dot stands in double quotes.",
@@ -125,4 +125,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return Declaration(key(step), step.index, step.position, (made,), late)
 
 
-KIND = Kind("sequence", "A generator of numbers.", SCHEMA, EXAMPLE, declare, key, overlay)
+KIND = Kind("sequence", "A sequence.", SCHEMA, EXAMPLE, declare, key, overlay)

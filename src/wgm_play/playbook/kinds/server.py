@@ -76,6 +76,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return declared(step, folding, mine, [made], "SERVER", name)
 
 
-KIND = Kind(
-    "server", "A server that a foreign-data wrapper reaches.", SCHEMA, EXAMPLE, declare, key, overlay, ("wrapper",)
-)
+KIND = Kind("server", "A foreign server.", SCHEMA, EXAMPLE, declare, key, overlay, ("wrapper",))

@@ -73,4 +73,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return Declaration(key(step), step.index, step.position, attributes=attributes)
 
 
-KIND = Kind("setting", "A server parameter for the database or a role.", SCHEMA, EXAMPLE, declare, key, overlay)
+KIND = Kind("setting", "A server parameter (ALTER DATABASE or ROLE ... SET).", SCHEMA, EXAMPLE, declare, key, overlay)

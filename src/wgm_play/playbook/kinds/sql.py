@@ -30,8 +30,8 @@ SCHEMA = {
                 "up": text("The SQL; several statements are run in order.", minLength=1),
                 "text": text("The same as `up`.", minLength=1),
                 "template": {**TEMPLATE, "description": "A file below the project's `templates/` that gives the SQL."},
-                "down": ref("text_or_null", "The SQL that takes it back."),
-                "irreversible": flag("It cannot be taken back; rollback stops before it.", False),
+                "down": ref("text_or_null", "Down SQL: takes it back on rollback."),
+                "irreversible": flag("Irreversible: a rollback stops before it.", False),
                 "rerun": choice(
                     "Run it again when its text has changed; without it, a changed text stops the plan.", "changed"
                 ),
@@ -66,4 +66,4 @@ def declare(step: Step, folding: Folding) -> SqlStep:
     )
 
 
-KIND = Kind("sql", "Imperative SQL, run once.", SCHEMA, EXAMPLE, declare)
+KIND = Kind("sql", "Imperative SQL, run once, with its way back.", SCHEMA, EXAMPLE, declare)

@@ -93,7 +93,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 KIND = Kind(
     "statistics",
-    "What the planner knows of several columns together.",
+    "Extended statistics on several columns.",
     SCHEMA,
     EXAMPLE,
     declare,

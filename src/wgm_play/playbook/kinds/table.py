@@ -93,7 +93,7 @@ EXAMPLE = """
 """
 
 _UNIQUE = {
-    "description": "Columns that together are unique, as a list of lists: `[[a, b], [c]]`. With a name or options, "
+    "description": "UNIQUE constraints, as a list of lists of columns: `[[a, b], [c]]`. With a name or options, "
     "use `constraints`.",
     "type": "array",
     "items": {
@@ -103,7 +103,9 @@ _UNIQUE = {
                 {
                     "columns": ref("names"),
                     **DEFERRABLE,
-                    "nulls_not_distinct": flag("Two NULLs are alike (PostgreSQL 15 and later).", False),
+                    "nulls_not_distinct": flag(
+                        "NULLS NOT DISTINCT: NULLs are treated as equal (PostgreSQL 15 and later).", False
+                    ),
                     "include": ref("names"),
                 },
                 ["columns"],
@@ -121,10 +123,10 @@ SCHEMA = mapping(
             "type": "object",
             "additionalProperties": COLUMN,
         },
-        "primary_key": ref("names", "The columns of the primary key; with a name, use `constraints`."),
+        "primary_key": ref("names", "PRIMARY KEY columns; to give it a name, use `constraints`."),
         "unique": _UNIQUE,
         "check": {
-            "description": "Rules over the row, without a name: an SQL expression, or a list of them.",
+            "description": "CHECK constraints without a name: an SQL expression over the row, or a list of them.",
             "oneOf": [ref("sql"), {"type": "array", "items": ref("sql")}],
         },
         "foreign_keys": {
@@ -135,7 +137,7 @@ SCHEMA = mapping(
                     "columns": ref("names"),
                     **REFERENCE,
                     **DEFERRABLE,
-                    "not_valid": flag("Rows that are there already are not checked.", False),
+                    "not_valid": flag("NOT VALID: existing rows are not checked.", False),
                 },
                 ["columns", "references"],
             ),
@@ -144,7 +146,13 @@ SCHEMA = mapping(
             "description": "Exclusion constraints without a name.",
             "type": "array",
             "items": mapping(
-                {"elements": ELEMENTS, "method": {"type": "string"}, "where": ref("sql"), **DEFERRABLE}, ["elements"]
+                {
+                    "elements": ELEMENTS,
+                    "method": text("Index method of the exclusion constraint: gist."),
+                    "where": ref("sql"),
+                    **DEFERRABLE,
+                },
+                ["elements"],
             ),
         },
         "constraints": {
@@ -153,18 +161,18 @@ SCHEMA = mapping(
             "additionalProperties": NAMED,
         },
         "comment": COMMENT,
-        "unlogged": flag("Not written to the WAL: emptied after a crash.", False),
+        "unlogged": flag("UNLOGGED: not written to the WAL, emptied after a crash.", False),
         "with": ref("parameters"),
         "tablespace": ref("name", "The tablespace."),
-        "access_method": ref("name", "The table access method: heap, or one of an extension."),
+        "access_method": ref("name", "Table access method: heap, or one of an extension."),
         "cluster_on": ref("name", "The index that CLUSTER follows; the table is marked, not rewritten."),
         "replica_identity": text(
-            "What logical replication sends of an old row: default (the primary key), full, nothing, or the name of a "
+            "REPLICA IDENTITY, what logical replication sends of an old row: default (the primary key), full, nothing, or the name of a "
             "unique index. `default` where not said."
         ),
         "row_level_security": {
-            "description": "Policies decide which rows a role sees; `forced`: the owner too. "
-            "Not compared where not said.",
+            "description": "ROW LEVEL SECURITY: policies decide which rows a role sees; `forced`: for the owner too. "
+            "Not compared unless given.",
             "oneOf": [{"type": "boolean"}, {"type": "string", "enum": ["forced"]}],
         },
         "partition_by": PARTITION_BY,
@@ -177,7 +185,7 @@ SCHEMA = mapping(
             "items": ref("object"),
         },
         "state": STATE,
-        "renamed_from": ref("object", "The name that the table has had until now."),
+        "renamed_from": ref("object", "Rename (ALTER TABLE ... RENAME): the current name of the table."),
     },
     ["name"],
 )
@@ -511,4 +519,4 @@ def _late(spec: Map, table: Sql, constraints: list[Constraint], folding: Folding
         yield statement("table/declare_cluster.sql.j2", folding, where, table=table, index=index)
 
 
-KIND = Kind("table", "A table: all that the steps say of it together.", SCHEMA, EXAMPLE, declare, key, merge)
+KIND = Kind("table", "A table, merged from every step that mentions it.", SCHEMA, EXAMPLE, declare, key, merge)

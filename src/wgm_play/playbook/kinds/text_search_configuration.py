@@ -82,7 +82,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 KIND = Kind(
     "text_search_configuration",
-    "How texts become words in text search.",
+    "A text search configuration: which dictionaries handle which tokens.",
     SCHEMA,
     EXAMPLE,
     declare,

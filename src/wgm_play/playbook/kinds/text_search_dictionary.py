@@ -72,4 +72,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return declared(step, folding, mine, [made], "TEXT SEARCH DICTIONARY", name)
 
 
-KIND = Kind("text_search_dictionary", "How text search takes words.", SCHEMA, EXAMPLE, declare, key, overlay, ("from",))
+KIND = Kind("text_search_dictionary", "A text search dictionary.", SCHEMA, EXAMPLE, declare, key, overlay, ("from",))

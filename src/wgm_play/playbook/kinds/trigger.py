@@ -67,15 +67,15 @@ SCHEMA = mapping(
         "name": ref("name", "The trigger's name."),
         "table": ref("object", "The table or view."),
         "schema": SCHEMA_KEY,
-        "timing": choice("When it runs.", "before", "after", "instead of"),
+        "timing": choice("Timing: before, after or instead of the event.", "before", "after", "instead of"),
         "events": {
-            "description": "What makes it run: insert, update, delete, truncate, or `{update: [columns]}`.",
+            "description": "Events that fire it: insert, update, delete, truncate, or `{update: [columns]}`.",
             "type": "array",
             "minItems": 1,
             "items": {
                 "oneOf": [
                     {"type": "string", "enum": ["insert", "update", "delete", "truncate"]},
-                    mapping({"update": ref("names", "Only when one of these columns is in SET.")}, ["update"]),
+                    mapping({"update": ref("names", "UPDATE OF: only if one of these columns is in SET.")}, ["update"]),
                 ]
             },
         },
@@ -101,17 +101,17 @@ SCHEMA = mapping(
             "description": "A file below the project's `templates/` with the whole CREATE TRIGGER.",
         },
         "definition": text("The whole CREATE TRIGGER, where no other key says it."),
-        "level": choice("For each row (the default, but for truncate) or for each statement.", "row", "statement"),
-        "when": ref("sql_or_null", "Run only where this SQL expression over old and new holds."),
+        "level": choice("FOR EACH ROW (the default, except for truncate) or STATEMENT.", "row", "statement"),
+        "when": ref("sql_or_null", "WHEN condition, an SQL expression over old and new."),
         "referencing": mapping(
             {"old_table": ref("name"), "new_table": ref("name")},
-            description="Names for the sets of rows before and after.",
+            description="Transition tables (REFERENCING): names for the rows before and after.",
         ),
         "enabled": {
-            "description": "true (the default), false, `replica` or `always`.",
+            "description": "Firing state: true (the default), false (DISABLE TRIGGER), `replica` or `always`.",
             "oneOf": [{"type": "boolean"}, {"type": "string", "enum": ["replica", "always"]}],
         },
-        "constraint": flag("Make it a constraint trigger (after, row).", False),
+        "constraint": flag("CONSTRAINT TRIGGER (after, for each row).", False),
         "deferrable": flag("A constraint trigger that may wait for the end of the transaction.", False),
         "initially": ref("initially"),
         "comment": COMMENT,
@@ -224,7 +224,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
 
 KIND = Kind(
     "trigger",
-    "A function that runs when rows change.",
+    "A trigger: a function that runs when rows change.",
     SCHEMA,
     EXAMPLE,
     declare,

@@ -61,4 +61,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return Declaration(mine, step.index, step.position, attributes={"options": pairs})
 
 
-KIND = Kind("user_mapping", "As whom a role reaches a foreign server.", SCHEMA, EXAMPLE, declare, key, overlay, ())
+KIND = Kind("user_mapping", "Credentials of a role on a foreign server.", SCHEMA, EXAMPLE, declare, key, overlay, ())

@@ -103,4 +103,4 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return Declaration(key(step), step.index, step.position, (made, *defaults), late)
 
 
-KIND = Kind("view", "A query with a name.", SCHEMA, EXAMPLE, declare, key, overlay, (("query", "template"),))
+KIND = Kind("view", "A view.", SCHEMA, EXAMPLE, declare, key, overlay, (("query", "template"),))
