@@ -82,7 +82,7 @@ V08|triggers that take whole rows|An audit of to_jsonb(new) also keeps the colum
 V07|rules and event triggers|Another tool's event trigger may refuse our statements.|Tried in the shadow; what the server refuses is told as it is.
 Y01|add a value to an enum|It cannot be used in the transaction that adds it.|Its own transaction, before what uses it.
 Y02|add a value without a place|It comes last, whatever was meant.|The declared order decides.
-Y03|rename a value|Statements with the old word fail at once.|Only when declared as a rename; otherwise added and removed.
+Y03|rename a value|Statements with the old word fail at once.|Only when declared: `values: [{name: done, renamed_from: finished}]`; otherwise added and removed. Functions whose text has the old word are named.
 Y04|remove a value|The type is made anew and every column of it is written anew under a lock.|Rows that still use it stop the plan. On large tables the new type and a column of it come beside the old ones, kept in step and filled in batches (as in C08), and names are swapped in one short transaction; the old ones are dropped, for the values are the same. Who still writes the value meanwhile is refused already. Small tables are converted in one transaction. Not online, with the reason in the plan: partitioned tables, generated columns, domains, composites and foreign keys over it, another type change of the same table.
 Y05|constraints of a domain|Every table that uses it is read, and takes no writes meanwhile.|NOT VALID and validated where the server can; prefer a check of the column.
 Y06|change a composite type|Tables that use it are written anew, or it is refused.|The plan shows the users.

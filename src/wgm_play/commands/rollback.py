@@ -508,7 +508,7 @@ def _renames(situation: Situation, live: Catalog, wanted: Catalog, entries: Sequ
         kind = entry.definition["kind"]
         now, before = Key(kind, tuple(entry.name)), Key(kind, tuple(entry.definition["from"]))
         then = Key(kind, (schemas.get(before.name[0], before.name[0]), *before.name[1:])) if before.name[1:] else before
-        if kind == "attribute" or (now in live.rows and (then in wanted.rows or len(before.name) == 3)):
+        if kind in ("attribute", "label") or (now in live.rows and (then in wanted.rows or len(before.name) == 3)):
             rename.back(found, situation, live, now, before, list(entry.trash_name))
     return found
 

@@ -26,6 +26,7 @@ _CALLERS = ("trigger", "event_trigger")
 _NAMED = {
     "schema": 0, "table": 1, "view": 1, "materialized_view": 1, "foreign_table": 1, "sequence": 1, "enum": 1, "domain": 1,
     "composite": 1, "range": 1, "function": 1, "procedure": 1, "aggregate": 1, "column": 2, "constraint": 2, "attribute": 2,
+    "label": 2,
 }  # fmt: skip
 _INSIDE = ("column", "attribute")
 

@@ -19,6 +19,7 @@ from wgm_play.diff.overlay import same_object
 from wgm_play.errors import Refused
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, TableSize, alter, command, hazard, what_of
 from wgm_play.plan import Command, Lock
+from wgm_play.planning.rename_values import in_order, pending
 from wgm_play.playbook.model import Declaration, Part
 from wgm_play.render import render
 from wgm_play.shadow import Shadow, read, run_all
@@ -33,6 +34,11 @@ _HAZARD_COLUMN = hazard(
     "C11", "statements of the application that use the old name fail at once", "release both at the same moment"
 )
 
+_HAZARD_LABEL = hazard(
+    "Y03",
+    "statements of the application that use the old value fail at once (22P02)",
+    "release both at the same moment",
+)
 
 # The changes before a swap, and the swap, by the column that is renamed in it.
 Delayed = Mapping[Key, tuple[tuple[Change, ...], tuple[Change, ...]]]
@@ -156,6 +162,9 @@ def _parts(live: Catalog, found: Renamed, situation: Situation, key: Key, declar
     said = {part: made for part, made in declaration.parts.items() if not made.absent}
     owner = found.pairs.get(key, key)
     asked = []
+    if key.kind == "enum":
+        _labels(live, found, situation, key, declaration)
+        return
     for part_key, part in said.items():
         if part.renamed_from and part_key.kind == "attribute":
             if Key("attribute", (*part_key.name[:2], part.renamed_from)) not in said:
@@ -252,6 +261,13 @@ def back(found: Renamed, situation: Situation, live: Catalog, now: Key, before: 
         if owner is not None:
             part = Part(-1, nowhere, renamed_from=now.name[2])
             _attribute(live, found, situation, owner, Key(now.kind, (*owner.name, before.name[2])), part)
+    elif now.kind == "label":
+        owner = next(
+            (new for new, old in found.pairs.items() if old == Key("enum", now.name[:2])), Key("enum", now.name[:2])
+        )
+        row = live.get(found.pairs.get(owner, owner))
+        if row is not None and _called(found, owner, row.labels or (), now.name[2]):
+            _label(found, situation, owner, now.name[2], before.name[2], -1)
     elif now.kind in ("column", "constraint"):
         table = next((new for new, old in found.pairs.items() if old == Key("table", now.name[:2])), None)
         within = table.name if table else now.name[:2]
@@ -261,6 +277,15 @@ def back(found: Renamed, situation: Situation, live: Catalog, now: Key, before: 
     if len(found.changes) > until_now:
         payload = found.changes[-1].operation.payload
         payload["trash"] = {**payload["trash"], "event": "restored", "trash_name": place, "definition": {}}
+
+
+def _called(found: Renamed, owner: Key, labels: Sequence[str], label: str) -> bool:
+    """Tell whether an enum has a label after the renames until now."""
+    names = list(labels)
+    for _, old, new in found.words:
+        if new.kind == "label" and new.name[:2] == owner.name and old.name[2] in names:
+            names[names.index(old.name[2])] = new.name[2]
+    return label in names
 
 
 def _range(row: Any, old: Key, new: Key) -> list[Command]:
@@ -353,6 +378,35 @@ def put_first(renamed: Renamed, changes: Sequence[Change], delayed: Delayed | No
             for one in swap:
                 one.after = (*one.after, change)
     return early
+
+
+def _labels(live: Catalog, found: Renamed, situation: Situation, key: Key, declaration: Declaration) -> None:
+    """Rename the labels of an enum that a step renames."""
+    row = live.get(found.pairs.get(key, key))
+    asked = {part.name[2]: made for part, made in declaration.parts.items()}
+    if row is None or not asked:
+        return
+    now = list(row.labels or ())
+    to, both = pending(
+        now, declaration.attributes["labels"], {new: str(made.renamed_from) for new, made in asked.items()}
+    )
+    for new in both:
+        part = asked[new]
+        raise _both(Key("label", (*key.name, str(part.renamed_from))), Key("label", (*key.name, new)), part.position)
+    for old, new in in_order(now, to):
+        step = asked[new].step if new in asked else declaration.step
+        _label(found, situation, key, old, new, step)
+
+
+def _label(found: Renamed, situation: Situation, key: Key, old: str, new: str, step: int) -> None:
+    before, after = Key("label", (*key.name, old)), Key("label", (*key.name, new))
+    made = command("enum/rename_value", name=key.name, label=old, to=new)
+    change = alter(
+        situation, key, f"rename value {old!r} of {key} to {new!r}", [made], verb="rename", step=step, hazards=(_HAZARD_LABEL,),
+        payload={"trash": record("label", before, after)},
+    )  # fmt: skip
+    found.add(change, before, after)
+    found.pairs.setdefault(key, key)
 
 
 def _attribute(live: Catalog, found: Renamed, situation: Situation, owner: Key, new: Key, part: Any) -> None:

@@ -5,6 +5,8 @@ In: a step. Out: its schema fragment, example and declaration.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from wgm_play.catalog.model import Key
 from wgm_play.playbook.kinds.base import (
     COMMENT,
@@ -20,9 +22,10 @@ from wgm_play.playbook.kinds.base import (
     parts_of,
     ref,
     statement,
+    text,
 )
-from wgm_play.playbook.model import Declaration, Step
-from wgm_play.playbook.nodes import position_of
+from wgm_play.playbook.model import Declaration, Part, Step
+from wgm_play.playbook.nodes import Map, position_of
 from wgm_play.sql import NAME_BYTES, Sql, literal, reveal
 
 EXAMPLE = """
@@ -38,9 +41,21 @@ SCHEMA = mapping(
         "name": ref("object", "The type's name."),
         "schema": SCHEMA_KEY,
         "values": {
-            "description": "Enum labels in their order. A label added between others keeps its place.",
+            "description": "Enum labels in their order, each a text, or `{name: done, renamed_from: finished}` to rename one. "
+            "A label added between others keeps its place.",
             "type": "array",
-            "items": {"type": "string"},
+            "items": {
+                "oneOf": [
+                    {"type": "string"},
+                    mapping(
+                        {
+                            "name": text("Label, as rows hold it."),
+                            "renamed_from": text("Rename (RENAME VALUE): the current label."),
+                        },
+                        ["name"],
+                    ),
+                ]
+            },
         },
         "comment": COMMENT,
     },
@@ -58,15 +73,32 @@ def declare(step: Step, folding: Folding) -> Declaration:
     spec = step.spec
     name = ident_at(key(step).name, at(spec, "name"))
     labels: list[Sql] = []
-    for number, value in enumerate(spec["values"]):
+    seen: dict[str, None] = {}
+    parts: dict[Key, Part] = {}
+    for number, given in enumerate(spec["values"]):
         where = position_of(spec["values"], number)
+        value = given["name"] if isinstance(given, Map) else given
+        before = given.get("renamed_from") if isinstance(given, Map) else None
         if len(reveal(value).encode()) > NAME_BYTES:
             raise fail(f"the value {value!r} is longer than {NAME_BYTES} bytes", where, "choose a shorter value")
-        if value in spec["values"][:number]:
+        if reveal(value) in seen:
             raise fail(f"the value {value!r} is there twice", where, "keep one")
+        seen[reveal(value)] = None
+        if before is not None:
+            _refuse_two(parts, before, given)
+            parts[Key("label", (*key(step).name, reveal(value)))] = Part(
+                step.index, where or step.position, renamed_from=reveal(before)
+            )
         labels.append(Sql(literal(reveal(value)), where))
     made = statement("enum/declare.sql.j2", folding, spec.position, name=name, labels=labels)
-    return Declaration(key(step), step.index, step.position, (made,), comment_on("TYPE", name, spec, folding))
+    comments = comment_on("TYPE", name, spec, folding)
+    order = {"labels": [*seen]} if parts else {}
+    return Declaration(key(step), step.index, step.position, (made,), comments, parts=parts, attributes=order)
+
+
+def _refuse_two(parts: Mapping[Key, Part], before: str, given: Map) -> None:
+    if any(part.renamed_from == before for part in parts.values()):
+        raise fail(f"two values are renamed from {before!r}", position_of(given, "renamed_from"), "keep one")
 
 
 KIND = Kind("enum", "An enum type.", SCHEMA, EXAMPLE, declare, key, overlay, ("values",))
