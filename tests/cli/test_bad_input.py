@@ -226,7 +226,7 @@ PLAYBOOKS: dict[str, Bad] = {
         "- name: S\n  setting: {name: @@log_min_duration_statment, value: 1s}", ("did you mean 'log_min_duration_statement'?",)
     ),
     "setting with a wrong value": Bad("- name: S\n  setting: {name: work_mem, value: @@much}", ('"work_mem": "much"',)),
-    "extension that the server has not": Bad("@@- name: E\n  extension: {name: pg_nothing}", ('"pg_nothing"',)),
+    "extension that the server has not": Bad("- @@name: E\n  extension: {name: pg_nothing}", ('"pg_nothing"',)),
     # Imperative SQL, queries
     "sql step with DDL": Bad(
         USERS + "- name: S\n  sql:\n    irreversible: true\n    text: |\n      delete from users;\n      @@create index i on users (id)",

@@ -342,7 +342,7 @@ def _take_over(wanted: Catalog, made: Catalog, last: Sequence[Change]) -> None:
 def _free_names_first(changes: Sequence[Change], taken: Collection[Key]) -> set[int]:
     """Return the changes (by `id`) that free a name which something brought back takes, and those before them."""
     spaces = {name_space(key) for key in taken}
-    todo = [change for change in changes if any(name_space(key) in spaces for key in change.removes)]
+    todo = [change for change in changes if any(name_space(key) in spaces for key in change.removes - change.makes)]
     found: set[int] = set()
     while todo:
         change = todo.pop()
