@@ -55,8 +55,8 @@ def _child(order: dict[str, Any], out: int, err: int) -> int:
     os.dup2(err, 2)
     os.chdir(order["folder"])
     os.environ.update(order["environ"])
+    from wgm_play import fault
     from wgm_play.cli.main import main
-    from wgm_play.execute import fault
 
     importlib.reload(fault)  # it reads the environment once
     try:

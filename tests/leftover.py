@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from wgm_play import embedded
-from wgm_play.embedded import process
+from wgm_play import processes as process
 from wgm_play.embedded.home import homes_folder
 
 STOP_SECONDS = 30.0

@@ -6,14 +6,14 @@ In: a YAML file. Out: `Environment` with its `Policy`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wgm_play.document.load import load_file, position_of
 from wgm_play.environment_keys import ENVIRONMENT, nearest, read, resolve
 from wgm_play.errors import InputError, Position, Problems, WgmError
-from wgm_play.playbook.load import load_file, position_of
 from wgm_play.secret import Secret, register
 
 FOLDER = "environments"
@@ -162,8 +162,6 @@ def _file(name: str, folder: Path) -> tuple[Path, str]:
     hint = nearest(name, known)
     several = known if name in ("all", "*") else [word for word in re.split(r"[,:;\s]+", name) if word in known]
     if len(several) > 1:
-        from wgm_play.playbook.validate import one_play_each
-
         raise InputError(
             f"{name!r} is no environment: a play is for one",
             where=Position(shown_path(folder)),
@@ -236,3 +234,9 @@ def url_of(text: str | None, environ: Mapping[str, str] | None = None) -> str | 
         return url
     register(str(parts["password"]))
     return Secret(url)
+
+
+def one_play_each(names: Iterable[str]) -> str:
+    """Say how several environments get the same steps."""
+    hosts = " and ".join(f"`hosts: {name}`" for name in names) or "`hosts: NAME`"
+    return f"write one play with {hosts} each; steps that they share are in a file: `- import_steps: FILE`"

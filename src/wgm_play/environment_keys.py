@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from wgm_play.document.load import Map, Seq, Text, position_of
 from wgm_play.errors import InputError, Position, Unset, WgmError
-from wgm_play.playbook.load import Map, Seq, Text, position_of
 from wgm_play.units import parse_duration, parse_size
 
 
@@ -204,7 +204,7 @@ def _settings(value: Any, key: Key, place: Place) -> dict[str, str]:
             where = position_of(value, name)
             raise Invalid(f"the setting {name} must be a text, a number or true/false", where=where)
         settings[str(name)] = ("on" if setting else "off") if isinstance(setting, bool) else str(setting)
-    from wgm_play.embedded.settings import refused
+    from wgm_play.server_settings import refused
 
     for name in refused(settings):
         place.problems.append(

@@ -34,7 +34,7 @@ def folder() -> Path:
 @contextlib.contextmanager
 def working(where: str) -> Iterator[None]:
     """Leave a mark for a `with` block: this command makes things in the place `where` that go with it."""
-    from wgm_play.embedded import process
+    from wgm_play import processes as process
 
     pid = os.getpid()
     marks = folder() / _MARKS
@@ -75,6 +75,6 @@ def forget(where: str) -> None:
 def _runs(pid: int, since: str) -> bool:
     if pid == os.getpid():
         return True
-    from wgm_play.embedded import process
+    from wgm_play import processes as process
 
     return process.exists(pid) and process.started_at(pid) == since.strip()

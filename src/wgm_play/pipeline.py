@@ -5,55 +5,20 @@ In: `Options` from the command line, a `Reporter` that speaks. Out: an exit code
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgm_play.errors import Finding, InputError, WgmError
+from wgm_play.options import PENDING, Options
 from wgm_play.person import left_behind
 from wgm_play.units import counted
 from wgm_play.untrusted import refuse_run
 
 if TYPE_CHECKING:
-    from wgm_play.inspect.command import Inspection
-    from wgm_play.report.base import Reporter
+    from wgm_play.inspect.options import Inspection
+    from wgm_play.reporter import Reporter
     from wgm_play.run.unchanged import Memory
     from wgm_play.run.work import Work
-
-PENDING = 10
-
-
-@dataclass(slots=True)
-class Options:
-    """What the command line says about one playbook."""
-
-    playbook: str
-    inventory: str | None = None
-    url: str | None = None
-    check: bool = False
-    diff: bool = False
-    detailed_exitcode: bool = False
-    extra_vars: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    skip_tags: tuple[str, ...] = ()
-    start_at_step: str | None = None
-    step: bool = False
-    limit: str | None = None
-    save_plan: str | None = None
-    plan: str | None = None
-    allow_destructive: bool = False
-    no_trash: bool = False
-    assume_no_renames: bool = False
-    no_backup: bool = False
-    kill_blockers: bool = False
-    verbosity: int = 0
-    to_run: int | None = None
-    batch_ms: int | None = None
-    rules: str | None = None
-    metrics: str | None = None
-    upgrade: bool = False
-    untrusted: bool = False
-    env: tuple[str, ...] = ()
 
 
 def apply(options: Options, reporter: Reporter) -> int:
@@ -107,7 +72,9 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
     memory.usable = False
     if options.diff:
         reporter.plan(planned.plan, diff=True, outlook=work.outlook(planned))
-    work.run(planned)
+    from wgm_play.run.running import run
+
+    run(work, planned)
     return 0
 
 
@@ -216,7 +183,7 @@ def url(options: Options, reporter: Reporter, *, password: bool = False) -> int:
 
 def abort(options: Options, reporter: Reporter) -> int:
     """End a hung run on the server; what was done stays recorded, the same command resumes."""
-    from wgm_play.execute.abort import abort as end
+    from wgm_play.commands.abort import abort as end
 
     with _only_target(options, reporter) as work:
         ended = end(work.connections.writing, reporter=reporter)

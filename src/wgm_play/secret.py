@@ -110,3 +110,8 @@ def forget() -> None:
     """Empty the register (tests)."""
     _known.clear()
     _named.clear()
+
+
+def is_secret(pair: str) -> bool:
+    """Tell whether an option "name=value" holds a secret (as the catalog query decides it)."""
+    return bool(re.search(r"pass|secret|token|key|credential", pair.partition("=")[0], re.IGNORECASE))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from wgm_play.errors import InputError
 
 if TYPE_CHECKING:
-    from wgm_play.pipeline import Options
+    from wgm_play.options import Options
 
 VARIABLE = "WGM_UNTRUSTED"
 

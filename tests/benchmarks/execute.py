@@ -33,7 +33,7 @@ from wgm_play.execute.guard import run_lock  # noqa: E402
 from wgm_play.execute.session import open_session  # noqa: E402
 from wgm_play.ledger import Ledger, RunInfo  # noqa: E402
 from wgm_play.plan import Group, Plan  # noqa: E402
-from wgm_play.report.base import Reporter  # noqa: E402
+from wgm_play.reporter import Reporter  # noqa: E402
 
 T = TypeVar("T")
 SIZES = (20, 200, 1000)

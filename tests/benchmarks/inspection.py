@@ -18,8 +18,8 @@ from pathlib import Path
 import psycopg
 
 from wgm_play import pipeline
-from wgm_play.inspect.command import Inspection
-from wgm_play.report.base import Reporter
+from wgm_play.inspect.options import Inspection
+from wgm_play.reporter import Reporter
 
 # Inspection may take this many times as long as pg_dump --schema-only, and this much memory (MB).
 TIMES, MEMORY = 1.5, 500

@@ -22,7 +22,7 @@ import wgm_play
 from wgm_play import secret
 from wgm_play.cli.application import run
 from wgm_play.errors import Finding, InputError, Interrupted, Locked, Position, Refused, StepFailed, Unreachable
-from wgm_play.report.base import Reporter, StepResult
+from wgm_play.reporter import Reporter, StepResult
 
 Verb = Callable[[Any, Reporter], int]
 
@@ -241,7 +241,7 @@ def test_json_tells_the_playbooks_apart(calls: Calls, capsys: pytest.CaptureFixt
 INTERRUPTED = """
 import signal, sys, time, types
 import wgm_play
-from wgm_play.report.base import StepResult
+from wgm_play.reporter import StepResult
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # however the tests were started
 from wgm_play.cli.main import main

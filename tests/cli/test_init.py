@@ -6,8 +6,8 @@ from pathlib import Path
 
 from real_command import Command
 
+from wgm_play.document.load import load_file
 from wgm_play.environment import load_environment
-from wgm_play.playbook.load import load_file
 from wgm_play.playbook.validate import problems_of
 
 

@@ -15,10 +15,10 @@ from wgm_play import secret
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError, Position, Problems, Refused
 from wgm_play.plan import Command, Group, Hazard, Lock, Operation, Plan
-from wgm_play.report.base import Reporter, StepResult
 from wgm_play.report.json import JsonReporter, schema
 from wgm_play.report.problem import source
 from wgm_play.report.text import TextReporter
+from wgm_play.reporter import Reporter, StepResult
 
 NODES = Key("table", ("public", "nodes"))
 NODES_LOCKED = Lock("AccessExclusive", "public.nodes")

@@ -16,7 +16,8 @@ from wgm_play import pipeline
 from wgm_play.backup import own_server
 from wgm_play.backup.base import Policy, Source
 from wgm_play.backup.logical import Logical
-from wgm_play.report.base import Reporter
+from wgm_play.options import Options
+from wgm_play.reporter import Reporter
 
 CONTENT = """
 create schema "Odd ""schema";
@@ -99,7 +100,7 @@ class Shop:
     def __call__(self, verb: str, url: str, *more: Any, **options: Any) -> Said:
         """Run one command by its name in `pipeline`; return what it said. Raise `WgmError`."""
         said = Said()
-        chosen = pipeline.Options(str(self.folder / "playbooks/production.yml"), url=url, **options)
+        chosen = Options(str(self.folder / "playbooks/production.yml"), url=url, **options)
         getattr(pipeline, verb)(chosen, said, *more)
         return said
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from wgm_play.planning.model import Planned
 from wgm_play.planning.partial import plan_part
-from wgm_play.planning.planner import Planned
 from wgm_play.run import work
 
 

@@ -24,7 +24,7 @@ from wgm_play.execute.guard import run_lock
 from wgm_play.execute.session import open_session
 from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.plan import Command, Group, Operation, Plan
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 QUICK = Policy(lock_timeout=0.3, lock_budget=1.0, statement_timeout=10.0)
 

@@ -21,11 +21,12 @@ from psycopg import sql
 
 import fix_postgres
 from wgm_play import pipeline
+from wgm_play.cache.store import Cache
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Key, Row
+from wgm_play.options import Options
 from wgm_play.plan import Operation, Plan
-from wgm_play.report.base import Reporter, StepResult
-from wgm_play.run.cache import Cache
+from wgm_play.reporter import Reporter, StepResult
 
 OWN_SCHEMAS = ("wgm", "wgm_trash")
 TRASHED = "wgm_trash_"
@@ -227,8 +228,8 @@ class Project:
         pipeline.rollback(self._options(**options), listener)
         return listener
 
-    def _options(self, **options: Any) -> pipeline.Options:
-        return pipeline.Options(str(self.folder / self.playbook), url=self.url, **{"no_backup": True, **options})
+    def _options(self, **options: Any) -> Options:
+        return Options(str(self.folder / self.playbook), url=self.url, **{"no_backup": True, **options})
 
 
 class Loader(yaml.SafeLoader):

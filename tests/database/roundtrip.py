@@ -20,8 +20,9 @@ from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog
 from wgm_play.catalog.settled import settled
 from wgm_play.environment import Policy
-from wgm_play.inspect.command import Inspection
-from wgm_play.report.base import Reporter, StepResult
+from wgm_play.inspect.options import Inspection
+from wgm_play.options import Options
+from wgm_play.reporter import Reporter, StepResult
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ def inspect(url: str, folder: Path, *, one_file: bool = False) -> Path:
 def apply(playbook: Path, url: str, **options: Any) -> int:
     """Run a playbook on a database; return how many steps changed something."""
     heard = Heard()
-    pipeline.apply(pipeline.Options(str(playbook), url=url, no_backup=True, **options), heard)
+    pipeline.apply(Options(str(playbook), url=url, no_backup=True, **options), heard)
     return heard.changed
 
 

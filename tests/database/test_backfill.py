@@ -22,12 +22,13 @@ from hand_made import Listening, apply, connector, plan
 
 from wgm_play import pipeline
 from wgm_play.catalog.model import Key
+from wgm_play.commands.status import status
 from wgm_play.environment import Policy
 from wgm_play.errors import Refused
 from wgm_play.execute.pace import LARGEST, SMALLEST, Pace
 from wgm_play.execute.steering import ALERT_REST, give_order
 from wgm_play.ledger import Ledger
-from wgm_play.ledger.status import status
+from wgm_play.options import Options
 from wgm_play.plan import Command, Group, Operation, Plan
 
 Connection = psycopg.Connection[Any]
@@ -193,7 +194,7 @@ def test_a_firing_alert_slows_the_batches_down(project: Path, database_url: str,
     )
     reporter = Listening()
     began = time.monotonic()
-    pipeline.apply(pipeline.Options(str(project / "play.yml"), no_backup=True), reporter)
+    pipeline.apply(Options(str(project / "play.yml"), no_backup=True), reporter)
     assert any("goes slowly, the alert 'Busy' fires" in text for text in reporter.retries)
     assert time.monotonic() - began > ALERT_REST
     assert one(database, "SELECT count(*) FROM public.calm WHERE a = id") == 2000

@@ -29,7 +29,7 @@ from wgm_play.backup import folder, process, target
 from wgm_play.backup import logical as logical_engine
 from wgm_play.backup.base import Backup
 from wgm_play.errors import InputError, Refused, Unreachable
-from wgm_play.report.base import Progress, Reporter
+from wgm_play.reporter import Progress, Reporter
 
 
 @pytest.mark.every_server

@@ -14,7 +14,7 @@ from backing_up import NOTE, Shop, engine
 from fix_postgres import Postgres
 from wgm_play.backup import folder, process
 from wgm_play.errors import Refused
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 YOUNG = "{before_changes: false, max_age: 24h, verify: restore}"
 

@@ -14,6 +14,7 @@ from psycopg import Connection
 from wgm_play import pipeline
 from wgm_play.checks.bodies import BodyIssue, FunctionRef, check_bodies
 from wgm_play.errors import InputError
+from wgm_play.options import Options
 
 SCHEMA = """
 CREATE SCHEMA app;
@@ -510,7 +511,7 @@ def planned(project: Path, url: str, *functions: dict[str, Any]) -> list[str]:
     book = Project(project, url, "embedded: true\n")
     book.write([{"name": one["name"], "function": one} for one in functions])
     listener = Listener()
-    pipeline.apply(pipeline.Options(str(book.folder / "playbook.yml"), url=url, check=True), listener)
+    pipeline.apply(Options(str(book.folder / "playbook.yml"), url=url, check=True), listener)
     return list(listener.plans[-1].unknown)
 
 

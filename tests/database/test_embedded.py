@@ -20,7 +20,8 @@ import pytest
 
 import fix_postgres
 from wgm_play import embedded
-from wgm_play.embedded import ephemeral, process, upgrade
+from wgm_play import processes as process
+from wgm_play.embedded import ephemeral, upgrade
 from wgm_play.embedded import home as home_module
 from wgm_play.embedded.account import account_for
 from wgm_play.embedded.programs import reachable_programs, server_programs

@@ -24,6 +24,7 @@ from psycopg.conninfo import conninfo_to_dict
 from fix_postgres import Postgres
 from killing import ROOT
 from wgm_play import pipeline
+from wgm_play.options import Options
 
 LONG = os.environ.get("WGM_TEST_MATRIX") == "long"
 
@@ -175,7 +176,7 @@ def environments(major: int) -> dict[str, tuple[str, dict[str, Any], Callable[[P
 
 def apply(playbook: Path, url: str) -> Listener:
     listener = Listener()
-    pipeline.apply(pipeline.Options(str(playbook), url=url, no_backup=True), listener)
+    pipeline.apply(Options(str(playbook), url=url, no_backup=True), listener)
     return listener
 
 
@@ -208,7 +209,7 @@ def small(owner: Orders, made: Place) -> None:
     playbook = owner.folder / "playbooks/prod.yml"
     os.environ["DATABASE_URL"] = made.url
     assert apply(playbook, made.url).changed == 1
-    pipeline.rollback(pipeline.Options(str(playbook), url=made.url, no_backup=True), Listener())
+    pipeline.rollback(Options(str(playbook), url=made.url, no_backup=True), Listener())
     owner.write(
         {
             "flag": "boolean",

@@ -20,15 +20,15 @@ import pytest
 from hand_made import Listening, apply, by_itself, concurrently, connector, operation, plan, to_json
 
 from wgm_play import secret
+from wgm_play.commands.abort import abort
+from wgm_play.commands.status import status
 from wgm_play.environment import Policy
 from wgm_play.errors import Interrupted, Locked, StepFailed, Unreachable
 from wgm_play.execute import retry
-from wgm_play.execute.abort import abort
 from wgm_play.execute.guard import APPLICATION, KEY, holder, run_lock
 from wgm_play.execute.session import Session
 from wgm_play.execute.watch import blockers
 from wgm_play.ledger import Ledger, RunInfo
-from wgm_play.ledger.status import status
 from wgm_play.plan import Command, Group, Plan
 
 Connection = psycopg.Connection[Any]

@@ -16,7 +16,7 @@ from wgm_play import pipeline
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError
 from wgm_play.importing.tools import parts, which
-from wgm_play.inspect.command import Inspection
+from wgm_play.inspect.options import Inspection
 
 TABLE = Key("table", ("public", "things"))
 NOTE = Key("column", ("public", "things", "note"))

@@ -18,11 +18,12 @@ from roundtrip import Heard, apply, catalog, difference, dump, fill, inspect, pr
 from fix_postgres import Postgres
 from wgm_play import pipeline
 from wgm_play.catalog.model import Key
+from wgm_play.document.load import load_file
 from wgm_play.errors import Finding, InputError, Refused
-from wgm_play.inspect.command import Inspection
+from wgm_play.inspect.options import Inspection
 from wgm_play.ledger import Ledger
+from wgm_play.options import Options
 from wgm_play.playbook.kinds import KINDS
-from wgm_play.playbook.load import load_file
 
 # In these a key of a child came after it: from 18 on pg_dump tells whether it brought NOT NULL along.
 KEYS_CAME_LATER = ("leftovers", "style_bank")
@@ -232,7 +233,7 @@ def test_baseline_records_run_0_and_changes_nothing_else(
         assert [(run.id, run.command, run.status) for run in runs] == [(0, "baseline", "done")]
         assert ledger.marker() == "production"
     playbook = tmp_path / "playbooks" / "production.yml"
-    options = pipeline.Options(str(playbook), url=url)
+    options = Options(str(playbook), url=url)
     heard = Heard()
     assert _findings(options, heard) == []
     assert "no drift since the last run" in heard.said
@@ -249,7 +250,7 @@ def test_baseline_records_run_0_and_changes_nothing_else(
     ]
 
 
-def _findings(options: pipeline.Options, heard: Heard) -> list[str]:
+def _findings(options: Options, heard: Heard) -> list[str]:
     try:
         pipeline.check(options, heard)
     except Finding as finding:
@@ -291,7 +292,7 @@ def test_check_says_what_is_left_alone(tmp_path: Path, database_url: str) -> Non
     playbook = project(tmp_path, PLAY.format(manage="{schemas: [app]}").replace("prune: true", "prune: false"))
     apply(playbook, database_url)
     heard = Heard()
-    assert _findings(pipeline.Options(str(playbook), url=database_url), heard) == []
+    assert _findings(Options(str(playbook), url=database_url), heard) == []
     assert "left alone (outside of `manage:`): table theirs" in heard.said
 
 

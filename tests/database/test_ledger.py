@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wgm_play.catalog.model import Catalog, Extra, Key, digest
+from wgm_play.commands.status import status
 from wgm_play.errors import Refused, StepFailed, Unreachable
 from wgm_play.execute.guard import run_lock
 from wgm_play.execute.session import open_session
 from wgm_play.ledger import Ledger, RunInfo, install
 from wgm_play.ledger.snapshot import pack, unpack
-from wgm_play.ledger.status import status
 from wgm_play.plan import Group
 
 Connection = psycopg.Connection[Any]

@@ -13,6 +13,7 @@ from laws import Listener, Project
 from wgm_play import pipeline
 from wgm_play.errors import Locked
 from wgm_play.execute import guard
+from wgm_play.options import Options
 from wgm_play.planning import planner
 
 OLD = "CREATE TABLE t (id bigint PRIMARY KEY, old text); INSERT INTO t VALUES (1, '5')"
@@ -52,7 +53,7 @@ def moving(monkeypatch: pytest.MonkeyPatch, move: Callable[[int], None]) -> None
 
 
 def apply(book: Project) -> int:
-    return pipeline.apply(pipeline.Options(str(book.folder / "playbook.yml"), url=book.url), Listener())
+    return pipeline.apply(Options(str(book.folder / "playbook.yml"), url=book.url), Listener())
 
 
 def test_what_another_run_did_meanwhile_is_planned_for(book: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from wgm_play import pipeline
+from wgm_play.options import Options
 from wgm_play.report.json import JsonReporter
 from wgm_play.report.text import TextReporter
 
@@ -25,7 +26,7 @@ def shown(project: Path, url: str, steps: str, capsys: pytest.CaptureFixture[str
     """Return what `--check --diff` shows of these steps."""
     (project / "environments" / "here.yml").write_text(ENVIRONMENT.format(url=url))
     (project / "play.yml").write_text(f"- name: Play\n  hosts: here\n  steps:\n{steps}")
-    options = pipeline.Options(str(project / "play.yml"), check=True, diff=True, allow_destructive=True)
+    options = Options(str(project / "play.yml"), check=True, diff=True, allow_destructive=True)
     reporter = JsonReporter() if as_json else TextReporter()
     reporter.begin(options.playbook)
     pipeline.apply(options, reporter)
@@ -113,7 +114,7 @@ def test_after_the_run_the_locks_and_waits_are_told_as_they_were(
     with psycopg.connect(database_url, application_name="reporting") as reader:
         reader.execute("SELECT count(*) FROM public.t")
         threading.Timer(3.0, reader.rollback).start()
-        pipeline.apply(pipeline.Options(str(project / "play.yml"), verbosity=0), reporter)
+        pipeline.apply(Options(str(project / "play.yml"), verbosity=0), reporter)
     text = capsys.readouterr().out
     assert "held by pid" in text
     assert "application 'reporting'" in text

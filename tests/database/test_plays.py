@@ -15,6 +15,7 @@ from roundtrip import Heard
 
 from wgm_play import pipeline
 from wgm_play.errors import InputError, Problems
+from wgm_play.options import Options
 
 BOOK = """
 - name: One
@@ -47,12 +48,12 @@ def book(tmp_path: Path, new_database: Callable[..., str]) -> Path:
 def run(book: Path, **options: Any) -> dict[str, int]:
     """Run the playbook; return how many steps changed something, by environment."""
     heard = Heard()
-    pipeline.apply(pipeline.Options(str(book), no_backup=True, **options), heard)
+    pipeline.apply(Options(str(book), no_backup=True, **options), heard)
     return {target: counts.changed for target, counts in heard.counts.items()}
 
 
 def test_each_play_is_read_with_its_own_environment(book: Path) -> None:
-    pipeline.listing(pipeline.Options(str(book)), Heard(), "syntax")
+    pipeline.listing(Options(str(book)), Heard(), "syntax")
     assert run(book, limit="staging") == {"staging": 1}
     assert run(book) == {"staging": 0, "fresh": 1}
     assert run(book) == {"staging": 0, "fresh": 0}
@@ -127,7 +128,7 @@ def test_listings_need_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     )
     for what in ("syntax", "steps", "tags", "hosts"):
         heard = Heard()
-        pipeline.listing(pipeline.Options(str(path)), heard, what)
+        pipeline.listing(Options(str(path)), heard, what)
         assert [one for one in heard.said if "not set" in one] == [
             "not set, a placeholder stands for it: APP_PASSWORD, DATABASE_URL"
         ]

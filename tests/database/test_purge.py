@@ -12,6 +12,7 @@ from laws import Listener, Project
 
 from wgm_play import pipeline
 from wgm_play.errors import Refused
+from wgm_play.options import Options
 
 ENVIRONMENT = "embedded: true\npolicy: {trash: {retention: 1h}}\n"
 PLAY = {"backup": {"method": "logical", "verify": "none", "retention": 1}}
@@ -27,7 +28,7 @@ def book(project: Path, new_database: Callable[..., str]) -> Project:
 def run(verb: Callable[..., int], book: Project, **options: Any) -> Listener:
     listener = Listener()
     options = {"no_backup": False, **options}
-    assert verb(pipeline.Options(str(book.folder / "playbook.yml"), url=book.url, **options), listener) == 0
+    assert verb(Options(str(book.folder / "playbook.yml"), url=book.url, **options), listener) == 0
     return listener
 
 

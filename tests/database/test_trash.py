@@ -15,6 +15,7 @@ from laws import Listener, Project, load_sql
 
 from wgm_play import pipeline
 from wgm_play.errors import InputError, Refused, WgmError
+from wgm_play.options import Options
 
 TASKS = {"name": "Tasks", "table": {"name": "tasks", "columns": {
     "id": {"type": "bigserial", "primary_key": True}, "title": "text", "n": {"type": "int", "identity": "always", "unique": True}}}}  # fmt: skip
@@ -40,7 +41,7 @@ class Heard(Listener):
 
 def trash(book: Project, name: str | None = None, wanted: str | None = None, **options: Any) -> list[str]:
     heard = Heard()
-    pipeline.trash(pipeline.Options(str(book.folder / "playbook.yml"), url=book.url, **options), heard, name, wanted)
+    pipeline.trash(Options(str(book.folder / "playbook.yml"), url=book.url, **options), heard, name, wanted)
     return heard.said
 
 

@@ -22,7 +22,7 @@ from psycopg import sql
 from wasteland_facts import COLUMNS, FOREIGN_KEYS, TABLES
 
 from fix_postgres import Postgres
-from wgm_play.playbook.load import load_file
+from wgm_play.document.load import load_file
 
 PROJECT = Path(__file__).parents[2]
 HERE = Path(__file__).parent

@@ -10,9 +10,9 @@ import pytest
 
 from wgm_play.backup import Policy, methods, parse_policy
 from wgm_play.backup.policy import folder
-from wgm_play.backup.schema import SCHEMA
+from wgm_play.document.load import load_text
 from wgm_play.errors import InputError, Position
-from wgm_play.playbook.load import load_text
+from wgm_play.playbook.backup_keys import SCHEMA
 
 FULL = """\
 before_changes: false

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from wgm_play import plain, render
+from wgm_play.cache.questions import QUESTIONS
 from wgm_play.catalog import QUERIES
-from wgm_play.run.unchanged import QUESTIONS
 
 ROOT = plain.packaged_templates()
 NAMES = sorted(str(file.relative_to(ROOT)) for file in ROOT.rglob("*.sql*"))

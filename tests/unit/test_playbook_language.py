@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.load import load_text
+from wgm_play.document.nodes import Map, freeze, thaw
 from wgm_play.environment import Environment, load_environment
 from wgm_play.environment_keys import ENVIRONMENT as ENVIRONMENT_KEYS
 from wgm_play.errors import InputError, Position, Problems, WgmError
@@ -19,9 +21,7 @@ from wgm_play.kept import folder_of
 from wgm_play.playbook.expand import hosts_of, load_playbook
 from wgm_play.playbook.fold import digest_of, fold
 from wgm_play.playbook.kinds import KINDS
-from wgm_play.playbook.load import load_text
 from wgm_play.playbook.model import Folded, Play
-from wgm_play.playbook.nodes import Map, freeze, thaw
 from wgm_play.playbook.selection import refuse_unknown, selection
 from wgm_play.playbook.validate import problems_of, schema
 from wgm_play.playbook.values import render_value

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from wgm_play import sandbox
+from wgm_play.document.nodes import Text
 from wgm_play.errors import InputError, Position
 from wgm_play.playbook import values
-from wgm_play.playbook.nodes import Text
 from wgm_play.playbook.variables import Environ, Root, Scope
 from wgm_play.render import render_text
 

@@ -18,8 +18,9 @@ import pytest
 from jinja2 import nodes
 
 from wgm_play import pipeline, render, sql
+from wgm_play.options import Options
 from wgm_play.playbook.kinds import KINDS
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 from wgm_play.sql import Sql
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -94,7 +95,7 @@ def play(project: Path, steps: str, url: str, **more: Any) -> None:
     book = project / "book.yml"
     body = "".join(f"    {line}\n" for line in steps.strip().splitlines())
     book.write_text(f"- name: All\n  hosts: development\n  steps:\n{body}")
-    assert pipeline.apply(pipeline.Options(str(book), url=url, **more), Quiet()) == 0
+    assert pipeline.apply(Options(str(book), url=url, **more), Quiet()) == 0
 
 
 def parsed(text: str) -> str | None:

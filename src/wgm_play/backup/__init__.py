@@ -26,7 +26,7 @@ from wgm_play.backup.base import (
 from wgm_play.backup.elsewhere import own_server
 from wgm_play.backup.logical import Logical
 from wgm_play.errors import Refused
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 from wgm_play.units import format_duration
 
 ENGINES: tuple[type[Engine], ...] = (Logical,)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from wgm_play.errors import InputError, Unreachable
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 VERIFY = ("none", "catalog", "restore")
 # Two jobs already overlap reading with compressing; more is for the play to ask, it costs the server connections.

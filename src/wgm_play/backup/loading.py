@@ -15,7 +15,7 @@ from wgm_play.backup import process
 from wgm_play.backup.folder import DUMP, Manifest
 from wgm_play.embedded import programs
 from wgm_play.errors import InputError, Refused
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 from wgm_play.secret import mask
 
 _LOADS_TABLE = "processing data for table"

@@ -20,7 +20,7 @@ from wgm_play.backup.base import VERIFY, Backup, Backups, Capabilities, Engine, 
 from wgm_play.backup.loading import program
 from wgm_play.embedded import programs
 from wgm_play.errors import InputError, Refused, Unreachable
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 from wgm_play.secret import mask
 
 # pg_dump waits this long for ACCESS SHARE on a table before the gate gives up; it blocks nobody meanwhile.

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.backup.base import JOBS, KEEP, VERIFY, Policy
+from wgm_play.document.load import position_of
 from wgm_play.errors import InputError
-from wgm_play.playbook.load import position_of
 from wgm_play.units import parse_duration
 
 KEYS = ("before_changes", "method", "max_age", "retention", "verify", "directory", "jobs")

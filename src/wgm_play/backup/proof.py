@@ -18,7 +18,7 @@ from wgm_play.backup.folder import Manifest
 from wgm_play.backup.loading import Entry, Loader
 from wgm_play.errors import Refused
 from wgm_play.render import render
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 # What no comparison needs and a role without rights may not create.
 _WORDS = (

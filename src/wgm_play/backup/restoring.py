@@ -19,7 +19,7 @@ from wgm_play.backup.folder import Manifest
 from wgm_play.backup.loading import Entry, Loader
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.render import render
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 from wgm_play.secret import mask
 
 # What a role that is no superuser may not restore, and what its rows do not need.

@@ -4,8 +4,6 @@ the query `templates/catalog/KIND.sql` in that order; `QUERIES` is the order in 
 
 from __future__ import annotations
 
-from typing import Any
-
 from wgm_play.catalog.access import DefaultPrivileges, Grant, Membership, Owner, Role, SecurityLabel
 from wgm_play.catalog.collation import Collation
 from wgm_play.catalog.column import Column
@@ -14,6 +12,7 @@ from wgm_play.catalog.constraint import Constraint
 from wgm_play.catalog.foreign import ForeignDataWrapper, ForeignTable, Server, UserMapping
 from wgm_play.catalog.function import Function
 from wgm_play.catalog.index import Index
+from wgm_play.catalog.model import CLASSES
 from wgm_play.catalog.namespace import Extension, Schema, Setting
 from wgm_play.catalog.operator import Aggregate, Cast, Operator, OperatorClass, OperatorFamily
 from wgm_play.catalog.policy import Policy
@@ -27,51 +26,53 @@ from wgm_play.catalog.trigger import Trigger
 from wgm_play.catalog.types import Domain, DomainConstraint, Enum
 from wgm_play.catalog.view import MaterializedView, View
 
-CLASSES: dict[str, Any] = {
-    "schema": Schema,
-    "extension": Extension,
-    "setting": Setting,
-    "enum": Enum,
-    "domain": Domain,
-    "domain_constraint": DomainConstraint,
-    "sequence": Sequence,
-    "table": Table,
-    "column": Column,
-    "constraint": Constraint,
-    "index": Index,
-    "view": View,
-    "materialized_view": MaterializedView,
-    "function": Function,
-    "procedure": Function,
-    "trigger": Trigger,
-    "policy": Policy,
-    "role": Role,
-    "membership": Membership,
-    "owner": Owner,
-    "grant": Grant,
-    "default_privileges": DefaultPrivileges,
-    "security_label": SecurityLabel,
-    "composite": Composite,
-    "range": Range,
-    "collation": Collation,
-    "aggregate": Aggregate,
-    "operator": Operator,
-    "operator_family": OperatorFamily,
-    "operator_class": OperatorClass,
-    "cast": Cast,
-    "text_search_dictionary": TextSearchDictionary,
-    "text_search_configuration": TextSearchConfiguration,
-    "statistics": Statistics,
-    "rule": Rule,
-    "event_trigger": EventTrigger,
-    "publication": Publication,
-    "publication_table": PublicationTable,
-    "publication_schema": PublicationSchema,
-    "foreign_data_wrapper": ForeignDataWrapper,
-    "server": Server,
-    "user_mapping": UserMapping,
-    "foreign_table": ForeignTable,
-}
+CLASSES.update(
+    {
+        "schema": Schema,
+        "extension": Extension,
+        "setting": Setting,
+        "enum": Enum,
+        "domain": Domain,
+        "domain_constraint": DomainConstraint,
+        "sequence": Sequence,
+        "table": Table,
+        "column": Column,
+        "constraint": Constraint,
+        "index": Index,
+        "view": View,
+        "materialized_view": MaterializedView,
+        "function": Function,
+        "procedure": Function,
+        "trigger": Trigger,
+        "policy": Policy,
+        "role": Role,
+        "membership": Membership,
+        "owner": Owner,
+        "grant": Grant,
+        "default_privileges": DefaultPrivileges,
+        "security_label": SecurityLabel,
+        "composite": Composite,
+        "range": Range,
+        "collation": Collation,
+        "aggregate": Aggregate,
+        "operator": Operator,
+        "operator_family": OperatorFamily,
+        "operator_class": OperatorClass,
+        "cast": Cast,
+        "text_search_dictionary": TextSearchDictionary,
+        "text_search_configuration": TextSearchConfiguration,
+        "statistics": Statistics,
+        "rule": Rule,
+        "event_trigger": EventTrigger,
+        "publication": Publication,
+        "publication_table": PublicationTable,
+        "publication_schema": PublicationSchema,
+        "foreign_data_wrapper": ForeignDataWrapper,
+        "server": Server,
+        "user_mapping": UserMapping,
+        "foreign_table": ForeignTable,
+    }
+)
 
 # How many columns of a query's row are the name (after the kind).
 NAME_PARTS: dict[str, int] = {

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wgm_play.sql import Sql
+
 
 @dataclass(frozen=True, slots=True)
 class Composite:
@@ -31,3 +33,12 @@ class Range:
     subtype_diff: str | None
     multirange: str | None
     comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a composite type, as SQL."""
+
+    name: Sql
+    type: Sql
+    collation: Sql | None

@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog import CLASSES, NAME_PARTS, QUERIES, access
+from wgm_play.catalog import NAME_PARTS, QUERIES, access
 from wgm_play.catalog.column import Column
-from wgm_play.catalog.model import Catalog, Extra, Key, Row
+from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row
 from wgm_play.catalog.settled import settled_row
 from wgm_play.render import query, render
 from wgm_play.sql import Sql

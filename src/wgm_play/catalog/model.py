@@ -11,6 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+# The dataclass of each kind: `wgm_play.catalog` lists them.
+CLASSES: dict[str, Any] = {}
+
 
 class Key(NamedTuple):
     """The identity of an object: its kind and its qualified name, as ("column", ("public", "nodes", "x")).
@@ -155,8 +158,6 @@ class Catalog:
 
     def __getitem__(self, key: Key) -> Any:
         """Return the object of the kind's dataclass."""
-        from wgm_play.catalog import CLASSES
-
         return CLASSES[key.kind](*self.rows[key])
 
     def get(self, key: Key) -> Any:

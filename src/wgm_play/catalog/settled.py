@@ -14,8 +14,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from wgm_play.catalog import CLASSES
-from wgm_play.catalog.model import Row
+from wgm_play.catalog.model import CLASSES, Row
 
 
 class Described(str):

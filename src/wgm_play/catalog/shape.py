@@ -9,8 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from wgm_play.catalog import CLASSES
-from wgm_play.catalog.model import Row
+from wgm_play.catalog.model import CLASSES, Row
 from wgm_play.catalog.settled import settled_row
 
 

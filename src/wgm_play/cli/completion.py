@@ -6,7 +6,7 @@ In: the name of a shell. Out: its script on standard output.
 from __future__ import annotations
 
 from wgm_play.errors import InputError
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 SHELLS = ("bash", "zsh", "fish")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wgm_play.errors import InputError
 from wgm_play.report import console
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 
 def run(reporter: Reporter, *, words: Sequence[str], html: str | None, verbosity: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wgm_play.errors import InputError
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 # A file that would be hidden among the templates lies there under a name that is seen.
 NAMES = {"gitignore": ".gitignore"}

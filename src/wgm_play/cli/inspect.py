@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from wgm_play.cli.target import hide_password
 from wgm_play.errors import InputError
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 
 def run(
@@ -32,7 +32,7 @@ def run(
     if folder is None and (url is not None or tool != "auto"):
         raise InputError("--url and --from need --import", hint="wgm-play inspect DSN")
     from wgm_play import pipeline
-    from wgm_play.inspect.command import Inspection
+    from wgm_play.inspect.options import Inspection
 
     reporter.begin(None)
     return pipeline.inspect(Inspection(dsn or url, output, environment, baseline, folder, tool), reporter)

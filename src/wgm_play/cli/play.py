@@ -12,7 +12,7 @@ from typing import Any
 from wgm_play.cli import target
 from wgm_play.cli.files import existing
 from wgm_play.errors import InputError
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 # Not failures: done, and done with changes pending.
 GOES_ON = (0, 10)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 
 def run(reporter: Reporter, *, subject: str, verbosity: int) -> int:

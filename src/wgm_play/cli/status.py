@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from wgm_play.cli.target import on_playbook
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 
 def run(reporter: Reporter, playbook: str, **values: Any) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from wgm_play.cli.files import existing, found
 from wgm_play.environment import Embedded, Environment
 from wgm_play.errors import InputError
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 
 def run(reporter: Reporter, *, playbook: str, inventory: str | None, verbosity: int) -> int:
@@ -62,8 +62,8 @@ def project_of(playbook: Path) -> Path:
 
 
 def _environments(path: Path, project: Path, inventory: str | None) -> list[Environment]:
+    from wgm_play.document.load import load_file
     from wgm_play.environment import load_environment
-    from wgm_play.playbook.load import load_file
 
     plays = load_file(path, str(path))
     hosts = [play.get("hosts") for play in plays if isinstance(play, dict)] if isinstance(plays, list) else []

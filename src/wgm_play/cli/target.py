@@ -1,4 +1,4 @@
-"""What commands on a playbook share: from the values of the command line to `pipeline.Options`.
+"""What commands on a playbook share: from the values of the command line to `Options`.
 
 In: values as click parsed them. Out: `Options`; bad combinations raise `InputError`.
 """
@@ -12,11 +12,11 @@ from urllib.parse import unquote
 
 from wgm_play import untrusted
 from wgm_play.cli.files import existing
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 from wgm_play.secret import register
 
 if TYPE_CHECKING:
-    from wgm_play.pipeline import Options
+    from wgm_play.options import Options
 
 
 # Where a URL holds a password: before the @, or as a parameter (manual: "Connection URIs"). Also in one that is wrong.
@@ -29,7 +29,7 @@ def options(playbook: str, *, url: str | None = None, **values: Any) -> Options:
     """Return the options of one playbook; the password of `url` is masked from here on."""
     existing(playbook)
     hide_password(url)
-    from wgm_play.pipeline import Options
+    from wgm_play.options import Options
 
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     given["untrusted"] = bool(given.get("untrusted")) or untrusted.said()

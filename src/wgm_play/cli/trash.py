@@ -9,7 +9,7 @@ from typing import Any
 
 from wgm_play.cli.target import options
 from wgm_play.errors import InputError
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 
 def run(

@@ -8,70 +8,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import backup as engines
-from wgm_play.environment import TARGET
 from wgm_play.errors import InputError, Refused, Unreachable
+from wgm_play.run.gate import engine_of, release
 from wgm_play.units import format_duration, format_size
 
 if TYPE_CHECKING:
-    from wgm_play.report.base import Reporter
+    from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
-
-
-def _engine(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine]:
-    policy = engines.parse_policy(work.play.backup)
-    if policy is None:
-        raise InputError(
-            f"the play {work.play.name!r} has no `backup:`",
-            where=work.play.position,
-            hint="add `backup: {method: logical}`",
-        )
-    engine = engines.open_engine(
-        policy,
-        work.connections.target.url,
-        project=work.project,
-        environment=work.environment.name,
-        reporter=work.reporter,
-        scratch=engines.own_server(None if work.environment.shadow == TARGET else work.environment.shadow),
-        run=run,
-        marker=work.environment.marker or work.environment.name,
-        trusted=work.environment.policy.trusted_owners,
-    )
-    return policy, engine
-
-
-def before_changes(work: Work) -> None:
-    """Take and prove the backup that the policy asks for before the first change; raise `Refused` where that fails."""
-    policy, engine = _engine(work, "run")
-    _release(work, engine)
-    made = engines.gate(policy, engine, reason=f"before {work.playbook.path}", run=work.play.name)
-    if made is None:
-        return
-    command = engines.restore_command(made, work.playbook.path)
-    covers = "was taken" if policy.before_changes else "covers this run"
-    work.reporter.note(
-        f"backup {made.id} of {made.database!r} ({format_size(made.size)}) {covers}; bring it back with: {command}"
-    )
-    work.reporter.data("backup", {"id": made.id, "restore": command})
-
-
-def _release(work: Work, engine: engines.Engine) -> None:
-    """Let go of backups that no rollback needs any more: what those runs removed is past the trash's retention."""
-    for old in engine.own():
-        if old.pinned and old.age() > work.environment.policy.trash_retention:
-            left = old
-            for run in old.pinned:
-                left = engine.unpin(left, run)
 
 
 def expire(work: Work, reporter: Reporter) -> None:
     """Delete the backups that are past their retention and needed by no rollback; nothing where no policy asks."""
     if work.play.backup is None:
         return
-    _expire(work, _engine(work, "purge")[1], reporter)
+    _expire(work, engine_of(work, "purge")[1], reporter)
 
 
 def _expire(work: Work, engine: engines.Engine, reporter: Reporter) -> None:
-    _release(work, engine)
+    release(work, engine)
     for one in engine.expire():
         reporter.note(f"backup {one.id} was past its retention and is gone")
 
@@ -79,7 +33,7 @@ def _expire(work: Work, engine: engines.Engine, reporter: Reporter) -> None:
 def take(work: Work, reporter: Reporter) -> int:
     """Take a backup now, prove it as the policy says, let old ones go."""
     work.check_marker()
-    policy, engine = _engine(work)
+    policy, engine = engine_of(work)
     made = engine.make("asked for", "")
     engines.prove(policy, engine, made)
     reporter.note(f"backup {made.id} of {made.database!r}: {format_size(made.size)}, {_proof(policy)}")
@@ -94,7 +48,7 @@ def _proof(policy: engines.Policy) -> str:
 
 def show(work: Work, reporter: Reporter) -> int:
     """List the backups, newest first: each with its database, those of others with why they are not this one's."""
-    _policy, engine = _engine(work)
+    _policy, engine = engine_of(work)
     backups = engine.list()
     try:
         work.check_marker()
@@ -120,7 +74,7 @@ def show(work: Work, reporter: Reporter) -> int:
 
 def bring_back(work: Work, reporter: Reporter, backup_id: str | None, at: str | None, into: str) -> int:
     """Restore a backup into another, empty database."""
-    _policy, engine = _engine(work)
+    _policy, engine = engine_of(work)
     moment = _moment(at)
     found = engine.find(backup_id)
     _refuse_another_environment(work, found)

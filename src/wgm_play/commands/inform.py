@@ -15,15 +15,15 @@ from wgm_play.secret import mask
 from wgm_play.units import counted
 
 if TYPE_CHECKING:
-    from wgm_play.pipeline import Options
-    from wgm_play.report.base import Reporter
+    from wgm_play.options import Options
+    from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
 
 def show_status(work: Work, reporter: Reporter) -> int:
     """Show the history, the run in progress, what waits, and the embedded server."""
     from wgm_play import embedded
-    from wgm_play.ledger.status import status
+    from wgm_play.commands.status import status
 
     if not _runs(work):
         reporter.note(f"embedded server: not running (wgm-play {work.options.playbook} starts it)")
@@ -154,7 +154,7 @@ def _drift(work: Work, reporter: Reporter, ledger: Ledger, live: Catalog) -> lis
 
 def _declared(work: Work, live: Catalog) -> set[Key]:
     """Return what the steps declare: what is managed where the plan that would tell exactly is refused."""
-    from wgm_play.diff.overlay import same_object
+    from wgm_play.desired.overlay import same_object
     from wgm_play.playbook.fold import fold
 
     found: set[Key] = set()

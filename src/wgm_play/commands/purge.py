@@ -16,12 +16,12 @@ from wgm_play.operations.base import ACCESS_EXCLUSIVE, command
 from wgm_play.operations.online.published import LISTS_SINCE, relist_own
 from wgm_play.operations.trash import RECORDS
 from wgm_play.plan import Command, Group, Lock, Operation
-from wgm_play.report.base import StepResult
+from wgm_play.reporter import StepResult
 from wgm_play.units import format_duration
 
 if TYPE_CHECKING:
-    from wgm_play.pipeline import Options
-    from wgm_play.report.base import Reporter
+    from wgm_play.options import Options
+    from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
 # What must go before what: a table before the types of its columns.

@@ -13,12 +13,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.cache.store import Cache
 from wgm_play.catalog.access import CLUSTER
 from wgm_play.catalog.model import Catalog, Key, Row, Rows
 from wgm_play.commands import beside
+from wgm_play.desired.model import Wanted
 from wgm_play.diff.compare import diff
-from wgm_play.diff.overlay import Wanted
-from wgm_play.diff.rebuilt import realise_dependents
 from wgm_play.errors import InputError, Refused
 from wgm_play.ledger import Change as RunChange
 from wgm_play.ledger import Ledger, RowChange, SqlOnce, TrashEntry
@@ -36,21 +36,22 @@ from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, castable, uncastable
 from wgm_play.planning.datacheck import Looker, refuse_bad_rows
+from wgm_play.planning.dependents import realise_dependents
 from wgm_play.planning.imperative import SEARCH_PATH, Imperative
 from wgm_play.planning.literals import spell
-from wgm_play.planning.planner import Choices, Planned, Planner
+from wgm_play.planning.model import Choices, Planned
+from wgm_play.planning.planner import Planner
 from wgm_play.planning.privileges import Skips
 from wgm_play.planning.together import Together
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded
-from wgm_play.report.base import StepResult
-from wgm_play.run.cache import Cache
+from wgm_play.reporter import StepResult
 from wgm_play.secret import MASK, names_in, register
 from wgm_play.sql import Sql, ident
 
 if TYPE_CHECKING:
-    from wgm_play.pipeline import Options
-    from wgm_play.report.base import Reporter
+    from wgm_play.options import Options
+    from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
 PENDING = 10
@@ -179,7 +180,7 @@ def _plan(
         family.prove_bounds(situation, moves)
     situation.wanted = _before_joining(wanted.catalog, current, last)
     situation.uncastable = uncastable(planner.types(), situation)
-    realise_dependents(planner, situation, wanted)
+    realise_dependents(planner.shadow, situation, wanted)
     situation.apart = moves.let_go
     found = diff(situation)
     _take_over(wanted.catalog, situation.wanted, last)

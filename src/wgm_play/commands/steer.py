@@ -14,7 +14,7 @@ from wgm_play.execute.steering import give_order, last_order
 from wgm_play.ledger import Ledger
 
 if TYPE_CHECKING:
-    from wgm_play.report.base import Reporter
+    from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
 

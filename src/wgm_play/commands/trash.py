@@ -19,12 +19,12 @@ from wgm_play.operations.base import ACCESS_EXCLUSIVE, command, hazard, what_of
 from wgm_play.operations.trash import NAMED, RECORDS, SCHEMA, kept_rows, out_of_trash, own_keys
 from wgm_play.plan import Command, Group, Hazard, Lock, Operation, Plan
 from wgm_play.render import render
-from wgm_play.report.base import StepResult
+from wgm_play.reporter import StepResult
 from wgm_play.sql import NAME_BYTES, Sql, ident
 
 if TYPE_CHECKING:
-    from wgm_play.pipeline import Options
-    from wgm_play.report.base import Reporter
+    from wgm_play.options import Options
+    from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
 # What goes when a table is removed, and is not made again beside another one.

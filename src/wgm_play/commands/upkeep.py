@@ -12,7 +12,7 @@ from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.plan import Group, Plan
 
 if TYPE_CHECKING:
-    from wgm_play.report.base import Reporter
+    from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wgm_play.pipeline import Options
-    from wgm_play.report.base import Reporter
+    from wgm_play.options import Options
+    from wgm_play.reporter import Reporter
 
 FOLDERS = ("playbooks", "environments", "templates")
 # Short enough to feel immediate, long enough to cost nothing.

@@ -12,7 +12,7 @@ from functools import partial
 
 from wgm_play.catalog.access import OF_OBJECT, OWNED, object_of
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.operations import DEFINED, OPERATIONS_FOR, defined, marks, types
+from wgm_play.operations import DEFINED, OPERATIONS_FOR, defined, marks, type_swap
 from wgm_play.operations import column as columns
 from wgm_play.operations import composite as composites
 from wgm_play.operations import function as functions
@@ -20,7 +20,7 @@ from wgm_play.operations import index as indexes
 from wgm_play.operations import view as views
 from wgm_play.operations.access import before_columns_go
 from wgm_play.operations.base import Change, Situation, alter, command
-from wgm_play.operations.online import retype
+from wgm_play.operations.online import choose
 from wgm_play.operations.sequence import let_go_first, outlives_its_owner
 from wgm_play.operations.trash import own_keys
 from wgm_play.sql import Sql
@@ -78,7 +78,7 @@ def diff(situation: Situation) -> Difference:
     if not (found.created or found.dropped or found.altered):
         return found
     hard, rebuilt = _rebuilds(situation, found)
-    online = retype.choose(situation, found.altered)
+    online = choose.choose(situation, found.altered)
     rebuilt -= online.covered
     found.rebuilt = frozenset(rebuilt | hard)
     situation.apart |= _circular_keys(situation.current, found.dropped)
@@ -98,7 +98,7 @@ def diff(situation: Situation) -> Difference:
         found.changes += _again(situation, key, hard, again)
     _one_primary_key(situation, found)
     before_columns_go(situation, found.changes)
-    retype.join(situation, online, found.changes, found.rebuilt)
+    choose.join(situation, online, found.changes, found.rebuilt)
     found.changes += marks.again(situation, found.changes)
     let_go_first(situation, found.changes)
     found.joined += marks.in_one_moment(situation, found.changes)
@@ -201,7 +201,7 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
     if not (hard or gone):
         return set(), set()
     situation.nested = {
-        key: nested for key in sorted(hard) if key.kind in TYPES and (nested := types.nested_in(situation, key))
+        key: nested for key in sorted(hard) if key.kind in TYPES and (nested := type_swap.nested_in(situation, key))
     }
     hard |= {one for nested in situation.nested.values() for one in nested}
     dependents: dict[Key, set[Key]] = defaultdict(set)

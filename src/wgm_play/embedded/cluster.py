@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from wgm_play.embedded import process
+from wgm_play import processes as process
 from wgm_play.embedded.home import Home
 from wgm_play.errors import InputError, Unreachable
 

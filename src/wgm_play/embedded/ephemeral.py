@@ -20,7 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wgm_play.embedded import cluster, process
+from wgm_play import processes as process
+from wgm_play.embedded import cluster
 from wgm_play.embedded.account import Account, account_for
 from wgm_play.embedded.home import Home, shelf_folder
 from wgm_play.embedded.persistent import ensure

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from wgm_play.embedded import cluster, process
+from wgm_play import processes as process
+from wgm_play.embedded import cluster
 from wgm_play.embedded.home import Home, find_home, homes_folder, make_home, shelf_folder
 from wgm_play.embedded.programs import reachable_programs, server_programs
 from wgm_play.embedded.server import Server, url

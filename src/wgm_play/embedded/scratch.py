@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from wgm_play.embedded import process
+from wgm_play import processes as process
 from wgm_play.embedded.home import find_home
 from wgm_play.embedded.persistent import find, running, start_persistent, stop_persistent
 from wgm_play.embedded.programs import scratch_programs, scratch_version

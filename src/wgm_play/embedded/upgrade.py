@@ -13,7 +13,8 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wgm_play.embedded import cluster, process
+from wgm_play import processes as process
+from wgm_play.embedded import cluster
 from wgm_play.embedded.home import Home, find_home, make_home
 from wgm_play.embedded.persistent import STOP_SECONDS, start_persistent, stop_persistent
 from wgm_play.embedded.programs import server_programs

@@ -22,7 +22,7 @@ from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import send, text
 from wgm_play.plan import Command
 from wgm_play.render import render
-from wgm_play.report.base import Progress
+from wgm_play.reporter import Progress
 from wgm_play.secret import resolve
 from wgm_play.sql import Sql, literal
 

@@ -36,7 +36,7 @@ from wgm_play.execute.watch import INTERVAL, Seen, Watch
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import text
 from wgm_play.plan import Command, Group, Lock, Operation, Plan
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 from wgm_play.secret import mask, resolve
 
 # What a group without statements sends: its operations are recorded all the same.

@@ -27,7 +27,7 @@ from wgm_play.execute.watch import Blocker, blockers
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import Connection, text
 from wgm_play.pooler import backend_pid
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 from wgm_play.secret import mask
 
 __all__ = ["KEY", "Blocker", "Holder", "RunLock", "blockers", "end_blockers", "holder", "run_lock"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from wgm_play.execute.watch import Blocker
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 # lock_not_available, deadlock_detected, serialization_failure: gone when tried again. Never query_canceled (57014): it
 # is also what an administrator's cancel and a statement that takes too long look like.

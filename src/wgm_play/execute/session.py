@@ -15,9 +15,9 @@ from psycopg import generators
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 
+from wgm_play import fault
 from wgm_play.environment import Policy
 from wgm_play.errors import Unreachable
-from wgm_play.execute import fault
 from wgm_play.ledger.statements import Connection, send, text
 from wgm_play.plan import Command
 

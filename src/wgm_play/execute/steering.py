@@ -18,7 +18,7 @@ from wgm_play.environment import Policy
 from wgm_play.execute.pace import Pace
 from wgm_play.execute.replay import Replay
 from wgm_play.ledger.statements import Connection, run, send, text
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 # How often orders and the server's pressure are looked at, in seconds; and how often alerts are evaluated.
 LOOK_EVERY = 0.5

@@ -18,7 +18,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from wgm_play.ledger.statements import Connection, text
-from wgm_play.report.base import Progress
+from wgm_play.reporter import Progress
 from wgm_play.secret import mask
 
 # A statement that is through sooner is not looked at: thousands of catalog changes must not pay for the watch.

@@ -17,7 +17,8 @@ from wgm_play.environment import Embedded, Policy
 from wgm_play.errors import InputError, Unreachable
 from wgm_play.importing.parts import Part
 from wgm_play.importing.tools import BOOKKEEPING, parts
-from wgm_play.inspect.command import Inspection, examine, refuse_existing, write
+from wgm_play.inspect.command import examine, refuse_existing, write
+from wgm_play.inspect.options import Inspection
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import APPLICATION, Connect, Place, open_shadow
@@ -25,7 +26,7 @@ from wgm_play.shadow import APPLICATION, Connect, Place, open_shadow
 if TYPE_CHECKING:
     import psycopg
 
-    from wgm_play.report.base import Reporter
+    from wgm_play.reporter import Reporter
 
 
 def bring_in(options: Inspection, reporter: Reporter) -> int:

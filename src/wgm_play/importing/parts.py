@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from wgm_play.document.load import read_text
 from wgm_play.errors import Position
-from wgm_play.playbook.load import read_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from wgm_play.inspect.command import Inspection
-    from wgm_play.report.base import Reporter
+    from wgm_play.inspect.options import Inspection
+    from wgm_play.reporter import Reporter
 
 
 def adopt(options: Inspection, reporter: Reporter) -> None:

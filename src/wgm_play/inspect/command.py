@@ -9,7 +9,6 @@ import functools
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from wgm_play import server
 from wgm_play.environment import Environment, Policy
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.inspect import read
+from wgm_play.inspect.options import Inspection
 from wgm_play.secret import mask
 from wgm_play.units import counted
 
@@ -24,22 +24,9 @@ if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.inspect.entry import Said
-    from wgm_play.report.base import Reporter
+    from wgm_play.reporter import Reporter
 
-ENVIRONMENT = "production"
 APPLICATION = "wgm-play inspect"
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What the command line says: `output` is a file (its name ends in .yml or .yaml), a folder, or None."""
-
-    url: str | None
-    output: str | None = None
-    environment: str = ENVIRONMENT
-    baseline: bool = False
-    folder: str | None = None
-    tool: str = "auto"
 
 
 def inspect(options: Inspection, reporter: Reporter) -> int:

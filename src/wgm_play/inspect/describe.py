@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.catalog import CLASSES
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.model import CLASSES, Catalog, Key
 from wgm_play.inspect import access, defined, index, outside, routine, table, trigger, types, view
 from wgm_play.inspect.entry import Describe, Said
 from wgm_play.inspect.scan import Unforeseen

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
-from wgm_play.execute import fault
+from wgm_play import fault
 from wgm_play.render import render
 
 Connection = psycopg.Connection[Any]

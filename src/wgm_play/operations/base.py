@@ -301,7 +301,7 @@ GRANTED_ON = {
     "server": "FOREIGN SERVER", "aggregate": "FUNCTION",
 }  # fmt: skip
 # What everybody may use until that is revoked (manual: "Privileges").
-_OPEN_TO_ALL = frozenset(["function", "procedure", "aggregate", "enum", "domain", "composite", "range"])
+OPEN_TO_ALL = frozenset(["function", "procedure", "aggregate", "enum", "domain", "composite", "range"])
 
 
 def label(situation: Situation, target: Key, provider: str, text: str | None) -> Command:
@@ -323,29 +323,6 @@ def kept_labels(situation: Situation, key: Key) -> list[Command]:
     """Return the commands that give a made-again object the labels that it had and keeps."""
     labels = [one for one in labels_of(situation.current, key) if one in situation.wanted.rows]
     return [label(situation, key, one.name[-1], situation.wanted[one].label) for one in labels]
-
-
-def privileges(situation: Situation, key: Key) -> list[Command]:
-    """Return the commands that give a made-again object the owner, privileges and labels that it had."""
-    extra, role = situation.extra(key), situation.role
-    made: list[Command] = []
-    if key.kind == "column":
-        listed = [f"({ident(key.name[2])}){item}" for item in extra.acl or ()]
-        made = [one for item in listed for one in grants(Sql(f"TABLE {ident(key.name[:2])}"), item, role)]
-        return made + kept_labels(situation, key)
-    if key.kind in ("index", "constraint", "trigger", "domain_constraint"):
-        return made
-    if extra.owner and extra.owner != role:
-        made.append(command("object/owner", what=what_of(key), owner=extra.owner, shadow=False))
-    if extra.acl is not None:
-        what = Sql(f"{GRANTED_ON.get(key.kind) or WHAT[key.kind]} {name_of(key)}")
-        if key.kind in _OPEN_TO_ALL:
-            made.append(command("object/revoke", what=what, grantee=Sql("PUBLIC"), shadow=False))
-        for item in extra.acl:
-            made += grants(what, item, extra.owner or role)
-    from wgm_play.operations.access import against_defaults  # it is built from what is here
-
-    return made + against_defaults(situation, key) + kept_labels(situation, key)
 
 
 def grants(what: Sql, item: str, owner: str) -> list[Command]:

@@ -7,19 +7,10 @@ from __future__ import annotations
 
 from wgm_play.catalog.collation import Collation
 from wgm_play.catalog.model import Key
-from wgm_play.operations.base import (
-    ACCESS_EXCLUSIVE,
-    Change,
-    Situation,
-    command,
-    comments,
-    hazard,
-    name_of,
-    operation,
-    privileges,
-)
-from wgm_play.operations.column import after_type
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, command, comments, hazard, name_of, operation
+from wgm_play.operations.column_definition import after_type
 from wgm_play.operations.defined import Defined, changed
+from wgm_play.operations.granted import privileges
 from wgm_play.operations.online import names
 from wgm_play.operations.trash import trash_object
 from wgm_play.plan import Command, Lock

@@ -10,18 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Key, differing_fields
-from wgm_play.operations.base import (
-    Change,
-    Situation,
-    alter,
-    command,
-    comment,
-    comments,
-    create,
-    drop,
-    privileges,
-    what_of,
-)
+from wgm_play.operations.base import Change, Situation, alter, command, comment, comments, create, drop, what_of
+from wgm_play.operations.granted import privileges
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident, literal
 

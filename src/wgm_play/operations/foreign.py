@@ -20,9 +20,11 @@ from wgm_play.operations.base import (
 )
 from wgm_play.operations.base import option_names as base_option_names
 from wgm_play.operations.base import options as base_options
-from wgm_play.operations.column import STORAGE, own_storage
+from wgm_play.operations.column import own_storage
+from wgm_play.operations.column_definition import STORAGE
 from wgm_play.operations.defined import Defined, option, option_changes, sql
 from wgm_play.plan import Command, Lock
+from wgm_play.secret import is_secret
 from wgm_play.sql import Sql, ident, literal
 
 
@@ -157,13 +159,6 @@ def drop_mapping(situation: Situation, key: Key) -> list[Change]:
 def user_of(key: Key) -> Sql:
     """Return the user of a mapping as SQL."""
     return Sql("PUBLIC") if key.name[1] == "public" else ident(key.name[1])
-
-
-def is_secret(pair: str) -> bool:
-    """Tell whether an option "name=value" holds a secret (as the catalog query decides it)."""
-    import re
-
-    return bool(re.search(r"pass|secret|token|key|credential", pair.partition("=")[0], re.IGNORECASE))
 
 
 def hidden(key: Key, pairs: list[str]) -> list[str]:

@@ -19,8 +19,8 @@ from wgm_play.operations.base import (
     drop,
     hazard,
     name_of,
-    privileges,
 )
+from wgm_play.operations.granted import privileges
 from wgm_play.plan import Hazard
 from wgm_play.sql import Sql
 

@@ -6,18 +6,8 @@ In: a situation and the key of what differs. Out: changes, with their statements
 from __future__ import annotations
 
 from wgm_play.catalog.model import Key
-from wgm_play.operations.base import (
-    Change,
-    Situation,
-    alter,
-    command,
-    comment,
-    comments,
-    create,
-    drop,
-    hazard,
-    privileges,
-)
+from wgm_play.operations.base import Change, Situation, alter, command, comment, comments, create, drop, hazard
+from wgm_play.operations.granted import privileges
 from wgm_play.sql import Sql, ident, literal
 
 # Parameters whose value is a list of names: quoting the whole list would make one name of it (manual: "ALTER DATABASE").

@@ -21,8 +21,8 @@ from wgm_play.operations.base import (
     drop,
     hazard,
     number,
-    privileges,
 )
+from wgm_play.operations.granted import privileges
 from wgm_play.operations.trash import trash_object
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident, literal

@@ -13,8 +13,8 @@ from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
 from wgm_play.errors import Refused
 from wgm_play.operations import column as columns
+from wgm_play.operations import column_definition, marks
 from wgm_play.operations import constraint as constraints
-from wgm_play.operations import marks
 from wgm_play.operations import policy as policies
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
@@ -31,9 +31,9 @@ from wgm_play.operations.base import (
     hazard,
     option_names,
     options,
-    privileges,
 )
 from wgm_play.operations.default_partition import default_beside
+from wgm_play.operations.granted import privileges
 from wgm_play.operations.named_not_null import column_of
 from wgm_play.operations.trash import own_keys, trash_table
 from wgm_play.plan import Command, Hazard, Lock
@@ -48,12 +48,12 @@ def create_table(situation: Situation, key: Key) -> list[Change]:
     own = [made for made in mine if not wanted[made].inherited]
     inline = _inline(situation, key)
     said = {column_of(made, wanted[made]) for made in inline if wanted[made].type == NOT_NULL}
-    lines = [columns.definition(situation, made, not_null=made not in said) for made in own]
+    lines = [column_definition.definition(situation, made, not_null=made not in said) for made in own]
     lines += [constraints.inline(situation, made) for made in inline]
     commands = _created(situation, key, row, lines)
     commands += comments(key, row.comment)
     for made in own:
-        commands += columns.after_create(situation, made)
+        commands += column_definition.after_create(situation, made)
     for made in inline:
         commands += comments(made, wanted[made].comment)
     if row.row_security:

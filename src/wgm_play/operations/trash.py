@@ -203,8 +203,8 @@ def trash_object(situation: Situation, key: Key) -> Change:
         command("object/set_schema", lock, what=moved, schema=SCHEMA),
     ]
     if key.kind == "range":
-        from wgm_play.operations.composite import moves as moved_to
-        from wgm_play.operations.composite import renames
+        from wgm_play.operations.range_names import moves as moved_to
+        from wgm_play.operations.range_names import renames
 
         names = (name, row.multirange and several(name))
         moves = [moves[0], *renames(row.subtype, key.name[0], (key.name[1], row.multirange), names)]
@@ -334,7 +334,7 @@ def restore(situation: Situation, key: Key, place: list[str], definition: Mappin
 def out_of_trash(key: Key, name: str, kept: Mapping[Key, Row]) -> list[Command]:
     """Return what moves an object that is no column out of the trash, where it is called `name`, to its place `key`."""
     if key.kind == "range":
-        from wgm_play.operations.composite import moves, renames
+        from wgm_play.operations.range_names import moves, renames
 
         subtype, multirange = str(kept[key][0]), kept[key][5]
         names = (name, multirange and several(name))

@@ -20,10 +20,11 @@ from wgm_play.operations.base import (
     hazard,
     option_names,
     options,
-    privileges,
     what_of,
 )
-from wgm_play.operations.column import COMPRESSION, STORAGE, own_storage
+from wgm_play.operations.column import own_storage
+from wgm_play.operations.column_definition import COMPRESSION, STORAGE
+from wgm_play.operations.granted import privileges
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.diff.overlay import Wanted
+from wgm_play.desired.model import Wanted
 from wgm_play.errors import InputError
 from wgm_play.operations.base import Situation
 from wgm_play.operations.column import array, cast, coercible

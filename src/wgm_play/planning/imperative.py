@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.asking.ask import UNTRUSTED
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import Change, Situation
 from wgm_play.pinpoint import pinpoint
 from wgm_play.plan import Command, Hazard, Lock, Operation
+from wgm_play.planning.versions import make_live
 from wgm_play.playbook.model import Assertion, Declaration, Folded, Play, Seed, SqlStep
-from wgm_play.playbook.nodes import position_of
 from wgm_play.secret import mask, register
 from wgm_play.shadow import names_of
 from wgm_play.shadow.realise import Realised, schemas_of
-from wgm_play.shadow.versions import make_live
 from wgm_play.sql import reveal
 from wgm_play.units import counted
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from wgm_play.asking.ask import Asker
     from wgm_play.checks.bodies import FunctionRef
     from wgm_play.ledger import Ledger
-    from wgm_play.planning.planner import Planner
 
 # Objects or columns that a query names are not there yet: it can be asked only after the run.
 _NOT_YET = frozenset(["42P01", "42703", "42883", "42704", "3F000"])
@@ -172,11 +171,15 @@ class Imperative:
 
     # In the plan
 
-    def changes(self, planner: Planner, situation: Situation, others: Sequence[Change]) -> list[Change]:
+    def changes(
+        self, live: Catalog, situation: Situation, others: Sequence[Change], *, allow_prune: bool
+    ) -> list[Change]:
         """Return the changes that insert rows and run SQL, each after the changes of the steps before it."""
         made: list[Change] = []
         removals: list[Change] = []
-        for index, operation in sorted(self._operations(planner, situation), key=lambda pair: pair[0]):
+        for index, operation in sorted(
+            self._operations(live, situation, allow_prune=allow_prune), key=lambda pair: pair[0]
+        ):
             earlier = tuple(change for change in others if change.operation.step < index)
             if operation.payload.get("removes"):
                 removals.append(Change(operation, after=earlier, rank=61))
@@ -195,7 +198,7 @@ class Imperative:
                 made.append(Change(replace(operation, step=one.step), after=(*others, *made), rank=LAST))
         return made
 
-    def _operations(self, planner: Planner, situation: Situation) -> list[tuple[int, Operation]]:
+    def _operations(self, live: Catalog, situation: Situation, *, allow_prune: bool) -> list[tuple[int, Operation]]:
         from psycopg.errors import InsufficientPrivilege
 
         from wgm_play.planning.hidden_rows import HiddenRows
@@ -210,15 +213,14 @@ class Imperative:
             if not self.asker.trusted:
                 self.unasked.append(f"the rows of {seed.table}: {UNTRUSTED}")
                 continue
-            allowed = planner.choices.allow_destructive
             looked_at.append(situation.renames.get(seed.table, seed.table))
             try:
                 operations = plan_seed(
                     self.connection,
                     seed,
-                    planner.live,
+                    live,
                     situation.wanted,
-                    allow_prune=allowed,
+                    allow_prune=allow_prune,
                     renames=situation.renames,
                 )
             except InsufficientPrivilege:
@@ -227,9 +229,9 @@ class Imperative:
             found += [(seed.step, operation) for operation in operations]
             if operations:
                 moved.append(seed)
-        if any(getattr(planner.live.get(table), "row_security", False) for table in looked_at):
+        if any(getattr(live.get(table), "row_security", False) for table in looked_at):
             self.unknown += HiddenRows.read(self.connection).told(looked_at)
-        self._check_references(planner, situation, moved)
+        self._check_references(live, situation, moved)
         known = self.ledger.sql_once_known() if self.folded.sqls else {}
         hidden = self.play.hidden
         for one in self.folded.sqls:
@@ -255,14 +257,14 @@ class Imperative:
             found.append((one.step, operation))
         return found
 
-    def _check_references(self, planner: Planner, situation: Situation, moved: Sequence[Seed]) -> None:
+    def _check_references(self, live: Catalog, situation: Situation, moved: Sequence[Seed]) -> None:
         """Refuse seed rows that refer to nothing; SQL of the playbook may write the row in between."""
         if self.folded.sqls or not moved or not self.asker.trusted:
             return
         from wgm_play.planning.references import missing_references
 
         problems = missing_references(
-            self.connection, moved, self.folded.seeds, planner.live, situation.current, situation.wanted
+            self.connection, moved, self.folded.seeds, live, situation.current, situation.wanted
         )
         if problems:
             raise Problems(problems) if len(problems) > 1 else problems[0]

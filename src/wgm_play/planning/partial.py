@@ -17,21 +17,22 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from wgm_play import passwords
 from wgm_play.catalog.access import ACCESS, CLUSTER, OF_OBJECT, object_of
 from wgm_play.catalog.model import Catalog, Key, Rows, digest
 from wgm_play.catalog.table import Table
 from wgm_play.errors import WgmError
 from wgm_play.operations.order import constraints_without_index, name_space
+from wgm_play.planning import role_passwords
 from wgm_play.planning.imperative import names_in
+from wgm_play.planning.part import Part, _root, bare, is_of
 from wgm_play.playbook.fold import digest_of, mentioning
-from wgm_play.playbook.model import Declaration, Folded
+from wgm_play.playbook.model import Declaration
 from wgm_play.shadow.realise import schemas_of
 from wgm_play.shadow.rebuild import closure, touched
 
 if TYPE_CHECKING:
-    from wgm_play.planning.imperative import Imperative
-    from wgm_play.planning.planner import Planned, Planner
+    from wgm_play.planning.model import Planned
+    from wgm_play.planning.planner import Planner
 
 # What may be edited: the kinds of which a schema has many, and whose dependents the catalog knows.
 EDITABLE = frozenset(
@@ -51,10 +52,6 @@ _WHERE_NEEDED = EDITABLE | {
 }
 # Nothing needs them.
 _UNNEEDED = frozenset(["trigger", "policy", "rule", "grant"])
-# They are known under other names than a playbook says: by the types of their arguments.
-_BY_ARGUMENTS = frozenset(
-    ["function", "procedure", "aggregate", "operator", "cast", "operator_class", "operator_family"]
-)
 # What names an edited object and is itself named by others that must be looked at.
 _PASSED_ON = frozenset(["view", "materialized_view", "function", "procedure"])
 # A larger share of the objects is not worth it, nor is a part that grows more often.
@@ -85,46 +82,12 @@ class Basis:
     snapshot: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The part of a play to realise. `needed` are declarations that are made and not read back.
-
-    `touching` are the live objects that it declares, `schemas` those of the whole play, `checked` the routines whose
-    bodies may be broken by the edit, `imperative` what else must be checked.
-    """
-
-    folded: Folded
-    needed: Mapping[Key, Declaration]
-    live: Catalog
-    edited: frozenset[Key]
-    touching: frozenset[Key]
-    schemas: tuple[str, ...]
-    checked: frozenset[Key]
-    imperative: Imperative
-
-    def declarations(self) -> dict[Key, Declaration]:
-        """Return all that is made in the scratch database, in the order of the playbook."""
-        return {
-            key: self.folded.declarations.get(key) or self.needed[key] for key in self.folded.said if self._made(key)
-        }
-
-    def _made(self, key: Key) -> bool:
-        return key in self.folded.declarations or key in self.needed
-
-    def own(self, catalog: Catalog) -> Catalog:
-        """Return the objects of a scratch database that this part is about."""
-        roots = {_bare(key) for key in self.folded.declarations}
-        rows = {key: row for key, row in catalog.rows.items() if _of(key, catalog, roots)}
-        edges = frozenset(edge for edge in catalog.edges if edge[0] in rows)
-        return Catalog(rows, catalog.extras, edges, catalog.unmodelled, catalog.version)
-
-
 def plan_part(planner: Planner, basis: Basis) -> Planned | None:
     """Plan the edited part; None where the full way must be taken."""
     said = planner.folded.said
     edited = {key for key, text in said.items() if basis.said.get(key) != digest_of(text)}
     edited |= basis.said.keys() - said.keys()
-    if passwords.to_set(planner.connection, planner.folded.declarations, basis.live):
+    if role_passwords.to_set(planner.connection, planner.folded.declarations, basis.live):
         return None  # no row that may be read tells of it
     unknown = list(planner.imperative.unknown)
     for _ in range(_ROUNDS):
@@ -164,11 +127,11 @@ def _part(planner: Planner, basis: Basis, edited: Collection[Key]) -> Part | Non
     if len(around) > max(_MOST * len(said), 30) or any(key.kind not in EDITABLE for key in around):
         return None
     imperative = planner.imperative.naming({_called(key) for key in around})
-    roots = {_bare(key) for key in around}
-    touching = [key for key in basis.live.rows if _of(key, basis.live, roots)]
+    roots = {bare(key) for key in around}
+    touching = [key for key in basis.live.rows if is_of(key, basis.live, roots)]
     named = _named(said, around, imperative.texts(), basis.live)
-    about = {_bare(object_of(key)) for key in around if key.kind in OF_OBJECT}
-    named |= {key for key in basis.live.rows if _bare(key) in about}
+    about = {bare(object_of(key)) for key in around if key.kind in OF_OBJECT}
+    named |= {key for key in basis.live.rows if bare(key) in about}
     seeds = [seed.table for seed in planner.imperative.folded.seeds]
     keys = touched(basis.live, [*touching, *seeds]) | closure(basis.live, [*touching, *named])
     if any(_has_family(basis.live, key) for key in keys):
@@ -205,44 +168,25 @@ def _called(key: Key) -> str:
     return name[min(1, len(name) - 1)] if name else ""
 
 
-def _bare(key: Key) -> Key:
-    return Key(key.kind, key.name[:2]) if key.kind in _BY_ARGUMENTS else key
-
-
-def _root(key: Key, catalog: Catalog) -> Key:
-    """Return what a step declares an object with: a column with its table."""
-    if key.kind in ("column", "constraint"):
-        return Key("table", key.name[:2])
-    if key.kind == "domain_constraint":
-        return Key("domain", key.name[:2])
-    if key.kind == "sequence" and (owner := catalog[key].owned_by):
-        return Key("table", tuple(owner[:2]))
-    return _bare(key)
-
-
-def _of(key: Key, catalog: Catalog, roots: Collection[Key]) -> bool:
-    return _bare(key) in roots or _root(key, catalog) in roots
-
-
 def _around(said: Mapping[Key, str], edited: Iterable[Key], live: Catalog) -> set[Key]:
     """Return what is edited, what names it or depends on it, and what names a view or routine among these."""
     found = set(edited)
-    roots = {_bare(key) for key in found}
+    roots = {bare(key) for key in found}
     declared: dict[Key, list[Key]] = {}
     for key in said:
-        declared.setdefault(_bare(key), []).append(key)
+        declared.setdefault(bare(key), []).append(key)
     places = {root.name[:2] for root in roots}
     for dependent, referenced in live.edges:
-        if referenced.name[:2] in places and dependent in live.rows and _of(referenced, live, roots):
-            found.update(declared.get(_bare(dependent), ()))
+        if referenced.name[:2] in places and dependent in live.rows and is_of(referenced, live, roots):
+            found.update(declared.get(bare(dependent), ()))
             found.update(declared.get(_root(dependent, live), ()))
     frontier = set(found)
     while frontier:
         more = mentioning(said, frontier) - found
         found |= more
         frontier = {key for key in more if key.kind in _PASSED_ON}
-    bare = {_bare(key) for key in found}
-    return found | {key for key in said if key.kind in OF_OBJECT and _bare(object_of(key)) in bare}
+    about = {bare(key) for key in found}
+    return found | {key for key in said if key.kind in OF_OBJECT and bare(object_of(key)) in about}
 
 
 def _named(said: Mapping[Key, str], around: Iterable[Key], texts: Iterable[str], live: Catalog) -> set[Key]:
@@ -253,7 +197,7 @@ def _named(said: Mapping[Key, str], around: Iterable[Key], texts: Iterable[str],
             by_name.setdefault(key.name[min(1, len(key.name) - 1)], []).append(key)
     by_root: dict[Key, list[Key]] = {}
     for key in said:
-        by_root.setdefault(_bare(key), []).append(key)
+        by_root.setdefault(bare(key), []).append(key)
     found: set[Key] = set()
     seen = set(around)
     todo = [*texts, *(said[key] for key in seen if key in said)]
@@ -263,7 +207,7 @@ def _named(said: Mapping[Key, str], around: Iterable[Key], texts: Iterable[str],
                 if key in found:
                     continue
                 found.add(key)
-                for one in by_root.get(_bare(key), ()):
+                for one in by_root.get(bare(key), ()):
                     if one.kind in ("function", "procedure") and one not in seen:
                         seen.add(one)
                         todo.append(said[one])
@@ -298,13 +242,13 @@ def _needed(
     declared: Mapping[Key, Declaration], around: set[Key], keys: Iterable[Key], live: Catalog
 ) -> dict[Key, Declaration]:
     """Return the declarations that must be made besides, without what comes late: references to other tables."""
-    roots = {_root(key, live) for key in keys} | {_bare(key) for key in keys}
+    roots = {_root(key, live) for key in keys} | {bare(key) for key in keys}
     return {
         key: replace(one, late=())
         for key, one in declared.items()
         if key not in around
         and key.kind not in _UNNEEDED
-        and (key.kind not in _WHERE_NEEDED or _bare(key) in roots)
+        and (key.kind not in _WHERE_NEEDED or bare(key) in roots)
         and not one.absent
     }
 
@@ -312,13 +256,13 @@ def _needed(
 def _changed(part: Part, planned: Planned) -> set[Key]:
     """Return what is to change, as what steps declare it with."""
     have, want = part.live.rows, planned.wanted.catalog.rows
-    declared = {_bare(key): key for key in part.folded.said}
+    declared = {bare(key): key for key in part.folded.said}
     found = set()
     for key in have.keys() | want.keys():
         if have.get(key) == want.get(key) or key.kind in OF_OBJECT:
             continue
         catalog = planned.wanted.catalog if key in want else part.live
-        root = _bare(key) if _bare(key) in declared else _root(key, catalog)
+        root = bare(key) if bare(key) in declared else _root(key, catalog)
         found.add(declared.get(root, root))
     return found
 

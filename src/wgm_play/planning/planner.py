@@ -13,13 +13,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import passwords
+from wgm_play.cache.store import Cache
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, digest
+from wgm_play.desired.manage import Manage
+from wgm_play.desired.model import Removal, Wanted
+from wgm_play.desired.overlay import lay_over
 from wgm_play.diff.compare import diff
-from wgm_play.diff.manage import Manage
-from wgm_play.diff.overlay import Removal, Wanted, lay_over
-from wgm_play.diff.rebuilt import realise_dependents
 from wgm_play.environment import Environment
 from wgm_play.errors import Refused
 from wgm_play.ledger import UNKNOWN
@@ -29,66 +29,48 @@ from wgm_play.operations.online import acting, published
 from wgm_play.operations.online.leftover import Helper, removals
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Operation, Plan
-from wgm_play.planning import bodies, column_limit, family, fills, may_change, rename, taken_names, trashed_users
+from wgm_play.planning import (
+    bodies,
+    column_limit,
+    family,
+    fills,
+    may_change,
+    rename,
+    role_passwords,
+    taken_names,
+    trashed_users,
+)
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
+from wgm_play.planning.dependents import realise_dependents
 from wgm_play.planning.imperative import Already, Imperative, Unchecked, broken_bodies, said_unchecked
+from wgm_play.planning.model import Choices, Planned
 from wgm_play.planning.optional_roles import without_unmade_roles
 from wgm_play.planning.privileges import Skips, unprivileged_settings
 from wgm_play.planning.prove import prove
 from wgm_play.planning.role_names import refuse_missing_roles
 from wgm_play.planning.together import Together
+from wgm_play.planning.versions import restated, same_words
 from wgm_play.playbook.model import Declaration, Folded, Play, Playbook
 from wgm_play.render import query
-from wgm_play.run.cache import Cache
 from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, Shadow, names_of, open_shadow
 from wgm_play.shadow.lacking import Extensions, extensions
 from wgm_play.shadow.realise import Realised, realise, schemas_of
 from wgm_play.shadow.rebuild import touched
 from wgm_play.shadow.superuser import OF_SUPERUSERS, TRUSTED_LANGUAGES, listed
-from wgm_play.shadow.versions import restated, same_words
 from wgm_play.units import counted
 
 if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.connections import Connections
-    from wgm_play.planning.partial import Part
+    from wgm_play.planning.part import Part
 
 
 _CLUSTER = "belongs to the cluster or names its roles: compared, and not tried in the shadow"
 _LABELS = "is read by a provider of the target's: compared, and not tried in the shadow"
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What the command line decides about a plan."""
-
-    allow_destructive: bool = False
-    trash: bool = True
-    renames: bool = True
-    selected: frozenset[int] | None = None
-    check: bool = False
-
-
-@dataclass(slots=True)
-class Planned:
-    """A plan with what the run needs beside it: the wanted catalog, what is unmanaged, what was skipped.
-
-    `snapshot` is the digest of what the ledger keeps of the live catalog, where that is known.
-    """
-
-    plan: Plan
-    wanted: Wanted
-    live: Catalog
-    situation: Situation
-    skips: Skips
-    imperative: Imperative
-    realised: bool = False
-    choices_selected: frozenset[int] | None = None
-    snapshot: str | None = None
 
 
 @dataclass(slots=True)
@@ -156,8 +138,8 @@ class Planner:
         situation.identity_sequences = self.identity_sequences(current, wanted.catalog)
         situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
         situation.uncastable = uncastable(self.types(), situation)
-        situation.passwords = passwords.to_set(self.connection, folded.declarations, current)
-        realise_dependents(self, situation, wanted)
+        situation.passwords = role_passwords.to_set(self.connection, folded.declarations, current)
+        realise_dependents(self.shadow, situation, wanted)
         situation.apart = moves.let_go
         found = diff(situation)
         changes = [
@@ -170,7 +152,7 @@ class Planner:
         for change in moves.changes:
             change.after = (*change.after, *early)
         moves.order(found.changes)
-        changes += self.imperative.changes(self, situation, changes)
+        changes += self.imperative.changes(self.live, situation, changes, allow_prune=self.choices.allow_destructive)
         together = bodies.together(renamed, found.changes, situation)
         together.joined += [*found.joined, *rename.joined(renamed, found.changes, situation.forced)]
         changes += together.compiled

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
+from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Unreachable, WgmError
 from wgm_play.playbook.model import Declaration, Folded
-from wgm_play.playbook.nodes import position_of
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow.blame import explain

@@ -18,12 +18,12 @@ from wgm_play.operations.calls import called, calls
 from wgm_play.operations.trash import SCHEMA, kept_rows, several
 from wgm_play.plan import Group, Operation
 from wgm_play.planning import fills
+from wgm_play.planning.versions import same_words, unlike
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, alone, as_here, make_named, read, run_all, send, start_over
 from wgm_play.shadow.rebuild import closure, statements_for, touched
 from wgm_play.shadow.remake import named_in, remake
-from wgm_play.shadow.versions import same_words, unlike
 from wgm_play.sql import ident, replace_names
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ def _make_trashed(
     if tables and not tables & rows.keys():  # a column: its table is there
         from wgm_play.environment import Policy
         from wgm_play.operations.base import Situation, command
-        from wgm_play.operations.column import after_create, spelled
+        from wgm_play.operations.column_definition import after_create, spelled
 
         made = Catalog(Rows(rows), version=connection.info.server_version)
         situation = Situation(Catalog(), made, Policy(), made.version)

@@ -15,7 +15,7 @@ from typing import Any
 
 from wgm_play.catalog.access import ACCESS, keep_roles, moved
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.diff.overlay import same_object
+from wgm_play.desired.overlay import same_object
 from wgm_play.errors import Refused
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, TableSize, alter, command, hazard, what_of
 from wgm_play.plan import Command, Lock
@@ -290,7 +290,7 @@ def _called(found: Renamed, owner: Key, labels: Sequence[str], label: str) -> bo
 
 def _range(row: Any, old: Key, new: Key) -> list[Command]:
     """Return the statements that rename and move a range type with its constructors; its multirange keeps its name."""
-    from wgm_play.operations.composite import moves, renames
+    from wgm_play.operations.range_names import moves, renames
 
     names = (new.name[1], row.multirange)
     made = renames(row.subtype, old.name[0], (old.name[1], row.multirange), names) if old.name[1] != new.name[1] else []

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import PUBLIC
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.document.nodes import place_of
 from wgm_play.errors import InputError, Problems
 from wgm_play.plan import Operation
 from wgm_play.playbook.model import Step
-from wgm_play.playbook.nodes import place_of
 from wgm_play.render import render
 from wgm_play.sql import ident
 

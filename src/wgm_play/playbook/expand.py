@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wgm_play.document.nodes import Map, Text, position_of
 from wgm_play.environment import Environment
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.files import Files, project_of, raise_all, shown
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.model import Alert, Invariant, Play, Playbook, Step
-from wgm_play.playbook.nodes import Map, Text, position_of
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.playbook.values import holds_template, render_value, truth
 from wgm_play.playbook.variables import Environ, Pending, Root, Scope, Visible

@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from wgm_play.document.load import load_text, read_text, refuse_irregular
+from wgm_play.document.nodes import freeze, thaw
 from wgm_play.errors import InputError, Position, Problems, WgmError
 from wgm_play.kept import dumps, folder_of, loads, ours
-from wgm_play.playbook.load import load_text, read_text, refuse_irregular
-from wgm_play.playbook.nodes import freeze, thaw
 
 ENVIRONMENTS = "environments"
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Map, position_of
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.kinds import KINDS, Folding
@@ -21,7 +22,6 @@ from wgm_play.playbook.kinds.base import at, split
 from wgm_play.playbook.kinds.constraint import Constraint
 from wgm_play.playbook.later import LaterDeclaration
 from wgm_play.playbook.model import Assertion, Declaration, Folded, Seed, SqlStep, Step
-from wgm_play.playbook.nodes import Map, position_of
 from wgm_play.sql import reveal
 
 

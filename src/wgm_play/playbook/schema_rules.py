@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from wgm_play.document.nodes import key_position, position_of
+from wgm_play.document.yaml_hints import quoted
 from wgm_play.errors import InputError, Position, WgmError
-from wgm_play.playbook.nodes import key_position, position_of
 
 # How a value of each form is written.
 _FORMS = {
@@ -259,11 +260,6 @@ def _cut_at_commas(value: Mapping[str, Any], properties: Mapping[str, Any]) -> d
         if isinstance(one, str) and one.count("(") > one.count(")"):
             owner, meant = key, str.__str__(one)
     return cut
-
-
-def quoted(text: str) -> str:
-    """Return a text as a value of YAML in quotes."""
-    return "'" + text.replace("'", "''") + "'" if '"' in text else f'"{text}"'
 
 
 def _fits(kind: str, allowed: str | list[str]) -> bool:

@@ -6,15 +6,16 @@ In: a loaded file. Out: all its errors at once (`Problems`), or nothing. `schema
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from typing import Any
 
-from wgm_play.backup.schema import SCHEMA as BACKUP
+from wgm_play.document.nodes import Map, Seq, key_position, position_of
+from wgm_play.environment import one_play_each
 from wgm_play.errors import InputError, Position, WgmError
+from wgm_play.playbook.backup_keys import SCHEMA as BACKUP
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.kinds.base import DEFINITIONS, choice, flag, mapping, ref, text
-from wgm_play.playbook.nodes import Map, Seq, key_position, position_of
 from wgm_play.playbook.schema_rules import Checker, nearest, shown
 
 Schema = dict[str, Any]
@@ -339,12 +340,6 @@ def _play(checker: Checker, play: Map) -> None:
                 _alert(checker, one)
             else:
                 _step_of(checker, one)
-
-
-def one_play_each(names: Iterable[str]) -> str:
-    """Say how several environments get the same steps."""
-    hosts = " and ".join(f"`hosts: {name}`" for name in names) or "`hosts: NAME`"
-    return f"write one play with {hosts} each; steps that they share are in a file: `- import_steps: FILE`"
 
 
 def _alert(checker: Checker, alert: Map) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wgm_play.document.nodes import Map, position_of
 from wgm_play.errors import InputError, Position
-from wgm_play.playbook.nodes import Map, position_of
 from wgm_play.secret import Secret, register
 
 LEVELS = (
@@ -221,7 +221,7 @@ def parse_extra_vars(given: Sequence[str]) -> Map:
         if option.startswith("@"):
             found = _file(option[1:])
         elif option.lstrip().startswith("{"):
-            from wgm_play.playbook.load import load_text
+            from wgm_play.document.load import load_text
 
             found = load_text(option, "-e")
         else:
@@ -236,7 +236,7 @@ def parse_extra_vars(given: Sequence[str]) -> Map:
 
 
 def _file(name: str) -> Any:
-    from wgm_play.playbook.load import load_file
+    from wgm_play.document.load import load_file
 
     found = load_file(Path(name), name)
     return Map(Position(name)) if found is None else found

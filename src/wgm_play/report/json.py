@@ -19,8 +19,8 @@ from wgm_play import __version__
 from wgm_play.outlook import Outlook, as_data
 from wgm_play.plan import Command, Operation, Plan
 from wgm_play.report import console, plan_text, problem
-from wgm_play.report.base import Counts, Progress, Reporter, StepResult
 from wgm_play.report.text import TextReporter
+from wgm_play.reporter import Counts, Progress, Reporter, StepResult
 from wgm_play.secret import MASK, Secret, mask
 
 # Goes up when a program that reads the document would have to change; new keys do not change it.

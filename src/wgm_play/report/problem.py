@@ -116,7 +116,7 @@ def _without_password(text: str, column: int) -> tuple[str, int]:
 def _line(where: Position) -> str | None:
     if not where.line:
         return None
-    from wgm_play.playbook.as_read import text_of
+    from wgm_play.document.as_read import text_of
 
     text = text_of(where.file)
     try:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from wgm_play.report.base import Progress
+from wgm_play.reporter import Progress
 
 # Work that ends sooner needs no bar; a bar that flashes disturbs.
 SHOW_AFTER = 0.6

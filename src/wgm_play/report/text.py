@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.report import console
-from wgm_play.report.base import Counts, Progress, Reporter, StepResult
 from wgm_play.report.console import CYAN, GREEN, MAGENTA, RED, YELLOW, styled, visible
+from wgm_play.reporter import Counts, Progress, Reporter, StepResult
 
 if TYPE_CHECKING:
     from wgm_play.outlook import Outlook

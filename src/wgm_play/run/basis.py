@@ -7,34 +7,54 @@ and this program. It is in the project's cache: never needed, only faster.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wgm_play import __version__
-from wgm_play.catalog import CLASSES
-from wgm_play.catalog.model import Catalog, Extra, Key
+from wgm_play.cache import inputs
+from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key
 from wgm_play.catalog.settled import plain_row, settled_row
 from wgm_play.kept import dumps, loads
 from wgm_play.planning.partial import Basis
 from wgm_play.playbook.fold import digest_of
-from wgm_play.run import unchanged
 from wgm_play.shadow.realise import schemas_of
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
-    from wgm_play.playbook.model import Folded
-    from wgm_play.run.work import Work
+    from pathlib import Path
+
+    from wgm_play.cache.store import Cache
+    from wgm_play.environment import Environment
+    from wgm_play.options import Options
+    from wgm_play.playbook.model import Folded, Play, Playbook
 
 # Plays kept per project.
 KEPT = 10
 
 
-def place(work: Work) -> str:
+class Place(Protocol):
+    """A play at work, as far as it tells where its basis is and what that is good for."""
+
+    playbook: Playbook
+    play: Play
+    environment: Environment
+    options: Options
+
+    @property
+    def cache(self) -> Cache:
+        """Where it is kept."""
+
+    @property
+    def project(self) -> Path:
+        """The folder of the playbook's project."""
+
+
+def place(work: Place) -> str:
     """Return the name of the basis of a play on a database."""
     text = repr((work.playbook.path, work.play.name, work.environment.name, work.options.url))
     return f"basis-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
-def load(work: Work) -> Basis | None:
+def load(work: Place) -> Basis | None:
     """Return the basis that the last run of a play left."""
     content = work.cache.read(place(work))
     if content is None or content[:32] != _form(work):
@@ -45,17 +65,17 @@ def load(work: Work) -> Basis | None:
         return None
 
 
-def save(work: Work, basis: Basis) -> None:
+def save(work: Place, basis: Basis) -> None:
     """Keep a basis for the next run."""
     work.cache.write(place(work), _form(work) + dumps(_freeze(basis)), keep=KEPT)
 
 
-def drop(work: Work) -> None:
+def drop(work: Place) -> None:
     """Forget the basis of a play."""
     work.cache.remove(place(work))
 
 
-def facts(work: Work, folded: Folded, imperative: str) -> str:
+def facts(work: Place, folded: Folded, imperative: str) -> str:
     """Return the digest of what a plan depends on beside what steps say of objects and what is live."""
     play, environment = work.play, work.environment
     known = (
@@ -72,11 +92,11 @@ def digests(folded: Folded) -> dict[Key, str]:
     return {key: digest_of(text) for key, text in folded.said.items()}
 
 
-def _form(work: Work) -> bytes:
+def _form(work: Place) -> bytes:
     """Return what a basis is good for: this program, with the templates that the project has of its own."""
     shape = [(kind, found.__slots__) for kind, found in CLASSES.items()]
-    own = unchanged.files_below(str(work.project / "templates"))
-    made = (__version__, shape, sorted(unchanged.program()), sorted(own))
+    own = inputs.files_below(str(work.project / "templates"))
+    made = (__version__, shape, sorted(inputs.program()), sorted(own))
     return hashlib.sha256(repr(made).encode()).digest()
 
 

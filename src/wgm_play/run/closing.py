@@ -13,8 +13,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.units import counted, format_duration
 
 if TYPE_CHECKING:
-    from wgm_play.planning.planner import Planned
-    from wgm_play.run.work import Work
+    from wgm_play.planning.model import Planned
 
 # Parts of other objects, and what belongs to no database alone.
 _PARTS = {
@@ -23,7 +22,7 @@ _PARTS = {
 NAMED = 3
 
 
-def left_alone(work: Work, planned: Planned) -> str | None:
+def left_alone(playbook: str, planned: Planned) -> str | None:
     """Return one line on what the database holds and no step mentions; None where that is nothing."""
     known = _mentioned(planned, planned.live) | set(planned.wanted.outside) | {Key("schema", ("public",))}
     found = [key for key in sorted(planned.live.rows) if key.kind not in _PARTS and key not in known]
@@ -33,12 +32,12 @@ def left_alone(work: Work, planned: Planned) -> str | None:
     verb = "is" if len(found) == 1 else "are"
     return (
         f"{counted(len(found), 'object')} {verb} in no step and left alone: {first} "
-        f"(wgm-play check {work.options.playbook} names all)"
+        f"(wgm-play check {playbook} names all)"
     )
 
 
 def _mentioned(planned: Planned, live: Catalog) -> set[Key]:
-    from wgm_play.diff.overlay import same_object
+    from wgm_play.desired.overlay import same_object
 
     found = set(planned.wanted.managed)
     for key, declaration in planned.imperative.folded.declarations.items():
@@ -46,15 +45,15 @@ def _mentioned(planned: Planned, live: Catalog) -> set[Key]:
     return found
 
 
-def removed(work: Work, planned: Planned) -> str | None:
+def removed(playbook: str, planned: Planned, retention: float) -> str | None:
     """Return one line on what a run took away, and where it is; None where that is nothing."""
     operations = planned.plan.operations
     kept = _names(one.key for one in operations if one.verb == "trash")
     gone = _names(one.key for one in operations if one.verb == "drop" and one.key.kind in ("table", "column"))
     lines = []
     if kept:
-        days = format_duration(work.environment.policy.trash_retention)
-        lines.append(f"removed, and in the trash for {days}: {kept} (wgm-play trash {work.options.playbook})")
+        days = format_duration(retention)
+        lines.append(f"removed, and in the trash for {days}: {kept} (wgm-play trash {playbook})")
     if gone:
         lines.append(f"removed for good: {gone}")
     return "; ".join(lines) or None

@@ -18,18 +18,29 @@ from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.plan import Operation
 from wgm_play.planning import may_change
 from wgm_play.planning.consent import given
-from wgm_play.report.base import StepResult
+from wgm_play.planning.versions import really_differing
+from wgm_play.reporter import StepResult
 from wgm_play.shadow import sweep
-from wgm_play.shadow.versions import really_differing
 
 if TYPE_CHECKING:
     from wgm_play.execute.executor import GroupResult, OnGroup, Outcome
     from wgm_play.execute.guard import RunLock
-    from wgm_play.planning.planner import Planned
+    from wgm_play.planning.model import Planned
     from wgm_play.run.work import Work
 
 # Planning again because the live catalog moved while the run lock was taken: more often is a fight with another tool.
 REPLANS = 3
+
+
+def run(work: Work, planned: Planned) -> None:
+    """Gate, execute, prove and record a plan of a trusted playbook."""
+    if not work.trusted:
+        raise Refused(
+            "the environment does not trust playbooks; nothing was touched",
+            where=work.environment.position,
+            hint="`policy: {trust: playbook}` lets one be run; --check looks at it",
+        )
+    run_plan(work, planned)
 
 
 def run_plan(
@@ -99,7 +110,7 @@ def _gate(work: Work) -> None:
     if work.options.no_backup:
         work.reporter.warn("no backup is taken before the changes (--no-backup)")
         return
-    from wgm_play.commands.backups import before_changes
+    from wgm_play.run.gate import before_changes
 
     before_changes(work)
 

@@ -14,7 +14,6 @@ goes wrong, leads to the full way. This module imports nothing heavy: no YAML, n
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 import os
@@ -25,154 +24,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__, plain, secret
-from wgm_play.run.cache import Cache
+from wgm_play.cache.inputs import names_below, program
+from wgm_play.cache.questions import QUESTIONS, READER, answer, mark_of
+from wgm_play.cache.store import Cache
 
 if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.environment import Environment
-    from wgm_play.pipeline import Options
-    from wgm_play.planning.planner import Planned
-    from wgm_play.report.base import Reporter
+    from wgm_play.options import Options
+    from wgm_play.planning.model import Planned
+    from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
 # A record of another form is not read.
 FORM = 5
 # Records kept per project: as many playbooks and options as people use in turn.
 KEPT = 50
-# As the session of the full way is called.
-READER = "wgm-play read"
-_IDENTITY, _LEDGER, _NO_LEDGER = "server/identity.sql.j2", "ledger/state.sql.j2", "ledger/access.sql.j2"
-_VERSIONS = "catalog/versions.sql"
-# The templates whose questions are asked again; all are one SELECT that depends on the server's version alone.
-QUESTIONS = (
-    _IDENTITY, _LEDGER, _NO_LEDGER, _VERSIONS, "backup/leftovers.sql.j2", "ledger/strange_owners.sql", "catalog/rights.sql",
-    "catalog/trash_names.sql", "catalog/helpers.sql", "catalog/acting.sql",
-)  # fmt: skip
 # Libpq reads these by itself (manual: "Environment Variables").
 _LIBPQ = re.compile(r"PG[A-Z]+\Z")
 _NAMED = re.compile(r"env\.([A-Za-z_][A-Za-z0-9_]*)")
-
-
-# While planning: what is asked ------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Questions:
-    """What planning asks of the live database: names of our templates, each with the digest of its answer.
-
-    `complete` is false where anything else was asked.
-    """
-
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    ignored: frozenset[str] = frozenset()
-    versions: str | None = None
-    rows: tuple[str, str] | None = None
-    catalog: str | None = None
-    ledger: tuple[str, str] | None = None
-    identity: tuple[str, str] | None = None
-    complete: bool = True
-
-    def watch(self, connection: psycopg.Connection[Any]) -> None:
-        """Write down each statement that cursors of this connection run from now on, with its answer."""
-        import psycopg as library
-
-        questions = self
-
-        class Watched(library.Cursor[Any]):
-            def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-                text = query.decode() if isinstance(query, bytes) else query if isinstance(query, str) else None
-                try:
-                    super().execute(query, params, **options)
-                except library.Error:
-                    questions.complete = False
-                    raise
-                if text not in questions.ignored:
-                    questions.add(self, text if params is None else None)
-                return self
-
-        connection.cursor_factory = Watched
-
-    def add(self, cursor: psycopg.Cursor[Any], text: str | None) -> None:
-        """Write down one statement with its answer."""
-        result = cursor.pgresult
-        if text is not None and text.startswith("SET TRANSACTION "):
-            return
-        name = _names(cursor.connection.info.server_version).get(text or "")
-        if name is None or result is None or cursor.nextset():
-            self.complete = False
-        else:
-            self.asked.append((name, answer(result)))
-
-    def hear(self) -> None:
-        """Note that a query of the playbook was asked."""
-        self.complete = False
-
-    def read_versions(self, connection: psycopg.Connection[Any]) -> str:
-        """Return which versions of its rows the catalog has; and note what the ledger holds."""
-        from wgm_play.catalog import introspect
-        from wgm_play.ledger import Ledger
-        from wgm_play.render import query
-
-        version = connection.info.server_version
-        state = {"readable": _LEDGER, "absent": _NO_LEDGER}.get(Ledger(connection).access())
-        texts = introspect.queries(version)
-        self.ignored = frozenset([*texts.values(), *(query(name, version) for name in introspect.UNASKED)])
-        self.complete &= state is not None
-        self.identity = self._told(connection, _IDENTITY)
-        if state is not None:
-            self.ledger = self._told(connection, state)
-        before, self.versions = self.versions, self.versions_now(connection)
-        self.complete &= before in (None, self.versions)
-        return self.versions
-
-    def versions_now(self, connection: psycopg.Connection[Any]) -> str:
-        """Return which versions of its rows the catalog has now."""
-        self.rows = self._told(connection, _VERSIONS)
-        return self.rows[1]
-
-    def read_catalog(self, connection: psycopg.Connection[Any]) -> None:
-        """Note the digest of the whole catalog, made by the server, where it is still the one that was planned for."""
-        with connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            if self.versions_now(connection) == self.versions:
-                self.catalog = _mark(connection)
-
-    @staticmethod
-    def _told(connection: psycopg.Connection[Any], name: str) -> tuple[str, str]:
-        return name, _answer_to(connection, plain.text(name, connection.info.server_version))
-
-
-def _mark(connection: psycopg.Connection[Any]) -> str:
-    """Return the digest of the whole catalog. Rare, because it takes what is heavy: the versions tell nearly always."""
-    from wgm_play.catalog import introspect
-
-    return _answer_to(connection, introspect.mark_text(connection))
-
-
-def _answer_to(connection: psycopg.Connection[Any], text: str) -> str:
-    import psycopg as library
-
-    with library.Cursor(connection) as cursor:
-        cursor.execute(text.encode(), prepare=True)  # the versions are asked for again and again
-        assert cursor.pgresult is not None  # noqa: S101 - a query has a result
-        return answer(cursor.pgresult)
-
-
-@functools.lru_cache(maxsize=4)
-def _names(version: int) -> dict[str, str]:
-    """Return the names of the questions by their texts."""
-    return {plain.text(name, version): name for name in QUESTIONS}
-
-
-def answer(result: psycopg.pq.abc.PGresult) -> str:
-    """Return the SHA-256 of the rows of a result, in whatever order they came."""
-    columns = range(result.nfields)
-    return _digest([[result.get_value(row, column) for column in columns] for row in range(result.ntuples)])
-
-
-def _digest(rows: Iterable[Sequence[Any]]) -> str:
-    return hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).hexdigest()
 
 
 # After planning: what is kept -------------------------------------------------------------------------------------
@@ -242,7 +113,7 @@ class Memory:
 
 def _where(environment: Environment, url: str | None) -> dict[str, Any]:
     """Return what it takes to connect; a URL as it is written, its references not resolved."""
-    from wgm_play.playbook.load import load_file
+    from wgm_play.document.load import load_file
 
     raw = load_file(Path(environment.path), environment.path)
     return {
@@ -272,38 +143,9 @@ def digest(options: Options, inputs: Iterable[str], names: Iterable[str], folder
     read = {*names, *(name for name in known if _LIBPQ.match(name))}
     made.update(repr([(name, known.get(name)) for name in sorted(read)]).encode())
     for folder in folders:
-        made.update(repr((folder, sorted(_names_below(folder)))).encode())
+        made.update(repr((folder, sorted(names_below(folder)))).encode())
     made.update(repr(sorted(program())).encode())
     return made.hexdigest()
-
-
-def _names_below(folder: str) -> Iterable[str]:
-    """Yield the names of the files below a folder: a new one may come to stand before another."""
-    for root, _, files in os.walk(folder):
-        for name in files:
-            yield os.path.join(root, name)
-
-
-def program() -> Iterable[tuple[str, int, int]]:
-    """Yield what tells this program from one that was edited since, where it runs from a checkout."""
-    here = Path(__file__).parents[1]
-    if not (here / "templates").is_dir():
-        yield from files_below(str(here))
-        yield from files_below(str(here.parents[1] / "templates"))
-
-
-def files_below(folder: str) -> Iterable[tuple[str, int, int]]:
-    """Yield what tells the files below a folder from those that were edited since; nothing where it is not there."""
-    todo = [folder] if os.path.isdir(folder) else []
-    while todo:
-        with os.scandir(todo.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    if entry.name != "__pycache__":
-                        todo.append(entry.path)
-                else:
-                    found = entry.stat()
-                    yield entry.path, found.st_mtime_ns, found.st_size
 
 
 # Before planning: what is looked at -------------------------------------------------------------------------------
@@ -322,7 +164,7 @@ def answered(options: Options, reporter: Reporter) -> bool:
         if closing is None:
             return False
         shown.append(closing)
-    from wgm_play.report.base import StepResult
+    from wgm_play.reporter import StepResult
 
     for play, (notes, url) in zip(record["plays"], shown, strict=True):
         reporter.play(play["name"], play["target"])
@@ -408,7 +250,7 @@ def _same(connection: psycopg.Connection[Any], questions: Sequence[tuple[str, st
 def _mark_now(connection: psycopg.Connection[Any]) -> str:
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        return _mark(connection)
+        return mark_of(connection)
 
 
 def _environment(where: Mapping[str, Any], options: Options) -> Environment:

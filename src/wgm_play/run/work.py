@@ -19,28 +19,29 @@ from typing import TYPE_CHECKING, Any
 from wgm_play import plain, server
 from wgm_play.asking.ask import Asker, NotAsked
 from wgm_play.asking.text import check_query
+from wgm_play.cache.questions import Questions
+from wgm_play.cache.store import Cache
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.connections import Connections
+from wgm_play.document.nodes import position_of
 from wgm_play.environment import TARGET, Environment, load_environment, url_of
 from wgm_play.errors import InputError, Position, Problems, Refused, StepFailed, WgmError, unset_names
 from wgm_play.ledger import Ledger
 from wgm_play.plan import Operation
 from wgm_play.planning.imperative import Imperative
+from wgm_play.planning.model import Choices, Planned
 from wgm_play.planning.partial import Basis, plan_part
-from wgm_play.planning.planner import Choices, Planned, Planner
+from wgm_play.planning.planner import Planner
 from wgm_play.playbook.expand import hosts_of, load_playbook, project_of
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded, Play, Playbook, Step
-from wgm_play.playbook.nodes import position_of
 from wgm_play.playbook.selection import refuse_unknown, selection
 from wgm_play.playbook.variables import parse_extra_vars
 from wgm_play.render import render
-from wgm_play.report.base import StepResult
+from wgm_play.reporter import StepResult
 from wgm_play.run import basis
-from wgm_play.run.cache import Cache
-from wgm_play.run.unchanged import Questions
 from wgm_play.shadow.realise import schemas_of
 from wgm_play.untrusted import environ_of, refuse_own_environments
 
@@ -51,9 +52,9 @@ READS, READ_PAUSE = 4, 0.3
 if TYPE_CHECKING:
     import psycopg
 
+    from wgm_play.options import Options
     from wgm_play.outlook import Outlook
-    from wgm_play.pipeline import Options
-    from wgm_play.report.base import Reporter
+    from wgm_play.reporter import Reporter
 
 
 def find_playbook(name: str) -> Path:
@@ -681,7 +682,9 @@ class Work:
         """Say after the recap what was removed, what no step mentions, and where the database of an embedded server is."""
         from wgm_play.run import closing
 
-        for line in (closing.removed(self, planned) if ran else None, self.left_alone(planned)):
+        retention = self.environment.policy.trash_retention
+        gone = closing.removed(self.options.playbook, planned, retention) if ran else None
+        for line in (gone, self.left_alone(planned)):
             if line:
                 self.reporter.closing(line)
         self.reporter.data("url", server.without_password(self.connections.target))
@@ -692,18 +695,6 @@ class Work:
         """Return one line on what no step mentions."""
         from wgm_play.run import closing
 
-        return closing.left_alone(self, planned)
+        return closing.left_alone(self.options.playbook, planned)
 
     # Running
-
-    def run(self, planned: Planned) -> None:
-        """Gate, execute, prove and record a plan."""
-        if not self.trusted:
-            raise Refused(
-                "the environment does not trust playbooks; nothing was touched",
-                where=self.environment.position,
-                hint="`policy: {trust: playbook}` lets one be run; --check looks at it",
-            )
-        from wgm_play.run.running import run_plan
-
-        run_plan(self, planned)

@@ -201,7 +201,6 @@ def guarded(definition: str, login: str) -> str:
 
 def task(situation: Situation, table: Key, columns: Collection[str]) -> dict[str, object]:
     """Return what the batches do about triggers: `replica` sets the server's setting; `login` is whom conditions name."""
-    from wgm_play.operations.online.leftover import guard_mark
 
     found = keeping(situation, table, columns)
     situation.used_helpers.update(guard_mark(one.key.name) for one in found.kept)
@@ -258,3 +257,8 @@ def read(rows: Iterable[Sequence[object]]) -> tuple[Actor, ...]:
         )
         for kind, schema, table, name, enabled, on_update, columns, constraint, clone, usable, whole, function in rows
     )  # fmt: skip
+
+
+def guard_mark(trigger: Sequence[str]) -> str:
+    """Return under which name a plan says that it keeps a trigger from acting."""
+    return f"guard of {'.'.join(trigger)}"

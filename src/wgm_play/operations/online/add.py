@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from wgm_play.catalog.model import Key
-from wgm_play.operations import column as columns
-from wgm_play.operations import named_not_null
+from wgm_play.operations import column_definition, named_not_null
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, create, hazard
 from wgm_play.operations.online import acting, names, not_null
 from wgm_play.operations.online.fill import fill
@@ -81,12 +80,18 @@ def _add(situation: Situation, key: Key, helper: str, sequence: str | None) -> C
                 "online/create_sequence",
                 name=("wgm", sequence),
                 done=done,
-                options=columns.identity_options(row.identity_options),
+                options=column_definition.identity_options(row.identity_options),
             ),
             command("online/open_sequence", name=("wgm", sequence), done=done, shadow=False),
         ]
     default = _value(row, sequence) if sequence else row.default and Sql(row.default)
-    values = {**columns.spelled(row), "default": None, "not_null": False, "identity": "", "identity_options": None}
+    values = {
+        **column_definition.spelled(row),
+        "default": None,
+        "not_null": False,
+        "identity": "",
+        "identity_options": None,
+    }
     commands.append(command("column/add", lock, table=table, name=helper, done=done, **values))
     if default is not None:
         # Its own statement: a default in ADD COLUMN is for the rows there are as well, and rewrites the table.
@@ -118,7 +123,7 @@ def _name(situation: Situation, key: Key, helper: str, sequence: str | None, aft
         commands += named_not_null.again(situation.wanted, key, lock)
     if sequence is not None:
         commands += _identity(row, table, name, sequence, lock)
-    commands += columns.after_create(situation, key)
+    commands += column_definition.after_create(situation, key)
     return create(situation, key, f"name the new column {key.label}", commands, after=(after,), alone=True)
 
 
@@ -132,8 +137,8 @@ def _identity(row: Any, table: tuple[str, ...], name: str, sequence: str, lock: 
             lock,
             table=table,
             name=name,
-            identity=Sql(columns.IDENTITY[row.identity]),
-            identity_options=columns.identity_options(row.identity_options),
+            identity=Sql(column_definition.IDENTITY[row.identity]),
+            identity_options=column_definition.identity_options(row.identity_options),
         ),
         Command(
             render("online/continue.sql.j2", table_text=str(ident(table)), name=name, source=source).sql, shadow=False

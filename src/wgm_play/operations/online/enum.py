@@ -12,19 +12,11 @@ from dataclasses import replace
 
 from wgm_play.catalog.model import Key
 from wgm_play.operations import constraint as constraints
-from wgm_play.operations.base import (
-    ACCESS_EXCLUSIVE,
-    Change,
-    Situation,
-    alter,
-    command,
-    comments,
-    create,
-    hazard,
-    privileges,
-)
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, comments, create, hazard
+from wgm_play.operations.granted import privileges
 from wgm_play.operations.online import names, swap
-from wgm_play.operations.online.retype import Retyping, Twin, expand_and_fill, obstacle, retyping
+from wgm_play.operations.online.model import Retyping, Twin
+from wgm_play.operations.online.retype import expand_and_fill, obstacle, retyping
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
 
@@ -42,7 +34,7 @@ def loses_values(situation: Situation, key: Key) -> bool:
 
 def tables_of(situation: Situation, key: Key) -> dict[Key, list[Key]]:
     """Return the tables with columns of an enum, and these columns; none where no table is large."""
-    from wgm_play.operations.types import users_of
+    from wgm_play.operations.type_definition import users_of
 
     found: dict[Key, list[Key]] = {}
     for column in users_of(situation, key):

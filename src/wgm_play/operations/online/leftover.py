@@ -5,7 +5,7 @@ In: the helpers that the live database holds, and those that the present plan us
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from wgm_play.catalog.model import Key
@@ -15,7 +15,7 @@ from wgm_play.operations.base import (
     Change,
     command,
 )
-from wgm_play.operations.online.acting import let_act
+from wgm_play.operations.online.acting import guard_mark, let_act
 from wgm_play.plan import Command, Lock, Operation
 
 
@@ -30,11 +30,6 @@ class Helper(NamedTuple):
 
 # What must go before what: a trigger before its function, what is on a column before the column.
 _ORDER = ("guard", "trigger", "function", "constraint", "index", "column", "sequence", "type")
-
-
-def guard_mark(trigger: Sequence[str]) -> str:
-    """Return under which name a plan says that it keeps a trigger from acting."""
-    return f"guard of {'.'.join(trigger)}"
 
 
 def removals(helpers: Mapping[Helper, bool], used: Collection[str]) -> list[Change]:

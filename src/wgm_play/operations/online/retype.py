@@ -8,11 +8,12 @@ prove NOT NULL, and then swap names in one short transaction; old values that co
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
+from wgm_play.operations import column_definition
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_ROW_EXCLUSIVE,
@@ -27,155 +28,13 @@ from wgm_play.operations.base import (
 from wgm_play.operations.index import with_tablespace
 from wgm_play.operations.online import acting, names, spell
 from wgm_play.operations.online.fill import fill
-from wgm_play.operations.online.swap import swap
+from wgm_play.operations.online.model import Retyping, Twin, check_name, sync_name
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
 
 # Types without an equality operator: their values are compared as text.
 _NO_EQUALITY = ("json", "xml", "point", "polygon", "circle", "box", "line", "path")
 _TIMES = ("time", "date", "interval")
-
-
-@dataclass(frozen=True, slots=True)
-class Twin:
-    """A column and the one that will take its place: `using` is its value over the row as it is now.
-
-    `live` is the column's name until the swap; `using` and `sources` name columns as they are until then; `type` is how
-    its new type is called until then.
-    """
-
-    key: Key
-    helper: str
-    using: Sql
-    sources: tuple[str, ...]
-    live: str
-    type: str
-
-    @property
-    def name(self) -> str:
-        """The column's name."""
-        return self.key.name[2]
-
-
-@dataclass(slots=True)
-class Retyping:
-    """The columns of one table that change together, with the indexes, keys and checks that go with them.
-
-    `types` are the names that types in definitions have until the swap, where they differ.
-    """
-
-    table: Key
-    twins: list[Twin]
-    indexes: dict[Key, str] = field(default_factory=dict)
-    keys: dict[Key, str] = field(default_factory=dict)
-    checks: list[Key] = field(default_factory=list)
-    types: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """The helper of each column, by name."""
-        return {twin.name: twin.helper for twin in self.twins}
-
-    @property
-    def covered(self) -> set[Key]:
-        """What the swap itself brings to its wanted form."""
-        return {*(twin.key for twin in self.twins), *self.indexes, *self.keys, *self.checks}
-
-
-@dataclass(slots=True)
-class Retypings:
-    """All tables of a plan whose columns change their type online; `swapped` are the types that are made anew for them."""
-
-    tables: list[Retyping] = field(default_factory=list)
-    preparations: list[Change] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    swapped: set[Key] = field(default_factory=set)
-
-    @property
-    def covered(self) -> set[Key]:
-        """What needs no other change."""
-        return self.swapped.union(*(one.covered for one in self.tables))
-
-
-def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
-    """Return the tables whose columns change type by expand and contract, with their changes."""
-    rewritten: dict[Key, list[Key]] = {}
-    for key in altered:
-        if key.kind == "column" and _rewrites(situation, key):
-            rewritten.setdefault(Key("table", key.name[:2]), []).append(key)
-    online = {table for table in rewritten if situation.online(table)}
-    online = _with_neighbours(situation, online, rewritten) if online else online
-    found = {table: keys for table, keys in rewritten.items() if table in online}
-    made = Retypings()
-    for table in sorted(found):
-        why = obstacle(situation, table, found[table])
-        situation.obstacles.update((key, why) for key in found[table] if why is not None)
-        if why is None:
-            one = retyping(situation, table, found[table])
-            made.tables.append(one)
-            prepared = expand_and_fill(situation, one)
-            made.preparations += prepared
-            situation.prepared += prepared
-            swapped = swap(situation, one, prepared)
-            made.changes += [*prepared, *swapped]
-            last = tuple(change for change in swapped if change.removes)
-            situation.delayed.update(
-                (twin.key, (tuple(prepared), last)) for twin in one.twins if twin.live != twin.name
-            )
-    _enums(situation, altered, made, rewritten)
-    return made
-
-
-def _enums(situation: Situation, altered: Iterable[Key], made: Retypings, rewritten: Collection[Key]) -> None:
-    """Add the enums that lose values while large tables have columns of them."""
-    from wgm_play.operations.online import enum
-
-    taken = set(rewritten)
-    for key in altered:
-        users = enum.tables_of(situation, key) if key.kind == "enum" and enum.loses_values(situation, key) else {}
-        if not users:
-            continue
-        why = enum.why_not(situation, key, users, taken)
-        if why is not None:
-            situation.obstacles[key] = why
-            continue
-        taken |= users.keys()
-        tables, prepared, swapped = enum.change(situation, key, users)
-        made.tables += tables
-        made.swapped.add(key)
-        made.preparations += prepared
-        situation.prepared += prepared
-        made.changes += [*prepared, *swapped]
-
-
-# A table with fewer rows is rewritten inside the swap of its neighbour: that takes as long as a few catalog changes.
-FEW_ROWS = 500
-
-
-def _with_neighbours(situation: Situation, online: set[Key], rewritten: Mapping[Key, list[Key]]) -> set[Key]:
-    """Return also those tables that must change together with a large one, because of a foreign key between them.
-
-    A small table would be rewritten in the transaction that holds the locks of the large one.
-    """
-    joined: dict[Key, set[Key]] = {}
-    for constraint, column in situation.current.edges:
-        if constraint.kind == "constraint" and column.kind == "column":
-            joined.setdefault(constraint, {Key("table", constraint.name[:2])}).add(Key("table", column.name[:2]))
-    found, todo = set(online), set(online)
-    while todo:
-        near = set().union(*(tables for tables in joined.values() if tables & todo))
-        todo = {table for table in near - found if table in rewritten and situation.rows(table) > FEW_ROWS}
-        found |= todo
-    return found
-
-
-def _rewrites(situation: Situation, key: Key) -> bool:
-    old, new = situation.current[key], situation.wanted[key]
-    if old.generated or new.generated:
-        return False
-    if (old.type, old.collation) == (new.type, new.collation):
-        return key in situation.forced
-    return key in situation.converts or old.collation != new.collation or not columns.coercible(old.type, new.type)
 
 
 def obstacle(situation: Situation, table: Key, keys: Collection[Key]) -> str | None:
@@ -309,16 +168,6 @@ def expand_and_fill(situation: Situation, one: Retyping, after: Change | None = 
     return made
 
 
-def sync_name(one: Retyping) -> str:
-    """Return the name of the trigger, and of its function, that keeps the columns in step."""
-    return names.helper(names.SYNC, one.table.name[1], *(twin.helper for twin in one.twins))
-
-
-def check_name(twin: Twin) -> str:
-    """Return the name of the check that proves NOT NULL."""
-    return names.helper(names.NOT_NULL, twin.name, twin.helper)
-
-
 def _expand(situation: Situation, one: Retyping) -> Change:
     table, name = one.table.name, sync_name(one)
     lock, done = Lock(ACCESS_EXCLUSIVE, one.table.label), names.there("trigger", table, name)
@@ -329,7 +178,7 @@ def _expand(situation: Situation, one: Retyping) -> Change:
     for twin in one.twins:
         new = situation.wanted[twin.key]
         values = {
-            **columns.spelled(new),
+            **column_definition.spelled(new),
             "type": Sql(twin.type),
             "default": None,
             "not_null": False,
@@ -412,7 +261,7 @@ def _attributes(situation: Situation, twin: Twin, done: str) -> list[Command]:
                 lock,
                 table=table,
                 name=twin.helper,
-                storage=Sql(columns.STORAGE[row.storage]),
+                storage=Sql(column_definition.STORAGE[row.storage]),
                 done=done,
             )
         )
@@ -552,28 +401,3 @@ def _not_nulls(situation: Situation, one: Retyping, after: Change) -> list[Chang
         )
         made.append(after)
     return made
-
-
-# Together with the rest of the plan
-
-
-def join(situation: Situation, found: Retypings, others: Iterable[Change], rebuilt: frozenset[Key]) -> None:
-    """Let what steps aside wait until all new columns are ready, and lock all tables of the swap at its beginning."""
-    if not found.tables:
-        return
-    ready = tuple(found.preparations)
-    swaps = [change for change in found.changes if change.removes]
-    for change in (*others, *swaps):
-        if change.removes & rebuilt:
-            change.after = (*change.after, *ready)
-    tables = {one.table for one in found.tables}
-    for key in rebuilt:
-        if key.kind in ("column", "constraint", "trigger"):
-            tables.add(Key("table", key.name[:2]))
-        if key.kind == "constraint":
-            tables.update(
-                ref.relation for dependent, ref in situation.current.edges if dependent == key and ref.relation
-            )
-    locked = sorted(table.name for table in tables if table in situation.current.rows)
-    for change in swaps:
-        change.operation.payload["swap"] = [list(name) for name in locked]

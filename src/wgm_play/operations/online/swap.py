@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
+from wgm_play.operations import column_definition, marks, named_not_null
 from wgm_play.operations import constraint as constraints
-from wgm_play.operations import marks, named_not_null
 from wgm_play.operations.access import column_privileges
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
@@ -33,7 +33,7 @@ from wgm_play.render import render
 from wgm_play.sql import Sql, ident
 
 if TYPE_CHECKING:
-    from wgm_play.operations.online.retype import Retyping, Twin
+    from wgm_play.operations.online.model import Retyping, Twin
 
 _KIND = {"p": "PRIMARY KEY", "u": "UNIQUE"}
 
@@ -99,7 +99,7 @@ def _command(template: str, one: Retyping, **values: Any) -> Command:
 
 def clear(situation: Situation, one: Retyping) -> list[Command]:
     """End the synchronisation; drop the keys, checks and indexes of the old columns."""
-    from wgm_play.operations.online.retype import sync_name
+    from wgm_play.operations.online.model import sync_name
 
     made = [
         _command("online/drop_trigger", one, name=sync_name(one), table=one.table.name, missing_ok=False),
@@ -122,7 +122,7 @@ def exchange(situation: Situation, one: Retyping, twin: Twin) -> tuple[str, list
 
     Return the old column's name after that, and the commands.
     """
-    from wgm_play.operations.online.retype import check_name
+    from wgm_play.operations.online.model import check_name
 
     table, old, new = one.table.name, situation.current[twin.key], situation.wanted[twin.key]
     made: list[Command] = []
@@ -161,8 +161,8 @@ def _move_identity(one: Retyping, twin: Twin, new: Any) -> Command:
         "online/identity.sql.j2",
         table=one.table.name,
         name=twin.helper,
-        identity=Sql(columns.IDENTITY[new.identity]),
-        identity_options=columns.identity_options(new.identity_options),
+        identity=Sql(column_definition.IDENTITY[new.identity]),
+        identity_options=column_definition.identity_options(new.identity_options),
     ).sql
     return _command(
         "online/move_identity",

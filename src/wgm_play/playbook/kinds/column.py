@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.asking.text import check_type
+from wgm_play.document.nodes import Map, Text, position_of
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     DEFINITIONS,
@@ -31,7 +32,6 @@ from wgm_play.playbook.kinds.base import (
 from wgm_play.playbook.kinds.constraint import DEFERRABLE, REFERENCE
 from wgm_play.playbook.kinds.sequence import Options, options
 from wgm_play.playbook.model import Convert, Part
-from wgm_play.playbook.nodes import Map, Text, position_of
 from wgm_play.sql import Sql, literal, reveal
 
 _IDENTITY_OPTIONS: Schema = DEFINITIONS["sequence_options"]["properties"]

@@ -5,8 +5,9 @@ In: a step. Out: its schema fragment, example and declaration.
 
 from __future__ import annotations
 
+from wgm_play.catalog.composite import Attribute
 from wgm_play.catalog.model import Key
-from wgm_play.operations.composite import Attribute
+from wgm_play.document.nodes import Map, position_of
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     SCHEMA_KEY,
@@ -26,7 +27,6 @@ from wgm_play.playbook.kinds.base import (
 )
 from wgm_play.playbook.kinds.pieces import parts_at
 from wgm_play.playbook.model import Declaration, Step
-from wgm_play.playbook.nodes import Map, position_of
 from wgm_play.sql import Sql, reveal
 
 EXAMPLE = """

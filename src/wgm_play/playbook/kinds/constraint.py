@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from wgm_play.document.nodes import Map, Text, position_of
 from wgm_play.errors import Position
 from wgm_play.playbook.kinds.base import (
     COMMENT,
@@ -31,7 +32,6 @@ from wgm_play.playbook.kinds.base import (
     text,
     word,
 )
-from wgm_play.playbook.nodes import Map, Text, position_of
 from wgm_play.sql import Sql, reveal
 
 WHAT = ("check", "unique", "primary_key", "foreign_key", "exclude", "not_null")

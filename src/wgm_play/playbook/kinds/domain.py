@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Map, key_position, position_of
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     SCHEMA_KEY,
@@ -28,7 +29,6 @@ from wgm_play.playbook.kinds.base import (
     statement,
 )
 from wgm_play.playbook.model import Declaration, Part, Step
-from wgm_play.playbook.nodes import Map, key_position, position_of
 from wgm_play.sql import Sql
 
 EXAMPLE = """

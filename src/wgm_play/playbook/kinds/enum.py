@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Map, position_of
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     SCHEMA_KEY,
@@ -25,7 +26,6 @@ from wgm_play.playbook.kinds.base import (
     text,
 )
 from wgm_play.playbook.model import Declaration, Part, Step
-from wgm_play.playbook.nodes import Map, position_of
 from wgm_play.sql import NAME_BYTES, Sql, literal, reveal
 
 EXAMPLE = """

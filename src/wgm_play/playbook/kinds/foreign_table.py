@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Map, position_of
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     SCHEMA_KEY,
@@ -34,7 +35,6 @@ from wgm_play.playbook.kinds.pieces import (
     parts_at,
 )
 from wgm_play.playbook.model import Declaration, Step
-from wgm_play.playbook.nodes import Map, position_of
 from wgm_play.sql import Sql, reveal
 
 EXAMPLE = """

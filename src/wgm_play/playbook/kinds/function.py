@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Map, position_of
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     SCHEMA_KEY,
@@ -40,7 +41,6 @@ from wgm_play.playbook.kinds.base import (
 )
 from wgm_play.playbook.kinds.view import TEMPLATE
 from wgm_play.playbook.model import Declaration, Step
-from wgm_play.playbook.nodes import Map, position_of
 from wgm_play.render import Statement
 from wgm_play.sql import Sql, literal, reveal
 

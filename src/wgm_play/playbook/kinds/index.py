@@ -6,6 +6,7 @@ In: a step. Out: its schema fragment, example and declaration.
 from __future__ import annotations
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import position_of
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     SCHEMA_KEY,
@@ -30,7 +31,6 @@ from wgm_play.playbook.kinds.base import (
     word,
 )
 from wgm_play.playbook.model import Declaration, Step
-from wgm_play.playbook.nodes import position_of
 from wgm_play.sql import Sql, reveal
 
 EXAMPLE = """

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Map
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     SCHEMA_KEY,
@@ -31,7 +32,6 @@ from wgm_play.playbook.kinds.base import (
 from wgm_play.playbook.kinds.column import MAPPING as COLUMN
 from wgm_play.playbook.kinds.view import TEMPLATE
 from wgm_play.playbook.model import Declaration, Step
-from wgm_play.playbook.nodes import Map
 from wgm_play.sql import Sql, reveal
 
 EXAMPLE = """

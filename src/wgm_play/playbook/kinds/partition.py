@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wgm_play.document.nodes import Map, Text, position_of
 from wgm_play.playbook.kinds.base import (
     DEFINITIONS,
     STATE,
@@ -30,7 +31,6 @@ from wgm_play.playbook.kinds.base import (
     statement,
 )
 from wgm_play.playbook.model import Step
-from wgm_play.playbook.nodes import Map, Text, position_of
 from wgm_play.render import Statement
 from wgm_play.sql import Sql, literal, reveal
 

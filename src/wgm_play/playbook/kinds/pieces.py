@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Map, key_position, position_of
 from wgm_play.playbook.kinds.base import (
     Folding,
     Schema,
@@ -23,7 +24,6 @@ from wgm_play.playbook.kinds.base import (
     word,
 )
 from wgm_play.playbook.model import Declaration, Part, Step
-from wgm_play.playbook.nodes import Map, key_position, position_of
 from wgm_play.render import Statement
 from wgm_play.sql import Sql, literal, reveal
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from wgm_play.catalog.access import LETTERS
+from wgm_play.document.nodes import Map, position_of
 from wgm_play.playbook.kinds.base import Schema, fail, ref
-from wgm_play.playbook.nodes import Map, position_of
 from wgm_play.sql import ident, reveal
 
 NAMES = ("all", *(name.lower() for name in LETTERS.values()))

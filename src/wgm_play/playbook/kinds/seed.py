@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Map, Text, position_of
 from wgm_play.errors import InputError, Position, Problems, WgmError
 from wgm_play.playbook.kinds.base import SCHEMA_KEY, Folding, Kind, at, fail, flag, mapping, parts_of, ref, text
 from wgm_play.playbook.model import Seed, SeedRow, Step
-from wgm_play.playbook.nodes import Map, Text, position_of
 from wgm_play.sql import reveal
 
 EXAMPLE = """

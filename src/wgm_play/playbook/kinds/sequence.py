@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Map
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     DEFINITIONS,
@@ -30,7 +31,6 @@ from wgm_play.playbook.kinds.base import (
     statement,
 )
 from wgm_play.playbook.model import Declaration, Step
-from wgm_play.playbook.nodes import Map
 from wgm_play.sql import Sql, reveal
 
 EXAMPLE = """

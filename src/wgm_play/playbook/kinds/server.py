@@ -6,6 +6,7 @@ In: a step. Out: its schema fragment, example and declaration.
 from __future__ import annotations
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Map
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     Folding,
@@ -26,7 +27,6 @@ from wgm_play.playbook.kinds.pieces import (
     options_at,
 )
 from wgm_play.playbook.model import Declaration, Step
-from wgm_play.playbook.nodes import Map
 from wgm_play.sql import Sql, literal, reveal
 
 EXAMPLE = """

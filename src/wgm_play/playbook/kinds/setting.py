@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Text
 from wgm_play.playbook.kinds.base import Folding, Kind, at, fail, mapping, overlay, text, word
 from wgm_play.playbook.model import Declaration, Step
-from wgm_play.playbook.nodes import Text
 from wgm_play.sql import reveal
 
 EXAMPLE = """

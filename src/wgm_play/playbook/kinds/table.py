@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Map, Seq, Text, position_of
 from wgm_play.errors import Position, Problems, WgmError
 from wgm_play.playbook.kinds.base import (
     COMMENT,
@@ -56,7 +57,6 @@ from wgm_play.playbook.kinds.partition import (
     refuse_own_definition,
 )
 from wgm_play.playbook.model import Declaration, Part, Step
-from wgm_play.playbook.nodes import Map, Seq, Text, position_of
 from wgm_play.render import Statement
 from wgm_play.sql import Sql, reveal
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wgm_play.catalog.model import Key
+from wgm_play.document.nodes import Text, position_of
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     SCHEMA_KEY,
@@ -36,7 +37,6 @@ from wgm_play.playbook.kinds.base import (
 from wgm_play.playbook.kinds.index import table_of
 from wgm_play.playbook.kinds.view import TEMPLATE
 from wgm_play.playbook.model import Declaration, Step
-from wgm_play.playbook.nodes import Text, position_of
 from wgm_play.sql import Sql, literal, reveal
 
 EXAMPLE = """

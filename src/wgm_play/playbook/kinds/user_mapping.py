@@ -6,7 +6,6 @@ In: a step. Out: its schema fragment, example and declaration.
 from __future__ import annotations
 
 from wgm_play.catalog.model import Key
-from wgm_play.operations.foreign import is_secret
 from wgm_play.playbook.kinds.base import (
     Folding,
     Kind,
@@ -19,7 +18,7 @@ from wgm_play.playbook.kinds.pieces import (
     plain,
 )
 from wgm_play.playbook.model import Declaration, Step
-from wgm_play.secret import register
+from wgm_play.secret import is_secret, register
 from wgm_play.sql import reveal
 
 EXAMPLE = """

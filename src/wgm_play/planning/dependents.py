@@ -6,11 +6,12 @@ what is declared; one that cannot be made there stops the plan and is named.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wgm_play.catalog.access import keep_roles
+from wgm_play.desired.model import Wanted
 from wgm_play.diff.compare import compare, dependents_of_hard
-from wgm_play.diff.overlay import Wanted
 from wgm_play.errors import Refused
 from wgm_play.operations.base import Situation
 from wgm_play.secret import mask
@@ -18,10 +19,10 @@ from wgm_play.shadow import read, send
 from wgm_play.shadow.rebuild import closure, statements_for
 
 if TYPE_CHECKING:
-    from wgm_play.planning.planner import Planner
+    from wgm_play.shadow import Shadow
 
 
-def realise_dependents(planner: Planner, situation: Situation, wanted: Wanted) -> None:
+def realise_dependents(shadow: Callable[[], Shadow], situation: Situation, wanted: Wanted) -> None:
     """Read how unmanaged dependents of what changes will be described; put that into the wanted catalog."""
     found = compare(situation.current, situation.wanted)
     found.altered += sorted(situation.forced - set(found.altered))
@@ -34,7 +35,7 @@ def realise_dependents(planner: Planner, situation: Situation, wanted: Wanted) -
     part = closure(catalog, affected) - {key for key in catalog.rows if key.kind == "setting"}
     import psycopg as library
 
-    with planner.shadow().database() as connection:
+    with shadow().database() as connection:
         for statement in statements_for(catalog.only(part)):
             try:
                 send(connection, statement)

@@ -17,7 +17,7 @@ from wgm_play.errors import InputError
 from wgm_play.playbook.model import Declaration
 
 if TYPE_CHECKING:
-    from wgm_play.diff.overlay import Wanted
+    from wgm_play.desired.model import Wanted
 
 Same = Callable[[Catalog, Key], list[Key]]
 

@@ -32,7 +32,6 @@ def hint(lines: Sequence[str], number: int) -> str:
 
 def _unquoted(line: str) -> str | None:
     """Return the value that needs quotes, as it is written with them."""
-    from wgm_play.playbook.schema_rules import quoted
 
     if re.search(r":\s*\{\{", line):
         return 'a value that begins with {{ needs quotes: "{{ name }}"'
@@ -75,3 +74,8 @@ def _outdented(lines: Sequence[str], number: int) -> str | None:
     away, at, word = min(found, key=lambda one: (abs(one[0]), -one[1]))
     columns = f"{abs(away)} column{'s' if abs(away) != 1 else ''}"
     return f"this line begins {columns} {'right' if away > 0 else 'left'} of {word!r} in line {at}: give both the same indentation"
+
+
+def quoted(text: str) -> str:
+    """Return a text as a value of YAML in quotes."""
+    return "'" + text.replace("'", "''") + "'" if '"' in text else f'"{text}"'

@@ -13,9 +13,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from wgm_play.document.as_read import keep
+from wgm_play.document.nodes import Map, Seq, Text, pack, position_of, text
 from wgm_play.errors import InputError, Position, Problems
-from wgm_play.playbook.as_read import keep
-from wgm_play.playbook.nodes import Map, Seq, Text, pack, position_of, text
 
 __all__ = ["Map", "Seq", "Text", "load_file", "load_text", "position_of", "read_text"]
 
@@ -140,7 +140,7 @@ def _bad_character(content: str, name: str) -> InputError:
 
 
 def _yaml_hint(content: str, where: Position) -> str | None:
-    from wgm_play.playbook.yaml_hints import hint
+    from wgm_play.document.yaml_hints import hint
 
     return hint(content.split("\n"), where.line)
 

@@ -39,7 +39,7 @@ class Kept:
 @functools.lru_cache(maxsize=1)
 def _version() -> str:
     """Return what an answer is good for: this version, with the fields that its catalog rows have."""
-    from wgm_play.catalog import CLASSES
+    from wgm_play.catalog.model import CLASSES
 
     shape = repr([(kind, found.__slots__) for kind, found in CLASSES.items()])
     return f"{__version__}+{hashlib.sha256(shape.encode()).hexdigest()[:16]}"

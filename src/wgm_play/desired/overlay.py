@@ -8,53 +8,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from wgm_play.catalog import CLASSES
 from wgm_play.catalog.access import ACCESS, left_over
 from wgm_play.catalog.constraint import NOT_NULL, not_null_column
-from wgm_play.catalog.model import Catalog, Extra, Key, Row
-from wgm_play.diff.access import lay_access, privileges_go
-from wgm_play.diff.manage import Manage
-from wgm_play.diff.match import match_constraints, match_domain
+from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row
+from wgm_play.desired.access import lay_access, privileges_go
+from wgm_play.desired.manage import Manage
+from wgm_play.desired.match import match_constraints, match_domain
+from wgm_play.desired.model import Removal, Wanted
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.composite import stored
 from wgm_play.operations.trash import own_keys
-from wgm_play.playbook.model import Convert, Declaration, Folded
+from wgm_play.playbook.model import Declaration, Folded
 from wgm_play.shadow.realise import Realised
 from wgm_play.shadow.rebuild import dependents
-from wgm_play.sql import Sql, ident
+from wgm_play.sql import ident
 
 EVERYTHING = Manage()
 # Names that are ours: left by a run that was cut short, removed without being asked.
 OURS = re.compile(r"wgm_(not_null|new|old|sync)_")
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """A live object that would go although no line of the playbook says `state: absent`: by itself, or with what it uses."""
-
-    key: Key
-    position: Position | None
-    step: int
-    uses: Key | None = None
-
-
-@dataclass(slots=True)
-class Wanted:
-    """What the target is to become. `managed` are the keys that the playbook speaks for."""
-
-    catalog: Catalog
-    managed: frozenset[Key] = frozenset()
-    steps: dict[Key, int] = field(default_factory=dict)
-    unsaid: list[Removal] = field(default_factory=list)
-    taken: list[Removal] = field(default_factory=list)
-    converts: dict[Key, Convert] = field(default_factory=dict)
-    backfills: dict[Key, Sql] = field(default_factory=dict)
-    unmanaged: list[Key] = field(default_factory=list)
-    given: dict[Key, Mapping[str, Any]] = field(default_factory=dict)
-    outside: list[Key] = field(default_factory=list)
 
 
 def lay_over(
@@ -356,7 +330,7 @@ def _with_names(live: Catalog, key: Key) -> str:
 
 
 def _same_types(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    from wgm_play.diff.type_names import plain_type
+    from wgm_play.type_names import plain_type
 
     return [plain_type(name) for name in one] == [plain_type(name) for name in other]
 

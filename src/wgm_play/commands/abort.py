@@ -13,12 +13,12 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from wgm_play.commands.status import Backend
 from wgm_play.errors import Unreachable
 from wgm_play.execute.session import Connect
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import Connection, text
-from wgm_play.ledger.status import Backend
-from wgm_play.report.base import Reporter
+from wgm_play.reporter import Reporter
 
 # How long a cancelled statement gets to end before its session is terminated, and a session to end, in seconds.
 CANCEL_WITHIN = 5.0

@@ -1,0 +1,1 @@
+"""What is kept between commands: never needed, only faster."""

@@ -1,0 +1,1 @@
+"""What the database shall be: what steps declare, laid over what is live."""

@@ -1,0 +1,41 @@
+"""What the database shall be.
+
+In: nothing. Out: `Wanted`, the catalog after a run, with what is managed and what goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.errors import Position
+from wgm_play.playbook.model import Convert
+from wgm_play.sql import Sql
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A live object that would go although no line of the playbook says `state: absent`: by itself, or with what it uses."""
+
+    key: Key
+    position: Position | None
+    step: int
+    uses: Key | None = None
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What the target is to become. `managed` are the keys that the playbook speaks for."""
+
+    catalog: Catalog
+    managed: frozenset[Key] = frozenset()
+    steps: dict[Key, int] = field(default_factory=dict)
+    unsaid: list[Removal] = field(default_factory=list)
+    taken: list[Removal] = field(default_factory=list)
+    converts: dict[Key, Convert] = field(default_factory=dict)
+    backfills: dict[Key, Sql] = field(default_factory=dict)
+    unmanaged: list[Key] = field(default_factory=list)
+    given: dict[Key, Mapping[str, Any]] = field(default_factory=dict)
+    outside: list[Key] = field(default_factory=list)

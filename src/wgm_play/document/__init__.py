@@ -1,0 +1,1 @@
+"""YAML that knows its lines: read, and told apart by kind."""

@@ -1,0 +1,22 @@
+"""What the command line says of an inspection.
+
+In: nothing. Out: `Inspection`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ENVIRONMENT = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What the command line says: `output` is a file (its name ends in .yml or .yaml), a folder, or None."""
+
+    url: str | None
+    output: str | None = None
+    environment: str = ENVIRONMENT
+    baseline: bool = False
+    folder: str | None = None
+    tool: str = "auto"

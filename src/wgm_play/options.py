@@ -1,0 +1,44 @@
+"""What the command line says.
+
+In: nothing. Out: `Options`, which every command takes, and `PENDING`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# The exit code of `--check --detailed-exitcode` where a run would change something.
+PENDING = 10
+
+
+@dataclass(slots=True)
+class Options:
+    """What the command line says about one playbook."""
+
+    playbook: str
+    inventory: str | None = None
+    url: str | None = None
+    check: bool = False
+    diff: bool = False
+    detailed_exitcode: bool = False
+    extra_vars: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    skip_tags: tuple[str, ...] = ()
+    start_at_step: str | None = None
+    step: bool = False
+    limit: str | None = None
+    save_plan: str | None = None
+    plan: str | None = None
+    allow_destructive: bool = False
+    no_trash: bool = False
+    assume_no_renames: bool = False
+    no_backup: bool = False
+    kill_blockers: bool = False
+    verbosity: int = 0
+    to_run: int | None = None
+    batch_ms: int | None = None
+    rules: str | None = None
+    metrics: str | None = None
+    untrusted: bool = False
+    env: tuple[str, ...] = ()
+    upgrade: bool = False
