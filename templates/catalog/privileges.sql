@@ -1,4 +1,5 @@
--- Privileges on what is no object of a playbook: the database, its languages; what new objects get (as `default_acl`).
+-- Privileges on what is no object of a playbook: the database, its languages; what new objects get (as `default_acl`);
+-- and on columns that a partition or a child has of its parent, which have no row of their own.
 SELECT 'database', 'database', '', '', 0::oid, 1262, pg_catalog.pg_get_userbyid(b.datdba), b.datacl::text[], 0
 FROM pg_catalog.pg_database b
 WHERE b.datname = current_database()
@@ -13,4 +14,14 @@ SELECT 'default_acl', pg_catalog.pg_get_userbyid(d.defaclrole), COALESCE(n.nspna
        0::oid, 826, pg_catalog.pg_get_userbyid(d.defaclrole), d.defaclacl::text[], 0
 FROM pg_catalog.pg_default_acl d
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
+UNION ALL
+SELECT 'inherited_column', n.nspname, r.relname, a.attname, 0::oid, 1259, NULL, a.attacl::text[], 0
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class r ON r.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+WHERE a.attacl IS NOT NULL AND a.attinhcount > 0 AND a.attnum > 0 AND NOT a.attisdropped
+  AND a.attname NOT LIKE 'wgm\_trash\_%' AND a.attname NOT LIKE 'wgm\_new\_%'
+  AND r.relkind IN ('r', 'p') AND r.relpersistence <> 't' AND {% include 'catalog/_user_schemas.sql' %}
+
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 1259 AND e.objid = r.oid AND e.deptype = 'e')
 ORDER BY 1, 2, 3, 4

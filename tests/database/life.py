@@ -177,8 +177,8 @@ def settle_in(connection: Connection, *, publish: bool = False) -> list[Table]:
 
 
 AUDIT = """
-CREATE TABLE IF NOT EXISTS life_log (id bigserial, place text, what text, who text, old jsonb, new jsonb);
-CREATE TABLE IF NOT EXISTS life_stamps (id bigserial, place text, who text);
+CREATE TABLE IF NOT EXISTS life_log (id bigserial PRIMARY KEY, place text, what text, who text, old jsonb, new jsonb);
+CREATE TABLE IF NOT EXISTS life_stamps (id bigserial PRIMARY KEY, place text, who text);
 CREATE TABLE IF NOT EXISTS life_own (id integer PRIMARY KEY, note text);
 CREATE OR REPLACE FUNCTION life_record() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

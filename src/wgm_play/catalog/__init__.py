@@ -98,6 +98,7 @@ NAME_PARTS: dict[str, int] = {
     "database": 1,
     "language": 1,
     "default_acl": 3,
+    "inherited_column": 3,
     "composite": 2,
     "range": 2,
     "collation": 2,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from wgm_play.catalog.descent import copies
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.sql import ident
 
@@ -186,8 +187,10 @@ def add(catalog: Catalog, bare: Iterable[tuple[Key, Extra]]) -> None:
     made: dict[Key, Row] = {}
     version = catalog.version
     lists: list[tuple[Key, Extra]] = []
-    for key, extra in catalog.extras.items():
-        if key.kind == "column":
+    bare = list(bare)
+    inherited = [(key, extra) for key, extra in bare if key.kind == "inherited_column"]
+    for key, extra in [*catalog.extras.items(), *inherited]:
+        if key.kind in ("column", "inherited_column"):
             if extra.acl:
                 name = ident(key.name[2])
                 columns.setdefault(Key("table", key.name[:2]), []).extend(f"({name}){item}" for item in extra.acl)
@@ -211,7 +214,7 @@ def add(catalog: Catalog, bare: Iterable[tuple[Key, Extra]]) -> None:
             role, schema, objects = key.name
             for grantee, privileges in entries(extra.acl or (), objects, role, version, whole=not schema).items():
                 made[Key("default_privileges", (role, schema, objects, grantee))] = (spelled(privileges),)
-        elif extra.acl is not None:
+        elif extra.acl is not None and key.kind != "inherited_column":
             place = () if key.kind == "database" else key.name
             for grantee, privileges in entries(extra.acl, key.kind, extra.owner, version).items():
                 made[Key("grant", (key.kind, *place, grantee))] = (spelled(privileges),)
@@ -253,7 +256,7 @@ def left_over(rows: Mapping[Key, Row]) -> list[Key]:
     ]  # fmt: skip
 
 
-def moved(catalog: Catalog, pairs: Mapping[Key, Key]) -> None:
+def moved(catalog: Catalog, pairs: Mapping[Key, Key], before: Catalog) -> None:
     """Let grants, owners and labels follow their objects to new names; `pairs` are new -> old."""
     names = {old: new for new, old in pairs.items()}
     now = {}
@@ -265,7 +268,9 @@ def moved(catalog: Catalog, pairs: Mapping[Key, Key]) -> None:
     for key, row in now.items():
         catalog.rows[key] = row
     columns = {old: new for old, new in names.items() if old.kind == "column" and old.name[2] != new.name[2]}
+    columns |= {one: columns[column] for one, column in copies(before, columns).items()}
     tables = {Key("table", key.name[:2]) for pair in columns.items() for key in pair}
+    tables |= {names[table] for table in tables if table in names}
     for key in [key for key in catalog.rows if key.kind == "grant" and object_of(key) in tables]:
         listed = [_on_renamed(key, text, pairs, columns) for text in catalog[key].privileges]
         catalog.rows[key] = (sorted(listed),)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import access
 from wgm_play.catalog.access import Role
+from wgm_play.catalog.descent import above, copies
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError
 from wgm_play.playbook.model import Declaration
@@ -53,6 +54,7 @@ def lay_access(made: Wanted, live: Catalog, declarations: Mapping[Key, Declarati
 def privileges_go(wanted: Catalog, live: Catalog) -> None:
     """Take out the privileges on columns that go."""
     gone = {key for key in live.rows if key.kind == "column" and key not in wanted.rows}
+    gone |= copies(live, gone).keys() - wanted.rows.keys()
     tables = {column.relation for column in gone}
     for key in [key for key in wanted.rows if key.kind == "grant" and access.object_of(key) in tables]:
         listed = wanted[key].privileges
@@ -131,9 +133,15 @@ def _grant(made: Wanted, declaration: Declaration, target: Key, grantee: str, sa
     key = Key("grant", (target.kind, *target.name, grantee))
     for text in wanted if target.kind == "table" else ():
         column = access.column_of(key, text)
-        if column is not None and column not in made.catalog.rows:
+        if column is not None and not _is_there(made.catalog, column):
             raise _not_there(column, declaration)
     _put(made, key, None if wanted == usual else (access.spelled(wanted),), declaration)
+
+
+def _is_there(catalog: Catalog, column: Key) -> bool:
+    """Tell whether a table has a column, of its own or of a parent."""
+    tables = (column.name[:2], *above(catalog, column.name[:2]))
+    return any(Key("column", (*table, column.name[2])) in catalog.rows for table in tables)
 
 
 def _not_there(target: Key, declaration: Declaration, done: str = "granted on") -> InputError:

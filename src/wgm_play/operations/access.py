@@ -9,6 +9,7 @@ from typing import Any
 
 from wgm_play.catalog import access
 from wgm_play.catalog.access import Privileges, Role
+from wgm_play.catalog.descent import copies
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.operations.base import (
@@ -171,6 +172,7 @@ def change_grant(situation: Situation, key: Key) -> list[Change]:
 def before_columns_go(situation: Situation, changes: list[Change]) -> None:
     """Let privileges on a column be revoked while it is there."""
     going = {key: change for change in changes for key in change.removes if key.kind == "column"}
+    going |= {one: going[column] for one, column in copies(situation.current, going).items() if one not in going}
     for change in changes if going else ():
         key = change.operation.key
         old = situation.current.get(key) if key.kind == "grant" else None
@@ -282,16 +284,18 @@ def _given(situation: Situation, catalog: Catalog, key: Key, objects: str, grant
 
 
 def column_privileges(situation: Situation, column: Key) -> list[Command]:
-    """Return the commands that give a column that is made again the privileges that it has and keeps."""
-    table = Key("table", column.name[:2])
+    """Return the commands that give a column that is made again the privileges that it has and keeps, as its copies do."""
     made: list[Command] = []
-    for key in situation.wanted.of("grant", table.kind, *table.name):
-        old = situation.current.get(key)
-        before = access.read(old.privileges) if old else {}
-        after = access.read(situation.wanted[key].privileges)
-        kept = {name: option for name, option in after.items()
-                if name in before and access.column_of(key, name) == column}  # fmt: skip
-        made += [one for _, one in between(granted_on(situation, table), key.name[-1], {}, kept)]
+    for one in [column, *sorted(copies(situation.current, [column]))]:
+        table = Key("table", one.name[:2])
+        for key in situation.wanted.of("grant", table.kind, *table.name):
+            old = situation.current.get(key)
+            before = access.read(old.privileges) if old else {}
+            after = access.read(situation.wanted[key].privileges)
+            kept = {
+                name: option for name, option in after.items() if name in before and access.column_of(key, name) == one
+            }
+            made += [found for _, found in between(granted_on(situation, table), key.name[-1], {}, kept)]
     return made
 
 

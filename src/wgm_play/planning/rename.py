@@ -473,7 +473,7 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
             made.extras.pop(key, None)  # another object may get the name
     after.rows.pop(Key("schema", ("public",)), None)
     back = renamed.pairs
-    moved(made, back)
+    moved(made, back, live)
     for key, row in {**after.rows, **keep_roles(after.rows, live.rows, back)}.items():
         if key.kind in ACCESS:
             continue

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from wgm_play.catalog.descent import below
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.publication import PublicationTable
 from wgm_play.operations.base import SHARE_UPDATE_EXCLUSIVE, Change, Situation, command, hazard
@@ -36,7 +37,7 @@ def kept_in(situation: Situation, ordered: Sequence[Change], hidden: Collection[
     hiding = set(hidden)
     members = {key: situation.current[key] for key in situation.current.of("publication_table")}
     kept = [one for one in publications if one in situation.wanted.rows]
-    below = _below(situation)
+    descended = below(situation.current)
     for change in ordered:
         for one in change.removes:
             members.pop(one, None)
@@ -49,10 +50,10 @@ def kept_in(situation: Situation, ordered: Sequence[Change], hidden: Collection[
             and members[key].columns is None
         ):
             _append(change, [_relist(key.name[1:], [key.name[0]])])
-        ours = _tables(_OURS, texts, below)
+        ours = _tables(_OURS, texts, descended)
         hiding |= ours
-        for table in sorted(ours | (hiding & _tables(_COLUMNS, texts, below))):
-            stuck = table in _tables(_STUCK, texts, below)
+        for table in sorted(ours | (hiding & _tables(_COLUMNS, texts, descended))):
+            stuck = table in _tables(_STUCK, texts, descended)
             _keep_in(situation, change, table, kept, members, ours=table in ours, stuck=stuck)
     return list(ordered)
 
@@ -72,28 +73,14 @@ def sends_ledger(situation: Situation, ordered: Sequence[Change]) -> None:
         first.operation = replace(first.operation, hazards=(*first.operation.hazards, found))
 
 
-def _below(situation: Situation) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
-    """Return the partitions and children of each table that has some, at every depth."""
-    catalog = situation.current
-    found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
-    for table in catalog.of("table"):
-        above = [tuple(name) for name in catalog[table].parents or ()]
-        while above:
-            name = above.pop()
-            found.setdefault(name, set()).add(table.name)
-            row = catalog.get(Key("table", name))
-            above += [tuple(one) for one in row.parents or ()] if row is not None else []
-    return found
-
-
 def _tables(
-    pattern: re.Pattern[str], texts: Sequence[str], below: Mapping[tuple[str, ...], set[tuple[str, ...]]]
+    pattern: re.Pattern[str], texts: Sequence[str], descended: Mapping[tuple[str, ...], set[tuple[str, ...]]]
 ) -> set[tuple[str, ...]]:
     """Return the tables that statements of this form reach: an enum's swap has several."""
     found: set[tuple[str, ...]] = set()
     for match in filter(None, map(pattern.match, texts)):
         table = (unquoted(match["schema"]), unquoted(match["table"]))
-        found |= {table} if match["only"] else {table} | below.get(table, set())
+        found |= {table} if match["only"] else {table} | descended.get(table, set())
     return found
 
 
