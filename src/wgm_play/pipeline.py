@@ -220,12 +220,12 @@ def check(options: Options, reporter: Reporter) -> int:
     return 0
 
 
-def backup(options: Options, reporter: Reporter) -> int:
-    """Take a backup as the play's policy says, now."""
+def backup(options: Options, reporter: Reporter, if_due: bool = False) -> int:
+    """Take a backup as the play's policy says, now, or only where it is due."""
     from wgm_play.commands.backups import take
 
     with _only_play(options, reporter) as work:
-        return take(work, reporter)
+        return take(work, reporter, if_due=if_due)
 
 
 def backups(options: Options, reporter: Reporter) -> int:

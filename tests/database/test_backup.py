@@ -323,8 +323,8 @@ def test_a_directory_that_cannot_be_made_is_refused_when_planning(
         book.rollback(check=True, no_backup=False)
 
 
-def test_the_gate_without_before_changes_asks_for_a_young_verified_backup(filled: str, tmp_path: Path) -> None:
-    logical = engine(filled, tmp_path, "catalog", before_changes=False, max_age=3600.0)
+def test_the_gate_that_takes_a_young_one_asks_for_a_young_verified_backup(filled: str, tmp_path: Path) -> None:
+    logical = engine(filled, tmp_path, "catalog", before_changes="young", max_age=3600.0)
     policy = logical.source.policy
     with pytest.raises(Refused, match="there is no backup of this database, nothing was touched"):
         backups.gate(policy, logical, reason="run", run="r1")
@@ -337,7 +337,7 @@ def test_the_gate_without_before_changes_asks_for_a_young_verified_backup(filled
     assert (passed.id, passed.pinned) == (made.id, ("r1",))
     with pytest.raises(Refused, match=r"is .* old, allowed are"):
         backups.gate(replace(policy, max_age=0.0), logical, reason="run", run="r1")
-    assert backups.gate(replace(policy, max_age=None), logical, reason="run", run="r1") is None
+    assert backups.gate(replace(policy, before_changes="none"), logical, reason="run", run="r1") is None
 
 
 def test_a_gate_whose_backup_does_not_restore_removes_it(

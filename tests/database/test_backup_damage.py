@@ -13,10 +13,10 @@ from backing_up import NOTE, Shop, engine
 
 from fix_postgres import Postgres
 from wgm_play.backup import folder, process
-from wgm_play.errors import Refused
+from wgm_play.errors import InputError, Refused
 from wgm_play.reporter import Reporter
 
-YOUNG = "{before_changes: false, max_age: 24h, verify: restore}"
+YOUNG = "{before_changes: young, max_age: 24h, verify: restore}"
 
 
 def flip(dump: Path) -> None:
@@ -55,6 +55,24 @@ def blind(dump: Path) -> None:
     """Let the manifest name no file at all."""
     manifest = folder.read(dump.parent)
     folder.write(replace(manifest, files={}))
+
+
+def test_a_backup_is_taken_where_it_is_due(shop: Shop, database_url: str) -> None:
+    shop("apply", database_url, no_backup=True)
+    with pytest.raises(InputError, match="when a backup is due is not said") as unsaid:
+        shop("backup", database_url, True)
+    assert unsaid.value.where is not None
+    assert unsaid.value.hint == "add `max_age: 24h` to `backup:`"
+    shop.write(YOUNG, NOTE)
+    shop("backup", database_url, True)
+    (first,) = shop.taken()
+    assert f"not due: backup {first.name}" in shop("backup", database_url, True).text
+    assert shop.taken() == [first]
+    flip(first / "dump")
+    assert "is damaged" in (said := shop("backup", database_url, True).text), said
+    assert shop.taken()[-1] != first
+    shop("backup", database_url)  # asked for: however young the last one is
+    assert len(shop.taken()) == 3 - (not first.exists())
 
 
 DAMAGE = (flip, truncate, lose, empty, remove, exchange_dump, blind)

@@ -18,7 +18,7 @@ from wgm_play.backup.base import Backup
 from wgm_play.errors import InputError, Refused
 
 NewDatabase = Callable[..., str]
-YOUNG = "{before_changes: false, max_age: 24h, verify: catalog}"
+YOUNG = "{before_changes: young, max_age: 24h, verify: catalog}"
 
 
 def row(url: str, word: str) -> None:

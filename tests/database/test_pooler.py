@@ -17,7 +17,7 @@ COMMANDS = [
     ("prod.yml", "--check"), ("prod.yml",), ("check", "prod.yml"), ("status", "prod.yml"), ("rollback", "prod.yml"),
     ("backup", "prod.yml"), ("purge", "prod.yml"), ("pause", "prod.yml"), ("abort", "prod.yml"), ("inspect", "URL"),
 ]  # fmt: skip
-BACKUP = {"before_changes": True, "method": "logical", "directory": "dumps"}
+BACKUP = {"before_changes": "new", "method": "logical", "directory": "dumps"}
 
 
 @pytest.fixture

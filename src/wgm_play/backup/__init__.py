@@ -12,6 +12,8 @@ from typing import Any
 
 from wgm_play.backup import policy as policies
 from wgm_play.backup.base import (
+    NONE,
+    YOUNG,
     Backup,
     Capabilities,
     Engine,
@@ -48,6 +50,7 @@ __all__ = [
     "parse_policy",
     "prove",
     "restore_command",
+    "young",
 ]
 
 
@@ -92,12 +95,14 @@ def open_engine(
 def gate(policy: Policy, engine: Engine, *, reason: str, run: str) -> Backup | None:
     """Make sure of a backup before the first change; return it, pinned for `run`, or None where none is asked for.
 
-    With `before_changes` a new backup is always taken, proved and only then the old ones expire: a younger one
-    than `max_age` does not hold what was written since. Without it, `max_age` asks for a backup that is younger.
+    With `new` a backup is always taken, proved and only then the old ones expire: a younger one than `max_age` does not
+    hold what was written since. With `young` there must be one that is younger than `max_age`.
     Raise `Refused` (11), leaving no half backup.
     """
-    if not policy.before_changes:
-        return engine.pin(_young(policy, engine), run) if policy.max_age is not None else None
+    if policy.before_changes == NONE:
+        return None
+    if policy.before_changes == YOUNG:
+        return engine.pin(young(policy, engine), run)
     try:
         backup = engine.make(reason, run)
     except Refused as error:
@@ -132,8 +137,11 @@ def prove(policy: Policy, engine: Engine, backup: Backup) -> None:
         raise Refused("the backup just taken does not restore", details=verification.problems)
 
 
-def _young(policy: Policy, engine: Engine) -> Backup:
-    """Return the newest backup of this database that is young enough, proved as the policy asks, and undamaged."""
+def young(policy: Policy, engine: Engine) -> Backup:
+    """Return the newest backup of this database that is young enough, proved as the policy asks, and undamaged.
+
+    Raise `Refused`.
+    """
     backups = engine.own()
     proved = [backup for backup in backups if rank(backup.verified) >= rank(policy.verify)]
     allowed = policy.max_age or 0

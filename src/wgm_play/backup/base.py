@@ -17,6 +17,8 @@ from wgm_play.errors import InputError, Unreachable
 from wgm_play.reporter import Reporter
 
 VERIFY = ("none", "catalog", "restore")
+# What covers a run: a backup taken for it, one that is young enough, or none.
+NEW, YOUNG, NONE = COVERS = ("new", "young", "none")
 # Two jobs already overlap reading with compressing; more is for the play to ask, it costs the server connections.
 JOBS = 2
 KEEP = 2
@@ -33,17 +35,19 @@ def rank(how: str) -> int:
 class Policy:
     """A play's `backup:`. `max_age` is seconds or None; `retention` counts backups to keep by type (`full`, …).
 
-    `before_changes` takes a new backup before each run that changes something, however young the last one is;
-    without it, `max_age` makes a run refuse when no backup is younger.
+    `before_changes` says what covers a run that changes something: `new`, a backup taken for it, however young the last
+    one is; `young`, one that is younger than `max_age`, else the run is refused; `none`, nothing. `outdated` are
+    sentences on words of an older version.
     """
 
     method: str = "logical"
-    before_changes: bool = True
+    before_changes: str = NEW
     max_age: float | None = None
     retention: Mapping[str, int] = field(default_factory=lambda: {"full": KEEP})
     verify: str = "catalog"
     directory: str | None = None
     jobs: int = JOBS
+    outdated: tuple[str, ...] = ()
 
     @property
     def keep(self) -> int:

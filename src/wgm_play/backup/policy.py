@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup.base import JOBS, KEEP, VERIFY, Policy
+from wgm_play.backup.base import COVERS, JOBS, KEEP, NEW, NONE, VERIFY, YOUNG, Policy
 from wgm_play.document.load import position_of
 from wgm_play.errors import InputError
 from wgm_play.units import parse_duration
@@ -32,14 +32,17 @@ def parse(given: Mapping[str, Any], available: tuple[str, ...]) -> Policy:
             where=position_of(given, "method"),
             hint=f"write `method: {available[0]}`" + (f"; there are: {', '.join(available)}" if available[1:] else ""),
         )
+    max_age = _seconds(given)
+    covers, outdated = _covers(given, max_age)
     return Policy(
         method=method,
-        before_changes=_boolean(given, "before_changes", True),
-        max_age=_seconds(given),
+        before_changes=covers,
+        max_age=max_age,
         retention=_retention(given),
         verify=_verify(given),
         directory=_directory(given),
         jobs=_count(given, "jobs", JOBS),
+        outdated=outdated,
     )
 
 
@@ -58,11 +61,26 @@ def _wrong(given: Mapping[str, Any], key: str, expected: str) -> InputError:
     )
 
 
-def _boolean(given: Mapping[str, Any], key: str, default: bool) -> bool:
-    value = given.get(key, default)
-    if not isinstance(value, bool):
-        raise _wrong(given, key, "true or false")
-    return value
+def _covers(given: Mapping[str, Any], max_age: float | None) -> tuple[str, tuple[str, ...]]:
+    """Return what covers a run, and what to say of `true` and `false`, which meant the same."""
+    value = given.get("before_changes", NEW)
+    outdated: tuple[str, ...] = ()
+    if isinstance(value, bool):
+        meant = NEW if value else NONE if max_age is None else YOUNG
+        word = "true" if value else "false"
+        outdated = (
+            f"`backup.before_changes: {word}` is now written `{meant}`: the old word is read for one more version",
+        )
+        value = meant
+    if value not in COVERS:
+        raise _wrong(given, "before_changes", " or ".join(COVERS))
+    if value == YOUNG and max_age is None:
+        raise InputError(
+            "`backup.before_changes: young` does not say how young",
+            where=position_of(given, "before_changes"),
+            hint="add `max_age: 24h`",
+        )
+    return str(value), outdated
 
 
 def _seconds(given: Mapping[str, Any]) -> float | None:

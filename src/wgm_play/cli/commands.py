@@ -193,8 +193,14 @@ COMMANDS = {
             "make a backup now, as the policy of the playbook says",
             run="wgm_play.cli.backup:run",
             arguments=(PLAYBOOK,),
-            options=ONE_PLAYBOOK,
-            examples=(("wgm-play backup production.yml", ""),),
+            options=(
+                Option("--if-due", group=CHOOSE, help="only where no verified backup is younger than backup.max_age"),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play backup production.yml", ""),
+                ("wgm-play backup production.yml --if-due", "for cron"),
+            ),
         ),
         Spec(
             "backups",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import backup as engines
+from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.run.gate import engine_of, release
 from wgm_play.units import format_duration, format_size
@@ -30,16 +31,34 @@ def _expire(work: Work, engine: engines.Engine, reporter: Reporter) -> None:
         reporter.note(f"backup {one.id} was past its retention and is gone")
 
 
-def take(work: Work, reporter: Reporter) -> int:
-    """Take a backup now, prove it as the policy says, let old ones go."""
+def take(work: Work, reporter: Reporter, *, if_due: bool = False) -> int:
+    """Take a backup now, or only where none is young enough (`if_due`); prove it as the policy says, let old ones go."""
     work.check_marker()
     policy, engine = engine_of(work)
+    if if_due and (there := _young(work, policy, engine)) is not None:
+        reporter.note(f"not due: backup {there.id} of {there.database!r} is {format_duration(there.age())} old")
+        reporter.data("backup", {"id": there.id, "database": there.database, "size": there.size, "due": False})
+        return 0
     made = engine.make("asked for", "")
     engines.prove(policy, engine, made)
     reporter.note(f"backup {made.id} of {made.database!r}: {format_size(made.size)}, {_proof(policy)}")
     _expire(work, engine, reporter)
     reporter.data("backup", {"id": made.id, "database": made.database, "size": made.size})
     return 0
+
+
+def _young(work: Work, policy: engines.Policy, engine: engines.Engine) -> engines.Backup | None:
+    """Return the backup that is young enough by the policy, proved and undamaged; None where there is none."""
+    if policy.max_age is None:
+        raise InputError(
+            "when a backup is due is not said",
+            where=position_of(work.play.backup),
+            hint="add `max_age: 24h` to `backup:`",
+        )
+    try:
+        return engines.young(policy, engine)
+    except Refused:
+        return None
 
 
 def _proof(policy: engines.Policy) -> str:

@@ -16,9 +16,10 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
     "properties": {
         "before_changes": {
-            "description": "Take a new backup before the first change of a run, however young the last one is.",
-            "type": "boolean",
-            "default": True,
+            "description": "Backup that covers a run: new, taken for it before its first change; young, one that is younger"
+            " than max_age, else the run is refused; none.",
+            "enum": ["new", "young", "none", True, False],
+            "default": "new",
         },
         "method": {
             "description": "The engine; `logical` is pg_dump in directory format.",
@@ -26,7 +27,7 @@ SCHEMA: dict[str, Any] = {
             "default": "logical",
         },
         "max_age": {
-            "description": "With `before_changes: false`: a run is refused unless a backup is younger than this (24h).",
+            "description": "Age of the backup that covers a run with `before_changes: young` (24h); `backup --if-due` takes one that is older anew.",
             "type": "string",
             "pattern": r"\d",
         },

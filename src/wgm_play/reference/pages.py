@@ -53,7 +53,7 @@ policy:
 """,
     "backup": """\
 backup:
-  before_changes: true
+  before_changes: new
   method: logical
   retention: {full: 2}
   verify: restore

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wgm_play import backup as engines
+from wgm_play.backup.base import NEW
 from wgm_play.environment import TARGET
 from wgm_play.errors import InputError
 from wgm_play.units import format_size
@@ -25,6 +26,8 @@ def engine_of(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine
             where=work.play.position,
             hint="add `backup: {method: logical}`",
         )
+    for one in policy.outdated:
+        work.reporter.warn(one)
     engine = engines.open_engine(
         policy,
         work.connections.target.url,
@@ -47,7 +50,7 @@ def before_changes(work: Work) -> None:
     if made is None:
         return
     command = engines.restore_command(made, work.playbook.path)
-    covers = "was taken" if policy.before_changes else "covers this run"
+    covers = "was taken" if policy.before_changes == NEW else "covers this run"
     work.reporter.note(
         f"backup {made.id} of {made.database!r} ({format_size(made.size)}) {covers}; bring it back with: {command}"
     )

@@ -458,10 +458,11 @@ class Work:
     def refuse_unwritable_backups(self) -> None:
         """Refuse a run whose gate could write no backup, before somebody reviews its plan."""
         from wgm_play.backup import parse_policy, policy
+        from wgm_play.backup.base import NEW
         from wgm_play.backup.folder import refuse_unwritable
 
         said = parse_policy(self.play.backup)
-        if said is not None and said.before_changes and not self.options.no_backup:
+        if said is not None and said.before_changes == NEW and not self.options.no_backup:
             where = position_of(self.play.backup, "directory")
             refuse_unwritable(policy.folder(said, self.project, self.environment.name), where)
 
