@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import plain
@@ -19,7 +20,7 @@ from wgm_play.errors import InputError, Position
 from wgm_play.sql import Sql, ident, literal
 
 if TYPE_CHECKING:
-    from jinja2 import Environment, Template
+    from jinja2 import BaseLoader, Environment, Template
 
 # Marks around what carries a position; they are taken out again before the text is a statement. A value may hold characters
 # of the private use area itself: what no value can know tells our marks from those.
@@ -85,9 +86,9 @@ def _template(name: str) -> Template:
 def _environment(kind: type[Environment], project_templates: str | None) -> Environment:
     from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 
-    roots = [project_templates] if project_templates else []
+    own = [_own_loader(project_templates)] if project_templates else []
     made = kind(
-        loader=ChoiceLoader([FileSystemLoader(root) for root in [*roots, str(plain.packaged_templates())]]),
+        loader=ChoiceLoader([*own, FileSystemLoader(str(plain.packaged_templates()))]),
         # A command reads each template once.
         auto_reload=False,
         cache_size=-1,
@@ -102,6 +103,21 @@ def _environment(kind: type[Environment], project_templates: str | None) -> Envi
         ident=ident, literal=literal, idents=_idents, sqls=_sqls, strings=_strings, qualified=_qualified
     )
     return made
+
+
+def _own_loader(templates: str) -> BaseLoader:
+    """Return what loads the templates of a project: a link that leads out of the project is no template."""
+    from jinja2 import FunctionLoader
+
+    folder, project = Path(templates), Path(templates).parent
+
+    def load(name: str) -> tuple[str, str, None] | None:
+        path = folder / name
+        if ".." in path.parts or not path.is_file() or not path.resolve().is_relative_to(project.resolve()):
+            return None
+        return path.read_text(encoding="utf-8"), str(path), None
+
+    return FunctionLoader(load)
 
 
 def _finalize(value: Any) -> str:

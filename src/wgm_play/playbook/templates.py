@@ -35,6 +35,8 @@ def template_path(name: str, project: Path, where: Position | None) -> Path:
             continue
         if not path.resolve().is_relative_to(root.resolve()):
             raise _outside(name, where)
+        if root.is_symlink() and not root.resolve().is_relative_to(project.resolve()):
+            raise _outside(name, where)
         return path
     raise InputError(f"no template {name!r}", where=where, hint=_like(name, project))
 
