@@ -235,6 +235,25 @@ def test_a_superusers_query_calls_no_code_of_others(attack: Attack) -> None:
     assert attack.state() == before
 
 
+def test_forms_of_json_are_looked_into(attack: Attack, server: Postgres) -> None:
+    if server.major < 17:
+        pytest.skip("needs PostgreSQL 17")
+    attack.execute(WRITER)
+    before = attack.state()
+    asker = Asker(lambda: psycopg.connect(attack.url, autocommit=True))
+    assert asker.ask("select * from json_table('[1]', '$[*]' columns (a integer path '$')) where a = 2").rows == []
+    for query in (
+        "select * from json_table('[1]', '$[*]' columns (a public.trapped path '$'))",
+        "select json_value('1', '$' returning public.trapped)",
+        "select json_value('\"x\"', '$' returning boolean default (public.writer() = 1) on error)",
+        "select json_exists(jsonb '1', '$' passing (public.writer() = 1) as x)",
+        "select json_object('a': (public.writer() = 1))",
+    ):
+        with pytest.raises(NotAsked):
+            asker.ask(query)
+    assert attack.state() == before
+
+
 def test_a_run_lets_a_superusers_query_call_what_a_superuser_owns(attack: Attack) -> None:
     attack.execute(WRITER + "create role nobody_else; create function public.theirs() returns int language plpgsql as"
                    " 'begin return 1; end'; alter function public.theirs() owner to nobody_else")  # fmt: skip
@@ -301,6 +320,13 @@ def test_what_one_question_leaves_is_not_there_for_the_next(owner: Asker) -> Non
 def test_a_question_is_ended_in_time(owner: Asker) -> None:
     with pytest.raises(psycopg.errors.QueryCanceled):
         owner.ask("select count(*) from generate_series(1, 100000000) a, generate_series(1, 100000) b", seconds=0.05)
+
+
+def test_a_question_returns_no_more_rows_than_somebody_may_read(owner: Asker) -> None:
+    answer = owner.ask("select g, repeat('x', 1000) from generate_series(1, 2000000) as g", seconds=20)
+    assert (answer.columns, len(answer.rows)) == (("g", "repeat"), 10_000)
+    assert owner.ask("select 1 as one where false").rows == []
+    assert owner.ask("select 2 as two").named() == [{"two": 2}]
 
 
 def test_usual_questions_are_asked_as_a_superuser(attack: Attack) -> None:

@@ -6,10 +6,11 @@ of its own, which begins READ ONLY, is rolled back, and ends with the connection
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
 
 from wgm_play.asking import effects
 from wgm_play.asking.text import check_query
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # What looks at all rows of a table may take long, but not for ever: seconds.
 LONGEST = 3600.0
+# A query that was written for a few rows may return all there are: what is past these stays on the server.
+MOST = 10_000
 UNTRUSTED = "nothing of an untrusted playbook is asked"
 
 
@@ -60,7 +63,7 @@ class Asker:
 
     def ask(
         self, text: str, *, schemas: Iterable[str] | None = (), where: Position | None = None,
-        seconds: float | None = None, most: int | None = None,
+        seconds: float | None = None, most: int = MOST,
     ) -> Answer:  # fmt: skip
         """Return what a query returns, at most `most` rows. `schemas` are where unqualified names are looked for, None
         means where the application looks.
@@ -73,8 +76,9 @@ class Asker:
         path = None if schemas is None else ", ".join(map(quoted, dict.fromkeys([*schemas, "public"])))
         with self.transaction([text], path=path, seconds=seconds) as connection:
             cursor = connection.cursor(row_factory=tuple_row)
-            cursor.execute(plain(text).encode())
-            rows = cursor.fetchall() if most is None else cursor.fetchmany(most)
+            found = cast("Generator[tuple[Any, ...]]", cursor.stream(plain(text).encode()))
+            with closing(found):
+                rows = list(islice(found, most))
             if self.heard is not None:
                 self.heard()
             return Answer(tuple(column.name for column in cursor.description or ()), rows)
