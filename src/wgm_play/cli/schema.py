@@ -12,6 +12,8 @@ from wgm_play.reporter import Reporter
 
 def run(reporter: Reporter, *, subject: str, verbosity: int) -> int:
     """Write a schema."""
+    from wgm_play.playbook.exported import exported
+
     if subject == "run":
         from wgm_play.report.json import schema
 
@@ -24,6 +26,7 @@ def run(reporter: Reporter, *, subject: str, verbosity: int) -> int:
         from wgm_play.playbook.validate import schema as playbook_schema
 
         found = playbook_schema()
+    found = exported(found)
     reporter.page(f"{subject}.schema.json", json.dumps(found, indent=2, ensure_ascii=False))
     reporter.data("schema", found)
     return 0
