@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.model import Key
+from wgm_play.catalog.model import Catalog, Key
 from wgm_play.operations.base import ACCESS_SHARE, LOCK_LEVELS, ROW_EXCLUSIVE
 from wgm_play.plan import Command, Plan
 from wgm_play.secret import mask
@@ -76,9 +76,11 @@ class Prospect:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Prospects by the name of the relation as locks in the plan have it."""
+    """Prospects by the name of the relation as locks in the plan have it; of views and routines whose text changes, the
+    text as it is and as it will be."""
 
     relations: Mapping[str, Prospect] = field(default_factory=dict)
+    texts: Mapping[Key, tuple[str, str]] = field(default_factory=dict)
 
     def seconds(self, command: Command) -> float | None:
         """Return about how long a statement takes; None where it depends on no table's size, or that is unknown."""
@@ -122,6 +124,22 @@ def _in_the_way(level: str, one: Prospect) -> Iterator[str]:
         queue.append(f"{one.writes:,.0f} rows written")
     if queue:
         yield f"would queue behind it: what makes {' and '.join(queue)} a second on average"
+
+
+def changed_texts(plan: Plan, live: Catalog, wanted: Catalog) -> dict[Key, tuple[str, str]]:
+    """Return the texts, before and after, of views and routines that are replaced, or dropped and made again."""
+    found = {}
+    for operation in plan.operations:
+        key = operation.key
+        if operation.verb in ("alter", "create") and key in live.rows and key in wanted.rows:
+            before, after = (_text(catalog[key]) for catalog in (live, wanted))
+            if before != after:
+                found[key] = (before, after)
+    return found
+
+
+def _text(row: Any) -> str:
+    return str(getattr(row, "query", None) or getattr(row, "definition", None) or "")
 
 
 def look(connection: Any, plan: Plan, sizes: Mapping[Key, TableSize]) -> Outlook:

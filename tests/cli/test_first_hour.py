@@ -120,3 +120,19 @@ def test_watching_says_only_what_changed(shop: Command, tmp_path: Path) -> None:
         watching.communicate(timeout=20)
     assert "STEP [more]" in second and "shop : ok=2 changed=1" in second
     assert "goods" not in second and "RECAP" not in second
+
+
+def test_a_changed_view_and_function_are_shown_as_a_text_diff(shop: Command, tmp_path: Path) -> None:
+    steps = (
+        "    - name: V\n      view: {{name: v, query: \"select a from goods where b = '{0}'\"}}\n"
+        "    - name: F\n      function: {{name: f, returns: text, language: sql, body: \"select '{0}'::text\"}}\n"
+    )
+    playbook = tmp_path / "shop.yml"
+    head = playbook.read_text()
+    playbook.write_text(head + steps.format("old"))
+    assert shop("shop.yml").returncode == 0
+    playbook.write_text(head + steps.format("new"))
+    lines = [line.strip() for line in shop("shop.yml", "--check", "--diff").stdout.splitlines()]
+    for sign, word in (("-", "old"), ("+", "new")):
+        assert any(line.startswith(sign) and f"(b = '{word}'::text)" in line for line in lines), lines
+        assert any(line.startswith(sign) and f"select '{word}'::text" in line for line in lines), lines

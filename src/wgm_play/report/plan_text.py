@@ -98,9 +98,25 @@ def operation_lines(
         yield from _hazard(hazard, colour, f"{indent}  ")
     if operation.irreversible:
         yield f"{indent}  {styled('! cannot be undone:', RED, colour)} {visible(operation.irreversible)}"
+    texts = outlook.texts.get(operation.key) if outlook is not None and operation.verb in ("alter", "create") else None
+    if diff and texts is not None:
+        yield from text_diff(*texts, colour=colour, indent=f"{indent}    ")
     if diff:
         for command in operation.commands:
             yield from command_lines(command, colour=colour, indent=f"{indent}    ", outlook=outlook)
+
+
+def text_diff(before: str, after: str, *, colour: bool, indent: str) -> Iterator[str]:
+    """Yield the lines in which a text changes, with three lines around."""
+    from difflib import unified_diff
+
+    styles = {"-": RED, "+": GREEN, "@": DIM}
+    told = unified_diff(before.strip().split("\n"), after.strip().split("\n"), lineterm="", n=3)
+    for line in list(told)[2:]:
+        shown = "..." if line.startswith("@@") else line
+        if line.startswith("@@") and line.startswith("@@ -1"):
+            continue
+        yield styled(f"{indent}{visible(shown)}".rstrip(), styles.get(line[:1], ""), colour)
 
 
 def command_lines(command: Command, *, colour: bool, indent: str, outlook: Outlook | None = None) -> Iterator[str]:

@@ -611,9 +611,10 @@ class Work:
         """Return what a plan will meet now, where it is shown with its statements."""
         if not self.options.diff or not planned.plan.groups:
             return None
-        from wgm_play.outlook import look
+        from wgm_play.outlook import changed_texts, look
 
-        return look(self.reading, planned.plan, planned.situation.sizes)
+        met = look(self.reading, planned.plan, planned.situation.sizes)
+        return replace(met, texts=changed_texts(planned.plan, planned.live, planned.wanted.catalog))
 
     def save_plan(self, planned: Planned, path: Path) -> None:
         """Write the plan as data."""
