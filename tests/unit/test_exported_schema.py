@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 from wgm_play import environment_keys
+from wgm_play.document.load import load_file
 from wgm_play.playbook.exported import exported
-from wgm_play.playbook.load import load_file
 from wgm_play.playbook.validate import schema
 from wgm_play.report.json import schema as run_schema
 

@@ -73,6 +73,8 @@ def column(text: str) -> str:
         (column("price: {type: text, default_value: 1}\n"), "did you mean 'default'?"),
         (column("price: {type: text, max_length: 20}\n"), 'type: "varchar(100)"'),
         (column("room: {type: bigint, foreign_key: rooms}\n"), "write `references: table(column)`"),
+        (column("isbn: {type: text, unique: true, check: isbn ~ '^[0-9X]{10,13}$'}\n"), "check: \"isbn ~ '^[0-9X]{10,13}$'\""),
+        (column("isbn: {type: text, check: isbn ~ '^[0-9X]{10}$', unique: true}\n"), "check: \"isbn ~ '^[0-9X]{10}$'\""),
         # Indentation
         (column(" price: integer\n"), "this line begins 1 column right of 'id' in line 8"),
         (with_steps(TABLE + "     price: integer\n"), "this line begins 1 column left of 'id' in line 8"),

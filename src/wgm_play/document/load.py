@@ -142,7 +142,7 @@ def _bad_character(content: str, name: str) -> InputError:
 def _yaml_hint(content: str, where: Position) -> str | None:
     from wgm_play.document.yaml_hints import hint
 
-    return hint(content.split("\n"), where.line)
+    return hint(content.split("\n"), where.line, where.column)
 
 
 # Nested deeper than this is a mistake or an attack, and would exhaust Python's stack.

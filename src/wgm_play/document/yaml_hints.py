@@ -15,8 +15,8 @@ _CALL = re.compile(r"(\w+):\s+([^\"'{}\[\],:][^\"{}\[\],:]*\([^()\"]*(?:\([^()\"
 _AFTER_QUOTE = re.compile(r"""^\s*(?:- +)?(\w+):\s+((['"])(?:(?!\3).)*\3\s*[^\s#,}\]].*?)\s*$""")
 
 
-def hint(lines: Sequence[str], number: int) -> str:
-    """Return the hint for an error in line `number`, from 1."""
+def hint(lines: Sequence[str], number: int, column: int = 0) -> str:
+    """Return the hint for an error in line `number` at a column, from 1."""
     line = lines[number - 1] if 0 < number <= len(lines) else ""
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return "indent with spaces, not tabs"
@@ -24,13 +24,13 @@ def hint(lines: Sequence[str], number: int) -> str:
         return "merge keys (<<) are not supported: write the keys out"
     return (
         _outdented(lines, number)
-        or _unquoted(line)
+        or _unquoted(line, column)
         or ("a value that holds ': ' needs quotes" if line.count(": ") > 1 and "{" not in line else None)
         or "check indentation, quotes and brackets up to here"
     )
 
 
-def _unquoted(line: str) -> str | None:
+def _unquoted(line: str, column: int) -> str | None:
     """Return the value that needs quotes, as it is written with them."""
 
     if re.search(r":\s*\{\{", line):
@@ -43,9 +43,32 @@ def _unquoted(line: str) -> str | None:
         found = next((one for one in pattern.finditer(inside) if pattern is _ARRAY or "," in one[2]), None)
         if found:
             return f"quote it: {found[1]}: {quoted(found[2].strip())}"
+    meant = _value_at(line, column)
+    if meant:
+        return f"quote it: {meant[0]}: {quoted(meant[1])}"
     if re.search(r"[{\[].*,", line):
         return "inside { } and [ ], a value that holds ', ' or ': ' needs quotes"
     return None
+
+
+def _value_at(line: str, column: int) -> tuple[str, str] | None:
+    """Return the entry within braces that an error is in, with its value as it was meant: up to the next key, or the end."""
+    before = list(re.finditer(r"[{,]\s*(\w+):\s+", line[:column]))
+    if not before or not line.rstrip().endswith("}"):
+        return None
+    rest = line[before[-1].end() :].rstrip()
+    following = re.search(r",\s*\w+:\s", rest)
+    value = rest[: following.start() if following else _end(rest)].strip()
+    return (
+        (before[-1][1], value) if re.search(r"[{}\[\]'\"]", value) and value[:1] not in ("'", '"', "{", "[") else None
+    )
+
+
+def _end(rest: str) -> int:
+    """Return where the value ends that the closing braces of a line come after."""
+    closing = len(rest) - len(rest.rstrip("}"))
+    own = rest.count("{") - (rest.count("}") - closing)
+    return len(rest) - closing + max(0, min(own, closing))
 
 
 def _outdented(lines: Sequence[str], number: int) -> str | None:
