@@ -32,7 +32,7 @@ DEEPEST = 5
 _FUNCTION = re.compile(r":(?:funcid|aggfnoid|winfnoid|opfuncid|tsmhandler|startInRangeFunc|endInRangeFunc) (\d+)")
 _OPERATOR = re.compile(r":(?:opno|eqop|sortop) (\d+)")
 _OPERATORS = re.compile(r":opnos \(o ([\d ]+)\)")
-_TYPE = re.compile(r":(?:consttype|resulttype|funcresulttype|row_typeid) (\d+)")
+_TYPE = re.compile(r":(?:consttype|resulttype|funcresulttype|row_typeid|typid) (\d+)")
 _TYPES = re.compile(r":(?:funccoltypes|coltypes) \(o ([\d ]+)\)")
 _RELATION = re.compile(r":relid (\d+)")
 
