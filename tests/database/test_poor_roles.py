@@ -65,6 +65,8 @@ NEEDS = {
     "fill a view over a view of another": (
         OWN + "GRANT OTHER TO ROLE; GRANT CREATE ON SCHEMA public TO OTHER; CREATE VIEW w AS SELECT id FROM own; ALTER VIEW w OWNER TO OTHER",
         [*_filled("w")], ["GRANT SELECT ON TABLE public.own TO OTHER"]),
+    "what the objects of another get": ("", [{"name": "D", "default_privileges": {"role": "OTHER", "schema": "public", "objects": "tables", "to": "pg_monitor", "privileges": ["select"]}}],
+                                        ["GRANT OTHER TO ROLE"]),
     "all of it": (PRIVATE + "CREATE TABLE app.p (id int PRIMARY KEY); CREATE TABLE t (id integer PRIMARY KEY); ALTER TABLE t OWNER TO OTHER;" + CLOSED,
                   [_table(x="text"), _table("u", p={"type": "integer", "references": "app.p(id)"})],
                   ["GRANT CREATE ON SCHEMA public TO ROLE", "GRANT OTHER TO ROLE", "GRANT REFERENCES ON TABLE app.p TO ROLE"]),
@@ -124,6 +126,23 @@ def test_the_grant_that_is_missing_is_told_and_is_enough(what: str, poor: Any, s
     load_sql(url, "; ".join(wanted))
     assert book.apply().changed > 0
     assert book.apply().changed == 0
+
+
+@pytest.mark.parametrize("subtype", ["integer", None])
+def test_a_range_that_is_made_again_or_goes_is_a_superuser_s(subtype: str | None, poor: Any) -> None:
+    """PostgreSQL makes the functions of its values as functions of a superuser: its owner may not rename them."""
+    step = {"name": "R", "range": {"name": "hours", "subtype": subtype} if subtype else {"name": "hours"}}
+    book, url, _ = poor(
+        "CREATE TYPE hours AS RANGE (subtype = bigint); ALTER TYPE hours OWNER TO ROLE",
+        [step if subtype else {**step, "state": "absent"}],
+    )
+    before = state(url)
+    with pytest.raises(Refused) as caught:
+        book.apply(check=True, allow_destructive=True)
+    assert any("belong to a superuser, who alone may rename them" in line for line in caught.value.details)
+    assert before.differences(state(url)) == []
+    if subtype is None:  # what is not kept need not be renamed
+        assert book.apply(allow_destructive=True, no_trash=True).changed == 1
 
 
 @pytest.mark.parametrize(

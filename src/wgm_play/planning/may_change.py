@@ -6,6 +6,7 @@ is missing with the statement for an administrator (manual: "Privileges", and th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ _OF_TABLE = ("column", "constraint", "trigger", "rule", "policy")
 _SUPERUSER = ("event_trigger", "foreign_data_wrapper", "operator_class", "operator_family")
 _TABLE = ("table", "foreign_table", "view", "materialized_view")
 _HAS_INDEX = ("p", "u", "x")
+# PostgreSQL makes them with a range type, as functions of the superuser who made the cluster.
+_CONSTRUCTOR = re.compile(r"ALTER FUNCTION .* RENAME TO ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Need:
             return f"ALTER ROLE {ident(role)} BYPASSRLS"
         if self.what == "createrole":
             return f"ALTER ROLE {ident(role)} CREATEROLE"
-        if self.what == "superuser":
+        if self.what in ("superuser", "constructors"):
             return ""
         if self.what == "tablespace there":
             return f"CREATE TABLESPACE {ident(self.name)} LOCATION '...'"
@@ -105,6 +108,7 @@ _WORDS = {
     "trash": "the trash, schema wgm_trash, needs CREATE on the database, or on that schema",
     "createrole": "needs CREATEROLE",
     "superuser": "only a superuser may do it",
+    "constructors": "the functions that make its values belong to a superuser, who alone may rename them",
     "extension": "only a superuser may create this extension, or who may CREATE in the database where it is trusted",
 }
 
@@ -135,6 +139,10 @@ def needs_of(operation: Operation, live: Catalog, wanted: Catalog) -> Iterator[N
         yield Need("extension", key.name[0])
     if key.kind in ("role", "membership"):
         yield Need("createrole")
+    if key.kind == "default_privileges":
+        yield Need("owner", key.name[0])
+    if key.kind == "range" and any(_CONSTRUCTOR.match(command.sql) for command in operation.commands):
+        yield Need("constructors")
     if _makes_in_schema(operation, wanted):
         yield from _in_schema(key.name[0], live)
     yield from _by_kind(operation, live, wanted)
