@@ -162,6 +162,15 @@ PLAYBOOKS: dict[str, Bad] = {
         "- name: E\n  enum: {name: mood, values: [calm, wild]}\n- name: O\n  table: {name: o, columns: {m: {type: mood, default: @@calm}}}",
         ("quotes of its own: default: \"'calm'\"",),
     ),
+    "default that is a bare word, of a table that others need": Bad(
+        "- name: O\n  table: {name: o, columns: {id: {type: int, primary_key: true}, m: {type: text, default: @@calm}}, comment: x}\n"
+        "- name: P\n  table: {name: p, columns: {o: {type: int, references: o(id)}}}\n"
+        "- name: I\n  index: {name: i, table: o, columns: [m]}",
+        ("default: \"'calm'\"",),
+    ),
+    "default of braces": Bad(
+        "- name: O\n  table: {name: o, columns: {m: {type: \"text[]\", default: '@@{}'}}, comment: x}", ("default: \"'{}'\"",)
+    ),
     "default of two bare words": Bad(
         "- name: O\n  table: {name: o, columns: {m: {type: text, default: so @@calm}}}", ("default: \"'so calm'\"",)
     ),

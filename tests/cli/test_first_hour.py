@@ -44,6 +44,7 @@ def test_the_end_of_a_run_names_what_no_step_mentions_and_what_went(
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("drop table old_one; drop table old_two")
     assert "in no step" not in shop("shop.yml").stdout
+    assert "in no step" not in shop("rollback", "shop.yml").stdout
 
 
 def test_status_and_url_start_nothing_and_cover_all_plays(shop: Command, tmp_path: Path) -> None:

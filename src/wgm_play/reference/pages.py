@@ -137,8 +137,8 @@ def _kind(name: str) -> Page:
     if "oneOf" in rules:
         rules = next(branch for branch in rules["oneOf"] if branch.get("type") == "object")
     found = tuple(key_tree.keys_of(rules["properties"], rules.get("required", ())))
-    first = Example("", one.example) if not more_examples(name) else Example("In short:", one.example)
-    return Page(name, KIND_GROUP, name, one.summary, "", found, (first, *more_examples(name)))
+    own = Example("With more of its keys", one.example)
+    return Page(name, KIND_GROUP, name, one.summary, "", found, (*more_examples(name), own))
 
 
 def more_examples(kind: str) -> tuple[Example, ...]:

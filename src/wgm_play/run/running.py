@@ -160,7 +160,7 @@ def _execute(
             kept = ledger.finish(run, "done", after=after, after_digest=mark)
         if command == "apply":
             work.keep_basis(planned, found, work.versions, mark, kept)
-        _afterwards(work, planned, outcome, run)
+        _afterwards(work, planned, outcome, run, command)
 
 
 @contextmanager
@@ -344,11 +344,11 @@ def _say_locks(work: Work, outcome: Outcome) -> None:
         work.reporter.table("locks and waits", columns, rows)
 
 
-def _afterwards(work: Work, planned: Planned, outcome: Outcome, run: int) -> None:
+def _afterwards(work: Work, planned: Planned, outcome: Outcome, run: int, command: str) -> None:
     _say_locks(work, outcome)
     work.reporter.data("outcome", {"run": run, "groups": outcome.groups, "statements": outcome.statements,
                                    "retries": outcome.retries, "lock_wait": outcome.lock_wait})  # fmt: skip
-    work.say_rest(planned, ran=True)
+    work.say_rest(planned, ran=True, steps=command == "apply")
 
 
 class _Progress:

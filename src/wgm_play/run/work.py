@@ -680,13 +680,16 @@ class Work:
             self.target, step.name, "changed" if operations else "ok", step.item, operations=operations, seconds=seconds
         )
 
-    def say_rest(self, planned: Planned, *, ran: bool = False) -> None:
-        """Say after the recap what was removed, what no step mentions, and where the database of an embedded server is."""
+    def say_rest(self, planned: Planned, *, ran: bool = False, steps: bool = True) -> None:
+        """Say after the recap what was removed, what no step mentions, and where the database of an embedded server is.
+
+        A rollback knows no `steps`.
+        """
         from wgm_play.run import closing
 
         retention = self.environment.policy.trash_retention
         gone = closing.removed(self.options.playbook, planned, retention) if ran else None
-        for line in (gone, self.left_alone(planned)):
+        for line in (gone, self.left_alone(planned) if steps else None):
             if line:
                 self.reporter.closing(line)
         self.reporter.data("url", server.without_password(self.connections.target))

@@ -166,7 +166,7 @@ def missing(
         found.hint = f"{removed.key} is removed at {removed.position}: keep it, or take out what needs it"
         return found
     own = item.declaration.key
-    if any(key != own and _called(key) == name for key in failed):
+    if any(_called(key) == name for key in failed):
         return None
     for other in still:
         if other is item and _called(own) == name:
