@@ -12,7 +12,7 @@ from functools import partial
 
 from wgm_play.catalog.access import OF_OBJECT, OWNED, object_of
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.operations import DEFINED, OPERATIONS_FOR, defined, marks, type_swap
+from wgm_play.operations import DEFINED, OPERATIONS_FOR, attached, defined, marks, type_swap
 from wgm_play.operations import column as columns
 from wgm_play.operations import composite as composites
 from wgm_play.operations import function as functions
@@ -96,6 +96,8 @@ def diff(situation: Situation) -> Difference:
     again = rebuilt | {key for key in hard if key.kind in ("view", "materialized_view")}
     for key in sorted(rebuilt, key=partial(_place, situation.wanted)):
         found.changes += _again(situation, key, hard, again)
+    if situation.attached:
+        found.changes = attached.go_together(situation, found.changes, OPERATIONS_FOR["constraint"][0])
     _one_primary_key(situation, found)
     before_columns_go(situation, found.changes)
     choose.join(situation, online, found.changes, found.rebuilt)

@@ -67,6 +67,7 @@ class Situation:
     `tablespace` is that of the database, in which everything lies that names none.
     `login` is who logged in, `may_replicate` whether he may set session_replication_role; `acting` are the triggers and
     rules of the live tables (`online/acting.py`); `fills` are the tables that are filled in batches, each with its fill, after which new triggers come.
+    `attached` are the keys of partitions whose index is attached to an index of the parent, by that index.
     `nested` are, by the type that is swapped, the domains and other types over it, which are swapped with it.
     """
 
@@ -83,6 +84,7 @@ class Situation:
     identity_sequences: Mapping[Key, str] = field(default_factory=dict)
     waiting: Mapping[Key, Waiting] = field(default_factory=dict)
     nested: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
+    attached: Mapping[Key, tuple[Key, ...]] = field(default_factory=dict)
     role: str = ""
     database: str = "postgres"
     tablespace: str = "pg_default"

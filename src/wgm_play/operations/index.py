@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from wgm_play.catalog.model import Key
+from wgm_play.catalog.table import Table
 from wgm_play.operations import marks, partitioned_index
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
@@ -56,7 +57,22 @@ def create_index(situation: Situation, key: Key) -> list[Change]:
     new = situation.is_new(table)
     built = command("index/create", Lock(SHARE, table.label), definition=Sql(definition), scans=not new)
     commands = [built, *statistics_targets(key, None, row.statistics), *comments(key, row.comment)]
-    return [create(situation, key, f"create {key}", commands, rank=10)]
+    change = create(situation, key, f"create {key}", commands, rank=10)
+    change.needs = _keys_below(situation, table)
+    return [change]
+
+
+def _keys_below(situation: Situation, table: Key) -> frozenset[Key]:
+    """Return the keys of a table's partitions: an index that is made after them takes theirs in, where they fit."""
+    wanted, found = situation.wanted, set[Key]()
+    row = wanted.get(table)
+    todo = [table] if isinstance(row, Table) and row.partition_by else []
+    while todo:
+        parent = list(todo.pop().name)
+        below = [key for key in wanted.of("table") if parent in (wanted[key].parents or ()) and wanted[key].bound]
+        found.update(key for part in below for key in wanted.of("constraint", *part.name) if wanted[key].type in "pu")
+        todo += below
+    return frozenset(found)
 
 
 def with_tablespace(definition: str, tablespace: str | None) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.cache.store import Cache
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, digest
+from wgm_play.catalog.table import Table
 from wgm_play.desired.manage import Manage
 from wgm_play.desired.model import Removal, Wanted
 from wgm_play.desired.overlay import lay_over
@@ -71,6 +72,9 @@ if TYPE_CHECKING:
 
 _CLUSTER = "belongs to the cluster or names its roles: compared, and not tried in the shadow"
 _LABELS = "is read by a provider of the target's: compared, and not tried in the shadow"
+
+
+_PARTITION_BY = Table.__slots__.index("partition_by")
 
 
 @dataclass(slots=True)
@@ -346,7 +350,17 @@ class Planner:
             sizes=self._sizes(), trash=self.choices.trash and self.environment.policy.trash_retention > 0,
             trash_names=self._trash_names(), role=role, login=login, superuser=superuser, may_replicate=may_replicate,
             database=self.connection.info.dbname, tablespace=tablespace, helpers=self._helpers(),
+            attached=self._attached_keys(current),
         )  # fmt: skip
+
+    def _attached_keys(self, current: Catalog) -> Mapping[Key, tuple[Key, ...]]:
+        """Return the keys of partitions whose index is attached to an index of the parent, by that index."""
+        found: dict[Key, tuple[Key, ...]] = {}
+        if any(current.rows[key][_PARTITION_BY] for key in current.of("table")):
+            for schema, name, *key in self.connection.execute(query("attached_keys", current.version)).fetchall():
+                index = Key("index", (schema, name))
+                found[index] = (*found.get(index, ()), Key("constraint", tuple(key)))
+        return found
 
     def _sizes(self) -> Mapping[Key, TableSize]:
         rows = self.connection.execute(query("sizes", self.connection.info.server_version)).fetchall()
