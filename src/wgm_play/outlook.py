@@ -86,7 +86,8 @@ class Outlook:
         """Return about how long a statement takes; None where it depends on no table's size, or that is unknown."""
         if not (command.rewrites or command.scans):
             return None
-        met = [self.relations[lock.relation] for lock in command.locks if lock.relation in self.relations]
+        known = [lock for lock in command.locks if lock.relation in self.relations]
+        met = [self.relations[lock.relation] for lock in known if not lock.below]
         if not met:
             return None
         whole = sum(one.bytes for one in met)

@@ -13,10 +13,14 @@ from wgm_play.catalog.model import Key
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A lock that a statement takes: its level as in `pg_locks.mode` without "Lock" (AccessExclusive), and on what."""
+    """A lock that a statement takes: its level as in `pg_locks.mode` without "Lock" (AccessExclusive), and on what.
+
+    `below` tells that it is on a child of the table that the statement names, whose size counts the child's.
+    """
 
     level: str
     relation: str
+    below: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ def diff(situation: Situation) -> Difference:
     found.changes += marks.again(situation, found.changes)
     let_go_first(situation, found.changes)
     found.joined += marks.in_one_moment(situation, found.changes)
+    found.joined += columns.with_what_is_inherited(situation, found.changes)
     found.changes += online.changes
     _after_fills(situation, found)
     return found

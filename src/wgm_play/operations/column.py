@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from wgm_play.catalog.column import Column
@@ -209,7 +210,11 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
         changes.append(change_type(situation, key))
     elif old.default != new.default and not new.generated:
         title = f"set the default of {key} to {new.default}" if new.default else f"drop the default of {key}"
-        said = _one(situation, key, title, "column/set_default", default=new.default and Sql(new.default))
+        lock = Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label)
+        made = command(
+            "column/set_default", lock, table=key.name[:2], name=key.name[2], default=new.default and Sql(new.default)
+        )
+        said = alter(situation, key, title, [made, *_childrens_defaults(situation, key)])
         if new.identity and not old.identity:  # the sequence that it used goes after it, and before the new one comes
             said.removes |= {key}
         changes.append(said)
@@ -250,6 +255,24 @@ def _bring_back(situation: Situation, key: Key, gone: list[Change]) -> list[Chan
     for change in later:
         change.after = (*change.after, waiting.back)
     return [waiting.back, *later]
+
+
+def _childrens_defaults(situation: Situation, key: Key) -> list[Command]:
+    """Return the commands that give children back the defaults of their own: the parent's reaches them all."""
+    tables, found = [key.name[:2]], []
+    for table in tables:
+        below = [
+            one.name for one in situation.wanted.of("table") if list(table) in (situation.wanted[one].parents or ())
+        ]
+        tables += [name for name in below if name not in tables]
+    for table in tables[1:]:
+        child = Key("column", (*table, key.name[2]))
+        old, new = situation.current.get(child), situation.wanted.get(child)
+        if old is not None and new is not None and new.inherited and old.default == new.default:
+            lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
+            default = new.default and Sql(new.default)
+            found.append(command("column/set_default", lock, table=table, name=key.name[2], default=default))
+    return found
 
 
 def _set_options(numbers: list[int]) -> Sql:
@@ -618,3 +641,18 @@ def own_storage(spelled_type: str) -> str:
         "oid",
     )
     return "PLAIN" if spelled_type.startswith(fixed) and not spelled_type.endswith("[]") else "EXTENDED"
+
+
+def with_what_is_inherited(situation: Situation, changes: Sequence[Change]) -> list[tuple[Change, Change]]:
+    """Return what commits together: a column's change reaches the children, and gives theirs its default for a moment."""
+    of: dict[Key, list[Change]] = {}
+    for change in changes:
+        if change.operation.key.kind == "column" and change.operation.verb == "alter":
+            of.setdefault(change.operation.key, []).append(change)
+    joined = []
+    for key, own in of.items():
+        row = situation.wanted.get(key)
+        if row is not None and row.inherited:
+            above = [used for used in situation.wanted.needs(key) if used.kind == "column" and used != key]
+            joined += [(first, then) for used in above for first in of.get(used, ()) for then in own]
+    return joined

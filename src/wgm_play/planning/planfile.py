@@ -61,7 +61,9 @@ def _group(group: Group) -> dict[str, Any]:
                     {
                         "sql": placeholders(command.sql),
                         "wait": command.wait,
-                        "locks": [[lock.level, lock.relation] for lock in command.locks],
+                        "locks": [
+                            [lock.level, lock.relation, *([True] if lock.below else [])] for lock in command.locks
+                        ],
                         "transactional": command.transactional,
                         "rewrites": command.rewrites,
                         "scans": command.scans,

@@ -46,6 +46,7 @@ from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
 from wgm_play.planning.dependents import realise_dependents
 from wgm_play.planning.imperative import Already, Imperative, Unchecked, broken_bodies, said_unchecked
+from wgm_play.planning.locks_below import with_children
 from wgm_play.planning.model import Choices, Planned
 from wgm_play.planning.optional_roles import without_unmade_roles
 from wgm_play.planning.privileges import Skips, unprivileged_settings
@@ -165,7 +166,7 @@ class Planner:
         ordered = order(changes, *edges, found.rebuilt, together.joined, checks, together.ordered)
         ordered = self._select(ordered, wanted.catalog)
         made = announced(groups(self.unseen(situation, ordered)), current, wanted.catalog)
-        made = calling(made, live, wanted.catalog)
+        made = with_children(calling(made, live, wanted.catalog), current)
         unknown = [f"not modelled: {name}" for name in live.unmodelled]
         unknown += self.imperative.unknown
         unknown += [f"not asked: {one}" for one in self.imperative.unasked]
