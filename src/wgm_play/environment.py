@@ -6,15 +6,18 @@ In: a YAML file. Out: `Environment` with its `Policy`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wgm_play.document.load import load_file, position_of
 from wgm_play.environment_keys import ENVIRONMENT, nearest, read, resolve
 from wgm_play.errors import InputError, Position, Problems, WgmError
 from wgm_play.secret import Secret, register
+
+if TYPE_CHECKING:
+    from wgm_play.providers import Provided
 
 FOLDER = "environments"
 SUFFIXES = (".yml", ".yaml")
@@ -88,6 +91,7 @@ class Environment:
     variables: Mapping[str, Any] = field(default_factory=dict)
     readers: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
+    provided: Provided | None = field(default=None, compare=False, repr=False)
 
 
 def names(folder: Path) -> list[str]:
@@ -103,10 +107,12 @@ def load_environment(
     inventory: Path | None = None,
     url: str | None = None,
     environ: Mapping[str, str] | None = None,
+    *,
+    commands: bool = True,
 ) -> Environment:
     """Read the environment `name` of the project, or of the folder `inventory`; `url` overrides its connection.
 
-    `environ` stands for the process environment.
+    `environ` stands for the process environment; without `commands` none of `secrets` is run.
     Raise `InputError`, or `Problems` with all errors of the file, each with its position.
     """
     path, shown = _file(name, inventory or project / FOLDER)
@@ -119,6 +125,8 @@ def load_environment(
         problems.append(InputError("'vars' is another word for 'variables'", where=at, hint="keep one of them"))
     if problems:
         raise Problems(problems) if len(problems) > 1 else problems[0]
+    provided = _provided(raw, values.get("secrets", {})) if commands and environ is None else None
+    environ = provided if provided is not None else environ
     policy = values.get("policy", {})
     trash = policy.pop("trash", {})
     if "retention" in trash:
@@ -137,7 +145,18 @@ def load_environment(
         variables=values.get("variables", values.get("vars", {})),
         readers=values.get("readers", ()),
         policy=Policy(**policy),
+        provided=provided,
     )
+
+
+def _provided(raw: Any, secrets: Mapping[str, Sequence[str]]) -> Provided | None:
+    """Return the process environment with what commands give, where the file names any."""
+    if not secrets:
+        return None
+    from wgm_play.providers import Provided
+
+    places = {name: position_of(raw["secrets"], name) for name in secrets}
+    return Provided(secrets, {name: where for name, where in places.items() if where is not None})
 
 
 def _place(raw: Any) -> Position | None:

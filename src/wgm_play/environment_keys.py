@@ -82,6 +82,10 @@ ENVIRONMENT = {
     "marker": Key("text", "the name that the database is marked with (the environment's name)"),
     "variables": Key("variables", "variables of this environment; `vars` is another word for it"),
     "vars": Key("variables", "another word for `variables`"),
+    "secrets": Key(
+        "secrets",
+        "what commands of a password manager write, read as `env.NAME`: `{NAME: {command: [pass, show, db]}}`; no shell",
+    ),
     "readers": Key("names", "roles that may read the ledger"),
     "policy": Key("mapping", "what a run may do, and how long it may wait", keys=POLICY),
 }
@@ -243,6 +247,27 @@ def _names(value: Any, key: Key, place: Place) -> tuple[str, ...]:
     return tuple(str.__str__(item) for item in value)
 
 
+def _secrets(value: Any, key: Key, place: Place) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict):
+        raise place.wrong("a mapping of names to commands", value, "write NAME: {command: [pass, show, db]}")
+    found: dict[str, tuple[str, ...]] = {}
+    for name, given in value.items():
+        where = position_of(value, name) or place.at
+        words = given.get("command") if isinstance(given, dict) and set(given) == {"command"} else None
+        fine = isinstance(words, list) and words and all(isinstance(word, str) and "\0" not in word for word in words)
+        if not fine or not re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name):
+            place.problems.append(
+                Invalid(
+                    f"the secret {name!r} has no command",
+                    where=where,
+                    hint="write NAME: {command: [pass, show, db]}: a list, no shell",
+                )
+            )
+            continue
+        found[name] = tuple(str.__str__(word) for word in words or ())
+    return found
+
+
 def _connection(value: Any, key: Key, place: Place) -> Text:
     """Keep the text as it is: its references are resolved only when the connection is used."""
     text = _text(value, key, place)
@@ -269,6 +294,7 @@ READERS: dict[str, Callable[[Any, Key, Place], Any]] = {
     "variables": _variables,
     "names": _names,
     "connection": _connection,
+    "secrets": _secrets,
 }
 
 
@@ -309,6 +335,15 @@ _PLAIN: dict[str, dict[str, Any]] = {
     "size": {"type": ["string", "integer"], "x-form": "size", "examples": ["16MB"]},
     "settings": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
     "variables": {"type": ["object", "null"]},
+    "secrets": {
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "properties": {"command": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
+            "required": ["command"],
+            "additionalProperties": False,
+        },
+    },
     "names": {"type": ["array", "string"], "items": {"type": "string"}},
 }
 

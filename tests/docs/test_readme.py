@@ -71,7 +71,7 @@ def yaml_blocks(word: str) -> list[Block]:
 
 
 def test_every_block_of_yaml_is_one_that_is_tried() -> None:
-    assert {block.words for block in blocks("yaml")} == {"steps", "play", "environment", "github"}
+    assert {block.words for block in blocks("yaml")} == {"steps", "play", "environment", "github", "secrets"}
 
 
 def test_the_steps_are_applied_convert_rows_and_are_taken_back(shop: Console, database_url: str) -> None:

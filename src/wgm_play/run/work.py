@@ -86,7 +86,7 @@ def load_plays(options: Options, environ: Mapping[str, str] | None = None) -> li
     problems: dict[tuple[str, Position | None], WgmError] = {}  # what is wrong with a file is wrong in each play
     for number, _play, environment in _named_plays(options, environ):
         try:
-            process = environ_of(options, environ)
+            process = environ_of(options, environ if environment.provided is None else environment.provided)
             playbook = load_playbook(path, environment, extra, environ=process, number=number)
             found.append((number, playbook.plays[0], environment, playbook))
         except InputError as error:
@@ -124,7 +124,9 @@ def _named_plays(options: Options, environ: Mapping[str, str] | None = None) -> 
         if number not in chosen:
             continue
         try:
-            environment = load_environment(hosts, project, inventory, options.url, environ)
+            environment = load_environment(
+                hosts, project, inventory, options.url, environ, commands=not options.untrusted
+            )
         except InputError as error:
             if error.where is None or not error.where.line:
                 error.where = where
@@ -491,7 +493,9 @@ class Work:
     def _expand_again(self, registered: dict[str, Any]) -> None:
         extra = parse_extra_vars(self.options.extra_vars)
         path = find_playbook(self.options.playbook)
-        self.playbook = load_playbook(path, self.environment, extra, registered, number=self.number)
+        self.playbook = load_playbook(
+            path, self.environment, extra, registered, environ=self.environment.provided, number=self.number
+        )
         self.play = self.playbook.plays[0]
 
     def _plan_once(self, registered: dict[str, Any], known: Basis | None = None) -> Planned:
