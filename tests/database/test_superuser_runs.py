@@ -110,6 +110,39 @@ def test_code_of_a_role_without_rights_is_not_run_by_a_superuser(
     assert book.apply().changed
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"backfill": {"table": "items", "set": {"n": "length(label(n))"}, "where": "n > 0", "irreversible": True}},
+        {"sql": {"up": "update items set n = length(label(n))", "irreversible": True}},
+        {"sql": {"up": "do $$ begin perform label(1); end $$", "irreversible": True}},
+    ],
+    ids=["backfill", "sql", "do"],
+)
+def test_a_text_that_a_superuser_sends_means_no_function_that_another_made_to_fit_better(
+    step: dict[str, Any], mallory: tuple[Project, psycopg.Connection[Any], str]
+) -> None:
+    book, session, role = mallory
+    session.execute(SPY.encode())
+    label = {"name": "label", "arguments": "n bigint", "returns": "text", "language": "sql", "body": "select 'x' || n"}
+    steps = [{"name": "T", "table": ITEMS}, {"name": "L", "function": label}]
+    book.write(steps)
+    book.apply()
+    with psycopg.connect(book.url, autocommit=True) as admin:
+        admin.execute("insert into items values (1, 1)")
+    better = "create function public.label(n int) returns text language sql as 'select public.spy(1)::text'"
+    session.execute(better.encode())
+    before = state(book.url)
+    book.write([*steps, {"name": "S", **step}])
+    for options in ({"check": True}, {}):
+        with pytest.raises(Refused, match=r"would run function label\(integer\) as a superuser") as caught:
+            book.apply(**options)
+        assert repr(role) in str(caught.value)
+    assert before.differences(state(book.url)) == []
+    session.execute(b"drop function public.label(int)")
+    assert book.apply().changed
+
+
 def test_a_superuser_changes_tables_of_others_as_long_as_he_runs_none_of_their_code(
     mallory: tuple[Project, psycopg.Connection[Any], str],
 ) -> None:

@@ -60,7 +60,9 @@ def refuse_others_code(
                     name for (name,) in target.execute(render("checks/reserved_functions.sql.j2").sql).fetchall()
                 )
             found += [(operation, part, str(owners[key])) for part in _reserved_in(live, key, reserved)]
-        if calls(operation):
+        if _is_text(operation):
+            found += [(operation, key, str(owners[key])) for key in _named(operation, owners)]
+        if calls(operation) or _is_text(operation):
             found += [(operation, key, str(owners[key])) for key in _captures(target, owners)]
     if not found:
         return
@@ -90,13 +92,25 @@ def _run_by(operation: Operation, live: Catalog, wanted: Catalog) -> set[Key]:
     return {key for key in found if key.kind in _CODE}
 
 
+def _is_text(operation: Operation) -> bool:
+    """Tell whether an operation sends SQL as the playbook has it: which function a name means is known only then."""
+    return operation.verb == "run" or "backfill" in operation.payload
+
+
+def _named(operation: Operation, owners: Mapping[Key, str | None]) -> list[Key]:
+    """Return the functions of others that have a name which stands in an operation's text, whatever their arguments."""
+    text = "\n".join([*(one.sql for one in operation.commands), repr(operation.payload)])
+    words = set(_WORD.findall(text))
+    return sorted(
+        key for key in owners
+        if key.kind in ("function", "procedure", "aggregate")
+        and (key.name[1] in words or (not _WORD.fullmatch(key.name[1]) and key.name[1] in text))
+    )  # fmt: skip
+
+
 def _writes_rows(operation: Operation) -> bool:
-    return (
-        operation.verb == "run"
-        or "backfill" in operation.payload
-        or any(
-            one.sql.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE", "MERGE")) for one in operation.commands
-        )
+    return _is_text(operation) or any(
+        one.sql.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE", "MERGE")) for one in operation.commands
     )
 
 
