@@ -236,8 +236,8 @@ def backups(options: Options, reporter: Reporter) -> int:
         return show(work, reporter)
 
 
-def restore(options: Options, reporter: Reporter, backup_id: str | None, at: str | None, into: str) -> int:
-    """Bring a backup back into another, empty database."""
+def restore(options: Options, reporter: Reporter, backup_id: str | None, at: str | None, into: str | None) -> int:
+    """Bring a backup back into another, empty database; in place of the playbook's own where `into` is None."""
     from wgm_play.commands.backups import bring_back
 
     with _only_play(options, reporter) as work:

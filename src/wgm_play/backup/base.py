@@ -143,7 +143,10 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did: into which database, whether it was created, how it was proved, what to know."""
+    """What a restore did: into which database, whether it was created, how it was proved, what to know.
+
+    `kept` is the name under which the database is kept that was there before, "" where none was.
+    """
 
     backup: Backup
     database: str
@@ -151,6 +154,7 @@ class Restored:
     seconds: float
     verification: Verification
     notes: tuple[str, ...] = ()
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +190,8 @@ class Engine(ABC):
         """Prove a backup in one of the ways of `VERIFY` (the policy's by default) and remember that it was."""
 
     @abstractmethod
-    def restore(self, backup: Backup, into: str, at: datetime | None = None) -> Restored:
-        """Bring a backup into the database at the URL `into`, which must be empty or not exist."""
+    def restore(self, backup: Backup, into: str, at: datetime | None = None, *, in_place: bool = False) -> Restored:
+        """Bring a backup into the database at the URL `into`, which must be empty or not exist; or put it in its place."""
 
     @abstractmethod
     def remove(self, backup: Backup) -> None:

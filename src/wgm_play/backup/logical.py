@@ -219,8 +219,10 @@ class Logical(Engine):
         if now != before:
             folder.write(replace(manifest, backup=replace(manifest.backup, verified=now)))
 
-    def restore(self, backup: Backup, into: str, at: datetime | None = None) -> Restored:
+    def restore(self, backup: Backup, into: str, at: datetime | None = None, *, in_place: bool = False) -> Restored:
         """Restore into the database at the URL `into`, which must be empty or not exist; then prove it.
+
+        With `in_place` it is restored beside that database and takes its name in one moment; the old one is kept.
 
         Raise `InputError` for a time (`at`), `Refused` where nothing was touched or what came back differs.
         """
@@ -242,10 +244,11 @@ class Logical(Engine):
             found = restoring.restore(
                 manifest, into,
                 jobs=self.source.policy.jobs, application=self.source.application, reporter=self.reporter,
-                trusted=self.source.trusted,
+                trusted=self.source.trusted, in_place=in_place,
             )  # fmt: skip
         verification = Verification(backup.id, "restore", time.monotonic() - began, found.counted, found.rows)
-        return Restored(backup, found.database, found.created, verification.seconds, verification, tuple(found.notes))
+        notes = tuple(found.notes)
+        return Restored(backup, found.database, found.created, verification.seconds, verification, notes, found.kept)
 
     def remove(self, backup: Backup) -> None:
         """Delete a backup, pinned or not."""

@@ -1,6 +1,7 @@
 """Bring a backup into a database: under another name until all of it is there and was compared.
 
-In: a backup, the URL of a database that is empty or does not exist. Out: `Found`, or `Refused` and nothing is left.
+In: a backup, the URL of a database that is empty or does not exist, or of the one that it is to take the place of. Out:
+`Found`, or `Refused` and nothing is left.
 
 A dump holds code of whoever owned something in the database, and loading it runs that code with the rights of the role
 that loads: never those of a superuser, unless every owner is one or is trusted by name.
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from wgm_play.backup import identity, process, scratch, target
+from wgm_play.backup import exchange, identity, process, scratch, target
 from wgm_play.backup.folder import Manifest
 from wgm_play.backup.loading import Entry, Loader
 from wgm_play.errors import Refused, Unreachable
@@ -39,13 +40,24 @@ class Found:
     rows: Mapping[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    kept: str = ""
 
 
 def restore(
-    manifest: Manifest, into: str, *, jobs: int, application: str, reporter: Reporter, trusted: Collection[str]
+    manifest: Manifest,
+    into: str,
+    *,
+    jobs: int,
+    application: str,
+    reporter: Reporter,
+    trusted: Collection[str],
+    in_place: bool = False,
 ) -> Found:
     """Restore into the database at the URL `into`. Raise `Refused` or `Unreachable`: see the module."""
-    restoring = _Restoring(manifest, into, jobs, application, reporter, trusted)
+    restoring = _Restoring(manifest, into, jobs, application, reporter, trusted, in_place)
+    if in_place:
+        with target.beside(into, application) as admin:
+            return restoring.take_the_place(admin)
     try:
         connection = target.connect(into, application)
     except Unreachable as unreachable:
@@ -63,6 +75,25 @@ class _Restoring:
     application: str
     reporter: Reporter
     trusted: Collection[str]
+    in_place: bool
+
+    def take_the_place(self, admin: Any) -> Found:
+        """Make the database beside the one that is there, then exchange their names in one moment."""
+        name = process.parameters(self.into).get("dbname", "")
+        target.patience(admin)
+        if not target.one(admin, "exists.sql.j2", name=name):
+            raise Refused(f"there is no database {name!r} to take the place of", hint=f"--into {name} makes it")
+        self._refuse(admin)
+        with self._working(admin, name) as (working, same):
+            found = self._fill(target.with_database(self.into, working), name, created=True)
+            if not same:
+                found.notes.append(f"the server does not know the locale {self._locale!r}: C is used")
+            if found.problems:
+                self._rename(admin, working, name, found)
+                raise self._differs(name + INCOMPLETE, found)
+            found.notes += exchange.take_over(admin, name, working)
+            found.kept = exchange.exchange(admin, self.into, self.application, name, working)
+        return found
 
     def make(self, admin: Any, unreachable: Unreachable) -> Found:
         """Make the database beside `admin`'s, under a name of ours until it is complete."""
@@ -180,7 +211,8 @@ class _Restoring:
                 self._load(connection, place, found)
                 self._compare(connection, found)
                 found.notes += target.apply_settings(connection, self.manifest.facts["settings"])
-                found.notes += identity.mark(connection, self.manifest.backup)
+                if not self.in_place:
+                    found.notes += identity.mark(connection, self.manifest.backup)
                 connection.execute(render("backup/analyze.sql.j2").sql)
         except process.ProgramFailed as error:
             told = [line for line in error.said if line != error.reason]

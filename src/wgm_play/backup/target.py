@@ -78,9 +78,25 @@ def there_or_beside(url: str, application: str) -> Iterator[Any]:
         yield connection
 
 
+@contextmanager
+def beside(url: str, application: str) -> Iterator[Any]:
+    """Connect to another database of a server than the one that `url` names. Raise `Unreachable`."""
+    connection = _beside(url, application)
+    if connection is None:
+        raise Unreachable(
+            f"none of the databases {', '.join(MAINTENANCE)} can be reached: a database is not renamed by a session in it",
+            hint="let the role connect to one of them",
+        )
+    with connection:
+        yield connection
+
+
 def _beside(url: str, application: str) -> Any:
     """Return a connection to a maintenance database of the server of `url`, None where there is none."""
+    own = parameters(url).get("dbname")
     for maintenance in MAINTENANCE:
+        if maintenance == own:
+            continue
         with suppress(Unreachable):
             return connect(with_database(url, maintenance), application)
     return None

@@ -212,7 +212,7 @@ COMMANDS = {
         ),
         Spec(
             "restore",
-            "bring a backup back, into another database",
+            "bring a backup back, into another database or in place of its own",
             run="wgm_play.cli.restore:run",
             arguments=(PLAYBOOK,),
             options=(
@@ -223,11 +223,20 @@ COMMANDS = {
                     group=WHERE,
                     kind=TEXT,
                     value="TARGET",
-                    help="the database to restore into: a name or a URL (required)",
+                    help="the database to restore into, which is empty or does not exist: a name or a URL",
                 ),
+                Option(
+                    "--in-place",
+                    group=WHERE,
+                    help="restore beside the playbook's own database, then exchange their names in one moment; the old one is kept",
+                ),
+                Option("--yes", group=ALLOW, help="with --in-place: do not ask"),
                 *ONE_PLAYBOOK,
             ),
-            examples=(("wgm-play restore production.yml --into wasteland_yesterday", "the newest backup"),),
+            examples=(
+                ("wgm-play restore production.yml --into wasteland_yesterday", "the newest backup"),
+                ("wgm-play restore production.yml --in-place", "puts the newest backup in the place of the database"),
+            ),
         ),
         Spec(
             "inspect",

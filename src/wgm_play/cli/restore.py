@@ -1,10 +1,11 @@
-"""`wgm-play restore PLAYBOOK --into TARGET`: bring a backup back, into another database.
+"""`wgm-play restore PLAYBOOK --into TARGET | --in-place`: bring a backup back.
 
 In: the values of the command line. Out: the exit code.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from wgm_play.cli.target import hide_password, options
@@ -13,17 +14,47 @@ from wgm_play.reporter import Reporter
 
 
 def run(
-    reporter: Reporter, playbook: str, *, backup: str | None, at: str | None, into: str | None, **values: Any
+    reporter: Reporter,
+    playbook: str,
+    *,
+    backup: str | None,
+    at: str | None,
+    into: str | None,
+    in_place: bool = False,
+    yes: bool = False,
+    **values: Any,
 ) -> int:
     """Run `pipeline.restore`."""
-    if not into:
+    if in_place and into:
         raise InputError(
-            "--into TARGET is missing: a backup is never restored over the database it was made of",
-            hint=f"wgm-play restore {playbook} --into NAME_OF_A_NEW_DATABASE",
+            "--into and --in-place exclude one another", hint="--into TARGET touches no database that is there"
         )
+    if not (in_place or into):
+        raise InputError(
+            "where to is not said",
+            hint=f"wgm-play restore {playbook} --into NAME_OF_A_NEW_DATABASE, or --in-place",
+        )
+    if yes and not in_place:
+        raise InputError("--yes answers the question of --in-place, and no other is asked", hint="leave it out")
     hide_password(into)
     chosen = options(playbook, **values)
     from wgm_play import pipeline
 
     reporter.begin(playbook)
+    if in_place and not yes:
+        _ask(reporter, playbook)
     return pipeline.restore(chosen, reporter, backup, at, into)
+
+
+def _ask(reporter: Reporter, playbook: str) -> None:
+    """Ask whether the database is to be replaced; refuse where nobody can answer. Raise `InputError`."""
+    if not sys.stdin.isatty():
+        raise InputError(
+            "--in-place ends all sessions of the database and puts a backup in its place: nobody is there to be asked",
+            hint=f"wgm-play restore {playbook} --in-place --yes",
+        )
+    question = "end all sessions of the database, put the backup in its place and keep the old one under another name?"
+    if not reporter.confirm(question):
+        raise InputError(
+            "nothing was restored", hint=f"wgm-play restore {playbook} --into NAME touches no database that is there"
+        )

@@ -91,21 +91,47 @@ def show(work: Work, reporter: Reporter) -> int:
     return 0
 
 
-def bring_back(work: Work, reporter: Reporter, backup_id: str | None, at: str | None, into: str) -> int:
-    """Restore a backup into another, empty database."""
+def bring_back(work: Work, reporter: Reporter, backup_id: str | None, at: str | None, into: str | None) -> int:
+    """Restore a backup into another, empty database; in place of the playbook's own where `into` is None."""
     _policy, engine = engine_of(work)
     moment = _moment(at)
     found = engine.find(backup_id)
     _refuse_another_environment(work, found)
-    restored = engine.restore(found, _place(into, work), moment)
+    if into is None:
+        restored = engine.restore(found, _own_place(work, engine, found), moment, in_place=True)
+    else:
+        restored = engine.restore(found, _place(into, work), moment)
     for note in restored.notes:
         reporter.note(note)
     reporter.note(
         f"backup {found.id} of {found.database!r}, as it was at {found.started:%Y-%m-%d %H:%M:%S %Z}, "
         f"is back as the database {restored.database!r}"
     )
-    reporter.data("restored", {"backup": found.id, "of": found.database, "database": restored.database})
+    if restored.kept:
+        reporter.note(
+            f"the database as it was until now is kept as {restored.kept!r}: drop it when nobody misses anything; "
+            "the next run makes of the restored one what the playbook says: look first, with --check"
+        )
+    reporter.data(
+        "restored",
+        {"backup": found.id, "of": found.database, "database": restored.database, "kept": restored.kept or None},
+    )
     return 0
+
+
+def _own_place(work: Work, engine: engines.Engine, found: engines.Backup) -> str:
+    """Return the playbook's own database, where a backup of it may take its place. Raise `Refused`."""
+    from wgm_play.execute.guard import refuse_beside_another
+
+    if why := engine.stranger(found):
+        raise Refused(
+            f"the backup {found.id} does not take the place of this database: {why}; nothing was touched",
+            hint="--into NAME brings it into a database of its own",
+        )
+    work.check_marker()
+    refuse_beside_another(work.reading, None)
+    work.reading.close()  # no database is renamed with a session in it
+    return work.connections.target.url
 
 
 def _refuse_another_environment(work: Work, found: engines.Backup) -> None:

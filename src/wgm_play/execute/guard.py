@@ -131,7 +131,7 @@ def _release(connection: Connection) -> None:
         connection.close()
 
 
-def refuse_beside_another(connection: Connection, cause: Exception) -> None:
+def refuse_beside_another(connection: Connection, cause: Exception | None) -> None:
     """Raise Locked, from `cause`, where a run holds the run lock: what it changes just now cannot be planned for."""
     if holder(connection) is not None:
         raise _locked(connection) from cause
