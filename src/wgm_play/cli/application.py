@@ -252,7 +252,7 @@ def usage_error(error: click.ClickException) -> InputError:
     see = f"wgm-play {spec.name + ' ' if spec.name else ''}--help shows the options"
     if isinstance(error, click.NoSuchOption):
         elsewhere = _where_it_belongs(error.option_name)
-        if elsewhere:
+        if elsewhere and error.option_name not in _ELSEWHERE:
             return InputError(f"no option {error.option_name!r} here", hint=f"it belongs to: {elsewhere}")
         names = [name for option in spec.options for name in (*option.names, *option.aliases)]
         if error.option_name in _ELSEWHERE:
@@ -280,7 +280,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("--ask-pass", "-W", "-d", "--dbname"), _URL_ROLE),
     **dict.fromkeys(
         ("-y", "--yes", "--auto-approve", "--force"),
-        "leave it out: nothing is asked; what removes data needs --allow-destructive",
+        "leave it out: nothing is asked; what removes data needs --allow-destructive (restore --in-place takes --yes)",
     ),
     **dict.fromkeys(("-f", "--forks"), "leave it out: a play runs on one database"),
     **dict.fromkeys(("--dry-run", "-n", "--dryrun"), "did you mean --check?"),

@@ -230,12 +230,18 @@ class Shadow:
 
 
 def sweep(admin: psycopg.Connection[Any], *, roles: bool) -> None:
-    """Drop scratch databases, and their `roles`, whose command is gone."""
+    """Drop scratch databases, and their `roles`, whose command is gone.
+
+    Another command may sweep, or make one, at the same moment: what cannot go now goes with the next sweep.
+    """
+    import psycopg as library
+
     for (name,) in admin.execute(render("shadow/leftovers.sql.j2").sql).fetchall():
         admin.execute(render("shadow/drop.sql.j2", name=name).sql)
     if roles:
         for (name,) in admin.execute(render("shadow/leftover_roles.sql.j2").sql).fetchall():
-            admin.execute(render("shadow/drop_role.sql.j2", name=name).sql)
+            with suppress(library.errors.DependentObjectsStillExist, library.errors.InternalError_):
+                admin.execute(render("shadow/drop_role.sql.j2", name=name).sql)
 
 
 def path_of(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
