@@ -17,6 +17,8 @@ from wgm_play.playbook.foreign_words import WORDS
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.model import Play
 from wgm_play.playbook.validate import KEYWORDS, PLAY
+from wgm_play.playbook.variables import parse_extra_vars
+from wgm_play.sql import reveal
 
 TABLE = """\
 - name: Appointments
@@ -134,6 +136,18 @@ def test_a_secret_that_is_looked_up_is_masked(project: Path) -> None:
         with_steps("- name: A\n  sql: {text: \"select '{{ lookup('env', 'SIZE') }}'\", irreversible: true}\n")
     )
     assert "big" not in repr(play.steps[0].spec)
+
+
+def test_a_file_of_extra_variables_is_rendered_and_a_word_of_the_command_line_is_not(project: Path) -> None:
+    (project / "extra.yml").write_text('size: "{{ env.SIZE }}"\nlabel: is {{ size }}\n')
+    (project / "shop.yml").write_text(
+        with_steps('- name: A\n  comment: {on: schema public, text: "{{ label }} {{ word }}"}\n')
+    )
+    extra = parse_extra_vars(["@extra.yml", "word={{env.SIZE}}"])
+    play = load_playbook(
+        Path("shop.yml"), load_environment("development", Path()), extra, environ={"SIZE": "big"}
+    ).plays[0]
+    assert reveal(play.steps[0].spec["text"]) == "is big {{env.SIZE}}"
 
 
 def test_a_word_that_we_have_is_in_no_list() -> None:

@@ -2,7 +2,7 @@
 
 In: mappings with raw values. Out: `Scope`. From the lowest to the highest level:
 1 the environment's `variables`; 2 the play's `vars_files`; 3 the play's `vars`; 4 `vars` of imports and of the step,
-and the loop's item; 5 `-e`. A value given by `-e` is never rendered.
+and the loop's item; 5 `-e`. A value given by `-e NAME=VALUE` is never rendered, one of `-e @file` is.
 """
 
 from __future__ import annotations
@@ -83,6 +83,23 @@ class Root:
         self.registered = registered
         self.builtins = builtins
         self.announced: set[str] = set()
+        self._made: dict[str, Any] = {}
+        self._busy: set[str] = set()
+
+    def given(self, name: str, scope: Scope) -> Any:
+        """Return the value of a variable that `-e` gives: one of a file is rendered, one of the command line is a text."""
+        value, where = self.extra[name], position_of(self.extra, name)
+        if where is None or where.file == "-e":
+            return value
+        if name not in self._made:
+            from wgm_play.playbook.values import holds_template, render_value
+
+            if name in self._busy:
+                raise InputError(f"the variable {name!r} is made of itself", where=where)
+            self._busy.add(name)
+            self._made[name] = render_value(value, scope, where) if holds_template(value) else value
+            self._busy.discard(name)
+        return self._made[name]
 
 
 class Scope:
@@ -109,7 +126,7 @@ class Scope:
         """Return the value of a variable, rendered; raise `Unknown`, or `Pending` for one yet to be registered."""
         root = self.root
         if name in root.extra:
-            return root.extra[name]
+            return root.given(name, self)
         scope: Scope | None = self
         own: Position | None = None
         while scope is not None:
