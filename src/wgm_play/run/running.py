@@ -244,7 +244,7 @@ def _untouched(key: Key, planned: Planned, names: Collection[tuple[str, ...]]) -
 def _with_what_is_not_said(work: Work, planned: Planned, after: Catalog) -> Catalog:
     """Return the wanted catalog with row security of new tables as event triggers of the database left it, where no step says it."""
     wanted = planned.wanted.catalog
-    if not planned.live.of("event_trigger"):
+    if not (planned.live.of("event_trigger") or after.of("event_trigger")):  # one may have come meanwhile
         return wanted
     said = {
         key for key, one in planned.imperative.folded.declarations.items() if "row_level_security" in one.attributes

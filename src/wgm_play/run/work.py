@@ -391,7 +391,15 @@ class Work:
 
     def moved_on(self) -> bool:
         """Tell whether the live catalog may be another than the one that was read last."""
-        return self.questions.versions_now(self.reading) != self.versions
+        from psycopg import OperationalError
+
+        reading = self.reading
+        try:
+            return self.questions.versions_now(reading) != self.versions
+        except OperationalError:  # ended while the plan was shown, as idle sessions are: a new one reads again
+            if not reading.closed:
+                raise
+            return True
 
     def choices(self) -> Choices:
         """Return what the command line and the environment allow."""
