@@ -68,7 +68,10 @@ def _one(
     """Run a case in one form and count what came of it."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        found = beside.run(case, server, Path(folder), online=form)
+        try:
+            found = beside.run(case, server, Path(folder), online=form)
+        except Exception as error:  # the program goes on with the next case
+            found = beside.Outcome(wrong=[f"{type(error).__name__}: {error}"])
     counts["runs"] += not found.skipped
     counts["skipped"] += bool(found.skipped)
     counts["of one form only"] += found.same

@@ -28,7 +28,7 @@ WRITES = 100
 # A role that may read one column of each table.
 READER = "life_reader"
 # What is published of every table with a key.
-PUBLICATION = "life"
+PUBLICATION = "life_published"
 
 TABLES = """
 SELECT c.oid, n.nspname, c.relname,

@@ -235,7 +235,7 @@ def _plan(
         everything = [*late_rows, *restored, *late, *found.changes, *last]
     edges = (current.edges, wanted.catalog.edges)
     ordered = order(everything, *edges, found.rebuilt, together.joined, checks, together.ordered)
-    made += groups(planner.unseen(situation, ordered))
+    made = _without_gap(made, tuple(groups(planner.unseen(situation, ordered))), renamed)
     made = calling(announced(made, live, wanted.catalog), live, wanted.catalog)
     consents = Consents(work.play.steps, fold(work.play.steps).declarations, ledger.consents(ids))
     planner.refuse_others_code([one for group in made for one in group.operations], live, wanted.catalog)
@@ -268,6 +268,22 @@ def _plan(
     return Planned(plan, wanted, live, situation, Skips(), planner.imperative)
 
 
+def _without_gap(clearing: tuple[Group, ...], rest: tuple[Group, ...], renamed: rename.Renamed) -> tuple[Group, ...]:
+    """Return all groups; a name that something gives up and a rename takes back is there at every moment."""
+    takes = {change.operation.key for change in renamed.early}
+    if not clearing or not rest or not takes & {one.key for one in rest[0].operations}:
+        return clearing + rest
+    last, first = clearing[-1], rest[0]
+    if not (last.transactional and first.transactional):
+        return clearing + rest
+    both = replace(first, operations=(*last.operations, *first.operations))
+    return (*clearing[:-1], both, *rest[1:])
+
+
+# Of these one name has one owner in a schema (manual: "CREATE TABLE", "CREATE TYPE").
+_NAMESAKES = ("table", "view", "materialized_view", "foreign_table", "sequence", "enum", "domain", "composite", "range")
+
+
 def _in_the_way(live: Catalog, entries: Sequence[TrashEntry]) -> list[Key]:
     """Return what is live under a name that a rename gave up, and that it gets back."""
     found = [
@@ -279,7 +295,13 @@ def _in_the_way(live: Catalog, entries: Sequence[TrashEntry]) -> list[Key]:
         if entry.kind == "rename"
     ]
     renamed = {now for now, _ in found}
-    return [before for now, before in found if now in live.rows and before in live.rows and before not in renamed]
+    return [
+        one
+        for now, before in found
+        if now in live.rows
+        for one in (Key(kind, before.name) for kind in (_NAMESAKES if before.kind in _NAMESAKES else (before.kind,)))
+        if one in live.rows and one not in renamed
+    ]
 
 
 def _clear(

@@ -316,14 +316,22 @@ def _part(live: Catalog, found: Renamed, situation: Situation, old: Key, new: Ke
 
 
 def joined(renamed: Renamed, changes: Sequence[Change], forced: Collection[Key]) -> list[tuple[Change, Change]]:
-    """Return the renames that must commit together with the conversion of their column: afterwards nothing tells
-    whether values whose type stays were converted."""
+    """Return the renames that must commit together with another change, as pairs.
+
+    With the conversion of their column: afterwards nothing tells whether values whose type stays were converted. With what
+    takes the name that a relation gives up, or gives up the name that it takes: no moment is without that name.
+    """
     first = {change.operation.key: change for change in renamed.changes}
-    return [
+    made = [
         (first[change.operation.key], change)
         for change in changes
         if change.operation.key in forced and change.operation.key in first and "convert" in change.operation.payload
     ]
+    relations = [(change, old, new) for change, old, new in renamed.words if new.kind in _RELATIONS]
+    for change in changes if relations else ():
+        taken, given = ({key.name for key in keys if key.kind in _RELATIONS} for keys in (change.makes, change.removes))
+        made += [(one, change) for one, old, new in relations if old.name in taken or new.name in given]
+    return made
 
 
 def apart(renamed: Renamed, situation: Situation) -> tuple[list[Change], list[Change]]:
