@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.asking.ask import LONGEST, NotAsked
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.checks import exclusion
 from wgm_play.checks.data import (
     SHOWN_ROWS,
     as_lines,
@@ -33,8 +34,9 @@ from wgm_play.operations.column import array, cast, coercible, fits
 from wgm_play.operations.default_partition import made_beside
 from wgm_play.operations.online.spell import columns_named
 from wgm_play.operations.trash import COLUMN_PREFIX
+from wgm_play.planning import domain_rows
 from wgm_play.planning.convert import known_type
-from wgm_play.planning.enum_rows import holding
+from wgm_play.planning.held_values import holding, one_of
 from wgm_play.planning.hidden_rows import HiddenRows
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement, render
@@ -102,6 +104,8 @@ class Looker:
             )
         for enum, labels in self._gone_labels():
             lines += self._guarded(unknown, enum, lambda enum=enum, labels=labels: self._held(enum, labels))
+        for domain, words, rule in domain_rows.new_rules(self.situation):
+            lines += self._guarded(unknown, domain, partial(domain_rows.broken, self, domain, words, rule))
         if self.looked_at:
             with suppress(NotAsked):  # then nothing was looked at: each rule says so
                 unknown += self._hiding().told(self.looked_at)
@@ -140,8 +144,8 @@ class Looker:
         names = {old: new for new, old in self.renames.items()}
         listed = ", ".join(repr(label) for label in labels)
         with self.asker.transaction(()) as connection:
-            columns = list(holding(connection, self.renames.get(enum, enum), labels))
-        for live, condition in columns:
+            holders = list(holding(connection, self.renames.get(enum, enum), one_of(labels)))
+        for live, condition in ((one.column, one.condition) for one in holders):
             if live.name[2].startswith(COLUMN_PREFIX):
                 continue  # in the trash: see trashed_users
             table = names.get(Key("table", live.name[:2]), Key("table", live.name[:2]))
@@ -317,6 +321,11 @@ class Looker:
             failing = self._failing(what, self._renamed(table), computed, key, table, only_data=True)
             if failing:
                 return failing
+            condition = fits(Sql(f"({row.expression})"), self._known_type(row.type)) if row.generated else None
+            if condition is not None:
+                shown = [*keys, *(name for name in self._named(table, str(row.expression)) if name not in keys)]
+                breaking = partial(rows_breaking_check, self._renamed(table), condition, shown)
+                return self._show(f"{key} is too long for {row.type}", breaking, key)
         if key.kind == "column":
             if not wanted[key].not_null:
                 return []
@@ -328,7 +337,7 @@ class Looker:
                 f"{key} must not be NULL", partial(rows_breaking_not_null, relation, key.name[2], keys), key
             )
         if key.kind == "index":
-            return self._unique_index(key, relation)
+            return self._raising_index(key, relation, table) or self._unique_index(key, relation)
         definition = str(wanted.rows[key][1])
         node = _constraint(definition)
         words = f"{key}: {definition}"
@@ -347,6 +356,10 @@ class Looker:
                 ),
                 key,
             )
+        if wanted.rows[key][0] == "x":
+            if not exclusion.may_compare(node, self.situation.rows(table)):
+                raise NotAsked("too many to compare each with each")
+            return self._show(words, partial(exclusion.rows_in_conflict, relation, node, keys), key)
         if wanted.rows[key][0] == "f":
             parent = Key("table", (node.pktable.schemaname or "public", node.pktable.relname))
             if parent in broken or self._live_table(parent) is None:
@@ -390,6 +403,22 @@ class Looker:
         words = set(re.findall(r"[\w$]+", definition))
         return [key.name[2] for key in self.situation.wanted.of("column", *table.name) if key.name[2] in words]
 
+    def _raising_index(self, key: Key, relation: Sql, table: Key) -> list[str]:
+        """Return the rows for which the condition or an expression of an index raises an error."""
+        from pglast import parse_sql
+        from pglast.stream import RawStream
+
+        statement: Any = parse_sql(str(self.situation.wanted.rows[key][1]))[0].stmt
+        where = f"({RawStream()(statement.whereClause)})" if statement.whereClause else ""
+        computed = [f"({RawStream()(one.expr)})" for one in statement.indexParams if one.expr]
+        if where:
+            computed = [where, *(f"CASE WHEN {where} THEN {one} END" for one in computed)]
+        for one in computed:
+            failing = self._failing(f"{key} cannot be built", relation, Sql(one), key, table, only_data=True)
+            if failing:
+                return failing
+        return []
+
     def _unique_index(self, key: Key, relation: Sql) -> list[str]:
         from pglast import parse_sql
         from pglast.stream import RawStream
@@ -399,7 +428,7 @@ class Looker:
             return []
         columns: list[str] = []
         for one in statement.indexParams:
-            columns.append(str(one.name) if one.name else Sql(RawStream()(one.expr)))
+            columns.append(exclusion.element(one) if one.collation or one.expr else str(one.name))
         where = Sql(RawStream()(statement.whereClause)) if statement.whereClause else None
         found = partial(
             rows_breaking_unique,

@@ -1,0 +1,75 @@
+"""Rows that break what a domain demands from now on: its checks and NOT NULL hold for what tables have of it already.
+
+In: a situation, what looks at the rows. Out: lines that show the rows. PostgreSQL adds no rule to a domain of which a
+table has values within another type (an array, a composite type): that is said of the column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from wgm_play.catalog.model import Key
+from wgm_play.operations.base import Situation
+from wgm_play.operations.trash import COLUMN_PREFIX
+from wgm_play.planning.held_values import Holder, holding
+from wgm_play.sql import Sql, ident
+
+if TYPE_CHECKING:
+    from wgm_play.planning.datacheck import Looker
+
+Rule = Callable[[str], str]
+# VALUE as a word of a check; text in quotes is passed over.
+_VALUE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?<![\w$.])VALUE(?![\w$(])")
+
+
+def new_rules(situation: Situation) -> Iterator[tuple[Key, str, Rule]]:
+    """Yield (domain, its rule in words, the condition on a value) for what live domains demand from now on."""
+    current, wanted = situation.current, situation.wanted
+    for key in wanted.of("domain_constraint"):
+        domain = Key("domain", key.name[:2])
+        old, new = current.get(key), wanted[key]
+        if domain not in current.rows or not new.validated:
+            continue
+        if old is None or not old.validated or old.definition != new.definition:
+            yield domain, f"{key}: {new.definition}", partial(_checked, new.definition, wanted[domain].type)
+    for domain in wanted.of("domain"):
+        if domain in current.rows and wanted[domain].not_null and not current[domain].not_null:
+            yield domain, f"{domain} must not be NULL", lambda value: f"({value}) IS NOT NULL"
+
+
+def _checked(definition: str, base: str, value: str) -> str:
+    inner = definition.removeprefix("CHECK (")
+    inner = inner[: inner.rindex(")")]
+    return _VALUE.sub(lambda found: f"(({value})::{base})" if found[0] == "VALUE" else found[0], inner)
+
+
+def broken(looker: Looker, domain: Key, words: str, rule: Rule) -> list[str]:
+    """Return the lines for the rows of live tables that break a rule."""
+    situation = looker.situation
+    with looker.asker.transaction(()) as connection:
+        holders = list(holding(connection, looker.renames.get(domain, domain), rule))
+    names = {old: new for new, old in looker.renames.items()}
+    made: list[str] = []
+    for one in holders:
+        live = Key("table", one.column.name[:2])
+        table = names.get(live, live)
+        column = names.get(one.column, Key("column", (*table.name, one.column.name[2])))
+        if one.column.name[2].startswith(COLUMN_PREFIX) or column not in situation.wanted.rows:
+            continue
+        made += _of_column(looker, words, one, live, table, column)
+    return made
+
+
+def _of_column(looker: Looker, words: str, one: Holder, live: Key, table: Key, column: Key) -> list[str]:
+    situation = looker.situation
+    if column in situation.current.rows and situation.current[column].type != situation.wanted[column].type:
+        return []  # it is converted: its values are looked at there
+    if one.inside:
+        return []
+    looker.looked_at.add(live)
+    keys = looker._live_keys(table)
+    shown = [name for name in dict.fromkeys([*keys, one.column.name[2]])]
+    return looker._check(f"{column}, {words}", ident(live.name), Sql(str(one.condition)), shown, column, table)
