@@ -61,6 +61,8 @@ NEEDS = {
                                ["GRANT USAGE ON FOREIGN DATA WRAPPER w TO ROLE"]),
     "a new owner": (OWN, [{"name": "T", "table": {"name": "own", "columns": {"id": ID, "x": "text"}, "owner": "OTHER"}}],
                     ["GRANT OTHER TO ROLE", "GRANT CREATE ON SCHEMA public TO OTHER"]),
+    "a setting of the database": ("", [{"name": "S", "setting": {"name": "work_mem", "value": "8MB"}}],
+                                  ["ALTER DATABASE NAME OWNER TO ROLE"]),
     "fill a view as another": (OWN + "GRANT OTHER TO ROLE; GRANT CREATE ON SCHEMA public TO OTHER", [*_filled("own")], ["GRANT SELECT ON TABLE public.own TO OTHER"]),
     "fill a view over a view of another": (
         OWN + "GRANT OTHER TO ROLE; GRANT CREATE ON SCHEMA public TO OTHER; CREATE VIEW w AS SELECT id FROM own; ALTER VIEW w OWNER TO OTHER",
@@ -90,7 +92,7 @@ def poor(
     database = url.rsplit("/", 1)[1]
 
     def named(text: str) -> str:
-        return text.replace("ROLE", name).replace("OTHER", other)
+        return text.replace("ROLE", name).replace("OTHER", other).replace("NAME", database)
 
     def make(sql: str, steps: list[dict[str, Any]]) -> tuple[Project, str, Callable[[str], str]]:
         opened = "" if CLOSED in sql else "GRANT CREATE ON SCHEMA public TO ROLE;"

@@ -91,6 +91,8 @@ class Need:
             return f"ALTER ROLE {ident(role)} CREATEROLE"
         if self.what in ("superuser", "constructors"):
             return ""
+        if self.what == "database owner":
+            return f"ALTER DATABASE {ident(database)} OWNER {to}"
         if self.what == "tablespace there":
             return f"CREATE TABLESPACE {ident(self.name)} LOCATION '...'"
         if self.what in ("table", "whole table", "type", "function"):
@@ -107,6 +109,7 @@ _WORDS = {
     "ledger": "the ledger, schema wgm, needs CREATE on the database, or the role that owns it",
     "trash": "the trash, schema wgm_trash, needs CREATE on the database, or on that schema",
     "createrole": "needs CREATEROLE",
+    "database owner": "needs to own the database",
     "superuser": "only a superuser may do it",
     "constructors": "the functions that make its values belong to a superuser, who alone may rename them",
     "extension": "only a superuser may create this extension, or who may CREATE in the database where it is trusted",
@@ -143,6 +146,8 @@ def needs_of(operation: Operation, live: Catalog, wanted: Catalog) -> Iterator[N
         yield Need("owner", key.name[0])
     if key.kind == "range" and any(_CONSTRUCTOR.match(command.sql) for command in operation.commands):
         yield Need("constructors")
+    if key.kind == "setting" and key.name[0] and not key.name[1]:
+        yield Need("database owner")
     if _makes_in_schema(operation, wanted):
         yield from _in_schema(key.name[0], live)
     yield from _by_kind(operation, live, wanted)
