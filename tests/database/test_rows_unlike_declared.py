@@ -43,6 +43,8 @@ CASES: dict[str, tuple[str, list[dict[str, Any]], str]] = {
     "a domain over a domain": (
         DOMAIN + "CREATE DOMAIN e AS d;" + TABLE.format("x e", "(1, 5), (2, 50)"),
         [_domain(check="value < 10"), {"name": "E", "domain": {"name": "e", "type": "d"}}, _table(x="e")], "id=2, x=50"),
+    "a domain within an array": (
+        DOMAIN + TABLE.format("x d[]", "(1, '{5}')"), [_domain(check="value < 10"), _table(x="d[]")], "within another type"),
     "an index expression that raises": (
         TABLE.format("x integer", "(1, 0), (2, 5)"), [_table(x="integer"), _index(columns=[{"expression": "10 / x"}])],
         "id=1: division by zero"),

@@ -59,16 +59,23 @@ def broken(looker: Looker, domain: Key, words: str, rule: Rule) -> list[str]:
         column = names.get(one.column, Key("column", (*table.name, one.column.name[2])))
         if one.column.name[2].startswith(COLUMN_PREFIX) or column not in situation.wanted.rows:
             continue
-        made += _of_column(looker, words, one, live, table, column)
+        made += _of_column(looker, domain, words, one, live, table, column)
     return made
 
 
-def _of_column(looker: Looker, words: str, one: Holder, live: Key, table: Key, column: Key) -> list[str]:
+def _of_column(
+    looker: Looker, domain: Key, words: str, one: Holder, live: Key, table: Key, column: Key
+) -> list[str]:  # fmt: skip
     situation = looker.situation
     if column in situation.current.rows and situation.current[column].type != situation.wanted[column].type:
         return []  # it is converted: its values are looked at there
     if one.inside:
-        return []
+        if situation.current[domain].type != situation.wanted[domain].type:
+            return []  # it is made again, and its columns with it
+        return [
+            f"{words}: PostgreSQL adds no rule to a domain of which {column} has values within another type"
+            " (0A000): declare a domain of another name, and give the column that one"
+        ]
     looker.looked_at.add(live)
     keys = looker._live_keys(table)
     shown = [name for name in dict.fromkeys([*keys, one.column.name[2]])]
