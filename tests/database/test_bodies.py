@@ -527,3 +527,19 @@ def test_a_body_with_an_error_is_refused_unless_it_is_not_to_be_checked(project:
     assert "check_body: false" in (refused.value.hint or "")
     said = planned(project, database_url, {**NOT_THERE, "check_body": False})
     assert said == ["not checked: function public.broken: check_body is false"]
+
+
+def test_a_renamed_value_that_a_body_still_has_is_told_with_the_function(project: Path, new_database: Any) -> None:
+    book = Project(project, new_database())
+    with psycopg.connect(book.url, autocommit=True) as connection:
+        connection.execute("create type mood as enum ('good', 'bad')")
+        for name, text in (("left", "'bad'::mood"), ("edited", "'bad'::mood"), ("other", "'badly'")):
+            connection.execute(
+                f"create function {name}() returns text language sql as $$ select {text}::text $$".encode()
+            )
+    values = [{"name": "good"}, {"name": "poor", "renamed_from": "bad"}]
+    edited = {"name": "edited", "returns": "text", "language": "sql", "body": " select 'poor'::mood::text "}
+    book.write([{"name": "M", "enum": {"name": "mood", "values": values}}, {"name": "F", "function": edited}])
+    renamed = next(one for one in book.apply(check=True).operations if one.verb == "rename")
+    (told,) = renamed.hazards
+    assert told.what.endswith("; still in the text of function left()"), told.what

@@ -97,6 +97,7 @@ def column(text: str) -> str:
         (with_steps("- name: A\n  when: lookup('file', 'x') == 'x'\n" + TABLE[21:]), "lookup('env', 'NAME')"),
         (with_steps("- name: A\n  when: lookup('env', 'NONE') == 'x'\n" + TABLE[21:]), "export NONE="),
         (with_steps("- name: A\n  when: environment is changed\n" + TABLE[21:]), "write `register: NAME`"),
+        (with_steps("- name: A\n  accept: R01\n" + TABLE[21:]), 'write `accept: {R01: "why this may be"}`'),
         # Plays
         ("- name: A\n  hosts: [development, staging]\n  steps: []\n", "with `hosts: development` and `hosts: staging` each"),
         ("- name: A\n  hosts: all\n  steps: []\n", "with `hosts: development` and `hosts: staging` each"),

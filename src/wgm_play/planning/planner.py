@@ -138,6 +138,7 @@ class Planner:
         situation.current, situation.wanted = current, wanted.catalog
         situation.steps, situation.backfills, situation.given = wanted.steps, wanted.backfills, wanted.given
         situation.renames = renamed.pairs
+        rename.tell_users(renamed, wanted.catalog)
         situation.sizes = renamed.sizes(situation.sizes)
         situation.acting = self.acting(renamed.pairs)
         situation.identity_sequences = self.identity_sequences(current, wanted.catalog)

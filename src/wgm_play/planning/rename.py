@@ -10,7 +10,7 @@ import difflib
 import itertools
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wgm_play.catalog.access import ACCESS, keep_roles, moved
@@ -25,7 +25,7 @@ from wgm_play.render import render
 from wgm_play.shadow import Shadow, read, run_all
 from wgm_play.shadow.rebuild import touched
 from wgm_play.shadow.remake import remake
-from wgm_play.sql import Sql, automatic, ident, replace_names
+from wgm_play.sql import Sql, automatic, ident, literal, replace_names
 
 _HAZARD_TABLE = hazard(
     "T02", "statements of the application that use the old name fail at once", "release both at the same moment"
@@ -415,6 +415,19 @@ def _label(found: Renamed, situation: Situation, key: Key, old: str, new: str, s
     )  # fmt: skip
     found.add(change, before, after)
     found.pairs.setdefault(key, key)
+
+
+def tell_users(renamed: Renamed, wanted: Catalog) -> None:
+    """Name the routines whose text still has a value that is renamed: PostgreSQL renames it nowhere but in the type."""
+    for change, old, _ in renamed.words:
+        if old.kind != "label":
+            continue
+        text = str(literal(old.name[-1]))
+        routines = (key for key in sorted(wanted.rows) if key.kind in _BY_ARGUMENTS[:2])
+        users = [str(key) for key in routines if text in str(wanted[key].definition)]
+        if users:
+            told = replace(_HAZARD_LABEL, what=f"{_HAZARD_LABEL.what}; still in the text of {', '.join(users)}")
+            change.operation = replace(change.operation, hazards=(told,))
 
 
 def _attribute(live: Catalog, found: Renamed, situation: Situation, owner: Key, new: Key, part: Any) -> None:

@@ -116,7 +116,7 @@ class Checker:
         kind = type_of(value)
         allowed = schema.get("type")
         if allowed is not None and not _fits(kind, allowed):
-            self._wrong_type(value, [allowed] if isinstance(allowed, str) else list(allowed), where, name)
+            self._wrong_type(value, [allowed] if isinstance(allowed, str) else list(allowed), schema, where, name)
             return
         if "enum" in schema and value not in schema["enum"]:
             words = schema["enum"]
@@ -135,7 +135,7 @@ class Checker:
                 limits = f"at least {least}" if most is None else f"{least} to {most}"
                 self.fail(f"{name} is {shown(value)}, expected {limits}", where, f"write a number: {limits}")
 
-    def _wrong_type(self, value: Any, allowed: list[str], where: Where, name: str) -> None:
+    def _wrong_type(self, value: Any, allowed: list[str], schema: Schema, where: Where, name: str) -> None:
         hint = None
         kind = type_of(value)
         if "string" in allowed and kind in ("integer", "number", "boolean"):
@@ -144,7 +144,9 @@ class Checker:
             hint = f"write {'true' if str(value).lower() in ('yes', 'on') else 'false'}"
         expected = " or ".join(dict.fromkeys(WORDS[one] for one in allowed))
         self.fail(
-            f"{name} is {shown(value)}, expected {expected}", where, hint or _FORMS.get(allowed[0] if allowed else "")
+            f"{name} is {shown(value)}, expected {expected}",
+            where,
+            hint or schema.get("x-form") or _FORMS.get(allowed[0] if allowed else ""),
         )
 
     def _text(self, value: str, schema: Schema, where: Where, name: str) -> None:
@@ -206,7 +208,7 @@ class Checker:
             if _fits(kind, types):
                 fitting.append(branch)
         if not fitting:
-            self._wrong_type(value, allowed, where, name)
+            self._wrong_type(value, allowed, next((one for one in known[1] if "x-form" in one), {}), where, name)
             return
         if len(fitting) == 1:
             self.check(value, fitting[0], where, name)

@@ -178,7 +178,13 @@ def _accept() -> Schema:
         {code: text(f"Why this may be: {what}.", minLength=1) for code, (what, _, _) in pages().items()},
         description="Accepted hazards: the code as the plan names it, and the reason, which the ledger keeps.",
     )
-    return {**made, "x-keys": "hazard code", "x-expected": "the plan names it; `wgm-play doc CODE` tells what it means"}
+    form = 'write `accept: {R01: "why this may be"}`, with the codes that the plan names'
+    return {
+        **made,
+        "x-form": form,
+        "x-keys": "hazard code",
+        "x-expected": "the plan names it; `wgm-play doc CODE` tells what it means",
+    }
 
 
 def _step() -> Schema:
