@@ -76,6 +76,8 @@ def _of_column(
             f"{words}: PostgreSQL adds no rule to a domain of which {column} has values within another type"
             " (0A000): declare a domain of another name, and give the column that one"
         ]
+    if live in looker.rewritten:
+        return []  # rows are put back first: PostgreSQL looks at these
     looker.looked_at.add(live)
     keys = looker._live_keys(table)
     shown = [name for name in dict.fromkeys([*keys, one.column.name[2]])]

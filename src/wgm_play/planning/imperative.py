@@ -231,7 +231,7 @@ class Imperative:
                 moved.append(seed)
         if any(getattr(live.get(table), "row_security", False) for table in looked_at):
             self.unknown += HiddenRows.read(self.connection).told(looked_at)
-        self._check_references(live, situation, moved)
+        self._check_references(live, situation, moved, [operation for _, operation in found])
         known = self.ledger.sql_once_known() if self.folded.sqls else {}
         hidden = self.play.hidden
         for one in self.folded.sqls:
@@ -257,15 +257,22 @@ class Imperative:
             found.append((one.step, operation))
         return found
 
-    def _check_references(self, live: Catalog, situation: Situation, moved: Sequence[Seed]) -> None:
-        """Refuse seed rows that refer to nothing; SQL of the playbook may write the row in between."""
+    def _check_references(
+        self, live: Catalog, situation: Situation, moved: Sequence[Seed], operations: Sequence[Operation]
+    ) -> None:
+        """Refuse seed rows that refer to nothing, or go though others refer to them; SQL may change that in between."""
         if self.folded.sqls or not moved or not self.asker.trusted:
             return
-        from wgm_play.planning.references import missing_references
+        from wgm_play.planning.references import missing_references, still_referred_to
 
+        removed: dict[Key, list[Any]] = {}
+        for operation in operations:
+            gone = [one["before"] for one in operation.payload["row_changes"] if one["after"] is None]
+            removed.setdefault(operation.key, []).extend(gone)
         problems = missing_references(
             self.connection, moved, self.folded.seeds, live, situation.current, situation.wanted
         )
+        problems += still_referred_to(self.connection, removed, self.folded.seeds, live, situation.wanted)
         if problems:
             raise Problems(problems) if len(problems) > 1 else problems[0]
 

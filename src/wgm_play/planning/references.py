@@ -1,11 +1,12 @@
-"""Seed rows that refer to a row which neither is there nor is declared: found before anything is changed.
+"""Seed rows that refer to a row which neither is there nor is declared, and rows that go though others refer to them:
+found before anything is changed.
 
-In: the seeds, the live database, the wanted catalog. Out: one error for each such row, at its line.
+In: the seeds, the live database, the wanted catalog. Out: one error for each such row, or for each foreign key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
@@ -55,7 +56,61 @@ def missing_references(
     return problems
 
 
-def _foreign_keys(table: Key, wanted: Catalog) -> Iterator[tuple[list[str], Key, list[str]]]:
+def still_referred_to(
+    connection: psycopg.Connection[Any], removed: Mapping[Key, Sequence[Mapping[str, Any]]], seeds: Sequence[Seed],
+    live: Catalog, wanted: Catalog,
+) -> list[WgmError]:  # fmt: skip
+    """Return an error for each foreign key that keeps rows of seeds from going: their table -> the rows that go.
+
+    A table that a seed writes too, one whose triggers may, and one whose rows may be hidden is left to the server.
+    """
+    import psycopg as library
+
+    problems: list[WgmError] = []
+    hidden = HiddenRows.read(connection).tables
+    written = {seed.table for seed in seeds}
+    for seed in seeds:
+        images = removed.get(seed.table)
+        for child in sorted(key for key in wanted.of("table") if images and key in live.rows):
+            if child in hidden or child in written or wanted.of("trigger", *seed.table.name):
+                continue
+            for columns, parent, referenced in _foreign_keys(child, wanted, stopping=True):
+                if parent != seed.table or not referenced:
+                    continue
+                try:
+                    with connection.transaction():
+                        number = _referring(connection, child, columns, referenced, images or (), seed, wanted)
+                except library.Error as error:
+                    if error.sqlstate is None:
+                        raise
+                    continue  # a column that this run makes
+                if number:
+                    problems.append(_kept(seed, child, columns, number))
+    return problems
+
+
+def _referring(
+    connection: psycopg.Connection[Any], child: Key, columns: Sequence[str], referenced: Sequence[str],
+    images: Sequence[Mapping[str, Any]], seed: Seed, wanted: Catalog,
+) -> int:  # fmt: skip
+    types = types_of(seed.table, wanted)
+    rows = [[spell(image[name], types[name]) for name in referenced] for image in images]
+    statement = render("checks/still_referred_to.sql.j2", child=child.name, columns=list(columns), rows=rows)
+    row = connection.execute(statement.sql.encode()).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _kept(seed: Seed, child: Key, columns: Sequence[str], number: int) -> WgmError:
+    refer = "row refers" if number == 1 else "rows refer"
+    return InputError(
+        f"rows of {seed.table} are to go, and {number} {refer} to them: {child.label}({', '.join(columns)})",
+        where=seed.position,
+        hint="list them again, or let a `sql` step change what refers to them",
+    )
+
+
+def _foreign_keys(table: Key, wanted: Catalog, *, stopping: bool = False) -> Iterator[tuple[list[str], Key, list[str]]]:
+    """Yield columns, table and columns referred to of each foreign key; only those that keep a row from going if `stopping`."""
     from pglast import parse_sql
 
     for key in wanted.of("constraint", *table.name):
@@ -65,6 +120,8 @@ def _foreign_keys(table: Key, wanted: Catalog) -> Iterator[tuple[list[str], Key,
         text = f"ALTER TABLE x ADD {constraint.definition}"
         statement: Any = parse_sql(text)[0].stmt
         node = statement.cmds[0].def_
+        if stopping and str(node.fk_del_action or "a") not in ("a", "r"):
+            continue
         parent = Key("table", (node.pktable.schemaname or "public", node.pktable.relname))
         yield [str(one.sval) for one in node.fk_attrs], parent, [str(one.sval) for one in node.pk_attrs or ()]
 
