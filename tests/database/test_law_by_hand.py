@@ -19,7 +19,7 @@ CASES = Path(__file__).parents[1] / "cases"
 
 # What is forgotten: the template, the words that go from it, a case and what must be missing there.
 FORGOTTEN = {
-    "a column's default": ("_parts/column.sql.j2", " DEFAULT {{ column.default }}", "sequence/rename", "nextval('public.s2'::regclass)"),
+    "a column's default": ("_parts/column.sql.j2", " DEFAULT ({{ column.default }})", "sequence/rename", "nextval('public.s2'::regclass)"),
     "a column's collation": ("_parts/column.sql.j2", " COLLATE {{ column.collation }}", "collation/make_and_change", 'COLLATE public.words'),
     "an index's predicate": ("index/declare.sql.j2", "WHERE {{ where }}", "index/change", "WHERE (c > 1)"),
     "a trigger's condition": ("trigger/declare.sql.j2", "WHEN ({{ when }})", "trigger/change", "WHEN ((new.a IS NOT NULL))"),
