@@ -154,7 +154,7 @@ class Looker:
                 continue
             self.looked_at.add(Key("table", live.name[:2]))
             relation = Sql(f"ONLY {ident(live.name[:2])}")
-            keys = self._live_keys(table)
+            keys = self.live_keys(table)
             shown = [*keys, live.name[2]] if keys else []
             rule = Sql(f"({condition}) IS NOT TRUE")
             what = f"{column} holds {listed}, which {'goes' if len(labels) == 1 else 'go'} from {enum}"
@@ -173,12 +173,12 @@ class Looker:
             return Key("table", column.name[:2]) in wanted.rows
         return bool(current.rows[column][0] == wanted.rows[column][0] and column not in self.situation.converts)
 
-    def _live_keys(self, table: Key) -> list[str]:
+    def live_keys(self, table: Key) -> list[str]:
         """Return the live names of the columns by which people find rows; those of a partition are its parent's."""
         row = self.situation.current.get(table)
         found = self._key_columns(table)
         if not found and row is not None and row.bound:
-            return self._live_keys(Key("table", tuple(row.parents[0])))
+            return self.live_keys(Key("table", tuple(row.parents[0])))
         return [self.renames.get(key, key).name[2] for key in (Key("column", (*table.name, name)) for name in found)]
 
     def _outside(self, table: Key, condition: Sql, joining: Key) -> list[str]:
@@ -343,7 +343,7 @@ class Looker:
         words = f"{key}: {definition}"
         if wanted.rows[key][0] == "c":
             shown = [*keys, *(name for name in self._named(table, definition) if name not in keys)]
-            return self._check(words, relation, _check_expression(definition), shown, key, table)
+            return self.broken_by(words, relation, _check_expression(definition), shown, key, table)
         if wanted.rows[key][0] in ("p", "u"):
             columns = [str(one.sval) for one in node.keys or ()]
             return self._show(
@@ -378,7 +378,7 @@ class Looker:
             return self._may_be_hidden(found, self.renames.get(parent, parent)) if found else []
         return []
 
-    def _check(
+    def broken_by(
         self, words: str, relation: Sql, expression: Sql, shown: Sequence[str], key: Key, table: Key
     ) -> list[str]:
         """Return the rows for which a check is false, or raises an error."""

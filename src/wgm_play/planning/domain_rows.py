@@ -7,9 +7,9 @@ table has values within another type (an array, a composite type): that is said 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import Situation
@@ -18,9 +18,29 @@ from wgm_play.planning.held_values import Holder, holding
 from wgm_play.sql import Sql, ident
 
 if TYPE_CHECKING:
-    from wgm_play.planning.datacheck import Looker
+    from wgm_play.asking.ask import Asker
 
 Rule = Callable[[str], str]
+
+
+class Rows(Protocol):
+    """What looks at the rows of a live database: see `datacheck.Looker`."""
+
+    asker: Asker
+    situation: Situation
+    renames: Mapping[Key, Key]
+    rewritten: frozenset[Key]
+    looked_at: set[Key]
+
+    def live_keys(self, table: Key) -> list[str]:
+        """Return the live names of the columns by which people find rows."""
+
+    def broken_by(
+        self, words: str, relation: Sql, expression: Sql, shown: Sequence[str], key: Key, table: Key
+    ) -> list[str]:
+        """Return the rows for which a check is false, or raises an error."""
+
+
 # VALUE as a word of a check; text in quotes is passed over.
 _VALUE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?<![\w$.])VALUE(?![\w$(])")
 
@@ -46,7 +66,7 @@ def _checked(definition: str, base: str, value: str) -> str:
     return _VALUE.sub(lambda found: f"(({value})::{base})" if found[0] == "VALUE" else found[0], inner)
 
 
-def broken(looker: Looker, domain: Key, words: str, rule: Rule) -> list[str]:
+def broken(looker: Rows, domain: Key, words: str, rule: Rule) -> list[str]:
     """Return the lines for the rows of live tables that break a rule."""
     situation = looker.situation
     with looker.asker.transaction(()) as connection:
@@ -64,7 +84,7 @@ def broken(looker: Looker, domain: Key, words: str, rule: Rule) -> list[str]:
 
 
 def _of_column(
-    looker: Looker, domain: Key, words: str, one: Holder, live: Key, table: Key, column: Key
+    looker: Rows, domain: Key, words: str, one: Holder, live: Key, table: Key, column: Key
 ) -> list[str]:  # fmt: skip
     situation = looker.situation
     if column in situation.current.rows and situation.current[column].type != situation.wanted[column].type:
@@ -79,6 +99,6 @@ def _of_column(
     if live in looker.rewritten:
         return []  # rows are put back first: PostgreSQL looks at these
     looker.looked_at.add(live)
-    keys = looker._live_keys(table)
+    keys = looker.live_keys(table)
     shown = [name for name in dict.fromkeys([*keys, one.column.name[2]])]
-    return looker._check(f"{column}, {words}", ident(live.name), Sql(str(one.condition)), shown, column, table)
+    return looker.broken_by(f"{column}, {words}", ident(live.name), Sql(str(one.condition)), shown, column, table)
