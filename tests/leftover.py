@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from wgm_play import embedded
-from wgm_play import processes as process
+from wgm_play import embedded, processes
 from wgm_play.embedded.home import homes_folder
 
 STOP_SECONDS = 30.0
@@ -34,12 +33,12 @@ def of_person() -> set[Path]:
 
 
 def _running(folders: Iterable[Path]) -> set[Path]:
-    return {data.resolve() for data in folders if process.find_postmaster(data.resolve()) is not None}
+    return {data.resolve() for data in folders if processes.find_postmaster(data.resolve()) is not None}
 
 
 def stop(servers: Iterable[Path]) -> None:
     """Stop servers; their data stay."""
     for data in servers:
-        found = process.find_postmaster(data)
+        found = processes.find_postmaster(data)
         if found is not None:
-            process.end(found.pid, data, STOP_SECONDS)
+            processes.end(found.pid, data, STOP_SECONDS)

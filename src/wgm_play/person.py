@@ -34,14 +34,14 @@ def folder() -> Path:
 @contextlib.contextmanager
 def working(where: str) -> Iterator[None]:
     """Leave a mark for a `with` block: this command makes things in the place `where` that go with it."""
-    from wgm_play import processes as process
+    from wgm_play import processes
 
     pid = os.getpid()
     marks = folder() / _MARKS
     marks.mkdir(mode=0o700, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f"{pid}-", dir=marks)
     with os.fdopen(handle, "w") as file:
-        file.write(f"{process.started_at(pid)}\n{where}\n")
+        file.write(f"{processes.started_at(pid)}\n{where}\n")
     try:
         yield
     finally:
@@ -75,6 +75,6 @@ def forget(where: str) -> None:
 def _runs(pid: int, since: str) -> bool:
     if pid == os.getpid():
         return True
-    from wgm_play import processes as process
+    from wgm_play import processes
 
-    return process.exists(pid) and process.started_at(pid) == since.strip()
+    return processes.exists(pid) and processes.started_at(pid) == since.strip()

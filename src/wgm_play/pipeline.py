@@ -65,9 +65,9 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
         work.report_unrun(planned)
         return PENDING if options.detailed_exitcode and planned.plan.groups else 0
     if not planned.plan.groups:
-        work.report_ok(planned)
+        left = work.report_ok(planned)
         work.keep_basis(planned, planned.live, work.versions, planned.plan.from_digest, planned.snapshot)
-        memory.quiet(work, planned)
+        memory.quiet(work, planned, left)
         return 0
     memory.usable = False
     if options.diff:

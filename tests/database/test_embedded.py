@@ -19,8 +19,7 @@ import psycopg
 import pytest
 
 import fix_postgres
-from wgm_play import embedded
-from wgm_play import processes as process
+from wgm_play import embedded, processes
 from wgm_play.embedded import ephemeral, upgrade
 from wgm_play.embedded import home as home_module
 from wgm_play.embedded.account import account_for
@@ -125,7 +124,7 @@ def test_it_starts_again_after_kill_9_of_the_server(place: Path) -> None:
     one(first.url, "create table kept as select 1 as a")
     with psycopg.connect(first.url) as session:  # a child that the killed server leaves behind for a moment
         os.kill(first.pid, signal.SIGKILL)
-        assert eventually(lambda: not process.exists(first.pid))
+        assert eventually(lambda: not processes.exists(first.pid))
         second = embedded.start(Embedded(), place)
         session.close()
     assert second.started and second.url == first.url
@@ -157,7 +156,7 @@ def test_a_command_killed_while_it_starts_the_server_leaves_nothing_in_the_way(p
 def test_a_stale_pid_file_that_names_another_process(place: Path) -> None:
     first = embedded.start(Embedded(), place)
     os.kill(first.pid, signal.SIGKILL)
-    assert eventually(lambda: not process.exists(first.pid))
+    assert eventually(lambda: not processes.exists(first.pid))
     sleeper = subprocess.Popen(["sleep", "60"], **account_for(place).run_as)
     try:
         file = first.data / "postmaster.pid"
@@ -331,7 +330,7 @@ def test_an_ephemeral_server_is_gone_with_its_block(place: Path) -> None:
     with embedded.session(Embedded(ephemeral=True, database="wasteland"), place) as server:
         assert one(server.url, "show fsync") == "off" and server.ephemeral
         assert embedded.start(Embedded(ephemeral=True, database="wasteland"), place).pid == server.pid
-    assert not process.exists(server.pid) and not server.data.parent.exists()
+    assert not processes.exists(server.pid) and not server.data.parent.exists()
     assert not (place / ".wgm").exists()
 
 
@@ -351,7 +350,7 @@ def test_an_ephemeral_server_ends_with_its_command(place: Path, how: signal.Sign
     if how is not None:
         runner.send_signal(how)
     runner.communicate()
-    assert eventually(lambda: not process.exists(pid) and not Path(data).parent.exists())
+    assert eventually(lambda: not processes.exists(pid) and not Path(data).parent.exists())
 
 
 def test_an_ephemeral_server_whose_watch_was_killed_too_is_swept_by_the_next_command(place: Path) -> None:
@@ -364,7 +363,7 @@ def test_an_ephemeral_server_whose_watch_was_killed_too_is_swept_by_the_next_com
     runner.communicate()
     assert answers(url)
     embedded.start(Embedded(), place)
-    assert eventually(lambda: not process.exists(pid)) and not Path(data).parent.exists()
+    assert eventually(lambda: not processes.exists(pid)) and not Path(data).parent.exists()
 
 
 def test_a_sweep_leaves_the_servers_of_living_commands(place: Path) -> None:
@@ -428,7 +427,7 @@ def test_root_starts_it_for_the_owner_of_the_project(place: Path) -> None:
 def test_an_ordinary_user_has_an_ephemeral_one(place: Path) -> None:
     os.chown(place, 65534, 65534)
     _, pid, data, _ = result(command(place, {"ephemeral": True}, NOBODY))
-    assert eventually(lambda: not process.exists(pid) and not data.parent.exists())
+    assert eventually(lambda: not processes.exists(pid) and not data.parent.exists())
 
 
 @root
@@ -478,7 +477,7 @@ def test_a_server_elsewhere_whose_project_is_gone_is_stopped(place: Path, monkey
     (private / ".wgm").rmdir()
     private.rmdir()
     embedded.start(Embedded(), place)
-    assert eventually(lambda: not process.exists(orphan.pid)) and orphan.data.exists()
+    assert eventually(lambda: not processes.exists(orphan.pid)) and orphan.data.exists()
 
 
 @root

@@ -33,6 +33,12 @@ class FailingRow:
     sqlstate: str
 
 
+def check_expression(definition: str) -> Sql:
+    """Return what stands between the brackets of `CHECK (...)`, as PostgreSQL writes a constraint."""
+    inner = definition.removeprefix("CHECK (")
+    return Sql(inner[: inner.rindex(")")])
+
+
 def rows_breaking_check(
     relation: Sql, expression: Sql, key_columns: Sequence[str] = (), limit: int | None = SHOWN_ROWS
 ) -> Statement:

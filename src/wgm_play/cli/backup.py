@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.cli.target import options
+from wgm_play.cli.target import on_playbook
 from wgm_play.reporter import Reporter
 
 
 def run(reporter: Reporter, playbook: str, *, if_due: bool = False, **values: Any) -> int:
     """Run `pipeline.backup`."""
-    chosen = options(playbook, **values)
-    from wgm_play import pipeline
-
-    reporter.begin(playbook)
-    return pipeline.backup(chosen, reporter, if_due=if_due)
+    return on_playbook("backup", reporter, playbook, {"if_due": if_due}, **values)

@@ -6,7 +6,8 @@ In: values as click parsed them. Out: `Options`; bad combinations raise `InputEr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -36,14 +37,16 @@ def options(playbook: str, *, url: str | None = None, **values: Any) -> Options:
     return Options(playbook=playbook, url=url, **given)
 
 
-def on_playbook(verb: str, reporter: Reporter, playbook: str, **values: Any) -> int:
-    """Run a pipeline verb that needs nothing but its options."""
+def on_playbook(
+    verb: str, reporter: Reporter, playbook: str, given: Mapping[str, Any] = MappingProxyType({}), **values: Any
+) -> int:
+    """Run a pipeline verb with its options, and what is `given` to it alone."""
     chosen = options(playbook, **values)
     from wgm_play import pipeline
 
     reporter.begin(playbook)
-    function: Callable[[Options, Reporter], int] = getattr(pipeline, verb)
-    return function(chosen, reporter)
+    function: Callable[..., int] = getattr(pipeline, verb)
+    return function(chosen, reporter, **given)
 
 
 def hide_password(dsn: str | None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.cli.target import options
+from wgm_play.cli.target import on_playbook
 from wgm_play.errors import InputError
 from wgm_play.reporter import Reporter
 
@@ -22,8 +22,4 @@ def run(
         raise InputError("NAME is missing", hint=f"wgm-play trash {playbook} lists what lies in the trash")
     if action != "restore" and (name or wanted):
         raise InputError("NAME and --as go with restore", hint=f"wgm-play trash {playbook} restore NAME")
-    chosen = options(playbook, **values)
-    from wgm_play import pipeline
-
-    reporter.begin(playbook)
-    return pipeline.trash(chosen, reporter, name, wanted)
+    return on_playbook("trash", reporter, playbook, {"name": name, "wanted": wanted}, **values)

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.cli import target
+from wgm_play.cli.target import on_playbook
 from wgm_play.reporter import Reporter
 
 
 def run(reporter: Reporter, playbook: str, *, password: bool = False, **values: Any) -> int:
     """Run `pipeline.url`."""
-    from wgm_play import pipeline
-
-    chosen = target.options(playbook, **values)
-    reporter.begin(playbook)
-    return pipeline.url(chosen, reporter, password=password)
+    return on_playbook("url", reporter, playbook, {"password": password}, **values)

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from wgm_play import processes as process
+from wgm_play import processes
 from wgm_play.embedded.home import Home
 from wgm_play.errors import InputError, Unreachable
 
@@ -120,15 +120,15 @@ def launch(programs: Path, home: Home, settings: Mapping[str, str], port: int | 
         configure(home, settings, chosen)
         offset = home.log.stat().st_size if home.log.exists() else 0
         pid = _spawn(programs, home)
-        if process.await_ready(home.data, pid, max(until - time.monotonic(), 1.0)):
+        if processes.await_ready(home.data, pid, max(until - time.monotonic(), 1.0)):
             home.write("port", str(chosen))
             return pid, chosen
         # A command that was killed may have started one a moment ago.
-        earlier = process.find_answering(home.data, max(until - time.monotonic(), 1.0))
+        earlier = processes.find_answering(home.data, max(until - time.monotonic(), 1.0))
         if earlier is not None:
             return earlier.pid, earlier.port
         told = home.log.read_bytes()[offset:].decode(errors="replace")
-        process.end(pid, home.data, 5.0)
+        processes.end(pid, home.data, 5.0)
         if time.monotonic() < until:
             if "shared memory block" in told:  # children of a killed server have not ended yet
                 time.sleep(0.2)

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wgm_play import processes as process
+from wgm_play import processes
 from wgm_play.embedded import cluster
 from wgm_play.embedded.account import Account, account_for
 from wgm_play.embedded.home import Home, shelf_folder
@@ -54,7 +54,7 @@ def start_ephemeral(embedded: Embedded, project: Path) -> Server:
     """Return this process's server for the project and these settings, starting it the first time."""
     key = _key(embedded, project)
     life = _lives.get(key)
-    if life is not None and life.owner == os.getpid() and process.is_server_of(life.server.pid, life.server.data):
+    if life is not None and life.owner == os.getpid() and processes.is_server_of(life.server.pid, life.server.data):
         return life.server
     account = account_for(project)
     sweep()
@@ -84,7 +84,7 @@ def _make_home(account: Account, project: Path) -> Home:
     path = Path(tempfile.mkdtemp(prefix="server-", dir=base))
     account.give(path)
     home = Home(path, account, project)
-    home.write("owner", f"{os.getpid()} {process.started_at(os.getpid())}")
+    home.write("owner", f"{os.getpid()} {processes.started_at(os.getpid())}")
     return home
 
 
@@ -133,7 +133,7 @@ def _launch(embedded: Embedded, programs: Path, home: Home) -> _Life:
         pid=pid, data=home.data, version=embedded.version, started=True, bin=programs, port=port, ephemeral=True,
     )  # fmt: skip
     life = _Life(server, watch, os.getpid())
-    if not process.await_ready(home.data, pid, cluster.START_SECONDS):
+    if not processes.await_ready(home.data, pid, cluster.START_SECONDS):
         log = home.log.read_text(errors="replace")
         _end(life)
         raise Unreachable("the embedded PostgreSQL does not start", details=log.strip().split("\n")[-12:])
@@ -187,10 +187,10 @@ def _sweep_one(folder: Path) -> None:
         if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:  # younger ones are being made
             shutil.rmtree(folder, ignore_errors=True)
         return
-    if process.exists(int(pid)) and process.started_at(int(pid)) == since.strip():
+    if processes.exists(int(pid)) and processes.started_at(int(pid)) == since.strip():
         return
-    found = process.find_postmaster(folder / "data")
-    if found is not None and process.exists(found.pid):
+    found = processes.find_postmaster(folder / "data")
+    if found is not None and processes.exists(found.pid):
         os.kill(found.pid, signal.SIGQUIT)
-        process.end(found.pid, folder / "data", 10.0)
+        processes.end(found.pid, folder / "data", 10.0)
     shutil.rmtree(folder, ignore_errors=True)

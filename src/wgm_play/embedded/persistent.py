@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from wgm_play import processes as process
+from wgm_play import processes
 from wgm_play.embedded import cluster
 from wgm_play.embedded.home import Home, find_home, homes_folder, make_home, shelf_folder
 from wgm_play.embedded.programs import reachable_programs, server_programs
@@ -28,22 +28,22 @@ def start_persistent(embedded: Embedded, project: Path, programs_of: Callable[[i
     home = make_home(embedded, project)
     with home.locked() as lock:
         stop_orphans()
-        found = process.find_postmaster(home.data)
+        found = processes.find_postmaster(home.data)
         if (
             found is not None
             and not found.ready
-            and not process.await_ready(home.data, found.pid, cluster.START_SECONDS)
+            and not processes.await_ready(home.data, found.pid, cluster.START_SECONDS)
         ):
-            process.end(found.pid, home.data, STOP_SECONDS)
+            processes.end(found.pid, home.data, STOP_SECONDS)
             found = None
         if found is not None:
             return _server(
                 embedded, home, found.pid, found.port, started=False, notes=_reconfigure(embedded, home, found)
             )
         programs, notes = _programs((programs_of or server_programs)(embedded.version), home)
-        if (hung := process.find_postmaster(home.data)) is not None:
-            process.end(hung.pid, home.data, STOP_SECONDS)
-        process.release_pid_file(home.data)
+        if (hung := processes.find_postmaster(home.data)) is not None:
+            processes.end(hung.pid, home.data, STOP_SECONDS)
+        processes.release_pid_file(home.data)
         if not home.data.exists():
             cluster.init(programs, home, embedded.user or f"s{secrets.token_hex(8)}", lock)
         pid, port = cluster.launch(programs, home, embedded.settings, embedded.port)
@@ -62,7 +62,7 @@ def _programs(folder: Path, home: Home) -> tuple[Path, tuple[str, ...]]:
     )
 
 
-def _reconfigure(embedded: Embedded, home: Home, found: process.Postmaster) -> tuple[str, ...]:
+def _reconfigure(embedded: Embedded, home: Home, found: processes.Postmaster) -> tuple[str, ...]:
     """Bring changed settings to a server that runs."""
     notes: tuple[str, ...] = ()
     if embedded.port is not None and embedded.port != found.port:
@@ -115,7 +115,7 @@ def ensure(server: Server, embedded: Embedded) -> None:
 def find(embedded: Embedded, project: Path) -> Server | None:
     """Return the project's server when it runs; start nothing."""
     home = find_home(embedded, project)
-    found = process.find_postmaster(home.data) if home is not None else None
+    found = processes.find_postmaster(home.data) if home is not None else None
     return (
         _server(embedded, home, found.pid, found.port, started=False)
         if home is not None and found is not None
@@ -139,10 +139,10 @@ def stop_persistent(embedded: Embedded, project: Path) -> bool:
     if home is None:
         return False
     with home.locked():
-        found = process.find_postmaster(home.data)
+        found = processes.find_postmaster(home.data)
         if found is None:
             return False
-        if not process.end(found.pid, home.data, STOP_SECONDS):
+        if not processes.end(found.pid, home.data, STOP_SECONDS):
             raise Unreachable(f"the server of {home.data} does not stop", hint=f"kill -QUIT {found.pid}")
         return True
 
@@ -155,6 +155,6 @@ def stop_orphans() -> None:
         if not (folder / "project").is_file():
             continue
         if not Path((folder / "project").read_text().strip()).is_dir():
-            found = process.find_postmaster(folder / "data")
+            found = processes.find_postmaster(folder / "data")
             if found is not None:
-                process.end(found.pid, folder / "data", STOP_SECONDS)
+                processes.end(found.pid, folder / "data", STOP_SECONDS)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from wgm_play import processes as process
+from wgm_play import processes
 from wgm_play.embedded.home import find_home
 from wgm_play.embedded.persistent import find, running, start_persistent, stop_persistent
 from wgm_play.embedded.programs import scratch_programs, scratch_version
@@ -47,7 +47,7 @@ def start_scratch(wanted: int) -> Server:
     """
     root = folder()
     found = find(_described(wanted), root)
-    if found is not None and process.answers(found.port):
+    if found is not None and processes.answers(found.port):
         return found
     described = _described(scratch_version(wanted))
     try:
@@ -79,7 +79,7 @@ def _forget(described: Embedded, root: Path) -> None:
     if home is None:
         return
     with home.locked():
-        if process.find_postmaster(home.data) is None:
+        if processes.find_postmaster(home.data) is None:
             shutil.rmtree(home.data, ignore_errors=True)
 
 

@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wgm_play import processes as process
+from wgm_play import processes
 from wgm_play.embedded import cluster
 from wgm_play.embedded.home import Home, find_home, make_home
 from wgm_play.embedded.persistent import STOP_SECONDS, start_persistent, stop_persistent
@@ -60,9 +60,9 @@ def carry_over(embedded: Embedded, project: Path, older: Older) -> Server:
         for name in _databases(before, user, password):
             _database(name, before, made, user, password)
     except BaseException:
-        found = process.find_postmaster(home.data)
+        found = processes.find_postmaster(home.data)
         if found is not None:
-            process.end(found.pid, home.data, STOP_SECONDS)
+            processes.end(found.pid, home.data, STOP_SECONDS)
         shutil.rmtree(home.data, ignore_errors=True)
         raise
     stop_persistent(replace(embedded, version=older.version), project)

@@ -40,5 +40,4 @@ def privileges(situation: Situation, key: Key) -> list[Command]:
             made.append(command("object/revoke", what=what, grantee=Sql("PUBLIC"), shadow=False))
         for item in extra.acl:
             made += grants(what, item, extra.owner or role)
-
     return made + against_defaults(situation, key) + kept_labels(situation, key)

@@ -7,7 +7,7 @@ The rows are seen as they will be: under their new names, converted, filled.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +19,7 @@ from wgm_play.checks import exclusion
 from wgm_play.checks.data import (
     SHOWN_ROWS,
     as_lines,
+    check_expression,
     count_rows,
     fails_without_rows,
     read_rows,
@@ -36,7 +37,7 @@ from wgm_play.operations.online.spell import columns_named
 from wgm_play.operations.trash import COLUMN_PREFIX
 from wgm_play.planning import domain_rows
 from wgm_play.planning.convert import known_type
-from wgm_play.planning.held_values import holding, one_of
+from wgm_play.planning.held_values import Asked, Holder, holding, one_of
 from wgm_play.planning.hidden_rows import HiddenRows
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement, render
@@ -141,30 +142,37 @@ class Looker:
     def _held(self, enum: Key, labels: Sequence[str]) -> list[str]:
         """Return the rows that hold values which go from an enum."""
         made: list[str] = []
-        names = {old: new for new, old in self.renames.items()}
         listed = ", ".join(repr(label) for label in labels)
-        with self.asker.transaction(()) as connection:
-            holders = list(holding(connection, self.renames.get(enum, enum), one_of(labels)))
-        for live, condition in ((one.column, one.condition) for one in holders):
-            if live.name[2].startswith(COLUMN_PREFIX):
-                continue  # in the trash: see trashed_users
-            table = names.get(Key("table", live.name[:2]), Key("table", live.name[:2]))
-            column = names.get(live, Key("column", (*table.name, live.name[2])))
-            if not self._stays(enum, column) or Key("table", live.name[:2]) in self.rewritten:
+        for one, live, column in self.holders(enum, one_of(labels)):
+            if not self._stays(enum, column) or live in self.rewritten:
                 continue
-            self.looked_at.add(Key("table", live.name[:2]))
-            relation = Sql(f"ONLY {ident(live.name[:2])}")
+            self.looked_at.add(live)
+            table, name = Key("table", column.name[:2]), one.column.name[2]
+            relation = Sql(f"ONLY {ident(live.name)}")
             keys = self.live_keys(table)
-            shown = [*keys, live.name[2]] if keys else []
-            rule = Sql(f"({condition}) IS NOT TRUE")
+            shown = [*keys, name] if keys else []
+            rule = Sql(f"({one.condition}) IS NOT TRUE")
             what = f"{column} holds {listed}, which {'goes' if len(labels) == 1 else 'go'} from {enum}"
             found = self._show(what, partial(rows_breaking_check, relation, rule, shown), column)
             if found:
                 found.append(
-                    f"    to change them: a `backfill` step of {table.label} with `set: {{{live.name[2]}: ...}}` in a run before"
+                    f"    to change them: a `backfill` step of {table.label} with `set: {{{name}: ...}}` in a run before"
                 )
             made += found
         return made
+
+    def holders(self, kind: Key, asked: Asked) -> Iterator[tuple[Holder, Key, Key]]:
+        """Yield what holds values of a type: the live column, its table, and how the plan calls it; not what is in the trash
+        (see `trashed_users`)."""
+        names = {old: new for new, old in self.renames.items()}
+        with self.asker.transaction(()) as connection:
+            found = list(holding(connection, self.renames.get(kind, kind), asked))
+        for one in found:
+            if one.column.name[2].startswith(COLUMN_PREFIX):
+                continue
+            live = Key("table", one.column.name[:2])
+            table = names.get(live, live)
+            yield one, live, names.get(one.column, Key("column", (*table.name, one.column.name[2])))
 
     def _stays(self, enum: Key, column: Key) -> bool:
         """Tell whether a column is carried over to the enum without its values: the plan does not convert it to another type."""
@@ -343,7 +351,7 @@ class Looker:
         words = f"{key}: {definition}"
         if wanted.rows[key][0] == "c":
             shown = [*keys, *(name for name in self._named(table, definition) if name not in keys)]
-            return self.broken_by(words, relation, _check_expression(definition), shown, key, table)
+            return self.broken_by(words, relation, check_expression(definition), shown, key, table)
         if wanted.rows[key][0] in ("p", "u"):
             columns = [str(one.sval) for one in node.keys or ()]
             return self._show(
@@ -560,11 +568,6 @@ def _constraint(definition: str) -> Any:
     text = f"ALTER TABLE t ADD CONSTRAINT c {definition.replace(' NOT ENFORCED', '')}"
     statement: Any = parse_sql(text)[0].stmt
     return statement.cmds[0].def_
-
-
-def _check_expression(definition: str) -> Sql:
-    inner = definition.removeprefix("CHECK (")
-    return Sql(inner[: inner.rindex(")")])
 
 
 def refuse_bad_rows(looker: Looker) -> list[str]:

@@ -7,30 +7,26 @@ table has values within another type (an array, a composite type): that is said 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from wgm_play.catalog.model import Key
+from wgm_play.checks.data import check_expression
 from wgm_play.operations.base import Situation
-from wgm_play.operations.trash import COLUMN_PREFIX
-from wgm_play.planning.held_values import Holder, holding
+from wgm_play.planning.held_values import Asked, Holder
 from wgm_play.sql import Sql, ident
-
-if TYPE_CHECKING:
-    from wgm_play.asking.ask import Asker
-
-Rule = Callable[[str], str]
 
 
 class Rows(Protocol):
     """What looks at the rows of a live database: see `datacheck.Looker`."""
 
-    asker: Asker
     situation: Situation
-    renames: Mapping[Key, Key]
     rewritten: frozenset[Key]
     looked_at: set[Key]
+
+    def holders(self, kind: Key, asked: Asked) -> Iterator[tuple[Holder, Key, Key]]:
+        """Yield what holds values of a type: the live column, its table, and how the plan calls it."""
 
     def live_keys(self, table: Key) -> list[str]:
         """Return the live names of the columns by which people find rows."""
@@ -45,7 +41,7 @@ class Rows(Protocol):
 _VALUE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?<![\w$.])VALUE(?![\w$(])")
 
 
-def new_rules(situation: Situation) -> Iterator[tuple[Key, str, Rule]]:
+def new_rules(situation: Situation) -> Iterator[tuple[Key, str, Asked]]:
     """Yield (domain, its rule in words, the condition on a value) for what live domains demand from now on."""
     current, wanted = situation.current, situation.wanted
     for key in wanted.of("domain_constraint"):
@@ -61,31 +57,20 @@ def new_rules(situation: Situation) -> Iterator[tuple[Key, str, Rule]]:
 
 
 def _checked(definition: str, base: str, value: str) -> str:
-    inner = definition.removeprefix("CHECK (")
-    inner = inner[: inner.rindex(")")]
+    inner = str(check_expression(definition))
     return _VALUE.sub(lambda found: f"(({value})::{base})" if found[0] == "VALUE" else found[0], inner)
 
 
-def broken(looker: Rows, domain: Key, words: str, rule: Rule) -> list[str]:
+def broken(looker: Rows, domain: Key, words: str, rule: Asked) -> list[str]:
     """Return the lines for the rows of live tables that break a rule."""
-    situation = looker.situation
-    with looker.asker.transaction(()) as connection:
-        holders = list(holding(connection, looker.renames.get(domain, domain), rule))
-    names = {old: new for new, old in looker.renames.items()}
     made: list[str] = []
-    for one in holders:
-        live = Key("table", one.column.name[:2])
-        table = names.get(live, live)
-        column = names.get(one.column, Key("column", (*table.name, one.column.name[2])))
-        if one.column.name[2].startswith(COLUMN_PREFIX) or column not in situation.wanted.rows:
-            continue
-        made += _of_column(looker, domain, words, one, live, table, column)
+    for one, live, column in looker.holders(domain, rule):
+        if column in looker.situation.wanted.rows:
+            made += _of_column(looker, domain, words, one, live, column)
     return made
 
 
-def _of_column(
-    looker: Rows, domain: Key, words: str, one: Holder, live: Key, table: Key, column: Key
-) -> list[str]:  # fmt: skip
+def _of_column(looker: Rows, domain: Key, words: str, one: Holder, live: Key, column: Key) -> list[str]:
     situation = looker.situation
     if column in situation.current.rows and situation.current[column].type != situation.wanted[column].type:
         return []  # it is converted: its values are looked at there
@@ -99,6 +84,6 @@ def _of_column(
     if live in looker.rewritten:
         return []  # rows are put back first: PostgreSQL looks at these
     looker.looked_at.add(live)
-    keys = looker.live_keys(table)
-    shown = [name for name in dict.fromkeys([*keys, one.column.name[2]])]
-    return looker.broken_by(f"{column}, {words}", ident(live.name), Sql(str(one.condition)), shown, column, table)
+    table = Key("table", column.name[:2])
+    shown = list(dict.fromkeys([*looker.live_keys(table), one.column.name[2]]))
+    return looker.broken_by(f"{column}, {words}", ident(live.name), one.condition, shown, column, table)

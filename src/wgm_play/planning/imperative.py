@@ -263,16 +263,16 @@ class Imperative:
         """Refuse seed rows that refer to nothing, or go though others refer to them; SQL may change that in between."""
         if self.folded.sqls or not moved or not self.asker.trusted:
             return
+        from wgm_play.planning.hidden_rows import HiddenRows
         from wgm_play.planning.references import missing_references, still_referred_to
 
         removed: dict[Key, list[Any]] = {}
         for operation in operations:
             gone = [one["before"] for one in operation.payload["row_changes"] if one["after"] is None]
             removed.setdefault(operation.key, []).extend(gone)
-        problems = missing_references(
-            self.connection, moved, self.folded.seeds, live, situation.current, situation.wanted
-        )
-        problems += still_referred_to(self.connection, removed, self.folded.seeds, live, situation.wanted)
+        seeds, hidden = self.folded.seeds, HiddenRows.read(self.connection).tables
+        problems = missing_references(self.connection, hidden, moved, seeds, live, situation.current, situation.wanted)
+        problems += still_referred_to(self.connection, hidden, removed, seeds, live, situation.wanted)
         if problems:
             raise Problems(problems) if len(problems) > 1 else problems[0]
 

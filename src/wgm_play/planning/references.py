@@ -6,12 +6,11 @@ In: the seeds, the live database, the wanted catalog. Out: one error for each su
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, WgmError
-from wgm_play.planning.hidden_rows import HiddenRows
 from wgm_play.planning.literals import spell
 from wgm_play.planning.seeds import private, types_of
 from wgm_play.playbook.model import Seed, SeedRow
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def missing_references(
-    connection: psycopg.Connection[Any], moved: Sequence[Seed], seeds: Sequence[Seed], live: Catalog, current: Catalog,
-    wanted: Catalog,
+    connection: psycopg.Connection[Any], hidden: Collection[Key], moved: Sequence[Seed], seeds: Sequence[Seed],
+    live: Catalog, current: Catalog, wanted: Catalog,
 ) -> list[WgmError]:  # fmt: skip
     """Return an error for each row of the `moved` seeds whose foreign key leads nowhere.
 
@@ -34,7 +33,6 @@ def missing_references(
     import psycopg as library
 
     problems: list[WgmError] = []
-    hidden = HiddenRows.read(connection).tables
     for seed in moved:
         for columns, parent, referenced in _foreign_keys(seed.table, wanted):
             if parent in hidden or (parent in current.rows and parent not in live.rows):
@@ -57,8 +55,8 @@ def missing_references(
 
 
 def still_referred_to(
-    connection: psycopg.Connection[Any], removed: Mapping[Key, Sequence[Mapping[str, Any]]], seeds: Sequence[Seed],
-    live: Catalog, wanted: Catalog,
+    connection: psycopg.Connection[Any], hidden: Collection[Key], removed: Mapping[Key, Sequence[Mapping[str, Any]]],
+    seeds: Sequence[Seed], live: Catalog, wanted: Catalog,
 ) -> list[WgmError]:  # fmt: skip
     """Return an error for each foreign key that keeps rows of seeds from going: their table -> the rows that go.
 
@@ -66,26 +64,24 @@ def still_referred_to(
     """
     import psycopg as library
 
+    losing = [one for one in seeds if removed.get(one.table) and not wanted.of("trigger", *one.table.name)]
+    if not losing:
+        return []
     problems: list[WgmError] = []
-    hidden = HiddenRows.read(connection).tables
-    written = {seed.table for seed in seeds}
-    for seed in seeds:
-        images = removed.get(seed.table)
-        for child in sorted(key for key in wanted.of("table") if images and key in live.rows):
-            if child in hidden or child in written or wanted.of("trigger", *seed.table.name):
-                continue
-            for columns, parent, referenced in _foreign_keys(child, wanted, stopping=True):
-                if parent != seed.table or not referenced:
-                    continue
-                try:
-                    with connection.transaction():
-                        number = _referring(connection, child, columns, referenced, images or (), seed, wanted)
-                except library.Error as error:
-                    if error.sqlstate is None:
-                        raise
-                    continue  # a column that this run makes
-                if number:
-                    problems.append(_kept(seed, child, columns, number))
+    left_out = {*hidden, *(seed.table for seed in seeds)}
+    children = sorted(key for key in wanted.of("table") if key in live.rows and key not in left_out)
+    keys = [(child, *key) for child in children for key in _foreign_keys(child, wanted, stopping=True)]
+    for seed in losing:
+        for child, columns, _, referenced in (key for key in keys if key[2] == seed.table and key[3]):
+            try:
+                with connection.transaction():
+                    number = _referring(connection, child, columns, referenced, removed[seed.table], seed, wanted)
+            except library.Error as error:
+                if error.sqlstate is None:
+                    raise
+                continue  # a column that this run makes
+            if number:
+                problems.append(_kept(seed, child, columns, number))
     return problems
 
 

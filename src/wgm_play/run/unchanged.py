@@ -66,8 +66,8 @@ class Memory:
     folders: set[str] = field(default_factory=set)
     project: Path | None = None
 
-    def quiet(self, work: Work, planned: Planned) -> None:
-        """Note a play that found nothing to do."""
+    def quiet(self, work: Work, planned: Planned, left: str | None) -> None:
+        """Note a play that found nothing to do, with the line on what no step mentions."""
         results = work.results(planned)
         asked, environment = work.questions, work.environment
         if asked.complete:
@@ -91,7 +91,7 @@ class Memory:
                 "questions": [asked.identity, asked.ledger, *asked.asked],
                 "rows": asked.rows,
                 "catalog": asked.catalog,
-                "closing": work.left_alone(planned),
+                "closing": left,
                 "steps": [[one.name, one.outcome, one.item, one.reason, one.administrator] for one in results],
             }
         )

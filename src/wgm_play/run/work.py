@@ -644,10 +644,10 @@ class Work:
 
     # Reporting what needs no run
 
-    def report_ok(self, planned: Planned) -> None:
-        """Report a play that finds nothing to do."""
+    def report_ok(self, planned: Planned) -> str | None:
+        """Report a play that finds nothing to do; return the line on what no step mentions."""
         self._report(planned, {})
-        self.say_rest(planned)
+        return self.say_rest(planned)
 
     def report_unrun(self, planned: Planned) -> None:
         """Report a play that was only planned."""
@@ -692,26 +692,22 @@ class Work:
             self.target, step.name, "changed" if operations else "ok", step.item, operations=operations, seconds=seconds
         )
 
-    def say_rest(self, planned: Planned, *, ran: bool = False, steps: bool = True) -> None:
+    def say_rest(self, planned: Planned, *, ran: bool = False, steps: bool = True) -> str | None:
         """Say after the recap what was removed, what no step mentions, and where the database of an embedded server is.
 
-        A rollback knows no `steps`.
+        A rollback knows no `steps`. Return the line on what no step mentions.
         """
         from wgm_play.run import closing
 
         retention = self.environment.policy.trash_retention
         gone = closing.removed(self.options.playbook, planned, retention) if ran else None
-        for line in (gone, self.left_alone(planned) if steps else None):
+        left = closing.left_alone(self.options.playbook, planned) if steps else None
+        for line in (gone, left):
             if line:
                 self.reporter.closing(line)
         self.reporter.data("url", server.without_password(self.connections.target))
         if self.connections.target.server is not None and not self.connections.target.server.ephemeral:
             self.reporter.closing(f"an application reaches the database at {self.connections.target.shown}")
-
-    def left_alone(self, planned: Planned) -> str | None:
-        """Return one line on what no step mentions."""
-        from wgm_play.run import closing
-
-        return closing.left_alone(self.options.playbook, planned)
+        return left
 
     # Running

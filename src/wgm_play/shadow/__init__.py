@@ -215,14 +215,7 @@ class Shadow:
         if name in self.names:
             self.names.remove(name)
         for role in superuser.roles if superuser is not None else ():
-            self._drop_role(role)
-
-    def _drop_role(self, name: str) -> None:
-        """Drop a role that statements named, unless another command's database names it too."""
-        import psycopg as library
-
-        with suppress(library.errors.DependentObjectsStillExist):
-            self.admin.execute(render("shadow/drop_role.sql.j2", name=name).sql)
+            _drop_role(self.admin, role)
 
     def sweep(self) -> None:
         """Drop scratch databases whose runner is gone, and on a server of our own their roles."""
@@ -234,14 +227,19 @@ def sweep(admin: psycopg.Connection[Any], *, roles: bool) -> None:
 
     Another command may sweep, or make one, at the same moment: what cannot go now goes with the next sweep.
     """
-    import psycopg as library
-
     for (name,) in admin.execute(render("shadow/leftovers.sql.j2").sql).fetchall():
         admin.execute(render("shadow/drop.sql.j2", name=name).sql)
     if roles:
         for (name,) in admin.execute(render("shadow/leftover_roles.sql.j2").sql).fetchall():
-            with suppress(library.errors.DependentObjectsStillExist, library.errors.InternalError_):
-                admin.execute(render("shadow/drop_role.sql.j2", name=name).sql)
+            _drop_role(admin, name)
+
+
+def _drop_role(admin: psycopg.Connection[Any], name: str) -> None:
+    """Drop a role of scratch databases, unless another command's names it too, or drops it just now."""
+    import psycopg as library
+
+    with suppress(library.errors.DependentObjectsStillExist, library.errors.InternalError_):
+        admin.execute(render("shadow/drop_role.sql.j2", name=name).sql)
 
 
 def path_of(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
