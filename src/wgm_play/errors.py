@@ -106,7 +106,7 @@ class Refusals(Refused):
         )
 
 
-class Finding(WgmError):
+class Found(WgmError):
     """A finding: drift, ill health, an alert that fires, a lint error."""
 
     exit_code = 12

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wgm_play.errors import Finding, InputError, WgmError
+from wgm_play.errors import Found, InputError, WgmError
 from wgm_play.options import PENDING, Options
 from wgm_play.person import left_behind
 from wgm_play.units import counted
@@ -216,7 +216,7 @@ def check(options: Options, reporter: Reporter) -> int:
     with _only_play(options, reporter) as work:
         findings = look(work, options, reporter)
     if findings:
-        raise Finding(counted(len(findings), "finding"), details=findings)
+        raise Found(counted(len(findings), "finding"), details=findings)
     return 0
 
 

@@ -21,7 +21,7 @@ import pytest
 import wgm_play
 from wgm_play import secret
 from wgm_play.cli.application import run
-from wgm_play.errors import Finding, InputError, Interrupted, Locked, Position, Refused, StepFailed, Unreachable
+from wgm_play.errors import Found, InputError, Interrupted, Locked, Position, Refused, StepFailed, Unreachable
 from wgm_play.reporter import Reporter, StepResult
 
 Verb = Callable[[Any, Reporter], int]
@@ -169,7 +169,7 @@ def test_a_playbook_that_is_missing_stops_all_before_the_first(calls: Calls) -> 
         (StepFailed("no"), 2),
         (Unreachable("no"), 4),
         (Refused("no", where=Position("a.yml", 1, 1)), 11),
-        (Finding("no"), 12),
+        (Found("no"), 12),
         (Locked("no"), 13),
         (Interrupted("no"), 130),
     ],

@@ -19,7 +19,7 @@ from fix_postgres import Postgres
 from wgm_play import pipeline
 from wgm_play.catalog.model import Key
 from wgm_play.document.load import load_file
-from wgm_play.errors import Finding, InputError, Refused
+from wgm_play.errors import Found, InputError, Refused
 from wgm_play.inspect.options import Inspection
 from wgm_play.ledger import Ledger
 from wgm_play.options import Options
@@ -253,7 +253,7 @@ def test_baseline_records_run_0_and_changes_nothing_else(
 def _findings(options: Options, heard: Heard) -> list[str]:
     try:
         pipeline.check(options, heard)
-    except Finding as finding:
+    except Found as finding:
         return [one for one in finding.details if one.startswith("drift")]
     return []
 

@@ -20,7 +20,7 @@ from roundtrip import apply, difference, dump, inspect, programs_with_dump
 
 from fix_postgres import Postgres
 from wgm_play import pipeline
-from wgm_play.errors import Finding, WgmError
+from wgm_play.errors import Found, WgmError
 from wgm_play.options import Options
 from wgm_play.playbook.kinds import KINDS
 
@@ -254,7 +254,7 @@ def test_a_label_that_somebody_changed_is_drift_and_is_set_again(book: Project) 
     book.write([table(), label("column guests.email")])
     book.apply()
     load_sql(book.url, "SECURITY LABEL FOR anon ON COLUMN guests.email IS 'by hand'")
-    with pytest.raises(Finding) as caught:
+    with pytest.raises(Found) as caught:
         pipeline.check(Options(str(book.folder / book.playbook), url=book.url), Listener())
     assert "security label anon on column guests.email" in str(caught.value.details)
     assert book.apply().changed == 1

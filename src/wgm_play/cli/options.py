@@ -99,6 +99,24 @@ PLAYBOOKS = Argument("PLAYBOOK...", PLAYBOOK.help, to="playbooks", many=True)
 CHECK = Option("-C", "--check", group=LOOK, help="show what would change; nothing is written anywhere")
 DIFF = Option("-D", "--diff", group=LOOK, help="show each statement with its lock and its hazards")
 
+# For commands that find things: `report.findings.write_reports` takes the one, `finding.at_least` the other.
+REPORT = Option(
+    "--report",
+    group=OUTPUT,
+    kind=LIST,
+    value="FORMAT:FILE",
+    to="reports",
+    help="write the findings too, several at once: text, json, markdown, sarif, junit, github, gitlab, nagios",
+)
+
+
+def fail_on(default: str | None) -> Option:
+    """Return `--fail-on`, with the severity from which the command exits with 12 if nobody says one."""
+    told = f"exit 12 from this severity on (default: {default})" if default else "exit 12 from this severity on"
+    choices = ("info", "warning", "error")
+    return Option("--fail-on", group=OUTPUT, kind=CHOICE, choices=choices, default=default, help=told)
+
+
 OUTPUT_OPTIONS = (
     Option(
         "-v",

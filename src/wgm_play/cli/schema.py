@@ -1,4 +1,4 @@
-"""`wgm-play schema`: the JSON Schema of playbooks, of environment files, or of what `--format json` prints.
+"""`wgm-play schema`: the JSON Schema of playbooks, of environment files, or of what `--format json` and `--report json:FILE` write.
 
 In: the values of the command line. Out: the schema on standard output.
 """
@@ -18,6 +18,10 @@ def run(reporter: Reporter, *, subject: str, verbosity: int) -> int:
         from wgm_play.report.json import schema
 
         found = schema()
+    elif subject == "findings":
+        from wgm_play.report.findings.json import schema as of_findings
+
+        found = of_findings()
     elif subject == "environment":
         from wgm_play.environment_keys import document
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wgm_play.errors import Position, Problems, Refusals, WgmError
+from wgm_play.errors import Found, Position, Problems, Refusals, WgmError
 from wgm_play.report.console import BOLD, CYAN, DIM, RED, styled, visible
 from wgm_play.secret import MASK
 
@@ -53,7 +53,7 @@ def data(error: BaseException) -> list[dict[str, Any]]:
     """Return an error as JSON data."""
     return [
         {
-            "kind": type(single).__name__,
+            "kind": "Finding" if isinstance(single, Found) else type(single).__name__,
             "message": single.message,
             "file": single.where.file if single.where else None,
             "line": (single.where.line or None) if single.where else None,

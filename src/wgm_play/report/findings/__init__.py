@@ -1,0 +1,99 @@
+"""Findings in the formats that other tools read: one function for each, from findings to the text of a file.
+
+In: `Finding`s and a `Heading`. Out: `written(format, findings, heading)`; `write_reports` for `--report FORMAT:FILE`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from wgm_play.errors import InputError, Position
+from wgm_play.finding import Finding, ordered
+from wgm_play.report.findings import github, gitlab, json, junit, markdown, nagios, sarif, text
+from wgm_play.report.findings.heading import Heading
+from wgm_play.secret import mask
+
+__all__ = ["FORMATS", "Heading", "write_reports", "written"]
+
+Writer = Callable[[Sequence[Finding], Heading], str]
+
+FORMATS: dict[str, Writer] = {
+    "text": text.write,
+    "json": json.write,
+    "markdown": markdown.write,
+    "sarif": sarif.write,
+    "junit": junit.write,
+    "github": github.write,
+    "gitlab": gitlab.write,
+    "nagios": nagios.write,
+}
+
+
+def written(form: str, findings: Iterable[Finding], heading: Heading) -> str:
+    """Return the findings in one format, the worst first, with every secret masked."""
+    return FORMATS[form](ordered(_masked(one) for one in findings), heading)
+
+
+def write_reports(reports: Iterable[str], findings: Sequence[Finding], heading: Heading) -> None:
+    """Write the findings to each `FORMAT:FILE`; `-` is standard output. A file is there whole, or as it was."""
+    wanted = [_split(one) for one in reports]
+    for form, path in wanted:
+        whole = written(form, findings, heading)
+        if path == "-":
+            from wgm_play.report.console import write
+
+            write(whole)
+        else:
+            _replace(Path(path), whole)
+
+
+def check_reports(reports: Iterable[str]) -> None:
+    """Refuse a word that is no `FORMAT:FILE`, or a folder that is not there, before anything is done."""
+    for form, path in map(_split, reports):
+        if path != "-" and not Path(path).absolute().parent.is_dir():
+            raise InputError(f"--report {form}:{path}: no folder {str(Path(path).parent)!r}")
+
+
+def _split(report: str) -> tuple[str, str]:
+    form, colon, path = report.partition(":")
+    if not colon or not path:
+        raise InputError(f"--report {report!r} names no file", hint="--report FORMAT:FILE, as in junit:report.xml")
+    if form not in FORMATS:
+        raise InputError(f"--report {form!r}: no such format", hint=f"one of {', '.join(FORMATS)}")
+    return form, path
+
+
+def _masked(one: Finding) -> Finding:
+    return replace(
+        one,
+        message=mask(one.message),
+        object=mask(one.object),
+        remedy=mask(one.remedy),
+        evidence=tuple(map(mask, one.evidence)),
+        where=_relative(one.where),
+    )
+
+
+def _relative(where: Position | None) -> Position | None:
+    """Return the place as it is in the repository: other tools look for it from where we run."""
+    if where is None or not Path(where.file).is_absolute():
+        return where
+    here = Path.cwd()
+    inside = Path(where.file).is_relative_to(here)
+    return replace(where, file=str(Path(where.file).relative_to(here))) if inside else where
+
+
+def _replace(path: Path, whole: str) -> None:
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, prefix=".wgm-", delete=False) as file:
+        try:
+            file.write(whole)
+            file.close()
+            Path(file.name).chmod(0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,31 @@
+"""What a report of findings is about.
+
+In: the command that looked. Out: `Heading`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wgm_play import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """`command` is the word after wgm-play (check, lint, diff); `subject` what was looked at (production, a file).
+
+    `fail_on` is the severity from which the command exits with 12, or None where it never does; `pages` are the titles
+    of the codes' pages, by code. `file` stands for a finding that has no place of its own.
+    """
+
+    command: str
+    subject: str
+    fail_on: str | None = "warning"
+    file: str = ""
+    pages: tuple[tuple[str, str], ...] = ()
+    version: str = __version__
+
+    @property
+    def title(self) -> str:
+        """One line, as `wgm-play check: production`."""
+        return f"wgm-play {self.command}: {self.subject}"
