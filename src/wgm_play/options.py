@@ -39,6 +39,7 @@ class Options:
     batch_ms: int | None = None
     rules: str | None = None
     metrics: str | None = None
+    record: bool = False
     untrusted: bool = False
     env: tuple[str, ...] = ()
     upgrade: bool = False

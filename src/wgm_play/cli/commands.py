@@ -181,6 +181,7 @@ COMMANDS = {
                     value="FILE",
                     help="write their values as metrics, for node_exporter's textfile collector",
                 ),
+                Option("--record", group=OTHER, help="keep the states of the alerts in the ledger (for cron)"),
                 *ONE_PLAYBOOK,
             ),
             examples=(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.model import Catalog, Key, differing_fields
+from wgm_play.commands.alerts import look_at_alerts
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.ledger import UNKNOWN, Ledger
 from wgm_play.secret import mask
@@ -102,7 +103,7 @@ def look(work: Work, options: Options, reporter: Reporter) -> list[str]:
     live = work.read_live()
     findings += _drift(work, reporter, ledger, live)
     findings += _health(work, reporter)
-    findings += _alerts(work, options, reporter)
+    findings += look_at_alerts(work, options, reporter)
     for name in live.unmodelled:
         reporter.note(f"not modelled: {name}")
     return findings
@@ -184,31 +185,3 @@ def _health(work: Work, reporter: Reporter) -> list[str]:
     else:
         reporter.note("the server is in good health")
     return [f"health: {one.check}: {one.object}: {one.message}" for one in found if one.severity == "finding"]
-
-
-def _shown(value: float | None) -> float | None:
-    """Return a count as the whole number that it is."""
-    return int(value) if value is not None and value.is_integer() else value
-
-
-def _alerts(work: Work, options: Options, reporter: Reporter) -> list[str]:
-    if not (work.play.alerts or options.rules or options.metrics):
-        return []
-    from wgm_play.alerts import evaluate_now, write_metrics, write_rules
-
-    connection = work.reading
-    states = evaluate_now(work.asker, work.play.alerts)
-    if options.rules:
-        write_rules(options.rules, work.play.alerts, work.environment.name, connection.info.dbname)
-    if options.metrics:
-        write_metrics(options.metrics, states, work.environment.name, connection.info.dbname)
-    rows = [
-        (one.name, one.state, one.severity, _shown(one.value), one.threshold, one.note or one.error) for one in states
-    ]
-    reporter.table("alerts", ("alert", "state", "severity", "value", "threshold", "note"), rows)
-    return [
-        f"alert {one.name} ({one.severity}): "
-        + (f"unknown: {one.error}" if one.state == "unknown" else one.summary or one.threshold)
-        for one in states
-        if one.firing
-    ]

@@ -35,8 +35,9 @@ TABLES = {
     ),
     2: ("steering",),
     3: ("consent",),
+    4: ("alert_check",),
 }
-OTHER: dict[int, tuple[str, ...]] = {1: ("snapshot_storage", "refuse_change"), 2: (), 3: ()}
+OTHER: dict[int, tuple[str, ...]] = {1: ("snapshot_storage", "refuse_change")}
 NEWEST = max(TABLES)
 
 
@@ -59,19 +60,22 @@ def ensure(connection: Connection, readers: Sequence[str], program: str) -> list
 
 def _upgrade(connection: Connection, program: str) -> None:
     present = run(connection, "access").fetchone()
-    installed = 0
-    if present and present[0]:
-        (named,) = send(connection, text("ledger/version_table")).fetchone() or (None,)
-        installed = int(run(connection, "installed").fetchone()[0]) if named else 0  # type: ignore[index]
-    if installed > NEWEST:
+    before = installed(connection) if present and present[0] else 0
+    if before > NEWEST:
         raise Refused(
-            f"the ledger has version {installed}, this program knows {NEWEST}",
+            f"the ledger has version {before}, this program knows {NEWEST}",
             hint="upgrade wgm-play: pip install --upgrade wgm-play",
         )
-    for version in range(installed + 1, NEWEST + 1):
+    for version in range(before + 1, NEWEST + 1):
         # One round trip for all: they are in the first run's way.
         send(connection, ";\n".join(creation(version)))
         run(connection, "add_version", version, program)
+
+
+def installed(connection: Connection) -> int:
+    """Return the version of the ledger that is there, 0 where schema `wgm` holds none."""
+    (named,) = send(connection, text("ledger/version_table")).fetchone() or (None,)
+    return int(run(connection, "installed").fetchone()[0]) if named else 0  # type: ignore[index]
 
 
 def creation(version: int) -> list[str]:
@@ -79,7 +83,7 @@ def creation(version: int) -> list[str]:
     folder = f"ledger/v{version}"
     first = [text(f"{folder}/schema")] if version == 1 else []
     tables = [text(f"{folder}/{table}") for table in TABLES[version]]
-    other = [text(f"{folder}/{name}") for name in OTHER[version]]
+    other = [text(f"{folder}/{name}") for name in OTHER.get(version, ())]
     return first + tables + other + [text("ledger/v1/append_only", table=table) for table in TABLES[version]]
 
 

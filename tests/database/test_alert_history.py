@@ -1,0 +1,88 @@
+"""What alerts said is kept, so that "no alert fired since" can be answered."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from wgm_play import pipeline
+from wgm_play.errors import WgmError
+from wgm_play.ledger import Ledger, install
+from wgm_play.ledger.alert_history import fired_since, watched_since
+from wgm_play.options import Options
+from wgm_play.reporter import Reporter
+
+BOOK = """
+- name: Shop
+  hosts: production
+  steps:
+    - {name: Orders, table: {name: orders, columns: {id: {type: int, primary_key: true}}}}
+  alerts:
+    - {name: TooMany, query: select count(*) as value from orders, threshold: "> 0", severity: critical}
+    - {name: Silent, query: select max(id) as value from orders where id < 0, threshold: "> 0"}
+    - {name: Well, query: select 1 as value, threshold: "> 1"}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database_url: str) -> Options:
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "production.yml").write_text("url: postgresql://nowhere\n")
+    (tmp_path / "book.yml").write_text(BOOK)
+    return Options(str(tmp_path / "book.yml"), url=database_url)
+
+
+class Quiet(Reporter):
+    """Says nothing."""
+
+
+def moment(database: psycopg.Connection[Any]) -> datetime:
+    (now,) = database.execute("select clock_timestamp()").fetchone() or ()
+    return now
+
+
+def recorded(shop: Options) -> None:
+    """Check and record; the alerts of the book that are not well make it a finding."""
+    with pytest.raises(WgmError, match="finding"):
+        pipeline.check(Options(shop.playbook, url=shop.url, record=True), Quiet())
+
+
+def test_what_fired_since_a_moment_is_told_and_what_was_well_is_not(shop: Options, database: Any) -> None:
+    pipeline.apply(shop, Quiet())
+    start = moment(database)
+    assert fired_since(database, start) == [] and watched_since(database, start).checks == 0
+    recorded(shop)
+    assert [(one.alert, one.state) for one in fired_since(database, start)] == [("Silent", "unknown")]
+    database.execute("insert into orders values (1)")
+    between = moment(database)
+    recorded(shop)
+    told = [(one.alert, one.severity, one.state, one.times) for one in fired_since(database, start)]
+    assert told == [("Silent", "warning", "unknown", 2), ("TooMany", "critical", "firing", 1)]
+    assert [one.times for one in fired_since(database, between)] == [1, 1]
+    watched = watched_since(database, between)
+    assert (watched.checks, watched.first) == (1, watched.last)
+    assert timedelta() < watched.longest_gap < timedelta(minutes=5)
+    assert fired_since(database, moment(database)) == []
+
+
+def test_a_ledger_of_an_earlier_version_tells_nothing_and_is_upgraded_by_the_record(
+    shop: Options, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(install, "NEWEST", 3)
+    pipeline.apply(shop, Quiet())
+    monkeypatch.undo()
+    start = moment(database)
+    assert fired_since(database, start) == [] and watched_since(database, start).checks == 0
+    recorded(shop)
+    assert install.installed(database) == install.NEWEST
+    assert [one.alert for one in fired_since(database, start)] == ["Silent"]
+
+
+def test_without_a_ledger_nothing_fired_and_nobody_watched(database: Any) -> None:
+    assert not Ledger(database).exists()
+    assert fired_since(database, moment(database)) == []
+    assert watched_since(database, moment(database)).checks == 0
