@@ -28,6 +28,7 @@ from wgm_play import backup as backups
 from wgm_play.backup import folder, process, target
 from wgm_play.backup import logical as logical_engine
 from wgm_play.backup.base import Backup
+from wgm_play.backup.moment import Moment
 from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.reporter import Progress, Reporter
 
@@ -380,7 +381,7 @@ def test_restore_as_of_a_time_is_explained(filled: str, fresh_url: str, tmp_path
     logical = engine(filled, tmp_path, "none")
     made = logical.make("x")
     with pytest.raises(InputError, match="a logical backup holds one moment") as caught:
-        logical.restore(made, fresh_url, datetime.now(UTC) - timedelta(hours=1))
+        logical.restore(made, fresh_url, Moment("time", datetime.now(UTC) - timedelta(hours=1)))
     assert "--at" in (caught.value.hint or "")
 
 
@@ -574,3 +575,16 @@ def test_another_databases_backups_are_not_expired(filled: str, new_database: An
     made = [second.make("y") for _ in range(2)]
     assert [backup.id for backup in second.expire(1)] == [made[0].id]
     assert kept.id in {backup.id for backup in first.list()}
+
+
+def test_a_backup_on_a_scratch_server_is_gone_after_the_block(filled: str, tmp_path: Path, server: Postgres) -> None:
+    logical = engine(filled, tmp_path, "none")
+    made = logical.make("x")
+    with logical.on_scratch(made) as scratch_server:
+        with psycopg.connect(scratch_server.url) as connection:
+            assert connection.execute("select count(*) from players").fetchone() == (500,)
+            role = connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone()
+            assert role == (False,)
+        assert scratch_server.major >= server.major
+    with pytest.raises(psycopg.OperationalError, match=r"does not exist|password"):
+        psycopg.connect(scratch_server.url)

@@ -20,6 +20,7 @@ from wgm_play.backup.base import (
     Policy,
     Restored,
     Scratch,
+    ScratchServer,
     Source,
     Verification,
     line,
@@ -41,6 +42,7 @@ __all__ = [
     "Policy",
     "Restored",
     "Scratch",
+    "ScratchServer",
     "Source",
     "Verification",
     "gate",
@@ -61,7 +63,7 @@ def methods() -> tuple[str, ...]:
 
 def parse_policy(given: Mapping[str, Any] | None) -> Policy | None:
     """Return the policy of a play's `backup:`, None where it has none. Raise `InputError` with the position."""
-    return None if given is None else policies.parse(given, methods())
+    return None if given is None else policies.parse(given, {engine.method: engine.capabilities for engine in ENGINES})
 
 
 def open_engine(

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from wgm_play.backup.moment import Moment
 from wgm_play.errors import InputError, Unreachable
 from wgm_play.reporter import Reporter
 
-VERIFY = ("none", "catalog", "restore")
+# Each proves more than the one before.
+VERIFY = ("none", "manifest", "catalog", "restore")
 # What covers a run: a backup taken for it, one that is young enough, or none.
 NEW, YOUNG, NONE = COVERS = ("new", "young", "none")
 # Two jobs already overlap reading with compressing; more is for the play to ask, it costs the server connections.
@@ -158,13 +160,39 @@ class Restored:
 
 
 @dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What an engine can do: restore to any time, take increments, work over a database connection alone."""
+class ScratchServer:
+    """A backup restored where it can touch nothing else; it is gone when the block ends that gave it.
 
+    `url` leads to the database that was backed up, as a role that may do there what is to be tried; `reached` says what
+    was restored, `seconds` how long that took. `settings` are those of the server that was backed up, where they are known.
+    """
+
+    url: str
+    major: int
+    reached: str
+    seconds: float
+    settings: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine declares, each asked by the rest.
+
+    `cluster`: a backup is of all databases of a server, and comes back as one; else of one database. `point_in_time`:
+    it can be restored to moments after it was taken, and a run is covered by a young one and a restore point. `wal`: it
+    needs the WAL that `wgm-play wal` receives. `incremental`: it takes increments. `in_place`: it can take the place of what is there.
+    `verify` are its ways to prove a backup, `usual` the one without a word; `needs` is what it needs, for people.
+    """
+
+    cluster: bool = False
     point_in_time: bool = False
+    wal: bool = False
     incremental: bool = False
-    remote: bool = True
+    in_place: bool = True
     verify: tuple[str, ...] = VERIFY
+    usual: str = "catalog"
+    needs: tuple[str, ...] = ()
 
 
 class Engine(ABC):
@@ -190,8 +218,18 @@ class Engine(ABC):
         """Prove a backup in one of the ways of `VERIFY` (the policy's by default) and remember that it was."""
 
     @abstractmethod
-    def restore(self, backup: Backup, into: str, at: datetime | None = None, *, in_place: bool = False) -> Restored:
-        """Bring a backup into the database at the URL `into`, which must be empty or not exist; or put it in its place."""
+    def restore(
+        self, backup: Backup, into: str | Path, at: Moment | None = None, *, in_place: bool = False
+    ) -> Restored:
+        """Bring a backup into the database at a URL, which must be empty or not exist, or put it in its place; or into a folder.
+
+        `at` is the moment to go to, None for what the backup holds by itself. Raise `InputError` for a place or a moment
+        that this engine does not know.
+        """
+
+    @abstractmethod
+    def on_scratch(self, backup: Backup, at: Moment | None = None) -> AbstractContextManager[ScratchServer]:
+        """Restore a backup where it can touch nothing else, for a `with` block. Raise `Refused` where it cannot be."""
 
     @abstractmethod
     def remove(self, backup: Backup) -> None:

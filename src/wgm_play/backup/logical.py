@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,20 @@ from typing import Any
 
 from wgm_play.backup import folder, process, proof, restoring, target
 from wgm_play.backup import identity as identities
-from wgm_play.backup.base import VERIFY, Backup, Backups, Capabilities, Engine, Restored, Source, Verification, rank
+from wgm_play.backup.base import (
+    VERIFY,
+    Backup,
+    Backups,
+    Capabilities,
+    Engine,
+    Restored,
+    ScratchServer,
+    Source,
+    Verification,
+    rank,
+)
 from wgm_play.backup.loading import program
+from wgm_play.backup.moment import LATEST, Moment
 from wgm_play.embedded import programs
 from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.reporter import Reporter
@@ -37,7 +49,9 @@ class Logical(Engine):
     """pg_dump and pg_restore. A dump is one moment of one database: it cannot go to any later time."""
 
     method = "logical"
-    capabilities = Capabilities()
+    capabilities = Capabilities(
+        needs=("a role that may read everything", "pg_dump and pg_restore of the server's version or newer"),
+    )
 
     def __init__(self, source: Source, reporter: Reporter | None = None) -> None:
         super().__init__(source, reporter)
@@ -182,7 +196,7 @@ class Logical(Engine):
         manifest = folder.read(Path(backup.path))
         with folder.using(Path(backup.path)):
             found = proof.Proof(problems=self.damage(backup))
-            if how != "none" and not found.problems:
+            if rank(how) > rank("manifest") and not found.problems:
                 found = self._proved(manifest, how)
         problems = tuple(found.problems)
         verification = Verification(
@@ -219,18 +233,25 @@ class Logical(Engine):
         if now != before:
             folder.write(replace(manifest, backup=replace(manifest.backup, verified=now)))
 
-    def restore(self, backup: Backup, into: str, at: datetime | None = None, *, in_place: bool = False) -> Restored:
+    def restore(
+        self, backup: Backup, into: str | Path, at: Moment | None = None, *, in_place: bool = False
+    ) -> Restored:
         """Restore into the database at the URL `into`, which must be empty or not exist; then prove it.
 
         With `in_place` it is restored beside that database and takes its name in one moment; the old one is kept.
 
         Raise `InputError` for a time (`at`), `Refused` where nothing was touched or what came back differs.
         """
-        if at is not None:
+        if at is not None and at.kind != LATEST:
             raise InputError(
                 "a logical backup holds one moment: it cannot be restored as of another time",
                 hint=f"leave out --at to get the state of {backup.started:%Y-%m-%d %H:%M:%S} UTC, "
                 "or choose another backup: `wgm-play backups PLAYBOOK`",
+            )
+        if isinstance(into, Path):
+            raise InputError(
+                "a logical backup is of one database: it comes back into a database, not into a data directory",
+                hint="--into NAME, or --into postgresql://USER@HOST/NAME",
             )
         began = time.monotonic()
         manifest = folder.read(Path(backup.path))
@@ -249,6 +270,21 @@ class Logical(Engine):
         verification = Verification(backup.id, "restore", time.monotonic() - began, found.counted, found.rows)
         notes = tuple(found.notes)
         return Restored(backup, found.database, found.created, verification.seconds, verification, notes, found.kept)
+
+    @contextmanager
+    def on_scratch(self, backup: Backup, at: Moment | None = None) -> Iterator[ScratchServer]:
+        """Restore a backup into a database of a role without rights on a server of our own, for a `with` block."""
+        if at is not None and at.kind != LATEST:
+            raise InputError("a logical backup holds one moment: it cannot be restored as of another time")
+        manifest = folder.read(Path(backup.path))
+        began = time.monotonic()
+        least = max(manifest.tool, backup.server_version // 10000)
+        with self.source.scratch(least) as url, proof.place(manifest, url, self.source.application) as (own, session):
+            major = session.info.server_version // 10000
+            session.close()
+            restored = self.restore(backup, own)
+            moment = f"the state of {backup.started:%Y-%m-%d %H:%M:%S} UTC"
+            yield ScratchServer(own, major, moment, time.monotonic() - began, notes=restored.notes)
 
     def remove(self, backup: Backup) -> None:
         """Delete a backup, pinned or not."""

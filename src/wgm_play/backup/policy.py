@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup.base import COVERS, JOBS, KEEP, NEW, NONE, VERIFY, YOUNG, Policy
+from wgm_play.backup.base import COVERS, JOBS, KEEP, NEW, NONE, YOUNG, Capabilities, Policy
 from wgm_play.document.load import position_of
 from wgm_play.errors import InputError
 from wgm_play.units import parse_duration
@@ -19,8 +19,9 @@ KEYS = ("before_changes", "method", "max_age", "retention", "verify", "directory
 PLANNED = ("physical", "barman", "pgbackrest")
 
 
-def parse(given: Mapping[str, Any], available: tuple[str, ...]) -> Policy:
-    """Return the policy that `backup:` gives; `available` are the methods that there are."""
+def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> Policy:
+    """Return the policy that `backup:` gives; `engines` are the methods that there are, with what each can do."""
+    available = tuple(engines)
     unknown = next((key for key in given if key not in KEYS), None)
     if unknown is not None:
         at = getattr(given, "keys_at", {}).get(unknown)
@@ -39,7 +40,7 @@ def parse(given: Mapping[str, Any], available: tuple[str, ...]) -> Policy:
         before_changes=covers,
         max_age=max_age,
         retention=_retention(given),
-        verify=_verify(given),
+        verify=_verify(given, method, engines[method]),
         directory=_directory(given),
         jobs=_count(given, "jobs", JOBS),
         outdated=outdated,
@@ -100,10 +101,10 @@ def _retention(given: Mapping[str, Any]) -> Mapping[str, int]:
     return {"full": KEEP, **counts}
 
 
-def _verify(given: Mapping[str, Any]) -> str:
-    value = given.get("verify", "catalog")
-    if value not in VERIFY:
-        raise _wrong(given, "verify", " or ".join(VERIFY))
+def _verify(given: Mapping[str, Any], method: str, engine: Capabilities) -> str:
+    value = given.get("verify", engine.usual)
+    if value not in engine.verify:
+        raise _wrong(given, "verify", f"{' or '.join(engine.verify)} with `method: {method}`")
     return str(value)
 
 

@@ -78,23 +78,32 @@ def prove(manifest: Manifest, url: str, how: str, *, jobs: int, application: str
         if how == "restore":
             target.refuse_without_room(admin, manifest.facts.get("size", 0) + _EMPTY_SIZE, "to prove it")
         loader = Loader(manifest, version, jobs, application, reporter)
-        with _place(admin, manifest, url, application) as (place, connection):
-            return _Proving(manifest, loader, place, url, connection, how == "restore").run()
+        with _made(admin, manifest, url, application) as (own, connection):
+            return _Proving(manifest, loader, own, url, connection, how == "restore").run()
 
 
 @contextmanager
-def _place(admin: Any, manifest: Manifest, url: str, application: str) -> Iterator[tuple[str, Any]]:
+def place(manifest: Manifest, url: str, application: str) -> Iterator[tuple[str, Any]]:
+    """Give a scratch database of a role without rights on the server of ours at `url`: its URL, and a session in it."""
+    with target.connect(url, application) as admin:
+        target.patience(admin)
+        with _made(admin, manifest, url, application) as made:
+            yield made
+
+
+@contextmanager
+def _made(admin: Any, manifest: Manifest, url: str, application: str) -> Iterator[tuple[str, Any]]:
     """Give a scratch database of a role without rights: its URL as that role, and a session in it."""
     role, password = scratch.name_for(admin, scratch.VERIFY), secrets.token_urlsafe(18)
     admin.execute(render("backup/proof_role.sql.j2", name=role, password=password).sql)
     try:
         with scratch.database(admin, scratch.VERIFY, manifest.facts, role) as name:
             admin.execute(render("backup/keep_out.sql.j2", name=name).sql)
-            place = target.with_database(url, name, user=role, password=password)
-            connection = target.connect(place, application)
+            own = target.with_database(url, name, user=role, password=password)
+            connection = target.connect(own, application)
             try:
                 target.patience(connection)
-                yield place, connection
+                yield own, connection
             finally:
                 connection.close()
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import backup as engines
+from wgm_play.backup.moment import parse
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.run.gate import engine_of, release
@@ -94,7 +95,7 @@ def show(work: Work, reporter: Reporter) -> int:
 def bring_back(work: Work, reporter: Reporter, backup_id: str | None, at: str | None, into: str | None) -> int:
     """Restore a backup into another, empty database; in place of the playbook's own where `into` is None."""
     _policy, engine = engine_of(work)
-    moment = _moment(at)
+    moment = None if at is None else parse(at)
     found = engine.find(backup_id)
     _refuse_another_environment(work, found)
     if into is None:
@@ -152,14 +153,3 @@ def _place(into: str, work: Work) -> str:
     from wgm_play.backup.target import with_database
 
     return with_database(work.connections.target.url, into)
-
-
-def _moment(at: str | None) -> Any:
-    if at is None:
-        return None
-    from datetime import datetime
-
-    try:
-        return datetime.fromisoformat(at)
-    except ValueError as error:
-        raise InputError(f"{at!r} is no time", hint="write 2026-01-31T12:00:00+00:00") from error

@@ -51,8 +51,9 @@ SCHEMA: dict[str, Any] = {
             "default": {"full": 2},
         },
         "verify": {
-            "description": "Verification of each backup: none, by restoring its catalog, or by restoring all of it.",
-            "enum": ["none", "catalog", "restore"],
+            "description": "Verification of each backup: none, by the digests of its files (manifest), by restoring its catalog"
+            " (logical), or by restoring all of it.",
+            "enum": ["none", "manifest", "catalog", "restore"],
             "default": "catalog",
         },
         "directory": {
