@@ -16,7 +16,8 @@ from wgm_play.commands.status import status
 from wgm_play.errors import Refused, StepFailed, Unreachable
 from wgm_play.execute.guard import run_lock
 from wgm_play.execute.session import open_session
-from wgm_play.ledger import Ledger, RunInfo, install
+from wgm_play.ledger import Ledger, RunInfo, decided, install
+from wgm_play.ledger.model import Decision, Revision
 from wgm_play.ledger.snapshot import pack, unpack
 from wgm_play.plan import Group
 
@@ -382,3 +383,37 @@ def test_a_failed_run_says_why(database_url: str, database: Connection) -> None:
     with pytest.raises(StepFailed):
         apply(database_url, plan(["SELECT 1"], ["SELECT 1/0"]))
     assert "division by zero" in (Ledger(database).last_runs()[0].error or "")
+
+
+def test_who_decided_and_when_is_said_by_the_server_whatever_is_inserted(database: Connection) -> None:
+    begin(Ledger(database))
+    user = database.info.user
+    forged = "INSERT INTO wgm.approval (plan, role, at) VALUES ('p', 'somebody', '2000-01-01')"
+    for replica in (False, True):  # a superuser's session that fires no ordinary trigger fires this one
+        with database.transaction():
+            if replica:
+                database.execute("SET LOCAL session_replication_role = replica")
+            database.execute(forged.encode())
+    assert database.execute("SELECT DISTINCT role, at > now() - interval '1 day' FROM wgm.approval").fetchall() == [
+        (user, True)
+    ]
+    for statement in ("UPDATE wgm.approval SET role = 'somebody'", "DELETE FROM wgm.approval"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), database.transaction():
+            database.execute("SET LOCAL wgm.maintenance = on")
+            database.execute(statement.encode())
+
+
+def test_a_ledger_of_an_earlier_program_is_read_and_then_upgraded_in_place(
+    database: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(install, "NEWEST", 3)
+        run = begin(Ledger(database))
+        Ledger(database).finish(run, "done")
+    assert decided.revisions(database, [run]) == {}
+    assert decided.decisions(database, "freeze") == []
+    made = Revision("c0ffee", "git", [], True, "m", [["step", "", "digest", "held"]])
+    second = begin(Ledger(database), revision=made, decisions=(Decision("release", "why", []),))
+    assert decided.revisions(database, [run, second])[second].steps == made.steps
+    assert [(one.kind, one.run) for one in decided.decisions(database, "release")] == [("release", second)]
+    assert [one.id for one in Ledger(database).last_runs()] == [second, run]

@@ -17,7 +17,7 @@ from psycopg.rows import class_row
 
 from wgm_play import __version__
 from wgm_play.catalog.model import Catalog
-from wgm_play.ledger import history, install, snapshot
+from wgm_play.ledger import decided, history, install, snapshot
 from wgm_play.ledger.model import (
     BackupPin,
     Change,
@@ -233,6 +233,10 @@ class Ledger:
             if before is not None:
                 self._snapshot(number, "before", before, before_digest, before_kept)
             self._events("insert_consent", number, [_as_row(one) for one in info.consents])
+            if info.revision is not None:
+                decided.insert_revision(self.connection, number, info.revision)
+            for one in info.decisions:
+                decided.insert_decision(self.connection, one, number, _os_user())
             if restore_point:
                 self._restore_point(number)
             send(self.connection, "COMMIT")

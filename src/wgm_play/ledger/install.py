@@ -36,8 +36,12 @@ TABLES = {
     2: ("steering",),
     3: ("consent",),
     4: ("alert_check",),
+    5: ("revision", "approval", "decision", "flag"),
 }
-OTHER: dict[int, tuple[str, ...]] = {1: ("snapshot_storage", "refuse_change")}
+OTHER: dict[int, tuple[str, ...]] = {
+    1: ("snapshot_storage", "refuse_change"),
+    5: ("stamp", "stamped_approval", "always_approval", "stamped_decision", "always_decision"),
+}
 NEWEST = max(TABLES)
 
 

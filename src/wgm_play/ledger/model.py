@@ -41,6 +41,8 @@ class RunInfo:
     start_at_step: str | None = None
     id: int | None = None
     consents: tuple[Consent, ...] = ()
+    revision: Revision | None = None
+    decisions: tuple[Decision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,53 @@ class Consent:
     what: str
     reason: str
     run: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a run was made from: the git commit and how it is known (`source`), tracked files that were edited (`dirty`).
+
+    `steps` has a row for each step as rendered: name, item, digest, and how it stood (held, skipped, waiting, left out);
+    `mark` is the digest of them all; a run of a part of the play is not `whole`. `run` is 0 until it is recorded.
+    """
+
+    commit: str | None
+    source: str
+    dirty: list[str]
+    whole: bool
+    mark: str
+    steps: list[list[str]]
+    run: int = 0
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What somebody decided, and why: `kind` is rollback, release, freeze, lift, override promotion or override freeze.
+
+    `role` and `at` are set by the server, whatever is inserted.
+    """
+
+    kind: str
+    reason: str
+    details: list[str]
+    subject: str | None = None
+    until: datetime | None = None
+    run: int | None = None
+    id: int = 0
+    role: str = ""
+    os_user: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """That a login approved a plan: `plan` is the digest of its file; the server says who (`role`) and when (`at`)."""
+
+    plan: str
+    note: str | None
+    role: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
