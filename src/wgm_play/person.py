@@ -14,6 +14,8 @@ from pathlib import Path
 from wgm_play.errors import InputError
 
 _MARKS = "working"
+# The place of what is on servers that only this person uses.
+OURS = "server of our own"
 
 
 def folder() -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgm_play.errors import Found, InputError, WgmError
-from wgm_play.options import PENDING, Options
+from wgm_play.options import PENDING, TOLD, Options, Told
 from wgm_play.person import left_behind
 from wgm_play.units import counted
 from wgm_play.untrusted import refuse_run
@@ -59,6 +59,10 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
     if options.check:
         for note in work.shadow_notes():
             reporter.note(note)
+        if planned.plan.groups:
+            from wgm_play.run.gate import foretell
+
+            foretell(work)
         reporter.plan(planned.plan, diff=options.diff, outlook=work.outlook(planned))
         if options.save_plan:
             work.save_plan(planned, Path(options.save_plan))
@@ -242,6 +246,17 @@ def restore(options: Options, reporter: Reporter, backup_id: str | None, at: str
 
     with _only_play(options, reporter) as work:
         return bring_back(work, reporter, backup_id, at, into)
+
+
+def drill(options: Options, reporter: Reporter, backup_id: str | None = None, told: Told = TOLD) -> int:
+    """Bring the newest backup back on a scratch server, look at it, measure it, throw it away."""
+    from wgm_play.rehearsal.drill import drill as try_out
+    from wgm_play.rehearsal.telling import tell
+
+    refuse_run(options, "drilled", "leave out --untrusted where you trust it")
+    with _only_play(options, reporter) as work:
+        tell(try_out(work, backup_id), "drill", work.target, reporter, told)
+    return 0
 
 
 def inspect(options: Inspection, reporter: Reporter) -> int:

@@ -38,10 +38,10 @@ def refuse_own_environments(options: Options, project: Path) -> None:
         )
 
 
-def refuse_run(options: Options) -> None:
-    """Refuse to do more with an untrusted playbook than to look at it. Raise `InputError`."""
+def refuse_run(options: Options, done: str = "", hint: str = "add --check") -> None:
+    """Refuse to do more with an untrusted playbook than to look at it: to run it, or what is `done`. Raise `InputError`."""
     if options.untrusted:
-        raise InputError("an untrusted playbook is only looked at", hint="add --check")
+        raise InputError("an untrusted playbook is only looked at" + (f", not {done}" if done else ""), hint=hint)
 
 
 def environ_of(options: Options, environ: Mapping[str, str] | None) -> Mapping[str, str] | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import yaml
-from readme import README, ROOT, Block, Console, blocks
+from readme import README, ROOT, TEXTS, Block, Console, blocks
 
 from wgm_play import embedded
 from wgm_play.cli.commands import COMMANDS
@@ -71,7 +71,7 @@ def yaml_blocks(word: str) -> list[Block]:
 
 
 def test_every_block_of_yaml_is_one_that_is_tried() -> None:
-    assert {block.words for block in blocks("yaml")} == {"steps", "play", "environment", "github", "secrets"}
+    assert {block.words for block in blocks("yaml")} == {"steps", "play", "environment", "github", "secrets", "drill"}
 
 
 def test_the_steps_are_applied_convert_rows_and_are_taken_back(shop: Console, database_url: str) -> None:
@@ -132,6 +132,19 @@ def test_alerts_and_restore_as_they_are_told(shop: Console) -> None:
     names = [rule["alert"] for group in rules["groups"] for rule in group["rules"]]
     assert names == ["TooManyOpenTasks", "TooManyOpenTasksNotEvaluated"]
     assert 'wgm_alert_value{alert="TooManyOpenTasks"' in (shop.folder / "wgm.prom").read_text()
+
+
+def test_a_drill_is_asked_for_and_done(shop: Console, database_url: str) -> None:
+    [block] = yaml_blocks("drill")
+    (shop.folder / "playbooks" / "production.yml").write_text(block.text)
+    assert "wgm-play drill production.yml" in shop.run("wgm-play production.yml")
+    assert "changed=2" in shop.run("wgm-play production.yml --no-backup")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("insert into users (email, name) values ('ada@example.org', 'Ada')")
+    assert "came back in" not in shop.run("wgm-play status production.yml")
+    [command] = [word for word in re.findall(r"`(wgm-play [^`]*)`", TEXTS["40-backups.md"]) if "&&" in word]
+    assert "brought back in" in shop.run(command)
+    assert "all was there" in shop.run("wgm-play status production.yml")
 
 
 def test_a_database_is_inspected_and_nothing_is_left_to_do(shop: Console) -> None:

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from wgm_play.backup.moment import Moment
@@ -24,6 +25,8 @@ NEW, YOUNG, NONE = COVERS = ("new", "young", "none")
 # Two jobs already overlap reading with compressing; more is for the play to ask, it costs the server connections.
 JOBS = 2
 KEEP = 2
+# Statistics are estimates, and rows come and go after a backup.
+WITHIN = 0.1
 # A backup that is younger than this and not proved yet may belong to a command that is about to prove it.
 PROVING_SECONDS = 3600.0
 
@@ -31,6 +34,19 @@ PROVING_SECONDS = 3600.0
 def rank(how: str) -> int:
     """Return how much a verification proves: one of `VERIFY`, or "" for none."""
     return VERIFY.index(how or "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """What a play asks of drills: not older than `every` seconds where a run changes something (None: never asked for).
+
+    `within` is by which part of them rows may differ from what the live statistics say; `restored` are queries that
+    return true in what came back.
+    """
+
+    every: float | None = None
+    within: float = WITHIN
+    restored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +65,7 @@ class Policy:
     verify: str = "catalog"
     directory: str | None = None
     jobs: int = JOBS
+    drill: Drill | None = None
     outdated: tuple[str, ...] = ()
 
     @property
@@ -163,15 +180,21 @@ class Restored:
 class ScratchServer:
     """A backup restored where it can touch nothing else; it is gone when the block ends that gave it.
 
-    `url` leads to the database that was backed up, as a role that may do there what is to be tried; `reached` says what
-    was restored, `seconds` how long that took. `settings` are those of the server that was backed up, where they are known.
+    `url` leads to the database that was backed up, as its owner, who is no superuser; `admin` as a superuser whom nobody
+    else knows. `reached` says what was restored, `seconds` how long that took. `settings` are those of the server that was
+    backed up, where they are known. `rows` are those of each table, where they were counted. `problems` say what did not
+    come back, `unproved` what cannot be brought back here.
     """
 
     url: str
+    admin: str
     major: int
     reached: str
     seconds: float
     settings: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -228,8 +251,13 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def on_scratch(self, backup: Backup, at: Moment | None = None) -> AbstractContextManager[ScratchServer]:
-        """Restore a backup where it can touch nothing else, for a `with` block. Raise `Refused` where it cannot be."""
+    def on_scratch(
+        self, backup: Backup, at: Moment | None = None, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> AbstractContextManager[ScratchServer]:
+        """Restore a backup where it can touch nothing else, for a `with` block. Raise `Refused` where it cannot be.
+
+        The server gets `settings`, as far as they harm nothing.
+        """
 
     @abstractmethod
     def remove(self, backup: Backup) -> None:

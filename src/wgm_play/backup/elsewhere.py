@@ -25,8 +25,7 @@ def own_server(shadow: str | None = None) -> Scratch:
 @contextmanager
 def _started(major: int, shadow: str | None) -> Iterator[str]:
     from wgm_play.embedded import start_scratch
-    from wgm_play.person import working
-    from wgm_play.shadow import OURS
+    from wgm_play.person import OURS, working
 
     try:
         url = start_scratch(major).url

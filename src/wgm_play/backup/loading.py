@@ -98,14 +98,15 @@ class Loader:
         return program("pg_restore", max(self.version, self.manifest.tool))
 
     @property
-    def _dump(self) -> str:
+    def folder(self) -> str:
+        """The folder of the dump."""
         return str(Path(self.manifest.backup.path) / DUMP)
 
     def entries(self) -> list[Entry]:
         """Return the dump's table of contents, in the order in which it is restored. Raise `ProgramFailed`."""
         _, environ = process.arguments("", self.application)
         with tempfile.TemporaryFile() as listed:
-            process.run(self._program, ["--list", self._dump], environ, out=listed)
+            process.run(self._program, ["--list", self.folder], environ, out=listed)
             listed.seek(0)
             lines = listed.read().decode(errors="surrogateescape").splitlines()
         return [_entry(found, line) for line in lines if (found := _ENTRY.match(line))]
@@ -123,7 +124,7 @@ class Loader:
         conninfo, environ = process.arguments(place, self.application)
         said = [
             *words, f"--jobs={self.jobs}", "--use-list=/dev/stdin", "--no-password", "--verbose",
-            f"--dbname={conninfo}", *([] if data else ["--schema-only"]), self._dump,
+            f"--dbname={conninfo}", *([] if data else ["--schema-only"]), self.folder,
         ]  # fmt: skip
         tables = sum(entry.kind == "TABLE DATA" for entry in chosen)
         heard = _Heard()

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from wgm_play.backup import folder, process, proof, restoring, target
@@ -272,19 +273,38 @@ class Logical(Engine):
         return Restored(backup, found.database, found.created, verification.seconds, verification, notes, found.kept)
 
     @contextmanager
-    def on_scratch(self, backup: Backup, at: Moment | None = None) -> Iterator[ScratchServer]:
-        """Restore a backup into a database of a role without rights on a server of our own, for a `with` block."""
+    def on_scratch(
+        self, backup: Backup, at: Moment | None = None, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[ScratchServer]:
+        """Restore a backup on a server of its own; see `copying`. Raise `Refused`."""
+        import psycopg
+
+        from wgm_play.backup.copying import copied
+
         if at is not None and at.kind != LATEST:
             raise InputError("a logical backup holds one moment: it cannot be restored as of another time")
         manifest = folder.read(Path(backup.path))
-        began = time.monotonic()
-        least = max(manifest.tool, backup.server_version // 10000)
-        with self.source.scratch(least) as url, proof.place(manifest, url, self.source.application) as (own, session):
-            major = session.info.server_version // 10000
-            session.close()
-            restored = self.restore(backup, own)
-            moment = f"the state of {backup.started:%Y-%m-%d %H:%M:%S} UTC"
-            yield ScratchServer(own, major, moment, time.monotonic() - began, notes=restored.notes)
+        with folder.using(Path(backup.path)), ExitStack() as stack:
+            if damage := self.damage(backup):
+                raise Refused(
+                    f"the backup {backup.id} is damaged",
+                    hint="take another one: `wgm-play backup PLAYBOOK`",
+                    details=damage[: process.SHOWN_ERRORS],
+                )
+            try:
+                copy = stack.enter_context(
+                    copied(
+                        manifest, settings,
+                        jobs=self.source.policy.jobs, application=self.source.application, reporter=self.reporter,
+                    )
+                )  # fmt: skip
+            except process.ProgramFailed as error:
+                raise Refused(
+                    f"the backup {backup.id} does not come back: {error.reason}", details=error.said
+                ) from error
+            except psycopg.Error as error:
+                raise Refused(f"the backup {backup.id} does not come back: {mask(str(error)).strip()}") from error
+            yield copy
 
     def remove(self, backup: Backup) -> None:
         """Delete a backup, pinned or not."""

@@ -5,16 +5,17 @@ In: the mapping as the playbook gives it (validated, or not). Out: `Policy`, or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup.base import COVERS, JOBS, KEEP, NEW, NONE, YOUNG, Capabilities, Policy
+from wgm_play.backup.base import COVERS, JOBS, KEEP, NEW, NONE, WITHIN, YOUNG, Capabilities, Drill, Policy
 from wgm_play.document.load import position_of
 from wgm_play.errors import InputError
 from wgm_play.units import parse_duration
 
-KEYS = ("before_changes", "method", "max_age", "retention", "verify", "directory", "jobs")
+KEYS = ("before_changes", "method", "max_age", "retention", "verify", "directory", "jobs", "drill")
 # The engines of the schema that are not among ENGINES of this version.
 PLANNED = ("physical", "barman", "pgbackrest")
 
@@ -43,6 +44,7 @@ def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> Poli
         verify=_verify(given, method, engines[method]),
         directory=_directory(given),
         jobs=_count(given, "jobs", JOBS),
+        drill=_drill(given),
         outdated=outdated,
     )
 
@@ -106,6 +108,36 @@ def _verify(given: Mapping[str, Any], method: str, engine: Capabilities) -> str:
     if value not in engine.verify:
         raise _wrong(given, "verify", f"{' or '.join(engine.verify)} with `method: {method}`")
     return str(value)
+
+
+def _drill(given: Mapping[str, Any]) -> Drill | None:
+    """Return what a play asks of drills. Raise `InputError`."""
+    from wgm_play.asking.text import check_query
+
+    said = given.get("drill")
+    if said is None:
+        return None
+    for query in said.get("restored", ()):
+        check_query(query, getattr(query, "position", None) or position_of(said, "restored"))
+    every = said.get("every")
+    return Drill(
+        every=None if every is None else parse_duration(every, position_of(said, "every"), "backup.drill.every"),
+        within=share(said, "within", WITHIN),
+        restored=tuple(said.get("restored", ())),
+    )
+
+
+def share(given: Mapping[str, Any], key: str, default: float) -> float:
+    """Return a percentage as a part of one: `10%`. Raise `InputError`."""
+    value = given.get(key)
+    if value is None:
+        return default
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", str(value).strip())
+    if found is None:
+        raise InputError(
+            f"`{key}` is {value!r}, expected a percentage", where=position_of(given, key), hint="write 10%"
+        )
+    return float(found[1]) / 100
 
 
 def _directory(given: Mapping[str, Any]) -> str | None:

@@ -8,6 +8,7 @@ runs in index expressions, checks, materialized views. So nothing of it is done 
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ class Proof:
     rows: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     unproved: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def prove(manifest: Manifest, url: str, how: str, *, jobs: int, application: str, reporter: Reporter) -> Proof:
@@ -79,16 +81,7 @@ def prove(manifest: Manifest, url: str, how: str, *, jobs: int, application: str
             target.refuse_without_room(admin, manifest.facts.get("size", 0) + _EMPTY_SIZE, "to prove it")
         loader = Loader(manifest, version, jobs, application, reporter)
         with _made(admin, manifest, url, application) as (own, connection):
-            return _Proving(manifest, loader, own, url, connection, how == "restore").run()
-
-
-@contextmanager
-def place(manifest: Manifest, url: str, application: str) -> Iterator[tuple[str, Any]]:
-    """Give a scratch database of a role without rights on the server of ours at `url`: its URL, and a session in it."""
-    with target.connect(url, application) as admin:
-        target.patience(admin)
-        with _made(admin, manifest, url, application) as made:
-            yield made
+            return Proving(manifest, loader, own, url, connection, how == "restore").run()
 
 
 @contextmanager
@@ -111,8 +104,8 @@ def _made(admin: Any, manifest: Manifest, url: str, application: str) -> Iterato
 
 
 @dataclass(slots=True)
-class _Proving:
-    """One proof: the backup, the scratch database as its owner (`place`) and as the superuser (`url`)."""
+class Proving:
+    """One proof, or one copy: the backup, the scratch database as its owner (`place`) and as the superuser (`url`)."""
 
     manifest: Manifest
     loader: Loader
@@ -130,7 +123,10 @@ class _Proving:
         chosen = [
             one for one in entries if one.kind not in _LEFT_OUT and not (one.kind == "SCHEMA" and one.name in made)
         ]
-        tolerated = self._judge(chosen, self._load(chosen))
+        began = time.monotonic()
+        failed = self._load(chosen)
+        self.proof.seconds = time.monotonic() - began
+        tolerated = self._judge(chosen, failed)
         self._compare(tolerated)
         return self.proof
 

@@ -21,12 +21,14 @@ from wgm_play.cli.options import (
     OUTPUT_OPTIONS,
     PLAYBOOK,
     PLAYBOOKS,
+    REPORT,
     TARGET_OPTIONS,
     TEXT,
     WHERE,
     Argument,
     Option,
     Spec,
+    fail_on,
 )
 
 DESTRUCTIVE = Option(
@@ -238,6 +240,21 @@ COMMANDS = {
                 ("wgm-play restore production.yml --into wasteland_yesterday", "the newest backup"),
                 ("wgm-play restore production.yml --in-place", "puts the newest backup in the place of the database"),
             ),
+        ),
+        Spec(
+            "drill",
+            "bring the newest backup back on a scratch server, look at it, measure it",
+            run="wgm_play.cli.drill:run",
+            about="The scratch server can touch nothing else, and is gone afterwards. Exit 12 when something is found. The "
+            "ledger keeps the result: with `drill: {every: 7d}` a run is refused without a young one.",
+            arguments=(PLAYBOOK,),
+            options=(
+                Option("--backup", group=CHOOSE, kind=TEXT, value="ID", help="this backup (default: the newest)"),
+                REPORT,
+                fail_on("warning"),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(("wgm-play drill production.yml", "for cron, once a week"),),
         ),
         Spec(
             "inspect",

@@ -17,7 +17,7 @@ from wgm_play.reporter import Reporter
 from wgm_play.secret import register
 
 if TYPE_CHECKING:
-    from wgm_play.options import Options
+    from wgm_play.options import Options, Told
 
 
 # Where a URL holds a password: before the @, or as a parameter (manual: "Connection URIs"). Also in one that is wrong.
@@ -47,6 +47,15 @@ def on_playbook(
     reporter.begin(playbook)
     function: Callable[..., int] = getattr(pipeline, verb)
     return function(chosen, reporter, **given)
+
+
+def told(reports: Iterable[str], fail_on: str | None) -> Told:
+    """Return how findings are told. Raise `InputError` for a report that cannot be written."""
+    from wgm_play.options import Told
+    from wgm_play.report.findings import check_reports
+
+    check_reports(reports)
+    return Told(tuple(reports), fail_on)
 
 
 def hide_password(dsn: str | None) -> None:

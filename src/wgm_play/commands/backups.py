@@ -11,6 +11,7 @@ from wgm_play import backup as engines
 from wgm_play.backup.moment import parse
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Refused, Unreachable
+from wgm_play.rehearsal.evidence import last_drill
 from wgm_play.run.gate import engine_of, release
 from wgm_play.units import format_duration, format_size
 
@@ -89,6 +90,8 @@ def show(work: Work, reporter: Reporter) -> int:
         for one in backups
     ]
     reporter.table("backups", ("id", "database", "method", "taken", "size", "verified", "pinned"), rows)
+    if told and (drilled := last_drill(work)):
+        reporter.note(drilled)
     return 0
 
 

@@ -12,6 +12,7 @@ from wgm_play.catalog.model import Catalog, Key, differing_fields
 from wgm_play.commands.alerts import look_at_alerts
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.ledger import UNKNOWN, Ledger
+from wgm_play.rehearsal.evidence import last_drill
 from wgm_play.secret import mask
 from wgm_play.units import counted
 
@@ -61,6 +62,8 @@ def show_status(work: Work, reporter: Reporter) -> int:
         )
     for handler in found.handlers:
         reporter.note(f"the handler {handler.name!r} waits for the next run (notified by run {handler.run})")
+    if drilled := last_drill(work):
+        reporter.note(drilled)
     server = work.connections.target.server
     if server is not None:
         reporter.note(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wgm_play.embedded.ephemeral import start_ephemeral, stop_ephemeral, sweep
+from wgm_play.embedded.ephemeral import apart, start_ephemeral, stop_ephemeral, sweep
 from wgm_play.embedded.persistent import ensure, find, running, start_persistent, stop_persistent
 from wgm_play.embedded.programs import server_programs, tools
 from wgm_play.embedded.scratch import running_scratch, start_scratch, stop_scratch
@@ -21,6 +21,7 @@ from wgm_play.environment import Embedded
 
 __all__ = [
     "Server",
+    "apart",
     "ensure",
     "running",
     "running_scratch",

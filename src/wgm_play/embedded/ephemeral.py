@@ -11,24 +11,27 @@ from __future__ import annotations
 
 import atexit
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wgm_play import processes
+from wgm_play import person, processes
 from wgm_play.embedded import cluster
 from wgm_play.embedded.account import Account, account_for
 from wgm_play.embedded.home import Home, shelf_folder
 from wgm_play.embedded.persistent import ensure
-from wgm_play.embedded.programs import reachable_programs, server_programs
+from wgm_play.embedded.programs import reachable_programs, scratch_programs, server_programs
 from wgm_play.embedded.server import Server, url
 from wgm_play.environment import Embedded
 from wgm_play.errors import InputError, Unreachable
+from wgm_play.units import format_size
 
 # Nothing of it outlives the command, so nothing needs to reach a disk.
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -36,6 +39,8 @@ SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "of
 WATCH = '"$@" </dev/null >>log 2>&1 & echo $! ; exec >&-; read -r _; kill -QUIT $!; wait; rm -rf -- "$WGM_HOME"'
 # Containers often have only 64 MB there: not enough for a new server's 40 MB and what is done in it.
 MEMORY, _ROOM = Path("/dev/shm"), 512 * 1024 * 1024  # noqa: S108 - a folder of our own is made below it
+# Of the memory that is free, so many times what is to be held.
+_SHARE = 4
 _PREFIX = "wgm-play-"
 _ABANDONED_SECONDS = 600.0
 
@@ -50,18 +55,23 @@ class _Life:
 _lives: dict[tuple[str, str], _Life] = {}
 
 
-def start_ephemeral(embedded: Embedded, project: Path) -> Server:
-    """Return this process's server for the project and these settings, starting it the first time."""
+def start_ephemeral(
+    embedded: Embedded, project: Path, programs_of: Callable[[int], Path] = server_programs, room: int = 0
+) -> Server:
+    """Return this process's server for the project and these settings, starting it the first time.
+
+    `room` is how many bytes it will hold: it lies in memory only where that leaves most of the memory free.
+    """
     key = _key(embedded, project)
     life = _lives.get(key)
     if life is not None and life.owner == os.getpid() and processes.is_server_of(life.server.pid, life.server.data):
         return life.server
     account = account_for(project)
     sweep()
-    programs = server_programs(embedded.version)
+    programs = programs_of(embedded.version)
     if account.other:
         programs = reachable_programs(programs, account, shelf_folder())
-    home = _make_home(account, project)
+    home = _make_home(account, project, room)
     try:
         life = _launch(embedded, programs, home)
     except BaseException:
@@ -79,8 +89,8 @@ def _key(embedded: Embedded, project: Path) -> tuple[str, str]:
     return str(project.resolve()), repr(embedded)
 
 
-def _make_home(account: Account, project: Path) -> Home:
-    base = _base(account)
+def _make_home(account: Account, project: Path, room: int) -> Home:
+    base = _base(account, room)
     path = Path(tempfile.mkdtemp(prefix="server-", dir=base))
     account.give(path)
     home = Home(path, account, project)
@@ -93,10 +103,11 @@ def _bases() -> list[Path]:
     return [path for path in (MEMORY, Path(tempfile.gettempdir())) if path.is_dir()]
 
 
-def _base(account: Account) -> Path:
+def _base(account: Account, room: int = 0) -> Path:
     """Make the folder of an account's ephemeral servers; one that somebody else has put there is not used."""
     for parent in _bases():
-        if parent == MEMORY and shutil.disk_usage(parent).free < _ROOM:
+        free = shutil.disk_usage(parent).free
+        if free < room or (parent == MEMORY and free < _ROOM + _SHARE * room):
             continue
         folder = parent / f"{_PREFIX}{account.uid}"
         try:
@@ -109,8 +120,11 @@ def _base(account: Account) -> Path:
         found = folder.lstat()
         if not folder.is_symlink() and found.st_uid == account.uid and not found.st_mode & 0o022:
             return folder
+    needed = f" with {format_size(room)} of room" if room else ""
     raise InputError(
-        "there is no folder for an ephemeral server", hint="set TMPDIR to a folder where you may write", details=()
+        f"there is no folder{needed} for an ephemeral server",
+        hint="set TMPDIR to a folder where you may write" + (", on a disk that is large enough" if room else ""),
+        details=(),
     )
 
 
@@ -149,6 +163,18 @@ def stop_ephemeral(embedded: Embedded, project: Path) -> bool:
     return True
 
 
+@contextmanager
+def apart(version: int, settings: Mapping[str, str], room: int = 0) -> Iterator[Server]:
+    """Give a server for one block, shared with nothing else; its superuser has a random name. Raise `InputError`, `Unreachable`."""
+    name = secrets.token_hex(6)
+    described = Embedded(version=version, data=f"apart-{name}", user=f"s{name}", ephemeral=True, settings=settings)
+    with person.working(person.OURS):
+        try:
+            yield start_ephemeral(described, person.folder(), scratch_programs, room)
+        finally:
+            stop_ephemeral(described, person.folder())
+
+
 def _end(life: _Life) -> None:
     if life.watch.stdin is not None:
         life.watch.stdin.close()
@@ -166,10 +192,10 @@ def sweep() -> None:
     """Remove ephemeral servers whose owner is gone; as root those of every account."""
     for base in _bases():
         for account in _listed(base, _PREFIX):
-            for folder in _listed(account, "server-"):
+            for home in _listed(account, "server-"):
                 with suppress(FileNotFoundError):  # its owner removes it, or another sweeps too
-                    if os.geteuid() in (0, folder.stat().st_uid) and not folder.is_symlink():
-                        _sweep_one(folder)
+                    if os.geteuid() in (0, home.stat().st_uid) and not home.is_symlink():
+                        _sweep_one(home)
 
 
 def _listed(folder: Path, prefix: str) -> list[Path]:

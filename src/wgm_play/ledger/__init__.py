@@ -22,6 +22,7 @@ from wgm_play.ledger.model import (
     BackupPin,
     Change,
     Consent,
+    Evidence,
     Overview,
     PendingHandler,
     RestorePoint,
@@ -39,6 +40,7 @@ __all__ = [
     "BackupPin",
     "Change",
     "Consent",
+    "Evidence",
     "Ledger",
     "Overview",
     "PendingHandler",
@@ -53,6 +55,8 @@ __all__ = [
 UNKNOWN = "the ledger (schema wgm): this role may not read it; name the role under readers: of the environment"
 # The version of the ledger that has consents.
 _CONSENTS = 3
+# The version of the ledger that has evidence: drills and rehearsals.
+_EVIDENCE = 6
 # More runs than any rollback goes back; the history is read whole up to here.
 _ALL_RUNS = 100_000
 
@@ -170,6 +174,12 @@ class Ledger:
         if self.overview().version < _CONSENTS:  # an earlier program made it, and no run has upgraded it yet
             return []
         return self._rows("consents", Consent, list(runs))
+
+    def evidence(self, kind: str, environment: str, play: str, limit: int = 1) -> list[Evidence]:
+        """Return the newest evidence of a kind (drill, rehearsal, forecast) for a play on an environment, newest first."""
+        if self.overview().version < _EVIDENCE:
+            return []
+        return self._rows("evidence", Evidence, kind, environment, play, limit)
 
     def restore_points(self, runs: Sequence[int]) -> list[RestorePoint]:
         """Return the restore points taken before these runs."""
@@ -428,6 +438,21 @@ class Ledger:
     def record_backup_pin(self, run_id: int, backup: str, event: str = "pinned") -> None:
         """Write that a backup must be kept (pinned) or need not be kept (released) for a run."""
         run(self.connection, "insert_backup_pin", run_id, event, backup)
+
+    def record_evidence(
+        self,
+        kind: str,
+        environment: str,
+        play: str,
+        content: Mapping[str, Any],
+        *,
+        passed: bool,
+        run_id: int | None = None,
+    ) -> int:
+        """Write evidence; return its number. The ledger must be there (`ensure`)."""
+        text = mask(_encoder.encode(content))
+        row = run(self.connection, "insert_evidence", kind, environment, play, passed, run_id, text).fetchone()
+        return int(row[0]) if row else 0
 
     def set_marker(self, environment: str) -> None:
         """Mark this database as belonging to an environment."""

@@ -37,6 +37,7 @@ TABLES = {
     3: ("consent",),
     4: ("alert_check",),
     5: ("revision", "approval", "decision", "flag"),
+    6: ("evidence",),
 }
 OTHER: dict[int, tuple[str, ...]] = {
     1: ("snapshot_storage", "refuse_change"),

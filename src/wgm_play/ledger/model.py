@@ -149,6 +149,24 @@ class TrashEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was tried beside the database: a drill, a rehearsal, or what a run took beside what was forecast.
+
+    `run` is the run that it is about, if any; `content` is what its kind keeps.
+    """
+
+    id: int
+    at: datetime
+    kind: str
+    environment: str
+    play: str
+    passed: bool
+    run: int | None
+    content: Any
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
 class PendingHandler:
     """A handler that was notified and has not run since."""
 

@@ -61,6 +61,29 @@ SCHEMA: dict[str, Any] = {
             "type": "string",
             "minLength": 1,
         },
+        "drill": {
+            "description": "Drills: the newest backup is brought back on a scratch server and looked at (`wgm-play drill`).",
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "every": {
+                    "description": "A run that changes something is refused (exit 11) where the last drill is older, or failed (7d).",
+                    "type": "string",
+                    "pattern": r"\d",
+                },
+                "within": {
+                    "description": "Part by which the rows of a table may differ from what the live statistics say.",
+                    "type": "string",
+                    "pattern": r"^\d+(\.\d+)?\s*%$",
+                    "default": "10%",
+                },
+                "restored": {
+                    "description": "Queries that return true in what came back, one row and one column each.",
+                    "type": "array",
+                    "items": {"type": "string", "minLength": 1},
+                },
+            },
+        },
         "jobs": {
             "description": "Parallel jobs of pg_dump and pg_restore.",
             "type": "integer",

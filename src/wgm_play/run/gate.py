@@ -5,13 +5,16 @@ In: a play at work. Out: its policy and engine; the backup that covers a run, or
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from wgm_play import backup as engines
 from wgm_play.backup.base import NEW
+from wgm_play.document.nodes import position_of
 from wgm_play.environment import TARGET
-from wgm_play.errors import InputError
-from wgm_play.units import format_size
+from wgm_play.errors import InputError, Refused
+from wgm_play.ledger import Ledger
+from wgm_play.units import format_duration, format_size
 
 if TYPE_CHECKING:
     from wgm_play.run.work import Work
@@ -45,6 +48,8 @@ def engine_of(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine
 def before_changes(work: Work) -> None:
     """Take and prove the backup that the policy asks for before the first change; raise `Refused` where that fails."""
     policy, engine = engine_of(work, "run")
+    if problem := undrilled(work, policy):
+        raise problem
     release(work, engine)
     made = engines.gate(policy, engine, reason=f"before {work.playbook.path}", run=work.play.name)
     if made is None:
@@ -55,6 +60,35 @@ def before_changes(work: Work) -> None:
         f"backup {made.id} of {made.database!r} ({format_size(made.size)}) {covers}; bring it back with: {command}"
     )
     work.reporter.data("backup", {"id": made.id, "restore": command})
+
+
+def undrilled(work: Work, policy: engines.Policy) -> Refused | None:
+    """Return why the last drill does not do, where the policy asks for one; None where it does."""
+    if policy.drill is None or policy.drill.every is None:
+        return None
+    every = policy.drill.every
+    last = next(iter(Ledger(work.reading).evidence("drill", work.environment.name, work.play.name)), None)
+    age = None if last is None else (datetime.now(UTC) - last.at).total_seconds()
+    if last is None:
+        why = "no drill has shown that its backups come back"
+    elif not last.passed:
+        why = f"the last drill, of {last.at:%Y-%m-%d %H:%M} UTC, found that a backup does not come back as it should"
+    elif age is not None and age > every:
+        why = f"the last drill is {format_duration(age)} old, allowed are {format_duration(every)}"
+    else:
+        return None
+    return Refused(
+        f"the backup gate refuses the run: {why}; nothing was touched",
+        where=position_of(work.play.backup, "drill"),
+        hint=f"wgm-play drill {work.options.playbook}",
+    )
+
+
+def foretell(work: Work) -> None:
+    """Warn of what the gate would refuse now, where a run is only looked at."""
+    policy = engines.parse_policy(work.play.backup)
+    if policy is not None and not work.options.no_backup and (problem := undrilled(work, policy)):
+        work.reporter.warn(f"{problem.message} ({problem.hint})")
 
 
 def release(work: Work, engine: engines.Engine) -> None:

@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 from wgm_play.catalog import introspect
 from wgm_play.errors import WgmError
-from wgm_play.person import forget, left_behind, working
+from wgm_play.person import OURS, forget, left_behind, working
 from wgm_play.pooler import backend_pid
 from wgm_play.render import render
 from wgm_play.shadow.superuser import Superuser, listed, makes_range
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from wgm_play.catalog.model import Catalog, Key
 
 APPLICATION = "wgm-play shadow"
-OURS = "server of our own"
 # Seconds that a closed session may take to leave its scratch database before it is made to.
 LEAVING = 0.05
 
