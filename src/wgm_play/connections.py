@@ -5,7 +5,7 @@ In: an environment. Out: psycopg connections; an ephemeral server lives as long 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,11 +128,15 @@ class Connections:
         return self._ours(session, path)
 
     def _ours(self, session: psycopg.Connection[Any], path: tuple[str, ...]) -> Place:
-        """Return the place on a server of our own."""
+        """Return the place on a server of our own that is like the target."""
+        place = self.scratch(session.info.server_version // 10000)
+        return replace(place, locale=locale_of(session), path=path, spaces=tablespaces_of(session))
+
+    def scratch(self, major: int) -> Place:
+        """Return the place on a server of our own: of this major version where this machine has one, else the embedded one's."""
         from wgm_play import embedded
 
         try:
-            major = session.info.server_version // 10000
             found = embedded.start_scratch(major)
             if found.started:
                 self.started.append(
@@ -145,10 +149,7 @@ class Connections:
                 " a URL, or `target`",
             ) from error
         shown = f"the scratch server (PostgreSQL {found.version})"
-        return Place(
-            self._at_ours(found.url, major), own=False, ours=True, locale=locale_of(session), shown=shown, path=path,
-            spaces=tablespaces_of(session),
-        )  # fmt: skip
+        return Place(self._at_ours(found.url, major), own=False, ours=True, shown=shown)
 
     def _at_ours(self, url: str, major: int) -> Connect:
         """Return how to connect to a server of our own; another command may stop it just when we find it."""

@@ -76,7 +76,8 @@ class Environment:
     """One environment. Exactly one of `url`, `service`, `embedded` says where; a `url` with a password is a `Secret`.
 
     `marker` is the name that the database is marked with (the environment's own name by default); `readers` are
-    roles to which the ledger grants SELECT; `shadow` is a URL for the shadow database, or `target`.
+    roles to which the ledger grants SELECT; `shadow` is a URL for the shadow database, or `target`; `server_version` is the
+    target's major version, where the file says it.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Environment:
     embedded: Embedded | None = None
     shadow: str | None = None
     planner: str | None = None
+    server_version: int | None = None
     marker: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
     readers: tuple[str, ...] = ()
@@ -141,6 +143,7 @@ def load_environment(
         embedded=Embedded(**embedded) if embedded is not None and url is None else None,
         planner=url_of(values.get("planner"), environ),
         shadow=TARGET if values.get("shadow") == TARGET else url_of(values.get("shadow"), environ),
+        server_version=values.get("server_version"),
         marker=values.get("marker", name),
         variables=values.get("variables", values.get("vars", {})),
         readers=values.get("readers", ()),

@@ -79,6 +79,12 @@ ENVIRONMENT = {
         " rights of the role that connects",
     ),
     "planner": Key("connection", "URL of a login that may only read: what a playbook asks is asked as this one"),
+    "server_version": Key(
+        "count",
+        "major version of the server, for what is planned without asking it: diff (the embedded server's)",
+        least=13,
+        most=18,
+    ),
     "marker": Key("text", "the name that the database is marked with (the environment's name)"),
     "variables": Key("variables", "variables of this environment; `vars` is another word for it"),
     "vars": Key("variables", "another word for `variables`"),

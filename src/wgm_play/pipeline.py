@@ -15,8 +15,11 @@ from wgm_play.units import counted
 from wgm_play.untrusted import refuse_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wgm_play.inspect.options import Inspection
     from wgm_play.reporter import Reporter
+    from wgm_play.review.model import Review
     from wgm_play.run.unchanged import Memory
     from wgm_play.run.work import Work
 
@@ -143,6 +146,29 @@ def listing(options: Options, reporter: Reporter, what: str) -> int:
             reporter.table(play.name, ("host",), [(play.hosts,)])
     if what == "syntax":
         reporter.note(f"{options.playbook}: syntax OK")
+    return 0
+
+
+def review(
+    chosen: Sequence[Options], reporter: Reporter, *, against: str | None = None, also_open: Sequence[str] = ()
+) -> Review:
+    """Return what a branch, or the second of two playbooks, does to databases; none is asked."""
+    from wgm_play.review.pull import against_commit, against_playbook
+
+    if against is not None:
+        return against_commit(chosen[0], against, reporter, also_open)
+    return against_playbook(chosen[0], chosen[1], reporter)
+
+
+def reviewed(review: Review, fail_on: str | None) -> int:
+    """Return the exit code of a review; raise `Found` for what is as bad as `fail_on` or worse."""
+    from wgm_play.finding import at_least
+
+    if review.broken:
+        return InputError.exit_code
+    found = at_least(review.all_findings(), fail_on) if fail_on else []
+    if found:
+        raise Found(f"{counted(len(found), 'finding')} of severity {fail_on} or worse")
     return 0
 
 

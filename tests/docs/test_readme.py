@@ -33,7 +33,7 @@ def console() -> Iterator[Console]:
             embedded.stop(Embedded(running.version), folder / "shop")
 
 
-@pytest.mark.parametrize("file", ["README.md", "10-start.md"])
+@pytest.mark.parametrize("file", ["README.md", "10-start.md", "55-review.md"])
 def test_the_first_playbook_goes_as_it_is_told(console: Console, file: str) -> None:
     for block in blocks("console", "diff", file=file):
         console.play(block) if block.language == "console" else console.edit(block)
@@ -190,5 +190,19 @@ def test_programs_and_files_that_are_named_exist() -> None:
     words = set(re.findall(r"\b(?:tests|src|templates|playbooks|environments)/[\w./-]*\w", README))
     assert words
     # What a project of a reader has, and what a new kind will have.
-    own = {"playbooks/schema/001_tables.yml", "templates/catalog/KIND.sql", "templates/KIND", "tests/cases/KIND"}
+    own = {
+        "playbooks/schema/001_tables.yml",
+        "playbooks/schema/002_indexes.yml",
+        "templates/catalog/KIND.sql",
+        "templates/KIND",
+        "tests/cases/KIND",
+    }
     assert sorted(word for word in words - own if not (ROOT / word).exists()) == []
+
+
+def test_the_codes_of_reviews_are_those_of_the_program() -> None:
+    from wgm_play.review.codes import CODES
+
+    part = (ROOT / "src/wgm_play/reference/guide/55-review.md").read_text(encoding="utf-8").split("| code | means |")[1]
+    told = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", part, re.MULTILINE))
+    assert told == CODES

@@ -22,6 +22,10 @@ def run(reporter: Reporter, *, subject: str, verbosity: int) -> int:
         from wgm_play.report.findings.json import schema as of_findings
 
         found = of_findings()
+    elif subject == "review":
+        from wgm_play.report.review.data import schema as of_reviews
+
+        found = of_reviews()
     elif subject == "environment":
         from wgm_play.environment_keys import document
 

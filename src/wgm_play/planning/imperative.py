@@ -238,7 +238,7 @@ class Imperative:
             if not self._chosen(one.step):
                 continue
             before = known.get((self.play.name, one.name, one.item))
-            if before is not None and before.checksum == _checksum(one):
+            if before is not None and before.checksum == checksum(one):
                 continue
             if before is not None and one.rerun != "changed":
                 raise Refused(
@@ -282,7 +282,7 @@ class Imperative:
     def _done(self, one: SqlStep, name: str) -> dict[str, Any]:
         """Return the event that tells the ledger what ran, and how it is undone."""
         return {
-            "event": "done", "play": self.play.name, "step": name, "item": one.item, "checksum": _checksum(one),
+            "event": "done", "play": self.play.name, "step": name, "item": one.item, "checksum": checksum(one),
             "sql": reveal(one.text), "down": one.down,
         }  # fmt: skip
 
@@ -321,7 +321,7 @@ class Imperative:
         name = (self.play.name, one.name, one.item) if one.item else (self.play.name, one.name)
         task = {
             "table": list(batches.table), "set": batches.assignments, "where": batches.where, "columns": list(batches.columns),
-            "key": list(batches.key), "batch": batches.seconds, "name": f"{'/'.join(name)} {_checksum(one)[:16]}", "path": True,
+            "key": list(batches.key), "batch": batches.seconds, "name": f"{'/'.join(name)} {checksum(one)[:16]}", "path": True,
         }  # fmt: skip
         lock = Lock("RowExclusive", Key("table", batches.table).label)
         made = Command(reveal(one.text), wait="data", locks=(lock,), transactional=False, scans=True, shadow=False)
@@ -409,7 +409,8 @@ def _unasked(error: Any, assertion: Assertion) -> InputError:
     )
 
 
-def _checksum(one: SqlStep) -> str:
+def checksum(one: SqlStep) -> str:
+    """Return what tells the text of a step from another."""
     return hashlib.sha256(
         "\n".join(line.rstrip() for line in reveal(one.text).strip().splitlines()).encode()
     ).hexdigest()

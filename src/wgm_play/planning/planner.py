@@ -115,15 +115,10 @@ class Planner:
             return self._plan()
 
     def _plan(self) -> Planned:
-        skips = Skips()
+        skips = self.skips()
         manage = Manage.of(self.play.manage)
         manage.check(self.folded.declarations)
-        folded = self.folded
-        if self.imperative.asker.trusted:
-            folded = unprivileged_settings(
-                self.connection, self.imperative.asker, folded, self.live, skips, self.play.hidden
-            )
-        folded = without_unmade_roles(self.connection, folded, self.live, skips)
+        folded = self._obtainable(skips)
         realised, fresh = self._realise(folded, skips)
         live = self.live
         situation = self._situation(live, live)
@@ -144,7 +139,7 @@ class Planner:
         situation.identity_sequences = self.identity_sequences(current, wanted.catalog)
         situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
         situation.uncastable = uncastable(self.types(), situation)
-        situation.passwords = role_passwords.to_set(self.connection, folded.declarations, current)
+        situation.passwords = self.passwords(folded, current)
         realise_dependents(self.shadow, situation, wanted)
         situation.apart = moves.let_go
         found = diff(situation)
@@ -187,10 +182,10 @@ class Planner:
         if made:
             column_limit.refuse(self.connection, made)
             operations = [one for group in made for one in group.operations]
-            refuse_missing_roles(self.connection, operations, wanted.catalog, (*self.play.steps, *self.play.handlers))
+            self._refuse_missing_roles(operations, wanted.catalog)
             consents = Consents(self.play.steps, folded.declarations)
             self.refuse_others_code(operations, live, wanted.catalog)  # looking at rows would run it
-            with Together() as refusals:
+            with self.refusals() as refusals:
                 with refusals.one():
                     taken_names.refuse(operations, current, wanted.catalog)
                 with refusals.one():
@@ -210,6 +205,30 @@ class Planner:
 
     # Stages
 
+    def _obtainable(self, skips: Skips) -> Folded:
+        """Return what is declared without the optional part that this role may not have."""
+        folded = self.folded
+        if self.imperative.asker.trusted:
+            folded = unprivileged_settings(
+                self.connection, self.imperative.asker, folded, self.live, skips, self.play.hidden
+            )
+        return without_unmade_roles(self.connection, folded, self.live, skips)
+
+    def skips(self) -> Skips:
+        """Return where steps go that the database does not give."""
+        return Skips()
+
+    def passwords(self, folded: Folded, current: Catalog) -> Mapping[Key, str]:
+        """Return verifiers of the passwords that are to be set."""
+        return role_passwords.to_set(self.connection, folded.declarations, current)
+
+    def refusals(self) -> Together:
+        """Return what collects refusals, and raises them together."""
+        return Together()
+
+    def _refuse_missing_roles(self, operations: Sequence[Operation], wanted: Catalog) -> None:
+        refuse_missing_roles(self.connection, operations, wanted, (*self.play.steps, *self.play.handlers))
+
     def _realise(self, folded: Folded, skips: Skips) -> tuple[Realised, bool]:
         """Return the declared objects as the server describes them; from the cache where nothing they say changed."""
         if self.part is not None:
@@ -220,22 +239,25 @@ class Planner:
             skips.restore(kept.skipped)
             self.imperative.unchecked.update(tuple(one) for one in kept.unchecked)
             return Realised(kept.catalog), False
-        shadow = self.shadow()
-        with shadow.database(rolled_back=self._in_one_transaction(folded.declarations)) as connection:
-            with names_of(connection, schemas_of(folded.declarations)):
-                declarations = skips.try_optional(
-                    connection, folded.declarations, self.live, self.connection, own=shadow.own
-                )
-                declarations = skips.without_missing_extensions(
-                    connection, declarations, self.live, self.connection, own=shadow.own
-                )
-            realised = realise(connection, declarations, self.live, extensions=self._extensions(connection, skips))
-            skips.add_recorded(realised.catalog)
+        with self.shadow().database(rolled_back=self._in_one_transaction(folded.declarations)) as connection:
+            realised = self.realise_in(connection, folded, skips)
             with names_of(connection, schemas_of(folded.declarations)):
                 sound = self.imperative.check(connection, realised, self.play, folded, self._broken_already(realised))
         if sound and not realised.borrowed:
             self.cache.save(mark, realised.catalog, skips.kept(), self.imperative.unchecked)
         return realised, True
+
+    def realise_in(self, connection: psycopg.Connection[Any], folded: Folded, skips: Skips) -> Realised:
+        """Make the declared objects in a scratch database, and read them back."""
+        own = self.shadow().own
+        with names_of(connection, schemas_of(folded.declarations)):
+            declarations = skips.try_optional(connection, folded.declarations, self.live, self.connection, own=own)
+            declarations = skips.without_missing_extensions(
+                connection, declarations, self.live, self.connection, own=own
+            )
+        realised = realise(connection, declarations, self.live, extensions=self._extensions(connection, skips))
+        skips.add_recorded(realised.catalog)
+        return realised
 
     def _in_one_transaction(self, declarations: Mapping[Key, Declaration]) -> bool:
         """Tell whether declarations can be made in one transaction: what a superuser makes sees what is committed alone."""

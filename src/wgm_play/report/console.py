@@ -12,6 +12,8 @@ import sys
 
 # What a database, a file name or an error may hold must not steer a terminal: C0, DEL and C1, but tab and newline.
 _VISIBLE = {n: f"\\x{n:02x}" for n in [*range(0x20), *range(0x7F, 0xA0)] if n not in (0x09, 0x0A)}
+# Nor show a text in another order than it has (Unicode, annex 9: "Explicit Directional Formatting Characters").
+_VISIBLE |= {n: f"\\u{n:04x}" for n in [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]}
 
 BOLD, RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN, DIM = "1", "31", "32", "33", "34", "35", "36", "2"
 

@@ -443,7 +443,7 @@ class Work:
 
             parse_policy(self.play.backup)  # what the gate would refuse only after the plan was reviewed
         self.check_marker()
-        self.known = basis.load(self) if partial else None
+        self.known = self.kept_basis() if partial else None
         planned = self._plan_once({}, self.known)
         registered: dict[str, Any] = {}
         rounds = 0
@@ -456,6 +456,10 @@ class Work:
             self.refuse_unwritable_backups()
             self.refuse_frozen(planned)
         return planned
+
+    def kept_basis(self) -> Basis | None:
+        """Return what the last run that ended in order left, where it is kept."""
+        return basis.load(self)
 
     def refuse_frozen(self, planned: Planned) -> None:
         """Refuse to change a database that somebody froze; tell a role that only plans, and who plans on a standby."""

@@ -101,15 +101,17 @@ class Shadow:
         """
         connection = self._spare or self._fresh()
         self._spare = None
+        kept = False
         try:
             if rolled_back:
                 with connection.transaction(force_rollback=True):
                     yield connection
-                self._spare = connection
+                if self._spare is None:  # blocks may be nested
+                    self._spare, kept = connection, True
             else:
                 yield connection
         finally:
-            if self._spare is None:
+            if not kept:
                 name = connection.info.dbname
                 connection.close()
                 self.drop(name)

@@ -6,10 +6,11 @@ In: `Finding`s and a `Heading`. Out: `written(format, findings, heading)`; `writ
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from types import MappingProxyType
 
 from wgm_play.errors import InputError, Position
 from wgm_play.finding import Finding, ordered
@@ -38,17 +39,26 @@ def written(form: str, findings: Iterable[Finding], heading: Heading) -> str:
     return FORMATS[form](ordered(_masked(one) for one in findings), heading)
 
 
-def write_reports(reports: Iterable[str], findings: Sequence[Finding], heading: Heading) -> None:
-    """Write the findings to each `FORMAT:FILE`; `-` is standard output. A file is there whole, or as it was."""
+def write_reports(
+    reports: Iterable[str],
+    findings: Sequence[Finding],
+    heading: Heading,
+    *,
+    whole: Mapping[str, Callable[[], str]] = MappingProxyType({}),
+) -> None:
+    """Write the findings to each `FORMAT:FILE`; `-` is standard output. A file is there whole, or as it was.
+
+    `whole` has the formats in which a command says more than its findings.
+    """
     wanted = [_split(one) for one in reports]
     for form, path in wanted:
-        whole = written(form, findings, heading)
+        text = whole[form]() if form in whole else written(form, findings, heading)
         if path == "-":
             from wgm_play.report.console import write
 
-            write(whole)
+            write(text)
         else:
-            _replace(Path(path), whole)
+            _replace(Path(path), text)
 
 
 def check_reports(reports: Iterable[str]) -> None:

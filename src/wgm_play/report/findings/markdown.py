@@ -38,14 +38,17 @@ def write(findings: Sequence[Finding], heading: Heading) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text that Markdown and HTML show as it is, on one line."""
+    """Return text that Markdown and HTML show as it is, on one line: no markup, no link, nobody who is called by name."""
+    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    flat = re.sub(r"([\\`*_{}\[\]()+!|~-])", r"\\\1", flat)
+    # Names and numbers are looked for after Markdown is read: a backslash does not keep @somebody from being told.
+    return re.sub(r"([@#]|:(?=//)|\bwww(?=\.))", r"\1&#8203;", flat)
+
+
+def code(text: str, *, cell: bool = True) -> str:
+    """Return text as code within a line, whatever backticks it holds; a table's `cell` may hold it."""
     flat = " ".join(text.split())
-    return re.sub(r"([\\`*_{}\[\]()#+!|~@-])", r"\\\1", flat.replace("&", "&amp;").replace("<", "&lt;"))
-
-
-def code(text: str) -> str:
-    """Return text as code within a line, whatever backticks it holds; a table's cell may hold it."""
-    flat = " ".join(text.split()).replace("|", "\\|")
+    flat = flat.replace("|", "\\|") if cell else flat
     longest = max((len(run) for run in re.findall("`+", flat)), default=0)
     fence = "`" * (longest + 1)
     pad = " " if flat.startswith("`") or flat.endswith("`") else ""

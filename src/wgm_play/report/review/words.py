@@ -1,0 +1,91 @@
+"""The words of a review that all its formats share: the verdict, the titles of its sections, what is said of all environments.
+
+In: a `Review` or a part of it. Out: lines of plain text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+from wgm_play.finding import ERROR, INFO, WARNING
+from wgm_play.report.plan_text import tally
+from wgm_play.review.model import BLOCKS, DATA, OTHER, REFUSED, SECURITY, PlayReview, Review
+from wgm_play.units import counted
+
+TITLES = {
+    REFUSED: "A run is refused",
+    SECURITY: "Security",
+    DATA: "Data that goes, and SQL of the playbook's own",
+    BLOCKS: "Who waits",
+    OTHER: "Hazards and advice",
+}
+NOTHING = "no database changes"
+
+
+def title(review: Review) -> str:
+    """Return what is compared."""
+    return f"{review.subject} {review.against}"
+
+
+def verdict(play: PlayReview) -> str:
+    """Return one line: what is done, how much of it must be read, and on which server that was found out."""
+    if play.gone:
+        return "the play is in no file any more: its database stays as it is, and nobody changes it"
+    if play.quiet:
+        return NOTHING
+    counts = [f"{count} to {word}" for word, count in tally(play.plan).items() if count]
+    parts = [", ".join(counts) or "no statement"]
+    refused, security, data, waits = (
+        [one for one in play.findings.get(section, ()) if one.severity != INFO]
+        for section in (REFUSED, SECURITY, DATA, BLOCKS)
+    )
+    parts += [f"refused for {counted(len(refused), 'reason')}"] if refused else []
+    parts += [f"{len(security)} of security"] if security else []
+    parts += [f"{len(data)} of data that goes"] if data else []
+    parts += [counted(len(waits), "long wait")] if waits else []
+    lasting = len(play.rollback.irreversible)
+    parts += [f"{lasting} cannot be undone" if lasting else "can be taken back"] if play.plan.groups else []
+    return f"{'new: ' if play.new else ''}{'; '.join(parts)}"
+
+
+def server(play: PlayReview) -> str:
+    """Return on which server both states were made."""
+    found = f"PostgreSQL {play.version}"
+    if play.said_by == "server_version":
+        return (
+            found
+            if play.version == play.wanted_version
+            else f"{found}: this machine has no PostgreSQL {play.wanted_version}"
+        )
+    if play.said_by == "embedded":
+        return found if play.version == play.wanted_version else f"{found}, not {play.wanted_version}"
+    return f"{found}, the embedded server's: environments/{play.environment}.yml does not say `server_version:`"
+
+
+def assumptions() -> str:
+    """Return what a review cannot know, in one sentence."""
+    return (
+        "Without a database: every table that is there is taken for a large one in use, its rows and the rights of the role that runs"
+        " are not looked at."
+    )
+
+
+def worst(play: PlayReview) -> str:
+    """Return the worst severity of a play, of what stands above the folds; empty for none."""
+    found = {one.severity for section in (REFUSED, SECURITY, DATA, BLOCKS) for one in play.findings.get(section, ())}
+    return next((one for one in (ERROR, WARNING) if one in found), "")
+
+
+def alike(
+    plays: Sequence[PlayReview], what: Callable[[PlayReview], Hashable]
+) -> list[tuple[list[PlayReview], PlayReview]]:
+    """Return the plays in groups of which `what` is the same: it is said once for each group."""
+    found: dict[Hashable, list[PlayReview]] = {}
+    for play in plays:
+        found.setdefault(what(play), []).append(play)
+    return [(group, group[0]) for group in found.values()]
+
+
+def names(plays: Sequence[PlayReview]) -> str:
+    """Return the environments of some plays."""
+    return ", ".join(dict.fromkeys(play.environment for play in plays))

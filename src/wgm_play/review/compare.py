@@ -1,0 +1,145 @@
+"""Compare a playbook as it is with what it was: each play is planned from its base on a scratch server of our own.
+
+In: options of the playbook as it is, and of it as it was. Out: a `Compared` for each play.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import ChainMap
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wgm_play.environment import Embedded, Environment
+from wgm_play.errors import InputError, Refused, unset_names
+from wgm_play.planning.model import Planned
+from wgm_play.playbook.model import Folded, Play
+from wgm_play.review.base import Base
+from wgm_play.review.planner import Assumed
+from wgm_play.review.work import ReviewWork, scratch_connections
+from wgm_play.run.work import Loaded, load_plays
+from wgm_play.shadow import Shadow, open_shadow
+
+if TYPE_CHECKING:
+    from wgm_play.options import Options
+    from wgm_play.reporter import Reporter
+
+# What stands in no file of a play that is new.
+_NEW = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One play, planned from its base. `version` is the server's on which that was done, `wanted_version` the one asked for.
+
+    `before` and `before_environment` are None where the play is new.
+    """
+
+    play: Play
+    environment: Environment
+    before: Play | None
+    before_environment: Environment | None
+    base: Base
+    planned: Planned
+    folded: Folded
+    refused: tuple[Refused, ...]
+    work: ReviewWork
+    version: int
+    wanted_version: int
+    said_by: str
+
+
+def loaded(options: Options) -> tuple[list[Loaded], list[str]]:
+    """Load a playbook's plays where no secret may be at hand: return what `env.` reads and is not set besides."""
+    placeholders: dict[str, str] = {}
+    while True:
+        try:
+            return load_plays(options, ChainMap(placeholders, os.environ)), sorted(placeholders)
+        except InputError as error:
+            names = unset_names(error) - placeholders.keys()
+            if not names:
+                raise
+            placeholders |= {name: f"postgresql://{name.lower()}" for name in names}
+
+
+def pairs(
+    now: Sequence[Loaded], before: Sequence[Loaded], *, one_database: bool = True
+) -> Iterator[tuple[Loaded, Loaded | None]]:
+    """Yield each play with the one that it was: of its environment and name, else the only one of its environment.
+
+    Without `one_database` two playbooks for different databases are compared: then one play is compared with one.
+    """
+    left = list(before)
+    for one in now:
+        same = [other for other in left if (other[1].hosts, other[1].name) == (one[1].hosts, one[1].name)]
+        same = same or [other for other in left if other[1].hosts == one[1].hosts]
+        if not same and not one_database and len(now) == len(before) == 1:
+            same = list(left)
+        if same:
+            left.remove(same[0])
+        yield one, same[0] if same else None
+
+
+def version_of(environment: Environment) -> tuple[int, str]:
+    """Return the major version that an environment's server has, and what says so."""
+    if environment.server_version is not None:
+        return environment.server_version, "server_version"
+    if environment.embedded is not None:
+        return environment.embedded.version, "embedded"
+    return Embedded().version, "nothing"
+
+
+def assumed(environment: Environment) -> Assumed:
+    """Return what is taken for granted of the database: what the environment says of it."""
+    if environment.embedded is not None:
+        return Assumed(environment.embedded.user or "postgres", environment.embedded.database, superuser=True)
+    return Assumed("the role that runs", environment.name)
+
+
+def compare(
+    now: Options, before: Options | None, plays: Sequence[tuple[Loaded, Loaded | None]], reporter: Reporter
+) -> Generator[Compared]:
+    """Yield each play, planned from its base."""
+    with ExitStack() as stack:
+        shadows: dict[int, Shadow] = {}
+        for this, was in plays:
+            major, said_by = version_of(this[2])
+            if major not in shadows:
+                connections = scratch_connections(this[2])
+                shadows[major] = stack.enter_context(open_shadow(connections.scratch(major)))
+            yield _compared(now, before, this, was, shadows[major], (major, said_by), reporter)
+
+
+def _compared(
+    now: Options,
+    before: Options | None,
+    this: Loaded,
+    was: Loaded | None,
+    shadow: Shadow,
+    version: tuple[int, str],
+    reporter: Reporter,
+) -> Compared:
+    number, play, environment, playbook = this
+    granted = assumed(environment)
+    with shadow.database() as session:
+
+        def work(options: Options, one: Loaded) -> ReviewWork:
+            return ReviewWork(
+                options, reporter, one[2], one[3], one[1], one[0], session=session, shadow=shadow, assumed=granted
+            )
+
+        if was is not None and before is not None:
+            base = work(before, was).make_base()
+        else:
+            nothing = Play(play.name, play.hosts, play.position, ())
+            base = work(now, (number, nothing, environment, playbook)).make_base()
+        made = work(now, this)
+        made.base = base
+        planned = made.plan(partial=True)
+        assert made.planner is not None  # noqa: S101 - the plan was made by it
+        return Compared(
+            made.play, environment, was[1] if was else None, was[2] if was else None, base, planned, made.planner.folded,
+            tuple(made.planner.all_refused()), made, shadow.version // 10000, *version,
+        )  # fmt: skip

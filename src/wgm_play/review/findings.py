@@ -1,0 +1,238 @@
+"""What a planned change means, told in the order in which it must be read.
+
+In: a play planned from its base. Out: `PlayReview`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.errors import Position
+from wgm_play.finding import ERROR, INFO, WARNING, Finding, ordered
+from wgm_play.operations.base import LOCK_LEVELS, SHARE
+from wgm_play.plan import Command, Operation
+from wgm_play.playbook.model import Folded
+from wgm_play.review import affected, diagram, security
+from wgm_play.review.compare import Compared
+from wgm_play.review.model import BLOCKS, DATA, OTHER, REFUSED, SECTIONS, SECURITY, PlayReview
+from wgm_play.review.rollback import rollback
+from wgm_play.secret import mask
+
+# Where an object is declared; a helper of an online form stands where its step does.
+Place = Callable[..., Position | None]
+_WRITERS_WAIT = LOCK_LEVELS.index(SHARE)
+_EVERYBODY_WAITS = len(LOCK_LEVELS) - 1
+# The codes of hazards that are about who may do what.
+_OF_SECURITY = ("G", "V06")
+# Statements of a playbook's own that take rows away.
+_TAKES = re.compile(r"\b(DELETE\s+FROM|TRUNCATE|DROP\s+TABLE)\b", re.IGNORECASE)
+
+
+def told(one: Compared) -> PlayReview:
+    """Return what a change does to one environment."""
+    before, after = one.base.catalog, one.planned.wanted.catalog
+    operations = one.planned.plan.operations
+    place = placing(one)
+    found: dict[str, list[Finding]] = {section: [] for section in SECTIONS}
+    found[REFUSED] += _refused(one)
+    found[SECURITY] += security.look(before, after, place)
+    found[SECURITY] += affected.environment(one)
+    found[DATA] += _data(operations, before, place)
+    found[BLOCKS] += _blocks(operations, before, place)
+    for hazard in _hazards(operations, place):
+        found[SECURITY if hazard.code.startswith(_OF_SECURITY) else OTHER].append(hazard)
+    found[OTHER] += _irreversible(operations, place)
+    plan = replace(one.planned.plan, unknown=_unknown(one))
+    return PlayReview(
+        play=one.play.name,
+        environment=one.environment.name,
+        version=one.version,
+        wanted_version=one.wanted_version,
+        said_by=one.said_by,
+        plan=plan,
+        findings={section: tuple(_once(findings)) for section, findings in found.items()},
+        affected=tuple(affected.look(one)),
+        rollback=rollback(one),
+        diagram=diagram.draw(before, after),
+        left_alone=tuple(_left_alone(one)),
+        new=one.before is None,
+    )
+
+
+def placing(one: Compared) -> Place:
+    """Return what tells where an object is declared: its own line, else that of what it belongs to, else its step."""
+    folded, steps = one.folded, {step.index: step.position for step in (*one.play.steps, *one.play.handlers)}
+    asked = one.planned.wanted.steps
+
+    def place(key: Key, step: int = -1) -> Position | None:
+        found = _declared(folded, key)
+        if found is None and key.kind in ("grant", "owner", "security_label"):
+            found = _declared(folded, Key(key.name[0], key.name[1:] if key.kind == "owner" else key.name[1:-1]))
+        if found is None and key.relation is not None:
+            found = _declared(folded, key.relation)
+        return found or steps.get(asked.get(key, step))
+
+    return place
+
+
+def _declared(folded: Folded, key: Key) -> Position | None:
+    declaration = folded.declarations.get(key)
+    if declaration is not None:
+        return declaration.position
+    owner = folded.declarations.get(Key("table", key.name[:2])) if len(key.name) > 2 else None
+    if owner is not None and key in owner.parts:
+        return owner.parts[key].position
+    if key.kind in ("function", "procedure", "aggregate"):
+        return next(
+            (d.position for k, d in folded.declarations.items() if k.kind == key.kind and k.name[:2] == key.name[:2]),
+            None,
+        )
+    return None
+
+
+def _once(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings in order, each once."""
+    found: dict[tuple[str, str, str], Finding] = {}
+    for one in findings:
+        masked = replace(
+            one, message=mask(one.message), evidence=tuple(map(mask, one.evidence)), remedy=mask(one.remedy)
+        )
+        found.setdefault((one.code, one.object, one.message), masked)
+    return ordered(found.values())
+
+
+def _refused(one: Compared) -> Iterator[Finding]:
+    ledger = one.planned.imperative.ledger
+    for refused in one.refused:
+        yield Finding(
+            "refused", ERROR, f"a run is refused: {refused.message}", attribute=refused.message, remedy=refused.hint or "",
+            evidence=refused.details, where=refused.where, source="review",
+        )  # fmt: skip
+    for sql in getattr(ledger, "changed", ()):
+        yield Finding(
+            "refused", ERROR, f"a run is refused where it ran already: the SQL of the step {sql.name!r} is another",
+            object=f"step {sql.name}", remedy="put the old text back and add a new step, or say `rerun: changed`",
+            where=sql.position, source="review",
+        )  # fmt: skip
+
+
+def _data(operations: Sequence[Operation], before: Catalog, place: Place) -> Iterator[Finding]:
+    for one in operations:
+        key, where = one.key, place(one.key, one.step)
+        if one.verb == "trash":
+            what = f"{key} goes to the trash with what it holds"
+            yield Finding("data_goes", WARNING, what, str(key), remedy="", where=where, source="review")
+        elif one.verb == "drop" and key.kind in ("table", "column", "sequence") and key in before.rows:
+            yield Finding("data_goes", ERROR, f"{key} is dropped for good", str(key), where=where, source="review")
+        elif one.verb == "run" and one.payload.get("row_changes"):
+            gone = [row for row in one.payload["row_changes"] if row["after"] is None]
+            if gone:
+                shown = [", ".join(f"{name}={value}" for name, value in row["key"].items()) for row in gone[:10]]
+                count = f"{len(gone)} row{'s' if len(gone) > 1 else ''}"
+                yield Finding(
+                    "rows_go",
+                    WARNING,
+                    f"{count} of {key} go",
+                    str(key),
+                    "rows",
+                    evidence=tuple(shown),
+                    where=where,
+                    source="review",
+                )
+        elif one.verb == "run" and key.kind == "sql":
+            name = key.name[1]
+            texts = [command.sql for command in one.commands if command.wait == "data"]
+            takes = any(map(_TAKES.search, texts))
+            what = f"the step {name!r} runs SQL of its own" + (" that takes rows away" if takes else "")
+            yield Finding("sql", WARNING if takes else INFO, what, f"step {name}", where=where, source="review")
+        elif one.key.kind == "column" and one.irreversible and one.verb == "alter":
+            yield Finding(
+                "values_change", WARNING, f"{one.title}: {one.irreversible}", str(key), where=where, source="review"
+            )
+
+
+def _blocks(operations: Sequence[Operation], before: Catalog, place: Place) -> Iterator[Finding]:
+    """Yield what waits: for as long as a table is read or written, or for a moment."""
+    labels = {key.label: key for key in before.rows if key.kind in ("table", "materialized_view")}
+    long: dict[tuple[str, str], Operation] = {}
+    moments: dict[str, list[Operation]] = {}
+    for one in operations:
+        for command in one.commands:
+            for lock in command.locks:
+                strength = LOCK_LEVELS.index(lock.level) if lock.level in LOCK_LEVELS else 0
+                if lock.relation not in labels or strength < _WRITERS_WAIT:
+                    continue
+                if _lasts(command):
+                    long.setdefault((lock.relation, lock.level), one)
+                else:
+                    moments.setdefault(lock.relation, []).append(one)
+    for (relation, level), one in sorted(long.items()):
+        who = "reads and writes" if LOCK_LEVELS.index(level) == _EVERYBODY_WAITS else "writes"
+        how = "is written anew" if any(command.rewrites for command in one.commands) else "is read"
+        yield Finding(
+            "blocks", ERROR if who != "writes" else WARNING, f"{who} of {relation} wait for as long as the table {how}: {one.title}",
+            str(labels[relation]), level, where=place(one.key, one.step), source="review",
+        )  # fmt: skip
+    for relation, ones in sorted(moments.items()):
+        titles = list(dict.fromkeys(one.title for one in ones))
+        yield Finding(
+            "blocks_briefly", INFO, f"{relation} is locked for a moment by {_number(len(titles))}; a lock that is not had soon is given up and tried again",
+            str(labels[relation]), evidence=tuple(titles[:10]), where=place(ones[0].key, ones[0].step), source="review",
+        )  # fmt: skip
+
+
+def _lasts(command: Command) -> bool:
+    return command.rewrites or command.scans
+
+
+def _number(count: int) -> str:
+    return f"{count} operation{'' if count == 1 else 's'}"
+
+
+def _hazards(operations: Sequence[Operation], place: Place) -> Iterator[Finding]:
+    for one in operations:
+        for hazard in one.hazards:
+            severity = ERROR if hazard.consent else WARNING if hazard.code[0] in "RV" else INFO
+            yield Finding(
+                hazard.code, severity, f"{one.title}: {hazard.what}", str(one.key), remedy=hazard.instead, where=place(one.key, one.step),
+                source="review", acknowledged=hazard.accepted or "",
+            )  # fmt: skip
+
+
+def _irreversible(operations: Sequence[Operation], place: Place) -> Iterator[Finding]:
+    for one in operations:
+        if one.irreversible:
+            yield Finding(
+                "irreversible", WARNING, f"{one.title}: {one.irreversible}", str(one.key), "irreversible", where=place(one.key, one.step),
+                source="review",
+            )  # fmt: skip
+
+
+# What is true of each review, and said in its first lines.
+_ALWAYS = ("not proved: ",)
+
+
+def _unknown(one: Compared) -> tuple[str, ...]:
+    """Return what the plan does not know, without what no review knows."""
+    return tuple(
+        text for text in one.planned.plan.unknown if not text.startswith(_ALWAYS) and "no database is asked" not in text
+    )
+
+
+def _left_alone(one: Compared) -> Iterator[str]:
+    """Yield what the base declares and no step mentions any more, and that stays."""
+    after, managed = one.planned.wanted.catalog, one.planned.wanted.managed
+    said: Mapping[Key, str] = one.folded.said
+    parts = ("column", "constraint", "domain_constraint", "grant", "owner", "default_privileges", "security_label")
+    mentioned = {key.name[:2] for key in one.folded.declarations}
+    for key in sorted(one.base.wanted.managed):
+        if key in managed or key in said or key not in after.rows or key.kind in parts:
+            continue
+        if key.kind == "sequence" and after[key].owned_by:
+            continue
+        if key.name[:2] in mentioned and key.kind in ("function", "procedure"):
+            continue
+        yield str(key)

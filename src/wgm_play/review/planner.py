@@ -1,0 +1,136 @@
+"""The planner of a review: the same stages, where the live database is the base as a scratch server holds it.
+
+In: the base's catalog, a session on the scratch database that holds it. Out: a plan, and what would be refused.
+
+Nobody knows the sizes of tables, so each is taken for a large one; nobody knows the role that will run, so it may do
+everything. What the rows say is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.desired.model import Wanted
+from wgm_play.errors import Refused
+from wgm_play.operations.base import Situation, TableSize
+from wgm_play.plan import Group, Operation
+from wgm_play.planning.convert import TypesOf
+from wgm_play.planning.model import Planned
+from wgm_play.planning.planner import Planner
+from wgm_play.planning.privileges import Skips
+from wgm_play.planning.together import Together
+from wgm_play.playbook.model import Folded
+from wgm_play.review.assumed import AssumedSkips, Kept, each
+from wgm_play.secret import MASK
+from wgm_play.shadow import Shadow
+from wgm_play.sql import reveal
+
+# As many rows and bytes as no policy calls small.
+LARGE = TableSize(1e15, 10**18)
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What is taken for granted of the database: who runs, its name."""
+
+    role: str
+    database: str
+    superuser: bool = False
+
+
+@dataclass(slots=True)
+class ReviewPlanner(Planner):
+    """Plans a play against the base. `refused` is what a run would be refused for; `before` is the base as folded."""
+
+    made_in: Shadow | None = None
+    assumed: Assumed = field(default_factory=lambda: Assumed("", ""))
+    before: Folded | None = None
+    sized: Callable[[Catalog], Mapping[Key, TableSize]] = field(
+        default=lambda live: dict.fromkeys(live.of("table"), LARGE)
+    )
+    refused: list[Refused] = field(default_factory=list)
+
+    def plan(self) -> Planned:
+        """Make the plan; what an attempt before this one refused is forgotten."""
+        self.refused.clear()
+        return super(ReviewPlanner, self).plan()
+
+    def shadow(self) -> Shadow:
+        """Return the scratch server, which outlives the planner."""
+        assert self.made_in is not None  # noqa: S101 - a review opens it first
+        return self.made_in
+
+    def types(self) -> TypesOf:
+        """Return what tells types apart: the scratch server."""
+        return TypesOf(lambda _: self.shadow().database(rolled_back=True), elsewhere=True)
+
+    def skips(self) -> Skips:
+        """Return where steps go that the database does not give: it gives all."""
+        return AssumedSkips()
+
+    def refusals(self) -> Together:
+        """Return what keeps refusals."""
+        return Kept(self.refused)
+
+    def passwords(self, folded: Folded, current: Catalog) -> Mapping[Key, str]:
+        """Return a mask for each password of a new role, and for each that is another text than in the base."""
+        then = self.before.declarations if self.before else {}
+        found = {}
+        for key, one in folded.declarations.items():
+            if key.kind == "role" and not one.absent and "password" in one.attributes:
+                was = then[key].attributes.get("password") if key in then else None
+                if was is None or reveal(was) != reveal(one.attributes["password"]):
+                    found[key] = MASK
+        return found
+
+    def _obtainable(self, skips: Skips) -> Folded:
+        return self.folded
+
+    def _refuse_missing_roles(self, operations: Sequence[Operation], wanted: Catalog) -> None:
+        """Refuse none: which roles a cluster has is known there."""
+
+    def refuse_others_code(self, operations: Sequence[Operation], live: Catalog, wanted: Catalog) -> None:
+        """Refuse none: whether a superuser runs is known there."""
+
+    def _look_at_privileges(self, operations: Sequence[Operation], wanted: Catalog) -> list[str]:
+        return []
+
+    def _look_at_rows(self, situation: Situation, pairs: Mapping[Key, Key]) -> list[str]:
+        return []
+
+    def _situation(self, current: Catalog, wanted: Catalog) -> Situation:
+        made = super(ReviewPlanner, self)._situation(current, wanted)
+        made.role = made.login = self.assumed.role
+        made.superuser = made.may_replicate = self.assumed.superuser
+        made.database = self.assumed.database
+        made.tablespace = "pg_default"
+        return made
+
+    def _sizes(self) -> Mapping[Key, TableSize]:
+        return self.sized(self.live)
+
+    def _suspect(self, current: Catalog, wanted: Wanted, folded: Folded) -> None:
+        with self.refusals().one():
+            super(ReviewPlanner, self)._suspect(current, wanted, folded)
+
+    def _permit(self, wanted: Wanted) -> None:
+        with self.refusals().one():
+            super(ReviewPlanner, self)._permit(wanted)
+
+    def _prove(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> None:
+        if self.part is not None:  # a part that does not hold is planned again with the whole
+            return super(ReviewPlanner, self)._prove(live, wanted, made)
+        with self.refusals().one():
+            super(ReviewPlanner, self)._prove(live, wanted, made)
+        return None
+
+    def all_refused(self) -> list[Refused]:
+        """Return each refusal once."""
+        found: dict[tuple[str, Any], Refused] = {}
+        for refused in self.refused:
+            for one in each(refused):
+                found.setdefault((one.message, one.where), one)
+        return list(found.values())

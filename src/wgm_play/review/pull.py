@@ -1,0 +1,190 @@
+"""Review what a branch does to a playbook's databases, or what one playbook has that another has not.
+
+In: options of the playbook as it is; the name of a commit, or another playbook. Out: `Review`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from wgm_play.catalog.model import Key
+from wgm_play.errors import InputError, Problems, Refusals, Refused, WgmError
+from wgm_play.finding import ERROR, Finding
+from wgm_play.plan import Plan
+from wgm_play.planning.part import bare
+from wgm_play.playbook.expand import project_of
+from wgm_play.playbook.fold import fold
+from wgm_play.review.compare import compare, loaded, pairs, version_of
+from wgm_play.review.findings import told
+from wgm_play.review.git import Base, Repository
+from wgm_play.review.model import Also, PlayReview, Review
+from wgm_play.run.work import Loaded, find_playbook
+from wgm_play.secret import mask
+from wgm_play.units import counted
+
+if TYPE_CHECKING:
+    from wgm_play.options import Options
+    from wgm_play.reporter import Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a playbook is compared with: its options (None: it is new), how it is called, what is to be said of it."""
+
+    options: Options | None
+    called: str
+    notes: tuple[str, ...] = ()
+    one_database: bool = True
+
+
+def against_commit(now: Options, name: str, reporter: Reporter, also_open: Sequence[str] = ()) -> Review:
+    """Review the files as they lie here against those where this branch began."""
+    repository = Repository.of(find_playbook(now.playbook).absolute().parent)
+    base = repository.base(name)
+    with _as_it_was(repository, base.commit, now) as options:
+        called = f"against {name} ({base.short})"
+        review = _review(now, Before(options, called, tuple(_about(base, options, now))), reporter)
+        review = replace(review, root=str(repository.root))
+    if not also_open or review.broken:
+        return review
+    found = [_also(repository, name, ref, now, base) for ref in also_open]
+    return replace(review, also=tuple(one for one in found if one is not None))
+
+
+def against_playbook(before: Options, now: Options, reporter: Reporter) -> Review:
+    """Review what a playbook has that another has not."""
+    return _review(now, Before(before, f"against {before.playbook}", one_database=False), reporter)
+
+
+def _about(base: Base, options: Options | None, now: Options) -> Iterator[str]:
+    if base.behind:
+        yield (
+            f"{base.name} has {counted(base.behind, 'commit')} that this branch has not: it is compared with {base.short}, where it"
+            f" began; git merge {base.name} shows the rest"
+        )
+    if options is None:
+        yield f"{now.playbook} is not in {base.short}: everything in it is new"
+
+
+@contextmanager
+def _as_it_was(repository: Repository, commit: str, now: Options) -> Iterator[Options | None]:
+    """Give the options of the playbook as a commit has it, in a folder of its own for a `with` block; None where it has none."""
+    path = find_playbook(now.playbook).absolute()
+    project = project_of(path)
+    with TemporaryDirectory(prefix="wgm-diff-") as folder:
+        repository.copy(commit, repository.inside(project), Path(folder))
+        then = Path(folder) / path.resolve().relative_to(project.resolve())
+        if not then.is_file():
+            yield None
+            return
+        try:
+            yield replace(now, playbook=str(then))
+        except WgmError as error:
+            _rename(error, folder, commit)
+            raise
+
+
+def _rename(error: WgmError, folder: str, commit: str) -> None:
+    """Let an error name files as git does, and not the copy, which is gone when somebody reads it."""
+    for one in error.problems if isinstance(error, Problems | Refusals) else (error,):
+        if one.where is not None:
+            one.where = replace(one.where, file=_short(one.where.file, folder, commit))
+        one.message = _short(one.message, folder, commit)
+        one.args = (one.message,)
+        one.hint = _short(one.hint, folder, commit) if one.hint else None
+        one.details = tuple(_short(line, folder, commit) for line in one.details)
+
+
+def _short(text: str, folder: str, commit: str) -> str:
+    for place in dict.fromkeys((str(Path(folder).resolve()), folder)):
+        text = text.replace(f"{place}/", f"{commit[:10]}:").replace(place, commit[:10])
+    return text
+
+
+def _review(now: Options, before: Before, reporter: Reporter) -> Review:
+    subject = _subject(now)
+    lacking: set[str] = set()
+    plays_before: list[Loaded] = []
+    if before.options is not None:
+        plays_before, unset = loaded(before.options)
+        lacking |= set(unset)
+    try:
+        plays_now, unset = loaded(now)
+    except InputError as error:
+        return Review(subject, before.called, notes=before.notes, broken=tuple(_broken(error)))
+    lacking |= set(unset)
+    notes = list(before.notes)
+    if lacking:
+        notes.append(f"not set, a placeholder stands for it: {', '.join(sorted(lacking))}")
+    found: list[PlayReview] = []
+    wanted = list(pairs(plays_now, plays_before, one_database=before.one_database))
+    try:
+        with closing(compare(now, before.options, wanted, reporter)) as compared:
+            found = [told(one) for one in compared]
+    except (InputError, Refused) as error:
+        return Review(subject, before.called, notes=tuple(notes), broken=tuple(_broken(error)))
+    met = {id(was) for _, was in wanted if was is not None}
+    found += [_gone(one) for one in plays_before if id(one) not in met]
+    return Review(subject, before.called, tuple(found), tuple(notes))
+
+
+def _subject(now: Options) -> str:
+    """Return how the playbook is called: from the folder where this runs, wherever that is."""
+    path = find_playbook(now.playbook)
+    return path.name if path.is_absolute() else path.as_posix()
+
+
+def _gone(one: Loaded) -> PlayReview:
+    _, play, environment, playbook = one
+    version, said_by = version_of(environment)
+    nothing = Plan(playbook.path, play.name, environment.name, 0, "", "", "", ())
+    return PlayReview(play.name, environment.name, version, version, said_by, nothing, {}, gone=True)
+
+
+def _broken(error: WgmError) -> Iterator[Finding]:
+    for one in error.problems if isinstance(error, Problems | Refusals) else (error,):
+        details = () if one.private else one.details
+        yield Finding(
+            "error", ERROR, mask(one.message), attribute=mask(one.message), remedy=mask(one.hint or ""),
+            evidence=tuple(map(mask, details)), where=one.where, source="review",
+        )  # fmt: skip
+
+
+# Branches beside this one ---------------------------------------------------------------------------------------
+
+
+def _also(repository: Repository, name: str, ref: str, now: Options, base: Base) -> Also | None:
+    """Return which objects of this branch's change another branch changes too."""
+    tip = repository.commit(ref)
+    began = repository.merge_base(tip, repository.commit(name))
+    ours = _edited(repository, now, base.commit, None)
+    theirs = _edited(repository, now, began, tip)
+    both = sorted({str(key) for key in ours & theirs})
+    return Also(ref, tuple(both)) if both else None
+
+
+def _edited(repository: Repository, now: Options, before: str, after: str | None) -> set[Key]:
+    """Return the objects of which steps say something else in one commit than in another, or than here."""
+    old = _said(repository, now, before)
+    new = _said(repository, now, after)
+    return {bare(key) for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+
+
+def _said(repository: Repository, now: Options, commit: str | None) -> dict[Key, tuple[str, ...]]:
+    if commit is None:
+        return _of_plays(now)
+    with _as_it_was(repository, commit, now) as options:
+        return _of_plays(options) if options is not None else {}
+
+
+def _of_plays(options: Options) -> dict[Key, tuple[str, ...]]:
+    found: dict[Key, tuple[str, ...]] = {}
+    for _, play, environment, _ in loaded(options)[0]:
+        for key, text in fold(play.steps).said.items():
+            found[key] = (*found.get(key, ()), f"{environment.name} {text}")
+    return found

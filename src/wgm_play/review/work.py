@@ -1,0 +1,141 @@
+"""A play at work on a scratch database that holds the base: the stages are those of a run.
+
+In: a play as it was and as it is, the scratch server. Out: `Compared`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from wgm_play.asking.ask import Asker
+from wgm_play.cache.store import Cache
+from wgm_play.catalog.model import Catalog
+from wgm_play.connections import Connections
+from wgm_play.ledger import Ledger
+from wgm_play.planning.imperative import Imperative
+from wgm_play.planning.model import Choices, Planned
+from wgm_play.planning.partial import Basis
+from wgm_play.planning.planner import Planner
+from wgm_play.playbook.fold import fold
+from wgm_play.playbook.model import Folded
+from wgm_play.review import base as bases
+from wgm_play.review.assumed import AssumedLedger, Nobody, ReviewedImperative
+from wgm_play.review.planner import Assumed, ReviewPlanner
+from wgm_play.run import basis
+from wgm_play.run.work import Work
+from wgm_play.server import Target
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from wgm_play.environment import Environment
+    from wgm_play.errors import Refused
+    from wgm_play.shadow import Shadow
+
+# What a planner would connect to a target with: it is given the scratch server instead.
+NO_TARGET = cast("Connections", None)
+
+
+@dataclass(slots=True)
+class ReviewWork(Work):
+    """One play on the scratch database behind `session`; nothing of it asks a target."""
+
+    session: psycopg.Connection[Any] | None = None
+    shadow: Shadow | None = None
+    assumed: Assumed = field(default_factory=lambda: Assumed("", ""))
+    base: bases.Base | None = None
+    refused: list[Refused] = field(default_factory=list)
+    planner: ReviewPlanner | None = None
+
+    @property
+    def reading(self) -> psycopg.Connection[Any]:
+        """The session on the scratch database."""
+        assert self.session is not None  # noqa: S101 - opened with the work
+        return self.session
+
+    @property
+    def connections(self) -> Connections:
+        """None: what is planned here has no target."""
+        raise AssertionError("a review connects to no target")
+
+    @property
+    def asker(self) -> Asker:
+        """Nobody."""
+        return Nobody(lambda: self.reading)
+
+    @property
+    def cache(self) -> Cache:
+        """None is used: the names of scratch roles are others each time."""
+        return Cache(None)
+
+    def choices(self) -> Choices:
+        """Return what a review allows: everything, and says what a run would not."""
+        return Choices(allow_destructive=self.environment.policy.allow_destructive, check=True)
+
+    def read_live(self, basis: Basis | None = None) -> Catalog:
+        """Return the base."""
+        assert self.base is not None  # noqa: S101 - made first
+        return self.base.catalog
+
+    def kept_basis(self) -> Basis | None:
+        """Return what a run of the base would have left."""
+        return self.base.basis if self.base else None
+
+    def moved_on(self) -> bool:
+        """Nothing moves in a scratch database."""
+        return False
+
+    def check_marker(self) -> None:
+        """A scratch database has no marker."""
+
+    def refuse_unwritable_backups(self) -> None:
+        """Backups are written elsewhere."""
+
+    def refuse_frozen(self, planned: Planned) -> None:
+        """A scratch database is never frozen."""
+
+    def ask_invariants(self, *, before: bool, after: bool = False) -> None:
+        """Ask nothing."""
+
+    def _imperative(self, folded: Folded, choices: Choices) -> Imperative:
+        handlers = fold(self.play.handlers, handlers=True)
+        before = self.base.folded if self.base else Folded({})
+        ledger = AssumedLedger(self.reading, self.play.name, before, folded)
+        return ReviewedImperative(
+            self.play, folded, handlers, ledger, self.reading, self.asker, before=before,
+            base=self.base.catalog if self.base else None,
+        )  # fmt: skip
+
+    def _planner(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
+        self.planner = self.planner_of(folded, choices, imperative, live)
+        return self.planner
+
+    def planner_of(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> ReviewPlanner:
+        """Return the planner of this play."""
+        self.refused.clear()
+        return ReviewPlanner(
+            self.playbook, self.play, folded, self.environment, self.reading, NO_TARGET, self.cache, choices,
+            self.step_names, live, imperative, made_in=self.shadow, assumed=self.assumed,
+            before=self.base.folded if self.base else None, refused=self.refused,
+        )  # fmt: skip
+
+    def make_base(self) -> bases.Base:
+        """Make what this play declares in its empty database; what waits for other steps is taken for done."""
+        if any(step.deferred for step in self.play.steps):
+            done = {"changed": True, "operations": [], "skipped": False}
+            self._expand_again({step.register: done for step in self.play.steps if step.register})
+        folded = fold(self.play.steps)
+        choices = self.choices()
+        imperative = Imperative(
+            self.play, folded, fold(self.play.handlers, handlers=True), Ledger(self.reading), self.reading, self.asker
+        )
+        planner = self.planner_of(folded, choices, imperative, Catalog())
+        planner.live = bases.empty(planner)
+        return bases.make(planner, basis.facts(self, folded, imperative.mark()))
+
+
+def scratch_connections(environment: Environment) -> Connections:
+    """Return what starts the scratch server, for an environment whose database is not asked."""
+    return Connections(environment, Path(), Target("", ""), trusted=False)

@@ -1,0 +1,271 @@
+"""What a branch does is told without any database: both states on a scratch server, the planner's own plan between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reviewing import Repository, titles, told
+
+from wgm_play.errors import InputError
+from wgm_play.report.findings import Heading
+from wgm_play.report.review import FORMATS, written
+from wgm_play.report.review.words import verdict
+from wgm_play.review.model import BLOCKS, DATA, REFUSED, SECURITY
+
+BASE = """
+- name: People
+  table:
+    name: users
+    columns:
+      id: {type: bigint, identity: always, primary_key: true}
+      email: {type: text, not_null: true, unique: true}
+      age: integer
+- name: Tasks
+  table:
+    name: tasks
+    columns:
+      id: {type: bigint, identity: always, primary_key: true}
+      user_id: {type: bigint, references: users(id)}
+      title: text
+"""
+HEADING = Heading("diff", "play.yml", None, file="play.yml")
+
+
+@pytest.fixture
+def repository(project: Path) -> Repository:
+    made = Repository(project)
+    made.play(BASE)
+    made.branch()
+    return made
+
+
+def test_a_branch_that_changes_nothing_changes_no_database(repository: Repository) -> None:
+    play = repository.only()
+    assert play.quiet and verdict(play) == "no database changes"
+    text = written("markdown", repository.review(), HEADING)
+    assert text.splitlines()[1].startswith("🟢")
+
+
+def test_the_plan_is_that_of_a_run_on_large_tables(repository: Repository) -> None:
+    repository.play(
+        BASE.replace("age: integer", "age: bigint\n      note: text").replace(
+            "title: text", "title: {type: text, not_null: true}"
+        )
+    )
+    play = repository.only()
+    assert titles(play)[0] == "add column users.note"
+    assert any("fill the new age of users in batches" in title for title in titles(play))
+    assert not [one for one in play.findings[BLOCKS] if one.severity != "info"]
+    assert "move column users.note to the trash" in [one.title for one in play.rollback.operations]
+
+
+def test_a_table_that_goes_is_told_with_its_line_and_how_it_comes_back(repository: Repository) -> None:
+    gone = BASE[: BASE.index("- name: Tasks")] + "- name: No tasks\n  table: {name: tasks}\n  state: absent\n"
+    repository.play(gone)
+    play = repository.only()
+    (found,) = play.findings[DATA]
+    assert (found.code, found.object, found.severity) == ("data_goes", "table tasks", "warning")
+    line = (repository.folder / "play.yml").read_text().splitlines()[found.where.line - 1]  # type: ignore[union-attr]
+    assert "No tasks" in line or "tasks" in line
+    assert play.rollback.titles == ("bring table tasks back from the trash, with its rows",)
+
+
+def test_a_removal_that_nobody_wrote_down_is_refused_and_shown_all_the_same(repository: Repository) -> None:
+    repository.play(BASE.replace("      age: integer\n", ""))
+    play = repository.only()
+    (found,) = play.findings[REFUSED]
+    assert "1 live object in no step would be removed" in found.message and "state: absent" in found.remedy
+    assert "column users.age" in " ".join(titles(play)) and play.findings[DATA][0].object == "column users.age"
+
+
+def test_a_rename_is_asked_about(repository: Repository) -> None:
+    repository.play(BASE.replace("age: integer", "years: integer"))
+    assert any("is it renamed?" in one.message for one in repository.only().findings[REFUSED])
+    repository.play(BASE.replace("age: integer", "years: {type: integer, renamed_from: age}"))
+    play = repository.only()
+    assert not play.findings[REFUSED] and any("rename" in one for one in titles(play))
+
+
+def test_what_no_step_mentions_any_more_stays_and_is_named(repository: Repository) -> None:
+    repository.play(BASE[: BASE.index("- name: Tasks")])
+    play = repository.only()
+    assert play.left_alone == ("table tasks",) and not titles(play)
+
+
+def test_all_errors_of_a_branch_that_does_not_load_are_findings_with_their_lines(repository: Repository) -> None:
+    repository.play(BASE.replace("integer", "integr").replace("title: text", "title: {typ: text}"))
+    review = repository.review()
+    assert {one.where.line for one in review.broken if one.where} and not review.plays
+    assert all("wgm-diff-" not in str(one.where) for one in review.broken)
+    repository.play(BASE.replace("age: integer", "age: integr"))
+    (found,) = repository.review().broken
+    assert "integr" in found.message and found.where is not None and found.where.line == 10
+
+
+def test_it_is_compared_with_where_the_branch_began(repository: Repository) -> None:
+    repository.play(BASE.replace("age: integer", "age: integer\n      note: text"))
+    repository.commit("note")
+    repository.git("checkout", "-q", "main")
+    repository.play(BASE.replace("title: text", "title: text\n      due: date"))
+    repository.commit("due")
+    repository.git("checkout", "-q", "feature")
+    review = repository.review()
+    assert titles(review.plays[0]) == ["add column users.note"]
+    assert any("main has 1 commit that this branch has not" in note for note in review.notes)
+
+
+def test_another_branch_that_touches_the_same_object_is_named(repository: Repository) -> None:
+    for branch, change in (("same", ("age: integer", "age: bigint")), ("other", ("title: text", "title: varchar(9)"))):
+        repository.git("checkout", "-q", "-b", branch, "main")
+        repository.play(BASE.replace(*change))
+        repository.commit(branch)
+    repository.git("checkout", "-q", "feature")
+    repository.play(BASE.replace("age: integer", "age: integer\n      note: text"))
+    review = repository.review(also=("same", "other"))
+    assert [(one.ref, one.objects) for one in review.also] == [("same", ("table users",))]
+
+
+def test_files_are_those_of_git_and_no_filter_or_hook_is_asked(project: Path, tmp_path: Path) -> None:
+    made = Repository(project)
+    made.write("templates/people.csv", "email\na@example.org\nb@example.org\n")
+    made.write(".gitattributes", "*.csv export-ignore filter=trap\n*.yml export-subst\n")
+    seed = "- name: rows\n  seed: {table: users, key: [email], file: templates/people.csv}\n"
+    made.play(BASE + seed)
+    made.branch()
+    trap = tmp_path / "trap"
+    made.git("config", "filter.trap.smudge", f"touch {trap}; cat")
+    made.git("config", "core.fsmonitor", f"touch {trap}")
+    made.write(".git/hooks/post-checkout", f"#!/bin/sh\ntouch {trap}\n")
+    made.write("templates/people.csv", "email\na@example.org\nc@example.org\n")
+    play = made.only()
+    assert titles(play) == ["insert 1 row of table users"]
+    assert not trap.exists()
+
+
+def test_a_seed_that_removes_rows_says_which(repository: Repository) -> None:
+    rows = "- name: rows\n  seed:\n    table: users\n    key: [email]\n    prune: true\n    rows:\n"
+    both = rows + "      - {email: a}\n      - {email: b}\n"
+    repository.play(BASE + both)
+    repository.commit()
+    repository.git("branch", "-f", "main")
+    repository.play(BASE + rows + "      - {email: a}\n")
+    (found,) = repository.only().findings[DATA]
+    assert found.code == "rows_go" and found.evidence == ("email=b",)
+
+
+def test_sql_that_ran_is_not_run_again_and_an_edited_one_is_refused(repository: Repository) -> None:
+    step = "- name: Clean\n  sql: {up: delete from tasks, irreversible: true}\n"
+    repository.play(BASE + step)
+    play = repository.only()
+    assert any("takes rows away" in one for one in told(play, DATA))
+    assert play.rollback.irreversible and "1 cannot be undone" in verdict(play)
+    repository.commit()
+    repository.git("branch", "-f", "main")
+    assert repository.only().quiet
+    repository.play(BASE + step.replace("tasks", "users"))
+    assert any("the SQL of the step 'Clean' is another" in one for one in told(repository.only(), REFUSED))
+
+
+ROLES = "- name: reader\n  role: {name: reader}\n"
+POLICY = "- name: own\n  policy: {table: users, name: own, using: age > 1}\n"
+SECRET = BASE.replace("name: users\n", "name: users\n    row_level_security: true\n")
+SECURITY_CASES = {
+    "a grant to everybody": (BASE, BASE + "- name: g\n  grant: {on: table users, to: public, privileges: [select]}\n",
+                             "error grant_wider everybody (PUBLIC) may SELECT on table users"),
+    "row level security off": (SECRET + POLICY, SECRET.replace("security: true", "security: false") + POLICY,
+                               "error row_security_off"),
+    "a policy goes": (SECRET + POLICY, SECRET + POLICY.replace("using", "state: absent, using").replace(
+        "  policy: {table: users, name: own, state: absent, using: age > 1}", "  policy: {table: users, name: own}\n  state: absent"),
+        "warning policy_dropped policy users.own goes"),
+    "a policy is opened": (SECRET + POLICY, SECRET + POLICY.replace("age > 1", "true"), "warning policy policy users.own changes (using)"),
+    "a superuser": (BASE + ROLES, BASE + ROLES.replace("reader}", "reader, superuser: true}"), "error role role reader gets SUPERUSER"),
+    "an owner": (BASE + ROLES, BASE.replace("name: users\n", "name: users\n    owner: reader\n") + ROLES,
+                 "warning owner table users belongs to reader"),
+    "a member": (BASE + ROLES, BASE + ROLES.replace("reader}", "reader, member_of: [pg_read_all_data]}"),
+                 "error membership reader has the rights of pg_read_all_data"),
+    "a function with rights": (
+        BASE + "- name: f\n  function: {name: f, returns: integer, language: sql, body: select 1}\n",
+        BASE + "- name: f\n  function: {name: f, returns: integer, language: sql, security_definer: true, body: select 1}\n",
+        "error security_definer function f() runs with the rights of its owner, with the search_path of whoever calls it"),
+    "a view past the policies": (
+        BASE + "- name: v\n  view: {name: v, query: select id from users, with: {security_invoker: true}}\n",
+        BASE + "- name: v\n  view: {name: v, query: select id from users}\n", "error view_open view v loses security_invoker"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SECURITY_CASES)
+def test_who_may_do_more_is_never_folded(project: Path, name: str) -> None:
+    before, after, expected = SECURITY_CASES[name]
+    made = Repository(project)
+    made.play(before)
+    made.branch()
+    made.play(after)
+    review = made.review()
+    (play,) = review.plays
+    assert any(one.startswith(expected) for one in told(play, SECURITY)), told(play, SECURITY)
+    text = written("markdown", review, HEADING)
+    assert text.index("#### Security") < text.index("<details>")
+
+
+def test_an_environment_that_lets_more_happen_is_told(repository: Repository) -> None:
+    path = "environments/production.yml"
+    repository.write(
+        path, (repository.folder / path).read_text() + "policy: {allow_destructive: true, online: never}\n"
+    )
+    play = repository.only()
+    assert [one.split(": ", 1)[1] for one in told(play, SECURITY)] == [
+        "policy.allow_destructive becomes true", "policy.online becomes never",
+    ]  # fmt: skip
+
+
+def test_what_stops_everybody_is_said_where_the_policy_forbids_the_online_form(project: Path) -> None:
+    made = Repository(project)
+    made.write("environments/production.yml", "embedded: true\npolicy: {online: never}\n")
+    made.play(BASE)
+    made.branch()
+    made.play(BASE.replace("age: integer", "age: bigint"))
+    assert any(one.startswith("error blocks reads and writes of users wait") for one in told(made.only(), BLOCKS))
+
+
+def test_environments_say_twice_only_what_differs(project: Path) -> None:
+    made = Repository(project)
+    made.write("environments/staging.yml", "embedded: true\npolicy: {online: never}\n")
+    steps = "".join(f"    {line}\n" for line in BASE.strip().split("\n"))
+    plays = "".join(f"- name: shop\n  hosts: {name}\n  steps:\n{{steps}}" for name in ("staging", "production"))
+    made.write("play.yml", plays.replace("{steps}", steps))
+    made.branch()
+    changed = (
+        steps.replace("age: integer", "age: bigint\n          note: text")
+        + "    - name: r\n      role: {name: reader, superuser: true}\n"
+    )
+    made.write("play.yml", plays.replace("{steps}", changed))
+    text = written("markdown", made.review(), HEADING)
+    assert text.count("gets SUPERUSER") == 2  # once in each step that declares it: their lines differ
+    assert "#### Who waits (staging)" in text and "#### Who waits (production)" in text
+
+
+def test_the_same_input_gives_the_same_bytes(repository: Repository) -> None:
+    repository.play(
+        BASE.replace("age: integer", "age: bigint\n      note: text") + ROLES.replace("reader}", "reader, password: x}")
+    )
+    one, other = repository.review(), repository.review()
+    for form in FORMATS:
+        assert written(form, one, HEADING) == written(form, other, HEADING), form
+
+
+def test_a_commit_that_git_does_not_know_is_told(repository: Repository) -> None:
+    from wgm_play.options import Options
+    from wgm_play.pipeline import review
+    from wgm_play.reporter import Reporter
+
+    with pytest.raises(InputError, match="git knows no commit 'nowhere'"):
+        review([Options(str(repository.folder / "play.yml"))], Reporter(), against="nowhere")
+
+
+def test_a_playbook_that_is_new_is_all_new(repository: Repository) -> None:
+    repository.play(BASE, name="second.yml")
+    review = repository.review("second.yml")
+    assert verdict(review.plays[0]).startswith("new: ") and any(
+        "everything in it is new" in note for note in review.notes
+    )
