@@ -17,6 +17,7 @@ from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.ledger import Ledger
 from wgm_play.render import render
 from wgm_play.secret import mask
+from wgm_play.server import connect_to
 from wgm_play.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _look(work: Work, copy: ScratchServer, asked: Drill) -> list[Finding]:
         target.patience(admin)
         return [
             *_pages(admin),
-            *_catalog(work, connection),
+            *_catalog(work, copy),
             *_rows(work, copy, connection, asked.within),
             *_assertions(connection, asked.restored),
         ]
@@ -85,8 +86,15 @@ def _pages(admin: psycopg.Connection[Any]) -> Iterator[Finding]:
             yield Finding("corruption", ERROR, f"{kind} {name}: {one}", object=name, source=KIND)
 
 
-def _catalog(work: Work, connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+def _catalog(work: Work, copy: ScratchServer) -> Iterator[Finding]:
     """Compare what came back with what its own ledger says that it was; what is live so now too is drift, not loss."""
+    with connect_to(
+        copy.url, policy=work.environment.policy, application_name="wgm-play drill", read_only=True
+    ) as reading:
+        yield from _differences(work, reading)
+
+
+def _differences(work: Work, connection: psycopg.Connection[Any]) -> Iterator[Finding]:
     ledger = Ledger(connection)
     last = next((run for run in ledger.last_runs() if run.status == "done"), None)
     recorded = ledger.snapshot_of(last.id, "after") if last is not None else None
