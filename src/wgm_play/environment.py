@@ -37,6 +37,7 @@ class Policy:
     `statement_timeout` bounds catalog changes (validation and concurrent builds have none); `trash_retention`
     is how long removed data are kept. `online` is auto, always or never; tables below `small_rows` rows and
     `small_bytes` bytes use the plain form under auto. `trusted_owners` are roles whose code a superuser may run.
+    `require` names the evidence that a run must have, `rehearsal_max_age` is how long that of a rehearsal is valid.
     """
 
     lock_timeout: float = 2.0
@@ -53,6 +54,8 @@ class Policy:
     check_data: bool = True
     trusted_owners: tuple[str, ...] = ()
     trust: str = "playbook"
+    require: tuple[str, ...] = ()
+    rehearsal_max_age: float = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)

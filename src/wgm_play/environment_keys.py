@@ -54,6 +54,12 @@ POLICY = {
         "what of a playbook the target is asked: its assertions, invariants, data and alerts, or none of them (playbook)",
         ("playbook", "none"),
     ),
+    "require": Key(
+        "names",
+        "evidence that every run must have: rehearsal, a certificate of `wgm-play rehearse` (none)",
+        ("rehearsal",),
+    ),
+    "rehearsal_max_age": Key("duration", "how long the certificate of a rehearsal is valid (7d)"),
     "check_data": Key("flag", "rows that would break a new rule are looked for before anything is changed (true)"),
 }
 
@@ -242,6 +248,10 @@ def _variables(value: Any, key: Key, place: Place) -> Mapping[str, Any]:
 
 
 def _names(value: Any, key: Key, place: Place) -> tuple[str, ...]:
+    for one in value if isinstance(value, list) else [value]:
+        if key.choices and one not in key.choices:
+            hint = nearest(one, list(key.choices)) if isinstance(one, str) else None
+            raise Invalid(f"{place.name} takes {' or '.join(key.choices)}", where=place.at, hint=hint)
     if isinstance(value, str):
         return (str.__str__(value),)
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
@@ -375,6 +385,8 @@ def document() -> dict[str, Any]:
 def _schema(key: Key) -> dict[str, Any]:
     if key.kind == "choice":
         return {"enum": list(key.choices)}
+    if key.kind == "names" and key.choices:
+        return {"type": ["array", "string"], "items": {"enum": list(key.choices)}}
     if key.kind == "count":
         return {"type": "integer", "minimum": key.least} | ({} if key.most is None else {"maximum": key.most})
     if key.kind == "mapping":

@@ -65,7 +65,7 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
         if planned.plan.groups:
             from wgm_play.run.gate import foretell
 
-            foretell(work)
+            foretell(work, planned.plan)
         reporter.plan(planned.plan, diff=options.diff, outlook=work.outlook(planned))
         if options.save_plan:
             work.save_plan(planned, Path(options.save_plan))

@@ -17,6 +17,7 @@ from wgm_play.ledger import Ledger
 from wgm_play.units import format_duration, format_size
 
 if TYPE_CHECKING:
+    from wgm_play.plan import Plan
     from wgm_play.run.work import Work
 
 
@@ -84,11 +85,30 @@ def undrilled(work: Work, policy: engines.Policy) -> Refused | None:
     )
 
 
-def foretell(work: Work) -> None:
-    """Warn of what the gate would refuse now, where a run is only looked at."""
+def unrehearsed(work: Work, plan: Plan) -> Refused | None:
+    """Return why a plan may not run, where the environment asks for a rehearsal; None where it has a valid certificate."""
+    if "rehearsal" not in work.environment.policy.require:
+        return None
+    from wgm_play.rehearsal.certificate import find
+
+    verdict = find(Ledger(work.reading), plan)
+    if verdict.valid:
+        return None
+    return Refused(
+        f"the environment requires a rehearsal: {verdict.why}; nothing was touched",
+        where=work.environment.position,
+        details=verdict.details,
+        hint=f"wgm-play rehearse {work.options.playbook}",
+    )
+
+
+def foretell(work: Work, plan: Plan) -> None:
+    """Warn of what the gates would refuse now, where a run is only looked at."""
     policy = engines.parse_policy(work.play.backup)
-    if policy is not None and not work.options.no_backup and (problem := undrilled(work, policy)):
-        work.reporter.warn(f"{problem.message} ({problem.hint})")
+    drilled = None if policy is None or work.options.no_backup else undrilled(work, policy)
+    for problem in (drilled, unrehearsed(work, plan)):
+        if problem is not None:
+            work.reporter.warn("\n  ".join([f"{problem.message} ({problem.hint})", *problem.details]))
 
 
 def release(work: Work, engine: engines.Engine) -> None:

@@ -58,6 +58,8 @@ def run_plan(
         may_change.refuse(work.reading, planned.plan.operations, planned.live, planned.wanted.catalog)
         _refuse_unasked(work)
         _preflight(work, planned, lock)
+        if command == "apply":
+            _refuse_unrehearsed(work, planned)
         _gate(work)
         _execute(work, planned, lock, command, rolls_back, title)
 
@@ -101,6 +103,16 @@ def _preflight(work: Work, planned: Planned, lock: RunLock) -> None:
         work.reporter.warn(warning)
     found.raise_refusals()
     sweep(lock.connection, roles=False)  # copies of the schema that a killed run of an earlier version left there
+
+
+def _refuse_unrehearsed(work: Work, planned: Planned) -> None:
+    """Refuse a plan that has no certificate, where the environment requires one."""
+    if not work.environment.policy.require:
+        return
+    from wgm_play.run.gate import unrehearsed
+
+    if problem := unrehearsed(work, planned.plan):
+        raise problem
 
 
 def _gate(work: Work) -> None:
