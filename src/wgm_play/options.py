@@ -40,6 +40,9 @@ class Options:
     rules: str | None = None
     metrics: str | None = None
     record: bool = False
+    deep: bool = False
+    reports: tuple[str, ...] = ()
+    fail_on: str = "warning"
     untrusted: bool = False
     env: tuple[str, ...] = ()
     upgrade: bool = False

@@ -240,13 +240,21 @@ def _steer(options: Options, reporter: Reporter, *, paused: bool) -> int:
 
 
 def check(options: Options, reporter: Reporter) -> int:
-    """Look for drift and ill health, and evaluate the alerts now."""
-    from wgm_play.commands.inform import look
+    """Look for drift and ill health, at the alerts and the backups, now."""
+    from wgm_play.commands.check import heading_of, look, show
+    from wgm_play.finding import at_least
+    from wgm_play.report.findings import check_reports, write_reports
 
+    check_reports(options.reports)
     with _only_play(options, reporter) as work:
         findings = look(work, options, reporter)
-    if findings:
-        raise Found(counted(len(findings), "finding"), details=findings)
+        heading = heading_of(work, options)
+    show(findings, heading, reporter)
+    write_reports(options.reports, findings, heading)
+    counting = at_least(findings, options.fail_on)
+    if counting:
+        told = f"{counted(len(counting), 'finding')} at or above {options.fail_on!r}"
+        raise Found(told, details=[f"{one.code}: {one.message}" for one in counting])
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`wgm-play check PLAYBOOK`: drift, integrity, health, alerts.
+"""`wgm-play check PLAYBOOK`: one report of drift, integrity, health, alerts and backups.
 
 In: the values of the command line. Out: the exit code.
 """
@@ -12,5 +12,7 @@ from wgm_play.reporter import Reporter
 
 
 def run(reporter: Reporter, playbook: str, **values: Any) -> int:
-    """Run `pipeline.check`."""
+    """Run `pipeline.check`; where a report goes to standard output, people's words go to standard error."""
+    if any(one.endswith(":-") for one in values.get("reports") or ()) and hasattr(reporter, "aside"):
+        reporter.aside = True
     return on_playbook("check", reporter, playbook, **values)

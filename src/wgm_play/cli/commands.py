@@ -169,12 +169,13 @@ COMMANDS = {
         ),
         Spec(
             "check",
-            "drift, integrity, health, alerts evaluated now",
+            "one report of drift, integrity, health, alerts and backups",
             run="wgm_play.cli.check:run",
-            about="Exit 12 when something is found. Objects that no playbook mentions, and edits of the playbook that "
-            "were not applied yet, are reported and change no exit code.",
+            about="Exit 12 from a warning on. Objects that no playbook mentions, and edits of the playbook that were not "
+            "applied yet, are advice. What is known and meant is acknowledged in the playbook.",
             arguments=(PLAYBOOK,),
             options=(
+                Option("--deep", group=LOOK, help="read the rows too: orphans, constraints, bodies, the newest backup"),
                 Option("--rules", group=OUTPUT, kind=TEXT, value="FILE", help="write the alerts as Prometheus rules"),
                 Option(
                     "--metrics",
@@ -184,10 +185,14 @@ COMMANDS = {
                     help="write their values as metrics, for node_exporter's textfile collector",
                 ),
                 Option("--record", group=OTHER, help="keep the states of the alerts in the ledger (for cron)"),
+                REPORT,
+                fail_on("warning"),
                 *ONE_PLAYBOOK,
             ),
             examples=(
                 ("wgm-play check production.yml --format json", "for a scheduler"),
+                ("wgm-play check production.yml --deep --report junit:check.xml", "for continuous integration"),
+                ("wgm-play check production.yml --report nagios:-", "for Nagios and its like"),
                 ("wgm-play check production.yml --rules wgm.rules.yml --metrics wgm.prom", "for Prometheus"),
             ),
         ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.finding import ERROR, INFO, SEVERITIES, WARNING, Finding
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.alert_history import record
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from wgm_play.run.work import Work
 
 
-def look_at_alerts(work: Work, options: Options, reporter: Reporter) -> list[str]:
+def look_at_alerts(work: Work, options: Options, reporter: Reporter) -> list[Finding]:
     """Evaluate the alerts; return what fires or is unknown."""
     if not (work.play.alerts or options.rules or options.metrics or options.record):
         return []
@@ -37,12 +38,24 @@ def look_at_alerts(work: Work, options: Options, reporter: Reporter) -> list[str
         (one.name, one.state, one.severity, _shown(one.value), one.threshold, one.note or one.error) for one in states
     ]
     reporter.table("alerts", ("alert", "state", "severity", "value", "threshold", "note"), rows)
-    return [
-        f"alert {one.name} ({one.severity}): "
-        + (f"unknown: {one.error}" if one.state == "unknown" else one.summary or one.threshold)
-        for one in states
-        if one.firing
-    ]
+    return [_finding(one) for one in states if one.firing]
+
+
+# How bad an alert is, in the words of findings.
+_SEVERITIES = {"info": INFO, "warning": WARNING, "critical": ERROR}
+
+
+def _finding(state: AlertState) -> Finding:
+    unknown = state.state == "unknown"
+    told = f"unknown: {state.error}" if unknown else state.summary or state.threshold
+    severity = _SEVERITIES.get(state.severity, WARNING)
+    value = (
+        () if state.value is None or state.no_log else (f"value {_shown(state.value)}, threshold {state.threshold}",)
+    )
+    return Finding(
+        "alert", max(severity, WARNING, key=SEVERITIES.index) if unknown else severity, f"{state.name}: {told}", state.name,
+        evidence=value, source="alerts",
+    )  # fmt: skip
 
 
 def keep(work: Work, states: Sequence[AlertState]) -> None:

@@ -1,23 +1,17 @@
-"""What is told of a database without changing it: `status` and `check`.
+"""What is told of a database without looking into it: `status` and `url`.
 
-In: a play's work. Out: tables and notes; `look` returns the findings that make `check` exit with 12.
+In: a play's work. Out: tables and notes.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.access import ACCESS
-from wgm_play.catalog.model import Catalog, Key, differing_fields
-from wgm_play.commands.alerts import look_at_alerts
-from wgm_play.errors import Refused, Unreachable
-from wgm_play.ledger import UNKNOWN, Ledger
+from wgm_play.errors import Unreachable
 from wgm_play.rehearsal.evidence import last_drill
 from wgm_play.secret import mask
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
-    from wgm_play.options import Options
     from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
@@ -96,95 +90,3 @@ def address(work: Work, *, password: bool) -> str:
         )
     place = work.connections.target
     return reveal(place.url) if password or place.server is not None else place.shown
-
-
-def look(work: Work, options: Options, reporter: Reporter) -> list[str]:
-    """Look for drift, ill health and alerts; return the findings."""
-    work.check_marker()
-    findings: list[str] = []
-    ledger = Ledger(work.reading)
-    live = work.read_live()
-    findings += _drift(work, reporter, ledger, live)
-    findings += _health(work, reporter)
-    findings += look_at_alerts(work, options, reporter)
-    for name in live.unmodelled:
-        reporter.note(f"not modelled: {name}")
-    return findings
-
-
-def _drift(work: Work, reporter: Reporter, ledger: Ledger, live: Catalog) -> list[str]:
-    """Compare the live catalog with the last recorded snapshot, within what the playbook manages."""
-    planned = None
-    try:
-        planned = work.plan()
-    except Refused as refused:
-        reporter.warn("\n  ".join([f"the playbook cannot be applied now: {refused.message}", *refused.details]))
-    managed = _declared(work, live)
-    if planned is not None:
-        managed = set(planned.wanted.managed)
-        for key in planned.wanted.unmanaged:
-            reporter.note(f"unmanaged: {key}")
-        for key in planned.wanted.outside:
-            reporter.note(f"left alone (outside of `manage:`): {key}")
-        reporter.data("unmanaged", [str(key) for key in planned.wanted.unmanaged])
-        reporter.data("outside", [str(key) for key in planned.wanted.outside])
-        pending = planned.plan.operations
-        if pending:
-            reporter.note(
-                f"{counted(len(pending), 'operation')} declared and not yet applied: wgm-play {work.options.playbook} --check --diff"
-            )
-    last = next((run for run in ledger.last_runs() if run.status == "done"), None)
-    recorded = ledger.snapshot_of(last.id, "after") if last is not None else None
-    if ledger.access() == "unknown":
-        reporter.warn(f"unknown whether there is drift: {UNKNOWN}")
-        return []
-    if recorded is None:
-        reporter.note("no run is recorded for this database, so there is nothing to compare with")
-        return []
-    tables = {key.name for key in managed if key.kind == "table"}
-    found = []
-    for key in sorted({*recorded.rows, *live.rows}):
-        inside = key in managed or (key.kind in ("column", "constraint") and key.name[:2] in tables)
-        if (key.kind == "setting" or key.kind in ACCESS) and key not in managed:
-            inside = False
-        if inside and recorded.rows.get(key) != live.rows.get(key):
-            found.append(f"drift: {_words(key, recorded, live)}")
-    rows = [(one.removeprefix("drift: "),) for one in found]
-    reporter.table("drift", ("what differs from the last run",), rows) if rows else reporter.note(
-        "no drift since the last run"
-    )
-    return found
-
-
-def _declared(work: Work, live: Catalog) -> set[Key]:
-    """Return what the steps declare: what is managed where the plan that would tell exactly is refused."""
-    from wgm_play.desired.overlay import same_object
-    from wgm_play.playbook.fold import fold
-
-    found: set[Key] = set()
-    for key, declaration in fold(work.play.steps).declarations.items():
-        found.update((key, *same_object(live, key), *declaration.parts))
-    return found
-
-
-def _words(key: Key, recorded: Catalog, live: Catalog) -> str:
-    if key not in live.rows:
-        return f"{key} is missing"
-    if key not in recorded.rows:
-        return f"{key} was added"
-    was, now = recorded[key], live[key]
-    return f"{key}: " + ", ".join(
-        f"{name} was {getattr(was, name)!r}, is {getattr(now, name)!r}" for name in differing_fields(was, now)
-    )
-
-
-def _health(work: Work, reporter: Reporter) -> list[str]:
-    from wgm_play.checks.health import health
-
-    found = health(work.reading)
-    if found:
-        rows = [(one.check, one.severity, one.object, one.message, one.next) for one in found]
-        reporter.table("health", ("check", "severity", "object", "what", "next"), rows)
-    else:
-        reporter.note("the server is in good health")
-    return [f"health: {one.check}: {one.object}: {one.message}" for one in found if one.severity == "finding"]

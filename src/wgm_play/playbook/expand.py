@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from wgm_play.environment import Environment
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.files import Files, project_of, raise_all, shown
 from wgm_play.playbook.kinds import KINDS
-from wgm_play.playbook.model import Alert, Invariant, Play, Playbook, Step
+from wgm_play.playbook.model import Acknowledged, Alert, Invariant, Play, Playbook, Step
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.playbook.values import holds_template, render_value, truth
 from wgm_play.playbook.variables import Environ, Pending, Root, Scope, Visible
@@ -182,6 +183,7 @@ class _Expansion:
         alerts = tuple(self._alerts(play.get("alerts") or [], frame))
         self._check_alerts(alerts)
         invariants = tuple(self._invariants(play.get("invariants") or [], scope))
+        taken = tuple(self._acknowledged(play.get("acknowledge") or [], scope))
         rendered = (
             self._try(lambda: render_value({k: play[k] for k in ("name", "manage") if k in play}, scope, play.position))
             or {}
@@ -195,6 +197,7 @@ class _Expansion:
             backup,
             alerts,
             invariants,
+            taken,
             bool(play.get("prune", False)),
             play.get("renames") != "none",
             rendered.get("manage"),
@@ -483,6 +486,30 @@ class _Expansion:
             made = self._try(lambda entry=entry: render_value(entry, scope, entry.position))
             if made is not None:
                 yield Invariant(str(made["name"]), made["query"], entry.position)
+
+    def _acknowledged(self, entries: Any, scope: Scope) -> Iterator[Acknowledged]:
+        if not entries:
+            return
+        from wgm_play.health import CODES
+
+        for entry in entries:
+            made = self._try(lambda entry=entry: render_value(entry, scope, entry.position))
+            if made is None:
+                continue
+            try:
+                until = date.fromisoformat(str(made["until"]))
+            except ValueError:
+                told = f"{str(made['until'])!r} is no day"
+                self.problems.append(InputError(told, where=position_of(entry, "until"), hint="write it as 2027-01-31"))
+                continue
+            name = str(made["check"])
+            if name not in CODES:
+                near = nearest(name, CODES) or "`wgm-play doc health` lists them"
+                self.problems.append(
+                    InputError(f"no check is called {name!r}", where=position_of(entry, "check"), hint=near)
+                )
+                continue
+            yield Acknowledged(name, str(made.get("object") or ""), str(made["reason"]), until, entry.position)
 
     # Alerts ---------------------------------------------------------------------------------------------------------
 

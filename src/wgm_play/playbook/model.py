@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from wgm_play.catalog.model import Key
@@ -184,6 +185,17 @@ class Invariant:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A finding of `check` that somebody takes on: that of `check` on an `object` (or pattern; "" for any) `until` a day."""
+
+    check: str
+    object: str
+    reason: str
+    until: date
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
 class Folded:
     """What all steps of a play together say: objects in the order of first mention, then what is not an object.
 
@@ -209,6 +221,7 @@ class Play:
     backup: Mapping[str, Any] | None = None
     alerts: tuple[Alert, ...] = ()
     invariants: tuple[Invariant, ...] = ()
+    acknowledge: tuple[Acknowledged, ...] = ()
     prune: bool = False
     renames: bool = True
     manage: Mapping[str, Any] | None = None

@@ -115,6 +115,20 @@ INVARIANT = mapping(
     ["name", "query"],
     "An invariant.",
 )
+ACKNOWLEDGED = mapping(
+    {
+        "check": text("The finding's code, as `check` shows it in brackets.", minLength=1),
+        "object": text("What it is about, or a pattern (`public.audit_*`). Default: anything.", minLength=1),
+        "reason": text("Why this may be.", minLength=1),
+        "until": text(
+            "The day on which it counts again.",
+            pattern=r"^\d{4}-\d{2}-\d{2}$",
+            **{"x-expected": "a day, as 2027-01-31"},
+        ),
+    },
+    ["check", "reason", "until"],
+    "A finding that is taken on.",
+)
 PLAY: Schema = {
     "name": text("Name of the play, shown by every run.", minLength=1),
     "hosts": text("Environment of the play: environments/NAME.yml.", minLength=1),
@@ -141,6 +155,11 @@ PLAY: Schema = {
         "description": "Invariants: queries that return no rows before, during and after a run.",
         "type": "array",
         "items": INVARIANT,
+    },
+    "acknowledge": {
+        "description": "Acknowledged findings of `check`: shown, and counted no more until a day.",
+        "type": "array",
+        "items": ACKNOWLEDGED,
     },
     "prune": flag("Remove objects that no step mentions (with `--allow-destructive`).", False),
     "renames": choice("`none`: nothing was renamed, so that what is missing may go.", "none"),

@@ -1,7 +1,7 @@
 {# Foreign keys whose columns begin no index: each delete of a referenced row reads the whole table. #}
 select
-    pg_catalog.quote_ident(rule.conname) as object,
-    pg_catalog.format('%I.%I', namespace.nspname, relation.relname) as relation,
+    pg_catalog.format('%I.%I', namespace.nspname, relation.relname) as object,
+    rule.conname::text as attribute,
     (
         select pg_catalog.string_agg(pg_catalog.quote_ident(attribute.attname), ', ' order by key.place)
         from pg_catalog.unnest(rule.conkey) with ordinality as key(number, place)
@@ -39,4 +39,4 @@ where rule.contype = 'f'
                 where index.indkey[place] = any (rule.conkey)
             ) = (select pg_catalog.count(distinct number) from pg_catalog.unnest(rule.conkey) number)
     )
-order by 2, 1
+order by 1, 2

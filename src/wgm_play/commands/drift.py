@@ -1,0 +1,84 @@
+"""Drift: what differs from what the last run left, within what the playbook manages.
+
+In: a play's work, its plan where there is one, the live catalog. Out: findings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wgm_play.catalog.access import ACCESS
+from wgm_play.catalog.model import Catalog, Key, differing_fields
+from wgm_play.finding import INFO, WARNING, Finding
+from wgm_play.ledger import UNKNOWN, Ledger
+
+if TYPE_CHECKING:
+    from wgm_play.planning.model import Planned
+    from wgm_play.reporter import Reporter
+    from wgm_play.run.work import Work
+
+SOURCE = "drift"
+
+
+def drift(work: Work, planned: Planned | None, live: Catalog, reporter: Reporter) -> list[Finding]:
+    """Compare the live catalog with the last recorded snapshot."""
+    ledger = Ledger(work.reading)
+    last = next((run for run in ledger.last_runs() if run.status == "done"), None)
+    recorded = ledger.snapshot_of(last.id, "after") if last is not None else None
+    if ledger.access() == "unknown":
+        told = f"unknown whether there is drift: {UNKNOWN}"
+        reporter.warn(told)
+        return [Finding("drift", INFO, told, attribute="unknown", source=SOURCE)]
+    if recorded is None:
+        reporter.note("no run is recorded for this database, so there is nothing to compare with")
+        return []
+    managed = set(planned.wanted.managed) if planned is not None else _declared(work, live)
+    tables = {key.name for key in managed if key.kind == "table"}
+
+    def inside(key: Key) -> bool:
+        if key.kind == "setting" or key.kind in ACCESS:
+            return key in managed
+        return key in managed or (key.kind in ("column", "constraint") and key.name[:2] in tables)
+
+    changed = [
+        key
+        for key in sorted({*recorded.rows, *live.rows})
+        if recorded.rows.get(key) != live.rows.get(key) and inside(key)
+    ]
+    if not changed:
+        reporter.note("no drift since the last run")
+    return [_finding(work, key, recorded, live) for key in changed]
+
+
+def _finding(work: Work, key: Key, recorded: Catalog, live: Catalog) -> Finding:
+    book = work.options.playbook
+    return Finding(
+        "drift",
+        WARNING,
+        _words(key, recorded, live),
+        str(key),
+        remedy=f"wgm-play {book} --check --diff shows the way back; or write into the playbook what is meant",
+        source=SOURCE,
+    )
+
+
+def _declared(work: Work, live: Catalog) -> set[Key]:
+    """Return what the steps declare: what is managed where the plan that would tell exactly is refused."""
+    from wgm_play.desired.overlay import same_object
+    from wgm_play.playbook.fold import fold
+
+    found: set[Key] = set()
+    for key, declaration in fold(work.play.steps).declarations.items():
+        found.update((key, *same_object(live, key), *declaration.parts))
+    return found
+
+
+def _words(key: Key, recorded: Catalog, live: Catalog) -> str:
+    if key not in live.rows:
+        return f"{key} is missing"
+    if key not in recorded.rows:
+        return f"{key} was added"
+    was, now = recorded[key], live[key]
+    return f"{key}: " + ", ".join(
+        f"{name} was {getattr(was, name)!r}, is {getattr(now, name)!r}" for name in differing_fields(was, now)
+    )

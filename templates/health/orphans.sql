@@ -1,0 +1,33 @@
+{# Foreign keys whose rows can be looked at. `trusted`: those that were never validated are told as that. #}
+select
+    pg_catalog.format('%I.%I', namespace.nspname, relation.relname) as object,
+    rule.conname::text as attribute,
+    namespace.nspname::text as schema,
+    relation.relname::text as name,
+    other_namespace.nspname::text as other_schema,
+    other.relname::text as other_name,
+    case rule.confmatchtype when 'f' then 'full' else 'simple' end as match,
+    array(
+        select attribute.attname::text
+        from pg_catalog.unnest(rule.conkey) with ordinality as key(number, place)
+        join pg_catalog.pg_attribute attribute on attribute.attrelid = rule.conrelid and attribute.attnum = key.number
+        order by key.place
+    ) as columns,
+    array(
+        select attribute.attname::text
+        from pg_catalog.unnest(rule.confkey) with ordinality as key(number, place)
+        join pg_catalog.pg_attribute attribute on attribute.attrelid = rule.confrelid and attribute.attnum = key.number
+        order by key.place
+    ) as other_columns
+from pg_catalog.pg_constraint rule
+join pg_catalog.pg_class relation on relation.oid = rule.conrelid
+join pg_catalog.pg_namespace namespace on namespace.oid = relation.relnamespace
+join pg_catalog.pg_class other on other.oid = rule.confrelid
+join pg_catalog.pg_namespace other_namespace on other_namespace.oid = other.relnamespace
+where rule.contype = 'f'
+    and rule.conparentid = 0
+    and rule.convalidated
+    and relation.relkind in ('r', 'p')
+    and {% include 'health/_own_schemas.sql' %}
+
+order by 1, 2
