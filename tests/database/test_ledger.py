@@ -180,7 +180,7 @@ def test_a_restore_point_is_recorded_before_the_first_change(database: Connectio
     ledger = Ledger(database)
     point = ledger.restore_point(begin(ledger))
     assert point is not None
-    assert (point.kind, point.name) == ("restore point", "wgm-play run 1")
+    assert (point.kind, point.name) == ("restore point", f"wgm-play run 1 of {database.info.dbname}")
     assert point.lsn is not None
 
 

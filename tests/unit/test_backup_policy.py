@@ -50,7 +50,7 @@ def test_the_schema_knows_exactly_the_keys_of_the_policy() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "line"),
     [
-        ("method: physical", "the backup method 'physical' is not available", 1),
+        ("method: barman", "the backup method 'barman' is not available", 1),
         ("method: tape", "no backup method 'tape'", 1),
         ("verify: maybe", "`backup.verify` is 'maybe', expected none or manifest or catalog or restore", 1),
         ("jobs: 2\nretention: 0", "`backup.retention` is 0", 2),

@@ -28,11 +28,12 @@ from wgm_play.backup.base import (
 )
 from wgm_play.backup.elsewhere import own_server
 from wgm_play.backup.logical import Logical
+from wgm_play.backup.physical import Physical
 from wgm_play.errors import Refused
 from wgm_play.reporter import Reporter
 from wgm_play.units import format_duration
 
-ENGINES: tuple[type[Engine], ...] = (Logical,)
+ENGINES: tuple[type[Engine], ...] = (Logical, Physical)
 
 __all__ = [
     "ENGINES",
@@ -176,7 +177,8 @@ def _refusal(why: str, error: Refused) -> Refused:
     )
 
 
-def restore_command(backup: Backup, playbook: str) -> str:
-    """Return the exact command that brings a backup into a new database beside its own; it needs no password."""
-    into = f"{backup.database}_{backup.id[:16].lower()}"
+def restore_command(backup: Backup, playbook: str, *, cluster: bool = False) -> str:
+    """Return the exact command that brings a backup into a new database beside its own, or into a new data directory."""
+    name = f"{backup.database}_{backup.id[:16].lower()}"
+    into = f"dir:restored_{backup.id[:16].lower()}" if cluster else name
     return shlex.join(["wgm-play", "restore", playbook, "--backup", backup.id, "--into", into])

@@ -164,7 +164,8 @@ class Verification:
 class Restored:
     """What a restore did: into which database, whether it was created, how it was proved, what to know.
 
-    `kept` is the name under which the database is kept that was there before, "" where none was.
+    `kept` is the name under which the database is kept that was there before, "" where none was; `reached` is where
+    recovery ended, as it was observed, "" where there was none. `database` is the data directory of a whole cluster.
     """
 
     backup: Backup
@@ -174,6 +175,7 @@ class Restored:
     verification: Verification
     notes: tuple[str, ...] = ()
     kept: str = ""
+    reached: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +289,10 @@ class Engine(ABC):
     def damage(self, backup: Backup) -> Sequence[str]:
         """Return what is wrong with the files of a backup, nothing where they are as they were written."""
 
+    def choose(self, wanted: str | None, at: Moment | None) -> Backup:
+        """Return the backup that a restore to a moment begins with: the one with an id, else the best. Raise `InputError`."""
+        return self.find(wanted)
+
     def find(self, wanted: str | None) -> Backup:
         """Return the backup with an id (or its unambiguous beginning), this database's newest for None.
 
@@ -337,14 +343,26 @@ class Engine(ABC):
         keep = self.source.policy.keep if retention is None else retention
         backups = self.own()
         proved = next((backup.id for backup in backups if backup.verified), None)
-        gone = [
+        newest = {backup.id for backup in [one for one in backups if not self.increment(one)][: max(keep, 1)]}
+        oldest = next((number for number, backup in reversed([*enumerate(backups)]) if backup.id in newest), -1)
+        kept = [
             backup
-            for backup in backups[max(keep, 1) :]
-            if not backup.pinned and backup.id not in pinned and backup.id != proved and not self._busy(backup)
+            for number, backup in enumerate(backups)
+            if number <= oldest or backup.pinned or backup.id in pinned or backup.id == proved or self._busy(backup)
         ]
+        needed = self.needed(kept)
+        gone = [backup for backup in backups if backup.id not in needed]
         for backup in gone:
             self.remove(backup)
         return gone
+
+    def increment(self, backup: Backup) -> bool:
+        """Tell whether a backup needs another one to be restored."""
+        return False
+
+    def needed(self, kept: Sequence[Backup]) -> set[str]:
+        """Return the ids of backups that are to be kept so that those of `kept` can be restored."""
+        return {backup.id for backup in kept}
 
     def _busy(self, backup: Backup) -> bool:
         """Tell whether another command may be about to prove a backup, or reads it."""

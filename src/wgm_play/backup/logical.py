@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -20,20 +19,17 @@ from wgm_play.backup import identity as identities
 from wgm_play.backup.base import (
     VERIFY,
     Backup,
-    Backups,
     Capabilities,
-    Engine,
     Restored,
     ScratchServer,
-    Source,
     Verification,
     rank,
 )
+from wgm_play.backup.in_folder import InFolder
 from wgm_play.backup.loading import program
 from wgm_play.backup.moment import LATEST, Moment
 from wgm_play.embedded import programs
 from wgm_play.errors import InputError, Refused, Unreachable
-from wgm_play.reporter import Reporter
 from wgm_play.secret import mask
 
 # pg_dump waits this long for ACCESS SHARE on a table before the gate gives up; it blocks nobody meanwhile.
@@ -46,17 +42,13 @@ Lines = list[str]
 _DUMPS_TABLE = "dumping contents of table"
 
 
-class Logical(Engine):
+class Logical(InFolder):
     """pg_dump and pg_restore. A dump is one moment of one database: it cannot go to any later time."""
 
     method = "logical"
     capabilities = Capabilities(
         needs=("a role that may read everything", "pg_dump and pg_restore of the server's version or newer"),
     )
-
-    def __init__(self, source: Source, reporter: Reporter | None = None) -> None:
-        super().__init__(source, reporter)
-        self._identity: identities.Identity | None = None
 
     def make(self, reason: str, run: str = "") -> Backup:
         """Dump the database as it is at one moment. Raise `Refused` (nothing is left behind) or `Unreachable`."""
@@ -142,31 +134,6 @@ class Logical(Engine):
 
             process.run(pg_dump, words, environ, on_line)
 
-    def list(self) -> Backups:
-        """Return the finished backups of this folder, newest first; those that cannot be read are warned of."""
-        found, problems = folder.manifests(self.source.directory, self.method)
-        for problem in problems:
-            self.reporter.warn(problem)
-        return [manifest.backup for manifest in found]
-
-    def stranger(self, backup: Backup) -> str:
-        """Return why a backup is none of this database, "" where it is one."""
-        return identities.stranger(backup, self.identity)
-
-    @property
-    def identity(self) -> identities.Identity:
-        """Which database this is; it is asked once. Raise `Unreachable`."""
-        if self._identity is None:
-            with target.there_or_beside(self.source.url, self.source.application) as connection:
-                found = identities.of(connection)
-            name = process.parameters(self.source.url).get("dbname", found.database)
-            self._identity = replace(found, database=name, marker=self.source.marker or found.marker)
-        return self._identity
-
-    def in_use(self, backup: Backup) -> bool:
-        """Tell whether a process proves or restores a backup now."""
-        return folder.in_use(Path(backup.path))
-
     def damage(self, backup: Backup) -> Lines:
         """Return what differs between the files of a backup and its manifest, read anew."""
         try:
@@ -226,13 +193,6 @@ class Logical(Engine):
                 f"the backup cannot be proved: the server for scratch databases fails: {mask(str(error)).strip()}",
                 hint="try again; `wgm-play stop` stops that server, the next proof starts it anew",
             ) from error
-
-    def _remember(self, manifest: folder.Manifest, how: str, ok: bool) -> None:
-        """Note in the manifest how a backup was proved; damage takes an earlier proof back."""
-        before = manifest.backup.verified
-        now = max(before, how, key=rank) if ok else ""
-        if now != before:
-            folder.write(replace(manifest, backup=replace(manifest.backup, verified=now)))
 
     def restore(
         self, backup: Backup, into: str | Path, at: Moment | None = None, *, in_place: bool = False
@@ -305,26 +265,6 @@ class Logical(Engine):
             except psycopg.Error as error:
                 raise Refused(f"the backup {backup.id} does not come back: {mask(str(error)).strip()}") from error
             yield copy
-
-    def remove(self, backup: Backup) -> None:
-        """Delete a backup, pinned or not."""
-        folder.delete(Path(backup.path))
-
-    def pin(self, backup: Backup, run: str) -> Backup:
-        """Keep a backup from expiring until `run` unpins it."""
-        return self._repin(backup, lambda pins: {*pins, run})
-
-    def unpin(self, backup: Backup, run: str) -> Backup:
-        """Take back what `pin` did for `run`."""
-        return self._repin(backup, lambda pins: pins - {run})
-
-    def _repin(self, backup: Backup, change: Callable[[set[str]], set[str]]) -> Backup:
-        manifest = folder.read(Path(backup.path))
-        pinned = tuple(sorted(change(set(manifest.backup.pinned))))
-        if pinned != manifest.backup.pinned:
-            manifest = replace(manifest, backup=replace(manifest.backup, pinned=pinned))
-            folder.write(manifest)
-        return manifest.backup
 
 
 class _Counting:

@@ -1,4 +1,4 @@
-"""The moment that a restore goes to: `--at TIME | run:ID | lsn:X/Y | name:NAME | latest`.
+"""The moment that a restore goes to: `--at TIME | run:ID | lsn:X/Y | name:NAME | latest`, with `@N` on timeline N.
 
 In: the text of the command line. Out: `Moment`; what a text must look like that is none.
 """
@@ -6,7 +6,7 @@ In: the text of the command line. Out: `Moment`; what a text must look like that
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from wgm_play.errors import InputError
@@ -14,6 +14,7 @@ from wgm_play.errors import InputError
 LATEST, TIME, LSN, NAME, RUN = KINDS = ("latest", "time", "lsn", "name", "run")
 FORMS = "write 2026-01-31T12:00:00+00:00, run:17, lsn:0/3000148, name:RESTORE_POINT, or latest"
 _LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})\Z")
+_TIMELINE = re.compile(r"(?!name:)(.+)@([1-9][0-9]{0,8})\Z")
 # A restore point's name is shorter than MAXFNAMELEN.
 _NAME_BYTES = 63
 
@@ -33,13 +34,17 @@ def lsn_text(lsn: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`kind` is one of `KINDS`; with it goes a time, an LSN, the name of a restore point or the number of a run."""
+    """`kind` is one of `KINDS`; with it goes a time, an LSN, the name of a restore point or the number of a run.
+
+    `timeline` is the one to go along, 0 for the newest.
+    """
 
     kind: str
     time: datetime | None = None
     lsn: int = 0
     name: str = ""
     run: int = 0
+    timeline: int = 0
 
     def __str__(self) -> str:
         if self.time is not None:
@@ -54,6 +59,8 @@ class Moment:
 
 def parse(text: str) -> Moment:
     """Return the moment that `--at` names; a time without a zone is of this machine's. Raise `InputError`."""
+    if found := _TIMELINE.match(text):
+        return replace(parse(found.group(1)), timeline=int(found.group(2)))
     word, colon, rest = text.partition(":")
     try:
         if text == LATEST:

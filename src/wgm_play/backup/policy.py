@@ -17,7 +17,7 @@ from wgm_play.units import parse_duration
 
 KEYS = ("before_changes", "method", "max_age", "retention", "verify", "directory", "jobs", "drill")
 # The engines of the schema that are not among ENGINES of this version.
-PLANNED = ("physical", "barman", "pgbackrest")
+PLANNED = ("barman", "pgbackrest")
 
 
 def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> Policy:

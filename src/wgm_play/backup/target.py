@@ -42,6 +42,11 @@ def with_database(url: str, database: str, **others: str) -> str:
     return make_conninfo(**{**parameters(url), **others, "dbname": database})
 
 
+def option(value: str) -> str:
+    """Return a value as it is written in the `options` of a connection string."""
+    return re.sub(r"([\\ ])", r"\\\1", value)
+
+
 def connect(url: str, application: str, *, autocommit: bool = True) -> Any:
     """Connect, or raise `Unreachable`, or `InputError` for a URL that names no possible server."""
     import psycopg

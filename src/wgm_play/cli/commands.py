@@ -225,13 +225,19 @@ COMMANDS = {
             arguments=(PLAYBOOK,),
             options=(
                 Option("--backup", group=CHOOSE, kind=TEXT, value="ID", help="this backup (default: the newest)"),
-                Option("--at", group=CHOOSE, kind=TEXT, value="TIME", help="the state at this time"),
+                Option(
+                    "--at",
+                    group=CHOOSE,
+                    kind=TEXT,
+                    value="MOMENT",
+                    help="the state at a time, run:ID, lsn:X/Y, name:RESTORE_POINT, or latest",
+                ),
                 Option(
                     "--into",
                     group=WHERE,
                     kind=TEXT,
                     value="TARGET",
-                    help="the database to restore into, which is empty or does not exist: a name or a URL",
+                    help="the database to restore into, which is empty or does not exist: a name or a URL; dir:PATH for a whole cluster",
                 ),
                 Option(
                     "--in-place",

@@ -5,12 +5,14 @@ In: a play with its `backup:` policy. Out: what the engine did, reported.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import backup as engines
-from wgm_play.backup.moment import parse
+from wgm_play.backup.moment import LATEST, LSN, NAME, RUN, TIME, Moment, lsn_of, parse
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Refused, Unreachable
+from wgm_play.ledger import Ledger, restore_point_name
 from wgm_play.rehearsal.evidence import last_drill
 from wgm_play.run.gate import engine_of, release
 from wgm_play.units import format_duration, format_size
@@ -18,6 +20,8 @@ from wgm_play.units import format_duration, format_size
 if TYPE_CHECKING:
     from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
+
+_DIRECTORY = "dir:"
 
 
 def expire(work: Work, reporter: Reporter) -> None:
@@ -96,21 +100,21 @@ def show(work: Work, reporter: Reporter) -> int:
 
 
 def bring_back(work: Work, reporter: Reporter, backup_id: str | None, at: str | None, into: str | None) -> int:
-    """Restore a backup into another, empty database; in place of the playbook's own where `into` is None."""
+    """Restore a backup into another, empty database or a data directory; in place of the playbook's own where `into` is None."""
     _policy, engine = engine_of(work)
-    moment = None if at is None else parse(at)
-    found = engine.find(backup_id)
+    moment = _moment(work, engine, backup_id, at)
+    found = engine.choose(backup_id, moment)
     _refuse_another_environment(work, found)
     if into is None:
+        _refuse_in_place(engine)
         restored = engine.restore(found, _own_place(work, engine, found), moment, in_place=True)
     else:
         restored = engine.restore(found, _place(into, work), moment)
     for note in restored.notes:
         reporter.note(note)
-    reporter.note(
-        f"backup {found.id} of {found.database!r}, as it was at {found.started:%Y-%m-%d %H:%M:%S %Z}, "
-        f"is back as the database {restored.database!r}"
-    )
+    what = "the data directory" if engine.capabilities.cluster else "the database"
+    state = restored.reached or f"as it was at {found.started:%Y-%m-%d %H:%M:%S %Z}"
+    reporter.note(f"backup {found.id} of {found.database!r}, {state}, is back as {what} {restored.database!r}")
     if restored.kept:
         reporter.note(
             f"the database as it was until now is kept as {restored.kept!r}: drop it when nobody misses anything; "
@@ -118,9 +122,49 @@ def bring_back(work: Work, reporter: Reporter, backup_id: str | None, at: str | 
         )
     reporter.data(
         "restored",
-        {"backup": found.id, "of": found.database, "database": restored.database, "kept": restored.kept or None},
+        {
+            "backup": found.id,
+            "of": found.database,
+            "database": restored.database,
+            "kept": restored.kept or None,
+            "reached": restored.reached or None,
+        },
     )
     return 0
+
+
+def _moment(work: Work, engine: engines.Engine, backup_id: str | None, at: str | None) -> Moment | None:
+    """Return the moment to go to: where none is named and no backup either, the latest that can be had."""
+    if at is None:
+        return Moment(LATEST) if engine.capabilities.point_in_time and backup_id is None else None
+    moment = parse(at)
+    return _before_run(work, moment.run) if moment.kind == RUN else moment
+
+
+def _before_run(work: Work, run: int) -> Moment:
+    """Return the restore point of before a run; by its name alone where the ledger cannot be asked."""
+    from wgm_play.backup.process import parameters
+
+    named = Moment(NAME, name=restore_point_name(run, parameters(work.connections.target.url).get("dbname", "")))
+    try:
+        point = Ledger(work.reading).restore_point(run)
+    except Unreachable as error:
+        work.reporter.warn(f"the ledger cannot be asked, its restore point is looked for in the WAL: {error.message}")
+        return named
+    if point is None:
+        return named
+    if point.kind == "restore point":
+        return Moment(NAME, name=point.name)
+    return Moment(LSN, lsn=lsn_of(point.lsn)) if point.lsn else Moment(TIME, time=point.at)
+
+
+def _refuse_in_place(engine: engines.Engine) -> None:
+    """Refuse to take the place of what is there with an engine that cannot."""
+    if not engine.capabilities.in_place:
+        raise Refused(
+            f"a {engine.method} backup does not take the place of a running cluster by itself; nothing was touched",
+            hint="restore beside it: --into dir:PATH; then stop the server, exchange the data directories, start it",
+        )
 
 
 def _own_place(work: Work, engine: engines.Engine, found: engines.Backup) -> str:
@@ -149,8 +193,10 @@ def _refuse_another_environment(work: Work, found: engines.Backup) -> None:
         )
 
 
-def _place(into: str, work: Work) -> str:
-    """Return where to restore to: a bare name is a database on the server of the playbook's own."""
+def _place(into: str, work: Work) -> str | Path:
+    """Return where to restore to: a bare name is a database on the server of the playbook's own, `dir:PATH` a folder."""
+    if into.startswith(_DIRECTORY):
+        return Path(into.removeprefix(_DIRECTORY)).expanduser().absolute()
     if "://" in into or "=" in into:
         return into
     from wgm_play.backup.target import with_database

@@ -50,6 +50,7 @@ __all__ = [
     "RunInfo",
     "SqlOnce",
     "TrashEntry",
+    "restore_point_name",
 ]
 
 UNKNOWN = "the ledger (schema wgm): this role may not read it; name the role under readers: of the environment"
@@ -59,6 +60,12 @@ _CONSENTS = 3
 _EVIDENCE = 6
 # More runs than any rollback goes back; the history is read whole up to here.
 _ALL_RUNS = 100_000
+
+
+def restore_point_name(run_id: int, database: str) -> str:
+    """Return the name of the restore point of before a run, within the 63 bytes of one; the whole server has one space for them."""
+    name = f"wgm-play run {run_id} of {database}".encode()
+    return name[:63].decode(errors="ignore")
 
 
 class Ledger:
@@ -320,7 +327,12 @@ class Ledger:
         kind = str(row[0]) if row else "time"
         statement = text("ledger/insert_restore_point", kind=kind)
         cursor = send(
-            self.connection, statement, run_id, kind, f"wgm-play run {run_id}", row_factory=class_row(RestorePoint)
+            self.connection,
+            statement,
+            run_id,
+            kind,
+            restore_point_name(run_id, self.connection.info.dbname),
+            row_factory=class_row(RestorePoint),
         )
         return cursor.fetchone()
 

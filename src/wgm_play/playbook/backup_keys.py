@@ -22,7 +22,7 @@ SCHEMA: dict[str, Any] = {
             "default": "new",
         },
         "method": {
-            "description": "The engine; `logical` is pg_dump in directory format.",
+            "description": "The engine; `logical` is pg_dump in directory format, `physical` is pg_basebackup and the WAL since.",
             "enum": ["logical", "physical", "barman", "pgbackrest"],
             "default": "logical",
         },

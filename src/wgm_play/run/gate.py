@@ -55,7 +55,7 @@ def before_changes(work: Work) -> None:
     made = engines.gate(policy, engine, reason=f"before {work.playbook.path}", run=work.play.name)
     if made is None:
         return
-    command = engines.restore_command(made, work.playbook.path)
+    command = engines.restore_command(made, work.playbook.path, cluster=engine.capabilities.cluster)
     covers = "was taken" if policy.before_changes == NEW else "covers this run"
     work.reporter.note(
         f"backup {made.id} of {made.database!r} ({format_size(made.size)}) {covers}; bring it back with: {command}"

@@ -1,0 +1,110 @@
+"""The physical engine on real servers: exact rows as of a time, a run, a restore point, an LSN; over two timelines."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from clusters import Cluster, cluster_of, rows_in, rows_of
+
+import fix_postgres
+from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment
+from wgm_play.errors import InputError, Refused, StepFailed
+
+
+@pytest.fixture(scope="module", params=[15, 18], ids=["pg15", "pg18"])
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster with a backup, WAL that is received, and rows whose moments are known."""
+    yield from cluster_of(request.param, tmp_path_factory.mktemp("physical"))
+
+
+@pytest.fixture
+def room() -> Iterator[Path]:
+    """A folder that every account can reach."""
+    with tempfile.TemporaryDirectory(prefix="wgm-test-", dir=fix_postgres.memory()) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_rows_are_exact_as_of_a_time_a_restore_point_and_an_lsn(cluster: Cluster, room: Path) -> None:
+    engine = cluster.engine()
+    engine.make("first")
+    cluster.insert("one")
+    between = cluster.now()
+    cluster.insert("two")
+    cluster.point("three-comes")
+    cluster.insert("three")
+    after_three = cluster.lsn()
+    cluster.insert("four")
+    expected = {
+        Moment(TIME, time=between): ["one"],
+        Moment(NAME, name="three-comes"): ["one", "two"],
+        Moment(LSN, lsn=after_three): ["one", "two", "three"],
+        Moment(LATEST): ["one", "two", "three", "four"],
+    }
+    cluster.flushed()
+    for number, (moment, rows) in enumerate(expected.items()):
+        place = room / str(number)
+        restored = engine.restore(engine.choose(None, moment), place, moment)
+        assert "LSN" in restored.reached
+        assert rows_in(cluster, place) == rows, moment
+
+
+def test_a_backup_by_itself_is_what_it_was_and_what_is_not_there_is_said(cluster: Cluster, room: Path) -> None:
+    engine = cluster.engine()
+    cluster.insert("before")
+    made = engine.make("by itself")
+    before = rows_of(cluster)
+    cluster.insert("later")
+    restored = engine.restore(made, room / "own")
+    assert rows_in(cluster, room / "own") == before
+    assert restored.database == str(room / "own")
+    with pytest.raises(Refused, match="is there already and is not empty"):
+        engine.restore(made, room / "own")
+    with pytest.raises(InputError, match="not into a database"):
+        engine.restore(made, cluster.server.url("other"))
+    for moment, words in {
+        Moment(TIME, time=datetime(2020, 1, 1, tzinfo=UTC)): "is before the oldest backup was whole",
+        Moment(TIME, time=datetime(2100, 1, 1, tzinfo=UTC)): "has not come yet",
+        Moment(NAME, name="no such point"): "there is no restore point 'no such point'",
+        Moment(LSN, lsn=1): "is before the oldest backup was whole",
+        Moment(LSN, lsn=2**40): "cannot be reached: ",
+        Moment(LATEST, timeline=7): "no backup leads to timeline 7",
+    }.items():
+        with pytest.raises(Refused, match=words):
+            engine.restore(engine.choose(None, moment), room / "never", moment)
+    assert not (room / "never").exists()
+
+
+def test_an_idle_cluster_comes_back_as_of_now_and_of_its_last_position(cluster: Cluster, room: Path) -> None:
+    """Recovery by itself needs a commit after a time, and a record after an LSN."""
+    engine = cluster.engine()
+    engine.make("idle")
+    cluster.insert("the last")
+    cluster.flushed()
+    wanted = rows_of(cluster)
+    for number, moment in enumerate((Moment(TIME, time=cluster.now()), Moment(LSN, lsn=cluster.lsn()))):
+        engine.restore(engine.choose(None, moment), room / str(number), moment)
+        assert rows_in(cluster, room / str(number)) == wanted
+
+
+def test_a_moment_after_the_last_wal_is_an_error_that_says_how_far_one_can_go(room: Path) -> None:
+    folder = room / "cluster"
+    folder.mkdir()
+    life = cluster_of(15, folder)
+    cluster = next(life)
+    engine = cluster.engine()
+    engine.make("x")
+    cluster.insert("received")
+    cluster.flushed()
+    cluster.stop_receiving()
+    cluster.insert("never received")
+    moment = Moment(TIME, time=cluster.now())
+    with pytest.raises(StepFailed, match="the WAL that was received ends before it") as caught:
+        engine.restore(engine.choose(None, moment), room / "r", moment)
+    assert "--at latest" in (caught.value.hint or "")
+    assert not (room / "r").exists()
+    life.close()  # type: ignore[attr-defined]
