@@ -573,7 +573,11 @@ class Physical(InFolder):
         """Return the connection string of the database's owner, and what to know of him."""
         with target.connect(standing.url(database), self.source.application) as session:
             owner, superuser, may_login = session.execute(render("backup/owner.sql.j2").sql).fetchone()
-        notes = [f"the database belongs to {owner!r}, a superuser: what is tried there is tried as one"] if superuser else []
+        notes = (
+            [f"the database belongs to {owner!r}, a superuser: what is tried there is tried as one"]
+            if superuser
+            else []
+        )
         if may_login:
             return target.with_database(standing.url(database), database or standing.database, user=owner), notes
         from psycopg.conninfo import make_conninfo
