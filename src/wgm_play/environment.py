@@ -80,7 +80,7 @@ class Environment:
 
     `marker` is the name that the database is marked with (the environment's own name by default); `readers` are
     roles to which the ledger grants SELECT; `shadow` is a URL for the shadow database, or `target`; `server_version` is the
-    target's major version, where the file says it.
+    target's major version, where the file says it; `lint` is what lint is told.
     """
 
     name: str
@@ -97,6 +97,7 @@ class Environment:
     readers: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
     provided: Provided | None = field(default=None, compare=False, repr=False)
+    lint: Mapping[str, Any] = field(default_factory=dict)
 
 
 def names(folder: Path) -> list[str]:
@@ -152,7 +153,18 @@ def load_environment(
         readers=values.get("readers", ()),
         policy=Policy(**policy),
         provided=provided,
+        lint=values.get("lint", {}),
     )
+
+
+def lint_of(name: str, folder: Path) -> tuple[Mapping[str, Any], str]:
+    """Return what an environment says about lint, and its file; nothing else of it is needed."""
+    path, shown = _file(name, folder)
+    problems: list[WgmError] = []
+    values = read(load_file(path, shown), ENVIRONMENT, shown, problems)
+    if problems:
+        raise Problems(problems) if len(problems) > 1 else problems[0]
+    return values.get("lint", {}), shown
 
 
 def _provided(raw: Any, secrets: Mapping[str, Sequence[str]]) -> Provided | None:

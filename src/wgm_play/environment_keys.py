@@ -75,6 +75,21 @@ EMBEDDED = {
     ),
 }
 
+LINT = {
+    "fail_on": Key("choice", "exit 12 from this severity on (error)", ("info", "warning", "error")),
+    "severity": Key("free", "another severity for a code, or `off`: `{C07: error, X10: off}`"),
+    "ignore": Key("free", "findings that are taken on: a list of `{code, reason, until, files, object}`"),
+    "names": Key("free", "patterns for names, by what is named: `{table: '[a-z_]+', index: '.*_idx'}`"),
+    "additive_only": Key("flag", "nothing is taken away or renamed (false)"),
+    "masked": Key("flag", "data here are masked: a new column says `mask` (false)"),
+    "small_rows": Key("count", "with sizes: tables with fewer rows are small (10000)"),
+    "server_version": Key("count", "major version of the server (18)", least=13, most=18),
+    "transaction": Key(
+        "choice", "how plain SQL files are sent: each statement, one transaction, one message (each)",
+        ("each", "one", "implicit"),
+    ),
+}  # fmt: skip
+
 ENVIRONMENT = {
     "url": Key("connection", 'where the database is: a PostgreSQL URL, usually "{{ env.DATABASE_URL }}"'),
     "service": Key("connection", "or: a service of libpq's pg_service.conf"),
@@ -100,6 +115,7 @@ ENVIRONMENT = {
     ),
     "readers": Key("names", "roles that may read the ledger"),
     "policy": Key("mapping", "what a run may do, and how long it may wait", keys=POLICY),
+    "lint": Key("mapping", "what `wgm-play lint` holds this environment to; also `[tool.wgm-play.lint]`", keys=LINT),
 }
 
 _REFERENCE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
@@ -297,6 +313,13 @@ def _connection(value: Any, key: Key, place: Place) -> Text:
     return Text(text, place.at)
 
 
+def _free(value: Any, key: Key, place: Place) -> Any:
+    """Keep a value whose reader checks it."""
+    if not isinstance(value, (dict, list)):
+        raise place.wrong("a mapping or a list", value)
+    return value
+
+
 READERS: dict[str, Callable[[Any, Key, Place], Any]] = {
     "text": _text,
     "flag": _flag,
@@ -311,6 +334,7 @@ READERS: dict[str, Callable[[Any, Key, Place], Any]] = {
     "names": _names,
     "connection": _connection,
     "secrets": _secrets,
+    "free": _free,
 }
 
 
@@ -351,6 +375,7 @@ _PLAIN: dict[str, dict[str, Any]] = {
     "size": {"type": ["string", "integer"], "x-form": "size", "examples": ["16MB"]},
     "settings": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
     "variables": {"type": ["object", "null"]},
+    "free": {"type": ["object", "array"]},
     "secrets": {
         "type": "object",
         "additionalProperties": {

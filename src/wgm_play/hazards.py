@@ -53,6 +53,7 @@ I12|change a function that an index, check or stored column uses|Old entries wer
 I13|a collation of the system changed its version|Indexes over texts may be in the wrong order.|`check` tells it; rebuild the indexes, then refresh the version.
 I14|change an index|Renaming is light; another tablespace copies it under a lock.|Renamed in place; otherwise replaced as in I07.
 I15|drop the index of CLUSTER or of the replica identity|Published UPDATEs and DELETEs fail.|Where such an index is replaced, its marks go to the new one in the transaction that swaps the names.
+I16|index a column that every UPDATE changes|No UPDATE can be a heap-only one any more: each writes all indexes of the table, and leaves more to vacuum.|`lint` names it: leave the column out of indexes, or keep it in a table of its own.
 T01|drop a table|Instant, but the rows are gone, and every table joined to it by a key waits.|It goes to the trash with rows, indexes and keys until the retention ends.
 T02|rename a table|Statements with the old name fail at once.|Only with `renamed_from`. A view under the old name bridges a release.
 T03|move to another schema|As T02, and search_path decides who still finds it.|Only with `renamed_from`.
@@ -102,6 +103,7 @@ S12|server settings|Some need a restart, others only meet new sessions.|The plan
 S13|DROP CASCADE|More goes than was named.|Never sent: dependents are listed as changes of their own.
 S14|drop a database, schema or role|Everything in it goes.|A database is never dropped; schemas only when empty.
 S15|delete rows without a condition|All rows.|See X05.
+S16|a change that takes away, where only additions are allowed|The application of the last release still uses what goes.|`lint` stops at it where the environment says `additive_only`: take away in a release of its own.
 X01|no lock_timeout|One waiting ALTER stops everybody behind it.|A tenth of a second at first, tried again within the budget; never longer than `lock_timeout`.
 X02|no other timeouts|A forgotten session holds its locks.|Each session has a name and timeouts by the class of its statements.
 X03|work while holding a strong lock|Everybody waits for all of it.|Strong locks only in transactions of catalog changes; a swap locks its tables at its beginning, in one order.
@@ -121,6 +123,8 @@ X16|running during a dump, a long report, a vacuum against wraparound|We wait fo
 X17|prepared transactions|They hold locks without a session.|Preflight names them.
 X18|the wrong server|A staging playbook on production.|The database is marked with its environment; standbys are refused.
 X19|encodings and line ends|The same text has two digests.|Texts are compared as UTF-8 with plain line ends.
+X20|SQL that cannot be read|Nobody knows what it does before the server refuses it.|`lint` says where PostgreSQL's parser stops, and goes on with the next statement.
+X21|an ignore without a reason, or past its day|Nobody knows why it is there, or whether it still holds.|`lint` wants a reason with each ignore, and counts the finding again after the day that `until` names.
 Q01|small integer keys|They end.|`check` tells how far sequences are; int to bigint is C08.
 Q02|serial|Its sequence has privileges of its own.|Declare identity.
 Q03|varchar(n)|Its length becomes a migration.|Declare text and a check.
@@ -131,6 +135,8 @@ Q07|a foreign key without ON DELETE|Deletes fail, or nobody decided.|Say it.
 Q08|names that need quotes|Each statement needs them.|Quoted always; prefer small letters.
 Q09|column order|INSERT and COPY that name no columns put their values into other ones. Padding costs bytes.|New and swapped columns come last, and what lies in the trash keeps its place until `purge`: the plan says so. Order itself is no difference.
 Q10|indexes with special operator classes|The default may not serve the query.|Declare the operator class.
+Q11|a new column without `mask` where data are masked|A copy for development would show its values.|`lint` names it where the environment says that it is masked.
+Q12|a name against the rules of the team|Others look for it under the other name.|`lint` holds names against the patterns of `names`.
 """
 
 

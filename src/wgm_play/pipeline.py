@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wgm_play.inspect.options import Inspection
+    from wgm_play.lint.command import Options as LintOptions
     from wgm_play.reporter import Reporter
     from wgm_play.review.model import Review
     from wgm_play.run.unchanged import Memory
@@ -302,6 +303,18 @@ def inspect(options: Inspection, reporter: Reporter) -> int:
     from wgm_play.inspect.command import inspect as write_down
 
     return write_down(options, reporter)
+
+
+def lint(options: LintOptions, reporter: Reporter) -> int:
+    """Tell what migrations and playbooks would do to a database in use, from their text alone."""
+    from wgm_play.finding import at_least
+    from wgm_play.lint.command import lint as find
+    from wgm_play.lint.telling import tell
+
+    findings, chosen = find(options)
+    worst = options.fail_on or chosen.fail_on
+    tell(findings, options, worst, reporter)
+    return 12 if at_least(findings, worst) else 0
 
 
 def purge(options: Options, reporter: Reporter) -> int:

@@ -95,6 +95,7 @@ COVERAGE = {
     "I13": Cover("", HEALTH, untraced="the system's collation changes, not the database", unkilled=ADVICE),
     "I14": Cover("index/change_online"),
     "I15": Cover("online/index_that_is_marked"),
+    "I16": Cover("", untraced=ADVICE, unkilled=ADVICE),
     "T01": Cover("online/instant_changes"),
     "T02": Cover("online/instant_changes"),
     "T03": Cover("online/instant_changes"),
@@ -144,6 +145,7 @@ COVERAGE = {
     "S13": Cover("", unkilled=NEVER),
     "S14": Cover("", untraced=NEVER, unkilled=NEVER),
     "S15": Cover("", untraced=RAW, unkilled=NEVER),
+    "S16": Cover("", of("test_lint.py"), untraced=RAW, unkilled=ADVICE),
     "X01": Cover("", of("test_online_faults.py::test_a_lock_that_is_held_for_longer_than_the_budget"), untraced=SESSION, unkilled=SESSION),
     "X02": Cover("", of("test_execute.py::test_timeouts_follow_the_class_of_the_statement"), untraced=SESSION, unkilled=SESSION),
     "X03": Cover("online/type_of_a_key"),
@@ -163,7 +165,9 @@ COVERAGE = {
     "X17": Cover("", of("test_preflight.py"), untraced=OTHERS, unkilled=OTHERS),
     "X18": Cover("", of("test_readonly.py", "test_unchanged.py::test_a_marker_of_another_environment_is_found"), untraced=OTHERS, unkilled="refused before anything is touched"),
     "X19": Cover("", untraced="how texts are compared", unkilled="how texts are compared"),
-    **{f"Q{number:02}": Cover("", untraced=ADVICE, unkilled=ADVICE) for number in range(1, 11)},
+    "X20": Cover("", untraced=RAW, unkilled=RAW),
+    "X21": Cover("", untraced="what people write beside a statement", unkilled=ADVICE),
+    **{f"Q{number:02}": Cover("", untraced=ADVICE, unkilled=ADVICE) for number in range(1, 13)},
 }  # fmt: skip
 
 KILLABLE = {forms.name_of(path) for path in forms.files()}

@@ -24,6 +24,7 @@ from wgm_play.cli.options import (
     REPORT,
     TARGET_OPTIONS,
     TEXT,
+    VALUES,
     WHERE,
     Argument,
     Option,
@@ -38,6 +39,16 @@ NO_TRASH = Option("--no-trash", group=ALLOW, help="remove for good what is remov
 NO_BACKUP = Option("--no-backup", group=ALLOW, help="make no backup before the first change")
 KILL_BLOCKERS = Option("--kill-blockers", group=ALLOW, help="end sessions in the way, where the policy allows it")
 DETAILED = Option("--detailed-exitcode", group=LOOK, help="with --check: exit 10 when changes are pending")
+
+FROM = Option(
+    "--from",
+    group=OTHER,
+    kind=CHOICE,
+    choices=("auto", "drizzle", "flyway", "liquibase", "alembic", "dbmate", "golang-migrate", "goose", "prisma", "sql"),
+    default="auto",
+    to="tool",
+    help="the tool whose migrations a folder holds (default: told by its files)",
+)
 
 PLAY = Spec(
     "",
@@ -268,6 +279,58 @@ COMMANDS = {
             examples=(("wgm-play drill production.yml", "for cron, once a week"),),
         ),
         Spec(
+            "lint",
+            "hazards of migrations and playbooks, from their text alone",
+            run="wgm_play.cli.lint:run",
+            about="No database is asked and nothing is executed. Without sizes a table is taken as large; one that the same "
+            "file makes is new. Exit 12 when something is found at or above --fail-on.",
+            arguments=(
+                Argument(
+                    "PATH...",
+                    "playbooks, SQL files, folders of migrations (in the order of their tool)",
+                    to="paths",
+                    many=True,
+                ),
+            ),
+            options=(
+                FROM,
+                Option(
+                    "--rows",
+                    group=VALUES,
+                    kind=LIST,
+                    value="TABLE=NUMBER",
+                    help="how many rows a table has, as in tasks=40M",
+                ),
+                Option(
+                    "--stats", group=VALUES, kind=TEXT, value="FILE", help="the same from a file of statistics (JSON)"
+                ),
+                Option(
+                    "--environment",
+                    group=WHERE,
+                    kind=TEXT,
+                    value="NAME",
+                    help="hold SQL to the `lint:` of environments/NAME.yml",
+                ),
+                TARGET_OPTIONS[0],
+                Option(
+                    "--against",
+                    group=CHOOSE,
+                    kind=TEXT,
+                    value="GITREF",
+                    help="read all, tell only of files that differ from this",
+                ),
+                Option("--all", group=OUTPUT, to="all_", help="show advice and what is acknowledged, too"),
+                fail_on(None),
+                REPORT,
+                *OUTPUT_OPTIONS,
+            ),
+            examples=(
+                ("wgm-play lint migrations/", "a folder of Flyway, Liquibase, Alembic, dbmate, Drizzle, Prisma, ..."),
+                ("wgm-play lint migrations/ --against origin/main", "only what this branch adds"),
+                ("wgm-play lint change.sql --rows tasks=40M --report sarif:lint.sarif", "with sizes, for a code scan"),
+            ),
+        ),
+        Spec(
             "inspect",
             "write a playbook that declares a live database, or adopt it",
             run="wgm_play.cli.inspect:run",
@@ -301,15 +364,7 @@ COMMANDS = {
                     to="folder",
                     help="make the playbook from a folder of another tool's migrations",
                 ),
-                Option(
-                    "--from",
-                    group=OTHER,
-                    kind=CHOICE,
-                    choices=("auto", "drizzle", "flyway", "liquibase", "alembic", "dbmate", "golang-migrate", "sql"),
-                    default="auto",
-                    to="tool",
-                    help="the tool of --import (default: told by its files)",
-                ),
+                FROM,
                 Option(
                     "--url",
                     group=WHERE,

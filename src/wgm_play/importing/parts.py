@@ -16,11 +16,16 @@ from wgm_play.errors import Position
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A text of SQL: the file it is from, and the line of the file (from 1) at which it begins."""
+    """A text of SQL: the file it is from, and the line of the file (from 1) at which it begins.
+
+    `transaction` is how the tool sends it: "one" transaction around it; "implicit", the text as one message, which is a
+    transaction where it has several statements; or "each" statement by itself.
+    """
 
     file: str
     line: int
     sql: str
+    transaction: str = "each"
 
     def place(self, offset: int) -> Position:
         """Return where the character `offset` (from 0) of the text stands."""
@@ -33,9 +38,9 @@ def text_of(path: Path) -> str:
     return read_text(path, str(path), what="migration")[0].replace("\r\n", "\n")
 
 
-def whole(path: Path) -> Part:
+def whole(path: Path, transaction: str = "each") -> Part:
     """Return a file as one part."""
-    return Part(str(path), 1, text_of(path))
+    return Part(str(path), 1, text_of(path), transaction)
 
 
 def natural(path: Path) -> tuple[tuple[int, int, str], ...]:
@@ -50,8 +55,10 @@ def sql_files(folder: Path, *, deep: bool = True) -> list[Path]:
     return sorted((path for path in found if path.is_file()), key=natural)
 
 
-def cut(path: Path, marks: Iterable[tuple[int, int]], text: str) -> Iterator[Part]:
+def cut(path: Path, marks: Iterable[tuple[int, int]], text: str, transaction: str = "each") -> Iterator[Part]:
     """Return the parts of a text between places (from, to)."""
     for start, end in marks:
         if text[start:end].strip():
-            yield Part(str(path), text.count("\n", 0, start) + 1, text[start:end])
+            # The text from the beginning of its first line on: columns stay what they are.
+            first = text.rfind("\n", 0, start) + 1
+            yield Part(str(path), text.count("\n", 0, start) + 1, " " * (start - first) + text[start:end], transaction)

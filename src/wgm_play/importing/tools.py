@@ -24,14 +24,18 @@ def drizzle(folder: Path) -> list[Part]:
         tags = [str(entry["tag"]) for entry in sorted(entries, key=lambda one: int(one["idx"]))]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{str(journal)!r} is no journal of Drizzle: {error}", where=Position(str(journal))) from error
-    made: list[Part] = []
-    for tag in tags:
-        path = folder / f"{tag}.sql"
-        text = text_of(path)
-        ends = [found.span() for found in re.finditer(r"-->[ \t]*statement-breakpoint", text)]
-        starts = [0, *(end for _, end in ends)]
-        made += cut(path, zip(starts, [*(start for start, _ in ends), len(text)], strict=True), text)
-    return made
+    return [part for tag in tags for part in drizzle_file(folder / f"{tag}.sql")]
+
+
+_BREAKPOINT = re.compile(r"-->[ \t]*statement-breakpoint")
+
+
+def drizzle_file(path: Path) -> list[Part]:
+    """Read a file of Drizzle; all its parts run in one transaction."""
+    text = text_of(path)
+    ends = [found.span() for found in _BREAKPOINT.finditer(text)]
+    starts = [0, *(end for _, end in ends)]
+    return list(cut(path, zip(starts, [*(start for start, _ in ends), len(text)], strict=True), text, "one"))
 
 
 _FLYWAY = re.compile(r"([VBUR])([\d._]*)__(.+)\.sql\Z")
@@ -57,7 +61,17 @@ def flyway(folder: Path) -> list[Part]:
         if base is None or (letter == "B" and number == base) or (letter == "V" and number > base)
     ]  # fmt: skip
     repeated = sorted((m.group(3), path) for m, path in found if m.group(1) == "R")
-    return [whole(path) for path in [*chosen, *(path for _, path in repeated)]]
+    return [part for path in [*chosen, *(path for _, path in repeated)] for part in flyway_file(path)]
+
+
+_NO_FLYWAY_TRANSACTION = re.compile(r"^\s*executeInTransaction\s*=\s*false", re.IGNORECASE | re.MULTILINE)
+
+
+def flyway_file(path: Path) -> list[Part]:
+    """Read a file of Flyway: one transaction, unless NAME.sql.conf says otherwise."""
+    settings = path.with_name(path.name + ".conf")
+    alone = settings.is_file() and _NO_FLYWAY_TRANSACTION.search(text_of(settings))
+    return [whole(path, "each" if alone else "one")]
 
 
 _CHANGESET = re.compile(r"^--[ \t]*changeset[ \t]+(\S.*)$", re.IGNORECASE | re.MULTILINE)
@@ -69,20 +83,26 @@ _INCLUDED = re.compile(r"file\s*[:=]\s*[\"']?([^\"'\s<>]+\.sql)", re.IGNORECASE)
 
 def liquibase(folder: Path) -> list[Part]:
     """Read changesets of formatted SQL; a master changelog gives the order of files, else their names do."""
+    return [part for path in _liquibase_files(folder) for part in liquibase_file(path)]
+
+
+_NO_LIQUIBASE_TRANSACTION = re.compile(r"runInTransaction:\"?false", re.IGNORECASE)
+
+
+def liquibase_file(path: Path) -> list[Part]:
+    """Read the changesets of a file of formatted SQL: each is a transaction, unless it says otherwise."""
+    text = text_of(path)
     made: list[Part] = []
-    for path in _liquibase_files(folder):
-        text = text_of(path)
-        if not _FORMATTED.match(text):
+    heads = list(_CHANGESET.finditer(text)) if _FORMATTED.match(text) else []
+    for number, head in enumerate(heads):
+        end = heads[number + 1].start() if number + 1 < len(heads) else len(text)
+        other = re.search(r"dbms:(\S+)", head.group(1))
+        if other and "postgresql" not in other.group(1):
             continue
-        heads = list(_CHANGESET.finditer(text))
-        for number, head in enumerate(heads):
-            end = heads[number + 1].start() if number + 1 < len(heads) else len(text)
-            other = re.search(r"dbms:(\S+)", head.group(1))
-            if other and "postgresql" not in other.group(1):
-                continue
-            body = _ROLLBACK.sub(lambda found: " " * len(found.group()), text[head.end() : end])
-            line = text.count("\n", 0, head.end()) + 1
-            made += _delimited(Part(str(path), line, body), _DELIMITER.search(head.group(1)))
+        body = _ROLLBACK.sub(lambda found: " " * len(found.group()), text[head.end() : end])
+        line = text.count("\n", 0, head.end()) + 1
+        sent = "each" if _NO_LIQUIBASE_TRANSACTION.search(head.group(1)) else "one"
+        made += _delimited(Part(str(path), line, body, sent), _DELIMITER.search(head.group(1)))
     return made
 
 
@@ -111,7 +131,7 @@ def _delimited(part: Part, delimiter: re.Match[str] | None) -> list[Part]:
         start = found.end()
     marks.append((start, len(part.sql)))
     return [
-        Part(part.file, part.line + part.sql.count("\n", 0, begin), part.sql[begin:end])
+        Part(part.file, part.line + part.sql.count("\n", 0, begin), part.sql[begin:end], part.transaction)
         for begin, end in marks
         if part.sql[begin:end].strip()
     ]
@@ -127,17 +147,20 @@ _MIGRATE = re.compile(r"^--[ \t]*migrate:(up|down)\b.*$", re.MULTILINE)
 
 def dbmate(folder: Path) -> list[Part]:
     """Read the parts after `-- migrate:up`, files by name."""
-    made: list[Part] = []
-    for path in sql_files(folder, deep=False):
-        text = text_of(path)
-        heads = list(_MIGRATE.finditer(text))
-        if not heads:
-            continue
-        ends = [*(head.start() for head in heads[1:]), len(text)]
-        made += cut(
-            path, ((head.end(), end) for head, end in zip(heads, ends, strict=True) if head.group(1) == "up"), text
-        )
-    return made
+    return [part for path in sql_files(folder, deep=False) for part in dbmate_file(path)]
+
+
+def dbmate_file(path: Path) -> list[Part]:
+    """Read what goes up in a file: one transaction, or with transaction:false one message."""
+    text = text_of(path)
+    heads = list(_MIGRATE.finditer(text))
+    ends = [*(head.start() for head in heads[1:]), len(text)]
+    return [
+        part
+        for head, end in zip(heads, ends, strict=True)
+        if head.group(1) == "up"
+        for part in cut(path, [(head.end(), end)], text, "implicit" if "transaction:false" in head.group() else "one")
+    ]
 
 
 _UP = re.compile(r"(\d+)_.*\.up\.sql\Z|(\d+)\.up\.sql\Z")
@@ -150,7 +173,40 @@ def golang_migrate(folder: Path) -> list[Part]:
         for path in folder.glob("*.sql")
         if (match := _UP.match(path.name))
     ]
-    return [whole(path) for _, path in sorted(found)]
+    return [whole(path, "implicit") for _, path in sorted(found)]
+
+
+_GOOSE = re.compile(r"^--[ \t]*\+goose[ \t]+(Up|Down|NO TRANSACTION)\b.*$", re.IGNORECASE | re.MULTILINE)
+
+
+def goose_file(path: Path) -> list[Part]:
+    """Read what goes up in a file of goose: one transaction, unless the file says NO TRANSACTION."""
+    text = text_of(path)
+    marks = [head for head in _GOOSE.finditer(text) if head.group(1).upper() in ("UP", "DOWN")]
+    sent = "each" if len(marks) < len(_GOOSE.findall(text)) else "one"
+    ends = [*(head.start() for head in marks[1:]), len(text)]
+    return [
+        part
+        for head, end in zip(marks, ends, strict=True)
+        if head.group(1).upper() == "UP"
+        for part in cut(path, [(head.end(), end)], text, sent)
+    ]
+
+
+def goose(folder: Path) -> list[Part]:
+    """Read what goes up in each file, by number."""
+    return [part for path in sql_files(folder, deep=False) for part in goose_file(path)]
+
+
+def prisma(folder: Path) -> list[Part]:
+    """Read `NUMBER_name/migration.sql`; each is sent as one message."""
+    return [whole(path, "implicit") for path in sql_files(folder) if path.name == "migration.sql"]
+
+
+# Words by which other tools are told to leave their transaction away.
+_NO_TRANSACTION = re.compile(
+    r"^--[ \t]*(atlas:txmode[ \t]+none|no-transaction|disable-ddl-transaction)\b", re.MULTILINE
+)
 
 
 def plain(folder: Path) -> list[Part]:
@@ -170,6 +226,8 @@ TOOLS: dict[str, Read] = {
     "alembic": alembic,
     "dbmate": dbmate,
     "golang-migrate": golang_migrate,
+    "goose": goose,
+    "prisma": prisma,
     "sql": plain,
 }
 # The tables in which tools keep what they ran: no part of anybody's schema.
@@ -184,6 +242,8 @@ def which(folder: Path) -> str:
     if (folder / "meta" / "_journal.json").is_file():
         return "drizzle"
     files = sql_files(folder)
+    if files and all(path.name == "migration.sql" for path in files):
+        return "prisma"
     if any(_UP.match(path.name) for path in files):
         return "golang-migrate"
     if any(_FLYWAY.match(path.name) for path in files):
@@ -194,9 +254,36 @@ def which(folder: Path) -> str:
             return "liquibase"
         if _MIGRATE.search(text):
             return "dbmate"
+        if _GOOSE.search(text):
+            return "goose"
         if "alembic_version" in text:
             return "alembic"
     return "sql"
+
+
+def file_parts(path: Path) -> list[Part]:
+    """Return what a single file would run, as the tool that it tells of sends it."""
+    text = text_of(path)
+    if _FLYWAY.match(path.name):
+        return flyway_file(path)
+    if _UP.match(path.name) or path.name == "migration.sql":
+        return [whole(path, "implicit")]
+    for pattern, read in (
+        (_FORMATTED, liquibase_file), (_MIGRATE, dbmate_file), (_GOOSE, goose_file), (_BREAKPOINT, drizzle_file),
+    ):  # fmt: skip
+        if pattern.search(text):
+            return read(path)
+    return [whole(path)]
+
+
+def flyway_name(file: str) -> bool:
+    """Say whether a file is named as Flyway's are."""
+    return _FLYWAY.match(Path(file).name) is not None
+
+
+def without_transaction(text: str) -> bool:
+    """Say whether a file tells its tool to send each statement by itself."""
+    return _NO_TRANSACTION.search(text) is not None
 
 
 def parts(folder: Path, tool: str) -> tuple[str, list[Part]]:

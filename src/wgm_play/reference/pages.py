@@ -152,9 +152,18 @@ def more_examples(kind: str) -> tuple[Example, ...]:
 
 def _guides() -> Iterator[Page]:
     for path in sorted((_FOLDER / "guide").glob("*.md")):
-        title, _, rest = path.read_text(encoding="utf-8").partition("\n")
+        title, _, rest = path.read_text(encoding="utf-8").replace("LINT_CODES\n", _lint_codes()).partition("\n")
         summary = rest.strip().partition("\n\n")[0].replace("\n", " ")
         yield Page(path.stem.partition("-")[2], GUIDES, title.lstrip("# "), summary, rest.strip())
+
+
+def _lint_codes() -> str:
+    """Return the codes that `lint` tells, as a table."""
+    from wgm_play.hazards import pages as codes
+    from wgm_play.lint.codes import SEVERITY
+
+    rows = [f"| {code} | {SEVERITY[code]} | {what} |" for code, (what, _, _) in codes().items() if code in SEVERITY]
+    return "\n".join(["| code | severity | what |", "|---|---|---|", *rows, ""])
 
 
 def _hazards() -> Iterator[Page]:

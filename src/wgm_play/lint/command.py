@@ -1,0 +1,94 @@
+"""`wgm-play lint`: read what is named, apply the rules.
+
+In: `Options` of the command line. Out: findings, and the settings that say which of them count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wgm_play.finding import Finding
+from wgm_play.lint.settings import Settings, of_project, settings
+
+if TYPE_CHECKING:
+    from wgm_play.importing.parts import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line: what is read, how large tables are, for which environment, what is told."""
+
+    paths: Sequence[str]
+    tool: str = "auto"
+    rows: Sequence[str] = ()
+    stats: str | None = None
+    environment: str | None = None
+    inventory: Path | None = None
+    against: str | None = None
+    fail_on: str | None = None
+    reports: Sequence[str] = ()
+    all: bool = False
+
+
+def lint(options: Options) -> tuple[list[Finding], Settings]:
+    """Return what is found in all that is named, in order, and the settings that hold."""
+    from wgm_play.lint.sources import sources
+
+    chosen = _settings(options)
+    found = sources(options.paths, options.tool)
+    findings: list[Finding] = []
+    if found.parts:
+        findings += of_sql(found.parts, options, chosen)
+    for playbook in found.playbooks:
+        from wgm_play.lint.playbooks import of_playbook
+
+        findings += of_playbook(playbook, chosen, options.inventory)
+    if options.against:
+        from wgm_play.lint.changed import changed_since
+
+        changed = changed_since(options.against)
+        findings = [one for one in findings if one.where and Path(one.where.file).resolve() in changed]
+    return findings, chosen
+
+
+def of_sql(parts: Sequence[Part], options: Options, chosen: Settings) -> list[Finding]:
+    """Return what is found in files of SQL."""
+    from wgm_play.importing.parts import text_of
+    from wgm_play.lint.advice import advise
+    from wgm_play.lint.files import look_through
+    from wgm_play.lint.ignores import acknowledge
+    from wgm_play.lint.look import Look
+    from wgm_play.lint.rules import HANDLERS
+    from wgm_play.lint.sizes import sizes
+
+    look = Look(chosen, sizes(options.rows, options.stats), HANDLERS)
+    texts: dict[str, str] = {}
+
+    def text(file: str) -> str:
+        return texts.setdefault(file, text_of(Path(file)))
+
+    look_through(parts, look, text)
+    found, look.findings = look.findings, []
+    advise(look)
+    by_file: dict[str, list[Finding]] = {}
+    for one in look.findings:
+        by_file.setdefault(one.where.file if one.where else "", []).append(one)
+    for file, several in by_file.items():
+        found += acknowledge(several, file, text(file), look, faults=False)
+    return found
+
+
+def _settings(options: Options) -> Settings:
+    """Return the settings of the project, and of the environment that is named, laid over them."""
+    first = Path(options.paths[0]).resolve()
+    project = of_project(first if first.is_dir() else first.parent)
+    chosen = settings(project, "pyproject.toml") if project is not None else Settings()
+    if options.environment:
+        from wgm_play.environment import FOLDER, lint_of
+
+        said, file = lint_of(options.environment, options.inventory or Path(FOLDER))
+        chosen = settings(said, file, chosen)
+    return chosen

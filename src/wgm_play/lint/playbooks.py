@@ -1,0 +1,113 @@
+"""A playbook as lint sees it: what its steps declare, in an empty database; and what its `sql` steps do to one in use.
+
+In: a playbook. Out: findings at its lines. How declared objects are changed is the planner's: here is only what is
+unwise about them in any database.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from wgm_play.errors import Position
+from wgm_play.finding import Finding
+from wgm_play.importing.parts import Part
+from wgm_play.lint.advice import advise
+from wgm_play.lint.files import read_statements
+from wgm_play.lint.ignores import acknowledge, until_in
+from wgm_play.lint.look import Look
+from wgm_play.lint.rules import HANDLERS
+from wgm_play.lint.settings import Settings, settings
+from wgm_play.sql import reveal
+
+# The runner's own: it sets timeouts, opens transactions and chooses online forms.
+_RUNNER = ("X01", "X02", "X09", "X10", "X07", "C15", "I02", "V01", "T12")
+
+
+def of_playbook(path: Path, chosen: Settings, inventory: Path | None) -> list[Finding]:
+    """Return what is found in a playbook and what it imports."""
+    from wgm_play.options import Options
+    from wgm_play.playbook.fold import fold
+    from wgm_play.run.work import with_placeholders
+
+    found: dict[tuple[Any, ...], Finding] = {}
+    plays, _ = with_placeholders(Options(str(path), inventory=str(inventory) if inventory else None))
+    for _number, play, environment, _playbook in plays:
+        look = Look(settings(environment.lint, environment.path, chosen), {}, HANDLERS)
+        _declared(fold(play.steps), look)
+        for one in _accepted(look, play.steps):
+            found.setdefault((one.code, one.object, one.attribute, one.where), one)
+    return list(found.values())
+
+
+def _declared(folded: Any, look: Look) -> None:
+    look.file = 0
+    look.session.begin()
+    look.session.lock_timeout = look.session.statement_timeout = True
+    for late in (False, True):
+        for declaration in folded.declarations.values():
+            if not declaration.absent:
+                for one in declaration.late if late else declaration.statements:
+                    _statement(one.sql, one.where, declaration.position, look)
+    look.locate = None
+    look.definers.clear()
+    advise(look)
+    _imperative(folded.sqls, look)
+
+
+def _statement(sql: str, where: Any, position: Position, look: Look) -> None:
+    def locate(offset: int) -> Position:
+        return where(offset) or position
+
+    look.locate = locate
+    read_statements(Part(position.file, position.line, sql, "one"), look)
+
+
+def _imperative(steps: Iterable[Any], look: Look) -> None:
+    """Read `sql` steps: the tables that the playbook declares are there, and in use."""
+    look.file = 1
+    for step in steps:
+        look.session.end()
+        if step.transaction:
+            look.session.begin()
+        look.session.lock_timeout = look.session.statement_timeout = True
+        look.locate = lambda offset, at=step.position: at
+        if step.batches is None:
+            read_statements(Part(step.position.file, step.position.line, reveal(step.text), "one"), look)
+    look.locate = None
+
+
+def _accepted(look: Look, steps: Sequence[Any]) -> list[Finding]:
+    """Return the findings as comments, settings and the steps' `accept` leave them."""
+    from wgm_play.document.as_read import text_of
+
+    made = []
+    for one in look.findings:
+        if one.code in _RUNNER or one.where is None:
+            continue
+        reason = _reason(one, steps)
+        made.append(replace(one, acknowledged=reason) if reason else one)
+    by_file: dict[str, list[Finding]] = {}
+    for one in made:
+        by_file.setdefault(one.where.file if one.where else "", []).append(one)
+    return [
+        one for file, several in by_file.items() for one in acknowledge(several, file, text_of(file) or "", look)
+    ]  # fmt: skip
+
+
+def _reason(found: Finding, steps: Sequence[Any]) -> str:
+    """Return why the step in which a finding lies accepts it."""
+    step = _step_at(found.where, steps)
+    reason = step.accept.get(found.code, "") if step is not None else ""
+    day = until_in(reason)
+    return "" if day is not None and day < datetime.date.today() else str(reason)
+
+
+def _step_at(where: Position | None, steps: Sequence[Any]) -> Any:
+    before = [
+        one for one in steps if where and one.position.file == where.file and one.position.line <= where.line
+    ]  # fmt: skip
+    return max(before, key=lambda one: one.position.line, default=None)

@@ -1,0 +1,57 @@
+"""How large tables are, where somebody says: `--rows TABLE=NUMBER`, or a file of statistics.
+
+In: words of the command line. Out: rows by table.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wgm_play.errors import InputError, Position
+from wgm_play.lint.tree import Name
+
+_UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+_SAID = re.compile(
+    r"(?:(?P<schema>[^.=\s]+)\.)?(?P<table>[^.=\s]+)=(?P<number>[\d_,.]+)(?P<unit>[kmg]?)\Z", re.IGNORECASE
+)
+
+
+def sizes(rows: Sequence[str], stats: str | None) -> dict[Name, float]:
+    """Return rows by table; what is said by `--rows` wins. Raise `InputError`."""
+    found = dict(_of_file(stats)) if stats else {}
+    for word in rows:
+        said = _SAID.match(word)
+        if said is None:
+            raise InputError(f"--rows {word!r} is no size", hint="--rows public.tasks=40000000, or =40M")
+        number = float(re.sub(r"[_,]", "", said.group("number"))) * _UNITS[said.group("unit").lower()]
+        found[(said.group("schema") or "public", said.group("table"))] = number
+    return found
+
+
+def _of_file(stats: str) -> Iterator[tuple[Name, float]]:
+    """Read rows from what `wgm-play stats` writes, or from an object of tables and numbers."""
+    path = Path(stats)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{stats!r}: {error.strerror}", hint="--stats FILE") from error
+    except ValueError as error:
+        raise InputError(f"{stats!r} is no JSON: {error}", where=Position(stats)) from error
+    tables = document.get("tables", document) if isinstance(document, Mapping) else document
+    entries = tables.items() if isinstance(tables, Mapping) else ((_name_of(one), one) for one in tables)
+    for name, one in entries:
+        rows = one.get("rows", one.get("reltuples")) if isinstance(one, Mapping) else one
+        if isinstance(rows, (int, float)) and name:
+            schema, _, table = str(name).rpartition(".")
+            yield (schema or "public", table), float(rows)
+
+
+def _name_of(one: Any) -> str:
+    if not isinstance(one, Mapping):
+        return ""
+    table = str(one.get("table") or one.get("name") or "")
+    return f"{one['schema']}.{table}" if one.get("schema") and "." not in table else table
