@@ -458,6 +458,37 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "comment",
+            "write reviews into the pull or merge request, one comment each, kept up to date",
+            run="wgm_play.cli.comment:run",
+            about="Runs in a job of the CI server and reads where it is from that server's variables. Only comments of its own "
+            "account that carry its mark are changed.",
+            arguments=(Argument("FILE...", "reviews, as diff --report json:FILE writes them", to="files", many=True),),
+            options=(
+                Option("--github", group=WHERE, help="a pull request of GitHub; the token is in GITHUB_TOKEN"),
+                Option("--gitlab", group=WHERE, help="a merge request of GitLab; the token is in GITLAB_TOKEN"),
+                Option(
+                    "--number",
+                    group=WHERE,
+                    kind=NUMBER,
+                    value="N",
+                    help="the number of the request (default: the one that the event of the CI server is about)",
+                ),
+                Option(
+                    "--account",
+                    group=WHERE,
+                    kind=TEXT,
+                    value="NAME",
+                    help="the account of the token, where the token may not ask for it",
+                ),
+                *OUTPUT_OPTIONS,
+            ),
+            examples=(
+                ("wgm-play comment --github review.json", "in a workflow"),
+                ("wgm-play comment --gitlab review.json", "in a pipeline"),
+            ),
+        ),
+        Spec(
             "purge",
             "empty the trash of what is past its retention",
             run="wgm_play.cli.purge:run",

@@ -111,3 +111,14 @@ def _word(text: str) -> str:
 def _text(text: str) -> str:
     flat = re.sub(r'["\n\r%;{}]', " ", text)
     return f'"{flat[:60]}"'
+
+
+# A line as `draw` writes it: names are words, everything else is within quotes.
+_LINE = re.compile(
+    r'erDiagram|    \w+\["[^"]*"\](?: \{)?|        \w+ \w+(?: "[^"]*")?|    \}|    \w+ \|\|--o\{ \w+ : "[^"]*"|    %% and \d+ more'
+)
+
+
+def is_ours(text: str) -> bool:
+    """Tell whether a diagram that came from elsewhere is one that `draw` could have written."""
+    return all(_LINE.fullmatch(line) for line in text.split("\n"))

@@ -17,6 +17,7 @@ from wgm_play.report.console import visible
 from wgm_play.report.findings.markdown import LIMIT, block, escaped
 from wgm_play.report.findings.markdown import code as code_of
 from wgm_play.report.review import words
+from wgm_play.review.diagram import is_ours
 from wgm_play.review.model import OTHER, SECTIONS, PlayReview, Review
 from wgm_play.secret import mask
 
@@ -39,6 +40,8 @@ def code(text: str) -> str:
     return code_of(text, cell=False)
 
 
+# No operation and no finding is told in fewer characters.
+_LEAST = 15
 # From the whole to what always fits.
 STAGES = (
     Stage(sql=True, findings=10_000, lines=10_000),
@@ -52,7 +55,10 @@ STAGES = (
 
 def write(review: Review, limit: int = LIMIT) -> str:
     """Return the text, of the first stage that fits."""
+    size = sum(len(play.plan.operations) + sum(map(len, play.findings.values())) for play in review.plays)
     for stage in STAGES:
+        if min(size, stage.lines) * _LEAST > limit:
+            continue
         made = _whole(review, stage)
         if len(made) <= limit:
             return made
@@ -117,7 +123,9 @@ def _lines(review: Review, stage: Stage) -> Iterator[str]:
     yield from _folded(loud, "Rollback", lambda play: tuple(_rollback(play, stage)))
     yield from _folded(loud, words.TITLES[OTHER], partial(_of_section, OTHER, stage))
     yield from _folded(
-        loud, "Diagram of what changes", lambda play: tuple(block(play.diagram, "mermaid")) if play.diagram else ()
+        loud,
+        "Diagram of what changes",
+        lambda play: tuple(block(play.diagram, "mermaid")) if play.diagram and is_ours(play.diagram) else (),
     )
     servers = [f"{words.names(group)}: {words.server(play)}" for group, play in words.alike(loud, words.server)]
     yield f"<sub>{escaped('. '.join(servers))}. {escaped(words.assumptions())}</sub>"
