@@ -121,7 +121,11 @@ def load_environment(
     `environ` stands for the process environment; without `commands` none of `secrets` is run.
     Raise `InputError`, or `Problems` with all errors of the file, each with its position.
     """
-    path, shown = _file(name, inventory or project / FOLDER)
+    folder = inventory or project / FOLDER
+    if url is not None and inventory is None and not folder.is_dir():
+        # A single playbook with --url needs no project around it.
+        return Environment(name=name, path="--url", position=Position("--url"), url=url_of(url, environ), marker=name)
+    path, shown = _file(name, folder)
     raw = load_file(path, shown)
     problems: list[WgmError] = []
     values = read(raw, ENVIRONMENT, shown, problems)
@@ -189,7 +193,7 @@ def _file(name: str, folder: Path) -> tuple[Path, str]:
         raise InputError(
             f"no folder {shown_path(folder)!r} with environments",
             where=Position(shown_path(folder)),
-            hint="wgm-play init .",
+            hint="wgm-play init . makes it; with --url DSN a playbook needs none",
         )
     for suffix in SUFFIXES:
         path = folder / f"{name}{suffix}"

@@ -317,6 +317,13 @@ def lint(options: LintOptions, reporter: Reporter) -> int:
     return 12 if at_least(findings, worst) else 0
 
 
+def update(options: Options, reporter: Reporter) -> int:
+    """Bring what drifted in the database into a playbook, changing only the lines concerned."""
+    from wgm_play.commands.update import update as bring_in
+
+    return bring_in(options, reporter)
+
+
 def purge(options: Options, reporter: Reporter) -> int:
     """Empty the trash of what is past its retention."""
     from wgm_play.commands.purge import purge as empty

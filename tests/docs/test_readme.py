@@ -150,11 +150,12 @@ def test_a_drill_is_asked_for_and_done(shop: Console, database_url: str) -> None
 
 def test_a_database_is_inspected_and_nothing_is_left_to_do(shop: Console) -> None:
     converges(shop, "production.yml")
-    [command] = [block.text for block in blocks("sh") if "inspect" in block.text]
+    [command, update] = [block.text for block in blocks("sh") if "inspect" in block.text]
     shop.run(command)
     adopted = Console(shop.folder / "adopted", shop.environ)
     said = adopted.run("wgm-play production.yml --check")
     assert "changed=0 unreachable=0 failed=0" in recap(said), said
+    assert "nothing to bring in" in adopted.run(update)
 
 
 def rows(heading: str) -> dict[str, str]:

@@ -177,7 +177,7 @@ def test_an_environment_that_does_not_exist_names_those_that_do(project: Path) -
 def test_a_project_without_environments_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no folder") as caught:
         load_environment("production", tmp_path)
-    assert caught.value.hint == "wgm-play init ."
+    assert caught.value.hint == "wgm-play init . makes it; with --url DSN a playbook needs none"
 
 
 def test_a_name_does_not_leave_the_folder(project: Path) -> None:

@@ -5,6 +5,8 @@ In: the values of the command line. Out: the exit code.
 
 from __future__ import annotations
 
+from typing import Any
+
 from wgm_play.cli.target import hide_password
 from wgm_play.errors import InputError
 from wgm_play.reporter import Reporter
@@ -20,11 +22,19 @@ def run(
     folder: str | None,
     tool: str,
     url: str | None,
+    update: str | None,
     verbosity: int,
+    **values: Any,
 ) -> int:
-    """Run `pipeline.inspect`."""
+    """Run `pipeline.inspect`, or `pipeline.update`."""
     hide_password(dsn)
     hide_password(url)
+    if update is not None:
+        return _update(reporter, update, dsn or url, mixed=bool(output or baseline or folder), **values)
+    if any(values.values()):
+        raise InputError(
+            "--check, --diff, -e, -i and -l need --update", hint="wgm-play inspect --update PLAYBOOK --check"
+        )
     if folder is not None and (dsn is not None or baseline):
         raise InputError(
             "--import makes a playbook from files, not from a database", hint="leave out DSN and --baseline"
@@ -36,3 +46,16 @@ def run(
 
     reporter.begin(None)
     return pipeline.inspect(Inspection(dsn or url, output, environment, baseline, folder, tool), reporter)
+
+
+def _update(reporter: Reporter, playbook: str, url: str | None, *, mixed: bool, **values: Any) -> int:
+    if mixed:
+        raise InputError(
+            "--update changes a playbook; --output, --import and --baseline make one",
+            hint="wgm-play inspect --update PLAYBOOK",
+        )
+    from wgm_play import pipeline
+    from wgm_play.options import Options
+
+    reporter.begin(None)
+    return pipeline.update(Options(playbook, url=url, **values), reporter)

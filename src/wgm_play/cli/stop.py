@@ -15,6 +15,8 @@ from wgm_play.reporter import Reporter
 
 def run(reporter: Reporter, *, playbook: str, inventory: str | None, verbosity: int) -> int:
     """Stop the servers of the environments that the playbook's plays name."""
+    from wgm_play.playbook.files import project_of
+
     existing(playbook)
     path = found(playbook)
     project = project_of(path)
@@ -53,12 +55,6 @@ def _stop_scratch() -> tuple[list[int], list[int]]:
     servers = embedded.running_scratch()
     used = [server for server in servers if in_use(server.url)]
     return [one.pid for one in servers if one not in used and embedded.stop_scratch(one)], [one.pid for one in used]
-
-
-def project_of(playbook: Path) -> Path:
-    """Return the nearest folder above the playbook that holds `environments/`."""
-    folders = playbook.resolve().parents
-    return next((folder for folder in folders if (folder / "environments").is_dir()), folders[0])
 
 
 def _environments(path: Path, project: Path, inventory: str | None) -> list[Environment]:

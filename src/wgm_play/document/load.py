@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from wgm_play.document.as_read import keep
+from wgm_play.document.as_read import bytes_of, keep
 from wgm_play.document.nodes import Map, Seq, Text, pack, position_of, text
 from wgm_play.errors import InputError, Position, Problems
 
@@ -31,7 +31,7 @@ def read_text(path: Path, name: str, *, what: str = "file", where: Position | No
     at = where or Position(name)
     refuse_irregular(path, name, at)
     try:
-        data = path.read_bytes()
+        data = bytes_of(path)
     except FileNotFoundError:
         raise InputError(f"no {what} {name!r}", where=at, hint=_like(path) or "check the path") from None
     except IsADirectoryError:

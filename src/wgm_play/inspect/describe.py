@@ -74,10 +74,10 @@ class Remembered(Catalog):
         return found
 
 
-def describe(catalog: Catalog, versions: dict[str, str], role: str = "") -> Said:
-    """Describe every object of a catalog; `role` is who reads it."""
+def describe(catalog: Catalog, versions: dict[str, str], role: str = "", owner: str | None = None) -> Said:
+    """Describe every object of a catalog; `role` is who reads it, `owner` goes without saying (default: the usual one)."""
     said = Said(Remembered.over(catalog), versions=versions)
-    said.owner = access.usual_owner(said.catalog, role)
+    said.owner = owner or access.usual_owner(said.catalog, role)
     access.roles(said, role)
     kinds: dict[str, list[Key]] = {}
     for key in catalog.rows:

@@ -114,6 +114,18 @@ class Planner:
         with self.stack:
             return self._plan()
 
+    def compared(self) -> Wanted:
+        """Return what the play wants, as far as comparing goes: nothing is refused, and a rename is a removal."""
+        with self.stack:
+            skips = Skips()
+            folded = without_unmade_roles(self.connection, self.folded, self.live, skips)
+            realised, _ = self._realise(folded, skips)
+            spoken = self._in_words_of_shadow(self.live, realised)
+            manage = Manage.of(self.play.manage)
+            wanted = lay_over(spoken, realised, skips.remaining(folded), prune=False, manage=manage)
+            self._in_own_words(wanted.catalog, spoken, self.live)
+            return wanted
+
     def _plan(self) -> Planned:
         skips = self.skips()
         manage = Manage.of(self.play.manage)

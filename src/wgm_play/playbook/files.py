@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from wgm_play.document.as_read import bytes_of
 from wgm_play.document.load import load_text, read_text, refuse_irregular
 from wgm_play.document.nodes import freeze, thaw
 from wgm_play.errors import InputError, Position, Problems, WgmError
@@ -23,16 +24,9 @@ ENVIRONMENTS = "environments"
 
 
 def project_of(playbook: Path) -> Path:
-    """Return the project: the nearest folder above the playbook that holds environments/."""
+    """Return the project: the nearest folder above the playbook that holds environments/, else the playbook's own."""
     here = Path(os.path.abspath(playbook)).parent
-    for folder in (here, *here.parents):
-        if (folder / ENVIRONMENTS).is_dir():
-            return folder
-    raise InputError(
-        f"no folder above {playbook} holds {ENVIRONMENTS}/",
-        where=Position(shown(playbook)),
-        hint="make the project with `wgm-play init DIR`, or put environments/NAME.yml beside the playbook",
-    )
+    return next((folder for folder in (here, *here.parents) if (folder / ENVIRONMENTS).is_dir()), here)
 
 
 def shown(path: Path) -> str:
@@ -101,7 +95,7 @@ class Files:
         if (name, role) in self._documents:
             return self._documents[name, role]
         try:
-            data = path.read_bytes()
+            data = bytes_of(path)
         except (OSError, ValueError):
             read_text(path, name, where=where)
             raise

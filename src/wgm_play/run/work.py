@@ -52,6 +52,7 @@ READS, READ_PAUSE = 4, 0.3
 if TYPE_CHECKING:
     import psycopg
 
+    from wgm_play.desired.model import Wanted
     from wgm_play.options import Options
     from wgm_play.outlook import Outlook
     from wgm_play.reporter import Reporter
@@ -550,6 +551,12 @@ class Work:
         planned.plan = replace(planned.plan, unknown=(*planned.plan.unknown, *unknown))
         self.unasked += imperative.unasked
         return planned
+
+    def compared(self) -> tuple[Catalog, Wanted]:
+        """Return the live catalog and what the play wants of it; nothing is planned."""
+        folded, choices = fold(self.play.steps), self.choices()
+        live = self.read_live()
+        return live, self._planner(folded, choices, self._imperative(folded, choices), live).compared()
 
     def check_texts(self, folded: Folded) -> None:
         """Refuse queries that are anything but one SELECT, before any of them is sent. Raise `InputError`."""
