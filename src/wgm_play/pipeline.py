@@ -6,7 +6,7 @@ In: `Options` from the command line, a `Reporter` that speaks. Out: an exit code
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import Found, InputError, WgmError
 from wgm_play.options import PENDING, TOLD, Options, Told
@@ -257,6 +257,20 @@ def check(options: Options, reporter: Reporter) -> int:
         told = f"{counted(len(counting), 'finding')} at or above {options.fail_on!r}"
         raise Found(told, details=[f"{one.code}: {one.message}" for one in counting])
     return 0
+
+
+def alerts(
+    options: Options,
+    reporter: Reporter,
+    action: str,
+    names: tuple[str, ...] = (),
+    output: str | None = None,
+    **more: Any,
+) -> int:
+    """Render the alerts for the tools that people run (no database is asked), compare them with a live page, or drill them."""
+    from wgm_play.commands import alert_tools
+
+    return alert_tools.ACTIONS[action](options, reporter, names, output, apply=apply, **more)
 
 
 def backup(options: Options, reporter: Reporter, if_due: bool = False) -> int:

@@ -14,8 +14,8 @@ import yaml
 
 from fix_postgres import Postgres
 from wgm_play import alerts
-from wgm_play.alerts.schema import SCHEMA
 from wgm_play.errors import InputError, Position
+from wgm_play.playbook.alert_keys import ALERT, IMPORT_ALERTS
 from wgm_play.playbook.model import Alert
 from wgm_play.secret import Secret
 
@@ -68,7 +68,7 @@ NO_VALUE = {
 def test_no_row_and_null_are_unknown_unless_absence_is_well(database: Any, query: str) -> None:
     state = one(database, query)
     assert (state.state, state.firing, state.error) == ("unknown", True, NO_VALUE[query])
-    well = one(database, query, absent_ok=True)
+    well = one(database, query, absent="ok")
     assert (well.state, well.firing, well.note) == ("ok", False, f"{NO_VALUE[query]}, which is well (absent: ok)")
 
 
@@ -194,9 +194,12 @@ def test_a_threshold_that_cannot_be_read_is_bad_input(database: Any) -> None:
 def test_the_schema_is_one() -> None:
     import jsonschema
 
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    jsonschema.validate({"name": "A", "query": "select 1 as value", "threshold": "> 1", "for": "10m"}, SCHEMA)
-    assert all(fragment.get("description") for fragment in SCHEMA["properties"].values())
+    jsonschema.Draft202012Validator.check_schema(ALERT)
+    jsonschema.validate({"name": "A", "query": "select 1 as value", "threshold": "> 1", "for": "10m"}, ALERT)
+    properties = {**ALERT["properties"], **IMPORT_ALERTS["properties"]}
+    assert all(
+        fragment.get("description") or "$ref" in fragment for name, fragment in properties.items() if name != "name"
+    )
 
 
 def promtool(*words: str, page: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -238,7 +241,7 @@ def test_metrics_pass_prometheus_own_check_with_hostile_labels(database: Any) ->
             alert(query),
             alert("broken", name="Broken"),
             alert("select 1 as value where false", name="Nothing"),
-            alert("select 1 as value where false", name="Well", absent_ok=True),
+            alert("select 1 as value where false", name="Well", absent="ok"),
         ],
     )
     page = alerts.metrics(states, "production", "wasteland", 1_795_000_000.0)

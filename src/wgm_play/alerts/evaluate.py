@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.alerts.beside import NOTHING, Beside
+from wgm_play.alerts.counter import increases, key_of
 from wgm_play.alerts.sight import Unseen, all_rows_seen, refuse_hidden_sessions
 from wgm_play.alerts.threshold import Threshold, parse
 from wgm_play.render import render
@@ -35,11 +38,15 @@ _LABEL = re.compile(r"[^a-zA-Z0-9_]")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One row of an alert's query: its value, its other columns as labels, and whether it crosses the threshold."""
+    """One row of an alert's query: its value, its other columns as labels, and whether it crosses the threshold.
+
+    The value of a counter (`over`) is its increase; `counted` is then where it stands.
+    """
 
     value: float
     labels: Mapping[str, str]
     firing: bool
+    counted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,8 @@ class AlertState:
 
     `state` is ok, firing or unknown: the query failed, returned no row or NULL, or does not see all that it asks for.
     `firing` is true for firing and unknown: an alert that cannot tell is a finding (exit 12), not a silence. `note` is
-    for people: what was not observed (`for:`), or that no value is well (`absent: ok`). `error` says why it is unknown.
+    for people: what was not observed (`for:`), or that no value is well (`absent`). `error` says why it is unknown.
+    `took` is how long its query ran, in seconds.
     """
 
     name: str
@@ -62,6 +70,7 @@ class AlertState:
     error: str = ""
     no_log: bool = False
     labels: Mapping[str, str] | None = None
+    took: float = 0.0
 
     @property
     def firing(self) -> bool:
@@ -75,32 +84,59 @@ class AlertState:
         return shown[0].value if shown else None
 
 
-def evaluate(connection: Any, alerts: Sequence[Alert], timeout: float = TIMEOUT_SECONDS) -> list[AlertState]:
+def evaluate(
+    connection: Any, alerts: Sequence[Alert], timeout: float = TIMEOUT_SECONDS, beside: Beside = NOTHING
+) -> list[AlertState]:
     """Return the state of each alert, in their order. `timeout` is seconds for each query.
 
     Nothing is written: each query runs in a READ ONLY transaction (or savepoint) that is rolled back. Raise
     `InputError` for a threshold that cannot be read; everything else is a state.
     """
-    return [_one(connection, alert, parse(alert.threshold, _begin(alert)), timeout) for alert in alerts]
+    return [_timed(_one, connection, alert, timeout, beside) for alert in alerts]
 
 
-def evaluate_now(asker: Asker, alerts: Sequence[Alert]) -> list[AlertState]:
-    """Return the state of each alert, asked so that it can do nothing; names mean what they mean in the application."""
-    return [_asked(asker, alert) for alert in alerts]
+def evaluate_now(
+    asker: Asker,
+    alerts: Sequence[Alert],
+    reading: Any = None,
+    beside: Beside = NOTHING,
+    timeout: float = TIMEOUT_SECONDS,
+) -> list[AlertState]:
+    """Return the state of each alert, asked so that it can do nothing; names mean what they mean in the application.
+
+    Queries of our own library are asked by `reading`, a session that may only read, where one is given.
+    """
+    return [
+        _timed(_one, reading, alert, timeout, beside)
+        if alert.source != "query" or (alert.shipped and reading is not None)
+        else _timed(_asked, asker, alert, timeout, beside)
+        for alert in alerts
+    ]
 
 
-def _asked(asker: Asker, alert: Alert) -> AlertState:
+def _timed(evaluated: Any, *given: Any) -> AlertState:
+    begun = time.monotonic()
+    state: AlertState = evaluated(*given)
+    return replace(state, took=time.monotonic() - begun)
+
+
+def _asked(asker: Asker, alert: Alert, timeout: float, beside: Beside) -> AlertState:
     import psycopg
 
     from wgm_play.asking.ask import NotAsked
     from wgm_play.asking.text import check_query
     from wgm_play.errors import InputError
 
-    parse(alert.threshold, _begin(alert))
+    _threshold(alert)
     try:
-        check_query(alert.query)
-        with asker.transaction([alert.query], path=None, seconds=TIMEOUT_SECONDS) as connection:
-            return evaluate(connection, [alert])[0]
+        for text in (alert.query, *(query for _, query in alert.before)):
+            check_query(text)
+        query = alert.query
+        if alert.before:
+            with asker.transaction([], path=None) as connection:
+                query = alert.query_for(connection.info.server_version)
+        with asker.transaction([query], path=None, seconds=timeout) as connection:
+            return _one(connection, alert, timeout, beside)
     except psycopg.OperationalError as error:
         if error.sqlstate is None:  # the connection was lost
             raise
@@ -120,34 +156,73 @@ def _failed(alert: Alert, error: Any) -> AlertState:
 
 def _state(alert: Alert, word: str, **more: Any) -> AlertState:
     return AlertState(
-        alert.name, word, alert.severity, alert.summary, str(parse(alert.threshold, _begin(alert))), alert.seconds,
+        alert.name, word, alert.severity, alert.summary, str(_threshold(alert)), alert.seconds,
         no_log=alert.no_log, labels=alert.labels, **more,
     )  # fmt: skip
 
 
-def _begin(alert: Alert) -> Any:
-    return getattr(alert.threshold, "position", None) or alert.position
+def _threshold(alert: Alert) -> Threshold:
+    return parse(alert.threshold, getattr(alert.threshold, "position", None) or alert.position)
 
 
-def _one(connection: Any, alert: Alert, threshold: Threshold, timeout: float) -> AlertState:
+def _one(connection: Any, alert: Alert, timeout: float, beside: Beside) -> AlertState:
     import psycopg
 
+    threshold = _threshold(alert)
     state = partial(_state, alert)
     try:
-        columns, rows = _read(connection, alert.query, timeout)
+        query = alert.query_for(connection.info.server_version) if alert.source == "query" else ""
+        columns, rows = _values(connection, alert, query, timeout, beside)
         samples = _samples(columns, rows, threshold, alert.no_log)
+        note = ""
+        if alert.over:
+            samples, note = _increased(alert, threshold, samples, beside)
         if any(sample.firing for sample in samples):
-            note = f"for {format_duration(alert.seconds)} not observed" if alert.seconds else ""
-            return state("firing", samples=samples, note=note)
-        refuse_hidden_sessions(connection, alert.query)
+            unseen = f"for {format_duration(alert.seconds)} not observed" if alert.seconds else ""
+            return state("firing", samples=samples, note=unseen)
+        if query:
+            refuse_hidden_sessions(connection, query)
     except Unseen as error:
         return state("unknown", error=str(error))
     except psycopg.Error as error:
         return _failed(alert, error)
     missing = _missing(rows, samples)
-    if missing and not alert.absent_ok:
+    if missing and not (alert.absent == "ok" or (alert.absent == "no_rows" and not rows)):
         return state("unknown", samples=samples, error=missing)
-    return state("ok", samples=samples, note=f"{missing}, which is well (absent: ok)" if missing else "")
+    return state("ok", samples=samples, note=f"{missing}, which is well (absent: {alert.absent})" if missing else note)
+
+
+def _values(
+    connection: Any, alert: Alert, query: str, timeout: float, beside: Beside
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return columns and rows from where the alert takes its value. Raise `Unseen` where that is not to be had."""
+    if alert.source == "watch":
+        return ["value"], [(beside.watched(alert.query),)]
+    if alert.source == "promql":
+        return beside.prometheus(alert.query, timeout)
+    return _read(connection, query, timeout, ours=alert.shipped)
+
+
+def _increased(
+    alert: Alert, threshold: Threshold, samples: Sequence[Sample], beside: Beside
+) -> tuple[tuple[Sample, ...], str]:
+    """Return the samples of a counter with its increase as their value, and what of the time was not seen.
+
+    Raise `Unseen` where the increase is not known: but one of a counter that never came so far is no larger.
+    """
+    earlier, seen = beside.counted(alert)
+    if not earlier and any(threshold.crossed(one.value) or not threshold.rising for one in samples):
+        raise Unseen(
+            f"it is a counter, and where it stood is not known: `check --record` every few minutes keeps that"
+            f" (its increase within {format_duration(alert.over)} is compared)"
+        )
+    made = []
+    for one in samples:
+        value = increases([*(point.get(key_of(one.labels)) for point in earlier), one.value]) if earlier else one.value
+        made.append(Sample(value, one.labels, threshold.crossed(value), one.value))
+    whole = seen >= alert.over * 0.9
+    note = "" if whole or not earlier else f"seen for {format_duration(seen)} of {format_duration(alert.over)}"
+    return tuple(made), note
 
 
 def _missing(rows: Sequence[tuple[Any, ...]], samples: Sequence[Sample]) -> str:
@@ -159,19 +234,23 @@ def _missing(rows: Sequence[tuple[Any, ...]], samples: Sequence[Sample]) -> str:
     return "the value is NULL" if len(rows) == 1 else f"the value of {counted(len(rows) - len(samples), 'row')} is NULL"
 
 
-def _read(connection: Any, query: str, timeout: float) -> tuple[list[str], list[tuple[Any, ...]]]:
+def _read(
+    connection: Any, query: str, timeout: float, *, ours: bool = False
+) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return the query's columns and rows. Raise `Unseen` where row level security may hide some from this role."""
     import psycopg
 
     try:
-        return _fetch(connection, query, timeout, hidden="off")
+        return _fetch(connection, query, timeout, hidden="off", ours=ours)
     except psycopg.errors.InsufficientPrivilege as error:
         if connection.closed or not all_rows_seen(connection, error):
             raise
-    return _fetch(connection, query, timeout, hidden="on")
+    return _fetch(connection, query, timeout, hidden="on", ours=ours)
 
 
-def _fetch(connection: Any, query: str, timeout: float, *, hidden: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+def _fetch(
+    connection: Any, query: str, timeout: float, *, hidden: str, ours: bool
+) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return the query's columns and rows; a server-side cursor takes one SELECT and nothing else.
 
     `hidden` is row_security: off makes an error of a query that would not see all rows.
@@ -183,6 +262,8 @@ def _fetch(connection: Any, query: str, timeout: float, *, hidden: str) -> tuple
         connection.execute(render("alerts/read_only.sql.j2").sql)
         statement, lock = round(timeout * 1000), round(LOCK_SECONDS * 1000)
         connection.execute(render("alerts/limits.sql.j2", statement=statement, lock=lock, hidden=hidden).sql)
+        if ours:
+            connection.execute(render("alerts/catalog_path.sql.j2").sql)
         cursor = connection.cursor("wgm_alert", row_factory=tuple_row)
         try:
             cursor.execute(query.strip().removesuffix(";"))

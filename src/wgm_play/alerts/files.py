@@ -22,17 +22,20 @@ if TYPE_CHECKING:
 
 def write_rules(path: str, alerts: Sequence[Alert], environment: str, database: str) -> None:
     """Write the rule file; raise `InputError` where the file cannot be written."""
-    _replace(Path(path), rules(alerts, environment, database))
+    replace_file(Path(path), rules(alerts, environment, database))
 
 
 def write_metrics(path: str, states: Sequence[AlertState], environment: str, database: str) -> None:
     """Write the states as metrics, evaluated now; raise `InputError` where the file cannot be written."""
-    _replace(Path(path), metrics(states, environment, database, time.time()))
+    replace_file(Path(path), metrics(states, environment, database, time.time()))
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> bool:
+    """Write a file in one step, where it is other than it was; return whether it was. Raise `InputError`."""
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", delete=False) as made:
+        if path.is_file() and path.read_bytes() == text.encode():
+            return False
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", newline="", delete=False) as made:
             made.write(text)
         # Prometheus runs under another account than this command.
         os.chmod(made.name, 0o644)
@@ -40,3 +43,4 @@ def _replace(path: Path, text: str) -> None:
     except OSError as error:
         hint = "name a file in a folder of yours"
         raise InputError(f"{str(path)!r} cannot be written: {error.strerror}", hint=hint) from error
+    return True

@@ -33,6 +33,11 @@ class Threshold:
         """Tell whether a value fires; NaN crosses nothing but `!=`."""
         return _COMPARE[self.operator](value, self.number)
 
+    @property
+    def rising(self) -> bool:
+        """Whether a larger value is nearer to it, or past it."""
+        return self.operator in (">", ">=")
+
     def __str__(self) -> str:
         return f"{self.operator} {shown(self.number)}"
 

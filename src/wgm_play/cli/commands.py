@@ -208,6 +208,66 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "alerts",
+            "render the alerts for Prometheus, compare them with a live page, try them out",
+            run="wgm_play.cli.alerts:run",
+            about="render writes rules.yml, rules_test.yml, alertmanager.yml, sql_exporter.yml, postgres_exporter.yml and "
+            "dashboard.json, and asks no database. lint tells the series that rules name and a page of metrics has not. "
+            "drill brings an alert's condition about on a scratch server, where it must fire, and end.",
+            arguments=(
+                PLAYBOOK,
+                Argument("render|lint|drill", "what to do", to="action", required=False),
+                Argument(
+                    "NAME...",
+                    "with drill: these alerts (default: all that can be)",
+                    to="names",
+                    required=False,
+                    many=True,
+                ),
+            ),
+            options=(
+                Option("--output", group=OUTPUT, kind=TEXT, value="DIR", help="with render: the folder for the files"),
+                Option(
+                    "--exporter",
+                    group=CHOOSE,
+                    kind=CHOICE,
+                    choices=("wgm-play", "sql_exporter", "postgres_exporter"),
+                    default="wgm-play",
+                    help="whose series the rules name (default: wgm-play, of `metrics` and `check --metrics`)",
+                ),
+                Option(
+                    "--against",
+                    group=WHERE,
+                    kind=TEXT,
+                    value="URL|FILE",
+                    help="with lint: a page of metrics, several with commas",
+                ),
+                Option(
+                    "--database",
+                    group=WHERE,
+                    kind=TEXT,
+                    value="NAME",
+                    help="the database, where the environment does not say",
+                ),
+                Option(
+                    "--server-version",
+                    group=WHERE,
+                    kind=NUMBER,
+                    value="MAJOR",
+                    help="the server that exporters ask, or that a drill starts (default: the environment's, or 18)",
+                ),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                (
+                    "wgm-play alerts production.yml render --output alerts",
+                    "then: promtool test rules alerts/rules_test.yml",
+                ),
+                ("wgm-play alerts production.yml lint --against http://127.0.0.1:9188/metrics", ""),
+                ("wgm-play alerts production.yml drill InvalidIndex", ""),
+            ),
+        ),
+        Spec(
             "backup",
             "make a backup now, as the policy of the playbook says",
             run="wgm_play.cli.backup:run",

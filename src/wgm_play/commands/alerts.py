@@ -5,16 +5,23 @@ In: a play's work. Out: the findings of its alerts.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.alerts.counter import key_of
+from wgm_play.alerts.sight import Unseen
+from wgm_play.execute.guard import holder
 from wgm_play.finding import ERROR, INFO, SEVERITIES, WARNING, Finding
-from wgm_play.ledger import Ledger
-from wgm_play.ledger.alert_history import record
+from wgm_play.ledger import UNKNOWN, Ledger
+from wgm_play.ledger.alert_history import earlier_counters, record
 
 if TYPE_CHECKING:
     from wgm_play.alerts import AlertState
+    from wgm_play.alerts.beside import Beside, Counted
     from wgm_play.options import Options
+    from wgm_play.playbook.model import Alert
     from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
@@ -26,7 +33,7 @@ def look_at_alerts(work: Work, options: Options, reporter: Reporter) -> list[Fin
     from wgm_play.alerts import evaluate_now, write_metrics, write_rules
 
     connection = work.reading
-    states = evaluate_now(work.asker, work.play.alerts)
+    states = evaluate_now(work.asker, work.play.alerts, connection, beside_of(work))
     if options.record:
         keep(work, states)
         reporter.note(f"recorded: the states of {len(states)} alerts")
@@ -65,9 +72,55 @@ def keep(work: Work, states: Sequence[AlertState]) -> None:
         for one in states
         if one.firing
     ]
+    counters = {
+        one.name: {key_of(sample.labels): sample.counted for sample in one.samples if sample.counted is not None}
+        for one in states
+    }
+    kept = {name: found for name, found in counters.items() if found}
     with work.connections.writing("wgm-play/check") as connection, connection.transaction():
         Ledger(connection).ensure(work.environment.readers)
-        record(connection, work.environment.name, work.play.name, len(states), bad, {})
+        record(connection, work.environment.name, work.play.name, len(states), bad, kept)
+
+
+def beside_of(work: Work) -> Beside:
+    """Return what alerts are told that is in no query: of backups, runs, earlier counts."""
+    from wgm_play.alerts.beside import Beside
+
+    def counted(alert: Alert) -> Counted:
+        if work.reading is None:
+            return (), 0.0
+        found = earlier_counters(work.reading, work.environment.name, work.play.name, alert.over)
+        points = [counters[alert.name] for _, counters in found if alert.name in counters]
+        return points, max((age for age, counters in found if alert.name in counters), default=0.0)
+
+    return Beside(watched=lambda word: watched(work, word), counted=counted)
+
+
+def watched(work: Work, word: str) -> float | None:
+    """Return what wgm-play itself knows. Raise `Unseen` where it does not."""
+    if word in ("backup", "proof"):
+        return _backup_age(work, proved=word == "proof")
+    ledger = Ledger(work.reading)
+    if ledger.access() == "unknown":
+        raise Unseen(UNKNOWN)
+    last = ledger.unfinished_run()
+    under_way = last is not None and holder(work.reading) is not None
+    if word == "failed_run":
+        return float(last is not None and not under_way)
+    return max((datetime.now(UTC) - last.started_at).total_seconds(), 0.0) if last is not None and under_way else 0.0
+
+
+def _backup_age(work: Work, *, proved: bool) -> float:
+    """Return the age of the newest backup, or of the newest that was restored; what never was is as old as 1970."""
+    if work.play.backup is None:
+        raise Unseen("the play has no `backup:`, so wgm-play does not know: leave the alert out with `except:`")
+    from wgm_play.run.gate import engine_of
+
+    policy, engine = engine_of(work)
+    needed = (
+        ("restore",) if proved else ("catalog", "restore") if policy.verify != "none" else ("", "catalog", "restore")
+    )
+    return min((one.age() for one in engine.own() if one.verified in needed), default=time.time())
 
 
 def _shown(value: float | None) -> float | None:

@@ -80,8 +80,10 @@ def watched_since(connection: Connection, since: datetime) -> Watched:
     return Watched(len(times), times[0] if times else None, times[-1] if times else None, max(gaps))
 
 
-def counters(connection: Connection, environment: str, play: str, seconds: float) -> list[tuple[datetime, Any]]:
-    """Return the counters that were recorded within the last `seconds`, oldest first."""
+def earlier_counters(
+    connection: Connection, environment: str, play: str, seconds: float
+) -> list[tuple[float, Mapping[str, Mapping[str, float]]]]:
+    """Return where counters stood within the last `seconds`, oldest first: how long ago, alert -> series -> value."""
     if not _kept(connection):
         return []
     return run(connection, "alert_counters", environment, play, seconds).fetchall()

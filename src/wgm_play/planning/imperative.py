@@ -90,7 +90,7 @@ class Imperative:
         play = replace(
             self.play,
             invariants=tuple(one for one in self.play.invariants if named(one.query)),
-            alerts=tuple(one for one in self.play.alerts if named(one.query)),
+            alerts=tuple(one for one in self.play.alerts if any(map(named, one.texts()))),
         )
         folded, handlers = self.folded, self.handlers
         return replace(
@@ -110,7 +110,7 @@ class Imperative:
         found = [reveal(one.text) for one in (*self.folded.sqls, *self.handlers.sqls)]
         found += [reveal(one.query) for one in self.folded.assertions]
         found += [reveal(one.query) for one in self.play.invariants]
-        found += [reveal(one.query) for one in self.play.alerts]
+        found += [reveal(text) for one in self.play.alerts for text in one.texts()]
         return found + [seed.table.name[-1] for seed in self.folded.seeds]
 
     def check(
@@ -155,7 +155,9 @@ class Imperative:
             if shape.problem is not None:
                 problems.append(_at(shape.problem, invariant.position))
         for alert in play.alerts:
-            problem = check_alert_query(connection, alert.query)
+            if not alert.texts():
+                continue
+            problem = check_alert_query(connection, alert.query_for(connection.info.server_version))
             if problem is not None:
                 problems.append(_at(problem, alert.position, f"alert {alert.name!r}: {problem.message}"))
         if not problems:

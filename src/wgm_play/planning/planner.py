@@ -375,7 +375,7 @@ class Planner:
                 repr((key, texts, declaration.absent, declaration.required, dict(declaration.attributes))).encode()
             )
         made.update(self.imperative.mark().encode())
-        made.update(repr(sorted((alert.name, str(alert.query)) for alert in self.play.alerts)).encode())
+        made.update(repr(sorted((alert.name, list(map(str, alert.texts()))) for alert in self.play.alerts)).encode())
         return made.hexdigest()
 
     def _situation(self, current: Catalog, wanted: Catalog) -> Situation:

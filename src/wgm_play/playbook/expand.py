@@ -10,7 +10,7 @@ import gc
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -525,19 +525,34 @@ class _Expansion:
                 self.problems.append(error)
 
     def _import_alerts(self, entry: Map, frame: _Frame) -> Iterator[Alert]:
+        from wgm_play.playbook import alerts
+
         scope = frame.scope.below(entry.get("vars"))
         where = position_of(entry, "import_alerts") or entry.position
         if "when" in entry and not truth(entry["when"], scope, position_of(entry, "when")):
             return
-        path = frame.folder / reveal(render_value(entry["import_alerts"], scope, where))
+        name = reveal(render_value(entry["import_alerts"], scope, where))
+        change = render_value(entry.get("change") or {}, scope, entry.position)
+        if alerts.is_library(name):
+            found = [
+                replace(made, position=where, shipped=True)
+                for path in alerts.files_of(name, where)
+                for made in self._alerts(self.files.document(path, "alerts", where, ours=True), frame)
+            ]
+            yield from alerts.chosen(alerts.named(found, name, where), entry, change)
+            return
+        path = frame.folder / name
         real = os.path.realpath(path)
         if real in frame.stack:
             raise InputError(f"an import cycle: {shown(path)} imports itself", where=where)
-        alerts = self.files.document(path, "alerts", where)
-        yield from self._alerts(alerts, _Frame(path.parent, scope, frame.tags, stack=(*frame.stack, real)))
+        entries = self.files.document(path, "alerts", where)
+        inner = _Frame(path.parent, scope, frame.tags, stack=(*frame.stack, real))
+        yield from alerts.chosen(list(self._alerts(entries, inner)), entry, change)
 
     def _alert(self, entry: Map, frame: _Frame) -> Iterator[Alert]:
-        from wgm_play.playbook.validate import ALERT, definitions, parse_duration
+        from wgm_play.playbook.alert_keys import ALERT
+        from wgm_play.playbook.alerts import made_of
+        from wgm_play.playbook.validate import definitions
 
         if "when" in entry and not truth(entry["when"], frame.scope, position_of(entry, "when")):
             return
@@ -549,18 +564,7 @@ class _Expansion:
             checker = Checker(definitions(), templates=False)
             checker.check(made, ALERT, entry.position, "the alert")
             raise_all(checker.problems)
-        yield Alert(
-            str(made["name"]),
-            made["query"],
-            str(made["threshold"]).strip(),
-            int(parse_duration(str(made.get("for", "0s")), position_of(made, "for"))),
-            str(made.get("severity", "warning")),
-            str(made.get("summary", "")),
-            entry.position,
-            {key: str(value) for key, value in (made.get("labels") or {}).items()},
-            bool(made.get("no_log", False)),
-            made.get("absent") == "ok",
-        )
+        yield made_of(made, entry.position)
 
 
 class CsvFile(Text):

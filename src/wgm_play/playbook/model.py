@@ -161,7 +161,14 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A query whose `value` must stay within `threshold` (as "> 100" for what fires)."""
+    """A query whose `value` must stay within `threshold` (as "> 100" for what fires).
+
+    `before` are queries for older servers: (major, query), for those before it, oldest first. `source` is query, promql
+    (`query` is then an expression of Prometheus) or watch (`query` is then a word for what wgm-play itself knows). With
+    `over` the value is a counter, whose increase within so many seconds is compared. `absent` says what it means that
+    there is no value: unknown, no_rows (no row is well, NULL is not) or ok. `shipped`: it is one of our library.
+    `series` are, for promql, series with which it fires and with which it is silent.
+    """
 
     name: str
     query: str
@@ -172,7 +179,22 @@ class Alert:
     position: Position
     labels: Mapping[str, str] = field(default_factory=dict)
     no_log: bool = False
-    absent_ok: bool = False
+    absent: str = "unknown"
+    before: tuple[tuple[int, str], ...] = ()
+    source: str = "query"
+    over: float = 0.0
+    runbook: str = ""
+    shipped: bool = False
+    drill: Mapping[str, Any] | None = None
+    series: Mapping[str, Any] | None = None
+
+    def query_for(self, version: int) -> str:
+        """Return the query for a server version (as 150004)."""
+        return next((query for major, query in self.before if version < major * 10000), self.query)
+
+    def texts(self) -> tuple[str, ...]:
+        """Return its queries, for whichever server; none where it has no query, or one of ours."""
+        return (self.query, *(query for _, query in self.before)) if self.source == "query" and not self.shipped else ()
 
 
 @dataclass(frozen=True, slots=True)

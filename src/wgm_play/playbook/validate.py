@@ -13,29 +13,20 @@ from typing import Any
 from wgm_play.document.nodes import Map, Seq, key_position, position_of
 from wgm_play.environment import one_play_each
 from wgm_play.errors import InputError, Position, WgmError
+from wgm_play.playbook.alert_keys import ALERT, IMPORT_ALERTS, SOURCES
 from wgm_play.playbook.backup_keys import SCHEMA as BACKUP
 from wgm_play.playbook.kinds import KINDS
-from wgm_play.playbook.kinds.base import DEFINITIONS, choice, flag, mapping, ref, text
+from wgm_play.playbook.kinds.base import DEFINITIONS, VARS, WHEN, choice, flag, mapping, ref, text
 from wgm_play.playbook.schema_rules import Checker, nearest, shown
 
 Schema = dict[str, Any]
-DURATION = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?)\s*$"
-THRESHOLD = r"^\s*(>=|<=|==|!=|>|<)\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*$"
 
 _WORDS_OR_LIST: Schema = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-_WHEN: Schema = {
-    "description": "Condition: a Jinja expression without braces, or a list of them that must all hold.",
-    "oneOf": [
-        {"type": ["string", "boolean"]},
-        {"type": "array", "items": {"type": ["string", "boolean"]}},
-    ],
-}
-_VARS: Schema = {"description": "Variables of this level; one may be built from others.", "type": ["object", "null"]}
 _TAGS: Schema = {"description": "Tags that `-t` and `--skip-tags` select by.", **_WORDS_OR_LIST}
 
 KEYWORDS: Schema = {
     "name": text("Name of the step, shown by every run; `--start-at-step` finds it.", minLength=1),
-    "when": _WHEN,
+    "when": WHEN,
     "loop": {
         "description": 'Loop over a list: the step runs once per entry, which is `item`; over a mapping: "{{ tables | dict2items }}", with `item.key` and `item.value`.',
         "type": ["array", "string"],
@@ -48,7 +39,7 @@ KEYWORDS: Schema = {
         },
         description="Loop control: names of its variables, label of its items.",
     ),
-    "vars": _VARS,
+    "vars": VARS,
     "tags": _TAGS,
     "notify": {"description": "Handlers to run at the end if this step changed something.", **_WORDS_OR_LIST},
     "register": text(
@@ -70,43 +61,6 @@ IMPORT: Schema = {
     "import_steps": text("Import a file of steps, relative to this file.", minLength=1),
     **{key: KEYWORDS[key] for key in ("name", "vars", "when", "tags")},
 }
-ALERT = mapping(
-    {
-        "name": text("The alert's name, as `TimelineStalled`.", minLength=1),
-        "query": text("A query that returns one row with a column `value`.", minLength=1),
-        "threshold": text(
-            "Threshold: an operator and a number, such as `> 100`.",
-            pattern=THRESHOLD,
-            **{"x-expected": 'an operator and a number, as "> 100"'},
-        ),
-        "for": text(
-            "Duration for which the threshold must be crossed before the alert fires, such as 10m.",
-            pattern=DURATION,
-            **{"x-expected": "a duration, as 10m"},
-        ),
-        "severity": choice("Severity label of the alert.", "info", "warning", "critical", default="warning"),
-        "summary": text("Summary annotation: what it means, for the person who is paged."),
-        "labels": {
-            "description": "Further labels of the Prometheus rule.",
-            "type": "object",
-            "additionalProperties": {"type": "string"},
-        },
-        "when": _WHEN,
-        "no_log": flag("Hide the rows of the query.", False),
-    },
-    ["name", "query", "threshold"],
-    "An alert.",
-)
-IMPORT_ALERTS = mapping(
-    {
-        "import_alerts": text("A file with a list of alerts, relative to this file.", minLength=1),
-        "vars": _VARS,
-        "when": _WHEN,
-        "name": {"type": "string"},
-    },
-    ["import_alerts"],
-    "Alerts of another file.",
-)
 INVARIANT = mapping(
     {
         "name": text("The invariant in words.", minLength=1),
@@ -132,7 +86,7 @@ ACKNOWLEDGED = mapping(
 PLAY: Schema = {
     "name": text("Name of the play, shown by every run.", minLength=1),
     "hosts": text("Environment of the play: environments/NAME.yml.", minLength=1),
-    "vars": _VARS,
+    "vars": VARS,
     "vars_files": {"description": "Variable files, relative to this file.", **_WORDS_OR_LIST},
     "schema": ref("name", "Default schema for names without one (`public`)."),
     "backup": {"$ref": "#/$defs/backup"},
@@ -370,6 +324,13 @@ def _play(checker: Checker, play: Map) -> None:
 def _alert(checker: Checker, alert: Map) -> None:
     rules = IMPORT_ALERTS if "import_alerts" in alert else ALERT
     checker.check(alert, rules, alert.position, "the import" if rules is IMPORT_ALERTS else "the alert")
+    if rules is ALERT:
+        told = [key for key in SOURCES if key in alert]
+        if not told:
+            checker.fail("the alert has no 'query'", alert.position, "add `query:`")
+        elif told[1:]:
+            where = key_position(alert, told[1])
+            checker.fail(f"an alert has one of {', '.join(SOURCES)}: this one has {' and '.join(told)}", where)
 
 
 # What tells an object from others of its kind.

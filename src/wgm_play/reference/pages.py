@@ -14,9 +14,10 @@ from typing import Any
 
 from wgm_play import environment_keys
 from wgm_play.errors import InputError
+from wgm_play.playbook.alert_keys import ALERT, IMPORT_ALERTS
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.schema_rules import nearest
-from wgm_play.playbook.validate import ALERT, IMPORT, KEYWORDS, PLAY, definitions
+from wgm_play.playbook.validate import IMPORT, KEYWORDS, PLAY, definitions
 from wgm_play.reference import keys as key_tree
 from wgm_play.reference.keys import KeyDoc
 
@@ -107,7 +108,7 @@ def _topics() -> Iterator[Page]:
         "step": ({**KEYWORDS, **IMPORT}, ("name",)),
         "environment": (environment_keys.schema()["properties"], ()),
         "backup": (definitions()["backup"]["properties"], ()),
-        "alert": (ALERT["properties"], ALERT["required"]),
+        "alert": ({**ALERT["properties"], **IMPORT_ALERTS["properties"], **ALERT["properties"]}, ALERT["required"]),
     }
     for name, (properties, required) in rules.items():
         examples = (Example("", _EXAMPLES[name]),) if name in _EXAMPLES else ()

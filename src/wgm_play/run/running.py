@@ -212,7 +212,11 @@ def _alarm(work: Work) -> Callable[[], str | None] | None:
 
         now = time.monotonic()
         # A query that fails is told by `check`: it may name what this very run is about to make.
-        crossed = {one.name: one.seconds for one in evaluate_now(work.asker, work.play.alerts) if one.state == "firing"}
+        crossed = {
+            one.name: one.seconds
+            for one in evaluate_now(work.asker, work.play.alerts, work.reading)
+            if one.state == "firing"
+        }
         for name in {*since, *crossed}:
             if name not in crossed:
                 del since[name]

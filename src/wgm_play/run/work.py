@@ -565,7 +565,7 @@ class Work:
         problems: list[WgmError] = []
         asked = [(one.query, one.position) for one in folded.assertions]
         asked += [(one.query, one.position) for one in self.play.invariants]
-        asked += [(one.query, one.position) for one in self.play.alerts]
+        asked += [(text, one.position) for one in self.play.alerts for text in one.texts()]
         for query, position in asked:
             try:
                 check_query(query, position)

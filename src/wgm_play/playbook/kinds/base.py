@@ -114,6 +114,14 @@ def choice(description: str, *values: str, default: str | None = None) -> Schema
     return made
 
 
+WHEN: Schema = {
+    "description": "Condition: a Jinja expression without braces, or a list of them that must all hold.",
+    "oneOf": [
+        {"type": ["string", "boolean"]},
+        {"type": "array", "items": {"type": ["string", "boolean"]}},
+    ],
+}
+VARS: Schema = {"description": "Variables of this level; one may be built from others.", "type": ["object", "null"]}
 STATE = choice("State of the object: `absent` drops it (to the trash first).", "present", "absent", default="present")
 COMMENT = ref("text_or_null", "The object's comment; null removes it.")
 SCHEMA_KEY = ref("name", "Schema of the object, if it is neither the play's (`public`) nor part of the name.")

@@ -1,0 +1,21 @@
+"""Counters: how much one has grown, as Prometheus counts it.
+
+In: where a counter stood, oldest first. Out: its increase.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+
+
+def key_of(labels: Mapping[str, str]) -> str:
+    """Return what tells a series of an alert from its others."""
+    return json.dumps(labels, sort_keys=True, ensure_ascii=False)
+
+
+def increases(values: Iterable[float | None]) -> float:
+    """Return the increase; a counter that stands lower than before was begun anew, at zero."""
+    known = [value for value in values if value is not None]
+    return sum(later - earlier if later >= earlier else later for earlier, later in pairwise(known))
