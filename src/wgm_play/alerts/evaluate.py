@@ -71,6 +71,7 @@ class AlertState:
     no_log: bool = False
     labels: Mapping[str, str] | None = None
     took: float = 0.0
+    runbook: str = ""
 
     @property
     def firing(self) -> bool:
@@ -157,7 +158,7 @@ def _failed(alert: Alert, error: Any) -> AlertState:
 def _state(alert: Alert, word: str, **more: Any) -> AlertState:
     return AlertState(
         alert.name, word, alert.severity, alert.summary, str(_threshold(alert)), alert.seconds,
-        no_log=alert.no_log, labels=alert.labels, **more,
+        no_log=alert.no_log, labels=alert.labels, runbook=alert.runbook, **more,
     )  # fmt: skip
 
 

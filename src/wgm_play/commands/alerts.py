@@ -61,7 +61,7 @@ def _finding(state: AlertState) -> Finding:
     )
     return Finding(
         "alert", max(severity, WARNING, key=SEVERITIES.index) if unknown else severity, f"{state.name}: {told}", state.name,
-        evidence=value, source="alerts",
+        remedy=state.runbook, evidence=value, source="alerts",
     )  # fmt: skip
 
 
@@ -114,13 +114,16 @@ def _backup_age(work: Work, *, proved: bool) -> float:
     """Return the age of the newest backup, or of the newest that was restored; what never was is as old as 1970."""
     if work.play.backup is None:
         raise Unseen("the play has no `backup:`, so wgm-play does not know: leave the alert out with `except:`")
+    from wgm_play.backup.base import rank
     from wgm_play.run.gate import engine_of
 
     policy, engine = engine_of(work)
-    needed = (
-        ("restore",) if proved else ("catalog", "restore") if policy.verify != "none" else ("", "catalog", "restore")
-    )
-    return min((one.age() for one in engine.own() if one.verified in needed), default=time.time())
+    needed = rank("restore" if proved else policy.verify)
+    ages = [one.age() for one in engine.own() if rank(one.verified) >= needed]
+    if proved:
+        drills = Ledger(work.reading).evidence("drill", work.environment.name, work.play.name, limit=20)
+        ages += [(datetime.now(UTC) - one.at).total_seconds() for one in drills if one.passed]
+    return min(ages, default=time.time())
 
 
 def _shown(value: float | None) -> float | None:
