@@ -33,7 +33,7 @@ def console() -> Iterator[Console]:
             embedded.stop(Embedded(running.version), folder / "shop")
 
 
-@pytest.mark.parametrize("file", ["README.md", "10-start.md", "55-review.md"])
+@pytest.mark.parametrize("file", ["README.md", "10-start.md", "47-health.md", "55-review.md"])
 def test_the_first_playbook_goes_as_it_is_told(console: Console, file: str) -> None:
     for block in blocks("console", "diff", file=file):
         console.play(block) if block.language == "console" else console.edit(block)
@@ -208,3 +208,10 @@ def test_the_codes_of_reviews_are_those_of_the_program() -> None:
     part = (ROOT / "src/wgm_play/reference/guide/55-review.md").read_text(encoding="utf-8").split("| code | means |")[1]
     told = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", part, re.MULTILINE))
     assert told == CODES
+
+
+def test_all_that_check_looks_for_is_told() -> None:
+    from wgm_play.health import table
+
+    text = TEXTS["47-health.md"]
+    assert text[text.index("| finding |") :].strip() == table(), "write what `wgm_play.health.table()` returns"

@@ -40,3 +40,11 @@ OTHERS = {
     "acknowledge": "acknowledgements that nothing needs any more",
 }
 CODES: tuple[str, ...] = (*(check.name for check in CHECKS), *OTHERS)
+
+
+def table() -> str:
+    """Return all that `check` looks for, as the table of the documentation."""
+    rows = [(check.name, check.severity, check.about) for check in CHECKS]
+    rows += [(name, "", about) for name, about in OTHERS.items()]
+    cells = [f"| `{name}` | {severity} | {about} |" for name, severity, about in rows]
+    return "\n".join(["| finding | from | what |", "|---|---|---|", *cells])

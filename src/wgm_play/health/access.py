@@ -22,7 +22,7 @@ CHECKS = (
         WARNING,
         "{object} runs with the rights of {role} and finds its names in the schemas that its caller says",
         "ALTER ROUTINE {object} SET search_path = pg_catalog, pg_temp;"
-        "  -- with the schemas it needs before pg_temp; in the playbook: `settings: {{search_path: …}}`",
+        "  -- with the schemas it needs before pg_temp; in the playbook: `set: {{search_path: …}}`",
     ),
     Check(
         "public_create",
@@ -44,7 +44,7 @@ CHECKS = (
         "tables with policies whose row security is not enabled",
         WARNING,
         "the row security policies of {object} ({number}) do not count: row security is not enabled",
-        "ALTER TABLE {object} ENABLE ROW LEVEL SECURITY;  -- in the playbook: `row_security: true`",
+        "ALTER TABLE {object} ENABLE ROW LEVEL SECURITY;  -- in the playbook: `row_level_security: true`",
     ),
     Check(
         "powerful_roles",

@@ -59,7 +59,7 @@ CHECKS = (
         WARNING,
         "the table {object} was never analyzed: the planner guesses",
         "ANALYZE {object};",
-        ("{size}",),
+        ("{size} on disk",),
         values={"rows": ROWS, "bytes": 1024**2},
     ),
     Check(

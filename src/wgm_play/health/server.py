@@ -178,10 +178,11 @@ CHECKS = (
     ),
     Check(
         "extensions_not_loaded",
-        "extensions without effect, because their library is not loaded",
+        "extensions without effect, because their library is not loaded; advice where they only count (pg_stat_statements)",
         WARNING,
         "the extension {object} does nothing: shared_preload_libraries does not name it",
         "add {object} to shared_preload_libraries, then restart the server",
+        urgent=100,
     ),
     Check(
         "server_version",

@@ -24,7 +24,7 @@ CHECKS = (
         WARNING,
         "the index {object} on {relation} is the same as {twin}: each write pays for both",
         "remove it from the playbook, then run it with --allow-destructive; by hand: DROP INDEX CONCURRENTLY {object};",
-        ("{size}",),
+        ("{size} on disk",),
     ),
     Check(
         "overlapping_indexes",
@@ -32,7 +32,7 @@ CHECKS = (
         INFO,
         "the columns of the index {object} on {relation} begin {longer}, which serves its queries too",
         "look at the queries, then remove it from the playbook",
-        ("{size}",),
+        ("{size} on disk",),
     ),
     Check(
         "unused_indexes",
@@ -40,7 +40,7 @@ CHECKS = (
         INFO,
         "no query has used the index {object} on {relation} since {since} (UTC)",
         "look on the standbys too, which count for themselves; then remove it from the playbook",
-        ("{size}", "the statistics count since {since} (UTC)"),
+        ("{size} on disk", "the statistics count since {since} (UTC)"),
         values={"days": UNUSED_DAYS},
     ),
     Check(

@@ -1,0 +1,153 @@
+"""`check` of what is well says nothing: the shipped playbooks, and ten schemas as people build them.
+
+In: playbooks just applied, with a backup taken. Out: nothing at or above a warning; what is ill is said in every format.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wgm_play import pipeline
+from wgm_play.errors import Found
+from wgm_play.options import Options
+from wgm_play.reporter import Reporter
+
+ROOT = Path(__file__).parents[2]
+PLAY = """
+- name: Ten schemas
+  hosts: production
+  backup: {method: logical, verify: none, before_changes: young, max_age: 24h}
+  steps:
+    - import_steps: healthy.yml
+"""
+
+
+@dataclass(slots=True)
+class Heard(Reporter):
+    """Keeps the findings."""
+
+    found: list[dict[str, Any]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def data(self, name: str, value: Any) -> None:
+        if name == "findings":
+            self.found = value
+
+    def page(self, name: str, text: str) -> None:
+        self.said.append(text)
+
+
+def checked(options: Options) -> list[dict[str, Any]]:
+    """Return what `check` finds."""
+    heard = Heard()
+    with suppress(Found):
+        pipeline.check(options, heard)
+    return heard.found
+
+
+def loud(found: list[dict[str, Any]]) -> list[str]:
+    return [f"{one['code']} {one['message']}" for one in found if one["severity"] != "info" and not one["acknowledged"]]
+
+
+@pytest.mark.every_server
+@pytest.mark.parametrize("environment", ["production", "staging", "development"])
+def test_a_shipped_playbook_just_applied_is_well(environment: str, database_url: str, tmp_path: Path) -> None:
+    for folder in ("environments", "playbooks", "templates/wasteland"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    options = Options(str(tmp_path / "playbooks" / f"{environment}.yml"), url=database_url)
+    pipeline.apply(Options(options.playbook, url=database_url, no_backup=True), Reporter())
+    if environment != "development":  # which declares none
+        pipeline.backup(options, Reporter())
+    assert loud(checked(options)) == []
+
+
+@pytest.fixture
+def healthy(tmp_path: Path, database_url: str) -> Options:
+    """The ten schemas, applied, with a backup."""
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "production.yml").write_text("url: postgresql://nowhere\n")
+    shutil.copy(ROOT / "tests" / "samples" / "healthy.yml", tmp_path)
+    (tmp_path / "book.yml").write_text(PLAY)
+    options = Options(str(tmp_path / "book.yml"), url=database_url)
+    pipeline.apply(Options(options.playbook, url=database_url, no_backup=True), Reporter())
+    pipeline.backup(options, Reporter())
+    return options
+
+
+@pytest.mark.every_server
+def test_ten_schemas_are_well_also_with_rows_and_when_looked_at_deeply(healthy: Options, database: Any) -> None:
+    for statement in ROWS:
+        database.execute(statement)
+    assert loud(checked(Options(healthy.playbook, url=healthy.url, deep=True))) == []
+    assert [one for one in checked(healthy) if one["code"] in ("drift", "pending")] == []
+
+
+ROWS = (
+    "insert into shop.customers (email) select g || '@x' from generate_series(1, 500) g",
+    "insert into shop.orders (customer_id, net) select g, g from generate_series(1, 500) g",
+    "insert into blog.posts (title) select 'a ' || g from generate_series(1, 100) g",
+    "insert into measures.values select '2026-01-01'::timestamptz + g * interval '1 hour', g, g from generate_series(1, 500) g",
+    "insert into audit.things (name) select 'n' || g from generate_series(1, 100) g",
+    "insert into people.persons (name, city, zip) select g, g % 7, g % 7 from generate_series(1, 500) g",
+    "analyze",
+)
+
+
+TAKEN = """
+  acknowledge:
+    - {check: drift, object: "*", reason: known, until: 2099-01-01}
+    - {check: duplicate_indexes, object: shop.twin, reason: known, until: 2099-01-01}
+    - {check: disabled_triggers, object: people.persons.nothing, reason: no, until: 2099-01-01}
+    - {check: disabled_triggers, reason: past, until: 2020-01-01}
+"""
+
+
+def test_what_is_ill_is_said_in_every_format_and_acknowledged_until_a_day(
+    healthy: Options, database: Any, tmp_path: Path
+) -> None:
+    database.execute("create index twin on shop.orders (customer_id, id desc) where state = 'open'")
+    database.execute("alter table people.persons disable trigger all")
+    database.execute("alter table people.persons add column odd int")
+    reports = tuple(f"{form}:{tmp_path / form}" for form in ("json", "junit", "nagios", "text"))
+    with pytest.raises(Found) as caught:
+        pipeline.check(Options(healthy.playbook, url=healthy.url, reports=reports), Heard())
+    assert sorted(one.partition(":")[0] for one in caught.value.details) == [
+        "disabled_triggers", "drift", "duplicate_indexes",
+    ]  # fmt: skip
+    told = json.loads((tmp_path / "json").read_text())
+    assert (told["command"], told["failed"], told["counts"]["warning"]) == ("check", True, 3)
+    assert (tmp_path / "nagios").read_text().startswith("WGM WARNING - production: 3 warnings")
+    assert '<failure type="warning"' in (tmp_path / "junit").read_text()
+    Path(healthy.playbook).write_text(PLAY.replace("  steps:", f"{TAKEN}  steps:"))
+    heard = Heard()
+    with pytest.raises(Found, match="1 finding"):
+        pipeline.check(healthy, heard)
+    found = {one["code"]: one for one in heard.found}
+    assert found["duplicate_indexes"]["acknowledged"] == "known (until 2099-01-01)"
+    assert found["disabled_triggers"]["evidence"][-1] == "was acknowledged until 2020-01-01 (past)"
+    assert (found["acknowledge"]["object"], found["acknowledge"]["line"]) == (
+        "people.persons.nothing",
+        9,
+    )  # its place in the file
+
+
+def test_a_role_that_may_only_read_sees_what_is_wrong_and_is_told_what_it_does_not(
+    healthy: Options, database: Any, server: Any
+) -> None:
+    name, password = server.create_role()
+    try:
+        database.execute("create index twin on shop.orders (customer_id, id desc) where state = 'open'")
+        found = checked(Options(healthy.playbook, url=server.url(database.info.dbname, name, password), deep=True))
+        codes = {one["code"] for one in found}
+        assert {"duplicate_indexes", "unseen_tables", "unseen_sessions", "unseen_settings"} <= codes
+        drift = next(one for one in found if one["code"] == "drift")
+        assert (drift["severity"], drift["attribute"]) == ("info", "unknown")
+    finally:
+        server.drop_role(name)
