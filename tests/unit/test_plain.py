@@ -11,7 +11,7 @@ import pytest
 
 from wgm_play import plain, render
 from wgm_play.cache.questions import QUESTIONS
-from wgm_play.catalog import QUERIES
+from wgm_play.catalog.kinds import QUERIES
 
 ROOT = plain.packaged_templates()
 NAMES = sorted(str(file.relative_to(ROOT)) for file in ROOT.rglob("*.sql*"))

@@ -11,14 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from wgm_play.catalog.descent import copies
+from wgm_play.catalog.kinds import KINDS, OF_OBJECT, OWNED, RELATIONS
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.sql import ident
 
-# Kinds that belong to the cluster, or that name roles, which do: compared as rows and left out of every scratch database.
-CLUSTER = frozenset(["role", "membership"])
-# About another object, with which they go; a playbook that does not name them leaves them alone.
-OF_OBJECT = frozenset(["grant", "owner", "security_label"])
-ACCESS = frozenset([*OF_OBJECT, "default_privileges", *CLUSTER])
 PUBLIC = "public"
 
 
@@ -80,46 +76,28 @@ LETTERS = {
     "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "D": "TRUNCATE", "x": "REFERENCES", "t": "TRIGGER",
     "U": "USAGE", "C": "CREATE", "X": "EXECUTE", "m": "MAINTAIN", "c": "CONNECT", "T": "TEMPORARY",
 }  # fmt: skip
-_TABLE = "arwdDxt"
+# What the catalog has of other things: databases, languages, PostgreSQL's own types, and default privileges.
 _OWN = {
-    "table": _TABLE, "view": _TABLE, "materialized_view": _TABLE, "foreign_table": _TABLE, "tables": _TABLE,
-    "sequence": "rwU", "sequences": "rwU", "function": "X", "procedure": "X", "aggregate": "X", "functions": "X",
-    "schema": "UC", "schemas": "UC", "database": "CTc", "language": "U", "foreign_data_wrapper": "U", "server": "U",
-    "enum": "U", "domain": "U", "composite": "U", "range": "U", "types": "U", "base_type": "U", "large objects": "rw",
+    "tables": "arwdDxt", "sequences": "rwU", "functions": "X", "schemas": "UC", "types": "U", "database": "CTc",
+    "language": "U", "base_type": "U", "large objects": "rw",
 }  # fmt: skip
-_ALL = {
-    "function": "X", "procedure": "X", "aggregate": "X", "functions": "X", "enum": "U", "domain": "U", "composite": "U",
-    "range": "U", "types": "U", "base_type": "U", "database": "Tc", "language": "U",
-}  # fmt: skip
-_RELATIONS = ("table", "view", "materialized_view", "foreign_table", "tables")
-GRANTED = frozenset(_OWN) - {
-    "database",
-    "language",
-    "tables",
-    "sequences",
-    "functions",
-    "schemas",
-    "types",
-    "large objects",
-}
-# These have an owner and no privileges.
-OWNED = GRANTED | {
-    "collation", "operator", "operator_class", "operator_family", "text_search_configuration", "text_search_dictionary",
-    "statistics", "publication", "event_trigger",
-}  # fmt: skip
+_ALL = {"functions": "X", "types": "U", "base_type": "U", "database": "Tc", "language": "U"}
 
 Privileges = dict[str, bool]
 
 
 def own(kind: str, version: int) -> Privileges:
     """Return what an owner has on an object of a kind by default: privilege -> grant option."""
-    letters = _OWN[kind] + ("m" if kind in _RELATIONS and version >= 170000 else "")
+    letters = KINDS[kind].letters if kind in KINDS else _OWN[kind]
+    if (kind in RELATIONS or kind == "tables") and version >= 170000:
+        letters += "m"
     return {LETTERS[letter]: False for letter in letters}
 
 
 def open_to_all(kind: str) -> Privileges:
     """Return what everybody has on an object of a kind by default."""
-    return {LETTERS[letter]: False for letter in _ALL.get(kind, "")}
+    letters = KINDS[kind].everybody if kind in KINDS else _ALL.get(kind, "")
+    return {LETTERS[letter]: False for letter in letters}
 
 
 def default(kind: str, grantee: str, owner: str | None, version: int) -> Privileges:
@@ -195,7 +173,7 @@ def add(catalog: Catalog, bare: Iterable[tuple[Key, Extra]]) -> None:
                 name = ident(key.name[2])
                 columns.setdefault(Key("table", key.name[:2]), []).extend(f"({name}){item}" for item in extra.acl)
             continue
-        if key.kind in OWNED:
+        if key.kind in OWNED or key.kind == "base_type":
             if extra.owner:
                 made[Key("owner", (key.kind, *key.name))] = (extra.owner,)
             if extra.acl is not None:

@@ -9,8 +9,9 @@ import hashlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog import NAME_PARTS, QUERIES, access
+from wgm_play.catalog import NAME_PARTS, access
 from wgm_play.catalog.column import Column
+from wgm_play.catalog.kinds import IN_TABLE, OF_PUBLICATION, ON_VIEW, OUTSIDE_SCHEMAS, QUERIES, RELATIONS
 from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row
 from wgm_play.catalog.settled import settled_row
 from wgm_play.render import query, render
@@ -148,11 +149,6 @@ def read_edges(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
     catalog.edges = frozenset(pairs)
 
 
-_IN_NO_SCHEMA = frozenset(
-    ["schema", "setting", "cast", "event_trigger", "publication", "foreign_data_wrapper", "server", "user_mapping"]
-)
-
-
 def _inherited_from(key: Key, catalog: Catalog) -> list[Key]:
     """Return the columns that an inherited one is inherited from."""
     found: list[Key] = []
@@ -169,18 +165,18 @@ def _inherited_from(key: Key, catalog: Catalog) -> list[Key]:
 
 def container(key: Key, catalog: Catalog) -> Key | None:
     """Return what an object lies in: a column's table, a table's schema."""
-    if key.kind in ("column", "constraint", "policy"):
+    if key.kind in (IN_TABLE | {"policy"}):
         return Key("table", key.name[:2])
-    if key.kind in ("trigger", "rule"):
-        places = [Key(kind, key.name[:2]) for kind in ("table", "view", "foreign_table")]
+    if key.kind in ON_VIEW:
+        places = [Key(kind, key.name[:2]) for kind in sorted(RELATIONS - {"materialized_view"})]
         return next((place for place in places if place in catalog.rows), None)
     if key.kind == "domain_constraint":
         return Key("domain", key.name[:2])
     if key.kind == "extension":
         return Key("schema", (catalog.rows[key][0],))
-    if key.kind in ("publication_table", "publication_schema"):
+    if key.kind in OF_PUBLICATION:
         return Key("publication", key.name[:1])
-    if key.kind in _IN_NO_SCHEMA or key.kind in access.ACCESS:
+    if key.kind in OUTSIDE_SCHEMAS:
         return None
     return Key("schema", key.name[:1])
 

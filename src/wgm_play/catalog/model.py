@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from wgm_play.catalog.kinds import CLUSTER, OF_OBJECT, ROUTINES, WITH_TABLE
+
 # The dataclass of each kind: `wgm_play.catalog` lists them.
 CLASSES: dict[str, Any] = {}
 
@@ -37,7 +39,7 @@ class Key(NamedTuple):
     @property
     def label(self) -> str:
         """The name as people say it: without the schema where that is `public`."""
-        if self.kind in ("function", "procedure", "aggregate"):
+        if self.kind in ROUTINES:
             schema, name, arguments = self.name
             return f"{'' if schema == 'public' else schema + '.'}{name}({arguments})"
         if self.kind == "operator":
@@ -53,7 +55,7 @@ class Key(NamedTuple):
         if self.kind == "security_label":
             kind, *rest, provider = self.name
             return f"{provider} on {Key(kind, tuple(rest)) if rest else kind}"
-        if self.kind in ("grant", "owner"):
+        if self.kind in (OF_OBJECT - {"security_label"}):
             kind, *rest = self.name
             grantee = f" to {rest.pop()}" if self.kind == "grant" else ""
             return f"{'on' if grantee else 'of'} {Key(kind, tuple(rest)) if rest else kind}{grantee}"
@@ -65,7 +67,7 @@ class Key(NamedTuple):
     @property
     def relation(self) -> Key | None:
         """The table that a column, constraint or trigger belongs to."""
-        return Key("table", self.name[:2]) if self.kind in ("column", "constraint", "trigger", "policy") else None
+        return Key("table", self.name[:2]) if self.kind in WITH_TABLE else None
 
 
 def differing_fields(old: Any, new: Any) -> list[str]:
@@ -202,7 +204,7 @@ def digest(rows: Mapping[Key, Row]) -> str:
     """Return the SHA-256 of the rows, in the order of their keys: two equal catalogs have equal digests."""
     made = hashlib.sha256()
     for key in sorted(rows):
-        if key.kind in ("role", "membership"):  # they are the whole cluster's, where others are at work too
+        if key.kind in CLUSTER:  # they are the whole cluster's, where others are at work too
             continue
         made.update(repr((key.kind, key.name, rows[key])).encode())
     return made.hexdigest()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from wgm_play.catalog.kinds import KINDS, WITH_BODY
 from wgm_play.catalog.model import CLASSES, Row
 
 
@@ -47,18 +48,12 @@ class Described(str):
 
 
 # Where the kinds' rows hold expressions; that of a routine only where its body is SQL that PostgreSQL has read.
-_FIELDS = {
-    "constraint": ("definition",), "domain_constraint": ("definition",), "domain": ("default",), "index": ("definition",),
-    "view": ("query", "defaults"), "materialized_view": ("query",), "trigger": ("definition",),
-    "column": ("default", "expression"), "policy": ("using", "with_check"), "rule": ("definition",),
-    "statistics": ("elements",), "table": ("partition_by",), "function": ("arguments", "definition"),
-    "procedure": ("arguments", "definition"), "publication_table": ("where",), "foreign_table": ("columns", "checks"),
-}  # fmt: skip
 PLACES: dict[str, tuple[int, ...]] = {
-    kind: tuple(CLASSES[kind].__slots__.index(name) for name in names) for kind, names in _FIELDS.items()
+    kind: tuple(CLASSES[kind].__slots__.index(name) for name in traits.expressions)
+    for kind, traits in KINDS.items()
+    if traits.expressions
 }
 _ATOMIC = "BEGIN ATOMIC"
-_ROUTINES = ("function", "procedure")
 _OPENING = "(ARRAY["
 _CLOSING = "])::"
 
@@ -67,7 +62,7 @@ def settled_row(kind: str, row: Row) -> Row:
     """Return a kind's row with its expressions settled."""
     for place in PLACES.get(kind, ()):
         value = row[place] if place < len(row) else None  # an older version wrote fewer
-        if value is None or (kind in _ROUTINES and place and _ATOMIC not in value):
+        if value is None or (kind in WITH_BODY and place and _ATOMIC not in value):
             continue
         made = _settled(value)
         if made is not value:

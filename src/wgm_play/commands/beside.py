@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from wgm_play.catalog.access import OF_OBJECT, object_of
+from wgm_play.catalog.access import object_of
+from wgm_play.catalog.kinds import OF_OBJECT, OF_PUBLICATION, OF_TABLE, OVER_COLUMNS, RELATIONS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 
-_RELATIONS = frozenset(["table", "view", "materialized_view", "foreign_table"])
 # What is made over columns and goes with them: no rows are in it.
-_OVER_COLUMNS = frozenset(["index", "constraint", "statistics"])
+_OVER_COLUMNS = OVER_COLUMNS | {"constraint"}
 
 
 def settle(live: Catalog, wanted: Catalog, latest: Catalog, renamed: Collection[Key]) -> None:
@@ -47,23 +47,23 @@ def settle(live: Catalog, wanted: Catalog, latest: Catalog, renamed: Collection[
 def _is_renamed(key: Key, renamed: Collection[Key]) -> bool:
     """Tell whether a key goes because its object, or what that lies in, gets another name."""
     held = object_of(key) if key.kind in OF_OBJECT else key
-    above = [Key(kind, held.name[:2]) for kind in _RELATIONS]
+    above = [Key(kind, held.name[:2]) for kind in RELATIONS]
     return any(one in renamed for one in (held, Key("schema", held.name[:1]), *above))
 
 
 def inside(live: Catalog, gone: set[Key]) -> Iterator[Key]:
     """Yield what belongs to objects that go: columns, rules and indexes of tables, privileges, members."""
-    relations = {key.name for key in gone if key.kind in _RELATIONS}
+    relations = {key.name for key in gone if key.kind in RELATIONS}
     domains = {key.name for key in gone if key.kind == "domain"}
     publications = {key.name[0] for key in gone if key.kind == "publication"}
     for key, row in live.rows.items():
-        if key.kind in ("column", "constraint", "trigger", "policy", "rule"):
+        if key.kind in OF_TABLE:
             belongs = key.name[:2] in relations
         elif key.kind == "index":
             belongs = (key.name[0], row[0]) in relations
         elif key.kind == "domain_constraint":
             belongs = key.name[:2] in domains
-        elif key.kind in ("publication_table", "publication_schema"):
+        elif key.kind in OF_PUBLICATION:
             belongs = key.name[0] in publications
         elif key.kind in OF_OBJECT:
             held = object_of(key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wgm_play.catalog.kinds import WITH_BODY
 from wgm_play.errors import WgmError
 from wgm_play.finding import INFO, WARNING, Finding
 from wgm_play.secret import mask
@@ -28,7 +29,7 @@ def broken(work: Work) -> list[Finding]:
     from wgm_play.shadow import open_shadow
 
     live = work.read_live()
-    keys = [key for key in live.rows if key.kind in ("function", "procedure")]
+    keys = [key for key in live.rows if key.kind in WITH_BODY]
     if not keys:
         return []
     schemas = sorted({key.name[0] for key in live.rows if key.kind == "table"})

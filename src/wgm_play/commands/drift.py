@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog.access import ACCESS
+from wgm_play.catalog.kinds import ACCESS, IN_TABLE
 from wgm_play.catalog.model import Catalog, Key, differing_fields
 from wgm_play.finding import INFO, WARNING, Finding
 from wgm_play.ledger import UNKNOWN, Ledger
@@ -38,7 +38,7 @@ def drift(work: Work, planned: Planned | None, live: Catalog, reporter: Reporter
     def inside(key: Key) -> bool:
         if key.kind == "setting" or key.kind in ACCESS:
             return key in managed
-        return key in managed or (key.kind in ("column", "constraint") and key.name[:2] in tables)
+        return key in managed or (key.kind in IN_TABLE and key.name[:2] in tables)
 
     changed = [
         key

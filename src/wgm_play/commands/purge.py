@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from wgm_play.catalog.kinds import RESTORED
 from wgm_play.catalog.model import Key
 from wgm_play.commands.backups import expire
 from wgm_play.commands.upkeep import run_of
@@ -25,18 +26,7 @@ if TYPE_CHECKING:
     from wgm_play.run.work import Work
 
 # What must go before what: a table before the types of its columns.
-_ORDER = {
-    "column": 0,
-    "table": 1,
-    "sequence": 2,
-    "domain": 3,
-    "enum": 4,
-    "composite": 4,
-    "range": 4,
-    "collation": 5,
-    "conversion": 5,
-    "rename": 6,
-}
+_ORDER = {**{kind: -place for kind, place in RESTORED.items()}, "conversion": 0, "rename": 1}
 
 
 def purge(work: Work, options: Options, reporter: Reporter) -> int:

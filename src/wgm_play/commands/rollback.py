@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.cache.store import Cache
-from wgm_play.catalog.access import CLUSTER
+from wgm_play.catalog.kinds import CLUSTER, HOLDING_VALUES, NAMED_AS_RELATIONS, NAMED_AS_TYPES, RESTORED
 from wgm_play.catalog.model import Catalog, Key, Row, Rows
 from wgm_play.commands import beside
 from wgm_play.desired.model import Wanted
@@ -281,7 +281,7 @@ def _without_gap(clearing: tuple[Group, ...], rest: tuple[Group, ...], renamed: 
 
 
 # Of these one name has one owner in a schema (manual: "CREATE TABLE", "CREATE TYPE").
-_NAMESAKES = ("table", "view", "materialized_view", "foreign_table", "sequence", "enum", "domain", "composite", "range")
+_NAMESAKES = (NAMED_AS_RELATIONS - {"index"}) | NAMED_AS_TYPES
 
 
 def _in_the_way(live: Catalog, entries: Sequence[TrashEntry]) -> list[Key]:
@@ -322,7 +322,7 @@ def _clear(
         todo += [dependent for dependent, referenced in live.edges if referenced == key]
     kept = sorted(
         key for key in gone
-        if key.kind in ("table", "column") and key in wanted.rows and not {key, Key("table", key.name[:2])} & set(keys)
+        if key.kind in HOLDING_VALUES and key in wanted.rows and not {key, Key("table", key.name[:2])} & set(keys)
     )  # fmt: skip
     if kept:
         raise Refused(
@@ -485,8 +485,7 @@ def _restores(
     current = live.copy()
     changes: list[Change] = []
     brought: set[Key] = set()
-    rank = {"enum": 0, "collation": 0, "composite": 0, "range": 0, "domain": 0, "sequence": 1, "table": 2, "column": 3}
-    for entry in sorted(entries, key=lambda one: (rank.get(one.kind, 9), one.name)):
+    for entry in sorted(entries, key=lambda one: (RESTORED.get(one.kind, len(RESTORED)), one.name)):
         key = Key(entry.kind, tuple(entry.name))
         if entry.kind in RECORDS or key not in wanted.rows or key in current.rows or entry.definition.get("replaced"):
             continue

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.kinds import HOLDING_VALUES, OF_TABLE
 from wgm_play.catalog.model import Key
 from wgm_play.commands.upkeep import plan_of, run_of
 from wgm_play.errors import InputError, Refused
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from wgm_play.run.work import Work
 
 # What goes when a table is removed, and is not made again beside another one.
-_LOST = frozenset(["constraint", "trigger", "policy"])
+_LOST = OF_TABLE - {"column"} - {"rule"}
 
 
 def lying(entries: Sequence[TrashEntry]) -> list[TrashEntry]:
@@ -74,7 +75,7 @@ def bring_back(work: Work, options: Options, reporter: Reporter, name: str, want
 def mention(work: Work, plan: Plan, reporter: Reporter) -> None:
     """Say where the trash holds rows of something that the plan makes anew, without them."""
     made = {operation.key for operation in plan.operations if operation.verb == "create"}
-    if not any(key.kind in ("table", "column", "sequence") for key in made):
+    if not any(key.kind in (HOLDING_VALUES | {"sequence"}) for key in made):
         return
     for entry in lying(Ledger(work.reading).trash_entries()):
         key = Key(entry.kind, tuple(entry.name))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog.access import ACCESS
+from wgm_play.catalog.kinds import ACCESS, CLUSTER
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.manage import Manage
 from wgm_play.desired.overlay import same_object
@@ -260,7 +260,7 @@ def _recorded(work: Work) -> Catalog | None:
 def _free(live: drift.Described, declared: set[Key], wanted: Wanted, manage: Manage, recorded: bool) -> set[Key]:
     """Return the live objects that no step mentions, and that this play speaks for."""
     found = {key for key in wanted.unmanaged if key in live}
-    privileges = recorded or any(key.kind in ("grant", "default_privileges") for key in declared)
+    privileges = recorded or any(key.kind in ACCESS - CLUSTER - {"owner"} - {"security_label"} for key in declared)
     for key in live:
         if key.kind in ACCESS and key not in declared and key not in wanted.managed and manage.covers(key):
             of = Key(key.name[0], key.name[1:-1]) if key.kind == "grant" else None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog import access
 from wgm_play.catalog.access import Role
 from wgm_play.catalog.descent import above, copies
+from wgm_play.catalog.kinds import ACCESS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError
 from wgm_play.playbook.model import Declaration
@@ -45,7 +46,7 @@ def lay_access(made: Wanted, live: Catalog, declarations: Mapping[Key, Declarati
             _grant(made, declaration, _found(made, access.object_of(key), same), key.name[-1], said["privileges"])
         elif key.kind == "security_label":
             _label(made, declaration, _found(made, access.object_of(key), same), key.name[-1], said["label"])
-        if "owner" in said and key.kind not in access.ACCESS:
+        if "owner" in said and key.kind not in ACCESS:
             _owner(made, declaration, _found(made, key, same), said["owner"])
         if "grants" in said:
             _grants(made, declaration, _found(made, key, same), said["grants"])

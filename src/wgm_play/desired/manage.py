@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from wgm_play.catalog.access import OF_OBJECT, object_of
+from wgm_play.catalog.access import object_of
+from wgm_play.catalog.kinds import OF_OBJECT, OUTSIDE_SCHEMAS
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError
 from wgm_play.playbook.model import Declaration
 from wgm_play.sql import reveal
 
 # Kinds whose objects lie in no schema: the first part of their name is not one.
-_NOWHERE = frozenset(
-    ["schema", "extension", "setting", "cast", "publication", "publication_table", "publication_schema",
-     "event_trigger", "foreign_data_wrapper", "server", "user_mapping", "role", "membership", "default_privileges"]
-)  # fmt: skip
+_NOWHERE = OUTSIDE_SCHEMAS - OF_OBJECT
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from wgm_play.catalog.access import ACCESS, left_over
+from wgm_play.catalog.access import left_over
 from wgm_play.catalog.constraint import NOT_NULL, not_null_column
+from wgm_play.catalog.kinds import ACCESS, IN_TABLE, INSIDE, OF_PUBLICATION, ON_TABLE, OVER_COLUMNS, ROUTINES
 from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row
 from wgm_play.desired.access import lay_access, privileges_go
 from wgm_play.desired.manage import Manage
@@ -242,7 +243,7 @@ def _steps(made: Wanted, declarations: Mapping[Key, Declaration], names: set[Key
             made.steps[key] = max(found) if found else by_name.get(("table", key.name[:2]), -1)
         elif key.kind == "domain_constraint":
             made.steps[key] = by_name.get(("domain", key.name[:2]), -1)
-        elif key.kind in ("publication_table", "publication_schema"):
+        elif key.kind in OF_PUBLICATION:
             made.steps[key] = by_name.get(("publication", key.name[:1]), -1)
         elif key.kind == "operator_family":
             made.steps[key] = by_name.get(("operator_class", key.name[:2]), -1)
@@ -313,7 +314,7 @@ def same_object(live: Catalog, key: Key) -> list[Key]:
         return [other for other in live.of("cast") if _same_types(other.name, key.name)]
     if key.kind == "operator":
         return [other for other in live.of("operator", *key.name[:2]) if _same_types(other.name[2:], key.name[2:])]
-    if key.kind not in ("function", "procedure", "aggregate"):
+    if key.kind not in ROUTINES:
         return []
     same = [other for other in live.of(key.kind, *key.name[:2])]
     spelled = _bare(key.name[2])
@@ -356,11 +357,11 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
     gone = {key for key in live.rows if key not in made.catalog.rows}
     said = {dependent for dependent, referenced in live.edges if referenced in gone}  # it goes with what it is over
     for key in sorted(live.rows):
-        if key.kind in ("column", "constraint"):
+        if key.kind in IN_TABLE:
             owner = Key("table", key.name[:2])
         elif key.kind == "domain_constraint":
             owner = Key("domain", key.name[:2])
-        elif key.kind in ("publication_table", "publication_schema"):
+        elif key.kind in OF_PUBLICATION:
             owner = Key("publication", key.name[:1])
         else:
             continue
@@ -369,7 +370,7 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
             continue
         _remove(made, live, key, made.steps.get(key, declaration.step))
         inherited = key.kind == "column" and live[key].inherited  # nothing goes but what it has otherwise
-        if key.kind in ("publication_table", "publication_schema"):
+        if key.kind in OF_PUBLICATION:
             continue  # what a publication has is said in its step; no rows go
         if not inherited and not OURS.match(key.name[2]) and not (key.kind == "constraint" and key in said):
             made.unsaid.append(Removal(key, declaration.position, declaration.step))
@@ -383,16 +384,7 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
     made.unmanaged = sorted(
         key
         for key in live.rows
-        if key.kind
-        not in (
-            "column",
-            "constraint",
-            "domain_constraint",
-            "setting",
-            "publication_table",
-            "publication_schema",
-            *ACCESS,
-        )
+        if key.kind not in IN_TABLE | INSIDE | OF_PUBLICATION | ACCESS | {"setting"}
         and key not in made.managed
         and key in made.catalog.rows
         and key != Key("schema", ("public",))
@@ -449,16 +441,16 @@ def _taken(made: Wanted, live: Catalog, gone: list[Key], declarations: Mapping[K
 
 def _is_part(live: Catalog, key: Key, uses: list[Key], needs: Collection[Key]) -> bool:
     """Tell whether an object goes with what it uses as a part of it, as the index of a column does."""
-    if key.kind in ("column", "domain_constraint"):
+    if key.kind in INSIDE:
         return True
-    tables = {one.name[:2] for one in uses if one.kind in ("table", "column", "constraint")}
+    tables = {one.name[:2] for one in uses if one.kind in (IN_TABLE | {"table"})}
     if key.kind == "constraint":
         return key.name[:2] in tables
     if key.kind == "sequence":
         return bool(live[key].owned_by) and tuple(live[key].owned_by[:2]) in tables
-    if key.kind in ("index", "statistics"):  # all that it is over goes
+    if key.kind in OVER_COLUMNS:  # all that it is over goes
         return all(one in uses for one in needs if one.kind == "column")
-    return key.kind in ("rule", "policy", "trigger") and Key("table", key.name[:2]) in uses
+    return key.kind in ON_TABLE and Key("table", key.name[:2]) in uses
 
 
 def _said_at(declarations: Mapping[Key, Declaration], key: Key | None, step: int) -> tuple[Position | None, int]:

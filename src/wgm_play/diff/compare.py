@@ -10,7 +10,24 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 
-from wgm_play.catalog.access import OF_OBJECT, OWNED, object_of
+from wgm_play.catalog.access import object_of
+from wgm_play.catalog.kinds import (
+    COMPOUND_TYPES,
+    INDEXES,
+    KIND_ORDER,
+    KINDS,
+    OF_OBJECT,
+    OF_PUBLICATION,
+    ON_VIEW,
+    OWNED,
+    PER_ROW,
+    SWAPPED,
+    TYPES,
+    UNSTORED,
+    VIEWS,
+    WITH_BODY,
+    WITH_PARTS,
+)
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.operations import DEFINED, OPERATIONS_FOR, attached, defined, marks, type_swap
 from wgm_play.operations import column as columns
@@ -24,15 +41,6 @@ from wgm_play.operations.online import choose
 from wgm_play.operations.sequence import let_go_first, outlives_its_owner
 from wgm_play.operations.trash import own_keys
 from wgm_play.sql import Sql
-
-# The order in which kinds are looked at; it breaks ties that no dependency decides.
-KIND_ORDER = (
-    "role", "membership", "schema", "extension", "setting", "collation", "enum", "composite", "range", "domain", "domain_constraint", "sequence",
-    "function", "procedure", "aggregate", "operator", "operator_family", "operator_class", "cast", "text_search_dictionary",
-    "text_search_configuration", "foreign_data_wrapper", "server", "user_mapping", "foreign_table", "table", "column",
-    "constraint", "index", "statistics", "view", "materialized_view", "trigger", "rule", "policy", "publication", "publication_table",
-    "publication_schema", "event_trigger", "owner", "grant", "default_privileges", "security_label",
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -67,7 +75,7 @@ def compare(current: Catalog, wanted: Catalog) -> Difference:
 def _place(catalog: Catalog, key: Key) -> tuple[int, tuple[str, ...], int, Key]:
     """Return where a key stands among others: columns in the order of their table, all else by name."""
     number = catalog.extra(key).number if key.kind == "column" else 0
-    return (KIND_ORDER.index(key.kind), key.name[:2], number, key)
+    return (KIND_ORDER[key.kind], key.name[:2], number, key)
 
 
 def diff(situation: Situation) -> Difference:
@@ -93,7 +101,7 @@ def diff(situation: Situation) -> Difference:
         if key in rebuilt or key in done or key in online.covered:
             continue
         found.changes += OPERATIONS_FOR[key.kind][1](situation, key)
-    again = rebuilt | {key for key in hard if key.kind in ("view", "materialized_view")}
+    again = rebuilt | {key for key in hard if key.kind in VIEWS}
     for key in sorted(rebuilt, key=partial(_place, situation.wanted)):
         found.changes += _again(situation, key, hard, again)
     if situation.attached:
@@ -135,14 +143,14 @@ def _one_primary_key(situation: Situation, found: Difference) -> None:
 
 def _create(situation: Situation, found: Difference, done: set[Key]) -> None:
     made = set(done)
-    for kind in ("table", "domain"):
+    for kind in WITH_PARTS:
         for key in found.created:
             if key.kind == kind:
                 changes = OPERATIONS_FOR[kind][0](situation, key)
                 found.changes += changes
                 made.update(*(change.makes - _left_to_do(situation, change) for change in changes))
     for key in found.created:
-        if key.kind not in ("table", "domain") and key not in made:
+        if key.kind not in WITH_PARTS and key not in made:
             found.changes += OPERATIONS_FOR[key.kind][0](situation, key)
 
 
@@ -166,12 +174,10 @@ def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:
             covered.update(
                 k for k in situation.current.of("index", key.name[0]) if situation.current.rows[k][0] == key.name[1]
             )
-        elif key.kind in ("view", "foreign_table"):
+        elif key.kind in UNSTORED:
             covered.update(situation.current.of("trigger", *key.name))
             covered.update(situation.current.of("rule", *key.name))
-        elif (
-            key.kind in OF_OBJECT and object_of(key) not in situation.wanted.rows and key.name[0] in (*OWNED, "column")
-        ):
+        elif key.kind in OF_OBJECT and object_of(key) not in situation.wanted.rows and key.name[0] in _GRANTED_WITH:
             covered.add(key)
         elif key.kind == "sequence" and not situation.trash:  # a column that is dropped for good takes it along
             owner = situation.current[key].owned_by
@@ -200,7 +206,7 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
     """Return (what changes so that its dependents must step aside, the dependents to drop and make again)."""
     hard = {key for key in found.altered if _is_hard(situation, key)}
     # A foreign key may lean on another one, what calls a function may be bound to another of its name.
-    gone = {key for key in found.dropped if key.kind in ("constraint", "index", "function")}
+    gone = {key for key in found.dropped if key.kind in (INDEXES | {"function"})}
     if not (hard or gone):
         return set(), set()
     situation.nested = {
@@ -233,7 +239,7 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
                 key.kind == "column"
                 and below.kind in SWAPPED
                 and not situation.current[key].generated
-                and (below.kind not in ("composite", "range") or composites.is_swapped(situation, below))
+                and (below.kind not in COMPOUND_TYPES or composites.is_swapped(situation, below))
             ):
                 hard.add(key)
                 todo.append(key)
@@ -248,16 +254,11 @@ def dependents_of_hard(situation: Situation, found: Difference) -> set[Key]:
     return _rebuilds(situation, found)[1]
 
 
-# What is replaced under its name, with the columns that have it.
-SWAPPED = ("enum", "domain", "composite", "range", "collation")
-TYPES = ("enum", "domain", "composite", "range")
-
-
 def _is_hard(situation: Situation, key: Key) -> bool:
     if key.kind in DEFINED:
         return DEFINED[key.kind].in_place(situation, key) is None
     old, new = situation.current[key], situation.wanted[key]
-    if key.kind in ("composite", "range"):
+    if key.kind in COMPOUND_TYPES:
         return composites.touches_users(situation, key)
     if key.kind == "collation":
         return bool(defined.changed(old, new) - {"comment"})
@@ -272,7 +273,7 @@ def _is_hard(situation: Situation, key: Key) -> bool:
         return old.type in "pu" and (old.type, old.definition) != (new.type, new.definition)
     if key.kind == "index":
         return old.definition.startswith("CREATE UNIQUE") and indexes.change_options(situation, key) is None
-    if key.kind in ("function", "procedure"):
+    if key.kind in WITH_BODY:
         return not functions.replaceable(situation, key)
     if key.kind == "enum":
         before, after = old.labels or [], new.labels or []
@@ -282,32 +283,20 @@ def _is_hard(situation: Situation, key: Key) -> bool:
     return False
 
 
-_ALWAYS_ASIDE = frozenset(
-    [
-        "view",
-        "materialized_view",
-        "function",
-        "procedure",
-        "trigger",
-        "publication_table",
-        "publication_schema",
-        "user_mapping",
-        "policy",
-    ]
-)
+# What has privileges or an owner that go with it.
+_GRANTED_WITH = OWNED | {"column"} | {"base_type"}
+_ALWAYS_ASIDE = VIEWS | WITH_BODY | OF_PUBLICATION | PER_ROW | {"user_mapping"}
 
 
-# Where what an object calls is written, of each in one statement.
-_CALLS = {
-    "trigger": ("definition",), "constraint": ("definition",), "index": ("definition",), "rule": ("definition",),
-    "view": ("query",), "materialized_view": ("query",), "column": ("default", "expression"),
-}  # fmt: skip
+# What calls functions, each in one statement.
+_CALLING = INDEXES | VIEWS | ON_VIEW | {"column"}
 
 
 def _says_otherwise(situation: Situation, key: Key) -> bool:
     """Tell whether what an object calls is written otherwise from now on."""
     old, new = situation.current[key], situation.wanted[key]
-    return any(getattr(old, name) != getattr(new, name) for name in _CALLS.get(key.kind, ()))
+    names = KINDS[key.kind].expressions if key.kind in _CALLING else ()
+    return any(getattr(old, name) != getattr(new, name) for name in names)
 
 
 def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) -> bool:
@@ -318,17 +307,13 @@ def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) 
     if key.kind == "column":
         return (
             (below.kind in ("column", *SWAPPED) and bool(situation.current[key].generated))
-            or below.kind in ("function", "procedure")
+            or below.kind in WITH_BODY
             or below.kind in DEFINED
         )
-    if key.kind in ("constraint", "index") and below.kind == "column" and _is_made_again(situation, below):
+    if key.kind in INDEXES and below.kind == "column" and _is_made_again(situation, below):
         return True  # it goes with the column
-    if (
-        below.kind in ("function", "procedure", "materialized_view", "view")
-        or below.kind in SWAPPED
-        or below.kind in DEFINED
-    ):
-        return key.kind in ("index", "constraint", "domain_constraint")
+    if below.kind in (WITH_BODY | VIEWS) or below.kind in SWAPPED or below.kind in DEFINED:
+        return key.kind in (INDEXES | {"domain_constraint"})
     if key.kind == "constraint":
         return situation.current[key].type == "f" or key in altered
     if key.kind == "index":
@@ -363,9 +348,7 @@ def _goes_with_its_relation(situation: Situation, key: Key, again: set[Key]) -> 
     """Tell whether dropping the view below drops it: the index of a materialized view, the trigger of a view."""
     if key.kind == "index":
         return Key("materialized_view", (key.name[0], str(situation.current.rows[key][0]))) in again
-    return key.kind in ("trigger", "rule") and any(
-        Key(kind, key.name[:2]) in again for kind in ("view", "foreign_table")
-    )
+    return key.kind in ON_VIEW and any(Key(kind, key.name[:2]) in again for kind in UNSTORED)
 
 
 def _again(situation: Situation, key: Key, hard: set[Key], again: set[Key]) -> list[Change]:

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import Any
 
 from wgm_play.catalog.access import PUBLIC, Role, object_of
+from wgm_play.catalog.kinds import ROUTINES
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.inspect.entry import Said, expression, table_place
 from wgm_play.sql import ident
@@ -103,20 +104,17 @@ def policy(said: Said, key: Key) -> None:
     said.add("policies", "policy", key, spec)
 
 
-_WORDS = {"materialized_view": "materialized view", "foreign_table": "foreign table"}
-
-
 _PLAIN = re.compile(r"[^\s.\"()]+\Z")
 
 
 def _on(held: Key) -> str:
     """Return an object as `on:` names it; a name with a dot or a space in double quotes."""
-    routine = held.kind in ("function", "procedure", "aggregate")
+    routine = held.kind in ROUTINES
     parts = held.name[:2] if routine else held.name
     spelled = [part if _PLAIN.match(part) else ident(part) for part in parts]
     label = ".".join(spelled if len(parts) < 2 or parts[0] != "public" else spelled[1:])
     label += f"({held.name[2]})" if routine else ""
-    return f"{_WORDS.get(held.kind, held.kind.replace('_', ' '))} {label}".strip()
+    return f"{held.kind.replace('_', ' ')} {label}".strip()
 
 
 def security_label(said: Said, key: Key) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import server
+from wgm_play.catalog.kinds import WITH_BODY
 from wgm_play.environment import Environment, Policy
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.inspect import read
@@ -72,7 +73,7 @@ def examine(connection: psycopg.Connection[Any], second: read.Connect | None = N
 
 def check_bodies(said: Said, connection: psycopg.Connection[Any], url: str) -> None:
     """Leave bodies unchecked that are broken already, and say why: the playbook runs where the database is."""
-    routines = {entry.key: entry for entry in said.entries if entry.kind in ("function", "procedure")}
+    routines = {entry.key: entry for entry in said.entries if entry.kind in WITH_BODY}
     if not any(entry.spec.get("language", "plpgsql") in ("sql", "plpgsql") for entry in routines.values()):
         return
     import psycopg as library

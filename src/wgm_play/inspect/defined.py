@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from wgm_play.catalog.kinds import ROUTINES, SWAPPED, TEXT_SEARCH
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.entry import Said, place, type_name
 from wgm_play.inspect.scan import Unforeseen, qualified, split_list, text_of
@@ -27,7 +28,7 @@ def plain(text: str) -> str:
 def reference(said: Said, text: str) -> str:
     """Return a function or the like as a playbook writes it; one without schema is public's or the system's."""
     parts, _ = qualified(text)
-    known = len(parts) > 1 or any(said.catalog.of(kind, "public", parts[0]) for kind in ("function", "aggregate"))
+    known = len(parts) > 1 or any(said.catalog.of(kind, "public", parts[0]) for kind in (ROUTINES - {"procedure"}))
     return plain(text) if known else f"pg_catalog.{plain(text)}"
 
 
@@ -208,13 +209,15 @@ def text_search_configuration(said: Said, key: Key) -> None:
     _add(said, key, spec, row.comment)
 
 
-CONCERN = {
-    "collation": "types", "composite": "types", "range": "types", "aggregate": "functions",
-    "text_search_dictionary": "text_search", "text_search_configuration": "text_search",
-}  # fmt: skip
+def _concern(kind: str) -> str:
+    if kind in SWAPPED:
+        return "types"
+    if kind in ROUTINES:
+        return "functions"
+    return "text_search" if kind in TEXT_SEARCH else "operators"
 
 
 def _add(said: Said, key: Key, spec: dict[str, Any], comment: str | None) -> None:
     if comment is not None:
         spec["comment"] = comment
-    said.add(CONCERN.get(key.kind, "operators"), key.kind, key, spec)
+    said.add(_concern(key.kind), key.kind, key, spec)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wgm_play.catalog.kinds import CLUSTER, IN_TABLE, INSIDE, OF_PUBLICATION
 from wgm_play.catalog.model import CLASSES, Catalog, Key
 from wgm_play.inspect import access, defined, index, outside, routine, table, trigger, types, view
 from wgm_play.inspect.entry import Describe, Said
@@ -51,8 +52,8 @@ DESCRIBE: dict[str, Describe] = {
     "security_label": access.security_label,
 }
 # Said with others: a role where something names it, an owner with its object.
-_CLUSTER = frozenset(["role", "membership", "owner"])
-_WITH_ANOTHER = frozenset(["column", "constraint", "domain_constraint", "publication_table", "publication_schema"])
+_CLUSTER = CLUSTER | {"owner"}
+_WITH_ANOTHER = IN_TABLE | INSIDE | OF_PUBLICATION
 
 
 class Remembered(Catalog):

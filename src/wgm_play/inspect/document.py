@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Set
 from graphlib import CycleError, TopologicalSorter
 
+from wgm_play.catalog.kinds import BESIDE_TABLE, RELATIONS
 from wgm_play.inspect import emit
 from wgm_play.inspect.entry import Entry, Said
 from wgm_play.inspect.scan import words
@@ -83,13 +84,13 @@ def _beside_their_table(said: Said) -> list[Entry]:
     beside: dict[tuple[str, ...], list[Entry]] = {}
     for concern in ("indexes", "triggers"):
         for entry in said.entries:
-            if entry.concern == concern and entry.kind in ("index", "trigger"):
+            if entry.concern == concern and entry.kind in BESIDE_TABLE:
                 beside.setdefault(_relation(said, entry), []).append(entry)
-    relations = {entry.key.name for entry in said.entries if entry.kind in ("table", "view", "materialized_view")}
+    relations = {entry.key.name for entry in said.entries if entry.kind in (RELATIONS - {"foreign_table"})}
     made: list[Entry] = []
     for concern in _concerns(said):
         for entry in _ordered(one for one in said.entries if one.concern == concern):
-            if entry.kind in ("index", "trigger") and _relation(said, entry) in relations:
+            if entry.kind in BESIDE_TABLE and _relation(said, entry) in relations:
                 continue
             made += [entry, *(beside.get(entry.key.name, []) if entry.key.kind != "column" else [])]
     return made

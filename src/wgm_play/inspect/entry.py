@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from wgm_play.catalog.kinds import BESIDE_TABLE, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.inspect.emit import TEMPLATE, Block, Lines, flow
 from wgm_play.inspect.scan import split_list
@@ -114,12 +115,7 @@ def properties(kind: str) -> dict[str, Any]:
 
 def step_name(kind: str, key: Key, comment: str | None) -> str:
     """Return the name of a step: the object's comment where it is one short line, else its kind and name."""
-    if (
-        comment
-        and "\n" not in comment
-        and 3 <= len(comment) <= 60
-        and kind not in ("index", "trigger", "function", "procedure")
-    ):
+    if comment and "\n" not in comment and 3 <= len(comment) <= 60 and kind not in (WITH_BODY | BESIDE_TABLE):
         return comment.strip() or str(key)
     name = f"Constraint {key.label}" if kind == "constraint" else str(key)
     made = name[0].upper() + name[1:]

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import introspect
+from wgm_play.catalog.kinds import INDEXES, ON_TABLE
 from wgm_play.catalog.model import Catalog, Row
 from wgm_play.errors import WgmError
 from wgm_play.inspect import nested
@@ -36,7 +37,7 @@ def pretty(text: str) -> str:
 Connect = Callable[[], "psycopg.Connection[Any]"]
 
 # What a second connection reads meanwhile: about half of the server's work.
-_BESIDE = frozenset(["constraint", "index", "materialized_view", "function", "trigger", "policy", "rule"])
+_BESIDE = INDEXES | ON_TABLE | {"function"} | {"materialized_view"}
 # Both connections have work for a processor each: processes beside them would take it from them. Rows are sorted in memory.
 _READING = {"max_parallel_workers_per_gather": "0", "work_mem": "32MB"}
 

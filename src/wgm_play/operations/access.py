@@ -10,11 +10,10 @@ from typing import Any
 from wgm_play.catalog import access
 from wgm_play.catalog.access import Privileges, Role
 from wgm_play.catalog.descent import copies
+from wgm_play.catalog.kinds import KINDS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.operations.base import (
-    GRANTED_ON,
-    WHAT,
     Change,
     Situation,
     alter,
@@ -206,7 +205,7 @@ def granted_on(situation: Situation, target: Key) -> Sql:
         return Sql(f"DATABASE {ident(situation.database)}")
     if target.kind == "language":
         return Sql(f"LANGUAGE {ident(target.name[0])}")
-    return Sql(f"{GRANTED_ON.get(target.kind) or WHAT[target.kind]} {name_of(target)}")
+    return Sql(f"{KINDS[target.kind].granted_on or KINDS[target.kind].word} {name_of(target)}")
 
 
 def between(what: Sql, grantee: str, before: Privileges, after: Privileges) -> list[tuple[str, Command]]:
@@ -240,19 +239,12 @@ def between(what: Sql, grantee: str, before: Privileges, after: Privileges) -> l
     ]
 
 
-_GIVEN_TO = {
-    "table": "tables", "view": "tables", "materialized_view": "tables", "foreign_table": "tables", "sequence": "sequences",
-    "function": "functions", "procedure": "functions", "aggregate": "functions", "enum": "types", "domain": "types",
-    "composite": "types", "range": "types", "schema": "schemas",
-}  # fmt: skip
-
-
 def against_defaults(situation: Situation, key: Key) -> list[Command]:
     """Return the commands that take from an object, as it is made, what default privileges give it and nobody declares.
 
     A new object keeps them for those whom no step names on it. The default privileges of before and after the plan count.
     """
-    objects = _GIVEN_TO.get(key.kind)
+    objects = KINDS[key.kind].given_as
     catalogs = (situation.current, situation.wanted)
     rows = [one for catalog in catalogs for one in catalog.of("default_privileges", situation.role)]
     made: list[Command] = []

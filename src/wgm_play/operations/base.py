@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wgm_play.catalog.access import labels_of
+from wgm_play.catalog.kinds import BY_METHOD, KINDS, ON_TABLE, ROUTINES
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.environment import Policy
 from wgm_play.plan import Command, Hazard, Lock, Operation
@@ -204,37 +205,9 @@ def alter(
 
 def name_of(key: Key) -> Sql:
     """Return the qualified, quoted name of an object."""
-    if key.kind in ("function", "procedure", "aggregate"):
+    if key.kind in ROUTINES:
         return Sql(f"{ident(key.name[:2])}({key.name[2] or ('*' if key.kind == 'aggregate' else '')})")
     return ident(key.name)
-
-
-WHAT = {
-    "schema": "SCHEMA",
-    "extension": "EXTENSION",
-    "enum": "TYPE",
-    "domain": "DOMAIN",
-    "sequence": "SEQUENCE",
-    "table": "TABLE",
-    "index": "INDEX",
-    "view": "VIEW",
-    "materialized_view": "MATERIALIZED VIEW",
-    "function": "FUNCTION",
-    "procedure": "PROCEDURE",
-    "column": "COLUMN",
-    "composite": "TYPE",
-    "range": "TYPE",
-    "collation": "COLLATION",
-    "aggregate": "AGGREGATE",
-    "text_search_configuration": "TEXT SEARCH CONFIGURATION",
-    "text_search_dictionary": "TEXT SEARCH DICTIONARY",
-    "statistics": "STATISTICS",
-    "event_trigger": "EVENT TRIGGER",
-    "publication": "PUBLICATION",
-    "foreign_data_wrapper": "FOREIGN DATA WRAPPER",
-    "server": "SERVER",
-    "foreign_table": "FOREIGN TABLE",
-}
 
 
 def what_of(key: Key) -> Sql:
@@ -243,18 +216,18 @@ def what_of(key: Key) -> Sql:
         return Sql(f"CONSTRAINT {ident(key.name[2])} ON {ident(key.name[:2])}")
     if key.kind == "domain_constraint":
         return Sql(f"CONSTRAINT {ident(key.name[2])} ON DOMAIN {ident(key.name[:2])}")
-    if key.kind in ("trigger", "rule", "policy"):
+    if key.kind in ON_TABLE:
         return Sql(f"{key.kind.upper()} {ident(key.name[2])} ON {ident(key.name[:2])}")
     if key.kind == "operator":
         return Sql(f"OPERATOR {ident(key.name[0])}.{key.name[1]} ({key.name[2]}, {key.name[3]})")
-    if key.kind in ("operator_class", "operator_family"):
+    if key.kind in BY_METHOD:
         return Sql(f"{key.kind.replace('_', ' ').upper()} {ident(key.name[:2])} USING {ident(key.name[2])}")
     if key.kind == "cast":
         return Sql(f"CAST ({key.name[0]} AS {key.name[1]})")
     if key.kind == "user_mapping":
         user = "PUBLIC" if key.name[1] == "public" else ident(key.name[1])
         return Sql(f"USER MAPPING FOR {user} SERVER {ident(key.name[0])}")
-    return Sql(f"{WHAT[key.kind]} {name_of(key)}")
+    return Sql(f"{KINDS[key.kind].word} {name_of(key)}")
 
 
 def comment(key: Key, text: str | None) -> Command:
@@ -296,14 +269,6 @@ def changed_options(old: list[str] | None, new: list[str] | None) -> tuple[list[
         [f"{name}={value}" for name, value in after.items() if before.get(name) != value],
         [name for name in before if name not in after],
     )
-
-
-GRANTED_ON = {
-    "view": "TABLE", "materialized_view": "TABLE", "foreign_table": "TABLE", "enum": "TYPE", "domain": "DOMAIN",
-    "server": "FOREIGN SERVER", "aggregate": "FUNCTION",
-}  # fmt: skip
-# What everybody may use until that is revoked (manual: "Privileges").
-OPEN_TO_ALL = frozenset(["function", "procedure", "aggregate", "enum", "domain", "composite", "range"])
 
 
 def label(situation: Situation, target: Key, provider: str, text: str | None) -> Command:

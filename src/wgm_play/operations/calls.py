@@ -13,10 +13,21 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from wgm_play.catalog.kinds import (
+    IN_TABLE,
+    INDEXES,
+    INSIDE,
+    ON_TABLE,
+    RELATIONS,
+    ROUTINES,
+    STORED,
+    WITH_BODY,
+    WITH_PARTS,
+)
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.plan import Command, Group, Operation
 
-_KINDS = frozenset(["column", "constraint", "index", "materialized_view", "table", "domain", "domain_constraint"])
+_KINDS = INDEXES | WITH_PARTS | STORED | INSIDE
 # What evaluates expressions over rows, or for a value that is kept.
 _EVALUATES = re.compile(
     r"\bADD\s+COLUMN\b.*\b(?:DEFAULT|GENERATED)\b|\bADD\s+(?:CONSTRAINT|CHECK)\b|\bVALIDATE\s+CONSTRAINT\b|\bTYPE\b|\bSET\s+EXPRESSION\b|\bINDEX\b|\bATTACH\s+PARTITION\b"
@@ -26,10 +37,10 @@ _EVALUATES = re.compile(
 # What sets off the application's triggers and calls what stands in them.
 _FILLS = re.compile(r"UPDATE\b")
 _REWRITES = re.compile(r"\bTYPE\b|\bATTACH\s+PARTITION\b|\bSET\s+EXPRESSION\b")
-_RELATIONS = ("table", "foreign_table", "view", "materialized_view", "schema")
+_RELATIONS = RELATIONS | {"schema"}
 _WORDS = re.compile(r"[\w$]+")
 # What is called for other reasons than that an expression is evaluated.
-_NOT_CALLED = frozenset(["trigger", "policy", "view", "rule"])
+_NOT_CALLED = ON_TABLE | {"view"}
 
 
 def calling(groups: Sequence[Group], before: Catalog, after: Catalog) -> tuple[Group, ...]:
@@ -45,7 +56,7 @@ def calling(groups: Sequence[Group], before: Catalog, after: Catalog) -> tuple[G
 
 def _is_text(key: Key, catalog: Catalog) -> bool:
     """Tell whether a function's body is text that names mean something in, as search_path says."""
-    if key.kind not in ("function", "procedure"):
+    if key.kind not in WITH_BODY:
         return False
     row = catalog[key]
     head, text, _ = row.definition.partition("\nAS $")
@@ -123,7 +134,7 @@ def _around(catalog: Catalog, key: Key) -> set[Key]:
         return {one for one in (key, domain) if one in catalog.rows} | {
             one for one in catalog.of("domain_constraint") if one.name[:2] == domain.name and domain in catalog.rows
         }
-    parts = {one for kind in ("column", "constraint") for one in catalog.of(kind) if one.name[:2] == table.name}
+    parts = {one for kind in IN_TABLE for one in catalog.of(kind) if one.name[:2] == table.name}
     indexes = {one for one in catalog.of("index", table.name[0]) if catalog.rows[one][0] == table.name[1]}
     return {table, *parts, *indexes}
 
@@ -143,4 +154,4 @@ def _reached(catalog: Catalog, keys: Collection[Key]) -> set[Key]:
             if other not in found and (other.kind not in _RELATIONS or other.kind in behind):
                 found.add(other)
                 todo.append(other)
-    return {key for key in found if key.kind in ("function", "procedure", "aggregate", "operator")}
+    return {key for key in found if key.kind in (ROUTINES | {"operator"})}

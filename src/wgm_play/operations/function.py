@@ -6,9 +6,9 @@ In: a situation and the key of what differs. Out: changes, with their statements
 from __future__ import annotations
 
 from wgm_play.catalog.access import PUBLIC
+from wgm_play.catalog.kinds import INDEXES, KINDS
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import (
-    WHAT,
     Change,
     Situation,
     alter,
@@ -84,10 +84,9 @@ def _definer(situation: Situation, key: Key) -> tuple[Hazard, ...]:
 
 
 def _has_users(situation: Situation, key: Key) -> bool:
-    used = {"index", "constraint"}
     return any(
         ref == key
-        and (dependent.kind in used or (dependent.kind == "column" and situation.current[dependent].generated))
+        and (dependent.kind in INDEXES or (dependent.kind == "column" and situation.current[dependent].generated))
         for dependent, ref in situation.current.edges
         if dependent in situation.current.rows
     )
@@ -95,5 +94,5 @@ def _has_users(situation: Situation, key: Key) -> bool:
 
 def drop_function(situation: Situation, key: Key) -> list[Change]:
     """Drop a function; its definition stays in the snapshot."""
-    made = command("function/drop", what=Sql(WHAT[key.kind]), name=name_of(key))
+    made = command("function/drop", what=Sql(KINDS[key.kind].word), name=name_of(key))
     return [drop(situation, key, f"drop {key}", [made], rank=60)]

@@ -5,12 +5,10 @@ In: an object of the wanted catalog. Out: the statements that give it what its r
 
 from __future__ import annotations
 
+from wgm_play.catalog.kinds import INDEXES, KINDS, OPEN_TO_ALL
 from wgm_play.catalog.model import Key
 from wgm_play.operations.access import against_defaults
 from wgm_play.operations.base import (
-    GRANTED_ON,
-    OPEN_TO_ALL,
-    WHAT,
     Situation,
     command,
     grants,
@@ -30,12 +28,12 @@ def privileges(situation: Situation, key: Key) -> list[Command]:
         listed = [f"({ident(key.name[2])}){item}" for item in extra.acl or ()]
         made = [one for item in listed for one in grants(Sql(f"TABLE {ident(key.name[:2])}"), item, role)]
         return made + kept_labels(situation, key)
-    if key.kind in ("index", "constraint", "trigger", "domain_constraint"):
+    if key.kind in (INDEXES | {"domain_constraint"} | {"trigger"}):
         return made
     if extra.owner and extra.owner != role:
         made.append(command("object/owner", what=what_of(key), owner=extra.owner, shadow=False))
     if extra.acl is not None:
-        what = Sql(f"{GRANTED_ON.get(key.kind) or WHAT[key.kind]} {name_of(key)}")
+        what = Sql(f"{KINDS[key.kind].granted_on or KINDS[key.kind].word} {name_of(key)}")
         if key.kind in OPEN_TO_ALL:
             made.append(command("object/revoke", what=what, grantee=Sql("PUBLIC"), shadow=False))
         for item in extra.acl:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from wgm_play.catalog.kinds import INDEXES
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE, Change, Situation, alter, command
@@ -44,7 +45,7 @@ def kept(situation: Situation, table: Key, indexes: Collection[str]) -> list[Com
 def again(situation: Situation, changes: Iterable[Change]) -> list[Change]:
     """Return the changes that mark indexes again which the others drop and make anew; they name all of these in `needs`."""
     changes = list(changes)
-    gone = {key for change in changes for key in change.removes if key.kind in ("index", "constraint")}
+    gone = {key for change in changes for key in change.removes if key.kind in INDEXES}
     gone &= {key for change in changes for key in change.makes}
     made = []
     for table in situation.wanted.of("table") if gone else ():

@@ -11,6 +11,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from wgm_play.catalog.kinds import INDEXES, NAMED_AS_RELATIONS, NAMED_AS_TYPES, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, command
@@ -99,9 +100,7 @@ def _prefer(
 
 def _finds_a_key(dependent: Key, referenced: Key) -> bool:
     """Tell whether PostgreSQL chooses what is leant on as the dependent is made: a foreign key's index, a called function."""
-    return referenced.kind == "function" or (
-        dependent.kind == "constraint" and referenced.kind in ("constraint", "index")
-    )
+    return referenced.kind == "function" or (dependent.kind == "constraint" and referenced.kind in INDEXES)
 
 
 def _gaps(
@@ -122,9 +121,7 @@ def _gaps(
 
 
 # Kinds that share their names within a schema: a table cannot be called as a sequence or a type there.
-_RELATIONS = frozenset(
-    ["table", "view", "materialized_view", "sequence", "index", "enum", "domain", "composite", "foreign_table"]
-)
+_RELATIONS = NAMED_AS_RELATIONS | NAMED_AS_TYPES
 
 
 def constraints_without_index(*catalogs: Catalog) -> frozenset[Key]:
@@ -138,7 +135,7 @@ def name_space(key: Key) -> tuple[str, tuple[str, ...]]:
     """Return what a name must be free in; the index behind a constraint has the constraint's name."""
     if key.kind in _RELATIONS:
         return ("relation", key.name[:2])
-    if key.kind in ("function", "procedure"):
+    if key.kind in WITH_BODY:
         return ("routine", key.name)  # by the types of its arguments
     return (key.kind, key.name) if key.kind != "constraint" else ("relation", (key.name[0], key.name[2]))
 

@@ -11,12 +11,21 @@ from collections.abc import Mapping
 from dataclasses import astuple, replace
 from typing import Any
 
-from wgm_play.catalog.access import OF_OBJECT
+from wgm_play.catalog.kinds import (
+    BY_METHOD,
+    BY_TYPES,
+    HOLDING_VALUES,
+    INDEXES,
+    KINDS,
+    OF_OBJECT,
+    PER_ROW,
+    TEXT_SEARCH,
+    WITH_TABLE,
+)
 from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.catalog.shape import Reader, fields
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
-    WHAT,
     Change,
     Situation,
     alter,
@@ -39,15 +48,11 @@ RECORDS = ("conversion", "rename")
 
 def own_keys(catalog: Catalog, table: Key) -> list[Key]:
     """Return the keys of all that goes where a table goes: columns, constraints, indexes, triggers, owned sequences."""
-    keys = [
-        key
-        for key in catalog.rows
-        if key.kind in ("column", "constraint", "trigger", "policy") and key.name[:2] == table.name
-    ]
+    keys = [key for key in catalog.rows if key.kind in WITH_TABLE and key.name[:2] == table.name]
     keys += [
         key
         for key in catalog.rows
-        if key.kind in OF_OBJECT and key.name[0] in ("table", "column") and key.name[1:3] == table.name
+        if key.kind in OF_OBJECT and key.name[0] in HOLDING_VALUES and key.name[1:3] == table.name
     ]
     keys += [key for key in catalog.of("index", table.name[0]) if catalog.rows[key][0] == table.name[1]]
     keys += [key for key in catalog.of("sequence") if tuple((catalog[key].owned_by or ("", ""))[:2]) == table.name]
@@ -79,7 +84,7 @@ def trash_table(situation: Situation, key: Key) -> Change:
             if own in kept:
                 kept[own] = _bare(kept[own], default_only=True)
             continue
-        if own.kind in ("trigger", "policy"):
+        if own.kind in PER_ROW:
             commands.append(command(f"{own.kind}/drop", lock, name=own.name[2], table=key.name))
         elif own.kind == "constraint" and current[own].type == "f":
             commands.append(
@@ -102,7 +107,7 @@ def trash_table(situation: Situation, key: Key) -> Change:
 def _goes(situation: Situation, key: Key) -> bool:
     """Tell whether a part of a table does not go to the trash with it: it is made again when the table comes back."""
     current = situation.current
-    if key.kind in ("trigger", "policy") or (key.kind == "constraint" and current[key].type == "f"):
+    if key.kind in PER_ROW or (key.kind == "constraint" and current[key].type == "f"):
         return True
     if not _leans_on_gone(situation, key):
         return False
@@ -110,15 +115,12 @@ def _goes(situation: Situation, key: Key) -> bool:
 
 
 # What is dropped for good: nothing in the trash may depend on it.
-_GONE = frozenset(
-    ["function", "procedure", "aggregate", "operator", "operator_class", "operator_family", "cast", "text_search_configuration",
-     "text_search_dictionary", "extension"]
-)  # fmt: skip
+_GONE = BY_TYPES | BY_METHOD | TEXT_SEARCH | {"extension"}
 
 
 def _leans_on_gone(situation: Situation, key: Key) -> bool:
     """Tell whether an index, a rule, a default or a generated value uses what goes for good in this plan."""
-    if key.kind not in ("constraint", "index", "column"):
+    if key.kind not in (INDEXES | {"column"}):
         return False
     current, wanted = situation.current, situation.wanted
     return any(
@@ -196,7 +198,7 @@ def trash_object(situation: Situation, key: Key) -> Change:
     if key.kind == "sequence" and row.owned_by:
         commands.append(command("sequence/owned_by", name=key.name, column=None))
         row = replace(row, owned_by=None)
-    moved = Sql(f"{WHAT[key.kind]} {ident((key.name[0], name))}")
+    moved = Sql(f"{KINDS[key.kind].word} {ident((key.name[0], name))}")
     moves = [
         command("object/trash_schema"),
         command("object/rename", lock, what=what_of(key), to=name),
@@ -342,7 +344,7 @@ def out_of_trash(key: Key, name: str, kept: Mapping[Key, Row]) -> list[Command]:
             *moves(subtype, SCHEMA, names, key.name[0]),
             *renames(subtype, key.name[0], names, (key.name[1], multirange)),
         ]
-    word, lock = WHAT[key.kind], Lock(ACCESS_EXCLUSIVE, f"{SCHEMA}.{name}")
+    word, lock = KINDS[key.kind].word, Lock(ACCESS_EXCLUSIVE, f"{SCHEMA}.{name}")
     return [
         command("object/set_schema", lock, what=Sql(f"{word} {ident((SCHEMA, name))}"), schema=key.name[0]),
         command("object/rename", lock, what=Sql(f"{word} {ident((key.name[0], name))}"), to=key.name[1]),

@@ -5,6 +5,7 @@ In: a type before and after. Out: one change, which rewrites the tables that hav
 
 from __future__ import annotations
 
+from wgm_play.catalog.kinds import TYPES
 from wgm_play.catalog.model import Key
 from wgm_play.operations import range_names, type_definition
 from wgm_play.operations.base import (
@@ -34,7 +35,7 @@ def nested_in(situation: Situation, key: Key) -> tuple[Key, ...]:
         below = todo.pop(0)
         for dependent, referenced in sorted(situation.current.edges):
             there = dependent in situation.wanted.rows and dependent in situation.current.rows
-            if referenced == below and dependent.kind in ("domain", "composite", "range") and there:
+            if referenced == below and dependent.kind in (TYPES - {"enum"}) and there:
                 if dependent in found:
                     found.remove(dependent)
                 found.append(dependent)

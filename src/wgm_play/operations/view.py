@@ -5,6 +5,7 @@ In: a situation and the key of what differs. Out: changes, with their statements
 
 from __future__ import annotations
 
+from wgm_play.catalog.kinds import WITH_BODY
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
@@ -201,7 +202,7 @@ def _lets_read(situation: Situation, key: Key) -> frozenset[Key]:
     while todo:
         more = {used.relation or used for used in wanted.needs(todo.pop())} - read
         read |= more
-        todo += [used for used in more if used.kind in ("view", "function")]
+        todo += [used for used in more if used.kind in (WITH_BODY | {"view"})]
     schemas = {Key("schema", used.name[:1]) for used in read if len(used.name) > 1}
     about = {(used.kind, *used.name) for used in (read | schemas) - {key}}
     found = {one for one in (*wanted.of("owner"), *wanted.of("grant")) if one.name in about or one.name[:-1] in about}

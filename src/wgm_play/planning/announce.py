@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from wgm_play.catalog.kinds import OF_PUBLICATION, RELATIONS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.operations.base import hazard
 from wgm_play.plan import Command, Group, Hazard, Operation
@@ -60,8 +61,7 @@ def _changed(command: Command, own: Key | None, current: Catalog) -> Key | None:
 
 def _relation(name: tuple[str, ...], current: Catalog) -> Key | None:
     """Return the live relation of a name."""
-    kinds = ("table", "view", "materialized_view", "foreign_table")
-    return next((one for kind in kinds if (one := Key(kind, name)) in current.rows), None)
+    return next((one for kind in sorted(RELATIONS) if (one := Key(kind, name)) in current.rows), None)
 
 
 def _other_columns(relation: Key, current: Catalog, wanted: Catalog) -> bool:
@@ -120,7 +120,7 @@ def _publishing(
     operations: Iterable[Operation], publications: set[str], family: set[tuple[str, ...]]
 ) -> Operation | None:
     """Return the operation that publishes one of these tables."""
-    kinds = ("publication", "publication_table", "publication_schema")
+    kinds = OF_PUBLICATION | {"publication"}
     mine = [one for one in operations if one.key.kind in kinds and one.key.name[0] in publications]
     exact = [one for one in mine if one.key.name[1:] in family]
     return next(iter([*exact, *mine, *(one for one in operations if one.key.name[:2] in family)]), None)

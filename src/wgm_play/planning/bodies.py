@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from wgm_play.catalog.kinds import CALLERS, OF_TABLE, SPOKEN, WITH_BODY, name_at
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.operations.base import Change, Situation, alter, command
 from wgm_play.operations.order import is_long
@@ -20,14 +21,9 @@ from wgm_play.sql import Sql
 
 Pairs = list[tuple[Change, Change]]
 
-ROUTINES = ("function", "procedure")
-_CALLERS = ("trigger", "event_trigger")
 # Kinds of which a body may speak, and the place of the name by which it does.
-_NAMED = {
-    "schema": 0, "table": 1, "view": 1, "materialized_view": 1, "foreign_table": 1, "sequence": 1, "enum": 1, "domain": 1,
-    "composite": 1, "range": 1, "function": 1, "procedure": 1, "aggregate": 1, "column": 2, "constraint": 2, "attribute": 2,
-    "label": 2,
-}  # fmt: skip
+_NAMED = {**{kind: name_at(kind) for kind in SPOKEN}, "attribute": 2, "label": 2}
+_AROUND = (OF_TABLE & CALLERS) | {"table"}
 _INSIDE = ("column", "attribute")
 
 
@@ -57,7 +53,7 @@ class _Text:
         self.text = "\n".join(str(catalog[key].definition) for key in sorted(keys))
         around = {dependent for dependent, referenced in catalog.edges if referenced in keys}
         around |= {referenced for dependent, referenced in catalog.edges if dependent in keys}
-        self.tables = _with_parents(catalog, {key.name[:2] for key in around if key.kind in ("trigger", "table")})
+        self.tables = _with_parents(catalog, {key.name[:2] for key in around if key.kind in _AROUND})
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -119,7 +115,7 @@ def together(renamed: Renamed, changes: Sequence[Change], situation: Situation) 
 
 def _speaker(change: Change, current: Catalog, wanted: Catalog) -> _Speaker | None:
     key = change.operation.key
-    if key.kind not in (*ROUTINES, *_CALLERS):
+    if key.kind not in WITH_BODY | CALLERS:
         return None
     old, new = (_Text(catalog, _routines(catalog, key)) for catalog in (current, wanted))
     return _Speaker(change, old, new) if old.text != new.text else None
@@ -127,11 +123,11 @@ def _speaker(change: Change, current: Catalog, wanted: Catalog) -> _Speaker | No
 
 def _routines(catalog: Catalog, key: Key) -> list[Key]:
     """Return the routine of a change, or those that a trigger calls."""
-    if key.kind in ROUTINES:
+    if key.kind in WITH_BODY:
         return [key] if key in catalog.rows else []
     if key not in catalog.rows:
         return []
-    return [below for dependent, below in catalog.edges if dependent == key and below.kind in ROUTINES]
+    return [below for dependent, below in catalog.edges if dependent == key and below.kind in WITH_BODY]
 
 
 def _order(made: Together, speaker: _Speaker, change: Change, current: Catalog, wanted: Catalog) -> None:
@@ -195,5 +191,5 @@ def _compiled(situation: Situation) -> list[Key]:
     catalog = situation.wanted
     return [
         key for key in catalog.rows
-        if key.kind in ROUTINES and catalog[key].language == "plpgsql" and key in situation.current.rows
+        if key.kind in WITH_BODY and catalog[key].language == "plpgsql" and key in situation.current.rows
     ]  # fmt: skip

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.access import ACCESS, OF_OBJECT, keep_roles, object_of
+from wgm_play.catalog.access import keep_roles, object_of
 from wgm_play.catalog.constraint import Constraint
+from wgm_play.catalog.kinds import ACCESS, OF_OBJECT, ON_VIEW, SWAPPED, VIEWS, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.catalog.table import Table
 from wgm_play.errors import Refused
@@ -52,9 +53,7 @@ _SCAN_DEFAULT = hazard(
     "attach in a quiet hour",
 )
 # What a new parent may need: it is made before that, whatever moves.
-_NEEDED_BY_PARENTS = frozenset(
-    ["schema", "extension", "collation", "enum", "composite", "range", "domain", "sequence", "function"]
-)
+_NEEDED_BY_PARENTS = SWAPPED | {"schema"} | {"extension"} | {"sequence"} | {"function"}
 
 
 @dataclass(slots=True)
@@ -101,7 +100,7 @@ class Moves:
         for change in changes:
             operation = change.operation
             is_free = operation.verb == "create" and operation.key.kind in _NEEDED_BY_PARENTS
-            is_free = is_free or (operation.verb == "alter" and operation.key.kind in ("function", "procedure"))
+            is_free = is_free or (operation.verb == "alter" and operation.key.kind in WITH_BODY)
             if operation.key not in self.let_go and not is_free:
                 change.after = (*change.after, *self.changes[-1:])
         for change in self.changes[:1]:
@@ -226,7 +225,7 @@ def filled_from(catalog: Catalog, tables: Iterable[Key]) -> frozenset[Key]:
     for dependent, referenced in catalog.edges:
         users.setdefault(referenced.name[:2], set()).add(dependent)
 
-    def above(keys: Iterable[Key], kinds: tuple[str, ...]) -> set[Key]:
+    def above(keys: Iterable[Key], kinds: frozenset[str]) -> set[Key]:
         found: set[Key] = set()
         todo = list(keys)
         while todo:
@@ -236,8 +235,8 @@ def filled_from(catalog: Catalog, tables: Iterable[Key]) -> frozenset[Key]:
                     todo.append(one)
         return found
 
-    filled = {key for key in above(tables, ("view", "materialized_view")) if key.kind == "materialized_view"}
-    built = filled | above(filled, ("view", "materialized_view", "index", "rule", "trigger"))
+    filled = {key for key in above(tables, VIEWS) if key.kind == "materialized_view"}
+    built = filled | above(filled, VIEWS | ON_VIEW | {"index"})
     return frozenset(built | {key for key in catalog.rows if key.kind in OF_OBJECT and object_of(key) in built})
 
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from wgm_play.catalog.access import PUBLIC
+from wgm_play.catalog.kinds import RELATIONS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.plan import Operation
 
-_RELATIONS = ("table", "view", "materialized_view", "foreign_table")
 _READS_ALL = "pg_read_all_data"
 
 
@@ -43,7 +43,7 @@ class _Rights:
             seen.add((reader, above))
             roles = self._roles_of(reader)
             for relation in sorted({used.relation or used for used in self.wanted.needs(above)}):
-                if relation == above or relation.kind not in _RELATIONS or relation not in self.wanted.rows:
+                if relation == above or relation.kind not in RELATIONS or relation not in self.wanted.rows:
                     continue
                 if roles is not None and not self._reads(roles, relation):
                     yield reader, relation

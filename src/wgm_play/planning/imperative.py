@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.asking.ask import UNTRUSTED
 from wgm_play.catalog import introspect
+from wgm_play.catalog.kinds import WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Problems, Refused, WgmError
@@ -428,7 +429,7 @@ def _at(problem: InputError, position: Any, message: str | None = None) -> Input
 
 def said_unchecked(unchecked: Collection[Unchecked], changed: Collection[Key]) -> list[str]:
     """Return in words what of the bodies of changed routines is unchecked."""
-    names = {key.name[:2] for key in changed if key.kind in ("function", "procedure")}
+    names = {key.name[:2] for key in changed if key.kind in WITH_BODY}
     return [
         f"not checked: function {schema}.{name}{f', line {line}' if line else ''}: {mask(message)}"
         for schema, name, line, message in sorted(unchecked)
@@ -450,7 +451,7 @@ def broken_bodies(
     from wgm_play.checks.bodies import check_bodies
 
     make_live(connection, live)
-    made = introspect.read(connection, edges=False, kinds={"function", "procedure"})
+    made = introspect.read(connection, edges=False, kinds=WITH_BODY)
     there = [key for key in keys if key in made.rows]
     names = {key.name: key for key in there}
     with names_of(connection, schemas):
@@ -470,15 +471,11 @@ def _bodies(
     from wgm_play.checks.bodies import check_bodies
 
     declared = {
-        key.name[:2]: one
-        for key, one in folded.declarations.items()
-        if key.kind in ("function", "procedure") and not one.absent
+        key.name[:2]: one for key, one in folded.declarations.items() if key.kind in WITH_BODY and not one.absent
     }
     trusted = {name for name, one in declared.items() if not one.attributes.get("check_body", True)}
     keys = {
-        key.name: key
-        for key in catalog.rows
-        if key.kind in ("function", "procedure") and key.name[:2] in declared.keys() - trusted
+        key.name: key for key in catalog.rows if key.kind in WITH_BODY and key.name[:2] in declared.keys() - trusted
     }
     references = references_to(catalog, keys.values())
     problems: list[tuple[Key, Unchecked, WgmError]] = []

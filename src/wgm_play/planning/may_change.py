@@ -11,6 +11,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.kinds import (
+    BY_TYPES,
+    CALLERS,
+    CLUSTER,
+    IN_SCHEMA,
+    OF_OBJECT,
+    OF_SUPERUSERS,
+    OF_TABLE,
+    OWNED,
+    RELATIONS,
+    TYPES,
+    WITH_BODY,
+)
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.plan import Operation
@@ -21,15 +34,8 @@ from wgm_play.sql import ident
 if TYPE_CHECKING:
     import psycopg
 
-_TYPES = ("enum", "domain", "composite", "range")
 # Made in a schema, each by who may create there.
-_IN_SCHEMA = (
-    "table", "view", "materialized_view", "sequence", "function", "procedure", "aggregate", "foreign_table", "statistics",
-    "collation", "operator", "operator_class", "text_search_configuration", "text_search_dictionary", *_TYPES,
-)  # fmt: skip
-_OF_TABLE = ("column", "constraint", "trigger", "rule", "policy")
-_SUPERUSER = ("event_trigger", "foreign_data_wrapper", "operator_class", "operator_family")
-_TABLE = ("table", "foreign_table", "view", "materialized_view")
+_IN_SCHEMA = (OWNED & IN_SCHEMA) - {"operator_family"}
 _HAS_INDEX = ("p", "u", "x")
 # PostgreSQL makes them with a range type, as functions of the superuser who made the cluster.
 _CONSTRUCTOR = re.compile(r"ALTER FUNCTION .* RENAME TO ")
@@ -136,11 +142,11 @@ def needs_of(operation: Operation, live: Catalog, wanted: Catalog) -> Iterator[N
         yield Need("database", "", "CREATE")
         if wanted[key].all_tables:
             yield Need("superuser")
-    if (key.kind in _SUPERUSER and made) or (key.kind == "publication_schema" and made):
+    if (key.kind in OF_SUPERUSERS and made) or (key.kind == "publication_schema" and made):
         yield Need("superuser")
     if key.kind == "extension" and made:
         yield Need("extension", key.name[0])
-    if key.kind in ("role", "membership"):
+    if key.kind in CLUSTER:
         yield Need("createrole")
     if key.kind == "default_privileges":
         yield Need("owner", key.name[0])
@@ -158,7 +164,7 @@ def needs_of(operation: Operation, live: Catalog, wanted: Catalog) -> Iterator[N
 def _owned(operation: Operation, live: Catalog, wanted: Catalog) -> Iterator[Key]:
     """Yield the live objects of which the role must be the owner."""
     key = operation.key
-    if key.kind in ("grant", "owner"):
+    if key.kind in (OF_OBJECT - {"security_label"}):
         parts = key.name[1:-1] if key.kind == "grant" else key.name[1:]
         yield Key(key.name[0], parts) if key.name[0] != "column" else Key("table", parts[:2])
         return
@@ -166,12 +172,12 @@ def _owned(operation: Operation, live: Catalog, wanted: Catalog) -> Iterator[Key
         return  # TRIGGER on the table is enough
     if key in live.rows:
         yield key
-    if key.kind in _OF_TABLE or key.kind == "column":
-        yield from (Key(kind, key.name[:2]) for kind in _TABLE)
+    if key.kind in OF_TABLE or key.kind == "column":
+        yield from (Key(kind, key.name[:2]) for kind in RELATIONS)
     elif key.kind == "index":
         row = live.rows.get(key) or wanted.rows.get(key)
         if row is not None:
-            yield from (Key(kind, (key.name[0], str(row[0]))) for kind in _TABLE)
+            yield from (Key(kind, (key.name[0], str(row[0]))) for kind in RELATIONS)
     elif key.kind == "publication_table":
         yield Key("table", key.name[1:])
         yield Key("publication", key.name[:1])
@@ -200,7 +206,7 @@ def _by_kind(operation: Operation, live: Catalog, wanted: Catalog) -> Iterator[N
         yield Need("member", row.role)
         if key.name[0] in _IN_SCHEMA:
             yield Need("schema_of_owner", key.name[1], row.role)
-    if key.kind in ("function", "procedure") and live.rows.get(key) != wanted.rows[key]:
+    if key.kind in WITH_BODY and live.rows.get(key) != wanted.rows[key]:
         yield Need("language", row.language)
     if key.kind == "trigger" and operation.verb == "create":
         yield Need("whole table", key.name[1], "TRIGGER", key.name[0])
@@ -228,13 +234,13 @@ def _references(key: Key, live: Catalog, wanted: Catalog) -> Iterator[Need]:
                 continue
             if len(relation.name) > 1 and Key("schema", relation.name[:1]) in live.rows:
                 yield Need("schema", relation.name[0], "USAGE")
-            if used.kind in _TYPES:
+            if used.kind in TYPES:
                 yield Need("type", used.name[1], schema=used.name[0])
             elif part.kind == "constraint" and relation.kind == "table" and wanted[part].type == "f":
                 yield Need("table", relation.name[1], "REFERENCES", relation.name[0])
-            elif part.kind == "materialized_view" and relation.kind in _TABLE:
+            elif part.kind == "materialized_view" and relation.kind in RELATIONS:
                 yield Need("table", relation.name[1], "SELECT", relation.name[0])
-            elif part.kind in ("trigger", "aggregate", "operator", "cast", "event_trigger") and used.kind == "function":
+            elif part.kind in (CALLERS | (BY_TYPES - WITH_BODY)) and used.kind == "function":
                 yield Need("function", used.name[1], schema=used.name[0], arguments=used.name[2])
 
 

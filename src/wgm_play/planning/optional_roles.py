@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import PUBLIC
+from wgm_play.catalog.kinds import CLUSTER
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.planning.privileges import Skips
 from wgm_play.playbook.model import Declaration, Folded
@@ -24,7 +25,7 @@ def without_unmade_roles(connection: psycopg.Connection[Any], folded: Folded, li
     optional = {
         key: one
         for key, one in folded.declarations.items()
-        if key.kind in ("role", "membership", "grant") and not one.required and not one.absent and key not in live.rows
+        if key.kind in (CLUSTER | {"grant"}) and not one.required and not one.absent and key not in live.rows
     }
     if not optional:
         return folded

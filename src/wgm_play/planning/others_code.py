@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.kinds import INDEXES, RELATIONS, ROUTINES, VIEWS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.calls import called, calls, evaluates, tables_of
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     import psycopg
 
 Steps = Mapping[int, tuple[Position | None, str | None]]
-_CODE = ("function", "procedure", "aggregate", "operator")
+_CODE = ROUTINES | {"operator"}
+_MAY_RUN = _CODE | VIEWS | {"table"} | {"domain"}
 _WORD = re.compile(r"[\w$]+")
 _SHOWN = 10
 
@@ -42,7 +44,7 @@ def refuse_others_code(
     superusers = {name for (name,) in target.execute(render("checks/superusers.sql.j2").sql).fetchall()}
     known = superusers | set(trusted)
     owners = {key: extra.owner for key, extra in live.extras.items() if extra.owner and extra.owner not in known}
-    if not any(key.kind in (*_CODE, "table", "view", "materialized_view", "domain") for key in owners):
+    if not any(key.kind in _MAY_RUN for key in owners):
         return
     found: list[tuple[Operation, Key, str]] = []
     reserved: frozenset[str] | None = None
@@ -103,7 +105,7 @@ def _named(operation: Operation, owners: Mapping[Key, str | None]) -> list[Key]:
     words = set(_WORD.findall(text))
     return sorted(
         key for key in owners
-        if key.kind in ("function", "procedure", "aggregate")
+        if key.kind in ROUTINES
         and (key.name[1] in words or (not _WORD.fullmatch(key.name[1]) and key.name[1] in text))
     )  # fmt: skip
 
@@ -130,7 +132,7 @@ def _behind_query(operation: Operation, live: Catalog, wanted: Catalog) -> set[K
     found, todo = {key}, [key]
     while todo:
         for other in needs.get(todo.pop(), ()):
-            if other not in found and other.kind not in ("table", "schema", "foreign_table"):
+            if other not in found and other.kind not in ((RELATIONS - VIEWS) | {"schema"}):
                 found.add(other)
                 todo.append(other)
     return {one for one in found if one.kind in (*_CODE, "view")}
@@ -138,7 +140,7 @@ def _behind_query(operation: Operation, live: Catalog, wanted: Catalog) -> set[K
 
 def _reserved_in(live: Catalog, table: Key, reserved: frozenset[str]) -> Iterator[Key]:
     """Yield the rules, defaults and indexes of a table whose text names a function that only superusers may call."""
-    for kind in ("column", "constraint", "index", "trigger"):
+    for kind in sorted(INDEXES | {"column"} | {"trigger"}):
         for key in live.of(kind):
             on = (key.name[0], str(live.rows[key][0])) if kind == "index" else key.name[:2]
             if on == table.name and reserved & set(_WORD.findall(repr(live.rows[key][1:]))):
@@ -147,7 +149,7 @@ def _reserved_in(live: Catalog, table: Key, reserved: frozenset[str]) -> Iterato
 
 def _captures(target: psycopg.Connection[Any], owners: Mapping[Key, str | None]) -> list[Key]:
     """Return the functions of others that have the name of one of the server's: where search_path is set, they may be meant."""
-    names = {key.name[1]: key for key in owners if key.kind in ("function", "procedure", "aggregate")}
+    names = {key.name[1]: key for key in owners if key.kind in ROUTINES}
     found = [key for key in owners if key.kind == "operator"]
     if names:
         rows = target.execute(render("checks/names_of_server.sql.j2", names=sorted(names)).sql).fetchall()

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wgm_play.catalog.kinds import BY_METHOD, BY_TYPES, IN_TABLE
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.playbook.model import Declaration
 
@@ -64,7 +65,7 @@ def bare(key: Key) -> Key:
 
 def _root(key: Key, catalog: Catalog) -> Key:
     """Return what a step declares an object with: a column with its table."""
-    if key.kind in ("column", "constraint"):
+    if key.kind in IN_TABLE:
         return Key("table", key.name[:2])
     if key.kind == "domain_constraint":
         return Key("domain", key.name[:2])
@@ -79,6 +80,4 @@ def is_of(key: Key, catalog: Catalog, roots: Collection[Key]) -> bool:
 
 
 # They are known under other names than a playbook says: by the types of their arguments.
-_BY_ARGUMENTS = frozenset(
-    ["function", "procedure", "aggregate", "operator", "cast", "operator_class", "operator_family"]
-)
+_BY_ARGUMENTS = BY_TYPES | BY_METHOD

@@ -17,7 +17,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog.access import ACCESS, CLUSTER, OF_OBJECT, object_of
+from wgm_play.catalog.access import object_of
+from wgm_play.catalog.kinds import (
+    ACCESS,
+    CLUSTER,
+    EDITABLE,
+    NAMING_ROLE,
+    OF_OBJECT,
+    OF_TABLE,
+    ON_TABLE,
+    VIEWS,
+    WITH_BODY,
+)
 from wgm_play.catalog.model import Catalog, Key, Rows, digest
 from wgm_play.catalog.table import Table
 from wgm_play.errors import WgmError
@@ -34,29 +45,17 @@ if TYPE_CHECKING:
     from wgm_play.planning.model import Planned
     from wgm_play.planning.planner import Planner
 
-# What may be edited: the kinds of which a schema has many, and whose dependents the catalog knows.
-EDITABLE = frozenset(
-    ["table", "index", "trigger", "view", "materialized_view", "function", "procedure", "sequence", "policy", "statistics", "rule",
-     "grant"]
-)  # fmt: skip
 # What is made in the scratch database only where it is needed; of all other kinds (types, operators, …) there are few,
 # and they are needed without being named.
-_WHERE_NEEDED = EDITABLE | {
-    "foreign_table",
-    "publication",
-    "event_trigger",
-    "setting",
-    "user_mapping",
-    "comment",
-    *ACCESS,
-}
+_WHERE_NEEDED = EDITABLE | ACCESS | NAMING_ROLE | {"foreign_table"} | {"publication"} | {"event_trigger"} | {"comment"}
 # Nothing needs them.
-_UNNEEDED = frozenset(["trigger", "policy", "rule", "grant"])
+_UNNEEDED = ON_TABLE | {"grant"}
 # What names an edited object and is itself named by others that must be looked at.
-_PASSED_ON = frozenset(["view", "materialized_view", "function", "procedure"])
+_PASSED_ON = VIEWS | WITH_BODY
 # A larger share of the objects is not worth it, nor is a part that grows more often.
 _MOST = 0.3
 _ROUNDS = 3
+_OF_NO_OBJECT = CLUSTER | {"default_privileges"} | {"setting"} | {"schema"} | {"extension"}
 _PARENTS, _PARTITIONED = Table.__slots__.index("parents"), Table.__slots__.index("partition_by")
 
 
@@ -193,7 +192,7 @@ def _named(said: Mapping[Key, str], around: Iterable[Key], texts: Iterable[str],
     """Return the live objects that `texts` and those of `around` name, and those that routines among them name in turn."""
     by_name: dict[str, list[Key]] = {}
     for key in live.rows:
-        if key.kind not in ("column", "constraint", "trigger", "policy", "rule", *ACCESS):
+        if key.kind not in OF_TABLE | ACCESS:
             by_name.setdefault(key.name[min(1, len(key.name) - 1)], []).append(key)
     by_root: dict[Key, list[Key]] = {}
     for key in said:
@@ -208,7 +207,7 @@ def _named(said: Mapping[Key, str], around: Iterable[Key], texts: Iterable[str],
                     continue
                 found.add(key)
                 for one in by_root.get(bare(key), ()):
-                    if one.kind in ("function", "procedure") and one not in seen:
+                    if one.kind in WITH_BODY and one not in seen:
                         seen.add(one)
                         todo.append(said[one])
     return found
@@ -218,7 +217,7 @@ def _checked(said: Mapping[Key, str], around: Collection[Key]) -> Iterator[Key]:
     """Yield the routines to check: those of the part, and what its triggers call."""
     called = {word for key in around if key.kind == "trigger" for word in names_in(said.get(key, ""))}
     for key in said:
-        if key.kind in ("function", "procedure") and (key in around or key.name[1] in called):
+        if key.kind in WITH_BODY and (key in around or key.name[1] in called):
             yield key
 
 
@@ -233,7 +232,7 @@ def _of_cluster(live: Catalog, keys: set[Key]) -> set[Key]:
         if key.kind in OF_OBJECT:
             if key.name[0] in ("database", "language", "role") or object_of(key) in keys:
                 found.add(key)
-        elif key.kind in ("default_privileges", "setting", "schema", "extension", *CLUSTER):
+        elif key.kind in _OF_NO_OBJECT:
             found.add(key)
     return found
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.cache.store import Cache
-from wgm_play.catalog.access import ACCESS
+from wgm_play.catalog.kinds import ACCESS, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key, digest
 from wgm_play.catalog.table import Table
 from wgm_play.desired.manage import Manage
@@ -61,7 +61,7 @@ from wgm_play.shadow import BATCH, Shadow, names_of, open_shadow
 from wgm_play.shadow.lacking import Extensions, extensions
 from wgm_play.shadow.realise import Realised, realise, schemas_of
 from wgm_play.shadow.rebuild import touched
-from wgm_play.shadow.superuser import OF_SUPERUSERS, TRUSTED_LANGUAGES, listed
+from wgm_play.shadow.superuser import MADE_FOR_OTHERS, TRUSTED_LANGUAGES, listed
 from wgm_play.units import counted
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ class Planner:
         if len(texts) > BATCH:
             return False
         return not self.shadow().confined or not (
-            any(map(listed, texts)) or any(key.kind in OF_SUPERUSERS for key in self.live.rows)
+            any(map(listed, texts)) or any(key.kind in MADE_FOR_OTHERS for key in self.live.rows)
         )
 
     def _broken_already(self, realised: Realised) -> Already:
@@ -570,7 +570,7 @@ class Planner:
         return [
             f"not proved: {key} is written in {wanted[key].language}: in the shadow a stand-in that raises"
             for key in sorted(changed)
-            if key.kind in ("function", "procedure") and wanted[key].language not in TRUSTED_LANGUAGES
+            if key.kind in WITH_BODY and wanted[key].language not in TRUSTED_LANGUAGES
         ]
 
     def unprovable(self, wanted: Catalog) -> frozenset[Key]:

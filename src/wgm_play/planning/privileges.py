@@ -9,6 +9,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.kinds import BY_METHOD, OF_SUPERUSERS, OPTIONAL
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Unreachable, WgmError
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from wgm_play.asking.ask import Asker
 
 _NOT_PERMITTED = "42501"
-# What a server may not have, or let only a superuser make.
-_OPTIONAL = frozenset(["extension", "schema", "event_trigger", "foreign_data_wrapper", "publication"])
 
 
 def _refusal(connection: psycopg.Connection[Any], declaration: Declaration) -> psycopg.Error | None:
@@ -59,7 +58,7 @@ def _for_superusers(declaration: Declaration) -> bool:
     if declaration.key.kind == "publication":
         words = ("FOR ALL TABLES", "ADD TABLES IN SCHEMA")
         return any(word in statement.sql for statement in declaration.statements for word in words)
-    return declaration.key.kind in ("event_trigger", "foreign_data_wrapper")
+    return declaration.key.kind in (OF_SUPERUSERS - BY_METHOD)
 
 
 @dataclass(slots=True)
@@ -111,7 +110,7 @@ class Skips:
         able = own or bool((target.execute(render("shadow/superuser.sql.j2").sql).fetchone() or (False,))[0])
         made: dict[Key, Declaration] = {}
         for key, declaration in declarations.items():
-            if declaration.required or declaration.absent or key.kind not in _OPTIONAL:
+            if declaration.required or declaration.absent or key.kind not in OPTIONAL:
                 made[key] = declaration
                 continue
             if not able and key not in live.rows and _for_superusers(declaration):
@@ -129,7 +128,9 @@ class Skips:
                 made[key] = declaration
                 continue
             error = _refusal(connection, declaration)
-            if error is None or (error.sqlstate != _NOT_PERMITTED and key.kind not in ("extension", "schema")):
+            if error is None or (
+                error.sqlstate != _NOT_PERMITTED and key.kind not in (OPTIONAL - OF_SUPERUSERS - {"publication"})
+            ):
                 made[key] = declaration  # it can be made, or what it needs is not there yet
             elif key in live.rows:
                 self.recorded[key] = live.rows[key]

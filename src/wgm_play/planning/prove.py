@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.access import ACCESS
 from wgm_play.catalog.column import Column
+from wgm_play.catalog.kinds import ACCESS, NAMING_ROLE, TYPES, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key, Row, Rows, differing_fields
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.calls import called, calls
@@ -34,7 +34,7 @@ Steps = Mapping[int, tuple[Position | None, str | None]]
 # The fields of a column in which types and sequences are named.
 _NAMING = tuple(Column.__slots__.index(name) for name in ("type", "default", "expression"))
 # Cluster-wide or not to be had in the shadow: compared as catalog rows, left out of the proof.
-UNPROVED = frozenset(["setting", "user_mapping", *ACCESS])
+UNPROVED = ACCESS | NAMING_ROLE
 
 
 def prove(
@@ -100,9 +100,7 @@ def _bodies_called(operations: Iterable[Operation], live: Catalog, wanted: Catal
     query may be a value (`ts_stat`): what they name must be there."""
     operations = list(operations)
     found = {key for one in operations if calls(one) for key in called(one, live, wanted)}
-    bodies = [
-        wanted[key].definition for key in sorted(found) if key in wanted.rows and key.kind in ("function", "procedure")
-    ]
+    bodies = [wanted[key].definition for key in sorted(found) if key in wanted.rows and key.kind in WITH_BODY]
     filled = {one.key for one in operations if one.key.kind == "materialized_view" and one.key in wanted.rows}
     return [*bodies, *(wanted[key].query for key in sorted(filled))]
 
@@ -171,7 +169,7 @@ def _moved_types(trashed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         for key, row in rows.items():
             if with_table and key.kind == "sequence":  # it went along, under its own name where that was free
                 moved[str(ident(key.name))] = str(ident((SCHEMA, names.get(key, key.name[1]))))
-            elif key.kind in ("enum", "domain", "composite", "range", "sequence") and "place" in definition:
+            elif key.kind in (TYPES | {"sequence"}) and "place" in definition:
                 moved[str(ident(key.name))] = str(ident(definition["place"]))
                 if key.kind == "range" and row[5]:
                     schema, name = definition["place"]

@@ -13,7 +13,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wgm_play.catalog.access import ACCESS, keep_roles, moved
+from wgm_play.catalog.access import keep_roles, moved
+from wgm_play.catalog.kinds import (
+    ACCESS,
+    BY_METHOD,
+    BY_TYPES,
+    IN_TABLE,
+    OF_TABLE,
+    RELATIONS,
+    ROUTINES,
+    TYPES,
+    WITH_ATTRIBUTES,
+    WITH_BODY,
+)
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.overlay import same_object
 from wgm_play.errors import Refused
@@ -45,10 +57,6 @@ Delayed = Mapping[Key, tuple[tuple[Change, ...], tuple[Change, ...]]]
 
 
 # What is told apart by types: PostgreSQL names it by the names that these have then.
-_BY_ARGUMENTS = ("function", "procedure", "aggregate")
-_BY_TYPES = frozenset([*_BY_ARGUMENTS, "operator", "cast"])
-_RELATIONS = frozenset(["table", "view", "materialized_view", "foreign_table"])
-_TYPES = _RELATIONS | {"enum", "domain", "composite", "range"}
 
 
 @dataclass(slots=True)
@@ -70,9 +78,13 @@ class Renamed:
 
     def with_types(self, key: Key) -> Key:
         """Return the key of a routine with its arguments as they are called after the renames until now."""
-        if key.kind not in _BY_ARGUMENTS:
+        if key.kind not in ROUTINES:
             return key
-        names = {str(ident(old.name)): str(ident(new.name)) for new, old in self.pairs.items() if new.kind in _TYPES}
+        names = {
+            str(ident(old.name)): str(ident(new.name))
+            for new, old in self.pairs.items()
+            if new.kind in (RELATIONS | TYPES)
+        }
         return Key(key.kind, (*key.name[:2], replace_names(key.name[2], names)))
 
     def after(self, key: Key) -> Key:
@@ -93,7 +105,7 @@ def find(live: Catalog, declarations: Mapping[Key, Declaration], situation: Situ
         if not declaration.absent and declaration.renamed_from is not None
     ]
     # The others are named as they are in their schema, routines by the types of their arguments.
-    asked.sort(key=lambda one: (one.new.kind != "schema", one.new.kind in _BY_ARGUMENTS))
+    asked.sort(key=lambda one: (one.new.kind != "schema", one.new.kind in ROUTINES))
     for one in _in_order(live, found, asked, {key for key, made in declarations.items() if not made.absent}):
         _object(live, found, situation, one.old, one.new, declarations[one.new])
         _parts(live, found, situation, one.new, declarations[one.new])
@@ -151,7 +163,7 @@ def _is_free(live: Catalog, found: Renamed, one: _Asked) -> bool:
 
 def _as_live(live: Catalog, old: Key, new: Key) -> tuple[Key, Key]:
     """Return the keys of a routine with its arguments as the catalog writes them."""
-    if old.kind in ("function", "procedure"):
+    if old.kind in WITH_BODY:
         old = next(iter(same_object(live, old)), old)
         new = Key(new.kind, (*new.name[:2], old.name[2]))
     return old, new
@@ -218,12 +230,12 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
     if old.name[0] != new.name[0] and len(old.name) > 1:
         commands.append(command("object/set_schema", lock, what=what_of(old), schema=new.name[0]))
     place = Key(old.kind, (new.name[0], *old.name[1:])) if len(old.name) > 1 else old
-    last = 1 if old.kind in ("function", "procedure", "aggregate", "operator_class", "operator_family") else -1
+    last = 1 if old.kind in (ROUTINES | BY_METHOD) else -1
     if place.name[last] != new.name[last]:
         commands.append(command("object/rename", lock, what=what_of(place), to=new.name[last]))
     if old.kind == "range":
         commands = _range(live[source], old, new)
-    hazards = (_HAZARD_TABLE,) if old.kind in ("table", "view", "materialized_view") else ()
+    hazards = (_HAZARD_TABLE,) if old.kind in (RELATIONS - {"foreign_table"}) else ()
     found.add(
         alter(
             situation, new, f"rename {old} to {new.label}", commands, verb="rename", step=declaration.step, hazards=hazards,
@@ -239,13 +251,13 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
                 now = called.get(key, key)
                 found.pairs.pop(now, None)
                 found.pairs[Key(key.kind, (*new.name, *now.name[1:]))] = key
-    if old.kind not in _RELATIONS:
+    if old.kind not in RELATIONS:
         return
     called = {
         part: now for now, part in found.pairs.items() if now.name[:2] == old.name
     }  # a rollback renames them first
     for key in live.rows:
-        if key.kind in ("column", "constraint", "trigger", "policy", "rule") and key.name[:2] == source.name:
+        if key.kind in OF_TABLE and key.name[:2] == source.name:
             now = called.get(key, Key(key.kind, (*old.name, key.name[2])))
             found.pairs.pop(now, None)
             found.pairs[Key(key.kind, (*new.name, now.name[2]))] = key
@@ -268,7 +280,7 @@ def back(found: Renamed, situation: Situation, live: Catalog, now: Key, before: 
         row = live.get(found.pairs.get(owner, owner))
         if row is not None and _called(found, owner, row.labels or (), now.name[2]):
             _label(found, situation, owner, now.name[2], before.name[2], -1)
-    elif now.kind in ("column", "constraint"):
+    elif now.kind in IN_TABLE:
         table = next((new for new, old in found.pairs.items() if old == Key("table", now.name[:2])), None)
         within = table.name if table else now.name[:2]
         _part(live, found, situation, now, Key(now.kind, (*within, before.name[2])), Part(-1, nowhere))
@@ -327,9 +339,9 @@ def joined(renamed: Renamed, changes: Sequence[Change], forced: Collection[Key])
         for change in changes
         if change.operation.key in forced and change.operation.key in first and "convert" in change.operation.payload
     ]
-    relations = [(change, old, new) for change, old, new in renamed.words if new.kind in _RELATIONS]
+    relations = [(change, old, new) for change, old, new in renamed.words if new.kind in RELATIONS]
     for change in changes if relations else ():
-        taken, given = ({key.name for key in keys if key.kind in _RELATIONS} for keys in (change.makes, change.removes))
+        taken, given = ({key.name for key in keys if key.kind in RELATIONS} for keys in (change.makes, change.removes))
         made += [(one, change) for one, old, new in relations if old.name in taken or new.name in given]
     return made
 
@@ -423,7 +435,7 @@ def tell_users(renamed: Renamed, wanted: Catalog) -> None:
         if old.kind != "label":
             continue
         text = str(literal(old.name[-1]))
-        routines = (key for key in sorted(wanted.rows) if key.kind in _BY_ARGUMENTS[:2])
+        routines = (key for key in sorted(wanted.rows) if key.kind in WITH_BODY)
         users = [str(key) for key in routines if text in str(wanted[key].definition)]
         if users:
             told = replace(_HAZARD_LABEL, what=f"{_HAZARD_LABEL.what}; still in the text of {', '.join(users)}")
@@ -464,7 +476,7 @@ def _attribute_names(live: Catalog, found: Renamed, owner: Key) -> list[str]:
 
 def _attribute_owner(live: Catalog, found: Renamed, attribute: Key) -> Key | None:
     """Return the composite type or foreign table that an attribute belongs to, as it is called by now."""
-    owners = (Key(kind, attribute.name[:2]) for kind in ("composite", "foreign_table"))
+    owners = (Key(kind, attribute.name[:2]) for kind in sorted(WITH_ATTRIBUTES))
     return next((one for one in owners if one in found.pairs or one in live.rows), None)
 
 
@@ -479,7 +491,7 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
             if len(key.name) > 1 and not {Key("schema", key.name[:1])} & (part | renamed.pairs.keys())
         } - {"public"}
         run_all(connection, [render("schema/create.sql.j2", name=name).sql for name in sorted(schemas)])
-        before = read(connection, edges=False, kinds=_BY_TYPES)
+        before = read(connection, edges=False, kinds=BY_TYPES)
         run_all(connection, [made.sql for change in renamed.changes for made in change.operation.commands])
         after = read(connection)
         _follow_types(renamed, before, after)
@@ -513,7 +525,7 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
 
 def _follow_types(renamed: Renamed, before: Catalog, after: Catalog) -> None:
     """Note the names of what is told apart by types that have other names now."""
-    now = {(extra.class_oid, extra.oid): key for key, extra in after.extras.items() if key.kind in _BY_TYPES}
+    now = {(extra.class_oid, extra.oid): key for key, extra in after.extras.items() if key.kind in BY_TYPES}
     live = {old: new for new, old in renamed.pairs.items()}
     for old, extra in before.extras.items():
         new = now.get((extra.class_oid, extra.oid), old)
@@ -555,7 +567,7 @@ def left_behind(live: Catalog, wanted: Catalog, managed: Collection[Key]) -> lis
 
     What uses the old one would go on using it, and calls that fit both would fail.
     """
-    kinds = ("function", "procedure")
+    kinds = WITH_BODY
     found = []
     for new in sorted(key for key in wanted.rows if key.kind in kinds and key not in live.rows):
         others = [one for kind in kinds for one in live.of(kind, *new.name[:2])]

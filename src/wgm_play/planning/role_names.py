@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import PUBLIC
+from wgm_play.catalog.kinds import NAMING_ROLE
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.document.nodes import place_of
 from wgm_play.errors import InputError, Problems
@@ -80,7 +81,7 @@ def names(key: Key, catalog: Catalog) -> Iterator[str]:
         found = [key.name[0], key.name[-1]]
     elif key.kind == "policy":
         found = list(row.roles or ())
-    elif key.kind in ("setting", "user_mapping"):
+    elif key.kind in NAMING_ROLE:
         found = [key.name[1]]
     yield from (role for role in found if role and role.lower() != PUBLIC)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.kinds import HOLDING_VALUES, INDEXES
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import ROW_EXCLUSIVE
@@ -95,8 +96,8 @@ def _is_referred_to(table: Key, wanted: Catalog) -> bool:
         dependent.kind == "constraint" and wanted.rows[dependent][0] == "f" and referenced.name[:2] == table.name
         for dependent, referenced in wanted.edges
         if dependent in wanted.rows
-        and referenced.kind in ("table", "column", "constraint", "index")
-        and (dependent.name[:2] != table.name or referenced.kind in ("constraint", "index"))
+        and referenced.kind in (INDEXES | HOLDING_VALUES)
+        and (dependent.name[:2] != table.name or referenced.kind in INDEXES)
     )
 
 

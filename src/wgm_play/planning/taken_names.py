@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from wgm_play.catalog.kinds import NAMED_AS_RELATIONS, NAMED_AS_TYPES, RELATIONS, ROUTINES
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.plan import Operation
 
 # What shares one name space in a schema: relations with the types of their rows, other types, routines with arguments.
-_RELATIONS = frozenset(["table", "view", "materialized_view", "sequence", "index", "foreign_table", "composite"])
-_TYPES = frozenset(["enum", "domain", "range"])
-_WITHOUT_TYPE = frozenset(["sequence", "index"])
-_ROUTINES = frozenset(["function", "procedure", "aggregate"])
+_WITHOUT_TYPE = NAMED_AS_RELATIONS - RELATIONS - {"composite"}
 # Constraints that PostgreSQL keeps with an index of their name.
 _INDEXED = frozenset("pux")
 
@@ -42,11 +40,11 @@ def refuse(operations: Iterable[Operation], live: Catalog, wanted: Catalog) -> N
 
 def _names(key: Key, catalog: Catalog) -> Iterator[tuple[str, ...]]:
     """Yield the places that an object takes in the name spaces of its schema."""
-    if key.kind in _RELATIONS:
+    if key.kind in NAMED_AS_RELATIONS:
         yield "relation", *key.name
-    if key.kind in _TYPES or (key.kind in _RELATIONS and key.kind not in _WITHOUT_TYPE):
+    if key.kind in NAMED_AS_TYPES or (key.kind in NAMED_AS_RELATIONS and key.kind not in _WITHOUT_TYPE):
         yield "type", *key.name
-    if key.kind in _ROUTINES:
+    if key.kind in ROUTINES:
         yield "routine", *key.name
     if key.kind == "constraint" and key in catalog.rows and catalog[key].type in _INDEXED:
         yield "relation", key.name[0], key.name[2]

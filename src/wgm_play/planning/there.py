@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.kinds import TYPES
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError
 from wgm_play.planning.literals import spell
@@ -142,7 +143,7 @@ def there(
     table = renames.get(seed.table, seed.table)
     columns: dict[str, _Column] = {}
     schemas: set[str] = set()
-    named = {str(ident(key.name)): key for key in wanted.rows if key.kind in _MADE}
+    named = {str(ident(key.name)): key for key in wanted.rows if key.kind in TYPES}
     for name, wanted_type in types.items():
         old = renames.get(Key("column", (*seed.table.name, name)), Key("column", (*table.name, name)))
         if old not in live.rows:
@@ -153,9 +154,6 @@ def there(
             textual |= other
         columns[name] = _Column(old.name[2], spelled, textual)
     return There(connection, seed, table.name, columns, frozenset(schemas))
-
-
-_MADE = ("enum", "domain", "composite", "range")
 
 
 def _known(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.kinds import TYPES
 from wgm_play.catalog.model import Key
 from wgm_play.errors import Refused
 from wgm_play.plan import Operation
@@ -15,8 +16,6 @@ from wgm_play.render import render
 
 if TYPE_CHECKING:
     import psycopg
-
-_TYPES = ("enum", "domain", "range", "composite")
 
 
 def refuse(connection: psycopg.Connection[Any], operations: Iterable[Operation], renames: Mapping[Key, Key]) -> None:
@@ -56,4 +55,4 @@ def _trashed(operation: Operation) -> list[Key]:
 
 def _drops_a_type(operation: Operation) -> bool:
     dropped = any(command.sql.startswith(("DROP TYPE ", "DROP DOMAIN ")) for command in operation.commands)
-    return operation.key.kind in _TYPES and dropped
+    return operation.key.kind in TYPES and dropped

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.access import ACCESS
+from wgm_play.catalog.kinds import ACCESS, NAMING_ROLE
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.shadow import alone, open_shadow, read, run_all, send
 from wgm_play.shadow.rebuild import closure, statements_for
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wgm_play.connections import Connections
 
 # Cluster-wide kinds are the same in all words, and are never made in a shadow.
-_LEFT_OUT = frozenset(["setting", "user_mapping", *ACCESS])
+_LEFT_OUT = ACCESS | NAMING_ROLE
 
 
 def same_words(one: int, other: int) -> bool:

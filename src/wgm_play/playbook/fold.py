@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wgm_play.catalog.kinds import NEVER_RENAMED, ON_TABLE
 from wgm_play.catalog.model import Key
 from wgm_play.document.nodes import Map, position_of
 from wgm_play.errors import InputError, Position, WgmError
@@ -100,7 +101,7 @@ def digest_of(said: str) -> str:
 
 
 # They belong to an object: nobody else calls them by their names.
-_UNCALLED = frozenset(["trigger", "policy", "rule", "comment", "grant"])
+_UNCALLED = ON_TABLE | {"comment"} | {"grant"}
 
 
 def mentioning(said: Mapping[Key, str], keys: Iterable[Key]) -> set[Key]:
@@ -189,9 +190,9 @@ def _renamed(key: Key, name: str | None) -> Key | None:
         return None
     if len(key.name) == 1:
         return Key(key.kind, (name,))
-    if key.kind in ("operator", "cast", "user_mapping", "membership", "grant", "default_privileges", "security_label"):
+    if key.kind in NEVER_RENAMED:
         raise InputError(f"PostgreSQL renames no {key.kind.replace('_', ' ')}", hint="take `renamed_from:` away")
-    if key.kind in ("trigger", "rule", "policy"):
+    if key.kind in ON_TABLE:
         return Key(key.kind, (*key.name[:2], name))
     return Key(key.kind, (*split(name, key.name[0]), *key.name[2:]))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.backup import target
 from wgm_play.catalog import introspect
-from wgm_play.catalog.access import ACCESS
+from wgm_play.catalog.kinds import ACCESS
 from wgm_play.catalog.model import Catalog, Key, differing_fields
 from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.ledger import Ledger

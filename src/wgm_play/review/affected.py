@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from wgm_play.catalog.access import ACCESS, OF_OBJECT, object_of
+from wgm_play.catalog.access import object_of
+from wgm_play.catalog.kinds import ACCESS, OF_OBJECT, OF_TABLE
 from wgm_play.environment import Environment, Policy
 from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.planning.imperative import names_in
@@ -40,7 +41,7 @@ def changed_names(one: Compared) -> set[str]:
         if before.rows.get(key) == after.rows.get(key) or (key.kind in ACCESS and key.kind not in OF_OBJECT):
             continue
         about = object_of(key) if key.kind in OF_OBJECT else key
-        if about.kind in ("column", "constraint", "trigger", "policy"):
+        if about.kind in (OF_TABLE - {"rule"}):
             found.add(about.name[1])
         elif about.name:
             found.add(about.name[min(1, len(about.name) - 1)])

@@ -9,17 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog.access import (
-    ACCESS,
-    CLUSTER,
-    GRANTED,
-    LETTERS,
-    OWNED,
-    PUBLIC,
-    open_to_all,
-    own,
-    read,
-)
+from wgm_play.catalog.access import LETTERS, PUBLIC, open_to_all, own, read
+from wgm_play.catalog.kinds import ACCESS, CLUSTER, GRANTED, OWNED
 from wgm_play.catalog.model import Catalog, Extra, Key, digest
 from wgm_play.desired.manage import Manage
 from wgm_play.desired.model import Wanted

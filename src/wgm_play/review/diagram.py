@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from wgm_play.catalog.kinds import HOLDING_VALUES, INDEXES
 from wgm_play.catalog.model import Catalog, Key
 
 MOST = 25
@@ -91,13 +92,13 @@ def _links(before: Catalog, after: Catalog, tables: Iterable[Key]) -> Iterable[t
     wanted = set(tables)
     for catalog in (after, before):
         for dependent, referenced in catalog.edges:
-            if dependent.kind != "constraint" or referenced.kind not in ("table", "column", "constraint", "index"):
+            if dependent.kind != "constraint" or referenced.kind not in (INDEXES | HOLDING_VALUES):
                 continue
             if dependent not in catalog.rows or catalog.rows[dependent][0] != "f":
                 continue
             child = Key("table", dependent.name[:2])
             parent = referenced if referenced.kind == "table" else Key("table", referenced.name[:2])
-            if parent not in catalog.rows or (parent == child and referenced.kind in ("column", "table")):
+            if parent not in catalog.rows or (parent == child and referenced.kind in HOLDING_VALUES):
                 continue
             if child in wanted or parent in wanted:
                 yield child, parent, dependent.name[2]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from wgm_play.catalog.kinds import HOLDING_VALUES, IN_TABLE, INSIDE, OF_OBJECT, ROUTINES, STORED, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Position
 from wgm_play.finding import ERROR, INFO, WARNING, Finding, ordered
@@ -69,7 +70,7 @@ def placing(one: Compared) -> Place:
 
     def place(key: Key, step: int = -1) -> Position | None:
         found = _declared(folded, key)
-        if found is None and key.kind in ("grant", "owner", "security_label"):
+        if found is None and key.kind in OF_OBJECT:
             found = _declared(folded, Key(key.name[0], key.name[1:] if key.kind == "owner" else key.name[1:-1]))
         if found is None and key.relation is not None:
             found = _declared(folded, key.relation)
@@ -85,7 +86,7 @@ def _declared(folded: Folded, key: Key) -> Position | None:
     owner = folded.declarations.get(Key("table", key.name[:2])) if len(key.name) > 2 else None
     if owner is not None and key in owner.parts:
         return owner.parts[key].position
-    if key.kind in ("function", "procedure", "aggregate"):
+    if key.kind in ROUTINES:
         return next(
             (d.position for k, d in folded.declarations.items() if k.kind == key.kind and k.name[:2] == key.name[:2]),
             None,
@@ -125,7 +126,7 @@ def _data(operations: Sequence[Operation], before: Catalog, place: Place) -> Ite
         if one.verb == "trash":
             what = f"{key} goes to the trash with what it holds"
             yield Finding("data_goes", WARNING, what, str(key), remedy="", where=where, source="review")
-        elif one.verb == "drop" and key.kind in ("table", "column", "sequence") and key in before.rows:
+        elif one.verb == "drop" and key.kind in (HOLDING_VALUES | {"sequence"}) and key in before.rows:
             yield Finding("data_goes", ERROR, f"{key} is dropped for good", str(key), where=where, source="review")
         elif one.verb == "run" and one.payload.get("row_changes"):
             gone = [row for row in one.payload["row_changes"] if row["after"] is None]
@@ -156,7 +157,7 @@ def _data(operations: Sequence[Operation], before: Catalog, place: Place) -> Ite
 
 def _blocks(operations: Sequence[Operation], before: Catalog, place: Place) -> Iterator[Finding]:
     """Yield what waits: for as long as a table is read or written, or for a moment."""
-    labels = {key.label: key for key in before.rows if key.kind in ("table", "materialized_view")}
+    labels = {key.label: key for key in before.rows if key.kind in STORED}
     long: dict[tuple[str, str], Operation] = {}
     moments: dict[str, list[Operation]] = {}
     for one in operations:
@@ -226,13 +227,13 @@ def _left_alone(one: Compared) -> Iterator[str]:
     """Yield what the base declares and no step mentions any more, and that stays."""
     after, managed = one.planned.wanted.catalog, one.planned.wanted.managed
     said: Mapping[Key, str] = one.folded.said
-    parts = ("column", "constraint", "domain_constraint", "grant", "owner", "default_privileges", "security_label")
+    parts = IN_TABLE | INSIDE | OF_OBJECT | {"default_privileges"}
     mentioned = {key.name[:2] for key in one.folded.declarations}
     for key in sorted(one.base.wanted.managed):
         if key in managed or key in said or key not in after.rows or key.kind in parts:
             continue
         if key.kind == "sequence" and after[key].owned_by:
             continue
-        if key.name[:2] in mentioned and key.kind in ("function", "procedure"):
+        if key.name[:2] in mentioned and key.kind in WITH_BODY:
             continue
         yield str(key)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wgm_play.catalog.kinds import ON_TABLE
 from wgm_play.catalog.model import Catalog
 from wgm_play.diff.compare import diff
 from wgm_play.errors import WgmError
@@ -67,7 +68,7 @@ def _with_trash(one: Compared, operations: list[Operation]) -> Catalog:
         for key in (each.key, *own):
             if (
                 key in base.rows
-                and key.kind not in ("trigger", "policy")
+                and key.kind not in (ON_TABLE - {"rule"})
                 and not (key.kind == "constraint" and base[key].type == "f")
             ):
                 made.rows[key] = base.rows[key]

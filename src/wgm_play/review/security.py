@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from wgm_play.catalog.access import PUBLIC, object_of, open_to_all, own, read
+from wgm_play.catalog.kinds import OF_OBJECT
 from wgm_play.catalog.model import Catalog, Key, differing_fields
 from wgm_play.errors import Position
 from wgm_play.finding import ERROR, INFO, WARNING, Finding
@@ -51,7 +52,7 @@ Told = Iterator[tuple[str, str, str, str]]
 
 
 def _named(key: Key) -> str:
-    return str(object_of(key)) if key.kind in ("grant", "owner") else str(key)
+    return str(object_of(key)) if key.kind in (OF_OBJECT - {"security_label"}) else str(key)
 
 
 def _who(role: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog.access import ACCESS
+from wgm_play.catalog.kinds import ACCESS, HOLDING_VALUES, IN_TABLE, INSIDE, OF_PUBLICATION
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.units import counted, format_duration
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from wgm_play.planning.model import Planned
 
 # Parts of other objects, and what belongs to no database alone.
-_PARTS = {
-    "column", "constraint", "domain_constraint", "setting", "publication_table", "publication_schema", *ACCESS,
-}  # fmt: skip
+_PARTS = IN_TABLE | INSIDE | OF_PUBLICATION | ACCESS | {"setting"}
 NAMED = 3
 
 
@@ -49,7 +47,7 @@ def removed(playbook: str, planned: Planned, retention: float) -> str | None:
     """Return one line on what a run took away, and where it is; None where that is nothing."""
     operations = planned.plan.operations
     kept = _names(one.key for one in operations if one.verb == "trash")
-    gone = _names(one.key for one in operations if one.verb == "drop" and one.key.kind in ("table", "column"))
+    gone = _names(one.key for one in operations if one.verb == "drop" and one.key.kind in HOLDING_VALUES)
     lines = []
     if kept:
         days = format_duration(retention)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from wgm_play.catalog.kinds import NAMED_AS_TYPES, RELATIONS, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, WgmError
 from wgm_play.playbook.foreign_words import instead
@@ -173,7 +174,7 @@ def missing(
             break  # it lacks itself, or what an earlier statement of its own should have made
         if other is not item and _called(other.declaration.key) == name:
             return None
-    if item.error.diag.message_hint and not own.kind.startswith(("function", "procedure")):
+    if item.error.diag.message_hint and own.kind not in WITH_BODY:
         return found
     wanted = next((word for word in ("type", "relation", "column") if found.message.startswith(f"{word} ")), "")
     known = sorted(_known(declared, live, types, wanted) - {name})
@@ -190,13 +191,13 @@ def _called(key: Key) -> str:
     return key.name[min(1, len(key.name) - 1)]
 
 
-_RELATIONS = ("table", "partition", "view", "materialized_view", "foreign_table", "sequence")
+_RELATIONS = RELATIONS | {"partition"} | {"sequence"}
 
 
 def _known(declared: Mapping[Key, Declaration], live: Catalog, types: Sequence[str], wanted: str) -> set[str]:
     """Return the names that may have been meant where a type, relation, column or anything is wanted."""
     if wanted == "type":
-        return {*types, *_TYPE_WORDS, *(_called(key) for key in declared if key.kind in ("enum", "domain"))}
+        return {*types, *_TYPE_WORDS, *(_called(key) for key in declared if key.kind in (NAMED_AS_TYPES - {"range"}))}
     columns = {part.name[2] for one in declared.values() for part in one.parts if part.kind == "column"}
     columns |= {key.name[2] for key in live.rows if key.kind == "column"}
     if wanted == "column":

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.access import ACCESS
+from wgm_play.catalog.kinds import ACCESS, FIRST_MADE, NEVER_NEEDED, OUTSIDE_SCHEMAS
 from wgm_play.catalog.model import Catalog, Key, Rows
 from wgm_play.errors import Problems, Refused, WgmError
 from wgm_play.playbook.files import raise_all
@@ -27,13 +27,6 @@ from wgm_play.shadow.single import second_statement
 if TYPE_CHECKING:
     import psycopg
 
-# What must exist before what, as far as the kind tells; PostgreSQL decides the rest.
-_FIRST = (
-    "schema", "extension", "collation", "enum", "composite", "range", "domain", "sequence", "function", "procedure",
-    "aggregate", "operator", "operator_family", "operator_class", "cast", "text_search_dictionary", "text_search_configuration",
-    "foreign_data_wrapper", "server", "table", "foreign_table", "index", "late", "statistics", "view", "materialized_view",
-    "trigger", "rule", "policy", "publication", "comment", "event_trigger",
-)  # fmt: skip
 _NOT_PERMITTED = "42501"
 # A statement failed because something it names is not there (yet): manual, appendix "PostgreSQL Error Codes".
 _MISSING = frozenset(["42P01", "42703", "42883", "42704", "3F000", "42P17", "42809", "55000", "42830"])
@@ -104,11 +97,7 @@ def realise(
 def schemas_of(declarations: Iterable[Key]) -> list[str]:
     """Return the schemas of declared objects, in the order of their first mention."""
     return list(
-        dict.fromkeys(
-            key.name[0]
-            for key in declarations
-            if len(key.name) > 1 and key.kind not in ("setting", "cast", "user_mapping") and key.kind not in ACCESS
-        )
+        dict.fromkeys(key.name[0] for key in declarations if len(key.name) > 1 and key.kind not in OUTSIDE_SCHEMAS)
     )
 
 
@@ -119,10 +108,14 @@ def _in_order(declarations: Iterable[Declaration]) -> list[_Todo]:
             continue
         kind = declaration.key.kind
         for statement in declaration.statements:
-            todo.append(_Todo(declaration, statement, _FIRST.index(kind) if kind in _FIRST else len(_FIRST), len(todo)))
+            todo.append(
+                _Todo(
+                    declaration, statement, FIRST_MADE.index(kind) if kind in FIRST_MADE else len(FIRST_MADE), len(todo)
+                )
+            )
         for statement in declaration.late:
-            rank = _FIRST.index(kind) if kind in _FIRST else len(_FIRST)
-            todo.append(_Todo(declaration, statement, max(rank, _FIRST.index("late")), len(todo)))
+            rank = FIRST_MADE.index(kind) if kind in FIRST_MADE else len(FIRST_MADE)
+            todo.append(_Todo(declaration, statement, max(rank, FIRST_MADE.index("late")), len(todo)))
     return sorted(todo, key=lambda item: (item.rank, item.order))
 
 
@@ -225,12 +218,6 @@ def _attempt(connection: psycopg.Connection[Any], sql: str) -> Any:
 
 
 # What nothing else needs.
-_NOT_BORROWED = frozenset(
-    ["setting", "column", "constraint", "trigger", "index", "domain_constraint", "rule", "statistics", "publication", "publication_table",
-     "publication_schema", "event_trigger", "user_mapping"]
-)  # fmt: skip
-
-
 def _to_borrow(work: _Work, still: Sequence[_Todo]) -> set[Key]:
     """Return the live objects that the playbook does not declare and that the waiting statements name, with their needs."""
     words = set()
@@ -240,7 +227,7 @@ def _to_borrow(work: _Work, still: Sequence[_Todo]) -> set[Key]:
     wanted = {
         key
         for key in work.live.rows
-        if key.kind not in _NOT_BORROWED
+        if key.kind not in NEVER_NEEDED
         and key not in work.borrowed
         and not _declared(key, work.declared)
         and key.name[:2] not in tables

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from wgm_play.catalog.kinds import IN_TABLE, INSIDE, WITH_PARTS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.catalog.table import Table
 from wgm_play.diff.compare import diff
@@ -17,7 +18,7 @@ from wgm_play.operations.order import order
 
 # Parts of a table that come with it when the table itself is touched.
 _PARENTS = Table.__slots__.index("parents")
-_OWN = ("column", "constraint", "trigger")
+_OWN = IN_TABLE | {"trigger"}
 
 
 def statements_for(catalog: Catalog) -> list[str]:
@@ -46,11 +47,7 @@ def closure(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
     for dependent, referenced in catalog.edges:
         needs[dependent].append(referenced)
     for key in catalog.rows:
-        if (
-            key.kind == "column"
-            or (key.kind == "constraint" and catalog.rows[key][0] != "f")
-            or key.kind == "domain_constraint"
-        ):
+        if key.kind in INSIDE or (key.kind == "constraint" and catalog.rows[key][0] != "f"):
             own[key.name[:2]].append(key)
     found: set[Key] = set()
     todo = [key for key in keys if key in catalog.rows]
@@ -60,7 +57,7 @@ def closure(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
             continue
         found.add(key)
         todo += [other for other in needs[key] if other in catalog.rows and other not in found]
-        if key.kind in ("table", "domain"):
+        if key.kind in WITH_PARTS:
             todo += [other for other in own[key.name] if other not in found]
         sequence = catalog[key].owned_by if key.kind == "sequence" else None
         if sequence:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.kinds import STORED, TYPES, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.secret import mask
@@ -22,8 +23,9 @@ from wgm_play.shadow.rebuild import closure, statements_for
 if TYPE_CHECKING:
     import psycopg
 
+# What a body may name and a part may need.
+_NAMED = WITH_BODY | STORED | (TYPES - {"range"}) | {"view"} | {"sequence"}
 _WORD = re.compile(r"[\w$]+")
-_ROUTINES = ("function", "procedure")
 # Something that is named is not there (yet): manual, appendix "PostgreSQL Error Codes".
 _MISSING = frozenset(["42P01", "42703", "42883", "42704", "3F000"])
 
@@ -56,14 +58,14 @@ def remake(
 def named_by_bodies(live: Catalog, part: Collection[Key]) -> set[Key]:
     """Return `part` with what the bodies of its functions name, and all extensions: who knows what these hold."""
     found = {*part, *(key for key in live.rows if key.kind == "extension")}
-    return closure(live, found | named_in(live, [live[key].definition for key in found if key.kind in _ROUTINES]))
+    return closure(live, found | named_in(live, [live[key].definition for key in found if key.kind in WITH_BODY]))
 
 
 def named_in(live: Catalog, texts: Iterable[str]) -> set[Key]:
     """Return the live objects that texts name, and those that the bodies of functions among them name, with their needs."""
     by_name: dict[str, list[Key]] = {}
     for key in live.rows:
-        if key.kind in (*_ROUTINES, "table", "view", "materialized_view", "sequence", "enum", "composite", "domain"):
+        if key.kind in _NAMED:
             by_name.setdefault(key.name[1], []).append(key)
     found: set[Key] = set()
     todo = list(texts)
@@ -71,7 +73,7 @@ def named_in(live: Catalog, texts: Iterable[str]) -> set[Key]:
         words = set(_WORD.findall(todo.pop()))
         more = closure(live, {key for word in words & by_name.keys() for key in by_name[word]}) - found
         found |= more
-        todo += [live[key].definition for key in more if key.kind in _ROUTINES]
+        todo += [live[key].definition for key in more if key.kind in WITH_BODY]
     return found
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.kinds import BY_METHOD, WITH_BODY
 from wgm_play.errors import Refused
 from wgm_play.render import render
 
@@ -95,7 +96,7 @@ _OBJECTS = frozenset(
     ]
 )
 # The kinds of live objects that a declared one may need, and that such statements make.
-OF_SUPERUSERS = frozenset(["extension", "foreign_data_wrapper", "operator_class", "operator_family", "cast"])
+MADE_FOR_OTHERS = BY_METHOD | {"extension"} | {"foreign_data_wrapper"} | {"cast"}
 _ENABLED = {"O": "O", "D": "D", "R": "R", "A": "A"}
 
 
@@ -266,7 +267,7 @@ class Superuser:
         if not self.stand_ins:
             return
         for key, extra in catalog.extras.items():
-            if key.kind in ("function", "procedure") and extra.oid in self.stand_ins:
+            if key.kind in WITH_BODY and extra.oid in self.stand_ins:
                 language, text = self.stand_ins[extra.oid]
                 row = catalog[key]
                 definition = _as_written(row.definition, language, text)

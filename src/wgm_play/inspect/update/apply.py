@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from wgm_play.catalog.kinds import OF_OBJECT, ON_TABLE, OVER_COLUMNS, WITH_BODY
 from wgm_play.catalog.model import Key
 from wgm_play.document.spans import Address, at
 from wgm_play.inspect import emit
@@ -310,12 +311,12 @@ def _indented(lines: list[str]) -> Callable[[int], list[str]]:
 def table_of(entry: Entry) -> tuple[str, ...] | None:
     """Return the name of the table, or the object, that one belongs to."""
     given = entry.spec.get("table")
-    if isinstance(given, str) and entry.kind in ("index", "trigger", "policy", "rule", "statistics"):
+    if isinstance(given, str) and entry.kind in ON_TABLE | OVER_COLUMNS:
         if "schema" in entry.spec:
             return (str(entry.spec["schema"]), given)
         schema, _, name = given.rpartition(".")
         return (schema or "public", name)
-    if entry.kind in ("grant", "security_label") and len(entry.key.name) > 2:
+    if entry.kind in (OF_OBJECT - {"owner"}) and len(entry.key.name) > 2:
         return entry.key.name[1:3]
     return None
 
@@ -332,9 +333,9 @@ def _about(place: Place, table: tuple[str, ...]) -> bool:
         from wgm_play.playbook.kinds import index
 
         return tuple(map(str, index.table_of(place.step))) == table
-    if key.kind in ("grant", "security_label"):
+    if key.kind in (OF_OBJECT - {"owner"}):
         return key.name[1:3] == table
-    return key.name[:2] == table and key.kind not in ("function", "procedure", "enum", "sequence")
+    return key.name[:2] == table and key.kind not in WITH_BODY | {"enum"} | {"sequence"}
 
 
 def _is_rule(path: Path) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from wgm_play.catalog.access import ACCESS
+from wgm_play.catalog.kinds import ACCESS
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.entry import Entry, Said
 from wgm_play.inspect.update.changes import GONE, Difference, differences, value_at

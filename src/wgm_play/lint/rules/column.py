@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wgm_play.catalog.kinds import VIEWS
 from wgm_play.lint.look import Look
 from wgm_play.lint.model import Column, Relation
 from wgm_play.lint.rules import constraint
@@ -130,7 +131,7 @@ def drop(command: Any, relation: Relation, look: Look) -> None:
 
 def _used(name: str, relation: Relation, look: Look) -> None:
     for view in look.known.relations.values():
-        if view.kind in ("view", "materialized_view") and relation.name in view.reads and name in view.reads_columns:
+        if view.kind in VIEWS and relation.name in view.reads and name in view.reads_columns:
             look.tell("C09", f"{view.label} uses {name}: PostgreSQL refuses it", relation, name)
 
 

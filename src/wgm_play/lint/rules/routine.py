@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from wgm_play.catalog.kinds import CALLERS
 from wgm_play.lint.look import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE, Look
 from wgm_play.lint.model import Function
 from wgm_play.lint.tree import constant, last, option, words
@@ -25,7 +26,7 @@ def function(node: Any, look: Look) -> None:
     if node.replace:
         _stored(name, before, look)
     made = Function(name, made=look.file, where=look.place())
-    made.trigger = node.returnType is not None and last(node.returnType.names) in ("trigger", "event_trigger")
+    made.trigger = node.returnType is not None and last(node.returnType.names) in CALLERS
     _options(node.options, made)
     made.revoked = bool(before and before.revoked and node.replace)
     texts = option(node.options, "as")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from wgm_play.catalog.kinds import IN_TABLE
 from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
 from wgm_play.operations.base import (
@@ -110,7 +111,7 @@ def join(situation: Situation, found: Retypings, others: Iterable[Change], rebui
             change.after = (*change.after, *ready)
     tables = {one.table for one in found.tables}
     for key in rebuilt:
-        if key.kind in ("column", "constraint", "trigger"):
+        if key.kind in (IN_TABLE | {"trigger"}):
             tables.add(Key("table", key.name[:2]))
         if key.kind == "constraint":
             tables.update(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from wgm_play.catalog.kinds import INDEXES, OF_OBJECT, WITH_BODY, WITH_TABLE
 from wgm_play.catalog.model import Key
 from wgm_play.operations import constraint as constraints
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, comments, create, hazard
@@ -21,9 +22,7 @@ from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
 
 # What may depend on an enum and steps aside, or goes along with the columns.
-_MOVABLE = frozenset(
-    ["column", "constraint", "function", "index", "grant", "owner", "policy", "procedure", "trigger", "view"]
-)
+_MOVABLE = INDEXES | WITH_BODY | WITH_TABLE | (OF_OBJECT - {"security_label"}) | {"view"}
 
 
 def loses_values(situation: Situation, key: Key) -> bool:

@@ -5,7 +5,7 @@ In: nothing. Out: `KINDS`, by the key that a step has.
 
 from __future__ import annotations
 
-from wgm_play.catalog.access import GRANTED, OWNED
+from wgm_play.catalog.kinds import GRANTED, OWNED
 from wgm_play.playbook.kinds import (
     aggregate,
     assert_,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from wgm_play.catalog.kinds import OF_ONE_WORD, OF_TABLE, ROUTINES
 from wgm_play.catalog.model import Key
 from wgm_play.playbook.kinds.base import (
     Folding,
@@ -105,14 +106,14 @@ def target_of(step: Step) -> tuple[Key, str]:
         raise fail(f"`on: {given}` names no object", where, f"begin with one of: {', '.join(_WORDS)}")
     kind, sql = _WORDS[said]
     name, schema = found.group(2), default_schema(step)
-    if kind in ("schema", "extension", "event_trigger", "publication", "server", "foreign_data_wrapper"):
+    if kind in OF_ONE_WORD:
         return Key(kind, (dotted(name)[0] if _QUOTED.match(name) else name,)), sql
-    if kind in ("function", "procedure", "aggregate"):
+    if kind in ROUTINES:
         call = _ROUTINE.match(name)
         if not call:
             raise fail(f"`on: {given}` does not say the arguments", where, f"write `{said} {name}()`")
         return Key(kind, (*qualified(call.group(1), schema), call.group(2).strip())), sql
-    if kind in ("constraint", "trigger", "rule", "policy"):
+    if kind in (OF_TABLE - {"column"}):
         part = _PART_OF.match(name)
         if not part:
             raise fail(f"`on: {given}` does not say the table", where, f"write `{said} NAME on TABLE`")
@@ -136,9 +137,9 @@ def declare(step: Step, folding: Folding) -> Declaration:
     target, sql = target_of(step)
     where = at(step.spec, "on")
     table = None
-    if target.kind in ("constraint", "trigger", "rule", "policy"):
+    if target.kind in (OF_TABLE - {"column"}):
         name, table = ident_at(target.name[2], where), ident_at(target.name[:2], where)
-    elif target.kind in ("function", "procedure", "aggregate"):
+    elif target.kind in ROUTINES:
         name = Sql(f"{ident_at(target.name[:2], where)}({target.name[2]})", where)
     else:
         name = ident_at(target.name, where)
