@@ -325,7 +325,10 @@ def lint(options: LintOptions, reporter: Reporter) -> int:
     from wgm_play.lint.command import lint as find
     from wgm_play.lint.telling import tell
 
-    findings, chosen = find(options)
+    fixed: dict[str, list[str]] = {}
+    findings, chosen = find(options, fixed)
+    for file, codes in fixed.items():
+        reporter.note(f"{file}: {', '.join(codes)}: the safe form was written")
     worst = options.fail_on or chosen.fail_on
     tell(findings, options, worst, reporter)
     return 12 if at_least(findings, worst) else 0

@@ -161,7 +161,7 @@ def test_a_branch_answers_for_what_it_adds() -> None:
     assert {(one.code, one.where.file) for one in findings if one.severity == "error" and one.where} == {
         ("T01", "migrations/2.sql")
     }
-    with pytest.raises(InputError, match="--against nowhere"):
+    with pytest.raises(InputError, match="no commit 'nowhere'"):
         lint(Options(["migrations"], against="nowhere"))
 
 
@@ -223,3 +223,35 @@ def test_reports_and_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert (told["file"], told["line"], told["severity"]) == ("bad.sql", 1, "error")
     assert json.loads(Path("lint.sarif").read_text())["runs"][0]["results"]
     assert "T01" in Path("lint.xml").read_text()
+
+
+def fixed(text: str) -> str:
+    Path("change.sql").write_bytes(text.encode())
+    run(["lint", "change.sql", "--fix"])
+    return Path("change.sql").read_bytes().decode()
+
+
+def test_the_safe_form_is_written_and_every_other_byte_stays() -> None:
+    assert fixed("-- é\r\nCREATE INDEX  i ON t (a) ;\r\n\tDROP INDEX s.j;\r\n-- end") == (
+        "-- é\r\nCREATE INDEX CONCURRENTLY  i ON t (a) ;\r\n\tDROP INDEX CONCURRENTLY s.j;\r\n-- end"
+    )
+    assert fixed("ALTER TABLE t ADD CHECK (a > 0), ADD COLUMN b int;\n") == (
+        "ALTER TABLE t ADD CONSTRAINT t_a_check CHECK (a > 0) NOT VALID, ADD COLUMN b int;\n"
+        "ALTER TABLE t VALIDATE CONSTRAINT t_a_check;\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["BEGIN;\nCREATE INDEX i ON t (a);\nCOMMIT;\n", "CREATE INDEX i ON t (a); -- wgm-play: ignore I01: it is empty\n",
+     "-- migrate:up\nCREATE INDEX i ON t (a);\n-- migrate:down\nDROP INDEX i;\n", "DROP INDEX i, j;\n", "DROP TABLE t;\n",
+     "-- migrate:up transaction:false\nALTER TABLE t ADD CONSTRAINT c CHECK (a > 0);\n", "CREATE TABLE t (a int);\nCREATE INDEX i ON t (a);\n"],
+)  # fmt: skip
+def test_what_has_no_safe_form_in_its_place_is_left(text: str) -> None:
+    assert fixed(text) == text
+
+
+def test_a_file_that_is_fixed_once_is_left_the_second_time() -> None:
+    once = fixed("ALTER TABLE t ALTER COLUMN a SET NOT NULL;\nALTER TABLE t ADD UNIQUE (a, b);\nREINDEX TABLE t;\n")
+    assert once.count("\n") == 7
+    assert fixed(once) == once

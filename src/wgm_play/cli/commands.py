@@ -380,6 +380,7 @@ COMMANDS = {
                     help="read all, tell only of files that differ from this",
                 ),
                 Option("--all", group=OUTPUT, to="all_", help="show advice and what is acknowledged, too"),
+                Option("--fix", group=OTHER, help="write the safe form into SQL files, where there is one"),
                 fail_on(None),
                 REPORT,
                 *OUTPUT_OPTIONS,

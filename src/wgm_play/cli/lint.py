@@ -22,6 +22,7 @@ def run(
     against: str | None,
     fail_on: str | None,
     reports: list[str],
+    fix: bool,
     all_: bool,
     verbosity: int,
 ) -> int:
@@ -34,6 +35,6 @@ def run(
     reporter.begin(None)
     folder = Path(inventory) if inventory else None
     options = Options(
-        tuple(paths), tool, tuple(rows or ()), stats, environment, folder, against, fail_on, tuple(reports or ()), all_
+        tuple(paths), tool, tuple(rows or ()), stats, environment, folder, against, fail_on, tuple(reports or ()), fix, all_
     )  # fmt: skip
     return pipeline.lint(options, reporter)

@@ -6,7 +6,7 @@ In: `Options` of the command line. Out: findings, and the settings that say whic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,32 +30,39 @@ class Options:
     against: str | None = None
     fail_on: str | None = None
     reports: Sequence[str] = ()
+    fix: bool = False
     all: bool = False
 
 
-def lint(options: Options) -> tuple[list[Finding], Settings]:
-    """Return what is found in all that is named, in order, and the settings that hold."""
+def lint(options: Options, fixed: dict[str, list[str]] | None = None) -> tuple[list[Finding], Settings]:
+    """Return what is found in all that is named, and the settings that hold; `fixed` gets the codes that `--fix` ended, by file."""
     from wgm_play.lint.sources import sources
 
     chosen = _settings(options)
     found = sources(options.paths, options.tool)
     findings: list[Finding] = []
     if found.parts:
-        findings += of_sql(found.parts, options, chosen)
+        findings += of_sql(found.parts, options, chosen, fixed)
+        if options.fix and fixed:
+            again, _ = lint(replace(options, fix=False))
+            return again, chosen
     for playbook in found.playbooks:
         from wgm_play.lint.playbooks import of_playbook
 
         findings += of_playbook(playbook, chosen, options.inventory)
     if options.against:
-        from wgm_play.lint.changed import changed_since
+        from wgm_play.review.git import Repository
 
-        changed = changed_since(options.against)
+        repository = Repository.of(Path.cwd())
+        changed = repository.changed(repository.base(options.against))
         findings = [one for one in findings if one.where and Path(one.where.file).resolve() in changed]
     return findings, chosen
 
 
-def of_sql(parts: Sequence[Part], options: Options, chosen: Settings) -> list[Finding]:
-    """Return what is found in files of SQL."""
+def of_sql(
+    parts: Sequence[Part], options: Options, chosen: Settings, fixed: dict[str, list[str]] | None = None
+) -> list[Finding]:
+    """Return what is found in files of SQL; with `--fix` write the safe forms first."""
     from wgm_play.importing.parts import text_of
     from wgm_play.lint.advice import advise
     from wgm_play.lint.files import look_through
@@ -70,7 +77,12 @@ def of_sql(parts: Sequence[Part], options: Options, chosen: Settings) -> list[Fi
     def text(file: str) -> str:
         return texts.setdefault(file, text_of(Path(file)))
 
+    look.fixes = [] if options.fix else None
     look_through(parts, look, text)
+    if look.fixes and fixed is not None:
+        from wgm_play.lint.fix import written
+
+        fixed |= written(look.fixes, look.findings)
     found, look.findings = look.findings, []
     advise(look)
     by_file: dict[str, list[Finding]] = {}

@@ -13,6 +13,7 @@ from typing import Any
 from wgm_play.importing.parts import Part
 from wgm_play.importing.tools import flyway_name, without_transaction
 from wgm_play.lint.additive import additive_only
+from wgm_play.lint.fix import fixes
 from wgm_play.lint.ignores import acknowledge
 from wgm_play.lint.look import SHARE, STOPS, Look, Session
 from wgm_play.lint.reading import Statement, Unread, read
@@ -41,7 +42,10 @@ def one_file(parts: Sequence[Part], look: Look, text: str) -> None:
                 continue
             look.statement = one
             look.coming = [later.node for later in found[number + 1 :] if isinstance(later, Statement)]
+            before = len(look.findings)
             _statement(one, look)
+            if look.fixes is not None:
+                look.fixes += fixes(one, look.findings[before:], look)
         _end(look)
     _whole(parts, look)
 

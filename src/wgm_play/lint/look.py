@@ -90,6 +90,8 @@ class Look:
         self.known = Known()
         self.session = Session()
         self.findings: list[Finding] = []
+        # With --fix: how what is found is ended.
+        self.fixes: list[Any] | None = None
         self.file = -1
         self.search_path = "public"
         self.statement: Statement

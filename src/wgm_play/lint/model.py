@@ -122,6 +122,8 @@ class Known:
     types: dict[Name, int] = field(default_factory=dict)
     domains: dict[Name, bool] = field(default_factory=dict)
     published: set[Name] = field(default_factory=set)
+    # Functions that indexes and checks call.
+    called: set[str] = field(default_factory=set)
     # Columns that a trigger sets at every UPDATE, by name.
     touched: set[str] = field(default_factory=set)
 

@@ -44,7 +44,7 @@ _COPY_DATA = re.compile(
     r"^(?i:copy)\b[^;]*\b(?i:from)\s+(?i:stdin)\b[^;]*;[ \t]*\n(.*?)^\\\.$", re.MULTILINE | re.DOTALL
 )
 _META = re.compile(r"^[ \t]*\\[a-zA-Z!.?].*$", re.MULTILINE)
-_PLACEHOLDER = re.compile(r"\$\{[\w.:-]+\}|\{\{[^{}\n]*\}\}|%\(\w+\)s")
+_PLACEHOLDER = re.compile(r"\$\{[\w.:-]+\}|\{\{[^{}\n]*\}\}|%\(\w+\)s|@\w+@")
 _COPY_VARIABLE = re.compile(r"(?i:\b(?:from|to)\s+):(\w+)(?=\s+with\b|\s*;|\s*\()", re.IGNORECASE)
 _QUOTED_VARIABLE = re.compile(r":'\w+'|:\"\w+\"")
 _VARIABLE = re.compile(r"(?<![:\w'\"\[])(:[A-Za-z_]\w*)")

@@ -71,6 +71,12 @@ class Repository:
         """Return the last commit that two have in common."""
         return _git(self.root, "merge-base", one, other).strip()
 
+    def changed(self, base: Base) -> set[Path]:
+        """Return the files that differ from a base, and those that git does not know yet; absolute."""
+        named = _git(self.root, "diff", "--name-only", "--no-ext-diff", "--no-renames", "-z", base.commit, "--")
+        new = _git(self.root, "ls-files", "--others", "--exclude-standard", "--full-name", "-z")
+        return {(self.root / name).resolve() for name in f"{named}{new}".split("\0") if name}
+
     def commit(self, name: str) -> str:
         """Return the hash of a commit by its name."""
         if name.startswith("-"):

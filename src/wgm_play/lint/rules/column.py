@@ -173,7 +173,7 @@ def set_not_null(command: Any, relation: Relation, look: Look) -> None:
     column = look.column(relation, command.name)
     if not look.quiet(relation) and not column.not_null and not _proven(command.name, relation, look):
         label = relation.label
-        check = f"{relation.name[1]}_{command.name}_not_null"
+        check = f"{relation.name[1]}_{command.name}_is_set"
         look.tell(
             "C06", f"all rows are read for {command.name} IS NOT NULL while reads and writes wait", relation, command.name,
             remedy=f"ALTER TABLE {label} ADD CONSTRAINT {check} CHECK ({command.name} IS NOT NULL) NOT VALID;\n"

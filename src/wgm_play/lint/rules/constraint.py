@@ -141,7 +141,7 @@ def _columns(node: Any, relation: Relation, look: Look) -> tuple[str, ...]:
 def _record(node: Any, kind: str, columns: tuple[str, ...], relation: Relation, look: Look) -> Constraint:
     """Note a constraint, and the index behind it."""
     expression = node.raw_expr
-    name = node.conname or _default_name(relation, kind, columns or tuple(columns_of(expression))[:1])
+    name = node.conname or _default_name(relation, kind, columns or _only(expression))
     refers = look.name(node.pktable) if node.pktable is not None else None
     made = Constraint(
         name, kind, columns or tuple(dict.fromkeys(columns_of(expression))), not node.skip_validation,
@@ -150,6 +150,7 @@ def _record(node: Any, kind: str, columns: tuple[str, ...], relation: Relation, 
         str(node.fk_del_action or "a").strip("\0") or "a", look.file, look.session.number, look.place(node.location),
     )  # fmt: skip
     relation.constraints[name] = made
+    look.known.called |= made.functions
     if kind in ("unique", "primary") and not node.indexname:
         key = (relation.name[0], name)
         look.known.indexes[key] = Index(key, relation.name, made.columns, True, False, "btree", made=look.file)
@@ -157,6 +158,12 @@ def _record(node: Any, kind: str, columns: tuple[str, ...], relation: Relation, 
         for one in made.columns:
             look.column(relation, one).not_null = True
     return made
+
+
+def _only(expression: Any) -> tuple[str, ...]:
+    """Return the column that a check names, where it names one."""
+    found = tuple(dict.fromkeys(columns_of(expression)))
+    return found if len(found) == 1 else ()
 
 
 def _default_name(relation: Relation, kind: str, columns: tuple[str, ...]) -> str:

@@ -28,9 +28,11 @@ def create_table(node: Any, look: Look) -> None:
         if kind(one) == "TableLikeClause":
             _like(one, relation, look)
     columns = [one for one in node.tableElts or () if kind(one) == "ColumnDef"]
+    seen: set[str] = set()
     for one in columns:
-        if one.colname in relation.columns and one.typeName is not None and not relation.partition_of:
+        if one.colname in seen:
             look.tell("X12", f"column {one.colname} is declared twice", relation, one.colname, at=one.location)
+        seen.add(one.colname)
         if one.typeName is not None:
             relation.columns[one.colname] = column.declared(one, look)
     for one in columns:

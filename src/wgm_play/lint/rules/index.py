@@ -37,6 +37,7 @@ def create_index(node: Any, look: Look) -> None:
             _blocking(made, relation, look)
     _advice(node, made, relation, look)
     look.known.indexes[made.name] = made
+    look.known.called |= made.functions
 
 
 def _index(node: Any, relation: Relation, look: Look) -> Index:

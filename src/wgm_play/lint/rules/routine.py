@@ -23,7 +23,7 @@ def function(node: Any, look: Look) -> None:
     """CREATE FUNCTION, CREATE PROCEDURE."""
     name = look.name(node.funcname)
     before = look.known.functions.get(name)
-    if node.replace:
+    if node.replace and name[1] in look.known.called:
         _stored(name, before, look)
     made = Function(name, made=look.file, where=look.place())
     made.trigger = node.returnType is not None and last(node.returnType.names) in CALLERS
