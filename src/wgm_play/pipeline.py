@@ -273,6 +273,14 @@ def alerts(
     return alert_tools.ACTIONS[action](options, reporter, names, output, apply=apply, **more)
 
 
+def metrics(options: Options, reporter: Reporter, listen: str | None, textfile: str | None, interval: int) -> int:
+    """Serve alerts and the database's own numbers for Prometheus, or write them into a file."""
+    from wgm_play.commands.metrics import expose
+
+    with _only_play(options, reporter) as work:
+        return expose(work, reporter, listen, textfile, interval)
+
+
 def backup(options: Options, reporter: Reporter, if_due: bool = False) -> int:
     """Take a backup as the play's policy says, now, or only where it is due."""
     from wgm_play.commands.backups import take

@@ -31,6 +31,7 @@ TIMEOUT_SECONDS = 10.0
 LOCK_SECONDS = 1.0
 # Each row is a time series; more than this is a query that forgot to aggregate.
 MOST_ROWS = 1000
+LONGEST_LABEL = 200
 # Labels that every series has anyway; a column of that name would overwrite them.
 RESERVED = frozenset(("alert", "alertname", "severity", "environment", "database", "instance", "job"))
 _LABEL = re.compile(r"[^a-zA-Z0-9_]")
@@ -148,6 +149,11 @@ def _asked(asker: Asker, alert: Alert, timeout: float, beside: Beside) -> AlertS
         return _state(alert, "unknown", error=f"not asked: {reason}")
     except InputError as error:
         return _state(alert, "unknown", error=MASK if alert.no_log else error.message)
+
+
+def unreachable(alert: Alert, told: str) -> AlertState:
+    """Return the state of an alert whose database cannot be asked."""
+    return _state(alert, "unknown", error=MASK if alert.no_log else mask(told.strip()))
 
 
 def _failed(alert: Alert, error: Any) -> AlertState:
@@ -294,7 +300,9 @@ def _samples(
         value = _number(row[at])
         if value is None:
             continue
-        words = tuple("" if cell is None else str(cell) for index, cell in enumerate(row) if index != at)
+        words = tuple(
+            "" if cell is None else mask(str(cell))[:LONGEST_LABEL] for index, cell in enumerate(row) if index != at
+        )
         if words in found:
             told = ", ".join(f"{name}={word}" for name, word in zip(labels, words, strict=True))
             raise Unseen(f"two rows have the same labels ({MASK if hidden else told or 'none'}): aggregate them")

@@ -96,14 +96,14 @@ def _rules(alert: Alert, environment: str, database: str, stale: float, exporter
     }
     if alert.seconds:
         rule["for"] = f"{alert.seconds}s"
-    yield {**rule, "labels": dict(labels), "annotations": _annotations(alert)}
+    yield {**rule, "labels": _plain(labels), "annotations": _plain(notes_of(alert))}
     blind = _blind(alert, environment, database, stale, exporter)
     if blind:
         yield {
             "alert": f"{alert.name}{TWIN}",
             "expr": blind,
             "for": f"{max(alert.seconds, PATIENCE)}s",
-            "labels": dict(labels),
+            "labels": _plain(labels),
             "annotations": {"summary": unwatched(alert)},
         }
 
@@ -118,17 +118,18 @@ def unwatched(alert: Alert) -> str:
     return f"The alert {alert.name} is not watched: {why}"
 
 
-def _annotations(alert: Alert) -> dict[str, str]:
-    # Text of a playbook is no template of Prometheus.
-    made = {"summary": _plain(alert.summary or alert.name)}
+def notes_of(alert: Alert) -> dict[str, str]:
+    """Return what an alert tells people."""
+    made = {"summary": alert.summary or alert.name}
     if alert.runbook:
         key = "runbook_url" if alert.runbook.startswith(("http://", "https://")) else "runbook"
-        made[key] = _plain(alert.runbook)
+        made[key] = alert.runbook
     return made
 
 
-def _plain(text: str) -> str:
-    return text.replace("{{", '{{ "{{" }}')
+def _plain(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return texts as Prometheus writes them out as they are: those of a playbook are no templates of its."""
+    return {name: text.replace("{{", '{{ "{{" }}') for name, text in texts.items()}
 
 
 def _blind(alert: Alert, environment: str, database: str, stale: float, exporter: str) -> str:

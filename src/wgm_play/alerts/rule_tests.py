@@ -18,6 +18,7 @@ from wgm_play.alerts.prometheus import (
     identity,
     is_told,
     labels_of,
+    notes_of,
     rules,
     series_name,
     threshold_of,
@@ -73,7 +74,7 @@ def _test(
                 expressions.append(_counted(alert, 1 if firing else 0))
             continue
         series += _series(alert, place, longest, firing=firing)
-        fired = {"exp_labels": _labels(alert, place), "exp_annotations": known[alert.name]["annotations"]}
+        fired = {"exp_labels": _labels(alert, place), "exp_annotations": notes_of(alert)}
         checks.append(_check(alert, alert.name, [fired] if firing else []))
         if f"{alert.name}{TWIN}" in known:
             checks.append(_check(alert, f"{alert.name}{TWIN}", []))

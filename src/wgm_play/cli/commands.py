@@ -268,6 +268,43 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "metrics",
+            "serve the alerts and the database's own numbers for Prometheus",
+            run="wgm_play.cli.metrics:run",
+            about="Each query has its own interval and its own time limit, and whoever scrapes waits for none. Names and "
+            "counts alone are told, at most 2,000 series: what is left out is counted, what is there is the worst.",
+            arguments=(PLAYBOOK,),
+            options=(
+                Option(
+                    "--listen",
+                    group=OUTPUT,
+                    kind=TEXT,
+                    value="HOST:PORT",
+                    help="serve http://HOST:PORT/metrics until Ctrl-C",
+                ),
+                Option(
+                    "--textfile",
+                    group=OUTPUT,
+                    kind=TEXT,
+                    value="FILE",
+                    help="write the page once, for node_exporter's textfile collector (cron)",
+                ),
+                Option(
+                    "--interval",
+                    group=OTHER,
+                    kind=NUMBER,
+                    value="SECONDS",
+                    default=30,
+                    help="how often an alert is evaluated (default: 30)",
+                ),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play metrics production.yml --listen 127.0.0.1:9188", "under systemd"),
+                ("wgm-play metrics production.yml --textfile /var/lib/prometheus/node-exporter/wgm.prom", "by cron"),
+            ),
+        ),
+        Spec(
             "backup",
             "make a backup now, as the policy of the playbook says",
             run="wgm_play.cli.backup:run",
