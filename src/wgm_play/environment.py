@@ -56,6 +56,22 @@ class Policy:
     trust: str = "playbook"
     require: tuple[str, ...] = ()
     rehearsal_max_age: float = 7 * 86400.0
+    hold_rolled_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What must be so before a run changes something: `source` is the environment that tried it. Times are seconds."""
+
+    source: str
+    position: Position | None = field(default=None, compare=False)
+    soak: float = 0.0
+    require: tuple[str, ...] = ("undrifted",)
+    approvals: int = 0
+    approvers: tuple[str, ...] = ()
+    approval_lasts: float = 7 * 86400.0
+    evidence_lasts: float = 86400.0
+    allowed_signers: str = f"{FOLDER}/allowed_signers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +112,7 @@ class Environment:
     variables: Mapping[str, Any] = field(default_factory=dict)
     readers: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
+    promotion: Promotion | None = None
     provided: Provided | None = field(default=None, compare=False, repr=False)
     lint: Mapping[str, Any] = field(default_factory=dict)
 
@@ -138,6 +155,8 @@ def load_environment(
     provided = _provided(raw, values.get("secrets", {})) if commands and environ is None else None
     environ = provided if provided is not None else environ
     policy = values.get("policy", {})
+    promotion = _promotion(raw, values, name)
+    policy.setdefault("hold_rolled_back", promotion is not None)
     trash = policy.pop("trash", {})
     if "retention" in trash:
         policy["trash_retention"] = trash["retention"]
@@ -156,6 +175,7 @@ def load_environment(
         variables=values.get("variables", values.get("vars", {})),
         readers=values.get("readers", ()),
         policy=Policy(**policy),
+        promotion=promotion,
         provided=provided,
         lint=values.get("lint", {}),
     )
@@ -169,6 +189,24 @@ def lint_of(name: str, folder: Path) -> tuple[Mapping[str, Any], str]:
     if problems:
         raise Problems(problems) if len(problems) > 1 else problems[0]
     return values.get("lint", {}), shown
+
+
+def _promotion(raw: Any, values: dict[str, Any], name: str) -> Promotion | None:
+    """Return what the environment says of promotion; raise where it does not say from where, or names itself."""
+    if "promotion" not in values:
+        return None
+    said = dict(values["promotion"])
+    where = position_of(raw, "promotion")
+    if "from" not in said:
+        raise InputError("promotion does not say `from`", where=where, hint="add from: staging")
+    source = said.pop("from")
+    if source == name:
+        raise InputError(
+            f"{name!r} is promoted from itself",
+            where=position_of(raw["promotion"], "from"),
+            hint="name another environment",
+        )
+    return Promotion(source, where, **said)
 
 
 def _provided(raw: Any, secrets: Mapping[str, Sequence[str]]) -> Provided | None:

@@ -55,12 +55,37 @@ POLICY = {
         ("playbook", "none"),
     ),
     "require": Key(
-        "names",
+        "several",
         "evidence that every run must have: rehearsal, a certificate of `wgm-play rehearse` (none)",
         ("rehearsal",),
     ),
     "rehearsal_max_age": Key("duration", "how long the certificate of a rehearsal is valid (7d)"),
+    "hold_rolled_back": Key(
+        "flag",
+        "what was rolled back is refused until the playbook changes or `promote --release` (true with `promotion`, else false)",
+    ),
     "check_data": Key("flag", "rows that would break a new rule are looked for before anything is changed (true)"),
+}
+
+# What a promotion may ask for beside the step's own evidence.
+REQUIREMENTS = ("rehearsal", "quiet_alerts", "undrifted", "checklist")
+
+PROMOTION = {
+    "from": Key("text", "the environment whose last run is the evidence: environments/NAME.yml"),
+    "soak": Key("duration", "how long what runs here must have stood there, by that server's clock (0)"),
+    "require": Key(
+        "several",
+        "what else must hold: `rehearsal` of this plan, `quiet_alerts` there during the soak, `undrifted` here, the"
+        " `checklist` ([undrifted])",
+        REQUIREMENTS,
+    ),
+    "approvals": Key("count", "how many people must approve the plan file; who made the change never counts (0)"),
+    "approvers": Key("names", "logins that may approve: they may add a row to the ledger's approvals, and read it"),
+    "approval_lasts": Key("duration", "how long an approval counts, by the server's clock (7d)"),
+    "evidence_lasts": Key("duration", "how long a file of evidence counts, by the server's clock (1d)"),
+    "allowed_signers": Key(
+        "text", "the keys whose signatures count, as of ssh-keygen(1), in the project (environments/allowed_signers)"
+    ),
 }
 
 EMBEDDED = {
@@ -116,6 +141,7 @@ ENVIRONMENT = {
     "readers": Key("names", "roles that may read the ledger"),
     "policy": Key("mapping", "what a run may do, and how long it may wait", keys=POLICY),
     "lint": Key("mapping", "what `wgm-play lint` holds this environment to; also `[tool.wgm-play.lint]`", keys=LINT),
+    "promotion": Key("mapping", "runs here only what another environment has tried", keys=PROMOTION),
 }
 
 _REFERENCE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
@@ -196,6 +222,17 @@ def _choice(value: Any, key: Key, place: Place) -> str:
         hint = nearest(value, list(key.choices)) if isinstance(value, str) else None
         raise Invalid(f"{place.name} must be {' or '.join(key.choices)}", where=place.at, hint=hint)
     return str.__str__(value)
+
+
+def _several(value: Any, key: Key, place: Place) -> tuple[str, ...]:
+    names = _names(value, key, place)
+    for number, one in enumerate(names):
+        if one not in key.choices:
+            where = position_of(value, number) if isinstance(value, Seq) else place.at
+            raise Invalid(
+                f"{place.name} knows no {one!r}", where=where or place.at, hint=nearest(one, list(key.choices))
+            )
+    return names
 
 
 def _count(value: Any, key: Key, place: Place) -> int:
@@ -332,6 +369,7 @@ READERS: dict[str, Callable[[Any, Key, Place], Any]] = {
     "settings": _settings,
     "variables": _variables,
     "names": _names,
+    "several": _several,
     "connection": _connection,
     "secrets": _secrets,
     "free": _free,
@@ -416,6 +454,8 @@ def _schema(key: Key) -> dict[str, Any]:
         return {"type": "integer", "minimum": key.least} | ({} if key.most is None else {"maximum": key.most})
     if key.kind == "mapping":
         return schema(key.keys)
+    if key.kind == "several":
+        return {"type": ["array", "string"], "items": {"enum": list(key.choices)}}
     if key.kind == "embedded":
         return {"oneOf": [{"type": "boolean"}, schema(key.keys)]}
     return dict(_PLAIN[key.kind])

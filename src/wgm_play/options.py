@@ -43,6 +43,10 @@ class Options:
     deep: bool = False
     reports: tuple[str, ...] = ()
     fail_on: str = "warning"
+    revision: str | None = None
+    evidence: str | None = None
+    override_promotion: str | None = None
+    reason: str | None = None
     untrusted: bool = False
     env: tuple[str, ...] = ()
     upgrade: bool = False

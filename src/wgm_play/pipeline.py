@@ -76,6 +76,9 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
         left = work.report_ok(planned)
         work.keep_basis(planned, planned.live, work.versions, planned.plan.from_digest, planned.snapshot)
         memory.quiet(work, planned, left)
+        from wgm_play.run.evidence import witness
+
+        memory.usable = not witness(work, planned) and memory.usable
         return 0
     memory.usable = False
     if options.diff:
@@ -127,6 +130,31 @@ def rollback(options: Options, reporter: Reporter) -> int:
         code = roll_back(work, options, reporter)
     reporter.recap()
     return code
+
+
+def promote(options: Options, reporter: Reporter, *, release: bool = False) -> int:
+    """Run what another environment has tried, with its evidence; or tell what is missing; or release what is held."""
+    from wgm_play.commands import promote as promotion
+
+    with _only_play(options, reporter) as work:
+        reporter.play(work.play.name, work.target)
+        planned = work.plan()
+        if options.plan:
+            planned = work.saved_plan(planned, Path(options.plan))
+        if release:
+            return promotion.release(work, planned, options, reporter)
+        verdict = promotion.show(work, planned, reporter)
+        if options.check:
+            promotion.refuse_missing(verdict, work)
+            return 0
+        if planned.plan.groups:
+            from wgm_play.run.running import run
+
+            run(work, planned)
+        else:
+            work.report_ok(planned)
+    reporter.recap()
+    return 0
 
 
 def listing(options: Options, reporter: Reporter, what: str) -> int:

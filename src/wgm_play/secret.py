@@ -6,7 +6,8 @@ In: values that came from the environment or from `no_log` steps. Out: texts wit
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 MASK = "***"
@@ -104,6 +105,19 @@ def _value(found: re.Match[str]) -> str:
 def _quoted(value: str) -> str:
     # As `sql.literal` writes it: quotes doubled, and backslashes too, because then it uses the E'' form.
     return value.replace("'", "''").replace("\\", "\\\\")
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Forget afterwards what was made known inside: values that stand for others."""
+    known, named = set(_known), dict(_named)
+    try:
+        yield
+    finally:
+        _known.clear()
+        _named.clear()
+        _known.update(known)
+        _named.update(named)
 
 
 def forget() -> None:

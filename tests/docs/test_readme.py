@@ -18,7 +18,7 @@ from readme import README, ROOT, TEXTS, Block, Console, blocks
 from wgm_play import embedded
 from wgm_play.cli.commands import COMMANDS
 from wgm_play.cli.help import EXITS
-from wgm_play.environment import Embedded
+from wgm_play.environment import Embedded, load_environment
 from wgm_play.playbook.validate import KEYWORDS
 
 
@@ -71,7 +71,15 @@ def yaml_blocks(word: str) -> list[Block]:
 
 
 def test_every_block_of_yaml_is_one_that_is_tried() -> None:
-    assert {block.words for block in blocks("yaml")} == {"steps", "play", "environment", "github", "secrets", "drill"}
+    assert {block.words for block in blocks("yaml")} == {
+        "steps",
+        "play",
+        "environment",
+        "github",
+        "secrets",
+        "drill",
+        "promotion",
+    }
 
 
 def test_the_steps_are_applied_convert_rows_and_are_taken_back(shop: Console, database_url: str) -> None:
@@ -112,6 +120,13 @@ def test_a_play_is_applied(shop: Console, block: Block) -> None:
 def test_an_environment_is_run_in(shop: Console, block: Block) -> None:
     (shop.folder / "environments" / "production.yml").write_text(block.text)
     converges(shop, "production.yml")
+
+
+@pytest.mark.parametrize("block", yaml_blocks("promotion"), ids=lambda block: f"{block.file}-{block.line}")
+def test_what_an_environment_says_of_promotion_is_read(tmp_path: Path, block: Block) -> None:
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "production.yml").write_text(f"{block.text}\nembedded: true\n")
+    assert load_environment("production", tmp_path).promotion is not None
 
 
 def test_alerts_and_restore_as_they_are_told(shop: Console) -> None:

@@ -38,6 +38,21 @@ DESTRUCTIVE = Option(
 NO_TRASH = Option("--no-trash", group=ALLOW, help="remove for good what is removed")
 NO_BACKUP = Option("--no-backup", group=ALLOW, help="make no backup before the first change")
 KILL_BLOCKERS = Option("--kill-blockers", group=ALLOW, help="end sessions in the way, where the policy allows it")
+REVISION = Option(
+    "--revision",
+    group=OTHER,
+    kind=TEXT,
+    value="COMMIT",
+    help="the git commit of the files, where there is no repository (default: what CI says)",
+)
+OVERRIDE_PROMOTION = Option(
+    "--override-promotion",
+    group=ALLOW,
+    kind=TEXT,
+    value="REASON",
+    help="run what was not promoted (a hotfix): the reason is recorded",
+)
+REASON = Option("--reason", group=OTHER, kind=TEXT, value="TEXT", help="why: it is kept in the ledger")
 DETAILED = Option("--detailed-exitcode", group=LOOK, help="with --check: exit 10 when changes are pending")
 
 FROM = Option(
@@ -84,6 +99,9 @@ PLAY = Spec(
         Option("--assume-no-renames", group=ALLOW, help="what disappears and what appears are two things"),
         NO_BACKUP,
         KILL_BLOCKERS,
+        OVERRIDE_PROMOTION,
+        REVISION,
+        Option("--record", group=OTHER, help="record a run that finds nothing to do too, as evidence for a promotion"),
         Option("--watch", group=OTHER, help="apply again at every saved change (development)"),
         Option("--upgrade", group=OTHER, help="carry the data of an embedded server over to another major version"),
         *OUTPUT_OPTIONS,
@@ -122,11 +140,37 @@ COMMANDS = {
                 NO_TRASH,
                 NO_BACKUP,
                 KILL_BLOCKERS,
+                REASON,
                 *ONE_PLAYBOOK,
             ),
             examples=(
                 ("wgm-play rollback production.yml --check --diff", "what it would do"),
                 ("wgm-play rollback production.yml --to 12", "the state just after run 12"),
+            ),
+        ),
+        Spec(
+            "promote",
+            "run what another environment has tried, with its evidence",
+            run="wgm_play.cli.promote:run",
+            about="The environment says where it is promoted from: `promotion: {from: staging, soak: 24h}`.",
+            arguments=(PLAYBOOK,),
+            options=(
+                Option(
+                    "-C", "--check", group=LOOK, help="tell what is missing, what would lift it and who can (exit 11)"
+                ),
+                Option("--plan", group=LOOK, kind=TEXT, value="FILE", help="run exactly this reviewed plan"),
+                Option("--release", group=ALLOW, help="let what a rollback took back be run again (with --reason)"),
+                REASON,
+                DESTRUCTIVE,
+                NO_BACKUP,
+                KILL_BLOCKERS,
+                OVERRIDE_PROMOTION,
+                REVISION,
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play promote production.yml --check", "what is missing"),
+                ("wgm-play promote production.yml", "run it, with its evidence"),
             ),
         ),
         Spec(

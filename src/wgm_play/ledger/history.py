@@ -6,6 +6,8 @@ In: all runs, newest first. Out: changes. Pure: the rules of "Reversible" are te
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from wgm_play.ledger.model import UNFINISHED, Change, Run
 
@@ -78,3 +80,41 @@ def resumes(runs: Sequence[Run], *, play: str, is_rollback: bool) -> int | None:
     if last is None or last.status not in UNFINISHED or last.play != play or last.is_rollback != is_rollback:
         return None
     return last.id
+
+
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """What stands of a play, newest first; `broken` is what stands in the way of taking it as evidence, or None.
+
+    `since` is when the newest of them came to stand again, where a rollback has taken back what came after it. The last
+    `unbroken` of them have no rollback between them.
+    """
+
+    changes: tuple[Change, ...]
+    broken: Run | None
+    since: datetime | None
+    unbroken: int
+
+
+def stood(runs: Sequence[Run], play: str) -> Stood:
+    """Return the runs of a play that stand, also those that found nothing to do: neither rolled back nor rollbacks."""
+    # What is taken back is all since the first of the runs that a rollback names: also what found nothing to do since.
+    floor: int | None = None
+    since: datetime | None = None
+    kept: list[Change] = []
+    unbroken: int | None = None
+    of_play = [change for change in changes(runs) if change.first.play == play and not change.is_upkeep]
+    for change in of_play:
+        if change.last.status != "done":
+            if change is of_play[0]:
+                return Stood((), change.last, None, 0)
+            continue  # it was never finished, and what came later was: that tells how things are
+        if change.first.is_rollback:
+            floor = min([*([floor] if floor is not None else []), *change.last.rolls_back])
+            if not kept:
+                since = since or change.last.ended_at
+            elif unbroken is None:
+                unbroken = len(kept)
+        elif floor is None or change.first.id < floor:
+            kept.append(change)
+    return Stood(tuple(kept), None, since, len(kept) if unbroken is None else unbroken)

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import object_of
 from wgm_play.catalog.kinds import ACCESS, CLUSTER, OF_OBJECT
-from wgm_play.catalog.model import Catalog, Key, Rows, differing_fields, digest
+from wgm_play.catalog.model import Catalog, Key, differing_fields, digest
 from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, RunInfo
+from wgm_play.ledger.model import Decision
 from wgm_play.plan import Operation
 from wgm_play.planning import may_change
 from wgm_play.planning.consent import given
 from wgm_play.planning.versions import really_differing
 from wgm_play.reporter import StepResult
+from wgm_play.run.evidence import made_from, named_roles
+from wgm_play.run.permission import is_resumption, permitted
 from wgm_play.shadow import sweep
 
 if TYPE_CHECKING:
@@ -58,11 +61,12 @@ def run_plan(
             return
         may_change.refuse(work.reading, planned.plan.operations, planned.live, planned.wanted.catalog)
         _refuse_unasked(work)
+        decisions = permitted(work, planned, command)
         _preflight(work, planned, lock)
-        if command == "apply":
+        if command == "apply" and work.environment.policy.require and not is_resumption(work, planned):
             _refuse_unrehearsed(work, planned)
         _gate(work)
-        _execute(work, planned, lock, command, rolls_back, title)
+        _execute(work, planned, lock, command, rolls_back, title, decisions)
 
 
 def _refuse_unasked(work: Work) -> None:
@@ -108,8 +112,6 @@ def _preflight(work: Work, planned: Planned, lock: RunLock) -> None:
 
 def _refuse_unrehearsed(work: Work, planned: Planned) -> None:
     """Refuse a plan that has no certificate, where the environment requires one."""
-    if not work.environment.policy.require:
-        return
     from wgm_play.run.gate import unrehearsed
 
     if problem := unrehearsed(work, planned.plan):
@@ -129,7 +131,13 @@ def _gate(work: Work) -> None:
 
 
 def _execute(
-    work: Work, planned: Planned, lock: RunLock, command: str, rolls_back: Sequence[int], title: str | None
+    work: Work,
+    planned: Planned,
+    lock: RunLock,
+    command: str,
+    rolls_back: Sequence[int],
+    title: str | None,
+    decisions: Sequence[Decision],
 ) -> None:
     from wgm_play.execute import executor
     from wgm_play.execute.session import open_session
@@ -143,10 +151,11 @@ def _execute(
             plan_digest=plan_digest(plan), from_digest=plan.from_digest, to_digest=plan.to_digest,
             playbook_digest=plan.playbook_digest, rolls_back=tuple(rolls_back), tags=options.tags,
             skip_tags=options.skip_tags, start_at_step=options.start_at_step, consents=tuple(given(plan.groups)),
+            revision=made_from(work, planned) if command == "apply" else None, decisions=tuple(decisions),
         )  # fmt: skip
         run = ledger.begin(
             info,
-            before=_named_roles(planned.live, planned),
+            before=named_roles(planned.live, planned),
             before_digest=plan.from_digest,
             before_kept=planned.snapshot,
             readers=environment.readers,
@@ -167,7 +176,7 @@ def _execute(
         progress.finish()
         with _already_done():
             found = _read_again(work)
-            after = _named_roles(found, planned)
+            after = named_roles(found, planned)
             _verify(work, planned, after, ledger, run)
             mark = digest(after.rows)
             kept = ledger.finish(run, "done", after=after, after_digest=mark)
@@ -233,13 +242,6 @@ def _say_restore_point(work: Work, ledger: Ledger, run: int) -> None:
     work.reporter.data("run", run)
     if point is not None:
         work.reporter.data("restore_point", {"kind": point.kind, "name": point.name, "lsn": point.lsn})
-
-
-def _named_roles(catalog: Catalog, planned: Planned) -> Catalog:
-    """Return the catalog with those roles alone that this play is about: the others are other databases' too."""
-    named = planned.wanted.managed
-    rows = Rows({key: row for key, row in catalog.rows.items() if key.kind not in CLUSTER or key in named})
-    return replace(catalog, rows=rows)
 
 
 def _of_others(key: Key, planned: Planned) -> bool:

@@ -190,6 +190,8 @@ class Work:
     facts: str = ""
     said: dict[Key, str] = field(default_factory=dict)
     unasked: list[str] = field(default_factory=list)
+    registered: dict[str, Any] = field(default_factory=dict)
+    waiting: frozenset[int] = frozenset()
     _asker: Asker | None = None
 
     def __enter__(self) -> Work:
@@ -218,6 +220,11 @@ class Work:
     def home(self) -> Path:
         """The folder that holds `.wgm`: the project's, or that of the environments of an untrusted playbook."""
         return Path(self.options.inventory or ".") if self.options.untrusted else self.project
+
+    @property
+    def inventory(self) -> Path | None:
+        """The folder of environment files, where the command line names one."""
+        return Path(self.options.inventory) if self.options.inventory else None
 
     @property
     def trusted(self) -> bool:
@@ -451,6 +458,7 @@ class Work:
         while any(step.deferred for step in self.play.steps) and rounds <= len(self.play.steps):
             rounds += 1
             registered |= self._registered(planned)
+            self.registered = registered
             self._expand_again(registered)
             planned = self._plan_once(registered)
         if planned.plan.groups:

@@ -1,0 +1,21 @@
+"""`wgm-play promote PLAYBOOK`: run what another environment has tried, with its evidence.
+
+In: the values of the command line. Out: the exit code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wgm_play.cli.target import on_playbook
+from wgm_play.errors import InputError
+from wgm_play.reporter import Reporter
+
+
+def run(reporter: Reporter, playbook: str, *, release: bool, **values: Any) -> int:
+    """Run `pipeline.promote`."""
+    if values["reason"] and not release:
+        raise InputError("--reason goes with --release", hint=f"wgm-play promote {playbook} --release --reason TEXT")
+    if release and values["check"]:
+        raise InputError("--release and --check exclude each other")
+    return on_playbook("promote", reporter, playbook, {"release": release}, **values)

@@ -1,0 +1,160 @@
+"""Which git revision the files of a playbook are, whether they were edited since, and what changed between two revisions.
+
+In: the files that were read. Out: `Known`. Where there is no repository, the revision comes from `--revision` or from the variable
+that a CI system sets. Nothing of the repository's own configuration is run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wgm_play.errors import InputError
+
+# The commit of a job, by the system that sets it: GitHub, GitLab, Jenkins, CircleCI, Buildkite, Bitbucket, Azure, Drone, Travis.
+VARIABLES = (
+    "GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT", "CIRCLE_SHA1", "BUILDKITE_COMMIT", "BITBUCKET_COMMIT", "BUILD_SOURCEVERSION",
+    "DRONE_COMMIT_SHA", "TRAVIS_COMMIT",
+)  # fmt: skip
+_COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
+# A repository's own settings may name programs: these are not run.
+_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.pager=cat", "-c", "diff.external=")
+# More paths than this are not given to git by name: the answer is searched instead.
+_PATHS = 400
+# A repository that answers slower than this is none to wait for.
+_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The revision of the files of a playbook: `commit` is None where it is not known, `why` says why then.
+
+    `dirty` are tracked files of the playbook that were edited since; `top` is the repository's folder.
+    """
+
+    commit: str | None
+    source: str
+    dirty: tuple[str, ...] = ()
+    top: Path | None = None
+    why: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The commit as people name it."""
+        return short(self.commit)
+
+
+def short(commit: str | None) -> str:
+    """Return a commit as people name it."""
+    return commit[:12] if commit else "an unknown revision"
+
+
+def known(files: Iterable[str], folder: Path, given: str | None = None) -> Known:
+    """Return which revision `files` are, of the repository that `folder` is in; `given` is what `--revision` says."""
+    top = _top(folder)
+    if top is None:
+        return _without_git(given, "there is no git repository here")
+    try:
+        commit = _git(top, "rev-parse", "--verify", "HEAD^{commit}").strip()
+    except GitError as error:
+        return _without_git(given, str(error))
+    if given is not None and not commit.startswith(given.lower()):
+        raise InputError(
+            f"--revision says {given}, the files are those of {short(commit)}",
+            hint="leave --revision out where the repository is there",
+        )
+    try:
+        return Known(commit, "git", tuple(_changed(top, ["HEAD"], files)), top)
+    except GitError as error:
+        return Known(None, "none", why=f"git cannot tell whether files were edited: {error}")
+
+
+def _without_git(given: str | None, why: str) -> Known:
+    named = [("--revision", given)] if given else [(name, os.environ.get(name)) for name in VARIABLES]
+    for source, value in named:
+        if value and _COMMIT.match(value.lower()):
+            return Known(value.lower(), source)
+        if value and source == "--revision":
+            raise InputError(
+                f"--revision {value!r} is no commit", hint="give the hash, as `git rev-parse HEAD` prints it"
+            )
+    return Known(None, "none", why=why)
+
+
+class GitError(Exception):
+    """Git could not answer: what it said."""
+
+
+class NotFetched(GitError):
+    """A commit is not in this clone."""
+
+
+def _top(folder: Path) -> Path | None:
+    here = Path(os.path.realpath(folder))
+    return next((one for one in (here, *here.parents) if (one / ".git").exists()), None)
+
+
+def _git(top: Path, *words: str) -> str:
+    # Hooks and wrappers set GIT_DIR and its like for their own repository.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environ |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            ["git", *_SAFE, "-C", str(top), *words], env=environ, capture_output=True, timeout=_SECONDS, check=False
+        )
+    except FileNotFoundError as error:
+        raise GitError("there is a repository, but no program `git` on the PATH") from error
+    except subprocess.TimeoutExpired as error:
+        raise GitError(f"git did not answer within {_SECONDS}s") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise GitError(said[0].removeprefix("fatal: ") if said else f"git {words[0]} failed")
+    return done.stdout.decode(errors="surrogateescape")
+
+
+def _changed(top: Path, between: Sequence[str], files: Iterable[str]) -> list[str]:
+    """Return which of `files` differ between two trees, or between one and what lies there; as git names them."""
+    real = {os.path.realpath(one) for one in files}
+    inside = sorted(os.path.relpath(one, top) for one in real if Path(one).is_relative_to(top))
+    if not inside:
+        return []
+    paths = ["--", *(f":(literal){one}" for one in inside)] if len(inside) <= _PATHS else []
+    said = _git(top, "diff", "--name-only", "--no-ext-diff", "--no-textconv", "--no-renames", "-z", *between, *paths)
+    return sorted({one for one in said.split("\0") if one} & set(inside))
+
+
+def changed_between(top: Path, one: str, other: str, files: Iterable[str]) -> list[str]:
+    """Return which of `files` differ between two commits. Raise `NotFetched` for one that is not in this clone."""
+    for commit in (one, other):
+        try:
+            _git(top, "cat-file", "-e", f"{commit}^{{commit}}")
+        except GitError as error:
+            raise NotFetched(commit) from error
+    return _changed(top, [one, other], files)
+
+
+def fetch_hint(top: Path, commit: str) -> str:
+    """Return the command that brings a commit into this clone."""
+    try:
+        shallow = _git(top, "rev-parse", "--is-shallow-repository").strip() == "true"
+    except GitError:
+        shallow = False
+    return f"git fetch {'--unshallow' if shallow else f'origin {commit}'}"
+
+
+def people_since(top: Path, since: str | None, until: str, files: Iterable[str]) -> set[str]:
+    """Return names and addresses of who wrote or committed changes of `files` after `since`, up to `until`."""
+    real = {os.path.realpath(one) for one in files}
+    inside = sorted(os.path.relpath(one, top) for one in real if Path(one).is_relative_to(top))
+    span = f"{since}..{until}" if since and since != until else until
+    paths = ["--", *(f":(literal){one}" for one in inside)] if len(inside) <= _PATHS else []
+    limit = () if since and since != until else ("-n", "1")
+    try:
+        said = _git(top, "log", *limit, "--format=%an%x00%ae%x00%cn%x00%ce", span, *paths)
+    except GitError:  # `since` is not in this clone: the last commit at least
+        said = _git(top, "log", "-n", "1", "--format=%an%x00%ae%x00%cn%x00%ce", until, *paths)
+    return {word for line in said.splitlines() for word in line.split("\0") if word}

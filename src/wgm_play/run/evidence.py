@@ -1,0 +1,167 @@
+"""What a run was made from, for the ledger: the revision, and a digest for each step as rendered.
+
+In: a planned play. Out: a `Revision`; for a play with nothing to do a run of its own, where somebody may ask for it as evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from wgm_play.catalog.kinds import CLUSTER
+from wgm_play.catalog.model import Catalog, Rows
+from wgm_play.errors import WgmError
+from wgm_play.ledger import Ledger, RunInfo
+from wgm_play.ledger.decided import revisions
+from wgm_play.ledger.history import stood
+from wgm_play.ledger.model import Revision
+from wgm_play.playbook.variables import parse_extra_vars
+from wgm_play.promotion import revision, steps
+from wgm_play.promotion.gate import files_of
+from wgm_play.promotion.revision import Known
+from wgm_play.promotion.steps import StepMark
+from wgm_play.run.work import find_playbook
+
+if TYPE_CHECKING:
+    from wgm_play.environment import Environment
+    from wgm_play.planning.model import Planned
+    from wgm_play.run.work import Work
+
+
+def known(work: Work) -> Known:
+    """Return the revision of the playbook's files."""
+    return revision.known(files(work), work.project, work.options.revision)
+
+
+def files(work: Work) -> tuple[str, ...]:
+    """Return the files that decide what the playbook makes."""
+    return files_of(work.playbook.inputs, work.project)
+
+
+def own_marks(work: Work, planned: Planned) -> list[StepMark]:
+    """Return the steps of the play as they are here: what they say by their digests, how they stand."""
+    skipped = {step for step, *_ in planned.plan.skipped}
+    real = steps.marks(
+        work.play, chosen=planned.choices_selected, skipped=skipped, waiting=work.waiting, masked=bool(work.playbook.environment_read)
+    )  # fmt: skip
+    if not work.playbook.environment_read:
+        return real
+    named = marks_for(work, work.environment)
+    return steps.with_states_of(named, real) if named is not None else real
+
+
+def marks_for(work: Work, environment: Environment) -> list[StepMark] | None:
+    """Return the steps of the play as rendered with the variables of an environment; None where they cannot be had."""
+    extra = parse_extra_vars(work.options.extra_vars)
+    path = find_playbook(work.options.playbook)
+    registered = work.registered if environment is work.environment else {}
+    playbook = steps.with_names(path, environment, extra, work.number, registered)
+    return None if playbook is None else steps.marks(playbook.plays[0])
+
+
+def made_from(work: Work, planned: Planned) -> Revision:
+    """Return what a run is made from."""
+    found, made = known(work), own_marks(work, planned)
+    return Revision(
+        found.commit, found.source, list(found.dirty), planned.choices_selected is None, steps.mark_of(made), steps.as_rows(made)
+    )  # fmt: skip
+
+
+def named_roles(catalog: Catalog, planned: Planned) -> Catalog:
+    """Return the catalog with those roles alone that this play is about: the others are other databases' too."""
+    named = planned.wanted.managed
+    rows = Rows({key: row for key, row in catalog.rows.items() if key.kind not in CLUSTER or key in named})
+    return replace(catalog, rows=rows)
+
+
+# A run that finds nothing to do -----------------------------------------------------------------------------------
+
+
+def witness(work: Work, planned: Planned) -> bool:
+    """Record a run that found nothing to do, where it says something new that a promotion may ask for.
+
+    That is so with `--record`, and where an environment of the project is promoted from this one. Nothing new is said
+    where the last run that stands was made from the same steps and no file changed since. Return whether the next run
+    has to ask again: where the revision does not come from a repository, no file tells that it is another.
+    """
+    if not (work.options.record or is_source(work)) or planned.choices_selected is not None:
+        return False
+    found = made_from(work, planned)
+    if _said_already(work, found):
+        return found.source != "git"
+    try:
+        _record(work, planned, found)
+    except (WgmError, psycopg.Error) as error:
+        said = error.message if isinstance(error, WgmError) else str(error).strip().partition("\n")[0]
+        work.reporter.warn(f"this run is not recorded as evidence: {said}")
+    return found.source != "git"
+
+
+def is_source(work: Work) -> bool:
+    """Tell whether an environment of the project is promoted from this one, or this one is promoted itself."""
+    if work.environment.promotion is not None:
+        return True
+    folder, own = Path(work.environment.path).parent, Path(work.environment.path).name
+    return any(
+        work.environment.name in _sources(file)
+        for file in sorted(folder.glob("*.y*ml"))
+        if file.name != own and not file.name.startswith(".")
+    )
+
+
+def _sources(file: Path) -> Sequence[str]:
+    """Return from where an environment is promoted; nothing where its file does not say so."""
+    from wgm_play.document.load import load_file
+
+    try:
+        if "promotion" not in file.read_text(encoding="utf-8", errors="replace"):
+            return ()
+        raw = load_file(file, str(file))
+        return (str(raw["promotion"]["from"]),)
+    except (OSError, WgmError, KeyError, TypeError):
+        return ()
+
+
+def _said_already(work: Work, found: Revision) -> bool:
+    ledger = Ledger(work.reading)
+    stands = stood(ledger.last_runs(), work.play.name)
+    if not stands.changes or stands.broken is not None:
+        return False
+    last = revisions(work.reading, [stands.changes[0].last.id]).get(stands.changes[0].last.id)
+    if last is None or not last.whole or (last.mark, last.steps) != (found.mark, found.steps):
+        return False
+    if last.commit == found.commit:
+        return last.dirty == found.dirty
+    top = known(work).top
+    if top is None or last.commit is None or found.commit is None or last.dirty or found.dirty:
+        return False
+    try:
+        return not revision.changed_between(top, last.commit, found.commit, files(work))
+    except revision.GitError:
+        return False
+
+
+def _record(work: Work, planned: Planned, found: Revision) -> None:
+    from wgm_play.execute import guard
+
+    plan, environment = planned.plan, work.environment
+    info = RunInfo(
+        plan.playbook, plan.play, plan.environment, "apply", from_digest=plan.from_digest, to_digest=plan.to_digest,
+        playbook_digest=plan.playbook_digest, revision=found,
+    )  # fmt: skip
+    connect = work.connections.writing
+    with (
+        guard.run_lock(connect, policy=environment.policy, reporter=work.reporter),
+        connect("wgm-play/record") as connection,
+    ):
+        connection.autocommit = True
+        ledger = Ledger(connection)
+        run = ledger.begin(
+            info, readers=environment.readers, marker=environment.marker or environment.name, restore_point=False
+        )
+        ledger.finish(run, "done", after=named_roles(planned.live, planned), after_digest=plan.from_digest)
+    work.reporter.note(f"recorded as run {run}: {environment.name} holds {revision.short(found.commit)}")

@@ -1,0 +1,169 @@
+"""Whether a planned run may go ahead: what was rolled back is held, what is promoted must have been tried.
+
+In: a planned play under the run lock. Out: the decisions that the run is to record; or it is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wgm_play.errors import Refused, WgmError
+from wgm_play.ledger import Ledger, Run
+from wgm_play.ledger import decided as kept
+from wgm_play.ledger.history import changes, resumes
+from wgm_play.ledger.model import UNFINISHED, Decision
+from wgm_play.promotion import source, steps
+from wgm_play.promotion.gate import Candidate, Verdict, judge
+from wgm_play.promotion.identity import identity_of
+from wgm_play.promotion.source import Evidence
+from wgm_play.run import evidence
+from wgm_play.run.requirements import requirements
+
+if TYPE_CHECKING:
+    from wgm_play.environment import Environment, Promotion
+    from wgm_play.planning.model import Planned
+    from wgm_play.run.work import Work
+
+
+def permitted(work: Work, planned: Planned, command: str) -> list[Decision]:
+    """Return what is to be recorded with a run that may go ahead; raise `Refused` for one that may not.
+
+    A rollback, and the resumption of a run that has begun, are never held.
+    """
+    if command != "apply":
+        return _reason(work)
+    promotion = work.environment.promotion
+    if not (promotion or work.environment.policy.hold_rolled_back):
+        return _unneeded_override(work)
+    mark = steps.mark_of(evidence.own_marks(work, planned))
+    if work.environment.policy.hold_rolled_back:
+        _refuse_held(work, planned, mark)
+    if promotion is None:
+        return _unneeded_override(work)
+    if resumed(work, mark) is not None:
+        return []
+    verdict = judged(work, planned, promotion)
+    for one in verdict.named:
+        work.reporter.note(f"promotion: {one}")
+    if verdict.missing and work.options.override_promotion:
+        said = [f"{one.point}: {one.what}" for one in verdict.in_order]
+        work.reporter.warn(f"--override-promotion: {'; '.join(said)}")
+        return [Decision("override promotion", work.options.override_promotion, said)]
+    verdict.refuse(work.environment.name, work.options.playbook, promotion)
+    return []
+
+
+def _reason(work: Work) -> list[Decision]:
+    return [Decision("rollback", work.options.reason, [])] if work.options.reason else []
+
+
+def _unneeded_override(work: Work) -> list[Decision]:
+    if work.options.override_promotion:
+        work.reporter.warn(f"--override-promotion is not needed: {work.environment.name} declares no promotion")
+    return []
+
+
+def is_resumption(work: Work, planned: Planned) -> bool:
+    """Tell whether a run finishes one that has begun: that is never held."""
+    return resumed(work, steps.mark_of(evidence.own_marks(work, planned))) is not None
+
+
+def resumed(work: Work, mark: str) -> Run | None:
+    """Return the run that this one finishes: the last one, of the same steps, that did not end well."""
+    runs = Ledger(work.reading).last_runs()
+    number = resumes(runs, play=work.play.name, is_rollback=False)
+    if number is None:
+        return None
+    made = kept.revisions(work.reading, [number]).get(number)
+    return runs[0] if made is None or made.mark == mark else None
+
+
+# What a rollback took back ----------------------------------------------------------------------------------------
+
+
+def held_by(work: Work, planned: Planned, mark: str) -> tuple[Run, Run] | None:
+    """Return the run whose wanted state is wanted again and the rollback that took it back, where nobody released it."""
+    runs = Ledger(work.reading).last_runs()
+    by_id = {run.id: run for run in runs}
+    made = kept.revisions(work.reading, list(by_id))
+    released = {one.subject: one.run or 0 for one in reversed(kept.decisions(work.reading, "release"))}
+
+    def same(run: Run) -> bool:
+        return made[run.id].mark == mark if run.id in made else run.to_digest == planned.plan.to_digest
+
+    applied = max((run.id for run in runs if run.status == "done" and run.command == "apply" and same(run)), default=0)
+    for change in changes(runs):
+        back = change.last
+        if not (back.is_rollback and back.status not in UNFINISHED) or back.id < applied:
+            continue
+        taken = next((by_id[one] for one in back.rolls_back if one in by_id and same(by_id[one])), None)
+        if taken is not None and released.get(mark, 0) < back.id:
+            return taken, back
+    return None
+
+
+def _refuse_held(work: Work, planned: Planned, mark: str) -> None:
+    held = held_by(work, planned, mark)
+    if held is None:
+        return
+    taken, back = held
+    said = next(
+        (one.reason for one in kept.decisions(work.reading, "rollback") if one.run == back.id), "no reason was given"
+    )
+    raise Refused(
+        f"what this playbook wants was taken back and is held: run {taken.id}, by the rollback {back.id} of "
+        f"{back.role} ({back.os_user}), {back.started_at:%Y-%m-%d %H:%M}: {said}; nothing was touched",
+        hint=f"change the playbook, or let somebody release it: wgm-play promote {work.options.playbook} --release --reason REASON",
+    )
+
+
+# What promotion asks for --------------------------------------------------------------------------------------------
+
+
+def judged(work: Work, planned: Planned, promotion: Promotion) -> Verdict:
+    """Return what holds and what is missing for a run of this plan."""
+    here = tuple(evidence.own_marks(work, planned))
+    there_environment = _environment(work, promotion)
+    there = tuple(evidence.marks_for(work, there_environment) or ())
+    found = _evidence(work, promotion, {one.digest for one in there})
+    candidate = Candidate(
+        work.environment.name, identity_of(work.reading), promotion, evidence.known(work), evidence.files(work), here, there
+    )  # fmt: skip
+    return judge(candidate, found, requirements(work, planned, promotion))
+
+
+def _environment(work: Work, promotion: Promotion) -> Environment:
+    """Return the environment that is promoted from, as far as its variables go: where it is may not be known here."""
+    from wgm_play.environment import load_environment
+
+    inventory = work.inventory
+    try:
+        return load_environment(promotion.source, work.project, inventory, url="postgresql://", commands=False)
+    except WgmError as error:
+        if error.where is None or not error.where.line:
+            error.where = promotion.position
+        raise
+
+
+def _evidence(work: Work, promotion: Promotion, wanted: set[str]) -> Evidence:
+    """Ask the environment that is promoted from."""
+    from wgm_play import server
+    from wgm_play.environment import load_environment
+
+    name = promotion.source
+    try:
+        asked = load_environment(name, work.project, work.inventory)
+        with server.connect(
+            asked, application_name="wgm-play read", project=work.project, read_only=True
+        ) as connection:
+            connection.autocommit = True
+            return source.read(connection, name, asked.marker or name, wanted, len(work.play.alerts))
+    except WgmError as error:
+        lift = error.hint or "look at the environment's url"
+        return Evidence(
+            name,
+            "",
+            "::",
+            why=f"cannot be asked: {error.message}",
+            lift=f"{lift}; or bring its evidence: --evidence FILE",
+        )

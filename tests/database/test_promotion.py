@@ -1,0 +1,355 @@
+"""Promotion: production runs what staging has tried, at that commit, after the soak; whatever is missing or forged is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from promoting import STEPS, Firm, Heard
+
+from fix_postgres import Postgres
+from wgm_play import pipeline
+from wgm_play.errors import InputError, Refused, StepFailed
+from wgm_play.options import Options
+from wgm_play.run import running
+
+
+@pytest.fixture(scope="module")
+def model(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
+    """The firm when both have run the first version, and staging has a column more, committed; the soak is over."""
+    names = {name: server.create_database() for name in ("staging", "production")}
+    made = Firm(tmp_path_factory.mktemp("firm") / "repo", {name: server.url(one) for name, one in names.items()})
+    made.folder.mkdir()
+    made.start()
+    made.run("staging")
+    made.run("production", override_promotion="the first run")
+    made.write("schema/all.yml", STEPS.replace("note: text", "note: text\n      due: date"))
+    made.commit()
+    made.run("staging")
+    made.pass_time("staging", 25)
+    yield made
+    for one in names.values():
+        server.drop_database(one)
+
+
+@pytest.fixture
+def firm(model: Firm, server: Postgres, tmp_path: Path) -> Iterator[Firm]:
+    """A copy of the model's repository and databases."""
+    names = {name: f"{url.rsplit('/', 1)[1]}_{tmp_path.name[-12:]}" for name, url in model.urls.items()}
+    with server.connect() as admin:
+        for name, one in names.items():
+            model_name = model.urls[name].rsplit("/", 1)[1]
+            admin.execute(f'CREATE DATABASE "{one}" TEMPLATE "{model_name}"'.encode())
+    made = model.copy(tmp_path / "repo", {name: server.url(one) for name, one in names.items()})
+    yield made
+    for one in names.values():
+        server.drop_database(one)
+
+
+def columns(firm: Firm, name: str) -> list[str]:
+    found = firm.sql(name, "SELECT attname FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attnum > 0")
+    return [row[0] for row in found]
+
+
+def test_what_staging_has_tried_is_run_with_its_evidence(firm: Firm) -> None:
+    heard = firm.command("promote", "production")
+    assert [(row[0], row[1]) for row in heard.rows if row[0] != "named"] == [
+        ("holds", "revision"), ("holds", "steps"), ("holds", "soak"), ("holds", "quiet_alerts"), ("holds", "undrifted")
+    ]  # fmt: skip
+    assert columns(firm, "production") == ["id", "note", "due"]
+
+
+def _staging_rolled_back(firm: Firm) -> None:
+    firm.command("rollback", "staging")
+
+
+def _never_run(firm: Firm) -> None:
+    firm.write("schema/all.yml", STEPS.replace("note: text", "note: text\n      due: date\n      seen: boolean"))
+    firm.commit()
+
+
+def _a_comment_only(firm: Firm) -> None:
+    firm.write("schema/all.yml", firm.folder.joinpath("schema/all.yml").read_text() + "# reviewed\n")
+    firm.commit()
+
+
+def _edited(firm: Firm) -> None:
+    firm.write("schema/all.yml", STEPS.replace("note: text", "note: text\n      due: date\n      sly: text"))
+
+
+def _edited_on_staging(firm: Firm) -> None:
+    text = firm.folder.joinpath("schema/all.yml").read_text()
+    firm.write("schema/all.yml", text + "# not committed\n")
+    firm.run("staging")
+    firm.write("schema/all.yml", text)
+    firm.pass_time("staging", 25)
+
+
+def _soak_not_over(firm: Firm) -> None:
+    firm.pass_time("staging", -2)
+
+
+def _clock_turned_back(firm: Firm) -> None:
+    firm.pass_time("staging", -48)
+
+
+def _applied_again_after_a_rollback(firm: Firm) -> None:
+    firm.command("rollback", "staging")
+    firm.run("staging")
+
+
+def _rollback_after_the_soak_of_what_came_before(firm: Firm) -> None:
+    text = firm.folder.joinpath("schema/all.yml").read_text()
+    firm.write("schema/all.yml", text.replace("due: date", "due: date\n      more: int"))
+    firm.commit()
+    firm.run("staging")
+    firm.command("rollback", "staging")
+    firm.write("schema/all.yml", text)
+    firm.commit()
+
+
+def _alert_in_the_soak(firm: Firm) -> None:
+    firm.sql("staging", "INSERT INTO wgm.alert_check (environment, play, evaluated, states, counters) VALUES ('staging', 'Shop, staging', 1, "
+             """'[{"alert": "TooSlow", "severity": "critical", "state": "firing", "value": 1}]', '{}')""")  # fmt: skip
+
+
+def _nobody_looked(firm: Firm) -> None:
+    alert = "  alerts:\n    - {name: TooMany, query: select 1 as value, threshold: '> 2'}\n"
+    for name in firm.urls:
+        firm.write(f"{name}.yml", firm.folder.joinpath(f"{name}.yml").read_text() + alert)
+    firm.commit()
+    firm.run("staging")
+    firm.pass_time("staging", 25)
+
+
+def _production_drifted(firm: Firm) -> None:
+    firm.sql("production", "ALTER TABLE orders ADD COLUMN by_hand int")
+
+
+def _another_database(firm: Firm) -> None:
+    firm.environment("staging", (firm.urls["staging"], firm.urls["production"]), more="marker: production\n")
+
+
+def _marked_otherwise(firm: Firm) -> None:
+    firm.environment("staging", more="marker: elsewhere\n")
+
+
+def _not_there(firm: Firm) -> None:
+    firm.environment("staging", (firm.urls["staging"], "postgresql://postgres@127.0.0.1:1/nothing"))
+
+
+def _no_secret(firm: Firm) -> None:
+    firm.environment("staging", (firm.urls["staging"], '"{{ env.NO_SUCH_URL }}"'))
+
+
+def _no_repository(firm: Firm) -> None:
+    (firm.folder / ".git").rename(firm.folder / "git")
+
+
+def _shallow_clone(firm: Firm) -> None:
+    firm.write("README.md", "more")
+    firm.commit()
+    old, new = firm.folder, firm.folder.with_name("whole")
+    old.rename(new)
+    firm.folder = new
+    firm.git("clone", "-q", "--depth", "1", f"file://{new}", str(old))
+    firm.folder = old
+
+
+def _part_of_staging(firm: Firm) -> None:
+    firm.write("schema/all.yml", firm.folder.joinpath("schema/all.yml").read_text().replace("due: date", "due: date\n      few: int") + "  tags: [rest]\n")  # fmt: skip
+    firm.commit()
+    firm.run("staging", skip_tags=("rest",))
+    firm.pass_time("staging", 25)
+
+
+def _a_run_that_failed(firm: Firm) -> None:
+    firm.sql("staging", "INSERT INTO wgm.run (id, playbook, play, environment, command, version, os_user, host, pid, rolls_back, tags, skip_tags) "
+             "SELECT max(id) + 1, 'staging.yml', 'Shop, staging', 'staging', 'apply', '0', 'x', 'x', 1, '{}', '{}', '{}' FROM wgm.run")  # fmt: skip
+
+
+def _another_order(firm: Firm) -> None:
+    lines = "- name: Notes\n  table: {name: notes, columns: {id: {type: int, primary_key: true}}}\n"
+    firm.write("schema/all.yml", lines + firm.folder.joinpath("schema/all.yml").read_text())
+    firm.write("schema/staging.yml", firm.folder.joinpath("schema/all.yml").read_text().replace(lines, "") + lines)
+    firm.write("staging.yml", firm.folder.joinpath("staging.yml").read_text().replace("all.yml", "staging.yml"))
+    firm.commit()
+    firm.run("staging")
+    firm.pass_time("staging", 25)
+
+
+def _other_variables_on_the_command_line(firm: Firm) -> None:
+    firm.run("staging", extra_vars=("ages=8",))
+    firm.pass_time("staging", 25)
+
+
+def _rehearsal_required(firm: Firm) -> None:
+    firm.environment("production", ("quiet_alerts", "rehearsal"))
+
+
+REFUSED: dict[str, tuple[Callable[[Firm], None], str]] = {
+    "rolled back on staging": (_staging_rolled_back, "'Orders' says something else on staging"),
+    "never run on staging": (_never_run, "'Orders' says something else on staging than this playbook"),
+    "a file changed, if only by a comment": (_a_comment_only, "changed since .*, which staging ran: schema/all.yml"),
+    "edited here": (_edited, "edited since the last commit: schema/all.yml"),
+    "edited on staging": (_edited_on_staging, "run 3 on staging was made of edited files: schema/all.yml"),
+    "the soak is not over": (_soak_not_over, r"stood on staging for 23h\S* of 1d: wait "),
+    "the clock turned back": (_clock_turned_back, "the clock of staging is behind its ledger"),
+    "the soak counts anew after a rollback": (_applied_again_after_a_rollback, r"stood on staging for \S+ of 1d"),
+    "the soak of what a rollback came back to": (_rollback_after_the_soak_of_what_came_before, r"stood on staging for \S+ of 1d"),
+    "an alert in the soak": (_alert_in_the_soak, "staging was not quiet: TooSlow"),
+    "nobody looked at the alerts": (_nobody_looked, "nobody looked for 2d"),
+    "production drifted": (_production_drifted, "production has drifted: column orders.by_hand was added"),
+    "staging is this very database": (_another_database, "staging is this very database"),
+    "the database of another environment": (_marked_otherwise, "is the database of 'staging', not of 'elsewhere'"),
+    "staging does not answer": (_not_there, "staging cannot be asked"),
+    "staging's URL is not known": (_no_secret, "NO_SUCH_URL is not set.*--evidence FILE"),
+    "no repository": (_no_repository, "which revision this is, is not known: there is no git repository here: give --revision"),
+    "a shallow clone": (_shallow_clone, "is not in this clone: git fetch --unshallow"),
+    "a part of the play on staging": (_part_of_staging, "'Ages' was left out of the last run on staging"),
+    "a run on staging that did not end": (_a_run_that_failed, "has a last run, 3, that is in progress, or was killed"),
+    "in another order on staging": (_another_order, "stands in another order on staging"),
+    "other variables on staging": (_other_variables_on_the_command_line, "'Ages' says something else on staging"),
+    "no rehearsal": (_rehearsal_required, "rehears.*: wgm-play rehearse"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_missing_or_forged_is_refused_with_its_reason(
+    firm: Firm, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT"):
+        monkeypatch.delenv(name, raising=False)
+    prepare, reason = REFUSED[case]
+    prepare(firm)
+    before = columns(firm, "production")
+    with pytest.raises(Refused) as caught:
+        firm.run("production")
+    said = "\n".join([caught.value.message, *caught.value.details])
+    assert re.search(reason, said), said
+    assert columns(firm, "production") == before
+
+
+def test_check_tells_what_is_missing_and_what_lifts_it(firm: Firm) -> None:
+    _soak_not_over(firm)
+    _production_drifted(firm)
+    heard = Heard()
+    with pytest.raises(Refused, match="2 of what production asks for are missing"):
+        pipeline.promote(Options(str(firm.folder / "production.yml"), check=True), heard)
+    missing = [row for row in heard.rows if row[0] == "missing"]
+    assert [row[1] for row in missing] == ["soak", "undrifted"]
+    assert missing[0][3].startswith("wait ") and missing[0][4] == "nobody sooner"
+    assert ("named", "steps", "'Ages' has other values here than on staging", "", "") in heard.rows
+
+
+def test_a_hotfix_past_it_is_recorded_with_what_was_missing(firm: Firm) -> None:
+    _never_run(firm)
+    firm.run("production", override_promotion="the shop is down")
+    kind, reason, details, role = firm.sql(
+        "production", "SELECT kind, reason, details, role FROM wgm.decision ORDER BY id DESC"
+    )[0]
+    assert (kind, reason, role) == ("override promotion", "the shop is down", "postgres")
+    assert any("'Orders' says something else" in one for one in details)
+
+
+def test_a_run_with_nothing_to_do_is_evidence_where_it_says_something_new(firm: Firm) -> None:
+    _a_comment_only(firm)
+    head = firm.git("rev-parse", "HEAD")
+    assert any(f"staging holds {head[:12]}" in one for one in firm.run("staging").said)
+    for _ in range(2):
+        assert not any("recorded" in one for one in firm.run("staging", record=True).said)
+    assert len(firm.sql("staging", "SELECT id FROM wgm.run")) == 3
+    # It has stood since the run that made it, and rollback goes back before that one.
+    firm.run("production")
+    assert columns(firm, "production") == ["id", "note", "due"]
+    firm.command("rollback", "staging")
+    assert columns(firm, "staging")[:3] != ["id", "note", "due"]
+
+
+def test_where_no_file_of_the_playbook_changed_a_later_commit_is_the_same(firm: Firm) -> None:
+    firm.write("README.md", "more")
+    firm.commit()
+    firm.run("production")
+
+
+def test_without_a_repository_the_revision_is_given_and_must_be_the_same(
+    firm: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = firm.git("rev-parse", "HEAD")
+    _no_repository(firm)
+    with pytest.raises(Refused, match="without a git repository nobody can tell"):
+        firm.run("production", revision="c0ffee" * 6)
+    monkeypatch.setenv("CI_COMMIT_SHA", head)
+    firm.run("production")
+    assert firm.sql("production", "SELECT commit, source FROM wgm.revision ORDER BY run DESC LIMIT 1") == [(head, "CI_COMMIT_SHA")]  # fmt: skip
+
+
+def test_a_revision_that_is_not_that_of_the_repository_is_an_error(firm: Firm) -> None:
+    with pytest.raises(InputError, match="the files are those of"):
+        firm.run("production", revision="c0ffee" * 6)
+
+
+def test_a_run_that_has_begun_is_finished_whatever_happened_to_the_evidence(firm: Firm) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "_verify", lambda *_: (_ for _ in ()).throw(StepFailed("cut short")))
+        with pytest.raises(StepFailed):
+            firm.run("production")
+    firm.sql("production", "ALTER TABLE orders DROP COLUMN due")
+    _staging_rolled_back(firm)
+    firm.run("production")
+    assert columns(firm, "production")[-1] == "due"
+    # What is new is not the resumption of what has begun.
+    firm.sql(
+        "production",
+        "SET wgm.maintenance = on; DELETE FROM wgm.run_end WHERE run = 3; ALTER TABLE orders DROP COLUMN due",
+    )
+    _never_run(firm)
+    with pytest.raises(Refused, match="changed since"):
+        firm.run("production")
+
+
+def test_what_was_rolled_back_is_held_until_it_changes_or_is_released(firm: Firm) -> None:
+    firm.run("production")
+    _staging_rolled_back(firm)
+    firm.command("rollback", "production", reason="the shop was slow")
+    firm.run("staging")
+    firm.pass_time("staging", 25)
+    with pytest.raises(Refused, match=r"run 2, by the rollback 3 of postgres .*: the shop was slow"):
+        firm.run("production", override_promotion="it must")
+    text = firm.folder.joinpath("schema/all.yml").read_text()
+    firm.write("schema/all.yml", text + "# only a comment\n")
+    with pytest.raises(Refused, match="is held"):
+        firm.run("production", override_promotion="it must")
+    firm.write("schema/all.yml", text)
+    with pytest.raises(InputError, match="needs a reason"):
+        firm.command("promote", "production", {"release": True})
+    firm.command("promote", "production", {"release": True}, reason="it was the disk")
+    firm.run("production")
+    assert columns(firm, "production")[-1] == "due"
+    firm.command("rollback", "production")
+    with pytest.raises(Refused, match="is held"):
+        firm.run("production")
+    firm.write("schema/all.yml", text.replace("due: date", "due: timestamptz"))
+    firm.run("production", override_promotion="another state")
+
+
+def test_a_rollback_needs_no_promotion_and_development_may_apply_again(firm: Firm) -> None:
+    firm.command("rollback", "staging")
+    firm.run("staging")
+    assert columns(firm, "staging")[-1] == "due"
+
+
+def test_secrets_are_in_no_digest_and_staging_may_have_another(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = firm.folder.joinpath("schema/all.yml").read_text()
+    firm.write("schema/all.yml", text.replace("note: text", "note: {type: text, default: \"'{{ env.TOKEN }}'\"}"))
+    firm.commit()
+    monkeypatch.setenv("TOKEN", "orders")  # a word that stands elsewhere too
+    firm.run("staging")
+    firm.pass_time("staging", 25)
+    monkeypatch.setenv("TOKEN", "another-one")
+    heard = firm.run("production")
+    assert not any("'Orders' has other values" in one for one in heard.said)
+    kept = firm.sql("production", "SELECT steps::text FROM wgm.revision")
+    assert "another-one" not in str(kept)
