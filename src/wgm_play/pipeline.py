@@ -325,6 +325,15 @@ def backups(options: Options, reporter: Reporter) -> int:
         return show(work, reporter)
 
 
+def wal(options: Options, reporter: Reporter, systemd: bool = False) -> int:
+    """Receive the cluster's WAL until somebody ends it; or print the unit that lets systemd do so."""
+    from wgm_play.commands.wal import receive, unit
+
+    refuse_run(options, "used to receive WAL", "leave out --untrusted where you trust it")
+    with _only_play(options, reporter) as work:
+        return unit(work, reporter) if systemd else receive(work, reporter)
+
+
 def restore(options: Options, reporter: Reporter, backup_id: str | None, at: str | None, into: str | None) -> int:
     """Bring a backup back into another, empty database; in place of the playbook's own where `into` is None."""
     from wgm_play.commands.backups import bring_back

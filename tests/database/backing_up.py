@@ -75,6 +75,9 @@ class Said(Listener):
     def table(self, title: str, columns: Any, rows: Any) -> None:
         self.said += [" | ".join(map(str, row)) for row in rows]
 
+    def page(self, name: str, text: str) -> None:
+        self.said.append(text)
+
     @property
     def text(self) -> str:
         """All that was said, one line each."""

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from wgm_play.backup import own_server
 from wgm_play.backup.base import Policy, Source
 from wgm_play.backup.moment import lsn_of
 from wgm_play.backup.physical import Physical, wal_folder
+from wgm_play.backup.receiver import Receiver
 from wgm_play.reporter import Reporter
 
 
@@ -34,12 +36,13 @@ class Cluster:
 
     server: Postgres
     directory: Path
-    receiving: subprocess.Popen[bytes] | None = None
+    receiving: Receiver | None = None
 
     def engine(self, reporter: Reporter | None = None, url: str | None = None, **policy: Any) -> Physical:
         """Return the engine for it."""
         given = {"method": "physical", "verify": "manifest", **policy}
-        return Physical(Source(url or self.server.url(), self.directory, Policy(**given), own_server()), reporter)
+        source = Source(url or self.server.url(), self.directory, Policy(**given), own_server(), marker="production")
+        return Physical(source, reporter)
 
     @property
     def system(self) -> str:
@@ -52,7 +55,8 @@ class Cluster:
     def ask(self, text: str, *values: Any) -> Any:
         """Return the first value of a query."""
         with self.server.connect() as connection:
-            row = connection.execute(text, values or None).fetchone()
+            cursor = connection.execute(text, values or None)
+            row = cursor.fetchone() if cursor.description else None
             return row[0] if row else None
 
     def insert(self, note: str) -> None:
@@ -74,18 +78,27 @@ class Cluster:
 
     def receive(self, url: str = "") -> None:
         """Begin to receive WAL, of this server or of one that goes on in its place."""
-        assert self.server.bin is not None
-        self.wal.mkdir(exist_ok=True, parents=True)
-        tool = self.server.bin / "pg_receivewal"
-        words = [tool, "-D", self.wal, "-d", url or self.server.url(), "--slot=tests", "--no-password"]
-        subprocess.run([*words, "--create-slot", "--if-not-exists"], check=True, capture_output=True)
-        self.receiving = subprocess.Popen([*words, "--synchronous"], stderr=subprocess.DEVNULL)
+        self.receiving = self.engine(url=url or None).receiver()
+        threading.Thread(target=self.receiving.run, daemon=True).start()
+        assert self.receiving.receiving.wait(30)
 
     def stop_receiving(self) -> None:
         if self.receiving is not None:
-            self.receiving.terminate()
-            self.receiving.wait()
+            self.receiving.stop()
+            self.receiving.ended.wait(30)
             self.receiving = None
+
+    def receiver_pid(self) -> int:
+        """Return the process of pg_receivewal itself."""
+        told = subprocess.run(["pgrep", "-f", f"pg_receivewal.*{self.wal}"], capture_output=True, text=True, check=True)
+        names = {int(pid): Path(f"/proc/{pid}/comm").read_text().strip() for pid in told.stdout.split()}
+        return next(pid for pid, name in names.items() if name == "pg_receivewal")
+
+    def forget(self) -> None:
+        """Remove all backups and all WAL, and the slot."""
+        shutil.rmtree(self.directory)
+        self.directory.mkdir()
+        self.ask("select pg_drop_replication_slot(slot_name) from pg_replication_slots")
 
     def flushed(self, url: str = "") -> None:
         """Wait until everything was received."""
@@ -157,3 +170,10 @@ def rows_of(cluster: Cluster) -> list[str]:
     """Return the notes of the cluster itself."""
     with cluster.server.connect() as connection:
         return [row[0] for row in connection.execute("select note from notes order by id")]
+
+
+def room_of() -> Iterator[Path]:
+    """Make a folder that every account can reach."""
+    with tempfile.TemporaryDirectory(prefix="wgm-test-", dir=fix_postgres.memory()) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
-from clusters import Cluster, cluster_of, rows_in, rows_of
+from clusters import Cluster, cluster_of, room_of, rows_in, rows_of, started
 
-import fix_postgres
 from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment
 from wgm_play.errors import InputError, Refused, StepFailed
 
@@ -24,9 +23,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def room() -> Iterator[Path]:
     """A folder that every account can reach."""
-    with tempfile.TemporaryDirectory(prefix="wgm-test-", dir=fix_postgres.memory()) as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    yield from room_of()
 
 
 def test_rows_are_exact_as_of_a_time_a_restore_point_and_an_lsn(cluster: Cluster, room: Path) -> None:
@@ -107,4 +104,44 @@ def test_a_moment_after_the_last_wal_is_an_error_that_says_how_far_one_can_go(ro
         engine.restore(engine.choose(None, moment), room / "r", moment)
     assert "--at latest" in (caught.value.hint or "")
     assert not (room / "r").exists()
+    life.close()  # type: ignore[attr-defined]
+
+
+def test_two_timelines(room: Path) -> None:
+    """What was restored goes on as the cluster: the old base leads to the new rows, and back to those that were left."""
+    folder = room / "cluster"
+    folder.mkdir()
+    life = cluster_of(15, folder)
+    cluster = next(life)
+    engine = cluster.engine()
+    first = engine.make("first")
+    cluster.insert("kept")
+    back_to = Moment(TIME, time=cluster.now())
+    cluster.insert("left")
+    after_left = cluster.lsn()
+    cluster.insert("left, too")
+    cluster.flushed()
+    second = engine.make("on the part that is left")
+    cluster.flushed()
+    cluster.stop_receiving()
+    engine.restore(engine.choose(None, back_to), room / "two", back_to)
+    with started(cluster, room / "two") as place:
+        with psycopg.connect(f"{place} dbname=postgres", autocommit=True) as connection:
+            connection.execute("insert into notes (note) values ('on the new timeline')")
+        beside = cluster.engine(url=f"{place} dbname=postgres")
+        assert beside.stranger(first) == ""
+        cluster.receive(f"{place} dbname=postgres")
+        cluster.flushed(f"{place} dbname=postgres")
+        assert "that this cluster has left" in beside.stranger(second)
+        cluster.stop_receiving()
+    offline = cluster.engine(url="host=127.0.0.1 port=1 user=postgres dbname=postgres")
+    for number, (moment, rows) in enumerate(
+        {
+            Moment(LATEST): ["kept", "on the new timeline"],
+            Moment(LSN, lsn=after_left, timeline=1): ["kept", "left"],
+            Moment(LATEST, timeline=1): ["kept", "left", "left, too"],
+        }.items()
+    ):
+        offline.restore(offline.choose(None, moment), room / str(number), moment)
+        assert rows_in(cluster, room / str(number)) == rows, moment
     life.close()  # type: ignore[attr-defined]

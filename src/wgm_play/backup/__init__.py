@@ -154,6 +154,9 @@ def young(policy: Policy, engine: Engine) -> Backup:
             break
         damage = engine.damage(backup)
         if not damage:
+            if uncovered := engine.uncovered(backup):
+                hint = "`wgm-play wal PLAYBOOK` receives WAL; where some is missing, `wgm-play backup PLAYBOOK` takes a new base"
+                raise _refusal(uncovered, Refused(uncovered, hint=hint))
             return backup
         problems += [f"{backup.id}: {problem}" for problem in damage]
         engine.reporter.warn(f"the backup {backup.id} is damaged: {damage[0]}")
@@ -177,8 +180,12 @@ def _refusal(why: str, error: Refused) -> Refused:
     )
 
 
-def restore_command(backup: Backup, playbook: str, *, cluster: bool = False) -> str:
-    """Return the exact command that brings a backup into a new database beside its own, or into a new data directory."""
-    name = f"{backup.database}_{backup.id[:16].lower()}"
-    into = f"dir:restored_{backup.id[:16].lower()}" if cluster else name
-    return shlex.join(["wgm-play", "restore", playbook, "--backup", backup.id, "--into", into])
+def restore_command(backup: Backup, playbook: str, *, cluster: bool = False, run: int | None = None) -> str:
+    """Return the exact command that brings a backup into a new database beside its own, or into a new data directory.
+
+    With `run` it is the state before that run.
+    """
+    stamp = backup.id[:16].lower()
+    what = ["--backup", backup.id] if run is None else ["--at", f"run:{run}"]
+    into = f"dir:restored_{stamp}" if cluster else f"{backup.database}_{stamp}"
+    return shlex.join(["wgm-play", "restore", playbook, *what, "--into", into])

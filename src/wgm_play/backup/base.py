@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from wgm_play.backup.moment import Moment
 from wgm_play.errors import InputError, Unreachable
 from wgm_play.reporter import Reporter
+
+if TYPE_CHECKING:
+    from wgm_play.backup.receiver import Receiver
 
 # Each proves more than the one before.
 VERIFY = ("none", "manifest", "catalog", "restore")
@@ -288,6 +291,28 @@ class Engine(ABC):
     @abstractmethod
     def damage(self, backup: Backup) -> Sequence[str]:
         """Return what is wrong with the files of a backup, nothing where they are as they were written."""
+
+    def uncovered(self, backup: Backup) -> str:
+        """Return why what was written since a backup cannot be brought back with it, "" where it can; `point_in_time` alone.
+
+        Raise `Unreachable`.
+        """
+        return ""
+
+    def gap(self, backup: Backup) -> str:
+        """Return what is missing of the WAL since a backup, "" where nothing is. Raise `Unreachable`."""
+        return ""
+
+    def receiver(self) -> Receiver:
+        """Return the receiver of the cluster's WAL. Raise `InputError` for an engine that has none, `Unreachable`."""
+        raise InputError(
+            f"`method: {self.method}` receives no WAL by a command of ours",
+            hint="write `method: physical`, or use what the engine has for it",
+        )
+
+    def received(self, lsn: int) -> str:
+        """Return why a position in the WAL is not known to be kept, "" where it is; `point_in_time` alone."""
+        return ""
 
     def choose(self, wanted: str | None, at: Moment | None) -> Backup:
         """Return the backup that a restore to a moment begins with: the one with an id, else the best. Raise `InputError`."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.backup.base import Backup
+from wgm_play.backup.target import timeline_of
 from wgm_play.render import render
 
 RESTORED = "-restored-"
@@ -18,19 +19,22 @@ RESTORED = "-restored-"
 class Identity:
     """A database: its server's system identifier, its name, what it is marked with ("" where it is not marked).
 
-    A copy of a server's files has the same identifier and names; its marker is what tells it from the original.
+    A copy of a server's files has the same identifier and names; its marker is what tells it from the original, and the
+    timeline that it is on.
     """
 
     system: str
     database: str
     marker: str = ""
+    timeline: int = 1
 
 
 def of(connection: Any) -> Identity:
     """Return the identity of the connected database."""
     from wgm_play.ledger import Ledger
 
-    return Identity(system_of(connection), connection.info.dbname, Ledger(connection).marker() or "")
+    marker = Ledger(connection).marker() or ""
+    return Identity(system_of(connection), connection.info.dbname, marker, timeline_of(connection))
 
 
 def system_of(connection: Any) -> str:

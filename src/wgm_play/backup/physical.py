@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import subprocess
 import time
@@ -19,19 +20,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from wgm_play.backup import base_manifest, folder, identity, laying, process, recovery, target
+from wgm_play.backup import base_manifest, folder, identity, laying, process, receiver, recovery, slot, target
 from wgm_play.backup.aim import Aim, Base, aim, base_of, own_moment
-from wgm_play.backup.base import Backup, Backups, Capabilities, Restored, ScratchServer, Source, Verification
+from wgm_play.backup.base import Backup, Backups, Capabilities, Restored, ScratchServer, Verification
 from wgm_play.backup.in_folder import InFolder
 from wgm_play.backup.moment import LSN, TIME, Moment, lsn_of, lsn_text
 from wgm_play.backup.run_folder import RunFolder, run_folder
-from wgm_play.backup.wal import SEGMENT, Wal
+from wgm_play.backup.wal import SEGMENT, Wal, read, stream
 from wgm_play.embedded.account import Account, account_for
 from wgm_play.embedded.home import shelf_folder
 from wgm_play.embedded.programs import reachable_programs, scratch_programs
 from wgm_play.errors import InputError, Refused, StepFailed, Unreachable
 from wgm_play.render import render
-from wgm_play.reporter import Reporter
 from wgm_play.secret import mask
 from wgm_play.units import format_size
 
@@ -39,6 +39,8 @@ MEGABYTE = 1_000_000
 # The last time that all files were read and were as they were written: what their inodes said then.
 READ = "read"
 _INCREMENTAL = 170000
+# How long a run waits for the receiver to have what was just written.
+RECEIVED_SECONDS = 10.0
 # Inside the engine the name `list` is its method.
 Lines = list[str]
 
@@ -60,10 +62,6 @@ class Physical(InFolder):
             "pg_basebackup, pg_receivewal and the server's programs of its own major version",
         ),
     )
-
-    def __init__(self, source: Source, reporter: Reporter | None = None) -> None:
-        super().__init__(source, reporter)
-        self._timeline: int | None = None
 
     # Taking
 
@@ -199,15 +197,69 @@ class Physical(InFolder):
 
     @property
     def timeline(self) -> int:
-        """Which timeline the server is on now; it is asked once. Raise `Unreachable`."""
-        if self._timeline is None:
-            with target.there_or_beside(self.source.url, self.source.application) as connection:
-                self._timeline = int(target.one(connection, "timeline.sql.j2"))
-        return self._timeline
+        """Which timeline the server is on now; it is asked once, with whose it is. Raise `Unreachable`."""
+        return self.identity.timeline
 
     def wal(self, system: str, segment_size: int = SEGMENT) -> Wal:
         """Return the WAL that was received from a cluster."""
         return Wal(wal_folder(self.source.directory, system), segment_size)
+
+    def uncovered(self, backup: Backup) -> str:
+        """Return why one cannot go from a backup to this very moment: a gap in the WAL, or no receiver; "" where one can."""
+        token = f"wgm-play {secrets.token_hex(8)}"
+        with target.connect(self.source.url, self.source.application) as session:
+            lsn = slot.flush_mark(session, token)
+            if why := self._not_received(session, lsn):
+                return why
+        if gap := self.gap(backup):
+            return f"{gap}: nothing after the backup {backup.id} can be reached"
+        wal = self._wal_of(backup)
+        # By our own eyes: the slot may be that of a receiver which writes elsewhere.
+        part = Wal(wal.folder, wal.segment_size).find(wal.name(self.timeline, wal.number(lsn - 1)))
+        if part is None or (".gz" not in part.name and token.encode() not in stream(read(part))):
+            return f"the receiver of the slot {self.slot!r} does not write to {str(wal.folder)!r}"
+        return ""
+
+    def gap(self, backup: Backup) -> str:
+        """Return what is missing of the WAL since a backup, "" where nothing is."""
+        return self._wal_of(backup).gap(self._base(backup).start, self.timeline)
+
+    def received(self, lsn: int) -> str:
+        """Return why a position is not known to have been received, "" where it is on our disk."""
+        with target.connect(self.source.url, self.source.application) as session:
+            return self._not_received(session, lsn)
+
+    def _not_received(self, session: Any, lsn: int) -> str:
+        found = slot.await_received(session, self.slot, lsn, RECEIVED_SECONDS)
+        if found is None:
+            return "no WAL is received: there is no slot, nothing after the backup can be reached"
+        if found.hidden:
+            return "how far WAL was received is hidden from this role: GRANT pg_monitor"
+        if found.pid is None:
+            return "no WAL is received: the receiver does not run"
+        if not found.reached:
+            return f"the receiver (the server's process {found.pid}) did not receive {lsn_text(lsn)} within {RECEIVED_SECONDS:g} s"
+        return ""
+
+    @property
+    def slot(self) -> str:
+        """The name of the receiver's slot."""
+        return slot.slot_name(self.source.marker or self.source.directory.name)
+
+    def receiver(self) -> receiver.Receiver:
+        """Return the receiver of this cluster's WAL. Raise `Unreachable`, `Refused`."""
+        with target.connect(self.source.url, self.source.application) as session:
+            facts = _facts(session)
+        folder.open_folder(self.source.directory)
+        source = receiver.Source(
+            self.source.url,
+            self.slot,
+            wal_folder(self.source.directory, self.identity.system),
+            facts["segment_size"],
+            programs_for(facts["server_version"] // 10000),
+            "wgm-play wal",
+        )
+        return receiver.Receiver(source, self.reporter)
 
     def _chain(self, backup: Backup) -> Backups:
         """Return the backups that make one up, the full one first. Raise `Refused` where one is missing."""
@@ -244,13 +296,13 @@ class Physical(InFolder):
             return [error.message if isinstance(error, Refused) else f"{backup.id} cannot be read: {error.strerror}"]
         with self.reporter.progress("reading", backup.size / MEGABYTE, "MB") as progress:
 
-            def read(count: int) -> None:
+            def heard(count: int) -> None:
                 progress.done += count / MEGABYTE
 
             problems = [
                 f"{name}: {why}" for name, told in manifest.files.items() if (why := _differs(path / name, told))
             ]
-            problems += base_manifest.damage(path / laying.BASE, read)
+            problems += base_manifest.damage(path / laying.BASE, heard)
         with suppress(OSError, Refused):  # a folder that cannot be written can be read
             (path / READ).unlink(missing_ok=True)
             if problems:

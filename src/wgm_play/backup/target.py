@@ -42,6 +42,18 @@ def with_database(url: str, database: str, **others: str) -> str:
     return make_conninfo(**{**parameters(url), **others, "dbname": database})
 
 
+def timeline_of(connection: Any) -> int:
+    """Return the timeline that the connected server is on; 1 where the role may not ask for it."""
+    import psycopg
+
+    try:
+        with connection.transaction():
+            row = connection.execute(render("backup/timeline.sql.j2").sql).fetchone()
+            return int(row[0])
+    except psycopg.errors.InsufficientPrivilege:
+        return 1
+
+
 def option(value: str) -> str:
     """Return a value as it is written in the `options` of a connection string."""
     return re.sub(r"([\\ ])", r"\\\1", value)

@@ -134,8 +134,14 @@ class Wal:
 
     def last(self, timeline: int) -> int | None:
         """Return the number of the last segment on the way to a timeline; None where there is none."""
-        on_way = {part.timeline for part in self.path_to(timeline)}
-        return max((number for found, number in self.segments if found in on_way), default=None)
+        left = {part.timeline: part.end for part in self.path_to(timeline)}
+        ends = {there: None if end is None else self.number(end) for there, end in left.items()}
+        on_way = (
+            number
+            for there, number in self.segments
+            if there in ends and ((end := ends[there]) is None or number <= end)
+        )
+        return max(on_way, default=None)
 
     def gap(self, lsn: int, timeline: int) -> str:
         """Return what is missing or broken between a position and the end of a timeline, "" where nothing is."""
@@ -194,7 +200,7 @@ class Wal:
             begin = number * self.segment_size
             if begin + self.segment_size <= after or (until is not None and begin >= until):
                 continue
-            for place in _restore_points(_stream(read(path)), name):
+            for place in _restore_points(stream(read(path)), name):
                 position = begin + _offset(place)
                 if until is None or position < until:
                     return timeline, position
@@ -212,26 +218,26 @@ def _entries(folder: Path) -> list[Path]:
         return []
 
 
-def _stream(data: bytes) -> bytes:
+def stream(data: bytes) -> bytes:
     """Return the records of a segment without the headers of its pages, through which one may run."""
     first = data[_LONG_HEADER:_PAGE]
     return first + b"".join(data[at + _SHORT_HEADER : at + _PAGE] for at in range(_PAGE, len(data), _PAGE))
 
 
-def _restore_points(stream: bytes, name: str) -> Iterator[int]:
+def _restore_points(records: bytes, name: str) -> Iterator[int]:
     """Give the places in a stream of records where a restore point of a name begins, the last one first.
 
     One that begins in the segment before has a negative place.
     """
     wanted = name.encode() + b"\0"
-    place = stream.rfind(wanted)
+    place = records.rfind(wanted)
     while place >= 0:
         begin = place - _BEFORE_NAME
-        length = int.from_bytes(stream[begin : begin + 4], "little") if begin >= 0 else _POINT_BYTES
-        kind = stream[begin + _KIND_AT : begin + _KIND_AT + 2] if begin >= 0 else _POINT_KIND
+        length = int.from_bytes(records[begin : begin + 4], "little") if begin >= 0 else _POINT_BYTES
+        kind = records[begin + _KIND_AT : begin + _KIND_AT + 2] if begin >= 0 else _POINT_KIND
         if (length, kind) == (_POINT_BYTES, _POINT_KIND):
             yield begin
-        place = stream.rfind(wanted, 0, place)
+        place = records.rfind(wanted, 0, place)
 
 
 def _offset(place: int) -> int:

@@ -371,6 +371,21 @@ COMMANDS = {
             examples=(("wgm-play backups production.yml", ""),),
         ),
         Spec(
+            "wal",
+            "receive the cluster's WAL, so that physical backups lead to every moment",
+            run="wgm_play.cli.wal:run",
+            about="It runs until Ctrl-C or SIGTERM ends it in order; a connection that breaks off is made again. One receives at a time.",
+            arguments=(PLAYBOOK,),
+            options=(
+                Option("--systemd", group=OTHER, help="print the unit that keeps it running, and do nothing else"),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play wal production.yml", "until Ctrl-C"),
+                ("wgm-play wal production.yml --systemd", ""),
+            ),
+        ),
+        Spec(
             "restore",
             "bring a backup back, into another database or in place of its own",
             run="wgm_play.cli.restore:run",

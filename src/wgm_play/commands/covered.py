@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wgm_play.backup.base import YOUNG, rank
+from wgm_play.commands import wal
 from wgm_play.errors import WgmError
 from wgm_play.finding import ERROR, INFO, WARNING, Finding
 from wgm_play.run.gate import engine_of
@@ -36,6 +37,7 @@ def coverage(work: Work, *, deep: bool) -> Iterator[Finding]:
             "backup", WARNING, f"the backups cannot be read: {error.message}", error.hint or "", error.details
         )
         return
+    yield from wal.findings(work, policy, engine, backups[0] if backups else None)
     if not backups:
         yield _finding("no_backup", WARNING, "there is no backup of this database", take)
         return

@@ -20,6 +20,7 @@ def show_status(work: Work, reporter: Reporter) -> int:
     """Show the history, the run in progress, what waits, and the embedded server."""
     from wgm_play import embedded
     from wgm_play.commands.status import status
+    from wgm_play.commands.wal import note as note_wal
 
     if not _runs(work):
         reporter.note(f"embedded server: not running (wgm-play {work.options.playbook} starts it)")
@@ -68,6 +69,7 @@ def show_status(work: Work, reporter: Reporter) -> int:
         reporter.note(f"server for scratch databases: pid {one.pid}, PostgreSQL {one.version}")
     if server is not None or shadows:
         reporter.note(f"stop it with: wgm-play stop {work.options.playbook}")
+    note_wal(work, reporter)
     reporter.data("marker", found.marker)
     return 0
 

@@ -27,7 +27,7 @@ from wgm_play.playbook.variables import Environ, Pending, Root, Scope, Visible
 from wgm_play.render import as_json
 from wgm_play.sql import reveal
 
-__all__ = ["hosts_of", "load_playbook", "project_of"]
+__all__ = ["backup_of", "hosts_of", "load_playbook", "project_of"]
 
 DEFAULT_SCHEMA = "public"
 
@@ -103,6 +103,13 @@ def hosts_of(path: Path | str) -> list[tuple[str, str, Position]]:
     return [
         (reveal(play["name"]), reveal(play["hosts"]), position_of(play, "hosts") or play.position) for play in document
     ]
+
+
+def backup_of(path: Path | str, number: int) -> Mapping[str, Any] | None:
+    """Return the backup policy of a play as it is written, without expanding the playbook."""
+    place = Path(path)
+    given = Files(project_of(place)).document(place, "playbook")[number].get("backup")
+    return given if isinstance(given, Mapping) else None
 
 
 def _builtins(environment: Environment) -> dict[str, Any]:

@@ -5,15 +5,18 @@ In: a play at work. Out: its policy and engine; the backup that covers a run, or
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from wgm_play import backup as engines
-from wgm_play.backup.base import NEW
+from wgm_play.backup.base import NEW, YOUNG
+from wgm_play.backup.moment import lsn_of
 from wgm_play.document.nodes import position_of
 from wgm_play.environment import TARGET
 from wgm_play.errors import InputError, Refused
-from wgm_play.ledger import Ledger
+from wgm_play.ledger import Ledger, RestorePoint
+from wgm_play.ledger.history import changes
 from wgm_play.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -46,7 +49,25 @@ def engine_of(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine
     return policy, engine
 
 
-def before_changes(work: Work) -> None:
+# The kind of evidence that says what covers a run.
+COVER = "cover"
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What covers a run: a backup, of an engine, by a policy."""
+
+    policy: engines.Policy
+    engine: engines.Engine
+    backup: engines.Backup
+
+    @property
+    def by_restore_point(self) -> bool:
+        """Tell whether the run is covered by its restore point: the backup alone is older."""
+        return self.engine.capabilities.point_in_time and self.policy.before_changes == YOUNG
+
+
+def before_changes(work: Work) -> Cover | None:
     """Take and prove the backup that the policy asks for before the first change; raise `Refused` where that fails."""
     policy, engine = engine_of(work, "run")
     if problem := undrilled(work, policy):
@@ -54,9 +75,58 @@ def before_changes(work: Work) -> None:
     release(work, engine)
     made = engines.gate(policy, engine, reason=f"before {work.playbook.path}", run=work.play.name)
     if made is None:
-        return
-    command = engines.restore_command(made, work.playbook.path, cluster=engine.capabilities.cluster)
-    covers = "was taken" if policy.before_changes == NEW else "covers this run"
+        return None
+    cover = Cover(policy, engine, made)
+    if not cover.by_restore_point:
+        _say(work, cover, _command(work, cover, None))
+    return cover
+
+
+def begun(work: Work, cover: Cover, ledger: Ledger, run: int) -> None:
+    """Record what covers a run that has just begun; make sure of its restore point first, where that is what covers it.
+
+    Raise `Refused`; nothing but the ledger was touched.
+    """
+    point = ledger.restore_point(run)
+    if cover.by_restore_point and (why := _unproved(cover, point)):
+        ledger.finish(run, "failed", error=why)
+        raise Refused(
+            f"the backup gate refuses the run: {why}; nothing was touched",
+            hint=f"wgm-play check {work.options.playbook} says how the receiver is",
+        )
+    command = _command(work, cover, _first(ledger, run) if cover.by_restore_point else None)
+    ledger.record_backup_pin(run, cover.backup.id)
+    content = {"backup": cover.backup.id, "method": cover.backup.method, "restore": command}
+    if point is not None:
+        content |= {"restore_point": point.name, "lsn": point.lsn or ""}
+    ledger.record_evidence(COVER, work.environment.name, work.play.name, content, passed=True, run_id=run)
+    if cover.by_restore_point:
+        _say(work, cover, command)
+
+
+def _unproved(cover: Cover, point: RestorePoint | None) -> str:
+    """Return why a restore point does not cover a run, "" where it does."""
+    if point is None or point.lsn is None:
+        return "this role may not ask where in the WAL the run begins: GRANT EXECUTE ON FUNCTION pg_create_restore_point(text)"
+    return cover.engine.received(lsn_of(point.lsn))
+
+
+def _first(ledger: Ledger, run: int) -> int:
+    """Return the run that this one finishes, or itself: before that one the change had not begun."""
+    change = next((one for one in changes(ledger.last_runs()) if run in one.ids), None)
+    return change.first.id if change is not None else run
+
+
+def _command(work: Work, cover: Cover, run: int | None) -> str:
+    cluster = cover.engine.capabilities.cluster
+    return engines.restore_command(cover.backup, work.playbook.path, cluster=cluster, run=run)
+
+
+def _say(work: Work, cover: Cover, command: str) -> None:
+    made = cover.backup
+    covers = "was taken" if cover.policy.before_changes == NEW else "covers this run"
+    if cover.by_restore_point:
+        covers = f"and all WAL since, received up to the restore point, {covers.replace('covers', 'cover')}"
     work.reporter.note(
         f"backup {made.id} of {made.database!r} ({format_size(made.size)}) {covers}; bring it back with: {command}"
     )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wgm_play.execute.executor import GroupResult, OnGroup, Outcome
     from wgm_play.execute.guard import RunLock
     from wgm_play.planning.model import Planned
+    from wgm_play.run.gate import Cover
     from wgm_play.run.work import Work
 
 # Planning again because the live catalog moved while the run lock was taken: more often is a fight with another tool.
@@ -65,8 +66,8 @@ def run_plan(
         _preflight(work, planned, lock)
         if command == "apply" and work.environment.policy.require and not is_resumption(work, planned):
             _refuse_unrehearsed(work, planned)
-        _gate(work)
-        _execute(work, planned, lock, command, rolls_back, title, decisions)
+        cover = _gate(work)
+        _execute(work, planned, lock, command, rolls_back, title, decisions, cover)
 
 
 def _refuse_unasked(work: Work) -> None:
@@ -118,16 +119,16 @@ def _refuse_unrehearsed(work: Work, planned: Planned) -> None:
         raise problem
 
 
-def _gate(work: Work) -> None:
-    """Take the backup that the play asks for before anything changes."""
+def _gate(work: Work) -> Cover | None:
+    """Take the backup that the play asks for before anything changes; return what covers the run."""
     if work.play.backup is None:
-        return
+        return None
     if work.options.no_backup:
         work.reporter.warn("no backup is taken before the changes (--no-backup)")
-        return
+        return None
     from wgm_play.run.gate import before_changes
 
-    before_changes(work)
+    return before_changes(work)
 
 
 def _execute(
@@ -138,6 +139,7 @@ def _execute(
     rolls_back: Sequence[int],
     title: str | None,
     decisions: Sequence[Decision],
+    cover: Cover | None,
 ) -> None:
     from wgm_play.execute import executor
     from wgm_play.execute.session import open_session
@@ -162,6 +164,10 @@ def _execute(
             marker=environment.marker or environment.name,
         )
         _say_restore_point(work, ledger, run)
+        if cover is not None:
+            from wgm_play.run.gate import begun
+
+            begun(work, cover, ledger, run)
         progress = _Progress(work, planned, title)
         resumed = ledger.groups_done(run) if options.plan else frozenset()
         try:

@@ -33,7 +33,7 @@ from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.model import Choices, Planned
 from wgm_play.planning.partial import Basis, plan_part
 from wgm_play.planning.planner import Planner
-from wgm_play.playbook.expand import hosts_of, load_playbook, project_of
+from wgm_play.playbook.expand import backup_of, hosts_of, load_playbook, project_of
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded, Play, Playbook, Step
@@ -168,7 +168,10 @@ def open_targets(options: Options, reporter: Reporter) -> list[Work]:
     """Return the work of each play without what it declares: a run is steered while its playbook is being edited."""
     path = find_playbook(options.playbook)
     playbook = Playbook(str(path), str(project_of(path)), (), {}, "")
-    return [Work(options, reporter, environment, playbook, play) for _, play, environment in _named_plays(options)]
+    return [
+        Work(options, reporter, environment, playbook, replace(play, backup=backup_of(path, number)))
+        for number, play, environment in _named_plays(options)
+    ]
 
 
 @dataclass(slots=True)
