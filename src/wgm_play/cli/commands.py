@@ -502,7 +502,15 @@ COMMANDS = {
                     group=OTHER,
                     kind=TEXT,
                     value="FILE|DIR",
-                    help="FILE.yml: one document; DIR: a project with a file per concern",
+                    help="FILE.yml: one document; DIR: a project with several files",
+                ),
+                Option(
+                    "--split",
+                    group=OTHER,
+                    kind=CHOICE,
+                    choices=("by-domain", "by-schema", "by-kind"),
+                    default="by-domain",
+                    help="the files of DIR: tables that refer to one another with all that is theirs, schemas, or kinds",
                 ),
                 Option(
                     "--environment",

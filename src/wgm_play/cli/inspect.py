@@ -23,6 +23,7 @@ def run(
     tool: str,
     url: str | None,
     update: str | None,
+    split: str,
     verbosity: int,
     **values: Any,
 ) -> int:
@@ -45,7 +46,7 @@ def run(
     from wgm_play.inspect.options import Inspection
 
     reporter.begin(None)
-    return pipeline.inspect(Inspection(dsn or url, output, environment, baseline, folder, tool), reporter)
+    return pipeline.inspect(Inspection(dsn or url, output, environment, baseline, folder, tool, split), reporter)
 
 
 def _update(reporter: Reporter, playbook: str, url: str | None, *, mixed: bool, **values: Any) -> int:

@@ -18,6 +18,7 @@ from wgm_play.environment import Environment, Policy
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.inspect import read
 from wgm_play.inspect.options import Inspection
+from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.units import counted
 
@@ -39,10 +40,14 @@ def inspect(options: Inspection, reporter: Reporter) -> int:
         server.connect_to, options.url, policy=Policy(statement_timeout=0), application_name=APPLICATION, read_only=True
     )
     with connect() as connection, _undisturbed():
-        said = examine(connection, connect)
+        # In a project an owner is said, once; one document is run by who owns what is in it.
+        alone = options.output is None or _is_file(options.output)
+        said = examine(connection, connect, owner=None if alone else connection.info.user)
         check_bodies(said, connection, options.url)
-        name = connection.info.dbname
-    write(said, name, options, reporter)
+        name, size = connection.info.dbname, 0
+        if not alone:
+            size = int((connection.execute(render("inspect/size.sql.j2").sql).fetchone() or (0,))[0])
+    write(said, name, options, reporter, size)
     if options.baseline:
         from wgm_play.inspect.baseline import adopt
 
@@ -62,13 +67,13 @@ def _undisturbed() -> Iterator[None]:
         gc.enable()
 
 
-def examine(connection: psycopg.Connection[Any], second: read.Connect | None = None) -> Said:
-    """Read a database and describe it; `second` connects to it once more."""
+def examine(connection: psycopg.Connection[Any], second: read.Connect | None = None, owner: str | None = None) -> Said:
+    """Read a database and describe it; `second` connects to it once more, `owner` goes without saying."""
     catalog = read.read(connection, second)
     from wgm_play.inspect.describe import describe
 
     versions = read.default_versions(connection) if catalog.of("extension") else {}
-    return describe(catalog, versions, connection.info.user)
+    return describe(catalog, versions, connection.info.user, owner)
 
 
 def check_bodies(said: Said, connection: psycopg.Connection[Any], url: str) -> None:
@@ -99,7 +104,7 @@ def check_bodies(said: Said, connection: psycopg.Connection[Any], url: str) -> N
         said.remarks.append(f"{key} says `check_body: false`. Line {line} of its body: {mask(message)}")
 
 
-def write(said: Said, name: str, options: Inspection, reporter: Reporter) -> None:
+def write(said: Said, name: str, options: Inspection, reporter: Reporter, size: int = 0) -> None:
     """Write the playbook where the options say; name what it does not hold."""
     from wgm_play.inspect import document
 
@@ -115,7 +120,9 @@ def write(said: Said, name: str, options: Inspection, reporter: Reporter) -> Non
         files = {output: document.whole(said, name, options.environment)}
         hint = f'environments/{options.environment}.yml says where it runs: url: "{{{{ env.DATABASE_URL }}}}"'
     else:
-        texts = document.folder(said, name, options.environment)
+        from wgm_play.inspect.project import About, project
+
+        texts = project(said, About(name, options.environment, size), options.split)
         files = {output / path: text for path, text in texts.items()}
         hint = f"next: cd {options.output} && DATABASE_URL=... wgm-play {options.environment}.yml --check --diff"
     for path, text in files.items():
@@ -140,7 +147,11 @@ def refuse_existing(options: Inspection) -> None:
     names = (
         [output]
         if _is_file(options.output)
-        else [output / "playbooks" / f"{options.environment}.yml", output / "playbooks" / "schema"]
+        else [
+            output / "playbooks" / f"{options.environment}.yml",
+            output / "playbooks" / "schema",
+            output / "README.md",
+        ]
     )
     there = next((path for path in names if path.exists()), None)
     if there is not None:

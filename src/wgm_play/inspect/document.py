@@ -1,6 +1,6 @@
-"""From described objects to files: one document, or a folder with a file per concern.
+"""From described objects to one document; and the order in which steps are read.
 
-In: `Said`. Out: texts by their paths.
+In: `Said`. Out: a text; steps by concern.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CONCERNS = (
 
 def whole(said: Said, name: str, environment: str) -> str:
     """Return one document with all steps, each table followed by its indexes and triggers."""
-    lines = [*_head(said), *_play(name, environment)]
+    lines = [*head(said), *_play(name, environment)]
     if not said.entries:
         return "\n".join([*lines[:-1], "  steps: []", ""])
     for number, entry in enumerate(_beside_their_table(said)):
@@ -33,31 +33,19 @@ def whole(said: Said, name: str, environment: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def folder(said: Said, name: str, environment: str) -> dict[str, str]:
-    """Return the files of a project: a playbook, its steps by concern, the environment."""
-    files: dict[str, str] = {}
-    lines = [*_head(said), *_play(name, environment)]
-    for concern in _concerns(said):
-        path = f"schema/{concern}.yml"
-        lines.append(f"    - import_steps: {path}")
-        steps = [
-            emit.step(entry.step()) for entry in _ordered(entry for entry in said.entries if entry.concern == concern)
-        ]
-        files[f"playbooks/{path}"] = "\n\n".join("\n".join(step) for step in steps) + "\n"
-    if not said.entries:
-        lines = [*lines[:-1], "  steps: []"]
-    files[f"playbooks/{environment}.yml"] = "\n".join([*lines, ""])
-    files[f"environments/{environment}.yml"] = _ENVIRONMENT
-    return files
+def by_kind(said: Said) -> dict[str, list[Entry]]:
+    """Return the steps of each concern, in the order in which they are read."""
+    return {
+        concern: _ordered(entry for entry in said.entries if entry.concern == concern) for concern in _concerns(said)
+    }
 
 
-_ENVIRONMENT = """\
-# The URL comes from the environment variable, so no password lies in this file.
-url: "{{ env.DATABASE_URL }}"
-"""
+def in_order(said: Said) -> list[Entry]:
+    """Return all steps, each after what it mentions."""
+    return [entry for steps in by_kind(said).values() for entry in steps]
 
 
-def _head(said: Said) -> list[str]:
+def head(said: Said) -> list[str]:
     """Return what the playbook does not say, as comments."""
     remarks = [line for one in said.remarks for line in emit.comment(one)]
     if not said.unsaid:

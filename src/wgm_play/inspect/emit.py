@@ -33,6 +33,12 @@ class Block(dict[str, Any]):
     """A mapping that always stands as a block."""
 
 
+class Expression(str):
+    """A text that Jinja shall read: what stands in double braces is meant so."""
+
+    __slots__ = ()
+
+
 def literally(text: str) -> str:
     """Return a text that Jinja renders to `text`."""
     if not TEMPLATE.search(text):
@@ -46,6 +52,8 @@ def scalar(value: Any, *, flow: bool, key: bool = False) -> str:
     """Return one value on one line."""
     if type(value) is str:
         return _text(value, flow, key)
+    if isinstance(value, Expression):
+        return quoted(str(value))
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -143,11 +151,30 @@ def literal_block(text: str, indent: int) -> list[str] | None:
     return [header, *lines, *[""] * (end - 1)]
 
 
+_BETWEEN_WORDS = re.compile(r"(?<=[^ ]) (?=[^ ])")
+
+
+def _folded(head: str, text: str, indent: int) -> list[str] | None:
+    """Return a long text as a folded block, which YAML reads as one line; None where that cannot be."""
+    if _SPECIAL.search(text) or "\t" in text or text != text.strip():
+        return None
+    pad = " " * (indent + 2)
+    lines = [""]
+    for word in _BETWEEN_WORDS.split(text):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if len(pad) + len(joined) <= WIDTH or not lines[-1]:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return [f"{head} >-", *(pad + line for line in lines)] if len(lines) > 1 else None
+
+
 def entry(head: str, value: Any, indent: int) -> list[str]:
     """Return `head` with a value after it: on its line where it fits, else below it. `indent` is that of `head`."""
     kind = type(value)
     if kind is str and "\n" not in value:
-        return [f"{head} {_text(value, False, False)}"]
+        line = f"{head} {_text(value, False, False)}"
+        return [line] if len(line) <= WIDTH else _folded(head, literally(value), indent) or [line]
     if kind is bool:
         return [head + (" true" if value else " false")]
     if isinstance(value, str) and "\n" in value:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ENVIRONMENT = "production"
+DOMAIN, SCHEMA, KIND = "by-domain", "by-schema", "by-kind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,4 @@ class Inspection:
     baseline: bool = False
     folder: str | None = None
     tool: str = "auto"
+    split: str = DOMAIN
