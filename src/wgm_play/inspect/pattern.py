@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
+from wgm_play.catalog.kinds import PER_ROW
 from wgm_play.inspect.emit import TEMPLATE, Expression
 from wgm_play.inspect.entry import Entry
 
@@ -20,7 +21,7 @@ OWNER = "{{ owner }}"
 _PLAIN = re.compile(r"[\w$]+(\.[\w$]+)?\Z")
 
 
-def with_loops(entries: Iterable[Entry], kinds: tuple[str, ...] = ("grant", "trigger", "policy")) -> list[Entry]:
+def with_loops(entries: Iterable[Entry], kinds: Set[str] = PER_ROW | {"grant"}) -> list[Entry]:
     """Return the steps with those alike in one, which stands where the last of them stood."""
     given = list(entries)
     alike: dict[str, list[tuple[Entry, str, dict[str, Any]]]] = defaultdict(list)

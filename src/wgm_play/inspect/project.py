@@ -41,7 +41,7 @@ def project(said: Said, about: About, how: str) -> dict[str, str]:
     """Return the files of a project."""
     owner = with_owner(said.entries)
     if how != KIND:
-        said.entries = with_loops(said.entries, ("grant",))
+        said.entries = with_loops(said.entries, {"grant"})
     files = {name: with_loops(steps) for name, steps in (by_kind(said) if how == KIND else split(said, how)).items()}
     made = {
         f"playbooks/schema/{name}.yml": "\n\n".join("\n".join(emit.step(one.step())) for one in steps) + "\n"

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from wgm_play.catalog.access import object_of
+from wgm_play.catalog.kinds import IN_TABLE, OF_OBJECT, ON_TABLE, RELATIONS, TYPES, VIEWS, WITH_BODY
 from wgm_play.inspect.entry import Entry, Said
 from wgm_play.inspect.options import SCHEMA
 from wgm_play.inspect.scan import qualified, words
@@ -24,7 +25,6 @@ AFTER = (
     "tables", "partitions", "indexes", "views", "triggers", "policies", "rules", "statistics", "privileges",
     "publications", "event_triggers", "settings",
 )  # fmt: skip
-_RELATIONS = ("table", "view", "materialized_view", "foreign_table")
 Name = tuple[str, ...]
 
 
@@ -44,9 +44,9 @@ def split(said: Said, how: str) -> dict[str, list[Entry]]:
                 found = _used_by(said, entry, place) if _is_need(entry) else _uses(said, entry, domain)
                 if found is not None:
                     place[id(entry)] = found
-                    if entry.kind in _RELATIONS:
+                    if entry.kind in RELATIONS:
                         domain[entry.key.name] = found
-    home = {one.key.name: place.get(id(one), one.concern) for one in said.entries if one.kind in _RELATIONS}
+    home = {one.key.name: place.get(id(one), one.concern) for one in said.entries if one.kind in RELATIONS}
     for entry in said.entries:
         place.setdefault(id(entry), home.get(_table_of(said, entry) or (), entry.concern))
     return _in_order(said, place)
@@ -64,7 +64,7 @@ def _schema_file(entry: Entry) -> str:
         "operators",
     ):
         return entry.concern
-    key = object_of(entry.key) if entry.kind in ("grant", "security_label") else entry.key
+    key = object_of(entry.key) if entry.kind in OF_OBJECT else entry.key
     return _file(key.name[0]) if len(key.name) > 1 else entry.concern
 
 
@@ -93,31 +93,31 @@ def beside_their_table(said: Said) -> list[Entry]:
     from wgm_play.inspect.document import in_order
 
     beside: dict[Name, list[Entry]] = defaultdict(list)
-    relations = {entry.key.name for entry in said.entries if entry.kind in _RELATIONS}
+    relations = {entry.key.name for entry in said.entries if entry.kind in RELATIONS}
     rest = []
     for entry in in_order(said):
         table = _table_of(said, entry)
-        if table in relations and entry.kind not in _RELATIONS:
+        if table in relations and entry.kind not in RELATIONS:
             beside[table].append(entry)
         else:
             rest.append(entry)
-    return [one for entry in rest for one in (entry, *(beside[entry.key.name] if entry.kind in _RELATIONS else ()))]
+    return [one for entry in rest for one in (entry, *(beside[entry.key.name] if entry.kind in RELATIONS else ()))]
 
 
 def _table_of(said: Said, entry: Entry) -> Name | None:
     """Return the name of the relation that a step is about."""
-    if entry.kind in _RELATIONS:
+    if entry.kind in RELATIONS:
         return entry.key.name
-    if entry.kind in ("trigger", "policy", "rule"):
+    if entry.kind in ON_TABLE:
         return entry.key.name[:2]
     if entry.kind == "index":
         return (entry.key.name[0], str(said.catalog[entry.key].table))
-    if entry.kind in ("grant", "security_label"):
+    if entry.kind in OF_OBJECT:
         if entry.keywords:
             return None  # a loop over several
         held = object_of(entry.key)
-        return held.name[:2] if held.kind in _RELATIONS else None
-    if entry.key.kind in ("column", "constraint"):
+        return held.name[:2] if held.kind in RELATIONS else None
+    if entry.key.kind in IN_TABLE:
         return entry.key.name[:2]
     if entry.kind == "sequence":
         owned = said.catalog[entry.key].owned_by if entry.key in said.catalog.rows else None
@@ -130,7 +130,7 @@ def _table_of(said: Said, entry: Entry) -> Name | None:
 
 
 def _is_need(entry: Entry) -> bool:
-    return entry.kind in ("enum", "domain", "composite", "range", "function", "sequence", "procedure")
+    return entry.kind in TYPES | WITH_BODY | {"sequence"}
 
 
 def _used_by(said: Said, entry: Entry, place: dict[int, str]) -> str | None:
@@ -138,14 +138,14 @@ def _used_by(said: Said, entry: Entry, place: dict[int, str]) -> str | None:
     name = entry.key.name[1]
     found = {
         place.get(id(one), "") for one in said.entries
-        if one is not entry and one.kind not in ("grant", "comment") and name in _words(one)
+        if one is not entry and one.kind not in OF_OBJECT | {"comment"} and name in _words(one)
     }  # fmt: skip
     return found.pop() if len(found) == 1 and "" not in found else None
 
 
 def _uses(said: Said, entry: Entry, domain: dict[Name, str]) -> str | None:
     """Return the only domain whose tables a view names."""
-    if entry.kind not in ("view", "materialized_view"):
+    if entry.kind not in VIEWS:
         return None
     mentioned = _words(entry)
     found = {file for name, file in domain.items() if name[1] in mentioned}
