@@ -353,6 +353,20 @@ def drill(options: Options, reporter: Reporter, backup_id: str | None = None, to
     return 0
 
 
+def rehearse(
+    options: Options, reporter: Reporter, backup_id: str | None = None, output: str | None = None, told: Told = TOLD
+) -> int:
+    """Run, take back and run again on a scratch server what a run would do now; compare, measure, certify."""
+    from wgm_play.rehearsal.rehearse import rehearse as try_out
+    from wgm_play.rehearsal.telling import tell
+
+    refuse_run(options, "rehearsed", "leave out --untrusted where you trust it")
+    options.check = True
+    with _only_play(options, reporter) as work:
+        tell(try_out(work, backup_id, output), "rehearse", work.target, reporter, told)
+    return 0
+
+
 def inspect(options: Inspection, reporter: Reporter) -> int:
     """Write a playbook that declares a live database; or one made of another tool's migrations; or adopt."""
     if options.folder is not None:

@@ -79,6 +79,8 @@ def test_every_block_of_yaml_is_one_that_is_tried() -> None:
         "secrets",
         "drill",
         "promotion",
+        "rehearsal",
+        "required",
     }
 
 
@@ -161,6 +163,20 @@ def test_a_drill_is_asked_for_and_done(shop: Console, database_url: str) -> None
     said = shop.run(command)
     assert "brought back in" in said and "findings" not in said, said
     assert "all was there" in shop.run("wgm-play status production.yml")
+
+
+def test_a_rehearsal_is_required_and_done(shop: Console) -> None:
+    [play], [environment] = yaml_blocks("rehearsal"), yaml_blocks("required")
+    playbook = shop.folder / "playbooks" / "production.yml"
+    playbook.write_text(play.text)
+    assert "changed=2" in shop.run("wgm-play production.yml")
+    (shop.folder / "environments" / "production.yml").write_text(environment.text)
+    playbook.write_text(play.text + "    - {name: More, table: {name: more, columns: {id: int}}}\n")
+    assert "was never rehearsed" in shop.run("wgm-play production.yml")
+    [command] = [block.text for block in blocks("sh", file="42-rehearsals.md")]
+    said = shop.run(command)
+    assert "certificate:" in said and "findings" not in said, said
+    assert "changed=1" in shop.run("wgm-play production.yml")
 
 
 def test_a_database_is_inspected_and_nothing_is_left_to_do(shop: Console) -> None:

@@ -171,6 +171,12 @@ ACCESS = OF_OBJECT | CLUSTER | {"default_privileges"}
 GRANTED = where(lambda one: one.letters)
 OWNED = where(lambda one: one.owned)
 OPEN_TO_ALL = where(lambda one: one.everybody)
+OF_SERVER = ACCESS | {
+    "extension",
+    "setting",
+    "event_trigger",
+    "user_mapping",
+}  # a copy on another server has them otherwise
 OF_SUPERUSERS = BY_METHOD | {"event_trigger"} | {"foreign_data_wrapper"}  # nobody else makes them
 
 OPTIONAL = frozenset(

@@ -488,6 +488,29 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "rehearse",
+            "the run, its rollback and the run again on a copy of the database: compared, measured, certified",
+            run="wgm_play.cli.rehearse:run",
+            about="The copy is made of the newest backup on a scratch server that can touch nothing else. Exit 12 when "
+            "something is found. The certificate is in the ledger and in a file; `policy: {require: [rehearsal]}` of an "
+            "environment refuses a run that has none.",
+            arguments=(PLAYBOOK,),
+            options=(
+                Option("--backup", group=CHOOSE, kind=TEXT, value="ID", help="this backup (default: the newest)"),
+                Option(
+                    "--output",
+                    group=OUTPUT,
+                    kind=TEXT,
+                    value="FILE",
+                    help="the certificate's file (default: in .wgm/rehearsals/)",
+                ),
+                REPORT,
+                fail_on("warning"),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(("wgm-play rehearse production.yml", "after wgm-play backup production.yml"),),
+        ),
+        Spec(
             "inspect",
             "write a playbook that declares a live database, or adopt it",
             run="wgm_play.cli.inspect:run",

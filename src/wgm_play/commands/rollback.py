@@ -417,7 +417,7 @@ def _planner(work: Work, live: Catalog) -> Planner:
     choices = Choices(trash=not work.options.no_trash)
     return Planner(
         work.playbook, work.play, folded, work.environment, work.reading, work.connections, Cache(None), choices, (), live,
-        imperative,
+        imperative, sizes=work.sizes,
     )  # fmt: skip
 
 

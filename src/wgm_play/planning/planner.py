@@ -94,6 +94,8 @@ class Planner:
     live: Catalog
     imperative: Imperative
     part: Part | None = None
+    # Where they are not those of the live tables: a rehearsal chooses the forms that the original's sizes ask for.
+    sizes: Mapping[Key, TableSize] | None = None
     stack: ExitStack = field(default_factory=ExitStack)
     _shadow: Shadow | None = None
 
@@ -400,7 +402,8 @@ class Planner:
 
     def _sizes(self) -> Mapping[Key, TableSize]:
         rows = self.connection.execute(query("sizes", self.connection.info.server_version)).fetchall()
-        return {Key("table", (schema, name)): TableSize(tuples, size) for schema, name, tuples, size in rows}
+        own = {Key("table", (schema, name)): TableSize(tuples, size) for schema, name, tuples, size in rows}
+        return {**own, **(self.sizes or {})}
 
     def unseen(self, situation: Situation, ordered: list[Change]) -> list[Change]:
         """Return the changes with what keeps the application's triggers out of our batches, and our columns from subscribers."""

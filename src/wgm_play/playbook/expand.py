@@ -20,7 +20,7 @@ from wgm_play.environment import Environment
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.files import Files, project_of, raise_all, shown
 from wgm_play.playbook.kinds import KINDS
-from wgm_play.playbook.model import Acknowledged, Alert, Invariant, Play, Playbook, Step
+from wgm_play.playbook.model import Acknowledged, Alert, Exercise, Invariant, Play, Playbook, Step
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.playbook.values import holds_template, render_value, truth
 from wgm_play.playbook.variables import Environ, Pending, Root, Scope, Visible
@@ -210,6 +210,8 @@ class _Expansion:
             rendered.get("manage"),
             Visible(scope),
             scope.sources(),
+            self._try(lambda: render_value(play.get("budget"), scope, position_of(play, "budget"))),
+            tuple(self._exercises(play.get("exercise") or [], play, scope)),
         )
 
     def _try(self, work: Any) -> Any:
@@ -517,6 +519,15 @@ class _Expansion:
                 )
                 continue
             yield Acknowledged(name, str(made.get("object") or ""), str(made["reason"]), until, entry.position)
+
+    def _exercises(self, entries: Any, play: Map, scope: Scope) -> Iterator[Exercise]:
+        for number, entry in enumerate(entries):
+            where = position_of(entries, number) or position_of(play, "exercise") or play.position
+            made = self._try(lambda entry=entry, where=where: render_value(entry, scope, where))
+            if isinstance(made, Mapping):
+                yield Exercise(made["sql"], made.get("holds"), position_of(made, "sql") or where)
+            elif made is not None:
+                yield Exercise(made, None, where)
 
     # Alerts ---------------------------------------------------------------------------------------------------------
 

@@ -218,6 +218,15 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True)
+class Exercise:
+    """What a rehearsal tries in the state that is wanted: `sql`, and a query that returns true after it, in one transaction."""
+
+    sql: str
+    holds: str | None
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
 class Folded:
     """What all steps of a play together say: objects in the order of first mention, then what is not an object.
 
@@ -249,6 +258,8 @@ class Play:
     manage: Mapping[str, Any] | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    budget: Mapping[str, Any] | None = None
+    exercise: tuple[Exercise, ...] = ()
 
     @property
     def hidden(self) -> frozenset[int]:

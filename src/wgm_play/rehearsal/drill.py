@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.backup import target
 from wgm_play.catalog import introspect
-from wgm_play.catalog.kinds import ACCESS
+from wgm_play.catalog.kinds import OF_SERVER
 from wgm_play.catalog.model import Catalog, Key, differing_fields
 from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.ledger import Ledger
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 KIND = "drill"
 # A table with fewer rows changes by more than any share without anybody's fault.
 FEW_ROWS = 100
-# What belongs to the server, or is what this server has.
-_OTHERWISE = frozenset(["extension", "setting", "event_trigger", "user_mapping", "subscription", *ACCESS])
 
 
 def drill(work: Work, backup_id: str | None) -> list[Finding]:
@@ -104,7 +102,7 @@ def _differences(work: Work, connection: psycopg.Connection[Any]) -> Iterator[Fi
     found, live = introspect.read(connection, edges=False), work.read_live()
     same_words = found.version // 10000 == recorded.version // 10000
     for key in sorted({*recorded.rows, *found.rows}):
-        if key.kind in _OTHERWISE or recorded.rows.get(key) == found.rows.get(key):
+        if key.kind in OF_SERVER or recorded.rows.get(key) == found.rows.get(key):
             continue
         there = key in recorded.rows and key in found.rows
         if (there and not same_words) or live.rows.get(key) == found.rows.get(key):

@@ -210,6 +210,8 @@ def _watched(work: Work, progress: _Progress) -> OnGroup:
 
     def committed(result: GroupResult) -> None:
         progress.group(result)
+        if work.on_group is not None:
+            work.on_group(result)
         if work.play.invariants:
             work.ask_invariants(before=False)
 
@@ -373,6 +375,10 @@ def _afterwards(work: Work, planned: Planned, outcome: Outcome, run: int, comman
     _say_locks(work, outcome)
     work.reporter.data("outcome", {"run": run, "groups": outcome.groups, "statements": outcome.statements,
                                    "retries": outcome.retries, "lock_wait": outcome.lock_wait})  # fmt: skip
+    if command == "apply":
+        from wgm_play.rehearsal.forecast import remember
+
+        remember(work, planned.plan, outcome, run)
     work.say_rest(planned, ran=True, steps=command == "apply")
 
 

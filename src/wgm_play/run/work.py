@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.desired.model import Wanted
+    from wgm_play.execute.executor import GroupResult
+    from wgm_play.operations.base import TableSize
     from wgm_play.options import Options
     from wgm_play.outlook import Outlook
     from wgm_play.reporter import Reporter
@@ -196,6 +198,9 @@ class Work:
     registered: dict[str, Any] = field(default_factory=dict)
     waiting: frozenset[int] = frozenset()
     _asker: Asker | None = None
+    # A rehearsal: forms are chosen by these sizes, nothing is kept for later runs, and each group is measured.
+    sizes: Mapping[Key, TableSize] | None = None
+    on_group: Callable[[GroupResult], None] | None = None
 
     def __enter__(self) -> Work:
         return self
@@ -592,6 +597,8 @@ class Work:
 
         `versions`, `mark` and `snapshot` are those of the live catalog: of its rows, its digest, the ledger's.
         """
+        if self.sizes is not None:
+            return
         if self.play.prune or planned.choices_selected is not None or any(step.deferred for step in self.play.steps):
             basis.drop(self)
             return
@@ -611,7 +618,7 @@ class Work:
     def _planner(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
         return Planner(
             self.playbook, self.play, folded, self.environment, self.reading, self.connections, Cache.of(self.project),
-            choices, self.step_names, live, imperative,
+            choices, self.step_names, live, imperative, sizes=self.sizes,
         )  # fmt: skip
 
     def ask_invariants(self, *, before: bool, after: bool = False) -> None:

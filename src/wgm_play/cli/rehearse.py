@@ -1,0 +1,26 @@
+"""`wgm-play rehearse PLAYBOOK`: the run, its rollback and the run again on a copy of the database.
+
+In: the values of the command line. Out: the exit code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wgm_play.cli.target import on_playbook, told
+from wgm_play.reporter import Reporter
+
+
+def run(
+    reporter: Reporter,
+    playbook: str,
+    *,
+    backup: str | None,
+    output: str | None,
+    reports: list[str],
+    fail_on: str | None,
+    **values: Any,
+) -> int:
+    """Run `pipeline.rehearse`."""
+    given = {"backup_id": backup, "output": output, "told": told(reports, fail_on)}
+    return on_playbook("rehearse", reporter, playbook, given, **values)

@@ -1,0 +1,157 @@
+"""A rehearsal runs, takes back and runs again on a copy: what goes wrong there is named, what goes well is certified."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import psycopg
+import pytest
+from backing_up import NOTE, Said, Shop
+
+from wgm_play.errors import Found, InputError, Refused
+from wgm_play.ledger import Ledger
+
+REQUIRED = "policy: {require: [rehearsal]}\n"
+NONE = "{verify: none, before_changes: none}"
+
+
+def sql(url: str, *statements: str) -> list[Any]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements[:-1]:
+            connection.execute(statement.encode())
+        cursor = connection.execute(statements[-1].encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def evidence(url: str, kind: str = "rehearsal") -> list[Any]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        return Ledger(connection).evidence(kind, "production", "Shop", 10)
+
+
+def rehearse(shop: Shop, url: str, **more: Any) -> tuple[Said, list[str]]:
+    """Rehearse; return what was said, and the findings."""
+    try:
+        return shop("rehearse", url, **more), []
+    except Found as found:
+        return Said(), list(found.details)
+
+
+@pytest.fixture
+def ready(shop: Shop, database_url: str) -> Shop:
+    """A shop whose table has rows, and of which there is a backup."""
+    shop.write(NONE)
+    shop("apply", database_url)
+    sql(database_url, "insert into tasks (title) select 'task ' || n from generate_series(1, 300) n", "analyze tasks")
+    shop("backup", database_url)
+    return shop
+
+
+def test_a_rehearsal_certifies_exactly_what_it_tried(ready: Shop, database_url: str) -> None:
+    with pytest.raises(InputError, match="untrusted"):
+        ready("rehearse", database_url, untrusted=True, inventory=str(ready.folder))
+    assert "there is nothing to rehearse" in ready("rehearse", database_url).text
+    assert evidence(database_url) == []
+    ready.write(NONE, NOTE, REQUIRED)
+    with pytest.raises(Refused, match="this plan was never rehearsed"):
+        ready("apply", database_url)
+    assert "this plan was never rehearsed" in ready("apply", database_url, check=True).text
+    before = sql(database_url, "select count(*)::int, max(title) from tasks")
+    said = ready("rehearse", database_url)
+    assert "add column tasks.note" in said.text and "on production:" in said.text
+    [kept] = evidence(database_url)
+    [file] = ready.folder.glob(".wgm/rehearsals/production/*.json")
+    written = json.loads(file.read_text())
+    assert kept.passed and written == kept.content
+    assert written["measured"][0]["locks"] == [
+        {"level": "AccessExclusive", "relation": "tasks", "seconds": written["measured"][0]["locks"][0]["seconds"]}
+    ]
+    assert sql(database_url, "select count(*)::int, max(title) from tasks") == before
+    assert sql(database_url, "select 1 from pg_attribute where attname = 'note' and attrelid = 'tasks'::regclass") == []
+    sql(database_url, "alter table tasks set (fillfactor = 90)")  # drift: another catalog than the rehearsed one
+    with pytest.raises(Refused, match="was of something else") as caught:
+        ready("apply", database_url)
+    assert any(one.startswith("the live catalog: rehearsed ") and ", now " in one for one in caught.value.details)
+    sql(database_url, "alter table tasks reset (fillfactor)")
+    assert "it took" in ready("apply", database_url).text
+    [fact] = evidence(database_url, "forecast")
+    assert len(fact.content["fact"]["groups"]) == len(fact.content["forecast"]["groups"]) == 1
+    assert "rehearsal" not in ready("apply", database_url).text  # nothing pending: nothing to certify
+
+
+def test_a_certificate_expires_and_a_backup_of_another_catalog_is_refused(ready: Shop, database_url: str) -> None:
+    ready.write(NONE, NOTE, "policy: {require: [rehearsal], rehearsal_max_age: 1ms}\n")
+    assert rehearse(ready, database_url)[1] == []
+    with pytest.raises(Refused, match="its certificate expired"):
+        ready("apply", database_url)
+    sql(database_url, "create table later ()")
+    with pytest.raises(Refused, match="is of another catalog than the live one") as caught:
+        ready("rehearse", database_url)
+    assert list(caught.value.details) == ["table later"] and "wgm-play backup" in str(caught.value.hint)
+
+
+WRONG = """
+create table nodes (id int primary key, stats text not null, level int default 1, updated_at timestamptz);
+insert into nodes select n, '9,9,9,9', 1, '2026-01-01' from generate_series(1, 300) n;
+create function touch() returns trigger language plpgsql as $$ begin new.updated_at := now(); return new; end $$;
+create trigger touch before update on nodes for each row execute function touch();
+create function enrich_node_properties() returns trigger language plpgsql as $$ begin new.stats := '5,5,5,5'; return new; end $$;
+create table npcs (id int primary key, stats text);
+insert into npcs values (1, '9,9,9,9');
+create trigger enrich before update on npcs for each row execute function enrich_node_properties();
+create function collect_database_stats() returns bigint language plpgsql as
+  $$ begin return (select count(tablename) from pg_stat_user_tables); end $$;
+create function cleanup_audit_log() returns void language plpgsql as $$ begin delete from audit_log; end $$;
+create table defaults (id int default 7);
+"""
+STEPS = """
+    - name: Tasks
+      table: {name: tasks, columns: {id: {type: bigint, identity: always, primary_key: true}, title: {type: varchar(40)}}}
+    - name: Nodes
+      table:
+        name: nodes
+        columns:
+          id: {type: int, primary_key: true}
+          stats: {type: text, not_null: true}
+          level: {type: int, default: 1}
+          updated_at: timestamptz
+    - name: Defaults
+      table: {name: defaults, columns: {id: {type: int, default: 7}}}
+    - name: Levels
+      sql: {text: "update nodes set level = level + 1", down: "update nodes set level = level - 1"}
+    - name: Default
+      sql: {text: "update defaults set id = 7", down: "do $$ begin execute 'alter table defaults alter id drop default'; end $$"}
+"""
+PLAY = """
+  budget: {lock: 1ms, rewrite: 0, wal: 1kB, disk: 1kB, time: 1ms}
+  exercise:
+    - select collect_database_stats()
+    - select cleanup_audit_log()
+    - {sql: "update npcs set id = 1", holds: "select stats = '9,9,9,9' from npcs"}
+    - {sql: "insert into defaults values (1)", holds: "select count(*) = 1 from defaults"}
+"""
+
+
+def test_what_goes_wrong_is_named(ready: Shop, database_url: str) -> None:
+    sql(database_url, WRONG)
+    ready("backup", database_url)
+    ready.write(NONE, STEPS, "policy: {online: never}\n")
+    playbook = ready.folder / "playbooks/production.yml"
+    playbook.write_text(playbook.read_text().replace("  steps:", PLAY.strip("\n") + "\n  steps:", 1))
+    _, found = rehearse(ready, database_url)
+    told = "\n".join(found)
+    for one in (
+        'collect_database_stats(): it fails: column "tablename" does not exist',
+        'cleanup_audit_log(): it fails: relation "audit_log" does not exist',
+        "update npcs set id = 1: what must hold after it does not",
+        "after the rollback column defaults.id: default was '7', is None",
+        "nodes.updated_at has other values after the run, which no step declares",
+        "nodes.updated_at has other values after the rollback",
+        "AccessExclusive on tasks is held for",
+        "tasks is rewritten,",
+        "allowed are 1 kB:",
+        "the run takes",
+    ):
+        assert one in told, f"{one}\n\n{told}"
+    assert "insert into defaults" not in told and "[" in told
+    assert [one.passed for one in evidence(database_url)] == [False]
