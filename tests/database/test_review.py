@@ -269,3 +269,75 @@ def test_a_playbook_that_is_new_is_all_new(repository: Repository) -> None:
     assert verdict(review.plays[0]).startswith("new: ") and any(
         "everything in it is new" in note for note in review.notes
     )
+
+
+MANY = "".join(
+    f"""
+- name: Table {n}
+  table:
+    name: t{n}
+    columns:
+      id: {{type: bigint, identity: always, primary_key: true}}
+      parent: {{type: bigint, references: t{max(n - 1, 0)}(id)}}
+      mood: mood
+      note: {{type: text, check: fine(note)}}
+- name: View {n}
+  view: {{name: v{n}, query: "select id, note from t{n} where mood = 'well'"}}
+- name: Over view {n}
+  view: {{name: w{n}, query: select count(*) as n from v{n}}}
+- name: Trigger {n}
+  trigger: {{table: t{n}, name: touch, timing: before, events: [update], function: touch{n % 2}}}
+- name: Readers {n}
+  grant: {{on: table t{n}, to: reader, privileges: [select]}}
+"""
+    for n in range(12)
+)
+FUNCTIONS = """
+- name: Reader
+  role: {name: reader}
+- name: Moods
+  enum: {name: mood, values: [well, ill]}
+- name: Fine
+  function: {name: fine, arguments: note text, returns: boolean, language: sql, volatility: immutable, body: select length(note) < 9}
+- name: Touch 0
+  function: {name: touch0, returns: trigger, body: "begin new.note := 'x'; return new; end"}
+- name: Touch 1
+  function: {name: touch1, returns: trigger, body: "begin perform count(*) from t3; return new; end"}
+"""
+EDITS = {
+    "a column": ("      note: {type: text, check: fine(note)}\n- name: View 5\n",
+                 "      note: {type: text, check: fine(note)}\n      more: integer\n- name: View 5\n"),
+    "a column's type": ("      mood: mood\n      note: {type: text, check: fine(note)}\n- name: View 5\n",
+                        "      mood: mood\n      note: {type: varchar(9), check: fine(note)}\n- name: View 5\n"),
+    "a view below another": ("from t5 where", "from t5 where note is not null and"),
+    "a trigger's function": ("perform count(*)", "perform min(id)"),
+    "a grant": ("{on: table t7, to: reader, privileges: [select]}", "{on: table t7, to: reader, privileges: [select, insert]}"),
+    "a new table": ("- name: Table 5\n", "- name: New\n  table: {name: fresh, columns: {id: {type: bigint, references: t4(id)}, m: mood}}\n- name: Table 5\n"),
+    "a table that is left out": (MANY[MANY.index("\n- name: Table 11"):], ""),
+    "a view that goes": ("- name: Over view 6\n  view: {name: w6, query: select count(*) as n from v6}\n",
+                         "- name: Over view 6\n  view: {name: w6}\n  state: absent\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_the_excerpt_says_what_the_whole_says(project: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    from wgm_play.review import compare
+
+    made = Repository(project)
+    made.play(FUNCTIONS + MANY)
+    made.branch()
+    before, after = EDITS[name]
+    assert (FUNCTIONS + MANY).count(before) == 1
+    made.play((FUNCTIONS + MANY).replace(before, after))
+    whole_ways: list[object] = []
+    planned = compare._planned
+
+    def spied(shadow: object, old: object, work: object, folded: object) -> object:
+        whole_ways.append(work.excerpt is None)  # type: ignore[attr-defined]
+        return planned(shadow, old, work, folded)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(compare, "_planned", spied)
+    part = written("text", made.review(), HEADING)
+    assert whole_ways == [False]
+    monkeypatch.setattr(compare, "excerpt", lambda *_: None)
+    assert part == written("text", made.review(), HEADING)

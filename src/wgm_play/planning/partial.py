@@ -47,15 +47,15 @@ if TYPE_CHECKING:
 
 # What is made in the scratch database only where it is needed; of all other kinds (types, operators, …) there are few,
 # and they are needed without being named.
-_WHERE_NEEDED = EDITABLE | ACCESS | NAMING_ROLE | {"foreign_table"} | {"publication"} | {"event_trigger"} | {"comment"}
+WHERE_NEEDED = EDITABLE | ACCESS | NAMING_ROLE | {"foreign_table"} | {"publication"} | {"event_trigger"} | {"comment"}
 # Nothing needs them.
-_UNNEEDED = ON_TABLE | {"grant"}
+UNNEEDED = ON_TABLE | {"grant"}
 # What names an edited object and is itself named by others that must be looked at.
 _PASSED_ON = VIEWS | WITH_BODY
 # A larger share of the objects is not worth it, nor is a part that grows more often.
-_MOST = 0.3
+MOST = 0.3
 _ROUNDS = 3
-_OF_NO_OBJECT = CLUSTER | {"default_privileges"} | {"setting"} | {"schema"} | {"extension"}
+OF_NO_OBJECT = CLUSTER | {"default_privileges"} | {"setting"} | {"schema"} | {"extension"}
 _PARENTS, _PARTITIONED = Table.__slots__.index("parents"), Table.__slots__.index("partition_by")
 
 
@@ -118,14 +118,14 @@ def _part(planner: Planner, basis: Basis, edited: Collection[Key]) -> Part | Non
     play, said = planner.play, planner.folded.said
     if play.prune or planner.choices.selected is not None or any(step.deferred for step in play.steps):
         return None
-    if not all(_editable(key, planner.folded.declarations.get(key)) for key in edited):
+    if not all(editable(key, planner.folded.declarations.get(key)) for key in edited):
         return None
     declared = planner.folded.declarations
     # A comment on what a step declares is part of its declaration.
-    around = {key for key in _around(said, edited, basis.live) if key.kind != "comment" or key in declared}
-    if len(around) > max(_MOST * len(said), 30) or any(key.kind not in EDITABLE for key in around):
+    around = {key for key in around_of(said, edited, basis.live) if key.kind != "comment" or key in declared}
+    if len(around) > max(MOST * len(said), 30) or any(key.kind not in EDITABLE for key in around):
         return None
-    imperative = planner.imperative.naming({_called(key) for key in around})
+    imperative = planner.imperative.naming({called(key) for key in around})
     roots = {bare(key) for key in around}
     touching = [key for key in basis.live.rows if is_of(key, basis.live, roots)]
     named = _named(said, around, imperative.texts(), basis.live)
@@ -152,7 +152,8 @@ def _part(planner: Planner, basis: Basis, edited: Collection[Key]) -> Part | Non
     )
 
 
-def _editable(key: Key, declaration: Declaration | None) -> bool:
+def editable(key: Key, declaration: Declaration | None) -> bool:
+    """Tell whether the part around an edited object can be planned by itself."""
     if key.kind not in EDITABLE:
         return False
     if declaration is None or declaration.absent:
@@ -161,13 +162,13 @@ def _editable(key: Key, declaration: Declaration | None) -> bool:
     return declaration.required and not renamed
 
 
-def _called(key: Key) -> str:
+def called(key: Key) -> str:
     """Return the name without its schema of an object, or of what a privilege is on."""
     name = object_of(key).name if key.kind in OF_OBJECT else key.name
     return name[min(1, len(name) - 1)] if name else ""
 
 
-def _around(said: Mapping[Key, str], edited: Iterable[Key], live: Catalog) -> set[Key]:
+def around_of(said: Mapping[Key, str], edited: Iterable[Key], live: Catalog) -> set[Key]:
     """Return what is edited, what names it or depends on it, and what names a view or routine among these."""
     found = set(edited)
     roots = {bare(key) for key in found}
@@ -232,7 +233,7 @@ def _of_cluster(live: Catalog, keys: set[Key]) -> set[Key]:
         if key.kind in OF_OBJECT:
             if key.name[0] in ("database", "language", "role") or object_of(key) in keys:
                 found.add(key)
-        elif key.kind in _OF_NO_OBJECT:
+        elif key.kind in OF_NO_OBJECT:
             found.add(key)
     return found
 
@@ -246,8 +247,8 @@ def _needed(
         key: replace(one, late=())
         for key, one in declared.items()
         if key not in around
-        and key.kind not in _UNNEEDED
-        and (key.kind not in _WHERE_NEEDED or bare(key) in roots)
+        and key.kind not in UNNEEDED
+        and (key.kind not in WHERE_NEEDED or bare(key) in roots)
         and not one.absent
     }
 

@@ -89,8 +89,8 @@ class ReviewedImperative(Imperative):
         self, live: Catalog, situation: Situation, others: Sequence[Change], *, allow_prune: bool
     ) -> list[Change]:
         """Return the changes; the rows of the base are there for as long as they are compared."""
-        then = _comparable(self.before.seeds if self.before else ())
-        now = _comparable(self.folded.seeds)
+        then = comparable(self.before.seeds if self.before else ())
+        now = comparable(self.folded.seeds)
         if then == now:
             self.folded = replace(self.folded, seeds=())
             return super(ReviewedImperative, self).changes(live, situation, others, allow_prune=True)
@@ -105,7 +105,8 @@ class ReviewedImperative(Imperative):
         """Look up no references: the rows that they mean may be in the database alone."""
 
 
-def _comparable(seeds: Sequence[Seed]) -> list[Any]:
+def comparable(seeds: Sequence[Seed]) -> list[Any]:
+    """Return what seeds say, without where they say it."""
     return [
         (
             one.table,

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wgm_play.environment import Embedded, Environment
-from wgm_play.errors import InputError, Refused, unset_names
+from wgm_play.errors import InputError, Refused, WgmError, unset_names
 from wgm_play.planning.model import Planned
+from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded, Play
 from wgm_play.review.base import Base
+from wgm_play.review.excerpt import Excerpt, excerpt
 from wgm_play.review.planner import Assumed
 from wgm_play.review.work import ReviewWork, scratch_connections
+from wgm_play.run import basis
 from wgm_play.run.work import Loaded, load_plays
 from wgm_play.shadow import Shadow, open_shadow
 
@@ -123,23 +126,51 @@ def _compared(
 ) -> Compared:
     number, play, environment, playbook = this
     granted = assumed(environment)
+
+    def work(options: Options, one: Loaded) -> ReviewWork:
+        return ReviewWork(options, reporter, one[2], one[3], one[1], one[0], shadow=shadow, assumed=granted)
+
+    made = work(now, this)
+    if was is not None and before is not None:
+        old = work(before, was)
+        folded = old.fold_base()
+    else:
+        old, folded = (
+            work(now, (number, Play(play.name, play.hosts, play.position, ()), environment, playbook)),
+            Folded({}),
+        )
+    planned = None
+    if was is not None:
+        part = excerpt(folded, fold(play.steps, known=basis.digests(folded)), old.play, play)
+        planned = _in_excerpt(shadow, old, made, folded, part) if part is not None else None
+    if planned is None:
+        planned = _planned(shadow, old, made, folded)
+    assert made.planner is not None  # noqa: S101 - the plan was made by it
+    assert made.base is not None  # noqa: S101 - made before
+    return Compared(
+        made.play, environment, was[1] if was else None, was[2] if was else None, made.base, planned, made.planner.folded,
+        tuple(made.planner.all_refused()), made, shadow.version // 10000, *version,
+    )  # fmt: skip
+
+
+def _planned(shadow: Shadow, old: ReviewWork, made: ReviewWork, folded: Folded) -> Planned:
+    """Make the base in a scratch database, and plan from there."""
     with shadow.database() as session:
+        old.session = made.session = session
+        made.base = old.make_base(folded)
+        return made.plan(partial=True)
 
-        def work(options: Options, one: Loaded) -> ReviewWork:
-            return ReviewWork(
-                options, reporter, one[2], one[3], one[1], one[0], session=session, shadow=shadow, assumed=granted
-            )
 
-        if was is not None and before is not None:
-            base = work(before, was).make_base()
-        else:
-            nothing = Play(play.name, play.hosts, play.position, ())
-            base = work(now, (number, nothing, environment, playbook)).make_base()
-        made = work(now, this)
-        made.base = base
-        planned = made.plan(partial=True)
-        assert made.planner is not None  # noqa: S101 - the plan was made by it
-        return Compared(
-            made.play, environment, was[1] if was else None, was[2] if was else None, base, planned, made.planner.folded,
-            tuple(made.planner.all_refused()), made, shadow.version // 10000, *version,
-        )  # fmt: skip
+def _in_excerpt(shadow: Shadow, old: ReviewWork, made: ReviewWork, folded: Folded, part: Excerpt) -> Planned | None:
+    """Plan the excerpt that the difference is about; None where something stands in the way: the whole tells what."""
+    import psycopg as library
+
+    old.excerpt = made.excerpt = part
+    try:
+        planned = _planned(shadow, old, made, folded)
+        if not made.refused:
+            return planned
+    except (WgmError, library.Error):
+        pass
+    old.excerpt = made.excerpt = None
+    return None

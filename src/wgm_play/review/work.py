@@ -5,7 +5,7 @@ In: a play as it was and as it is, the scratch server. Out: `Compared`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +22,7 @@ from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded
 from wgm_play.review import base as bases
 from wgm_play.review.assumed import AssumedLedger, Nobody, ReviewedImperative
+from wgm_play.review.excerpt import Excerpt
 from wgm_play.review.planner import Assumed, ReviewPlanner
 from wgm_play.run import basis
 from wgm_play.run.work import Work
@@ -46,6 +47,7 @@ class ReviewWork(Work):
     shadow: Shadow | None = None
     assumed: Assumed = field(default_factory=lambda: Assumed("", ""))
     base: bases.Base | None = None
+    excerpt: Excerpt | None = None
     refused: list[Refused] = field(default_factory=list)
     planner: ReviewPlanner | None = None
 
@@ -100,6 +102,10 @@ class ReviewWork(Work):
         """Ask nothing."""
 
     def _imperative(self, folded: Folded, choices: Choices) -> Imperative:
+        made = self._whole_imperative(folded)
+        return self.excerpt.asked(made) if self.excerpt else made
+
+    def _whole_imperative(self, folded: Folded) -> ReviewedImperative:
         handlers = fold(self.play.handlers, handlers=True)
         before = self.base.folded if self.base else Folded({})
         ledger = AssumedLedger(self.reading, self.play.name, before, folded)
@@ -109,7 +115,11 @@ class ReviewWork(Work):
         )  # fmt: skip
 
     def _planner(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
+        if self.excerpt is not None:
+            folded = self.excerpt.of(folded)
+            imperative.folded = replace(imperative.folded, declarations=folded.declarations, said=folded.said, seeds=())
         self.planner = self.planner_of(folded, choices, imperative, live)
+        self.planner.play = imperative.play
         return self.planner
 
     def planner_of(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> ReviewPlanner:
@@ -121,19 +131,24 @@ class ReviewWork(Work):
             before=self.base.folded if self.base else None, refused=self.refused,
         )  # fmt: skip
 
-    def make_base(self) -> bases.Base:
-        """Make what this play declares in its empty database; what waits for other steps is taken for done."""
+    def fold_base(self) -> Folded:
+        """Return what this play declares; what waits for other steps is taken for done."""
         if any(step.deferred for step in self.play.steps):
             done = {"changed": True, "operations": [], "skipped": False}
             self._expand_again({step.register: done for step in self.play.steps if step.register})
-        folded = fold(self.play.steps)
+        return fold(self.play.steps)
+
+    def make_base(self, folded: Folded) -> bases.Base:
+        """Make what this play declares, as it is folded, in its empty database."""
+        folded = self.excerpt.of(folded) if self.excerpt is not None else folded
         choices = self.choices()
         imperative = Imperative(
             self.play, folded, fold(self.play.handlers, handlers=True), Ledger(self.reading), self.reading, self.asker
         )
         planner = self.planner_of(folded, choices, imperative, Catalog())
         planner.live = bases.empty(planner)
-        return bases.make(planner, basis.facts(self, folded, imperative.mark()))
+        facts = "" if self.excerpt is not None else basis.facts(self, folded, imperative.mark())
+        return bases.make(planner, facts)
 
 
 def scratch_connections(environment: Environment) -> Connections:
