@@ -23,7 +23,7 @@ BOOK = """
   alerts:
     - {import_alerts: library, except: [BackupOld, RestoreNotProved]}
     - {name: PerPart, query: "select part, n as value from parts", threshold: "> 10", absent: ok}
-    - {name: Slow, query: select count(*) as value from generate_series(1, 1000000000), threshold: "> 10"}
+    - {name: Slow, query: "select count(*) as value from generate_series(1, 1000000000)", threshold: "> 10"}
     - {name: Broken, query: select secret::int as value from parts limit 1, threshold: "> 10"}
 """
 
