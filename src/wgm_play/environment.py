@@ -112,6 +112,7 @@ class Environment:
     variables: Mapping[str, Any] = field(default_factory=dict)
     readers: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
+    deliver: Mapping[str, str] = field(default_factory=dict)
     promotion: Promotion | None = None
     provided: Provided | None = field(default=None, compare=False, repr=False)
     lint: Mapping[str, Any] = field(default_factory=dict)
@@ -175,6 +176,7 @@ def load_environment(
         variables=values.get("variables", values.get("vars", {})),
         readers=values.get("readers", ()),
         policy=Policy(**policy),
+        deliver=_deliver(values.get("deliver", {}), environ),
         promotion=promotion,
         provided=provided,
         lint=values.get("lint", {}),
@@ -207,6 +209,18 @@ def _promotion(raw: Any, values: dict[str, Any], name: str) -> Promotion | None:
             hint="name another environment",
         )
     return Promotion(source, where, **said)
+
+
+def _deliver(given: Mapping[str, str], environ: Mapping[str, str] | None) -> dict[str, str]:
+    """Return where files go, and the URL of the reload, in which a password may stand."""
+    made = dict(given)
+    if "reload" in made:
+        url = resolve(made["reload"], environ)
+        if not url.startswith(("http://", "https://")):
+            hint = "write http://HOST:9090/-/reload"
+            raise InputError("deliver.reload is no URL", where=position_of(given, "reload"), hint=hint)
+        made["reload"] = Secret(url) if "@" in url else url
+    return made
 
 
 def _provided(raw: Any, secrets: Mapping[str, Sequence[str]]) -> Provided | None:

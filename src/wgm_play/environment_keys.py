@@ -88,6 +88,15 @@ PROMOTION = {
     ),
 }
 
+DELIVER = {
+    "rules": Key("text", "file for the rules of Prometheus; a relative one is the project's"),
+    "dashboard": Key("text", "file for the dashboard of Grafana"),
+    "reload": Key(
+        "connection",
+        "URL that lets Prometheus read its rules again, which ends with /-/reload; PromQL alerts are asked there too",
+    ),
+}
+
 EMBEDDED = {
     "version": Key("count", "major version of the server: 16 or 18, or one that is installed (18)", least=13, most=18),
     "data": Key("text", "data directory, relative to the project (.wgm/postgres)"),
@@ -138,6 +147,7 @@ ENVIRONMENT = {
         "secrets",
         "what commands of a password manager write, read as `env.NAME`: `{NAME: {command: [pass, show, db]}}`; no shell",
     ),
+    "deliver": Key("mapping", "where a run puts what the alerts become, when it differs", keys=DELIVER),
     "readers": Key("names", "roles that may read the ledger"),
     "policy": Key("mapping", "what a run may do, and how long it may wait", keys=POLICY),
     "lint": Key("mapping", "what `wgm-play lint` holds this environment to; also `[tool.wgm-play.lint]`", keys=LINT),

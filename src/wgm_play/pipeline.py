@@ -17,6 +17,7 @@ from wgm_play.untrusted import refuse_run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wgm_play.finding import Finding
     from wgm_play.inspect.options import Inspection
     from wgm_play.lint.command import Options as LintOptions
     from wgm_play.reporter import Reporter
@@ -37,11 +38,22 @@ def apply(options: Options, reporter: Reporter) -> int:
         refuse_run(options)
     code = 0
     memory = unchanged.Memory(options, unchanged.eligible(options))
+    undelivered: list[Finding] = []
     for work in _plays(options, reporter):
         with work:
             code = max(code, _apply_play(work, options, reporter, memory))
+            if work.environment.deliver:
+                from wgm_play.commands.deliver import deliver
+
+                undelivered += deliver(work)
     reporter.recap()
     memory.keep()
+    if undelivered:
+        raise Found(
+            "all is done, but the alerts were not delivered",
+            details=[one.message for one in undelivered],
+            hint=undelivered[0].remedy,
+        )
     return code
 
 
@@ -71,6 +83,10 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
         if options.save_plan:
             work.save_plan(planned, Path(options.save_plan))
         work.report_unrun(planned)
+        if work.environment.deliver:
+            from wgm_play.commands.deliver import foretell as foretell_files
+
+            foretell_files(work)
         return PENDING if options.detailed_exitcode and planned.plan.groups else 0
     if not planned.plan.groups:
         left = work.report_ok(planned)

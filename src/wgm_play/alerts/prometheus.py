@@ -39,10 +39,22 @@ def rules(
 ) -> str:
     """Return a Prometheus rule file (YAML) for the alerts of one database. Raise `InputError` for a threshold."""
     group = {
-        "name": f"wgm-play {environment} {database}",
-        "rules": [rule for alert in alerts for rule in _rules(alert, environment, database, stale, exporter)],
+        "name": group_name(environment, database),
+        "rules": rule_list(alerts, environment, database, stale, exporter),
     }
     return as_yaml({"groups": [group] if alerts else []})
+
+
+def group_name(environment: str, database: str) -> str:
+    """Return the name of the group of one database's rules."""
+    return f"wgm-play {environment} {database}"
+
+
+def rule_list(
+    alerts: Sequence[Alert], environment: str, database: str, stale: float = STALE_SECONDS, exporter: str = OWN
+) -> list[dict[str, Any]]:
+    """Return the rules of all alerts, each followed by its twin."""
+    return [rule for alert in alerts for rule in _rules(alert, environment, database, stale, exporter)]
 
 
 def as_yaml(value: Any) -> str:

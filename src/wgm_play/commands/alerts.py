@@ -6,20 +6,22 @@ In: a play's work. Out: the findings of its alerts.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.alerts.counter import key_of
+from wgm_play.alerts.evaluate import RESERVED
 from wgm_play.alerts.sight import Unseen
 from wgm_play.execute.guard import holder
 from wgm_play.finding import ERROR, INFO, SEVERITIES, WARNING, Finding
 from wgm_play.ledger import UNKNOWN, Ledger
 from wgm_play.ledger.alert_history import earlier_counters, record
+from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
     from wgm_play.alerts import AlertState
-    from wgm_play.alerts.beside import Beside, Counted
+    from wgm_play.alerts.beside import Beside, Counted, Table
     from wgm_play.options import Options
     from wgm_play.playbook.model import Alert
     from wgm_play.reporter import Reporter
@@ -93,7 +95,25 @@ def beside_of(work: Work) -> Beside:
         points = [counters[alert.name] for _, counters in found if alert.name in counters]
         return points, max((age for age, counters in found if alert.name in counters), default=0.0)
 
-    return Beside(watched=lambda word: watched(work, word), counted=counted)
+    url = work.environment.deliver.get("reload")
+    asked = {} if url is None else {"prometheus": _asking(reveal(url))}
+    return Beside(watched=lambda word: watched(work, word), counted=counted, **asked)
+
+
+def _asking(url: str) -> Callable[[str, float], Table]:
+    """Return what asks Prometheus for the value of an expression."""
+    from wgm_play.alerts.prometheus_server import NotAnswered, PrometheusServer
+
+    def ask(expression: str, seconds: float) -> Table:
+        try:
+            found = PrometheusServer(url).query(reveal(expression), seconds)
+        except NotAnswered as error:
+            raise Unseen(str(error)) from None
+        names = sorted({name for labels, _ in found for name in labels} - {"__name__"})
+        columns = [f"exported_{name}" if name in RESERVED else name for name in names]
+        return [*columns, "value"], [(*(labels.get(name, "") for name in names), value) for labels, value in found]
+
+    return ask
 
 
 def watched(work: Work, word: str) -> float | None:

@@ -73,7 +73,8 @@ class Memory:
         if asked.complete:
             asked.read_catalog(work.reading)
         told = [asked.identity, asked.ledger, asked.rows, asked.catalog]
-        if not (asked.complete and all(told)) or (environment.embedded is not None and environment.embedded.ephemeral):
+        ephemeral = environment.embedded is not None and environment.embedded.ephemeral
+        if not (asked.complete and all(told)) or ephemeral or environment.deliver:
             self.usable = False
             return
         file = Path(environment.path)
