@@ -18,7 +18,7 @@ from fix_postgres import Postgres
 from killing import Place, changed, copy_of_project
 from wgm_play import embedded
 from wgm_play.catalog import introspect
-from wgm_play.catalog.access import ACCESS
+from wgm_play.catalog.kinds import ACCESS
 from wgm_play.environment import Embedded
 from wgm_play.shadow import start_over
 
