@@ -18,6 +18,7 @@ from wgm_play.secret import Secret, register
 
 if TYPE_CHECKING:
     from wgm_play.providers import Provided
+    from wgm_play.windows import Window
 
 FOLDER = "environments"
 SUFFIXES = (".yml", ".yaml")
@@ -114,6 +115,7 @@ class Environment:
     policy: Policy = field(default_factory=Policy)
     deliver: Mapping[str, str] = field(default_factory=dict)
     promotion: Promotion | None = None
+    freeze: tuple[Window, ...] = ()
     provided: Provided | None = field(default=None, compare=False, repr=False)
     lint: Mapping[str, Any] = field(default_factory=dict)
 
@@ -178,6 +180,7 @@ def load_environment(
         policy=Policy(**policy),
         deliver=_deliver(values.get("deliver", {}), environ),
         promotion=promotion,
+        freeze=values.get("freeze", ()),
         provided=provided,
         lint=values.get("lint", {}),
     )

@@ -151,6 +151,11 @@ ENVIRONMENT = {
     "readers": Key("names", "roles that may read the ledger"),
     "policy": Key("mapping", "what a run may do, and how long it may wait", keys=POLICY),
     "lint": Key("mapping", "what `wgm-play lint` holds this environment to; also `[tool.wgm-play.lint]`", keys=LINT),
+    "freeze": Key(
+        "windows",
+        "when nothing may be run: a list of `{deny: RRULE, for: 64h, timezone: Europe/Berlin, reason: weekend}`, of `{from:, until:}`,"
+        " or of `allow` in place of `deny`, outside of which nothing may be run; what denies wins",
+    ),
     "promotion": Key("mapping", "runs here only what another environment has tried", keys=PROMOTION),
 }
 
@@ -367,6 +372,14 @@ def _free(value: Any, key: Key, place: Place) -> Any:
     return value
 
 
+def _windows(value: Any, key: Key, place: Place) -> tuple[Any, ...]:
+    from wgm_play.windows import window
+
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise place.wrong("a list of windows", value, "write - {from: 2026-12-20, until: 2027-01-05}")
+    return tuple(window(one, position_of(value, number) or place.at) for number, one in enumerate(value))
+
+
 READERS: dict[str, Callable[[Any, Key, Place], Any]] = {
     "text": _text,
     "flag": _flag,
@@ -380,6 +393,7 @@ READERS: dict[str, Callable[[Any, Key, Place], Any]] = {
     "variables": _variables,
     "names": _names,
     "several": _several,
+    "windows": _windows,
     "connection": _connection,
     "secrets": _secrets,
     "free": _free,
@@ -416,6 +430,7 @@ def about(keys: Mapping[str, Key] = ENVIRONMENT, indent: str = "") -> list[str]:
 
 
 _PLAIN: dict[str, dict[str, Any]] = {
+    "windows": {"type": "array", "items": {"type": "object"}},
     "text": {"type": "string"},
     "connection": {"type": "string"},
     "flag": {"type": "boolean"},

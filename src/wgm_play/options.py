@@ -46,6 +46,7 @@ class Options:
     revision: str | None = None
     evidence: str | None = None
     override_promotion: str | None = None
+    override_freeze: str | None = None
     reason: str | None = None
     untrusted: bool = False
     env: tuple[str, ...] = ()

@@ -159,9 +159,9 @@ def promote(options: Options, reporter: Reporter, *, release: bool = False) -> i
             planned = work.saved_plan(planned, Path(options.plan))
         if release:
             return promotion.release(work, planned, options, reporter)
-        verdict = promotion.show(work, planned, reporter)
+        missing = promotion.show(work, planned, reporter)
         if options.check:
-            promotion.refuse_missing(verdict, work)
+            promotion.refuse_missing(missing, work)
             return 0
         if planned.plan.groups:
             from wgm_play.run.running import run
@@ -171,6 +171,14 @@ def promote(options: Options, reporter: Reporter, *, release: bool = False) -> i
             work.report_ok(planned)
     reporter.recap()
     return 0
+
+
+def freeze(options: Options, reporter: Reporter, *, until: str | None = None, lift: bool = False) -> int:
+    """Let nobody change an environment until a time; or end that."""
+    from wgm_play.commands import freeze as freezing
+
+    with _only_target(options, reporter) as work:
+        return freezing.lift(work, options, reporter) if lift else freezing.freeze(work, options, reporter, until)
 
 
 def listing(options: Options, reporter: Reporter, what: str) -> int:

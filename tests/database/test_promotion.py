@@ -353,3 +353,50 @@ def test_secrets_are_in_no_digest_and_staging_may_have_another(firm: Firm, monke
     assert not any("'Orders' has other values" in one for one in heard.said)
     kept = firm.sql("production", "SELECT steps::text FROM wgm.revision")
     assert "another-one" not in str(kept)
+
+
+def test_nobody_changes_what_is_frozen_until_it_is_lifted(firm: Firm) -> None:
+    firm.command("freeze", "production", {"until": "4h"}, reason="a sale")
+    with pytest.raises(Refused, match=r"production is frozen: postgres \(\w+\) froze it .*: a sale, until"):
+        firm.run("production")
+    with pytest.raises(Refused, match="is frozen"):
+        firm.command("rollback", "production")
+    assert any("is frozen" in one for one in firm.command("status", "production").said)
+    firm.command("rollback", "production", override_freeze="orders are lost")
+    assert firm.sql("production", "SELECT kind, reason FROM wgm.decision ORDER BY id DESC LIMIT 1") == [
+        ("override freeze", "orders are lost")
+    ]
+    firm.command("freeze", "production", {"lift": True})
+    firm.run("production")
+    firm.command("freeze", "production", {"until": "1h"}, reason="another")
+    firm.pass_time("production", 2)
+    firm.sql("production", "SET wgm.maintenance = on; ALTER TABLE wgm.decision DISABLE TRIGGER stamped; "
+             "UPDATE wgm.decision SET until = until - interval '2 h'; ALTER TABLE wgm.decision ENABLE ALWAYS TRIGGER stamped")  # fmt: skip
+    firm.command("rollback", "production")
+    with pytest.raises(InputError, match="is over"):
+        firm.command("freeze", "production", {"until": "2020-01-01"}, reason="late")
+
+
+def test_a_window_of_the_environment_freezes_it_by_the_servers_clock(firm: Firm) -> None:
+    firm.environment("production", more="freeze: [{deny: FREQ=DAILY, for: 48h, reason: always}]\n")
+    with pytest.raises(Refused, match="production is frozen: always, until"):
+        firm.run("production")
+    firm.environment("production", more="freeze: [{allow: FREQ=DAILY, for: 48h}]\n")
+    firm.run("production")
+
+
+def test_a_freeze_that_begins_during_a_run_stops_it_between_two_steps(firm: Firm) -> None:
+    order = "INSERT INTO wgm.decision (kind, reason, details, os_user) VALUES (''freeze'', ''now'', ''{}'', ''x'')"
+    order = f"DO $do$ BEGIN EXECUTE '{order}'; END $do$"  # what it names is not in a scratch database
+    firm.write("schema/all.yml", "- {name: One, table: {name: one, columns: {a: int}}}\n"
+               f'- {{name: Two, sql: {{up: "{order}", irreversible: true}}}}\n'
+               "- {name: Three, table: {name: three, columns: {a: int}}}\n")  # fmt: skip
+    firm.environment("staging", more="freeze: [{until: 2020-01-01}]\n")
+    with pytest.raises(StepFailed, match=r"a freeze began: .*: now, until it is lifted"):
+        firm.run("staging")
+    there = "SELECT relname FROM pg_class WHERE relname IN ('one', 'three')"
+    assert firm.sql("staging", there) == [("one",)]
+    with pytest.raises(Refused, match="is frozen"):
+        firm.run("staging")
+    firm.run("staging", override_freeze="it has to end")
+    assert len(firm.sql("staging", there)) == 2

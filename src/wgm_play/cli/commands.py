@@ -52,6 +52,13 @@ OVERRIDE_PROMOTION = Option(
     value="REASON",
     help="run what was not promoted (a hotfix): the reason is recorded",
 )
+OVERRIDE_FREEZE = Option(
+    "--override-freeze",
+    group=ALLOW,
+    kind=TEXT,
+    value="REASON",
+    help="run in a freeze: the reason is recorded",
+)
 REASON = Option("--reason", group=OTHER, kind=TEXT, value="TEXT", help="why: it is kept in the ledger")
 DETAILED = Option("--detailed-exitcode", group=LOOK, help="with --check: exit 10 when changes are pending")
 
@@ -100,6 +107,7 @@ PLAY = Spec(
         NO_BACKUP,
         KILL_BLOCKERS,
         OVERRIDE_PROMOTION,
+        OVERRIDE_FREEZE,
         REVISION,
         Option("--record", group=OTHER, help="record a run that finds nothing to do too, as evidence for a promotion"),
         Option("--watch", group=OTHER, help="apply again at every saved change (development)"),
@@ -141,6 +149,7 @@ COMMANDS = {
                 NO_BACKUP,
                 KILL_BLOCKERS,
                 REASON,
+                OVERRIDE_FREEZE,
                 *ONE_PLAYBOOK,
             ),
             examples=(
@@ -165,12 +174,36 @@ COMMANDS = {
                 NO_BACKUP,
                 KILL_BLOCKERS,
                 OVERRIDE_PROMOTION,
+                OVERRIDE_FREEZE,
                 REVISION,
                 *ONE_PLAYBOOK,
             ),
             examples=(
                 ("wgm-play promote production.yml --check", "what is missing"),
                 ("wgm-play promote production.yml", "run it, with its evidence"),
+            ),
+        ),
+        Spec(
+            "freeze",
+            "let nobody change an environment until a time",
+            run="wgm_play.cli.freeze:run",
+            about="Runs and rollbacks are refused (exit 11) until then, or until it is lifted; --override-freeze REASON goes past it.",
+            arguments=(PLAYBOOK,),
+            options=(
+                Option(
+                    "--until",
+                    group=CHOOSE,
+                    kind=TEXT,
+                    value="TIME",
+                    help="when it ends: 2026-12-27, 2026-12-24 18:00, or 4h from now (default: until it is lifted)",
+                ),
+                Option("--lift", group=ALLOW, help="end it"),
+                REASON,
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ('wgm-play freeze production.yml --until 2026-12-27 --reason "the holidays"', ""),
+                ("wgm-play freeze production.yml --lift", ""),
             ),
         ),
         Spec(

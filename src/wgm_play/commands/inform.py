@@ -70,6 +70,11 @@ def show_status(work: Work, reporter: Reporter) -> int:
     if server is not None or shadows:
         reporter.note(f"stop it with: wgm-play stop {work.options.playbook}")
     note_wal(work, reporter)
+    from wgm_play.promotion.freeze import frozen
+
+    closed = frozen(work.reading, work.environment.freeze)
+    if closed is not None:
+        reporter.note(f"{work.environment.name} is frozen: {closed}")
     reporter.data("marker", found.marker)
     return 0
 

@@ -172,8 +172,9 @@ class Rehearsal:
         """Return a play at work on the copy."""
         work = self.work
         chosen = replace(
-            work.options, url=self.url, check=False, diff=False, no_backup=True, plan=None, save_plan=None, **options
-        )
+            work.options, url=self.url, check=False, diff=False, no_backup=True, plan=None, save_plan=None,
+            override_freeze="a rehearsal", **options,
+        )  # fmt: skip
         play = replace(work.play, backup=None, alerts=())
         made = Work(chosen, self.silent, self.stage.environment, work.playbook, play, work.number)
         renamed = {new: old for new, old in self.planned.situation.renames.items() if new.kind == "table"}

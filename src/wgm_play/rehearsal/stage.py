@@ -79,7 +79,9 @@ def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan) -> Stage
         work.environment,
         url=Secret(copy.url), embedded=None, service=None, planner=None, shadow=None,
         marker=marker or f"{work.environment.name}-rehearsal",
-        policy=replace(work.environment.policy, require=()),
+        policy=replace(work.environment.policy, require=(), hold_rolled_back=False),
+        promotion=None,
+        freeze=(),
     )  # fmt: skip
     if superuser:
         notes.append(f"{login!r} is a superuser there and none here: what only superusers may do is refused here")

@@ -5,14 +5,16 @@ In: a planned play under the run lock. Out: the decisions that the run is to rec
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from wgm_play.errors import Refused, WgmError
+from wgm_play.errors import Refused, StepFailed, WgmError
 from wgm_play.ledger import Ledger, Run
 from wgm_play.ledger import decided as kept
 from wgm_play.ledger.history import changes, resumes
 from wgm_play.ledger.model import UNFINISHED, Decision
 from wgm_play.promotion import source, steps
+from wgm_play.promotion.freeze import frozen
 from wgm_play.promotion.gate import Candidate, Verdict, judge
 from wgm_play.promotion.identity import identity_of
 from wgm_play.promotion.source import Evidence
@@ -24,14 +26,58 @@ if TYPE_CHECKING:
     from wgm_play.planning.model import Planned
     from wgm_play.run.work import Work
 
+# A freeze that somebody orders during a run is seen after so many seconds at the latest, between two steps.
+PAUSE = 1.0
+
 
 def permitted(work: Work, planned: Planned, command: str) -> list[Decision]:
     """Return what is to be recorded with a run that may go ahead; raise `Refused` for one that may not.
 
-    A rollback, and the resumption of a run that has begun, are never held.
+    A rollback, and the resumption of a run that has begun, are held by nothing but a freeze.
     """
+    decisions = _frozen(work)
     if command != "apply":
-        return _reason(work)
+        return [*_reason(work), *decisions]
+    return [*decisions, *_promoted(work, planned)]
+
+
+def _frozen(work: Work) -> list[Decision]:
+    """Return that a freeze was gone past; raise `Refused` in one that was not."""
+    found = frozen(work.reading, work.environment.freeze)
+    if found is None:
+        return []
+    if work.options.override_freeze:
+        work.reporter.warn(f"--override-freeze: {found}")
+        return [Decision("override freeze", work.options.override_freeze, [str(found)])]
+    raise Refused(
+        f"{work.environment.name} is frozen: {found}; nothing was touched",
+        hint="wait, or --override-freeze REASON, which is recorded; what was ordered, wgm-play freeze "
+        f"{work.options.playbook} --lift ends",
+    )
+
+
+class FreezeWatch:
+    """Stops a run where a freeze begins, between two steps: all that was begun of a step is done by then."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.asked = time.monotonic()
+
+    def between_steps(self) -> None:
+        """Raise `StepFailed` where a freeze has begun: what was done is recorded, the same command resumes."""
+        environment, now = self.work.environment, time.monotonic()
+        if self.work.options.override_freeze or (not environment.freeze and now - self.asked < PAUSE):
+            return
+        self.asked = now
+        found = frozen(self.work.reading, environment.freeze)
+        if found is not None:
+            raise StepFailed(
+                f"a freeze began: {found}",
+                hint="what was done stays and is recorded; the same command goes on after it, or with --override-freeze REASON",
+            )
+
+
+def _promoted(work: Work, planned: Planned) -> list[Decision]:
     promotion = work.environment.promotion
     if not (promotion or work.environment.policy.hold_rolled_back):
         return _unneeded_override(work)

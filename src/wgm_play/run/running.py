@@ -23,7 +23,7 @@ from wgm_play.planning.consent import given
 from wgm_play.planning.versions import really_differing
 from wgm_play.reporter import StepResult
 from wgm_play.run.evidence import made_from, named_roles
-from wgm_play.run.permission import is_resumption, permitted
+from wgm_play.run.permission import FreezeWatch, is_resumption, permitted
 from wgm_play.shadow import sweep
 
 if TYPE_CHECKING:
@@ -208,10 +208,14 @@ def _already_done() -> Iterator[None]:
 def _watched(work: Work, progress: _Progress) -> OnGroup:
     """Report each committed group, and ask the invariants after it."""
 
+    watch = FreezeWatch(work)
+
     def committed(result: GroupResult) -> None:
         progress.group(result)
         if work.on_group is not None:
             work.on_group(result)
+        if progress.step_is_done(result):
+            watch.between_steps()
         if work.play.invariants:
             work.ask_invariants(before=False)
 
@@ -407,6 +411,10 @@ class _Progress:
         for operation in result.group.operations:
             self.seconds[operation.step] = self.seconds.get(operation.step, 0.0) + share
         self._tell()
+
+    def step_is_done(self, result: GroupResult) -> bool:
+        """Tell whether a group was the last of its steps, and not the last of the run."""
+        return not any(self.left.get(one.step) for one in result.group.operations) and any(self.left.values())
 
     def _tell(self) -> None:
         for step in self.steps:
