@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from wgm_play.errors import InputError, Position
 from wgm_play.units import parse_duration
-
-if TYPE_CHECKING:
-    from dateutil.rrule import rrule
 
 # Where a rule does not say from when it counts: a day long ago, at midnight. A Monday is not needed: BYDAY says the day.
 _ANCHOR = datetime(2020, 1, 1)
@@ -86,7 +83,7 @@ def _zone(name: str, where: Position | None) -> ZoneInfo:
         raise InputError(f"no time zone {name!r}", where=where, hint="write its name, as Europe/Berlin") from None
 
 
-def _rule(one: Window, where: Position | None = None) -> rrule:
+def _rule(one: Window, where: Position | None = None) -> Any:
     """Return the rule of a window, in the clock of its own zone."""
     from dateutil.rrule import rrulestr
 
@@ -99,7 +96,7 @@ def _rule(one: Window, where: Position | None = None) -> rrule:
         raise InputError(
             f"{one.rule!r} makes no windows", where=where, hint="use FREQ=DAILY, WEEKLY, MONTHLY or YEARLY"
         )
-    return found  # type: ignore[return-value]
+    return found
 
 
 def _open_until(one: Window, now: datetime) -> datetime | None:
@@ -108,7 +105,7 @@ def _open_until(one: Window, now: datetime) -> datetime | None:
         begun = one.begin is None or one.begin <= now
         return one.end if begun and one.end is not None and now < one.end else None
     zone = _zone(one.timezone, None)
-    last = _rule(one).before(now.astimezone(zone).replace(tzinfo=None), inc=True)
+    last: datetime | None = _rule(one).before(now.astimezone(zone).replace(tzinfo=None), inc=True)
     if last is None:
         return None
     end = last.replace(tzinfo=zone).astimezone(UTC) + timedelta(seconds=one.seconds)
@@ -134,7 +131,7 @@ def _next(now: datetime) -> Any:
 
     def found(one: Window) -> datetime | None:
         zone = _zone(one.timezone, None)
-        following = _rule(one).after(now.astimezone(zone).replace(tzinfo=None))
+        following: datetime | None = _rule(one).after(now.astimezone(zone).replace(tzinfo=None))
         return following.replace(tzinfo=zone) if following else None
 
     return found
