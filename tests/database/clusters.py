@@ -114,7 +114,7 @@ class Cluster:
 
 def cluster_of(major: int, folder: Path, **settings: str) -> Iterator[Cluster]:
     """Start one, with a table and a receiver; stop it afterwards."""
-    life = fix_postgres.started(major, max_wal_senders="10", **settings)
+    life = fix_postgres.started(major, **{"max_wal_senders": "10", **settings})
     server = next(life)
     made = Cluster(server, folder / "backups")
     folder.chmod(0o755)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from clusters import Cluster, cluster_of, room_of, rows_in, rows_of, started
 
+import fix_postgres
 from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment
 from wgm_play.errors import InputError, Refused, StepFailed
 
@@ -17,7 +18,7 @@ from wgm_play.errors import InputError, Refused, StepFailed
 @pytest.fixture(scope="module", params=[15, 18], ids=["pg15", "pg18"])
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster with a backup, WAL that is received, and rows whose moments are known."""
-    yield from cluster_of(request.param, tmp_path_factory.mktemp("physical"))
+    yield from cluster_of(request.param, tmp_path_factory.mktemp("physical"), max_wal_senders="4")
 
 
 @pytest.fixture
@@ -86,6 +87,24 @@ def test_an_idle_cluster_comes_back_as_of_now_and_of_its_last_position(cluster: 
     for number, moment in enumerate((Moment(TIME, time=cluster.now()), Moment(LSN, lsn=cluster.lsn()))):
         engine.restore(engine.choose(None, moment), room / str(number), moment)
         assert rows_in(cluster, room / str(number)) == wanted
+
+
+def test_a_backup_from_a_standby_comes_back(cluster: Cluster, room: Path, tmp_path: Path) -> None:
+    life = fix_postgres.standby_of(cluster.server)
+    standby = next(life)
+    try:
+        wanted = rows_of(cluster)
+        cluster.ask("checkpoint")
+        with standby.connect() as connection:
+            goal = cluster.ask("select pg_current_wal_flush_lsn()::text")
+            while connection.execute("select pg_last_wal_replay_lsn() >= %s::pg_lsn", [goal]).fetchone() != (True,):
+                pass
+        engine = Cluster(standby, tmp_path / "backups").engine()
+        made = engine.make("from a standby")
+        engine.restore(made, room / "r")
+        assert rows_in(cluster, room / "r") == wanted
+    finally:
+        life.close()  # type: ignore[attr-defined]
 
 
 def test_a_moment_after_the_last_wal_is_an_error_that_says_how_far_one_can_go(room: Path) -> None:

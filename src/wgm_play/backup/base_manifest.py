@@ -63,20 +63,28 @@ def _path(one: dict[str, str]) -> str:
     return one["Path"] if "Path" in one else bytes.fromhex(one["Encoded-Path"]).decode(errors="surrogateescape")
 
 
-def damage(base: Path, on_bytes: Callable[[int], None] = lambda read: None) -> list[str]:
-    """Return what differs between the files of a base backup and its manifest."""
+def damage(base: Path, spaces: Path, on_bytes: Callable[[int], None] = lambda read: None) -> list[str]:
+    """Return what differs between the files of a base backup and its manifest; its tablespaces lie in `spaces`."""
     try:
         manifest = read(base)
     except Unreadable as error:
         return [str(error)]
+    places = {name: _place(base, spaces, name) for name in manifest.files}
     problems = [
-        f"{name}: {why}" for name, told in manifest.files.items() if (why := _differs(base / name, told, on_bytes))
+        f"{name}: {why}" for name, told in manifest.files.items() if (why := _differs(places[name], told, on_bytes))
     ]
-    for path in base.rglob("*"):
-        name = path.relative_to(base).as_posix()
-        if path.is_file() and name not in manifest.files and name.split("/")[0] not in _UNLISTED:
-            problems.append(f"{name}: it is not in the manifest")
+    known = set(places.values())
+    for path in (*base.rglob("*"), *spaces.rglob("*")):
+        if path.is_file() and path not in known and path.relative_to(base.parent).parts[1] not in _UNLISTED:
+            problems.append(f"{path.relative_to(base.parent)}: it is not in the manifest")
     return problems
+
+
+def _place(base: Path, spaces: Path, name: str) -> Path:
+    """Return where a file lies: the link of a tablespace may lead to where the backup was before it was moved."""
+    parts = name.split("/")
+    inside = parts[0] == "pg_tblspc" and (base / "pg_tblspc" / parts[1]).is_symlink()
+    return spaces.joinpath(*parts[1:]) if inside else base / name
 
 
 def _differs(file: Path, told: tuple[int, str], on_bytes: Callable[[int], None]) -> str:

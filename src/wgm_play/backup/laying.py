@@ -72,6 +72,11 @@ class Layout:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def nearest(path: Path) -> Path:
+    """Return the folder itself, or the nearest above it that is there."""
+    return next(one for one in (path, *path.parents) if one.is_dir())
+
+
 def _is_empty(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
 

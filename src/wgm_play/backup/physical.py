@@ -302,7 +302,7 @@ class Physical(InFolder):
             problems = [
                 f"{name}: {why}" for name, told in manifest.files.items() if (why := _differs(path / name, told))
             ]
-            problems += base_manifest.damage(path / laying.BASE, heard)
+            problems += base_manifest.damage(path / laying.BASE, path / laying.SPACES, heard)
         with suppress(OSError, Refused):  # a folder that cannot be written can be read
             (path / READ).unlink(missing_ok=True)
             if problems:
@@ -405,7 +405,9 @@ class Physical(InFolder):
                 hint="--into dir:PATH",
             )
         began = time.monotonic()
-        layout = laying.Layout(into, into.with_name(f"{into.name}_tablespaces"), account_for(into.absolute().parent))
+        layout = laying.Layout(
+            into, into.with_name(f"{into.name}_tablespaces"), account_for(laying.nearest(into.absolute().parent))
+        )
         aim_ = self._aim(backup, at)
         chain = self._fit(backup, layout)
         with run_folder(layout.account) as place:
