@@ -39,6 +39,14 @@ def test_the_first_playbook_goes_as_it_is_told(console: Console, file: str) -> N
         console.play(block) if block.language == "console" else console.edit(block)
 
 
+def test_lint_says_what_its_page_says(console: Console) -> None:
+    for block in blocks("console", "sql", file="57-lint.md"):
+        if block.words:
+            (console.folder / block.words).write_text(block.text)
+        elif block.language == "console":
+            console.play(block)
+
+
 @pytest.fixture
 def shop(console: Console, database_url: str) -> Console:
     """A new project whose environments are all the database of the test."""

@@ -18,7 +18,7 @@ EXITS = (
     ("4", "the database cannot be reached or refuses us, before the first change"),
     ("10", "with --check --detailed-exitcode: changes are pending"),
     ("11", "refused by policy, a gate, an invariant, data or a privilege that is missing: nothing was touched"),
-    ("12", "a finding: drift, ill health, an alert"),
+    ("12", "a finding: drift, ill health, an alert, a lint error"),
     ("13", "another run holds the lock: try again"),
     ("130", "interrupted: cancelled on the server too, resumable"),
 )
