@@ -27,7 +27,7 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 QUOTING = {"ident", "idents", "literal", "qualified", "sqls", "strings"}
 HOSTILE = """a"b'; drop table x; -- $body$ $1 %s {{ y }} \\ \n/* """
 # Texts of a playbook's author, or of the application; the first two are not SQL at all.
-NOT_OURS = ("init", "wasteland")
+NOT_OURS = ("init", "ci", "wasteland")
 
 
 @dataclass(slots=True)

@@ -741,9 +741,21 @@ COMMANDS = {
             "init",
             "start a project: a folder that works at once",
             run="wgm_play.cli.init:run",
-            arguments=(Argument("DIR", "a new or empty folder", to="folder"),),
-            options=OUTPUT_OPTIONS,
-            examples=(("wgm-play init shop && cd shop && wgm-play development.yml", ""),),
+            arguments=(Argument("DIR", "a new or empty folder; with --ci also a project", to="folder"),),
+            options=(
+                Option(
+                    "--ci",
+                    group=OTHER,
+                    kind=CHOICE,
+                    choices=("github", "gitlab"),
+                    help="add the jobs of a CI server: review of branches, drift every morning, hooks for pre-commit",
+                ),
+                *OUTPUT_OPTIONS,
+            ),
+            examples=(
+                ("wgm-play init shop && cd shop && wgm-play development.yml", ""),
+                ("wgm-play init . --ci github", "in a project that is there"),
+            ),
         ),
         Spec(
             "doc",

@@ -1,6 +1,6 @@
-"""`wgm-play init DIR`: a new project that works at once.
+"""`wgm-play init DIR`: a new project that works at once; `--ci`: the jobs of a CI server.
 
-In: the name of a new or empty folder. Out: environments, playbooks that teach, a README. Nothing is overwritten.
+In: the name of a folder. Out: environments, playbooks that teach, a README; workflows. Nothing is overwritten.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from wgm_play.environment import FOLDER as ENVIRONMENTS
 from wgm_play.errors import InputError
 from wgm_play.reporter import Reporter
 
@@ -15,10 +16,23 @@ from wgm_play.reporter import Reporter
 NAMES = {"gitignore": ".gitignore"}
 
 
-def run(reporter: Reporter, *, folder: str, verbosity: int) -> int:
-    """Write the files of a project; raise `InputError` where one of them exists."""
+# What others have their own parts in: left as it is where it is there.
+SHARED = (".pre-commit-config.yaml", ".gitlab-ci.yml")
+
+
+def run(reporter: Reporter, *, folder: str, ci: str | None = None, verbosity: int = 0) -> int:
+    """Write the files of a project; raise `InputError` where one of them exists.
+
+    With `ci`, add the jobs of a CI server, to a new project or to one that is there.
+    """
     root = Path(folder)
-    files = _files()
+    there = ci is not None and (root / ENVIRONMENTS).is_dir()
+    files = {} if there else _files()
+    kept = []
+    if ci is not None:
+        jobs = _jobs(ci)
+        kept = [name for name in SHARED if name in jobs and (root / name).exists()]
+        files |= {name: text for name, text in jobs.items() if name not in kept}
     _refuse_overwriting(root, list(files))
     for name, text in files.items():
         path = root / name
@@ -27,8 +41,43 @@ def run(reporter: Reporter, *, folder: str, verbosity: int) -> int:
     reporter.begin(None)
     reporter.data("files", [str(root / name) for name in files])
     here = "" if root.resolve() == Path.cwd() else f"cd {folder} && "
-    reporter.note(f"{len(files)} files in {folder}. Next: {here}wgm-play development.yml")
+    following = (
+        "git add, commit and push them: `wgm-play doc review` tells what they do"
+        if there
+        else f"{here}wgm-play development.yml"
+    )
+    reporter.note(f"{len(files)} files {'here' if folder == '.' else f'in {folder}'}. Next: {following}")
+    for name in kept:
+        reporter.note(f"{name} is yours and is left as it is; add to it what is below\n\n{_jobs(ci or '')[name]}")
     return 0
+
+
+# The files of each CI server: where they lie among the templates, and in a project.
+_JOBS = {
+    "github": {
+        "github/wgm-review.yml": ".github/workflows/wgm-review.yml",
+        "github/wgm-comment.yml": ".github/workflows/wgm-comment.yml",
+        "github/wgm-drift.yml": ".github/workflows/wgm-drift.yml",
+        "pre-commit-config.yml": ".pre-commit-config.yaml",
+    },
+    "gitlab": {
+        "gitlab/wgm-play.yml": ".gitlab/wgm-play.yml",
+        "gitlab/gitlab-ci.yml": ".gitlab-ci.yml",
+        "pre-commit-config.yml": ".pre-commit-config.yaml",
+    },
+}
+
+
+def _jobs(ci: str) -> dict[str, str]:
+    """Return the texts of a CI server's files by their paths in a project."""
+    from wgm_play import __version__
+    from wgm_play.plain import packaged_templates
+
+    root = packaged_templates() / "ci"
+    return {
+        place: (root / name).read_text(encoding="utf-8").replace("@VERSION@", __version__)
+        for name, place in _JOBS[ci].items()
+    }
 
 
 def _files() -> dict[str, str]:
@@ -64,6 +113,6 @@ def _refuse_overwriting(root: Path, names: list[str]) -> None:
     if there:
         raise InputError(
             f"{str(root)!r} holds a project already: {there[0]}",
-            hint="name a new folder; nothing was written",
+            hint="name a new folder, or take the file away; nothing was written",
             details=[f"{name} exists" for name in there[1:]],
         )

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from wgm_play.catalog.model import Key
+from wgm_play.environment import FOLDER as ENVIRONMENTS
 from wgm_play.errors import InputError, Problems, Refusals, Refused, WgmError
 from wgm_play.finding import ERROR, Finding
 from wgm_play.plan import Plan
@@ -48,7 +49,8 @@ def against_commit(now: Options, name: str, reporter: Reporter, also_open: Seque
     base = repository.base(name)
     with _as_it_was(repository, base.commit, now) as options:
         called = f"against {name} ({base.short})"
-        review = _review(now, Before(options, called, tuple(_about(base, options, now))), reporter)
+        notes = (*_about(base, options, now), *_changed_environments(options, now))
+        review = _review(now, Before(options, called, notes), reporter)
         review = replace(review, root=str(repository.root))
     if not also_open or review.broken:
         return review
@@ -69,6 +71,20 @@ def _about(base: Base, options: Options | None, now: Options) -> Iterator[str]:
         )
     if options is None:
         yield f"{now.playbook} is not in {base.short}: everything in it is new"
+
+
+def _changed_environments(before: Options | None, now: Options) -> Iterator[str]:
+    """Yield what is to be said of environments that a stranger's branch changes, and that are not used."""
+    if not now.untrusted or before is None:
+        return
+    then, here = (project_of(find_playbook(one.playbook)) / ENVIRONMENTS for one in (before, now))
+    for name in sorted({path.name for folder in (then, here) if folder.is_dir() for path in folder.iterdir()}):
+        if _content(then / name) != _content(here / name):
+            yield f"environments/{name} is changed by this branch: that is not looked at here"
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 @contextmanager

@@ -1,0 +1,200 @@
+"""The jobs that `init --ci` writes: each shell step is run as the CI server runs it, against a fake API on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from real_command import Command
+
+from wgm_play import __version__
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+from fake_api import Fake, serving
+
+
+class Loader(yaml.SafeLoader):
+    """YAML 1.2's booleans: `on` is a word, as for GitHub."""
+
+
+Loader.yaml_implicit_resolvers = {
+    letter: [(tag, regexp) for tag, regexp in found if tag != "tag:yaml.org,2002:bool"]
+    for letter, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def git(folder: Path, *words: str) -> str:
+    names = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    return subprocess.run(
+        ["git", *names, *words], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def shop(wgm: Command, tmp_path: Path) -> Path:
+    """A project with jobs, in git, on a branch that drops a table."""
+    assert wgm("init", "shop").returncode == 0
+    folder = tmp_path / "shop"
+    git(folder, "init", "-q", "-b", "main")
+    for server in ("github", "gitlab"):
+        (folder / ".pre-commit-config.yaml").unlink(missing_ok=True)
+        done = wgm("init", "shop", "--ci", server)
+        assert done.returncode == 0, done.stderr
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "base")
+    git(folder, "checkout", "-q", "-b", "feature")
+    tables = folder / "playbooks" / "schema" / "001_tables.yml"
+    tables.write_text(tables.read_text().replace("      due:     date", "      notes:   text\n      due:     date"))
+    (folder / "environments" / "production.yml").write_text("embedded: true\n")
+    git(folder, "commit", "-q", "-a", "-m", "notes")
+    return folder
+
+
+def run(script: str, folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a step as GitHub does: `bash -e -o pipefail`, with our command on the PATH, and an installation that does nothing."""
+    places = folder.parent / "bin"
+    places.mkdir(exist_ok=True)
+    for name, text in {"wgm-play": f'exec {sys.executable} -m wgm_play "$@"', "python": 'echo "$@"'}.items():
+        (places / name).write_text(f"#!/bin/sh\n{text}\n")
+        (places / name).chmod(0o755)
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "CI_", "GITLAB_"))}
+    bash = shutil.which("bash") or "bash"
+    return subprocess.run(
+        [bash, "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script], cwd=folder, text=True, capture_output=True,
+        check=False, env={**known, **environ, "PATH": f"{places}{os.pathsep}{os.environ['PATH']}"},
+    )  # fmt: skip
+
+
+def steps(path: Path, values: dict[str, str]) -> list[tuple[str, dict[str, str], str]]:
+    """Return name, environment and text of the shell steps of a workflow, with GitHub's expressions put in."""
+    found = yaml.load(path.read_text(), Loader)  # noqa: S506 - a safe loader
+
+    def said(text: str) -> str:
+        return re.sub(r"\$\{\{ (.*?) \}\}", lambda match: values[match[1]], text)
+
+    return [
+        (step["name"], {name: said(value) for name, value in step.get("env", {}).items()}, said(step["run"]))
+        for job in found["jobs"].values()
+        for step in job["steps"]
+        if "run" in step
+    ]
+
+
+def test_the_workflows_review_a_branch_and_comment_on_it(shop: Path, tmp_path: Path) -> None:
+    temp, summary, event = tmp_path / "temp dir", tmp_path / "summary.md", tmp_path / "event.json"
+    temp.mkdir()
+    flows = shop / ".github" / "workflows"
+    values = {"github.event.pull_request.base.sha": git(shop, "rev-parse", "main"), "github.token": "secret"}
+    environ = {"RUNNER_TEMP": str(temp), "GITHUB_STEP_SUMMARY": str(summary)}
+    said = ""
+    for _, own, text in steps(flows / "wgm-review.yml", values):
+        done = run(text, shop, {**environ, **own})
+        assert done.returncode == 0, done.stdout + done.stderr
+        said += done.stdout
+    assert f"wgm-play[embedded]=={__version__}" in said
+    assert "add column tasks.notes" in summary.read_text()
+    assert "environments/production.yml is changed by this branch" in summary.read_text()
+    sarif = json.loads((temp / "review" / "production.sarif").read_text())
+    assert sarif["version"] == "2.1.0"
+    empty = tmp_path / "nothing is checked out"
+    empty.mkdir()
+    with serving(Fake()) as fake:
+        head = {"head_repository": {"owner": {"login": "fork"}}, "head_branch": "feature", "head_sha": "abc"}
+        event.write_text(json.dumps({"workflow_run": {**head, "pull_requests": []}}))
+        fake.pulls = [{"label": "fork:feature", "number": 5, "head": {"sha": "abc"}}]
+        hub = {"GITHUB_REPOSITORY": "o/r", "GITHUB_API_URL": fake.url, "GITHUB_EVENT_PATH": str(event)}
+        for _ in range(2):
+            for _, own, text in steps(flows / "wgm-comment.yml", values):
+                done = run(text, empty, {**environ, **hub, **own})
+                assert done.returncode == 0, done.stdout + done.stderr
+        assert sorted(re.findall(r"review (\S+) ", one["body"])[0] for one in fake.ours()) == [
+            "playbooks/development.yml",
+            "playbooks/production.yml",
+        ]
+
+
+def test_a_branch_that_is_wrong_makes_the_job_fail_and_is_reviewed_all_the_same(shop: Path, tmp_path: Path) -> None:
+    tables = shop / "playbooks" / "schema" / "001_tables.yml"
+    tables.write_text(tables.read_text().replace("notes:   text", "notes:   txt"))
+    temp = tmp_path / "temp"
+    temp.mkdir()
+    values = {"github.event.pull_request.base.sha": git(shop, "rev-parse", "main")}
+    environ = {"RUNNER_TEMP": str(temp), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    codes = [
+        run(text, shop, {**environ, **own}) for _, own, text in steps(shop / ".github/workflows/wgm-review.yml", values)
+    ]
+    assert [done.returncode for done in codes] == [0, 0, 1]
+    assert "::error file=playbooks/schema/001_tables.yml,line=" in codes[-1].stdout
+    assert json.loads((temp / "review" / "production.json").read_text())["broken"]
+
+
+def test_the_drift_job_checks_the_database(shop: Path, tmp_path: Path, database_url: str) -> None:
+    git(shop, "checkout", "-q", "main")
+    summary = tmp_path / "summary.md"
+    summary.write_text("")
+    values = {"secrets.DATABASE_URL": database_url}
+    for _, own, text in steps(shop / ".github/workflows/wgm-drift.yml", values):
+        done = run(text, shop, {**own, "GITHUB_STEP_SUMMARY": str(summary)})
+        assert done.returncode in (0, 12), done.stdout + done.stderr
+    assert "play check: production" in summary.read_text()
+
+
+def test_the_pipeline_of_gitlab_does_the_same(shop: Path, tmp_path: Path) -> None:
+    jobs: dict[str, Any] = yaml.load((shop / ".gitlab/wgm-play.yml").read_text(), Loader)  # noqa: S506 - a safe loader
+    assert yaml.safe_load((shop / ".gitlab-ci.yml").read_text()) == {"include": [{"local": ".gitlab/wgm-play.yml"}]}
+    environ = {"CI_PROJECT_DIR": str(shop), "CI_MERGE_REQUEST_DIFF_BASE_SHA": git(shop, "rev-parse", "main")}
+    done = run("\n".join(jobs["wgm-review"]["script"]), shop, environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    quality = json.loads((shop / "wgm-review" / "production.quality.json").read_text())
+    assert isinstance(quality, list)
+    with serving(Fake("project_7_bot", integration=False)) as fake:
+        lab = {"CI_API_V4_URL": fake.url, "CI_PROJECT_ID": "7", "CI_MERGE_REQUEST_IID": "5", "GITLAB_TOKEN": "secret"}
+        done = run("\n".join(jobs["wgm-comment"]["script"]), shop, {**environ, **lab})
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert len(fake.ours()) == 2
+
+
+def test_the_hooks_of_pre_commit_are_quiet_for_a_new_project(shop: Path) -> None:
+    git(shop, "checkout", "-q", "main")
+    hooks = yaml.safe_load((shop / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    for hook in hooks:
+        done = run(hook["entry"], shop, {})
+        assert done.returncode == 0, f"{hook['id']}: {done.stdout}{done.stderr}"
+
+
+def test_workflows_take_no_more_than_they_need(shop: Path) -> None:
+    for path in (shop / ".github" / "workflows").iterdir():
+        text = path.read_text()
+        flow = yaml.load(text, Loader)  # noqa: S506 - a safe loader
+        assert set(flow["permissions"] or {}) <= {"contents"} and "write" not in str(flow["permissions"])
+        assert "pull_request_target" not in text
+        for used in re.findall(r"uses: (\S+)", text):
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", used), used
+        # What a stranger chooses is in no shell's text.
+        for _, _, script in steps(
+            path, {"github.event.pull_request.base.sha": "", "github.token": "", "secrets.DATABASE_URL": ""}
+        ):
+            assert "${{" not in script
+        triggers = flow["on"] if isinstance(flow["on"], dict) else {flow["on"]: None}
+        if "pull_request" in triggers:
+            assert "secrets." not in text and "github.token" not in text
+        if "workflow_run" in triggers:
+            assert "actions/checkout" not in text
+
+
+def test_files_of_others_are_left_alone(wgm: Command, tmp_path: Path) -> None:
+    assert wgm("init", "shop").returncode == 0
+    (tmp_path / "shop" / ".gitlab-ci.yml").write_text("mine: true\n")
+    done = wgm("init", "shop", "--ci", "gitlab")
+    assert (done.returncode, ".gitlab-ci.yml is yours" in done.stdout) == (0, True)
+    assert (tmp_path / "shop" / ".gitlab-ci.yml").read_text() == "mine: true\n"
+    again = wgm("init", "shop", "--ci", "gitlab")
+    assert again.returncode == 1 and ".gitlab/wgm-play.yml" in again.stderr
