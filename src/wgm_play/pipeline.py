@@ -333,6 +333,22 @@ def metrics(options: Options, reporter: Reporter, listen: str | None, textfile: 
         return expose(work, reporter, listen, textfile, interval)
 
 
+def report(options: Options, reporter: Reporter, output: str | None = None, run: int | None = None) -> int:
+    """Write a run, and how the database is now, as one HTML page."""
+    from wgm_play.commands.report import tell
+    from wgm_play.report.findings import replace_file
+    from wgm_play.report.page import page
+
+    if output is None:
+        raise InputError("report needs a file", hint=f"wgm-play report {options.playbook} --output report.html")
+    with _only_play(options, reporter) as work:
+        told = tell(work, options, run)
+    replace_file(Path(output), page(told))
+    reporter.data("report", output)
+    reporter.note(f"written: {output}")
+    return 0
+
+
 def backup(options: Options, reporter: Reporter, if_due: bool = False) -> int:
     """Take a backup as the play's policy says, now, or only where it is due."""
     from wgm_play.commands.backups import take

@@ -382,6 +382,28 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "report",
+            "a run, and how the database is now, as one HTML page",
+            run="wgm_play.cli.report:run",
+            about="What changed, the tables before and after, each statement with its time and its lock, what `check` finds, "
+            "alerts and backups. The page loads nothing from anywhere.",
+            arguments=(PLAYBOOK,),
+            options=(
+                Option("--output", group=OUTPUT, kind=TEXT, value="FILE", help="the page to write"),
+                Option(
+                    "--run",
+                    group=CHOOSE,
+                    kind=NUMBER,
+                    value="RUN",
+                    to="run_number",
+                    help="this run (default: the last one)",
+                ),
+                Option("--deep", group=LOOK, help="read the rows too, as `check --deep`"),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(("wgm-play report production.yml --output report.html", "for who was not there"),),
+        ),
+        Spec(
             "backup",
             "make a backup now, as the policy of the playbook says",
             run="wgm_play.cli.backup:run",

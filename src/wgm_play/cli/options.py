@@ -106,7 +106,7 @@ REPORT = Option(
     kind=LIST,
     value="FORMAT:FILE",
     to="reports",
-    help="write the findings too, several at once: text, json, markdown, sarif, junit, github, gitlab, nagios",
+    help="write the findings too, several at once: text, json, markdown, html, sarif, junit, github, gitlab, nagios",
 )
 
 

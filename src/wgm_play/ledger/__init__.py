@@ -22,6 +22,7 @@ from wgm_play.ledger.model import (
     BackupPin,
     Change,
     Consent,
+    DoneOperation,
     Evidence,
     Overview,
     PendingHandler,
@@ -29,6 +30,7 @@ from wgm_play.ledger.model import (
     RowChange,
     Run,
     RunInfo,
+    SentStatement,
     SqlOnce,
     TrashEntry,
 )
@@ -171,6 +173,14 @@ class Ledger:
     def trash_entries(self) -> list[TrashEntry]:
         """Return what lies in the trash, oldest first."""
         return self._rows("trash", TrashEntry)
+
+    def done_in(self, runs: Sequence[int]) -> list[DoneOperation]:
+        """Return the operations of runs, in the order in which they were made."""
+        return self._rows("done_in", DoneOperation, list(runs))
+
+    def sent_in(self, runs: Sequence[int]) -> list[SentStatement]:
+        """Return the statements of runs as they were sent."""
+        return self._rows("sent_in", SentStatement, list(runs))
 
     def row_changes(self, runs: Sequence[int]) -> list[RowChange]:
         """Return the rows that these runs wrote, in the order of writing."""

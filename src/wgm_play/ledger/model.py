@@ -284,3 +284,35 @@ class Overview:
     unfinished: bool = False
     sql_events: int = 0
     handlers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DoneOperation:
+    """An operation that a run committed, in its transaction group."""
+
+    run: int
+    number: int
+    group_number: int
+    step_name: str
+    item: str
+    kind: str
+    name: list[str]
+    title: str
+    irreversible: str | None
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SentStatement:
+    """A statement that a run sent for an operation; `ended_at` None: it did not come to its end."""
+
+    run: int
+    number: int
+    operation: int
+    sql: str
+    started_at: datetime
+    ended_at: datetime | None
+    lock_wait_ms: float
+    attempts: int
+    error: str

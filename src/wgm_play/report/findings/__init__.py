@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from wgm_play.errors import InputError, Position
 from wgm_play.finding import Finding, ordered
-from wgm_play.report.findings import github, gitlab, json, junit, markdown, nagios, sarif, text
+from wgm_play.report.findings import github, gitlab, html, json, junit, markdown, nagios, sarif, text
 from wgm_play.report.findings.heading import Heading
 from wgm_play.secret import mask
 
@@ -26,6 +26,7 @@ FORMATS: dict[str, Writer] = {
     "text": text.write,
     "json": json.write,
     "markdown": markdown.write,
+    "html": html.write,
     "sarif": sarif.write,
     "junit": junit.write,
     "github": github.write,
@@ -58,7 +59,7 @@ def write_reports(
 
             write(text)
         else:
-            _replace(Path(path), text)
+            replace_file(Path(path), text)
 
 
 def check_reports(reports: Iterable[str]) -> None:
@@ -97,7 +98,8 @@ def _relative(where: Position | None) -> Position | None:
     return replace(where, file=str(Path(where.file).relative_to(here))) if inside else where
 
 
-def _replace(path: Path, whole: str) -> None:
+def replace_file(path: Path, whole: str) -> None:
+    """Write a file that is there whole, or as it was."""
     with NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, prefix=".wgm-", delete=False) as file:
         try:
             file.write(whole)

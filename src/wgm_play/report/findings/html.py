@@ -1,0 +1,46 @@
+"""Findings as one self-contained HTML page, for people who were not there.
+
+In: findings in order. Out: the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from wgm_play.finding import Finding, tally
+from wgm_play.report.findings.heading import Heading
+from wgm_play.report.findings.text import summary
+
+if TYPE_CHECKING:
+    from wgm_play.report.page.model import Tile
+
+
+def write(findings: Sequence[Finding], heading: Heading) -> str:
+    """Return the page."""
+    from wgm_play.report.page import page
+    from wgm_play.report.page.model import Told
+
+    return page(
+        Told(
+            title=heading.title,
+            subtitle=summary(findings),
+            version=heading.version,
+            made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            tiles=tiles(findings),
+            findings=findings,
+        )
+    )
+
+
+def tiles(findings: Sequence[Finding]) -> list[Tile]:
+    """Return how many there are of each severity."""
+    from wgm_play.report.page.model import Tile
+
+    moods = {"error": "bad", "warning": "fair"}
+    words = {"error": "errors", "warning": "warnings", "info": "advice", "acknowledged": "acknowledged"}
+    return [
+        Tile(str(number), words[name], moods.get(name, "plain") if number else "good")
+        for name, number in tally(findings).items()
+    ]

@@ -1,0 +1,113 @@
+"""What is on the page.
+
+In: nothing. Out: dataclasses that `page.html` shows; texts are plain, and escaped there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from wgm_play.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A figure at the top: its value, what it counts, and how it is (good, bad, fair or plain)."""
+
+    value: str
+    label: str
+    mood: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows for people below a title."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An object that a run changed: its name, lines on what differs, and the difference of a long text."""
+
+    name: str
+    details: Sequence[str] = ()
+    difference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Objects of one kind that changed in one way, under a title as `12 indexes`; `open` shows them at once."""
+
+    how: str
+    title: str
+    items: Sequence[Changed]
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A statement as it was sent: its time in milliseconds, of which it waited for locks, and the lock it took."""
+
+    sql: str
+    milliseconds: float
+    waited: float
+    lock: str
+    stops: str
+    attempts: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An operation on the timeline: where it begins and how long it is, in percent of the run; `stops` is what its strongest lock does."""
+
+    title: str
+    step: str
+    left: float
+    width: float
+    waited: float
+    told: str
+    stops: str
+    lock: str
+    statements: Sequence[Sent]
+    transaction: int
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One run: facts, what changed, the tables before and after as pictures (`wide`: below each other), operations in time, and
+    of many those that took longest."""
+
+    number: int
+    status: str
+    facts: Sequence[tuple[str, str]]
+    changed: Sequence[Group]
+    before: Markup | None
+    after: Markup | None
+    spans: Sequence[Span]
+    longest: Sequence[Span]
+    ticks: Sequence[tuple[float, str]]
+    error: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that is on a page. `findings` is None where nothing was looked at."""
+
+    title: str
+    subtitle: str
+    version: str
+    made: str
+    tiles: Sequence[Tile] = ()
+    story: Story | None = None
+    findings: Sequence[Finding] | None = None
+    tables: Sequence[Table] = field(default=())
