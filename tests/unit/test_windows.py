@@ -10,6 +10,8 @@ import pytest
 from wgm_play.errors import InputError
 from wgm_play.windows import closed, window
 
+pytest.importorskip("dateutil", reason="an environment that was made before the dependency")
+
 WEEKEND = {"deny": "FREQ=WEEKLY;BYDAY=FR;BYHOUR=16", "for": "64h", "timezone": "Europe/Berlin", "reason": "weekend"}
 HOURS = {"allow": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;BYHOUR=9", "for": "9h", "timezone": "America/New_York"}
 HOLIDAYS = {"from": "2026-12-20", "until": "2027-01-05 08:00", "timezone": "Asia/Tokyo"}
