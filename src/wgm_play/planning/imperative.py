@@ -150,22 +150,31 @@ class Imperative:
         for assertion in folded.assertions:
             shape = analyse_query(connection, assertion.query)
             if shape.problem is not None:
-                problems.append(_at(shape.problem, assertion.position))
+                problems.append(self._with_other_place(_at(shape.problem, assertion.position), assertion.query))
         for invariant in play.invariants:
             shape = analyse_query(connection, invariant.query)
             if shape.problem is not None:
-                problems.append(_at(shape.problem, invariant.position))
+                problems.append(self._with_other_place(_at(shape.problem, invariant.position), invariant.query))
         for alert in play.alerts:
             if not alert.texts():
                 continue
-            problem = check_alert_query(connection, alert.query_for(connection.info.server_version))
+            query = alert.query_for(connection.info.server_version)
+            problem = check_alert_query(connection, query)
             if problem is not None:
+                problem = self._with_other_place(problem, query)
                 problems.append(_at(problem, alert.position, f"alert {alert.name!r}: {problem.message}"))
         if not problems:
             problems += _seeds(connection, folded, catalog)
         if problems:
             raise Problems(problems) if len(problems) > 1 else problems[0]
         return not excused
+
+    def _with_other_place(self, problem: InputError, query: str) -> InputError:
+        """Tell also where what a query names goes."""
+        from wgm_play.planning.other_place import other_places
+
+        problem.details = (*problem.details, *other_places(problem.message, query, self.folded))
+        return problem
 
     def _down_position(self, one: SqlStep) -> Any:
         steps = {step.index: step for step in (*self.play.steps, *self.play.handlers)}
