@@ -38,6 +38,7 @@ class Policy:
     `statement_timeout` bounds catalog changes (validation and concurrent builds have none); `trash_retention`
     is how long removed data are kept. `online` is auto, always or never; tables below `small_rows` rows and
     `small_bytes` bytes use the plain form under auto. `trusted_owners` are roles whose code a superuser may run.
+    `alerts_refuse` and `alerts_pause` are severities of alerts, `watch_above` bytes of a table that must be watched.
     `require` names the evidence that a run must have, `rehearsal_max_age` is how long that of a rehearsal is valid.
     """
 
@@ -58,6 +59,16 @@ class Policy:
     require: tuple[str, ...] = ()
     rehearsal_max_age: float = 7 * 86400.0
     hold_rolled_back: bool = False
+    alerts_refuse: str | None = None
+    alerts_pause: str = "info"
+    watch_above: int | None = None
+    watch_partitioned: bool = False
+    alert_cost: int = 1_000_000
+
+    @property
+    def watched(self) -> bool:
+        """Whether some tables must be watched."""
+        return self.watch_above is not None or self.watch_partitioned
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +174,8 @@ def load_environment(
     trash = policy.pop("trash", {})
     if "retention" in trash:
         policy["trash_retention"] = trash["retention"]
+    policy.update({f"alerts_{key}": value for key, value in policy.pop("alerts", {}).items()})
+    policy.update({f"watch_{key.removeprefix('tables_')}": value for key, value in policy.pop("watch", {}).items()})
     embedded = values.get("embedded")
     return Environment(
         name=name,

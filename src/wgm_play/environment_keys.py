@@ -32,6 +32,24 @@ class Key:
 
 TRASH = {"retention": Key("duration", "how long removed tables and columns are kept; 0 removes them for good (30d)")}
 
+ALERTS = {
+    "refuse": Key(
+        "choice",
+        "a run is refused while an alert of this severity or worse fires, or cannot see (none)",
+        ("info", "warning", "critical"),
+    ),
+    "pause": Key(
+        "choice",
+        "a backfill slows down while an alert of this severity or worse fires (info)",
+        ("info", "warning", "critical"),
+    ),
+}
+
+WATCH = {
+    "tables_above": Key("size", "tables that are larger must be read by an alert of the play (none)"),
+    "partitioned": Key("flag", "partitioned tables must be read by an alert of the play (false)"),
+}
+
 POLICY = {
     "lock_timeout": Key("duration", "longest wait for one lock, with others queueing behind it (2s)"),
     "lock_budget": Key("duration", "total time spent retrying the locks of one group of operations (5m)"),
@@ -63,6 +81,11 @@ POLICY = {
     "hold_rolled_back": Key(
         "flag",
         "what was rolled back is refused until the playbook changes or `promote --release` (true with `promotion`, else false)",
+    ),
+    "alerts": Key("mapping", "what a run does while alerts fire", keys=ALERTS),
+    "watch": Key("mapping", "which tables must be read by an alert", keys=WATCH),
+    "alert_cost": Key(
+        "count", "the most that an alert's query may cost, as the planner estimates it (1000000)", least=1
     ),
     "check_data": Key("flag", "rows that would break a new rule are looked for before anything is changed (true)"),
 }

@@ -79,6 +79,10 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
             from wgm_play.run.gate import foretell
 
             foretell(work, planned.plan)
+        if planned.plan.groups and (work.play.alerts or work.environment.policy.watched):
+            from wgm_play.run import alert_gate
+
+            alert_gate.refuse(work, planned)
         reporter.plan(planned.plan, diff=options.diff, outlook=work.outlook(planned))
         if options.save_plan:
             work.save_plan(planned, Path(options.save_plan))

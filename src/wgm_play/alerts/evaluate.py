@@ -73,6 +73,7 @@ class AlertState:
     labels: Mapping[str, str] | None = None
     took: float = 0.0
     runbook: str = ""
+    sqlstate: str = ""
 
     @property
     def firing(self) -> bool:
@@ -158,7 +159,7 @@ def unreachable(alert: Alert, told: str) -> AlertState:
 
 def _failed(alert: Alert, error: Any) -> AlertState:
     told = (error.diag.message_primary or str(error)).strip()
-    return _state(alert, "unknown", error=MASK if alert.no_log else mask(told))
+    return _state(alert, "unknown", error=MASK if alert.no_log else mask(told), sqlstate=error.sqlstate or "")
 
 
 def _state(alert: Alert, word: str, **more: Any) -> AlertState:

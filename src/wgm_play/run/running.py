@@ -22,6 +22,7 @@ from wgm_play.planning import may_change
 from wgm_play.planning.consent import given
 from wgm_play.planning.versions import really_differing
 from wgm_play.reporter import StepResult
+from wgm_play.run import alert_gate
 from wgm_play.run.evidence import made_from, named_roles
 from wgm_play.run.permission import FreezeWatch, is_resumption, permitted
 from wgm_play.shadow import sweep
@@ -62,6 +63,8 @@ def run_plan(
             return
         may_change.refuse(work.reading, planned.plan.operations, planned.live, planned.wanted.catalog)
         _refuse_unasked(work)
+        if command == "apply" and (work.play.alerts or work.environment.policy.watched):
+            alert_gate.refuse(work, planned)
         decisions = permitted(work, planned, command)
         _preflight(work, planned, lock)
         if command == "apply" and work.environment.policy.require and not is_resumption(work, planned):
@@ -224,7 +227,8 @@ def _watched(work: Work, progress: _Progress) -> OnGroup:
 
 def _alarm(work: Work) -> Callable[[], str | None] | None:
     """Return what names an alert of the play that fires, seen for as long as its `for`; None where it has no alerts."""
-    if not work.play.alerts:
+    watched = [one for one in work.play.alerts if alert_gate.at_least(one, work.environment.policy.alerts_pause)]
+    if not watched:
         return None
 
     since: dict[str, float] = {}
@@ -235,9 +239,7 @@ def _alarm(work: Work) -> Callable[[], str | None] | None:
         now = time.monotonic()
         # A query that fails is told by `check`: it may name what this very run is about to make.
         crossed = {
-            one.name: one.seconds
-            for one in evaluate_now(work.asker, work.play.alerts, work.reading)
-            if one.state == "firing"
+            one.name: one.seconds for one in evaluate_now(work.asker, watched, work.reading) if one.state == "firing"
         }
         for name in {*since, *crossed}:
             if name not in crossed:
