@@ -2,7 +2,7 @@
    last vacuum or analyze, so that no file is looked at. `of` is how many tables there are. #}
 with ranked as (
     select
-        counted.schemaname || '.' || counted.relname as name,
+        pg_catalog.format('%I.%I', counted.schemaname, counted.relname) as name,
         relation.relpages::bigint * pg_catalog.current_setting('block_size')::bigint as bytes,
         counted.n_live_tup,
         counted.n_dead_tup,

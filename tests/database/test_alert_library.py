@@ -128,3 +128,15 @@ def test_a_search_path_of_the_database_does_not_give_the_library_other_functions
     database.execute(f'alter database "{database.info.dbname}" set search_path to evil, pg_catalog')
     with server.connect(database.info.dbname) as connection:
         assert "mine" not in {one.error for one in states(connection, whole).values()}
+
+
+def test_two_tables_whose_joined_names_are_alike_are_two_series(database: Any, whole: list[Alert]) -> None:
+    """Prometheus refuses a whole page in which two series are one."""
+    for schema, table in (("a.b", "c"), ("a", "b.c")):
+        database.execute(f'create schema "{schema}"; create table "{schema}"."{table}" (id int unique, a int)')
+        database.execute(f'insert into "{schema}"."{table}" select n, 1 from generate_series(1, 2) n')
+        database.execute(f'alter table "{schema}"."{table}" add constraint positive check (a > 0) not valid')
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            database.execute(f'create unique index concurrently twice on "{schema}"."{table}" (a)')
+    found = states(database, whole)
+    assert [len(found[name].samples) for name in ("InvalidIndex", "UnvalidatedConstraint")] == [2, 2]
