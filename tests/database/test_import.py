@@ -76,6 +76,199 @@ FOLDERS: dict[str, dict[str, str]] = {
         "1_things.up.sql": MADE,
         "1_things.down.sql": "DROP TABLE things;",
     },
+    "liquibase/xml": {
+        "db.changelog-master.xml": """<?xml version="1.0" encoding="UTF-8"?>
+<databaseChangeLog xmlns="http://www.liquibase.org/xml/ns/dbchangelog">
+  <property name="text.type" value="text" dbms="postgresql"/>
+  <include file="changes/1.xml" relativeToChangelogFile="true"/>
+  <include file="changes/2.sql" relativeToChangelogFile="true"/>
+</databaseChangeLog>""",
+        "changes/1.xml": """<databaseChangeLog>
+  <changeSet id="1" author="me">
+    <preConditions><not><tableExists tableName="thing"/></not></preConditions>
+    <createTable tableName="thing" remarks="Once">
+      <column name="id" type="int"><constraints primaryKey="true" nullable="false"/></column>
+      <column name="text" type="${text.type}" defaultValue="it's"/>
+    </createTable>
+    <renameTable oldTableName="thing" newTableName="things"/>
+    <renameColumn tableName="things" oldColumnName="text" newColumnName="note" columnDataType="text"/>
+  </changeSet>
+  <changeSet id="2" author="me" dbms="oracle"><sql>CREATE TABLE x (y varchar2(3))</sql></changeSet>
+</databaseChangeLog>""",
+        "changes/2.sql": f"--liquibase formatted sql\n--changeset me:4\n{INDEXED}\n",
+    },
+    "liquibase/yaml": {
+        "changelog.yaml": """databaseChangeLog:
+- changeSet:
+    id: 1
+    author: me
+    changes:
+    - createTable:
+        tableName: things
+        columns:
+        - column: {name: id, type: int, autoIncrement: true, constraints: {primaryKey: true}}
+        - column:
+            name: owner
+            type: int
+            constraints: {foreignKeyName: f, references: things(id)}
+    - addColumn:
+        tableName: things
+        columns:
+        - column: {name: note, type: varchar(9), constraints: {nullable: false}}
+    - modifyDataType: {tableName: things, columnName: note, newDataType: clob}
+    - createIndex:
+        tableName: things
+        indexName: things_note_idx
+        columns:
+        - column: {name: note, descending: true}
+    - addForeignKeyConstraint:
+        baseTableName: things
+        baseColumnNames: owner
+        referencedTableName: things
+        referencedColumnNames: id
+        constraintName: g
+        onDelete: SET NULL
+    - dropForeignKeyConstraint: {baseTableName: things, constraintName: g}
+""",
+    },
+    "pgroll": {
+        "01_things.json": json.dumps(
+            {
+                "name": "01",
+                "operations": [
+                    {
+                        "create_table": {
+                            "name": "things",
+                            "columns": [
+                                {"name": "id", "type": "serial", "pk": True},
+                                {
+                                    "name": "size",
+                                    "type": "int",
+                                    "default": "1",
+                                    "check": {"name": "ok", "constraint": "size > 0"},
+                                },
+                            ],
+                        }
+                    }
+                ],
+            }
+        ),
+        "02_note.yaml": "operations:\n- add_column:\n    table: things\n    up: \"'x'\"\n    column: {name: notes, type: text, nullable: true}\n"
+        "- rename_column: {table: things, from: notes, to: note}\n"
+        "- alter_column: {table: things, column: note, type: varchar(40), nullable: false, up: note, down: note}\n",
+        "10_index.yaml": "operations:\n- create_index: {name: things_note_idx, table: things, columns: {note: {sort: DESC}}}\n"
+        "- sql: {up: ALTER TABLE things ADD more int}\n",
+    },
+    "prisma/schema": {
+        "schema.prisma": """datasource db { provider = "postgresql" }
+enum Kind {
+  SMALL
+  BIG @map("large")
+}
+/// What there is
+model Thing {
+  id      Int      @id @default(autoincrement())
+  note    String?  @db.VarChar(40) // for people
+  kind    Kind     @default(BIG)
+  made    DateTime @default(now()) @db.Timestamptz(6)
+  tags    String[] @default(["a"])
+  parent  Thing?   @relation("tree", fields: [upId], references: [id])
+  upId    Int?     @map("up_id")
+  below   Thing[]  @relation("tree")
+  @@unique([note, kind])
+  @@index([note(sort: Desc)], map: "things_note_idx")
+  @@map("things")
+}
+""",
+    },
+    "rails/structure.sql": {
+        "structure.sql": "\\restrict abc\nSET transaction_timeout = 0;\nSELECT pg_catalog.set_config('search_path', '', false);\n"
+        "CREATE TABLE public.schema_migrations (version varchar PRIMARY KEY);\n"
+        "CREATE TABLE public.things (id integer PRIMARY KEY, note text);\n"
+        "CREATE INDEX things_note_idx ON public.things USING btree (note);\n"
+        'SET search_path TO "$user", public;\nINSERT INTO "schema_migrations" (version) VALUES (\'1\');\n\\unrestrict abc\n',
+    },
+    "rails/schema.rb": {
+        "schema.rb": """# This file is auto-generated
+ActiveRecord::Schema[7.1].define(version: 2024_01_01_000000) do
+  enable_extension "plpgsql"
+  create_enum "mood", ["sad", "ok"]
+
+  create_table "things", id: :serial, comment: "It's, well: things", force: :cascade do |t|
+    t.string "note", limit: 40, default: "a, b", null: false
+    t.decimal "price", precision: 10, scale: 2
+    t.datetime "created_at", precision: nil, default: -> { "CURRENT_TIMESTAMP" }, null: false
+    t.enum "mood", default: "ok", enum_type: "mood"
+    t.jsonb "data", default: {}
+    t.string "tags", default: [], array: true
+    t.integer "thing_id"
+    t.index ["note", "price"], name: "things_note_idx", order: { note: :desc }, where: "(price > (1)::numeric)"
+    t.index "lower((note)::text)", name: "things_lower", unique: true
+    t.check_constraint "price > 0::numeric", name: "price_ok"
+  end
+
+  add_foreign_key "things", "things", on_delete: :nullify
+end
+""",
+    },
+    "django": {
+        "shop/0001_initial.sql": 'BEGIN;\n--\n-- Create model Line\n--\nCREATE TABLE "line" ("thing" integer REFERENCES "things" ("id") DEFERRABLE INITIALLY DEFERRED);\nDROP TABLE line;\nCOMMIT;\n',
+        "things/0001_initial.sql": f"BEGIN;\n--\n-- Create model Thing\n--\n{MADE}\nCOMMIT;\n",
+        "things/0002_note.sql": f"BEGIN;\n--\n-- Add field note to thing\n--\n{COLUMN}\n{INDEXED}\n"
+        "--\n-- Raw Python operation\n--\n-- THIS OPERATION CANNOT BE WRITTEN AS SQL\nCOMMIT;\n",
+    },
+    "atlas": {
+        "schema.hcl": """// what there is
+schema "public" { comment = "standard public schema" }
+enum "mood" {
+  schema = schema.public
+  values = ["sad", "ok"]
+}
+table "things" {
+  schema  = schema.public
+  comment = "Things"
+  column "id" {
+    null = false
+    type = bigint
+    identity { generated = ALWAYS }
+  }
+  column "note" {
+    null    = true
+    type    = character_varying(40)
+    default = "it's"
+  }
+  column "mood" {
+    type = enum.mood
+    default = "ok"
+  }
+  column "made" {
+    type    = timestamptz(6)
+    default = sql("now()")
+  }
+  column "up" {
+    null = true
+    type = bigint
+  }
+  primary_key { columns = [column.id] }
+  foreign_key "things_up" {
+    columns     = [column.up]
+    ref_columns = [table.things.column.id]
+    on_delete   = SET_NULL
+  }
+  index "things_note_idx" {
+    unique = true
+    on {
+      desc   = true
+      column = column.note
+    }
+    on { expr = "lower(note)" }
+    where = "(note IS NOT NULL)"
+  }
+  check "note_said" { expr = "(length(note) > 0)" }
+}
+trigger "t" { on = table.things }
+""",
+    },
     "sql": {
         "2-note.sql": COLUMN,
         "10-index.sql": f"{INDEXED}\nDO $$ BEGIN PERFORM 1; END $$;",
@@ -92,13 +285,58 @@ def test_each_tools_files_are_known_and_applied_in_its_order(
     folder = files(tmp_path / "migrations", FOLDERS[tool])
     url = new_database()
     project = tmp_path / "project"
-    assert which(folder) == tool
+    assert which(folder) == tool.partition("/")[0]
     assert pipeline.inspect(Inspection(url, str(project), folder=str(folder)), Heard()) == 0
     assert not catalog(url).of("table"), "the migrations ran outside the scratch database"
     assert apply(project / "playbooks" / "production.yml", url) > 0
     made = catalog(url)
     assert made.of("table") == [TABLE]
     assert NOTE in made.rows and INDEX in made.rows
+
+
+@pytest.mark.parametrize(
+    ("tool", "told"),
+    [
+        ("atlas", "schema.hcl:49: not in the playbook: trigger t"),
+        ("django", "0002_note.sql:10: not in the playbook: an operation in Python"),
+    ],
+)
+def test_what_is_not_translated_is_named_with_its_line(tool: str, told: str, tmp_path: Path, database_url: str) -> None:
+    folder = files(tmp_path / "migrations", FOLDERS[tool])
+    heard = Heard()
+    assert pipeline.inspect(Inspection(database_url, str(tmp_path / "made.yml"), folder=str(folder)), heard) == 0
+    assert [text for text in heard.said if text.endswith(told)] != []
+
+
+@pytest.mark.parametrize(
+    ("tool", "file", "expected"),
+    [
+        ("prisma/schema", "schema.prisma", [
+                "kind:  {type: '\"Kind\"', default: \"'large'\", not_null: true}",
+            "tags:  {type: \"text[]\"", "references: things(id), on_update: cascade, on_delete: set null",
+            "columns: [note desc]", "values: [SMALL, large]",
+        ]),
+        ("rails/schema.rb", "schema.rb", [
+            "comment: \"It's, well: things\"", "numeric(10,2)", "enum: {name: mood, values: [sad, ok]}", "on_delete: set null",
+            "columns: [note desc, price]", "default: \"'{}'\"", "price_ok: {check: price > 0::numeric}",
+        ]),
+        ("atlas", "schema.hcl", [
+            "type: mood, default: \"'ok'\"", "identity: always", "things_up: {foreign_key: [up], references: things(id), on_delete: set null}",
+            "columns: [note desc, {expression: lower(note::text)}]", "comment: Things",
+        ]),
+        ("liquibase/xml", "db.changelog-master.xml", ["comment: Once", "note: {type: text, default: \"'it''s'\"}"]),
+        ("pgroll", "", ["size: {type: integer, default: 1, not_null: true}", "ok: {check: size > 0}", "note: {type: varchar(40), not_null: true}"]),
+    ],
+)  # fmt: skip
+def test_what_other_languages_say_is_said(
+    tool: str, file: str, expected: list[str], tmp_path: Path, database_url: str
+) -> None:
+    folder = files(tmp_path / "migrations", FOLDERS[tool])
+    made = tmp_path / "made.yml"
+    assert pipeline.inspect(Inspection(database_url, str(made), folder=str(folder / file)), Heard()) == 0
+    text = " ".join(made.read_text().split())
+    for one in expected:
+        assert " ".join(one.split()) in text
 
 
 def test_rows_that_migrations_write_are_told(tmp_path: Path, database_url: str) -> None:

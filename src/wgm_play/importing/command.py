@@ -6,7 +6,7 @@ In: what the command line says. Out: the exit code; the first part that does not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,14 +43,16 @@ def bring_in(options: Inspection, reporter: Reporter) -> int:
         with shadow.database() as connection:
             name = connection.info.dbname
             _prepare(connection)
-            for part in found:
-                run(connection, part)
+            _run_all(connection, [part for part in found if part.sql])
             _forget_bookkeeping(connection)
             filled = _filled(connection)
             with shadow.connect(name, APPLICATION) as reading:
                 said = examine(reading)
+    for part in found:
+        if part.untold:
+            reporter.warn(f"{part.file}:{part.line}: not in the playbook: {part.untold}")
     reporter.data("migrations", {"tool": tool, "files": list(dict.fromkeys(part.file for part in found))})
-    write(said, folder.resolve().name, options, reporter)
+    write(said, folder.resolve().stem, options, reporter)
     if filled:
         reporter.warn(
             f"rows that the migrations write are not in the playbook ({', '.join(filled)}): "
@@ -69,11 +71,12 @@ def _server(url: str | None, folder: Path) -> Iterator[Connect]:
     from wgm_play import embedded
 
     settings = Embedded(ephemeral=True)
-    found = embedded.start(settings, folder.resolve())
+    home = folder.resolve() if folder.is_dir() else folder.resolve().parent
+    found = embedded.start(settings, home)
     try:
         yield _to(found.url, policy)
     finally:
-        embedded.stop(settings, folder.resolve())
+        embedded.stop(settings, home)
 
 
 def _to(url: str, policy: Policy) -> Connect:
@@ -90,6 +93,30 @@ def _to(url: str, policy: Policy) -> Connect:
 def _prepare(connection: psycopg.Connection[Any]) -> None:
     """Let names mean what they mean to the tool."""
     connection.execute(render("inspect/tool_session.sql.j2").sql)
+
+
+_MISSING = frozenset(["42P01", "42704", "3F000"])  # a table, a type or a schema that another file makes
+
+
+def _run_all(connection: psycopg.Connection[Any], found: Sequence[Part]) -> None:
+    """Run parts in their order; one that may wait runs again after those that made what it needs."""
+    waiting = list(found)
+    while waiting:
+        still = []
+        for part in waiting:
+            if not part.waits:
+                run(connection, part)
+                continue
+            try:
+                with connection.transaction():
+                    run(connection, part)
+            except InputError as error:
+                if getattr(error.__cause__, "sqlstate", None) not in _MISSING:
+                    raise
+                still.append((part, error))
+        if len(still) == len(waiting):
+            raise still[0][1]
+        waiting = [part for part, _ in still]
 
 
 def run(connection: psycopg.Connection[Any], part: Part) -> None:

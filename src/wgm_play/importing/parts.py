@@ -19,13 +19,16 @@ class Part:
     """A text of SQL: the file it is from, and the line of the file (from 1) at which it begins.
 
     `transaction` is how the tool sends it: "one" transaction around it; "implicit", the text as one message, which is a
-    transaction where it has several statements; or "each" statement by itself.
+    transaction where it has several statements; or "each" statement by itself. `untold` names what is not translated;
+    a part that `waits` may need what a later one makes.
     """
 
     file: str
     line: int
     sql: str
     transaction: str = "each"
+    untold: str = ""
+    waits: bool = False
 
     def place(self, offset: int) -> Position:
         """Return where the character `offset` (from 0) of the text stands."""
@@ -51,6 +54,8 @@ def natural(path: Path) -> tuple[tuple[int, int, str], ...]:
 
 def sql_files(folder: Path, *, deep: bool = True) -> list[Path]:
     """Return the SQL files of a folder, in natural order."""
+    if folder.is_file():
+        return [folder] if folder.suffix == ".sql" else []
     found = folder.rglob("*.sql") if deep else folder.glob("*.sql")
     return sorted((path for path in found if path.is_file()), key=natural)
 

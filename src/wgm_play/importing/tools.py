@@ -11,7 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wgm_play.errors import InputError, Position
+from wgm_play.importing.atlas import atlas
 from wgm_play.importing.parts import Part, cut, natural, sql_files, text_of, whole
+from wgm_play.importing.pgroll import pgroll
+from wgm_play.importing.rails import SCHEMA, STRUCTURE, file_of, rails
 
 Read = Callable[[Path], list[Part]]
 
@@ -78,12 +81,16 @@ _CHANGESET = re.compile(r"^--[ \t]*changeset[ \t]+(\S.*)$", re.IGNORECASE | re.M
 _FORMATTED = re.compile(r"\A\s*--[ \t]*liquibase formatted sql", re.IGNORECASE)
 _ROLLBACK = re.compile(r"^--[ \t]*rollback\b.*$", re.IGNORECASE | re.MULTILINE)
 _DELIMITER = re.compile(r"endDelimiter:(\"[^\"]*\"|\S+)", re.IGNORECASE)
-_INCLUDED = re.compile(r"file\s*[:=]\s*[\"']?([^\"'\s<>]+\.sql)", re.IGNORECASE)
 
 
 def liquibase(folder: Path) -> list[Part]:
-    """Read changesets of formatted SQL; a master changelog gives the order of files, else their names do."""
-    return [part for path in _liquibase_files(folder) for part in liquibase_file(path)]
+    """Read changelogs in XML, YAML and JSON, else changesets of formatted SQL, by the names of their files."""
+    from wgm_play.importing import changelog
+
+    masters = changelog.changelogs(folder)
+    if masters:
+        return changelog.parts(masters, folder, liquibase_file)
+    return [part for path in sql_files(folder) for part in liquibase_file(path)]
 
 
 _NO_LIQUIBASE_TRANSACTION = re.compile(r"runInTransaction:\"?false", re.IGNORECASE)
@@ -104,16 +111,6 @@ def liquibase_file(path: Path) -> list[Part]:
         sent = "each" if _NO_LIQUIBASE_TRANSACTION.search(head.group(1)) else "one"
         made += _delimited(Part(str(path), line, body, sent), _DELIMITER.search(head.group(1)))
     return made
-
-
-def _liquibase_files(folder: Path) -> list[Path]:
-    listed: list[Path] = []
-    for master in sorted(path for path in folder.rglob("*") if path.suffix in (".xml", ".yaml", ".yml", ".json")):
-        for name in _INCLUDED.findall(text_of(master)):
-            near = [path for path in (master.parent / name, folder / name) if path.is_file()]
-            near = near or [path for path in sql_files(folder) if str(path).endswith("/" + name.rpartition("/")[2])]
-            listed += near[:1]
-    return list(dict.fromkeys(listed)) or sql_files(folder)
 
 
 def _delimited(part: Part, delimiter: re.Match[str] | None) -> list[Part]:
@@ -199,8 +196,30 @@ def goose(folder: Path) -> list[Part]:
 
 
 def prisma(folder: Path) -> list[Part]:
-    """Read `NUMBER_name/migration.sql`; each is sent as one message."""
-    return [whole(path, "implicit") for path in sql_files(folder) if path.name == "migration.sql"]
+    """Read `NUMBER_name/migration.sql`, each sent as one message; where there are none, the schema itself."""
+    from wgm_play.importing.prisma_schema import prisma_schema
+
+    found = [whole(path, "implicit") for path in sql_files(folder) if path.name == "migration.sql"]
+    return found or prisma_schema(folder)
+
+
+_DJANGO = re.compile(
+    r"^-- (Create model|Raw (?:SQL|Python) operation|Add field|Alter field|Rename (?:field|model)) ?", re.MULTILINE
+)
+_OWN_TRANSACTION = re.compile(r"^(?:BEGIN|COMMIT);[ \t]*$", re.MULTILINE)
+_NOT_WRITTEN = re.compile(r"^-- THIS OPERATION CANNOT BE WRITTEN AS SQL", re.MULTILINE)
+
+
+def django(folder: Path) -> list[Part]:
+    """Read what `manage.py sqlmigrate` wrote; a file that needs another's tables waits for them."""
+    made = []
+    for path in sql_files(folder):
+        text = text_of(path)
+        made.append(Part(str(path), 1, _OWN_TRANSACTION.sub("", text), waits=True))
+        for found in _NOT_WRITTEN.finditer(text):
+            line = text.count("\n", 0, found.start()) + 1
+            made.append(Part(str(path), line, "", untold="an operation in Python"))
+    return made
 
 
 # Words by which other tools are told to leave their transaction away.
@@ -228,12 +247,16 @@ TOOLS: dict[str, Read] = {
     "golang-migrate": golang_migrate,
     "goose": goose,
     "prisma": prisma,
+    "rails": rails,
+    "django": django,
+    "pgroll": pgroll,
+    "atlas": atlas,
     "sql": plain,
 }
 # The tables in which tools keep what they ran: no part of anybody's schema.
 BOOKKEEPING = (
     "alembic_version", "schema_migrations", "flyway_schema_history", "databasechangelog", "databasechangeloglock",
-    "__drizzle_migrations",
+    "__drizzle_migrations", "ar_internal_metadata", "django_migrations", "atlas_schema_revisions",
 )  # fmt: skip
 
 
@@ -241,7 +264,11 @@ def which(folder: Path) -> str:
     """Return the tool that a folder's files tell of."""
     if (folder / "meta" / "_journal.json").is_file():
         return "drizzle"
+    if file_of(folder, STRUCTURE) or file_of(folder, SCHEMA):
+        return "rails"
     files = sql_files(folder)
+    if not files or folder.is_file():
+        return _without_sql(folder)
     if files and all(path.name == "migration.sql" for path in files):
         return "prisma"
     if any(_UP.match(path.name) for path in files):
@@ -258,6 +285,25 @@ def which(folder: Path) -> str:
             return "goose"
         if "alembic_version" in text:
             return "alembic"
+        if _DJANGO.search(text):
+            return "django"
+    from wgm_play.importing.changelog import changelogs
+
+    return "liquibase" if changelogs(folder) else "sql"
+
+
+def _without_sql(folder: Path) -> str:
+    """Return the tool of a folder, or a file, that holds another language."""
+    from wgm_play.importing.changelog import changelogs
+    from wgm_play.importing.pgroll import is_pgroll
+
+    suffixes = {path.suffix for path in (folder.rglob("*") if folder.is_dir() else [folder])}
+    if ".prisma" in suffixes:
+        return "prisma"
+    if ".hcl" in suffixes:
+        return "atlas"
+    if suffixes & {".xml", ".json", ".yaml", ".yml"}:
+        return "liquibase" if changelogs(folder) else "pgroll" if is_pgroll(folder) else "sql"
     return "sql"
 
 
@@ -288,8 +334,8 @@ def without_transaction(text: str) -> bool:
 
 def parts(folder: Path, tool: str) -> tuple[str, list[Part]]:
     """Return the tool, and what it would run, in order. Raise `InputError` where there is nothing."""
-    if not folder.is_dir():
-        raise InputError(f"no folder {str(folder)!r}", hint="name the folder of the migrations")
+    if not folder.exists():
+        raise InputError(f"no folder {str(folder)!r}", hint="name the folder of the migrations, or a schema's file")
     used = which(folder) if tool == "auto" else tool
     if used == "drizzle" and not (folder / "meta" / "_journal.json").is_file():
         raise InputError(
