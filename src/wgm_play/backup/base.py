@@ -201,6 +201,8 @@ class ScratchServer:
     problems: tuple[str, ...] = ()
     unproved: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    # Event triggers that were disabled, with what enables them as they were.
+    silenced: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

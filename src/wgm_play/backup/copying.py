@@ -69,7 +69,7 @@ def copied(
             f"the backup is of PostgreSQL {major}, the newest server on this machine is {version}",
             hint=f"install PostgreSQL {major} here",
         )
-    given, left_out = _harmless(settings)
+    given, left_out = harmless(settings)
     room = 2 * int(manifest.facts.get("size", 0)) + _ROOM
     with ExitStack() as stack:
         try:
@@ -82,7 +82,7 @@ def copied(
         yield replace(made, notes=(*made.notes, *left_out))
 
 
-def _harmless(settings: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+def harmless(settings: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Return the settings that a copy's server gets, and what to say of the others."""
     given = {name: value for name, value in settings.items() if name not in SETTINGS or name == "wal_level"}
     libraries = [one.strip() for one in given.pop("shared_preload_libraries", "").split(",") if one.strip()]
@@ -101,6 +101,7 @@ class _Copying:
         self.manifest, self.url, self.version, self.application = manifest, url, version, application
         self.loader = Loader(manifest, version, jobs, application, reporter)
         self.notes: list[str] = []
+        self.silenced: list[tuple[str, str]] = []
 
     def make(self) -> ScratchServer:
         """Bring the backup back; return what there is."""
@@ -117,7 +118,7 @@ class _Copying:
         return ScratchServer(
             url=place, admin=admin, major=self.version, seconds=found.seconds, rows=found.rows,
             reached=f"the state of {self.manifest.backup.started:%Y-%m-%d %H:%M:%S} UTC",
-            problems=tuple(found.problems), unproved=tuple(found.unproved), notes=tuple(self.notes),
+            problems=tuple(found.problems), unproved=tuple(found.unproved), notes=tuple(self.notes), silenced=tuple(self.silenced),
         )  # fmt: skip
 
     def _place(self, name: str, role: str) -> str:
@@ -144,8 +145,9 @@ class _Copying:
             self._load(admin, [one for one in entries if one.kind in _BESIDE], found)
             self._settings(connection)
             self._load(admin, [one for one in entries if one.kind in _EVENT_TRIGGERS], found)
-            for name in target.column(connection, "event_triggers.sql.j2"):
+            for name, action in connection.execute(render("backup/event_triggers.sql.j2").sql).fetchall():
                 connection.execute(render("event_trigger/enable.sql.j2", name=ident(name), action=Sql("DISABLE")).sql)
+                self.silenced.append((name, action))
             connection.execute(render("backup/analyze.sql.j2").sql)
 
     def _load(self, admin: str, entries: Sequence[Entry], found: proof.Proof) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from wgm_play.planning.model import Planned
 
 FOLDER = "rehearsals"
+# As many transactions as people read.
+SHOWN = 12
 
 
 @dataclass(slots=True)
@@ -79,7 +81,13 @@ def rehearse(work: Work, backup_id: str | None, output: str | None = None) -> li
             work.reporter.note(note)
         if copy.problems:
             raise Refused(f"the backup {backup.id} does not come back as it was", details=copy.problems)
-        result = _on_copy(work, planned, copy, prepare(work, copy, planned.live, planned.plan), backup)
+        result = _on_copy(
+            work,
+            planned,
+            copy,
+            prepare(work, copy, planned.live, planned.plan, cluster=engine.capabilities.cluster),
+            backup,
+        )
     result.seconds["all"] = time.monotonic() - began
     result.seconds["restore"] = copy.seconds
     _certify(work, planned.plan, result, backup, copy, settings, output)
@@ -144,6 +152,7 @@ class Rehearsal:
             return
         after = self._state("compare after")
         self._unlike_declared(plan, before, after)
+        self.stage.join()
         if self._take_back(plan):
             self._unlike_before(before, self._state("compare back"))
             if self._run("run again") is not None:
@@ -222,7 +231,7 @@ class Rehearsal:
 
     def _unlike_production(self, plan: Plan) -> None:
         """Say what of the plan is not what production would run."""
-        theirs, ours = _operations(self.planned.plan), _operations(plan)
+        theirs, ours = _operations(self.planned.plan, self.stage.made), _operations(plan)
         for one in [text for text in theirs if text not in ours]:
             self.result.said.append(f"not rehearsed as production would run it: {one[0]}")
         for one in [text for text in ours if text not in theirs]:
@@ -293,8 +302,12 @@ class _Timer:
         self.seconds[self.what] = time.monotonic() - self.began
 
 
-def _operations(plan: Plan) -> list[tuple[str, str]]:
-    return [(one.title, "\n".join(command.sql for command in one.commands)) for one in plan.operations]
+def _operations(plan: Plan, without: Collection[Key] = ()) -> list[tuple[str, str]]:
+    return [
+        (one.title, "\n".join(command.sql for command in one.commands))
+        for one in plan.operations
+        if one.key not in without
+    ]
 
 
 # The certificate
@@ -380,6 +393,9 @@ def _file(work: Work, content: dict[str, Any], now: datetime, output: str | None
 
 
 def _show(work: Work, result: Result) -> None:
+    """Show what a run costs: of many transactions the costliest, the certificate has all."""
+    costly = sorted(result.groups, key=lambda one: one.seconds, reverse=True)[:SHOWN]
+    shown = result.groups if work.options.verbosity else [one for one in result.groups if one in costly]
     rows = [
         (
             number, ", ".join(one.titles), format_duration(one.seconds), _worst(one),
@@ -387,10 +403,16 @@ def _show(work: Work, result: Result) -> None:
             format_size(one.wal), format_size(one.temp) if one.temp else "", format_size(one.disk) if one.disk else "",
         )
         for number, one in enumerate(result.groups, 1)
+        if one in shown
     ]  # fmt: skip
     work.reporter.table(
         "rehearsed", ("transaction", "what", "time", "longest lock", "rewritten", "WAL", "temporary", "disk"), rows
     )
+    if rest := [one for one in result.groups if one not in shown]:
+        seconds = format_duration(sum(one.seconds for one in rest))
+        work.reporter.note(
+            f"and {counted(len(rest), 'more transaction')} in {seconds}: -v shows all, the certificate has them"
+        )
     for line in result.said:
         work.reporter.note(mask(line))
     if result.forecast is not None and result.groups:

@@ -18,6 +18,7 @@ from wgm_play.ledger import Ledger
 from wgm_play.plan import Plan
 from wgm_play.render import render
 from wgm_play.secret import Secret, mask, register
+from wgm_play.sql import Sql, ident
 from wgm_play.units import format_size
 
 if TYPE_CHECKING:
@@ -53,17 +54,30 @@ class Stage:
 
     environment: Environment
     admin: str
+    login: str
+    superuser: bool
     notes: tuple[str, ...]
+    made: frozenset[Key] = frozenset()
+
+    def join(self) -> None:
+        """Let the login act as roles that a run made, as a superuser may: production's login is one."""
+        if self.superuser:
+            with target.connect(self.admin, APPLICATION) as admin:
+                admin.execute(render("rehearsal/join_roles.sql.j2", login=self.login).sql)
 
 
-def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan) -> Stage:
-    """Make the copy ready for a rehearsal of a plan."""
+def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan, *, cluster: bool = False) -> Stage:
+    """Make the copy ready for a rehearsal of a plan; that of a whole `cluster` has production's roles already."""
     login = process.parameters(copy.url)["user"]
     superuser = _is_superuser(work.reading)
     notes: list[str] = []
     with target.connect(copy.admin, APPLICATION) as admin:
-        _roles(admin, live, login, superuser=superuser)
-        notes += _extensions(admin, plan)
+        if not cluster:
+            _roles(admin, live, login, superuser=superuser)
+        elif superuser:
+            admin.execute(render("rehearsal/join_roles.sql.j2", login=login).sql)
+        made = dict(_extensions(admin, plan))
+        notes += made.values()
         version = admin.info.server_version
         facts = work.reading.execute(
             render("rehearsal/database.sql.j2", version=work.reading.info.server_version).sql
@@ -74,7 +88,11 @@ def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan) -> Stage
                    database=admin.info.dbname, **values).sql
         )  # fmt: skip
         marker = Ledger(admin).marker()
-    register(process.parameters(copy.url)["password"])
+        # From here on no superuser changes the catalog here.
+        for name, action in copy.silenced:
+            admin.execute(render("event_trigger/enable.sql.j2", name=ident(name), action=Sql(action)).sql)
+    if password := process.parameters(copy.url).get("password"):
+        register(password)
     environment = replace(
         work.environment,
         url=Secret(copy.url), embedded=None, service=None, planner=None, shadow=None,
@@ -85,7 +103,7 @@ def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan) -> Stage
     )  # fmt: skip
     if superuser:
         notes.append(f"{login!r} is a superuser there and none here: what only superusers may do is refused here")
-    return Stage(environment, copy.admin, tuple(notes))
+    return Stage(environment, copy.admin, login, superuser, tuple(notes), frozenset(made))
 
 
 def _is_superuser(reading: psycopg.Connection[Any]) -> bool:
@@ -119,8 +137,8 @@ def _roles(admin: Any, live: Catalog, login: str, *, superuser: bool) -> None:
             continue  # it is a member already, the other way round
 
 
-def _extensions(admin: Any, plan: Plan) -> Iterator[str]:
-    """Make the extensions of the plan that only superusers may make; say so, for they are not rehearsed."""
+def _extensions(admin: Any, plan: Plan) -> Iterator[tuple[Key, str]]:
+    """Make the extensions of the plan that only superusers may make; yield each with what to say: they are not rehearsed."""
     import psycopg
 
     for operation in plan.operations:
@@ -133,9 +151,12 @@ def _extensions(admin: Any, plan: Plan) -> Iterator[str]:
         try:
             for one in operation.commands:
                 admin.execute(one.sql.encode())
-            yield f"the extension {name!r} was made beforehand: only a superuser may make it"
+            yield operation.key, f"the extension {name!r} was made beforehand: only a superuser may make it"
         except psycopg.Error as error:
-            yield f"the extension {name!r} cannot be had here: {mask(str(error.diag.message_primary or error))}"
+            yield (
+                operation.key,
+                f"the extension {name!r} cannot be had here: {mask(str(error.diag.message_primary or error))}",
+            )
 
 
 def different_catalog(live: Catalog, found: Catalog, left_out: Collection[str]) -> list[Key]:
