@@ -398,16 +398,27 @@ def drill(options: Options, reporter: Reporter, backup_id: str | None = None, to
 
 
 def rehearse(
-    options: Options, reporter: Reporter, backup_id: str | None = None, output: str | None = None, told: Told = TOLD
+    options: Options,
+    reporter: Reporter,
+    backup_id: str | None = None,
+    output: str | None = None,
+    told: Told = TOLD,
+    *,
+    synthetic: bool = False,
 ) -> int:
     """Run, take back and run again on a scratch server what a run would do now; compare, measure, certify."""
     from wgm_play.rehearsal.rehearse import rehearse as try_out
     from wgm_play.rehearsal.telling import tell
 
-    refuse_run(options, "rehearsed", "leave out --untrusted where you trust it")
+    if not synthetic:
+        refuse_run(
+            options,
+            "rehearsed",
+            "--synthetic rehearses it on made-up rows; or leave out --untrusted where you trust it",
+        )
     options.check = True
     with _only_play(options, reporter) as work:
-        tell(try_out(work, backup_id, output), "rehearse", work.target, reporter, told)
+        tell(try_out(work, backup_id, output, synthetic=synthetic), "rehearse", work.target, reporter, told)
     return 0
 
 

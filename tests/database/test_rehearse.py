@@ -11,6 +11,7 @@ from backing_up import NOTE, Said, Shop
 
 from wgm_play.errors import Found, InputError, Refused
 from wgm_play.ledger import Ledger
+from wgm_play.rehearsal.certificate import SYNTHETIC
 
 REQUIRED = "policy: {require: [rehearsal]}\n"
 NONE = "{verify: none, before_changes: none}"
@@ -88,6 +89,48 @@ def test_a_certificate_expires_and_a_backup_of_another_catalog_is_refused(ready:
     with pytest.raises(Refused, match="is of another catalog than the live one") as caught:
         ready("rehearse", database_url)
     assert list(caught.value.details) == ["table later"] and "wgm-play backup" in str(caught.value.hint)
+
+
+def test_made_up_rows_certify_nothing_and_are_for_strangers_too(
+    shop: Shop, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    columns = """
+    - name: Kinds
+      table:
+        name: kinds
+        columns:
+          id: {type: uuid, default: gen_random_uuid(), primary_key: true}
+          kind: {type: text, not_null: true, one_of: [event, npc]}
+    - name: Notes
+      table:
+        name: notes
+        columns:
+          id: {type: bigint, identity: always, primary_key: true}
+          kind_id: {type: uuid, not_null: true, references: kinds(id)}
+          said: {type: varchar(5)}
+          at: {type: timestamptz, not_null: true, default: now()}
+          more: {type: jsonb, not_null: true, default: "'{}'"}
+"""
+    shop.write("{verify: none, before_changes: none}", columns)
+    shop("apply", database_url)
+    sql(
+        database_url,
+        "insert into kinds (kind) select (array['event', 'npc'])[1 + n % 2] from generate_series(1, 50) n",
+        "insert into notes (kind_id, said) select id, 'x' from kinds",
+        "analyze",
+    )
+    later = "    - {name: Index, index: {name: notes_said_idx, table: notes, columns: [said]}}\n"
+    shop.write("{verify: none}", columns + later, REQUIRED)
+    outside = tmp_path_factory.mktemp("environments")
+    (outside / "production.yml").write_text((shop.folder / "environments/production.yml").read_text())
+    out = outside / "rehearsal.json"
+    shop("rehearse", database_url, None, str(out), untrusted=True, inventory=str(outside), synthetic=True)
+    assert evidence(database_url, SYNTHETIC) == [] and json.loads(out.read_text())["passed"]
+    said = shop("rehearse", database_url, synthetic=True)
+    assert "no rows could be made" not in said.text and "create index notes_said_idx" in said.text
+    assert [one.passed for one in evidence(database_url, SYNTHETIC)] == [True]
+    with pytest.raises(Refused, match="was never rehearsed"):
+        shop("apply", database_url, no_backup=True)
 
 
 WRONG = """

@@ -567,6 +567,7 @@ COMMANDS = {
             arguments=(PLAYBOOK,),
             options=(
                 Option("--backup", group=CHOOSE, kind=TEXT, value="ID", help="this backup (default: the newest)"),
+                Option("--synthetic", group=CHOOSE, help="no backup: rows made from the statistics; no certificate"),
                 Option(
                     "--output",
                     group=OUTPUT,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from wgm_play.cli.target import on_playbook, told
+from wgm_play.errors import InputError
 from wgm_play.reporter import Reporter
 
 
@@ -19,8 +20,11 @@ def run(
     output: str | None,
     reports: list[str],
     fail_on: str | None,
+    synthetic: bool = False,
     **values: Any,
 ) -> int:
     """Run `pipeline.rehearse`."""
-    given = {"backup_id": backup, "output": output, "told": told(reports, fail_on)}
+    if synthetic and backup:
+        raise InputError("--synthetic needs no backup", hint="leave out one of --backup and --synthetic")
+    given = {"backup_id": backup, "output": output, "told": told(reports, fail_on), "synthetic": synthetic}
     return on_playbook("rehearse", reporter, playbook, given, **values)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from wgm_play.plan import Plan
 
 KIND = "rehearsal"
+# On made-up rows: it says something, and lets no run pass.
+SYNTHETIC = "rehearsal on made-up rows"
 FORMAT = 1
 # How many certificates are looked through for one of this plan: others are of plans before.
 LOOKED_AT = 20

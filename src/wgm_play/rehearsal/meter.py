@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Key
@@ -136,6 +136,8 @@ class Meter:
             for key, one in list(self._alive.items()):  # its backend has committed: they are gone at the next look
                 seen.append(self._held(key, one))
                 del self._alive[key]
+        # A look may come after the commit: no lock outlives its group.
+        seen = [replace(one, seconds=min(one.seconds, result.seconds)) for one in seen]
         known = {(one.level, one.relation) for one in seen}
         for lock in result.locks:
             if (lock.level, lock.relation) not in known:

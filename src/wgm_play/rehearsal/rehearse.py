@@ -62,39 +62,47 @@ class Result:
         self.findings.append(Finding(code, severity, mask(message), object=object, source=SOURCE, **more))
 
 
-def rehearse(work: Work, backup_id: str | None, output: str | None = None) -> list[Finding]:
-    """Rehearse what a run would do now; return the findings. Raise `Refused` where it cannot be rehearsed."""
+def rehearse(work: Work, backup_id: str | None, output: str | None = None, *, synthetic: bool = False) -> list[Finding]:
+    """Rehearse what a run would do now; return the findings. Raise `Refused` where it cannot be rehearsed.
+
+    On rows made from the statistics (`synthetic`) it is no certificate that an environment may require.
+    """
     planned = work.plan()
     if not planned.plan.groups:
         work.reporter.note("nothing is pending: there is nothing to rehearse")
         return []
     Budget.of(work.play.budget)
-    from wgm_play.run.gate import engine_of
-
-    _policy, engine = engine_of(work)
-    backup = engine.find(backup_id)
     settings, notes = settings_of(work.reading)
     began = time.monotonic()
     with ExitStack() as stack:
-        copy = stack.enter_context(engine.on_scratch(backup, None, settings))
+        if synthetic:
+            backup, cluster = None, False
+            copy = stack.enter_context(_made_up(work, planned, settings))
+        else:
+            from wgm_play.run.gate import engine_of
+
+            _policy, engine = engine_of(work)
+            backup, cluster = engine.find(backup_id), engine.capabilities.cluster
+            copy = stack.enter_context(engine.on_scratch(backup, None, settings))
         for note in (*notes, *copy.notes, *(f"not brought back here: {one}" for one in copy.unproved)):
             work.reporter.note(note)
         if copy.problems:
-            raise Refused(f"the backup {backup.id} does not come back as it was", details=copy.problems)
-        result = _on_copy(
-            work,
-            planned,
-            copy,
-            prepare(work, copy, planned.live, planned.plan, cluster=engine.capabilities.cluster),
-            backup,
-        )
+            raise Refused("the backup does not come back as it was", details=copy.problems)
+        result = _on_copy(work, planned, copy, prepare(work, copy, planned.live, planned.plan, cluster=cluster), backup)
     result.seconds["all"] = time.monotonic() - began
     result.seconds["restore"] = copy.seconds
     _certify(work, planned.plan, result, backup, copy, settings, output)
     return result.findings
 
 
-def _on_copy(work: Work, planned: Planned, copy: ScratchServer, stage: Stage, backup: Backup) -> Result:
+def _made_up(work: Work, planned: Planned, settings: dict[str, str]) -> Any:
+    from wgm_play.rehearsal.synthetic import made_up
+
+    sizes = planned.situation.sizes
+    return made_up(work.reading, planned.live, sizes, settings, work.environment.policy, work.reading.info.user)
+
+
+def _on_copy(work: Work, planned: Planned, copy: ScratchServer, stage: Stage, backup: Backup | None) -> Result:
     for note in stage.notes:
         work.reporter.note(note)
     with connect_to(
@@ -120,10 +128,14 @@ def _ledger(work: Work) -> Any:
     return Ledger(work.reading)
 
 
-def _refuse_another_catalog(work: Work, live: Catalog, found: Catalog, backup: Backup) -> None:
+def _refuse_another_catalog(work: Work, live: Catalog, found: Catalog, backup: Backup | None) -> None:
     """Refuse a backup that is not of the live catalog: what is rehearsed on it is not what will run."""
     differing = different_catalog(live, found, OF_SERVER)
-    if differing:
+    if differing and backup is None:
+        work.reporter.note(
+            f"{counted(len(differing), 'object')} cannot be made here: {', '.join(map(str, differing[: state.SHOWN]))}"
+        )
+    elif differing and backup is not None:
         raise Refused(
             f"the backup {backup.id} is of another catalog than the live one: {counted(len(differing), 'object')} differ; "
             "nothing was rehearsed",
@@ -181,7 +193,7 @@ class Rehearsal:
         """Return a play at work on the copy."""
         work = self.work
         chosen = replace(
-            work.options, url=self.url, check=False, diff=False, no_backup=True, plan=None, save_plan=None,
+            work.options, url=self.url, check=False, diff=False, no_backup=True, untrusted=False, plan=None, save_plan=None,
             override_freeze="a rehearsal", **options,
         )  # fmt: skip
         play = replace(work.play, backup=None, alerts=())
@@ -317,7 +329,7 @@ def _certify(
     work: Work,
     plan: Plan,
     result: Result,
-    backup: Backup,
+    backup: Backup | None,
     copy: ScratchServer,
     settings: dict[str, str],
     output: str | None,
@@ -333,7 +345,8 @@ def _certify(
         "play": work.play.name,
         **certificate.identity_of(plan),
         "steps": [{"verb": one.verb, "object": str(one.key), "title": mask(one.title), "statements": len(one.commands)} for one in plan.operations],
-        "backup": {"id": backup.id, "taken": f"{backup.started:%Y-%m-%dT%H:%M:%SZ}", "reached": copy.reached},
+        "backup": None if backup is None else {"id": backup.id, "taken": f"{backup.started:%Y-%m-%dT%H:%M:%SZ}"},
+        "reached": copy.reached,
         "rehearsed_on": copy.major,
         "extensions": {key.name[0]: str(row.version) for key, row in _extensions(work)},
         "settings": settings,
@@ -349,9 +362,13 @@ def _certify(
             {key: value for key, value in asdict(one).items() if value and key != "where"} for one in result.findings
         ],
     }  # fmt: skip
-    number = keep(work, certificate.KIND, content, passed=passed)
+    kind = certificate.KIND if backup is not None else certificate.SYNTHETIC
+    # Nothing of a stranger's playbook reaches the target.
+    number = None if work.options.untrusted else keep(work, kind, content, passed=passed)
     path = _file(work, content, now, output)
     word = "certificate" if passed else "no certificate, but what was found"
+    if backup is None:
+        word = "what was rehearsed on made-up rows, no certificate"
     work.reporter.note(
         f"{word}: {path}" + (f", number {number} in the ledger" if number is not None else "")
         + (f", valid until {expires:%Y-%m-%d %H:%M} UTC" if passed else "")

@@ -20,6 +20,7 @@ from wgm_play.render import render
 from wgm_play.secret import Secret, mask, register
 from wgm_play.sql import Sql, ident
 from wgm_play.units import format_size
+from wgm_play.untrusted import environ_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -91,15 +92,19 @@ def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan, *, clust
         # From here on no superuser changes the catalog here.
         for name, action in copy.silenced:
             admin.execute(render("event_trigger/enable.sql.j2", name=ident(name), action=Sql(action)).sql)
+    with target.connect(copy.url, APPLICATION) as connection, connection.transaction():
+        Ledger(connection).ensure()  # what installing or upgrading it costs is not the run's
     if password := process.parameters(copy.url).get("password"):
         register(password)
     environment = replace(
         work.environment,
         url=Secret(copy.url), embedded=None, service=None, planner=None, shadow=None,
         marker=marker or f"{work.environment.name}-rehearsal",
-        policy=replace(work.environment.policy, require=(), hold_rolled_back=False),
+        policy=replace(work.environment.policy, require=(), hold_rolled_back=False, trust="playbook"),
         promotion=None,
         freeze=(),
+        # What a stranger's playbook may read of the process environment is what was listed.
+        provided=environ_of(work.options, work.environment.provided),  # type: ignore[arg-type]
     )  # fmt: skip
     if superuser:
         notes.append(f"{login!r} is a superuser there and none here: what only superusers may do is refused here")

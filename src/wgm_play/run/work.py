@@ -523,7 +523,12 @@ class Work:
         extra = parse_extra_vars(self.options.extra_vars)
         path = find_playbook(self.options.playbook)
         self.playbook = load_playbook(
-            path, self.environment, extra, registered, environ=self.environment.provided, number=self.number
+            path,
+            self.environment,
+            extra,
+            registered,
+            environ=environ_of(self.options, self.environment.provided),
+            number=self.number,
         )
         self.play = self.playbook.plays[0]
 
