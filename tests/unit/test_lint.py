@@ -199,6 +199,8 @@ def test_a_playbook_is_advised_at_its_lines() -> None:
     }
     assert told == {("Q03", 10), ("Q04", 11), ("K08", 12), ("X05", 20)}
     assert {one.code for one in findings if one.acknowledged} == {"Q02", "Q04"}
+    Path("steps.yml").write_text("- name: a file of steps, which a playbook imports\n  schema: crm\n")
+    assert lint(Options(["."]))[0] == findings, "a folder of playbooks is its playbooks"
 
 
 def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ In: paths. Out: `Part`s in the order in which a tool runs them, and the playbook
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from wgm_play.importing.parts import Part, sql_files
 from wgm_play.importing.tools import file_parts, parts
 
 YAML = (".yml", ".yaml")
+_PLAY = re.compile(r"^\s*(?:-\s*)?hosts:", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -34,7 +36,9 @@ def sources(paths: Sequence[str], tool: str) -> Sources:
 
             found.playbooks.append(find_playbook(word))
         elif path.is_dir():
-            found.parts += _folder(path, tool)
+            plays = [] if tool != "auto" or sql_files(path) else _plays(path)
+            found.playbooks += plays
+            found.parts += [] if plays else _folder(path, tool)
         elif path.is_file():
             found.parts += file_parts(path)
         else:
@@ -44,7 +48,13 @@ def sources(paths: Sequence[str], tool: str) -> Sources:
     return found
 
 
+def _plays(folder: Path) -> list[Path]:
+    """Return the playbooks of a folder: files of steps, which they import, are read with them."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in YAML and path.is_file())
+    return [path for path in files if _PLAY.search(path.read_text(encoding="utf-8", errors="replace"))]
+
+
 def _folder(folder: Path, tool: str) -> list[Part]:
     if tool == "auto" and not sql_files(folder):
-        raise InputError(f"{str(folder)!r} has no SQL files", hint="name the folder that holds them")
+        raise InputError(f"{str(folder)!r} has no SQL files and no playbooks", hint="name the folder that holds them")
     return parts(folder, tool)[1]
