@@ -341,3 +341,120 @@ def test_the_excerpt_says_what_the_whole_says(project: Path, monkeypatch: pytest
     assert whole_ways == [False]
     monkeypatch.setattr(compare, "excerpt", lambda *_: None)
     assert part == written("text", made.review(), HEADING)
+
+
+def test_an_extension_that_the_scratch_server_lacks_is_no_refusal(repository: Repository) -> None:
+    repository.play(BASE + "- name: Maps\n  extension: {name: no_such_extension}\n")
+    play = repository.only()
+    assert not play.findings[REFUSED] and titles(play) == ["create extension no_such_extension"]
+    assert any("lacks the extension 'no_such_extension'" in one for one in play.plan.unknown)
+
+
+def test_a_policy_for_other_roles_is_told(project: Path) -> None:
+    made = Repository(project)
+    policy = "- name: own\n  policy: {table: users, name: own, using: age > 1, to: [reader]}\n"
+    made.play(ROLES + SECRET + policy)
+    made.branch()
+    made.play(ROLES + SECRET + policy.replace(", to: [reader]", ""))
+    assert any("now lets everybody (PUBLIC)" in one for one in told(made.only(), SECURITY))
+
+
+def test_values_of_a_step_with_no_log_are_no_evidence(project: Path) -> None:
+    made = Repository(project)
+    rows = "- name: rows\n  no_log: true\n  seed: {table: users, key: [email], prune: true, rows: [{email: a}, {email: hush}]}\n"
+    made.play(BASE + rows)
+    made.branch()
+    made.play(BASE + rows.replace(", {email: hush}", ""))
+    (found,) = made.only().findings[DATA]
+    assert found.evidence == () and found.where is not None and found.where.line == 18
+
+
+def test_a_step_that_waits_for_another_is_not_left_out(project: Path) -> None:
+    made = Repository(project)
+    steps = (
+        "- name: S\n  sql: {up: update tasks set title = 'x', irreversible: true}\n  register: s\n"
+        "- name: W\n  index: {name: tasks_title, table: tasks, columns: [title]}\n  when: s.changed\n"
+    )
+    made.play(BASE)
+    made.branch()
+    made.play(BASE + steps)
+    assert "build index tasks_title concurrently" in titles(made.only())
+    made.commit()
+    made.git("branch", "-f", "main")
+    made.play(BASE.replace("age: integer", "age: integer\n      note: text") + steps)
+    play = made.only()
+    assert titles(play) == ["add column users.note"] and play.left_alone == ()
+
+
+def test_a_shallow_clone_is_told_what_to_fetch(repository: Repository, tmp_path: Path) -> None:
+    for number in range(3):
+        repository.play(BASE.replace("age: integer", f"age: integer\n      note{number}: text"))
+        repository.commit()
+    repository.git(
+        "clone", "-q", "--depth", "1", "--no-single-branch", f"file://{repository.folder}", str(tmp_path / "clone")
+    )
+    from wgm_play.options import Options
+    from wgm_play.pipeline import review
+    from wgm_play.reporter import Reporter
+
+    with pytest.raises(InputError) as raised:
+        review([Options(str(tmp_path / "clone" / "play.yml"))], Reporter(), against="origin/main")
+    assert "--unshallow" in str(raised.value.hint)
+
+
+def test_a_project_below_the_root_names_files_from_the_root(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    made = Repository(project)
+    made.write("db/environments/production.yml", "embedded: true\n")
+    made.play(BASE, name="db/play.yml")
+    made.branch()
+    made.play(
+        BASE[: BASE.index("- name: Tasks")] + "- name: No\n  table: {name: tasks}\n  state: absent\n",
+        name="db/play.yml",
+    )
+    for folder, name in ((project, "db/play.yml"), (project / "db", "play.yml")):
+        monkeypatch.chdir(folder)
+        from wgm_play.options import Options
+        from wgm_play.pipeline import review
+        from wgm_play.reporter import Reporter
+
+        found = review([Options(name)], Reporter(), against="main")
+        log = json.loads(written("sarif", found, HEADING))
+        places = {
+            one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in log["runs"][0]["results"]
+        }
+        assert places == {"db/play.yml"}
+
+
+def test_the_server_is_that_of_the_environment_where_there_is_one(project: Path) -> None:
+    from wgm_play.embedded.programs import scratch_version
+    from wgm_play.report.review.words import server
+
+    made = Repository(project, version=15)
+    made.play(BASE)
+    made.branch()
+    made.play(BASE.replace("age: integer", "age: integer\n      note: text"))
+    play = made.only()
+    found = scratch_version(15)
+    assert play.version == found
+    assert server(play) == (
+        "PostgreSQL 15" if found == 15 else f"PostgreSQL {found}: this machine has no PostgreSQL 15"
+    )
+
+
+def test_a_change_of_many_objects_stays_below_the_limits(project: Path) -> None:
+    made = Repository(project)
+    made.play("")
+    made.branch()
+    tables = "\n".join(
+        f"- name: T{n}\n  table: {{name: t{n}, columns: {{{', '.join(f'c{m}: text' for m in range(24))}}}}}"
+        for n in range(50)
+    )
+    made.play(tables + "\n- name: G\n  grant: {on: table t1, to: public, privileges: [select]}\n")
+    review = made.review()
+    text = written("markdown", review, HEADING)
+    assert len(text) <= 60_000 and "#### Security" in text and "the whole is in the summary of the job" in text
+    assert "everybody" in text and text.count("```") % 2 == 0 and text.count("<details>") == text.count("</details>")
+    assert all(written("github", review, HEADING).count(f"::{kind} ") <= 10 for kind in ("error", "warning", "notice"))
+    assert review.plays[0].diagram.count("{\n") <= 25

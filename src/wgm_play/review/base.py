@@ -35,6 +35,7 @@ class Base:
     wanted: Wanted
     catalog: Catalog
     basis: Basis
+    step_names: Mapping[int, str]
 
 
 def make(planner: ReviewPlanner, facts: str) -> Base:
@@ -52,7 +53,7 @@ def make(planner: ReviewPlanner, facts: str) -> Base:
         "", "", facts, {key: digest_of(text) for key, text in folded.said.items()}, catalog, wanted.managed,
         tuple(wanted.outside), (), digest(catalog.rows),
     )  # fmt: skip
-    return Base(folded, wanted, catalog, basis)
+    return Base(folded, wanted, catalog, basis, {step.index: step.name for step in planner.play.steps})
 
 
 def empty(planner: ReviewPlanner) -> Catalog:

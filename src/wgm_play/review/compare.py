@@ -37,7 +37,7 @@ _NEW = "{}"
 class Compared:
     """One play, planned from its base. `version` is the server's on which that was done, `wanted_version` the one asked for.
 
-    `before` and `before_environment` are None where the play is new.
+    `before` and `before_environment` are None where the play is new; `waited` are steps that wait for what others register.
     """
 
     play: Play
@@ -52,6 +52,7 @@ class Compared:
     version: int
     wanted_version: int
     said_by: str
+    waited: frozenset[str] = frozenset()
 
 
 def loaded(options: Options) -> tuple[list[Loaded], list[str]]:
@@ -131,6 +132,7 @@ def _compared(
         return ReviewWork(options, reporter, one[2], one[3], one[1], one[0], shadow=shadow, assumed=granted)
 
     made = work(now, this)
+    waited = frozenset(step.name for step in play.steps if step.deferred)
     if was is not None and before is not None:
         old = work(before, was)
         folded = old.fold_base()
@@ -149,7 +151,7 @@ def _compared(
     assert made.base is not None  # noqa: S101 - made before
     return Compared(
         made.play, environment, was[1] if was else None, was[2] if was else None, made.base, planned, made.planner.folded,
-        tuple(made.planner.all_refused()), made, shadow.version // 10000, *version,
+        tuple(made.planner.all_refused()), made, shadow.version // 10000, *version, waited,
     )  # fmt: skip
 
 

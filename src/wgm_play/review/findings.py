@@ -6,7 +6,7 @@ In: a play planned from its base. Out: `PlayReview`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from wgm_play.catalog.kinds import HOLDING_VALUES, IN_TABLE, INSIDE, OF_OBJECT, ROUTINES, STORED, WITH_BODY
@@ -21,6 +21,7 @@ from wgm_play.review.compare import Compared
 from wgm_play.review.model import BLOCKS, DATA, OTHER, REFUSED, SECTIONS, SECURITY, PlayReview
 from wgm_play.review.rollback import rollback
 from wgm_play.secret import mask
+from wgm_play.units import counted
 
 # Where an object is declared; a helper of an online form stands where its step does.
 Place = Callable[..., Position | None]
@@ -41,7 +42,7 @@ def told(one: Compared) -> PlayReview:
     found[REFUSED] += _refused(one)
     found[SECURITY] += security.look(before, after, place)
     found[SECURITY] += affected.environment(one)
-    found[DATA] += _data(operations, before, place)
+    found[DATA] += _data(operations, before, place, one.play.hidden)
     found[BLOCKS] += _blocks(operations, before, place)
     for hazard in _hazards(operations, place):
         found[SECURITY if hazard.code.startswith(_OF_SECURITY) else OTHER].append(hazard)
@@ -107,10 +108,11 @@ def _once(findings: Sequence[Finding]) -> list[Finding]:
 
 def _refused(one: Compared) -> Iterator[Finding]:
     ledger = one.planned.imperative.ledger
+    steps = {step.name: step.position for step in (*one.play.steps, *one.play.handlers)}
     for refused in one.refused:
         yield Finding(
             "refused", ERROR, f"a run is refused: {refused.message}", attribute=refused.message, remedy=refused.hint or "",
-            evidence=refused.details, where=refused.where, source="review",
+            evidence=refused.details, where=refused.where or steps.get(refused.step or ""), source="review",
         )  # fmt: skip
     for sql in getattr(ledger, "changed", ()):
         yield Finding(
@@ -120,39 +122,42 @@ def _refused(one: Compared) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _data(operations: Sequence[Operation], before: Catalog, place: Place) -> Iterator[Finding]:
+def _data(operations: Sequence[Operation], before: Catalog, place: Place, hidden: Collection[int]) -> Iterator[Finding]:
     for one in operations:
         key, where = one.key, place(one.key, one.step)
         if one.verb == "trash":
             what = f"{key} goes to the trash with what it holds"
-            yield Finding("data_goes", WARNING, what, str(key), remedy="", where=where, source="review")
-        elif one.verb == "drop" and key.kind in (HOLDING_VALUES | {"sequence"}) and key in before.rows:
+            yield Finding("data_goes", WARNING, what, str(key), where=where, source="review")
+        elif one.verb == "drop" and _holds_values(key, before):
             yield Finding("data_goes", ERROR, f"{key} is dropped for good", str(key), where=where, source="review")
-        elif one.verb == "run" and one.payload.get("row_changes"):
-            gone = [row for row in one.payload["row_changes"] if row["after"] is None]
-            if gone:
-                shown = [", ".join(f"{name}={value}" for name, value in row["key"].items()) for row in gone[:10]]
-                count = f"{len(gone)} row{'s' if len(gone) > 1 else ''}"
-                yield Finding(
-                    "rows_go",
-                    WARNING,
-                    f"{count} of {key} go",
-                    str(key),
-                    "rows",
-                    evidence=tuple(shown),
-                    where=where,
-                    source="review",
-                )
-        elif one.verb == "run" and key.kind == "sql":
-            name = key.name[1]
-            texts = [command.sql for command in one.commands if command.wait == "data"]
-            takes = any(map(_TAKES.search, texts))
-            what = f"the step {name!r} runs SQL of its own" + (" that takes rows away" if takes else "")
-            yield Finding("sql", WARNING if takes else INFO, what, f"step {name}", where=where, source="review")
-        elif one.key.kind == "column" and one.irreversible and one.verb == "alter":
-            yield Finding(
-                "values_change", WARNING, f"{one.title}: {one.irreversible}", str(key), where=where, source="review"
-            )
+        elif one.verb == "run":
+            yield from _ran(one, place(Key("step", ()), one.step) or where, one.step in hidden)
+        elif key.kind == "column" and one.irreversible and one.verb == "alter":
+            what = f"{one.title}: {one.irreversible}"
+            yield Finding("values_change", WARNING, what, str(key), where=where, source="review")
+
+
+def _holds_values(key: Key, before: Catalog) -> bool:
+    """Tell whether something holds values that are nowhere else."""
+    if key not in before.rows or (key.kind == "column" and before[key].generated):
+        return False
+    return key.kind in HOLDING_VALUES or key.kind == "sequence"
+
+
+def _ran(one: Operation, where: Position | None, hidden: bool) -> Iterator[Finding]:
+    """Yield what rows and SQL of a step do; of a `hidden` step no value is shown."""
+    key = one.key
+    gone = [row for row in one.payload.get("row_changes", ()) if row["after"] is None]
+    if gone:
+        shown = [", ".join(f"{name}={value}" for name, value in row["key"].items()) for row in gone[:10]]
+        yield Finding(
+            "rows_go", WARNING, f"{counted(len(gone), 'row')} of {key} {'goes' if len(gone) == 1 else 'go'}", str(key), "rows",
+            evidence=() if hidden else tuple(shown), where=where, source="review",
+        )  # fmt: skip
+    if key.kind == "sql":
+        takes = any(_TAKES.search(command.sql) for command in one.commands if command.wait == "data")
+        what = f"the step {key.name[1]!r} runs SQL of its own" + (" that takes rows away" if takes else "")
+        yield Finding("sql", WARNING if takes else INFO, what, f"step {key.name[1]}", where=where, source="review")
 
 
 def _blocks(operations: Sequence[Operation], before: Catalog, place: Place) -> Iterator[Finding]:
@@ -180,17 +185,13 @@ def _blocks(operations: Sequence[Operation], before: Catalog, place: Place) -> I
     for relation, ones in sorted(moments.items()):
         titles = list(dict.fromkeys(one.title for one in ones))
         yield Finding(
-            "blocks_briefly", INFO, f"{relation} is locked for a moment by {_number(len(titles))}; a lock that is not had soon is given up and tried again",
+            "blocks_briefly", INFO, f"{relation} is locked for a moment by {counted(len(titles), 'operation')}; a lock that is not had soon is given up and tried again",
             str(labels[relation]), evidence=tuple(titles[:10]), where=place(ones[0].key, ones[0].step), source="review",
         )  # fmt: skip
 
 
 def _lasts(command: Command) -> bool:
     return command.rewrites or command.scans
-
-
-def _number(count: int) -> str:
-    return f"{count} operation{'' if count == 1 else 's'}"
 
 
 def _hazards(operations: Sequence[Operation], place: Place) -> Iterator[Finding]:
@@ -228,11 +229,15 @@ def _left_alone(one: Compared) -> Iterator[str]:
     after, managed = one.planned.wanted.catalog, one.planned.wanted.managed
     said: Mapping[Key, str] = one.folded.said
     parts = IN_TABLE | INSIDE | OF_OBJECT | {"default_privileges"}
+    waiting = {step.name for step in one.play.steps if step.deferred or (step.skipped and step.name in one.waited)}
+    names = one.base.step_names
     mentioned = {key.name[:2] for key in one.folded.declarations}
     for key in sorted(one.base.wanted.managed):
         if key in managed or key in said or key not in after.rows or key.kind in parts:
             continue
         if key.kind == "sequence" and after[key].owned_by:
+            continue
+        if names.get(one.base.wanted.steps.get(key, -1)) in waiting:
             continue
         if key.name[:2] in mentioned and key.kind in WITH_BODY:
             continue

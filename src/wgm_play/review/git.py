@@ -64,6 +64,11 @@ class Repository:
                 "git fetch --unshallow (in CI: fetch-depth: 0)" if shallow else "name a branch that this one began at"
             )
             raise InputError(f"HEAD and {name!r} have no commit in common", hint=hint) from error
+        if found != tip and _git(self.root, "rev-parse", "--is-shallow-repository").strip() == "true":
+            raise InputError(
+                "this clone is shallow: where the branch began cannot be told",
+                hint="git fetch --unshallow (in CI: fetch-depth: 0)",
+            )
         behind = int(_git(self.root, "rev-list", "--count", f"{found}..{tip}"))
         return Base(name, found, behind)
 

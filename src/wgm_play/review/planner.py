@@ -52,6 +52,7 @@ class ReviewPlanner(Planner):
         default=lambda live: dict.fromkeys(live.of("table"), LARGE)
     )
     refused: list[Refused] = field(default_factory=list)
+    assumed_skips: AssumedSkips = field(default_factory=AssumedSkips)
 
     def plan(self) -> Planned:
         """Make the plan; what an attempt before this one refused is forgotten."""
@@ -69,7 +70,8 @@ class ReviewPlanner(Planner):
 
     def skips(self) -> Skips:
         """Return where steps go that the database does not give: it gives all."""
-        return AssumedSkips()
+        self.assumed_skips = AssumedSkips()
+        return self.assumed_skips
 
     def refusals(self) -> Together:
         """Return what keeps refusals."""
@@ -123,9 +125,20 @@ class ReviewPlanner(Planner):
     def _prove(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> None:
         if self.part is not None:  # a part that does not hold is planned again with the whole
             return super(ReviewPlanner, self)._prove(live, wanted, made)
+        if self._unprovable(made):
+            return None
         with self.refusals().one():
             super(ReviewPlanner, self)._prove(live, wanted, made)
         return None
+
+    def _unprovable(self, made: tuple[Group, ...]) -> list[str]:
+        """Name the extensions of a plan that this server lacks: without them nothing after them can be tried."""
+        keys = {one.key for group in made for one in group.operations}
+        return sorted(key.name[0] for key in self.assumed_skips.recorded if key in keys)
+
+    def _stand_ins(self, made: tuple[Group, ...], wanted: Catalog) -> list[str]:
+        lacking = [f"not tried: the scratch server lacks the extension {name!r}" for name in self._unprovable(made)]
+        return lacking + super(ReviewPlanner, self)._stand_ins(made, wanted)
 
     def all_refused(self) -> list[Refused]:
         """Return each refusal once."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wgm_play.catalog.access import object_of
 from wgm_play.catalog.kinds import ON_TABLE
 from wgm_play.catalog.model import Catalog
 from wgm_play.diff.compare import diff
@@ -24,6 +25,11 @@ def rollback(one: Compared) -> Rollback:
     lasting = tuple((each.title, each.irreversible) for each in operations if each.irreversible)
     from_trash = [f"bring {each.key} back from the trash, with its rows" for each in operations if each.verb == "trash"]
     rows = [f"take back: {each.title}" for each in operations if each.verb == "run" and not each.irreversible]
+    rows += [
+        f"give {object_of(each.key)} back to its owner of before"
+        for each in operations
+        if each.key.kind == "owner" and each.key not in one.base.catalog.rows
+    ]
     renamed = [f"take back: {each.title}" for each in operations if each.verb == "rename"]
     try:
         back = _back(one, operations)
