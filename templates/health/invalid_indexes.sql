@@ -13,8 +13,8 @@ join pg_catalog.pg_namespace namespace on namespace.oid = relation.relnamespace
 where not (index.indisvalid and index.indisready and index.indislive)
     {# A partitioned index is not valid until each partition has its part; that is no failed build. #}
     and relation.relkind = 'i'
-    and namespace.nspname not in ('pg_catalog', 'information_schema', 'wgm_trash')
-    and namespace.nspname !~ '^pg_(toast|temp_|toast_temp_)'
+    and {% include 'health/_own_schemas.sql' %}
+
     {# A build or a rebuild holds this lock on the table until it ends, whoever looks. #}
     and not exists (
         select

@@ -5,7 +5,8 @@ join pg_catalog.pg_namespace namespace on namespace.oid = relation.relnamespace
 where relation.relkind in ('r', 'p')
     and not relation.relispartition
     and relation.relpersistence <> 't'
-    and namespace.nspname not in ('pg_catalog', 'information_schema', 'wgm_trash')
+    and {% include 'health/_own_schemas.sql' %}
+
     and not exists (
         select from pg_catalog.pg_index index where index.indrelid = relation.oid and index.indisprimary
     )

@@ -5,7 +5,9 @@ with indexes as (
         index.indrelid,
         pg_catalog.format('%I.%I', namespace.nspname, relation.relname) as name,
         pg_catalog.format('%I.%I', namespace.nspname, owner.relname) as relation,
-        (index.indkey::int2[])[0:index.indnkeyatts - 1] as keys,
+        {# Counts from 0, as the others do. #}
+        index.indkey::int2[] as keys,
+        index.indnkeyatts as number,
         index.indnatts > index.indnkeyatts as includes,
         index.indclass::oid[] as classes,
         index.indcollation::oid[] as collations,
@@ -33,11 +35,11 @@ from indexes short
 join indexes long on long.indrelid = short.indrelid and long.indexrelid <> short.indexrelid
 where not short.is_unique
     and not short.includes
-    and pg_catalog.cardinality(long.keys) > pg_catalog.cardinality(short.keys)
+    and long.number > short.number
     and long.predicate = short.predicate
     and not exists (
         select
-        from pg_catalog.generate_series(0, pg_catalog.cardinality(short.keys) - 1) place
+        from pg_catalog.generate_series(0, short.number - 1) place
         where long.keys[place] is distinct from short.keys[place]
             or long.classes[place] is distinct from short.classes[place]
             or long.collations[place] is distinct from short.collations[place]

@@ -27,6 +27,9 @@ with widths as (
     join widths on widths.schemaname = namespace.nspname and widths.tablename = relation.relname
     where relation.relkind in ('r', 'm')
         and relation.reltuples >= 0
+        {# Widths from before most rows changed would be far off: then nothing is told. #}
+        and pg_catalog.pg_stat_get_mod_since_analyze(relation.oid)
+            <= 0.1 * greatest(pg_catalog.pg_stat_get_live_tuples(relation.oid), 1000)
         and relation.relpages::bigint * pg_catalog.current_setting('block_size')::bigint > {{ bytes | literal }}
         {# A column without statistics has an unknown width. #}
         and widths.columns = (

@@ -23,6 +23,12 @@ where used.idx_scan = 0
     and not relation.relispartition
     and relation.relpages > 1
     and not exists (select from pg_catalog.pg_constraint rule where rule.conindid = used.indexrelid)
+    {# What serves a foreign key is there for the deletes that may come. #}
+    and not exists (
+        select
+        from pg_catalog.pg_constraint rule
+        where rule.conrelid = index.indrelid and rule.contype = 'f' and rule.conkey[1] = index.indkey[0]
+    )
     and counted.since < pg_catalog.clock_timestamp() - pg_catalog.make_interval(days => {{ days | literal }})
     and {% include 'health/_own_schemas.sql' %}
 

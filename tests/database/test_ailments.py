@@ -92,6 +92,12 @@ AILMENTS = {
         "create table swollen (id int primary key, t text) with (autovacuum_enabled = on);"
         " insert into swollen select g, repeat('x', 700) from generate_series(1, 8000) g",
     ),
+    "index_bloat": (
+        "public.swollen_index_wide",
+        "create table swollen_index (id int, k text) with (fillfactor = 50); create index swollen_index_wide on swollen_index (k);"
+        " alter table swollen_index add primary key (id);"
+        " insert into swollen_index select g, repeat('y', 90) || g from generate_series(1, 9000) g",
+    ),
     "settings": ("synchronous_commit", ""),
 }  # fmt: skip
 # Of the cluster, which other tests share.
@@ -110,8 +116,10 @@ def ill(server: Postgres) -> Iterator[tuple[psycopg.Connection[Any], Asker]]:
                 made.execute(statement.encode())
         with suppress(psycopg.errors.UniqueViolation):
             made.execute("create unique index concurrently twice_v_idx on twice (v)")
-        made.execute("delete from swollen where id % 10 > 0")
+        made.execute("delete from swollen where id % 10 > 0; delete from swollen_index where id % 10 > 0")
+    with psycopg.connect(url, autocommit=True) as made:  # the counters of the first session have arrived
         made.execute("vacuum analyze swollen")
+        made.execute("vacuum analyze swollen_index")
         made.execute(f"alter database {name} set synchronous_commit = off")
     with psycopg.connect(url, autocommit=True) as looking:
         for _ in range(40):  # counters arrive a moment later
@@ -127,7 +135,7 @@ def ill(server: Postgres) -> Iterator[tuple[psycopg.Connection[Any], Asker]]:
 @pytest.fixture
 def sharp(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a small database be as ill as a large one."""
-    less = {"table_bloat": {"bytes": 1024**2}}
+    less = {"table_bloat": {"bytes": 4 * 1024**2}, "index_bloat": {"bytes": 512 * 1024}}
     changed = tuple(replace(one, values={**one.values, **less.get(one.name, {})}) for one in CHECKS)
     monkeypatch.setattr(health_module, "CHECKS", changed)
 
@@ -290,3 +298,103 @@ def test_what_is_wrong_with_a_server_is_found(server: Postgres) -> None:
         assert not {"setting_files", "setting_overridden"} & {code for code, _ in found}
     finally:
         next(life, None)
+
+
+# What others' tools have called ill, and is well; and the other way round. Each is a table `t` beside a table `p`.
+WELL_AND_ILL = {
+    "a foreign key served by the first part of a primary key": (
+        "create table t (a int references p, b int, primary key (a, b))",
+        [],
+    ),
+    "a foreign key whose column is only included": (
+        "create table t (id int primary key, a int, b int, foreign key (a, b) references p2 (a, b));"
+        " create index on t (a) include (b)",
+        ["foreign_keys_without_index"],
+    ),
+    "a foreign key with an index that finds no single row": (
+        "create table t (id int primary key, a int references p); create index on t using brin (a)",
+        ["foreign_keys_without_index"],
+    ),
+    "a foreign key with a hash index": (
+        "create table t (id int primary key, a int references p); create index on t using hash (a)",
+        [],
+    ),
+    "the same columns by another collation, method, condition, class or direction": (
+        'create table t (id int primary key, x text); create index on t (x); create index on t (x collate "C");'
+        " create index on t using hash (x); create index on t (x) where id > 0; create index on t (x text_pattern_ops);"
+        " create index on t (x desc)",
+        [],
+    ),
+    "the same columns with others included": (
+        "create table t (id int primary key, x text, y text); create index on t (x); create index on t (x) include (y)",
+        [],
+    ),
+    "the same expression twice": (
+        "create table t (id int primary key, x text); create index on t (lower(x)); create index on t (lower(x))",
+        ["duplicate_indexes"],
+    ),
+    "a unique index beside a plain one on the same column": (
+        "create table t (id int primary key, x text); create index on t (x); create unique index on t (x)",
+        ["duplicate_indexes"],
+    ),
+    "a unique constraint beside a plain index": (
+        "create table t (id int primary key, x text unique); create index on t (x)",
+        ["duplicate_indexes"],
+    ),
+    "two unique constraints that say the same": (
+        "create table t (id int primary key, x text); alter table t add unique (x); alter table t add unique (x)",
+        [],
+    ),
+    "the first column of a unique index": (
+        "create table t (id int primary key, x int, y int); create index on t (x); create unique index on t (x, y)",
+        ["overlapping_indexes"],
+    ),
+    "the index on a partition of a partitioned one": (
+        "create table t (id int, x int, primary key (id, x)) partition by range (id);"
+        " create table t1 partition of t for values from (0) to (10); create index on t (x)",
+        [],
+    ),
+    "a key that everybody may only read": ("create table t (id int primary key); grant select on t to public", []),
+    "a function with an empty search_path, and one that was parsed when it was made": (
+        "create table t (id int primary key);"
+        " create function f() returns int language sql security definer set search_path = '' as 'select 1';"
+        " revoke execute on function f() from public",
+        [],
+    ),
+    "a sequence that starts high and has used little": (
+        "create table t (id int primary key); create sequence s as int start 2000000000; select setval('s', 2000000010)",
+        [],
+    ),
+    "a smallint key by identity": (
+        "create table t (id smallint generated always as identity primary key); select setval('t_id_seq', 30000)",
+        ["sequences"],
+    ),
+    "a bigint sequence that feeds an integer column": (
+        "create sequence s; create table t (id int primary key default nextval('s')); alter sequence s owned by t.id;"
+        " select setval('s', 2000000000)",
+        ["sequences"],
+    ),
+    "an integer that refers to an integer": (
+        "create table t (id int primary key, a int references p); create index on t (a)",
+        [],
+    ),
+    "a view through which everybody may write": (
+        "create table t (id int primary key); create view v as select * from t; grant update on v to public",
+        ["public_writes"],
+    ),
+    "a column of which everybody may write": (
+        "create table t (id int primary key, x int); grant update (x) on t to public",
+        ["public_writes"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WELL_AND_ILL)
+def test_what_looks_alike_is_told_apart(case: str, database: Any) -> None:
+    text, expected = WELL_AND_ILL[case]
+    database.execute("revoke create on schema public from public; create table p (id int primary key)")
+    database.execute("create table p2 (a int, b int, primary key (a, b))")
+    for statement in text.split("; "):
+        database.execute(statement.encode())
+    found = [one.code for one in look(database) if one.code not in OF_THE_CLUSTER and one.object not in OF_THE_CLUSTER]
+    assert found == expected
