@@ -129,3 +129,6 @@ CREATE TABLE posts (id bigint PRIMARY KEY, owner int8 REFERENCES users ON DELETE
 CREATE INDEX ON posts (owner);
 CREATE INDEX ON posts (code);
 -- wgm-play: ignore-file Q02: the old tables have it
+--! a primary key is exchanged for another in one statement => nothing
+CREATE UNIQUE INDEX CONCURRENTLY t_new_key ON t (id);
+ALTER TABLE t DROP CONSTRAINT t_pkey, ADD CONSTRAINT t_pkey PRIMARY KEY USING INDEX t_new_key;

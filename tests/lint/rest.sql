@@ -328,3 +328,30 @@ INSERT INTO fresh (id) VALUES (1), (2);
 CREATE TABLE fresh (id bigint PRIMARY KEY REFERENCES users (id));
 --! names that need quotes => nothing (Q08)
 CREATE TABLE "Fresh" ("Id" bigint PRIMARY KEY, "order" int);
+--! rows are deleted within WITH => X05
+WITH gone AS (DELETE FROM t RETURNING *) INSERT INTO archive SELECT * FROM gone;
+--! rows are changed within WITH of a SELECT => X05
+WITH changed AS (UPDATE t SET a = 1 RETURNING id) SELECT count(*) FROM changed;
+--! a function that the file makes and calls is read => T01
+CREATE FUNCTION tidy() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DROP TABLE t; END $$;
+SELECT tidy();
+--! a function that the file makes and does not call => nothing
+CREATE FUNCTION tidy() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DROP TABLE t; END $$;
+--! a procedure in SQL that the file makes and calls is read => X05
+CREATE PROCEDURE tidy() LANGUAGE sql AS $$ DELETE FROM t; $$;
+CALL tidy();
+--! a procedure that no file makes => X14
+CALL tidy();
+--! row security is switched off => V05
+ALTER TABLE t DISABLE ROW LEVEL SECURITY;
+--! a policy goes => V05
+DROP POLICY own ON t;
+--! a policy is replaced in one transaction => nothing
+BEGIN;
+DROP POLICY own ON t;
+CREATE POLICY own ON t USING (owner = current_user);
+COMMIT;
+--! a function is renamed => V06
+ALTER FUNCTION old_name() RENAME TO new_name;
+--! lock_timeout ends a concurrent build => nothing (I04)
+CREATE INDEX CONCURRENTLY t_name_idx ON t (name);

@@ -6,7 +6,7 @@ In: `Part`s, and a `Look`. Out: the look's findings, with those acknowledged tha
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -106,7 +106,17 @@ def _statement(one: Statement, look: Look) -> None:
     _use_of_new_values(one, look)
     if look.settings.additive_only:
         additive_only(one.node, look)
+    for inner in _writing(one.node):
+        look.handle(inner)
     look.handle(one.node)
+
+
+def _writing(node: Any) -> Iterator[Any]:
+    """Return the statements of a WITH that write rows."""
+    clause = getattr(node, "withClause", None)
+    for one in clause.ctes if clause is not None else ():
+        if kind(one.ctequery) in ("UpdateStmt", "DeleteStmt", "InsertStmt", "MergeStmt"):
+            yield one.ctequery
 
 
 def _use_of_new_values(one: Statement, look: Look) -> None:

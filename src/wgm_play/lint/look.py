@@ -111,6 +111,7 @@ class Look:
         self.sent = ""
         self.unended: Position | None = None
         self.savepoints = 0
+        self.calling: set[Name] = set()
         self.sequences_set = False
         # The nodes of the file's statements after the one at hand.
         self.coming: list[Any] = []

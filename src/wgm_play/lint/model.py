@@ -108,6 +108,9 @@ class Function:
     volatility: str = "volatile"
     made: int = NEVER
     body: str = ""
+    language: str = "sql"
+    line: int = 0
+    column: int = 1
     where: Position | None = None
 
 

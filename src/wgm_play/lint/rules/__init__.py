@@ -60,6 +60,7 @@ HANDLERS: dict[str, Handler] = {
     "RuleStmt": routine.rule,
     "CreateEventTrigStmt": routine.event_trigger,
     "DoStmt": session.do,
+    "CallStmt": session.call,
     "GrantStmt": role.grant,
     "GrantRoleStmt": role.grant_role,
     "CreateRoleStmt": role.role,

@@ -176,6 +176,16 @@ def _row_security(command: Any, relation: Relation, look: Look) -> None:
         )
 
 
+def _open(command: Any, relation: Relation, look: Look) -> None:
+    if not look.is_new(relation):
+        look.tell("V05", "everybody who may read the table sees every row from here on", relation)
+
+
+def _not_forced(command: Any, relation: Relation, look: Look) -> None:
+    if not look.is_new(relation):
+        look.tell("V05", "the owner sees every row from here on", relation, severity="warning")
+
+
 def _identity(command: Any, relation: Relation, look: Look) -> None:
     chosen = command.def_
     if chosen.identity_type == "i":
@@ -216,5 +226,7 @@ COMMANDS: dict[str, Command] = {
     "AT_DisableTrigUser": _disable_user_triggers,
     "AT_DisableTrig": _disable_user_triggers,
     "AT_EnableRowSecurity": _row_security,
+    "AT_DisableRowSecurity": _open,
+    "AT_NoForceRowSecurity": _not_forced,
     "AT_ReplicaIdentity": _identity,
 }

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from wgm_play.lint.ahead import later
 from wgm_play.lint.look import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE, Look
 from wgm_play.lint.model import Constraint, Index, Relation
 from wgm_play.lint.tree import columns_of, functions_of, is_null, last, of_type, proves_not_null, words
+from wgm_play.lint.tree import kind as kind_of
 from wgm_play.lint.types import MUTABLE, MUTABLE_WORDS
 
 KINDS = {
@@ -239,11 +241,23 @@ def drop(command: Any, relation: Relation, look: Look) -> None:
     if relation.validated == look.file and one is None:
         return
     key = one.kind in ("primary", "unique") if one else command.name.endswith(("_pkey", "_key"))
+    if key and _key_again(relation, look):
+        return
     if key and relation.name in look.known.published and (one is None or one.kind == "primary"):
         look.tell("R01", "published UPDATEs and DELETEs fail without the key", relation, command.name)
     look.tell(
         "K09", f"{command.name} is gone at once; to bring it back costs a scan or an index", relation, command.name,
         severity="warning" if key else "info", remedy="make sure that no foreign key and no ON CONFLICT needs it" if key else "",
+    )  # fmt: skip
+
+
+def _key_again(relation: Relation, look: Look) -> bool:
+    """Say whether another key takes the place of one in the same statement or transaction."""
+    coming = [look.statement.node, *later(look, same_transaction=True)]
+    return any(
+        one.subtype.name == "AT_AddConstraint" and one.def_.contype.name in ("CONSTR_PRIMARY", "CONSTR_UNIQUE")
+        for node in coming if kind_of(node) == "AlterTableStmt" and look.name(node.relation) == relation.name
+        for one in node.cmds
     )  # fmt: skip
 
 

@@ -23,6 +23,11 @@ def create_index(node: Any, look: Look) -> None:
         look.outside_of_transaction("CREATE INDEX CONCURRENTLY", relation, attribute=made.name[1])
         look.lock(relation, GENTLE)
         _repeated(node, made, relation, look)
+        if look.session.lock_timeout and not look.quiet(relation):
+            look.tell(
+                "I04", "lock_timeout also ends the build where it waits for older transactions, and leaves an INVALID index",
+                relation, made.name[1], remedy="SET lock_timeout = 0; before it",
+            )  # fmt: skip
         if relation.partitioned is not None:
             look.tell(
                 "I08", "CONCURRENTLY is refused on a partitioned table", relation, made.name[1], at=node.relation.location,

@@ -48,6 +48,8 @@ def rename(node: Any, look: Look) -> None:
         found = look.known.functions.pop(name, None)
         if found is not None:
             look.known.functions[(name[0], node.newname)] = found
+        if found is None or found.made != look.file:
+            look.tell("V06", f"statements that call {name[1]} fail", ".".join(name), severity="warning")
 
 
 def _column(node: Any, look: Look) -> None:

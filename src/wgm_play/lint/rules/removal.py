@@ -32,12 +32,29 @@ def drop(node: Any, look: Look) -> None:
         elif what in ("OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE"):
             _function(names, node, look)
         elif what in ("OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE"):
-            look.lock(look.relation(tuple(names[:-1])), ACCESS_EXCLUSIVE)
+            _part(names, what, look)
         elif what in _LOST:
             code, message = _LOST[what]
             look.tell(code, message, str(names.sval) if is_node(names) else words(names)[-1])
         else:
             _other(names, node, look)
+
+
+def _part(names: Any, what: str, look: Look) -> None:
+    """Drop what belongs to a table."""
+    relation = look.relation(tuple(names[:-1]))
+    look.lock(relation, ACCESS_EXCLUSIVE)
+    if what == "OBJECT_POLICY" and not look.is_new(relation) and not _policy_again(relation.name, look):
+        look.tell(
+            "V05", "who sees which rows is another from here on: without a restrictive policy more, without the last one none",
+            relation, words(names)[-1], severity="warning", remedy="another policy in the same transaction",
+        )  # fmt: skip
+
+
+def _policy_again(table: Name, look: Look) -> bool:
+    return any(
+        kind(one) == "CreatePolicyStmt" and look.name(one.table) == table for one in later(look, same_transaction=True)
+    )
 
 
 def _cascade(node: Any, label: str, look: Look) -> None:

@@ -64,6 +64,10 @@ def grant(node: Any, look: Look) -> None:
             severity="warning",
             remedy="name each privilege",
         )
+    if node.targtype.name == "ACL_TARGET_ALL_IN_SCHEMA":
+        look.tell(
+            "G01", "it holds for the objects there are now, and for none that come later", label, "all", severity="info"
+        )
     if node.grant_option:
         look.tell("G01", "WITH GRANT OPTION: others decide who may", label, "grant option", severity="warning")
 

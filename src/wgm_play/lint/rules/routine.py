@@ -31,6 +31,11 @@ def function(node: Any, look: Look) -> None:
     made.revoked = bool(before and before.revoked and node.replace)
     texts = option(node.options, "as")
     made.body = "\n".join(words(texts)) if isinstance(texts, tuple) else ""
+    made.language = str(constant(option(node.options, "language")) or "sql").lower()
+    at = look.statement.text.find(made.body) if made.body else -1
+    if at >= 0:
+        begins = look.statement.part.place(look.statement.start + at)
+        made.line, made.column = begins.line, begins.column
     if made.trigger:
         look.known.touched.update(found.lower() for found in _TOUCHES.findall(made.body))
     look.known.functions[name] = made

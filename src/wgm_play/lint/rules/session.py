@@ -97,6 +97,7 @@ def select(node: Any, look: Look) -> None:
     """SELECT: settings, tables made by INTO, functions that work on tables."""
     for call in of_type(node, "FuncCall"):
         name = last(call.funcname)
+        _called(call.funcname, look)
         if name == "set_config" and len(call.args or ()) == 3:
             _setting(str(constant(call.args[0])), constant(call.args[1]), bool(constant(call.args[2])), look)
         elif name == "setval" and call.args:
@@ -107,6 +108,29 @@ def select(node: Any, look: Look) -> None:
         made = look.make(node.intoClause.rel, "table")
         if made is not None:
             made.filled = True
+
+
+def call(node: Any, look: Look) -> None:
+    """CALL."""
+    if not _called(node.funccall.funcname, look):
+        label = ".".join(words(node.funccall.funcname))
+        look.tell("X14", f"what {label}() does is not read: no file makes it", label, "call")
+
+
+def _called(names: Any, look: Look) -> bool:
+    """Read the body of a function that this file makes and calls; say whether there is one."""
+    found = look.function(names)
+    if found is None or found.made != look.file or not found.body or found.name in look.calling:
+        return found is not None
+    look.calling.add(found.name)
+    if found.language == "plpgsql":
+        _block(found.body, found.line, found.column, look)
+    elif found.language == "sql":
+        outer = look.statement
+        _inner(Part(outer.part.file, found.line, " " * (found.column - 1) + found.body, "one"), look)
+        look.statement = outer
+    look.calling.discard(found.name)
+    return True
 
 
 def do(node: Any, look: Look) -> None:
