@@ -257,3 +257,18 @@ def test_a_file_that_is_fixed_once_is_left_the_second_time() -> None:
     once = fixed("ALTER TABLE t ALTER COLUMN a SET NOT NULL;\nALTER TABLE t ADD UNIQUE (a, b);\nREINDEX TABLE t;\n")
     assert once.count("\n") == 7
     assert fixed(once) == once
+
+
+@pytest.mark.parametrize(
+    ("names", "marks"),
+    [(("V1__t.sql", "V2__longer.sql"), ""), (("1_t.up.sql", "2_longer.up.sql"), ""), (("a/migration.sql", "b/migration.sql"), ""),
+     (("1_t.sql", "2_longer.sql"), "-- migrate:up\n"), (("001_t.sql", "002_longer.sql"), "-- +goose Up\n")],
+)  # fmt: skip
+def test_what_a_tool_runs_before_a_file_is_known(names: tuple[str, str], marks: str) -> None:
+    first, second = (Path("migrations") / name for name in names)
+    for path in (first, second):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    first.write_text(f"{marks}CREATE TABLE t (id bigint PRIMARY KEY, name varchar(10));\nDROP TABLE old;\n")
+    second.write_text(f"{marks}ALTER TABLE t ALTER COLUMN name TYPE varchar(20);\n")
+    assert {one.code for one in lint(Options([str(second)]))[0] if one.severity == "error"} == set()
+    assert {one.code for one in lint(Options([str(first), str(second)]))[0] if one.severity == "error"} == {"T01"}

@@ -307,19 +307,30 @@ def _without_sql(folder: Path) -> str:
     return "sql"
 
 
+def tool_of(path: Path) -> str:
+    """Return the tool that a file tells of by its name or its marks; "sql" where it tells of none."""
+    if _FLYWAY.match(path.name):
+        return "flyway"
+    if _UP.match(path.name):
+        return "golang-migrate"
+    if path.name == "migration.sql":
+        return "prisma"
+    text = text_of(path)
+    marks = ("liquibase", _FORMATTED), ("dbmate", _MIGRATE), ("goose", _GOOSE), ("drizzle", _BREAKPOINT)
+    return next((tool for tool, pattern in marks if pattern.search(text)), "sql")
+
+
 def file_parts(path: Path) -> list[Part]:
     """Return what a single file would run, as the tool that it tells of sends it."""
-    text = text_of(path)
-    if _FLYWAY.match(path.name):
-        return flyway_file(path)
-    if _UP.match(path.name) or path.name == "migration.sql":
+    tool = tool_of(path)
+    if tool in ("golang-migrate", "prisma"):
         return [whole(path, "implicit")]
-    for pattern, read in (
-        (_FORMATTED, liquibase_file), (_MIGRATE, dbmate_file), (_GOOSE, goose_file), (_BREAKPOINT, drizzle_file),
-    ):  # fmt: skip
-        if pattern.search(text):
-            return read(path)
-    return [whole(path)]
+    return _FILES[tool](path) if tool in _FILES else [whole(path)]
+
+
+_FILES: dict[str, Read] = {
+    "flyway": flyway_file, "liquibase": liquibase_file, "dbmate": dbmate_file, "goose": goose_file, "drizzle": drizzle_file,
+}  # fmt: skip
 
 
 def flyway_name(file: str) -> bool:

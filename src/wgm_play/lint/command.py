@@ -5,7 +5,7 @@ In: `Options` of the command line. Out: findings, and the settings that say whic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +42,7 @@ def lint(options: Options, fixed: dict[str, list[str]] | None = None) -> tuple[l
     found = sources(options.paths, options.tool)
     findings: list[Finding] = []
     if found.parts:
-        findings += of_sql(found.parts, options, chosen, fixed)
+        findings += of_sql(found.parts, options, chosen, fixed, found.silent)
         if options.fix and fixed:
             again, _ = lint(replace(options, fix=False))
             return again, chosen
@@ -60,9 +60,13 @@ def lint(options: Options, fixed: dict[str, list[str]] | None = None) -> tuple[l
 
 
 def of_sql(
-    parts: Sequence[Part], options: Options, chosen: Settings, fixed: dict[str, list[str]] | None = None
+    parts: Sequence[Part],
+    options: Options,
+    chosen: Settings,
+    fixed: dict[str, list[str]] | None = None,
+    silent: Set[str] = frozenset(),
 ) -> list[Finding]:
-    """Return what is found in files of SQL; with `--fix` write the safe forms first."""
+    """Return what is found in files of SQL, but in the `silent` ones; with `--fix` write the safe forms first."""
     from wgm_play.importing.parts import text_of
     from wgm_play.lint.advice import advise
     from wgm_play.lint.files import look_through
@@ -79,12 +83,14 @@ def of_sql(
 
     look.fixes = [] if options.fix else None
     look_through(parts, look, text)
+    look.findings = [one for one in look.findings if not (one.where and one.where.file in silent)]
     if look.fixes and fixed is not None:
         from wgm_play.lint.fix import written
 
         fixed |= written(look.fixes, look.findings)
     found, look.findings = look.findings, []
     advise(look)
+    look.findings = [one for one in look.findings if not (one.where and one.where.file in silent)]
     by_file: dict[str, list[Finding]] = {}
     for one in look.findings:
         by_file.setdefault(one.where.file if one.where else "", []).append(one)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wgm_play.errors import InputError
 from wgm_play.importing.parts import Part, sql_files
-from wgm_play.importing.tools import file_parts, parts
+from wgm_play.importing.tools import file_parts, parts, tool_of
 
 YAML = (".yml", ".yaml")
 _PLAY = re.compile(r"^\s*(?:-\s*)?hosts:", re.MULTILINE)
@@ -20,9 +20,10 @@ _PLAY = re.compile(r"^\s*(?:-\s*)?hosts:", re.MULTILINE)
 
 @dataclass(slots=True)
 class Sources:
-    """The parts of SQL in order, the files that they are from, and playbooks by path."""
+    """The parts of SQL in order, and playbooks by path; `silent` are files that come before those that are named."""
 
     parts: list[Part] = field(default_factory=list)
+    silent: set[str] = field(default_factory=set)
     playbooks: list[Path] = field(default_factory=list)
 
 
@@ -40,11 +41,16 @@ def sources(paths: Sequence[str], tool: str) -> Sources:
             found.playbooks += plays
             found.parts += [] if plays else _folder(path, tool)
         elif path.is_file():
-            found.parts += file_parts(path)
+            before = _before(path) if tool == "auto" else []
+            found.silent |= {part.file for part in before}
+            found.parts += [*before, *file_parts(path)]
         else:
             raise InputError(
                 f"no file or folder {word!r}", hint="name a playbook, a file of SQL, or a folder of migrations"
             )
+    named = {part.file for part in found.parts} - found.silent | {str(Path(word)) for word in paths}
+    found.silent -= named
+    found.parts = _once(found.parts)
     return found
 
 
@@ -52,6 +58,26 @@ def _plays(folder: Path) -> list[Path]:
     """Return the playbooks of a folder: files of steps, which they import, are read with them."""
     files = sorted(path for path in folder.iterdir() if path.suffix in YAML and path.is_file())
     return [path for path in files if _PLAY.search(path.read_text(encoding="utf-8", errors="replace"))]
+
+
+def _once(given: Sequence[Part]) -> list[Part]:
+    """Return parts without those that come again, because several files of a folder are named."""
+    return list(dict.fromkeys(given))
+
+
+# Tools of which a file tells that it lies in a folder of theirs, and whose folders have one order.
+_ORDERED = ("flyway", "golang-migrate", "prisma", "dbmate", "goose", "drizzle")
+
+
+def _before(path: Path) -> list[Part]:
+    """Return what the tool runs before a file, where the file tells of one: what it made is known then."""
+    tool = tool_of(path)
+    folder = path.parent.parent if tool == "prisma" else path.parent
+    if tool not in _ORDERED or (tool == "drizzle" and not (folder / "meta" / "_journal.json").is_file()):
+        return []
+    known = parts(folder, tool)[1]
+    places = [number for number, part in enumerate(known) if part.file == str(path)]
+    return known[: places[0]] if places else []
 
 
 def _folder(folder: Path, tool: str) -> list[Part]:
