@@ -113,3 +113,19 @@ def test_a_standby_is_planned_for_and_named(primary: Postgres, standby: Postgres
         assert done.returncode == code, done.stdout
     run = orders.play("prod.yml", url=url)
     assert run.returncode == 11 and "standby" in run.stdout and "connect to the primary" in run.stdout
+
+
+def test_alerts_of_the_library_see_on_a_standby_and_see_it_from_the_primary(
+    tmp_path: Path, primary: Postgres, standby: Postgres
+) -> None:
+    from test_alert_library import BESIDE, imported
+
+    from wgm_play.alerts import evaluate
+
+    whole = [one for one in imported(tmp_path, "- import_alerts: library") if one.name not in BESIDE]
+    with standby.connect() as there:
+        blind = {one.name: one.error for one in evaluate(there, whole) if one.state == "unknown"}
+    with primary.connect() as here:
+        (behind,) = [one for one in evaluate(here, whole) if one.name == "StandbyBehind"]
+    assert {name for name, why in blind.items() if "it is a counter" not in why} == set()
+    assert behind.state == "ok" and len(behind.samples) == 1

@@ -74,8 +74,8 @@ def converges(shop: Console, words: str) -> None:
     assert "changed=0" in recap(again), again
 
 
-def yaml_blocks(word: str) -> list[Block]:
-    return [block for block in blocks("yaml") if block.words == word]
+def yaml_blocks(word: str, file: str | None = None) -> list[Block]:
+    return [block for block in blocks("yaml", file=file) if block.words == word]
 
 
 def test_every_block_of_yaml_is_one_that_is_tried() -> None:
@@ -89,6 +89,7 @@ def test_every_block_of_yaml_is_one_that_is_tried() -> None:
         "promotion",
         "rehearsal",
         "required",
+        "delivery",
     }
 
 
@@ -139,6 +140,36 @@ def test_what_an_environment_says_of_promotion_is_read(tmp_path: Path, block: Bl
     assert load_environment("production", tmp_path).promotion is not None
 
 
+def test_what_an_environment_says_of_alerts_is_read(tmp_path: Path) -> None:
+    (tmp_path / "environments").mkdir()
+    [block] = yaml_blocks("delivery")
+    (tmp_path / "environments" / "production.yml").write_text(f"{block.text}\nembedded: true\n")
+    made = load_environment("production", tmp_path, environ={"PROMETHEUS_RELOAD": "http://prometheus/-/reload"})
+    assert set(made.deliver) == {"rules", "dashboard", "reload"}
+    assert (made.policy.alerts_refuse, made.policy.watch_above) == ("critical", 10 * 1024**3)
+
+
+def test_the_commands_about_alerts_do_what_is_told(shop: Console) -> None:
+    [play] = yaml_blocks("play", file="45-alerts.md")
+    (shop.folder / "playbooks" / "production.yml").write_text(play.text)
+    shop.run("wgm-play production.yml")
+    said = "".join(shop.run(line) for block in blocks("sh", file="45-alerts.md") for line in block.text.splitlines())
+    assert (
+        "rules.yml, rules_test.yml, alertmanager.yml, sql_exporter.yml, postgres_exporter.yml, dashboard.json" in said
+    )
+    assert "all that the rules name is there" in said
+    assert re.search(r"TooManyOpenTasks: fires .*\n.*InvalidIndex: fires", said), said
+
+
+def test_the_library_is_told_whole() -> None:
+    from wgm_play.playbook.alerts import library
+
+    told = {one.strip("` "): names for one, names in rows("set").items()}
+    assert {one: re.findall(r"[A-Z]\w+", names.partition("(")[0]) for one, names in told.items()} == {
+        one: list(names) for one, names in library().items()
+    }
+
+
 def test_alerts_and_restore_as_they_are_told(shop: Console) -> None:
     playbook = shop.folder / "playbooks" / "production.yml"
     both = [
@@ -155,7 +186,7 @@ def test_alerts_and_restore_as_they_are_told(shop: Console) -> None:
     assert re.search(r"TooManyOpenTasks +ok +warning +0 +> 100", said), said
     rules = yaml.safe_load((shop.folder / "wgm.rules.yml").read_text())
     names = [rule["alert"] for group in rules["groups"] for rule in group["rules"]]
-    assert names == ["TooManyOpenTasks", "TooManyOpenTasksNotEvaluated"]
+    assert names[-2:] == ["TooManyOpenTasks", "TooManyOpenTasksNotEvaluated"]  # after those of the library
     assert 'wgm_alert_value{alert="TooManyOpenTasks"' in (shop.folder / "wgm.prom").read_text()
 
 
