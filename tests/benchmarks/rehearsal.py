@@ -79,7 +79,7 @@ def main() -> None:
                 shop.command("production.yml")
                 with psycopg.connect(url, autocommit=True) as session:
                     session.execute(
-                        "insert into big select n, n % 1000, 'title ' || md5(n::text) from generate_series(1, %s) n",
+                        "insert into big select n, n %% 1000, 'title ' || md5(n::text) from generate_series(1, %s) n",
                         [rows],
                     )
                     session.execute("analyze")

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from backing_up import NOTE, Shop, engine
 
+from fix_postgres import Postgres
 from wgm_play.embedded import ephemeral
 from wgm_play.errors import Found, InputError, Refused
 from wgm_play.ledger import Ledger
@@ -105,6 +106,17 @@ def test_what_the_ledger_knows_and_the_backup_lacks_is_found(shop: Shop, databas
     with pytest.raises(Found) as caught:
         shop("drill", database_url)
     assert "tasks_title_idx is in the ledger and did not come back" in "\n".join(caught.value.details)
+
+
+def test_rows_that_name_a_role_come_back(shop: Shop, database_url: str, server: Postgres) -> None:
+    name, _ = server.create_role()
+    shop.write("{verify: restore}")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"create table jobs (owner regrole); insert into jobs values ('{name}')".encode())
+        assert "name a role" not in shop("backup", database_url).text
+        assert "1 rows on PostgreSQL" in shop("drill", database_url).text
+        connection.execute("drop table jobs")
+    server.drop_role(name)
 
 
 def test_a_drill_needs_a_backup_a_whole_one_and_trust(ready: Shop, database_url: str) -> None:

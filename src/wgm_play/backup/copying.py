@@ -125,7 +125,10 @@ class _Copying:
         """Make the database, its owner and the other roles; return its URL for the owner."""
         password = secrets.token_urlsafe(18)
         facts = self.manifest.facts
-        others = {*facts["roles"], *facts.get("owners", ())} - {role, process.parameters(self.url)["user"]}
+        others = {*facts["roles"], *facts.get("owners", ()), *facts.get("server_roles", ())} - {
+            role,
+            process.parameters(self.url)["user"],
+        }
         with target.connect(target.with_database(self.url, "template1"), self.application) as admin:
             admin.execute(render("backup/drop_database.sql.j2", name="postgres").sql)
             admin.execute(render("backup/proof_role.sql.j2", name=role, password=password).sql)
