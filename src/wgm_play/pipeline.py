@@ -152,9 +152,23 @@ def rollback(options: Options, reporter: Reporter) -> int:
     return code
 
 
-def promote(options: Options, reporter: Reporter, *, release: bool = False) -> int:
+def approve(options: Options, reporter: Reporter, *, key: str | None = None) -> int:
+    """Say that a saved plan may be run: in the ledger, or in a file signed by `key`."""
+    from wgm_play.commands.approve import approve as say
+
+    with _only_target(options, reporter) as work:
+        return say(work, options, reporter, key)
+
+
+def promote(options: Options, reporter: Reporter, *, release: bool = False, prepare: bool = False) -> int:
     """Run what another environment has tried, with its evidence; or tell what is missing; or release what is held."""
     from wgm_play.commands import promote as promotion
+
+    if prepare:
+        from wgm_play.commands.approve import prepare as let_approve
+
+        with _only_target(options, reporter) as work:
+            return let_approve(work, reporter)
 
     with _only_play(options, reporter) as work:
         reporter.play(work.play.name, work.target)

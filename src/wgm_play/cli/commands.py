@@ -183,6 +183,9 @@ COMMANDS = {
                     "-C", "--check", group=LOOK, help="tell what is missing, what would lift it and who can (exit 11)"
                 ),
                 Option("--plan", group=LOOK, kind=TEXT, value="FILE", help="run exactly this reviewed plan"),
+                Option(
+                    "--prepare", group=ALLOW, help="let the environment's approvers write approvals into the ledger"
+                ),
                 Option("--release", group=ALLOW, help="let what a rollback took back be run again (with --reason)"),
                 REASON,
                 DESTRUCTIVE,
@@ -196,6 +199,35 @@ COMMANDS = {
             examples=(
                 ("wgm-play promote production.yml --check", "what is missing"),
                 ("wgm-play promote production.yml", "run it, with its evidence"),
+            ),
+        ),
+        Spec(
+            "approve",
+            "say that a saved plan may be run",
+            run="wgm_play.cli.approve:run",
+            about="It counts for exactly this file, from a login that the ledger's server knows, or from a key of allowed_signers.",
+            arguments=(Argument("PLAN", "a plan that --check --save-plan wrote", to="plan"),),
+            options=(
+                Option(
+                    "--sign",
+                    group=OTHER,
+                    kind=TEXT,
+                    value="KEY",
+                    help="write a file signed by this key of ssh; no database is asked",
+                ),
+                Option(
+                    "--playbook",
+                    group=WHERE,
+                    kind=TEXT,
+                    value="FILE",
+                    help="the playbook, where it is not where the plan says",
+                ),
+                REASON,
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play approve plan.json --url postgresql://ben@db/shop", "as the login ben"),
+                ("wgm-play approve plan.json --sign ~/.ssh/id_ed25519", "as a file beside the plan"),
             ),
         ),
         Spec(

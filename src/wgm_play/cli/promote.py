@@ -12,10 +12,10 @@ from wgm_play.errors import InputError
 from wgm_play.reporter import Reporter
 
 
-def run(reporter: Reporter, playbook: str, *, release: bool, **values: Any) -> int:
+def run(reporter: Reporter, playbook: str, *, release: bool, prepare: bool, **values: Any) -> int:
     """Run `pipeline.promote`."""
     if values["reason"] and not release:
         raise InputError("--reason goes with --release", hint=f"wgm-play promote {playbook} --release --reason TEXT")
     if release and values["check"]:
         raise InputError("--release and --check exclude each other")
-    return on_playbook("promote", reporter, playbook, {"release": release}, **values)
+    return on_playbook("promote", reporter, playbook, {"release": release, "prepare": prepare}, **values)

@@ -122,11 +122,11 @@ def plan_digest(plan: Plan) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write(plan: Plan, path: Path) -> None:
-    """Write a plan to a file that only its owner may read."""
+def write(plan: Plan, path: Path, saved: Mapping[str, str]) -> None:
+    """Write a plan to a file that only its owner may read; `saved` says by whom it was saved, and for which database."""
     import os
 
-    content = json.dumps(as_data(plan), indent=1, ensure_ascii=False, default=str) + "\n"
+    content = json.dumps({**as_data(plan), "saved": dict(saved)}, indent=1, ensure_ascii=False, default=str) + "\n"
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -158,3 +158,16 @@ def people_since(top: Path, since: str | None, until: str, files: Iterable[str])
     except GitError:  # `since` is not in this clone: the last commit at least
         said = _git(top, "log", "-n", "1", "--format=%an%x00%ae%x00%cn%x00%ce", until, *paths)
     return {word for line in said.splitlines() for word in line.split("\0") if word}
+
+
+def author(folder: Path) -> dict[str, str]:
+    """Return name and address that commits of this repository would have; nothing where there is none."""
+    top = _top(folder)
+    found: dict[str, str] = {}
+    for key, name in (("name", "user.name"), ("email", "user.email")):
+        if top is not None:
+            try:
+                found[key] = _git(top, "config", "--get", name).strip()
+            except GitError:
+                continue
+    return found

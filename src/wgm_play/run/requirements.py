@@ -5,11 +5,20 @@ In: a planned play. Out: functions that add to a verdict what holds or is missin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wgm_play.ledger import Ledger
+from wgm_play.ledger import Ledger, decided
+from wgm_play.planning.planfile import plan_digest
+from wgm_play.promotion import approval
 from wgm_play.promotion.gate import Requirement, Verdict
+from wgm_play.promotion.identity import identity_of, same
+from wgm_play.promotion.revision import people_since
 from wgm_play.reporter import Reporter
+from wgm_play.run import evidence
+from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.environment import Promotion
@@ -24,7 +33,53 @@ def requirements(work: Work, planned: Planned, promotion: Promotion) -> list[Req
         found.append(lambda verdict: _undrifted(verdict, work, planned))
     if "rehearsal" in promotion.require:
         found.append(lambda verdict: _rehearsal(verdict, work, planned))
+    if promotion.approvals:
+        found.append(lambda verdict: _approvals(verdict, work, planned, promotion))
     return found
+
+
+def _approvals(verdict: Verdict, work: Work, planned: Planned, promotion: Promotion) -> None:
+    wanted = counted(promotion.approvals, "approval")
+    who = ", ".join(promotion.approvers) or "who did not make the change"
+    if not work.options.plan:
+        lift = f"wgm-play {work.options.playbook} --check --save-plan plan.json, wgm-play approve plan.json, then --plan plan.json"
+        verdict.miss("approvals", f"{wanted} of a plan file are needed, and none is run", lift, who)
+        return
+    path = Path(work.options.plan)
+    data = approval.data_of(path)
+    saved = data.get("saved", {})
+    if not saved.get("database") or not same(saved["database"], identity_of(work.reading)):
+        verdict.miss("approvals", "the plan was saved for another database", "plan again, here", "whoever runs it")
+        return
+    digest = approval.digest_of(data)
+    said = approval.from_rows(decided.approvals(work.reading, digest))
+    said += approval.from_files(path, digest, work.environment.name, work.project / promotion.allowed_signers)
+    found = approval.count(said, promotion, decided.now(work.reading), _authors(work, saved), _used(work, planned))
+    if len(found.who) >= promotion.approvals:
+        verdict.hold("approvals", f"approved by {', '.join(found.who)}")
+        return
+    bad = f"; {'; '.join(found.not_counted)}" if found.not_counted else ""
+    what = f"{len(found.who)} of {wanted}{bad}"
+    verdict.miss("approvals", what, f"wgm-play approve {path.name}", who)
+
+
+def _authors(work: Work, saved: Mapping[str, str]) -> set[str]:
+    """Return who made the change: who saved the plan, who committed since the last run here."""
+    made = {saved.get("role", ""), saved.get("email", ""), saved.get("name", "")}
+    found = evidence.known(work)
+    if found.top is not None and found.commit is not None:
+        runs = Ledger(work.reading).last_runs()
+        kept = decided.revisions(work.reading, [run.id for run in runs])
+        last = next((kept[run.id].commit for run in runs if run.id in kept and run.status == "done"), None)
+        made |= people_since(found.top, last, found.commit, evidence.files(work))
+    return made - {""}
+
+
+def _used(work: Work, planned: Planned) -> datetime | None:
+    """Return when a run with this plan ended in order last."""
+    digest = plan_digest(planned.plan)
+    runs = Ledger(work.reading).last_runs()
+    return next((run.started_at for run in runs if run.plan_digest == digest and run.status == "done"), None)
 
 
 def _undrifted(verdict: Verdict, work: Work, planned: Planned) -> None:

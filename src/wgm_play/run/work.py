@@ -665,8 +665,9 @@ class Work:
     def save_plan(self, planned: Planned, path: Path) -> None:
         """Write the plan as data."""
         from wgm_play.planning.planfile import write
+        from wgm_play.promotion.author import saved_by
 
-        write(planned.plan, path)
+        write(planned.plan, path, saved_by(self.reading, self.project))
         self.reporter.note(f"the plan is in {path}: run it with --plan {path}")
 
     def saved_plan(self, planned: Planned, path: Path) -> Planned:

@@ -1,0 +1,212 @@
+"""Approvals: bound to a plan file, by logins that the server knows or keys that are listed; the author's own never counts."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from promoting import STEPS, Firm, Heard
+
+from fix_postgres import Postgres
+from wgm_play import pipeline
+from wgm_play.errors import InputError, Refused
+from wgm_play.options import Options
+
+PEOPLE = ("anna", "ben", "carl", "dora")
+NEEDS = "promotion: {from: staging, approvals: 2, approvers: [anna, ben, carl], require: []}"
+
+
+@pytest.fixture(scope="module")
+def model(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
+    """Staging has the change, production needs two approvals; four people have logins, three of them may approve."""
+    with server.connect() as admin:
+        for one in PEOPLE:
+            admin.execute(f"CREATE ROLE {one} LOGIN PASSWORD 'secret-of-{one}'".encode())
+    names = {name: server.create_database() for name in ("staging", "production")}
+    made = Firm(tmp_path_factory.mktemp("firm") / "repo", {name: server.url(one) for name, one in names.items()})
+    made.folder.mkdir()
+    made.start()
+    made.run("staging")
+    made.run("production", override_promotion="the first run")
+    text = made.folder.joinpath("environments/production.yml").read_text()
+    made.write("environments/production.yml", text.partition("promotion:")[0] + NEEDS + "\n")
+    made.write("schema/all.yml", STEPS.replace("note: text", "note: text\n      due: date"))
+    made.commit()
+    made.run("staging")
+    made.command("promote", "production", {"prepare": True})
+    yield made
+    for one in names.values():
+        server.drop_database(one)
+    with server.connect() as admin:
+        for role in PEOPLE:
+            admin.execute(f"DROP ROLE {role}".encode())
+
+
+@pytest.fixture
+def firm(model: Firm, server: Postgres, tmp_path: Path) -> Iterator[Firm]:
+    names = {name: f"{url.rsplit('/', 1)[1]}_{tmp_path.name[-12:]}" for name, url in model.urls.items()}
+    with server.connect() as admin:
+        for name, one in names.items():
+            model_name = model.urls[name].rsplit("/", 1)[1]
+            admin.execute(f'CREATE DATABASE "{one}" TEMPLATE "{model_name}"'.encode())
+    made = model.copy(tmp_path / "repo", {name: server.url(one) for name, one in names.items()})
+    made.run("production", check=True, save_plan=plan(made))
+    yield made
+    for one in names.values():
+        server.drop_database(one)
+
+
+def plan(firm: Firm) -> str:
+    return str(firm.folder / "plan.json")
+
+
+def approve(firm: Firm, who: str, *, key: str | None = None, database: str = "production") -> None:
+    head, _, rest = firm.urls[database].rpartition("@")
+    url = f"{head.partition('://')[0]}://{who}:secret-of-{who}@{rest}"
+    options = Options(str(firm.folder / "production.yml"), plan=plan(firm), url=url, limit="production")
+    pipeline.approve(options, Heard(), key=key)
+
+
+def key_of(firm: Firm, who: str, *, listed: bool = True) -> str:
+    file = firm.folder.parent / who
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", who, "-f", str(file)], check=True)
+    if listed:
+        with (firm.folder / "environments" / "allowed_signers").open("a") as signers:
+            signers.write(f"{who}@shop.example {file.with_suffix('.pub').read_text()}")
+    return str(file)
+
+
+def edited(firm: Firm, change: Callable[[dict[str, Any]], None]) -> None:
+    data = json.loads(Path(plan(firm)).read_text())
+    change(data)
+    Path(plan(firm)).write_text(json.dumps(data))
+
+
+def run(firm: Firm) -> Heard:
+    return firm.run("production", plan=plan(firm))
+
+
+def test_two_logins_approve_and_exactly_that_plan_runs_once(firm: Firm) -> None:
+    approve(firm, "ben")
+    with pytest.raises(Refused, match="1 of 2 approvals"):
+        run(firm)
+    approve(firm, "ben")  # one person counts once
+    with pytest.raises(Refused, match="1 of 2 approvals"):
+        run(firm)
+    approve(firm, "carl")
+    run(firm)
+    firm.command("rollback", "production")
+    firm.command("promote", "production", {"release": True}, reason="again")
+    with pytest.raises(Refused, match=r"ben: was used already, by a run of this plan"):
+        run(firm)
+
+
+def test_a_key_approves_without_a_login_and_beside_one(firm: Firm) -> None:
+    approve(firm, "ben", key=key_of(firm, "dora"))
+    approve(firm, "ben", key=key_of(firm, "carl"))
+    run(firm)
+
+
+def _self(firm: Firm) -> None:
+    approve(firm, "anna")
+
+
+def _own_key(firm: Firm) -> None:
+    approve(firm, "ben", key=key_of(firm, "anna"))
+
+
+def _same_person_with_a_key(firm: Firm) -> None:
+    approve(firm, "ben", key=key_of(firm, "ben"))
+
+
+def _unlisted_key(firm: Firm) -> None:
+    approve(firm, "ben", key=key_of(firm, "mallory", listed=False))
+    key_of(firm, "other")
+
+
+def _unsigned(firm: Firm) -> None:
+    file = Path(f"{plan(firm)}.carl.approval")
+    file.write_text(json.dumps({"said": "{}", "signature": None}))
+
+
+def _edited_signed(firm: Firm) -> None:
+    approve(firm, "ben", key=key_of(firm, "carl"))
+    file = Path(f"{plan(firm)}.carl.approval")
+    data = json.loads(file.read_text())
+    file.write_text(json.dumps({**data, "said": data["said"].replace("production", "anything")}))
+
+
+def _of_another_plan(firm: Firm) -> None:
+    approve(firm, "ben", key=key_of(firm, "carl"))
+    edited(firm, lambda data: data.update(warnings=["other"]))
+    approve(firm, "ben")
+
+
+def _another_name_in_the_row(firm: Firm) -> None:
+    firm.sql("production", "SET session_replication_role = replica; "
+             "INSERT INTO wgm.approval (plan, role) SELECT plan, 'carl' FROM wgm.approval")  # fmt: skip
+
+
+def _expired(firm: Firm) -> None:
+    approve(firm, "carl")
+    firm.pass_time("production", 24 * 8)
+    approve(firm, "ben")
+
+
+def _another_author_in_the_plan(firm: Firm) -> None:
+    edited(firm, lambda data: data["saved"].update(email="nobody@shop.example"))
+
+
+NOT_COUNTED: dict[str, tuple[Callable[[Firm], None], str]] = {
+    "by who made the change": (_self, "anna: made the change or saved the plan"),
+    "by the key of who made the change": (_own_key, "anna@shop.example: made the change"),
+    "by a login and a key of one person": (_same_person_with_a_key, "1 of 2 approvals"),
+    "by a key that is not listed": (_unlisted_key, "mallory.approval: unsigned: its key is not among"),
+    "by nobody": (_unsigned, "carl.approval: unsigned"),
+    "edited after it was signed": (_edited_signed, "carl.approval: unsigned: the signature is not of what it says"),
+    "of another plan": (_of_another_plan, "carl@shop.example: is for another plan"),
+    "in another's name": (_another_name_in_the_row, "postgres: is not among the approvers|made the change or saved"),
+    "long ago": (_expired, "carl: expired"),
+    "with the author taken out of the plan": (_another_author_in_the_plan, "0 of 2 approvals"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_COUNTED)
+def test_an_approval_that_does_not_count_is_told_with_its_reason(firm: Firm, case: str) -> None:
+    approve(firm, "ben")
+    prepare, reason = NOT_COUNTED[case]
+    prepare(firm)
+    with pytest.raises(Refused) as caught:
+        run(firm)
+    assert re.search(reason, "\n".join(caught.value.details)), caught.value.details
+
+
+def test_only_a_plan_file_can_be_approved_and_only_here(firm: Firm) -> None:
+    approve(firm, "ben")
+    approve(firm, "carl")
+    with pytest.raises(Refused, match="approvals of a plan file are needed"):
+        firm.run("production")
+    with pytest.raises(Refused, match="another database"):
+        approve(firm, "ben", database="staging")
+    with pytest.raises(Refused, match="may not approve here"):
+        approve(firm, "dora")
+    with pytest.raises(InputError, match="is no plan"):
+        firm.write("plan.json", "{}")
+        approve(firm, "ben")
+
+
+def test_a_plan_is_saved_by_a_login_that_may_only_read(firm: Firm) -> None:
+    firm.sql("production", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO dora; "
+             "GRANT USAGE ON SCHEMA wgm TO dora; GRANT SELECT ON ALL TABLES IN SCHEMA wgm TO dora")  # fmt: skip
+    head, _, rest = firm.urls["production"].rpartition("@")
+    url = f"{head.partition('://')[0]}://dora:secret-of-dora@{rest}"
+    firm.run("production", check=True, save_plan=plan(firm), url=url)
+    assert json.loads(Path(plan(firm)).read_text())["saved"]["role"] == "dora"
+    approve(firm, "ben")
+    approve(firm, "carl")
+    run(firm)
