@@ -89,6 +89,7 @@ FOLDERS: dict[str, dict[str, str]] = {
     <createTable tableName="thing" remarks="Once">
       <column name="id" type="int"><constraints primaryKey="true" nullable="false"/></column>
       <column name="text" type="${text.type}" defaultValue="it's"/>
+      <column name="twice" type="int" defaultValueComputed="GENERATED ALWAYS AS (id * 2) STORED"/>
     </createTable>
     <renameTable oldTableName="thing" newTableName="things"/>
     <renameColumn tableName="things" oldColumnName="text" newColumnName="note" columnDataType="text"/>
@@ -182,7 +183,7 @@ model Thing {
 """,
     },
     "rails/structure.sql": {
-        "structure.sql": "\\restrict abc\nSET transaction_timeout = 0;\nSELECT pg_catalog.set_config('search_path', '', false);\n"
+        "structure.sql": "\\restrict abc\nCOMMENT ON EXTENSION plpgsql IS 'x';\nSET transaction_timeout = 0;\nSELECT pg_catalog.set_config('search_path', '', false);\n"
         "CREATE TABLE public.schema_migrations (version varchar PRIMARY KEY);\n"
         "CREATE TABLE public.things (id integer PRIMARY KEY, note text);\n"
         "CREATE INDEX things_note_idx ON public.things USING btree (note);\n"
@@ -249,6 +250,10 @@ table "things" {
     null = true
     type = bigint
   }
+  column "mail" {
+    null = true
+    type = domain.email_address
+  }
   primary_key { columns = [column.id] }
   foreign_key "things_up" {
     columns     = [column.up]
@@ -265,6 +270,21 @@ table "things" {
     where = "(note IS NOT NULL)"
   }
   check "note_said" { expr = "(length(note) > 0)" }
+}
+domain "email_address" {
+  schema = schema.public
+  type   = varchar(300)
+  null   = true
+  check "email_address_check" { expr = "(VALUE ~ '@')" }
+}
+function "twice" {
+  schema = schema.public
+  lang   = SQL
+  arg "n" { type = int }
+  return = int
+  as     = <<-SQL
+    select n * 2
+  SQL
 }
 trigger "t" { on = table.things }
 """,
@@ -297,7 +317,7 @@ def test_each_tools_files_are_known_and_applied_in_its_order(
 @pytest.mark.parametrize(
     ("tool", "told"),
     [
-        ("atlas", "schema.hcl:49: not in the playbook: trigger t"),
+        ("atlas", "schema.hcl:68: not in the playbook: trigger t"),
         ("django", "0002_note.sql:10: not in the playbook: an operation in Python"),
     ],
 )
@@ -322,9 +342,9 @@ def test_what_is_not_translated_is_named_with_its_line(tool: str, told: str, tmp
         ]),
         ("atlas", "schema.hcl", [
             "type: mood, default: \"'ok'\"", "identity: always", "things_up: {foreign_key: [up], references: things(id), on_delete: set null}",
-            "columns: [note desc, {expression: lower(note::text)}]", "comment: Things",
+            "mail: email_address", "VALUE::text ~ ", "arguments: n integer", "columns: [note desc, {expression: lower(note::text)}]", "comment: Things",
         ]),
-        ("liquibase/xml", "db.changelog-master.xml", ["comment: Once", "note: {type: text, default: \"'it''s'\"}"]),
+        ("liquibase/xml", "db.changelog-master.xml", ["comment: Once", "twice: {type: integer, generated: id * 2}", "note: {type: text, default: \"'it''s'\"}"]),
         ("pgroll", "", ["size: {type: integer, default: 1, not_null: true}", "ok: {check: size > 0}", "note: {type: varchar(40), not_null: true}"]),
     ],
 )  # fmt: skip

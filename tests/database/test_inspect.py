@@ -28,6 +28,8 @@ from wgm_play.playbook.kinds import KINDS
 # In these a key of a child came after it: from 18 on pg_dump tells whether it brought NOT NULL along.
 KEYS_CAME_LATER = ("leftovers", "style_bank")
 SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.sql"))
+# One of those that tests/benchmarks/adoption.py tries.
+SAMPLES.append(Path(__file__).parents[1] / "applications" / "supabase.sql")
 
 
 @pytest.fixture
@@ -49,6 +51,9 @@ def test_playbook_rebuilds_the_database_exactly(
         there = {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions")}
     if missing := set(re.findall(r"^CREATE EXTENSION (\w+);", text, re.MULTILINE)) - there:
         pytest.skip(f"this server has no {', '.join(sorted(missing))}")
+    least = re.match(r"-- PostgreSQL (\d+)", text)
+    if least and server.major < int(least.group(1)):
+        pytest.skip(f"needs PostgreSQL {least.group(1)}")
     fill(live, text)
     playbook = inspect(live, tmp_path)
     assert apply(playbook, empty) > 0

@@ -65,7 +65,7 @@ def atlas(folder: Path) -> list[Part]:
     blocks = [(str(path), block) for path in files for block in _Reader(text_of(path), str(path)).blocks()]
     made: list[Part] = []
     tables = {tuple(block.labels): block for _, block in blocks if block.kind == "table"}
-    for stage in ("schema", "enum", "sequence", "table", "", "view"):
+    for stage in ("schema", "extension", "enum", "sequence", "function", "domain", "table", "", "view"):
         for file, block in blocks:
             script = Script(file)
             _one(script, block, stage, tables)
@@ -80,6 +80,21 @@ def _one(script: Script, block: Block, stage: str, tables: dict[tuple[str, ...],
             script.make("schema", {"name": block.name}, block.line)
     elif stage == "enum" and block.kind == "enum":
         script.make("enum", {**place, "values": list(block.said.get("values") or ())}, block.line)
+    elif stage == "extension" and block.kind == "extension":
+        schema = {"schema": block.schema} if "schema" in block.said else {}
+        script.make("extension", {"name": block.name, **schema}, block.line)
+    elif stage == "domain" and block.kind == "domain":
+        checks = {"checks": {one.name: str(one.said["expr"]) for one in block.all("check")}}
+        null = {} if block.said.get("null") is True else {"not_null": True}
+        default = {"default": _default(block.said["default"])} if block.said.get("default") is not None else {}
+        script.make("domain", {**place, "type": _type(block.said["type"]), **null, **default, **checks}, block.line)
+    elif stage == "function" and block.kind == "function" and "as" in block.said:
+        arguments = [f"{one.name} {_type(one.said.get('type', Word('text')))}" for one in block.all("arg")]
+        language = str(block.said.get("lang", "SQL")).lower()
+        script.make("function", {
+            **place, **({"arguments": ", ".join(arguments)} if arguments else {}), "returns": _type(block.said.get("return", Word("void"))),
+            "language": language, "body": str(block.said["as"]), "check_body": False,
+        }, block.line)  # fmt: skip
     elif stage == "sequence" and block.kind == "sequence":
         words = {
             "start": "start",
@@ -101,12 +116,26 @@ def _one(script: Script, block: Block, stage: str, tables: dict[tuple[str, ...],
             script.make(kind, {**place, "query": str(block.said["as"]).strip().rstrip(";")}, block.line)
         else:
             script.left(f"{block.kind} {block.name}", block.line)
-    elif stage == "view" and block.kind not in _KNOWN:
+    elif stage == "view" and block.kind not in _KNOWN and (block.kind != "function" or "as" not in block.said):
         script.left(f"{block.kind} {' '.join(block.labels)}".strip(), block.line)
 
 
 _KNOWN = frozenset(
-    ["schema", "enum", "table", "sequence", "locals", "variable", "env", "data", "docker", "lint", "diff"]
+    [
+        "schema",
+        "enum",
+        "table",
+        "sequence",
+        "locals",
+        "variable",
+        "env",
+        "data",
+        "docker",
+        "lint",
+        "diff",
+        "extension",
+        "domain",
+    ]
 )
 _OF_TABLE = frozenset(["column", "primary_key", "foreign_key", "index", "unique", "check", "exclude", "partition"])
 
@@ -171,7 +200,7 @@ def _column(script: Script, one: Block) -> dict[str, Any]:
 
 def _type(given: Any) -> str:
     text = str(given)
-    if isinstance(given, Word) and text.startswith("enum."):
+    if isinstance(given, Word) and text.startswith(("enum.", "domain.")):
         return str(ident(tuple(["public", *text.split(".")[1:]][-2:])))
     return re.sub(r"(?<=\w)_(?=varying|precision|with|without|time)", " ", text)
 

@@ -20,9 +20,10 @@ from wgm_play.sql import Sql, ident, literal
 SUFFIXES = (".xml", ".yaml", ".yml", ".json")
 _TYPES = {
     "datetime": "timestamp", "clob": "text", "blob": "bytea", "nvarchar": "varchar", "number": "numeric", "double": "double precision",
-    "java.sql.types.varchar": "varchar", "currency": "numeric", "tinyint": "smallint", "bit": "boolean", "longtext": "text",
+    "java.sql.types.varchar": "varchar", "currency": "numeric", "tinyint": "smallint", "longtext": "text",
     "longblob": "bytea", "nclob": "text", "varchar2": "varchar", "int": "integer", "mediumint": "integer",
 }  # fmt: skip
+_GENERATED = re.compile(r"\s*GENERATED ALWAYS AS \((.*)\) STORED\s*\Z", re.IGNORECASE | re.DOTALL)
 _SERIAL = {"integer": "serial", "bigint": "bigserial", "smallint": "smallserial"}
 _SILENT = frozenset(
     ["tagDatabase", "empty", "output", "rollback", "preConditions", "comment", "validCheckSum", "property", "stop"]
@@ -253,7 +254,10 @@ def _column(one: Change) -> dict[str, Any]:
     if one.true("autoIncrement"):
         spec["identity"] = "by_default" if (one.get("generationType") or "").upper() != "ALWAYS" else "always"
     default = _default(one)
-    if default is not None:
+    generated = _GENERATED.match(default or "")
+    if generated:  # as Liquibase itself writes such columns down
+        spec["generated"] = generated[1]
+    elif default is not None:
         spec["default"] = default
     if one.get("remarks"):
         spec["comment"] = one.get("remarks")

@@ -41,9 +41,10 @@ def rails(folder: Path) -> list[Part]:
     return _schema(found) if found is not None else []
 
 
-# What pg_dump writes for psql, and settings of servers that may be newer than ours.
+# What pg_dump writes for psql, settings of servers that may be newer than ours, and what only a superuser may do.
 _NOT_SQL = re.compile(
-    r"^(\\(?:un)?restrict\b.*|SET (?:transaction_timeout|idle_in_transaction_session_timeout)\b.*)$", re.M
+    r"^(\\(?:un)?restrict\b.*|COMMENT ON EXTENSION [^;]*;|SET (?:transaction_timeout|idle_in_transaction_session_timeout)\b.*)$",
+    re.M,
 )
 
 
