@@ -502,13 +502,15 @@ class Physical(InFolder):
                 yield standing
             return
         except recovery.NotReached as error:
-            if not (error.ended_early and aim_.at is not None and aim_.at.kind in (TIME, LSN)):
+            if not (error.ended_early and (aim_.at is None or aim_.at.kind in (TIME, LSN))):
                 raise self._not_reached(error, aim_) from error
             early = error
         try:
             latest = {"recovery_target_timeline": str(aim_.timeline)}
+            if aim_.at is None:  # of a standby, whole where its own WAL ends: no record comes after that
+                ground = replace(ground, wal=Wal(ground.wal.folder / "none", ground.wal.segment_size))
             with recovery.recover(ground, latest) as standing:
-                if not self._nothing_between(ground.wal, standing, aim_):
+                if aim_.at is not None and not self._nothing_between(ground.wal, standing, aim_):
                     raise self._not_reached(early, aim_)
                 yield standing
         except recovery.NotReached as error:
