@@ -86,6 +86,7 @@ def test_every_block_of_yaml_is_one_that_is_tried() -> None:
         "github",
         "secrets",
         "drill",
+        "physical",
         "promotion",
         "rehearsal",
         "required",
@@ -188,6 +189,15 @@ def test_alerts_and_restore_as_they_are_told(shop: Console) -> None:
     names = [rule["alert"] for group in rules["groups"] for rule in group["rules"]]
     assert names[-2:] == ["TooManyOpenTasks", "TooManyOpenTasksNotEvaluated"]  # after those of the library
     assert 'wgm_alert_value{alert="TooManyOpenTasks"' in (shop.folder / "wgm.prom").read_text()
+
+
+def test_a_physical_backup_is_taken_and_without_wal_a_run_is_refused(shop: Console) -> None:
+    [block] = yaml_blocks("physical")
+    (shop.folder / "playbooks" / "production.yml").write_text(block.text)
+    assert "there is no backup of this database" in shop.run("wgm-play production.yml")
+    assert "verified by manifest" in shop.run("wgm-play backup production.yml")
+    assert "no WAL is received" in shop.run("wgm-play production.yml")
+    assert "ExecStart=" in shop.run("wgm-play wal production.yml --systemd")
 
 
 def test_a_drill_is_asked_for_and_done(shop: Console, database_url: str) -> None:
