@@ -201,11 +201,11 @@ def freeze(options: Options, reporter: Reporter, *, until: str | None = None, li
 
 def listing(options: Options, reporter: Reporter, what: str) -> int:
     """Show steps, tags or hosts of a playbook, or only check its syntax; no database is asked."""
-    from wgm_play.run.work import with_placeholders
+    from wgm_play.run.work import said_unset, with_placeholders
 
     plays, lacking = with_placeholders(options)
     if lacking:
-        reporter.warn(f"not set, a placeholder stands for it: {', '.join(lacking)}")
+        reporter.warn(said_unset(lacking))
     for _number, play, _environment, _playbook in plays:
         if what == "steps":
             rows = [(step.name, step.item, ", ".join(sorted(step.tags)), step.kind) for step in play.steps]

@@ -9,7 +9,7 @@ from reviewing import Repository, titles, told
 
 from wgm_play.errors import InputError
 from wgm_play.report.findings import Heading
-from wgm_play.report.review import FORMATS, written
+from wgm_play.report.review import FORMATS, markdown, written
 from wgm_play.report.review.words import verdict
 from wgm_play.review.model import BLOCKS, DATA, REFUSED, SECURITY
 
@@ -453,8 +453,11 @@ def test_a_change_of_many_objects_stays_below_the_limits(project: Path) -> None:
     )
     made.play(tables + "\n- name: G\n  grant: {on: table t1, to: public, privileges: [select]}\n")
     review = made.review()
-    text = written("markdown", review, HEADING)
-    assert len(text) <= 60_000 and "#### Security" in text and "the whole is in the summary of the job" in text
-    assert "everybody" in text and text.count("```") % 2 == 0 and text.count("<details>") == text.count("</details>")
+    for limit in (60_000, 20_000, 8_000):
+        text = markdown.write(review, limit)
+        assert len(text) <= limit and "#### Security" in text and "everybody" in text
+        assert text.count("```") % 2 == 0 and text.count("<details>") == text.count("</details>")
+        assert ("the whole is in the summary of the job" in text) == (limit < 40_000)
+    assert markdown.write(review, 100).startswith(markdown.mark(review))
     assert all(written("github", review, HEADING).count(f"::{kind} ") <= 10 for kind in ("error", "warning", "notice"))
     assert review.plays[0].diagram.count("{\n") <= 25

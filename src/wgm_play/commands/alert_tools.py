@@ -95,9 +95,11 @@ ACTIONS: Mapping[str, Callable[..., int]] = {"render": render, "lint": lint, "dr
 
 def _only(options: Options, reporter: Reporter) -> tuple[Play, Environment]:
     """Return the only play and its environment; secrets need not be at hand."""
-    from wgm_play.run.work import with_placeholders
+    from wgm_play.run.work import said_unset, with_placeholders
 
-    plays, _ = with_placeholders(options)
+    plays, lacking = with_placeholders(options)
+    if lacking:
+        reporter.warn(said_unset(lacking))
     if len(plays) != 1:
         raise InputError(
             f"{options.playbook} has {len(plays)} plays; this command takes one", hint="name the environment with -l"

@@ -5,15 +5,13 @@ In: options of the playbook as it is, and of it as it was. Out: a `Compared` for
 
 from __future__ import annotations
 
-import os
-from collections import ChainMap
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wgm_play.environment import Embedded, Environment
-from wgm_play.errors import InputError, Refused, WgmError, unset_names
+from wgm_play.errors import Refused, WgmError
 from wgm_play.planning.model import Planned
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded, Play
@@ -22,7 +20,7 @@ from wgm_play.review.excerpt import Excerpt, excerpt
 from wgm_play.review.planner import Assumed
 from wgm_play.review.work import ReviewWork, scratch_connections
 from wgm_play.run import basis
-from wgm_play.run.work import Loaded, load_plays
+from wgm_play.run.work import Loaded
 from wgm_play.shadow import Shadow, open_shadow
 
 if TYPE_CHECKING:
@@ -53,19 +51,6 @@ class Compared:
     wanted_version: int
     said_by: str
     waited: frozenset[str] = frozenset()
-
-
-def loaded(options: Options) -> tuple[list[Loaded], list[str]]:
-    """Load a playbook's plays where no secret may be at hand: return what `env.` reads and is not set besides."""
-    placeholders: dict[str, str] = {}
-    while True:
-        try:
-            return load_plays(options, ChainMap(placeholders, os.environ)), sorted(placeholders)
-        except InputError as error:
-            names = unset_names(error) - placeholders.keys()
-            if not names:
-                raise
-            placeholders |= {name: f"postgresql://{name.lower()}" for name in names}
 
 
 def pairs(

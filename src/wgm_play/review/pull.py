@@ -20,11 +20,11 @@ from wgm_play.plan import Plan
 from wgm_play.planning.part import bare
 from wgm_play.playbook.expand import project_of
 from wgm_play.playbook.fold import fold
-from wgm_play.review.compare import compare, loaded, pairs, version_of
+from wgm_play.review.compare import compare, pairs, version_of
 from wgm_play.review.findings import told
 from wgm_play.review.git import Base, Repository
 from wgm_play.review.model import Also, PlayReview, Review
-from wgm_play.run.work import Loaded, find_playbook
+from wgm_play.run.work import Loaded, find_playbook, said_unset, with_placeholders
 from wgm_play.secret import mask
 from wgm_play.units import counted
 
@@ -127,16 +127,16 @@ def _review(now: Options, before: Before, reporter: Reporter) -> Review:
     lacking: set[str] = set()
     plays_before: list[Loaded] = []
     if before.options is not None:
-        plays_before, unset = loaded(before.options)
+        plays_before, unset = with_placeholders(before.options)
         lacking |= set(unset)
     try:
-        plays_now, unset = loaded(now)
+        plays_now, unset = with_placeholders(now)
     except InputError as error:
         return Review(subject, before.called, notes=before.notes, broken=tuple(_broken(error)))
     lacking |= set(unset)
     notes = list(before.notes)
     if lacking:
-        notes.append(f"not set, a placeholder stands for it: {', '.join(sorted(lacking))}")
+        notes.append(said_unset(lacking))
     found: list[PlayReview] = []
     wanted = list(pairs(plays_now, plays_before, one_database=before.one_database))
     try:
@@ -200,7 +200,7 @@ def _said(repository: Repository, now: Options, commit: str | None) -> dict[Key,
 
 def _of_plays(options: Options) -> dict[Key, tuple[str, ...]]:
     found: dict[Key, tuple[str, ...]] = {}
-    for _, play, environment, _ in loaded(options)[0]:
+    for _, play, environment, _ in with_placeholders(options)[0]:
         for key, text in fold(play.steps).said.items():
             found[key] = (*found.get(key, ()), f"{environment.name} {text}")
     return found

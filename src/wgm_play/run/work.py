@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -112,6 +112,11 @@ def with_placeholders(options: Options) -> tuple[list[Loaded], list[str]]:
             if not names:
                 raise
             placeholders |= {name: f"postgresql://{name.lower()}" for name in names}
+
+
+def said_unset(names: Iterable[str]) -> str:
+    """Say which environment variables placeholders stand for: once, by whatever asks no database."""
+    return f"not set, a placeholder stands for it: {', '.join(sorted(names))}"
 
 
 def _named_plays(options: Options, environ: Mapping[str, str] | None = None) -> Iterator[tuple[int, Play, Environment]]:

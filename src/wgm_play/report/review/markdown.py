@@ -62,8 +62,18 @@ def write(review: Review, limit: int = LIMIT) -> str:
         made = _whole(review, stage)
         if len(made) <= limit:
             return made
-    head = [f"### {escaped(_title(review))}", "", f"{_SIGNS['warning']} too much to show: {_SUMMARY}", ""]
-    return "\n".join(head)[:limit]
+    counts = [
+        f"{_SIGNS[words.worst(play)]} {_short(escaped(words.verdict(play)), STAGES[-1])}" for play in review.plays
+    ]
+    head = [
+        mark(review),
+        f"### {_short(escaped(_title(review)), STAGES[-1])}",
+        "",
+        *counts[:20],
+        "",
+        f"too much to show: {_SUMMARY}",
+    ]
+    return mask(visible("\n".join(head) + "\n"))
 
 
 def mark(review: Review) -> str:
