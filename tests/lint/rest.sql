@@ -355,3 +355,32 @@ COMMIT;
 ALTER FUNCTION old_name() RENAME TO new_name;
 --! lock_timeout ends a concurrent build => nothing (I04)
 CREATE INDEX CONCURRENTLY t_name_idx ON t (name);
+--! a table in use is read for a new one while another is locked => X06
+BEGIN;
+ALTER TABLE t ADD COLUMN kind_id bigint;
+CREATE TABLE kinds (id bigint PRIMARY KEY);
+INSERT INTO kinds SELECT DISTINCT kind FROM big;
+COMMIT;
+--! a table is made of another while a third is locked => X06
+BEGIN;
+ALTER TABLE t ADD COLUMN kind_id bigint;
+CREATE TABLE kinds AS SELECT DISTINCT kind FROM big;
+COMMIT;
+--! a new table is filled, then another is locked => nothing
+BEGIN;
+CREATE TABLE kinds (id bigint PRIMARY KEY);
+INSERT INTO kinds SELECT DISTINCT kind FROM big;
+ALTER TABLE t ADD COLUMN kind_id bigint;
+COMMIT;
+--! UPDATE of all rows that have another value => X05
+UPDATE users SET email = lower(email) WHERE email <> lower(email);
+--! UPDATE of all rows that differ => X05
+UPDATE t SET a = 1 WHERE a IS DISTINCT FROM 1;
+--! UPDATE by another column => nothing
+UPDATE t SET a = 1 WHERE b = 'x' AND a IS DISTINCT FROM 1;
+--! default privileges leave new functions to nobody => nothing
+ALTER DEFAULT PRIVILEGES FOR ROLE owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+CREATE FUNCTION become() RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '';
+--! default privileges of a schema take nothing from PUBLIC => V06
+ALTER DEFAULT PRIVILEGES FOR ROLE owner IN SCHEMA public REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+CREATE FUNCTION become() RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '';

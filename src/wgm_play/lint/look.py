@@ -16,7 +16,7 @@ from wgm_play.lint.codes import SEVERITY
 from wgm_play.lint.model import Column, Function, Known, Relation
 from wgm_play.lint.reading import Statement
 from wgm_play.lint.settings import OFF, Settings
-from wgm_play.lint.tree import Name, kind, words
+from wgm_play.lint.tree import Name, kind, of_type, words
 
 # Weakest first, as far as rules tell them apart (manual: "Explicit Locking").
 GENTLE, SHARE, SHARE_ROW_EXCLUSIVE, EXCLUSIVE, ACCESS_EXCLUSIVE = range(5)
@@ -225,6 +225,22 @@ class Look:
         if self.session.written:
             by, remedy = "in the transaction that BEGIN opens", "after COMMIT"
         self.tell("I02", f"PostgreSQL refuses {what} {by} (25001)", about, attribute, remedy=remedy)
+
+    def read_under_lock(self, query: Any) -> None:
+        """Tell of a query over tables in use that runs while others are locked."""
+        held = [one for one in self.session.held if one.level >= SHARE]
+        known = (self.relation(one) for one in of_type(query, "RangeVar"))
+        busy = [one for one in known if not self.quiet(one)]
+        if held and busy and "rows" not in self.session.told:
+            self.session.told.add("rows")
+            first = max(held, key=lambda one: one.level)
+            self.tell(
+                "X06",
+                f"{first.relation.label} has been locked since line {first.line} ({STOPS[first.level]}), and stays so while rows of "
+                f"{busy[0].label} are read",
+                busy[0],
+                remedy="COMMIT before it",
+            )
 
     def handle(self, node: Any) -> None:
         """Let the rule of a statement read it."""

@@ -125,6 +125,8 @@ class Known:
     types: dict[Name, int] = field(default_factory=dict)
     domains: dict[Name, bool] = field(default_factory=dict)
     published: set[Name] = field(default_factory=set)
+    # Default privileges leave new functions to nobody.
+    closed: bool = False
     # Functions that indexes and checks call.
     called: set[str] = field(default_factory=set)
     # Columns that a trigger sets at every UPDATE, by name.

@@ -94,6 +94,8 @@ def create_as(node: Any, look: Look) -> None:
     relation = look.make(node.into.rel, what, if_not_exists=node.if_not_exists)
     if relation is not None:
         relation.filled = not node.into.skipData
+        if relation.filled:
+            look.read_under_lock(node.query)
         _reads(relation, node.query, look)
 
 

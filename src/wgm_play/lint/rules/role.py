@@ -145,6 +145,8 @@ def default_privileges(node: Any, look: Look) -> None:
             "G03", "it holds for what the role that runs this makes, and for nobody else's", "default privileges",
             remedy="FOR ROLE the role that makes the tables",
         )  # fmt: skip
+    if node.action is not None and not node.action.is_grant and _closes_functions(node):
+        look.known.closed = True
     if node.action is not None and node.action.is_grant and _everybody(node.action.grantees):
         look.tell(
             "G01",
@@ -153,6 +155,12 @@ def default_privileges(node: Any, look: Look) -> None:
             "public",
             remedy="name the role",
         )
+
+
+def _closes_functions(node: Any) -> bool:
+    """Say whether functions that are made from now on are nobody's to call: for one schema that cannot be said."""
+    whole = option(node.options, "schemas") is None
+    return whole and "FUNCTION" in node.action.objtype.name and _everybody(node.action.grantees)
 
 
 def publication(node: Any, look: Look) -> None:

@@ -28,7 +28,7 @@ def function(node: Any, look: Look) -> None:
     made = Function(name, made=look.file, where=look.place())
     made.trigger = node.returnType is not None and last(node.returnType.names) in CALLERS
     _options(node.options, made)
-    made.revoked = bool(before and before.revoked and node.replace)
+    made.revoked = look.known.closed or bool(before and before.revoked and node.replace)
     texts = option(node.options, "as")
     made.body = "\n".join(words(texts)) if isinstance(texts, tuple) else ""
     made.language = str(constant(option(node.options, "language")) or "sql").lower()

@@ -89,16 +89,16 @@ def update(node: Any, look: Look) -> None:
 
 
 def _backfills(node: Any, names: list[str]) -> bool:
-    """Say whether an UPDATE fills the very column by whose emptiness it finds its rows, without a limit."""
+    """Say whether an UPDATE finds its rows only by what the very columns lack that it sets, without a limit."""
     where = node.whereClause
-    if any(
-        True
-        for one in of_type(where, "SubLink", "A_Expr")
-        if kind(one) == "SubLink" or one.name[0].sval in ("<", ">", "<=", ">=", "=")
-    ):
+    if any(True for _ in of_type(where, "SubLink")) or not set(columns_of(where)) <= set(names):
         return False
-    empty = [one for one in of_type(where, "NullTest") if one.nulltesttype.name == "IS_NULL"]
-    return any(set(columns_of(one.arg)) & set(names) for one in empty)
+    empty = any(one.nulltesttype.name == "IS_NULL" for one in of_type(where, "NullTest"))
+    other = any(
+        one.kind.name in ("AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT") or (one.kind.name == "AEXPR_OP" and one.name[0].sval == "<>")
+        for one in of_type(where, "A_Expr")
+    )  # fmt: skip
+    return empty or other
 
 
 def delete(node: Any, look: Look) -> None:
@@ -115,6 +115,8 @@ def insert(node: Any, look: Look) -> None:
     """INSERT."""
     values = kind(node.selectStmt) == "SelectStmt" and node.selectStmt.valuesLists is not None
     relation = _written(node.relation, look, short=bool(values) or node.selectStmt is None)
+    if not values and node.selectStmt is not None and look.is_new(relation):
+        look.read_under_lock(node.selectStmt)
     given = [one.name for one in node.cols or ()]
     for name in given:
         column = relation.columns.get(name)
