@@ -27,7 +27,12 @@ def keeps_bytes(old: str, new: str) -> bool:
         return not wanted or (len(length) > 0 and wanted[0] >= length[0] and (wanted[1:] or [0]) == (length[1:] or [0]))
     if was == is_ and was in _PRECISE:
         return not wanted or (bool(length) and wanted[0] >= length[0])
-    return (was, is_) in (("cidr", "inet"), ("citext", "text"), ("text", "citext"), ("citext", "varchar"))
+    return (was, is_) in (
+        ("cidr", "inet"),
+        ("citext", "text"),
+        ("text", "citext"),
+        ("citext", "varchar"),
+    ) and not wanted
 
 
 def _numbers(found: re.Match[str]) -> list[int]:
@@ -56,7 +61,9 @@ VOLATILE = frozenset(
         "lastval",
         "setval",
         "pg_sleep",
-        "txid_current_if_assigned",
+        "array_sample",
+        "array_shuffle",
+        "current_query",
         "nanoid",
         "uuid_v7",
         "gen_ulid",
@@ -64,6 +71,13 @@ VOLATILE = frozenset(
         "generate_ulid",
     ]
 )
+
+
+def changes_by_row(name: str) -> bool:
+    """Say whether a function of PostgreSQL, or a well-known one of extensions, gives each row its own value."""
+    return name in VOLATILE or name.startswith("pg_")
+
+
 # Of PostgreSQL's functions those whose value is not the same for ever.
 MUTABLE = VOLATILE | frozenset(
     [

@@ -12,7 +12,7 @@ from wgm_play.lint.look import Look
 from wgm_play.lint.model import Column, Relation
 from wgm_play.lint.rules import constraint
 from wgm_play.lint.tree import bare, columns_of, functions_of, is_null, kind, type_of
-from wgm_play.lint.types import SERIALS, VOLATILE, keeps_bytes
+from wgm_play.lint.types import SERIALS, changes_by_row, keeps_bytes
 
 
 def declared(node: Any, look: Look) -> Column:
@@ -96,7 +96,7 @@ def changing(expression: Any, look: Look) -> str:
 
     for names in functions_of(expression):
         name = names[-1]
-        if name in VOLATILE:
+        if changes_by_row(name):
             return name
         made = next((one for key, one in look.known.functions.items() if key[1] == name), None)
         if made is not None:
