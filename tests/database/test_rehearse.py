@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -198,3 +199,34 @@ def test_what_goes_wrong_is_named(ready: Shop, database_url: str) -> None:
         assert one in told, f"{one}\n\n{told}"
     assert "insert into defaults" not in told and "[" in told
     assert [one.passed for one in evidence(database_url)] == [False]
+
+
+def test_a_copy_of_a_whole_cluster_is_drilled_and_rehearsed_on_as_well(
+    shop: Shop, database_url: str, tmp_path: Path
+) -> None:
+    """What belongs to a superuser there is changed by nobody who is one; event triggers fire as they do there."""
+    physical = f"{{method: physical, verify: none, before_changes: none, directory: '{tmp_path}/backups'}}"
+    shop.write(physical)
+    shop("apply", database_url)
+    sql(
+        database_url,
+        "insert into tasks (title) select 'task ' || n from generate_series(1, 300) n",
+        "create table seen (who text, super bool)",
+        "create function watch() returns event_trigger language plpgsql as $$ begin"
+        " insert into public.seen select current_user, rolsuper from pg_roles where rolname = current_user; end $$",
+        "create event trigger watch on ddl_command_end execute function watch()",
+        "delete from seen",
+    )
+    try:
+        shop("backup", database_url)
+        assert "300 rows on PostgreSQL" in shop("drill", database_url).text
+        exercise = '\n  exercise: [{sql: select 1, holds: "select not bool_or(super) and count(*) > 0 from seen"}]'
+        shop.write(physical + exercise, NOTE)
+        assert rehearse(shop, database_url)[1] == [
+            "seen had 0 rows, has 2 after the rollback",
+            "seen had 0 rows, has 1 after the run, which no step declares",
+        ]
+        shop.write(physical + exercise + "\n  audits: [seen]", NOTE)
+        assert rehearse(shop, database_url)[1] == []
+    finally:
+        sql(database_url, "drop event trigger watch")

@@ -92,6 +92,14 @@ def harmless(settings: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     return {name: value for name, value in given.items() if name not in unfit}, notes
 
 
+def silence(admin: Any) -> list[tuple[str, str]]:
+    """Disable event triggers, so that none acts on what a superuser does; return each with what enables it as it was."""
+    found = admin.execute(render("backup/event_triggers.sql.j2").sql).fetchall()
+    for name, _ in found:
+        admin.execute(render("event_trigger/enable.sql.j2", name=ident(name), action=Sql("DISABLE")).sql)
+    return [(name, action) for name, action in found]
+
+
 class _Copying:
     """One copy: the backup, the superuser's URL on the new server."""
 
@@ -148,9 +156,7 @@ class _Copying:
             self._load(admin, [one for one in entries if one.kind in _BESIDE], found)
             self._settings(connection)
             self._load(admin, [one for one in entries if one.kind in _EVENT_TRIGGERS], found)
-            for name, action in connection.execute(render("backup/event_triggers.sql.j2").sql).fetchall():
-                connection.execute(render("event_trigger/enable.sql.j2", name=ident(name), action=Sql("DISABLE")).sql)
-                self.silenced.append((name, action))
+            self.silenced = silence(connection)
             connection.execute(render("backup/analyze.sql.j2").sql)
 
     def _load(self, admin: str, entries: Sequence[Entry], found: proof.Proof) -> None:

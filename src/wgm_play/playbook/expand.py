@@ -212,6 +212,7 @@ class _Expansion:
             scope.sources(),
             self._try(lambda: render_value(play.get("budget"), scope, position_of(play, "budget"))),
             tuple(self._exercises(play.get("exercise") or [], play, scope)),
+            tuple(self._tables(play.get("audits") or [], play, scope)),
         )
 
     def _try(self, work: Any) -> Any:
@@ -519,6 +520,12 @@ class _Expansion:
                 )
                 continue
             yield Acknowledged(name, str(made.get("object") or ""), str(made["reason"]), until, entry.position)
+
+    def _tables(self, entries: Any, play: Map, scope: Scope) -> Iterator[tuple[str, str]]:
+        for entry in entries:
+            named = self._try(lambda entry=entry: render_value(entry, scope, position_of(play, "audits")))
+            schema, _, name = str(named).rpartition(".")
+            yield schema or self.schema, name
 
     def _exercises(self, entries: Any, play: Map, scope: Scope) -> Iterator[Exercise]:
         for number, entry in enumerate(entries):

@@ -260,6 +260,7 @@ class Play:
     sources: Mapping[str, str] = field(default_factory=dict)
     budget: Mapping[str, Any] | None = None
     exercise: tuple[Exercise, ...] = ()
+    audits: tuple[tuple[str, str], ...] = ()
 
     @property
     def hidden(self) -> frozenset[int]:

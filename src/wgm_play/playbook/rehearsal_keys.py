@@ -1,6 +1,6 @@
-"""The JSON Schema of a play's `budget:` and `exercise:`, which a rehearsal reads.
+"""The JSON Schema of a play's `budget:`, `exercise:` and `audits:`, which a rehearsal reads.
 
-In: nothing. Out: `BUDGET`, `EXERCISE`, which the playbook's schema includes.
+In: nothing. Out: `BUDGET`, `EXERCISE`, `AUDITS`, which the playbook's schema includes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ BUDGET: Schema = mapping(
     },
     description="What a run may cost. `wgm-play rehearse` measures it, and names what exceeds it.",
 )
+AUDITS: Schema = {
+    "description": "Tables that note what is done (audits): a rehearsal does not compare their rows.",
+    "type": "array",
+    "items": text("A table, with its schema where that is not the play's.", minLength=1),
+}
 EXERCISE: Schema = {
     "description": "What `wgm-play rehearse` tries in the state that is wanted: SQL that must not fail, rolled back.",
     "type": "array",

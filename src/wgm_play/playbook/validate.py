@@ -17,7 +17,7 @@ from wgm_play.playbook.alert_keys import ALERT, IMPORT_ALERTS, SOURCES
 from wgm_play.playbook.backup_keys import SCHEMA as BACKUP
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.kinds.base import DEFINITIONS, VARS, WHEN, choice, flag, mapping, ref, text
-from wgm_play.playbook.rehearsal_keys import BUDGET, EXERCISE
+from wgm_play.playbook.rehearsal_keys import AUDITS, BUDGET, EXERCISE
 from wgm_play.playbook.schema_rules import Checker, nearest, shown
 
 Schema = dict[str, Any]
@@ -118,6 +118,7 @@ PLAY: Schema = {
     },
     "budget": BUDGET,
     "exercise": EXERCISE,
+    "audits": AUDITS,
     "prune": flag("Remove objects that no step mentions (with `--allow-destructive`).", False),
     "renames": choice("`none`: nothing was renamed, so that what is missing may go.", "none"),
     "manage": mapping(

@@ -6,7 +6,7 @@ In: a play with its `backup:` policy. Out: findings, and evidence in the ledger;
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.backup import target
@@ -15,6 +15,7 @@ from wgm_play.catalog.kinds import OF_SERVER
 from wgm_play.catalog.model import Catalog, Key, differing_fields
 from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.ledger import Ledger
+from wgm_play.rehearsal.login import with_own_login
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.server import connect_to
@@ -40,7 +41,10 @@ def drill(work: Work, backup_id: str | None) -> list[Finding]:
     policy, engine = engine_of(work)
     backup = engine.find(backup_id)
     work.reporter.note(f"drill: backup {backup.id} of {backup.database!r}, {format_size(backup.size)}")
-    with engine.on_scratch(backup) as copy:
+    with engine.on_scratch(backup) as given:
+        copy = with_own_login(given, "", superuser=True) if engine.capabilities.cluster else given
+        if not copy.rows:
+            copy = replace(copy, rows=_counted(copy))
         for note in (*copy.notes, *(f"not brought back here: {one}" for one in copy.unproved)):
             work.reporter.note(note)
         findings = [Finding("restore", ERROR, one, source=KIND) for one in copy.problems]
@@ -48,6 +52,12 @@ def drill(work: Work, backup_id: str | None) -> list[Finding]:
     content = _content(work, backup, copy, findings)
     _keep(work, content, passed=not findings)
     return findings
+
+
+def _counted(copy: ScratchServer) -> dict[str, int]:
+    with target.connect(copy.url, "wgm-play drill") as connection:
+        target.patience(connection)
+        return target.rows(connection, target.column(connection, "tables.sql.j2"))
 
 
 def _look(work: Work, copy: ScratchServer, asked: Drill) -> list[Finding]:
@@ -60,7 +70,7 @@ def _look(work: Work, copy: ScratchServer, asked: Drill) -> list[Finding]:
         return [
             *_pages(admin),
             *_catalog(work, copy),
-            *_rows(work, copy, connection, asked.within),
+            *_rows(work, copy, asked.within),
             *_assertions(connection, asked.restored),
         ]
 
@@ -122,9 +132,9 @@ def _differs(key: Key, recorded: Catalog, found: Catalog) -> str:
     return f"{key} came back otherwise: {fields}"
 
 
-def _rows(work: Work, copy: ScratchServer, connection: psycopg.Connection[Any], within: float) -> Iterator[Finding]:
+def _rows(work: Work, copy: ScratchServer, within: float) -> Iterator[Finding]:
     """Compare the rows that came back with what the live statistics say of each table."""
-    counted = copy.rows or target.rows(connection, target.column(connection, "tables.sql.j2"))
+    counted = copy.rows
     for name, alive, estimated in work.reading.execute(render("rehearsal/live_rows.sql.j2").sql).fetchall():
         known = [number for number in (alive, estimated) if number is not None]
         if name not in counted or not known:

@@ -26,8 +26,9 @@ from wgm_play.rehearsal import certificate, declared, forecast, state
 from wgm_play.rehearsal.budget import SOURCE, Budget
 from wgm_play.rehearsal.evidence import keep
 from wgm_play.rehearsal.exercise import exercise
+from wgm_play.rehearsal.login import with_own_login
 from wgm_play.rehearsal.meter import BLOCKING, Measured, Meter
-from wgm_play.rehearsal.stage import Stage, different_catalog, factors, prepare, settings_of
+from wgm_play.rehearsal.stage import Stage, different_catalog, factors, is_superuser, prepare, settings_of
 from wgm_play.render import query
 from wgm_play.reporter import Reporter
 from wgm_play.run.running import run_plan
@@ -84,6 +85,8 @@ def rehearse(work: Work, backup_id: str | None, output: str | None = None, *, sy
             _policy, engine = engine_of(work)
             backup, cluster = engine.find(backup_id), engine.capabilities.cluster
             copy = stack.enter_context(engine.on_scratch(backup, None, settings))
+            if cluster:
+                copy = with_own_login(copy, work.reading.info.user, superuser=is_superuser(work.reading))
         for note in (*notes, *copy.notes, *(f"not brought back here: {one}" for one in copy.unproved)):
             work.reporter.note(note)
         if copy.problems:
@@ -176,6 +179,10 @@ class Rehearsal:
             self.result.groups, self.result.peak, self.result.size
         )
 
+    @property
+    def _audits(self) -> frozenset[tuple[str, str]]:
+        return frozenset(self.work.play.audits)
+
     def _session(self) -> Any:
         """Return a session as the application would have it: with the usual search_path."""
         from wgm_play.backup import target
@@ -252,6 +259,7 @@ class Rehearsal:
     def _unlike_declared(self, plan: Plan, before: state.State, after: state.State) -> None:
         """Find rows that a run changed and nobody declared."""
         said, unknown = declared.of(plan)
+        said = replace(said, tables=said.tables | self._audits)
         self.result.said += [
             f"its SQL may change any row, so rows are not compared after the run: {one}" for one in unknown
         ]
@@ -287,7 +295,7 @@ class Rehearsal:
                 self.result.found("rollback", f"after the rollback it is otherwise: {line}", object=line[:80])
         for line in state.sequence_differences(before, back):
             self.result.found("rollback_sequence", f"after the rollback {line}", object=line.split()[1])
-        for table, column, what in state.row_differences(before, back, state.NOTHING):
+        for table, column, what in state.row_differences(before, back, state.Declared(tables=self._audits)):
             name = Key("column", (*table, column)).label if column else Key("table", table).label
             self.result.found("rollback_rows", f"{name} {what} after the rollback", object=name)
 

@@ -70,13 +70,11 @@ class Stage:
 def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan, *, cluster: bool = False) -> Stage:
     """Make the copy ready for a rehearsal of a plan; that of a whole `cluster` has production's roles already."""
     login = process.parameters(copy.url)["user"]
-    superuser = _is_superuser(work.reading)
+    superuser = is_superuser(work.reading)
     notes: list[str] = []
     with target.connect(copy.admin, APPLICATION) as admin:
         if not cluster:
             _roles(admin, live, login, superuser=superuser)
-        elif superuser:
-            admin.execute(render("rehearsal/join_roles.sql.j2", login=login).sql)
         made = dict(_extensions(admin, plan))
         notes += made.values()
         version = admin.info.server_version
@@ -84,6 +82,8 @@ def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan, *, clust
             render("rehearsal/database.sql.j2", version=work.reading.info.server_version).sql
         ).fetchone()
         values = dict(zip(("owner", "may_create", "may_replicate"), facts or ("", True, False), strict=True))
+        if cluster and superuser:
+            values["owner"] = login
         admin.execute(
             render("rehearsal/rights.sql.j2", login=login, superuser=superuser, version=version,
                    database=admin.info.dbname, **values).sql
@@ -107,11 +107,14 @@ def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan, *, clust
         provided=environ_of(work.options, work.environment.provided),  # type: ignore[arg-type]
     )  # fmt: skip
     if superuser:
-        notes.append(f"{login!r} is a superuser there and none here: what only superusers may do is refused here")
+        notes.append(
+            f"{work.reading.info.user!r} is a superuser there; here nobody is who runs this: what only superusers may do is refused"
+        )
     return Stage(environment, copy.admin, login, superuser, tuple(notes), frozenset(made))
 
 
-def _is_superuser(reading: psycopg.Connection[Any]) -> bool:
+def is_superuser(reading: psycopg.Connection[Any]) -> bool:
+    """Tell whether production's login is a superuser."""
     row = reading.execute(render("shadow/superuser.sql.j2").sql).fetchone()
     return bool(row and row[0])
 

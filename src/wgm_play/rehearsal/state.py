@@ -180,9 +180,6 @@ class Declared:
         return (table, column) in self.columns
 
 
-NOTHING = Declared()
-
-
 def shown(lines: Sequence[str]) -> tuple[str, ...]:
     """Return as many lines as people read."""
     more = len(lines) - SHOWN
