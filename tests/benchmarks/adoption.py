@@ -45,9 +45,9 @@ def edits(table: str) -> list[dict[str, Any]]:
         {"table": {"name": table, "comment": "Otherwise"}},
         {"enum": {"name": "added_6", "values": ["x", "y"]}},
         {"table": {"name": "added_7", "columns": {"id": {"type": "bigint", "identity": "always", "primary_key": True}}}},
-        {"view": {"name": "added_8", "query": f"SELECT count(*) AS n FROM {table}"}},
-        {"function": {"name": "added_9", "returns": "bigint", "language": "sql", "body": f"SELECT count(*) FROM {table}"}},
-        {"grant": {"on": f"table {table}", "to": "pg_read_all_data", "privileges": ["select"]}},
+        {"view": {"name": "added_8", "query": f'SELECT count(*) AS n FROM "{table}"'}},
+        {"function": {"name": "added_9", "returns": "bigint", "language": "sql", "body": f'SELECT count(*) FROM "{table}"'}},
+        {"grant": {"on": f'table "{table}"', "to": "pg_read_all_data", "privileges": ["select"]}},
     ]  # fmt: skip
     return [{"name": f"Edit {number}", **one} for number, one in enumerate(made, 1)]
 

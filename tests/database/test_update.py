@@ -198,3 +198,25 @@ def test_objects_outside_of_manage_stay_outside(tmp_path: Path, database_url: st
     playbook.write_text(playbook.read_text().replace("  steps:", "  manage: {schemas: [public]}\n  steps:"))
     fill(database_url, "CREATE TABLE things (id int, note text); CREATE SCHEMA apart; CREATE TABLE apart.t ()")
     assert update(playbook, database_url)[1].said == ["nothing to bring in"]
+
+
+def test_a_second_round_changes_the_step_that_is_meant(tmp_path: Path, database_url: str) -> None:
+    """The first round makes steps longer; what it has to leave brings another round, in which lines are others."""
+    steps = (
+        "    - name: Gone\n      table: {name: gone, columns: {id: int}}\n      register: made\n"
+        "    - name: Parts\n      table:\n        name: parts\n        columns: {id: int, at: date}\n        partition_by: {range: [at]}\n"
+        "    - name: After\n      table: {name: after_it, columns: {id: int}}\n      when: made is changed or true\n"
+        "    - name: Last\n      table: {name: last, columns: {id: int, n: text}}\n"
+    )
+    playbook = single(tmp_path, steps)
+    fill(
+        database_url,
+        "CREATE TABLE parts (id int, at date) PARTITION BY RANGE (at); CREATE TABLE after_it (id int); CREATE TABLE fresh (id int);"
+        "CREATE TABLE part PARTITION OF parts FOR VALUES FROM ('2024-01-01') TO ('2025-01-01'); CREATE TABLE last (id int, n text NOT NULL)",
+    )
+    left, _ = update(playbook, database_url)
+    assert "table gone: without it the playbook could not be read" in left or left == ""
+    text = playbook.read_text()
+    assert "table: {name: after_it, columns: {id: int}}\n      when: made" in text
+    assert "table: {name: last, columns: {id: int, n: {type: text, not_null: true}}}" in text
+    assert text.count("after_it") == 1

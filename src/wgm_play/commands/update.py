@@ -105,6 +105,7 @@ class _Play:
     pretty: dict[Key, Entry] = field(default_factory=dict)
     left: dict[tuple[Key, str], Left] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
+    rest: set[Key] = field(default_factory=set)
 
     def bring_in(self) -> list[Left]:
         """Change the texts until nothing more can be brought in; return what is left."""
@@ -113,7 +114,16 @@ class _Play:
             self.left.clear()
             if not self._once() or self.texts.now == before:
                 break
+        if not self.left:
+            self._name_rest()
         return list(self.left.values())
+
+    def _name_rest(self) -> None:
+        """Name what still differs although no step could be found that says it."""
+        for key in sorted(self.rest):
+            lines = (f"wgm-play {self.options.playbook} --check --diff shows what a run would change",)
+            where = shown(find_playbook(self.options.playbook))
+            self.left[key, ""] = Left(key, "the playbook says it in a way that is not known here", where, lines)
 
     def _once(self) -> bool:
         """Compare, and change the texts; tell whether something differed."""
@@ -124,6 +134,10 @@ class _Play:
             live, wanted = work.compared()
             places = Places((*work.play.steps, *work.play.handlers), self.texts, _known(live, wanted))
             found, kept = self._drift(work, live, wanted, places)
+            rows = wanted.catalog.rows
+            self.rest = (
+                {key for key in {*live.rows, *rows} if live.rows.get(key) != rows.get(key)} if not kept else set()
+            )
             for key in kept:
                 self._say(f"{key}: the playbook says it and no run applied it yet: left as it is")
             if not found:

@@ -97,7 +97,7 @@ class Editor:
 
     def _difference(self, new: Entry, one: Difference) -> Callable[[], None]:
         def make() -> None:
-            if self._in_place_of_alias(new, one):
+            if self._in_place_of_alias(new, one) or self._in_grants(new.key, one):
                 return
             if one.value is GONE:
                 self._take(new.key, one.path, one.before)
@@ -105,6 +105,14 @@ class Editor:
                 self._put(new, one)
 
         return make
+
+    def _in_grants(self, key: Key, one: Difference) -> bool:
+        """Change what an object's own step says of a grantee; tell whether it does."""
+        found = [place for place in self.places.of(key) if place.below]
+        if not found or one.path != ("privileges",):
+            return bool(found)
+        self._write(found[-1], found[-1].spec, one.value, [])
+        return True
 
     def _in_place_of_alias(self, new: Entry, one: Difference) -> bool:
         """Write out what an alias stands for, where it is what differs; tell whether that was so."""
@@ -151,6 +159,8 @@ class Editor:
         steps = self.places.of(key)
         if not steps:
             raise Unplaced("no step says the object by its own name")
+        if any(self.places.node(place, ("template",)) is not None for place in steps):
+            raise Unplaced("the file of its `template:` says it")
         for depth in range(len(path) - 1, -1, -1):
             for place in reversed(steps):
                 if self.places.node(place, path[:depth]) is not None:
@@ -246,7 +256,11 @@ class Editor:
             steps = self.places.of(old.key)
             if not steps:
                 raise Unplaced("no step says the object by its own name")
-            self.moved += [(one.file, one.address, None) for one in steps if one.step.state != "absent"]
+            for one in steps:
+                if one.below:
+                    self.texts[one.file] = edit.remove(self.texts[one.file], one.spec)
+                elif one.step.state != "absent":
+                    self.moved.append((one.file, one.address, None))
 
         return Change(old.key, "is gone", make, ("take its step away",), steps=True)
 

@@ -254,6 +254,7 @@ def _add(text: str, root: Node, address: Address, value: Any, order: Sequence[st
     if parent.kind == "scalar" and not parent.value:
         return _spliced(text, parent.start, parent.end, f" {{{_pair(key, value)}}}")
     if parent.kind != "map":
+        _refuse_template(text, parent)
         raise Unplaced("it is said in another form")
     number = _after(parent, key, order)
     if parent.flow:

@@ -10,11 +10,13 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.document.spans import Address, Node, at, parse
+from wgm_play.errors import WgmError
 from wgm_play.inspect.scan import words
 from wgm_play.inspect.update.changes import GONE, Path
 from wgm_play.inspect.update.edit import Unplaced, holds_template
@@ -29,16 +31,17 @@ _LITERAL = re.compile(r"'[^']*'|\b\d+(?:\.\d+)?\b")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A step in a file, and the address of what it says."""
+    """A step in a file, and the address of what it says; `below` is where it says another object's, as in `grants`."""
 
     step: Step
     file: str
     address: Address
+    below: Address = ()
 
     @property
     def spec(self) -> Address:
         """The address of the value of the kind's key."""
-        return (*self.address, self.step.kind)
+        return (*self.address, self.step.kind, *self.below)
 
 
 @dataclass(slots=True)
@@ -49,7 +52,7 @@ class Texts:
     now: dict[str, str] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
     _trees: dict[str, tuple[str, Node]] = field(default_factory=dict)
-    _steps: dict[str, dict[tuple[int, int], Address]] = field(default_factory=dict)
+    _steps: dict[str, tuple[str, dict[tuple[int, int], Address]]] = field(default_factory=dict)
 
     def __getitem__(self, file: str) -> str:
         if file not in self.now:
@@ -69,15 +72,17 @@ class Texts:
         return kept[1]
 
     def step(self, file: str, line: int, column: int) -> Address | None:
-        """Return the address of the step that begins at a line and column of the file as it was read."""
-        found = self._steps.get(file)
-        if found is None:
-            breaks = [place for place, one in enumerate(self[file]) if one == "\n"]
-            found = self._steps[file] = {
+        """Return the address of the step that begins at a line and column of the file as it is now."""
+        text = self[file]
+        kept = self._steps.get(file)
+        if kept is None or kept[0] != text:
+            breaks = [place for place, one in enumerate(text) if one == "\n"]
+            found = {
                 (bisect_left(breaks, node.start) + 1, node.column + 1): address
                 for address, node in _steps(self.tree(file), ())
             }
-        return found.get((line, column))
+            kept = self._steps[file] = (text, found)
+        return kept[1].get((line, column))
 
     @property
     def changed(self) -> dict[str, str]:
@@ -101,7 +106,10 @@ class Places:
         spots = Counter((os.path.realpath(one.position.file), one.position.line) for one in self.steps if not one.item)
         for step in self.steps:
             kind = KINDS[step.kind]
-            if step.skipped is not None or step.deferred or kind.key is None:
+            if step.skipped is not None or step.deferred:
+                self._asleep(step)
+                continue
+            if kind.key is None:
                 continue
             key = self.known(kind.key(step))
             file = os.path.realpath(step.position.file)
@@ -118,8 +126,23 @@ class Places:
                 place = Place(step, file, address)
                 self.about.setdefault(key, []).append(place)
                 self.order.append(place)
+                self._grants(key, place)
             if why:
                 self.shared[key] = why
+
+    def _asleep(self, step: Step) -> None:
+        """Know what a step is about that says nothing now: its `when` does not hold, or waits for another step."""
+        kind = KINDS[step.kind]
+        with suppress(WgmError, AttributeError, TypeError, KeyError):  # its values are not rendered
+            if kind.key is not None:
+                self.shared.setdefault(self.known(kind.key(step)), "its step has a `when` that does not hold")
+
+    def _grants(self, key: Key, place: Place) -> None:
+        """Know where an object's step says who may use it."""
+        given = place.step.spec.get("grants") if isinstance(place.step.spec, dict) else None
+        for grantee in given if isinstance(given, dict) else ():
+            grant = Key("grant", (key.kind, *key.name, str(grantee)))
+            self.about.setdefault(grant, []).append(replace(place, below=("grants", str(grantee))))
 
     def of(self, key: Key) -> list[Place]:
         """Return the steps about an object; raise `Unplaced` where one of them is made by a loop or the like."""
