@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CEILING, ROWS_OF_ALERT = 2000, 50
 # Seconds between two evaluations of an alert.
 INTERVAL = 30.0
+# A query may take one hundredth of the time, so it rests a hundred times as long as it took; and so many seconds at most.
+SHARE, SLOWEST = 100, 300.0
 
 Evaluate = Callable[[Sequence["Alert"]], Sequence[AlertState]]
 Collect = Callable[[Collector], Collected]
@@ -55,7 +57,7 @@ class Exposition:
     def collect_due(self, stopped: Callable[[], bool] = lambda: False) -> None:
         """Ask all that is due, one after another; stop in between where that is asked for."""
         for alert in self.alerts:
-            if not stopped() and self._due(alert.name, self.interval):
+            if not stopped() and self._due(alert.name, self._pace(alert)):
                 (state,) = self.evaluate([alert])
                 with self.lock:
                     self._keep(alert, state)
@@ -63,9 +65,13 @@ class Exposition:
             if not stopped() and self._due(f"collector {one.name}", one.interval):
                 self._collect(one)
 
+    def _pace(self, alert: Alert) -> float:
+        """Return how often an alert is evaluated: a query that takes long is asked less often, but within the patience of its twin."""
+        return min(max(self.interval, SHARE * self.took.get(alert.name, 0.0)), SLOWEST) if self.interval else 0.0
+
     def _due(self, name: str, interval: float) -> bool:
         now = time.monotonic()
-        if now - self.asked.get(name, -interval) < interval * 0.99:
+        if name in self.asked and now - self.asked[name] < interval * 0.99:
             return False
         self.asked[name] = now
         return True
