@@ -17,6 +17,7 @@ from wgm_play.planning.imperative import names_in
 from wgm_play.playbook.model import Play
 from wgm_play.review.compare import Compared
 from wgm_play.sql import reveal
+from wgm_play.units import format_duration
 
 # Policies whose other value lets more happen, and which value that is.
 _ALLOWS = {"allow_destructive": True, "allow_kill_blockers": True, "check_data": False, "online": "never"}
@@ -98,7 +99,7 @@ def _shown(said: Mapping[str, Any], name: str) -> str:
 def environment(one: Compared) -> Iterator[Finding]:
     """Yield what a changed environment file lets happen, and where it leads."""
     was, now = one.before_environment, one.environment
-    if was is None:
+    if was is None or was.name != now.name:
         return
     for name, more in _ALLOWS.items():
         old, new = getattr(was.policy, name), getattr(now.policy, name)
@@ -119,9 +120,12 @@ def _where(environment: Environment, name: str) -> Any:
 
 
 def _yaml(value: Any) -> str:
-    return (
-        str(value).lower() if isinstance(value, bool) else str(list(value)) if isinstance(value, tuple) else str(value)
-    )
+    """Return a value of a policy as its file says it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return format_duration(value)
+    return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
 def _found(message: str, name: str, severity: str, environment: Environment) -> Finding:
