@@ -13,6 +13,8 @@ from wgm_play.catalog.kinds import HOLDING_VALUES, INDEXES
 from wgm_play.catalog.model import Catalog, Key
 
 MOST = 25
+# What marks keys in Mermaid is no name of a column there.
+_MARKS = frozenset(["pk", "fk", "uk"])
 _COLUMNS = 12
 
 
@@ -41,9 +43,9 @@ def _names(tables: Iterable[Key]) -> dict[Key, str]:
     """Return a word for each table, no two alike."""
     found: dict[Key, str] = {}
     for table in tables:
-        word, number = _word(table.label), 2
+        word, number = f"t_{_word(table.label)}", 2  # a bare word may be one of Mermaid's own: end, class, style
         while word in found.values():
-            word, number = f"{_word(table.label)}_{number}", number + 1
+            word, number = f"t_{_word(table.label)}_{number}", number + 1
         found[table] = word
     return found
 
@@ -106,6 +108,8 @@ def _links(before: Catalog, after: Catalog, tables: Iterable[Key]) -> Iterable[t
 
 def _word(text: str) -> str:
     made = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "column"
+    if made.lower() in _MARKS:
+        return f"{made}_"
     return made if made[0].isalpha() else f"c_{made}"
 
 
