@@ -72,6 +72,10 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
         from wgm_play.commands.trash import mention
 
         mention(work, planned.plan, reporter)
+    if work.flags and not options.check:
+        from wgm_play.run.evidence import record_flags
+
+        record_flags(work)
     if options.check:
         for note in work.shadow_notes():
             reporter.note(note)
@@ -320,6 +324,10 @@ def check(options: Options, reporter: Reporter) -> int:
     with _only_play(options, reporter) as work:
         findings = look(work, options, reporter)
         heading = heading_of(work, options)
+        if options.record and work.flags:
+            from wgm_play.run.evidence import record_flags
+
+            record_flags(work)
     show(findings, heading, reporter)
     write_reports(options.reports, findings, heading)
     counting = at_least(findings, options.fail_on)

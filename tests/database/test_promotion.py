@@ -400,3 +400,23 @@ def test_a_freeze_that_begins_during_a_run_stops_it_between_two_steps(firm: Firm
         firm.run("staging")
     firm.run("staging", override_freeze="it has to end")
     assert len(firm.sql("staging", there)) == 2
+
+
+def test_a_step_that_waits_for_its_flag_is_named_and_one_that_waits_on_staging_alone_is_refused(firm: Firm) -> None:
+    flags = (
+        "  flags: [{name: moved, query: \"select current_setting('application.moved', true) = 'yes' as \\\"on\\\"\"}]\n"
+    )
+    for name in firm.urls:
+        firm.write(f"{name}.yml", firm.folder.joinpath(f"{name}.yml").read_text() + flags)
+    text = firm.folder.joinpath("schema/all.yml").read_text()
+    firm.write("schema/all.yml", text + "- name: Contract\n  after_flag: moved\n  table: {name: orders, columns: {note: {state: absent}}}\n")  # fmt: skip
+    firm.commit()
+    firm.run("staging")
+    firm.pass_time("staging", 25)
+    with pytest.raises(Refused, match="'Contract' waits for its flag on staging, and not here"):
+        firm.sql(
+            "production", f'ALTER DATABASE "{firm.urls["production"].rpartition("/")[2]}" SET application.moved = yes'
+        )
+        firm.run("production")
+    firm.sql("production", f'ALTER DATABASE "{firm.urls["production"].rpartition("/")[2]}" RESET application.moved')
+    assert "promotion: 'Contract' waits for its flag here" in firm.run("production").said

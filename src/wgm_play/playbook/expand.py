@@ -20,12 +20,13 @@ from wgm_play.environment import Environment
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.files import Files, project_of, raise_all, shown
 from wgm_play.playbook.kinds import KINDS
-from wgm_play.playbook.model import Acknowledged, Alert, Exercise, Invariant, Play, Playbook, Step
+from wgm_play.playbook.model import Acknowledged, Alert, Exercise, Flag, Invariant, Play, Playbook, Step
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.playbook.values import holds_template, render_value, truth
 from wgm_play.playbook.variables import Environ, Pending, Root, Scope, Visible
 from wgm_play.render import as_json
 from wgm_play.sql import reveal
+from wgm_play.units import parse_duration
 
 __all__ = ["backup_of", "hosts_of", "load_playbook", "project_of"]
 
@@ -183,6 +184,8 @@ class _Expansion:
         steps, handlers = self.steps[:count], self.steps[count:]
         self._check_notify(steps, handlers)
         self._check_handlers(handlers)
+        flags = tuple(self._flags(play.get("flags") or [], scope))
+        self._check_flags([*steps, *handlers], flags)
         self._check_once([*steps, *handlers])
         backup = self._try(lambda: render_value(play.get("backup"), scope, position_of(play, "backup")))
         if backup is not None:
@@ -213,6 +216,7 @@ class _Expansion:
             self._try(lambda: render_value(play.get("budget"), scope, position_of(play, "budget"))),
             tuple(self._exercises(play.get("exercise") or [], play, scope)),
             tuple(self._tables(play.get("audits") or [], play, scope)),
+            flags=flags,
         )
 
     def _try(self, work: Any) -> Any:
@@ -399,6 +403,8 @@ class _Expansion:
                 deferred=deferred,
                 variables=variables,
                 accept=self._accept(entry, scope, asleep),
+                after_flag=_optional(self._word(entry, "after_flag", scope, asleep)),
+                flag_for=parse_duration(entry["for"], position_of(entry, "for")) if "for" in entry else 0.0,
             )
         )
 
@@ -438,6 +444,27 @@ class _Expansion:
                     self.problems.append(
                         InputError(f"no handler {str(name)!r}", where=where, hint=hint, step=step.name)
                     )
+
+    def _check_flags(self, steps: list[Step], flags: tuple[Flag, ...]) -> None:
+        names = [flag.name for flag in flags]
+        for step in steps:
+            if step.after_flag is not None and step.after_flag not in names:
+                hint = nearest(step.after_flag, names) or "add it to `flags:` of the play"
+                self.problems.append(
+                    InputError(f"no flag {step.after_flag!r}", where=step.position, hint=hint, step=step.name)
+                )
+            if step.flag_for and step.after_flag is None:
+                self.problems.append(
+                    InputError(
+                        "`for` goes with `after_flag`", where=step.position, hint="name the flag", step=step.name
+                    )
+                )
+
+    def _flags(self, entries: Any, scope: Scope) -> Iterator[Flag]:
+        for entry in entries:
+            made = self._try(lambda entry=entry: render_value(entry, scope, entry.position))
+            if made is not None:
+                yield Flag(str(made["name"]), made["query"], entry.position)
 
     def _check_handlers(self, handlers: list[Step]) -> None:
         """Refuse a handler that declares: what is declared is compared by every run, it cannot wait for a notice."""

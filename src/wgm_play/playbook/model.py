@@ -20,6 +20,7 @@ from wgm_play.sql import Sql
 class Step:
     """One step after expansion: imports, loops and `when` are resolved, values are rendered.
 
+    A step with `after_flag` waits until that flag has been on for `flag_for` seconds.
     `index` counts from 0 over the play. `spec` is the validated value of the kind key (a `Map`, so positions are
     kept), `item` identifies the loop item as text ("" without a loop). `accept` has the reason for each code of a hazard
     that the step consents to. `deferred` holds a `when` that reads a
@@ -43,6 +44,8 @@ class Step:
     deferred: bool = False
     variables: Mapping[str, Any] = field(default_factory=dict)
     accept: Mapping[str, str] = field(default_factory=dict)
+    after_flag: str | None = None
+    flag_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,15 @@ class Exercise:
 
 
 @dataclass(frozen=True, slots=True)
+class Flag:
+    """A feature flag of the application: one SELECT that tells whether it is `on`, and `since` when."""
+
+    name: str
+    query: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
 class Folded:
     """What all steps of a play together say: objects in the order of first mention, then what is not an object.
 
@@ -261,6 +273,7 @@ class Play:
     budget: Mapping[str, Any] | None = None
     exercise: tuple[Exercise, ...] = ()
     audits: tuple[tuple[str, str], ...] = ()
+    flags: tuple[Flag, ...] = ()
 
     @property
     def hidden(self) -> frozenset[int]:

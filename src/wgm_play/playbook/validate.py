@@ -13,7 +13,7 @@ from typing import Any
 from wgm_play.document.nodes import Map, Seq, key_position, position_of
 from wgm_play.environment import one_play_each
 from wgm_play.errors import InputError, Position, WgmError
-from wgm_play.playbook.alert_keys import ALERT, IMPORT_ALERTS, SOURCES
+from wgm_play.playbook.alert_keys import ALERT, DURATION, IMPORT_ALERTS, SOURCES
 from wgm_play.playbook.backup_keys import SCHEMA as BACKUP
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.kinds.base import DEFINITIONS, VARS, WHEN, choice, flag, mapping, ref, text
@@ -57,6 +57,12 @@ KEYWORDS: Schema = {
         "Required by default; with `false` the step is skipped where the role or the server cannot do it.", True
     ),
     "accept": {"$ref": "#/$defs/accept"},
+    "after_flag": text("Wait until this flag of the play is on: the step says nothing until then.", minLength=1),
+    "for": text(
+        "With `after_flag`: how long the flag must have been on, such as 7d.",
+        pattern=DURATION,
+        **{"x-expected": "a duration, as 7d"},
+    ),
 }
 IMPORT: Schema = {
     "import_steps": text("Import a file of steps, relative to this file.", minLength=1),
@@ -83,6 +89,16 @@ ACKNOWLEDGED = mapping(
     },
     ["check", "reason", "until"],
     "A finding that is taken on.",
+)
+FLAG = mapping(
+    {
+        "name": text("The flag's name, for `after_flag`.", minLength=1),
+        "query": text(
+            "A query of one row with `on`, a boolean, and `since`, a time or null; no row means off.", minLength=1
+        ),
+    },
+    ["name", "query"],
+    "A feature flag of the application.",
 )
 PLAY: Schema = {
     "name": text("Name of the play, shown by every run.", minLength=1),
@@ -119,6 +135,11 @@ PLAY: Schema = {
     "budget": BUDGET,
     "exercise": EXERCISE,
     "audits": AUDITS,
+    "flags": {
+        "description": "Feature flags of the application, which steps with `after_flag` wait for.",
+        "type": "array",
+        "items": FLAG,
+    },
     "prune": flag("Remove objects that no step mentions (with `--allow-destructive`).", False),
     "renames": choice("`none`: nothing was renamed, so that what is missing may go.", "none"),
     "manage": mapping(

@@ -15,7 +15,7 @@ import psycopg
 from wgm_play.catalog.kinds import CLUSTER
 from wgm_play.catalog.model import Catalog, Rows
 from wgm_play.errors import WgmError
-from wgm_play.ledger import Ledger, RunInfo
+from wgm_play.ledger import Ledger, RunInfo, decided
 from wgm_play.ledger.decided import revisions
 from wgm_play.ledger.history import stood
 from wgm_play.ledger.model import Revision
@@ -165,3 +165,21 @@ def _record(work: Work, planned: Planned, found: Revision) -> None:
         )
         ledger.finish(run, "done", after=named_roles(planned.live, planned), after_digest=plan.from_digest)
     work.reporter.note(f"recorded as run {run}: {environment.name} holds {revision.short(found.commit)}")
+
+
+def record_flags(work: Work) -> None:
+    """Keep how flags are seen that do not say since when they are on: `for` counts from the first time."""
+    seen = decided.flags_seen(work.reading)
+    fresh = [
+        one for one in work.flags.values() if one.seen and not one.unknown and seen.get(one.name, (False,))[0] != one.on
+    ]
+    if not fresh:
+        return
+    try:
+        with work.connections.writing("wgm-play/flags") as connection, connection.transaction():
+            Ledger(connection).ensure(work.environment.readers)
+            for one in fresh:
+                decided.insert_flag(connection, one.name, one.on)
+    except (WgmError, psycopg.Error) as error:
+        said = error.message if isinstance(error, WgmError) else str(error).strip().partition("\n")[0]
+        work.reporter.warn(f"how the flags are now is not recorded: {said}")

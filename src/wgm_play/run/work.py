@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.outlook import Outlook
     from wgm_play.reporter import Reporter
+    from wgm_play.run.flags import FlagState
 
 
 def find_playbook(name: str) -> Path:
@@ -202,6 +203,7 @@ class Work:
     unasked: list[str] = field(default_factory=list)
     registered: dict[str, Any] = field(default_factory=dict)
     waiting: frozenset[int] = frozenset()
+    flags: dict[str, FlagState] = field(default_factory=dict)
     _asker: Asker | None = None
     # A rehearsal: forms are chosen by these sizes, nothing is kept for later runs, and each group is measured.
     sizes: Mapping[Key, TableSize] | None = None
@@ -559,6 +561,8 @@ class Work:
             time.sleep(READ_PAUSE)
 
     def _plan_now(self, registered: dict[str, Any], known: Basis | None = None) -> Planned:
+        if self.play.flags:
+            self.wait_for_flags()
         folded = fold(self.play.steps, known=known.said if known else None)
         self.check_texts(folded)
         choices = self.choices()
@@ -584,9 +588,16 @@ class Work:
         live = self.read_live()
         return live, self._planner(folded, choices, self._imperative(folded, choices), live).compared()
 
+    def wait_for_flags(self) -> None:
+        """Let the steps say nothing that wait for a flag of the application which is not on, or not for long enough."""
+        from wgm_play.run import flags
+
+        self.flags = flags.look(self.asker, self.play.flags, self.reading)
+        self.play, self.waiting = flags.waiting(self.play, self.flags, self.waiting)
+
     def check_texts(self, folded: Folded) -> None:
         """Refuse queries that are anything but one SELECT, before any of them is sent. Raise `InputError`."""
-        if not (folded.assertions or self.play.invariants or self.play.alerts):
+        if not (folded.assertions or self.play.invariants or self.play.alerts or self.play.flags):
             return
         problems: list[WgmError] = []
         asked = [(one.query, one.position) for one in folded.assertions]
