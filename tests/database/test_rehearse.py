@@ -134,6 +134,26 @@ def test_made_up_rows_certify_nothing_and_are_for_strangers_too(
         shop("apply", database_url, no_backup=True)
 
 
+def test_an_online_conversion_passes_on_few_rows_as_on_many(ready: Shop, database_url: str) -> None:
+    """Its form is that of the live sizes; taken back, the columns are in another order, which is told and no fault."""
+    steps = NOTE.replace("title: text", "title: {type: varchar(50)}").replace(
+        "note: text", "note: {type: text, default: \"'x'\"}"
+    )
+    ready.write(NONE, NOTE.replace("note: text", "note: {type: text, default: \"'x'\"}"))
+    ready("apply", database_url)
+    ready("backup", database_url)
+    sql(
+        database_url,
+        "update pg_class set reltuples = 1e7, relpages = 1e5 where relname = 'tasks'",
+        "select pg_stat_reset()",
+    )
+    ready.write(NONE, steps)
+    said = ready("rehearse", database_url)
+    assert "fill the new title of tasks in batches" in said.text
+    assert "after the rollback tasks has its columns in another order: id, note, title" in said.text
+    assert [one.passed for one in evidence(database_url)] == [True]
+
+
 WRONG = """
 create table nodes (id int primary key, stats text not null, level int default 1, updated_at timestamptz);
 insert into nodes select n, '9,9,9,9', 1, '2026-01-01' from generate_series(1, 300) n;

@@ -293,6 +293,8 @@ class Rehearsal:
         if not catalog:
             for line in state.dump_differences(before, back):
                 self.result.found("rollback", f"after the rollback it is otherwise: {line}", object=line[:80])
+        for line in state.order_differences(before, back):
+            self.result.found("rollback_order", f"after the rollback {line}", severity=INFO, object=line.split()[0])
         for line in state.sequence_differences(before, back):
             self.result.found("rollback_sequence", f"after the rollback {line}", object=line.split()[1])
         for table, column, what in state.row_differences(before, back, state.Declared(tables=self._audits)):

@@ -97,7 +97,8 @@ def _dump(url: str, version: int) -> list[str]:
             continue
         lines.append(line.rstrip(",") if not line.endswith(";") else line)
         if line.endswith(";"):
-            made.append("\n".join(lines))
+            # The order of columns is compared by itself: an online form has changed it.
+            made.append("\n".join(sorted(lines) if lines[0].startswith("CREATE TABLE") else lines))
             lines = []
     return sorted([*made, *lines])
 
@@ -131,6 +132,16 @@ def dump_differences(before: State, after: State) -> list[str]:
         *(f"pg_dump wrote before: {_line(one)}" for one in sorted((was - now).elements())),
         *(f"pg_dump writes after: {_line(one)}" for one in sorted((now - was).elements())),
     ]
+
+
+def order_differences(before: State, after: State) -> list[str]:
+    """Return the tables whose columns are in another order."""
+    found = []
+    for table in sorted(before.rows.keys() & after.rows.keys()):
+        was, now = before.rows[table].columns, after.rows[table].columns
+        if [one for one in was if one in now] != [one for one in now if one in was]:
+            found.append(f"{Key('table', table).label} has its columns in another order: {', '.join(now)}")
+    return found
 
 
 def _line(statement: str) -> str:
