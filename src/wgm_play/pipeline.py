@@ -328,7 +328,7 @@ def check(options: Options, reporter: Reporter) -> int:
             from wgm_play.run.evidence import record_flags
 
             record_flags(work)
-    show(findings, heading, reporter)
+    show(findings, heading, reporter, whole=options.verbosity > 0)
     write_reports(options.reports, findings, heading)
     counting = at_least(findings, options.fail_on)
     if counting:

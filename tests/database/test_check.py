@@ -151,3 +151,15 @@ def test_a_role_that_may_only_read_sees_what_is_wrong_and_is_told_what_it_does_n
         assert (drift["severity"], drift["attribute"]) == ("info", "unknown")
     finally:
         server.drop_role(name)
+
+
+def test_of_much_advice_a_few_lines_are_shown_and_all_with_v(healthy: Options, database: Any) -> None:
+    for number in range(8):
+        database.execute(f"create table public.loose{number} (a int)")
+    short, whole = Heard(), Heard()
+    pipeline.check(healthy, short)
+    pipeline.check(Options(healthy.playbook, url=healthy.url, verbosity=1), whole)
+    assert "info [no_primary_key] and 3 more like these (-v shows all)" in short.said[0]
+    assert short.said[0].count("[no_primary_key]") == 6
+    assert whole.said[0].count("[no_primary_key]") == 8
+    assert short.said[0].splitlines()[-1] == whole.said[0].splitlines()[-1]
