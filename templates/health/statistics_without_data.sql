@@ -17,8 +17,15 @@ where {% include 'health/_own_schemas.sql' %}
         select
         from pg_catalog.pg_stats_ext study
         where study.statistics_schemaname = namespace.nspname and study.statistics_name = object.stxname
+{% if version < 150000 %}
+            {# Before PostgreSQL 15 there was a row from the beginning, with nothing in it. #}
+            and (study.n_distinct is not null or study.dependencies is not null or study.most_common_vals is not null)
+{% endif %}
     )
-{% if version >= 140000 %}
+{% if version < 150000 %}
+    {# Of most common values alone there may be none. #}
+    and object.stxkind::text <> '{m}'
+{% else %}
     and not exists (
         select
         from pg_catalog.pg_stats_ext_exprs study
