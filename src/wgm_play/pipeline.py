@@ -400,12 +400,22 @@ def wal(options: Options, reporter: Reporter, systemd: bool = False) -> int:
         return unit(work, reporter) if systemd else receive(work, reporter)
 
 
-def restore(options: Options, reporter: Reporter, backup_id: str | None, at: str | None, into: str | None) -> int:
-    """Bring a backup back into another, empty database; in place of the playbook's own where `into` is None."""
+def restore(
+    options: Options,
+    reporter: Reporter,
+    backup_id: str | None,
+    at: str | None,
+    into: str | None,
+    tables: Sequence[str] = (),
+) -> int:
+    """Bring a backup back into another, empty database; in place of the playbook's own where `into` is None.
+
+    With `tables` those alone come back, beside the ones that are there.
+    """
     from wgm_play.commands.backups import bring_back
 
     with _only_play(options, reporter) as work:
-        return bring_back(work, reporter, backup_id, at, into)
+        return bring_back(work, reporter, backup_id, at, into, tables)
 
 
 def drill(options: Options, reporter: Reporter, backup_id: str | None = None, told: Told = TOLD) -> int:

@@ -17,7 +17,7 @@ import pytest
 from backing_up import NOTE, Shop
 from clusters import Cluster, cluster_of, room_of, started
 
-from wgm_play.errors import Found, Refused
+from wgm_play.errors import Found, InputError, Refused
 from wgm_play.ledger import Ledger
 
 POLICY = "{method: physical, before_changes: young, max_age: 24h}"
@@ -174,3 +174,31 @@ def test_a_receiver_goes_on_when_its_connection_was_ended(covered: tuple[Shop, s
     cluster.ask("select count(pg_terminate_backend(pid)) from pg_stat_replication")
     cluster.insert("while it was away")
     cluster.flushed()
+
+
+def test_a_table_comes_back_beside_the_one_that_is_there(covered: tuple[Shop, str, Cluster]) -> None:
+    shop, url, cluster = covered
+    shop("apply", url, no_backup=True)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("insert into tasks (title) values ('one'), (null), ('with, a comma and \\ this')")
+    shop("backup", url)
+    at: str | None = cluster.now().isoformat()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("delete from tasks")
+    cluster.flushed()
+    for method in (POLICY, "{method: logical}"):
+        if "logical" in method:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("insert into tasks overriding system value select * from wgm_restored.tasks")
+                connection.execute("drop schema wgm_restored cascade")
+            shop.write(method)
+            shop("backup", url)
+            at = None
+        with pytest.raises(InputError, match="there is no table 'nothing' in the backup"):
+            shop("restore", url, None, at, None, ("nothing",))
+        assert "wgm_restored.tasks: 3 rows" in shop("restore", url, None, at, None, ("public.tasks",)).text
+        with psycopg.connect(url) as connection:
+            rows = connection.execute("select title from wgm_restored.tasks order by id").fetchall()
+        assert rows == [("one",), (None,), ("with, a comma and \\ this",)]
+        with pytest.raises(Refused, match=r"there is a table wgm_restored.tasks already"):
+            shop("restore", url, None, at, None, ("tasks",))

@@ -513,12 +513,23 @@ COMMANDS = {
                     group=WHERE,
                     help="restore beside the playbook's own database, then exchange their names in one moment; the old one is kept",
                 ),
+                Option(
+                    "--table",
+                    group=CHOOSE,
+                    kind=LIST,
+                    value="NAME",
+                    help="bring this table alone, with its rows, into the schema wgm_restored (repeatable)",
+                ),
                 Option("--yes", group=ALLOW, help="with --in-place: do not ask"),
                 *ONE_PLAYBOOK,
             ),
             examples=(
                 ("wgm-play restore production.yml --into wasteland_yesterday", "the newest backup"),
                 ("wgm-play restore production.yml --in-place", "puts the newest backup in the place of the database"),
+                (
+                    "wgm-play restore production.yml --table tasks --at run:17",
+                    "rows of before a run, beside those of now",
+                ),
             ),
         ),
         Spec(

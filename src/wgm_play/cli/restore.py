@@ -22,6 +22,7 @@ def run(
     into: str | None,
     in_place: bool = False,
     yes: bool = False,
+    table: list[str] | tuple[str, ...] = (),
     **values: Any,
 ) -> int:
     """Run `pipeline.restore`."""
@@ -29,7 +30,12 @@ def run(
         raise InputError(
             "--into and --in-place exclude one another", hint="--into TARGET touches no database that is there"
         )
-    if not (in_place or into):
+    if table and (in_place or into):
+        raise InputError(
+            "--table brings tables into the schema wgm_restored of the playbook's own database",
+            hint="leave out --into and --in-place",
+        )
+    if not (in_place or into or table):
         raise InputError(
             "where to is not said",
             hint=f"wgm-play restore {playbook} --into NAME_OF_A_NEW_DATABASE, or --in-place",
@@ -43,7 +49,8 @@ def run(
     reporter.begin(playbook)
     if in_place and not yes:
         _ask(reporter, playbook)
-    return pipeline.restore(chosen, reporter, backup, at, into)
+    more = (tuple(table),) if table else ()
+    return pipeline.restore(chosen, reporter, backup, at, into, *more)
 
 
 def _ask(reporter: Reporter, playbook: str) -> None:

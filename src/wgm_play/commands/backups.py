@@ -5,6 +5,7 @@ In: a play with its `backup:` policy. Out: what the engine did, reported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,12 +100,26 @@ def show(work: Work, reporter: Reporter) -> int:
     return 0
 
 
-def bring_back(work: Work, reporter: Reporter, backup_id: str | None, at: str | None, into: str | None) -> int:
-    """Restore a backup into another, empty database or a data directory; in place of the playbook's own where `into` is None."""
+def bring_back(
+    work: Work,
+    reporter: Reporter,
+    backup_id: str | None,
+    at: str | None,
+    into: str | None,
+    tables: Sequence[str] = (),
+) -> int:
+    """Restore a backup into another, empty database or a data directory; in place of the playbook's own where `into` is None.
+
+    With `tables` those alone come back, beside the ones that are there.
+    """
     _policy, engine = engine_of(work)
     moment = _moment(work, engine, backup_id, at)
     found = engine.choose(backup_id, moment)
     _refuse_another_environment(work, found)
+    if tables:
+        from wgm_play.commands.tables import bring_tables
+
+        return bring_tables(work, engine, found, moment, tables, reporter)
     if into is None:
         _refuse_in_place(engine)
         restored = engine.restore(found, _own_place(work, engine, found), moment, in_place=True)
