@@ -32,7 +32,7 @@ def statistics(said: Said, key: Key) -> None:
     if "schema" in own or ("schema" in spec and schema != key.name[0]):
         raise Unforeseen(table)
     spec |= own if "schema" not in spec else {"table": f"{schema}.{table}"}
-    spec["columns"] = list(row.elements)
+    spec["columns"] = [one if one.startswith("(") else name(one)[0] for one in row.elements]
     if row.kinds:
         spec["kinds"] = list(row.kinds)
     if row.target is not None:
