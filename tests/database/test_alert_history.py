@@ -72,8 +72,10 @@ def test_what_fired_since_a_moment_is_told_and_what_was_well_is_not(shop: Option
 def test_a_ledger_of_an_earlier_version_tells_nothing_and_is_upgraded_by_the_record(
     shop: Options, database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    database.execute("create table orders (id int primary key)")
     monkeypatch.setattr(install, "NEWEST", 3)
-    pipeline.apply(shop, Quiet())
+    with database.transaction():
+        Ledger(database).ensure()
     monkeypatch.undo()
     start = moment(database)
     assert fired_since(database, start) == [] and watched_since(database, start).checks == 0
@@ -86,3 +88,17 @@ def test_without_a_ledger_nothing_fired_and_nobody_watched(database: Any) -> Non
     assert not Ledger(database).exists()
     assert fired_since(database, moment(database)) == []
     assert watched_since(database, moment(database)).checks == 0
+
+
+def test_a_counter_that_stands_high_is_known_from_its_second_record_on(
+    shop: Options, database: Any, tmp_path: Path
+) -> None:
+    counter = "    - {name: Grown, query: 'select coalesce(max(id), 0) + 100 as value from orders', threshold: '> 5', over: 1h}\n"
+    (tmp_path / "book.yml").write_text(BOOK + counter)
+    pipeline.apply(shop, Quiet())
+    for added, state in (((), "unknown"), ((1, 2), None), ((9,), "firing")):
+        for number in added:
+            database.execute("insert into orders values (%s)", [number])
+        between = moment(database)
+        recorded(shop)
+        assert {one.alert: one.state for one in fired_since(database, between)}.get("Grown") == state

@@ -68,6 +68,7 @@ def test_what_is_imported_is_changed_and_left_out_where_it_is_imported(tmp_path:
         ("- {import_alerts: library, change: {DeadRows: {query: select 1}}}", "unknown key 'query'", ""),
         ("- {name: A, threshold: '> 1'}", "the alert has no 'query'", "query"),
         ("- {name: A, query: select 1 as value, watch: backup, threshold: '> 1'}", "one of query, promql, watch", ""),
+        ("- {name: A, promql: 'up{job=\"x\"', threshold: '> 1'}", "does not close", "promtool"),
         ("- {name: 'A b', query: select 1 as value, threshold: '> 1'}", "'name'", ""),
         ("- {name: A, query: select 1 as value, query_before: {new: x}, threshold: '> 1'}", "no major version", "17"),
     ],

@@ -308,3 +308,30 @@ def test_rules_fire_when_they_should(tmp_path: Path, case: str) -> None:
     (tmp_path / "test.yml").write_text(yaml.safe_dump(test))
     done = promtool("test", "rules", str(tmp_path / "test.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("exporter", ["wgm-play", "sql_exporter", "postgres_exporter"])
+def test_the_rendered_tests_of_the_rules_pass(tmp_path: Path, exporter: str) -> None:
+    """Of each operator, of counters and gauges, with hostile texts."""
+    from wgm_play.alerts.rendered import rendered, write_all
+
+    made = [
+        alert(
+            "select 1 as value",
+            f"{operator} {number}",
+            name=f"A{at}{over}",
+            over=float(over),
+            summary=HOSTILE,
+            seconds=60 * at,
+        )
+        for at, (operator, number) in enumerate(
+            [(">", 2), (">=", 0.5), ("<", 3), ("<=", 5), ("==", 0), ("!=", 0), (">", -1), ("<", 20_000_000_000)]
+        )
+        for over in (0, 300, 3600)
+        if (operator, number, bool(over)) != (">", -1, True)
+    ]
+    write_all(rendered(made, 'prod"uction', "shop", 180000, exporter), tmp_path)
+    done = promtool("test", "rules", str(tmp_path / "rules_test.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = promtool("check", "rules", str(tmp_path / "rules.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr

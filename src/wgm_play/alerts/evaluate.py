@@ -184,7 +184,9 @@ def _one(connection: Any, alert: Alert, timeout: float, beside: Beside) -> Alert
         samples = _samples(columns, rows, threshold, alert.no_log)
         note = ""
         if alert.over:
-            samples, note = _increased(alert, threshold, samples, beside)
+            samples, note, unknown = _increased(alert, threshold, samples, beside)
+            if unknown:  # where it stands now is kept all the same: the next one has something to compare with
+                return state("unknown", samples=samples, error=unknown)
         if any(sample.firing for sample in samples):
             unseen = f"for {format_duration(alert.seconds)} not observed" if alert.seconds else ""
             return state("firing", samples=samples, note=unseen)
@@ -213,24 +215,25 @@ def _values(
 
 def _increased(
     alert: Alert, threshold: Threshold, samples: Sequence[Sample], beside: Beside
-) -> tuple[tuple[Sample, ...], str]:
-    """Return the samples of a counter with its increase as their value, and what of the time was not seen.
+) -> tuple[tuple[Sample, ...], str, str]:
+    """Return the samples of a counter with its increase as their value, what of the time was not seen, and why it is unknown.
 
-    Raise `Unseen` where the increase is not known: but one of a counter that never came so far is no larger.
+    The increase of a counter that never came so far is no larger than where it stands.
     """
     earlier, seen = beside.counted(alert)
     if not earlier and any(threshold.crossed(one.value) or not threshold.rising for one in samples):
-        raise Unseen(
-            f"it is a counter, and where it stood is not known: `check --record` every few minutes keeps that"
+        unknown = (
+            "it is a counter, and where it stood is not known: `check --record` every few minutes keeps that"
             f" (its increase within {format_duration(alert.over)} is compared)"
         )
+        return tuple(Sample(one.value, one.labels, False, one.value) for one in samples), "", unknown
     made = []
     for one in samples:
         value = increases([*(point.get(key_of(one.labels)) for point in earlier), one.value]) if earlier else one.value
         made.append(Sample(value, one.labels, threshold.crossed(value), one.value))
     whole = seen >= alert.over * 0.9
     note = "" if whole or not earlier else f"seen for {format_duration(seen)} of {format_duration(alert.over)}"
-    return tuple(made), note
+    return tuple(made), note, ""
 
 
 def _missing(rows: Sequence[tuple[Any, ...]], samples: Sequence[Sample]) -> str:

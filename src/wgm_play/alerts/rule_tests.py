@@ -24,7 +24,7 @@ from wgm_play.alerts.prometheus import (
     threshold_of,
     unwatched,
 )
-from wgm_play.alerts.threshold import Threshold, shown
+from wgm_play.alerts.threshold import shown
 
 if TYPE_CHECKING:
     from wgm_play.playbook.model import Alert
@@ -73,7 +73,10 @@ def _test(
                 series += [{"series": one, "values": _constant(value, longest)} for one, value in given.items()]
                 expressions.append(_counted(alert, 1 if firing else 0))
             continue
-        series += _series(alert, place, longest, firing=firing)
+        value = _value(alert, firing=firing)
+        if value is None:  # no increase is exactly so
+            continue
+        series += _series(alert, place, longest, value)
         fired = {"exp_labels": _labels(alert, place), "exp_annotations": notes_of(alert)}
         checks.append(_check(alert, alert.name, [fired] if firing else []))
         if f"{alert.name}{TWIN}" in known:
@@ -120,13 +123,11 @@ def _labels(alert: Alert, place: Place) -> dict[str, str]:
     return {**identity(alert, *place), **labels_of(alert, *place[:2])}
 
 
-def _series(alert: Alert, place: Place, longest: int, *, firing: bool) -> list[dict[str, str]]:
+def _series(alert: Alert, place: Place, longest: int, value: float) -> list[dict[str, str]]:
     own = braces(identity(alert, *place))
-    value = _value(threshold_of(alert), firing=firing)
     values = _constant(value, longest)
     if alert.over:
-        step = (value * 2 if value > 0 else value) * _STEP / alert.over if firing else 0
-        values = f"0+{shown(step)}x{_samples(longest)}"
+        values = f"0+{shown(value * _STEP / alert.over)}x{_samples(longest)}"
     made = [{"series": f"{series_name(alert, place[2])}{own}", "values": values}]
     if place[2] == OWN:
         made += [
@@ -144,7 +145,12 @@ def _constant(value: float, longest: int) -> str:
     return f"{shown(value)}x{_samples(longest)}"
 
 
-def _value(threshold: Threshold, *, firing: bool) -> float:
-    """Return a value on one side of a threshold."""
-    near = (threshold.number, threshold.number + max(1.0, abs(threshold.number)), threshold.number - 1)
-    return next(value for value in near if threshold.crossed(value) is firing)
+def _value(alert: Alert, *, firing: bool) -> float | None:
+    """Return a value, or an increase, on one side of the threshold; None where no increase is sure to be there."""
+    threshold = threshold_of(alert)
+    number = threshold.number
+    near = (number, number + max(1.0, abs(number)), number - 1)
+    if alert.over:  # increase() reckons with the time before the first sample: well away from the threshold
+        near = (0.0, 3 * max(1.0, abs(number)), 3 * max(1.0, abs(number)))
+    exact = alert.over and threshold.operator in ("==", "!=")
+    return None if exact else next((value for value in near if threshold.crossed(value) is firing), None)

@@ -21,12 +21,15 @@ from wgm_play.playbook.schema_rules import nearest
 LIBRARY = "library"
 # What needs more than PostgreSQL, so that one asks for it by name.
 NAMED_ONLY = ("host",)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
 _NAME = re.compile(r"^- name: (\w+)", re.MULTILINE)
 
 
 def made_of(entry: Mapping[str, Any], where: Position) -> Alert:
     """Return the alert of an entry whose values are rendered."""
     source = next(key for key in SOURCES if key in entry)
+    if source == "promql":
+        _check_promql(entry)
     return Alert(
         str(entry["name"]),
         entry[source],
@@ -45,6 +48,24 @@ def made_of(entry: Mapping[str, Any], where: Position) -> Alert:
         drill=entry.get("drill"),
         series=entry.get("series"),
     )
+
+
+def _check_promql(entry: Mapping[str, Any]) -> None:
+    """Refuse an expression whose brackets or quotes do not close: the rest is for Prometheus to say."""
+    plain = _QUOTED.sub("", str(entry["promql"]))
+    opened: list[str] = []
+    for one in plain:
+        if one in "([{":
+            opened.append(one)
+        elif one in ")]}" and (not opened or "([{".index(opened.pop()) != ")]}".index(one)):
+            opened = [one]
+            break
+    if opened or '"' in plain or "'" in plain:
+        raise InputError(
+            "a bracket or a quote of the expression does not close",
+            where=position_of(entry, "promql"),
+            hint="promtool check rules tells the rest: wgm-play alerts PLAYBOOK render --output DIR",
+        )
 
 
 def _placed(entry: Mapping[str, Any], key: str) -> str:
