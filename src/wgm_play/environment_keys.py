@@ -138,7 +138,7 @@ LINT = {
     "ignore": Key("free", "findings that are taken on: a list of `{code, reason, until, files, object}`"),
     "names": Key("free", "patterns for names, by what is named: `{table: '[a-z_]+', index: '.*_idx'}`"),
     "additive_only": Key("flag", "nothing is taken away or renamed (false)"),
-    "masked": Key("flag", "data here are masked: a new column says `mask` (false)"),
+    "masked": Key("flag", "data here are masked: each new column has a security label (false)"),
     "small_rows": Key("count", "with sizes: tables with fewer rows are small (10000)"),
     "server_version": Key("count", "major version of the server (18)", least=13, most=18),
     "transaction": Key(

@@ -272,3 +272,22 @@ def test_what_a_tool_runs_before_a_file_is_known(names: tuple[str, str], marks: 
     second.write_text(f"{marks}ALTER TABLE t ALTER COLUMN name TYPE varchar(20);\n")
     assert {one.code for one in lint(Options([str(second)]))[0] if one.severity == "error"} == set()
     assert {one.code for one in lint(Options([str(first), str(second)]))[0] if one.severity == "error"} == {"T01"}
+
+
+def test_a_new_column_has_a_mask_where_data_are_masked() -> None:
+    text = "SET lock_timeout = '1s';\nALTER TABLE t ADD COLUMN phone text, ADD COLUMN mail text;\n"
+    label = "SECURITY LABEL FOR anon ON COLUMN t.phone IS 'MASKED WITH VALUE NULL';\n"
+    assert codes(found(text)) == set()
+    assert {one.attribute for one in found(text + label, settings="masked = true")} == {"mail"}
+
+
+def test_a_label_of_a_playbook_is_a_mask() -> None:
+    Path("environments").mkdir()
+    Path("environments/development.yml").write_text("embedded: true\nlint: {masked: true}\n")
+    Path("shop.yml").write_text(
+        "- name: Shop\n  hosts: development\n  steps:\n"
+        "    - name: People\n      table: {name: people, columns: {id: {type: bigint, primary_key: true}, phone: text, mail: text}}\n"
+        "    - name: Phones\n      security_label: {on: column people.phone, provider: anon, label: MASKED WITH VALUE NULL}\n"
+    )
+    findings, _ = lint(Options(["shop.yml"]))
+    assert {(one.code, one.attribute) for one in findings if one.severity == "warning"} == {("Q11", "mail")}

@@ -123,7 +123,19 @@ def _column(column: Column, relation: Relation, look: Look) -> None:
             "Q02", f"{column.name}: the sequence of {column.serial} has an owner and privileges of its own", relation, column.name,
             where=column.where, remedy=f"{column.name} {column.type} GENERATED ALWAYS AS IDENTITY",
         )  # fmt: skip
+    if look.settings.masked and relation.kind == "table":
+        _masked(column, relation, look)
     _name("column", column.name, relation.label, column.where, look)
+
+
+def _masked(column: Column, relation: Relation, look: Look) -> None:
+    keys = {name for one in relation.constraints.values() if one.kind in ("primary", "foreign") for name in one.columns}
+    if column.name not in keys and (relation.name, column.name) not in look.known.labelled:
+        look.tell(
+            "Q11", f"{column.name} has no security label, and the data here are masked: a copy would show its values", relation,
+            column.name, where=column.where,
+            remedy=f"SECURITY LABEL FOR anon ON COLUMN {relation.label}.{column.name} IS 'MASKED WITH ...';   -- or 'NOT MASKED'",
+        )  # fmt: skip
 
 
 def _name(kind: str, name: str, label: str, where: Position | None, look: Look) -> None:

@@ -127,6 +127,8 @@ class Known:
     published: set[Name] = field(default_factory=set)
     # Default privileges leave new functions to nobody.
     closed: bool = False
+    # Columns with a security label, by which a provider masks them.
+    labelled: set[tuple[Name, str]] = field(default_factory=set)
     # Functions that indexes and checks call.
     called: set[str] = field(default_factory=set)
     # Columns that a trigger sets at every UPDATE, by name.

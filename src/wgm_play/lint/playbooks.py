@@ -53,6 +53,11 @@ def _declared(folded: Any, look: Look) -> None:
                 for one in declaration.late if late else declaration.statements:
                     _statement(one.sql, one.where, declaration.position, look)
     look.locate = None
+    look.known.labelled |= {
+        (key.name[1:3], key.name[3])
+        for key, one in folded.declarations.items()
+        if key.kind == "security_label" and key.name[0] == "column" and not one.absent
+    }
     look.definers.clear()
     advise(look)
     _imperative(folded.sqls, look)

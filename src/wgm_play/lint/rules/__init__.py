@@ -62,6 +62,7 @@ HANDLERS: dict[str, Handler] = {
     "DoStmt": session.do,
     "CallStmt": session.call,
     "GrantStmt": role.grant,
+    "SecLabelStmt": role.security_label,
     "GrantRoleStmt": role.grant_role,
     "CreateRoleStmt": role.role,
     "AlterRoleStmt": role.role,

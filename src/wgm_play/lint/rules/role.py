@@ -163,6 +163,13 @@ def _closes_functions(node: Any) -> bool:
     return whole and "FUNCTION" in node.action.objtype.name and _everybody(node.action.grantees)
 
 
+def security_label(node: Any, look: Look) -> None:
+    """SECURITY LABEL."""
+    names = words(node.object)
+    if node.objtype.name == "OBJECT_COLUMN" and node.label and len(names) > 1:
+        look.known.labelled.add((look.relation(tuple(node.object[:-1])).name, names[-1]))
+
+
 def publication(node: Any, look: Look) -> None:
     """CREATE PUBLICATION, ALTER PUBLICATION."""
     if node.for_all_tables:
