@@ -195,6 +195,21 @@ def promote(options: Options, reporter: Reporter, *, release: bool = False, prep
     return 0
 
 
+def checklist(options: Options, reporter: Reporter) -> int:
+    """Tell for seven points what speaks for a deployment now, or what is missing."""
+    from wgm_play.commands import checklist as listed
+
+    with _only_play(options, reporter) as work:
+        found = listed.points(work, work.plan())
+    rows = [("holds" if one.holds else "missing", one.title, one.evidence, one.remedy) for one in found]
+    reporter.table("checklist", ("state", "point", "evidence, or what is missing", "what to do"), rows)
+    missing = listed.findings(found)
+    if missing:
+        told = f"{len(missing)} of {len(found)} points are missing"
+        raise Found(told, details=[one.message for one in missing])
+    return 0
+
+
 def freeze(options: Options, reporter: Reporter, *, until: str | None = None, lift: bool = False) -> int:
     """Let nobody change an environment until a time; or end that."""
     from wgm_play.commands import freeze as freezing

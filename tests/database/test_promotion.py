@@ -11,7 +11,7 @@ from promoting import STEPS, Firm, Heard
 
 from fix_postgres import Postgres
 from wgm_play import pipeline
-from wgm_play.errors import InputError, Refused, StepFailed
+from wgm_play.errors import Found, InputError, Refused, StepFailed
 from wgm_play.options import Options
 from wgm_play.run import running
 
@@ -420,3 +420,20 @@ def test_a_step_that_waits_for_its_flag_is_named_and_one_that_waits_on_staging_a
         firm.run("production")
     firm.sql("production", f'ALTER DATABASE "{firm.urls["production"].rpartition("/")[2]}" RESET application.moved')
     assert "promotion: 'Contract' waits for its flag here" in firm.run("production").said
+
+
+def test_the_checklist_has_seven_points_with_evidence_or_what_is_missing(firm: Firm) -> None:
+    heard = Heard()
+    with pytest.raises(Found, match="3 of 7 points are missing"):
+        pipeline.checklist(Options(str(firm.folder / "production.yml")), heard)
+    assert [row[0] for row in heard.rows] == ["holds", "holds", "missing", "missing", "holds", "missing", "holds"]
+    assert all(row[2] and (row[3] or row[0] == "holds") for row in heard.rows)
+    firm.write("schema/all.yml", firm.folder.joinpath("schema/all.yml").read_text() + "- {name: New, table: {name: refunds, columns: {a: int}}}\n")  # fmt: skip
+    heard = Heard()
+    with pytest.raises(Found, match="5 of 7 points are missing"):
+        pipeline.checklist(Options(str(firm.folder / "production.yml")), heard)
+    assert heard.rows[4][2] == "no alert looks at public.refunds"
+    firm.environment("production", ("quiet_alerts", "checklist"))
+    with pytest.raises(Refused) as caught:
+        firm.run("production")
+    assert any("backups confirmed and tested: the play has no backup policy" in one for one in caught.value.details)

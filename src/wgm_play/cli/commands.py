@@ -231,6 +231,15 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "checklist",
+            "seven points before a deployment, with their evidence",
+            run="wgm_play.cli.checklist:run",
+            about="Exit 12 when a point is missing.",
+            arguments=(PLAYBOOK,),
+            options=(REVISION, *ONE_PLAYBOOK),
+            examples=(("wgm-play checklist production.yml", ""),),
+        ),
+        Spec(
             "freeze",
             "let nobody change an environment until a time",
             run="wgm_play.cli.freeze:run",

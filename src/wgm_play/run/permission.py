@@ -8,22 +8,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from wgm_play.errors import Refused, StepFailed, WgmError
+from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, Run
 from wgm_play.ledger import decided as kept
 from wgm_play.ledger.history import changes, resumes
 from wgm_play.ledger.model import UNFINISHED, Decision
-from wgm_play.promotion import source, steps
+from wgm_play.promotion import steps
 from wgm_play.promotion.freeze import frozen
-from wgm_play.promotion.gate import Candidate, Verdict, judge
-from wgm_play.promotion.identity import identity_of
-from wgm_play.promotion.source import Evidence
-from wgm_play.run import evidence
+from wgm_play.run import evidence, judging
 from wgm_play.run.requirements import requirements
 
 if TYPE_CHECKING:
-    from wgm_play.environment import Environment, Promotion
+    from wgm_play.environment import Promotion
     from wgm_play.planning.model import Planned
+    from wgm_play.promotion.gate import Verdict
     from wgm_play.run.work import Work
 
 # A freeze that somebody orders during a run is seen after so many seconds at the latest, between two steps.
@@ -168,48 +166,4 @@ def _refuse_held(work: Work, planned: Planned, mark: str) -> None:
 
 def judged(work: Work, planned: Planned, promotion: Promotion) -> Verdict:
     """Return what holds and what is missing for a run of this plan."""
-    here = tuple(evidence.own_marks(work, planned))
-    there_environment = _environment(work, promotion)
-    there = tuple(evidence.marks_for(work, there_environment) or ())
-    found = _evidence(work, promotion, {one.digest for one in there})
-    candidate = Candidate(
-        work.environment.name, identity_of(work.reading), promotion, evidence.known(work), evidence.files(work), here, there
-    )  # fmt: skip
-    return judge(candidate, found, requirements(work, planned, promotion))
-
-
-def _environment(work: Work, promotion: Promotion) -> Environment:
-    """Return the environment that is promoted from, as far as its variables go: where it is may not be known here."""
-    from wgm_play.environment import load_environment
-
-    inventory = work.inventory
-    try:
-        return load_environment(promotion.source, work.project, inventory, url="postgresql://", commands=False)
-    except WgmError as error:
-        if error.where is None or not error.where.line:
-            error.where = promotion.position
-        raise
-
-
-def _evidence(work: Work, promotion: Promotion, wanted: set[str]) -> Evidence:
-    """Ask the environment that is promoted from."""
-    from wgm_play import server
-    from wgm_play.environment import load_environment
-
-    name = promotion.source
-    try:
-        asked = load_environment(name, work.project, work.inventory)
-        with server.connect(
-            asked, application_name="wgm-play read", project=work.project, read_only=True
-        ) as connection:
-            connection.autocommit = True
-            return source.read(connection, name, asked.marker or name, wanted, len(work.play.alerts))
-    except WgmError as error:
-        lift = error.hint or "look at the environment's url"
-        return Evidence(
-            name,
-            "",
-            "::",
-            why=f"cannot be asked: {error.message}",
-            lift=f"{lift}; or bring its evidence: --evidence FILE",
-        )
+    return judging.judged(work, planned, promotion, requirements(work, planned, promotion))

@@ -33,6 +33,8 @@ def requirements(work: Work, planned: Planned, promotion: Promotion) -> list[Req
         found.append(lambda verdict: _undrifted(verdict, work, planned))
     if "rehearsal" in promotion.require:
         found.append(lambda verdict: _rehearsal(verdict, work, planned))
+    if "checklist" in promotion.require:
+        found.append(lambda verdict: _checklist(verdict, work, planned))
     if promotion.approvals:
         found.append(lambda verdict: _approvals(verdict, work, planned, promotion))
     return found
@@ -61,6 +63,16 @@ def _approvals(verdict: Verdict, work: Work, planned: Planned, promotion: Promot
     bad = f"; {'; '.join(found.not_counted)}" if found.not_counted else ""
     what = f"{len(found.who)} of {wanted}{bad}"
     verdict.miss("approvals", what, f"wgm-play approve {path.name}", who)
+
+
+def _checklist(verdict: Verdict, work: Work, planned: Planned) -> None:
+    from wgm_play.commands import checklist
+
+    missing = [one for one in checklist.points(work, planned) if not one.holds]
+    for one in missing:
+        verdict.miss("checklist", f"{one.title}: {one.evidence}", one.remedy, "whoever makes the change")
+    if not missing:
+        verdict.hold("checklist", "all its points hold")
 
 
 def _authors(work: Work, saved: Mapping[str, str]) -> set[str]:

@@ -1,0 +1,16 @@
+"""`wgm-play checklist PLAYBOOK`: seven points before a deployment.
+
+In: the values of the command line. Out: the exit code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wgm_play.cli.target import on_playbook
+from wgm_play.reporter import Reporter
+
+
+def run(reporter: Reporter, playbook: str, **values: Any) -> int:
+    """Run `pipeline.checklist`."""
+    return on_playbook("checklist", reporter, playbook, **values)

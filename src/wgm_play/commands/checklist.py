@@ -1,0 +1,143 @@
+"""`checklist`: seven points before a deployment, each with its evidence or with what is missing.
+
+In: a planned play. Out: `Point`s; findings for those that are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wgm_play import plain
+from wgm_play.commands.covered import coverage
+from wgm_play.finding import INFO, WARNING, Finding
+from wgm_play.ledger import Ledger
+from wgm_play.rehearsal.certificate import find
+from wgm_play.rehearsal.evidence import last_drill
+from wgm_play.run.judging import judged
+from wgm_play.sql import reveal
+from wgm_play.units import counted
+
+if TYPE_CHECKING:
+    from wgm_play.planning.model import Planned
+    from wgm_play.run.work import Work
+
+SOURCE = "checklist"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point: whether it holds, its evidence or what is missing, and what to do then."""
+
+    code: str
+    title: str
+    holds: bool
+    evidence: str
+    remedy: str = ""
+
+
+def points(work: Work, planned: Planned) -> list[Point]:
+    """Return the seven points for the plan that a run would carry out now."""
+    return [one(work, planned) for one in POINTS]
+
+
+def findings(found: list[Point]) -> list[Finding]:
+    """Return what is missing."""
+    return [
+        Finding(
+            f"checklist_{one.code}", WARNING, f"{one.title}: {one.evidence}", one.code, remedy=one.remedy, source=SOURCE
+        )
+        for one in found
+        if not one.holds
+    ]
+
+
+def _tested(work: Work, planned: Planned) -> Point:
+    title, promotion = "schema changes tested in staging", work.environment.promotion
+    if promotion is None:
+        remedy = f"promotion: {{from: staging, soak: 24h}} in {work.environment.path}"
+        return Point("staging", title, False, "nothing says which environment tries them first", remedy)
+    verdict = judged(work, planned, promotion)
+    if verdict.missing:
+        first = verdict.in_order[0]
+        return Point(
+            "staging", title, False, "; ".join(one.what for one in verdict.in_order), f"{first.lift} ({first.who})"
+        )
+    return Point("staging", title, True, "; ".join(what for _, what in verdict.held))
+
+
+def _reviewed(work: Work, planned: Planned) -> Point:
+    title = "reviewed for what they lock and cost"
+    hazards = [hazard for operation in planned.plan.operations for hazard in operation.hazards]
+    codes = ", ".join(sorted({one.code for one in hazards})) or "none"
+    accepted = [f"{one.code}: {one.accepted}" for one in hazards if one.accepted]
+    said = f"{counted(len(planned.plan.operations), 'operation')}, hazards: {codes}"
+    said += f"; accepted: {'; '.join(dict.fromkeys(accepted))}" if accepted else ""
+    return Point("review", title, True, said)
+
+
+def _backed_up(work: Work, planned: Planned) -> Point:
+    title = "backups confirmed and tested"
+    bad = [one for one in coverage(work, deep=False) if one.severity != INFO or one.code == "no_backup_policy"]
+    take = f"wgm-play backup {work.options.playbook}"
+    if bad:
+        return Point("backup", title, False, "; ".join(one.message for one in bad), bad[0].remedy or take)
+    drilled = next(iter(Ledger(work.reading).evidence("drill", work.environment.name, work.play.name)), None)
+    drill = f"wgm-play drill {work.options.playbook}"
+    if drilled is None or not drilled.passed:
+        return Point("backup", title, False, last_drill(work) or "no drill has shown that they come back", drill)
+    return Point("backup", title, True, last_drill(work) or "")
+
+
+def _rollback(work: Work, planned: Planned) -> Point:
+    title = "rollback planned and tried"
+    lost = [f"{one.title}: {one.irreversible}" for one in planned.plan.operations if one.irreversible]
+    said = f"; not reversible: {'; '.join(lost)}" if lost else ""
+    if not planned.plan.groups:
+        return Point("rollback", title, True, "there is nothing to do")
+    found = find(Ledger(work.reading), planned.plan)
+    if not found.valid:
+        return Point("rollback", title, False, f"{found.why}{said}", f"wgm-play rehearse {work.options.playbook}")
+    return Point("rollback", title, True, f"rehearsed, with its rollback{said}")
+
+
+def _alerts(work: Work, planned: Planned) -> Point:
+    title = "alerts for what is new"
+    new = [one.key.name for one in planned.plan.operations if (one.verb, one.key.kind) == ("create", "table")]
+    texts = " ".join(reveal(alert.query) for alert in work.play.alerts)
+    bare = [".".join(name) for name in new if name[-1] not in texts]
+    if bare:
+        return Point("alerts", title, False, f"no alert looks at {', '.join(bare)}", "add one to `alerts:` of the play")
+    return Point("alerts", title, True, f"{counted(len(new), 'new table')}, {counted(len(work.play.alerts), 'alert')}")
+
+
+def _application(work: Work, planned: Planned) -> Point:
+    title = "application ready for it"
+    waits = [step.name for step in work.play.steps if step.index in work.waiting]
+    held = f"; for the flag wait: {', '.join(waits)}" if waits else ""
+    if not planned.plan.groups:
+        return Point("application", title, True, f"there is nothing to do{held}")
+    if not work.play.exercise:
+        remedy = "add `exercise:` with the application's statements to the play, then wgm-play rehearse"
+        return Point("application", title, False, f"nothing says what the application sends{held}", remedy)
+    if not find(Ledger(work.reading), planned.plan).valid:
+        rehearse = f"wgm-play rehearse {work.options.playbook}"
+        return Point("application", title, False, f"its statements were not tried on what this makes{held}", rehearse)
+    return Point(
+        "application", title, True, f"{counted(len(work.play.exercise), 'statement')} tried in the rehearsal{held}"
+    )
+
+
+def _pool(work: Work, planned: Planned) -> Point:
+    title, reading = "connection pools fit", work.reading
+    taken = reading.execute(plain.text("health/connections.sql", reading.info.server_version).encode()).fetchall()
+    if taken:
+        said = "; ".join(f"{row[0]}: {row[1]} of {row[2]} connections are taken" for row in taken)
+        return Point("pool", title, False, said, "make pools smaller, or max_connections larger")
+    return Point("pool", title, True, "less than 70 % of the connections are taken now")
+
+
+POINTS: tuple[Callable[[Work, Planned], Point], ...] = (
+    _tested, _reviewed, _backed_up, _rollback, _alerts, _application, _pool,
+)  # fmt: skip

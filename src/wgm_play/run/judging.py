@@ -1,0 +1,70 @@
+"""Whether what is to be run here was tried in the environment that it is promoted from.
+
+In: a planned play, what else is required. Out: a `Verdict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from wgm_play.errors import WgmError
+from wgm_play.promotion import source
+from wgm_play.promotion.gate import Candidate, Requirement, Verdict, judge
+from wgm_play.promotion.identity import identity_of
+from wgm_play.promotion.source import Evidence
+from wgm_play.run import evidence
+
+if TYPE_CHECKING:
+    from wgm_play.environment import Environment, Promotion
+    from wgm_play.planning.model import Planned
+    from wgm_play.run.work import Work
+
+
+def judged(work: Work, planned: Planned, promotion: Promotion, requirements: Iterable[Requirement] = ()) -> Verdict:
+    """Return what holds and what is missing for a run of this plan; `requirements` are judged besides."""
+    here = tuple(evidence.own_marks(work, planned))
+    there_environment = _environment(work, promotion)
+    there = tuple(evidence.marks_for(work, there_environment) or ())
+    found = _evidence(work, promotion, {one.digest for one in there})
+    candidate = Candidate(
+        work.environment.name, identity_of(work.reading), promotion, evidence.known(work), evidence.files(work), here, there
+    )  # fmt: skip
+    return judge(candidate, found, requirements)
+
+
+def _environment(work: Work, promotion: Promotion) -> Environment:
+    """Return the environment that is promoted from, as far as its variables go: where it is may not be known here."""
+    from wgm_play.environment import load_environment
+
+    inventory = work.inventory
+    try:
+        return load_environment(promotion.source, work.project, inventory, url="postgresql://", commands=False)
+    except WgmError as error:
+        if error.where is None or not error.where.line:
+            error.where = promotion.position
+        raise
+
+
+def _evidence(work: Work, promotion: Promotion, wanted: set[str]) -> Evidence:
+    """Ask the environment that is promoted from."""
+    from wgm_play import server
+    from wgm_play.environment import load_environment
+
+    name = promotion.source
+    try:
+        asked = load_environment(name, work.project, work.inventory)
+        with server.connect(
+            asked, application_name="wgm-play read", project=work.project, read_only=True
+        ) as connection:
+            connection.autocommit = True
+            return source.read(connection, name, asked.marker or name, wanted, len(work.play.alerts))
+    except WgmError as error:
+        lift = error.hint or "look at the environment's url"
+        return Evidence(
+            name,
+            "",
+            "::",
+            why=f"cannot be asked: {error.message}",
+            lift=f"{lift}; or bring its evidence: --evidence FILE",
+        )
