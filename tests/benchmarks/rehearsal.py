@@ -16,6 +16,8 @@ import psycopg
 
 ROWS = (20_000, 50_000, 100_000, 200_000, 400_000)
 ALLOWED_RATIO, WITHIN, SHARE = 1.2, 1.5, 0.9
+# What is shorter, in seconds, says more of the machine's other work than of the forecast.
+LEAST = 0.3
 ENVIRONMENT = 'url: "postgresql://nowhere.invalid/none"\n'
 TABLE = (
     "{id: {type: bigint, primary_key: true}, owner: {type: int, not_null: true}, title: {type: %s, not_null: true}%s}"
@@ -90,8 +92,10 @@ def main() -> None:
                     if not number:
                         slow |= compared(shop, server.url, rows, rehearsal.wall)
                     shop.command("production.yml")
-                    ratios.append(told(url, rows, change[0]))
-    within = sum(1 / WITHIN <= one <= WITHIN for one in ratios) / len(ratios)
+                    likely, fact = told(url, rows, change[0])
+                    if max(likely, fact) >= LEAST:
+                        ratios.append(fact / likely)
+    within = sum(1 / WITHIN <= one <= WITHIN for one in ratios) / max(len(ratios), 1)
     sys.stdout.write(f"{len(ratios)} forecasts, {within:.0%} within a factor of {WITHIN}\n")
     sys.exit(slow or within < SHARE)
 
@@ -117,8 +121,8 @@ def compared(shop: Shop, server: str, rows: int, rehearsal: float) -> bool:
     return ratio > ALLOWED_RATIO
 
 
-def told(url: str, rows: int, name: str) -> float:
-    """Print a forecast beside its fact; return fact by forecast."""
+def told(url: str, rows: int, name: str) -> tuple[float, float]:
+    """Print a forecast beside its fact, and return both."""
     with psycopg.connect(url, autocommit=True) as session:
         row = session.execute(
             "select content::text from wgm.evidence where kind = 'forecast' order by id desc limit 1"
@@ -129,7 +133,7 @@ def told(url: str, rows: int, name: str) -> float:
         f"{rows:8} rows, {name:10}: forecast {likely:.3f} s, fact {fact:.3f} s, ratio {fact / likely:.2f}\n"
     )
     sys.stdout.flush()
-    return fact / likely
+    return likely, fact
 
 
 if __name__ == "__main__":

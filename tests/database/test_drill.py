@@ -33,9 +33,17 @@ def evidence(url: str) -> list[bool]:
         return [one.passed for one in Ledger(connection).evidence("drill", "production", "Shop", 10)]
 
 
-def servers() -> list[Path]:
-    """Return the folders of servers that this user's commands made and did not take away."""
-    return [home for base in ephemeral._bases() for home in base.glob("wgm-play-*/server-*")]
+def servers(pid: int) -> list[Path]:
+    """Return the folders of servers that a command made and did not take away."""
+    homes = [home for base in ephemeral._bases() for home in base.glob("wgm-play-*/server-*")]
+    return [home for home in homes if owner_of(home) == str(pid)]
+
+
+def owner_of(home: Path) -> str:
+    try:
+        return (home / "owner").read_text().split()[0]
+    except OSError:  # it goes at this moment
+        return ""
 
 
 @pytest.fixture
@@ -47,7 +55,6 @@ def ready(shop: Shop, database_url: str) -> Shop:
 
 
 def test_a_drill_opens_the_gate_and_leaves_nothing(ready: Shop, database_url: str) -> None:
-    before = servers()
     ready("backup", database_url)
     ready.write(POLICY, NOTE)
     with pytest.raises(Refused, match="no drill has shown"):
@@ -55,7 +62,7 @@ def test_a_drill_opens_the_gate_and_leaves_nothing(ready: Shop, database_url: st
     assert "no drill has shown" in ready("apply", database_url, check=True).text
     said = ready("drill", database_url)
     assert "200 rows on PostgreSQL" in said.text
-    assert (evidence(database_url), servers()) == ([True], before)
+    assert (evidence(database_url), servers(os.getpid())) == ([True], [])
     assert ready("apply", database_url).changed == 1
 
 
@@ -210,7 +217,6 @@ def test_a_drill_that_is_killed_leaves_nothing(shop: Shop, database_url: str) ->
         connection.execute("insert into tasks (title) values ('x')")
         connection.execute("alter table tasks add check (slow(title)) not valid")
     shop("backup", database_url)
-    before = servers()
     words = [
         sys.executable,
         "-m",
@@ -222,7 +228,7 @@ def test_a_drill_that_is_killed_leaves_nothing(shop: Shop, database_url: str) ->
     ]
     command = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 60
-    while not (made := [one for one in servers() if one not in before and (one / "data/postmaster.pid").exists()]):
+    while not (made := [one for one in servers(command.pid) if (one / "data/postmaster.pid").exists()]):
         assert command.poll() is None and time.monotonic() < until
         time.sleep(0.05)
     os.kill(command.pid, signal.SIGKILL)
