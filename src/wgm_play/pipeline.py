@@ -195,6 +195,21 @@ def promote(options: Options, reporter: Reporter, *, release: bool = False, prep
     return 0
 
 
+def export(options: Options, reporter: Reporter, *, file: str, key: str | None = None) -> int:
+    """Write what stands in an environment to a file of evidence."""
+    from wgm_play.commands.exported import export as write
+
+    with _only_play(options, reporter) as work:
+        return write(work, reporter, file, key)
+
+
+def verify(options: Options, reporter: Reporter, *, file: str) -> int:
+    """Tell offline by whom a file of evidence is signed."""
+    from wgm_play.commands.exported import verify as look
+
+    return look(options, reporter, file)
+
+
 def checklist(options: Options, reporter: Reporter) -> int:
     """Tell for seven points what speaks for a deployment now, or what is missing."""
     from wgm_play.commands import checklist as listed

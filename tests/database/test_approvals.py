@@ -210,3 +210,21 @@ def test_a_plan_is_saved_by_a_login_that_may_only_read(firm: Firm) -> None:
     approve(firm, "ben")
     approve(firm, "carl")
     run(firm)
+
+
+def test_evidence_goes_in_a_signed_file_where_staging_cannot_be_asked(firm: Firm) -> None:
+    file, key = str(firm.folder.parent / "evidence.json"), key_of(firm, "dora")
+    for signed in (None, key):
+        firm.command("export", "staging", {"file": file, "key": signed})
+        if signed is None:
+            with pytest.raises(Refused, match="unsigned"):
+                firm.command("verify", "production", {"file": file})
+            with pytest.raises(Refused, match=r"it is unsigned"):
+                firm.run("production", evidence=file)
+    assert any(
+        "signed by dora@shop.example" in one for one in firm.command("verify", "production", {"file": file}).said
+    )
+    firm.environment("staging", (firm.urls["staging"], "postgresql://postgres@127.0.0.1:1/nothing"))
+    text = firm.folder.joinpath("environments/production.yml").read_text()
+    firm.write("environments/production.yml", text.replace("approvals: 2, ", ""))
+    firm.run("production", evidence=file)

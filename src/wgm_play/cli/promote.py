@@ -12,10 +12,17 @@ from wgm_play.errors import InputError
 from wgm_play.reporter import Reporter
 
 
-def run(reporter: Reporter, playbook: str, *, release: bool, prepare: bool, **values: Any) -> int:
+def run(
+    reporter: Reporter, playbook: str, *, release: bool, prepare: bool, export: str | None, verify: str | None,
+    sign: str | None, **values: Any,
+) -> int:  # fmt: skip
     """Run `pipeline.promote`."""
     if values["reason"] and not release:
         raise InputError("--reason goes with --release", hint=f"wgm-play promote {playbook} --release --reason TEXT")
     if release and values["check"]:
         raise InputError("--release and --check exclude each other")
+    if verify:
+        return on_playbook("verify", reporter, playbook, {"file": verify}, **values)
+    if export:
+        return on_playbook("export", reporter, playbook, {"file": export, "key": sign}, **values)
     return on_playbook("promote", reporter, playbook, {"release": release, "prepare": prepare}, **values)

@@ -6,14 +6,17 @@ In: a planned play, what else is required. Out: a `Verdict`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wgm_play.errors import WgmError
-from wgm_play.promotion import source
+from wgm_play.errors import InputError, WgmError
+from wgm_play.ledger import decided
+from wgm_play.promotion import signing, source
 from wgm_play.promotion.gate import Candidate, Requirement, Verdict, judge
 from wgm_play.promotion.identity import identity_of
 from wgm_play.promotion.source import Evidence
 from wgm_play.run import evidence
+from wgm_play.units import format_duration
 
 if TYPE_CHECKING:
     from wgm_play.environment import Environment, Promotion
@@ -52,6 +55,8 @@ def _evidence(work: Work, promotion: Promotion, wanted: set[str]) -> Evidence:
     from wgm_play.environment import load_environment
 
     name = promotion.source
+    if work.options.evidence:
+        return _of_file(work, promotion, Path(work.options.evidence))
     try:
         asked = load_environment(name, work.project, work.inventory)
         with server.connect(
@@ -68,3 +73,26 @@ def _evidence(work: Work, promotion: Promotion, wanted: set[str]) -> Evidence:
             why=f"cannot be asked: {error.message}",
             lift=f"{lift}; or bring its evidence: --evidence FILE",
         )
+
+
+def _of_file(work: Work, promotion: Promotion, file: Path) -> Evidence:
+    """Return the evidence of a file that is signed, young, and about the right environment."""
+    signed = signing.read(file, work.project / promotion.allowed_signers)
+    name = promotion.source
+
+    def not_good(why: str) -> Evidence:
+        lift = f"wgm-play promote {name}.yml --export {file.name} --sign KEY"
+        return Evidence(name, "", "::", why=f"has no evidence in {file.name}: it {why}", lift=lift)
+
+    if signed.signer is None:
+        return not_good(f"is {signed.why}")
+    try:
+        found = source.from_data(signed.data)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{str(file)!r} is no evidence", hint=f"wgm-play promote {name}.yml --export FILE") from error
+    if found.environment != name:
+        return not_good(f"is of {found.environment!r}")
+    age = (decided.now(work.reading) - found.now).total_seconds() if found.now else -1.0
+    if not -300 <= age <= promotion.evidence_lasts:
+        return not_good(f"is {format_duration(age)} old" if age > 0 else "is of a time to come")
+    return found
