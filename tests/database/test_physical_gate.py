@@ -202,3 +202,12 @@ def test_a_table_comes_back_beside_the_one_that_is_there(covered: tuple[Shop, st
         assert rows == [("one",), (None,), ("with, a comma and \\ this",)]
         with pytest.raises(Refused, match=r"there is a table wgm_restored.tasks already"):
             shop("restore", url, None, at, None, ("tasks",))
+
+
+def test_in_place_is_refused_with_the_steps_by_hand(covered: tuple[Shop, str, Cluster]) -> None:
+    shop, url, _cluster = covered
+    shop("backup", url)
+    with pytest.raises(Refused, match="nothing was touched") as caught:
+        shop("restore", url, None, None, None)
+    assert "keep its data directory" in caught.value.details[0]
+    assert "takes a base on the new timeline" in caught.value.details[-1]

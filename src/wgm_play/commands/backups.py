@@ -178,7 +178,13 @@ def _refuse_in_place(engine: engines.Engine) -> None:
     if not engine.capabilities.in_place:
         raise Refused(
             f"a {engine.method} backup does not take the place of a running cluster by itself; nothing was touched",
-            hint="restore beside it: --into dir:PATH; then stop the server, exchange the data directories, start it",
+            hint="restore beside it: --into dir:PATH, then by hand:",
+            details=[
+                "1. stop the server, and keep its data directory: it may hold WAL that was never received",
+                "2. move the restored directory to its place, with the configuration of the old one, and start the server",
+                "3. set the marker of the environment to that of the restored database, which `status` shows",
+                "4. `wgm-play wal PLAYBOOK` makes the slot anew, `wgm-play backup PLAYBOOK` takes a base on the new timeline",
+            ],
         )
 
 
