@@ -275,6 +275,7 @@ def test_programs_and_files_that_are_named_exist() -> None:
     own = {
         "playbooks/schema/001_tables.yml",
         "playbooks/schema/002_indexes.yml",
+        "environments/allowed_signers",
         "templates/catalog/KIND.sql",
         "templates/KIND",
         "tests/cases/KIND",
