@@ -322,3 +322,10 @@ def fits(major: int, spec: str) -> bool:
         if not _COMPARE[match.group(1) or "=="](major, int(match.group(2))):
             return False
     return True
+
+
+def as_freshly_made(url: str) -> None:
+    """Let the server count from nothing: the databases that other tests made on it count as checkpoints."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        newer = connection.info.server_version >= 170000
+        connection.execute("select pg_stat_reset_shared(%s)", ["checkpointer" if newer else "bgwriter"])

@@ -53,6 +53,16 @@ def working(where: str) -> Iterator[None]:
 
 def left_behind() -> list[tuple[Path, str]]:
     """Return the marks of commands that are gone, and the places where these made things."""
+    return [(mark, where) for mark, where, runs in _marks() if not runs]
+
+
+def at_work(where: str) -> bool:
+    """Tell whether a command makes something in a place, or is about to: its mark is there before its connection is."""
+    return any(runs for _mark, place, runs in _marks() if place == where)
+
+
+def _marks() -> list[tuple[Path, str, bool]]:
+    """Return each mark, its place, and whether its command runs."""
     try:
         marks = list((folder() / _MARKS).iterdir())
     except OSError:
@@ -62,8 +72,8 @@ def left_behind() -> list[tuple[Path, str]]:
         with contextlib.suppress(OSError, ValueError):
             pid = int(mark.name.partition("-")[0])
             since, _, where = mark.read_text().partition("\n")
-            if where.strip() and not _runs(pid, since):
-                found.append((mark, where.strip()))
+            if where.strip():
+                found.append((mark, where.strip(), _runs(pid, since)))
     return found
 
 

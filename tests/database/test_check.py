@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from fix_postgres import as_freshly_made
 from wgm_play import pipeline
 from wgm_play.errors import Found
 from wgm_play.options import Options
@@ -65,6 +66,7 @@ def test_a_shipped_playbook_just_applied_is_well(environment: str, database_url:
     pipeline.apply(Options(options.playbook, url=database_url, no_backup=True), Reporter())
     if environment != "development":  # which declares none
         pipeline.backup(options, Reporter())
+    as_freshly_made(database_url)
     assert loud(checked(options)) == []
 
 

@@ -23,6 +23,7 @@ import fix_postgres
 from fix_postgres import Postgres
 from wgm_play import embedded
 from wgm_play.errors import Refused, WgmError
+from wgm_play.person import OURS, working
 
 PEOPLE: dict[str, Any] = {
     "name": "people",
@@ -160,6 +161,11 @@ def test_what_a_killed_command_left_is_swept_by_the_next_of_any_kind(project: Pa
     assert not mine & set(_left())
 
 
+def _stop(project: Path) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "wgm_play", "stop", "playbook.yml"]
+    return subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
+
+
 def test_the_server_is_shown_kept_and_stopped(project: Path, database_url: str) -> None:
     """One serves all projects of a person: it is stopped unless another command works on it."""
     book = Project(project, database_url)
@@ -167,13 +173,11 @@ def test_the_server_is_shown_kept_and_stopped(project: Path, database_url: str) 
     book.apply(check=True)
     assert embedded.running_scratch()
     (project / "environments" / "development.yml").write_text(f"url: {database_url}\n")
-    stopped = subprocess.run(
-        [sys.executable, "-m", "wgm_play", "stop", "playbook.yml"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with working(OURS):  # before it has a connection
+        stopped = _stop(project)
+    assert "in use by another command" in stopped.stdout + stopped.stderr
+    assert embedded.running_scratch()
+    stopped = _stop(project)
     assert stopped.returncode == 0, stopped.stderr
     assert re.search(r"shadow: stopped|in use by another command", stopped.stdout + stopped.stderr)
     book.write([{"name": "T", "table": {"name": "t", "columns": {"id": "bigint", "n": "int"}}}])

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from readme import README, ROOT, TEXTS, Block, Console, blocks
 
+from fix_postgres import as_freshly_made
 from wgm_play import embedded
 from wgm_play.cli.commands import COMMANDS
 from wgm_play.cli.help import EXITS
@@ -183,6 +184,7 @@ def test_alerts_and_restore_as_they_are_told(shop: Console) -> None:
     [restore] = re.findall(r"bring it back with: (wgm-play restore .*)", said)
     assert "is back" in shop.run(restore)
     [command] = [block.text for block in blocks("sh") if "--rules" in block.text]
+    as_freshly_made(shop.environ["DATABASE_URL"])
     said = shop.run(command)
     assert re.search(r"TooManyOpenTasks +ok +warning +0 +> 100", said), said
     rules = yaml.safe_load((shop.folder / "wgm.rules.yml").read_text())

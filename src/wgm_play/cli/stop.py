@@ -26,7 +26,7 @@ def run(reporter: Reporter, *, playbook: str, inventory: str | None, verbosity: 
     shadows, used = _stop_scratch()
     if shadows:
         stopped["shadow"] = shadows
-    if not stopped:
+    if not stopped and not used:
         raise InputError(f"no environment of {playbook!r} is embedded", hint="there is nothing to stop")
     for name, pids in stopped.items():
         shown = ", ".join(map(str, pids))
@@ -50,10 +50,11 @@ def _stop(declared: Embedded, project: Path) -> list[int]:
 def _stop_scratch() -> tuple[list[int], list[int]]:
     """Stop the servers for scratch databases; return the pids of those stopped, and of those that others use."""
     from wgm_play import embedded
+    from wgm_play.person import OURS, at_work
     from wgm_play.shadow import in_use
 
     servers = embedded.running_scratch()
-    used = [server for server in servers if in_use(server.url)]
+    used = servers if at_work(OURS) else [server for server in servers if in_use(server.url)]
     return [one.pid for one in servers if one not in used and embedded.stop_scratch(one)], [one.pid for one in used]
 
 
