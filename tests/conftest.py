@@ -11,6 +11,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,15 @@ from fix_postgres import Postgres
 from known_gaps import GAPS
 from wgm_play import secret
 from wgm_play.embedded.home import DATA_VARIABLE
+from wgm_play.person import OURS, working
 
 CHECKOUT = Path(__file__).parents[1]
 # The servers of this checkout that were there before the tests.
 RAN_BEFORE = pytest.StashKey[set[Path]]()
 # The session's own cache.
 CACHE = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+# That the session's servers for scratch databases are in use: they serve many tests and are no test's to stop.
+IN_USE = pytest.StashKey[ExitStack]()
 # Where the data of embedded servers lie.
 SERVERS = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
@@ -71,6 +75,8 @@ def _keep_apart(config: pytest.Config) -> None:
         os.environ[DATA_VARIABLE] = servers.name
         config.stash[SERVERS] = servers
     config.stash[CACHE] = cache
+    config.stash[IN_USE] = ExitStack()
+    config.stash[IN_USE].enter_context(working(OURS))
 
 
 @pytest.hookimpl(trylast=True)
@@ -80,7 +86,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(config, "workerinput"):
         return
     leftover.stop(leftover.of_project(CHECKOUT) - config.stash[RAN_BEFORE])
-    # The servers for scratch databases serve many tests: they are no test's to stop.
+    config.stash[IN_USE].close()
     for data in leftover.of_person():
         leftover.stop([data])
         shutil.rmtree(data.parent, ignore_errors=True)

@@ -5,6 +5,7 @@ In: an environment. Out: psycopg connections; an ephemeral server lives as long 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 READER = "wgm-play read"
 ASKER = "wgm-play ask"
+# How long a server of our own may take to go, and to be there again.
+START_SECONDS = 15.0
 
 
 @dataclass(slots=True)
@@ -153,21 +156,35 @@ class Connections:
 
     def _at_ours(self, url: str, major: int) -> Connect:
         """Return how to connect to a server of our own; another command may stop it just when we find it."""
-        from wgm_play import embedded
-
-        usual = self._at(url)
+        current = self._at(url)
 
         def connect(
             database: str | None, application_name: str, user: str | None = None, password: str | None = None
         ) -> psycopg.Connection[Any]:
+            nonlocal current
             try:
-                return usual(database, application_name, user, password)
+                return current(database, application_name, user, password)
             except Unreachable:
                 if database is not None:
                     raise
-                return self._at(embedded.start_scratch(major).url)(database, application_name)
+                current, connection = self._started_again(major, application_name)
+                return connection
 
         return connect
+
+    def _started_again(self, major: int, application_name: str) -> tuple[Connect, psycopg.Connection[Any]]:
+        """Return how to connect to a server that another command stopped, and a connection: it may be going just now."""
+        from wgm_play import embedded
+
+        until = time.monotonic() + START_SECONDS
+        while True:
+            connect = self._at(embedded.start_scratch(major).url)
+            try:
+                return connect, connect(None, application_name)
+            except Unreachable:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
 
     def _at(self, url: str) -> Connect:
         """Return how to connect to a server by its URL."""

@@ -60,6 +60,12 @@ def test_the_plan_is_that_of_a_run_on_large_tables(repository: Repository) -> No
     assert "move column users.note to the trash" in [one.title for one in play.rollback.operations]
 
 
+def test_a_column_that_no_row_has_a_value_for_is_a_warning(repository: Repository) -> None:
+    repository.play(BASE.replace("age: integer", "age: integer\n      note: {type: text, not_null: true}"))
+    found = [one for part in repository.only().findings.values() for one in part if one.code == "C02"]
+    assert [(one.object, one.severity) for one in found] == [("column users.note", "warning")]
+
+
 def test_a_table_that_goes_is_told_with_its_line_and_how_it_comes_back(repository: Repository) -> None:
     gone = BASE[: BASE.index("- name: Tasks")] + "- name: No tasks\n  table: {name: tasks}\n  state: absent\n"
     repository.play(gone)

@@ -5,7 +5,6 @@ In: commands and environments. Out: messages, exit codes, what is on the servers
 
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 import sys
@@ -166,19 +165,25 @@ def _stop(project: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
 
 
-def test_the_server_is_shown_kept_and_stopped(project: Path, database_url: str) -> None:
+def test_the_server_is_shown_kept_and_stopped(
+    project: Path, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One serves all projects of a person: it is stopped unless another command works on it."""
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     book = Project(project, database_url)
     book.write([{"name": "T", "table": {"name": "t", "columns": {"id": "bigint"}}}])
     book.apply(check=True)
-    assert embedded.running_scratch()
+    [server] = embedded.running_scratch()
     (project / "environments" / "development.yml").write_text(f"url: {database_url}\n")
     with working(OURS):  # before it has a connection
         stopped = _stop(project)
-    assert "in use by another command" in stopped.stdout + stopped.stderr
+    assert f"pid {server.pid} is in use by another command" in stopped.stdout + stopped.stderr
     assert embedded.running_scratch()
     stopped = _stop(project)
     assert stopped.returncode == 0, stopped.stderr
-    assert re.search(r"shadow: stopped|in use by another command", stopped.stdout + stopped.stderr)
+    assert f"shadow: stopped (pid {server.pid})" in stopped.stdout + stopped.stderr
+    assert not embedded.running_scratch()
     book.write([{"name": "T", "table": {"name": "t", "columns": {"id": "bigint", "n": "int"}}}])
     assert book.apply(check=True).operations
+    assert _stop(project).returncode == 0

@@ -27,6 +27,8 @@ from wgm_play.units import counted
 Place = Callable[..., Position | None]
 _WRITERS_WAIT = LOCK_LEVELS.index(SHARE)
 _EVERYBODY_WAITS = len(LOCK_LEVELS) - 1
+# What fails where the table has rows, which nobody has looked at here.
+_MAY_FAIL = frozenset(["C02"])
 # The codes of hazards that are about who may do what.
 _OF_SECURITY = ("G", "V06")
 # Statements of a playbook's own that take rows away.
@@ -197,7 +199,8 @@ def _lasts(command: Command) -> bool:
 def _hazards(operations: Sequence[Operation], place: Place) -> Iterator[Finding]:
     for one in operations:
         for hazard in one.hazards:
-            severity = ERROR if hazard.consent else WARNING if hazard.code[0] in "RV" else INFO
+            warns = hazard.code[0] in "RV" or hazard.code in _MAY_FAIL
+            severity = ERROR if hazard.consent else WARNING if warns else INFO
             yield Finding(
                 hazard.code, severity, f"{one.title}: {hazard.what}", str(one.key), remedy=hazard.instead, where=place(one.key, one.step),
                 source="review", acknowledged=hazard.accepted or "",
