@@ -7,7 +7,6 @@ call, unless the process that makes it still lives (it holds a lock on the folde
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import secrets
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.backup.base import Backup
+from wgm_play.backup.base_manifest import sha256
 from wgm_play.errors import Position, Refused
 
 MANIFEST = "manifest.json"
@@ -29,7 +29,6 @@ FORMAT = 2
 FORMATS = (1, FORMAT)
 # The table of contents of a dump in directory format.
 CONTENTS = "toc.dat"
-_CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +141,8 @@ def digests(path: Path) -> dict[str, tuple[int, str]]:
     found: dict[str, tuple[int, str]] = {}
     for file in sorted(path.rglob("*")):
         if file.is_file():
-            found[file.relative_to(path).as_posix()] = (file.stat().st_size, _sha256(file))
+            found[file.relative_to(path).as_posix()] = (file.stat().st_size, sha256(file))
     return found
-
-
-def _sha256(file: Path, on_bytes: Callable[[int], None] = lambda read: None) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as data:
-        while chunk := data.read(_CHUNK):
-            digest.update(chunk)
-            on_bytes(len(chunk))
-    return digest.hexdigest()
 
 
 def damaged(manifest: Manifest, on_bytes: Callable[[int], None] = lambda read: None) -> list[str]:
@@ -166,7 +156,7 @@ def damaged(manifest: Manifest, on_bytes: Callable[[int], None] = lambda read: N
         try:
             if file.stat().st_size != size:
                 problems.append(f"{name} has {file.stat().st_size:,} bytes, it had {size:,}")
-            elif _sha256(file, on_bytes) != digest:
+            elif sha256(file, on_bytes) != digest:
                 problems.append(f"{name} has other bytes than when it was written")
         except OSError as error:
             problems.append(f"{name} cannot be read: {error.strerror}")

@@ -75,6 +75,12 @@ def differing_fields(old: Any, new: Any) -> list[str]:
     return [name for name in old.__slots__ if getattr(old, name) != getattr(new, name)]
 
 
+def told_fields(was: Any, now: Any) -> str:
+    """Return in words what differs between two objects of one kind: `type was 'text', is 'date'`."""
+    names = differing_fields(was, now)
+    return ", ".join(f"{name} was {getattr(was, name)!r}, is {getattr(now, name)!r}" for name in names)
+
+
 class Extra(NamedTuple):
     """What is known of a live object but not compared: its oid, owner, privileges and position.
 

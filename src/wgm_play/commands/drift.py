@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wgm_play.catalog.kinds import ACCESS, IN_TABLE
-from wgm_play.catalog.model import Catalog, Key, differing_fields
+from wgm_play.catalog.model import Catalog, Key, told_fields
 from wgm_play.finding import INFO, WARNING, Finding
 from wgm_play.ledger import UNKNOWN, Ledger
 
@@ -78,7 +78,4 @@ def _words(key: Key, recorded: Catalog, live: Catalog) -> str:
         return f"{key} is missing"
     if key not in recorded.rows:
         return f"{key} was added"
-    was, now = recorded[key], live[key]
-    return f"{key}: " + ", ".join(
-        f"{name} was {getattr(was, name)!r}, is {getattr(now, name)!r}" for name in differing_fields(was, now)
-    )
+    return f"{key}: {told_fields(recorded[key], live[key])}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.backup import target
 from wgm_play.catalog import introspect
 from wgm_play.catalog.kinds import OF_SERVER
-from wgm_play.catalog.model import Catalog, Key, differing_fields
+from wgm_play.catalog.model import Catalog, Key, told_fields
 from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.ledger import Ledger
 from wgm_play.rehearsal.login import with_own_login
@@ -125,11 +125,7 @@ def _differs(key: Key, recorded: Catalog, found: Catalog) -> str:
         return f"{key} is in the ledger and did not come back"
     if key not in recorded.rows:
         return f"{key} came back and is not in the ledger"
-    was, now = recorded[key], found[key]
-    fields = ", ".join(
-        f"{name} was {getattr(was, name)!r}, is {getattr(now, name)!r}" for name in differing_fields(was, now)
-    )
-    return f"{key} came back otherwise: {fields}"
+    return f"{key} came back otherwise: {told_fields(recorded[key], found[key])}"
 
 
 def _rows(work: Work, copy: ScratchServer, within: float) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.backup import process
 from wgm_play.backup.loading import program
 from wgm_play.catalog import introspect
-from wgm_play.catalog.model import Catalog, Key, differing_fields
+from wgm_play.catalog.model import Catalog, Key, told_fields
 from wgm_play.render import render
 from wgm_play.server import connect_to
 from wgm_play.sql import Sql, ident
@@ -118,11 +118,7 @@ def _said(key: Key, before: Catalog, after: Catalog) -> str:
         return f"{key} is gone"
     if key not in before.rows:
         return f"{key} is there, and was not"
-    was, now = before[key], after[key]
-    fields = ", ".join(
-        f"{name} was {getattr(was, name)!r}, is {getattr(now, name)!r}" for name in differing_fields(was, now)
-    )
-    return f"{key}: {fields}"
+    return f"{key}: {told_fields(before[key], after[key])}"
 
 
 def dump_differences(before: State, after: State) -> list[str]:
