@@ -60,6 +60,14 @@ OVERRIDE_FREEZE = Option(
     help="run in a freeze: the reason is recorded",
 )
 REASON = Option("--reason", group=OTHER, kind=TEXT, value="TEXT", help="why: it is kept in the ledger")
+EVIDENCE = Option(
+    "--evidence",
+    group=OTHER,
+    kind=TEXT,
+    value="FILE",
+    help="what stands where it is promoted from, as a signed file: that place is not asked",
+)
+SIGN = Option("--sign", group=OTHER, kind=TEXT, value="KEY", help="sign the file with this key of ssh")
 DETAILED = Option("--detailed-exitcode", group=LOOK, help="with --check: exit 10 when changes are pending")
 
 FROM = Option(
@@ -124,6 +132,7 @@ PLAY = Spec(
         OVERRIDE_PROMOTION,
         OVERRIDE_FREEZE,
         REVISION,
+        EVIDENCE,
         Option("--record", group=OTHER, help="record a run that finds nothing to do too, as evidence for a promotion"),
         Option("--watch", group=OTHER, help="apply again at every saved change (development)"),
         Option("--upgrade", group=OTHER, help="carry the data of an embedded server over to another major version"),
@@ -187,6 +196,12 @@ COMMANDS = {
                     "--prepare", group=ALLOW, help="let the environment's approvers write approvals into the ledger"
                 ),
                 Option("--release", group=ALLOW, help="let what a rollback took back be run again (with --reason)"),
+                Option(
+                    "--export", group=OTHER, kind=TEXT, value="FILE", help="write what stands here to a file (with --sign)"
+                ),
+                SIGN,
+                EVIDENCE,
+                Option("--verify", group=LOOK, kind=TEXT, value="FILE", help="tell offline who signed a file of evidence"),
                 REASON,
                 DESTRUCTIVE,
                 NO_BACKUP,
@@ -199,6 +214,7 @@ COMMANDS = {
             examples=(
                 ("wgm-play promote production.yml --check", "what is missing"),
                 ("wgm-play promote production.yml", "run it, with its evidence"),
+                ("wgm-play promote staging.yml --export evidence.json --sign ~/.ssh/id_ed25519", "for elsewhere"),
             ),
         ),
         Spec(
@@ -236,7 +252,7 @@ COMMANDS = {
             run="wgm_play.cli.checklist:run",
             about="Exit 12 when a point is missing.",
             arguments=(PLAYBOOK,),
-            options=(REVISION, *ONE_PLAYBOOK),
+            options=(REVISION, EVIDENCE, *ONE_PLAYBOOK),
             examples=(("wgm-play checklist production.yml", ""),),
         ),
         Spec(
