@@ -197,11 +197,17 @@ COMMANDS = {
                 ),
                 Option("--release", group=ALLOW, help="let what a rollback took back be run again (with --reason)"),
                 Option(
-                    "--export", group=OTHER, kind=TEXT, value="FILE", help="write what stands here to a file (with --sign)"
+                    "--export",
+                    group=OTHER,
+                    kind=TEXT,
+                    value="FILE",
+                    help="write what stands here to a file (with --sign)",
                 ),
                 SIGN,
                 EVIDENCE,
-                Option("--verify", group=LOOK, kind=TEXT, value="FILE", help="tell offline who signed a file of evidence"),
+                Option(
+                    "--verify", group=LOOK, kind=TEXT, value="FILE", help="tell offline who signed a file of evidence"
+                ),
                 REASON,
                 DESTRUCTIVE,
                 NO_BACKUP,
