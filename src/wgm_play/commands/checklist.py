@@ -15,6 +15,7 @@ from wgm_play.finding import INFO, WARNING, Finding
 from wgm_play.ledger import Ledger
 from wgm_play.rehearsal.certificate import find
 from wgm_play.rehearsal.evidence import last_drill
+from wgm_play.render import render
 from wgm_play.run.judging import judged
 from wgm_play.sql import reveal
 from wgm_play.units import counted
@@ -113,20 +114,43 @@ def _alerts(work: Work, planned: Planned) -> Point:
 
 
 def _application(work: Work, planned: Planned) -> Point:
-    title = "application ready for it"
-    waits = [step.name for step in work.play.steps if step.index in work.waiting]
+    """What it sends prepares with what this makes, or was tried on it; its version is there, where the play names one."""
+    title, play = "application ready for it", work.play
+    waits = [step.name for step in play.steps if step.index in work.waiting]
     held = f"; for the flag wait: {', '.join(waits)}" if waits else ""
+    seen, missing = _version_seen(work)
+    if missing:
+        remedy = "let the application move first, or correct `application:` of the play"
+        return Point("application", title, False, f"{missing}{held}", remedy)
     if not planned.plan.groups:
-        return Point("application", title, True, f"there is nothing to do{held}")
-    if not work.play.exercise:
-        remedy = "add `exercise:` with the application's statements to the play, then wgm-play rehearse"
-        return Point("application", title, False, f"nothing says what the application sends{held}", remedy)
-    if not find(Ledger(work.reading), planned.plan).valid:
+        return Point("application", title, True, f"there is nothing to do{seen}{held}")
+    if not (play.queries or play.exercise):
+        remedy = "add `queries:` with what the application sends to the play"
+        return Point("application", title, False, f"nothing says what the application sends{seen}{held}", remedy)
+    # A query that does not prepare with what the plan makes has stopped the plan.
+    said = [f"{counted(len(play.queries), 'query', 'queries')} prepared with what this makes"] if play.queries else []
+    if play.exercise and not find(Ledger(work.reading), planned.plan).valid:
         rehearse = f"wgm-play rehearse {work.options.playbook}"
-        return Point("application", title, False, f"its statements were not tried on what this makes{held}", rehearse)
-    return Point(
-        "application", title, True, f"{counted(len(work.play.exercise), 'statement')} tried in the rehearsal{held}"
-    )
+        lacking = "; ".join([*said, "its statements (`exercise`) were not tried on what this makes"])
+        return Point("application", title, False, f"{lacking}{seen}{held}", rehearse)
+    if play.exercise:
+        said.append(f"{counted(len(play.exercise), 'statement')} tried in the rehearsal")
+    return Point("application", title, True, f"{'; '.join(said)}{seen}{held}")
+
+
+def _version_seen(work: Work) -> tuple[str, str]:
+    """Return what the sessions say of the application's version, and what is missing; "" for what is not."""
+    if work.play.application is None:
+        return "", ""
+    wanted = reveal(work.play.application)
+    name = wanted.partition("/")[0]
+    found = dict(work.reading.execute(render("analysis/sessions.sql.j2", name=name).sql.encode()).fetchall())
+    others = [f"{counted(found[one], 'session')} of {one}" for one in sorted(found) if one != wanted]
+    if others:
+        return "", f"there are still {', '.join(others)}"
+    if wanted not in found:
+        return "", f"no session of {wanted} is there"
+    return f"; {counted(found[wanted], 'session')} of {wanted}, none of another version", ""
 
 
 def _pool(work: Work, planned: Planned) -> Point:

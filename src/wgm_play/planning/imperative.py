@@ -92,6 +92,7 @@ class Imperative:
             self.play,
             invariants=tuple(one for one in self.play.invariants if named(one.query)),
             alerts=tuple(one for one in self.play.alerts if any(map(named, one.texts()))),
+            queries=tuple(one for one in self.play.queries if named(one.query)),
         )
         folded, handlers = self.folded, self.handlers
         return replace(
@@ -112,6 +113,7 @@ class Imperative:
         found += [reveal(one.query) for one in self.folded.assertions]
         found += [reveal(one.query) for one in self.play.invariants]
         found += [reveal(text) for one in self.play.alerts for text in one.texts()]
+        found += [reveal(one.query) for one in self.play.queries]
         return found + [seed.table.name[-1] for seed in self.folded.seeds]
 
     def check(
@@ -127,6 +129,7 @@ class Imperative:
         Return whether nothing had to be excused because it was so `already`.
         """
         from wgm_play.checks.sqlsteps import analyse_query, analyse_sql, check_alert_query, prepare_sql, problems_of
+        from wgm_play.planning.queries import unprepared
 
         problems: list[WgmError] = []
         catalog = realised.catalog
@@ -163,6 +166,9 @@ class Imperative:
             if problem is not None:
                 problem = self._with_other_place(problem, query)
                 problems.append(_at(problem, alert.position, f"alert {alert.name!r}: {problem.message}"))
+        for one_query in play.queries:
+            made, refused = unprepared(connection, one_query)
+            problems += [self._with_other_place(refused, made.text)] if refused is not None else []
         if not problems:
             problems += _seeds(connection, folded, catalog)
         if problems:

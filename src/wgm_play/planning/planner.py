@@ -378,6 +378,7 @@ class Planner:
             )
         made.update(self.imperative.mark().encode())
         made.update(repr(sorted((alert.name, list(map(str, alert.texts()))) for alert in self.play.alerts)).encode())
+        made.update(repr(sorted((one.name, str(one.query)) for one in self.play.queries)).encode())
         return made.hexdigest()
 
     def _situation(self, current: Catalog, wanted: Catalog) -> Situation:

@@ -20,7 +20,7 @@ from wgm_play.environment import Environment
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.files import Files, project_of, raise_all, shown
 from wgm_play.playbook.kinds import KINDS
-from wgm_play.playbook.model import Acknowledged, Alert, Exercise, Flag, Invariant, Play, Playbook, Step
+from wgm_play.playbook.model import Acknowledged, Alert, Exercise, Flag, Invariant, Play, Playbook, Query, Step
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.playbook.values import holds_template, render_value, truth
 from wgm_play.playbook.variables import Environ, Pending, Root, Scope, Visible
@@ -217,6 +217,10 @@ class _Expansion:
             tuple(self._exercises(play.get("exercise") or [], play, scope)),
             tuple(self._tables(play.get("audits") or [], play, scope)),
             flags=flags,
+            queries=tuple(self._queries(play.get("queries") or [], scope)),
+            application=self._try(
+                lambda: render_value(play.get("application"), scope, position_of(play, "application"))
+            ),
         )
 
     def _try(self, work: Any) -> Any:
@@ -523,6 +527,19 @@ class _Expansion:
             made = self._try(lambda entry=entry: render_value(entry, scope, entry.position))
             if made is not None:
                 yield Invariant(str(made["name"]), made["query"], entry.position)
+
+    def _queries(self, entries: Any, scope: Scope) -> Iterator[Query]:
+        seen: dict[str, Position] = {}
+        for entry in entries:
+            made = self._try(lambda entry=entry: render_value(entry, scope, entry.position))
+            if made is None:
+                continue
+            name = str(made["name"])
+            if name in seen:
+                hint = f"the first is at {seen[name]}: give one of them another name"
+                self.problems.append(InputError(f"two queries are called {name!r}", where=entry.position, hint=hint))
+            seen.setdefault(name, entry.position)
+            yield Query(name, made["sql"], made.get("values"), entry.position)
 
     def _acknowledged(self, entries: Any, scope: Scope) -> Iterator[Acknowledged]:
         if not entries:

@@ -5,7 +5,7 @@ In: nothing. Out: the types that `load`, `expand` and `fold` fill and that reali
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -239,6 +239,16 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """A query of the application, as it was written; `values` are examples of its parameters, None without."""
+
+    name: str
+    query: str
+    values: Mapping[str, Any] | Sequence[Any] | None
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
 class Folded:
     """What all steps of a play together say: objects in the order of first mention, then what is not an object.
 
@@ -274,6 +284,8 @@ class Play:
     exercise: tuple[Exercise, ...] = ()
     audits: tuple[tuple[str, str], ...] = ()
     flags: tuple[Flag, ...] = ()
+    queries: tuple[Query, ...] = ()
+    application: str | None = None
 
     @property
     def hidden(self) -> frozenset[int]:

@@ -16,12 +16,13 @@ from wgm_play import environment_keys
 from wgm_play.errors import InputError
 from wgm_play.playbook.alert_keys import ALERT, IMPORT_ALERTS
 from wgm_play.playbook.kinds import KINDS
+from wgm_play.playbook.query_keys import QUERY
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.playbook.validate import IMPORT, KEYWORDS, PLAY, definitions
 from wgm_play.reference import keys as key_tree
 from wgm_play.reference.keys import KeyDoc
 
-TOPICS = ("play", "step", "alert", "backup", "environment", "security")
+TOPICS = ("play", "step", "alert", "query", "backup", "environment", "security")
 GUIDES, LANGUAGE, KIND_GROUP, HAZARD_GROUP = "Guides", "Playbooks", "Kinds of steps", "Hazards"
 GROUPS = (GUIDES, LANGUAGE, KIND_GROUP, HAZARD_GROUP)
 _FOLDER = Path(__file__).parent
@@ -30,6 +31,7 @@ _ABOUT = {
     "play": "A play: one environment, and what its database is to be.",
     "step": "Keywords of every step: a name, exactly one kind, and these.",
     "alert": "Alert rules: a query, a threshold, and how long it must hold.",
+    "query": "Queries of the application: what it sends, prepared with each change and watched for slower plans.",
     "backup": "Backup policy: when a backup is taken, how it is proved, how long it is kept.",
     "environment": "Environment files: where a database is, and what a run may do there.",
 }
@@ -51,6 +53,13 @@ policy:
   threshold: "> 100"
   for: 10m
   severity: warning
+""",
+    "query": """\
+- name: A person's open tasks
+  sql: select id, title, due from tasks where user_id = :user and status = 'open' order by due limit 20
+  values: {user: 1}
+- name: A task is done
+  sql: update tasks set status = 'done' where id = $1
 """,
     "backup": """\
 backup:
@@ -108,6 +117,7 @@ def _topics() -> Iterator[Page]:
         "step": ({**KEYWORDS, **IMPORT}, ("name",)),
         "environment": (environment_keys.schema()["properties"], ()),
         "backup": (definitions()["backup"]["properties"], ()),
+        "query": (QUERY["properties"], QUERY["required"]),
         "alert": ({**ALERT["properties"], **IMPORT_ALERTS["properties"], **ALERT["properties"]}, ALERT["required"]),
     }
     for name, (properties, required) in rules.items():
@@ -124,7 +134,7 @@ def _topics() -> Iterator[Page]:
 
 def _play() -> dict[str, Any]:
     """Return the keys of a play; what its lists hold has pages of its own."""
-    own = {"steps": "step", "handlers": "sql", "alerts": "alert"}
+    own = {"steps": "step", "handlers": "sql", "alerts": "alert", "queries": "query"}
     lists = {
         name: {"type": "array", "description": f"{PLAY[name]['description']} See `wgm-play doc {page}`."}
         for name, page in own.items()

@@ -24,13 +24,14 @@ _ALLOWS = {"allow_destructive": True, "allow_kill_blockers": True, "check_data":
 
 
 def look(one: Compared) -> Iterator[str]:
-    """Yield a line for each alert, invariant and backup policy that a change is about."""
+    """Yield a line for each alert, invariant, query and backup policy that a change is about."""
     names = changed_names(one)
     before = one.before
     yield from _queries("alert", _by_name(before.alerts if before else ()), _by_name(one.play.alerts), names)
     yield from _queries(
         "invariant", _by_name(before.invariants if before else ()), _by_name(one.play.invariants), names
     )
+    yield from _queries("query", _by_name(before.queries if before else ()), _by_name(one.play.queries), names)
     yield from _backup(before, one.play, one)
 
 

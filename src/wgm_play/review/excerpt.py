@@ -84,7 +84,7 @@ def _besides(play: Play, folded: Folded) -> list[Any]:
 
 
 def _watched(play: Play) -> list[Any]:
-    return [*play.alerts, *play.invariants]
+    return [*play.alerts, *play.invariants, *play.queries]
 
 
 def _texts(play: Play, folded: Folded) -> Iterator[str]:

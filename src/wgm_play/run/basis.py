@@ -82,6 +82,7 @@ def facts(work: Place, folded: Folded, imperative: str) -> str:
         play.name, play.prune, play.renames, repr(play.manage), repr(environment.shadow), imperative,
         sorted((one.name, [reveal(text) for text in one.texts()]) for one in play.alerts),
         sorted((one.name, reveal(one.query)) for one in play.invariants),
+        sorted((one.name, reveal(one.query)) for one in play.queries),
         [reveal(one.query) for one in folded.assertions], schemas_of(folded.declarations),
     )  # fmt: skip
     return hashlib.sha256(repr(known).encode("utf-8", "surrogatepass")).hexdigest()

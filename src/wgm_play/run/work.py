@@ -597,7 +597,8 @@ class Work:
 
     def check_texts(self, folded: Folded) -> None:
         """Refuse queries that are anything but one SELECT, before any of them is sent. Raise `InputError`."""
-        if not (folded.assertions or self.play.invariants or self.play.alerts or self.play.flags):
+        play = self.play
+        if not (folded.assertions or play.invariants or play.alerts or play.flags or play.queries):
             return
         problems: list[WgmError] = []
         asked = [(one.query, one.position) for one in folded.assertions]
@@ -606,6 +607,13 @@ class Work:
         for query, position in asked:
             try:
                 check_query(query, position)
+            except InputError as error:
+                problems.append(error)
+        for one in play.queries:
+            from wgm_play.playbook.queries import prepared
+
+            try:
+                prepared(one)
             except InputError as error:
                 problems.append(error)
         if problems:
