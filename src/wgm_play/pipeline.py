@@ -81,8 +81,10 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
             reporter.note(note)
         if planned.plan.groups:
             from wgm_play.run.gate import foretell
+            from wgm_play.run.permission import foretell as foretell_refusals
 
             foretell(work, planned.plan)
+            foretell_refusals(work, planned)
         if planned.plan.groups and (work.play.alerts or work.environment.policy.watched):
             from wgm_play.run import alert_gate
 

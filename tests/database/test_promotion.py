@@ -55,7 +55,7 @@ def columns(firm: Firm, name: str) -> list[str]:
 
 def test_what_staging_has_tried_is_run_with_its_evidence(firm: Firm) -> None:
     heard = firm.command("promote", "production")
-    assert [(row[0], row[1]) for row in heard.rows if row[0] != "named"] == [
+    assert [(row[0], row[1]) for row in heard.rows if row[0] in ("holds", "missing")] == [
         ("holds", "revision"), ("holds", "steps"), ("holds", "soak"), ("holds", "quiet_alerts"), ("holds", "undrifted")
     ]  # fmt: skip
     assert columns(firm, "production") == ["id", "note", "due"]
@@ -242,6 +242,75 @@ def test_check_tells_what_is_missing_and_what_lifts_it(firm: Firm) -> None:
     assert [row[1] for row in missing] == ["soak", "undrifted"]
     assert missing[0][3].startswith("wait ") and missing[0][4] == "nobody sooner"
     assert ("named", "steps", "'Ages' has other values here than on staging", "", "") in heard.rows
+
+
+def _index(firm: Firm) -> None:
+    text = firm.folder.joinpath("schema/all.yml").read_text()
+    firm.write("schema/all.yml", text + "- {name: Notes, index: {name: by_note, table: orders, columns: [note]}}\n")
+    firm.commit()
+    firm.run("staging")
+    firm.pass_time("staging", 25)
+
+
+def test_the_form_of_each_change_on_staging_is_shown_beside_the_one_here_and_refuses_nothing(firm: Firm) -> None:
+    _index(firm)
+    heard = firm.command("promote", "production", check=True)
+    assert ("index by_note", "build index by_note concurrently", "create index by_note") in heard.rows
+    assert ("column orders.due", "the same", "add column orders.due") in heard.rows
+    (said,) = [row for row in heard.rows if row[0] == "named" and "another form" in row[2]]
+    assert said[2] == (
+        "index by_note is changed in another form than on staging: here create index by_note; "
+        "there build index by_note concurrently"
+    )
+    firm.environment("production", ("online: auto", "online: always"))
+    assert any("by_note" in row[0] and row[1] == "the same" for row in firm.command("promote", "production").rows)
+
+
+def test_a_change_that_took_several_runs_there_has_the_same_form(firm: Firm) -> None:
+    text = firm.folder.joinpath("schema/all.yml").read_text()
+    for default in ("1", "2"):
+        firm.write(
+            "schema/all.yml", text.replace("due: date", f"due: date\n      few: {{type: int, default: {default}}}")
+        )
+        firm.commit()
+        firm.run("staging")
+    firm.pass_time("staging", 25)
+    assert not [row for row in firm.command("promote", "production", check=True).rows if "another form" in str(row)]
+
+
+def _frozen_by_hand(firm: Firm) -> None:
+    firm.command("freeze", "production", {"until": "4h"}, reason="a sale")
+
+
+def _held(firm: Firm) -> None:
+    firm.run("production")
+    firm.command("rollback", "production", reason="slow")
+
+
+FORETOLD: dict[str, tuple[Callable[[Firm], None], list[str]]] = {
+    "nothing": (lambda firm: None, []),
+    "soak": (_soak_not_over, ["it has stood on staging for 23h.*: wait "]),
+    "freeze before the rest": (
+        lambda firm: (_soak_not_over(firm), _frozen_by_hand(firm))[0],
+        ["production is frozen: .*a sale.*--lift", "it has stood on staging"],
+    ),
+    "what is held": (_held, ["run 2 was taken back by run 3 of postgres: it is held: change the playbook, or .*--release"]),
+    "approvals": (
+        lambda firm: firm.environment("production", ("soak: 24h", "soak: 24h, approvals: 2, approvers: [ben]")),
+        [r"2 approvals of a plan file are needed, and none is run: .*--save-plan plan.json.*\(ben\)"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FORETOLD)
+def test_a_run_that_is_only_looked_at_tells_what_would_refuse_it(firm: Firm, case: str) -> None:
+    prepare, reasons = FORETOLD[case]
+    prepare(firm)
+    told = [one for one in firm.run("production", check=True).said if one.startswith("a run would be refused now")]
+    assert len(told) == bool(reasons), told
+    at = [re.search(reason, told[0]) for reason in reasons]
+    assert all(at), told
+    assert [one.start() for one in at if one] == sorted(one.start() for one in at if one)
 
 
 def test_a_hotfix_past_it_is_recorded_with_what_was_missing(firm: Firm) -> None:

@@ -11,16 +11,21 @@ from wgm_play.commands.freeze import write
 from wgm_play.errors import InputError, Refused
 from wgm_play.ledger.model import Decision
 from wgm_play.promotion import steps
-from wgm_play.promotion.freeze import frozen
+from wgm_play.promotion.gate import as_data
 from wgm_play.run import evidence
-from wgm_play.run.permission import held_by, judged, resumed
+from wgm_play.run.permission import held_by, obstacles, resumed
+from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.environment import Promotion
     from wgm_play.options import Options
     from wgm_play.planning.model import Planned
+    from wgm_play.promotion.forms import Beside
     from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
+
+# More forms than fit on a screen are shown with -v.
+FORMS_SHOWN = 20
 
 
 def show(work: Work, planned: Planned, reporter: Reporter) -> list[tuple[str, ...]]:
@@ -32,23 +37,32 @@ def show(work: Work, planned: Planned, reporter: Reporter) -> list[tuple[str, ..
     mark = steps.mark_of(evidence.own_marks(work, planned))
     begun = resumed(work, mark)
     if begun is not None:
-        reporter.note(f"run {begun.id} has begun and is only finished: that is never held")
-        return []
-    verdict = judged(work, planned, promotion)
-    held = held_by(work, planned, mark) if work.environment.policy.hold_rolled_back else None
+        reporter.note(f"run {begun.id} has begun and is only finished: nothing but a freeze holds that")
+    verdict = obstacles(work, planned)
     rows = [("missing", one.point, one.what, one.lift, one.who) for one in verdict.in_order]
     rows += [("holds", point, what, "", "") for point, what in verdict.held]
     rows += [("named", "steps", one, "", "") for one in verdict.named]
-    closed = frozen(work.reading, work.environment.freeze)
-    if closed is not None:
-        lift = f"wait, or wgm-play freeze {work.options.playbook} --lift for what was ordered"
-        rows.insert(0, ("missing", "freeze", f"{work.environment.name} is frozen: {closed}", lift, "whoever froze it"))
-    if held is not None:
-        lift = f"change the playbook, or wgm-play promote {work.options.playbook} --release --reason REASON"
-        what = f"run {held[0].id} was taken back by run {held[1].id} of {held[1].role}: it is held"
-        rows.insert(0, ("missing", "release", what, lift, "whoever may run it"))
     reporter.table(f"promotion from {promotion.source}", ("state", "point", "what", "what lifts it", "who can"), rows)
+    _show_forms(verdict.forms, promotion.source, work, reporter)
+    reporter.data("promotion", as_data(verdict))
     return [row for row in rows if row[0] == "missing"]
+
+
+def _show_forms(found: list[Beside], source: str, work: Work, reporter: Reporter) -> None:
+    """Show the form of each object's change there beside its form here; of many, those that differ and a few."""
+    shown = found if work.options.verbosity else sorted(found, key=lambda one: not one.differs)[:FORMS_SHOWN]
+    if shown:
+        rows = [
+            (
+                str(one.here.key),
+                "made with another object" if one.there is None else "the same" if not one.differs else one.there.shown,
+                one.here.shown,
+            )
+            for one in shown
+        ]
+        reporter.table("forms", ("object", f"on {source}", "here"), rows)
+    if len(shown) < len(found):
+        reporter.note(f"and {counted(len(found) - len(shown), 'more object')} (-v shows all)")
 
 
 def refuse_missing(missing: list[tuple[str, ...]], work: Work) -> None:

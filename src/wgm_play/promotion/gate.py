@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from wgm_play.environment import Promotion
 from wgm_play.errors import Refused
 from wgm_play.promotion import revision
 from wgm_play.promotion.compare import compare
+from wgm_play.promotion.forms import Beside, Form, beside
 from wgm_play.promotion.identity import same
 from wgm_play.promotion.revision import Known, short
 from wgm_play.promotion.source import Evidence
@@ -22,7 +24,7 @@ from wgm_play.units import format_duration
 
 # What is missing is told in this order: the first is what has to be done first.
 POINTS = (
-    "revision", "steps", "soak", "quiet_alerts", "undrifted", "rehearsal", "checklist", "approvals",
+    "release", "freeze", "revision", "steps", "soak", "quiet_alerts", "undrifted", "rehearsal", "checklist", "approvals",
 )  # fmt: skip
 # More steps than these are counted, not named.
 _NAMED = 8
@@ -40,11 +42,12 @@ class Missing:
 
 @dataclass(slots=True)
 class Verdict:
-    """What holds, as (point, evidence); what is missing; what is named and refuses nothing."""
+    """What holds, as (point, evidence); what is missing; what is named and refuses nothing; the forms here and there."""
 
     held: list[tuple[str, str]] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
+    forms: list[Beside] = field(default_factory=list)
 
     def miss(self, point: str, what: str, lift: str, who: str) -> None:
         """Note what is missing."""
@@ -74,7 +77,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What is to be run: its revision, the files it was made from, its steps rendered for here and for where it comes from."""
+    """What is to be run: its revision, the files it was made from, its steps rendered for here and for where it comes from, its forms."""
 
     environment: str
     identity: str
@@ -83,6 +86,7 @@ class Candidate:
     files: tuple[str, ...]
     here: tuple[StepMark, ...]
     there: tuple[StepMark, ...]
+    forms: tuple[Form, ...] = ()
 
 
 # What answers a requirement: adds to the verdict what holds or is missing.
@@ -106,6 +110,7 @@ def judge(candidate: Candidate, evidence: Evidence, requirements: Iterable[Requi
         _soak(verdict, candidate.promotion, evidence)
         if "quiet_alerts" in candidate.promotion.require:
             _alerts(verdict, candidate.promotion, evidence)
+        _forms(verdict, candidate, evidence)
     for one in requirements:
         one(verdict)
     return verdict
@@ -216,6 +221,21 @@ def _alerts(verdict: Verdict, promotion: Promotion, evidence: Evidence) -> None:
         verdict.miss("quiet_alerts", f"on {where}, {said}", "run that from cron, and wait", f"whoever may run {where}")
 
 
+def _forms(verdict: Verdict, candidate: Candidate, evidence: Evidence) -> None:
+    """Put the forms side by side, and name those that differ."""
+    verdict.forms = beside(candidate.forms, evidence.forms)
+    differing = [one for one in verdict.forms if one.differs]
+    for one in differing[:_NAMED]:
+        there = one.there.shown if one.there else ""
+        verdict.named.append(
+            f"{one.here.key} is changed in another form than on {evidence.environment}: here {one.here.shown}; there {there}"
+        )
+    if len(differing) > _NAMED:
+        verdict.named.append(
+            f"{len(differing) - _NAMED} more objects are changed in another form than on {evidence.environment}"
+        )
+
+
 def _listed(names: Iterable[str]) -> str:
     found = list(names)
     return ", ".join(found[:_NAMED]) + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
@@ -226,3 +246,17 @@ def files_of(inputs: Iterable[str], project: Path) -> tuple[str, ...]:
     own = project / "templates"
     templates = sorted(str(one) for one in own.rglob("*") if one.is_file()) if own.is_dir() else []
     return (*dict.fromkeys([*inputs, *templates]),)
+
+
+def as_data(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as JSON data."""
+    return {
+        "missing": [{"point": one.point, "what": one.what, "lift": one.lift, "who": one.who} for one in verdict.in_order],
+        "holds": [{"point": point, "evidence": what} for point, what in verdict.held],
+        "named": list(verdict.named),
+        "forms": [
+            {"object": str(one.here.key), "step": one.here.step, "here": list(one.here.titles),
+             "there": list(one.there.titles) if one.there else None, "differs": one.differs}
+            for one in verdict.forms
+        ],
+    }  # fmt: skip

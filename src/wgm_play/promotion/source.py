@@ -16,6 +16,8 @@ from wgm_play.ledger.alert_history import fired_since, watched_since
 from wgm_play.ledger.history import Stood, stood
 from wgm_play.ledger.model import Change, Revision
 from wgm_play.ledger.statements import Connection
+from wgm_play.promotion import forms
+from wgm_play.promotion.forms import Form
 from wgm_play.promotion.identity import identity_of
 from wgm_play.promotion.steps import HELD, StepMark, from_rows
 from wgm_play.units import format_duration
@@ -29,7 +31,7 @@ class Evidence:
     """What stands in an environment. `since` and `now` are times of its own server; `why` says why nothing counts.
 
     `alerts` are those that fired since, or what stands in the way of telling; `loud` is when one fired last; `identity` tells
-    its database from others.
+    its database from others; `forms` are how its last changes were done.
     """
 
     environment: str
@@ -45,6 +47,7 @@ class Evidence:
     alerts: tuple[str, ...] = ()
     loud: datetime | None = None
     role: str = ""
+    forms: tuple[Form, ...] = ()
     why: str = ""
     lift: str = ""
 
@@ -102,6 +105,7 @@ def read(connection: Connection, environment: str, marker: str, wanted: Collecti
     return Evidence(
         environment, base.database, base.identity, last.play, last.id, made.commit, tuple(made.dirty),
         tuple(from_rows(made.steps)), since, base.now, fired, loud, last.role,
+        forms.read(connection, [change.ids for change in stands.changes]),
     )  # fmt: skip
 
 
@@ -167,7 +171,8 @@ def as_data(one: Evidence) -> dict[str, Any]:
         "environment": one.environment, "database": one.database, "identity": one.identity, "play": one.play, "run": one.run,
         "commit": one.commit, "dirty": list(one.dirty), "steps": [[s.name, s.item, s.digest, s.state] for s in one.steps],
         "since": one.since.isoformat() if one.since else None, "now": one.now.isoformat() if one.now else None,
-        "alerts": list(one.alerts), "loud": one.loud.isoformat() if one.loud else None, "role": one.role, "why": one.why, "lift": one.lift,
+        "alerts": list(one.alerts), "loud": one.loud.isoformat() if one.loud else None, "role": one.role,
+        "forms": forms.as_rows(one.forms), "why": one.why, "lift": one.lift,
     }  # fmt: skip
 
 
@@ -176,5 +181,5 @@ def from_data(data: dict[str, Any]) -> Evidence:
     times = {name: datetime.fromisoformat(data[name]) if data[name] else None for name in ("since", "now", "loud")}
     return Evidence(
         **{**data, **times, "dirty": tuple(data["dirty"]), "alerts": tuple(data["alerts"]),
-           "steps": tuple(from_rows(data["steps"]))}
+           "steps": tuple(from_rows(data["steps"])), "forms": forms.from_rows(data.get("forms", ()))}
     )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from wgm_play.errors import InputError, WgmError
 from wgm_play.ledger import decided
-from wgm_play.promotion import signing, source
+from wgm_play.promotion import forms, signing, source
 from wgm_play.promotion.gate import Candidate, Requirement, Verdict, judge
 from wgm_play.promotion.identity import identity_of
 from wgm_play.promotion.source import Evidence
@@ -31,7 +31,8 @@ def judged(work: Work, planned: Planned, promotion: Promotion, requirements: Ite
     there = tuple(evidence.marks_for(work, there_environment) or ())
     found = _evidence(work, promotion, {one.digest for one in there})
     candidate = Candidate(
-        work.environment.name, identity_of(work.reading), promotion, evidence.known(work), evidence.files(work), here, there
+        work.environment.name, identity_of(work.reading), promotion, evidence.known(work), evidence.files(work), here, there,
+        forms.of_plan(planned.plan),
     )  # fmt: skip
     return judge(candidate, found, requirements)
 

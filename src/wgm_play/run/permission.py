@@ -15,17 +15,54 @@ from wgm_play.ledger.history import changes, resumes
 from wgm_play.ledger.model import UNFINISHED, Decision
 from wgm_play.promotion import steps
 from wgm_play.promotion.freeze import frozen
+from wgm_play.promotion.gate import Verdict, as_data
 from wgm_play.run import evidence, judging
 from wgm_play.run.requirements import requirements
 
 if TYPE_CHECKING:
     from wgm_play.environment import Promotion
     from wgm_play.planning.model import Planned
-    from wgm_play.promotion.gate import Verdict
     from wgm_play.run.work import Work
 
 # A freeze that somebody orders during a run is seen after so many seconds at the latest, between two steps.
 PAUSE = 1.0
+
+
+def obstacles(work: Work, planned: Planned) -> Verdict:
+    """Return what holds and all that is missing for a run of this plan now: what a rollback holds, a freeze, promotion."""
+    verdict = Verdict()
+    promotion, playbook = work.environment.promotion, work.options.playbook
+    mark = steps.mark_of(evidence.own_marks(work, planned))
+    if promotion is not None and resumed(work, mark) is None:
+        verdict = judged(work, planned, promotion)
+    if work.environment.policy.hold_rolled_back and (held := held_by(work, planned, mark)):
+        what = f"run {held[0].id} was taken back by run {held[1].id} of {held[1].role}: it is held"
+        lift = f"change the playbook, or wgm-play promote {playbook} --release --reason REASON"
+        verdict.miss("release", what, lift, "whoever may run it")
+    closed = frozen(work.reading, work.environment.freeze)
+    if closed is not None:
+        lift = f"wait, or wgm-play freeze {playbook} --lift for what was ordered"
+        verdict.miss("freeze", f"{work.environment.name} is frozen: {closed}", lift, "whoever froze it")
+    return verdict
+
+
+def foretell(work: Work, planned: Planned) -> None:
+    """Warn of what would refuse a run of this plan now, where it is only looked at: first what has to be done first."""
+    if work.options.untrusted:
+        return
+    verdict = obstacles(work, planned)
+    for one in verdict.named:
+        work.reporter.note(f"promotion: {one}")
+    found = verdict.in_order
+    work.reporter.data("promotion", as_data(verdict))
+    if found:
+        said = [f"{one.what}: {one.lift} ({one.who})" for one in found]
+        told = (
+            f"a run would be refused now: {said[0]}"
+            if len(said) == 1
+            else f"a run would be refused now, for {len(said)} reasons"
+        )
+        work.reporter.warn("\n  ".join([told, *(said if len(said) > 1 else ())]))
 
 
 def permitted(work: Work, planned: Planned, command: str) -> list[Decision]:
