@@ -45,6 +45,7 @@ from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
 from wgm_play.planning.dependents import realise_dependents
+from wgm_play.planning.full_names import in_full_names
 from wgm_play.planning.imperative import Already, Imperative, Unchecked, broken_bodies, said_unchecked
 from wgm_play.planning.locks_below import with_children
 from wgm_play.planning.model import Choices, Planned
@@ -152,6 +153,7 @@ class Planner:
         situation.acting = self.acting(renamed.pairs)
         situation.identity_sequences = self.identity_sequences(current, wanted.catalog)
         situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
+        in_full_names(self.shadow, situation, schemas_of(folded.declarations))
         situation.uncastable = uncastable(self.types(), situation)
         situation.passwords = self.passwords(folded, current)
         realise_dependents(self.shadow, situation, wanted)

@@ -1,0 +1,165 @@
+"""What a playbook's expressions over rows mean, in words that mean the same under every search_path.
+
+In: the conversions and fills that apply now, the catalogs before and after. Out: the same, where a text names something
+outside pg_catalog in full names, as PostgreSQL itself writes it. Rules of tables come so out of the shadow; these
+expressions are in no catalog, yet run in triggers and statements of ours that see an empty search_path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.errors import InputError, Position, WgmError
+from wgm_play.operations.base import Situation
+from wgm_play.playbook.files import raise_all
+from wgm_play.playbook.model import Convert
+from wgm_play.render import render
+from wgm_play.secret import mask
+from wgm_play.shadow import names_of, send
+from wgm_play.shadow.rebuild import closure, statements_for
+from wgm_play.shadow.remake import named_in
+from wgm_play.sql import Sql
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from wgm_play.shadow import Shadow
+
+# What every database has; its functions are in pg_catalog.
+_ALWAYS = "plpgsql"
+
+
+def in_full_names(shadow: Callable[[], Shadow], situation: Situation, schemas: Sequence[str]) -> None:
+    """Put the conversions and fills that apply now into full names. Raises `Problems` where one of them means nothing."""
+    current, wanted = situation.current, situation.wanted
+    fills = {key: text for key, text in situation.backfills.items() if _filled_now(key, current, wanted)}
+    texts = [str(text) for one in situation.converts.values() for text in (one.using, one.back) if text]
+    texts += map(str, fills.values())
+    both = _both(current, wanted)
+    if not texts:
+        return
+    columns = [
+        key for table in {key.name[:2] for key in (*situation.converts, *fills)} for key in _columns(both, table)
+    ]
+    part = closure(both, {*named_in(both, texts), *_others(both), *columns}) - {
+        key for key in both.rows if key.kind == "setting"
+    }
+    with shadow().database() as connection:
+        if not _made(connection, statements_for(both.only(part))):
+            return
+        words = _Words(connection, schemas, current, wanted)
+        situation.converts = {key: words.conversion(key, one) for key, one in situation.converts.items()}
+        situation.backfills = {**situation.backfills, **{key: words.fill(key, one) for key, one in fills.items()}}
+    raise_all(words.problems)
+
+
+def _filled_now(key: Key, current: Catalog, wanted: Catalog) -> bool:
+    if key not in wanted.rows:
+        return False
+    return key not in current.rows or (wanted[key].not_null and not current[key].not_null)
+
+
+def _both(current: Catalog, wanted: Catalog) -> Catalog:
+    """Return what is there before or after: an expression may name either."""
+    return Catalog(
+        {**current.rows, **wanted.rows}, {**current.extras, **wanted.extras}, current.edges | wanted.edges,
+        version=wanted.version,
+    )  # fmt: skip
+
+
+def _others(catalog: Catalog) -> list[Key]:
+    """Return what a text may mean without a word of it: operators of extensions and of the database's own."""
+    return [
+        key for key in catalog.rows if key.kind == "operator" or (key.kind == "extension" and key.name != (_ALWAYS,))
+    ]
+
+
+def _columns(catalog: Catalog, table: tuple[str, ...]) -> list[Key]:
+    return list(catalog.of("column", *table))
+
+
+def _made(connection: psycopg.Connection[Any], statements: Iterable[str]) -> bool:
+    """Make what the expressions may name; False where that cannot be made alone: then they stay as they are written."""
+    import psycopg as library
+
+    try:
+        for statement in statements:
+            send(connection, statement)
+    except library.Error as error:
+        if error.sqlstate is None:
+            raise
+        return False
+    return True
+
+
+class _Words:
+    """Asks a scratch database for an expression in full names; `problems` are those that PostgreSQL refuses."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], schemas: Sequence[str], current: Catalog, wanted: Catalog
+    ) -> None:
+        self.connection = connection
+        self.schemas = schemas
+        self.current = current
+        self.wanted = wanted
+        self.problems: list[WgmError] = []
+
+    def conversion(self, key: Key, one: Any) -> Any:
+        """Return a conversion whose texts are in full names."""
+        if not isinstance(one, Convert):
+            return one
+        using = self._said(key, one.using, self._rows(key, self.current), one.position)
+        back = one.back and self._said(key, one.back, self._rows(key, self.wanted), one.position)
+        return replace(one, using=using, back=back)
+
+    def fill(self, key: Key, text: Sql) -> Sql:
+        """Return the fill of a column, which speaks of the row as it is."""
+        return self._said(key, text, {**self._rows(key, self.wanted), **self._rows(key, self.current)})
+
+    def _rows(self, key: Key, catalog: Catalog) -> dict[str, Sql]:
+        return {column.name[2]: Sql(catalog[column].type) for column in catalog.of("column", *key.name[:2])}
+
+    def _said(self, key: Key, text: Sql, columns: Mapping[str, Sql], where: Position | None = None) -> Sql:
+        """Return an expression as it is written where it means the same without a search_path, else in full names."""
+        import psycopg as library
+
+        asked = render("shadow/expression.sql.j2", expression=text, table=key.name[1]).sql
+        try:
+            with self.connection.transaction(force_rollback=True):
+                send(self.connection, render("shadow/rows.sql.j2", table=key.name[1], columns=columns).sql)
+                plain = self._plain(asked)
+                with names_of(self.connection, self.schemas):
+                    send(self.connection, asked)
+                full = self._written()
+        except library.Error as error:
+            if error.sqlstate is None:
+                raise
+            if where:
+                said = mask(error.diag.message_primary or str(error))
+                told = f"convert of column {'.'.join(key.name[1:])}: {said}"
+                self.problems.append(
+                    InputError(told, where=where, hint="`using` is SQL over the row before, `back` after")
+                )
+            return text
+        return text if plain == full else Sql(full)
+
+    def _plain(self, asked: str) -> str | None:
+        """Return what an expression means with an empty search_path; None where it means nothing."""
+        import psycopg as library
+
+        try:
+            with self.connection.transaction(force_rollback=True):
+                send(self.connection, asked)
+                return self._written()
+        except library.Error as error:
+            if error.sqlstate is None:
+                raise
+            return None
+
+    def _written(self) -> str:
+        """Return the expression of the policy as PostgreSQL writes it: `(expression IS NULL)`."""
+        row = self.connection.execute(render("shadow/expression_text.sql.j2").sql.encode()).fetchone()
+        return str(row[0] if row else "").removeprefix("(").removesuffix(" IS NULL)")
