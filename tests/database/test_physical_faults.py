@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from clusters import Cluster, cluster_of, room_of, rows_in, rows_of
 
-from wgm_play.backup import physical as engine_module
+from wgm_play.backup import cluster as engine_module
 from wgm_play.backup import young
 from wgm_play.backup.base import Backup
 from wgm_play.backup.moment import LATEST, LSN, Moment, lsn_of

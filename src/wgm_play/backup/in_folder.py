@@ -47,6 +47,10 @@ class InFolder(Engine):
         """Tell whether a process proves or restores a backup now."""
         return folder.in_use(Path(backup.path))
 
+    def _manifest(self, backup: Backup) -> folder.Manifest:
+        """Return what is noted of a backup. Raise `Refused`."""
+        return folder.read(Path(backup.path))
+
     def _remember(self, manifest: folder.Manifest, how: str, ok: bool) -> None:
         """Note in the manifest how a backup was proved; damage takes an earlier proof back."""
         before = manifest.backup.verified
@@ -67,7 +71,7 @@ class InFolder(Engine):
         return self._repin(backup, lambda pins: pins - {run})
 
     def _repin(self, backup: Backup, change: Callable[[set[str]], set[str]]) -> Backup:
-        manifest = folder.read(Path(backup.path))
+        manifest = self._manifest(backup)
         pinned = tuple(sorted(change(set(manifest.backup.pinned))))
         if pinned != manifest.backup.pinned:
             manifest = replace(manifest, backup=replace(manifest.backup, pinned=pinned))

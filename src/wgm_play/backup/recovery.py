@@ -22,7 +22,7 @@ from typing import Any
 from wgm_play import processes
 from wgm_play.backup.moment import lsn_of
 from wgm_play.backup.run_folder import RunFolder
-from wgm_play.backup.wal import Wal, write_out
+from wgm_play.backup.wal import Wal
 from wgm_play.errors import Unreachable
 from wgm_play.render import render
 from wgm_play.server_settings import LIBRARIES, refused
@@ -241,7 +241,7 @@ class _Serving(threading.Thread):
             return False
         out = self.ground.folder.path / "segment"
         try:
-            write_out(found, out, self.ground.wal.segment_size)
+            self.ground.wal.lay_out(found, out)
             out.chmod(0o644)
         except (OSError, EOFError):
             return False

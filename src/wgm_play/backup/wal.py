@@ -87,7 +87,7 @@ class Wal:
         found: dict[int, list[tuple[int, int]]] = {}
         for name, path in self.files.items():
             if match := _HISTORY.match(name):
-                text = read(path).decode(errors="replace")
+                text = self.content(path).decode(errors="replace")
                 lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
                 found[int(match.group(1), 16)] = [(int(words[0]), lsn_of(words[1])) for words in lines]
         return found
@@ -121,6 +121,21 @@ class Wal:
     def find(self, name: str) -> Path | None:
         """Return the best file for a name that the server asks for."""
         return next((self.files[name + ending] for ending in _ENDINGS if name + ending in self.files), None)
+
+    def content(self, path: Path) -> bytes:
+        """Return what a file of `files` holds. Raise `OSError`, `EOFError`."""
+        return read(path)
+
+    def lay_out(self, path: Path, out: Path) -> None:
+        """Write a file of `files` as the server reads it. Raise `OSError`, `EOFError`."""
+        write_out(path, out, self.segment_size)
+
+    def wrong_size(self, path: Path) -> str:
+        """Return what is wrong with the size of a segment, "" where nothing is."""
+        size = path.stat().st_size
+        if path.suffix not in (".gz", ".partial") and size != self.segment_size:
+            return f"the segment {path.name} has {size:,} bytes instead of {self.segment_size:,}"
+        return ""
 
     def _there(self, parts: Iterable[Part], number: int) -> tuple[int, Path] | None:
         """Return the file of a segment on the way to a timeline, that of the newest stretch which it belongs to."""
@@ -165,9 +180,8 @@ class Wal:
         if found is None:
             return f"the segment {self.name(self._timeline_at(parts, number), number)} is missing"
         timeline, path = found
-        size = path.stat().st_size
-        if path.suffix not in (".gz", ".partial") and size != self.segment_size:
-            return f"the segment {path.name} has {size:,} bytes instead of {self.segment_size:,}"
+        if wrong := self.wrong_size(path):
+            return wrong
         if number < last and path.suffix == ".partial" and not self._left_there(parts, timeline, number):
             return f"the segment {path.name} was never received to its end"
         return ""
@@ -200,7 +214,7 @@ class Wal:
             begin = number * self.segment_size
             if begin + self.segment_size <= after or (until is not None and begin >= until):
                 continue
-            for place in _restore_points(stream(read(path)), name):
+            for place in _restore_points(stream(self.content(path)), name):
                 position = begin + _offset(place)
                 if until is None or position < until:
                     return timeline, position
