@@ -512,6 +512,16 @@ def lint(options: LintOptions, reporter: Reporter) -> int:
     return 12 if at_least(findings, worst) else 0
 
 
+def why(chosen: Sequence[Options], reporter: Reporter, name: str, *, named: bool) -> int:
+    """Tell where an object comes from: lines, variables, commits, runs and their SQL."""
+    from wgm_play.commands import why as origin
+
+    told = origin.why(chosen, name, reporter, named=named)
+    reporter.data("why", origin.data(told))
+    reporter.page("why", origin.text(told))
+    return 0
+
+
 def update(options: Options, reporter: Reporter) -> int:
     """Bring what drifted in the database into a playbook, changing only the lines concerned."""
     from wgm_play.commands.update import update as bring_in

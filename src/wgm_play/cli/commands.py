@@ -802,6 +802,21 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "why",
+            "where an object comes from: the lines that say it, the run that made it",
+            run="wgm_play.cli.why:run",
+            about="All playbooks of the project are looked through. The ledger is asked where its database can be reached.",
+            arguments=(Argument("NAME", "TABLE, TABLE.COLUMN, or the name of any object", to="name"),),
+            options=(
+                Option("--playbook", group=WHERE, kind=LIST, value="FILE", to="playbooks", help="only this playbook"),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play why tasks.due", "a column"),
+                ("wgm-play why touch_updated_at --playbook production.yml", "a function, in one playbook"),
+            ),
+        ),
+        Spec(
             "comment",
             "write reviews into the pull or merge request, one comment each, kept up to date",
             run="wgm_play.cli.comment:run",

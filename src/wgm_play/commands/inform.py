@@ -22,7 +22,7 @@ def show_status(work: Work, reporter: Reporter) -> int:
     from wgm_play.commands.status import status
     from wgm_play.commands.wal import note as note_wal
 
-    if not _runs(work):
+    if not runs(work):
         reporter.note(f"embedded server: not running (wgm-play {work.options.playbook} starts it)")
         return 0
     found = status(work.reading)
@@ -79,7 +79,7 @@ def show_status(work: Work, reporter: Reporter) -> int:
     return 0
 
 
-def _runs(work: Work) -> bool:
+def runs(work: Work) -> bool:
     """Tell whether there is a server to ask: an embedded one is not started only to be looked at."""
     from wgm_play import embedded
 
@@ -91,7 +91,7 @@ def address(work: Work, *, password: bool) -> str:
     """Return the URL of the play's database; the password of a server that is not embedded only where it is asked for."""
     from wgm_play.sql import reveal
 
-    if not _runs(work):
+    if not runs(work):
         raise Unreachable(
             f"the embedded server of {work.target!r} is not running", hint=f"wgm-play {work.options.playbook} starts it"
         )

@@ -16,7 +16,7 @@ from typing import Any
 from psycopg.rows import class_row
 
 from wgm_play import __version__
-from wgm_play.catalog.model import Catalog
+from wgm_play.catalog.model import Catalog, Key
 from wgm_play.ledger import decided, history, install, snapshot
 from wgm_play.ledger.model import (
     BackupPin,
@@ -24,6 +24,7 @@ from wgm_play.ledger.model import (
     Consent,
     DoneOperation,
     Evidence,
+    MadeOperation,
     Overview,
     PendingHandler,
     RestorePoint,
@@ -177,6 +178,16 @@ class Ledger:
     def done_in(self, runs: Sequence[int]) -> list[DoneOperation]:
         """Return the operations of runs, in the order in which they were made."""
         return self._rows("done_in", DoneOperation, list(runs))
+
+    def operations_about(
+        self, key: Key, kinds: Sequence[str] = (), relation: Sequence[str] = ()
+    ) -> list[MadeOperation]:
+        """Return what all runs did to an object, and to those of `kinds` whose names begin with `relation`."""
+        return self._rows("operations_about", MadeOperation, key.kind, list(key.name), list(kinds), list(relation))
+
+    def operations_named(self, names: Sequence[str]) -> list[MadeOperation]:
+        """Return what all runs did to objects of these names, of whatever kind."""
+        return self._rows("operations_named", MadeOperation, list(names))
 
     def sent_in(self, runs: Sequence[int]) -> list[SentStatement]:
         """Return the statements of runs as they were sent."""

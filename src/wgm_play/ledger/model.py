@@ -304,6 +304,21 @@ class DoneOperation:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeOperation:
+    """An operation of any run on an object that somebody asks about."""
+
+    run: int
+    number: int
+    verb: str
+    step_name: str
+    item: str
+    kind: str
+    name: list[str]
+    title: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SentStatement:
     """A statement that a run sent for an operation; `ended_at` None: it did not come to its end."""
 

@@ -20,7 +20,18 @@ from wgm_play.environment import Environment
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.files import Files, project_of, raise_all, shown
 from wgm_play.playbook.kinds import KINDS
-from wgm_play.playbook.model import Acknowledged, Alert, Exercise, Flag, Invariant, Play, Playbook, Query, Step
+from wgm_play.playbook.model import (
+    Acknowledged,
+    Alert,
+    Exercise,
+    Flag,
+    Invariant,
+    Play,
+    Playbook,
+    Query,
+    Step,
+    Written,
+)
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.playbook.values import holds_template, render_value, truth
 from wgm_play.playbook.variables import Environ, Pending, Root, Scope, Visible
@@ -158,6 +169,7 @@ class _Frame:
     skipped: str | None = None
     deferred: bool = False
     templated: bool = True
+    imports: tuple[Position, ...] = ()
 
 
 @dataclass(slots=True)
@@ -280,8 +292,9 @@ class _Expansion:
         steps = self.files.document(path, "steps", where)
         tags = frame.tags | _words(render_value(entry.get("tags"), scope, entry.position))
         inner = _Frame(
-            path.parent, scope, tags, whens, (*frame.stack, real), skipped, deferred, self.files.templated(path)
-        )
+            path.parent, scope, tags, whens, (*frame.stack, real), skipped, deferred, self.files.templated(path),
+            (*frame.imports, where),
+        )  # fmt: skip
         self._each(steps, inner)
 
     def _step(self, entry: Map, frame: _Frame) -> None:
@@ -409,6 +422,7 @@ class _Expansion:
                 accept=self._accept(entry, scope, asleep),
                 after_flag=_optional(self._word(entry, "after_flag", scope, asleep)),
                 flag_for=parse_duration(entry["for"], position_of(entry, "for")) if "for" in entry else 0.0,
+                written=Written(entry, scope, frame.imports),
             )
         )
 

@@ -17,6 +17,15 @@ from wgm_play.sql import Sql
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """How a file writes a step, before anything was rendered: its `entry`, its variables (`scope`), the places that import the file."""
+
+    entry: Any
+    scope: Any
+    imports: tuple[Position, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step after expansion: imports, loops and `when` are resolved, values are rendered.
 
@@ -46,6 +55,7 @@ class Step:
     accept: Mapping[str, str] = field(default_factory=dict)
     after_flag: str | None = None
     flag_for: float = 0.0
+    written: Written | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

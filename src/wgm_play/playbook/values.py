@@ -169,6 +169,21 @@ def _condition(text: str) -> Compiled:
     return Compiled(names, expression)
 
 
+def names_in(text: str, *, condition: bool = False) -> frozenset[str]:
+    """Return the names that a text, or a condition, reads; none where it is no Jinja."""
+    from jinja2 import TemplateError, meta
+
+    from wgm_play.render import environment as of_templates
+
+    source = "{{ (" + text + "\n) }}" if condition else text
+    for environment in (jinja(), of_templates()):
+        try:
+            return frozenset(meta.find_undeclared_variables(environment.parse(source)))
+        except TemplateError:
+            continue
+    return frozenset()
+
+
 def render_value(value: Any, scope: Scope, where: Position | None = None) -> Any:
     """Render all texts in a value; what holds none is returned as it is."""
     if isinstance(value, str):

@@ -211,6 +211,18 @@ class Scope:
             scope = scope.parent
         return None
 
+    def written(self, name: str) -> tuple[str, Position | None, Any] | None:
+        """Return in words which level gives a variable, where, and what is written there; None where none does."""
+        if name in self.root.extra:
+            return LEVELS[4], position_of(self.root.extra, name), self.root.extra[name]
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.raw:
+                level = "loop of the step" if scope.rendered else LEVELS[scope.level - 1]
+                return level, position_of(scope.raw, name), None if scope.rendered else scope.raw[name]
+            scope = scope.parent
+        return None
+
     def sources(self) -> dict[str, str]:
         """Return for each variable where it comes from, in words."""
         made: dict[str, str] = {}

@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from wgm_play.errors import InputError
@@ -32,6 +33,16 @@ class Base:
     def short(self) -> str:
         """The commit as people write it."""
         return self.commit[:10]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Who wrote a line: the commit ("" where it is not committed yet), its author, when, its subject."""
+
+    commit: str
+    author: str
+    at: datetime | None
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,20 @@ class Repository:
         for place, content in links:  # last: nothing is written through one
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(os.fsdecode(content))
+
+    def line(self, path: Path, number: int) -> Line | None:
+        """Return who wrote a line of a file, in which commit; None where git does not know the file."""
+        try:
+            told = _git(self.root, "blame", "--porcelain", "-L", f"{number},{number}", "--", self.inside(path))
+        except InputError:
+            return None
+        head, *rest = told.splitlines()
+        said = dict(line.partition(" ")[::2] for line in rest if not line.startswith("\t"))
+        commit = head.split(" ")[0]
+        if not commit.strip("0"):
+            return Line("", "", None, "")
+        at = datetime.fromtimestamp(int(said.get("author-time", "0")), UTC)
+        return Line(commit, said.get("author", ""), at, said.get("summary", ""))
 
     def _listed(self, commit: str, folder: str) -> Iterator[tuple[str, str, str]]:
         where = [] if folder in ("", ".") else ["--", f"{folder}/"]
