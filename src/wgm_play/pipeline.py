@@ -308,6 +308,13 @@ def status(options: Options, reporter: Reporter) -> int:
     return 0
 
 
+def matrix(chosen: Sequence[Options], reporter: Reporter, *, given: bool) -> int:
+    """Show which revision stands in which environment, and how each step stands there."""
+    from wgm_play.commands.matrix import matrix as show
+
+    return show(chosen, reporter, given=given)
+
+
 def url(options: Options, reporter: Reporter, *, password: bool = False) -> int:
     """Write where the databases are, one on each line; nothing is started."""
     from wgm_play.commands.inform import address

@@ -70,7 +70,7 @@ def test_help_imports_nothing_heavy() -> None:
         (["rollback", "x.yml", "--to", "0"], "'0' is no whole number from 1 on\n  → write --to RUN"),
         (["rollback", "x.yml", "--to", "many"], "'many' is no whole number"),
         (["status"], "no PLAYBOOK is given"),
-        (["status", "a.yml", "b.yml"], "unexpected extra argument"),
+        (["url", "a.yml", "b.yml"], "unexpected extra argument"),
         (["statsu", "x.yml"], "did you mean wgm-play status?"),
         (["--check", "status", "x.yml"], "a command comes first: wgm-play status"),
         (["nowhere.yml"], "no playbook 'nowhere.yml'"),

@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
+from fix_postgres import Postgres
 from wgm_play import pipeline
 from wgm_play.options import Options
 from wgm_play.reporter import Reporter
@@ -51,6 +55,7 @@ class Heard(Reporter):
     said: list[str] = field(default_factory=list)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     steps: list[tuple[str, str, str]] = field(default_factory=list)
+    parts: dict[str, Any] = field(default_factory=dict)
 
     def note(self, text: str) -> None:
         self.said.append(text)
@@ -64,6 +69,9 @@ class Heard(Reporter):
 
     def table(self, title: str, columns: Any, rows: Any) -> None:
         self.rows += [tuple(row) for row in rows]
+
+    def data(self, name: str, value: Any) -> None:
+        self.parts[name] = value
 
 
 @dataclass(slots=True)
@@ -147,3 +155,30 @@ class Firm:
                 text = text.replace(url, urls[name])
             file.write_text(text)
         return Firm(folder, urls)
+
+
+@contextmanager
+def founded(server: Postgres, folder: Path) -> Iterator[Firm]:
+    """A firm of which both databases have run the first version."""
+    names = {name: server.create_database() for name in ("staging", "production")}
+    made = Firm(folder / "repo", {name: server.url(one) for name, one in names.items()})
+    made.folder.mkdir()
+    made.start()
+    made.run("staging")
+    made.run("production", override_promotion="the first run")
+    yield made
+    for one in names.values():
+        server.drop_database(one)
+
+
+@contextmanager
+def copied(model: Firm, server: Postgres, folder: Path) -> Iterator[Firm]:
+    """A copy of a firm, with its repository and its databases."""
+    names = {name: f"{url.rsplit('/', 1)[1]}_{folder.name[-12:]}" for name, url in model.urls.items()}
+    with server.connect() as admin:
+        for name, one in names.items():
+            template = Identifier(model.urls[name].rsplit("/", 1)[1])
+            admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(one), template))
+    yield model.copy(folder / "repo", {name: server.url(one) for name, one in names.items()})
+    for one in names.values():
+        server.drop_database(one)

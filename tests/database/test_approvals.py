@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from promoting import STEPS, Firm, Heard
+from promoting import STEPS, Firm, Heard, copied, founded
 
 from fix_postgres import Postgres
 from wgm_play import pipeline
@@ -27,21 +27,14 @@ def model(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with server.connect() as admin:
         for one in PEOPLE:
             admin.execute(f"CREATE ROLE {one} LOGIN PASSWORD 'secret-of-{one}'".encode())
-    names = {name: server.create_database() for name in ("staging", "production")}
-    made = Firm(tmp_path_factory.mktemp("firm") / "repo", {name: server.url(one) for name, one in names.items()})
-    made.folder.mkdir()
-    made.start()
-    made.run("staging")
-    made.run("production", override_promotion="the first run")
-    text = made.folder.joinpath("environments/production.yml").read_text()
-    made.write("environments/production.yml", text.partition("promotion:")[0] + NEEDS + "\n")
-    made.write("schema/all.yml", STEPS.replace("note: text", "note: text\n      due: date"))
-    made.commit()
-    made.run("staging")
-    made.command("promote", "production", {"prepare": True})
-    yield made
-    for one in names.values():
-        server.drop_database(one)
+    with founded(server, tmp_path_factory.mktemp("firm")) as made:
+        text = made.folder.joinpath("environments/production.yml").read_text()
+        made.write("environments/production.yml", text.partition("promotion:")[0] + NEEDS + "\n")
+        made.write("schema/all.yml", STEPS.replace("note: text", "note: text\n      due: date"))
+        made.commit()
+        made.run("staging")
+        made.command("promote", "production", {"prepare": True})
+        yield made
     with server.connect() as admin:
         for role in PEOPLE:
             admin.execute(f"DROP ROLE {role}".encode())
@@ -49,16 +42,9 @@ def model(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def firm(model: Firm, server: Postgres, tmp_path: Path) -> Iterator[Firm]:
-    names = {name: f"{url.rsplit('/', 1)[1]}_{tmp_path.name[-12:]}" for name, url in model.urls.items()}
-    with server.connect() as admin:
-        for name, one in names.items():
-            model_name = model.urls[name].rsplit("/", 1)[1]
-            admin.execute(f'CREATE DATABASE "{one}" TEMPLATE "{model_name}"'.encode())
-    made = model.copy(tmp_path / "repo", {name: server.url(one) for name, one in names.items()})
-    made.run("production", check=True, save_plan=plan(made))
-    yield made
-    for one in names.values():
-        server.drop_database(one)
+    with copied(model, server, tmp_path) as made:
+        made.run("production", check=True, save_plan=plan(made))
+        yield made
 
 
 def plan(firm: Firm) -> str:

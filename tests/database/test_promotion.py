@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from promoting import STEPS, Firm, Heard
+from promoting import STEPS, Firm, Heard, copied, founded
 
 from fix_postgres import Postgres
 from wgm_play import pipeline
@@ -18,34 +18,20 @@ from wgm_play.run import running
 
 @pytest.fixture(scope="module")
 def model(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
-    """The firm when both have run the first version, and staging has a column more, committed; the soak is over."""
-    names = {name: server.create_database() for name in ("staging", "production")}
-    made = Firm(tmp_path_factory.mktemp("firm") / "repo", {name: server.url(one) for name, one in names.items()})
-    made.folder.mkdir()
-    made.start()
-    made.run("staging")
-    made.run("production", override_promotion="the first run")
-    made.write("schema/all.yml", STEPS.replace("note: text", "note: text\n      due: date"))
-    made.commit()
-    made.run("staging")
-    made.pass_time("staging", 25)
-    yield made
-    for one in names.values():
-        server.drop_database(one)
+    """The firm when staging has a column more than both had first, committed; the soak is over."""
+    with founded(server, tmp_path_factory.mktemp("firm")) as made:
+        made.write("schema/all.yml", STEPS.replace("note: text", "note: text\n      due: date"))
+        made.commit()
+        made.run("staging")
+        made.pass_time("staging", 25)
+        yield made
 
 
 @pytest.fixture
 def firm(model: Firm, server: Postgres, tmp_path: Path) -> Iterator[Firm]:
     """A copy of the model's repository and databases."""
-    names = {name: f"{url.rsplit('/', 1)[1]}_{tmp_path.name[-12:]}" for name, url in model.urls.items()}
-    with server.connect() as admin:
-        for name, one in names.items():
-            model_name = model.urls[name].rsplit("/", 1)[1]
-            admin.execute(f'CREATE DATABASE "{one}" TEMPLATE "{model_name}"'.encode())
-    made = model.copy(tmp_path / "repo", {name: server.url(one) for name, one in names.items()})
-    yield made
-    for one in names.values():
-        server.drop_database(one)
+    with copied(model, server, tmp_path) as made:
+        yield made
 
 
 def columns(firm: Firm, name: str) -> list[str]:
@@ -489,6 +475,54 @@ def test_a_step_that_waits_for_its_flag_is_named_and_one_that_waits_on_staging_a
         firm.run("production")
     firm.sql("production", f'ALTER DATABASE "{firm.urls["production"].rpartition("/")[2]}" RESET application.moved')
     assert "promotion: 'Contract' waits for its flag here" in firm.run("production").said
+
+
+def matrix(firm: Firm, **options: object) -> Heard:
+    heard, names = Heard(), ["staging", "production"]
+    chosen = [Options(str(firm.folder / f"{name}.yml"), **options) for name in reversed(names)]  # type: ignore[arg-type]
+    assert pipeline.matrix(chosen, heard, given=True) == 0
+    assert [one["environment"] for one in heard.parts["matrix"]] == names
+    return heard
+
+
+def test_the_matrix_shows_which_revision_stands_where_and_how_each_step_does(firm: Firm) -> None:
+    head, before = firm.git("rev-parse", "HEAD"), firm.git("rev-parse", "HEAD~1")
+    firm.command("freeze", "production", reason="a sale")
+    heard = matrix(firm)
+    staging, production = heard.parts["matrix"]
+    assert (staging["revision"], staging["compared"], staging["frozen"]) == (head, "the same", None)
+    assert (production["revision"], production["compared"]) == (before, "1 file changed since")
+    assert "a sale" in production["frozen"] and production["from"] == "staging"
+    assert heard.rows[2:] == [("Orders", "held", "another text"), ("Ages", "held", "held")]
+    _never_run(firm)
+    _edited(firm)
+    firm.write("schema/all.yml", firm.folder.joinpath("schema/all.yml").read_text() + "- {name: New, table: {name: refunds, columns: {a: int}}}\n")  # fmt: skip
+    staging = matrix(firm).parts["matrix"][0]
+    assert staging["compared"] == "1 file changed since; edited here: schema/all.yml"
+    assert [one["state"] for one in staging["steps"]] == ["another text", "held", "not yet"]
+
+
+def _all_taken_back(firm: Firm) -> None:
+    for _ in range(2):
+        firm.command("rollback", "staging")
+
+
+CANNOT: dict[str, tuple[Callable[[Firm], None], str]] = {
+    "it does not answer": (_not_there, "cannot be asked: cannot connect"),
+    "its URL is not known": (_no_secret, "cannot be asked: not set: NO_SUCH_URL"),
+    "it is another's": (_marked_otherwise, "is the database of 'staging', not of 'elsewhere'"),
+    "a run did not end": (_a_run_that_failed, "has a last run, 3, that is in progress, or was killed"),
+    "what stood was taken back": (_all_taken_back, "the last one was rolled back"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CANNOT)
+def test_an_environment_of_which_nothing_can_be_told_is_said_and_the_others_are_shown(firm: Firm, case: str) -> None:
+    prepare, why = CANNOT[case]
+    prepare(firm)
+    staging, production = matrix(firm).parts["matrix"]
+    assert why in staging["unknown"] and {one["state"] for one in staging["steps"]} == {"unknown"}
+    assert production["unknown"] is None and production["run"] == 1
 
 
 def test_the_checklist_has_seven_points_with_evidence_or_what_is_missing(firm: Firm) -> None:

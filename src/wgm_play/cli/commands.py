@@ -288,9 +288,20 @@ COMMANDS = {
             "status",
             "history, and the run in progress: its step, its progress, who blocks it",
             run="wgm_play.cli.status:run",
-            arguments=(PLAYBOOK,),
-            options=ONE_PLAYBOOK,
-            examples=(("wgm-play status production.yml", ""),),
+            arguments=(Argument("PLAYBOOK...", PLAYBOOK.help, to="playbooks", required=False, many=True),),
+            options=(
+                Option(
+                    "--all",
+                    group=CHOOSE,
+                    help="which revision stands in which environment, and each step: of these playbooks, or of all that are here",
+                ),
+                REVISION,
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play status production.yml", ""),
+                ("wgm-play status --all", "the matrix of revisions, steps and environments"),
+            ),
         ),
         Spec(
             "url",
