@@ -377,6 +377,7 @@ def programs_for(major: int) -> Path:
 
 
 def server_facts(connection: Any) -> dict[str, Any]:
+    """Return what a restore must know of a server besides its files."""
     from psycopg.rows import dict_row
 
     with connection.cursor(row_factory=dict_row) as cursor:
