@@ -87,6 +87,15 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """The whole cluster, where this machine reaches it: its data directory, the commands that stop and start it."""
+
+    data: Path
+    stop: tuple[str, ...]
+    start: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Embedded:
     """The embedded server: PostgreSQL major `version`, `data` folder below the project, or gone after the command.
 
@@ -107,7 +116,8 @@ class Environment:
     """One environment. Exactly one of `url`, `service`, `embedded` says where; a `url` with a password is a `Secret`.
 
     `marker` is the name that the database is marked with (the environment's own name by default); `readers` are
-    roles to which the ledger grants SELECT; `shadow` is a URL for the shadow database, or `target`; `server_version` is the
+    roles to which the ledger grants SELECT; `server` is where a whole cluster is put back; `shadow` is a URL for the shadow
+    database, or `target`; `server_version` is the
     target's major version, where the file says it; `lint` is what lint is told.
     """
 
@@ -119,6 +129,7 @@ class Environment:
     embedded: Embedded | None = None
     shadow: str | None = None
     planner: str | None = None
+    server: Server | None = None
     server_version: int | None = None
     marker: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -170,7 +181,8 @@ def load_environment(
     environ = provided if provided is not None else environ
     policy = values.get("policy", {})
     promotion = _promotion(raw, values, name)
-    policy.setdefault("hold_rolled_back", promotion is not None)
+    server = _server(raw, values)
+    policy.setdefault("hold_rolled_back", promotion is not None or server is not None)
     trash = policy.pop("trash", {})
     if "retention" in trash:
         policy["trash_retention"] = trash["retention"]
@@ -185,6 +197,7 @@ def load_environment(
         service=resolve(values["service"], environ) if "service" in values and url is None else None,
         embedded=Embedded(**embedded) if embedded is not None and url is None else None,
         planner=url_of(values.get("planner"), environ),
+        server=server,
         shadow=TARGET if values.get("shadow") == TARGET else url_of(values.get("shadow"), environ),
         server_version=values.get("server_version"),
         marker=values.get("marker", name),
@@ -225,6 +238,23 @@ def _promotion(raw: Any, values: dict[str, Any], name: str) -> Promotion | None:
             hint="name another environment",
         )
     return Promotion(source, where, **said)
+
+
+def _server(raw: Any, values: dict[str, Any]) -> Server | None:
+    """Return where the cluster is; raise where one of the three is not said, or the data directory is no absolute path."""
+    if "server" not in values:
+        return None
+    said, where = values["server"], position_of(raw, "server")
+    if missing := [key for key in ("data", "stop", "start") if key not in said]:
+        raise InputError(
+            f"server does not say {', '.join(map(repr, missing))}",
+            where=where,
+            hint="write server: {data: /var/lib/postgresql/15/main, stop: [...], start: [...]}",
+        )
+    data = Path(said["data"])
+    if not data.is_absolute():
+        raise InputError("server.data is no absolute path", where=position_of(raw["server"], "data") or where)
+    return Server(data, said["stop"], said["start"])
 
 
 def _deliver(given: Mapping[str, str], environ: Mapping[str, str] | None) -> dict[str, str]:

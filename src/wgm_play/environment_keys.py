@@ -80,7 +80,8 @@ POLICY = {
     "rehearsal_max_age": Key("duration", "how long the certificate of a rehearsal is valid (7d)"),
     "hold_rolled_back": Key(
         "flag",
-        "what was rolled back is refused until the playbook changes or `promote --release` (true with `promotion`, else false)",
+        "what was rolled back, or taken back by `restore --in-place`, is refused until the playbook changes or `promote --release`"
+        " (true with `promotion` or `server`, else false)",
     ),
     "alerts": Key("mapping", "what a run does while alerts fire", keys=ALERTS),
     "watch": Key("mapping", "which tables must be read by an alert", keys=WATCH),
@@ -132,6 +133,12 @@ EMBEDDED = {
     ),
 }
 
+SERVER = {
+    "data": Key("text", "its data directory on this machine: an absolute path"),
+    "stop": Key("command", "what stops it: `[sudo, systemctl, stop, postgresql@15-main]`"),
+    "start": Key("command", "what starts it: `[sudo, systemctl, start, postgresql@15-main]`"),
+}
+
 LINT = {
     "fail_on": Key("choice", "exit 12 from this severity on (error)", ("info", "warning", "error")),
     "severity": Key("free", "another severity for a code, or `off`: `{C07: error, X10: off}`"),
@@ -155,6 +162,11 @@ ENVIRONMENT = {
         "connection",
         "URL of a server for the shadow database, instead of one of our own; or `target`: on the target's server, with the"
         " rights of the role that connects",
+    ),
+    "server": Key(
+        "mapping",
+        "where the whole cluster is, for `restore --in-place` of a physical backup; no shell, and never for an untrusted playbook",
+        keys=SERVER,
     ),
     "planner": Key("connection", "URL of a login that may only read: what a playbook asks is asked as this one"),
     "server_version": Key(
@@ -361,8 +373,7 @@ def _secrets(value: Any, key: Key, place: Place) -> dict[str, tuple[str, ...]]:
     for name, given in value.items():
         where = position_of(value, name) or place.at
         words = given.get("command") if isinstance(given, dict) and set(given) == {"command"} else None
-        fine = isinstance(words, list) and words and all(isinstance(word, str) and "\0" not in word for word in words)
-        if not fine or not re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name):
+        if not _is_command(words) or not re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name):
             place.problems.append(
                 Invalid(
                     f"the secret {name!r} has no command",
@@ -373,6 +384,20 @@ def _secrets(value: Any, key: Key, place: Place) -> dict[str, tuple[str, ...]]:
             continue
         found[name] = tuple(str.__str__(word) for word in words or ())
     return found
+
+
+def _is_command(words: Any) -> bool:
+    return (
+        isinstance(words, list)
+        and bool(words)
+        and all(isinstance(word, str) and bool(word) and "\0" not in word for word in words)
+    )
+
+
+def _command(value: Any, key: Key, place: Place) -> tuple[str, ...]:
+    if not _is_command(value):
+        raise place.wrong("a list of arguments", value, f"write {place.name}: [sudo, systemctl, …]: a list, no shell")
+    return tuple(str.__str__(word) for word in value)
 
 
 def _connection(value: Any, key: Key, place: Place) -> Text:
@@ -418,6 +443,7 @@ READERS: dict[str, Callable[[Any, Key, Place], Any]] = {
     "several": _several,
     "windows": _windows,
     "connection": _connection,
+    "command": _command,
     "secrets": _secrets,
     "free": _free,
 }
@@ -472,6 +498,7 @@ _PLAIN: dict[str, dict[str, Any]] = {
         },
     },
     "names": {"type": ["array", "string"], "items": {"type": "string"}},
+    "command": {"type": "array", "items": {"type": "string"}, "minItems": 1},
 }
 
 

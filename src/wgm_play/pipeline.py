@@ -446,15 +446,20 @@ def restore(
     at: str | None,
     into: str | None,
     tables: Sequence[str] = (),
+    *,
+    whole_cluster: bool = False,
 ) -> int:
     """Bring a backup back into another, empty database; in place of the playbook's own where `into` is None.
 
-    With `tables` those alone come back, beside the ones that are there.
+    With `tables` those alone come back, beside the ones that are there. With `whole_cluster` the other databases of a cluster
+    that is put back may go back as well.
     """
     from wgm_play.commands.backups import bring_back
 
+    if into is None and not tables:
+        refuse_run(options, "restored in place", "leave out --untrusted where you trust it")
     with _only_play(options, reporter) as work:
-        return bring_back(work, reporter, backup_id, at, into, tables)
+        return bring_back(work, reporter, backup_id, at, into, tables, whole_cluster=whole_cluster)
 
 
 def drill(options: Options, reporter: Reporter, backup_id: str | None = None, told: Told = TOLD) -> int:

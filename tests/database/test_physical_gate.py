@@ -209,5 +209,6 @@ def test_in_place_is_refused_with_the_steps_by_hand(covered: tuple[Shop, str, Cl
     shop("backup", url)
     with pytest.raises(Refused, match="nothing was touched") as caught:
         shop("restore", url, None, None, None)
-    assert "keep its data directory" in caught.value.details[0]
+    assert "server: {data: PATH" in (caught.value.hint or "")
+    assert "keep its data directory" in caught.value.details[1]
     assert "takes a base on the new timeline" in caught.value.details[-1]

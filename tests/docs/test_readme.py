@@ -92,6 +92,7 @@ def test_every_block_of_yaml_is_one_that_is_tried() -> None:
         "rehearsal",
         "required",
         "delivery",
+        "server",
     }
 
 
@@ -140,6 +141,16 @@ def test_what_an_environment_says_of_promotion_is_read(tmp_path: Path, block: Bl
     (tmp_path / "environments").mkdir()
     (tmp_path / "environments" / "production.yml").write_text(f"{block.text}\nembedded: true\n")
     assert load_environment("production", tmp_path).promotion is not None
+
+
+def test_what_an_environment_says_of_its_cluster_is_read(tmp_path: Path) -> None:
+    (tmp_path / "environments").mkdir()
+    [block] = yaml_blocks("server")
+    (tmp_path / "environments" / "production.yml").write_text(block.text)
+    found = load_environment("production", tmp_path)
+    assert found.server is not None
+    assert found.server.stop[-1] == "postgresql@15-main"
+    assert found.policy.hold_rolled_back
 
 
 def test_what_an_environment_says_of_alerts_is_read(tmp_path: Path) -> None:

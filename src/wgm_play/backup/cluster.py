@@ -139,6 +139,10 @@ class ClusterEngine(InFolder):
             )
         return found or [self.find(None)]
 
+    def databases_in(self, backup: Backup) -> Lines:
+        """Return the databases that a backup holds."""
+        return [str(name) for name in self._facts_of(backup)["databases"]]
+
     def _base(self, backup: Backup) -> Base:
         return base_of(backup, self._facts_of(backup))
 
@@ -147,6 +151,7 @@ class ClusterEngine(InFolder):
     ) -> Restored:
         """Make a stopped data directory in which recovery ended at a moment, and which was promoted.
 
+        What is to take the place of the original (`in_place`) keeps its markers.
         Raise `Refused` where nothing was written yet, `StepFailed` afterwards: then nothing is left.
         """
         if isinstance(into, str):
@@ -163,7 +168,7 @@ class ClusterEngine(InFolder):
         with run_folder(layout.account) as place:
             ground = self._ground(backup, layout, place, durable=True)
             try:
-                reached = self._recovered(layout, ground, aim_)
+                reached = self._recovered(layout, ground, aim_, marked=not in_place)
                 notes = [*self._finish(layout, ground, backup), *self._left_out(ground)]
             except BaseException:
                 layout.remove()
@@ -182,10 +187,11 @@ class ClusterEngine(InFolder):
             layout.data, runs, place, self._wal_of(backup), tuple(users), tuple(databases), facts["settings"], durable
         )
 
-    def _recovered(self, layout: laying.Layout, ground: recovery.Ground, aim_: Aim) -> str:
+    def _recovered(self, layout: laying.Layout, ground: recovery.Ground, aim_: Aim, *, marked: bool) -> str:
         """Lay down the files and recover to the aim; return what was reached. Raise `StepFailed`."""
         with self._laid_down(layout, ground, aim_) as standing:
-            self._mark(standing, aim_.base.backup)
+            if marked:
+                self._mark(standing, aim_.base.backup)
             return _reached(standing, aim_)
 
     @contextmanager

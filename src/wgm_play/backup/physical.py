@@ -42,7 +42,6 @@ class Physical(ClusterEngine):
         point_in_time=True,
         wal=True,
         incremental=True,
-        in_place=False,
         verify=("none", "manifest", "restore"),
         usual="manifest",
         needs=(
@@ -157,6 +156,8 @@ class Physical(ClusterEngine):
         newest = next(iter(self.own()), None)
         if newest is None or len(self._chain(newest)) > wanted or self.damage(newest):
             return None
+        if folder.read(Path(newest.path)).facts["timeline"] != self.timeline:
+            return None  # what it holds may be of the part that this timeline has left
         return newest
 
     def _digests_beside(self, path: Path) -> dict[str, tuple[int, str]]:

@@ -286,8 +286,14 @@ class _Server:
 
     def observed(self) -> Standing:
         """Wait until recovery has ended by itself; return what it reached. Raise `NotReached`."""
+        import psycopg
+
         for connection in self._sessions():
-            going_on, lsn, committed = connection.execute(render("backup/recovered.sql.j2").sql).fetchone()
+            try:
+                going_on, lsn, committed = connection.execute(render("backup/recovered.sql.j2").sql).fetchone()
+            except psycopg.OperationalError:  # it ended just then, and its log says why
+                connection.close()
+                continue
             if not going_on:
                 with connection:
                     log = self._log
@@ -332,7 +338,8 @@ class _Server:
         committed = re.findall(r"last completed transaction was at log time (.*)", log)
         lines = [line for line in log.strip().splitlines() if line][-_LOG_LINES:]
         # Sessions that come too early are refused by FATAL, too.
-        why = next((one for one in fatal if not one.startswith("the database system is")), "it ended by itself")
+        ours = ("the database system is", "terminating connection")
+        why = next((one for one in fatal if not one.startswith(ours)), "it ended by itself")
         return NotReached(why, lsn_of(redo[-1]) if redo else 0, committed[-1] if committed else "", lines)
 
     def stop(self) -> None:

@@ -553,7 +553,13 @@ COMMANDS = {
                 Option(
                     "--in-place",
                     group=WHERE,
-                    help="restore beside the playbook's own database, then exchange their names in one moment; the old one is kept",
+                    help="restore beside the playbook's own database, then exchange their names in one moment; the old one is kept."
+                    " A physical backup exchanges data directories: the environment says `server: {data, stop, start}`",
+                ),
+                Option(
+                    "--whole-cluster",
+                    group=ALLOW,
+                    help="with --in-place of a physical backup: the cluster's other databases may go back as well",
                 ),
                 Option(
                     "--table",

@@ -22,6 +22,7 @@ def run(
     into: str | None,
     in_place: bool = False,
     yes: bool = False,
+    whole_cluster: bool = False,
     table: list[str] | tuple[str, ...] = (),
     **values: Any,
 ) -> int:
@@ -42,6 +43,8 @@ def run(
         )
     if yes and not in_place:
         raise InputError("--yes answers the question of --in-place, and no other is asked", hint="leave it out")
+    if whole_cluster and not in_place:
+        raise InputError("--whole-cluster says what --in-place may put back", hint="leave it out")
     hide_password(into)
     chosen = options(playbook, **values)
     from wgm_play import pipeline
@@ -50,17 +53,17 @@ def run(
     if in_place and not yes:
         _ask(reporter, playbook)
     more = (tuple(table),) if table else ()
-    return pipeline.restore(chosen, reporter, backup, at, into, *more)
+    return pipeline.restore(chosen, reporter, backup, at, into, *more, whole_cluster=whole_cluster)
 
 
 def _ask(reporter: Reporter, playbook: str) -> None:
     """Ask whether the database is to be replaced; refuse where nobody can answer. Raise `InputError`."""
     if not sys.stdin.isatty():
         raise InputError(
-            "--in-place ends all sessions of the database and puts a backup in its place: nobody is there to be asked",
+            "--in-place ends all sessions and puts a backup in the place of what is there: nobody is there to be asked",
             hint=f"wgm-play restore {playbook} --in-place --yes",
         )
-    question = "end all sessions of the database, put the backup in its place and keep the old one under another name?"
+    question = "end all sessions, put the backup in the place of what is there and keep that under another name?"
     if not reporter.confirm(question):
         raise InputError(
             "nothing was restored", hint=f"wgm-play restore {playbook} --into NAME touches no database that is there"

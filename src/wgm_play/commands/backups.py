@@ -6,6 +6,7 @@ In: a play with its `backup:` policy. Out: what the engine did, reported.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,8 @@ def bring_back(
     at: str | None,
     into: str | None,
     tables: Sequence[str] = (),
+    *,
+    whole_cluster: bool = False,
 ) -> int:
     """Restore a backup into another, empty database or a data directory; in place of the playbook's own where `into` is None.
 
@@ -121,8 +124,7 @@ def bring_back(
 
         return bring_tables(work, engine, found, moment, tables, reporter)
     if into is None:
-        _refuse_in_place(engine)
-        restored = engine.restore(found, _own_place(work, engine, found), moment, in_place=True)
+        restored = _in_place(work, engine, found, moment, whole_cluster, reporter)
     else:
         restored = engine.restore(found, _place(into, work), moment)
     for note in restored.notes:
@@ -132,8 +134,8 @@ def bring_back(
     reporter.note(f"backup {found.id} of {found.database!r}, {state}, is back as {what} {restored.database!r}")
     if restored.kept:
         reporter.note(
-            f"the database as it was until now is kept as {restored.kept!r}: drop it when nobody misses anything; "
-            "the next run makes of the restored one what the playbook says: look first, with --check"
+            f"{what} as it was until now is kept as {restored.kept!r}: remove it when nobody misses anything; "
+            "--check shows what the playbook would make of what was restored"
         )
     reporter.data(
         "restored",
@@ -146,6 +148,29 @@ def bring_back(
         },
     )
     return 0
+
+
+def _in_place(
+    work: Work,
+    engine: engines.Engine,
+    found: engines.Backup,
+    moment: Moment | None,
+    whole_cluster: bool,
+    reporter: Reporter,
+) -> engines.Restored:
+    """Put a backup in the place of the playbook's own database, or of its whole cluster; what is taken back is held."""
+    from wgm_play.commands import taken_back
+
+    if engine.capabilities.cluster:
+        from wgm_play.commands.in_place import put_back
+
+        return put_back(work, engine, found, moment, whole_cluster=whole_cluster, reporter=reporter)
+    place = _own_place(work, engine, found)
+    before = taken_back.applied(work.reading)
+    work.reading.close()  # no database is renamed with a session in it
+    restored = engine.restore(found, place, moment, in_place=True)
+    held = taken_back.hold(work, before, f"restored in place from the backup {found.id}")
+    return replace(restored, notes=(*restored.notes, *held))
 
 
 def _moment(work: Work, engine: engines.Engine, backup_id: str | None, at: str | None) -> Moment | None:
@@ -173,21 +198,6 @@ def _before_run(work: Work, run: int) -> Moment:
     return Moment(LSN, lsn=lsn_of(point.lsn)) if point.lsn else Moment(TIME, time=point.at)
 
 
-def _refuse_in_place(engine: engines.Engine) -> None:
-    """Refuse to take the place of what is there with an engine that cannot."""
-    if not engine.capabilities.in_place:
-        raise Refused(
-            f"a {engine.method} backup does not take the place of a running cluster by itself; nothing was touched",
-            hint="restore beside it: --into dir:PATH, then by hand:",
-            details=[
-                "1. stop the server, and keep its data directory: it may hold WAL that was never received",
-                "2. move the restored directory to its place, with the configuration of the old one, and start the server",
-                "3. set the marker of the environment to that of the restored database, which `status` shows",
-                "4. `wgm-play wal PLAYBOOK` makes the slot anew, `wgm-play backup PLAYBOOK` takes a base on the new timeline",
-            ],
-        )
-
-
 def _own_place(work: Work, engine: engines.Engine, found: engines.Backup) -> str:
     """Return the playbook's own database, where a backup of it may take its place. Raise `Refused`."""
     from wgm_play.execute.guard import refuse_beside_another
@@ -199,7 +209,6 @@ def _own_place(work: Work, engine: engines.Engine, found: engines.Backup) -> str
         )
     work.check_marker()
     refuse_beside_another(work.reading, None)
-    work.reading.close()  # no database is renamed with a session in it
     return work.connections.target.url
 
 

@@ -13,7 +13,7 @@ from wgm_play.ledger.model import Decision
 from wgm_play.promotion import steps
 from wgm_play.promotion.gate import as_data
 from wgm_play.run import evidence
-from wgm_play.run.permission import held_by, obstacles, resumed
+from wgm_play.run.permission import held_by, obstacles, restored_over, resumed
 from wgm_play.units import counted
 
 if TYPE_CHECKING:
@@ -81,6 +81,10 @@ def release(work: Work, planned: Planned, options: Options, reporter: Reporter) 
         raise InputError("--release needs a reason", hint="--reason TEXT: it is kept in the ledger")
     mark = steps.mark_of(evidence.own_marks(work, planned))
     held = held_by(work, planned, mark)
+    if held is None and (over := restored_over(work, planned, mark)) is not None:
+        write(work, Decision("release", options.reason, over.details, subject=mark))
+        reporter.note(f"released: {', '.join(over.details)}, which a restore took back, may be run again")
+        return 0
     if held is None:
         reporter.note("nothing that this playbook wants is held")
         return 0

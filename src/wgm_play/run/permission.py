@@ -35,8 +35,7 @@ def obstacles(work: Work, planned: Planned) -> Verdict:
     mark = steps.mark_of(evidence.own_marks(work, planned))
     if promotion is not None and resumed(work, mark) is None:
         verdict = judged(work, planned, promotion)
-    if work.environment.policy.hold_rolled_back and (held := held_by(work, planned, mark)):
-        what = f"run {held[0].id} was taken back by run {held[1].id} of {held[1].role}: it is held"
+    if work.environment.policy.hold_rolled_back and (what := _held(work, planned, mark)):
         lift = f"change the playbook, or wgm-play promote {playbook} --release --reason REASON"
         verdict.miss("release", what, lift, "whoever may run it")
     closed = frozen(work.reading, work.environment.freeze)
@@ -44,6 +43,14 @@ def obstacles(work: Work, planned: Planned) -> Verdict:
         lift = f"wait, or wgm-play freeze {playbook} --lift for what was ordered"
         verdict.miss("freeze", f"{work.environment.name} is frozen: {closed}", lift, "whoever froze it")
     return verdict
+
+
+def _held(work: Work, planned: Planned, mark: str) -> str:
+    """Return what took back what is wanted again, and holds it; "" where nothing does."""
+    if (over := restored_over(work, planned, mark)) is not None:
+        return f"{', '.join(over.details)} went back by a restore of {over.role}: it is held"
+    held = held_by(work, planned, mark)
+    return f"run {held[0].id} was taken back by run {held[1].id} of {held[1].role}: it is held" if held else ""
 
 
 def foretell(work: Work, planned: Planned) -> None:
@@ -183,7 +190,23 @@ def held_by(work: Work, planned: Planned, mark: str) -> tuple[Run, Run] | None:
     return None
 
 
+def restored_over(work: Work, planned: Planned, mark: str) -> Decision | None:
+    """Return the restore in place that took back what is wanted again, where nobody released it since."""
+    restores = [
+        one for one in kept.decisions(work.reading, "rollback") if one.subject in (mark, planned.plan.to_digest)
+    ]
+    released = [one.id for one in kept.decisions(work.reading, "release") if one.subject == mark]
+    return next((one for one in restores if one.subject and one.id > max(released, default=0)), None)
+
+
 def _refuse_held(work: Work, planned: Planned, mark: str) -> None:
+    hint = f"change the playbook, or let somebody release it: wgm-play promote {work.options.playbook} --release --reason REASON"
+    if (over := restored_over(work, planned, mark)) is not None:
+        raise Refused(
+            f"what this playbook wants was taken back and is held: {', '.join(over.details)}, by {over.role} ({over.os_user}), "
+            f"{over.at:%Y-%m-%d %H:%M}: {over.reason}; nothing was touched",
+            hint=hint,
+        )
     held = held_by(work, planned, mark)
     if held is None:
         return
@@ -194,7 +217,7 @@ def _refuse_held(work: Work, planned: Planned, mark: str) -> None:
     raise Refused(
         f"what this playbook wants was taken back and is held: run {taken.id}, by the rollback {back.id} of "
         f"{back.role} ({back.os_user}), {back.started_at:%Y-%m-%d %H:%M}: {said}; nothing was touched",
-        hint=f"change the playbook, or let somebody release it: wgm-play promote {work.options.playbook} --release --reason REASON",
+        hint=hint,
     )
 
 
