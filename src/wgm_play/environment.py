@@ -48,6 +48,7 @@ class Policy:
     connect_timeout: float = 10.0
     allow_destructive: bool = False
     allow_kill_blockers: bool = False
+    allow_no_backup: bool = True
     online: str = "auto"
     small_rows: int = 10_000
     small_bytes: int = 16 * 1024 * 1024

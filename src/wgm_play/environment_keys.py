@@ -57,6 +57,7 @@ POLICY = {
     "connect_timeout": Key("duration", "longest wait for a connection (10s)"),
     "allow_destructive": Key("flag", "undeclared objects may be dropped without --allow-destructive (false)"),
     "allow_kill_blockers": Key("flag", "--kill-blockers is allowed (false)"),
+    "allow_no_backup": Key("flag", "--no-backup is allowed, and recorded (true)"),
     "online": Key(
         "choice", "online forms: by the size of the table, always, or never (auto)", ("auto", "always", "never")
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -52,6 +53,44 @@ def play(environment: str, url: str, *more: str) -> Result:
     return Result(
         done.returncode, output, dict(zip(RECAP_WORDS, map(int, found.groups()), strict=True)) if found else {}
     )
+
+
+def test_production_runs_after_a_backup_that_is_young_enough(database_url: str, tmp_path: Path) -> None:
+    for name in ("playbooks", "environments"):
+        shutil.copytree(PROJECT / name, tmp_path / name)
+
+    def command(*words: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "wgm_play", *words], cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={**os.environ, "NO_COLOR": "1", "DATABASE_URL": database_url}, timeout=RUN_SECONDS,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = command("production.yml")
+    assert (code, "there is no backup of this database" in said) == (11, True), said
+    assert "wgm-play backup" in said
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT to_regnamespace('wgm'), to_regclass('users')").fetchone() == (None, None)
+    code, said = command("backup", "production.yml", "--if-due")
+    assert code == 0, said
+    code, said = command("production.yml")
+    assert (code, "covers this run; bring it back with: wgm-play restore" in said) == (0, True), said
+    environment = tmp_path / "environments/production.yml"
+    environment.write_text(environment.read_text().replace("allow_no_backup: true", "allow_no_backup: false"))
+    book = tmp_path / "playbooks/production.yml"
+    book.write_text(book.read_text().replace("max_age: 24h", "max_age: 1s"))
+    schema = tmp_path / "playbooks/schema/all.yml"
+    schema.write_text(schema.read_text() + "\n- name: One more\n  table: {name: one_more, columns: {id: bigint}}\n")
+    code, said = command("production.yml")
+    assert (code, "old, allowed are 1s" in said) == (11, True), said
+    code, said = command("production.yml", "--no-backup")
+    assert (code, "does not allow --no-backup" in said) == (11, True), said
+    environment.write_text(environment.read_text().replace("allow_no_backup: false", "allow_no_backup: true"))
+    code, said = command("production.yml", "--no-backup")
+    assert code == 0, said
+    with psycopg.connect(database_url) as connection:
+        query = "SELECT passed, content->>'why' FROM wgm.evidence WHERE kind = 'cover' ORDER BY id DESC LIMIT 1"
+        assert connection.execute(query).fetchone() == (False, "--no-backup")
 
 
 @pytest.fixture(scope="module", params=["production", "staging", "development"])

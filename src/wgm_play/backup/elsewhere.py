@@ -24,11 +24,18 @@ def own_server(shadow: str | None = None) -> Scratch:
 
 @contextmanager
 def _started(major: int, shadow: str | None) -> Iterator[str]:
-    from wgm_play.embedded import start_scratch
     from wgm_play.person import OURS, working
 
+    with working(OURS):  # before it is started: a `stop` that comes just then leaves it
+        yield _url(major, shadow)
+
+
+def _url(major: int, shadow: str | None) -> str:
+    """Return where the server of our own is, started where it does not run; else that of the environment."""
+    from wgm_play.embedded import start_scratch
+
     try:
-        url = start_scratch(major).url
+        return str(start_scratch(major).url)
     except (InputError, Unreachable) as error:
         if shadow is None:
             raise Refused(
@@ -37,6 +44,4 @@ def _started(major: int, shadow: str | None) -> Iterator[str]:
                 "or set `backup.verify: none`",
                 details=error.details,
             ) from error
-        url = reveal(shadow)
-    with working(OURS):
-        yield url
+        return reveal(shadow)

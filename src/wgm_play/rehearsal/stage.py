@@ -100,7 +100,9 @@ def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan, *, clust
         work.environment,
         url=Secret(copy.url), embedded=None, service=None, planner=None, shadow=None,
         marker=marker or f"{work.environment.name}-rehearsal",
-        policy=replace(work.environment.policy, require=(), hold_rolled_back=False, trust="playbook"),
+        policy=replace(
+            work.environment.policy, require=(), hold_rolled_back=False, allow_no_backup=True, trust="playbook"
+        ),
         promotion=None,
         freeze=(),
         # What a stranger's playbook may read of the process environment is what was listed.

@@ -104,6 +104,12 @@ def begun(work: Work, cover: Cover, ledger: Ledger, run: int) -> None:
         _say(work, cover, command)
 
 
+def uncovered(work: Work, ledger: Ledger, run: int) -> None:
+    """Record that somebody let a run begin without a backup."""
+    content = {"backup": None, "why": "--no-backup"}
+    ledger.record_evidence(COVER, work.environment.name, work.play.name, content, passed=False, run_id=run)
+
+
 def _unproved(cover: Cover, point: RestorePoint | None) -> str:
     """Return why a restore point does not cover a run, "" where it does."""
     if point is None or point.lsn is None:

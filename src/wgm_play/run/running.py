@@ -127,7 +127,13 @@ def _gate(work: Work) -> Cover | None:
     if work.play.backup is None:
         return None
     if work.options.no_backup:
-        work.reporter.warn("no backup is taken before the changes (--no-backup)")
+        if not work.environment.policy.allow_no_backup:
+            raise Refused(
+                f"{work.environment.name} does not allow --no-backup; nothing was touched",
+                where=work.environment.position,
+                hint="run without it; where that is refused, it says which backup is missing",
+            )
+        work.reporter.warn("no backup covers the changes (--no-backup), which is recorded")
         return None
     from wgm_play.run.gate import before_changes
 
@@ -171,6 +177,10 @@ def _execute(
             from wgm_play.run.gate import begun
 
             begun(work, cover, ledger, run)
+        elif work.play.backup is not None and options.no_backup:
+            from wgm_play.run.gate import uncovered
+
+            uncovered(work, ledger, run)
         progress = _Progress(work, planned, title)
         resumed = ledger.groups_done(run) if options.plan else frozenset()
         try:
