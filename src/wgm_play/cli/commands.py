@@ -834,6 +834,29 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "lsp",
+            "for editors: diagnostics, hover, definitions, completion, quick fixes",
+            run="wgm_play.cli.lsp:run",
+            about="Speaks the Language Server Protocol on standard input and output; `wgm-play doc editors` tells how an editor "
+            "starts it. No database is asked, but the one that --live names.",
+            options=(
+                Option(
+                    "--no-scratch",
+                    group=LOOK,
+                    help="start no scratch server: what only PostgreSQL can tell is left out",
+                ),
+                Option(
+                    "--live",
+                    group=WHERE,
+                    kind=TEXT,
+                    value="ENVIRONMENT",
+                    help="show in hovers what this environment's database has, read only",
+                ),
+                *OUTPUT_OPTIONS,
+            ),
+            examples=(("wgm-play lsp", "as an editor calls it"), ("wgm-play lsp --live development", "")),
+        ),
+        Spec(
             "comment",
             "write reviews into the pull or merge request, one comment each, kept up to date",
             run="wgm_play.cli.comment:run",

@@ -15,6 +15,7 @@ from wgm_play.lint.settings import Settings, of_project, settings
 
 if TYPE_CHECKING:
     from wgm_play.importing.parts import Part
+    from wgm_play.lint.fix import Fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def lint(options: Options, fixed: dict[str, list[str]] | None = None) -> tuple[l
     """Return what is found in all that is named, and the settings that hold; `fixed` gets the codes that `--fix` ended, by file."""
     from wgm_play.lint.sources import sources
 
-    chosen = _settings(options)
+    chosen = settings_of(options)
     found = sources(options.paths, options.tool)
     findings: list[Finding] = []
     if found.parts:
@@ -65,8 +66,12 @@ def of_sql(
     chosen: Settings,
     fixed: dict[str, list[str]] | None = None,
     silent: Set[str] = frozenset(),
+    proposed: list[Fix] | None = None,
 ) -> list[Finding]:
-    """Return what is found in files of SQL, but in the `silent` ones; with `--fix` write the safe forms first."""
+    """Return what is found in files of SQL, but in the `silent` ones; with `--fix` write the safe forms first.
+
+    `proposed` gets the safe forms of what nobody has taken on, and nothing is written.
+    """
     from wgm_play.importing.parts import text_of
     from wgm_play.lint.advice import advise
     from wgm_play.lint.files import look_through
@@ -81,13 +86,15 @@ def of_sql(
     def text(file: str) -> str:
         return texts.setdefault(file, text_of(Path(file)))
 
-    look.fixes = [] if options.fix else None
+    look.fixes = [] if options.fix or proposed is not None else None
     look_through(parts, look, text)
     look.findings = [one for one in look.findings if not (one.where and one.where.file in silent)]
     if look.fixes and fixed is not None:
         from wgm_play.lint.fix import written
 
         fixed |= written(look.fixes, look.findings)
+    if look.fixes and proposed is not None:
+        proposed += look.fixes
     found, look.findings = look.findings, []
     advise(look)
     look.findings = [one for one in look.findings if not (one.where and one.where.file in silent)]
@@ -99,7 +106,7 @@ def of_sql(
     return found
 
 
-def _settings(options: Options) -> Settings:
+def settings_of(options: Options) -> Settings:
     """Return the settings of the project, and of the environment that is named, laid over them."""
     first = Path(options.paths[0]).resolve()
     project = of_project(first if first.is_dir() else first.parent)

@@ -200,11 +200,11 @@ def written(made: Iterable[Fix], found: Sequence[Finding]) -> dict[str, list[str
         path = Path(file)
         text = path.read_bytes().decode("utf-8")
         edits = [edit for one in several for edit in one.edits]
-        path.write_bytes(_edited(text, edits).encode("utf-8"))
+        path.write_bytes(edited(text, edits).encode("utf-8"))
     return {file: [one.code for one in several] for file, several in done.items()}
 
 
-def _edited(text: str, edits: Sequence[Edit]) -> str:
+def edited(text: str, edits: Sequence[Edit]) -> str:
     """Return a text with its edits, the last first; its line ends are those it has."""
     lines = text.split("\n")
     starts = [0]

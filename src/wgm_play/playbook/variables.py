@@ -238,19 +238,19 @@ class Visible(Mapping[str, Any]):
     """The variables of a scope as a mapping; each is made when it is read."""
 
     def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+        self.scope = scope
 
     def __getitem__(self, name: str) -> Any:
         try:
-            return self._scope.lookup(name)
+            return self.scope.lookup(name)
         except (Unknown, Pending):
             raise KeyError(name) from None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._scope.names() - {"env"}))
+        return iter(sorted(self.scope.names() - {"env"}))
 
     def __len__(self) -> int:
-        return len(self._scope.names() - {"env"})
+        return len(self.scope.names() - {"env"})
 
 
 # The command line -----------------------------------------------------------------------------------------------
