@@ -175,6 +175,17 @@ def _rehearsal_required(firm: Firm) -> None:
     firm.environment("production", ("quiet_alerts", "rehearsal"))
 
 
+def _a_variable_that_staging_lacks(firm: Firm) -> None:
+    firm.environment("production", ("ages: 90", "ages: 90, only_here: kept"))
+    text = firm.folder.joinpath("schema/all.yml").read_text()
+    firm.write("schema/all.yml", text.replace("kept {{ ages }}", "{{ only_here | default('kept') }} {{ ages }}"))
+    firm.commit()
+    firm.run("staging")
+    firm.pass_time("staging", 25)
+    firm.write("schema/all.yml", text.replace("kept {{ ages }}", "{{ only_here }} {{ ages }}"))
+    firm.commit()
+
+
 REFUSED: dict[str, tuple[Callable[[Firm], None], str]] = {
     "rolled back on staging": (_staging_rolled_back, "'Orders' says something else on staging"),
     "never run on staging": (_never_run, "'Orders' says something else on staging than this playbook"),
@@ -198,6 +209,7 @@ REFUSED: dict[str, tuple[Callable[[Firm], None], str]] = {
     "a run on staging that did not end": (_a_run_that_failed, "has a last run, 3, that is in progress, or was killed"),
     "in another order on staging": (_another_order, "stands in another order on staging"),
     "other variables on staging": (_other_variables_on_the_command_line, "'Ages' says something else on staging"),
+    "a variable that staging lacks": (_a_variable_that_staging_lacks, "staging cannot be compared: .*schema/all.yml:9:.*only_here"),
     "no rehearsal": (_rehearsal_required, "rehears.*: wgm-play rehearse"),
 }  # fmt: skip
 
@@ -321,6 +333,17 @@ def test_a_run_with_nothing_to_do_is_evidence_where_it_says_something_new(firm: 
     assert columns(firm, "production") == ["id", "note", "due"]
     firm.command("rollback", "staging")
     assert columns(firm, "staging")[:3] != ["id", "note", "due"]
+
+
+def test_a_change_of_the_playbook_that_staging_does_not_run_is_promoted_once_staging_ran_that_commit(
+    firm: Firm,
+) -> None:
+    firm.write("production.yml", firm.folder.joinpath("production.yml").read_text() + "  renames: none\n")
+    firm.commit()
+    with pytest.raises(Refused, match=r"changed since \w+, which staging ran: production.yml"):
+        firm.run("production")
+    assert any("recorded" in one for one in firm.run("staging", record=True).said)
+    firm.run("production")  # the soak is that of the steps
 
 
 def test_where_no_file_of_the_playbook_changed_a_later_commit_is_the_same(firm: Firm) -> None:

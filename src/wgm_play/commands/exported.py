@@ -25,7 +25,7 @@ def export(work: Work, reporter: Reporter, file: str, key: str | None) -> int:
     """Write what stands in this environment to a file, signed by `key`."""
     work.check_marker()
     name = work.environment.name
-    wanted = {one.digest for one in evidence.marks_for(work, work.environment) or () if one.state == HELD}
+    wanted = {one.digest for one in evidence.marks_for(work, work.environment) if one.state == HELD}
     found = source.read(work.reading, name, work.environment.marker or name, wanted, len(work.play.alerts))
     if found.why:
         raise Refused(f"there is no evidence: {name} {found.why}", hint=found.lift)

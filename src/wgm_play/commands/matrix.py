@@ -6,6 +6,7 @@ the others are shown.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -132,7 +133,8 @@ def _column(
     named = None
     if playbook.environment_read:
         extra = parse_extra_vars(options.extra_vars)
-        named = steps.with_names(find_playbook(options.playbook), environment, extra, number)
+        with contextlib.suppress(WgmError):
+            named = steps.with_names(find_playbook(options.playbook), environment, extra, number)
     wanted = steps.marks(named.plays[0] if named else play, masked=bool(playbook.environment_read) and named is None)
     files = files_of(playbook.inputs, project)
     known = revision.known(files, project, options.revision)

@@ -137,7 +137,7 @@ def _revision(verdict: Verdict, candidate: Candidate, evidence: Evidence, whoeve
         verdict.miss("revision", f"run {evidence.run} on {source} was made of edited files: {_listed(evidence.dirty)}", f"run the committed playbook on {source}", whoever)  # fmt: skip
     changed = _changed(verdict, candidate, known, evidence, whoever)
     if changed:
-        verdict.miss("revision", f"changed since {short(evidence.commit)}, which {source} ran: {_listed(changed)}", f"run {known.shown} on {source}", whoever)  # fmt: skip
+        verdict.miss("revision", f"changed since {short(evidence.commit)}, which {source} ran: {_listed(changed)}", f"run {known.shown} on {source}, with --record", whoever)  # fmt: skip
     elif not any(one.point == "revision" for one in verdict.missing):
         since = (
             ""

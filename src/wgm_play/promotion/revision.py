@@ -137,6 +137,15 @@ def changed_between(top: Path, one: str, other: str, files: Iterable[str]) -> li
     return _changed(top, [one, other], files)
 
 
+def changed_below(top: Path, one: str, other: str, folder: Path) -> list[str]:
+    """Return which files of a project's folder differ between two commits, but for its environments."""
+    below = os.path.relpath(os.path.realpath(folder), top)
+    names = _git(top, "diff", "--name-only", "--no-ext-diff", "--no-textconv", "--no-renames", "-z", one, other, "--",
+                 f":(literal){below}")  # fmt: skip
+    environments = "environments/" if below == "." else f"{below}/environments/"
+    return sorted(name for name in names.split("\0") if name and not name.startswith(environments))
+
+
 def fetch_hint(top: Path, commit: str) -> str:
     """Return the command that brings a commit into this clone."""
     try:

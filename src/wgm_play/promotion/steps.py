@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.errors import WgmError
 from wgm_play.playbook.expand import CsvFile, load_playbook
 from wgm_play.playbook.variables import Named
 from wgm_play.secret import apart, mask, placeholders
@@ -108,13 +107,10 @@ def with_names(
     extra: Mapping[str, Any],
     number: int,
     registered: Mapping[str, Any] | None = None,
-) -> Playbook | None:
-    """Return the playbook with names in place of the process environment's values; None where it cannot be had so."""
-    try:
-        with apart():
-            return load_playbook(path, environment, extra, registered, environ=Named(), number=number)
-    except WgmError:
-        return None
+) -> Playbook:
+    """Return the playbook with names in place of the process environment's values. Raise `WgmError` where it cannot be had so."""
+    with apart():
+        return load_playbook(path, environment, extra, registered, environ=Named(), number=number)
 
 
 def with_states_of(named: Sequence[StepMark], real: Sequence[StepMark]) -> list[StepMark]:

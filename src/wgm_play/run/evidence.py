@@ -50,17 +50,21 @@ def own_marks(work: Work, planned: Planned) -> list[StepMark]:
     )  # fmt: skip
     if not work.playbook.environment_read:
         return real
-    named = marks_for(work, work.environment)
-    return steps.with_states_of(named, real) if named is not None else real
+    try:
+        named = marks_for(work, work.environment)
+    except (
+        WgmError
+    ):  # a value of the process environment decides what is rendered: the digests are of the values, masked
+        return real
+    return steps.with_states_of(named, real)
 
 
-def marks_for(work: Work, environment: Environment) -> list[StepMark] | None:
-    """Return the steps of the play as rendered with the variables of an environment; None where they cannot be had."""
+def marks_for(work: Work, environment: Environment) -> list[StepMark]:
+    """Return the steps of the play as rendered with the variables of an environment. Raise `WgmError` where they cannot be had."""
     extra = parse_extra_vars(work.options.extra_vars)
     path = find_playbook(work.options.playbook)
     registered = work.registered if environment is work.environment else {}
-    playbook = steps.with_names(path, environment, extra, work.number, registered)
-    return None if playbook is None else steps.marks(playbook.plays[0])
+    return steps.marks(steps.with_names(path, environment, extra, work.number, registered).plays[0])
 
 
 def made_from(work: Work, planned: Planned) -> Revision:
@@ -140,7 +144,8 @@ def _said_already(work: Work, found: Revision) -> bool:
     if top is None or last.commit is None or found.commit is None or last.dirty or found.dirty:
         return False
     try:
-        return not revision.changed_between(top, last.commit, found.commit, files(work))
+        # Also another playbook of the project counts: it is the one that is promoted from here.
+        return not revision.changed_below(top, last.commit, found.commit, work.project)
     except revision.GitError:
         return False
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wgm_play.errors import InputError, WgmError
+from wgm_play.errors import InputError, Problems, WgmError
 from wgm_play.ledger import decided
 from wgm_play.promotion import forms, signing, source
 from wgm_play.promotion.gate import Candidate, Requirement, Verdict, judge
@@ -28,13 +28,31 @@ def judged(work: Work, planned: Planned, promotion: Promotion, requirements: Ite
     """Return what holds and what is missing for a run of this plan; `requirements` are judged besides."""
     here = tuple(evidence.own_marks(work, planned))
     there_environment = _environment(work, promotion)
-    there = tuple(evidence.marks_for(work, there_environment) or ())
-    found = _evidence(work, promotion, {one.digest for one in there})
+    try:
+        there = tuple(evidence.marks_for(work, there_environment))
+    except WgmError as error:
+        there, found = (), _not_rendered(promotion.source, error)
+    else:
+        found = _evidence(work, promotion, {one.digest for one in there})
     candidate = Candidate(
         work.environment.name, identity_of(work.reading), promotion, evidence.known(work), evidence.files(work), here, there,
         forms.of_plan(planned.plan),
     )  # fmt: skip
     return judge(candidate, found, requirements)
+
+
+def _not_rendered(name: str, error: WgmError) -> Evidence:
+    """Return that nothing can be compared: what this playbook would be there is not known."""
+    first = error.problems[0] if isinstance(error, Problems) else error
+    where = f"{first.where}: " if first.where else ""
+    lift = f"let what it reads be there too: variables of environments/{name}.yml"
+    return Evidence(
+        name,
+        "",
+        "::",
+        why=f"cannot be compared: with its variables this playbook has an error: {where}{first.message}",
+        lift=lift,
+    )
 
 
 def _environment(work: Work, promotion: Promotion) -> Environment:
