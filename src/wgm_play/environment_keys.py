@@ -144,6 +144,7 @@ LINT = {
     "fail_on": Key("choice", "exit 12 from this severity on (error)", ("info", "warning", "error")),
     "severity": Key("free", "another severity for a code, or `off`: `{C07: error, X10: off}`"),
     "ignore": Key("free", "findings that are taken on: a list of `{code, reason, until, files, object}`"),
+    "rules": Key("free", "rules of your own: a list of `{code, query, message, severity, remedy}`; see `wgm-play doc lint`"),
     "names": Key("free", "patterns for names, by what is named: `{table: '[a-z_]+', index: '.*_idx'}`"),
     "additive_only": Key("flag", "nothing is taken away or renamed (false)"),
     "masked": Key("flag", "data here are masked: each new column has a security label (false)"),

@@ -151,7 +151,9 @@ def _of_lint(path: Path) -> Iterator[Problem]:
     from wgm_play.lint.playbooks import of_playbook
 
     chosen = settings_of(LintOptions([str(path)]))
-    yield from (problem_of(one) for one in of_playbook(path, chosen, None) if one.where and not one.acknowledged)
+    yield from (
+        problem_of(one) for one in of_playbook(path, chosen, None, scratch=False) if one.where and not one.acknowledged
+    )
 
 
 def problem_of(one: Finding) -> Problem:
@@ -193,8 +195,10 @@ def realise(state: State, texts: Mapping[str, str]) -> State:
             done = []
             for read in reads:
                 try:
-                    with closing(wanted([read.loaded], Options(name))) as one:
-                        done.append(Read(read.loaded, read.folded, read.places, next(one).catalog))
+                    with closing(wanted([read.loaded], Options(name))) as several:
+                        one = next(several)
+                        done.append(Read(read.loaded, read.folded, read.places, one.catalog))
+                        _file(made, _of_rules(one, Path(name)))
                 except (InputError, Refusals) as error:
                     new = [one for one in problems_of(error, name) if (one.where, one.message) not in told]
                     told |= {(one.where, one.message) for one in new}
@@ -204,6 +208,18 @@ def realise(state: State, texts: Mapping[str, str]) -> State:
                     done.append(read)  # no server: what needs none is shown
             made.plays[name] = done
     return made
+
+
+def _of_rules(made: Any, path: Path) -> list[Problem]:
+    """Return what a team's own rules find in a play."""
+    from wgm_play.lint.command import Options as LintOptions
+    from wgm_play.lint.command import settings_of
+    from wgm_play.lint.custom import found
+    from wgm_play.lint.settings import settings
+
+    environment = made.loaded[2]
+    chosen = settings(environment.lint, environment.path, settings_of(LintOptions([str(path)])))
+    return [problem_of(one) for one in found(made, chosen) if one.where]
 
 
 def project_of(file: Path) -> Path | None:

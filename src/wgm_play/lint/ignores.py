@@ -80,7 +80,7 @@ def _comments(file: str, text: str, look: Look) -> tuple[list[Comment], list[Fin
         made = _SAID.match(one.group(2))
         codes = tuple(re.findall(r"[A-Z]\d\d", made.group("codes") or "")) if made else ()
         reason = (made.group("reason") if made else "").strip()
-        fault = _fault(codes, made.group("until") if made else None, reason)
+        fault = _fault(codes, look, made.group("until") if made else None, reason)
         if fault and look.settings.severity.get("X21") != OFF:
             faults.append(
                 Finding(
@@ -109,8 +109,8 @@ def until_in(reason: str) -> datetime.date | None:
     return datetime.date.fromisoformat(found.group(1)) if found else None
 
 
-def _fault(codes: Sequence[str], until: str | None, reason: str) -> str:
-    known = pages()
+def _fault(codes: Sequence[str], look: Look, until: str | None, reason: str) -> str:
+    known = {*pages(), *(rule.code for rule in look.settings.rules)}
     strange = [code for code in codes if code not in known]
     if not codes or strange:
         return f"the ignore names no code that there is{': ' + strange[0] if strange else ''}"

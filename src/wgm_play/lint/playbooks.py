@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,20 +28,33 @@ from wgm_play.sql import reveal
 _RUNNER = ("X01", "X02", "X09", "X10", "X07", "C15", "I02", "V01", "T12")
 
 
-def of_playbook(path: Path, chosen: Settings, inventory: Path | None) -> list[Finding]:
-    """Return what is found in a playbook and what it imports."""
+def of_playbook(path: Path, chosen: Settings, inventory: Path | None, *, scratch: bool = True) -> list[Finding]:
+    """Return what is found in a playbook and what it imports; a team's own rules are asked on a `scratch` server."""
     from wgm_play.options import Options
     from wgm_play.playbook.fold import fold
     from wgm_play.run.work import with_placeholders
 
     found: dict[tuple[Any, ...], Finding] = {}
     plays, _ = with_placeholders(Options(str(path), inventory=str(inventory) if inventory else None))
-    for _number, play, environment, _playbook in plays:
+    for loaded in plays:
+        _number, play, environment, _playbook = loaded
         look = Look(settings(environment.lint, environment.path, chosen), {}, HANDLERS)
         _declared(fold(play.steps), look)
+        if scratch and look.settings.rules:
+            look.findings += _of_rules(loaded, look.settings, str(path))
         for one in _accepted(look, play.steps):
             found.setdefault((one.code, one.object, one.attribute, one.where), one)
     return list(found.values())
+
+
+def _of_rules(loaded: Any, chosen: Settings, path: str) -> list[Finding]:
+    """Ask a team's rules of a play, which is made for that on a scratch server."""
+    from wgm_play.lint.custom import found
+    from wgm_play.options import Options
+    from wgm_play.review.wanted import wanted
+
+    with closing(wanted([loaded], Options(path))) as made:
+        return found(next(made), chosen)
 
 
 def _declared(folded: Any, look: Look) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from wgm_play.asking.text import check_query
+from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Position
 from wgm_play.finding import SEVERITIES, Finding
 from wgm_play.hazards import pages
@@ -56,6 +58,19 @@ class Ignore:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of a team: a query that returns what breaks it, by `object`; `message` may name its columns: {object}."""
+
+    code: str
+    name: str
+    query: str
+    message: str
+    severity: str = "error"
+    remedy: str = ""
+    where: Position | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a team decides; `names` are patterns by the kind of what is named."""
 
@@ -68,6 +83,7 @@ class Settings:
     small_rows: float = 10_000
     server_version: int = 18
     transaction: str = "each"
+    rules: tuple[Rule, ...] = ()
 
 
 def of_project(start: Path) -> Mapping[str, Any] | None:
@@ -91,12 +107,18 @@ def of_project(start: Path) -> Mapping[str, Any] | None:
 def settings(given: Mapping[str, Any], file: str, base: Settings | None = None) -> Settings:
     """Return the settings that a mapping says, laid over others. Raise `InputError`."""
     found = base or Settings()
+    if "rules" in given:  # first: other keys may name their codes
+        found = dataclasses.replace(found, rules=_rules(given["rules"], file, found.rules))
+    own = frozenset(rule.code for rule in found.rules)
     for key, value in given.items():
+        if key == "rules":
+            continue
         reader = _READERS.get(key.replace("-", "_"))
         if reader is None:
-            raise _wrong(file, f"no such key: {key!r}", f"one of {', '.join(_READERS)}")
+            raise _wrong(file, f"no such key: {key!r}", f"one of {', '.join((*_READERS, 'rules'))}")
         name = key.replace("-", "_")
-        found = dataclasses.replace(found, **{name: reader(value, file, getattr(found, name))})
+        more = (own,) if name in ("severity", "ignore") else ()
+        found = dataclasses.replace(found, **{name: reader(value, file, getattr(found, name), *more)})
     return found
 
 
@@ -110,8 +132,8 @@ def _severity_word(value: Any, file: str, key: str, *more: str) -> str:
     return str(value)
 
 
-def _code(value: Any, file: str) -> str:
-    if str(value) not in pages():
+def _code(value: Any, file: str, own: Collection[str]) -> str:
+    if str(value) not in pages() and str(value) not in own:
         raise _wrong(file, f"no such code: {value!r}", "wgm-play doc lint lists them")
     return str(value)
 
@@ -120,13 +142,18 @@ def _fail_on(value: Any, file: str, _: str) -> str:
     return _severity_word(value, file, "fail_on")
 
 
-def _severities(value: Any, file: str, before: Mapping[str, str]) -> Mapping[str, str]:
+def _severities(
+    value: Any, file: str, before: Mapping[str, str], own: Collection[str] = ()
+) -> Mapping[str, str]:  # fmt: skip
     if not isinstance(value, Mapping):
         raise _wrong(file, "severity is a mapping", "severity = {C07 = 'error', X10 = 'off'}")
-    return {**before, **{_code(code, file): _severity_word(one, file, str(code), OFF) for code, one in value.items()}}
+    read = {_code(code, file, own): _severity_word(one, file, str(code), OFF) for code, one in value.items()}
+    return {**before, **read}
 
 
-def _ignores(value: Any, file: str, before: tuple[Ignore, ...]) -> tuple[Ignore, ...]:
+def _ignores(
+    value: Any, file: str, before: tuple[Ignore, ...], own: Collection[str] = ()
+) -> tuple[Ignore, ...]:  # fmt: skip
     made = []
     for one in value if isinstance(value, list) else [value]:
         if not isinstance(one, Mapping) or not one.get("code") or not str(one.get("reason") or "").strip():
@@ -139,7 +166,7 @@ def _ignores(value: Any, file: str, before: tuple[Ignore, ...]) -> tuple[Ignore,
             raise _wrong(file, f"ignore: no such key: {min(strange)!r}", "code, reason, until, files, object")
         made.append(
             Ignore(
-                _code(one["code"], file),
+                _code(one["code"], file, own),
                 str(one["reason"]),
                 day(one.get("until"), file),
                 str(one.get("files", "*")),
@@ -147,6 +174,37 @@ def _ignores(value: Any, file: str, before: tuple[Ignore, ...]) -> tuple[Ignore,
             )
         )
     return (*before, *made)
+
+
+_RULE_CODE = re.compile(r"U\d\d\Z")
+_RULE_KEYS = {"code", "name", "query", "message", "severity", "remedy"}
+_RULE = "{code: U01, query: \"select object from tables where comment is null\", message: '{object} has no comment'}"
+
+
+def _rules(value: Any, file: str, before: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Read the rules of a team; one with the code of an earlier one takes its place."""
+    made = {rule.code: rule for rule in before}
+    seen: set[str] = set()
+    for number, one in enumerate(value if isinstance(value, list) else [value]):
+        where = position_of(value, number) or Position(file)
+        if not isinstance(one, Mapping):
+            raise InputError("lint: rules is a list of mappings", where=where, hint=f"rules: [{_RULE}]")
+        where = position_of(one, "query") or position_of(one) or where
+        strange, missing = set(one) - _RULE_KEYS, {"code", "query", "message"} - set(one)
+        if strange or missing:
+            told = f"no such key: {min(strange)!r}" if strange else f"no {min(missing)!r}"
+            raise InputError(f"lint: a rule: {told}", where=where, hint=f"as in {_RULE}")
+        code = str(one["code"])
+        if not _RULE_CODE.match(code) or code in seen:
+            told = f"two rules are called {code}" if code in seen else f"{code!r} is no code of a rule"
+            raise InputError(f"lint: {told}", where=where, hint="a rule of your own has a code from U00 to U99")
+        seen.add(code)
+        query = str(one["query"])
+        check_query(query, where)
+        severity = _severity_word(one.get("severity", "error"), file, code)
+        told, remedy = str(one["message"]), str(one.get("remedy", ""))
+        made[code] = Rule(code, str(one.get("name") or code), query, told, severity, remedy, where)
+    return tuple(made.values())
 
 
 def day(value: Any, file: str) -> datetime.date | None:
