@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from wgm_play.catalog.descent import copies
+from wgm_play.catalog.graph import copies, object_of
 from wgm_play.catalog.kinds import KINDS, OF_OBJECT, OWNED, RELATIONS
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.sql import ident
@@ -198,12 +198,6 @@ def add(catalog: Catalog, bare: Iterable[tuple[Key, Extra]]) -> None:
                 made[Key("grant", (key.kind, *place, grantee))] = (spelled(privileges),)
     for key in sorted(made):
         catalog.rows[key] = made[key]
-
-
-def object_of(key: Key) -> Key:
-    """Return the object that a grant, an owner or a label is about."""
-    name = key.name[1:] if key.kind == "owner" else key.name[1:-1]
-    return Key(key.name[0], name)
 
 
 def add_labels(catalog: Catalog, rows: Iterable[Row]) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import NAME_PARTS, access
-from wgm_play.catalog.column import Column
-from wgm_play.catalog.kinds import IN_TABLE, OF_PUBLICATION, ON_VIEW, OUTSIDE_SCHEMAS, QUERIES, RELATIONS
+from wgm_play.catalog.graph import container, parent_columns
+from wgm_play.catalog.kinds import QUERIES
 from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row
 from wgm_play.catalog.settled import settled_row
 from wgm_play.render import query, render
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # The columns after the compared ones: oid, class oid, owner, privileges, number (see `Extra`).
 _EXTRA = 5
-_INHERITED = Column.__slots__.index("inherited")
 
 
 def queries(version: int) -> dict[str, str]:
@@ -141,44 +140,12 @@ def read_edges(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
         if dependent and referenced and dependent != referenced:
             pairs.add((dependent, referenced))
     for key in catalog.rows:
-        parent = container(key, catalog)
+        parent = container(catalog, key)
         if parent is not None and parent != key and parent in catalog.rows:
             pairs.add((key, parent))
-        if key.kind == "column" and catalog.rows[key][_INHERITED]:
-            pairs.update((key, above) for above in _inherited_from(key, catalog))
+        if key.kind == "column" and catalog.value(key, "inherited"):
+            pairs.update((key, above) for above in parent_columns(catalog, key))
     catalog.edges = frozenset(pairs)
-
-
-def _inherited_from(key: Key, catalog: Catalog) -> list[Key]:
-    """Return the columns that an inherited one is inherited from."""
-    found: list[Key] = []
-    todo = [Key("table", key.name[:2])]
-    while todo:
-        table = catalog.get(todo.pop())
-        for parent in (table.parents or ()) if table else ():
-            column = Key("column", (*parent, key.name[2]))
-            if column in catalog.rows:
-                found.append(column)
-            todo.append(Key("table", tuple(parent)))
-    return found
-
-
-def container(key: Key, catalog: Catalog) -> Key | None:
-    """Return what an object lies in: a column's table, a table's schema."""
-    if key.kind in (IN_TABLE | {"policy"}):
-        return Key("table", key.name[:2])
-    if key.kind in ON_VIEW:
-        places = [Key(kind, key.name[:2]) for kind in sorted(RELATIONS - {"materialized_view"})]
-        return next((place for place in places if place in catalog.rows), None)
-    if key.kind == "domain_constraint":
-        return Key("domain", key.name[:2])
-    if key.kind == "extension":
-        return Key("schema", (catalog.rows[key][0],))
-    if key.kind in OF_PUBLICATION:
-        return Key("publication", key.name[:1])
-    if key.kind in OUTSIDE_SCHEMAS:
-        return None
-    return Key("schema", key.name[:1])
 
 
 def _address(key: Key, extra: Extra) -> tuple[int, int, int]:

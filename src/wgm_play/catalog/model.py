@@ -6,8 +6,9 @@ objects. Rows stay tuples until a kind's dataclass is asked for, because most of
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -97,6 +98,12 @@ class Extra(NamedTuple):
 Row = tuple[Any, ...]
 
 
+@functools.cache
+def place_of(kind: str, field_name: str) -> int:
+    """Return where a field stands in the rows of a kind."""
+    return int(CLASSES[kind].__slots__.index(field_name))
+
+
 class Rows(dict[Key, Row]):
     """Rows by key, with an index by kind and the first parts of the name that is made when it is asked for."""
 
@@ -172,6 +179,10 @@ class Catalog:
         """Return the object, or None where there is none."""
         return self[key] if key in self.rows else None
 
+    def value(self, key: Key, field_name: str) -> Any:
+        """Return one field of an object by its name: as `self[key].field_name`, without making the object."""
+        return self.rows[key][place_of(key.kind, field_name)]
+
     def extra(self, key: Key) -> Extra:
         """Return owner, privileges and position of an object; empty for one that is not live."""
         return self.extras.get(key) or Extra()
@@ -183,12 +194,16 @@ class Catalog:
 
     def needs(self, key: Key) -> list[Key]:
         """Return what an object depends on directly, in order."""
+        return sorted(self.directly_needed(key))
+
+    def directly_needed(self, key: Key) -> Sequence[Key]:
+        """Return what an object depends on directly, in no order."""
         if self._needs is None or self._needs[0] is not self.edges:
             found: dict[Key, list[Key]] = {}
             for dependent, referenced in self.edges:
                 found.setdefault(dependent, []).append(referenced)
             self._needs = (self.edges, found)
-        return sorted(self._needs[1].get(key, ()))
+        return self._needs[1].get(key, ())
 
     def only(self, keys: Iterable[Key]) -> Catalog:
         """Return the part of the catalog with these keys."""

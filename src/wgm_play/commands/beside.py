@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from wgm_play.catalog.access import object_of
-from wgm_play.catalog.kinds import OF_OBJECT, OF_PUBLICATION, OF_TABLE, OVER_COLUMNS, RELATIONS
+from wgm_play.catalog.graph import object_of, parts_of
+from wgm_play.catalog.kinds import NAMING_ROLE, OF_OBJECT, OVER_COLUMNS, RELATIONS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 
@@ -53,25 +53,8 @@ def _is_renamed(key: Key, renamed: Collection[Key]) -> bool:
 
 def inside(live: Catalog, gone: set[Key]) -> Iterator[Key]:
     """Yield what belongs to objects that go: columns, rules and indexes of tables, privileges, members."""
-    relations = {key.name for key in gone if key.kind in RELATIONS}
-    domains = {key.name for key in gone if key.kind == "domain"}
-    publications = {key.name[0] for key in gone if key.kind == "publication"}
-    for key, row in live.rows.items():
-        if key.kind in OF_TABLE:
-            belongs = key.name[:2] in relations
-        elif key.kind == "index":
-            belongs = (key.name[0], row[0]) in relations
-        elif key.kind == "domain_constraint":
-            belongs = key.name[:2] in domains
-        elif key.kind in OF_PUBLICATION:
-            belongs = key.name[0] in publications
-        elif key.kind in OF_OBJECT:
-            held = object_of(key)
-            belongs = held in gone or (held.kind == "column" and held.name[:2] in relations)
-        else:
-            continue
-        if belongs:
-            yield key
+    # A sequence of a column, and what others said of a role, stand in the way instead.
+    yield from (key for key in parts_of(live, gone) if key.kind not in NAMING_ROLE | {"sequence"})
 
 
 def _over(live: Catalog, gone: set[Key]) -> Iterator[Key]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.cache.store import Cache
+from wgm_play.catalog.graph import parts_of_table, reached, users
 from wgm_play.catalog.kinds import CLUSTER, HOLDING_VALUES, NAMED_AS_RELATIONS, NAMED_AS_TYPES, RESTORED
 from wgm_play.catalog.model import Catalog, Key, Row, Rows
 from wgm_play.commands import beside
@@ -29,7 +30,7 @@ from wgm_play.operations.index import drop_index
 from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.online.spell import renamed_columns
 from wgm_play.operations.order import constraints_without_index, groups, name_space, order
-from wgm_play.operations.trash import RECORDS, kept_rows, own_keys, restore
+from wgm_play.operations.trash import RECORDS, kept_rows, restore
 from wgm_play.plan import Command, Group, Operation
 from wgm_play.planning import bodies, family, may_change, rename, trashed_users
 from wgm_play.planning.announce import announced
@@ -311,15 +312,13 @@ def _clear(
     if not keys:
         return live, []
     cleared = live.copy()
-    gone: set[Key] = set()
-    todo = list(keys)
-    while todo:
-        key = todo.pop()
-        if key in gone or key not in live.rows:
-            continue
-        gone.add(key)
-        todo += own_keys(live, key) if key.kind == "table" else []
-        todo += [dependent for dependent, referenced in live.edges if referenced == key]
+    above = users(live)
+
+    def with_it(key: Key) -> Iterator[Key]:
+        yield from parts_of_table(live, key) if key.kind == "table" else ()
+        yield from above.get(key, ())
+
+    gone = {key for key in reached(keys, with_it) if key in live.rows}
     kept = sorted(
         key for key in gone
         if key.kind in HOLDING_VALUES and key in wanted.rows and not {key, Key("table", key.name[:2])} & set(keys)
@@ -344,9 +343,9 @@ def _before_joining(wanted: Catalog, current: Catalog, last: Sequence[Change]) -
         return wanted
     made = wanted.copy()
     for table in {change.operation.key for change in last}:
-        for key in (table, *own_keys(wanted, table)):
+        for key in (table, *parts_of_table(wanted, table)):
             made.rows.pop(key, None)
-        for key in (table, *own_keys(current, table)):
+        for key in (table, *parts_of_table(current, table)):
             made.rows[key] = current.rows[key]
     return made
 
@@ -355,7 +354,7 @@ def _take_over(wanted: Catalog, made: Catalog, last: Sequence[Change]) -> None:
     """Take what was found out about dependents into the wanted catalog."""
     if wanted is made:
         return
-    joining = {key for change in last for key in (change.operation.key, *own_keys(made, change.operation.key))}
+    joining = {key for change in last for key in (change.operation.key, *parts_of_table(made, change.operation.key))}
     for key, row in made.rows.items():
         if key in wanted.rows and key not in joining:
             wanted.rows[key] = row

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.graph import parts_of_table
 from wgm_play.catalog.kinds import HOLDING_VALUES, OF_TABLE
 from wgm_play.catalog.model import Key
 from wgm_play.commands.upkeep import plan_of, run_of
 from wgm_play.errors import InputError, Refused
 from wgm_play.ledger import UNKNOWN, Ledger, TrashEntry
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, command, hazard, what_of
-from wgm_play.operations.trash import NAMED, RECORDS, SCHEMA, kept_rows, out_of_trash, own_keys
+from wgm_play.operations.trash import NAMED, RECORDS, SCHEMA, kept_rows, out_of_trash
 from wgm_play.plan import Command, Group, Hazard, Lock, Operation, Plan
 from wgm_play.render import render
 from wgm_play.reporter import StepResult
@@ -200,7 +201,7 @@ class _Move:
         if before is None or key not in before.rows:
             return ()
         kept = kept_rows(self.entry.definition)
-        lost = [str(own) for own in own_keys(before, key) if own.kind in _LOST and own not in kept]
+        lost = [str(own) for own in parts_of_table(before, key) if own.kind in _LOST and own not in kept]
         return (f"it comes without {', '.join(lost)}: declare what it needs",) if lost else ()
 
     def _free(self, name: str, taken: Collection[str], wanted: str | None) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import access
 from wgm_play.catalog.access import Role
-from wgm_play.catalog.descent import above, copies
+from wgm_play.catalog.graph import copies, object_of, owner_column, parent_column
 from wgm_play.catalog.kinds import ACCESS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError
@@ -31,9 +31,9 @@ def lay_access(made: Wanted, live: Catalog, declarations: Mapping[Key, Declarati
             if key.kind == "role":
                 _without_role(made, key, declaration)
             elif key.kind == "grant":
-                _grant(made, declaration, _found(made, access.object_of(key), same), key.name[-1], None)
+                _grant(made, declaration, _found(made, object_of(key), same), key.name[-1], None)
             elif key.kind == "security_label":
-                _label(made, declaration, _found(made, access.object_of(key), same), key.name[-1], None)
+                _label(made, declaration, _found(made, object_of(key), same), key.name[-1], None)
             continue
         said = declaration.attributes
         if key.kind == "role":
@@ -43,9 +43,9 @@ def lay_access(made: Wanted, live: Catalog, declarations: Mapping[Key, Declarati
         elif key.kind == "default_privileges":
             _default(made, live, key, declaration)
         elif key.kind == "grant":
-            _grant(made, declaration, _found(made, access.object_of(key), same), key.name[-1], said["privileges"])
+            _grant(made, declaration, _found(made, object_of(key), same), key.name[-1], said["privileges"])
         elif key.kind == "security_label":
-            _label(made, declaration, _found(made, access.object_of(key), same), key.name[-1], said["label"])
+            _label(made, declaration, _found(made, object_of(key), same), key.name[-1], said["label"])
         if "owner" in said and key.kind not in ACCESS:
             _owner(made, declaration, _found(made, key, same), said["owner"])
         if "grants" in said:
@@ -57,7 +57,7 @@ def privileges_go(wanted: Catalog, live: Catalog) -> None:
     gone = {key for key in live.rows if key.kind == "column" and key not in wanted.rows}
     gone |= copies(live, gone).keys() - wanted.rows.keys()
     tables = {column.relation for column in gone}
-    for key in [key for key in wanted.rows if key.kind == "grant" and access.object_of(key) in tables]:
+    for key in [key for key in wanted.rows if key.kind == "grant" and object_of(key) in tables]:
         listed = wanted[key].privileges
         kept = [text for text in listed if access.column_of(key, text) not in gone]
         if kept:
@@ -141,8 +141,7 @@ def _grant(made: Wanted, declaration: Declaration, target: Key, grantee: str, sa
 
 def _is_there(catalog: Catalog, column: Key) -> bool:
     """Tell whether a table has a column, of its own or of a parent."""
-    tables = (column.name[:2], *above(catalog, column.name[:2]))
-    return any(Key("column", (*table, column.name[2])) in catalog.rows for table in tables)
+    return column in catalog.rows or bool(parent_column(catalog, column))
 
 
 def _not_there(target: Key, declaration: Declaration, done: str = "granted on") -> InputError:
@@ -193,7 +192,8 @@ def _owner(made: Wanted, declaration: Declaration, target: Key, role: str) -> No
     made.catalog.rows.pop(Key("grant", (target.kind, *target.name, role)), None)  # an owner has it all
     if target.kind == "table":  # its sequences follow
         for key in made.catalog.of("sequence"):
-            if tuple((made.catalog[key].owned_by or ("", ""))[:2]) == target.name:
+            owner = owner_column(made.catalog, key)
+            if owner is not None and owner.relation == target:
                 _put(made, Key("owner", (key.kind, *key.name)), (role,), declaration)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from wgm_play.catalog.access import object_of
+from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import OF_OBJECT, OUTSIDE_SCHEMAS
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError

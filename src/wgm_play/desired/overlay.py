@@ -13,6 +13,7 @@ from typing import Any
 
 from wgm_play.catalog.access import left_over
 from wgm_play.catalog.constraint import NOT_NULL, not_null_column
+from wgm_play.catalog.graph import dependents, owner_column, parts_of_table, relation_of
 from wgm_play.catalog.kinds import ACCESS, IN_TABLE, INSIDE, OF_PUBLICATION, ON_TABLE, OVER_COLUMNS, ROUTINES
 from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row
 from wgm_play.desired.access import lay_access, privileges_go
@@ -21,10 +22,8 @@ from wgm_play.desired.match import match_constraints, match_domain
 from wgm_play.desired.model import Removal, Wanted
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.composite import stored
-from wgm_play.operations.trash import own_keys
 from wgm_play.playbook.model import Declaration, Folded
 from wgm_play.shadow.realise import Realised
-from wgm_play.shadow.rebuild import dependents
 from wgm_play.sql import ident
 
 EVERYTHING = Manage()
@@ -78,7 +77,7 @@ def lay_over(
 def _others_indexes(live: Catalog, declarations: Mapping[Key, Declaration], table: Key) -> set[str]:
     """Return the names of the indexes of other tables that stay, in the schema of a new one."""
     found = {
-        key.name[-1]: key.relation or Key("table", (key.name[0], str(live.rows[key][0])))
+        key.name[-1]: Key("table", relation_of(live, key) or ())
         for key in (*live.of("index", table.name[0]), *live.of("constraint", table.name[0]))
         if key.kind == "index" or live.rows[key][0] in ("p", "u", "x")
     }
@@ -251,8 +250,8 @@ def _steps(made: Wanted, declarations: Mapping[Key, Declaration], names: set[Key
             made.steps[key] = next(
                 (step for (kind, name), step in by_name.items() if kind == "cast" and _same_types(name, key.name)), -1
             )
-        elif key.kind == "sequence" and made.catalog[key].owned_by:
-            made.steps[key] = by_name.get(("table", tuple(made.catalog[key].owned_by[:2])), -1)
+        elif key.kind == "sequence" and (owner := owner_column(made.catalog, key)):
+            made.steps[key] = by_name.get(("table", owner.name[:2]), -1)
 
 
 def _absent(made: Wanted, live: Catalog, declarations: Mapping[Key, Declaration]) -> None:
@@ -341,7 +340,7 @@ def _bare(arguments: str) -> str:
 
 
 def _remove(made: Wanted, live: Catalog, key: Key, step: int) -> None:
-    gone = [key, *(own_keys(live, key) if key.kind == "table" else ())]
+    gone = [key, *(parts_of_table(live, key) if key.kind == "table" else ())]
     if key.kind == "domain":
         gone += live.of("domain_constraint", *key.name)
     if key.kind == "publication":
@@ -427,12 +426,9 @@ def _cascade(made: Wanted, live: Catalog, manage: Manage, declarations: Mapping[
 def _taken(made: Wanted, live: Catalog, gone: list[Key], declarations: Mapping[Key, Declaration]) -> None:
     """Note what goes along with what is removed, is no part of it, and is in no step."""
     before = set(gone)
-    needs: dict[Key, list[Key]] = {}
-    for dependent, referenced in live.edges:
-        needs.setdefault(dependent, []).append(referenced)
     for key in sorted(key for key in live.rows if key not in made.catalog.rows and key not in before):
-        uses = sorted(one for one in needs.get(key, ()) if one not in made.catalog.rows and one in live.rows)
-        if key.kind in ACCESS or _is_part(live, key, uses, needs.get(key, ())):
+        uses = sorted(one for one in live.directly_needed(key) if one not in made.catalog.rows and one in live.rows)
+        if key.kind in ACCESS or _is_part(live, key, uses, live.directly_needed(key)):
             continue
         cause = next((one for one in uses if one in before), uses[0] if uses else None)
         position, step = _said_at(declarations, cause, made.steps.get(key, -1))
@@ -447,7 +443,8 @@ def _is_part(live: Catalog, key: Key, uses: list[Key], needs: Collection[Key]) -
     if key.kind == "constraint":
         return key.name[:2] in tables
     if key.kind == "sequence":
-        return bool(live[key].owned_by) and tuple(live[key].owned_by[:2]) in tables
+        owner = owner_column(live, key)
+        return owner is not None and owner.name[:2] in tables
     if key.kind in OVER_COLUMNS:  # all that it is over goes
         return all(one in uses for one in needs if one.kind == "column")
     return key.kind in ON_TABLE and Key("table", key.name[:2]) in uses

@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 
-from wgm_play.catalog.access import object_of
+from wgm_play.catalog.graph import object_of, owner_column, parts_of, parts_of_table, relation_of, users
 from wgm_play.catalog.kinds import (
     COMPOUND_TYPES,
     INDEXES,
@@ -39,7 +39,6 @@ from wgm_play.operations.access import before_columns_go
 from wgm_play.operations.base import Change, Situation, alter, command
 from wgm_play.operations.online import choose
 from wgm_play.operations.sequence import let_go_first, outlives_its_owner
-from wgm_play.operations.trash import own_keys
 from wgm_play.sql import Sql
 
 
@@ -163,29 +162,15 @@ def _left_to_do(situation: Situation, change: Change) -> set[Key]:
 
 def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:
     """Return the keys that go together with what they belong to."""
-    covered: set[Key] = set()
-    gone = set(found.dropped)
+    current, gone = situation.current, set(found.dropped)
+    covered = {key for table in found.dropped if table.kind == "table" for key in parts_of_table(current, table)}
+    others = [key for key in found.dropped if key.kind in _WITH_ITS_PARTS]
+    covered.update(key for key in parts_of(current, others) if key.kind not in OF_OBJECT | {"sequence"})
     for key in found.dropped:
-        if key.kind == "table":
-            covered.update(own_keys(situation.current, key))
-        elif key.kind == "domain":
-            covered.update(situation.current.of("domain_constraint", *key.name))
-        elif key.kind == "materialized_view":
-            covered.update(
-                k for k in situation.current.of("index", key.name[0]) if situation.current.rows[k][0] == key.name[1]
-            )
-        elif key.kind in UNSTORED:
-            covered.update(situation.current.of("trigger", *key.name))
-            covered.update(situation.current.of("rule", *key.name))
-        elif key.kind in OF_OBJECT and object_of(key) not in situation.wanted.rows and key.name[0] in _GRANTED_WITH:
+        if key.kind in OF_OBJECT and object_of(key) not in situation.wanted.rows and key.name[0] in _GRANTED_WITH:
             covered.add(key)
-        elif key.kind == "sequence" and not situation.trash:  # a column that is dropped for good takes it along
-            owner = situation.current[key].owned_by
-            if owner and Key("column", tuple(owner)) in gone:
-                covered.add(key)
-        elif key.kind == "publication":
-            covered.update(situation.current.of("publication_table", *key.name))
-            covered.update(situation.current.of("publication_schema", *key.name))
+        elif key.kind == "sequence" and not situation.trash and owner_column(current, key) in gone:
+            covered.add(key)  # a column that is dropped for good takes it along
     return covered
 
 
@@ -213,15 +198,13 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
         key: nested for key in sorted(hard) if key.kind in TYPES and (nested := type_swap.nested_in(situation, key))
     }
     hard |= {one for nested in situation.nested.values() for one in nested}
-    dependents: dict[Key, set[Key]] = defaultdict(set)
-    for dependent, referenced in situation.current.edges:
-        dependents[referenced].add(dependent)
+    above = users(situation.current)
     rebuilt: set[Key] = set()
     todo = sorted(hard | gone)
     altered = set(found.altered)
     while todo:
         below = todo.pop()
-        for key in sorted(dependents[below]):
+        for key in sorted(above.get(below, ())):
             inside = (
                 key.kind == "index" and below.kind == "materialized_view"
             )  # goes with it, however it changes itself
@@ -283,6 +266,8 @@ def _is_hard(situation: Situation, key: Key) -> bool:
     return False
 
 
+# Beside tables, what takes its parts along when it is dropped.
+_WITH_ITS_PARTS = VIEWS | UNSTORED | {"domain"} | {"publication"}
 # What has privileges or an owner that go with it.
 _GRANTED_WITH = OWNED | {"column"} | {"base_type"}
 _ALWAYS_ASIDE = VIEWS | WITH_BODY | OF_PUBLICATION | PER_ROW | {"user_mapping"}
@@ -347,7 +332,7 @@ def _swapped(found: Difference, situation: Situation) -> set[Key]:
 def _goes_with_its_relation(situation: Situation, key: Key, again: set[Key]) -> bool:
     """Tell whether dropping the view below drops it: the index of a materialized view, the trigger of a view."""
     if key.kind == "index":
-        return Key("materialized_view", (key.name[0], str(situation.current.rows[key][0]))) in again
+        return Key("materialized_view", relation_of(situation.current, key) or ()) in again
     return key.kind in ON_VIEW and any(Key(kind, key.name[:2]) in again for kind in UNSTORED)
 
 

@@ -9,7 +9,8 @@ import re
 from collections import Counter
 from typing import Any
 
-from wgm_play.catalog.access import PUBLIC, Role, object_of
+from wgm_play.catalog.access import PUBLIC, Role
+from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import ROUTINES
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.inspect.entry import Said, expression, table_place

@@ -9,7 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
-from wgm_play.catalog.access import object_of
+from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import IN_TABLE, OF_OBJECT, ON_TABLE, RELATIONS, TYPES, VIEWS, WITH_BODY
 from wgm_play.inspect.entry import Entry, Said
 from wgm_play.inspect.options import SCHEMA

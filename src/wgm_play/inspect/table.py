@@ -9,6 +9,7 @@ import functools
 import re
 from typing import Any
 
+from wgm_play.catalog.graph import parent_column
 from wgm_play.catalog.model import Key
 from wgm_play.inspect import constraint as constraints
 from wgm_play.inspect import partition
@@ -104,9 +105,10 @@ def describe_column(said: Said, key: Key) -> dict[str, Any]:
 
 def _otherwise(said: Said, key: Key, column: Any, spec: dict[str, Any]) -> None:
     """Say what a child's column lacks of its parent's."""
-    parent = _parent_column(said, key)
-    if parent is None:
+    above = parent_column(said.catalog, key)
+    if above is None:
         return
+    parent = said.catalog[above]
     if parent.default is not None and column.default is None:
         spec["default"] = None
     if parent.not_null and not column.not_null:
@@ -116,19 +118,6 @@ def _otherwise(said: Said, key: Key, column: Any, spec: dict[str, Any]) -> None:
     for word in ("storage", "compression"):
         if getattr(parent, word) and not getattr(column, word):
             said.cannot(key, f"it has not the {word} of its parent's column")
-
-
-def _parent_column(said: Said, key: Key) -> Any:
-    """Return the column that an inherited one is inherited from, as far up as it has a row of its own."""
-    todo = [key.name[:2]]
-    for table in todo:
-        row = said.catalog.get(Key("table", table))
-        for parent in (row.parents or ()) if row else ():
-            column = Key("column", (*parent, key.name[2]))
-            if column in said.catalog:
-                return said.catalog[column]
-            todo.append(tuple(parent))
-    return None
 
 
 def collation(text: str) -> str:

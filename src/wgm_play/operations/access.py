@@ -9,7 +9,7 @@ from typing import Any
 
 from wgm_play.catalog import access
 from wgm_play.catalog.access import Privileges, Role
-from wgm_play.catalog.descent import copies
+from wgm_play.catalog.graph import copies, object_of
 from wgm_play.catalog.kinds import KINDS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
@@ -86,7 +86,7 @@ def drop_role(situation: Situation, key: Key) -> list[Change]:
     if owned:
         raise Refused(
             f"{key} still owns {counted(len(owned), 'object')}",
-            details=[str(access.object_of(one)) for one in owned[:10]],
+            details=[str(object_of(one)) for one in owned[:10]],
             hint="give them to another owner: `owner:` in their steps",
         )
     commands = [command("role/drop", name=name, shadow=False)]
@@ -128,7 +128,7 @@ def drop_membership(situation: Situation, key: Key) -> list[Change]:
 
 def change_owner(situation: Situation, key: Key) -> list[Change]:
     """Give an object to another owner."""
-    target, role = access.object_of(key), situation.wanted[key].role
+    target, role = object_of(key), situation.wanted[key].role
     if target.kind == "sequence" and target in situation.wanted.rows and situation.wanted[target].owned_by:
         return []  # it follows its table
     made = command("object/owner", what=what_of(target), owner=role, shadow=False)
@@ -144,7 +144,7 @@ def keep_owner(situation: Situation, key: Key) -> list[Change]:
 
 def change_grant(situation: Situation, key: Key) -> list[Change]:
     """Grant and revoke until a grantee has on an object what is wanted."""
-    target, grantee = access.object_of(key), key.name[-1]
+    target, grantee = object_of(key), key.name[-1]
     owner = _owner(situation, target)
     usual = access.default(target.kind, grantee, owner, situation.version)
     old, new = situation.current.get(key), situation.wanted.get(key)
@@ -293,7 +293,7 @@ def column_privileges(situation: Situation, column: Key) -> list[Command]:
 
 def change_label(situation: Situation, key: Key) -> list[Change]:
     """Set, change or take away the label of an object."""
-    target, provider = access.object_of(key), key.name[-1]
+    target, provider = object_of(key), key.name[-1]
     old, new = situation.current.get(key), situation.wanted.get(key)
     made = label(situation, target, provider, new.label if new else None)
     about = "the database" if target.kind == "database" else str(target)

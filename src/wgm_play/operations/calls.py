@@ -10,9 +10,10 @@ things without a schema.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+from wgm_play.catalog.graph import indexes_of, reached, relation_of
 from wgm_play.catalog.kinds import (
     IN_TABLE,
     INDEXES,
@@ -95,8 +96,8 @@ def tables_of(operation: Operation, before: Catalog, after: Catalog) -> list[Key
     if evaluates(operation):
         found.add(Key("table", operation.key.name[:2]))
         for catalog in (before, after):
-            if operation.key.kind == "index" and operation.key in catalog.rows:
-                on = (operation.key.name[0], str(catalog.rows[operation.key][0]))
+            on = relation_of(catalog, operation.key) if operation.key.kind == "index" else None
+            if on is not None:
                 found |= {Key("table", on), Key("materialized_view", on)}
     if operation.verb == "run" or "backfill" in operation.payload:
         words = {word for one in operation.commands for word in _WORDS.findall(one.sql)}
@@ -126,32 +127,25 @@ def _with_path(operation: Operation, bodies: set[Key], before: Catalog, after: C
 
 def _around(catalog: Catalog, key: Key) -> set[Key]:
     """Return what is evaluated with an object: for a table or a part of it all columns, rules and indexes."""
-    table = Key("table", key.name[:2])
-    if key.kind == "index" and key in catalog.rows:
-        table = Key("table", (key.name[0], str(catalog.rows[key][0])))
+    table = Key("table", relation_of(catalog, key) or key.name[:2])
     if table not in catalog.rows:
         domain = Key("domain", key.name[:2])
         return {one for one in (key, domain) if one in catalog.rows} | {
             one for one in catalog.of("domain_constraint") if one.name[:2] == domain.name and domain in catalog.rows
         }
-    parts = {one for kind in IN_TABLE for one in catalog.of(kind) if one.name[:2] == table.name}
-    indexes = {one for one in catalog.of("index", table.name[0]) if catalog.rows[one][0] == table.name[1]}
-    return {table, *parts, *indexes}
+    parts = (one for kind in IN_TABLE for one in catalog.of(kind, *table.name))
+    return {table, *parts, *indexes_of(catalog, table)}
 
 
 def _reached(catalog: Catalog, keys: Collection[Key]) -> set[Key]:
     """Return the functions that `keys` need, directly or not; those of a materialized view also behind views."""
-    needs: dict[Key, list[Key]] = {}
     behind = {"view"} if any(key.kind == "materialized_view" for key in keys) else set()
-    for dependent, referenced in catalog.edges:
-        if dependent.kind not in _NOT_CALLED - behind:
-            needs.setdefault(dependent, []).append(referenced)
-    for key in catalog.of("domain_constraint"):
-        needs.setdefault(Key("domain", key.name[:2]), []).append(key)
-    found, todo = set(keys), list(keys)
-    while todo:
-        for other in needs.get(todo.pop(), ()):
-            if other not in found and (other.kind not in _RELATIONS or other.kind in behind):
-                found.add(other)
-                todo.append(other)
-    return {key for key in found if key.kind in (ROUTINES | {"operator"})}
+
+    def called(key: Key) -> Iterator[Key]:
+        if key.kind == "domain":
+            yield from catalog.of("domain_constraint", *key.name)
+        for other in catalog.directly_needed(key) if key.kind not in _NOT_CALLED - behind else ():
+            if other.kind not in _RELATIONS or other.kind in behind:
+                yield other
+
+    return {key for key in reached(keys, called) if key.kind in (ROUTINES | {"operator"})}

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wgm_play.catalog.column import Column
+from wgm_play.catalog.graph import children, descendants, parent_column
 from wgm_play.catalog.model import Catalog, Key, Row, Rows
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
@@ -128,7 +129,7 @@ def drop_column(situation: Situation, key: Key) -> list[Change]:
 
 def inherited_column(situation: Situation, key: Key) -> list[Change]:
     """Change what a child's column has otherwise than its parent's, or give it back what the parent's has."""
-    parent = parent_column(situation, key)
+    parent = parent_column(situation.wanted, key)
     if parent is None:  # the parent's column goes, and takes this one along
         return []
     base = dataclasses.replace(situation.wanted[parent], statistics=None, options=None, comment=None, inherited=True)
@@ -152,27 +153,6 @@ def inherited_column(situation: Situation, key: Key) -> list[Change]:
 
 def _row(column: Column) -> Row:
     return tuple(getattr(column, name) for name in column.__slots__)
-
-
-def parent_column(situation: Situation, key: Key) -> Key | None:
-    """Return the column that an inherited one is inherited from, as far up as it has a row."""
-    table, name = key.name[:2], key.name[2]
-    seen = {table}
-    todo = [tuple(parent) for parent in _parents(situation, table)]
-    while todo:
-        parent = todo.pop(0)
-        column = Key("column", (*parent, name))
-        if column in situation.wanted.rows:
-            return column
-        if parent not in seen:
-            seen.add(parent)
-            todo += [tuple(one) for one in _parents(situation, parent)]
-    return None
-
-
-def _parents(situation: Situation, table: tuple[str, ...]) -> list[list[str]]:
-    found = situation.wanted.get(Key("table", table))
-    return (found.parents or []) if found else []
 
 
 def must_be_made_again(situation: Situation, key: Key) -> bool:
@@ -259,19 +239,14 @@ def _bring_back(situation: Situation, key: Key, gone: list[Change]) -> list[Chan
 
 def _childrens_defaults(situation: Situation, key: Key) -> list[Command]:
     """Return the commands that give children back the defaults of their own: the parent's reaches them all."""
-    tables, found = [key.name[:2]], []
-    for table in tables:
-        below = [
-            one.name for one in situation.wanted.of("table") if list(table) in (situation.wanted[one].parents or ())
-        ]
-        tables += [name for name in below if name not in tables]
-    for table in tables[1:]:
-        child = Key("column", (*table, key.name[2]))
+    found = []
+    for table in descendants(children(situation.wanted), Key("table", key.name[:2])):
+        child = Key("column", (*table.name, key.name[2]))
         old, new = situation.current.get(child), situation.wanted.get(child)
         if old is not None and new is not None and new.inherited and old.default == new.default:
-            lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
+            lock = Lock(ACCESS_EXCLUSIVE, table.label)
             default = new.default and Sql(new.default)
-            found.append(command("column/set_default", lock, table=table, name=key.name[2], default=default))
+            found.append(command("column/set_default", lock, table=table.name, name=key.name[2], default=default))
     return found
 
 

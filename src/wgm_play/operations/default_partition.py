@@ -7,20 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from wgm_play.catalog.graph import children
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.sql import Sql, ident
 
 
 def default_beside(current: Catalog, parent: Key) -> Key | None:
     """Return the live default partition of a table."""
-    return next(
-        (
-            key
-            for key in current.of("table")
-            if current.rows[key] and current[key].bound == "DEFAULT" and current[key].parents == [list(parent.name)]
-        ),
-        None,
-    )
+    return next((key for key in children(current).get(parent, ()) if current.value(key, "bound") == "DEFAULT"), None)
 
 
 def made_beside(current: Catalog, wanted: Catalog) -> list[tuple[Key, Key, Sql]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from wgm_play.catalog.graph import children, descendants
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
 from wgm_play.operations import marks, partitioned_index
@@ -39,7 +40,7 @@ _HEAD = re.compile(r"CREATE (UNIQUE )?INDEX ")
 def table_of(situation: Situation, key: Key, *, wanted: bool = True) -> Key:
     """Return the table or materialized view that an index is on."""
     catalog = situation.wanted if wanted else situation.current
-    name = (key.name[0], str(catalog.rows[key][0]))
+    name = (key.name[0], str(catalog.value(key, "table")))
     table = Key("table", name)
     return table if table in catalog.rows else Key("materialized_view", name)
 
@@ -64,15 +65,12 @@ def create_index(situation: Situation, key: Key) -> list[Change]:
 
 def _keys_below(situation: Situation, table: Key) -> frozenset[Key]:
     """Return the keys of a table's partitions: an index that is made after them takes theirs in, where they fit."""
-    wanted, found = situation.wanted, set[Key]()
+    wanted = situation.wanted
     row = wanted.get(table)
-    todo = [table] if isinstance(row, Table) and row.partition_by else []
-    while todo:
-        parent = list(todo.pop().name)
-        below = [key for key in wanted.of("table") if parent in (wanted[key].parents or ()) and wanted[key].bound]
-        found.update(key for part in below for key in wanted.of("constraint", *part.name) if wanted[key].type in "pu")
-        todo += below
-    return frozenset(found)
+    parts = descendants(children(wanted), table) if isinstance(row, Table) and row.partition_by else []
+    return frozenset(
+        key for part in parts for key in wanted.of("constraint", *part.name) if wanted.value(key, "type") in "pu"
+    )
 
 
 def with_tablespace(definition: str, tablespace: str | None) -> str:

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from wgm_play.catalog.constraint import NOT_NULL
+from wgm_play.catalog.graph import parts_of_table
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
 from wgm_play.errors import Refused
@@ -35,7 +36,7 @@ from wgm_play.operations.base import (
 from wgm_play.operations.default_partition import default_beside
 from wgm_play.operations.granted import privileges
 from wgm_play.operations.named_not_null import column_of
-from wgm_play.operations.trash import own_keys, trash_table
+from wgm_play.operations.trash import trash_table
 from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.sql import Sql
 
@@ -246,7 +247,7 @@ def drop_table(situation: Situation, key: Key) -> list[Change]:
     made = command("table/drop", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name)
     return [
         drop(
-            situation, key, f"drop {key} for good", [made], removes=[own for own in own_keys(situation.current, key) if own not in situation.apart], rank=70,
+            situation, key, f"drop {key} for good", [made], removes=[own for own in parts_of_table(situation.current, key) if own not in situation.apart], rank=70,
             hazards=(hazard("T01", "the rows are gone", "leave out --no-trash"),),
             irreversible="the table was dropped without the trash",
         )

@@ -11,16 +11,14 @@ from collections.abc import Mapping
 from dataclasses import astuple, replace
 from typing import Any
 
+from wgm_play.catalog.graph import parts_of_table
 from wgm_play.catalog.kinds import (
     BY_METHOD,
     BY_TYPES,
-    HOLDING_VALUES,
     INDEXES,
     KINDS,
-    OF_OBJECT,
     PER_ROW,
     TEXT_SEARCH,
-    WITH_TABLE,
 )
 from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.catalog.shape import Reader, fields
@@ -46,19 +44,6 @@ NAMED = "name the columns"
 RECORDS = ("conversion", "rename")
 
 
-def own_keys(catalog: Catalog, table: Key) -> list[Key]:
-    """Return the keys of all that goes where a table goes: columns, constraints, indexes, triggers, owned sequences."""
-    keys = [key for key in catalog.rows if key.kind in WITH_TABLE and key.name[:2] == table.name]
-    keys += [
-        key
-        for key in catalog.rows
-        if key.kind in OF_OBJECT and key.name[0] in HOLDING_VALUES and key.name[1:3] == table.name
-    ]
-    keys += [key for key in catalog.of("index", table.name[0]) if catalog.rows[key][0] == table.name[1]]
-    keys += [key for key in catalog.of("sequence") if tuple((catalog[key].owned_by or ("", ""))[:2]) == table.name]
-    return sorted(keys)
-
-
 def trash_name(situation: Situation, name: str, definition: object, prefix: str = "") -> str:
     """Return a name for the trash that derives from the object's name and definition and is free there."""
     mark = hashlib.sha256(repr(definition).encode()).hexdigest()[:8]
@@ -74,7 +59,7 @@ def trash_name(situation: Situation, name: str, definition: object, prefix: str 
 def trash_table(situation: Situation, key: Key) -> Change:
     """Move a table with its rows, indexes and keys to the trash; triggers and foreign keys go."""
     current = situation.current
-    keys = [own for own in own_keys(current, key) if own not in situation.apart]
+    keys = [own for own in parts_of_table(current, key) if own not in situation.apart]
     lock = Lock(ACCESS_EXCLUSIVE, key.label)
     kept = {own: current.rows[own] for own in [key, *keys] if not _goes(situation, own)}
     commands = []

@@ -5,6 +5,7 @@ In: a type before and after. Out: one change, which rewrites the tables that hav
 
 from __future__ import annotations
 
+from wgm_play.catalog.graph import users
 from wgm_play.catalog.kinds import TYPES
 from wgm_play.catalog.model import Key
 from wgm_play.operations import range_names, type_definition
@@ -29,13 +30,14 @@ from wgm_play.units import counted
 
 def nested_in(situation: Situation, key: Key) -> tuple[Key, ...]:
     """Return the domains, composite and range types over a type, those that need others after these."""
+    above = users(situation.current)
     found: list[Key] = []
     todo = [key]
     while todo:
         below = todo.pop(0)
-        for dependent, referenced in sorted(situation.current.edges):
+        for dependent in sorted(above.get(below, ())):
             there = dependent in situation.wanted.rows and dependent in situation.current.rows
-            if referenced == below and dependent.kind in (TYPES - {"enum"}) and there:
+            if dependent.kind in (TYPES - {"enum"}) and there:
                 if dependent in found:
                     found.remove(dependent)
                 found.append(dependent)

@@ -5,6 +5,9 @@ In: a situation and the key of what differs. Out: changes, with their statements
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from wgm_play.catalog.graph import indexes_of, reached
 from wgm_play.catalog.kinds import WITH_BODY
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import (
@@ -198,11 +201,12 @@ def create_materialized_view(situation: Situation, key: Key) -> list[Change]:
 def _lets_read(situation: Situation, key: Key) -> frozenset[Key]:
     """Return the owners and privileges of what a view reads: its owner must have them when it is filled."""
     wanted = situation.wanted
-    read, todo = {key}, [key]
-    while todo:
-        more = {used.relation or used for used in wanted.needs(todo.pop())} - read
-        read |= more
-        todo += [used for used in more if used.kind in (WITH_BODY | {"view"})]
+
+    def uses(one: Key) -> Iterator[Key]:
+        if one == key or one.kind in (WITH_BODY | {"view"}):
+            yield from (used.relation or used for used in wanted.directly_needed(one))
+
+    read = reached({key}, uses)
     schemas = {Key("schema", used.name[:1]) for used in read if len(used.name) > 1}
     about = {(used.kind, *used.name) for used in (read | schemas) - {key}}
     found = {one for one in (*wanted.of("owner"), *wanted.of("grant")) if one.name in about or one.name[:-1] in about}
@@ -245,7 +249,4 @@ def _materialized(made: Command) -> Command:
 def drop_materialized_view(situation: Situation, key: Key) -> list[Change]:
     """Drop a materialized view with its indexes; it can be computed again."""
     made = command("materialized_view/drop", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name)
-    own = [
-        index for index in situation.current.of("index", key.name[0]) if situation.current.rows[index][0] == key.name[1]
-    ]
-    return [drop(situation, key, f"drop {key}", [made], removes=own, rank=2)]
+    return [drop(situation, key, f"drop {key}", [made], removes=indexes_of(situation.current, key), rank=2)]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from wgm_play.catalog.graph import ancestors
 from wgm_play.catalog.kinds import OF_PUBLICATION, RELATIONS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.operations.base import hazard
@@ -88,7 +89,7 @@ def _lost_identities(groups: Iterable[Group], current: Catalog, wanted: Catalog)
             or (table in current.rows and _stuck(current, table))
         ):
             continue
-        family = {table.name, *(ancestor.name for ancestor in _ancestors(wanted, table))}
+        family = {table.name, *(ancestor.name for ancestor in _partition_of(wanted, table))}
         publications = set(_publications(wanted, table))
         if not any(name[:2] in family or name[0] in publications for name in names):
             continue
@@ -135,7 +136,7 @@ def _publications(catalog: Catalog, table: Key) -> list[str]:
     """Return the publications that publish UPDATE or DELETE of a table, or of what it is a partition of."""
     if catalog[table].unlogged:
         return []
-    family = (table, *_ancestors(catalog, table))
+    family = (table, *_partition_of(catalog, table))
     return [
         key.name[0]
         for key in catalog.of("publication")
@@ -156,16 +157,10 @@ def _has_identity(catalog: Catalog, table: Key) -> bool:
         return any(key in catalog.rows for key in own) or bool(row.bound)
     if row.replica_identity != "d":
         return bool(row.replica_identity == "f")
-    family = (table, *_ancestors(catalog, table))
+    family = (table, *_partition_of(catalog, table))
     return any(catalog[key].type == "p" for one in family for key in catalog.of("constraint", *one.name))
 
 
-def _ancestors(catalog: Catalog, table: Key) -> list[Key]:
+def _partition_of(catalog: Catalog, table: Key) -> list[Key]:
     """Return what a partition is a partition of, the nearest first."""
-    found: list[Key] = []
-    row = catalog.get(table)
-    while row is not None and row.bound is not None:
-        parent = Key("table", tuple(row.parents[0]))
-        found.append(parent)
-        row = catalog.get(parent)
-    return found
+    return ancestors(catalog, table) if table in catalog.rows and catalog.value(table, "bound") else []

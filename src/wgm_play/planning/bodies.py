@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from wgm_play.catalog.graph import parents_of, reached
 from wgm_play.catalog.kinds import CALLERS, OF_TABLE, SPOKEN, WITH_BODY, name_at
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.operations.base import Change, Situation, alter, command
@@ -75,14 +76,8 @@ class _Text:
 
 def _with_parents(catalog: Catalog, tables: set[tuple[str, ...]]) -> set[str]:
     """Return the names of tables and of all that they inherit from: a column of these is theirs."""
-    found: set[tuple[str, ...]] = set()
-    todo = list(tables)
-    while todo:
-        name = todo.pop()
-        row = catalog.get(Key("table", name)) if name not in found else None
-        found.add(name)
-        todo += [tuple(parent) for parent in (row.parents or () if row else ())]
-    return {name[1] for name in found}
+    found = reached({Key("table", name) for name in tables}, lambda table: parents_of(catalog, table))
+    return {table.name[1] for table in found}
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.asking.ask import LONGEST, NotAsked
+from wgm_play.catalog.graph import relation_of
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.checks import exclusion
 from wgm_play.checks.data import (
@@ -79,11 +80,7 @@ class Looker:
                 broken.add(Key("table", key.name[:2]))
                 lines += found
         for key in self._checked():
-            table = (
-                Key("table", key.name[:2])
-                if key.kind != "index"
-                else Key("table", (key.name[0], str(self.situation.wanted.rows[key][0])))
-            )
+            table = Key("table", relation_of(self.situation.wanted, key) or key.name[:2])
             if table in broken or self._live_table(table) is None:
                 continue
             lines += self._guarded(unknown, key, lambda key=key, table=table: self._one(key, table, broken))

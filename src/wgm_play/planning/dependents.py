@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wgm_play.catalog.access import keep_roles
+from wgm_play.catalog.graph import closure
 from wgm_play.desired.model import Wanted
 from wgm_play.diff.compare import compare, dependents_of_hard
 from wgm_play.errors import Refused
 from wgm_play.operations.base import Situation
 from wgm_play.secret import mask
 from wgm_play.shadow import read, send
-from wgm_play.shadow.rebuild import closure, statements_for
+from wgm_play.shadow.rebuild import statements_for
 
 if TYPE_CHECKING:
     from wgm_play.shadow import Shadow

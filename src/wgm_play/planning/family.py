@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.access import keep_roles, object_of
+from wgm_play.catalog.access import keep_roles
 from wgm_play.catalog.constraint import Constraint
+from wgm_play.catalog.graph import children, descendants, object_of, parents_of, reached, touched
 from wgm_play.catalog.kinds import ACCESS, OF_OBJECT, ON_VIEW, SWAPPED, VIEWS, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.catalog.table import Table
@@ -33,7 +34,6 @@ from wgm_play.playbook.model import Declaration
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import Shadow, read, run_all, send
-from wgm_play.shadow.rebuild import touched
 from wgm_play.shadow.remake import remake
 from wgm_play.sql import Sql, ident, literal
 
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     import psycopg
 
 PENDING = " DETACH"
-_PARENTS = Table.__slots__.index("parents")
 _SCAN = hazard(
     "P01",
     "the rows of the table are read while it is locked; not online: no check can say what a bound by hash says",
@@ -112,8 +111,8 @@ def declared_moves(
 ) -> Moves:
     """Return what the playbook asks for: declared tables under other parents, and partitions that are removed."""
     live = situation.current
-    children = _children(live)
-    if not children and not any(key.kind == "table" and realised.rows[key][_PARENTS] for key in realised.rows):
+    below = children(live)
+    if not below and not any(parents_of(realised, key) for key in realised.of("table")):
         return Moves()
     made = Moves()
     declared = {key for key, one in declarations.items() if key.kind == "table" and not one.absent}
@@ -121,7 +120,7 @@ def declared_moves(
     if prune:
         removed |= {key for key in live.rows if key.kind == "table" and key not in declared}
     for key in sorted(removed):
-        for child in _below(children, key):
+        for child in sorted(descendants(below, key)):
             if child not in declared and child not in removed and live[child].bound is not None:
                 cause = declarations[key]
                 made.gone[child] = Declaration(child, cause.step, cause.position, absent=True)
@@ -151,26 +150,6 @@ def joins_last(situation: Situation, brought: Iterable[Key]) -> list[Change]:
         alone = replace(new, parents=None, bound=None)
         _join(situation, made, key, alone, new, situation.step_of(key), trashed=True)
     return made.changes
-
-
-def _children(catalog: Catalog) -> dict[Key, list[Key]]:
-    made: dict[Key, list[Key]] = {}
-    for key, row in catalog.rows.items():
-        if key.kind == "table" and row[_PARENTS]:
-            for parent in row[_PARENTS]:
-                made.setdefault(Key("table", tuple(parent)), []).append(key)
-    return made
-
-
-def _below(children: Mapping[Key, list[Key]], key: Key) -> list[Key]:
-    found: list[Key] = []
-    todo = list(children.get(key, ()))
-    while todo:
-        one = todo.pop()
-        if one not in found:
-            found.append(one)
-            todo += children.get(one, ())
-    return sorted(found)
 
 
 def _find(
@@ -221,19 +200,13 @@ def referring(catalog: Catalog, tables: Iterable[Key]) -> frozenset[Key]:
 
 def filled_from(catalog: Catalog, tables: Iterable[Key]) -> frozenset[Key]:
     """Return the materialized views that read these tables, through views too, with all that is built on them."""
-    users: dict[tuple[str, ...], set[Key]] = {}
+    by_name: dict[tuple[str, ...], set[Key]] = {}
     for dependent, referenced in catalog.edges:
-        users.setdefault(referenced.name[:2], set()).add(dependent)
+        by_name.setdefault(referenced.name[:2], set()).add(dependent)
 
     def above(keys: Iterable[Key], kinds: frozenset[str]) -> set[Key]:
-        found: set[Key] = set()
-        todo = list(keys)
-        while todo:
-            for one in users.get(todo.pop().name[:2], set()) - found:
-                if one.kind in kinds:
-                    found.add(one)
-                    todo.append(one)
-        return found
+        start = set(keys)
+        return reached(start, lambda key: (one for one in by_name.get(key.name[:2], ()) if one.kind in kinds)) - start
 
     filled = {key for key in above(tables, VIEWS) if key.kind == "materialized_view"}
     built = filled | above(filled, VIEWS | ON_VIEW | {"index"})
@@ -244,7 +217,7 @@ def _orphans(live: Catalog, goes: set[Key]) -> list[Key]:
     """Return the children, by inheritance, of what goes: they stay as tables of their own."""
     return [
         child
-        for parent, below in _children(live).items()
+        for parent, below in children(live).items()
         if parent in goes
         for child in below
         if live[child].bound is None
@@ -286,7 +259,7 @@ def _detach(situation: Situation, made: Moves, key: Key, parent: Key, old: Table
             situation, made, key, f"end the detaching of {key} from {parent.label}", [ended, _no_check(live, key)], step
         )
         return
-    siblings = _children(live).get(parent, ())
+    siblings = children(live).get(parent, ())
     default = any(live[one].bound == "DEFAULT" for one in siblings)
     if situation.version < 140000 or default or not situation.online(parent):
         locks = (Lock(ACCESS_EXCLUSIVE, parent.label), Lock(ACCESS_EXCLUSIVE, key.label))
@@ -310,7 +283,7 @@ def _detach(situation: Situation, made: Moves, key: Key, parent: Key, old: Table
 
 def _no_check(live: Catalog, key: Key) -> Command:
     """Drop the CHECK that a concurrent detach leaves (manual: "ALTER TABLE"); it has a name of the server's choice."""
-    tables = [key, *(Key("table", tuple(parent)) for parent in live[key].parents or ())]
+    tables = [key, *parents_of(live, key)]
     known = sorted(
         one.name[2] for table in tables for one in live.of("constraint", *table.name) if live[one].type == "c"
     )
@@ -330,8 +303,8 @@ def _make_parent(situation: Situation, made: Moves, source: Catalog, parent: Key
         or any(parent in one.makes for one in made.changes)
     ):
         return
-    for above in source[parent].parents or ():
-        _make_parent(situation, made, source, Key("table", tuple(above)), steps)
+    for above in parents_of(source, parent):
+        _make_parent(situation, made, source, above, steps)
     there = replace(situation, wanted=source, steps={**situation.steps, parent: steps.get(parent, -1)})
     for change in create_table(there, parent):
         if change.makes:  # marks of indexes wait for the indexes
@@ -349,7 +322,7 @@ def _join(
         table = Key("table", tuple(parent))
         alike = [_trash_columns(key, table)] if trashed else []
         if new.bound is not None:
-            siblings = _children(situation.current).get(table, ())
+            siblings = children(situation.current).get(table, ())
             defaults = [one for one in siblings if situation.current[one].bound == "DEFAULT" and one != key]
             locks = [Lock(ACCESS_EXCLUSIVE, one.label) for one in defaults]
             joined = attach(table, key, Sql(new.bound), *locks)

@@ -6,12 +6,11 @@ In: a plan's groups, the live catalog and the wanted one. Out: the groups whose 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from wgm_play.catalog.model import Catalog, Key
-from wgm_play.catalog.table import Table
+from wgm_play.catalog.graph import children, descendants
+from wgm_play.catalog.model import Catalog
 from wgm_play.plan import Command, Group, Lock
 
 # What ALTER TABLE does to the table's children as well (manual: "ALTER TABLE", under the word ONLY).
@@ -20,19 +19,16 @@ _RECURSES = re.compile(
     r"DROP CONSTRAINT|VALIDATE CONSTRAINT)\b|CREATE (?:UNIQUE )?INDEX (?!.* ON ONLY )",
     re.DOTALL,
 )
-_PARENTS = Table.__slots__.index("parents")
 # More are counted.
 _NAMED = 20
 
 
 def with_children(groups: tuple[Group, ...], current: Catalog) -> tuple[Group, ...]:
     """Return the groups with the locks on live children."""
-    below: dict[str, list[Key]] = defaultdict(list)
-    for key in current.of("table"):
-        for parent in current.rows[key][_PARENTS] or ():
-            below[Key("table", tuple(parent)).label].append(key)
-    if not below:
+    found = children(current)
+    if not found:
         return groups
+    below = {table.label: [one.label for one in descendants(found, table)] for table in found}
     return tuple(
         replace(
             group,
@@ -45,24 +41,13 @@ def with_children(groups: tuple[Group, ...], current: Catalog) -> tuple[Group, .
     )
 
 
-def _more(command: Command, below: dict[str, list[Key]]) -> Command:
+def _more(command: Command, below: Mapping[str, Sequence[str]]) -> Command:
     if not any(lock.relation in below for lock in command.locks) or not _RECURSES.match(command.sql):
         return command
     table = next(lock for lock in command.locks if lock.relation in below)
     named = {lock.relation for lock in command.locks}
-    found = [name for name in _all_below(table.relation, below) if name not in named]
+    found = [name for name in below[table.relation] if name not in named]
     more = [Lock(table.level, name, below=True) for name in found[:_NAMED]]
     if len(found) > _NAMED:
         more.append(Lock(table.level, f"{len(found) - _NAMED} more tables below {table.relation}", below=True))
     return replace(command, locks=(*command.locks, *more))
-
-
-def _all_below(name: str, below: dict[str, list[Key]]) -> Iterable[str]:
-    found: dict[str, None] = {}
-    todo = [name]
-    while todo:
-        for key in below.get(todo.pop(), ()):
-            if key.label not in found:
-                found[key.label] = None
-                todo.append(key.label)
-    return found

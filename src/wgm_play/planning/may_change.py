@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.graph import relation_of
 from wgm_play.catalog.kinds import (
     BY_TYPES,
     CALLERS,
@@ -175,9 +176,9 @@ def _owned(operation: Operation, live: Catalog, wanted: Catalog) -> Iterator[Key
     if key.kind in OF_TABLE or key.kind == "column":
         yield from (Key(kind, key.name[:2]) for kind in RELATIONS)
     elif key.kind == "index":
-        row = live.rows.get(key) or wanted.rows.get(key)
-        if row is not None:
-            yield from (Key(kind, (key.name[0], str(row[0]))) for kind in RELATIONS)
+        name = relation_of(live, key) or relation_of(wanted, key)
+        if name is not None:
+            yield from (Key(kind, name) for kind in RELATIONS)
     elif key.kind == "publication_table":
         yield Key("table", key.name[1:])
         yield Key("publication", key.name[:1])

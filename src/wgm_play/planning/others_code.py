@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.graph import reached, relation_of
 from wgm_play.catalog.kinds import INDEXES, RELATIONS, ROUTINES, VIEWS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Position, Refused
@@ -126,24 +127,20 @@ def _behind_query(operation: Operation, live: Catalog, wanted: Catalog) -> set[K
         return set()
     if any(" OWNER TO " in one.sql for one in operation.commands):
         return set()
-    needs: dict[Key, list[Key]] = {}
-    for dependent, referenced in (*wanted.edges, *live.edges):
-        needs.setdefault(dependent, []).append(referenced)
-    found, todo = {key}, [key]
-    while todo:
-        for other in needs.get(todo.pop(), ()):
-            if other not in found and other.kind not in ((RELATIONS - VIEWS) | {"schema"}):
-                found.add(other)
-                todo.append(other)
-    return {one for one in found if one.kind in (*_CODE, "view")}
+
+    def needed(one: Key) -> Iterator[Key]:
+        for other in (*wanted.directly_needed(one), *live.directly_needed(one)):
+            if other.kind not in ((RELATIONS - VIEWS) | {"schema"}):
+                yield other
+
+    return {one for one in reached({key}, needed) if one.kind in (*_CODE, "view")}
 
 
 def _reserved_in(live: Catalog, table: Key, reserved: frozenset[str]) -> Iterator[Key]:
     """Yield the rules, defaults and indexes of a table whose text names a function that only superusers may call."""
     for kind in sorted(INDEXES | {"column"} | {"trigger"}):
         for key in live.of(kind):
-            on = (key.name[0], str(live.rows[key][0])) if kind == "index" else key.name[:2]
-            if on == table.name and reserved & set(_WORD.findall(repr(live.rows[key][1:]))):
+            if relation_of(live, key) == table.name and reserved & set(_WORD.findall(repr(live.rows[key][1:]))):
                 yield key
 
 

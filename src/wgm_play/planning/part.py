@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog.kinds import BY_METHOD, BY_TYPES, IN_TABLE
+from wgm_play.catalog.graph import root_of
+from wgm_play.catalog.kinds import BY_METHOD, BY_TYPES
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.playbook.model import Declaration
 
@@ -63,20 +64,9 @@ def bare(key: Key) -> Key:
     return Key(key.kind, key.name[:2]) if key.kind in _BY_ARGUMENTS else key
 
 
-def _root(key: Key, catalog: Catalog) -> Key:
-    """Return what a step declares an object with: a column with its table."""
-    if key.kind in IN_TABLE:
-        return Key("table", key.name[:2])
-    if key.kind == "domain_constraint":
-        return Key("domain", key.name[:2])
-    if key.kind == "sequence" and (owner := catalog[key].owned_by):
-        return Key("table", tuple(owner[:2]))
-    return bare(key)
-
-
 def is_of(key: Key, catalog: Catalog, roots: Collection[Key]) -> bool:
     """Tell whether an object is, or belongs to, one of the roots."""
-    return bare(key) in roots or _root(key, catalog) in roots
+    return bare(key) in roots or bare(root_of(catalog, key)) in roots
 
 
 # They are known under other names than a playbook says: by the types of their arguments.

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog.access import object_of
+from wgm_play.catalog.graph import closure, object_of, root_of, touched
 from wgm_play.catalog.kinds import (
     ACCESS,
     CLUSTER,
@@ -30,16 +30,14 @@ from wgm_play.catalog.kinds import (
     WITH_BODY,
 )
 from wgm_play.catalog.model import Catalog, Key, Rows, digest
-from wgm_play.catalog.table import Table
 from wgm_play.errors import WgmError
 from wgm_play.operations.order import constraints_without_index, name_space
 from wgm_play.planning import role_passwords
 from wgm_play.planning.imperative import names_in
-from wgm_play.planning.part import Part, _root, bare, is_of
+from wgm_play.planning.part import Part, bare, is_of
 from wgm_play.playbook.fold import digest_of, mentioning
 from wgm_play.playbook.model import Declaration
 from wgm_play.shadow.realise import schemas_of
-from wgm_play.shadow.rebuild import closure, touched
 
 if TYPE_CHECKING:
     from wgm_play.planning.model import Planned
@@ -56,7 +54,6 @@ _PASSED_ON = VIEWS | WITH_BODY
 MOST = 0.3
 _ROUNDS = 3
 OF_NO_OBJECT = CLUSTER | {"default_privileges"} | {"setting"} | {"schema"} | {"extension"}
-_PARENTS, _PARTITIONED = Table.__slots__.index("parents"), Table.__slots__.index("partition_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +176,7 @@ def around_of(said: Mapping[Key, str], edited: Iterable[Key], live: Catalog) -> 
     for dependent, referenced in live.edges:
         if referenced.name[:2] in places and dependent in live.rows and is_of(referenced, live, roots):
             found.update(declared.get(bare(dependent), ()))
-            found.update(declared.get(_root(dependent, live), ()))
+            found.update(declared.get(bare(root_of(live, dependent)), ()))
     frontier = set(found)
     while frontier:
         more = mentioning(said, frontier) - found
@@ -223,7 +220,7 @@ def _checked(said: Mapping[Key, str], around: Collection[Key]) -> Iterator[Key]:
 
 
 def _has_family(live: Catalog, key: Key) -> bool:
-    return key.kind == "table" and bool(live.rows[key][_PARENTS] or live.rows[key][_PARTITIONED])
+    return key.kind == "table" and bool(live.value(key, "parents") or live.value(key, "partition_by"))
 
 
 def _of_cluster(live: Catalog, keys: set[Key]) -> set[Key]:
@@ -242,7 +239,7 @@ def _needed(
     declared: Mapping[Key, Declaration], around: set[Key], keys: Iterable[Key], live: Catalog
 ) -> dict[Key, Declaration]:
     """Return the declarations that must be made besides, without what comes late: references to other tables."""
-    roots = {_root(key, live) for key in keys} | {bare(key) for key in keys}
+    roots = {bare(root_of(live, key)) for key in keys} | {bare(key) for key in keys}
     return {
         key: replace(one, late=())
         for key, one in declared.items()
@@ -262,7 +259,7 @@ def _changed(part: Part, planned: Planned) -> set[Key]:
         if have.get(key) == want.get(key) or key.kind in OF_OBJECT:
             continue
         catalog = planned.wanted.catalog if key in want else part.live
-        root = bare(key) if bare(key) in declared else _root(key, catalog)
+        root = bare(key) if bare(key) in declared else bare(root_of(catalog, key))
         found.add(declared.get(root, root))
     return found
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.cache.store import Cache
+from wgm_play.catalog.graph import touched
 from wgm_play.catalog.kinds import ACCESS, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key, digest
-from wgm_play.catalog.table import Table
 from wgm_play.desired.manage import Manage
 from wgm_play.desired.model import Removal, Wanted
 from wgm_play.desired.overlay import lay_over
@@ -61,7 +61,6 @@ from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, Shadow, names_of, open_shadow
 from wgm_play.shadow.lacking import Extensions, extensions
 from wgm_play.shadow.realise import Realised, realise, schemas_of
-from wgm_play.shadow.rebuild import touched
 from wgm_play.shadow.superuser import MADE_FOR_OTHERS, TRUSTED_LANGUAGES, listed
 from wgm_play.units import counted
 
@@ -74,9 +73,6 @@ if TYPE_CHECKING:
 
 _CLUSTER = "belongs to the cluster or names its roles: compared, and not tried in the shadow"
 _LABELS = "is read by a provider of the target's: compared, and not tried in the shadow"
-
-
-_PARTITION_BY = Table.__slots__.index("partition_by")
 
 
 @dataclass(slots=True)
@@ -397,7 +393,7 @@ class Planner:
     def _attached_keys(self, current: Catalog) -> Mapping[Key, tuple[Key, ...]]:
         """Return the keys of partitions whose index is attached to an index of the parent, by that index."""
         found: dict[Key, tuple[Key, ...]] = {}
-        if any(current.rows[key][_PARTITION_BY] for key in current.of("table")):
+        if any(current.value(key, "partition_by") for key in current.of("table")):
             for schema, name, *key in self.connection.execute(query("attached_keys", current.version)).fetchall():
                 index = Key("index", (schema, name))
                 found[index] = (*found.get(index, ()), Key("constraint", tuple(key)))

@@ -5,12 +5,12 @@ In: the live and the wanted catalog, the plan's groups. Out: nothing; a plan tha
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.column import Column
+from wgm_play.catalog.graph import closure, owner_column, reached, relation_of, touched
 from wgm_play.catalog.kinds import ACCESS, NAMING_ROLE, TYPES, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key, Row, Rows, differing_fields
 from wgm_play.errors import Position, Refused
@@ -22,7 +22,7 @@ from wgm_play.planning.versions import same_words, unlike
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, alone, as_here, make_named, read, run_all, send, start_over
-from wgm_play.shadow.rebuild import closure, statements_for, touched
+from wgm_play.shadow.rebuild import statements_for
 from wgm_play.shadow.remake import named_in, remake
 from wgm_play.sql import ident, replace_names
 
@@ -107,8 +107,8 @@ def _bodies_called(operations: Iterable[Operation], live: Catalog, wanted: Catal
 
 def _partitioned(live: Catalog, wanted: Catalog, index: Key) -> Key | None:
     """Return the partitioned table that an index is on: its partitions take part."""
-    row = wanted.rows.get(index) or live.rows.get(index)
-    table = Key("table", (index.name[0], str(row[0]))) if row else index
+    name = relation_of(wanted, index) or relation_of(live, index) if index.kind == "index" else None
+    table = Key("table", name) if name else index
     return table if table in live.rows and table.kind == "table" and live[table].partition_by else None
 
 
@@ -131,20 +131,14 @@ def _same(key: Key, have: Row | None, want: Row | None) -> bool:
 
 def _needed(live: Catalog, wanted: Catalog, keys: Iterable[Key]) -> set[Key]:
     """Return the live objects that wanted ones need, directly or not: an unchanged function below a new trigger."""
-    needs: dict[Key, list[Key]] = defaultdict(list)
-    for dependent, referenced in wanted.edges:
-        needs[dependent].append(referenced)
-    for key in keys:
-        owner = wanted[key].owned_by if key.kind == "sequence" and key in wanted.rows else None
-        if owner:
-            needs[key].append(Key("table", tuple(owner[:2])))
-    todo, found = list(keys), set(keys)
-    while todo:
-        for key in needs[todo.pop()]:
-            if key not in found:
-                found.add(key)
-                todo.append(key)
-    return found & live.rows.keys()
+    owners = {key: owner for key in keys if key.kind == "sequence" and (owner := owner_column(wanted, key))}
+
+    def needed(key: Key) -> Iterator[Key]:
+        yield from wanted.directly_needed(key)
+        if key in owners:
+            yield Key("table", owners[key].name[:2])
+
+    return reached(keys, needed) & live.rows.keys()
 
 
 def _difference(key: Key, wanted: Catalog, result: Catalog) -> list[str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wgm_play.catalog.access import keep_roles, moved
+from wgm_play.catalog.graph import touched
 from wgm_play.catalog.kinds import (
     ACCESS,
     BY_METHOD,
@@ -35,7 +36,6 @@ from wgm_play.planning.rename_values import in_order, pending
 from wgm_play.playbook.model import Declaration, Part
 from wgm_play.render import render
 from wgm_play.shadow import Shadow, read, run_all
-from wgm_play.shadow.rebuild import touched
 from wgm_play.shadow.remake import remake
 from wgm_play.sql import Sql, automatic, ident, literal, replace_names
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.graph import closure
 from wgm_play.catalog.kinds import ACCESS, NAMING_ROLE
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.shadow import alone, open_shadow, read, run_all, send
-from wgm_play.shadow.rebuild import closure, statements_for
+from wgm_play.shadow.rebuild import statements_for
 
 if TYPE_CHECKING:
     import psycopg

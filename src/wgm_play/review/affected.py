@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from wgm_play.catalog.access import object_of
+from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import ACCESS, OF_OBJECT, OF_TABLE
 from wgm_play.environment import Environment, Policy
 from wgm_play.finding import ERROR, WARNING, Finding

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wgm_play.catalog.access import object_of
+from wgm_play.catalog.graph import object_of, parts_of_table
 from wgm_play.catalog.kinds import ON_TABLE
 from wgm_play.catalog.model import Catalog
 from wgm_play.diff.compare import diff
 from wgm_play.errors import WgmError
 from wgm_play.operations.order import constraints_without_index, order
-from wgm_play.operations.trash import own_keys
 from wgm_play.plan import Operation
 from wgm_play.review.compare import Compared
 from wgm_play.review.model import Rollback
@@ -70,7 +69,7 @@ def _with_trash(one: Compared, operations: list[Operation]) -> Catalog:
     for each in operations:
         if each.verb != "trash" or each.key not in base.rows:
             continue
-        own = own_keys(base, each.key) if each.key.kind == "table" else []
+        own = parts_of_table(base, each.key) if each.key.kind == "table" else []
         for key in (each.key, *own):
             if (
                 key in base.rows

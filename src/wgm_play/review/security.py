@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from wgm_play.catalog.access import PUBLIC, object_of, open_to_all, own, read
+from wgm_play.catalog.access import PUBLIC, open_to_all, own, read
+from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import OF_OBJECT
 from wgm_play.catalog.model import Catalog, Key, differing_fields
 from wgm_play.errors import Position

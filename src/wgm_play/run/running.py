@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.access import object_of
+from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import ACCESS, CLUSTER, OF_OBJECT
 from wgm_play.catalog.model import Catalog, Key, differing_fields, digest
 from wgm_play.errors import Refused, StepFailed

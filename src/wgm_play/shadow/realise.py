@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.graph import closure
 from wgm_play.catalog.kinds import ACCESS, FIRST_MADE, NEVER_NEEDED, OUTSIDE_SCHEMAS
 from wgm_play.catalog.model import Catalog, Key, Rows
 from wgm_play.errors import Problems, Refused, WgmError
@@ -21,7 +22,7 @@ from wgm_play.render import Statement
 from wgm_play.shadow import BATCH, alone, confined, make_named, names_of, read, run_all, send, start_over
 from wgm_play.shadow.blame import circles, explain, missing, names_in
 from wgm_play.shadow.lacking import Extensions
-from wgm_play.shadow.rebuild import closure, statements_for
+from wgm_play.shadow.rebuild import statements_for
 from wgm_play.shadow.single import second_statement
 
 if TYPE_CHECKING:

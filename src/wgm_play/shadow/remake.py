@@ -12,13 +12,14 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.graph import closure
 from wgm_play.catalog.kinds import STORED, TYPES, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.secret import mask
 from wgm_play.shadow import on_path, run_all, start_over
 from wgm_play.shadow.lacking import not_there
-from wgm_play.shadow.rebuild import closure, statements_for
+from wgm_play.shadow.rebuild import statements_for
 
 if TYPE_CHECKING:
     import psycopg

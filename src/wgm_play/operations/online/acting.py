@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from wgm_play.catalog.graph import children, descendants
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.trigger import Trigger
 from wgm_play.operations.base import (
@@ -75,14 +76,7 @@ def keeping(situation: Situation, table: Key, columns: Collection[str]) -> Keepi
 
 def _family(situation: Situation, table: Key) -> set[Key]:
     """Return a table with its partitions and children: an UPDATE of it reaches them all."""
-    found, todo = {table}, [table]
-    while todo:
-        parent = todo.pop()
-        for one in situation.current.of("table"):
-            if one not in found and list(parent.name) in [list(up) for up in situation.current[one].parents or ()]:
-                found.add(one)
-                todo.append(one)
-    return found
+    return {table, *descendants(children(situation.current), table)}
 
 
 def _keyed(situation: Situation, table: Key, columns: Collection[str]) -> bool:

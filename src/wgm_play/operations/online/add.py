@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wgm_play.catalog.graph import children
 from wgm_play.catalog.model import Key
 from wgm_play.operations import column_definition, named_not_null
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, create, hazard
@@ -24,7 +25,7 @@ def wants_batches(situation: Situation, key: Key) -> bool:
     row, table = situation.wanted[key], Key("table", key.name[:2])
     if not situation.online(table) or row.generated or row.inherited or situation.current[table].partition_by:
         return False
-    if any(list(table.name) in (situation.current[one].parents or ()) for one in situation.current.of("table")):
+    if table in children(situation.current):
         return False  # batches walk the pages or keys of one table
     return bool(row.identity) or key in situation.backfills or (row.default is not None and varies(row.default))
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from wgm_play.catalog.descent import below
+from wgm_play.catalog.graph import children, descendants
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.publication import PublicationTable
 from wgm_play.operations.base import SHARE_UPDATE_EXCLUSIVE, Change, Situation, command, hazard
@@ -37,7 +37,8 @@ def kept_in(situation: Situation, ordered: Sequence[Change], hidden: Collection[
     hiding = set(hidden)
     members = {key: situation.current[key] for key in situation.current.of("publication_table")}
     kept = [one for one in publications if one in situation.wanted.rows]
-    descended = below(situation.current)
+    below = children(situation.current)
+    descended = {table.name: {one.name for one in descendants(below, table)} for table in below}
     for change in ordered:
         for one in change.removes:
             members.pop(one, None)

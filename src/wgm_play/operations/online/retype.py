@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from wgm_play.catalog.graph import children
 from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
 from wgm_play.operations import column_definition
@@ -40,15 +41,7 @@ _TIMES = ("time", "date", "interval")
 def obstacle(situation: Situation, table: Key, keys: Collection[Key]) -> str | None:
     """Return why columns of a large table cannot change type online, or None."""
     row = situation.current[table]
-    if (
-        row.partition_by
-        or row.parents
-        or any(
-            table.name == tuple(up)
-            for other in situation.current.of("table")
-            for up in situation.current[other].parents or ()
-        )
-    ):
+    if row.partition_by or row.parents or table in children(situation.current):
         return "the table has partitions or children"
     if any(_live_name(situation, key) is None for key in keys):
         return "its values are converted while it, or its table, gets another name"
