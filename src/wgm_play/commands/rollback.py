@@ -24,7 +24,7 @@ from wgm_play.errors import InputError, Refused
 from wgm_play.ledger import Change as RunChange
 from wgm_play.ledger import Ledger, RowChange, SqlOnce, TrashEntry
 from wgm_play.ledger.statements import run as ask
-from wgm_play.operations.base import Change, Situation, Waiting
+from wgm_play.operations.base import Change, Findings, Goal, Situation, Waiting
 from wgm_play.operations.calls import calling
 from wgm_play.operations.index import drop_index
 from wgm_play.operations.online.leftover import removals
@@ -35,7 +35,7 @@ from wgm_play.plan import Command, Group, Operation
 from wgm_play.planning import bodies, family, may_change, rename, trashed_users
 from wgm_play.planning.announce import announced
 from wgm_play.planning.consent import Consents
-from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, castable, uncastable
+from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, castable
 from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 from wgm_play.planning.dependents import realise_dependents
 from wgm_play.planning.imperative import SEARCH_PATH, Imperative
@@ -158,31 +158,35 @@ def _plan(
     wanted = _wanted(live, target, latest, began_at, renamed_keys)
     planner = _planner(work, live)
     planner.stack = stack
-    situation = planner._situation(live, wanted.catalog)
-    cleared, clearing = _clear(planner, situation, live, wanted.catalog, _in_the_way(live, entries))
+    situation = Situation(live, wanted.catalog, planner.facts(live))
+    cleared, clearing = _clear(planner, situation, _in_the_way(live, entries))
     renamed = _renames(situation, cleared, wanted.catalog, entries)
     there = rename.apply(planner.shadow(), cleared, renamed) if renamed.changes else live
-    situation.sizes = renamed.sizes(situation.sizes)
-    situation.acting = planner.acting(renamed.pairs)
+    situation = replace(situation, facts=planner.under_new_names(situation.facts, renamed))
     restored, current, brought = _restores(situation, there, wanted.catalog, entries)
-    situation.current = current
-    situation.waiting = _waiting(situation, wanted.catalog, entries)
-    brought |= situation.waiting.keys()
-    situation.identity_sequences = planner.identity_sequences(current, wanted.catalog)
+    facts = planner.with_sequences(situation.facts, current, wanted.catalog)
+    situation = replace(situation, current=current, facts=facts)
+    waiting = _waiting(situation, wanted.catalog, entries)
+    brought |= waiting.keys()
     done = _converted([entry for entry in trashed if entry.run in cut_short])
-    situation.converts, situation.forced = _conversions(
+    converts, forced = _conversions(
         entries, current, wanted.catalog, renamed, done, partial(castable, planner.types(), wanted.catalog, live.rows)
     )
-    situation.backfills = _fills(current, wanted.catalog, brought)
+    goal = Goal(backfills=_fills(current, wanted.catalog, brought), converts=converts, forced=forced, waiting=waiting)
+    situation = replace(situation, goal=goal)
     moves = family.moves_between(situation, brought)
     last = family.joins_last(situation, brought)
     if moves.changes:
-        situation.current = current = family.after(planner.shadow(), current, moves)
+        current = family.after(planner.shadow(), current, moves)
+        situation = replace(situation, current=current)
         family.prove_bounds(situation, moves)
-    situation.wanted = _before_joining(wanted.catalog, current, last)
-    situation.uncastable = uncastable(planner.types(), situation)
+    situation = replace(
+        situation,
+        wanted=_before_joining(wanted.catalog, current, last),
+        goal=replace(goal, let_go=moves.let_go),
+    )
+    situation = planner.with_uncastable(situation)
     realise_dependents(planner.shadow, situation, wanted)
-    situation.apart = moves.let_go
     found = diff(situation)
     _take_over(wanted.catalog, situation.wanted, last)
     _mark_conversions(found.changes, entries, renamed)
@@ -200,7 +204,7 @@ def _plan(
         if id(change) not in first and not (change.operation.key.kind == "schema" and change.makes)
     ]
     for change in after_all:
-        prepares = any(change is one for one in situation.prepared)
+        prepares = any(change is one for one in situation.findings.prepared)
         change.after = (*change.after, *restored, *(() if prepares else late))
     moves.order(after_all)
     loosening = _loosening(found.changes)
@@ -219,10 +223,10 @@ def _plan(
     for change in found.changes:
         if change.operation.key in full:
             change.after = (*change.after, *last)
-    before = [*removals(situation.helpers, situation.used_helpers), *sqls]
+    before = [*removals(situation.facts.helpers, situation.findings.used_helpers), *sqls]
     early_rows, late_rows = ([], rows) if loosening else (rows, [])
     together = bodies.together(renamed, found.changes, situation)
-    together.joined += [*found.joined, *rename.joined(renamed, found.changes, situation.forced)]
+    together.joined += [*found.joined, *rename.joined(renamed, found.changes, situation.goal.forced)]
     found.changes += together.compiled
     checks = constraints_without_index(current, wanted.catalog)
     everything = [*before, *rows, *restored, *late, *found.changes, *last]
@@ -305,10 +309,9 @@ def _in_the_way(live: Catalog, entries: Sequence[TrashEntry]) -> list[Key]:
     ]
 
 
-def _clear(
-    planner: Planner, situation: Situation, live: Catalog, wanted: Catalog, keys: Sequence[Key]
-) -> tuple[Catalog, list[Change]]:
+def _clear(planner: Planner, situation: Situation, keys: Sequence[Key]) -> tuple[Catalog, list[Change]]:
     """Return the catalog without some objects and what depends on them, and the changes that remove these."""
+    live, wanted = situation.current, situation.wanted
     if not keys:
         return live, []
     cleared = live.copy()
@@ -331,10 +334,9 @@ def _clear(
     for key in gone:
         cleared.rows.pop(key)
     cleared.edges = frozenset(edge for edge in live.edges if not gone.intersection(edge))
-    made = planner._situation(live, cleared)
-    made.trash_names = situation.trash_names
-    made.identity_sequences = planner.identity_sequences(live, cleared)
-    return cleared, diff(made).changes
+    facts = planner.with_sequences(situation.facts, live, cleared)
+    own = Findings(trash_names=situation.findings.trash_names)
+    return cleared, diff(Situation(live, cleared, facts, findings=own)).changes
 
 
 def _before_joining(wanted: Catalog, current: Catalog, last: Sequence[Change]) -> Catalog:
@@ -588,7 +590,7 @@ def _definition(entry: TrashEntry, situation: Situation) -> Mapping[str, Any]:
     kept = kept_rows(entry.definition)
     edges = [edge for edge in situation.wanted.edges if edge[0] in kept and edge[1] in kept]
     made = {**entry.definition, "place": list(entry.trash_name), "edges": edges}
-    if Key(entry.kind, tuple(entry.name)) in situation.waiting:  # its old name is taken there
+    if Key(entry.kind, tuple(entry.name)) in situation.goal.waiting:  # its old name is taken there
         made |= {"rows": [[kind, made["place"], row] for kind, _, row in made["rows"]], "commands": []}
     return made
 
@@ -596,7 +598,7 @@ def _definition(entry: TrashEntry, situation: Situation) -> Mapping[str, Any]:
 def _is_used(entry: TrashEntry, situation: Situation, renamed: rename.Renamed) -> bool:
     """Tell whether a column gets its values back from this entry."""
     key = Key(entry.kind, tuple(entry.name))
-    return "using" in entry.definition and renamed.after(key) in situation.converts
+    return "using" in entry.definition and renamed.after(key) in situation.goal.converts
 
 
 def _kept(entries: Sequence[TrashEntry], current: Catalog) -> dict[Key, list[tuple[TrashEntry, Row]]]:

@@ -80,17 +80,19 @@ def _place(catalog: Catalog, key: Key) -> tuple[int, tuple[str, ...], int, Key]:
 def diff(situation: Situation) -> Difference:
     """Return the changes that lead from the current to the wanted catalog, not yet in order."""
     found = compare(situation.current, situation.wanted)
-    found.altered += sorted(situation.forced - set(found.altered))
-    found.altered += [key for key in situation.passwords if key not in found.created and key not in found.altered]
+    found.altered += sorted(situation.goal.forced - set(found.altered))
+    found.altered += [key for key in situation.goal.passwords if key not in found.created and key not in found.altered]
     if not (found.created or found.dropped or found.altered):
         return found
     hard, rebuilt = _rebuilds(situation, found)
     online = choose.choose(situation, found.altered)
     rebuilt -= online.covered
     found.rebuilt = frozenset(rebuilt | hard)
-    situation.apart |= _circular_keys(situation.current, found.dropped)
-    situation.apart |= {key for key in found.altered if key.kind == "sequence" and outlives_its_owner(situation, key)}
-    covered = _covered_by_drop(situation, found) - situation.apart
+    situation.findings.apart |= situation.goal.let_go | _circular_keys(situation.current, found.dropped)
+    situation.findings.apart |= {
+        key for key in found.altered if key.kind == "sequence" and outlives_its_owner(situation, key)
+    }
+    covered = _covered_by_drop(situation, found) - situation.findings.apart
     done = _swapped(found, situation)
     for key in found.dropped:
         if key not in covered and key not in done:
@@ -103,7 +105,7 @@ def diff(situation: Situation) -> Difference:
     again = rebuilt | {key for key in hard if key.kind in VIEWS}
     for key in sorted(rebuilt, key=partial(_place, situation.wanted)):
         found.changes += _again(situation, key, hard, again)
-    if situation.attached:
+    if situation.facts.attached:
         found.changes = attached.go_together(situation, found.changes, OPERATIONS_FOR["constraint"][0])
     _one_primary_key(situation, found)
     before_columns_go(situation, found.changes)
@@ -119,10 +121,10 @@ def diff(situation: Situation) -> Difference:
 
 def _after_fills(situation: Situation, found: Difference) -> None:
     """Let new and changed triggers of a table wait until its rows are filled: they would act on them."""
-    for change in found.changes if situation.fills else ():
+    for change in found.changes if situation.findings.fills else ():
         key = change.operation.key
         if key.kind == "trigger" and change.operation.verb in ("create", "alter") and key not in found.rebuilt:
-            change.after = (*change.after, *(last for table, last in situation.fills if table == key.relation))
+            change.after = (*change.after, *(last for table, last in situation.findings.fills if table == key.relation))
 
 
 def _one_primary_key(situation: Situation, found: Difference) -> None:
@@ -169,7 +171,7 @@ def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:
     for key in found.dropped:
         if key.kind in OF_OBJECT and object_of(key) not in situation.wanted.rows and key.name[0] in _GRANTED_WITH:
             covered.add(key)
-        elif key.kind == "sequence" and not situation.trash and owner_column(current, key) in gone:
+        elif key.kind == "sequence" and not situation.facts.trash and owner_column(current, key) in gone:
             covered.add(key)  # a column that is dropped for good takes it along
     return covered
 
@@ -194,10 +196,10 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
     gone = {key for key in found.dropped if key.kind in (INDEXES | {"function"})}
     if not (hard or gone):
         return set(), set()
-    situation.nested = {
+    situation.findings.nested = {
         key: nested for key in sorted(hard) if key.kind in TYPES and (nested := type_swap.nested_in(situation, key))
     }
-    hard |= {one for nested in situation.nested.values() for one in nested}
+    hard |= {one for nested in situation.findings.nested.values() for one in nested}
     above = users(situation.current)
     rebuilt: set[Key] = set()
     todo = sorted(hard | gone)
@@ -246,7 +248,7 @@ def _is_hard(situation: Situation, key: Key) -> bool:
     if key.kind == "collation":
         return bool(defined.changed(old, new) - {"comment"})
     if key.kind == "column":
-        retyped = (old.type, old.collation) != (new.type, new.collation) or key in situation.forced
+        retyped = (old.type, old.collation) != (new.type, new.collation) or key in situation.goal.forced
         return retyped or columns.must_be_made_again(situation, key)
     if key.kind == "view":
         return (old.query, old.columns) != (new.query, new.columns) and not views.replaceable(situation, key)
@@ -320,7 +322,7 @@ def _typed_by_swapped(situation: Situation, column: Key) -> bool:
 def _swapped(found: Difference, situation: Situation) -> set[Key]:
     """Return what the swap of a type changes itself: types over it, a domain's checks, those that come and go too."""
     done: set[Key] = set()
-    nested = {one for types_over in situation.nested.values() for one in types_over}
+    nested = {one for types_over in situation.findings.nested.values() for one in types_over}
     done |= nested
     for key in {*found.altered, *nested}:
         if key.kind == "domain" and (key in nested or _is_hard(situation, key)):

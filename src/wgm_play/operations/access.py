@@ -52,7 +52,7 @@ def _words(old: Any, new: Any) -> list[Sql]:
 
 def _role_rest(situation: Situation, key: Key, old: Any, new: Any) -> list[Command]:
     made = []
-    verifier = situation.passwords.get(key)
+    verifier = situation.goal.passwords.get(key)
     if verifier is not None:
         made.append(command("role/password", name=key.name[0], verifier=verifier, shadow=False))
     if old.comment != new.comment:
@@ -90,7 +90,7 @@ def drop_role(situation: Situation, key: Key) -> list[Change]:
             hint="give them to another owner: `owner:` in their steps",
         )
     commands = [command("role/drop", name=name, shadow=False)]
-    if situation.trash_names or any(one.kind == "table" and one not in wanted.rows for one in current.rows):
+    if situation.facts.trash_names or any(one.kind == "table" and one not in wanted.rows for one in current.rows):
         commands = [  # what lies in the trash may be its own, or open to it
             command("role/let_go", name=name, words=Sql("REASSIGN"), to=True, shadow=False),
             command("role/let_go", name=name, words=Sql("DROP"), to=False, shadow=False),
@@ -104,7 +104,7 @@ def change_membership(situation: Situation, key: Key) -> list[Change]:
     role, member = key.name
     old, new = situation.current.get(key), situation.wanted[key]
     made = []
-    if situation.version >= 160000:
+    if situation.facts.version >= 160000:
         listed = [Sql(f"{word} {'TRUE' if getattr(new, name) else 'FALSE'}")
                   for name, word in (("admin", "ADMIN"), ("inherit", "INHERIT"), ("set", "SET"))]  # fmt: skip
         made.append(command("membership/grant", role=role, member=member, options=listed, shadow=False))
@@ -146,7 +146,7 @@ def change_grant(situation: Situation, key: Key) -> list[Change]:
     """Grant and revoke until a grantee has on an object what is wanted."""
     target, grantee = object_of(key), key.name[-1]
     owner = _owner(situation, target)
-    usual = access.default(target.kind, grantee, owner, situation.version)
+    usual = access.default(target.kind, grantee, owner, situation.facts.version)
     old, new = situation.current.get(key), situation.wanted.get(key)
     before = access.read(old.privileges) if old else usual
     after = access.read(new.privileges) if new else usual
@@ -202,7 +202,7 @@ def _listed(before: Privileges, after: Privileges, words: str) -> str:
 def granted_on(situation: Situation, target: Key) -> Sql:
     """Return an object as GRANT names it."""
     if target.kind == "database":
-        return Sql(f"DATABASE {ident(situation.database)}")
+        return Sql(f"DATABASE {ident(situation.facts.database)}")
     if target.kind == "language":
         return Sql(f"LANGUAGE {ident(target.name[0])}")
     return Sql(f"{KINDS[target.kind].granted_on or KINDS[target.kind].word} {name_of(target)}")
@@ -246,14 +246,14 @@ def against_defaults(situation: Situation, key: Key) -> list[Command]:
     """
     objects = KINDS[key.kind].given_as
     catalogs = (situation.current, situation.wanted)
-    rows = [one for catalog in catalogs for one in catalog.of("default_privileges", situation.role)]
+    rows = [one for catalog in catalogs for one in catalog.of("default_privileges", situation.facts.role)]
     made: list[Command] = []
-    for grantee in sorted({one.name[3] for one in rows if one.name[2] == objects} - {situation.role}):
+    for grantee in sorted({one.name[3] for one in rows if one.name[2] == objects} - {situation.facts.role}):
         grant = Key("grant", (key.kind, *key.name, grantee))
-        if key not in situation.current.rows and grant not in situation.steps:
+        if key not in situation.current.rows and grant not in situation.goal.steps:
             continue
         row = situation.wanted.get(grant)
-        usual = access.default(key.kind, grantee, situation.role, situation.version)
+        usual = access.default(key.kind, grantee, situation.facts.role, situation.facts.version)
         after = access.read(row.privileges) if row else usual
         given = [_given(situation, catalog, key, str(objects), grantee) for catalog in catalogs]
         surplus = {name: option for one in given for name, option in one.items()}
@@ -268,9 +268,9 @@ def against_defaults(situation: Situation, key: Key) -> list[Command]:
 
 def _given(situation: Situation, catalog: Catalog, key: Key, objects: str, grantee: str) -> Privileges:
     """Return what an object that this role makes has for a grantee from the beginning."""
-    everywhere = catalog.get(Key("default_privileges", (situation.role, "", objects, grantee)))
-    schema = catalog.get(Key("default_privileges", (situation.role, key.name[0], objects, grantee)))
-    usual = access.default(key.kind, grantee, situation.role, situation.version)
+    everywhere = catalog.get(Key("default_privileges", (situation.facts.role, "", objects, grantee)))
+    schema = catalog.get(Key("default_privileges", (situation.facts.role, key.name[0], objects, grantee)))
+    usual = access.default(key.kind, grantee, situation.facts.role, situation.facts.version)
     made = access.read(everywhere.privileges) if everywhere else dict(usual)
     return made | (access.read(schema.privileges) if schema and key.kind != "schema" else {})
 
@@ -309,7 +309,7 @@ def change_label(situation: Situation, key: Key) -> list[Change]:
 def change_default(situation: Situation, key: Key) -> list[Change]:
     """Change what a grantee gets on objects that a role will create."""
     role, schema, objects, grantee = key.name
-    usual = {} if schema else access.default(objects, grantee, role, situation.version)
+    usual = {} if schema else access.default(objects, grantee, role, situation.facts.version)
     old, new = situation.current.get(key), situation.wanted.get(key)
     before = access.read(old.privileges) if old else usual
     after = access.read(new.privileges) if new else usual

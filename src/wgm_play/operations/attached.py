@@ -17,7 +17,7 @@ def go_together(
     situation: Situation, changes: list[Change], again: Callable[[Situation, Key], list[Change]]
 ) -> list[Change]:
     """Return the changes with each such key dropped by what drops its index; `again` makes one that stays."""
-    for index, keys in sorted(situation.attached.items()):
+    for index, keys in sorted(situation.facts.attached.items()):
         for dropping in [one for one in changes if index in one.removes and one.operation.key == index]:
             for key in keys:
                 changes = _taken_along(situation, changes, dropping, key, again)

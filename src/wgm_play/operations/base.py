@@ -50,68 +50,95 @@ class Waiting:
     back: Change
 
 
-@dataclass(slots=True)
-class Situation:
-    """What operations are chosen from: the two catalogs, what the playbook says of values, sizes, the policy.
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the server before anything is planned, read once.
 
-    `converts` are those that apply now; `forced` are the columns among them whose type stays while the values change.
-    `helpers` are what online forms made in the live database (valid or not), `used_helpers` the names that the plan uses.
-    `uncastable` are columns whose old and new type have no cast between them: they change while they hold nothing.
-    `obstacles` say why a column of a large table changes in its plain form; `delayed` are
-    columns that are renamed in the swap of their values, with the changes before it, which still use the old name, and the swap. `prepared` are all changes
-    that prepare swaps: no transaction can hold them.
-    `renames` gives the live key of what the plan renames; `apart` are foreign keys that go by themselves before the tables that they
-    belong to, and sequences that stay when these go.
-    `identity_sequences` are the names of the sequences behind identity columns that go with their table.
-    `waiting` are live generated columns of which a rollback brings the plain ones back from the trash.
-    `bounds` are what the rows of tables must meet when partitions join, each with the partition that joins.
-    `tablespace` is that of the database, in which everything lies that names none.
-    `login` is who logged in, `may_replicate` whether he may set session_replication_role; `acting` are the triggers and
-    rules of the live tables (`online/acting.py`); `fills` are the tables that are filled in batches, each with its fill, after which new triggers come.
-    `attached` are the keys of partitions whose index is attached to an index of the parent, by that index.
-    `nested` are, by the type that is swapped, the domains and other types over it, which are swapped with it.
+    `trash` tells whether what goes is kept there, `trash_names` what is in it. `helpers` are what online forms made in the
+    live database (valid or not). `login` is who logged in, `may_replicate` whether he may set session_replication_role.
+    `tablespace` is that of the database, in which everything lies that names none. `acting` are the triggers and rules of
+    the live tables (`online/acting.py`). `attached` are the keys of partitions whose index is attached to an index of the
+    parent, by that index. `identity_sequences` are the names of the sequences behind identity columns that go.
     """
 
-    current: Catalog
-    wanted: Catalog
     policy: Policy
     version: int
     sizes: Mapping[Key, TableSize] = field(default_factory=dict)
-    converts: Mapping[Key, Convert] = field(default_factory=dict)
-    backfills: Mapping[Key, Sql] = field(default_factory=dict)
-    steps: Mapping[Key, int] = field(default_factory=dict)
     trash: bool = True
-    trash_names: set[str] = field(default_factory=set)
+    trash_names: frozenset[str] = frozenset()
     identity_sequences: Mapping[Key, str] = field(default_factory=dict)
-    waiting: Mapping[Key, Waiting] = field(default_factory=dict)
-    nested: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
     attached: Mapping[Key, tuple[Key, ...]] = field(default_factory=dict)
-    role: str = ""
-    database: str = "postgres"
-    tablespace: str = "pg_default"
-    forced: frozenset[Key] = frozenset()
-    passwords: Mapping[Key, str] = field(default_factory=dict)
-    given: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict)
-    apart: frozenset[Key] = frozenset()
-    renames: Mapping[Key, Key] = field(default_factory=dict)
     helpers: Mapping[Any, bool] = field(default_factory=dict)
-    used_helpers: set[str] = field(default_factory=set)
-    obstacles: dict[Key, str] = field(default_factory=dict)
-    uncastable: frozenset[Key] = frozenset()
-    bounds: dict[Key, list[tuple[Sql, Key]]] = field(default_factory=dict)
-    prepared: list[Change] = field(default_factory=list)
-    delayed: dict[Key, tuple[tuple[Change, ...], tuple[Change, ...]]] = field(default_factory=dict)
+    acting: Sequence[Any] = ()
+    role: str = ""
     login: str = ""
     superuser: bool = False
     may_replicate: bool = False
-    acting: Sequence[Any] = ()
+    database: str = "postgres"
+    tablespace: str = "pg_default"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is asked for beside the wanted catalog: which step asks, and how values get there.
+
+    `renames` gives the live key of what the plan renames. `converts` are those that apply now; `forced` are the columns
+    among them whose type stays while the values change. `uncastable` are columns whose old and new type have no cast
+    between them: they change while they hold nothing. `waiting` are live generated columns of which a rollback brings the
+    plain ones back from the trash. `let_go` are foreign keys that go before the tables that they belong to.
+    """
+
+    steps: Mapping[Key, int] = field(default_factory=dict)
+    backfills: Mapping[Key, Sql] = field(default_factory=dict)
+    given: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict)
+    renames: Mapping[Key, Key] = field(default_factory=dict)
+    converts: Mapping[Key, Convert] = field(default_factory=dict)
+    forced: frozenset[Key] = frozenset()
+    uncastable: frozenset[Key] = frozenset()
+    passwords: Mapping[Key, str] = field(default_factory=dict)
+    waiting: Mapping[Key, Waiting] = field(default_factory=dict)
+    let_go: frozenset[Key] = frozenset()
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is found out while operations are chosen: nothing reads it before, and only what chooses adds to it.
+
+    `used_helpers` and `trash_names` are the names that the plan uses. `obstacles` say why a column of a large table changes
+    in its plain form. `nested` are, by the type that is swapped, the domains and other types over it, which are swapped
+    with it. `prepared` are all changes that prepare swaps: no transaction can hold them; `delayed` are columns that are
+    renamed in the swap of their values, with the changes before it, which still use the old name, and the swap. `bounds`
+    are what the rows of tables must meet when partitions join, each with the partition that joins. `fills` are the tables
+    that are filled in batches, each with its fill, after which new triggers come. `apart` are foreign keys that go by
+    themselves before the tables that they belong to, and sequences that stay when these go.
+    """
+
+    used_helpers: set[str] = field(default_factory=set)
+    trash_names: set[str] = field(default_factory=set)
+    obstacles: dict[Key, str] = field(default_factory=dict)
+    nested: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
+    prepared: list[Change] = field(default_factory=list)
+    delayed: dict[Key, tuple[tuple[Change, ...], tuple[Change, ...]]] = field(default_factory=dict)
+    bounds: dict[Key, list[tuple[Sql, Key]]] = field(default_factory=dict)
     fills: list[tuple[Key, Change]] = field(default_factory=list)
+    apart: set[Key] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What operations are chosen from: the two catalogs, what is known, what is asked for; and what that finds out."""
+
+    current: Catalog
+    wanted: Catalog
+    facts: Facts
+    goal: Goal = field(default_factory=Goal)
+    findings: Findings = field(default_factory=Findings)
 
     def step_of(self, key: Key) -> int:
         """Return the step that asks for an object: its own, its table's, or -1."""
-        found = self.steps.get(key)
+        found = self.goal.steps.get(key)
         if found is None and len(key.name) > 2:
-            found = self.steps.get(Key("table", key.name[:2]))
+            found = self.goal.steps.get(Key("table", key.name[:2]))
         return -1 if found is None else found
 
     def extra(self, key: Key) -> Extra:
@@ -125,16 +152,16 @@ class Situation:
 
     def rows(self, table: Key) -> float:
         """Return about how many rows a live table has."""
-        return self.sizes.get(table, TableSize()).rows
+        return self.facts.sizes.get(table, TableSize()).rows
 
     def online(self, table: Key) -> bool:
         """Tell whether changes to this table use their online form."""
-        if self.is_new(table) or self.policy.online == "never":
+        if self.is_new(table) or self.facts.policy.online == "never":
             return False
-        if self.policy.online == "always":
+        if self.facts.policy.online == "always":
             return True
-        size = self.sizes.get(table, TableSize())
-        return size.rows > self.policy.small_rows or size.bytes > self.policy.small_bytes
+        size = self.facts.sizes.get(table, TableSize())
+        return size.rows > self.facts.policy.small_rows or size.bytes > self.facts.policy.small_bytes
 
 
 @dataclass(slots=True)
@@ -273,7 +300,9 @@ def changed_options(old: list[str] | None, new: list[str] | None) -> tuple[list[
 
 def label(situation: Situation, target: Key, provider: str, text: str | None) -> Command:
     """Return the command that gives an object a security label, or takes it away."""
-    what = {"database": f"DATABASE {ident(situation.database)}", "role": f"ROLE {ident(target.name)}"}.get(target.kind)
+    what = {"database": f"DATABASE {ident(situation.facts.database)}", "role": f"ROLE {ident(target.name)}"}.get(
+        target.kind
+    )
     table = {"table": target, "column": Key("table", target.name[:2])}.get(target.kind)
     locks = [Lock(SHARE_UPDATE_EXCLUSIVE, table.label)] if table else []
     return command(

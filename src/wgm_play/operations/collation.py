@@ -92,7 +92,7 @@ def users_of(situation: Situation, key: Key) -> list[Key]:
 
 def drop_collation(situation: Situation, key: Key) -> list[Change]:
     """Move a collation to the trash, because removed data may have it, or drop it."""
-    return [trash_object(situation, key)] if situation.trash else COLLATION.drop(situation, key)
+    return [trash_object(situation, key)] if situation.facts.trash else COLLATION.drop(situation, key)
 
 
 COLLATION = Defined(create)

@@ -54,7 +54,7 @@ def add_column(situation: Situation, key: Key) -> list[Change]:
     if add.wants_batches(situation, key):
         return add.add_filled(situation, key)
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
-    fill = situation.backfills.get(key) if not row.identity and not row.generated else None
+    fill = situation.goal.backfills.get(key) if not row.identity and not row.generated else None
     values = spelled(row) | {"sequence": situation.wanted.extra(key).owner}
     if fill is not None:  # the rows there are get its value, those that come get the default
         values |= {"not_null": False, "default": None}
@@ -97,7 +97,7 @@ def _why_not_in_batches(situation: Situation, key: Key, *, checked: bool) -> tup
             "declare the base type of the domain, and what it demands as a check of the column: that is proved online (K01)",
         )
     if situation.wanted[key].generated:
-        virtual = "a virtual column (`stored: false`), " if situation.version >= 180000 else ""
+        virtual = "a virtual column (`stored: false`), " if situation.facts.version >= 180000 else ""
         return (
             "a column cannot become generated later, so nothing can be filled before",
             f"use {virtual}an index over the expression, a view, or an ordinary column kept by a trigger",
@@ -112,7 +112,7 @@ def drop_column(situation: Situation, key: Key) -> list[Change]:
     """Move a column to the trash; a generated one is dropped, because its values can be computed again."""
     if situation.current[key].inherited:
         return inherited_column(situation, key)
-    if situation.trash and not situation.current[key].generated:
+    if situation.facts.trash and not situation.current[key].generated:
         return [trash_column(situation, key)]
     made = command(
         "column/drop", Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label), table=key.name[:2], name=key.name[2]
@@ -145,8 +145,8 @@ def inherited_column(situation: Situation, key: Key) -> list[Change]:
         situation,
         current=Catalog(Rows({key: _row(old)})),
         wanted=Catalog(Rows({key: _row(new)})),
-        sizes={},
-        backfills={},
+        facts=dataclasses.replace(situation.facts, sizes={}),
+        goal=dataclasses.replace(situation.goal, backfills={}),
     )
     return alter_column(one, key, inherited=True)
 
@@ -159,10 +159,10 @@ def must_be_made_again(situation: Situation, key: Key) -> bool:
     """Tell whether a column can only be dropped and added: it becomes generated, or its expression changes before 17."""
     old, new = situation.current[key], situation.wanted[key]
     if not new.generated:
-        return bool(old.generated == "v") or key in situation.waiting
+        return bool(old.generated == "v") or key in situation.goal.waiting
     if old.generated != new.generated or (old.type, old.collation) != (new.type, new.collation):
         return True
-    return bool(old.expression != new.expression and situation.version < 170000)
+    return bool(old.expression != new.expression and situation.facts.version < 170000)
 
 
 def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> list[Change]:
@@ -172,9 +172,12 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
         return inherited_column(situation, key)
     if must_be_made_again(situation, key):
         gone = drop_column(situation, key)
-        return [*gone, *(_bring_back(situation, key, gone) if key in situation.waiting else add_column(situation, key))]
+        return [
+            *gone,
+            *(_bring_back(situation, key, gone) if key in situation.goal.waiting else add_column(situation, key)),
+        ]
     changes: list[Change] = []
-    retyped = (old.type, old.collation) != (new.type, new.collation) or key in situation.forced
+    retyped = (old.type, old.collation) != (new.type, new.collation) or key in situation.goal.forced
     if old.generated and not new.generated:
         changes.append(
             _one(situation, key, f"keep the values of {key} as an ordinary column", "column/drop_expression")
@@ -227,9 +230,11 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
 
 def _bring_back(situation: Situation, key: Key, gone: list[Change]) -> list[Change]:
     """Return the changes that bring a plain column back from the trash, whose name a generated one had meanwhile."""
-    waiting = situation.waiting[key]
+    waiting = situation.goal.waiting[key]
     waiting.back.after = (*waiting.back.after, *gone)
-    there = dataclasses.replace(situation, current=situation.current.copy(), waiting={})
+    there = dataclasses.replace(
+        situation, current=situation.current.copy(), goal=dataclasses.replace(situation.goal, waiting={})
+    )
     there.current.rows[key] = waiting.row
     later = alter_column(there, key)
     for change in later:
@@ -389,7 +394,7 @@ def plain_value(situation: Situation, key: Key) -> Sql:
     Without a cast the rows were looked at: all are NULL, or labels of the enum that the column gets.
     """
     name = ident(key.name[2])
-    source = Sql(f"{name}::text{array(situation.wanted[key].type)}") if key in situation.uncastable else name
+    source = Sql(f"{name}::text{array(situation.wanted[key].type)}") if key in situation.goal.uncastable else name
     return cast(source, situation.wanted[key].type)
 
 
@@ -417,13 +422,13 @@ def lossless(old: str, new: str) -> bool:
 def loses_values(situation: Situation, key: Key) -> bool:
     """Tell whether a type change replaces values that are not found again in the new ones: they go to the trash."""
     old, new, table = situation.current[key], situation.wanted[key], Key("table", key.name[:2])
-    if not situation.trash or old.generated or new.generated or old.inherited or situation.is_new(table):
+    if not situation.facts.trash or old.generated or new.generated or old.inherited or situation.is_new(table):
         return False
-    if key not in situation.converts:
-        filled = key in situation.backfills and new.not_null and not old.not_null
+    if key not in situation.goal.converts:
+        filled = key in situation.goal.backfills and new.not_null and not old.not_null
         if (old.type, old.collation) == (new.type, new.collation) or (lossless(old.type, new.type) and not filled):
             return False
-    size = situation.sizes.get(table)
+    size = situation.facts.sizes.get(table)
     return size is None or bool(size.bytes) or size.rows > 0
 
 
@@ -436,9 +441,9 @@ def change_type(situation: Situation, key: Key) -> Change:
     """Change a column's type in place: the plain form, which rewrites unless the types are binary coercible."""
     old, new, table, name = situation.current[key], situation.wanted[key], key.name[:2], key.name[2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
-    convert = situation.converts.get(key)
+    convert = situation.goal.converts.get(key)
     using = convert.using if convert else plain_value(situation, key)
-    fill = situation.backfills.get(key)
+    fill = situation.goal.backfills.get(key)
     if fill is not None and new.not_null and not old.not_null:
         using = Sql(f"COALESCE({using}, {fill})")
     rewrites = not coercible(old.type, new.type) or bool(convert) or old.collation != new.collation
@@ -471,7 +476,7 @@ def change_type(situation: Situation, key: Key) -> Change:
         title = f"change the collation of {key} to {new.collation or 'that of its type'}"
     return alter(
         situation, key, title, commands, hard=True, payload=payload,
-        hazards=(_rewritten(situation, key, "C08", situation.obstacles.get(key)),) if rewrites else (),
+        hazards=(_rewritten(situation, key, "C08", situation.findings.obstacles.get(key)),) if rewrites else (),
         irreversible=f"{key} was converted without `back`" if convert and convert.back is None else None,
     )  # fmt: skip
 
@@ -534,7 +539,7 @@ def change_not_null(situation: Situation, key: Key, *, filled: bool) -> list[Cha
         removes = [key] if _leaves_primary_key(situation, key) else []  # the primary key goes first
         return [alter(situation, key, f"allow NULL in {key}", [gone], removes=removes)]
     changes = []
-    fill = None if filled else situation.backfills.get(key)
+    fill = None if filled else situation.goal.backfills.get(key)
     if situation.online(Key("table", table)):
         from wgm_play.operations.online import not_null
 
@@ -560,7 +565,7 @@ def _attributes(situation: Situation, key: Key, *, retyped: bool) -> list[Change
         value = (
             Sql(STORAGE[new.storage])
             if new.storage
-            else Sql("DEFAULT" if situation.version >= 160000 else own_storage(new.type))
+            else Sql("DEFAULT" if situation.facts.version >= 160000 else own_storage(new.type))
         )
         changes.append(_one(situation, key, f"set the storage of {key}", "column/set_storage", storage=value))
     if old.compression != new.compression:

@@ -63,7 +63,7 @@ def is_swapped(situation: Situation, key: Key) -> bool:
     """Tell whether a type must be replaced: another range, attributes in another order, or, where columns have the
     type, attributes of another type (manual: ALTER TYPE)."""
     old, new = situation.current[key], situation.wanted[key]
-    if any(key in nested for nested in situation.nested.values()):
+    if any(key in nested for nested in situation.findings.nested.values()):
         return True
     if key.kind == "range":
         return any(getattr(old, name) != getattr(new, name) for name in old.__slots__ if name != "comment")
@@ -100,6 +100,6 @@ def touches_users(situation: Situation, key: Key) -> bool:
 
 def drop_type(situation: Situation, key: Key) -> list[Change]:
     """Move a type to the trash, because removed data may have it, or drop it."""
-    if situation.trash:
+    if situation.facts.trash:
         return [trash_object(situation, key)]
     return [drop(situation, key, f"drop {key}", [command(f"{key.kind}/drop", name=key.name)], rank=60)]

@@ -130,7 +130,7 @@ def _add_foreign_key(situation: Situation, key: Key) -> list[Change]:
     locks = [Lock(SHARE_ROW_EXCLUSIVE, name.label) for name in sorted({table, parent})]
     if row.validated and situation.online(table) and not row.definition.endswith("NOT ENFORCED"):
         # A foreign key of a partitioned table cannot be NOT VALID before 18 (manual: "ALTER TABLE").
-        if is_partitioned(situation, table) and situation.version < 180000:
+        if is_partitioned(situation, table) and situation.facts.version < 180000:
             definition = spelled(situation, key)
             return partitioned_constraint.add_foreign_key(situation, key, parent, definition, _title(situation, key))
         validating = (Lock(ROW_SHARE, parent.label),)
@@ -177,7 +177,7 @@ def _add_by_index(situation: Situation, key: Key) -> list[Change]:
     row, table = situation.wanted[key], Key("table", key.name[:2])
     name = key.name[2]
     helper = names.helper(names.NEW, name, row.definition)
-    situation.used_helpers.add(helper)
+    situation.findings.used_helpers.add(helper)
     statement = spell.key_index(row, table.name, helper)
     index = Key("index", (table.name[0], helper))
     built = build_concurrently(

@@ -93,7 +93,7 @@ def change_server(situation: Situation, key: Key, old: Server, new: Server) -> l
 
 def _given(situation: Situation, key: Key) -> list[str] | None:
     """Return the options as the playbook gives them, with the values that the catalog rows do not show."""
-    found = situation.given.get(key)
+    found = situation.goal.given.get(key)
     return list(found["options"]) if found is not None else None
 
 

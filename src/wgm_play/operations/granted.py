@@ -22,7 +22,7 @@ from wgm_play.sql import Sql, ident
 
 def privileges(situation: Situation, key: Key) -> list[Command]:
     """Return the commands that give a made-again object the owner, privileges and labels that it had."""
-    extra, role = situation.extra(key), situation.role
+    extra, role = situation.extra(key), situation.facts.role
     made: list[Command] = []
     if key.kind == "column":
         listed = [f"({ident(key.name[2])}){item}" for item in extra.acl or ()]

@@ -194,7 +194,7 @@ def change_options(situation: Situation, key: Key) -> list[Change] | None:
         made = command("index/set_options", lock, name=key.name, options=options(to_set))
         changes.append(alter(situation, key, f"set {', '.join(to_set)} of {key}", [made]))
     if old.tablespace != new.tablespace:
-        place = new.tablespace or situation.tablespace
+        place = new.tablespace or situation.facts.tablespace
         exclusive = Lock(ACCESS_EXCLUSIVE, key.label)
         made = command("index/set_tablespace", exclusive, name=key.name, tablespace=place, rewrites=True)
         copied = (hazard("I04", "the index is copied under a lock that stops its use", "do it in a quiet hour"),)
@@ -224,7 +224,7 @@ def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
         situation, other, table, definition, f"build the new {key} beside the old one", step=situation.step_of(key)
     )
     old_name = helpers.helper(helpers.OLD, name, new.definition)
-    situation.used_helpers.update([other.name[1], old_name])
+    situation.findings.used_helpers.update([other.name[1], old_name])
     light = Lock(SHARE_UPDATE_EXCLUSIVE, table.label)
     swap = [
         command("object/rename", light, what=what_of(key), to=old_name),

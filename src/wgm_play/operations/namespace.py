@@ -98,8 +98,8 @@ def reset_setting(situation: Situation, key: Key) -> list[Change]:
 def _target(situation: Situation, key: Key) -> Sql:
     database, role, _ = key.name
     if not role:
-        return Sql(f"DATABASE {ident(situation.database)}")
-    return Sql(f"ROLE {ident(role)}" + (f" IN DATABASE {ident(situation.database)}" if database else ""))
+        return Sql(f"DATABASE {ident(situation.facts.database)}")
+    return Sql(f"ROLE {ident(role)}" + (f" IN DATABASE {ident(situation.facts.database)}" if database else ""))
 
 
 def _parameter(key: Key) -> Sql:

@@ -54,7 +54,7 @@ def change_operator(situation: Situation, key: Key, old: Operator, new: Operator
         if getattr(old, name) != getattr(new, name):
             options.append(Sql(f"{name.upper()} = {getattr(new, name) or 'NONE'}"))
     others = changed(old, new) - {"comment", "restrict", "join"}
-    if others and (situation.version < 170000 or "function" in others):
+    if others and (situation.facts.version < 170000 or "function" in others):
         return None
     for name in sorted(others):
         if getattr(old, name) not in (None, False):

@@ -47,7 +47,7 @@ def add_foreign_key(situation: Situation, key: Key, parent: Key, definition: Sql
     locked = {Key("table", key.name[:2]), parent}
     for part in leaves(situation, Key("table", key.name[:2])):
         helper = names.helper(names.NEW, key.name[2], part.name, definition)
-        situation.used_helpers.add(helper)
+        situation.findings.used_helpers.add(helper)
         locks = [Lock(SHARE_ROW_EXCLUSIVE, one.label) for one in sorted({part, parent})]
         there = names.there("constraint", part.name, helper)
         added = command(
@@ -80,7 +80,7 @@ def add_by_index(situation: Situation, key: Key, definition: Sql, title: str) ->
     closing: list[Command] = []
     for part in leaves(situation, Key("table", key.name[:2])):
         helper = names.helper(names.NEW, key.name[2], part.name, row.definition)
-        situation.used_helpers.add(helper)
+        situation.findings.used_helpers.add(helper)
         statement = spell.key_index(row, part.name, helper)
         built = build_concurrently(
             situation, Key("index", (part.name[0], helper)), part, statement, f"build the index of {title} on {part.label}",

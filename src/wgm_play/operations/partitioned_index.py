@@ -117,7 +117,7 @@ def _below(
             changes[-1].needs = frozenset([part])
             continue
         helper = Key("index", (part.name[0], helpers.helper(helpers.NEW, name.name[1], definition)))
-        situation.used_helpers.add(helper.name[1])
+        situation.findings.used_helpers.add(helper.name[1])
         built_already = _either(helpers.there("index", part.name, helper.name[1]), there)
         statement = on_table(definition, helper.name[1], part, concurrently="CONCURRENTLY ")
         built = command(
@@ -139,7 +139,7 @@ def _either(one: str, other: str) -> str:
 def failed_helper(situation: Situation, key: Key, light: Lock) -> list[Command]:
     """Return the command that removes a helper index whose build failed: the catalog does not show helpers."""
     failed = any(
-        one.kind == "index" and one.name == key.name[1] and not valid for one, valid in situation.helpers.items()
+        one.kind == "index" and one.name == key.name[1] and not valid for one, valid in situation.facts.helpers.items()
     )
     done = helpers.there("index", key.name[:1], key.name[1])
     drops = command(

@@ -143,6 +143,6 @@ def _kept_within(key: Key, old: Sequence, new: Sequence, lock: Lock) -> list[Com
 
 def drop_sequence(situation: Situation, key: Key) -> list[Change]:
     """Move a sequence to the trash with its value, or drop it."""
-    if situation.trash:
+    if situation.facts.trash:
         return [trash_object(situation, key)]
     return [drop(situation, key, f"drop {key}", [command("sequence/drop", name=key.name)], rank=60)]

@@ -130,7 +130,7 @@ def _created(situation: Situation, key: Key, row: Table, lines: list[Sql]) -> li
                 scans=bool(default), **values,
             )
         ]  # fmt: skip
-    alike = command("table/create_like", lines=lines, parent=parent.name, version=situation.version, **values)
+    alike = command("table/create_like", lines=lines, parent=parent.name, version=situation.facts.version, **values)
     return [alike, attach(parent, key, bound, *others)]
 
 
@@ -185,7 +185,7 @@ def alter_table(situation: Situation, key: Key) -> list[Change]:
         made = command("table/set_logged", exclusive, name=key.name, unlogged=new.unlogged, rewrites=True)
         one(f"set {key} {'un' if new.unlogged else ''}logged", made, hazards=(_REWRITE_LOGGED,))
     if old.tablespace != new.tablespace:
-        place = new.tablespace or situation.tablespace
+        place = new.tablespace or situation.facts.tablespace
         made = command("table/set_tablespace", exclusive, name=key.name, tablespace=place, rewrites=True)
         one(f"move {key} to tablespace {place}", made, hazards=(_REWRITE_TABLESPACE,))
     if old.access_method != new.access_method:
@@ -242,12 +242,12 @@ _REWRITE_TABLESPACE = hazard(
 
 def drop_table(situation: Situation, key: Key) -> list[Change]:
     """Move a table to the trash, or drop it for good."""
-    if situation.trash:
+    if situation.facts.trash:
         return [trash_table(situation, key)]
     made = command("table/drop", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name)
     return [
         drop(
-            situation, key, f"drop {key} for good", [made], removes=[own for own in parts_of_table(situation.current, key) if own not in situation.apart], rank=70,
+            situation, key, f"drop {key} for good", [made], removes=[own for own in parts_of_table(situation.current, key) if own not in situation.findings.apart], rank=70,
             hazards=(hazard("T01", "the rows are gone", "leave out --no-trash"),),
             irreversible="the table was dropped without the trash",
         )

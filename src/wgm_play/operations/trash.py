@@ -50,16 +50,21 @@ def trash_name(situation: Situation, name: str, definition: object, prefix: str 
     room = NAME_BYTES - 13 - len(prefix)
     base = f"{prefix}{name.encode()[:room].decode(errors='ignore')}_{mark}"
     made, number = base, 2
-    while made in situation.trash_names:
+    while is_taken(situation, made):
         made, number = f"{base}_{number}", number + 1
-    situation.trash_names.add(made)
+    situation.findings.trash_names.add(made)
     return made
+
+
+def is_taken(situation: Situation, name: str) -> bool:
+    """Tell whether something in the trash has a name, or gets it by this plan."""
+    return name in situation.facts.trash_names or name in situation.findings.trash_names
 
 
 def trash_table(situation: Situation, key: Key) -> Change:
     """Move a table with its rows, indexes and keys to the trash; triggers and foreign keys go."""
     current = situation.current
-    keys = [own for own in parts_of_table(current, key) if own not in situation.apart]
+    keys = [own for own in parts_of_table(current, key) if own not in situation.findings.apart]
     lock = Lock(ACCESS_EXCLUSIVE, key.label)
     kept = {own: current.rows[own] for own in [key, *keys] if not _goes(situation, own)}
     commands = []
@@ -144,9 +149,9 @@ def _renames(situation: Situation, keys: list[Key]) -> dict[Key, str]:
         indexed = own.kind == "constraint" and situation.current[own].type in "pux"
         if own.kind not in ("index", "sequence", _BEHIND_IDENTITY) and not indexed:
             continue
-        if name in situation.trash_names:
+        if is_taken(situation, name):
             renamed[own] = trash_name(situation, name, own)
-        situation.trash_names.add(name)
+        situation.findings.trash_names.add(name)
     return renamed
 
 
@@ -157,7 +162,7 @@ _BEHIND_IDENTITY = "identity sequence"
 
 def _behind_identity(situation: Situation, key: Key) -> Key | None:
     """Return the sequence behind an identity column."""
-    name = situation.identity_sequences.get(key)
+    name = situation.facts.identity_sequences.get(key)
     if name is None:
         return None
     usual = name == automatic(key.name[1], key.name[2], "seq")
@@ -245,7 +250,7 @@ def replaced_column(situation: Situation, key: Key, using: Sql, place: str = "")
 
 def conversion_record(situation: Situation, key: Key) -> dict[str, Any] | None:
     """Return the record of a declared conversion, from which a rollback finds the way back; None where there is none."""
-    convert = situation.converts.get(key)
+    convert = situation.goal.converts.get(key)
     if convert is None:
         return None
     definition = {

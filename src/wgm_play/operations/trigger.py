@@ -37,7 +37,7 @@ def _replaceable(situation: Situation, key: Key) -> bool:
     """Tell whether a trigger is replaced in place: a constraint trigger never is, partitions have their own."""
     table = situation.current.get(Key("table", key.name[:2]))
     constraint = any(c[key].definition.startswith(_CONSTRAINT) for c in (situation.current, situation.wanted))
-    return situation.version >= _IN_PLACE and not constraint and not (table and table.partition_by)
+    return situation.facts.version >= _IN_PLACE and not constraint and not (table and table.partition_by)
 
 
 _CONSTRAINT = "CREATE CONSTRAINT"

@@ -47,7 +47,7 @@ def nested_in(situation: Situation, key: Key) -> tuple[Key, ...]:
 
 def swap_type(situation: Situation, key: Key) -> Change:
     """Replace a type by its wanted form under the same name, with the types over it; columns are converted through text."""
-    types = [key, *situation.nested.get(key, ())]
+    types = [key, *situation.findings.nested.get(key, ())]
     makes: list[Key] = []
     removes: list[Key] = []
     used: list[Key] = []
@@ -110,7 +110,7 @@ def _rewritten(situation: Situation, key: Key, columns: list[Key]) -> Hazard:
     return hazard(
         "Y04",
         f"{text} under locks that stop reads and writes, among them those of large tables ({', '.join(large)});"
-        f" not online: {situation.obstacles.get(key) or 'only the values of an enum change online'}",
+        f" not online: {situation.findings.obstacles.get(key) or 'only the values of an enum change online'}",
         "declare a new type under another name and give the columns that type, with `convert`: this goes online (C08)",
     )
 

@@ -73,7 +73,7 @@ _NEW_VALUE = hazard(
 
 def drop_enum(situation: Situation, key: Key) -> list[Change]:
     """Move an enum to the trash, because removed data may have its type, or drop it."""
-    if situation.trash:
+    if situation.facts.trash:
         return [trash_object(situation, key)]
     return [drop(situation, key, f"drop {key}", [command("enum/drop", name=key.name)], rank=60)]
 
@@ -112,7 +112,7 @@ def alter_domain(situation: Situation, key: Key) -> list[Change]:
 
 def drop_domain(situation: Situation, key: Key) -> list[Change]:
     """Move a domain with its checks to the trash, because removed data may have its type, or drop it."""
-    if situation.trash:
+    if situation.facts.trash:
         return [trash_object(situation, key)]
     made = command("domain/drop", name=key.name)
     return [

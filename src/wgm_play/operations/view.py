@@ -93,7 +93,7 @@ def _column_settings(
         if before[place] != new[place]:
             value = new[place]
             usual = "DEFAULT"
-            if word == "STORAGE" and situation.version < 160000:
+            if word == "STORAGE" and situation.facts.version < 160000:
                 types = (
                     one.removeprefix(f"{name} ") for one in situation.wanted[key].columns if one.startswith(f"{name} ")
                 )
@@ -216,7 +216,7 @@ def _lets_read(situation: Situation, key: Key) -> frozenset[Key]:
 def _declared_owner(situation: Situation, key: Key) -> list[Command]:
     """Return the command that gives a new one its owner before it is filled."""
     row = situation.wanted.rows.get(Key("owner", (key.kind, *key.name)))
-    if row is None or str(row[0]) in (situation.role, situation.extra(key).owner):
+    if row is None or str(row[0]) in (situation.facts.role, situation.extra(key).owner):
         return []
     return [command("object/owner", what=what_of(key), owner=str(row[0]), shadow=False)]
 

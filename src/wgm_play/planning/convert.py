@@ -99,7 +99,7 @@ def uncastable(types: TypesOf, situation: Situation) -> frozenset[Key]:
         key
         for key, row in wanted.rows.items()
         if key.kind == "column" and key in current.rows and current.rows[key][0] != row[0]
-        and key not in situation.converts and key not in situation.waiting and not coercible(current.rows[key][0], row[0])
+        and key not in situation.goal.converts and key not in situation.goal.waiting and not coercible(current.rows[key][0], row[0])
         and not castable(types, wanted, current.rows, str(current.rows[key][0]), str(row[0]))
     )  # fmt: skip
 

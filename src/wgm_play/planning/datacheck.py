@@ -84,7 +84,7 @@ class Looker:
             if table in broken or self._live_table(table) is None:
                 continue
             lines += self._guarded(unknown, key, lambda key=key, table=table: self._one(key, table, broken))
-        for table, conditions in self.situation.bounds.items():
+        for table, conditions in self.situation.findings.bounds.items():
             for condition, joining in conditions:
                 if self._live_table(table) is not None:
                     lines += self._guarded(
@@ -176,7 +176,7 @@ class Looker:
         current, wanted = self.situation.current, self.situation.wanted
         if column not in wanted.rows or column not in current.rows:
             return Key("table", column.name[:2]) in wanted.rows
-        return bool(current.rows[column][0] == wanted.rows[column][0] and column not in self.situation.converts)
+        return bool(current.rows[column][0] == wanted.rows[column][0] and column not in self.situation.goal.converts)
 
     def live_keys(self, table: Key) -> list[str]:
         """Return the live names of the columns by which people find rows; those of a partition are its parent's."""
@@ -248,7 +248,7 @@ class Looker:
         """Tell whether a new column gets a value that is computed from each row."""
         if key.kind != "column" or key in self.situation.current.rows:
             return False
-        return self.situation.wanted[key].generated == "s" or key in self.situation.backfills
+        return self.situation.wanted[key].generated == "s" or key in self.situation.goal.backfills
 
     def _live_table(self, table: Key) -> Key | None:
         found = self.renames.get(table, table)
@@ -261,7 +261,7 @@ class Looker:
         labels = self._labels(key)
         if labels is not None:
             return self._unlabelled(key, table, labels)
-        if key in self.situation.uncastable:
+        if key in self.situation.goal.uncastable:
             empty = Sql(f"{ident(key.name[2])} IS NULL")
             what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}: there is no cast from its type"
             filled_rows = partial(rows_breaking_check, relation, empty, [*self._key_columns(table), key.name[2]])
@@ -299,12 +299,12 @@ class Looker:
         """Return the values of an enum that a column gets by their text, None for another type."""
         named = str(self.situation.wanted.rows[key][0]).removesuffix("[]")
         for one in self.situation.wanted.of("enum"):
-            if str(ident(one.name)) == named and (one not in self.live.rows or key in self.situation.uncastable):
+            if str(ident(one.name)) == named and (one not in self.live.rows or key in self.situation.goal.uncastable):
                 return list(self.situation.wanted[one].labels or ())
         return None
 
     def _unlabelled(self, key: Key, table: Key, labels: Sequence[str]) -> list[str]:
-        convert = self.situation.converts.get(key)
+        convert = self.situation.goal.converts.get(key)
         value = convert.using if convert else ident(key.name[2])
         listed = ", ".join(str(literal(label)) for label in labels)
         rule = f"({value})::text = ANY (ARRAY[{listed}]::text[])"
@@ -511,18 +511,18 @@ class Looker:
         own = {key.name[2] for key in self.situation.current.of("column", *table.name)}
         named = [
             name
-            for key, convert in self.situation.converts.items()
+            for key, convert in self.situation.goal.converts.items()
             if key.name[:2] == table.name
             for name in columns_named(str(convert.using))
         ]
-        named += [one.place for key, one in self.situation.waiting.items() if key.name[:2] == table.name]
+        named += [one.place for key, one in self.situation.goal.waiting.items() if key.name[:2] == table.name]
         return [str(ident(name)) for name in dict.fromkeys(named) if name.startswith(COLUMN_PREFIX) and name not in own]
 
     def _expression(self, key: Key) -> Sql:
         current, wanted = self.situation.current, self.situation.wanted
         name, row = ident(key.name[2]), wanted[key]
-        fill = self.situation.backfills.get(key)
-        waiting = self.situation.waiting.get(key)
+        fill = self.situation.goal.backfills.get(key)
+        waiting = self.situation.goal.waiting.get(key)
         if waiting:
             name = ident(waiting.place)
         if key not in current.rows:
@@ -531,10 +531,10 @@ class Looker:
             )
             return Sql(f"({value})::{self._known_type(row.type)}")
         made = str(name)
-        if (waiting.row if waiting else current.rows[key])[0] != row.type or key in self.situation.forced:
-            convert = self.situation.converts.get(key)
+        if (waiting.row if waiting else current.rows[key])[0] != row.type or key in self.situation.goal.forced:
+            convert = self.situation.goal.converts.get(key)
             known = self._known_type(row.type)
-            by_text = key in self.situation.uncastable and not convert
+            by_text = key in self.situation.goal.uncastable and not convert
             made = str(cast(Sql(f"{name}::text{array(known)}") if by_text else name, known))
             if convert:  # it may name a type that comes with the plan
                 made = f"({str(convert.using).replace(f'::{row.type}', f'::{known}')})"
@@ -556,7 +556,7 @@ class Looker:
 
 def _converted(situation: Situation, key: Key) -> bool:
     old, new = situation.current.rows[key][0], situation.wanted.rows[key][0]
-    return key in situation.forced or (old != new and not coercible(old, new))
+    return key in situation.goal.forced or (old != new and not coercible(old, new))
 
 
 def _constraint(definition: str) -> Any:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def realise_dependents(shadow: Callable[[], Shadow], situation: Situation, wanted: Wanted) -> None:
     """Read how unmanaged dependents of what changes will be described; put that into the wanted catalog."""
     found = compare(situation.current, situation.wanted)
-    found.altered += sorted(situation.forced - set(found.altered))
+    found.altered += sorted(situation.goal.forced - set(found.altered))
     affected = sorted(
         key for key in dependents_of_hard(situation, found) if key not in wanted.managed and key.kind != "column"
     )

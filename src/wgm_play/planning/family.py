@@ -261,7 +261,7 @@ def _detach(situation: Situation, made: Moves, key: Key, parent: Key, old: Table
         return
     siblings = children(live).get(parent, ())
     default = any(live[one].bound == "DEFAULT" for one in siblings)
-    if situation.version < 140000 or default or not situation.online(parent):
+    if situation.facts.version < 140000 or default or not situation.online(parent):
         locks = (Lock(ACCESS_EXCLUSIVE, parent.label), Lock(ACCESS_EXCLUSIVE, key.label))
         _append(
             situation,
@@ -305,7 +305,11 @@ def _make_parent(situation: Situation, made: Moves, source: Catalog, parent: Key
         return
     for above in parents_of(source, parent):
         _make_parent(situation, made, source, above, steps)
-    there = replace(situation, wanted=source, steps={**situation.steps, parent: steps.get(parent, -1)})
+    there = replace(
+        situation,
+        wanted=source,
+        goal=replace(situation.goal, steps={**situation.goal.steps, parent: steps.get(parent, -1)}),
+    )
     for change in create_table(there, parent):
         if change.makes:  # marks of indexes wait for the indexes
             change.after = tuple(made.changes[-1:])
@@ -316,7 +320,7 @@ def _make_parent(situation: Situation, made: Moves, source: Catalog, parent: Key
 def _join(
     situation: Situation, made: Moves, key: Key, old: Table, new: Table, step: int, *, trashed: bool = False
 ) -> None:
-    trashed = trashed or any(name.startswith(COLUMN_PREFIX) for name in situation.trash_names)
+    trashed = trashed or any(name.startswith(COLUMN_PREFIX) for name in situation.facts.trash_names)
     had = old.parents or [] if old.bound is None and new.bound is None else []
     for parent in new.parents or ():
         table = Key("table", tuple(parent))
@@ -406,7 +410,7 @@ def prove_bounds(situation: Situation, moves: Moves) -> None:
             if table is None:
                 continue
             if condition:
-                situation.bounds.setdefault(table, []).append((Sql(condition), one.table))
+                situation.findings.bounds.setdefault(table, []).append((Sql(condition), one.table))
             if not situation.online(table):
                 continue
             if condition:

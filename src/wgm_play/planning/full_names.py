@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.graph import closure
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Position, WgmError
-from wgm_play.operations.base import Situation
+from wgm_play.operations.base import Goal, Situation
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.model import Convert
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import names_of, send
-from wgm_play.shadow.rebuild import closure, statements_for
+from wgm_play.shadow.rebuild import statements_for
 from wgm_play.shadow.remake import named_in
 from wgm_play.sql import Sql
 
@@ -32,28 +33,27 @@ if TYPE_CHECKING:
 _ALWAYS = "plpgsql"
 
 
-def in_full_names(shadow: Callable[[], Shadow], situation: Situation, schemas: Sequence[str]) -> None:
-    """Put the conversions and fills that apply now into full names. Raises `Problems` where one of them means nothing."""
-    current, wanted = situation.current, situation.wanted
-    fills = {key: text for key, text in situation.backfills.items() if _filled_now(key, current, wanted)}
-    texts = [str(text) for one in situation.converts.values() for text in (one.using, one.back) if text]
+def in_full_names(shadow: Callable[[], Shadow], situation: Situation, schemas: Sequence[str]) -> Goal:
+    """Return the goal with the conversions and fills that apply now in full names. Raises `Problems` where one of them means nothing."""
+    current, wanted, goal = situation.current, situation.wanted, situation.goal
+    fills = {key: text for key, text in goal.backfills.items() if _filled_now(key, current, wanted)}
+    texts = [str(text) for one in goal.converts.values() for text in (one.using, one.back) if text]
     texts += map(str, fills.values())
     both = _both(current, wanted)
     if not texts:
-        return
-    columns = [
-        key for table in {key.name[:2] for key in (*situation.converts, *fills)} for key in _columns(both, table)
-    ]
+        return goal
+    columns = [key for table in {key.name[:2] for key in (*goal.converts, *fills)} for key in _columns(both, table)]
     part = closure(both, {*named_in(both, texts), *_others(both), *columns}) - {
         key for key in both.rows if key.kind == "setting"
     }
     with shadow().database() as connection:
         if not _made(connection, statements_for(both.only(part))):
-            return
+            return goal
         words = _Words(connection, schemas, current, wanted)
-        situation.converts = {key: words.conversion(key, one) for key, one in situation.converts.items()}
-        situation.backfills = {**situation.backfills, **{key: words.fill(key, one) for key, one in fills.items()}}
+        converts = {key: words.conversion(key, one) for key, one in goal.converts.items()}
+        said = {key: words.fill(key, one) for key, one in fills.items()}
     raise_all(words.problems)
+    return replace(goal, converts=converts, backfills={**goal.backfills, **said})
 
 
 def _filled_now(key: Key, current: Catalog, wanted: Catalog) -> bool:

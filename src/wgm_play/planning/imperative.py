@@ -231,7 +231,7 @@ class Imperative:
             if not self.asker.trusted:
                 self.unasked.append(f"the rows of {seed.table}: {UNTRUSTED}")
                 continue
-            looked_at.append(situation.renames.get(seed.table, seed.table))
+            looked_at.append(situation.goal.renames.get(seed.table, seed.table))
             try:
                 operations = plan_seed(
                     self.connection,
@@ -239,7 +239,7 @@ class Imperative:
                     live,
                     situation.wanted,
                     allow_prune=allow_prune,
-                    renames=situation.renames,
+                    renames=situation.goal.renames,
                 )
             except InsufficientPrivilege:
                 self.unknown.append(f"the rows of {seed.table}: this role may not read them")

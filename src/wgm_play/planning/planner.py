@@ -24,7 +24,7 @@ from wgm_play.diff.compare import diff
 from wgm_play.environment import Environment
 from wgm_play.errors import Refused
 from wgm_play.ledger import UNKNOWN
-from wgm_play.operations.base import Change, Situation, TableSize
+from wgm_play.operations.base import Change, Facts, Findings, Goal, Situation, TableSize
 from wgm_play.operations.calls import calling
 from wgm_play.operations.online import acting, published
 from wgm_play.operations.online.leftover import Helper, removals
@@ -132,42 +132,37 @@ class Planner:
         folded = self._obtainable(skips)
         realised, fresh = self._realise(folded, skips)
         live = self.live
-        situation = self._situation(live, live)
-        renamed = rename.find(live, folded.declarations, situation)
+        found_out = Findings()
+        facts = self.facts(live)
+        renamed = rename.find(live, folded.declarations, Situation(live, live, facts, findings=found_out))
         current = rename.apply(self.shadow(), live, renamed) if renamed.changes else live
-        folded, moves, current = self._moves(situation, current, realised, folded)
+        folded, moves, current = self._moves(Situation(current, live, facts, findings=found_out), realised, folded)
         spoken = self._in_words_of_shadow(current, realised)
         wanted = lay_over(spoken, realised, skips.remaining(folded), prune=self.play.prune, manage=manage)
         self._in_own_words(wanted.catalog, spoken, current)
         self._suspect(current, wanted, folded)
         self._permit(wanted)
-        situation.current, situation.wanted = current, wanted.catalog
-        situation.steps, situation.backfills, situation.given = wanted.steps, wanted.backfills, wanted.given
-        situation.renames = renamed.pairs
         rename.tell_users(renamed, wanted.catalog)
-        situation.sizes = renamed.sizes(situation.sizes)
-        situation.acting = self.acting(renamed.pairs)
-        situation.identity_sequences = self.identity_sequences(current, wanted.catalog)
-        situation.converts, situation.forced = self._converts(wanted, current, renamed.pairs)
-        in_full_names(self.shadow, situation, schemas_of(folded.declarations))
-        situation.uncastable = uncastable(self.types(), situation)
-        situation.passwords = self.passwords(folded, current)
+        facts = self.with_sequences(self.under_new_names(facts, renamed), current, wanted.catalog)
+        goal = self._goal(folded, wanted, current, renamed, moves)
+        situation = Situation(current, wanted.catalog, facts, goal, found_out)
+        said = in_full_names(self.shadow, situation, schemas_of(folded.declarations))
+        situation = self.with_uncastable(replace(situation, goal=said))
         realise_dependents(self.shadow, situation, wanted)
-        situation.apart = moves.let_go
         found = diff(situation)
         changes = [
-            *removals(situation.helpers, situation.used_helpers),
+            *removals(situation.facts.helpers, situation.findings.used_helpers),
             *renamed.changes,
             *moves.changes,
             *found.changes,
         ]
-        early = rename.put_first(renamed, found.changes, situation.delayed)
+        early = rename.put_first(renamed, found.changes, situation.findings.delayed)
         for change in moves.changes:
             change.after = (*change.after, *early)
         moves.order(found.changes)
         changes += self.imperative.changes(self.live, situation, changes, allow_prune=self.choices.allow_destructive)
         together = bodies.together(renamed, found.changes, situation)
-        together.joined += [*found.joined, *rename.joined(renamed, found.changes, situation.forced)]
+        together.joined += [*found.joined, *rename.joined(renamed, found.changes, situation.goal.forced)]
         changes += together.compiled
         checks = constraints_without_index(current, wanted.catalog)
         edges = (current.edges, wanted.catalog.edges)
@@ -349,11 +344,24 @@ class Planner:
         for key in same:
             wanted.rows[key] = current.rows[key]
 
-    def _moves(
-        self, situation: Situation, current: Catalog, realised: Realised, folded: Folded
-    ) -> tuple[Folded, family.Moves, Catalog]:
+    def _goal(
+        self, folded: Folded, wanted: Wanted, current: Catalog, renamed: rename.Renamed, moves: family.Moves
+    ) -> Goal:
+        """Return what is asked for beside the wanted catalog."""
+        converts, forced = self._converts(wanted, current, renamed.pairs)
+        return Goal(
+            wanted.steps, wanted.backfills, wanted.given, renamed.pairs, converts, forced,
+            passwords=self.passwords(folded, current), let_go=moves.let_go,
+        )  # fmt: skip
+
+    def with_uncastable(self, situation: Situation) -> Situation:
+        """Return the situation with what no cast converts."""
+        found = uncastable(self.types(), situation)
+        return replace(situation, goal=replace(situation.goal, uncastable=found)) if found else situation
+
+    def _moves(self, situation: Situation, realised: Realised, folded: Folded) -> tuple[Folded, family.Moves, Catalog]:
         """Return what joins or leaves a parent first, the catalog after it, and what goes with a parent as removed."""
-        situation.current = current
+        current = situation.current
         moves = family.declared_moves(situation, realised.catalog, folded.declarations, prune=self.play.prune)
         if moves.gone:
             folded = replace(folded, declarations={**folded.declarations, **moves.gone})
@@ -379,16 +387,25 @@ class Planner:
         made.update(repr(sorted((one.name, str(one.query)) for one in self.play.queries)).encode())
         return made.hexdigest()
 
-    def _situation(self, current: Catalog, wanted: Catalog) -> Situation:
+    def facts(self, current: Catalog) -> Facts:
+        """Read what is known of the server beside its catalog."""
         rights = self.connection.execute(query("rights", self.connection.info.server_version)).fetchone()
         role, login, superuser, may_replicate, tablespace = rights or ("", "", False, False, "pg_default")
-        return Situation(
-            current, wanted, self.environment.policy, self.connection.info.server_version,
-            sizes=self._sizes(), trash=self.choices.trash and self.environment.policy.trash_retention > 0,
-            trash_names=self._trash_names(), role=role, login=login, superuser=superuser, may_replicate=may_replicate,
-            database=self.connection.info.dbname, tablespace=tablespace, helpers=self._helpers(),
-            attached=self._attached_keys(current),
+        return Facts(
+            self.environment.policy, self.connection.info.server_version, self._sizes(),
+            trash=self.choices.trash and self.environment.policy.trash_retention > 0,
+            trash_names=self._trash_names(), attached=self._attached_keys(current), helpers=self._helpers(), role=role,
+            login=login, superuser=superuser, may_replicate=may_replicate, database=self.connection.info.dbname,
+            tablespace=tablespace,
         )  # fmt: skip
+
+    def under_new_names(self, facts: Facts, renamed: rename.Renamed) -> Facts:
+        """Return the facts under the names that the plan gives."""
+        return replace(facts, sizes=renamed.sizes(facts.sizes), acting=self.acting(renamed.pairs))
+
+    def with_sequences(self, facts: Facts, current: Catalog, wanted: Catalog) -> Facts:
+        """Return the facts with the sequences behind identity columns that go."""
+        return replace(facts, identity_sequences=self.identity_sequences(current, wanted))
 
     def _attached_keys(self, current: Catalog) -> Mapping[Key, tuple[Key, ...]]:
         """Return the keys of partitions whose index is attached to an index of the parent, by that index."""
@@ -426,11 +443,11 @@ class Planner:
         rows = self.connection.execute(query("helpers", self.connection.info.server_version)).fetchall()
         return {Helper(*row[:4]): row[4] for row in rows}
 
-    def _trash_names(self) -> set[str]:
-        return {
+    def _trash_names(self) -> frozenset[str]:
+        return frozenset(
             name
             for (name,) in self.connection.execute(query("trash_names", self.connection.info.server_version)).fetchall()
-        }
+        )
 
     def identity_sequences(self, current: Catalog, wanted: Catalog) -> dict[Key, str]:
         """Return the names of the sequences behind identity columns; asked for where such a column goes."""

@@ -318,9 +318,9 @@ def _try_value(asker: Asker, name: str, declaration: Declaration, *, private: bo
 
 def _statement(connection: psycopg.Connection[Any], key: Key, declaration: Declaration) -> str:
     from wgm_play.environment import Policy
-    from wgm_play.operations.base import Situation
+    from wgm_play.operations.base import Facts, Situation
     from wgm_play.operations.namespace import set_setting
 
     wanted = Catalog({key: (str(declaration.attributes["value"]),)})
-    situation = Situation(Catalog(), wanted, Policy(), 0, database=connection.info.dbname)
+    situation = Situation(Catalog(), wanted, Facts(Policy(), 0, database=connection.info.dbname))
     return set_setting(situation, key)[0].operation.commands[0].sql

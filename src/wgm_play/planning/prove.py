@@ -254,11 +254,11 @@ def _make_trashed(
     tables = {Key("table", key.name[:2]) for key in rows if key.kind == "column"}
     if tables and not tables & rows.keys():  # a column: its table is there
         from wgm_play.environment import Policy
-        from wgm_play.operations.base import Situation, command
+        from wgm_play.operations.base import Facts, Situation, command
         from wgm_play.operations.column_definition import after_create, spelled
 
         made = Catalog(Rows(rows), version=connection.info.server_version)
-        situation = Situation(Catalog(), made, Policy(), made.version)
+        situation = Situation(Catalog(), made, Facts(Policy(), made.version))
         for key in rows:
             added = command("column/add", table=key.name[:2], name=key.name[2], **spelled(made[key]))
             for one in (added, *after_create(situation, key)):

@@ -351,8 +351,14 @@ def apart(renamed: Renamed, situation: Situation) -> tuple[list[Change], list[Ch
 
     The latter commit with the conversion of their column (`joined`), which may stand in the transaction of a swap.
     """
-    late = [one for one in renamed.changes if situation.prepared and one.operation.key in situation.forced]
-    early = [one for one in renamed.changes if not situation.prepared or one.operation.key not in situation.forced]
+    late = [
+        one for one in renamed.changes if situation.findings.prepared and one.operation.key in situation.goal.forced
+    ]
+    early = [
+        one
+        for one in renamed.changes
+        if not situation.findings.prepared or one.operation.key not in situation.goal.forced
+    ]
     renamed.early = early
     if late:
         for change in early[:1]:
@@ -360,7 +366,7 @@ def apart(renamed: Renamed, situation: Situation) -> tuple[list[Change], list[Ch
         for earlier, change in itertools.pairwise(early):
             change.after = (earlier,)
         for change in late:
-            change.after = (*early[-1:], *situation.prepared)
+            change.after = (*early[-1:], *situation.findings.prepared)
     return early, late
 
 

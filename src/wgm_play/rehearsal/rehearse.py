@@ -101,7 +101,7 @@ def rehearse(work: Work, backup_id: str | None, output: str | None = None, *, sy
 def _made_up(work: Work, planned: Planned, settings: dict[str, str]) -> Any:
     from wgm_play.rehearsal.synthetic import made_up
 
-    sizes = planned.situation.sizes
+    sizes = planned.situation.facts.sizes
     return made_up(work.reading, planned.live, sizes, settings, work.environment.policy, work.reading.info.user)
 
 
@@ -119,7 +119,7 @@ def _on_copy(work: Work, planned: Planned, copy: ScratchServer, stage: Stage, ba
     rehearsal = Rehearsal(work, planned, stage, copy.url, result)
     rehearsal.run()
     result.forecast = forecast.forecast(
-        result.groups, factors(planned.situation.sizes, own), there / here if here else 1.0,
+        result.groups, factors(planned.situation.facts.sizes, own), there / here if here else 1.0,
         forecast.past(_ledger(work), work.environment.name, work.play.name),
     )  # fmt: skip
     return result
@@ -205,8 +205,8 @@ class Rehearsal:
         )  # fmt: skip
         play = replace(work.play, backup=None, alerts=())
         made = Work(chosen, self.silent, self.stage.environment, work.playbook, play, work.number)
-        renamed = {new: old for new, old in self.planned.situation.renames.items() if new.kind == "table"}
-        sizes = dict(self.planned.situation.sizes)
+        renamed = {new: old for new, old in self.planned.situation.goal.renames.items() if new.kind == "table"}
+        sizes = dict(self.planned.situation.facts.sizes)
         made.sizes = {**sizes, **{new: sizes[old] for new, old in renamed.items() if old in sizes}}
         return made
 

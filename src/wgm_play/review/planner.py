@@ -9,13 +9,13 @@ everything. What the rows say is not looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.model import Wanted
 from wgm_play.errors import Refused
-from wgm_play.operations.base import Situation, TableSize
+from wgm_play.operations.base import Facts, Situation, TableSize
 from wgm_play.plan import Group, Operation
 from wgm_play.planning.convert import TypesOf
 from wgm_play.planning.model import Planned
@@ -103,13 +103,13 @@ class ReviewPlanner(Planner):
     def _look_at_rows(self, situation: Situation, pairs: Mapping[Key, Key]) -> list[str]:
         return []
 
-    def _situation(self, current: Catalog, wanted: Catalog) -> Situation:
-        made = super(ReviewPlanner, self)._situation(current, wanted)
-        made.role = made.login = self.assumed.role
-        made.superuser = made.may_replicate = self.assumed.superuser
-        made.database = self.assumed.database
-        made.tablespace = "pg_default"
-        return made
+    def facts(self, current: Catalog) -> Facts:
+        """Return what is known of the scratch server, and taken for granted of the target."""
+        one = self.assumed
+        return replace(
+            super(ReviewPlanner, self).facts(current), role=one.role, login=one.role, superuser=one.superuser,
+            may_replicate=one.superuser, database=one.database, tablespace="pg_default",
+        )  # fmt: skip
 
     def _sizes(self) -> Mapping[Key, TableSize]:
         return self.sized(self.live)

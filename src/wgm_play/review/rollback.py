@@ -12,6 +12,7 @@ from wgm_play.catalog.kinds import ON_TABLE
 from wgm_play.catalog.model import Catalog
 from wgm_play.diff.compare import diff
 from wgm_play.errors import WgmError
+from wgm_play.operations.base import Situation
 from wgm_play.operations.order import constraints_without_index, order
 from wgm_play.plan import Operation
 from wgm_play.review.compare import Compared
@@ -52,12 +53,8 @@ def _back(one: Compared, operations: list[Operation]) -> list[Operation]:
     if any(each.verb == "rename" for each in operations):
         return []
     made = one.planned.situation
-    situation = replace(
-        made, current=after, wanted=base, converts={}, backfills={}, given={}, renames={}, steps={}, helpers={},
-        used_helpers=set(), obstacles={}, delayed={}, prepared=[], bounds={}, fills=[], apart=frozenset(), forced=frozenset(),
-        passwords={}, acting=(), trash_names=set(), nested={}, sizes={},
-    )  # fmt: skip
-    found = diff(situation)
+    facts = replace(made.facts, helpers={}, acting=(), trash_names=frozenset(), sizes={})
+    found = diff(Situation(after, base, facts))
     checks = constraints_without_index(after, base)
     ordered = order(found.changes, after.edges, base.edges, found.rebuilt, found.joined, checks)
     return [change.operation for change in ordered]

@@ -57,7 +57,7 @@ def _to_watch(planned: Planned, policy: Any) -> Iterator[tuple[Key, str]]:
     """Yield each table that must be watched when the run is over, with the reason."""
     for key in sorted(planned.wanted.catalog.of("table")):
         table: Any = planned.wanted.catalog[key]
-        size = planned.situation.sizes.get(key)
+        size = planned.situation.facts.sizes.get(key)
         if table.bound is not None or key.name[0] in ("wgm", "wgm_trash"):
             continue
         if policy.watch_partitioned and table.partition_by is not None:

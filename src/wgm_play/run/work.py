@@ -683,7 +683,7 @@ class Work:
             return None
         from wgm_play.outlook import changed_texts, look
 
-        met = look(self.reading, planned.plan, planned.situation.sizes)
+        met = look(self.reading, planned.plan, planned.situation.facts.sizes)
         return replace(met, texts=changed_texts(planned.plan, planned.live, planned.wanted.catalog))
 
     def save_plan(self, planned: Planned, path: Path) -> None:

@@ -63,10 +63,10 @@ class Keeping:
 def keeping(situation: Situation, table: Key, columns: Collection[str]) -> Keeping:
     """Return how batches that write some columns of a table keep what acts on it out."""
     family = _family(situation, table)
-    actors = sorted(one for one in situation.acting if one.table in family and one.on_update)
+    actors = sorted(one for one in situation.facts.acting if one.table in family and one.on_update)
     actors = [one for one in actors if not one.columns or set(one.columns) & set(columns)]
     # Under session_replication_role = replica nothing keeps foreign keys and deferrable keys either.
-    replica = situation.may_replicate and not any(_keyed(situation, one, columns) for one in family)
+    replica = situation.facts.may_replicate and not any(_keyed(situation, one, columns) for one in family)
     acts = [one for one in actors if one.enabled in ("AR" if replica else "AO")]
     kept = tuple(one for one in acts if one.key in situation.current.rows and one.key.kind == "trigger" and one.usable)
     clones = {(one.key.name[-1], one.function) for one in kept if situation.current[one.table].partition_by}
@@ -145,8 +145,10 @@ def _named(actors: Iterable[Actor]) -> str:
 def keep_out(situation: Situation, actor: Actor, row: Trigger) -> list[Command]:
     """Return the commands that give a trigger a condition which is false in our batches."""
     key = actor.key
-    definition = guarded(row.definition, situation.login)
-    in_place = situation.version >= 140000 and not actor.constraint and not situation.current[actor.table].partition_by
+    definition = guarded(row.definition, situation.facts.login)
+    in_place = (
+        situation.facts.version >= 140000 and not actor.constraint and not situation.current[actor.table].partition_by
+    )
     table = Key("table", key.name[:2])
     if in_place:
         lock = Lock(SHARE_ROW_EXCLUSIVE, table.label)
@@ -197,15 +199,17 @@ def task(situation: Situation, table: Key, columns: Collection[str]) -> dict[str
     """Return what the batches do about triggers: `replica` sets the server's setting; `login` is whom conditions name."""
 
     found = keeping(situation, table, columns)
-    situation.used_helpers.update(guard_mark(one.key.name) for one in found.kept)
-    return {"replica": found.replica, "login": situation.login if found.kept else None}
+    situation.findings.used_helpers.update(guard_mark(one.key.name) for one in found.kept)
+    return {"replica": found.replica, "login": situation.facts.login if found.kept else None}
 
 
 def hazards(situation: Situation, table: Key, columns: Collection[str]) -> tuple[Hazard, ...]:
     """Return what a fill says of the triggers of a table."""
     found = keeping(situation, table, columns)
     made = []
-    if found.replica and any(one.table == table and one.enabled == "O" and one.on_update for one in situation.acting):
+    if found.replica and any(
+        one.table == table and one.enabled == "O" and one.on_update for one in situation.facts.acting
+    ):
         made.append(hazard("V01", "triggers do not act in the batches (session_replication_role = replica)"))
     if found.left:
         listed = ", ".join(f"{one.key.kind} {one.key.name[-1]} ({_why(one)})" for one in found.left)
@@ -230,7 +234,7 @@ def _why(actor: Actor) -> str:
 
 def whole_rows(situation: Situation, table: Key) -> tuple[Hazard, ...]:
     """Return the hazard of triggers that take rows as a whole, with columns of ours in them."""
-    named = sorted({f"{one.key.name[-1]} ({one.function})" for one in situation.acting
+    named = sorted({f"{one.key.name[-1]} ({one.function})" for one in situation.facts.acting
                     if one.table == table and one.whole_rows})  # fmt: skip
     if not named:
         return ()

@@ -27,18 +27,24 @@ def wants_batches(situation: Situation, key: Key) -> bool:
         return False
     if table in children(situation.current):
         return False  # batches walk the pages or keys of one table
-    return bool(row.identity) or key in situation.backfills or (row.default is not None and varies(row.default))
+    return bool(row.identity) or key in situation.goal.backfills or (row.default is not None and varies(row.default))
 
 
 def add_filled(situation: Situation, key: Key) -> list[Change]:
     """Add a column under a helper's name, fill it in batches, then give it its own."""
     row, table, name = situation.wanted[key], key.name[:2], key.name[2]
     helper = names.helper(
-        names.NEW, name, row.type, row.collation, row.default, row.identity, str(situation.backfills.get(key) or "")
+        names.NEW,
+        name,
+        row.type,
+        row.collation,
+        row.default,
+        row.identity,
+        str(situation.goal.backfills.get(key) or ""),
     )
-    situation.used_helpers.add(helper)
+    situation.findings.used_helpers.add(helper)
     sequence = names.helper(names.NEW, f"{table[1]}_{name}", *table, helper) if row.identity else None
-    given = None if row.identity else situation.backfills.get(key)
+    given = None if row.identity else situation.goal.backfills.get(key)
     value = given or _value(row, sequence)
     added = _add(situation, key, helper, sequence)
     null = Sql(f"{ident(helper)} IS NULL")
@@ -74,7 +80,7 @@ def _add(situation: Situation, key: Key, helper: str, sequence: str | None) -> C
     done = names.there("column", table, helper)
     commands: list[Command] = []
     if sequence is not None:
-        situation.used_helpers.add(sequence)
+        situation.findings.used_helpers.add(sequence)
         commands += [
             command("online/create_wgm", done=names.there("schema", (), "wgm")),
             command(
@@ -120,7 +126,7 @@ def _name(situation: Situation, key: Key, helper: str, sequence: str | None, aft
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     commands = [command("online/lock", lock, tables=[table])]
     commands.append(command("column/rename", lock, what=Sql("TABLE"), table=table, name=helper, to=name))
-    if row.not_null and situation.version >= 180000:
+    if row.not_null and situation.facts.version >= 180000:
         commands += named_not_null.again(situation.wanted, key, lock)
     if sequence is not None:
         commands += _identity(row, table, name, sequence, lock)

@@ -35,7 +35,7 @@ _AVOIDED = hazard(
 def prove(situation: Situation, table: Key, condition: str, step: int) -> list[Change]:
     """Hold a condition for new rows of a table, then prove it for all."""
     name = _name(table, condition)
-    situation.used_helpers.add(name)
+    situation.findings.used_helpers.add(name)
     exclusive, light = Lock(ACCESS_EXCLUSIVE, table.label), Lock(SHARE_UPDATE_EXCLUSIVE, table.label)
     added, proof = _added_and_validated(table, name, Sql(f"CHECK ({condition})"), [exclusive], [light])
     return [
@@ -87,7 +87,7 @@ def equip(
             left.append(key)
             continue
         name = names.helper(names.NEW, key.name[-1], table.name, row.definition)
-        situation.used_helpers.add(name)
+        situation.findings.used_helpers.add(name)
         if key.kind == "constraint" and row.type == "f":
             changes += _foreign_key(situation, table, key, row, name, parents[key], step)
             closing.append(command("constraint/rename", exclusive, table=table.name, name=name, to=key.name[2]))

@@ -31,17 +31,17 @@ def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
     made = Retypings()
     for table in sorted(found):
         why = obstacle(situation, table, found[table])
-        situation.obstacles.update((key, why) for key in found[table] if why is not None)
+        situation.findings.obstacles.update((key, why) for key in found[table] if why is not None)
         if why is None:
             one = retyping(situation, table, found[table])
             made.tables.append(one)
             prepared = expand_and_fill(situation, one)
             made.preparations += prepared
-            situation.prepared += prepared
+            situation.findings.prepared += prepared
             swapped = swap(situation, one, prepared)
             made.changes += [*prepared, *swapped]
             last = tuple(change for change in swapped if change.removes)
-            situation.delayed.update(
+            situation.findings.delayed.update(
                 (twin.key, (tuple(prepared), last)) for twin in one.twins if twin.live != twin.name
             )
     _enums(situation, altered, made, rewritten)
@@ -59,14 +59,14 @@ def _enums(situation: Situation, altered: Iterable[Key], made: Retypings, rewrit
             continue
         why = enum.why_not(situation, key, users, taken)
         if why is not None:
-            situation.obstacles[key] = why
+            situation.findings.obstacles[key] = why
             continue
         taken |= users.keys()
         tables, prepared, swapped = enum.change(situation, key, users)
         made.tables += tables
         made.swapped.add(key)
         made.preparations += prepared
-        situation.prepared += prepared
+        situation.findings.prepared += prepared
         made.changes += [*prepared, *swapped]
 
 
@@ -96,8 +96,8 @@ def _rewrites(situation: Situation, key: Key) -> bool:
     if old.generated or new.generated:
         return False
     if (old.type, old.collation) == (new.type, new.collation):
-        return key in situation.forced
-    return key in situation.converts or old.collation != new.collation or not columns.coercible(old.type, new.type)
+        return key in situation.goal.forced
+    return key in situation.goal.converts or old.collation != new.collation or not columns.coercible(old.type, new.type)
 
 
 def join(situation: Situation, found: Retypings, others: Iterable[Change], rebuilt: frozenset[Key]) -> None:

@@ -69,7 +69,7 @@ def change(
 ) -> tuple[list[Retyping], list[Change], list[Change]]:
     """Return the tables that take part, the changes before the swap, and the swap with what follows it."""
     helper = (key.name[0], names.helper(names.NEW, key.name[1], situation.wanted[key].labels))
-    situation.used_helpers.add(helper[1])
+    situation.findings.used_helpers.add(helper[1])
     made = create(
         situation, key, f"make the new {key} beside the old one",
         [command("enum/create", name=helper, labels=situation.wanted[key].labels or [], done=names.there("type", helper[:1], helper[1]))],

@@ -64,5 +64,5 @@ def fill(
         verb=verb,
     )
     change.makes = frozenset()
-    situation.fills.append((Key("table", table), change))
+    situation.findings.fills.append((Key("table", table), change))
     return change

@@ -42,7 +42,7 @@ def prove(
     label = Key("table", table).label
     exclusive, light = Lock(ACCESS_EXCLUSIVE, label), Lock(SHARE_UPDATE_EXCLUSIVE, label)
     check = names.helper(names.NOT_NULL, name, name)
-    situation.used_helpers.add(check)
+    situation.findings.used_helpers.add(check)
     done = names.there("not_null", table, name)
     made = command(
         "constraint/add",

@@ -126,12 +126,12 @@ def _may_list(situation: Situation, publication: Key, table: tuple[str, ...]) ->
     row = current.get(Key("table", table))
     owner = current.get(Key("owner", ("publication", *publication.name)))
     return (
-        situation.version >= LISTS_SINCE
+        situation.facts.version >= LISTS_SINCE
         and row is not None
         and row.replica_identity != "f"
         and (not row.partition_by or current[publication].via_root)
         and not current.of("publication_schema", *publication.name)
-        and (situation.superuser or owner is None or owner.role == situation.role)
+        and (situation.facts.superuser or owner is None or owner.role == situation.facts.role)
     )
 
 

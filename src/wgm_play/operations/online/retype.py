@@ -67,9 +67,9 @@ def _live_name(situation: Situation, key: Key) -> str | None:
 
     A conversion that keeps the type commits together with the rename: afterwards nothing tells whether it was made.
     """
-    if key not in situation.forced:
+    if key not in situation.goal.forced:
         return key.name[2]
-    old = situation.renames.get(key)
+    old = situation.goal.renames.get(key)
     return old.name[2] if old is not None and old.name[:2] == key.name[:2] else None
 
 
@@ -117,9 +117,9 @@ def retyping(situation: Situation, table: Key, keys: list[Key], types: Mapping[s
 
 def _twin(situation: Situation, key: Key) -> Twin:
     old, new, name = situation.current[key], situation.wanted[key], key.name[2]
-    convert = situation.converts.get(key)
+    convert = situation.goal.converts.get(key)
     using = Sql(str(convert.using)) if convert else columns.plain_value(situation, key)
-    filled = situation.backfills.get(key)
+    filled = situation.goal.backfills.get(key)
     if filled is not None and new.not_null and not old.not_null:
         using = Sql(f"COALESCE({using}, {filled})")
     own = {other.name[2] for other in situation.current.of("column", *key.name[:2])}
@@ -220,7 +220,7 @@ def _expand(situation: Situation, one: Retyping) -> Change:
         ),
     )
     change.needs = frozenset(needs - {one.table})
-    situation.used_helpers.update([name, *one.columns.values(), *(check_name(twin) for twin in one.twins)])
+    situation.findings.used_helpers.update([name, *one.columns.values(), *(check_name(twin) for twin in one.twins)])
     return change
 
 
@@ -325,7 +325,7 @@ def _indexes(situation: Situation, one: Retyping, after: Change) -> list[Change]
             definition = spell.index_over(spell.key_index(row, one.table.name, name), name, one.columns)
         after = _build(situation, one, key, name, definition, after)
         made.append(after)
-        situation.used_helpers.add(name)
+        situation.findings.used_helpers.add(name)
     return made
 
 
@@ -333,7 +333,10 @@ def _build(situation: Situation, one: Retyping, key: Key, name: str, definition:
     schema = one.table.name[0]
     light = Lock(SHARE_UPDATE_EXCLUSIVE, one.table.label)
     commands = []
-    if any(helper.kind == "index" and helper.name == name and not valid for helper, valid in situation.helpers.items()):
+    if any(
+        helper.kind == "index" and helper.name == name and not valid
+        for helper, valid in situation.facts.helpers.items()
+    ):
         commands.append(
             command(
                 "online/drop_index",

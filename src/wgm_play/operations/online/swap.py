@@ -89,7 +89,7 @@ def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Ch
 
 
 def _irreversible(situation: Situation, twin: Twin) -> str | None:
-    convert = situation.converts.get(twin.key)
+    convert = situation.goal.converts.get(twin.key)
     return f"{twin.key} was converted without `back`" if convert and convert.back is None else None
 
 
@@ -141,7 +141,7 @@ def exchange(situation: Situation, one: Retyping, twin: Twin) -> tuple[str, list
     away = trash_name(situation, twin.name, (twin.key, situation.current.rows[twin.key]), COLUMN_PREFIX)
     made.append(_command("column/rename", one, what=Sql("TABLE"), table=table, name=twin.name, to=away))
     made.append(_command("column/rename", one, what=Sql("TABLE"), table=table, name=twin.helper, to=twin.name))
-    if new.not_null and situation.version >= 180000:
+    if new.not_null and situation.facts.version >= 180000:
         lock = Lock(ACCESS_EXCLUSIVE, one.table.label)
         made += named_not_null.again(situation.wanted, Key("column", (*table, twin.name)), lock)
     if new.default is not None:
