@@ -32,18 +32,18 @@ from wgm_play.operations.online.spell import renamed_columns
 from wgm_play.operations.order import constraints_without_index, groups, name_space, order
 from wgm_play.operations.trash import RECORDS, kept_rows, restore
 from wgm_play.plan import Command, Group, Operation
-from wgm_play.planning import bodies, family, may_change, rename, trashed_users
+from wgm_play.planning import family, rename
 from wgm_play.planning.announce import announced
+from wgm_play.planning.assemble import Draft, assemble, in_order, transactions
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept, castable
-from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 from wgm_play.planning.dependents import realise_dependents
 from wgm_play.planning.imperative import SEARCH_PATH, Imperative
 from wgm_play.planning.literals import spell
+from wgm_play.planning.locks_below import with_children
 from wgm_play.planning.model import Choices, Planned
 from wgm_play.planning.planner import Planner
 from wgm_play.planning.privileges import Skips
-from wgm_play.planning.together import Together
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded
 from wgm_play.reporter import StepResult
@@ -225,10 +225,6 @@ def _plan(
             change.after = (*change.after, *last)
     before = [*removals(situation.facts.helpers, situation.findings.used_helpers), *sqls]
     early_rows, late_rows = ([], rows) if loosening else (rows, [])
-    together = bodies.together(renamed, found.changes, situation)
-    together.joined += [*found.joined, *rename.joined(renamed, found.changes, situation.goal.forced)]
-    found.changes += together.compiled
-    checks = constraints_without_index(current, wanted.catalog)
     everything = [*before, *rows, *restored, *late, *found.changes, *last]
     made: tuple[Group, ...] = ()
     if cleared is not live:  # apart: what returns has the names of what goes
@@ -238,39 +234,20 @@ def _plan(
             order([*before, *early_rows, *clearing], live.edges, (), without_index=constraints_without_index(live))
         )
         everything = [*late_rows, *restored, *late, *found.changes, *last]
-    edges = (current.edges, wanted.catalog.edges)
-    ordered = order(everything, *edges, found.rebuilt, together.joined, checks, together.ordered)
-    made = _without_gap(made, tuple(groups(planner.unseen(situation, ordered))), renamed)
-    made = calling(announced(made, live, wanted.catalog), live, wanted.catalog)
-    consents = Consents(work.play.steps, fold(work.play.steps).declarations, ledger.consents(ids))
-    planner.refuse_others_code([one for group in made for one in group.operations], live, wanted.catalog)
-    unknown: list[str] = []
-    with Together() as refusals:
-        with refusals.one():
-            made = consents.settle(made)
-        with refusals.one():
-            operations = [operation for group in made for operation in group.operations]
-            may_change.refuse(work.reading, operations, live, wanted.catalog)
-        with refusals.one():
-            trashed_users.refuse(work.reading, operations, renamed.pairs)
-        with refusals.one():
-            if work.environment.policy.check_data:
-                unknown += refuse_bad_rows(
-                    Looker(work.asker, situation, cleared, renamed.pairs, rewritten=_rewritten(ledger, ids))
-                )
+    ordered = in_order(situation, wanted.catalog, everything, found, renamed)
+    made = _without_gap(made, transactions(planner, situation, ordered), renamed)
+    made = with_children(calling(announced(made, live, wanted.catalog), live, wanted.catalog), live)
     definitions = [
         _definition(entry, situation)
         for entry in entries
         if Key(entry.kind, tuple(entry.name)) in brought or _is_used(entry, situation, renamed)
     ]
-    if any(operation.verb != "run" for group in made for operation in group.operations):
-        from wgm_play.planning.prove import prove
-
-        with planner.shadow().database() as connection:
-            skipped = planner.unprovable(wanted.catalog)
-            prove(connection, live, wanted.catalog, made, trashed=definitions, skipped=skipped)
-    plan = planner._contract(live, wanted, made, (), tuple(unknown))
-    return Planned(plan, wanted, live, situation, Skips(), planner.imperative)
+    consents = Consents(work.play.steps, fold(work.play.steps).declarations, ledger.consents(ids))
+    draft = Draft(
+        live, wanted, situation, renamed, made, consents, Skips(), cleared, own=False, trashed=definitions,
+        rewritten=_rewritten(ledger, ids),
+    )  # fmt: skip
+    return assemble(planner, draft)
 
 
 def _without_gap(clearing: tuple[Group, ...], rest: tuple[Group, ...], renamed: rename.Renamed) -> tuple[Group, ...]:

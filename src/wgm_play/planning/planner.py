@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -28,20 +28,16 @@ from wgm_play.operations.base import Change, Facts, Findings, Goal, Situation, T
 from wgm_play.operations.calls import calling
 from wgm_play.operations.online import acting, published
 from wgm_play.operations.online.leftover import Helper, removals
-from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Operation, Plan
 from wgm_play.planning import (
-    bodies,
-    column_limit,
     family,
     fills,
     may_change,
     rename,
     role_passwords,
-    taken_names,
-    trashed_users,
 )
 from wgm_play.planning.announce import announced
+from wgm_play.planning.assemble import Draft, assemble, in_order, keys_of, transactions
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
 from wgm_play.planning.dependents import realise_dependents
@@ -161,54 +157,25 @@ class Planner:
             change.after = (*change.after, *early)
         moves.order(found.changes)
         changes += self.imperative.changes(self.live, situation, changes, allow_prune=self.choices.allow_destructive)
-        together = bodies.together(renamed, found.changes, situation)
-        together.joined += [*found.joined, *rename.joined(renamed, found.changes, situation.goal.forced)]
-        changes += together.compiled
-        checks = constraints_without_index(current, wanted.catalog)
-        edges = (current.edges, wanted.catalog.edges)
-        ordered = order(changes, *edges, found.rebuilt, together.joined, checks, together.ordered)
-        ordered = self._select(ordered, wanted.catalog)
-        made = announced(groups(self.unseen(situation, ordered)), current, wanted.catalog)
+        ordered = self._select(in_order(situation, wanted.catalog, changes, found, renamed), wanted.catalog)
+        made = announced(transactions(self, situation, ordered), current, wanted.catalog)
         made = with_children(calling(made, live, wanted.catalog), current)
-        unknown = [f"not modelled: {name}" for name in live.unmodelled]
-        unknown += self.imperative.unknown
-        unknown += [f"not asked: {one}" for one in self.imperative.unasked]
-        if self.imperative.ledger.access() == "unknown":
-            unknown.append(UNKNOWN)
-        unknown += sorted(
-            {
-                f"not proved: {one.key.kind} {_LABELS if one.key.kind == 'security_label' else _CLUSTER}"
-                for group in made
-                for one in group.operations
-                if one.key.kind in ACCESS
-            }
+        consents = Consents(self.play.steps, folded.declarations)
+        unknown = tuple(dict.fromkeys(self._unknown(made)))
+        return assemble(
+            self, Draft(live, wanted, situation, renamed, made, consents, skips, live, unknown, realised=fresh)
         )
-        warnings: list[str] = []
-        changed = [one.key for group in made for one in group.operations if one.verb != "drop"]
-        unknown += said_unchecked(self.imperative.unchecked, changed)
-        if made:
-            column_limit.refuse(self.connection, made)
-            operations = [one for group in made for one in group.operations]
-            self._refuse_missing_roles(operations, wanted.catalog)
-            consents = Consents(self.play.steps, folded.declarations)
-            self.refuse_others_code(operations, live, wanted.catalog)  # looking at rows would run it
-            with self.refusals() as refusals:
-                with refusals.one():
-                    taken_names.refuse(operations, current, wanted.catalog)
-                with refusals.one():
-                    trashed_users.refuse(self.connection, operations, renamed.pairs)
-                with refusals.one():
-                    made = consents.settle(made)
-                with refusals.one():
-                    warnings += self._look_at_privileges(operations, wanted.catalog)
-                with refusals.one():
-                    unknown += self._look_at_rows(situation, renamed.pairs)
-            warnings += consents.unused(made)
-            warnings += self._firing(live, wanted)
-            self._prove(live, wanted, made)
-            unknown += self._stand_ins(made, wanted.catalog)
-        plan = self._contract(live, wanted, made, tuple(skips.listed()), tuple(dict.fromkeys(unknown)), tuple(warnings))
-        return Planned(plan, wanted, live, situation, skips, self.imperative, fresh, self.choices.selected)
+
+    def _unknown(self, made: tuple[Group, ...]) -> Iterator[str]:
+        """Yield what nobody can find out about a plan: what is not modelled, must not be asked or cannot be proved."""
+        yield from (f"not modelled: {name}" for name in self.live.unmodelled)
+        yield from self.imperative.unknown
+        yield from (f"not asked: {one}" for one in self.imperative.unasked)
+        if self.imperative.ledger.access() == "unknown":
+            yield UNKNOWN
+        kinds = {one.key.kind for group in made for one in group.operations if one.key.kind in ACCESS}
+        yield from sorted(f"not proved: {kind} {_LABELS if kind == 'security_label' else _CLUSTER}" for kind in kinds)
+        yield from said_unchecked(self.imperative.unchecked, keys_of(made))
 
     # Stages
 
@@ -233,7 +200,8 @@ class Planner:
         """Return what collects refusals, and raises them together."""
         return Together()
 
-    def _refuse_missing_roles(self, operations: Sequence[Operation], wanted: Catalog) -> None:
+    def refuse_missing_roles(self, operations: Sequence[Operation], wanted: Catalog) -> None:
+        """Refuse privileges and owners of roles that there are not."""
         refuse_missing_roles(self.connection, operations, wanted, (*self.play.steps, *self.play.handlers))
 
     def _realise(self, folded: Folded, skips: Skips) -> tuple[Realised, bool]:
@@ -542,7 +510,7 @@ class Planner:
         return kept
 
     @staticmethod
-    def _firing(live: Catalog, wanted: Wanted) -> list[str]:
+    def firing(live: Catalog, wanted: Wanted) -> list[str]:
         """Return the event triggers of others that may act or raise as the plan runs: what they do is not tried before."""
         return [
             f"{key} is in no step and fires on {live[key].event}: what it does to the run's statements is not tried"
@@ -550,29 +518,34 @@ class Planner:
             if key not in wanted.managed and live[key].enabled != "D"
         ]
 
-    def _look_at_privileges(self, operations: Sequence[Operation], wanted: Catalog) -> list[str]:
+    def look_at_privileges(self, operations: Sequence[Operation], wanted: Catalog) -> list[str]:
         """Refuse what the role that runs may not do; return what is to be said of one that may only plan."""
         look = may_change.only_plans if self.choices.check else may_change.refuse
         return look(self.connection, operations, self.live, wanted)
 
-    def _look_at_rows(self, situation: Situation, pairs: Mapping[Key, Key]) -> list[str]:
+    def look_at_rows(self, draft: Draft) -> list[str]:
+        """Refuse what the rows do not allow; return what could not be looked at."""
         if not self.environment.policy.check_data:
             return ["the rows: policy.check_data is false"]
         from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 
-        return refuse_bad_rows(
-            Looker(self.imperative.asker, situation, self.live, pairs, self.play.hidden, self.folded.declarations)
-        )
+        looker = Looker(
+            self.imperative.asker, draft.situation, draft.before, draft.renamed.pairs, self.play.hidden,
+            self.folded.declarations, draft.rewritten,
+        )  # fmt: skip
+        return refuse_bad_rows(looker)
 
-    def _prove(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> None:
+    def prove(self, draft: Draft, made: tuple[Group, ...]) -> None:
+        """Run a plan in a scratch database; refuse one that does not lead to what is wanted."""
         operations = [operation for group in made for operation in group.operations]
         texts = (command.sql for operation in operations for command in operation.commands)
-        if all(operation.verb == "run" for operation in operations) and not fills.filled(live, texts):
+        if all(operation.verb == "run" for operation in operations) and not fills.filled(draft.live, texts):
             return
+        live, wanted = draft.live, draft.wanted.catalog
+        skipped = self.unprovable(wanted) | self._unselected(live, draft.wanted, made)
+        steps = {step.index: (step.position, step.name) for step in self.play.steps if not step.no_log}
         with self.shadow().database() as connection:
-            skipped = self.unprovable(wanted.catalog) | self._unselected(live, wanted, made)
-            steps = {step.index: (step.position, step.name) for step in self.play.steps if not step.no_log}
-            prove(connection, live, wanted.catalog, made, skipped=skipped, steps=steps)
+            prove(connection, live, wanted, made, draft.trashed, skipped, steps)
 
     def refuse_others_code(self, operations: Sequence[Operation], live: Catalog, wanted: Catalog) -> None:
         """Refuse to run code of others as a superuser: before rows are looked at by it."""
@@ -581,7 +554,7 @@ class Planner:
         steps = {step.index: (step.position, step.name) for step in self.play.steps}
         refuse_others_code(self.connection, operations, live, wanted, self.environment.policy.trusted_owners, steps)
 
-    def _stand_ins(self, made: tuple[Group, ...], wanted: Catalog) -> list[str]:
+    def stand_ins(self, made: tuple[Group, ...], wanted: Catalog) -> list[str]:
         """Name the functions in whose place the shadow had one that raises."""
         if not self.shadow().confined:
             return []
@@ -608,30 +581,23 @@ class Planner:
             if key not in done and live.rows.get(key) != wanted.catalog.rows.get(key)
         )  # fmt: skip
 
-    def _contract(
-        self,
-        live: Catalog,
-        wanted: Wanted,
-        made: tuple[Group, ...],
-        skipped: tuple[tuple[int, str, str], ...],
-        unknown: tuple[str, ...],
-        warnings: tuple[str, ...] = (),
-    ) -> Plan:
+    def contract(self, draft: Draft, made: tuple[Group, ...], unknown: Iterable[str], warnings: Iterable[str]) -> Plan:
+        """Return the plan as it is shown, saved and run."""
         items = {step.index: step.item for step in (*self.play.steps, *self.play.handlers)}
         return Plan(
             playbook=self.playbook.path,
             play=self.play.name,
             environment=self.environment.name,
             server_version=self.connection.info.server_version,
-            from_digest=digest(live.rows),
-            to_digest=digest(wanted.catalog.rows),
+            from_digest=digest(draft.live.rows),
+            to_digest=digest(draft.wanted.catalog.rows),
             playbook_digest=self.playbook.digest,
             groups=made,
-            skipped=skipped,
-            unknown=unknown,
+            skipped=tuple(draft.skips.listed()),
+            unknown=tuple(dict.fromkeys(unknown)),
             step_names=self.step_names,
             step_items=tuple(mask(items.get(number, "")) for number in range(len(self.step_names))),
-            warnings=warnings,
+            warnings=tuple(warnings),
         )
 
 

@@ -15,8 +15,9 @@ from typing import Any
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.model import Wanted
 from wgm_play.errors import Refused
-from wgm_play.operations.base import Facts, Situation, TableSize
+from wgm_play.operations.base import Facts, TableSize
 from wgm_play.plan import Group, Operation
+from wgm_play.planning.assemble import Draft
 from wgm_play.planning.convert import TypesOf
 from wgm_play.planning.model import Planned
 from wgm_play.planning.planner import Planner
@@ -91,16 +92,18 @@ class ReviewPlanner(Planner):
     def _obtainable(self, skips: Skips) -> Folded:
         return self.folded
 
-    def _refuse_missing_roles(self, operations: Sequence[Operation], wanted: Catalog) -> None:
+    def refuse_missing_roles(self, operations: Sequence[Operation], wanted: Catalog) -> None:
         """Refuse none: which roles a cluster has is known there."""
 
     def refuse_others_code(self, operations: Sequence[Operation], live: Catalog, wanted: Catalog) -> None:
         """Refuse none: whether a superuser runs is known there."""
 
-    def _look_at_privileges(self, operations: Sequence[Operation], wanted: Catalog) -> list[str]:
+    def look_at_privileges(self, operations: Sequence[Operation], wanted: Catalog) -> list[str]:
+        """Refuse none: who runs is not known."""
         return []
 
-    def _look_at_rows(self, situation: Situation, pairs: Mapping[Key, Key]) -> list[str]:
+    def look_at_rows(self, draft: Draft) -> list[str]:
+        """Look at none: a base has no rows."""
         return []
 
     def facts(self, current: Catalog) -> Facts:
@@ -122,23 +125,23 @@ class ReviewPlanner(Planner):
         with self.refusals().one():
             super(ReviewPlanner, self)._permit(wanted)
 
-    def _prove(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> None:
+    def prove(self, draft: Draft, made: tuple[Group, ...]) -> None:
+        """Run a plan in the scratch server, as far as its extensions allow it; keep what is refused."""
         if self.part is not None:  # a part that does not hold is planned again with the whole
-            return super(ReviewPlanner, self)._prove(live, wanted, made)
-        if self._unprovable(made):
-            return None
-        with self.refusals().one():
-            super(ReviewPlanner, self)._prove(live, wanted, made)
-        return None
+            super(ReviewPlanner, self).prove(draft, made)
+        elif not self._unprovable(made):
+            with self.refusals().one():
+                super(ReviewPlanner, self).prove(draft, made)
 
     def _unprovable(self, made: tuple[Group, ...]) -> list[str]:
         """Name the extensions of a plan that this server lacks: without them nothing after them can be tried."""
         keys = {one.key for group in made for one in group.operations}
         return sorted(key.name[0] for key in self.assumed_skips.recorded if key in keys)
 
-    def _stand_ins(self, made: tuple[Group, ...], wanted: Catalog) -> list[str]:
+    def stand_ins(self, made: tuple[Group, ...], wanted: Catalog) -> list[str]:
+        """Name what could not be tried."""
         lacking = [f"not tried: the scratch server lacks the extension {name!r}" for name in self._unprovable(made)]
-        return lacking + super(ReviewPlanner, self)._stand_ins(made, wanted)
+        return lacking + super(ReviewPlanner, self).stand_ins(made, wanted)
 
     def all_refused(self) -> list[Refused]:
         """Return each refusal once."""
