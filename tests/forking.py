@@ -18,7 +18,7 @@ from typing import Any
 
 LOADED = (
     "wgm_play.cli.application", "wgm_play.pipeline", "wgm_play.run.running", "wgm_play.planning.planner",
-    "wgm_play.planning.prove", "wgm_play.execute.executor", "wgm_play.execute.backfill", "wgm_play.commands.rollback",
+    "wgm_play.planning.prove", "wgm_play.execute.executor", "wgm_play.execute.backfill", "wgm_play.rollback.plan",
     "wgm_play.operations.online.retype", "wgm_play.report.text", "pglast",
 )  # fmt: skip
 

@@ -149,7 +149,7 @@ def _only(plays: list[Work], options: Options) -> Work:
 
 def rollback(options: Options, reporter: Reporter) -> int:
     """Go back to before the last change, or to just after a run, by the same diff."""
-    from wgm_play.commands.rollback import roll_back
+    from wgm_play.rollback.command import roll_back
 
     with _only_play(options, reporter) as work:
         reporter.play(work.play.name, work.target)

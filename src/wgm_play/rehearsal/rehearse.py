@@ -269,7 +269,7 @@ class Rehearsal:
 
     def _take_back(self, plan: Plan) -> bool:
         """Roll the run back; return whether there is something to compare."""
-        from wgm_play.commands.rollback import roll_back
+        from wgm_play.rollback.command import roll_back
 
         final = [one for one in plan.operations if one.irreversible]
         if final:

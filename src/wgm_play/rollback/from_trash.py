@@ -1,0 +1,76 @@
+"""What comes back from the trash, with its rows.
+
+In: entries of the ledger's trash, the catalog that is wanted. Out: changes, and the catalog after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wgm_play.catalog.kinds import RESTORED
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.ledger import TrashEntry
+from wgm_play.operations.base import Change, Situation, Waiting
+from wgm_play.operations.index import drop_index
+from wgm_play.operations.trash import RECORDS, kept_rows, restore
+from wgm_play.planning import rename
+
+
+def restores(
+    situation: Situation, live: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]
+) -> tuple[list[Change], Catalog, set[Key]]:
+    """Return the changes that bring removed data back, and the catalog after them."""
+    current = live.copy()
+    changes: list[Change] = []
+    brought: set[Key] = set()
+    for entry in sorted(entries, key=lambda one: (RESTORED.get(one.kind, len(RESTORED)), one.name)):
+        key = Key(entry.kind, tuple(entry.name))
+        if entry.kind in RECORDS or key not in wanted.rows or key in current.rows or entry.definition.get("replaced"):
+            continue
+        change = restore(situation, key, list(entry.trash_name), entry.definition)
+        kept_ones = kept_rows(entry.definition)
+        for kept in kept_ones:  # another table's index has the name by now
+            if kept.kind == "index" and kept in live.rows and live.rows[kept][0] != kept_ones[kept][0]:
+                changes += drop_index(situation, kept)
+        change.after = tuple(changes[-1:])
+        changes.append(change)
+        brought.add(key)
+        for kept, row in kept_ones.items():
+            current.rows[kept] = row
+            current.extras[kept] = wanted.extra(kept)
+    names = set(current.rows)
+    current.edges = frozenset(
+        {*live.edges, *(edge for edge in wanted.edges if edge[0] in names and edge[0] not in live.rows)}
+    )
+    return changes, current, brought
+
+
+def waiting(situation: Situation, wanted: Catalog, entries: Sequence[TrashEntry]) -> dict[Key, Waiting]:
+    """Return the plain columns in the trash whose names live generated columns have: they take turns."""
+    found: dict[Key, Waiting] = {}
+    for entry in entries:
+        key = Key("column", tuple(entry.name))
+        if entry.kind != "column" or key in found or entry.definition.get("replaced"):
+            continue
+        now, before = situation.current.get(key), wanted.get(key)
+        if now and before and now.generated and not before.generated:
+            back = restore(situation, key, list(entry.trash_name), entry.definition)
+            found[key] = Waiting(entry.trash_name[-1], kept_rows(entry.definition)[key], back)
+    return found
+
+
+def definition(entry: TrashEntry, situation: Situation) -> Mapping[str, Any]:
+    """Return the definition of what lies in the trash, from which the scratch database has it too."""
+    kept = kept_rows(entry.definition)
+    edges = [edge for edge in situation.wanted.edges if edge[0] in kept and edge[1] in kept]
+    made = {**entry.definition, "place": list(entry.trash_name), "edges": edges}
+    if Key(entry.kind, tuple(entry.name)) in situation.goal.waiting:  # its old name is taken there
+        made |= {"rows": [[kind, made["place"], row] for kind, _, row in made["rows"]], "commands": []}
+    return made
+
+
+def is_used(entry: TrashEntry, situation: Situation, renamed: rename.Renamed) -> bool:
+    """Tell whether a column gets its values back from this entry."""
+    key = Key(entry.kind, tuple(entry.name))
+    return "using" in entry.definition and renamed.after(key) in situation.goal.converts

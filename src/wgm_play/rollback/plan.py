@@ -1,0 +1,158 @@
+"""START HERE for a rollback: the same diff with another wanted state, the one before; nobody writes down-scripts.
+
+In: a planner, the ledger, the runs to take back. Out: a planned play that is run like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.desired.model import Wanted
+from wgm_play.diff.compare import diff
+from wgm_play.ledger import Change as RunChange
+from wgm_play.ledger import Ledger
+from wgm_play.operations.base import Change, Goal, Situation
+from wgm_play.operations.calls import calling
+from wgm_play.operations.online.leftover import removals
+from wgm_play.operations.order import constraints_without_index, groups, order
+from wgm_play.plan import Group
+from wgm_play.planning import family, rename
+from wgm_play.planning.announce import announced
+from wgm_play.planning.assemble import Draft, assemble, in_order, transactions
+from wgm_play.planning.consent import Consents
+from wgm_play.planning.convert import castable
+from wgm_play.planning.dependents import realise_dependents
+from wgm_play.planning.locks_below import with_children
+from wgm_play.planning.model import Planned
+from wgm_play.planning.planner import Planner
+from wgm_play.planning.privileges import Skips
+from wgm_play.playbook.fold import fold
+from wgm_play.rollback import conversions, desired, edges, from_trash, names, rows, sql
+from wgm_play.rollback.past import Past, read_past
+
+
+def plan(planner: Planner, ledger: Ledger, changes: Sequence[RunChange]) -> Planned:
+    """Plan how changes are taken back. Raises `Refused`, `Problems`, `Unreachable`."""
+    with planner.stack:
+        past = read_past(ledger, changes, planner.live)
+        wanted = desired.wanted(planner.live, past)
+        start = _start(planner, past, wanted)
+        moved = _moved(planner, past, wanted, start)
+        return _assembled(planner, past, wanted, start, moved)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What must be so before the diff: old names free and given back, data out of the trash (`brought`).
+
+    `cleared` is the catalog without what is in the way of old names, `clearing` the changes that remove that.
+    """
+
+    cleared: Catalog
+    clearing: list[Change]
+    renamed: rename.Renamed
+    restored: list[Change]
+    brought: set[Key]
+    situation: Situation
+
+
+def _start(planner: Planner, past: Past, wanted: Wanted) -> _Start:
+    live = planner.live
+    situation = Situation(live, wanted.catalog, planner.facts(live))
+    cleared, clearing = names.clear(planner, situation, names.in_the_way(live, past.entries))
+    renamed = names.renames(situation, cleared, wanted.catalog, past.entries)
+    current = rename.apply(planner.shadow(), cleared, renamed) if renamed.changes else live
+    situation = replace(situation, facts=planner.under_new_names(situation.facts, renamed))
+    restored, current, brought = from_trash.restores(situation, current, wanted.catalog, past.entries)
+    facts = planner.with_sequences(situation.facts, current, wanted.catalog)
+    situation = replace(situation, current=current, facts=facts)
+    waiting = from_trash.waiting(situation, wanted.catalog, past.entries)
+    brought |= waiting.keys()
+    casts = partial(castable, planner.types(), wanted.catalog, live.rows)
+    converts, forced = conversions.conversions(past, current, wanted.catalog, renamed, casts)
+    fills = conversions.fills(current, wanted.catalog, brought)
+    goal = Goal(backfills=fills, converts=converts, forced=forced, waiting=waiting)
+    return _Start(cleared, clearing, renamed, restored, brought, replace(situation, goal=goal))
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """Tables that leave and join parents: before the diff (`moves`), and after all else (`last`)."""
+
+    moves: family.Moves
+    last: list[Change]
+    situation: Situation
+
+
+def _moved(planner: Planner, past: Past, wanted: Wanted, start: _Start) -> _Moved:
+    situation = start.situation
+    moves = family.moves_between(situation, start.brought)
+    last = family.joins_last(situation, start.brought)
+    if moves.changes:
+        situation = replace(situation, current=family.after(planner.shadow(), situation.current, moves))
+        family.prove_bounds(situation, moves)
+    before_joining = edges.before_joining(wanted.catalog, situation.current, last)
+    goal = replace(situation.goal, let_go=moves.let_go)
+    situation = planner.with_uncastable(replace(situation, wanted=before_joining, goal=goal))
+    realise_dependents(planner.shadow, situation, wanted)
+    return _Moved(moves, last, situation)
+
+
+def _assembled(planner: Planner, past: Past, wanted: Wanted, start: _Start, moved: _Moved) -> Planned:
+    situation, renamed, last = moved.situation, start.renamed, moved.last
+    found = diff(situation)
+    edges.take_over(wanted.catalog, situation.wanted, last)
+    conversions.mark_conversions(found.changes, past.entries, renamed)
+    early, late = rename.apart(renamed, situation)
+    edges.after_what_returns(situation, found.changes, moved.moves, early, start.restored, late)
+    loosening = edges.loosening(found.changes)
+    undone = sql.undone_sql(planner.play, past)
+    back = rows.undone_rows(past, start.cleared, wanted.catalog, renamed, situation.current if loosening else None)
+    restored = [*early, *start.restored, *moved.moves.changes]
+    edges.put_rows_between(undone, back, restored, found.changes, loosening)
+    edges.join_last(wanted.catalog, found.changes, restored, last)
+    first = [*removals(situation.facts.helpers, situation.findings.used_helpers), *undone]
+    early_rows, late_rows = ([], back) if loosening else (back, [])
+    rest = [*restored, *late, *found.changes, *last]
+    if start.cleared is planner.live:
+        made: tuple[Group, ...] = ()
+        rest = [*first, *back, *rest]
+    else:  # apart: what returns has the names of what goes
+        made = _cleared(planner.live, [*first, *early_rows], start.clearing, [*undone, *early_rows])
+        rest = [*late_rows, *rest]
+    ordered = in_order(situation, wanted.catalog, rest, found, renamed)
+    made = names.without_gap(made, transactions(planner, situation, ordered), renamed)
+    return assemble(planner, _draft(planner, past, wanted, start, situation, made))
+
+
+def _cleared(
+    live: Catalog, first: Sequence[Change], clearing: Sequence[Change], before: Sequence[Change]
+) -> tuple[Group, ...]:
+    """Return the transactions that remove what is in the way of old names."""
+    for change in clearing:
+        change.after = (*change.after, *before)
+    return groups(order([*first, *clearing], live.edges, (), without_index=constraints_without_index(live)))
+
+
+def _draft(
+    planner: Planner, past: Past, wanted: Wanted, start: _Start, situation: Situation, made: tuple[Group, ...]
+) -> Draft:
+    live, steps = planner.live, planner.play.steps
+    made = with_children(calling(announced(made, live, wanted.catalog), live, wanted.catalog), live)
+    return Draft(
+        live, wanted, situation, start.renamed, made, Consents(steps, fold(steps).declarations, past.consents), Skips(),
+        start.cleared, own=False, trashed=_definitions(past, start, situation), rewritten=rows.rewritten(past),
+    )  # fmt: skip
+
+
+def _definitions(past: Past, start: _Start, situation: Situation) -> list[Mapping[str, Any]]:
+    """Return what lies in the trash and is brought back, or gives values back."""
+    return [
+        from_trash.definition(entry, situation)
+        for entry in past.entries
+        if Key(entry.kind, tuple(entry.name)) in start.brought or from_trash.is_used(entry, situation, start.renamed)
+    ]
