@@ -1,6 +1,7 @@
-"""How objects hang together is told once, in `catalog/graph.py`: no other function walks edges or parents of tables.
+"""How objects hang together is told once, in `catalog/graph.py`: no other function walks edges or parents of tables. What
+comes before what is told by the methods of a `Change` alone.
 
-In: the modules of the package. Out: one failure for each function that walks them besides.
+In: the modules of the package. Out: one failure for each function that walks them besides, for each edge that is set otherwise.
 """
 
 from __future__ import annotations
@@ -80,3 +81,19 @@ def test_who_hangs_on_whom_is_told_once() -> None:
     }
     assert found - OTHERWISE.keys() == set()
     assert OTHERWISE.keys() - found == set()
+
+
+# What decides the place of a change.
+EDGES = {"makes", "removes", "needs", "after"}
+AUTHOR = "operations/base.py"
+
+
+def test_the_place_of_a_change_has_one_author() -> None:
+    found = [
+        f"{name}:{node.lineno}"
+        for path in SOURCE.rglob("*.py")
+        if (name := path.relative_to(SOURCE).as_posix()) != AUTHOR
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in EDGES
+    ]
+    assert found == []

@@ -124,7 +124,7 @@ def _after_fills(situation: Situation, found: Difference) -> None:
     for change in found.changes if situation.findings.fills else ():
         key = change.operation.key
         if key.kind == "trigger" and change.operation.verb in ("create", "alter") and key not in found.rebuilt:
-            change.after = (*change.after, *(last for table, last in situation.findings.fills if table == key.relation))
+            change.wait_for(*(last for table, last in situation.findings.fills if table == key.relation))
 
 
 def _one_primary_key(situation: Situation, found: Difference) -> None:
@@ -138,7 +138,7 @@ def _one_primary_key(situation: Situation, found: Difference) -> None:
         if before in dropping:
             for change in found.changes:
                 if key in change.makes and change is not dropping[before]:
-                    change.after = (*change.after, dropping[before])
+                    change.wait_for(dropping[before])
                     found.joined.append((dropping[before], change))
 
 
@@ -369,7 +369,7 @@ def _default_aside(situation: Situation, key: Key) -> list[Change]:
         situation, key, f"take the default of {key} away", [command("column/set_default", table=table, name=name, default=None)],
         removes=[key],
     )  # fmt: skip
-    gone.makes = frozenset()
+    gone.make_only()
     back = alter(
         situation, key, f"give {key} its default again",
         [command("column/set_default", table=table, name=name, default=new.default and Sql(new.default))], after=(gone,),

@@ -115,7 +115,7 @@ def change_membership(situation: Situation, key: Key) -> list[Change]:
         made.append(command("membership/grant", role=role, member=member, options=listed, shadow=False))
     title = f"make {member} a member of {role}" if old is None else f"change how {member} is a member of {role}"
     change = alter(situation, key, title, made, verb="create" if old is None else "alter")
-    change.needs = frozenset([Key("role", (role,)), Key("role", (member,))])
+    change.need(Key("role", (role,)), Key("role", (member,)))
     return [change]
 
 
@@ -133,7 +133,7 @@ def change_owner(situation: Situation, key: Key) -> list[Change]:
         return []  # it follows its table
     made = command("object/owner", what=what_of(target), owner=role, shadow=False)
     change = alter(situation, key, f"give {target} to {role}", [made], rank=50)
-    change.needs = frozenset([target, Key("role", (role,))])
+    change.need(target, Key("role", (role,)))
     return [change]
 
 
@@ -164,7 +164,7 @@ def change_grant(situation: Situation, key: Key) -> list[Change]:
         words = "grant" if any(way == "grant" for way, _ in made) else "revoke"
         title = f"{words} {_listed(before, after, words)} on {_words_of(target)} {'to' if words == 'grant' else 'from'} {grantee}"
         change = alter(situation, key, title, [one for _, one in made], verb=verb, rank=60)
-    change.needs = needs
+    change.need(*needs)
     return [change]
 
 
@@ -178,7 +178,7 @@ def before_columns_go(situation: Situation, changes: list[Change]) -> None:
         for name in old.privileges if old else ():
             column = access.column_of(key, name)
             if column in going and column not in situation.wanted.rows:
-                going[column].after = (*going[column].after, change)
+                going[column].wait_for(change)
 
 
 def _owner(situation: Situation, target: Key) -> str | None:
@@ -302,7 +302,7 @@ def change_label(situation: Situation, key: Key) -> list[Change]:
     else:
         title = f"label {about} for {provider}" if old is None else f"change the label of {provider} on {about}"
         change = alter(situation, key, title, [made], verb="create" if old is None else "alter", rank=60)
-    change.needs = frozenset([target])
+    change.need(target)
     return [change]
 
 
@@ -320,7 +320,5 @@ def change_default(situation: Situation, key: Key) -> list[Change]:
     place = f" in schema {schema}" if schema else ""
     title = f"change what {grantee} gets on new {objects} of {role}{place}"
     change = drop(situation, key, title, made, rank=60) if new is None else alter(situation, key, title, made, rank=60)
-    change.needs = frozenset(
-        [Key("role", (role,)), Key("role", (grantee,)), *([Key("schema", (schema,))] if schema else [])]
-    )
+    change.need(Key("role", (role,)), Key("role", (grantee,)), *([Key("schema", (schema,))] if schema else ()))
     return [change]

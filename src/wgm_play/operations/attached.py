@@ -31,17 +31,17 @@ def _taken_along(
 ) -> list[Change]:  # fmt: skip
     own = [one for one in changes if key in one.removes and key not in one.makes and one is not dropping]
     for gone in own:
-        dropping.removes |= gone.removes
-        dropping.after = (*dropping.after, *gone.after)
+        dropping.remove(*gone.removes)
+        dropping.wait_for(*gone.after)
         for one in changes:
-            one.after = tuple(dropping if other is gone else other for other in one.after if one is not dropping)
+            one.wait_only_for(*(dropping if other is gone else other for other in one.after if one is not dropping))
     changes = [one for one in changes if one not in own]
     if not own and key in situation.wanted.rows:
         made = again(situation, key)
         for change in made:
-            change.after = (*change.after, dropping)
+            change.wait_for(dropping)
         changes += made
-    dropping.removes |= {key}
+    dropping.remove(key)
     return changes
 
 

@@ -181,6 +181,36 @@ class Change:
     needs: frozenset[Key] = frozenset()
     unit: int = 0
 
+    # Who changes the place of a change that is made already says so by one of these.
+
+    def wait_for(self, *others: Change) -> None:
+        """Come after others too."""
+        self.after = (*self.after, *others)
+
+    def wait_only_for(self, *others: Change) -> None:
+        """Come after others, whatever it waited for before."""
+        self.after = others
+
+    def need(self, *keys: Key) -> None:
+        """Come after what makes these objects."""
+        self.needs |= frozenset(keys)
+
+    def not_need(self, *keys: Key) -> None:
+        """Come without what makes these objects."""
+        self.needs -= frozenset(keys)
+
+    def remove(self, *keys: Key) -> None:
+        """Take the old form of these objects away too."""
+        self.removes |= frozenset(keys)
+
+    def make_only(self, *keys: Key) -> None:
+        """Make these objects and no others: it is a step on the way to the others."""
+        self.makes = frozenset(keys)
+
+    def stand_for(self, keys: Iterable[Key]) -> None:
+        """Take the old form of these objects away, and make their wanted one."""
+        self.makes = self.removes = frozenset(keys)
+
 
 def command(template: str, *locks: Lock, **values: Any) -> Command:
     """Render a template into a command. Keywords that `Command` has (`wait`, `scans`, …) go there, others to Jinja."""

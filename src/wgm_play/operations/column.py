@@ -186,8 +186,8 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
         freed = _one(situation, key, f"drop the identity of {key}", "column/drop_identity")
         if new.default is not None and _numbers_again(situation, key):
             first(freed, remember(key, None))
-        freed.removes |= own_sequence(key)
-        freed.makes = frozenset()  # only a step on the way: what its default will need may wait for the free name
+        freed.remove(*own_sequence(key))
+        freed.make_only()  # only a step on the way: what its default will need may wait for the free name
         changes.append(freed)
     if retyped:
         changes.append(change_type(situation, key))
@@ -199,7 +199,7 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
         )
         said = alter(situation, key, title, [made, *_childrens_defaults(situation, key)])
         if new.identity and not old.identity:  # the sequence that it used goes after it, and before the new one comes
-            said.removes |= {key}
+            said.remove(key)
         changes.append(said)
     if old.identity and not new.identity and new.default is not None:
         changes += _numbers_again(situation, key)
@@ -224,21 +224,21 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
         )  # fmt: skip
     changes += _attributes(situation, key, retyped=retyped)
     for before, after in itertools.pairwise(changes):
-        after.after = (*after.after, before)
+        after.wait_for(before)
     return changes
 
 
 def _bring_back(situation: Situation, key: Key, gone: list[Change]) -> list[Change]:
     """Return the changes that bring a plain column back from the trash, whose name a generated one had meanwhile."""
     waiting = situation.goal.waiting[key]
-    waiting.back.after = (*waiting.back.after, *gone)
+    waiting.back.wait_for(*gone)
     there = dataclasses.replace(
         situation, current=situation.current.copy(), goal=dataclasses.replace(situation.goal, waiting={})
     )
     there.current.rows[key] = waiting.row
     later = alter_column(there, key)
     for change in later:
-        change.after = (*change.after, waiting.back)
+        change.wait_for(waiting.back)
     return [waiting.back, *later]
 
 

@@ -104,7 +104,7 @@ def _as_columns_are(situation: Situation, key: Key, changes: list[Change]) -> li
     """Let what is built for a key wait for the columns that it is on, in the form that they get."""
     columns = frozenset(below for below in situation.wanted.needs(key) if below.kind == "column")
     for change in changes:
-        change.needs |= columns
+        change.need(*columns)
     return changes
 
 
@@ -249,7 +249,7 @@ def replace(situation: Situation, key: Key) -> list[Change]:
             situation, key, f"replace {_title(situation, key)} for new rows", first, hard=True, alone=True, rank=30
         )
         for change in made[1:]:
-            change.after = (joined,)
+            change.wait_only_for(joined)
         return [joined, *made[1:]]
     made = create_constraint(situation, key)
     if len(made) == 1:

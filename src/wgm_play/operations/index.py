@@ -59,7 +59,7 @@ def create_index(situation: Situation, key: Key) -> list[Change]:
     built = command("index/create", Lock(SHARE, table.label), definition=Sql(definition), scans=not new)
     commands = [built, *statistics_targets(key, None, row.statistics), *comments(key, row.comment)]
     change = create(situation, key, f"create {key}", commands, rank=10)
-    change.needs = _keys_below(situation, table)
+    change.need(*_keys_below(situation, table))
     return [change]
 
 
@@ -237,7 +237,7 @@ def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
     gone = _drop_concurrently(
         situation, Key("index", (schema, old_name)), table, f"drop the old {key}", step=situation.step_of(key)
     )
-    gone.after = (swapped,)
+    gone.wait_only_for(swapped)
     return [*built, swapped, gone]
 
 

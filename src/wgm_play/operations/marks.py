@@ -55,7 +55,8 @@ def again(situation: Situation, changes: Iterable[Change]) -> list[Change]:
         commands = kept(situation, table, names) if names else []
         if commands:
             change = alter(situation, table, f"mark the indexes of {table} that are made again", commands, rank=20)
-            change.makes, change.needs = frozenset(), frozenset(names.values())
+            change.make_only()
+            change.need(*names.values())
             made.append(change)
     return made
 
@@ -78,7 +79,7 @@ def in_one_moment(situation: Situation, changes: Sequence[Change]) -> list[tuple
                 if mark.needs & change.removes:
                     joined.append((change, mark))
                 elif not change.makes & marked:
-                    change.after = (*change.after, mark)
+                    change.wait_for(mark)
     return joined
 
 

@@ -86,7 +86,7 @@ def add_by_index(situation: Situation, key: Key, definition: Sql, title: str) ->
             situation, Key("index", (part.name[0], helper)), part, statement, f"build the index of {title} on {part.label}",
             step=situation.step_of(key),
         )  # fmt: skip
-        built[0].after = (*built[0].after, *changes[-1:])
+        built[0].wait_for(*changes[-1:])
         changes += built
         closing.append(
             command(
@@ -104,8 +104,8 @@ def add_by_index(situation: Situation, key: Key, definition: Sql, title: str) ->
 
 def _step(situation: Situation, key: Key, title: str, made: Command, changes: list[Change]) -> None:
     change = alter(situation, key, title, [made], after=tuple(changes[-1:]), alone=True, rank=30)
-    change.makes = frozenset()
-    change.needs = frozenset(ref for dependent, ref in situation.wanted.edges if dependent == key)
+    change.make_only()
+    change.need(*(ref for dependent, ref in situation.wanted.edges if dependent == key))
     changes.append(change)
 
 

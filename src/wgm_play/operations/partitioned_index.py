@@ -52,13 +52,13 @@ def build(
             commands.append(gone)
         commands.append(_only(definition, key.name, table))
         begun = alter(situation, key, f"{title}: the parent's, still empty", commands, alone=True, rank=10, **more)
-        begun.makes = frozenset()
+        begun.make_only()
         changes.append(begun)
     _below(situation, key, key, table, definition, changes, more, resumes)
     if not resumes and len(changes) == 1:
         return [create(situation, key, title, [*commands, *comments(key, text)], rank=10, **more)]
     if changes:
-        changes[-1].makes = frozenset([key])
+        changes[-1].make_only(key)
     if text is not None and (live is None or live.comment != text):
         after = tuple(changes[-1:])
         changes.append(alter(situation, key, f"comment on {key}", comments(key, text), after=after, **more))
@@ -93,7 +93,7 @@ def _below(
 
     def one(title: str, *commands: Command, **own: Any) -> None:
         made = alter(situation, key, title, commands, after=tuple(changes[-1:]), alone=True, rank=10, **own, **more)
-        made.makes = frozenset()
+        made.make_only()
         changes.append(made)
 
     for part in wanted.of("table"):
@@ -114,7 +114,7 @@ def _below(
         if situation.is_new(part):  # nobody waits for an empty table
             plain = _only(definition, name.name, part, "", done=there, shadow=shadow)
             one(f"attach {name} to {above.label}", plain, attached)
-            changes[-1].needs = frozenset([part])
+            changes[-1].need(part)
             continue
         helper = Key("index", (part.name[0], helpers.helper(helpers.NEW, name.name[1], definition)))
         situation.findings.used_helpers.add(helper.name[1])

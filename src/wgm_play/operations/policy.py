@@ -32,7 +32,7 @@ def create_policy(situation: Situation, key: Key) -> list[Change]:
 
 
 def _needing(change: Change, roles: list[str]) -> Change:
-    change.needs = frozenset(Key("role", (name,)) for name in roles)
+    change.need(*(Key("role", (name,)) for name in roles))
     return change
 
 
@@ -106,10 +106,10 @@ def switch(situation: Situation, table: Key, made: list[Command]) -> Change:
         own = [key for key in wanted.of("policy", *table.name) if key not in current.rows]
         made = [*(one for key in own for one in commands(situation, key)), *made]
         change = alter(situation, table, f"enable row level security of {table}", made, makes=own, rank=15)
-        change.makes -= {table}
+        change.make_only(*own)
         return _needing(change, [role for key in own for role in wanted[key].roles])
     own = [key for key in current.of("policy", *table.name) if key not in wanted.rows]
     made = [*made, *(one for key in own for one in drop_commands(key))]
     change = alter(situation, table, f"disable row level security of {table}", made, removes=own, rank=3)
-    change.makes = frozenset()
+    change.make_only()
     return change

@@ -45,8 +45,8 @@ def _own(situation: Situation, key: Key, made: Change | None) -> list[Change]:
         situation, key, title, [command("sequence/owned_by", name=key.name, column=column)],
         after=(made,) if made else (), rank=50, hazards=(_STAYS,) if _was_serial(situation, key) else (),
     )  # fmt: skip
-    change.makes = frozenset()
-    change.needs = frozenset([owner]) if owner else frozenset()
+    change.make_only()
+    change.need(*([owner] if owner else ()))
     return [change]
 
 
@@ -104,7 +104,7 @@ def outlives_its_owner(situation: Situation, key: Key) -> bool:
 def _let_go(situation: Situation, key: Key) -> Change:
     title = f"let nothing own {key}"
     change = alter(situation, key, title, [command("sequence/owned_by", name=key.name, column=None)])
-    change.makes = frozenset()
+    change.make_only()
     return change
 
 
@@ -122,7 +122,7 @@ def let_go_first(situation: Situation, changes: Iterable[Change]) -> None:
             gone = {Key("column", tuple(owner)), Key("table", tuple(owner[:2]))}
             for change in changes:
                 if gone & change.removes and not gone & change.makes:
-                    change.after = (*change.after, freed)
+                    change.wait_for(freed)
 
 
 def _kept_within(key: Key, old: Sequence, new: Sequence, lock: Lock) -> list[Command]:

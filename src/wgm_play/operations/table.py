@@ -67,7 +67,7 @@ def create_table(situation: Situation, key: Key) -> list[Change]:
         situation, key, f"create {key}", commands, makes=[*mine, *inline], hazards=_reads_default(situation, row)
     )
     # A sequence that has the name of an identity column's own: that one takes the next free name.
-    made_table.needs = frozenset().union(*(columns.own_sequence(made) for made in own if wanted[made].identity))
+    made_table.need(*(key for made in own if wanted[made].identity for key in columns.own_sequence(made)))
     return [made_table, *_index_marks(situation, key, None, made_table)]
 
 
@@ -163,9 +163,9 @@ def _waiting(
     situation: Situation, key: Key, title: str, made: Command, index: str | None, after: tuple[Change, ...]
 ) -> Change:
     change = alter(situation, key, title, [made], after=after, rank=20)
-    change.makes = frozenset()
+    change.make_only()
     if index:
-        change.needs = frozenset([Key("index", (key.name[0], index)), Key("constraint", (*key.name, index))])
+        change.need(Key("index", (key.name[0], index)), Key("constraint", (*key.name, index)))
     return change
 
 
@@ -178,7 +178,7 @@ def alter_table(situation: Situation, key: Key) -> list[Change]:
 
     def one(title: str, *commands: Command, **more: Any) -> None:
         change = alter(situation, key, title, commands, **more)
-        change.makes = frozenset()
+        change.make_only()
         changes.append(change)
 
     if old.unlogged != new.unlogged:

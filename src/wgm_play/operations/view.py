@@ -126,8 +126,8 @@ def _cluster(situation: Situation, key: Key) -> list[Change]:
     action = Sql(f"CLUSTER ON {ident(name)}") if name else Sql("SET WITHOUT CLUSTER")
     made = command("materialized_view/alter", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name, action=action)
     change = alter(situation, key, f"cluster {key.label} on {name or 'nothing'}", [made], rank=46)
-    change.makes = frozenset()
-    change.needs = frozenset([key, *([Key("index", (key.name[0], name))] if name else [])])
+    change.make_only()
+    change.need(key, *([Key("index", (key.name[0], name))] if name else []))
     return [change]
 
 
@@ -194,7 +194,7 @@ def create_materialized_view(situation: Situation, key: Key) -> list[Change]:
     # Filled last: what it calls runs with the rights of its owner, never with those of who makes it for him.
     commands.append(command("materialized_view/refresh", name=key.name, wait="data"))
     made_here = [create(situation, key, f"create {key}", commands, rank=45)]
-    made_here[0].needs = _lets_read(situation, key)
+    made_here[0].need(*_lets_read(situation, key))
     return [*made_here, *(_cluster(situation, key) if row.cluster_on else [])]
 
 

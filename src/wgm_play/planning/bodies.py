@@ -176,7 +176,7 @@ def _compile(made: Together, changes: Sequence[Change], situation: Situation) ->
                 again = command("function/create", definition=Sql(wanted[key].definition.strip()))
                 step = situation.step_of(columns[0])
                 one = alter(situation, key, f"have {key} compiled again", [again], after=(change,), step=step)
-                one.makes = frozenset()
+                one.make_only()
                 made.compiled.append(one)
                 made.joined.append((change, one))
 

@@ -101,9 +101,9 @@ class Moves:
             is_free = operation.verb == "create" and operation.key.kind in _NEEDED_BY_PARENTS
             is_free = is_free or (operation.verb == "alter" and operation.key.kind in WITH_BODY)
             if operation.key not in self.let_go and not is_free:
-                change.after = (*change.after, *self.changes[-1:])
+                change.wait_for(*self.changes[-1:])
         for change in self.changes[:1]:
-            change.after = (*change.after, *first)
+            change.wait_for(*first)
 
 
 def declared_moves(
@@ -233,7 +233,7 @@ def _append(
     situation: Situation, made: Moves, key: Key, title: str, commands: list[Command], step: int, **more: Any
 ) -> None:
     change = alter(situation, key, title, commands, step=step, after=tuple(made.changes[-1:]), **more)
-    change.makes = frozenset()
+    change.make_only()
     made.changes.append(change)
 
 
@@ -312,7 +312,7 @@ def _make_parent(situation: Situation, made: Moves, source: Catalog, parent: Key
     )
     for change in create_table(there, parent):
         if change.makes:  # marks of indexes wait for the indexes
-            change.after = tuple(made.changes[-1:])
+            change.wait_only_for(*made.changes[-1:])
             made.changes.append(change)
     made.tables.add(parent)
 
@@ -423,10 +423,11 @@ def prove_bounds(situation: Situation, moves: Moves) -> None:
             proofs = [*built, *proofs]
             hazards += [_made_meanwhile(left)] if left else []
         for change in proofs:
-            change.makes = frozenset()
+            change.make_only()
         at, before = moves.changes.index(one.change), one.change.after
         for change in (*proofs, one.change):
-            change.after, before = before, (change,)
+            change.wait_only_for(*before)
+            before = (change,)
         moves.changes[at:at] = proofs
         operation = one.change.operation
         one.change.operation = replace(operation, commands=(*named, *operation.commands, *ends), hazards=tuple(hazards))

@@ -204,7 +204,7 @@ class Imperative:
             else:
                 made.append(Change(operation, after=(*earlier, *made[-1:]), rank=60))
         for change in reversed(removals):  # when nothing refers to the rows any more: those of later steps first
-            change.after = (*change.after, *made[-1:])
+            change.wait_for(*made[-1:])
             made.append(change)
         notified = self._notify([*others, *made])
         for one in self.handlers.sqls:

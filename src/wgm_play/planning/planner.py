@@ -154,7 +154,7 @@ class Planner:
         ]
         early = rename.put_first(renamed, found.changes, situation.findings.delayed)
         for change in moves.changes:
-            change.after = (*change.after, *early)
+            change.wait_for(*early)
         moves.order(found.changes)
         changes += self.imperative.changes(self.live, situation, changes, allow_prune=self.choices.allow_destructive)
         ordered = self._select(in_order(situation, wanted.catalog, changes, found, renamed), wanted.catalog)

@@ -115,7 +115,7 @@ def find(live: Catalog, declarations: Mapping[Key, Declaration], situation: Situ
             _parts(live, found, situation, key, declaration)
     _serials(live, found, situation, declarations)
     for change, earlier in zip(found.changes[1:], found.changes, strict=False):
-        change.after = (earlier,)
+        change.wait_only_for(earlier)
     return found
 
 
@@ -362,11 +362,11 @@ def apart(renamed: Renamed, situation: Situation) -> tuple[list[Change], list[Ch
     renamed.early = early
     if late:
         for change in early[:1]:
-            change.after = ()
+            change.wait_only_for()
         for earlier, change in itertools.pairwise(early):
-            change.after = (earlier,)
+            change.wait_only_for(earlier)
         for change in late:
-            change.after = (*early[-1:], *situation.findings.prepared)
+            change.wait_only_for(*early[-1:], *situation.findings.prepared)
     return early, late
 
 
@@ -388,21 +388,21 @@ def put_first(renamed: Renamed, changes: Sequence[Change], delayed: Delayed | No
     early = [change for change in renamed.changes if change.operation.key not in later]
     renamed.early = early
     for change in early[:1]:
-        change.after = ()
+        change.wait_only_for()
     for earlier, change in itertools.pairwise(early):
-        change.after = (earlier,)
+        change.wait_only_for(earlier)
     for change in changes:
         if change.operation.key.kind == "schema" and change.makes:
             for first in early[:1]:
-                first.after = (*first.after, change)
+                first.wait_for(change)
         elif change.operation.key.kind != "enum" or change.operation.key in renamed.pairs:
-            change.after = (*change.after, *early[-1:])
+            change.wait_for(*early[-1:])
     for change in renamed.changes:
         if (found := later.get(change.operation.key)) is not None:
             before, swap = found
-            change.after = (*early[-1:], *before)
+            change.wait_only_for(*early[-1:], *before)
             for one in swap:
-                one.after = (*one.after, change)
+                one.wait_for(change)
     return early
 
 

@@ -51,9 +51,9 @@ def after_what_returns(
     What returns waits for the `early` renames; `late` ones come after the swaps of values.
     """
     for change in restored:
-        change.after = (*change.after, *early)
+        change.wait_for(*early)
     for change in moves.changes:
-        change.after = (*change.after, *early, *restored)
+        change.wait_for(*early, *restored)
     taken = frozenset[Key]().union(*(change.makes for change in (*early, *restored, *moves.changes)))
     first = _free_names_first(changes, taken)
     after_all = [
@@ -63,7 +63,7 @@ def after_what_returns(
     ]
     for change in after_all:
         prepares = any(change is one for one in situation.findings.prepared)
-        change.after = (*change.after, *early, *restored, *(() if prepares else late))
+        change.wait_for(*early, *restored, *(() if prepares else late))
     moves.order(after_all)
 
 
@@ -72,10 +72,10 @@ def join_last(wanted: Catalog, changes: Sequence[Change], restored: Sequence[Cha
     joined = {parent for one in last for parent in parents_of(wanted, one.operation.key)}
     full = family.referring(wanted, joined) | family.filled_from(wanted, joined)
     for change in last:
-        change.after = (*change.after, *restored, *(one for one in changes if one.operation.key not in full))
+        change.wait_for(*restored, *(one for one in changes if one.operation.key not in full))
     for change in changes:
         if change.operation.key in full:
-            change.after = (*change.after, *last)
+            change.wait_for(*last)
 
 
 def _free_names_first(changes: Sequence[Change], taken: Collection[Key]) -> set[int]:
@@ -100,7 +100,7 @@ def loosening(changes: Sequence[Change]) -> set[int]:
             found.add(id(change))
     for change in changes:
         if id(change) in found:
-            change.makes = frozenset()
+            change.make_only()
     return found
 
 
@@ -122,9 +122,9 @@ def put_rows_between(
     free = [change for change in changes if id(change) in loosening]
     first = (*sqls, *(() if loosening else rows))
     for change in (*restored, *free):
-        change.after = (*change.after, *first)
+        change.wait_for(*first)
     for change in rows:
-        change.after = (*change.after, *sqls, *(restored if loosening else ()), *free)
+        change.wait_for(*sqls, *(restored if loosening else ()), *free)
     for change in changes:
         if id(change) not in loosening:
-            change.after = (*change.after, *sqls, *rows)
+            change.wait_for(*sqls, *rows)

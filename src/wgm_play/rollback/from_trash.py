@@ -33,7 +33,7 @@ def restores(
         for kept in kept_ones:  # another table's index has the name by now
             if kept.kind == "index" and kept in live.rows and live.rows[kept][0] != kept_ones[kept][0]:
                 changes += drop_index(situation, kept)
-        change.after = tuple(changes[-1:])
+        change.wait_only_for(*changes[-1:])
         changes.append(change)
         brought.add(key)
         for kept, row in kept_ones.items():

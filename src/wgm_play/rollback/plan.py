@@ -134,7 +134,7 @@ def _cleared(
 ) -> tuple[Group, ...]:
     """Return the transactions that remove what is in the way of old names."""
     for change in clearing:
-        change.after = (*change.after, *before)
+        change.wait_for(*before)
     return groups(order([*first, *clearing], live.edges, (), without_index=constraints_without_index(live)))
 
 

@@ -125,7 +125,7 @@ def _out(situation: Situation, table: Key, kept: tuple[Actor, ...], fill: Change
         alone=True, step=fill.operation.step,
         hazards=(hazard("V01", "they fire for the application as before: only batches of this role are left out"),),
     )  # fmt: skip
-    change.makes = frozenset()
+    change.make_only()
     return change
 
 
@@ -134,7 +134,7 @@ def _back(situation: Situation, table: Key, kept: tuple[Actor, ...], fill: Chang
         situation, table, f"let triggers of {table.label} act in batches again: {_named(kept)}",
         [let_act(one.key.name) for one in kept], alone=True, step=fill.operation.step,
     )  # fmt: skip
-    change.makes = frozenset()
+    change.make_only()
     return change
 
 

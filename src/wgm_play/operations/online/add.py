@@ -62,7 +62,7 @@ def add_filled(situation: Situation, key: Key) -> list[Change]:
     if row.not_null or row.identity:
         made += not_null.prove(situation, key, (filled,), column=helper, value=value)
     for change in made:
-        change.makes = change.removes = frozenset()
+        change.stand_for(())
     return [*made, _name(situation, key, helper, sequence, made[-1])]
 
 
@@ -117,7 +117,7 @@ def _add(situation: Situation, key: Key, helper: str, sequence: str | None) -> C
             *acting.whole_rows(situation, Key("table", table)),
         ),
     )
-    change.needs = frozenset(ref for dependent, ref in situation.wanted.edges if dependent == key)
+    change.need(*(ref for dependent, ref in situation.wanted.edges if dependent == key))
     return change
 
 

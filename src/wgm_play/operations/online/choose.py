@@ -108,7 +108,7 @@ def join(situation: Situation, found: Retypings, others: Iterable[Change], rebui
     swaps = [change for change in found.changes if change.removes]
     for change in (*others, *swaps):
         if change.removes & rebuilt:
-            change.after = (*change.after, *ready)
+            change.wait_for(*ready)
     tables = {one.table for one in found.tables}
     for key in rebuilt:
         if key.kind in (IN_TABLE | {"trigger"}):

@@ -82,8 +82,8 @@ def change(
         tables.append(one)
         before += expand_and_fill(situation, one, before[-1])
     for prepared in before:
-        prepared.makes = prepared.removes = frozenset()
-        prepared.needs -= {key}  # what the columns need has another name until the swap
+        prepared.stand_for(())
+        prepared.not_need(key)  # what the columns need has another name until the swap
     return tables, before, _swap(situation, key, helper, tables, before[-1])
 
 
@@ -121,7 +121,7 @@ def _swap(
         situation, key, f"put the new {key} in place of the old one", commands, after=(after,),
         hazards=(hazard("Y04", "a rewrite under a lock is avoided: columns of a new type, then a swap of names"),),
     )  # fmt: skip
-    swapped.makes = swapped.removes = covered
+    swapped.stand_for(covered)
     checks: Iterable[Key] = (check for one in tables for check in one.checks if situation.wanted[check].validated)
     return [swapped, *(constraints.validate(situation, check, (swapped,)) for check in checks)]
 

@@ -63,6 +63,6 @@ def fill(
         payload={"backfill": task},
         verb=verb,
     )
-    change.makes = frozenset()
+    change.make_only()
     situation.findings.fills.append((Key("table", table), change))
     return change

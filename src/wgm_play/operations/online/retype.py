@@ -151,13 +151,13 @@ def _before_rename(situation: Situation, twins: list[Twin]) -> list[Twin]:
 def expand_and_fill(situation: Situation, one: Retyping, after: Change | None = None) -> list[Change]:
     """Return the changes before the swap: columns, their values, their indexes, the proof of NOT NULL."""
     expanded = _expand(situation, one)
-    expanded.after = (after,) if after else ()
+    expanded.wait_only_for(*([after] if after else ()))
     filled = _fill(situation, one, expanded)
     made = [expanded, filled, _analyze(situation, one, filled)]
     made += _indexes(situation, one, made[-1])
     made += _not_nulls(situation, one, made[-1])
     for change in made:
-        change.makes = change.removes = frozenset()
+        change.stand_for(())
     return made
 
 
@@ -219,7 +219,7 @@ def _expand(situation: Situation, one: Retyping) -> Change:
             *acting.whole_rows(situation, one.table),
         ),
     )
-    change.needs = frozenset(needs - {one.table})
+    change.need(*(needs - {one.table}))
     situation.findings.used_helpers.update([name, *one.columns.values(), *(check_name(twin) for twin in one.twins)])
     return change
 

@@ -80,7 +80,7 @@ def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Ch
             ),
             irreversible=_irreversible(situation, twin),
         )
-        change.makes = change.removes = frozenset(covered)
+        change.stand_for(covered)
         made.append(change)
     proofs = [
         constraints.validate(situation, key, tuple(made[-1:])) for key in one.checks if situation.wanted[key].validated
@@ -223,7 +223,7 @@ def _identities(situation: Situation, one: Retyping, after: Change) -> list[Chan
     for twin in one.twins:
         if situation.wanted[twin.key].identity and not situation.current[twin.key].identity:
             change = columns.add_identity(situation, twin.key)
-            change.after = (after,)
+            change.wait_only_for(after)
             made.append(change)
     return made
 
