@@ -10,6 +10,7 @@ import functools
 import json
 import re
 import secrets
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,8 +133,8 @@ def _finalize(value: Any) -> str:
     return f"{_OPEN}{_positions.add(position)}{_MIDDLE}{str.__str__(value)}{_CLOSE}"
 
 
-class _Positions:
-    """The positions seen while one template renders, numbered for the marks in its text."""
+class _Positions(threading.local):
+    """The positions seen while a thread renders one template, numbered for the marks in its text."""
 
     def __init__(self) -> None:
         self.seen: list[Position] = []

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 MASK = "***"
@@ -15,9 +17,17 @@ MASK = "***"
 # in a report would hide the report and still tell the value by where the mask stands.
 SHORTEST_SEARCHED = 4
 
-_known: set[str] = set()
-# Values whose name is known: in a saved plan and in the ledger they stand as ${env.NAME}.
-_named: dict[str, str] = {}
+
+@dataclass(slots=True)
+class _Register:
+    """The values `known` to be secret; those `named` stand as ${env.NAME} in a saved plan and in the ledger."""
+
+    known: set[str] = field(default_factory=set)
+    named: dict[str, str] = field(default_factory=dict)
+
+
+# A command has one register; `apart` gives a part of it, or a thread, its own.
+_register: ContextVar[_Register] = ContextVar("register", default=_Register())  # noqa: B039 - one for the process
 # `quoted` stands for the value with its quotes and backslashes doubled, as it lies between the quotes of a literal.
 _PLACEHOLDER = re.compile(r"\$\{env\.([A-Za-z_][A-Za-z0-9_]*)(\|quoted)?\}")
 
@@ -48,14 +58,14 @@ class Secret(str):
 def register(value: str, name: str | None = None) -> None:
     """Remember that `value` is not to be shown anywhere; `name` is the environment variable it came from."""
     if len(value) >= SHORTEST_SEARCHED:
-        _known.add(value)
+        _register.get().known.add(value)
     if name and value:
-        _named[name] = value
+        _register.get().named[name] = value
 
 
 def mask(text: str) -> str:
     """Replace every registered value in `text`, longest first, by `***`; as it stands in a literal too."""
-    for value in sorted(_known, key=len, reverse=True):
+    for value in sorted(_register.get().known, key=len, reverse=True):
         for form in (value, _quoted(value)):
             if form in text:
                 text = text.replace(form, MASK)
@@ -64,7 +74,7 @@ def mask(text: str) -> str:
 
 def placeholders(text: str) -> str:
     """Replace every registered value whose name is known, longest first, by `${env.NAME}`."""
-    for name, value in sorted(_named.items(), key=lambda item: len(item[1]), reverse=True):
+    for name, value in sorted(_register.get().named.items(), key=lambda item: len(item[1]), reverse=True):
         if len(value) < SHORTEST_SEARCHED:
             continue
         text = text.replace(value, f"${{env.{name}}}")
@@ -96,7 +106,7 @@ def resolve(text: str) -> str:
 
 
 def _value(found: re.Match[str]) -> str:
-    value = _named.get(found.group(1))
+    value = _register.get().named.get(found.group(1))
     if value is None:
         return found.group(0)
     return _quoted(value) if found.group(2) else value
@@ -110,20 +120,31 @@ def _quoted(value: str) -> str:
 @contextmanager
 def apart() -> Iterator[None]:
     """Forget afterwards what was made known inside: values that stand for others."""
-    known, named = set(_known), dict(_named)
+    now = _register.get()
+    before = _register.set(_Register(set(now.known), dict(now.named)))
     try:
         yield
     finally:
-        _known.clear()
-        _named.clear()
-        _known.update(known)
-        _named.update(named)
+        _register.reset(before)
+
+
+@contextmanager
+def own_names() -> Iterator[None]:
+    """Let names of secrets mean what is made known inside alone: two databases may have a secret of one name.
+
+    The values stay known to the process: no thread shows them.
+    """
+    before = _register.set(_Register(_register.get().known))
+    try:
+        yield
+    finally:
+        _register.reset(before)
 
 
 def forget() -> None:
     """Empty the register (tests)."""
-    _known.clear()
-    _named.clear()
+    _register.get().known.clear()
+    _register.get().named.clear()
 
 
 def is_secret(pair: str) -> bool:

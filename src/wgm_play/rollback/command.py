@@ -58,7 +58,7 @@ def _take_back(work: Work, ledger: Ledger, changes: Sequence[RunChange], options
     """Take changes back in one run; with --check, show it."""
     ids, name = ids_of(changes), f"Roll back {_named(changes)}"
     live = work.read_live()
-    planned = plan(_planner(work, live), ledger, changes)
+    planned = plan(planner_of(work, live), ledger, changes)
     if planned.plan.groups:
         work.refuse_unwritable_backups()
     if options.check:
@@ -74,7 +74,7 @@ def _take_back(work: Work, ledger: Ledger, changes: Sequence[RunChange], options
     return 0
 
 
-def _planner(work: Work, live: Catalog) -> Planner:
+def planner_of(work: Work, live: Catalog) -> Planner:
     """Return a planner of what no step says."""
     nothing = Folded({})
     imperative = Imperative(work.play, nothing, fold(()), Ledger(work.reading), work.reading, work.asker)
