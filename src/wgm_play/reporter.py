@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from wgm_play.outlook import Outlook
     from wgm_play.plan import Operation, Plan
 
-OUTCOMES = ("ok", "changed", "skipped", "failed")
-
 
 @dataclass(slots=True)
 class Counts:

@@ -25,7 +25,6 @@ STALE_SECONDS = 900
 PATIENCE = 300
 TWIN = "NotEvaluated"
 OWN = "wgm-play"
-EXPORTERS = (OWN, "sql_exporter", "postgres_exporter")
 _HELP = {
     "wgm_alert_value": "The value that an alert's query returned, one series for each row.",
     "wgm_alert_up": "1 where the alert's query told a value, 0 where it failed or told none.",

@@ -39,16 +39,6 @@ def mark_text(connection: psycopg.Connection[Any]) -> str:
     return render("catalog/mark.sql.j2", queries=[Sql(text) for text in texts]).sql
 
 
-def versions_text(version: int) -> str:
-    """Return the statement that tells which versions of its rows the catalog has.
-
-    Equal answers mean an equal catalog, because a changed row is another version of it (manual: "System Columns"); no
-    definition is made from the rows, so that it costs a small part of reading them. Unequal answers mean nothing: a
-    temporary table of another session changes them too.
-    """
-    return query("versions", version)
-
-
 def asked(connection: psycopg.Connection[Any]) -> dict[str, str]:
     """Return the texts of those queries that may find something: to plan a query takes longer than to find nothing."""
     version = connection.info.server_version

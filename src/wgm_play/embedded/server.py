@@ -28,11 +28,6 @@ class Server:
     ephemeral: bool = False
     notes: tuple[str, ...] = ()
 
-    @property
-    def stop_command(self) -> str:
-        """Return what stops it from a shell (manual: "Shutting Down the Server", fast shutdown)."""
-        return f"kill -INT {self.pid}"
-
 
 def url(user: str, password: str, port: int, database: str) -> str:
     """Return the URL of a database on a loopback server."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-STATUSES = ("done", "failed", "interrupted", "aborted", "killed")
 # A run with one of these (or with none, when it was killed) is finished by the same command.
 UNFINISHED = (None, "failed", "interrupted", "aborted", "killed")
 

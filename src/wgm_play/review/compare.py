@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.reporter import Reporter
 
-# What stands in no file of a play that is new.
-_NEW = "{}"
-
 
 @dataclass(frozen=True, slots=True)
 class Compared:
