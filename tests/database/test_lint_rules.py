@@ -23,8 +23,8 @@ PLAY = """\
           id: {type: bigint, primary_key: true}
           created_at: timestamptz
           team: {type: bigint, references: teams(id)}
-    - name: Teams  # wgm-play: ignore U02: it is from before that rule
-      table: {name: teams, columns: {id: {type: bigint, primary_key: true}}}
+    - name: Teams
+      table: {name: teams, columns: {id: {type: bigint, primary_key: true}}}  # wgm-play: ignore U02: it is from before that rule
     - name: A table that is called like a view of ours
       table: {name: tables, columns: {id: {type: bigint, primary_key: true}, created_at: timestamptz}}
     - name: Ids of people
