@@ -48,12 +48,14 @@ def shop(wgm: Command, tmp_path: Path) -> Path:
         (folder / ".pre-commit-config.yaml").unlink(missing_ok=True)
         done = wgm("init", "shop", "--ci", server)
         assert done.returncode == 0, done.stderr
+    (folder / "playbooks" / "old.yml").write_text("- name: Old\n  hosts: development\n  steps: []\n")
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", "base")
     git(folder, "checkout", "-q", "-b", "feature")
     tables = folder / "playbooks" / "schema" / "001_tables.yml"
     tables.write_text(tables.read_text().replace("      due:     date", "      notes:   text\n      due:     date"))
     (folder / "environments" / "production.yml").write_text("embedded: true\n")
+    (folder / "playbooks" / "old.yml").unlink()
     git(folder, "commit", "-q", "-a", "-m", "notes")
     return folder
 
@@ -104,6 +106,8 @@ def test_the_workflows_review_a_branch_and_comment_on_it(shop: Path, tmp_path: P
     assert "environments/production.yml is changed by this branch" in summary.read_text()
     sarif = json.loads((temp / "review" / "production.sarif").read_text())
     assert sarif["version"] == "2.1.0"
+    gone = json.loads((temp / "review" / "old.json").read_text())  # deleted by the branch
+    assert gone["environments"][0]["gone"] is True
     empty = tmp_path / "nothing is checked out"
     empty.mkdir()
     with serving(Fake()) as fake:
@@ -117,6 +121,7 @@ def test_the_workflows_review_a_branch_and_comment_on_it(shop: Path, tmp_path: P
                 assert done.returncode == 0, done.stdout + done.stderr
         assert sorted(re.findall(r"review (\S+) ", one["body"])[0] for one in fake.ours()) == [
             "playbooks/development.yml",
+            "playbooks/old.yml",
             "playbooks/production.yml",
         ]
 
@@ -159,7 +164,7 @@ def test_the_pipeline_of_gitlab_does_the_same(shop: Path, tmp_path: Path) -> Non
         lab = {"CI_API_V4_URL": fake.url, "CI_PROJECT_ID": "7", "CI_MERGE_REQUEST_IID": "5", "GITLAB_TOKEN": "secret"}
         done = run("\n".join(jobs["wgm-comment"]["script"]), shop, {**environ, **lab})
         assert done.returncode == 0, done.stdout + done.stderr
-        assert len(fake.ours()) == 2
+        assert len(fake.ours()) == 3
 
 
 def test_the_hooks_of_pre_commit_are_quiet_for_a_new_project(shop: Path) -> None:

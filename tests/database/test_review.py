@@ -478,3 +478,32 @@ def test_two_playbooks_for_two_environments_are_compared_without_these(project: 
     found = review([Options(str(project / "staging.yml")), Options(str(project / "play.yml"))], Reporter())
     (play,) = found.plays
     assert titles(play) == ["add column users.note"] and not play.findings[SECURITY]
+
+
+def test_a_playbook_that_the_branch_deletes_is_reviewed(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.git("checkout", "-q", "main")
+    repository.play(BASE, name="playbooks/shop.yml")
+    repository.play(BASE, name="playbooks/other.yml")
+    repository.commit()
+    repository.git("checkout", "-q", "-b", "less")
+    repository.git("rm", "-q", "-r", "playbooks/shop.yml")
+    monkeypatch.chdir(repository.folder)
+    from wgm_play.options import Options
+    from wgm_play.pipeline import review
+    from wgm_play.reporter import Reporter
+
+    for name in ("playbooks/shop.yml", "shop.yml"):
+        found = review([Options(name)], Reporter(), against="main")
+        (play,) = found.plays
+        assert (play.gone, play.environment, found.subject) == (True, "production", "playbooks/shop.yml")
+        (one,) = play.all_findings()
+        assert (one.code, one.severity, str(one.where)) == ("play_goes", "warning", "playbooks/shop.yml")
+        assert "playbooks/shop.yml is deleted by this branch" in found.notes
+        assert "playbooks/other.yml has a play for production" in found.notes
+        assert "nobody changes it" in written("markdown", found, HEADING)
+    with pytest.raises(InputError, match=r"no playbook 'shpo.yml', neither here nor in main"):
+        review([Options("shpo.yml")], Reporter(), against="main")
+    repository.git("rm", "-q", "-r", "playbooks/other.yml")
+    assert review([Options("other.yml")], Reporter(), against="main").plays[0].gone

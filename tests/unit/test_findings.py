@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+import sarif
 from markdown_it import MarkdownIt
 
 from wgm_play.errors import InputError, Position
@@ -69,6 +70,21 @@ def test_sarif_has_a_rule_a_place_and_a_fingerprint_for_each() -> None:
         "error", {"startLine": 7, "startColumn": 3},
     )  # fmt: skip
     assert last["suppressions"][0]["justification"] == "until the next release"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        FOUND,
+        [],
+        [Finding("C08", "error", "", "public.t", where=Position("play books/Käufer & 50%.yml", 3, 1))] * 2,
+        [Finding("U01", "warning", HOSTILE, where=Position("a\\b.sql")), Finding("C08", "info", "no place")],
+    ],
+)
+@pytest.mark.parametrize("file", ["playbooks/production.yml", ""])
+def test_sarif_is_as_the_standard_says(found: list[Finding], file: str) -> None:
+    heading = Heading("check", "production", file=file, pages=HEADING.pages)
+    assert sarif.problems(json.loads(read("sarif", found, heading))) == []
 
 
 def test_junit_fails_what_counts_and_skips_what_is_acknowledged() -> None:

@@ -31,7 +31,7 @@ def run(
 ) -> int:
     """Write the review in one format, and to each file of `reports`."""
     _refuse_contradictions(playbooks, against, also_open)
-    chosen = [target.options(playbook, **values) for playbook in playbooks]
+    chosen = [target.options(playbook, may_be_gone=against is not None, **values) for playbook in playbooks]
     from wgm_play import pipeline
     from wgm_play.report.findings import check_reports, write_reports
     from wgm_play.report.review import WHOLE, findings

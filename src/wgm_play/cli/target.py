@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from wgm_play import untrusted
-from wgm_play.cli.files import existing
+from wgm_play.cli.files import ENDINGS, existing
 from wgm_play.reporter import Reporter
 from wgm_play.secret import register
 
@@ -26,9 +26,10 @@ _IN_URL = re.compile(r"(?<=:)(?<!//)[^:/?#\s]+(?=@)|(?<=[?&]password=)[^&\s]+")
 _UNWRITTEN = re.compile(r"//[^:/@\s]*:(.+)@", re.DOTALL)
 
 
-def options(playbook: str, *, url: str | None = None, **values: Any) -> Options:
+def options(playbook: str, *, url: str | None = None, may_be_gone: bool = False, **values: Any) -> Options:
     """Return the options of one playbook; the password of `url` is masked from here on."""
-    existing(playbook)
+    if not may_be_gone or not playbook.endswith(ENDINGS):
+        existing(playbook)
     hide_password(url)
     from wgm_play.options import Options
 

@@ -18,6 +18,7 @@ CODES = {
     "irreversible": "an operation cannot be undone",
     "membership": "a role gets the rights of another",
     "owner": "an object gets another owner",
+    "play_goes": "a play is in no file any more: nothing looks after its database",
     "policy": "a policy is new or says something else",
     "policy_dropped": "a policy goes",
     "refused": "a run would be refused",

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from wgm_play.catalog.model import Key
 from wgm_play.environment import FOLDER as ENVIRONMENTS
-from wgm_play.errors import InputError, Problems, Refusals, Refused, WgmError
-from wgm_play.finding import ERROR, Finding
+from wgm_play.errors import InputError, Position, Problems, Refusals, Refused, WgmError
+from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.plan import Plan
 from wgm_play.planning.part import bare
 from wgm_play.playbook.expand import project_of
@@ -23,7 +23,7 @@ from wgm_play.playbook.fold import fold
 from wgm_play.review.compare import compare, pairs, version_of
 from wgm_play.review.findings import told
 from wgm_play.review.git import Base, Repository
-from wgm_play.review.model import Also, PlayReview, Review
+from wgm_play.review.model import OTHER, Also, PlayReview, Review
 from wgm_play.run.work import Loaded, find_playbook, said_unset, with_placeholders
 from wgm_play.secret import mask
 from wgm_play.units import counted
@@ -44,7 +44,9 @@ class Before:
 
 
 def against_commit(now: Options, name: str, reporter: Reporter, also_open: Sequence[str] = ()) -> Review:
-    """Review the files as they lie here against those where this branch began."""
+    """Review the files as they lie here against those where this branch began; a playbook may be gone since."""
+    if not find_playbook(now.playbook).exists():
+        return _deleted(now, name)
     repository = Repository.of(find_playbook(now.playbook).absolute().parent)
     base = repository.base(name)
     with _as_it_was(repository, base.commit, now) as options:
@@ -56,6 +58,42 @@ def against_commit(now: Options, name: str, reporter: Reporter, also_open: Seque
         return review
     found = [_also(repository, name, ref, now, base) for ref in also_open]
     return replace(review, also=tuple(one for one in found if one is not None))
+
+
+def _deleted(now: Options, name: str) -> Review:
+    """Review a playbook that the base has and this branch has not. Raise `InputError` where neither has it."""
+    for place in (Path(now.playbook), Path("playbooks") / now.playbook):
+        folder = next(one for one in place.absolute().parents if one.is_dir())
+        repository = Repository.of(folder)
+        base = repository.base(name)
+        with _as_it_was(repository, base.commit, replace(now, playbook=str(place))) as options:
+            if options is None:
+                continue
+            plays, unset = with_placeholders(options)
+            notes = [*_about(base, options, now), f"{place} is deleted by this branch"]
+            notes += [said_unset(unset)] if unset else []
+            notes += [
+                f"{other} has a play for {one[2].name}" for one in plays for other in _others(place, one[2].name)
+            ]  # fmt: skip
+            called = f"against {name} ({base.short})"
+            found = tuple(_gone(one, place.as_posix()) for one in plays)
+            return Review(place.as_posix(), called, found, tuple(notes), root=str(repository.root))
+    raise InputError(
+        f"no playbook {now.playbook!r}, neither here nor in {name}",
+        hint="check the path; git ls-tree lists what a commit has",
+    )
+
+
+def _others(gone: Path, environment: str) -> Iterator[str]:
+    """Yield the playbooks beside one that is gone that have a play for its environment."""
+    from wgm_play.playbook.expand import hosts_of
+
+    for path in sorted(gone.parent.glob("*.y*ml")) if gone.parent.is_dir() else ():
+        try:
+            if any(hosts == environment for _, hosts, _ in hosts_of(path)):
+                yield path.as_posix()
+        except (InputError, TypeError, KeyError):
+            continue  # it is no playbook, or is told on its own
 
 
 def against_playbook(before: Options, now: Options, reporter: Reporter) -> Review:
@@ -145,7 +183,7 @@ def _review(now: Options, before: Before, reporter: Reporter) -> Review:
     except (InputError, Refused) as error:
         return Review(subject, before.called, notes=tuple(notes), broken=tuple(_broken(error)))
     met = {id(was) for _, was in wanted if was is not None}
-    found += [_gone(one) for one in plays_before if id(one) not in met]
+    found += [_gone(one, subject) for one in plays_before if id(one) not in met]
     return Review(subject, before.called, tuple(found), tuple(notes))
 
 
@@ -155,11 +193,16 @@ def _subject(now: Options) -> str:
     return path.name if path.is_absolute() else path.as_posix()
 
 
-def _gone(one: Loaded) -> PlayReview:
+def _gone(one: Loaded, file: str) -> PlayReview:
     _, play, environment, playbook = one
+    told = f"the play {play.name!r} goes: the database of {environment.name} stays as it is, and nothing looks after it"
+    finding = Finding(
+        "play_goes", WARNING, told, f"play {play.name}", environment.name, where=Position(file), source="review",
+        remedy="keep the playbook, or take the alerts and backups of this database over elsewhere",
+    )  # fmt: skip
     version, said_by = version_of(environment)
     nothing = Plan(playbook.path, play.name, environment.name, 0, "", "", "", ())
-    return PlayReview(play.name, environment.name, version, version, said_by, nothing, {}, gone=True)
+    return PlayReview(play.name, environment.name, version, version, said_by, nothing, {OTHER: (finding,)}, gone=True)
 
 
 def _broken(error: WgmError) -> Iterator[Finding]:
