@@ -398,6 +398,14 @@ def metrics(options: Options, reporter: Reporter, listen: str | None, textfile: 
         return expose(work, reporter, listen, textfile, interval)
 
 
+def stats(options: Options, reporter: Reporter, values: str, output: str | None = None) -> int:
+    """Write down sizes, traffic and planner statistics, for whoever has no access to the database."""
+    from wgm_play.commands.stats import write
+
+    with _only_target(options, reporter) as work:
+        return write(work, reporter, values, output)
+
+
 def report(options: Options, reporter: Reporter, output: str | None = None, run: int | None = None) -> int:
     """Write a run, and how the database is now, as one HTML page."""
     from wgm_play.commands.report import tell

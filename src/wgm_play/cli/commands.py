@@ -471,6 +471,38 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "stats",
+            "sizes, traffic and planner statistics as a file, for reviews without access",
+            run="wgm_play.cli.stats:run",
+            about="What the planner knows, and no row: with --values none no value of any row is in the file, with hashed the "
+            "most common ones are digests. The role needs no more than to read; what it is not shown is named in the file. "
+            "`diff` and `lint` take the file with --stats.",
+            arguments=(PLAYBOOK,),
+            options=(
+                Option(
+                    "--values",
+                    group=CHOOSE,
+                    kind=CHOICE,
+                    choices=("none", "hashed", "full"),
+                    default="none",
+                    to="values_told",
+                    help="what is told of values of rows: none, hashed (whether two are equal), full (default: none)",
+                ),
+                Option(
+                    "--output",
+                    group=OUTPUT,
+                    kind=TEXT,
+                    value="FILE",
+                    help="the file to write (default: standard output)",
+                ),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play stats production.yml --output environments/production.stats.json", "then, by anybody:"),
+                ("wgm-play diff playbooks/production.yml --against main", "with production's sizes"),
+            ),
+        ),
+        Spec(
             "report",
             "a run, and how the database is now, as one HTML page",
             run="wgm_play.cli.report:run",
@@ -971,10 +1003,10 @@ COMMANDS = {
                     "--output",
                     group=OTHER,
                     kind=CHOICE,
-                    choices=("playbook", "environment", "run", "findings", "review"),
+                    choices=("playbook", "environment", "run", "findings", "review", "stats"),
                     default="playbook",
                     to="subject",
-                    help="playbook, environment: what these files may say; run: what --format json prints; findings: --report json",
+                    help="playbook, environment: what these files may say; run: what --format json prints; findings: --report json; stats: what `stats` writes",
                 ),
                 *OUTPUT_OPTIONS,
             ),

@@ -26,6 +26,10 @@ def run(reporter: Reporter, *, subject: str, verbosity: int) -> int:
         from wgm_play.report.review.data import schema as of_reviews
 
         found = of_reviews()
+    elif subject == "stats":
+        from wgm_play.stats.file import schema as of_statistics
+
+        found = of_statistics()
     elif subject == "environment":
         from wgm_play.environment_keys import document
 

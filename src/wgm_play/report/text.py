@@ -90,8 +90,10 @@ class TextReporter(Reporter):
             self._say(line)
 
     def page(self, name: str, text: str) -> None:
-        """Write a whole text as it is: a schema, a page of the reference, a playbook."""
-        self._say(text.rstrip("\n"))
+        """Write a whole text as it is, on standard output: a schema, a page of the reference, a playbook."""
+        text = text.rstrip("\n")
+        if not any(watch.print(text) for watch in self._watches):
+            console.write(f"{text}\n")
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal; `c` answers all further questions with yes."""
