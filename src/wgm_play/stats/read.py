@@ -126,12 +126,14 @@ def _tables(found: Mapping[str, list[dict[str, Any]]], told: Told, *, standby: b
             **_size(row),
             "analyzed": _time(row["analyzed"]),
             "traffic": None if standby else {key: row[key] for key in _TRAFFIC},
+            **({"hidden": row["hidden"]} if row["hidden"] else {}),
             "columns": [_column(found, told) for found in columns.get(oid, ())],
             "indexes": sorted(
                 (
                     {
                         "schema": index["schema"], "name": name(index), **_size(index),
                         "scans": None if standby else index["index_scans"],
+                        **({"hidden": True} if index["expressions"] and not index["readable"] else {}),
                         "columns": [_column(found, told, index=True) for found in columns.get(index["oid"], ())],
                     }
                     for index in indexes.get(oid, ())

@@ -1,0 +1,224 @@
+"""Put statistics into a scratch database: sizes into pg_class, what is known of columns into pg_statistic, lengths into files.
+
+In: a superuser's connection, statistics, the server's data folder. Out: the database plans by them; notes of what could not be put there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from wgm_play.render import render
+from wgm_play.stats import laid
+from wgm_play.stats.laid import Attribute, Relation, Type
+
+if TYPE_CHECKING:
+    from wgm_play.stats.file import Statistics
+
+    Connection = psycopg.Connection[Any]
+
+# Kinds of pg_statistic's slots (source: pg_statistic.h).
+_COMMON, _HISTOGRAM, _CORRELATION, _ELEMENTS, _ELEMENT_COUNTS, _RANGE_LENGTHS, _RANGE_BOUNDS = range(1, 8)
+_SLOTS = 5
+_TEXT, _FLOAT8 = 25, 701
+_TEXT_EQUAL, _FLOAT8_LESS = 98, 672
+_DEFAULT_COLLATION = 100
+_SEGMENT = 1 << 30
+_BLOCK = 8192
+# Of a page, what an index fills; what an entry has beside its values.
+_FILLED, _ENTRY = 0.9, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One kind of knowledge of a column."""
+
+    kind: int = 0
+    operator: int = 0
+    collation: int = 0
+    numbers: Sequence[float] | None = None
+    values: Sequence[str] | None = None
+    type: int = 0
+    modifier: int = -1
+
+    @property
+    def listed_numbers(self) -> str | None:
+        """The numbers as the text of an array."""
+        return None if self.numbers is None else _array(map(repr, self.numbers))
+
+    @property
+    def listed_values(self) -> str | None:
+        """The values as the text of an array."""
+        return None if self.values is None else _array(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A column that the file says something of: where it lies in the scratch database, and what is said."""
+
+    relation: Relation
+    attribute: Attribute
+    said: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Laid:
+    """What was put into a database: the columns that something is known of, the types there, and what to say of it."""
+
+    known: list[Known] = field(default_factory=list)
+    unknown: list[tuple[Relation, Attribute]] = field(default_factory=list)
+    tables: dict[int, Relation] = field(default_factory=dict)
+    indexes: dict[int, list[Relation]] = field(default_factory=dict)
+    types: dict[int, Type] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def _array(texts: Iterable[str]) -> str:
+    """Return texts as the text of an array (manual: "Array Input and Output Syntax")."""
+    return "{" + ",".join('"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"' for one in texts) + "}"
+
+
+def put(connection: Connection, statistics: Statistics, data: Path) -> Laid:
+    """Put all statistics into the database behind `connection`, whose server's data folder is `data`."""
+    found = laid.relations(connection)
+    result = Laid(tables={one.oid: one for one in found if one.table is None})
+    for one in found:
+        if one.table is not None:
+            result.indexes.setdefault(one.table, []).append(one)
+    result.types = laid.types(connection, (each.type for one in found for each in one.attributes))
+    connection.execute(render("stats/system.sql.j2").sql)
+    lengths: dict[str, int] = {}
+    with connection.transaction():
+        for table in result.tables.values():
+            said = statistics.find(table.schema, table.name)
+            if said is None:
+                continue
+            _table(connection, table, said, statistics, result, lengths)
+    connection.execute(render("stats/flush.sql.j2").sql)
+    for file, pages in lengths.items():
+        lengthen(data / file, pages)
+    return result
+
+
+def _table(
+    connection: Connection, table: Relation, said: Mapping[str, Any], statistics: Statistics, result: Laid,
+    lengths: dict[str, int],
+) -> None:  # fmt: skip
+    _size(connection, table, said, lengths)
+    by_name = {one.name: one for one in table.attributes}
+    known = [Known(table, by_name[one["name"]], one) for one in said["columns"] if one["name"] in by_name]
+    result.unknown += [(table, by_name[name]) for name in said.get("hidden", ()) if name in by_name]
+    indexes = {(one["schema"], one["name"]): one for one in said["indexes"]}
+    for index in result.indexes.get(table.oid, ()):
+        own = next((indexes[name] for name in statistics.named(index.schema, index.name) if name in indexes), None)
+        if own is None:
+            _size(connection, index, _guessed(index, table, said), lengths)
+            result.notes.append(f"the index {index.schema}.{index.name} is not there: its size is guessed")
+            continue
+        _size(connection, index, own, lengths)
+        numbered = {one.number: one for one in index.attributes}
+        known += [Known(index, numbered[one["number"]], one) for one in own["columns"] if one["number"] in numbered]
+        if own.get("hidden"):
+            result.unknown += [(index, one) for one in index.attributes if one.expression is not None]
+    for one in known:
+        write(connection, one, result.types)
+    result.known += known
+
+
+def _guessed(index: Relation, table: Relation, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the size that an index would have: an entry for each row of the table."""
+    rows = said.get("rows", 0)
+    widths = {one["name"]: one["avg_width"] for one in said["columns"]}
+    names = {one.number: one.name for one in table.attributes}
+    width = sum(widths.get(names.get(number, ""), 8) for number in index.key)
+    pages = 1 if index.method == "brin" else int(rows * (width + _ENTRY) / (_BLOCK * _FILLED)) + 1
+    return {"rows": rows, "pages": pages, "visible": 0}
+
+
+def _size(connection: Connection, relation: Relation, said: Mapping[str, Any], lengths: dict[str, int]) -> None:
+    pages = said.get("pages", 0)
+    statement = render(
+        "stats/size.sql.j2", oid=relation.oid, pages=pages, rows=said.get("rows", -1.0), visible=said.get("visible", 0),
+        frozen=said.get("frozen", 0), version=connection.info.server_version,
+    )  # fmt: skip
+    connection.execute(statement.sql.encode())
+    if relation.file is not None and pages:
+        lengths[relation.file] = pages
+
+
+def lengthen(path: Path, pages: int) -> None:
+    """Make a relation's file as long as so many pages, in segments as PostgreSQL has them; no room is used."""
+    owner = path.stat()
+    whole = pages * _BLOCK
+    for number in range((whole + _SEGMENT - 1) // _SEGMENT):
+        length = min(_SEGMENT, whole - number * _SEGMENT)
+        segment = path if number == 0 else path.with_name(f"{path.name}.{number}")
+        with os.fdopen(os.open(segment, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as file:
+            if os.fstat(file.fileno()).st_size < length:
+                file.truncate(length)
+            if os.geteuid() == 0:
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+
+
+def write(
+    connection: Connection, known: Known, types: Mapping[int, Type], said: Mapping[str, Any] | None = None
+) -> None:
+    """Write what is known of a column; with `said` something else is supposed of it."""
+    said = known.said if said is None else said
+    inherited = bool(known.said.get("inherited"))
+    where: dict[str, Any] = {"relation": known.relation.oid, "number": known.attribute.number, "inherited": inherited}
+    connection.execute(render("stats/forget.sql.j2", **where).sql.encode())
+    slots = list(_slots(known.attribute, said, types))[:_SLOTS]
+    statement = render(
+        "stats/put.sql.j2", **where, null_frac=said["null_frac"], width=said["avg_width"], distinct=said["n_distinct"],
+        slots=[*slots, *[Slot()] * (_SLOTS - len(slots))],
+    )  # fmt: skip
+    connection.execute(statement.sql.encode())
+
+
+def _slots(attribute: Attribute, said: Mapping[str, Any], types: Mapping[int, Type]) -> Iterator[Slot]:
+    kind = types[attribute.type]
+    own: dict[str, Any] = {"type": attribute.type, "modifier": attribute.modifier, "collation": attribute.collation}
+    if (common := said.get("common")) is not None and kind.equal:
+        # Without values the planner knows how often the common ones are, and takes none for them.
+        yield Slot(_COMMON, kind.equal, numbers=common["frequencies"], values=common.get("values", []), **own)
+    if said.get("histogram") is not None and kind.lower:
+        yield Slot(_HISTOGRAM, kind.lower, values=said["histogram"], **own)
+    if "correlation" in said and kind.lower:
+        yield Slot(_CORRELATION, kind.lower, attribute.collation, numbers=[said["correlation"]])
+    yield from _of_elements(attribute, said, kind, types)
+    yield from _of_ranges(said, kind)
+
+
+def _of_elements(
+    attribute: Attribute, said: Mapping[str, Any], kind: Type, types: Mapping[int, Type]
+) -> Iterator[Slot]:
+    elements = said.get("elements")
+    if elements is None:
+        return
+    words = kind.name == "tsvector"
+    element = _TEXT if words else kind.element
+    equal = _TEXT_EQUAL if words else types[element].equal if element in types else 0
+    collation = _DEFAULT_COLLATION if words else attribute.collation
+    if not equal:
+        return
+    yield Slot(
+        _ELEMENTS, equal, collation, numbers=elements["frequencies"], values=elements.get("values", []), type=element
+    )
+    if said.get("element_counts") is not None:
+        yield Slot(_ELEMENT_COUNTS, equal, collation, numbers=said["element_counts"])
+
+
+def _of_ranges(said: Mapping[str, Any], kind: Type) -> Iterator[Slot]:
+    if said.get("range_bounds") is not None:
+        yield Slot(_RANGE_BOUNDS, values=said["range_bounds"], type=kind.range)
+    if said.get("range_lengths") is not None:
+        yield Slot(
+            _RANGE_LENGTHS, _FLOAT8_LESS, numbers=[said.get("range_empty", 0.0)], values=said["range_lengths"],
+            type=_FLOAT8,
+        )  # fmt: skip
