@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wgm_play import processes
@@ -39,8 +39,17 @@ SETTINGS = {
 }
 
 
-def init(programs: Path, home: Home, user: str, lock: int | None = None, password: str | None = None) -> None:
+def init(
+    programs: Path,
+    home: Home,
+    user: str,
+    lock: int | None = None,
+    password: str | None = None,
+    more: Sequence[str] = (),
+) -> None:
     """Make the data folder, with a random password for its superuser, or the one given; it is there as a whole or not at all.
+
+    `more` are further words for initdb.
 
     initdb inherits `lock`, the descriptor of the home's lock: it may outlive a command that is killed, and the next
     command must not take its folder away while it works.
@@ -50,7 +59,7 @@ def init(programs: Path, home: Home, user: str, lock: int | None = None, passwor
     home.write("password", password or secrets.token_urlsafe(18))
     words: list[str | Path] = [
         programs / "initdb", "-D", fresh, "--no-sync", "-A", "scram-sha-256", "-E", "UTF8", "-U", user,
-        f"--pwfile={home.path / 'password'}",
+        f"--pwfile={home.path / 'password'}", *more,
     ]  # fmt: skip
     # Sorting by code point, the same on every machine; where the C library lacks C.UTF-8, plain C is the same order.
     done = _run([*words, "--locale=C.UTF-8"], home, lock)

@@ -36,6 +36,9 @@ from wgm_play.units import format_size
 # Nothing of it outlives the command, so nothing needs to reach a disk.
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
+# Nor to be checked when it is read again: before 18 that is the default.
+_WITHOUT_CHECKSUMS = ("--no-data-checksums",)
+
 WATCH = '"$@" </dev/null >>log 2>&1 & echo $! ; exec >&-; read -r _; kill -QUIT $!; wait; rm -rf -- "$WGM_HOME"'
 # Containers often have only 64 MB there: not enough for a new server's 40 MB and what is done in it.
 MEMORY, _ROOM = Path("/dev/shm"), 512 * 1024 * 1024  # noqa: S108 - a folder of our own is made below it
@@ -129,7 +132,7 @@ def _base(account: Account, room: int = 0) -> Path:
 
 
 def _launch(embedded: Embedded, programs: Path, home: Home) -> _Life:
-    cluster.init(programs, home, embedded.user)
+    cluster.init(programs, home, embedded.user, more=_WITHOUT_CHECKSUMS if embedded.version >= 18 else ())
     port = embedded.port or cluster.choose_port(home)
     cluster.configure(home, SETTINGS | dict(embedded.settings), port)
     home.write("log", "")

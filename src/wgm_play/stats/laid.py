@@ -45,6 +45,7 @@ class Relation:
     keys: int
     key: tuple[int, ...]
     attributes: tuple[Attribute, ...]
+    predicate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _relation(connection: Connection, row: dict[str, Any], names: dict[int, tupl
         made.append(one)
     return Relation(
         row["oid"], row["schema"], row["name"], row["kind"], row["table_oid"], row["method"], row["file"], row["keys"],
-        tuple(row["key"] or ()), tuple(made),
+        tuple(row["key"] or ()), tuple(made), row["predicate"],
     )  # fmt: skip
 
 

@@ -5,17 +5,18 @@ In: a superuser's connection, statistics, the server's data folder. Out: the dat
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from wgm_play.render import render
 from wgm_play.stats import laid
+from wgm_play.stats.files import BLOCK
 from wgm_play.stats.laid import Attribute, Relation, Type
+from wgm_play.stats.together import put_extended
+from wgm_play.stats.values import HASHED
 
 if TYPE_CHECKING:
     from wgm_play.stats.file import Statistics
@@ -28,8 +29,6 @@ _SLOTS = 5
 _TEXT, _FLOAT8 = 25, 701
 _TEXT_EQUAL, _FLOAT8_LESS = 98, 672
 _DEFAULT_COLLATION = 100
-_SEGMENT = 1 << 30
-_BLOCK = 8192
 # Of a page, what an index fills; what an entry has beside its values.
 _FILLED, _ENTRY = 0.9, 16
 
@@ -49,21 +48,29 @@ class Slot:
     @property
     def listed_numbers(self) -> str | None:
         """The numbers as the text of an array."""
-        return None if self.numbers is None else _array(map(repr, self.numbers))
+        return None if self.numbers is None else array_text(map(repr, self.numbers))
 
     @property
     def listed_values(self) -> str | None:
         """The values as the text of an array."""
-        return None if self.values is None else _array(self.values)
+        return None if self.values is None else array_text(self.values)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Known:
     """A column that the file says something of: where it lies in the scratch database, and what is said."""
 
     relation: Relation
     attribute: Attribute
     said: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How many pages a file is to have; how wide the keys of a B-tree are, None for another file."""
+
+    pages: int
+    width: int | None = None
 
 
 @dataclass(slots=True)
@@ -75,54 +82,65 @@ class Laid:
     tables: dict[int, Relation] = field(default_factory=dict)
     indexes: dict[int, list[Relation]] = field(default_factory=dict)
     types: dict[int, Type] = field(default_factory=dict)
+    parents: dict[int, list[int]] = field(default_factory=dict)
+    extended: list[tuple[int, str, tuple[str, ...], bool]] = field(default_factory=list)
+    lengths: dict[str, Length] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def _array(texts: Iterable[str]) -> str:
+def array_text(texts: Iterable[str]) -> str:
     """Return texts as the text of an array (manual: "Array Input and Output Syntax")."""
     return "{" + ",".join('"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"' for one in texts) + "}"
 
 
-def put(connection: Connection, statistics: Statistics, data: Path) -> Laid:
-    """Put all statistics into the database behind `connection`, whose server's data folder is `data`."""
+def put(connection: Connection, statistics: Statistics) -> Laid:
+    """Put all statistics into the database behind `connection`; `Laid.lengths` is how long its files are to be."""
     found = laid.relations(connection)
     result = Laid(tables={one.oid: one for one in found if one.table is None})
     for one in found:
         if one.table is not None:
             result.indexes.setdefault(one.table, []).append(one)
     result.types = laid.types(connection, (each.type for one in found for each in one.attributes))
+    for child, parent in connection.execute(render("stats/parents.sql.j2").sql).fetchall():
+        result.parents.setdefault(child, []).append(parent)
     connection.execute(render("stats/system.sql.j2").sql)
-    lengths: dict[str, int] = {}
     with connection.transaction():
         for table in result.tables.values():
             said = statistics.find(table.schema, table.name)
             if said is None:
                 continue
-            _table(connection, table, said, statistics, result, lengths)
-    connection.execute(render("stats/flush.sql.j2").sql)
-    for file, pages in lengths.items():
-        lengthen(data / file, pages)
+            _table(connection, table, said, statistics, result)
+        result.extended = list(put_extended(connection, statistics, result.tables))
     return result
 
 
 def _table(
-    connection: Connection, table: Relation, said: Mapping[str, Any], statistics: Statistics, result: Laid,
-    lengths: dict[str, int],
+    connection: Connection, table: Relation, said: Mapping[str, Any], statistics: Statistics, result: Laid
 ) -> None:  # fmt: skip
-    _size(connection, table, said, lengths)
+    _size(connection, table, said, result)
     by_name = {one.name: one for one in table.attributes}
-    known = [Known(table, by_name[one["name"]], one) for one in said["columns"] if one["name"] in by_name]
+    hashed = statistics.values == HASHED
+    known = [
+        Known(table, by_name[one["name"]], _undigested(one, hashed))
+        for one in said["columns"]
+        if one["name"] in by_name
+    ]
     result.unknown += [(table, by_name[name]) for name in said.get("hidden", ()) if name in by_name]
     indexes = {(one["schema"], one["name"]): one for one in said["indexes"]}
     for index in result.indexes.get(table.oid, ()):
+        width = _width(index, table, said) if index.method == "btree" else None
         own = next((indexes[name] for name in statistics.named(index.schema, index.name) if name in indexes), None)
         if own is None:
-            _size(connection, index, _guessed(index, table, said), lengths)
+            _size(connection, index, _guessed(index, table, said), result, width)
             result.notes.append(f"the index {index.schema}.{index.name} is not there: its size is guessed")
             continue
-        _size(connection, index, own, lengths)
+        _size(connection, index, own, result, width)
         numbered = {one.number: one for one in index.attributes}
-        known += [Known(index, numbered[one["number"]], one) for one in own["columns"] if one["number"] in numbered]
+        known += [
+            Known(index, numbered[one["number"]], _undigested(one, hashed))
+            for one in own["columns"]
+            if one["number"] in numbered
+        ]
         if own.get("hidden"):
             result.unknown += [(index, one) for one in index.attributes if one.expression is not None]
     for one in known:
@@ -130,39 +148,42 @@ def _table(
     result.known += known
 
 
-def _guessed(index: Relation, table: Relation, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the size that an index would have: an entry for each row of the table."""
-    rows = said.get("rows", 0)
+def _undigested(said: Mapping[str, Any], hashed: bool) -> Mapping[str, Any]:
+    """Return what is said of a column with digests called so: they are no values of its type."""
+    if not hashed:
+        return said
+    made = dict(said)
+    for name in ("common", "elements"):
+        if name in made:
+            made[name] = {{"values": "digests"}.get(key, key): value for key, value in made[name].items()}
+    return made
+
+
+def _width(index: Relation, table: Relation, said: Mapping[str, Any]) -> int:
+    """Return how wide the entries of an index are, in bytes."""
     widths = {one["name"]: one["avg_width"] for one in said["columns"]}
     names = {one.number: one.name for one in table.attributes}
-    width = sum(widths.get(names.get(number, ""), 8) for number in index.key)
-    pages = 1 if index.method == "brin" else int(rows * (width + _ENTRY) / (_BLOCK * _FILLED)) + 1
+    return sum(widths.get(names.get(number, ""), 8) for number in index.key)
+
+
+def _guessed(index: Relation, table: Relation, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the size that an index would have: an entry for each row of the table."""
+    rows, width = said.get("rows", 0), _width(index, table, said)
+    pages = 1 if index.method == "brin" else int(rows * (width + _ENTRY) / (BLOCK * _FILLED)) + 1
     return {"rows": rows, "pages": pages, "visible": 0}
 
 
-def _size(connection: Connection, relation: Relation, said: Mapping[str, Any], lengths: dict[str, int]) -> None:
+def _size(
+    connection: Connection, relation: Relation, said: Mapping[str, Any], result: Laid, width: int | None = None
+) -> None:
     pages = said.get("pages", 0)
     statement = render(
         "stats/size.sql.j2", oid=relation.oid, pages=pages, rows=said.get("rows", -1.0), visible=said.get("visible", 0),
         frozen=said.get("frozen", 0), version=connection.info.server_version,
     )  # fmt: skip
     connection.execute(statement.sql.encode())
-    if relation.file is not None and pages:
-        lengths[relation.file] = pages
-
-
-def lengthen(path: Path, pages: int) -> None:
-    """Make a relation's file as long as so many pages, in segments as PostgreSQL has them; no room is used."""
-    owner = path.stat()
-    whole = pages * _BLOCK
-    for number in range((whole + _SEGMENT - 1) // _SEGMENT):
-        length = min(_SEGMENT, whole - number * _SEGMENT)
-        segment = path if number == 0 else path.with_name(f"{path.name}.{number}")
-        with os.fdopen(os.open(segment, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as file:
-            if os.fstat(file.fileno()).st_size < length:
-                file.truncate(length)
-            if os.geteuid() == 0:
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+    if relation.file is not None and (blocks := said.get("blocks", pages)):
+        result.lengths[relation.file] = Length(blocks, width)
 
 
 def write(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__
 from wgm_play.render import render
+from wgm_play.stats.files import BLOCK
 from wgm_play.stats.values import FULL, NONE, Told, tells_value
 
 if TYPE_CHECKING:
@@ -30,17 +31,22 @@ _EXPRESSIONS = (
     "the statistics of an index's expressions are shown to the table's owner, and to members of pg_read_all_data"
 )
 _RANGES = "before PostgreSQL 17 what the planner knows of ranges is shown to nobody"
+_LOCKED = "somebody holds a table for himself; their lengths are those that VACUUM noted"
 _STANDBY = "this is a standby: it counts its own reading alone, and no writing; take the statistics of the primary"
 
 
 def read(connection: Connection[Any], environment: str, values: str = NONE) -> dict[str, Any]:
     """Return the document. `values` is one of `values.LEVELS`."""
     told = Told(values, secrets.token_hex(8) if values != FULL else "")
+    blocks = _blocks(connection)
     with connection.transaction(force_rollback=True):
         connection.execute(render("stats/begin.sql.j2").sql)
         found = {name: _rows(connection, name) for name in ("server", "settings", "relations", "columns", "extended")}
     (server,) = found["server"]
-    unseen = list(_unseen(found["relations"], found["extended"], server, connection.info.server_version))
+    for row in found["relations"]:
+        row["blocks"] = (blocks or {}).get(row["oid"])
+    unseen = [{"what": "lengths of files", "why": _LOCKED}] if blocks is None else []
+    unseen += list(_unseen(found["relations"], found["extended"], server, connection.info.server_version))
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -64,6 +70,18 @@ def read(connection: Connection[Any], environment: str, values: str = NONE) -> d
         "tables": _tables(found, told, standby=server["standby"]),
         "unseen": unseen,
     }
+
+
+def _blocks(connection: Connection[Any]) -> dict[int, int] | None:
+    """Return how long each file is; None where somebody holds a table for himself."""
+    import psycopg
+
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(render("stats/patience.sql.j2").sql)
+            return dict(connection.execute(render("stats/blocks.sql.j2").sql).fetchall())
+    except psycopg.errors.LockNotAvailable:
+        return None
 
 
 def _rows(connection: Connection[Any], name: str) -> list[dict[str, Any]]:
@@ -156,7 +174,8 @@ def _hidden(row: Row | None, by_oid: Mapping[int, Row]) -> bool:
 
 
 def _size(row: Row) -> dict[str, Any]:
-    return {key: row[key] for key in ("rows", "pages", "visible", "frozen", "bytes") if row[key] is not None}
+    row = {**row, "bytes": max(row["bytes"] or 0, (row["blocks"] or 0) * BLOCK)} if row["bytes"] is not None else row
+    return {key: row[key] for key in ("rows", "pages", "blocks", "visible", "frozen", "bytes") if row[key] is not None}
 
 
 def _column(row: Row, told: Told, *, index: bool = False) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from wgm_play.errors import InputError, Refused
 from wgm_play.planning.versions import make_live
 from wgm_play.render import render
 from wgm_play.server import connect_to
+from wgm_play.stats.files import height, lengthen, raise_tree
 from wgm_play.stats.put import Laid, put
 
 if TYPE_CHECKING:
@@ -43,7 +44,18 @@ class Planning:
     admin: psycopg.Connection[Any]
     reading: psycopg.Connection[Any]
     laid: Laid
+    statistics: Statistics
     notes: tuple[str, ...]
+
+    def type_name(self, oid: int) -> str:
+        """Return the name of a type as SQL has it."""
+        (name,) = self.admin.execute(render("stats/type_name.sql.j2", type=oid).sql).fetchone() or ("",)
+        return str(name)
+
+    def labels(self, oid: int) -> tuple[str, str]:
+        """Return the first and the last label of an enum."""
+        found = [row[0] for row in self.admin.execute(render("stats/labels.sql.j2", type=oid).sql).fetchall()]
+        return found[0], found[-1]
 
 
 @dataclass(slots=True)
@@ -57,27 +69,50 @@ class PlanningServer:
     stack: ExitStack
     notes: list[str] = field(default_factory=list)
 
-    def lay(self, catalog: Catalog, name: str = "plans") -> Planning:
-        """Make a database of a catalog, empty, and put the statistics into it."""
+    def lay(self, catalog: Catalog, name: str = "plans", statistics: Statistics | None = None) -> Planning:
+        """Make a database of a catalog, empty, and put the statistics into it: the server's own, or others."""
         import psycopg
 
+        statistics = statistics or self.statistics
         login, password = f"w{secrets.token_hex(6)}", secrets.token_urlsafe(18)
-        notes = list(self.notes)
+        notes, raw = list(self.notes), f"{name}_raw"
         with target.connect(target.with_database(self.server, "template1"), APPLICATION) as admin:
             admin.execute(render("backup/proof_role.sql.j2", name=login, password=password).sql)
-            if not target.create(admin, name, self.statistics.document["server"], login):
+            if not target.create(admin, raw, statistics.document["server"], login):
                 notes.append("this machine does not know the database's collation: texts are ordered by code point")
-        own = target.with_database(self.server, name)
-        url = target.with_database(self.server, name, user=login, password=password)
-        admin = self.stack.enter_context(target.connect(own, APPLICATION))
-        notes += _extensions(admin, catalog)
-        with connect_to(url, policy=Policy(), application_name=APPLICATION) as connection:
-            connection.execute(render("backup/patience.sql.j2", version=connection.info.server_version).sql)
-            make_live(connection, catalog.only(key for key in catalog.rows if key.kind != "extension"))
-        laid = put(admin, self.statistics, self.data)
+        made = target.with_database(self.server, raw)
+        with target.connect(made, APPLICATION) as admin:
+            notes += _extensions(admin, catalog)
+            url = target.with_database(made, raw, user=login, password=password)
+            with connect_to(url, policy=Policy(), application_name=APPLICATION) as connection:
+                connection.execute(render("backup/patience.sql.j2", version=connection.info.server_version).sql)
+                make_live(connection, catalog.only(key for key in catalog.rows if key.kind != "extension"))
+            laid = put(admin, statistics)
+        self._copy(raw, name, login, laid)
+        url = target.with_database(made, name, user=login, password=password)
+        admin = self.stack.enter_context(target.connect(target.with_database(made, name), APPLICATION))
+        admin.execute(render("stats/system.sql.j2").sql)
         # As the application connects: names without a schema mean what they mean there.
         reading = self.stack.enter_context(psycopg.connect(url, autocommit=True, application_name=APPLICATION))
-        return Planning(url, admin, reading, laid, (*notes, *laid.notes))
+        return Planning(url, admin, reading, laid, statistics, (*notes, *laid.notes))
+
+    def _copy(self, raw: str, name: str, login: str, laid: Laid) -> None:
+        """Copy the database, and make the files of the copy, of which the server has seen none, as long as production's."""
+        with target.connect(target.with_database(self.server, "template1"), APPLICATION) as admin:
+            version = admin.info.server_version
+            admin.execute(
+                render("stats/copy_database.sql.j2", name=name, original=raw, owner=login, version=version).sql
+            )
+            ((oid,),) = admin.execute(render("stats/database_oid.sql.j2", name=name).sql).fetchall()
+            for file, length in laid.lengths.items():
+                base, _, number = file.rpartition("/")
+                if base.rpartition("/")[0] != "base":
+                    continue  # in a tablespace, which a scratch server has not
+                path = self.data / "base" / str(oid) / number
+                lengthen(path, length.pages)
+                if length.width is not None:
+                    raise_tree(path, height(length.pages, length.width))
+            admin.execute(render("backup/drop_database.sql.j2", name=raw).sql)
 
 
 @contextmanager

@@ -1,0 +1,168 @@
+"""What may be supposed of values that were left out: the ends of what is possible.
+
+In: columns of which something was left out, how a query uses them. Out: suppositions, each as what `pg_statistic` would say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from wgm_play.render import render
+from wgm_play.sql import Sql
+from wgm_play.stats.put import Known, array_text
+from wgm_play.stats.values import HASHED, digest
+
+if TYPE_CHECKING:
+    from wgm_play.stats.scratch import Planning
+    from wgm_play.stats.uses import Use
+
+    Said = Mapping[str, Any]
+
+# The least and the greatest value of a type; texts as far as any encoding has them.
+_ENDS = {
+    "int2": ("-32768", "32767"), "int4": ("-2147483648", "2147483647"),
+    "int8": ("-9223372036854775808", "9223372036854775807"), "oid": ("0", "4294967295"),
+    "float4": ("-Infinity", "NaN"), "float8": ("-Infinity", "NaN"), "numeric": ("-1e300", "NaN"),
+    "text": ("", "~~~~~~~~"), "varchar": ("", "~~~~~~~~"), "bpchar": ("", "~~~~~~~~"), "name": ("", "~~~~~~~~"),
+    "date": ("-infinity", "infinity"), "timestamp": ("-infinity", "infinity"),
+    "timestamptz": ("-infinity", "infinity"), "time": ("00:00:00", "24:00:00"),
+    "interval": ("-100000 years", "100000 years"), "bool": ("f", "t"), "bytea": ("", "\\xffffffffffffffff"),
+    "uuid": ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+    "inet": ("0.0.0.1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), "money": ("-90000000000000", "90000000000000"),
+}  # fmt: skip
+# Values that stand for digests: as unlike each other as these.
+_STANDING: Mapping[str, Callable[[str], str]] = {
+    "int4": lambda told: str(int(told, 16) % 2**31), "int8": lambda told: str(int(told, 16) % 2**63),
+    "text": lambda told: told, "varchar": lambda told: told, "numeric": lambda told: str(int(told, 16)),
+    "uuid": lambda told: f"{told[:8]}-{told[8:12]}-{told[12:16]}-0000-000000000000",
+}  # fmt: skip
+# So many bounds as ANALYZE keeps: the planner tells shares of a hundredth of what lies between two.
+_BOUNDS = 101
+
+
+def possible(planning: Planning, known: Known, use: Use) -> bool:
+    """Tell whether something can be supposed of a column that is used so."""
+    if use.other:
+        return False
+    if "elements" in known.said and known.said.get("common") is None and "histogram_count" not in known.said:
+        return False
+    ends = _ends(planning, known)
+    if (use.ranged or use.joined) and ends is None:
+        return False
+    # What is computed may be any value: it can be put below or above, and cannot be made the most common one.
+    return not (use.computed and not use.ranged and "common" in known.said)
+
+
+def _ends(planning: Planning, known: Known) -> tuple[str, str] | None:
+    kind = planning.laid.types[known.attribute.type]
+    if kind.kind == "e":
+        return planning.labels(known.attribute.type)
+    return _ENDS.get(kind.name)
+
+
+def real(planning: Planning, found: Sequence[tuple[Known, Use]]) -> dict[Known, Said]:
+    """Return what is known of columns: with digests, the literals of the query that are among the common values stand there."""
+    statistics = planning.statistics
+    if statistics.values != HASHED:
+        return {known: known.said for known, _ in found}
+    literals = {
+        digest(statistics.document["salt"], text): text
+        for known, use in found
+        for text in _canonical(planning, known, (*use.equal, *use.ordered))
+    }
+    return {known: _standing(planning, known, literals) for known, _ in found}
+
+
+def _standing(planning: Planning, known: Known, literals: Mapping[str, str]) -> Said:
+    common = known.said.get("common")
+    if common is None or "digests" not in common:
+        return known.said
+    made = _STANDING.get(planning.laid.types[known.attribute.type].name)
+    values: list[str] = common["digests"]
+    if made is not None:
+        return {**known.said, "common": {**common, "values": [literals.get(one) or made(one) for one in values]}}
+    # A type of which no values can be made: those that are known come first.
+    order = sorted(range(len(values)), key=lambda number: values[number] not in literals)
+    return {
+        **known.said,
+        "common": {
+            "frequencies": [common["frequencies"][number] for number in order],
+            "values": [literals[values[number]] for number in order if values[number] in literals],
+        },
+    }
+
+
+def _canonical(planning: Planning, known: Known, texts: Sequence[str]) -> list[str]:
+    """Return values in their order, as PostgreSQL writes them in the type of a column; what is no value of it is left out."""
+    found = []
+    kind = Sql(planning.type_name(known.attribute.type))
+    for text in dict.fromkeys(texts):
+        statement = render("stats/canonical.sql.j2", value=text, type=kind).sql
+        try:
+            row = planning.reading.execute(statement.encode()).fetchone()
+        except psycopg.Error:
+            continue
+        if row and row[0] is not None:
+            found.append(row[0])
+    if len(found) > 1 and planning.laid.types[known.attribute.type].lower:
+        statement = render("stats/sorted.sql.j2", values=array_text(found), type=kind).sql
+        found = [row[0] for row in planning.reading.execute(statement.encode()).fetchall()]
+    return found
+
+
+def suppositions(
+    planning: Planning, found: Sequence[tuple[Known, Use]], own: Mapping[Known, Said]
+) -> Iterator[tuple[list[Known], dict[Known, Said]]]:
+    """Yield what may be supposed: the columns that it is about, and what is then said of them."""
+    hashed = planning.statistics.values == HASHED
+    together: dict[str, dict[Known, Said]] = {}
+    for known, use in found:
+        for name, said in _of_column(planning, known, use, own[known], hashed=hashed):
+            yield [known], {known: said}
+            together.setdefault(name, {})[known] = said
+    for each in together.values():
+        if len(each) > 1:
+            yield list(each), each
+    joined = [known for known, use in found if use.joined]
+    if len(joined) > 1:
+        yield from _of_joins(planning, joined, hashed=hashed)
+
+
+def _of_column(planning: Planning, known: Known, use: Use, said: Said, *, hashed: bool) -> Iterator[tuple[str, Said]]:
+    common = said.get("common")
+    literals = _canonical(planning, known, (*use.equal, *use.ordered))
+    if common is not None and use.equal and not hashed:
+        equal = _canonical(planning, known, use.equal)
+        for text in equal:
+            yield "most common", {**said, "common": {**common, "values": [text]}}
+        if len(equal) > 1:
+            yield "all common", {**said, "common": {**common, "values": equal[: len(common["frequencies"])]}}
+    ends = _ends(planning, known)
+    if use.ranged and ends is not None:
+        for name, values in (("below", [ends[0]]), ("above", [ends[1]]), ("within", literals)):
+            if values:
+                yield name, _all(said, values)
+
+
+def _all(said: Said, values: Sequence[str]) -> Said:
+    """Say that all rows have one of these values."""
+    made = {key: value for key, value in said.items() if key != "histogram_count"}
+    if (common := said.get("common")) is not None:
+        made["common"] = {**common, "values": [values[len(values) // 2]] * len(common["frequencies"])}
+    if "histogram_count" in said:
+        made["histogram"] = [values[number * len(values) // _BOUNDS] for number in range(_BOUNDS)]
+    return made
+
+
+def _of_joins(
+    planning: Planning, joined: Sequence[Known], *, hashed: bool
+) -> Iterator[tuple[list[Known], dict[Known, Said]]]:
+    """Yield joined columns with all their values in common, and with none."""
+    ends = {known: _ends(planning, known) or ("", "") for known in joined}
+    for side in (0, 1) if not hashed else ():
+        yield list(joined), {known: _all(known.said, [ends[known][side]]) for known in joined}
+    for one in joined:
+        yield [one], {known: _all(known.said, [ends[known][1 if known is one else 0]]) for known in joined}
