@@ -39,15 +39,18 @@ def apply(options: Options, reporter: Reporter) -> int:
     code = 0
     memory = unchanged.Memory(options, unchanged.eligible(options))
     undelivered: list[Finding] = []
+    slower: list[Finding] = []
     for work in _plays(options, reporter):
         with work:
             code = max(code, _apply_play(work, options, reporter, memory))
+            slower += work.slower
             if work.environment.deliver:
                 from wgm_play.commands.deliver import deliver
 
                 undelivered += deliver(work)
     reporter.recap()
     memory.keep()
+    _tell_slower(slower, options)
     if undelivered:
         raise Found(
             "all is done, but the alerts were not delivered",
@@ -55,6 +58,14 @@ def apply(options: Options, reporter: Reporter) -> int:
             hint=undelivered[0].remedy,
         )
     return code
+
+
+def _tell_slower(slower: Sequence[Finding], options: Options) -> None:
+    """Raise `Found` where a run made queries slow."""
+    if slower:
+        told = [line for one in slower for line in (one.message, *(f"  {line}" for line in one.evidence))]
+        hint = f"wgm-play rollback {options.playbook} takes it back; wgm-play analyze {options.playbook} tells more"
+        raise Found("all is done, but queries have slower plans now", details=told, hint=hint)
 
 
 def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory) -> int:
@@ -83,7 +94,7 @@ def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory
             from wgm_play.run.gate import foretell
             from wgm_play.run.permission import foretell as foretell_refusals
 
-            foretell(work, planned.plan)
+            foretell(work, planned)
             foretell_refusals(work, planned)
         if planned.plan.groups and (work.play.alerts or work.environment.policy.watched):
             from wgm_play.run import alert_gate
@@ -194,6 +205,7 @@ def promote(options: Options, reporter: Reporter, *, release: bool = False, prep
         else:
             work.report_ok(planned)
     reporter.recap()
+    _tell_slower(work.slower, options)
     return 0
 
 
@@ -356,7 +368,6 @@ def _steer(options: Options, reporter: Reporter, *, paused: bool) -> int:
 def check(options: Options, reporter: Reporter) -> int:
     """Look for drift and ill health, at the alerts and the backups, now."""
     from wgm_play.commands.check import heading_of, look, show
-    from wgm_play.finding import at_least
     from wgm_play.report.findings import check_reports, write_reports
 
     check_reports(options.reports)
@@ -369,11 +380,36 @@ def check(options: Options, reporter: Reporter) -> int:
             record_flags(work)
     show(findings, heading, reporter, whole=options.verbosity > 0)
     write_reports(options.reports, findings, heading)
-    counting = at_least(findings, options.fail_on)
-    if counting:
-        told = f"{counted(len(counting), 'finding')} at or above {options.fail_on!r}"
-        raise Found(told, details=[f"{one.code}: {one.message}" for one in counting])
+    _refuse_findings(findings, options.fail_on)
     return 0
+
+
+def analyze(options: Options, reporter: Reporter, *, top: int = 10, record: bool = False, told: Told = TOLD) -> int:
+    """Tell what the application's queries and the server's dearest cost, how they are planned, and what would help."""
+    from wgm_play.commands.analyze import look
+    from wgm_play.report.findings import Heading, check_reports, write_reports, written
+    from wgm_play.report.findings.json import as_data
+
+    check_reports(told.reports)
+    options.check = True
+    with _only_play(options, reporter) as work:
+        findings = look(work, reporter, top=top, record=record)
+        heading = Heading("analyze", work.target, told.fail_on, str(work.playbook.path))
+    reporter.data("findings", [as_data(one) for one in findings])
+    reporter.page("findings", written("text", findings, heading))
+    write_reports(told.reports, findings, heading)
+    _refuse_findings(findings, told.fail_on)
+    return 0
+
+
+def _refuse_findings(findings: list[Finding], fail_on: str | None) -> None:
+    """Raise `Found` where something is as severe as that."""
+    from wgm_play.finding import at_least
+
+    counting = at_least(findings, fail_on) if fail_on else []
+    if counting:
+        told = f"{counted(len(counting), 'finding')} at or above {fail_on!r}"
+        raise Found(told, details=[f"{one.code}: {one.message}" for one in counting])
 
 
 def alerts(

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from laws import Project
+from laws import Project, load_sql
 
 from wgm_play.errors import InputError, Problems
 
@@ -134,3 +134,15 @@ def test_the_checklist_says_whether_the_application_is_ready(book: Project) -> N
         assert point.holds and point.evidence.endswith("; 1 session of shop/2.4, none of another version")
         with psycopg.connect(book.url, application_name="shop/2.3"), psycopg.connect(book.url, application_name="shop"):
             assert application_point(book).evidence == "there are still 1 session of shop, 1 session of shop/2.3"
+
+
+def test_what_a_query_reads_and_no_step_declares_is_named_and_what_is_taken_away_is_refused(book: Project) -> None:
+    load_sql(book.url, "create table archive (id int); create function of_all() returns int language sql as 'select 1'")
+    write(book, {"name": "Old", "sql": "select * from archive"}, {"name": "All", "sql": "select public.of_all()"}, OPEN)
+    said = book.apply(check=True).plans[-1].unknown
+    assert [one for one in said if "no step declares" in one] == [
+        "the query 'Old' reads archive, which no step declares: it was not prepared",
+        "the query 'All' reads of_all, which no step declares: it was not prepared",
+    ]
+    write(book, {"name": "Older", "sql": "select * from archives"})
+    assert 'relation "archives" does not exist' in problems(book)[0].message

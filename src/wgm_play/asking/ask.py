@@ -85,9 +85,12 @@ class Asker:
 
     @contextmanager
     def transaction(
-        self, texts: Sequence[str], *, path: str | None = "", seconds: float | None = None
+        self, texts: Sequence[str], *, path: str | None = "", seconds: float | None = None, planned: bool = False
     ) -> Iterator[psycopg.Connection[Any]]:
-        """Open a connection in a READ ONLY transaction in which `texts`, one SELECT each, may be sent. Raise `NotAsked`."""
+        """Open a connection in a READ ONLY transaction in which `texts`, one SELECT each, may be sent. Raise `NotAsked`.
+
+        With `planned` they are only explained, and may write: what is volatile is not called for that.
+        """
         if not self.trusted:
             raise NotAsked(UNTRUSTED)
         connection = self.opened()
@@ -103,20 +106,20 @@ class Asker:
             if path is None:
                 connection.execute(render("alerts/path.sql.j2").sql.encode())
             connection.execute(limits.sql.encode())
-            self._look(connection, texts)
+            self._look(connection, texts, planned=planned)
             yield connection
         finally:
             if not connection.broken:
                 connection.execute(render("asking/rollback.sql.j2").sql.encode())
             connection.close()
 
-    def _look(self, connection: psycopg.Connection[Any], texts: Sequence[str]) -> None:
+    def _look(self, connection: psycopg.Connection[Any], texts: Sequence[str], *, planned: bool) -> None:
         """Raise `NotAsked` where one of the texts uses what it must not."""
         if self.superuser is None:
             self.superuser = effects.is_superuser(connection)
         owners = self.owners if self.running else None
         for text in map(plain, texts):
-            found = effects.obstacles(connection, text, superuser=self.superuser, owners=owners)
+            found = effects.obstacles(connection, text, superuser=self.superuser, owners=owners, planned=planned)
             if found:
                 known = any(one.startswith("pg_catalog.") for one in found) or not self.superuser
                 reason = "" if known else ", and a superuser is connected"

@@ -50,9 +50,14 @@ def is_superuser(connection: psycopg.Connection[Any]) -> bool:
 
 
 def obstacles(
-    connection: psycopg.Connection[Any], text: str, *, superuser: bool, owners: Iterable[str] | None = None
+    connection: psycopg.Connection[Any],
+    text: str,
+    *,
+    superuser: bool,
+    owners: Iterable[str] | None = None,
+    planned: bool = False,
 ) -> list[str]:
-    """Return what a query calls that must not be called.
+    """Return what a query calls that must not be called; what is volatile is not, where the query is only `planned`.
 
     Of a superuser's query, functions of superusers and of `owners` pass where these are given. Raise the server's error where it
     does not take the query.
@@ -62,10 +67,10 @@ def obstacles(
         if looked_at is None:
             return ["a form of SQL whose literals are not known here"]
         tree = _rewritten(connection, looked_at)
-        found = _called(connection, tree, None)
-        return _called(connection, tree, owners) if found and owners is not None else found
+        found = _called(connection, tree, None, planned=planned)
+        return _called(connection, tree, owners, planned=planned) if found and owners is not None else found
     called, fields = _names(text)
-    there = _of_catalog(connection, called | fields)
+    there = _of_catalog(connection, called | fields, planned=planned)
     return sorted(f"pg_catalog.{name}()" for name in there if name not in harmless())
 
 
@@ -106,10 +111,10 @@ def _suspects(parts: Any) -> Iterator[str]:
             yield str(part.sval)
 
 
-def _of_catalog(connection: psycopg.Connection[Any], names: set[str]) -> set[str]:
+def _of_catalog(connection: psycopg.Connection[Any], names: set[str], *, planned: bool) -> set[str]:
     if not names:
         return set()
-    statement = render("asking/of_catalog.sql.j2", names=sorted(names)).sql
+    statement = render("asking/of_catalog.sql.j2", names=sorted(names), planned=planned).sql
     return {name for (name,) in connection.execute(statement.encode()).fetchall()}
 
 
@@ -155,7 +160,12 @@ def _without_texts(text: str) -> str | None:
 
 
 def _called(
-    connection: psycopg.Connection[Any], tree: str | None, owners: Iterable[str] | None, depth: int = DEEPEST
+    connection: psycopg.Connection[Any],
+    tree: str | None,
+    owners: Iterable[str] | None,
+    depth: int = DEEPEST,
+    *,
+    planned: bool = False,
 ) -> list[str]:
     """Return what a tree calls that must not be called; a function in SQL is looked into."""
     if tree is None:
@@ -165,7 +175,7 @@ def _called(
         functions=_numbers(tree, _FUNCTION), operators=_numbers(tree, _OPERATOR, _OPERATORS),
         types=_numbers(tree, _TYPE, _TYPES), relations=_numbers(tree, _RELATION),
         extensions=list(EXTENSIONS), version=connection.info.server_version,
-        owners=None if owners is None else sorted(owners),
+        owners=None if owners is None else sorted(owners), planned=planned,
     ).sql  # fmt: skip
     found: list[str] = []
     for said, name, body, source in connection.execute(statement.encode()).fetchall():

@@ -253,6 +253,36 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "analyze",
+            "what queries cost and how they are planned; what a change does to that",
+            run="wgm_play.cli.analyze:run",
+            about="Looks at the play's `queries:` and at the dearest that the server counted. Nothing is run, nothing is reset, "
+            "and nothing is written but by --record. Exit 12 where a finding is as severe as --fail-on.",
+            arguments=(PLAYBOOK,),
+            options=(
+                Option(
+                    "--top",
+                    group=CHOOSE,
+                    kind=NUMBER,
+                    value="N",
+                    default=10,
+                    help="so many of the queries that take most time on the server (default: 10)",
+                ),
+                Option(
+                    "--record",
+                    group=OTHER,
+                    help="keep counts and plans in the ledger: the next time what came since is told",
+                ),
+                REPORT,
+                fail_on("warning"),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play analyze production.yml", "also what edits that wait would do to plans"),
+                ("wgm-play analyze production.yml --record --format json", "every hour"),
+            ),
+        ),
+        Spec(
             "checklist",
             "seven points before a deployment, with their evidence",
             run="wgm_play.cli.checklist:run",

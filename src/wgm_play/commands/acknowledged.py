@@ -13,17 +13,24 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from wgm_play.finding import INFO, Finding
+from wgm_play.health import OF_QUERIES
 
 if TYPE_CHECKING:
     from wgm_play.playbook.model import Acknowledged, Play
 
 
-def acknowledged(play: Play, findings: Iterable[Finding], today: date | None = None) -> list[Finding]:
-    """Return the findings as the play takes them."""
+def acknowledged(
+    play: Play, findings: Iterable[Finding], today: date | None = None, *, of_queries: bool = False
+) -> list[Finding]:
+    """Return the findings as the play takes them; what was looked for are those `of_queries`, or all others."""
     now = today or datetime.now(UTC).date()
     used: set[int] = set()
     taken = [_taken(one, play.acknowledge, now, used) for one in findings]
-    return taken + [_idle(entry) for number, entry in enumerate(play.acknowledge) if number not in used]
+    return taken + [
+        _idle(entry)
+        for number, entry in enumerate(play.acknowledge)
+        if number not in used and (entry.check in OF_QUERIES) == of_queries
+    ]
 
 
 def _taken(one: Finding, entries: tuple[Acknowledged, ...], now: date, used: set[int]) -> Finding:

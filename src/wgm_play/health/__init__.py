@@ -39,12 +39,17 @@ OTHERS = {
     "backup_damaged": "with `--deep`: a newest backup whose files are damaged",
     "acknowledge": "acknowledgements that nothing needs any more",
 }
-CODES: tuple[str, ...] = (*(check.name for check in CHECKS), *OTHERS)
+# What `analyze` finds, and a play's `gate: plans`.
+OF_QUERIES = {
+    "slower_plan": "by `analyze` and `gate: plans`: queries that get a plan which costs at least twice as much",
+    "slower_query": "by `analyze`: queries that take at least twice as long since the last run",
+}
+CODES: tuple[str, ...] = (*(check.name for check in CHECKS), *OTHERS, *OF_QUERIES)
 
 
 def table() -> str:
     """Return all that `check` looks for, as the table of the documentation."""
     rows = [(check.name, check.severity, check.about) for check in CHECKS]
-    rows += [(name, "", about) for name, about in OTHERS.items()]
+    rows += [(name, "", about) for name, about in (OTHERS | OF_QUERIES).items()]
     cells = [f"| `{name}` | {severity} | {about} |" for name, severity, about in rows]
     return "\n".join(["| finding | from | what |", "|---|---|---|", *cells])

@@ -143,6 +143,11 @@ class Ledger:
         """Return all runs, each joined with those that finished it, newest first."""
         return history.changes(self.last_runs())
 
+    def titles_since(self, run_id: int) -> list[str]:
+        """Return the titles of the operations of a run, and of those after it."""
+        ids = [one.id for one in self.last_runs() if one.id >= run_id]
+        return [title for _, title in run(self.connection, "operations_of", ids).fetchall()] if ids else []
+
     def snapshot_of(self, run_id: int, moment: str) -> Catalog | None:
         """Return the catalog as it was `before` or `after` a run; None where it was not recorded."""
         if self.access() != "readable":

@@ -38,6 +38,7 @@ TABLES = {
     4: ("alert_check",),
     5: ("revision", "approval", "decision", "flag"),
     6: ("evidence",),
+    7: ("query_record",),
 }
 OTHER: dict[int, tuple[str, ...]] = {
     1: ("snapshot_storage", "refuse_change"),

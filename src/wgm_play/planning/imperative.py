@@ -68,6 +68,7 @@ class Imperative:
     unasked: list[str] = field(default_factory=list)
     unchecked: set[Unchecked] = field(default_factory=set)
     registered: dict[str, Any] = field(default_factory=dict)
+    live: Catalog | None = None
 
     def mark(self) -> str:
         """Return a digest of the SQL that is checked in the shadow."""
@@ -129,7 +130,7 @@ class Imperative:
         Return whether nothing had to be excused because it was so `already`.
         """
         from wgm_play.checks.sqlsteps import analyse_query, analyse_sql, check_alert_query, prepare_sql, problems_of
-        from wgm_play.planning.queries import unprepared
+        from wgm_play.planning.queries import reads_outside, unprepared
 
         problems: list[WgmError] = []
         catalog = realised.catalog
@@ -166,14 +167,20 @@ class Imperative:
             if problem is not None:
                 problem = self._with_other_place(problem, query)
                 problems.append(_at(problem, alert.position, f"alert {alert.name!r}: {problem.message}"))
+        aside = False
         for one_query in play.queries:
             made, refused = unprepared(connection, one_query)
+            if refused is not None and (outside := reads_outside(refused, self.live, realised.catalog)):
+                told = f"the query {one_query.name!r} reads {outside}, which no step declares: it was not prepared"
+                self.unknown.append(told)
+                aside = True
+                continue
             problems += [self._with_other_place(refused, made.text)] if refused is not None else []
         if not problems:
             problems += _seeds(connection, folded, catalog)
         if problems:
             raise Problems(problems) if len(problems) > 1 else problems[0]
-        return not excused
+        return not excused and not aside
 
     def _with_other_place(self, problem: InputError, query: str) -> InputError:
         """Tell also where what a query names goes."""

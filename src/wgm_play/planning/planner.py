@@ -206,6 +206,7 @@ class Planner:
 
     def _realise(self, folded: Folded, skips: Skips) -> tuple[Realised, bool]:
         """Return the declared objects as the server describes them; from the cache where nothing they say changed."""
+        self.imperative.live = self.live
         if self.part is not None:
             return self._realise_part(self.part, skips), True
         mark = self._mark(folded)

@@ -230,6 +230,7 @@ class _Expansion:
             tuple(self._tables(play.get("audits") or [], play, scope)),
             flags=flags,
             queries=tuple(self._queries(play.get("queries") or [], scope)),
+            gate=play.get("gate"),
             application=self._try(
                 lambda: render_value(play.get("application"), scope, position_of(play, "application"))
             ),

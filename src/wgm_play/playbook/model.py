@@ -296,6 +296,7 @@ class Play:
     flags: tuple[Flag, ...] = ()
     queries: tuple[Query, ...] = ()
     application: str | None = None
+    gate: str | None = None
 
     @property
     def hidden(self) -> frozenset[int]:

@@ -1,11 +1,11 @@
-"""The JSON Schemas of a play's `queries:` and `application:`: what the application sends, and how its sessions are called.
+"""The JSON Schemas of a play's `queries:`, `application:` and `gate:`: what the application sends, how its sessions are called, what must hold of plans.
 
-In: nothing. Out: `QUERY`, `APPLICATION`, which the playbook's schema includes.
+In: nothing. Out: `QUERY`, `APPLICATION`, `GATE`, which the playbook's schema includes.
 """
 
 from __future__ import annotations
 
-from wgm_play.playbook.kinds.base import Schema, mapping, text
+from wgm_play.playbook.kinds.base import Schema, choice, mapping, text
 
 _VALUE: Schema = {"type": ["string", "number", "boolean", "null", "array", "object"]}
 QUERY: Schema = mapping(
@@ -24,6 +24,11 @@ QUERY: Schema = mapping(
     },
     ["name", "sql"],
     "A query of the application.",
+)
+GATE: Schema = choice(
+    "Gate before a run: `plans` refuses a change with which a query of the play, or one of the server's dearest, gets a"
+    " plan that costs at least twice as much. It is tried on a scratch server, and looked at again after the run.",
+    "plans",
 )
 APPLICATION: Schema = text(
     "Name and version of the application that this play is for, as its sessions say them in `application_name`:"

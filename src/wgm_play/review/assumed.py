@@ -71,7 +71,7 @@ class Nobody(Asker):
 
     @contextmanager
     def transaction(
-        self, texts: Sequence[str], *, path: str | None = "", seconds: float | None = None
+        self, texts: Sequence[str], *, path: str | None = "", seconds: float | None = None, planned: bool = False
     ) -> Iterator[psycopg.Connection[Any]]:
         """Ask nothing."""
         raise NotAsked(NOBODY)

@@ -21,6 +21,7 @@ from wgm_play.units import format_duration, format_size
 
 if TYPE_CHECKING:
     from wgm_play.plan import Plan
+    from wgm_play.planning.model import Planned
     from wgm_play.run.work import Work
 
 
@@ -178,11 +179,14 @@ def unrehearsed(work: Work, plan: Plan) -> Refused | None:
     )
 
 
-def foretell(work: Work, plan: Plan) -> None:
+def foretell(work: Work, planned: Planned) -> None:
     """Warn of what the gates would refuse now, where a run is only looked at."""
+    from wgm_play.run.plan_gate import slowed
+
+    plan = planned.plan
     policy = engines.parse_policy(work.play.backup)
     drilled = None if policy is None or work.options.no_backup else undrilled(work, policy)
-    for problem in (drilled, unrehearsed(work, plan)):
+    for problem in (drilled, unrehearsed(work, plan), slowed(work, planned)):
         if problem is not None:
             work.reporter.warn("\n  ".join([f"{problem.message} ({problem.hint})", *problem.details]))
 

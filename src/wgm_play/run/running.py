@@ -22,7 +22,7 @@ from wgm_play.planning import may_change
 from wgm_play.planning.consent import given
 from wgm_play.planning.versions import really_differing
 from wgm_play.reporter import StepResult
-from wgm_play.run import alert_gate
+from wgm_play.run import alert_gate, plan_gate
 from wgm_play.run.evidence import made_from, named_roles
 from wgm_play.run.permission import FreezeWatch, is_resumption, permitted
 from wgm_play.shadow import sweep
@@ -66,6 +66,8 @@ def run_plan(
         if command == "apply" and (work.play.alerts or work.environment.policy.watched):
             alert_gate.refuse(work, planned)
         decisions = permitted(work, planned, command)
+        if command == "apply" and work.play.gate and not is_resumption(work, planned):
+            plan_gate.refuse(work, planned)
         _preflight(work, planned, lock)
         if command == "apply" and work.environment.policy.require and not is_resumption(work, planned):
             _refuse_unrehearsed(work, planned)
@@ -181,6 +183,7 @@ def _execute(
             from wgm_play.run.gate import uncovered
 
             uncovered(work, ledger, run)
+        queries = plan_gate.begin(work, run, session.connection) if command == "apply" else None
         progress = _Progress(work, planned, title)
         resumed = ledger.groups_done(run) if options.plan else frozenset()
         try:
@@ -201,6 +204,7 @@ def _execute(
             kept = ledger.finish(run, "done", after=after, after_digest=mark)
         if command == "apply":
             work.keep_basis(planned, found, work.versions, mark, kept)
+        work.slower += plan_gate.finish(work, planned, queries, session.connection)
         _afterwards(work, planned, outcome, run, command)
 
 

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from wgm_play.desired.model import Wanted
     from wgm_play.execute.executor import GroupResult
+    from wgm_play.finding import Finding
     from wgm_play.operations.base import TableSize
     from wgm_play.options import Options
     from wgm_play.outlook import Outlook
@@ -208,6 +209,8 @@ class Work:
     # A rehearsal: forms are chosen by these sizes, nothing is kept for later runs, and each group is measured.
     sizes: Mapping[Key, TableSize] | None = None
     on_group: Callable[[GroupResult], None] | None = None
+    # Queries whose plans the run made slow.
+    slower: list[Finding] = field(default_factory=list)
 
     def __enter__(self) -> Work:
         return self

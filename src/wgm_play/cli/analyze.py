@@ -1,0 +1,21 @@
+"""`wgm-play analyze PLAYBOOK`: what queries cost, how they are planned, what would help.
+
+In: the values of the command line. Out: the exit code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wgm_play.cli.target import on_playbook, told
+from wgm_play.reporter import Reporter
+
+
+def run(
+    reporter: Reporter, playbook: str, *, top: int, record: bool, reports: list[str], fail_on: str | None, **values: Any
+) -> int:
+    """Run `pipeline.analyze`; where a report goes to standard output, people's words go to standard error."""
+    if any(one.endswith(":-") for one in reports or ()) and hasattr(reporter, "aside"):
+        reporter.aside = True
+    given = {"top": top, "record": record, "told": told(reports or (), fail_on)}
+    return on_playbook("analyze", reporter, playbook, given, **values)
