@@ -118,8 +118,8 @@ class Environment:
 
     `marker` is the name that the database is marked with (the environment's own name by default); `readers` are
     roles to which the ledger grants SELECT; `server` is where a whole cluster is put back; `shadow` is a URL for the shadow
-    database, or `target`; `server_version` is the
-    target's major version, where the file says it; `lint` is what lint is told.
+    database, or `target`; `server_version` is the target's major version, where the file says it; `lint` is what lint is told,
+    `backup` what each engine of backups is.
     """
 
     name: str
@@ -141,6 +141,7 @@ class Environment:
     freeze: tuple[Window, ...] = ()
     provided: Provided | None = field(default=None, compare=False, repr=False)
     lint: Mapping[str, Any] = field(default_factory=dict)
+    backup: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def names(folder: Path) -> list[str]:
@@ -210,6 +211,7 @@ def load_environment(
         freeze=values.get("freeze", ()),
         provided=provided,
         lint=values.get("lint", {}),
+        backup=values.get("backup", {}),
     )
 
 

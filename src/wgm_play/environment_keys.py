@@ -156,6 +156,20 @@ LINT = {
     ),
 }  # fmt: skip
 
+_PROGRAM = Key("text", "the program, by its name or its whole path (that of the PATH)")
+
+BACKUP = {
+    "pgbackrest": Key(
+        "mapping",
+        "what `method: pgbackrest` drives",
+        keys={
+            "stanza": Key("text", "a stanza of your own, whose retention is its own (one that we configure)"),
+            "config": Key("text", "its configuration file (pgBackRest's own)"),
+            "program": _PROGRAM,
+        },
+    ),
+}
+
 ENVIRONMENT = {
     "url": Key("connection", 'where the database is: a PostgreSQL URL, usually "{{ env.DATABASE_URL }}"'),
     "service": Key("connection", "or: a service of libpq's pg_service.conf"),
@@ -185,6 +199,7 @@ ENVIRONMENT = {
         "what commands of a password manager write, read as `env.NAME`: `{NAME: {command: [pass, show, db]}}`; no shell",
     ),
     "deliver": Key("mapping", "where a run puts what the alerts become, when it differs", keys=DELIVER),
+    "backup": Key("mapping", "what the engines of backups need to know, by method", keys=BACKUP),
     "readers": Key("names", "roles that may read the ledger"),
     "policy": Key("mapping", "what a run may do, and how long it may wait", keys=POLICY),
     "lint": Key("mapping", "what `wgm-play lint` holds this environment to; also `[tool.wgm-play.lint]`", keys=LINT),

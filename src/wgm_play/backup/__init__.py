@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from wgm_play.backup import policy as policies
@@ -28,12 +29,13 @@ from wgm_play.backup.base import (
 )
 from wgm_play.backup.elsewhere import own_server
 from wgm_play.backup.logical import Logical
+from wgm_play.backup.pgbackrest import PgBackRest
 from wgm_play.backup.physical import Physical
 from wgm_play.errors import Refused
 from wgm_play.reporter import Reporter
 from wgm_play.units import format_duration
 
-ENGINES: tuple[type[Engine], ...] = (Logical, Physical)
+ENGINES: tuple[type[Engine], ...] = (Logical, Physical, PgBackRest)
 
 __all__ = [
     "ENGINES",
@@ -78,10 +80,12 @@ def open_engine(
     run: str = "",
     marker: str = "",
     trusted: Sequence[str] = (),
+    given: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Engine:
     """Return the engine of a policy for the database at `url`; on `scratch` backups are proved.
 
-    `marker` is what the database should be marked with, `trusted` are owners whose code a superuser may run.
+    `marker` is what the database should be marked with, `trusted` are owners whose code a superuser may run;
+    `given` is what the environment says of each engine.
     """
     source = Source(
         url=url,
@@ -91,6 +95,7 @@ def open_engine(
         application=f"wgm-play/{run}" if run else "wgm-play",
         marker=marker,
         trusted=tuple(trusted),
+        given=given.get(policy.method, {}),
     )
     return next(engine for engine in ENGINES if engine.method == policy.method)(source, reporter)
 
@@ -118,10 +123,10 @@ def gate(policy: Policy, engine: Engine, *, reason: str, run: str) -> Backup | N
         backup = engine.pin(backup, run)
         engine.expire(pinned={backup.id})
     except Refused as error:
-        engine.remove(backup)
+        _discard(engine, backup)
         raise _refusal(error.message, error) from error
     except BaseException:
-        engine.remove(backup)
+        _discard(engine, backup)
         raise
     return backup
 
@@ -133,11 +138,19 @@ def prove(policy: Policy, engine: Engine, backup: Backup) -> None:
     try:
         verification = engine.verify(backup)
     except BaseException:
-        engine.remove(backup)
+        _discard(engine, backup)
         raise
     if not verification.ok:
-        engine.remove(backup)
+        _discard(engine, backup)
         raise Refused("the backup just taken does not restore", details=verification.problems)
+
+
+def _discard(engine: Engine, backup: Backup) -> None:
+    """Delete a backup that is good for nothing; one that cannot be deleted is unproved, and covers no run."""
+    try:
+        engine.remove(backup)
+    except Refused as error:
+        engine.reporter.warn(f"{error.message}; it is not verified, and covers no run that asks for that")
 
 
 def young(policy: Policy, engine: Engine) -> Backup:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from wgm_play.backup.moment import Moment
-from wgm_play.errors import InputError, Unreachable
+from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ class Source:
 
     `scratch` gives the server on which backups are proved; `application` is the `application_name` of all sessions
     (`wgm-play/RUN`), so that those of a dead run are found. `marker` is the environment that the database should be
-    marked with, "" where nothing says. `trusted` are roles whose code a superuser may run.
+    marked with, "" where nothing says. `trusted` are roles whose code a superuser may run. `given` is what the environment
+    says of the engine: programs, their configuration, commands.
     """
 
     url: str
@@ -102,6 +103,7 @@ class Source:
     application: str = "wgm-play"
     marker: str = ""
     trusted: tuple[str, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,18 +213,27 @@ class Capabilities:
 
     `cluster`: a backup is of all databases of a server, and comes back as one; else of one database. `point_in_time`:
     it can be restored to moments after it was taken, and a run is covered by a young one and a restore point. `wal`: it
-    needs the WAL that `wgm-play wal` receives. `incremental`: it takes increments. `in_place`: it can take the place of what is there.
+    needs the WAL that `wgm-play wal` receives. `kinds` are the types of backups that it takes. `in_place`: it can take the place of what is there.
     `verify` are its ways to prove a backup, `usual` the one without a word; `needs` is what it needs, for people.
     """
 
     cluster: bool = False
     point_in_time: bool = False
     wal: bool = False
-    incremental: bool = False
+    kinds: tuple[str, ...] = ("full",)
     in_place: bool = True
     verify: tuple[str, ...] = VERIFY
     usual: str = "catalog"
     needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What keeps an engine from its work now: a code for findings, what it is, what to type."""
+
+    code: str
+    message: str
+    remedy: str
 
 
 class Engine(ABC):
@@ -305,6 +316,19 @@ class Engine(ABC):
         """Return what is missing of the WAL since a backup, "" where nothing is. Raise `Unreachable`."""
         return ""
 
+    def troubles(self) -> Sequence[Trouble]:
+        """Return what keeps the next backup or gate from its work, by looking alone. Raise `Unreachable`, `Refused`."""
+        return ()
+
+    @property
+    def slot(self) -> str:
+        """The name of the slot by which our receiver gets WAL, "" for an engine that has none."""
+        return ""
+
+    def databases_in(self, backup: Backup) -> Sequence[str]:
+        """Return the databases that a backup of a whole cluster brings back, as far as is known."""
+        return ()
+
     def receiver(self) -> Receiver:
         """Return the receiver of the cluster's WAL. Raise `InputError` for an engine that has none, `Unreachable`."""
         raise InputError(
@@ -378,10 +402,16 @@ class Engine(ABC):
             if number <= oldest or backup.pinned or backup.id in pinned or backup.id == proved or self._busy(backup)
         ]
         needed = self.needed(kept)
-        gone = [backup for backup in backups if backup.id not in needed]
-        for backup in gone:
+        return [backup for backup in backups if backup.id not in needed and self._removed(backup)]
+
+    def _removed(self, backup: Backup) -> bool:
+        """Delete a backup that is past its retention; say where it cannot be deleted."""
+        try:
             self.remove(backup)
-        return gone
+        except Refused as error:
+            self.reporter.warn(error.message)
+            return False
+        return True
 
     def increment(self, backup: Backup) -> bool:
         """Tell whether a backup needs another one to be restored."""

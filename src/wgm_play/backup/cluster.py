@@ -310,6 +310,7 @@ class ClusterEngine(InFolder):
                 _put(data / name, text, account)
         for name in ("postmaster.opts", "backup_label.old", "tablespace_map.old"):
             (data / name).unlink(missing_ok=True)
+        _hand_over_histories(data / "pg_wal", account)
         _sync(ground.programs, layout)
         return [f"it is stopped and belongs to {account.name!r}: pg_ctl -D {data} start; its own configuration is new"]
 
@@ -401,6 +402,17 @@ def _reached(standing: recovery.Standing, aim_: Aim) -> str:
     if standing.committed is not None:
         words += f", the last commit at {standing.committed.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f UTC}"
     return words
+
+
+def _hand_over_histories(wal: Path, account: Account) -> None:
+    """Let the history of the new timeline be archived once archiving is on: without it no old backup leads there.
+
+    The server asks for that at the moment of its promotion alone, when nothing was archived here.
+    """
+    for one in sorted(wal.glob("*.history")):
+        wanted = wal / "archive_status" / f"{one.name}.ready"
+        if wanted.parent.is_dir() and not wanted.with_suffix(".done").exists():
+            _put(wanted, "", account)
 
 
 def _put(path: Path, text: str, account: Account) -> None:

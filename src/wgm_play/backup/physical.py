@@ -41,7 +41,7 @@ class Physical(ClusterEngine):
         cluster=True,
         point_in_time=True,
         wal=True,
-        incremental=True,
+        kinds=("full", "incremental"),
         verify=("none", "manifest", "restore"),
         usual="manifest",
         needs=(

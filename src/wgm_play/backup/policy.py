@@ -16,8 +16,10 @@ from wgm_play.errors import InputError
 from wgm_play.units import parse_duration
 
 KEYS = ("before_changes", "method", "max_age", "retention", "verify", "directory", "jobs", "drill")
+# The types of backups that are counted.
+KEPT = ("full", "differential", "incremental")
 # The engines of the schema that are not among ENGINES of this version.
-PLANNED = ("barman", "pgbackrest")
+PLANNED = ("barman",)
 
 
 def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> Policy:
@@ -40,7 +42,7 @@ def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> Poli
         method=method,
         before_changes=covers,
         max_age=max_age,
-        retention=_retention(given),
+        retention=_retention(given, method, engines[method]),
         verify=_verify(given, method, engines[method]),
         directory=_directory(given),
         jobs=_count(given, "jobs", JOBS),
@@ -92,14 +94,16 @@ def _seconds(given: Mapping[str, Any]) -> float | None:
     return parse_duration(given["max_age"], position_of(given, "max_age"), "backup.max_age")
 
 
-def _retention(given: Mapping[str, Any]) -> Mapping[str, int]:
+def _retention(given: Mapping[str, Any], method: str, engine: Capabilities) -> Mapping[str, int]:
     value = given.get("retention", KEEP)
     counts = value if isinstance(value, Mapping) else {"full": value}
     for name, count in counts.items():
-        least = 0 if name == "incremental" else 1
+        least = 1 if name == "full" else 0
         whole = isinstance(count, int) and not isinstance(count, bool)
-        if name not in ("full", "incremental") or not whole or count < least:
+        if name not in KEPT or not whole or count < least:
             raise _wrong(given, "retention", "a number from 1, or {full: N, incremental: N}")
+        if name == "differential" and name not in engine.kinds:
+            raise _wrong(given, "retention", f"{' and '.join(engine.kinds)} backups with `method: {method}`")
     return {"full": KEEP, **counts}
 
 

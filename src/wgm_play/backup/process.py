@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from types import MappingProxyType
+from typing import IO, Any
 
 from wgm_play.errors import InputError
 from wgm_play.secret import mask
@@ -23,7 +24,7 @@ from wgm_play.sql import reveal
 END_SECONDS = 5.0
 POLL_SECONDS = 0.2
 SHOWN_ERRORS = 10
-_WORTH = (": error:", ": fatal:", ": detail:", ": hint:", ": warning:", "Command was:")
+_WORTH = (": error:", ": fatal:", ": detail:", ": hint:", ": warning:", "Command was:", "ERROR:", "HINT:", "WARN:")
 
 
 class ProgramFailed(Exception):
@@ -38,7 +39,7 @@ class ProgramFailed(Exception):
         """Return one line: what the program said first, or which signal ended it."""
         if self.code < 0:
             return f"{self.name} was ended by signal {-self.code} ({signal.Signals(-self.code).name})"
-        first = next((line for line in self.said if "error:" in line or "fatal:" in line), "")
+        first = next((line for line in self.said if any(word in line.lower() for word in ("error:", "fatal:"))), "")
         return first or f"{self.name} ended with exit code {self.code}"
 
 
@@ -83,10 +84,12 @@ def run(
     *,
     given: IO[bytes] | None = None,
     out: IO[bytes] | None = None,
+    run_as: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Run a program to its end, each line of its standard error passed to `on_line`.
 
     `given` is its standard input, `out` its standard output: files without a name, so that nothing is left of them.
+    `run_as` are arguments of `subprocess` that say as whom it runs.
 
     The program has a session of its own, so that Ctrl-C reaches us and not it; whatever ends us ends it and its
     workers. Raise `ProgramFailed`.
@@ -94,7 +97,7 @@ def run(
     process = subprocess.Popen(
         [program, *words],
         stdin=given or subprocess.DEVNULL, stdout=out or subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env=dict(environ), start_new_session=True,
+        env=dict(environ), start_new_session=True, **run_as,
     )  # fmt: skip
     said: list[str] = []
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wgm_play.backup import in_place, slot, target
-from wgm_play.backup.cluster import ClusterEngine, programs_for
+from wgm_play.backup.cluster import programs_for
 from wgm_play.backup.moment import LATEST, Moment
-from wgm_play.backup.physical import Physical
 from wgm_play.backup.process import parameters
 from wgm_play.commands.taken_back import Applied, applied, hold
 from wgm_play.errors import Refused, Unreachable, WgmError
@@ -116,7 +115,7 @@ def _asked(work: Work, engine: engines.Engine, found: engines.Backup, place: in_
                 hint="let it, or stop it yourself: then the same command again",
             ) from error
         work.reporter.warn(f"the server does not answer, what it knows cannot be held: {error.message}")
-        known = engine.databases_in(found) if isinstance(engine, ClusterEngine) else []
+        known = engine.databases_in(found)
         return _Before([name for name in known if name not in (*target.MAINTENANCE, found.database)], [], [])
 
 
@@ -162,7 +161,7 @@ def _carry_on(work: Work, before: _Before, reached: str, reporter: Reporter) -> 
     """Let WAL be received and CI be held; take a base on the new timeline. Return notes; what fails is said."""
     url, playbook = work.connections.target.url, work.options.playbook
     _, engine = engine_of(work)  # anew: it knows the timeline of now
-    own = engine.slot if isinstance(engine, Physical) else ""  # of another engine it makes its slot itself
+    own = engine.slot
     with target.connect(url, _APPLICATION) as session:
         if own in before.slots and slot.look(session, own) is None:
             session.execute(render("backup/make_slot.sql.j2", name=own).sql)

@@ -88,11 +88,17 @@ def unit(work: Work, reporter: Reporter) -> int:
 def findings(
     work: Work, policy: engines.Policy, engine: engines.Engine, newest: engines.Backup | None
 ) -> Iterator[Finding]:
-    """Find what is wrong with the WAL that an engine receives."""
+    """Find what is wrong with the WAL that an engine receives, or with what its tool does."""
+    severity = ERROR if policy.before_changes == YOUNG else WARNING
+    yield from (_finding(one.code, severity, one.message, one.remedy) for one in engine.troubles())
+    if newest is not None and (gap := engine.gap(newest)):
+        yield _finding(
+            "wal_gap", ERROR, f"{gap}: nothing after the backup {newest.id} can be reached",
+            f"wgm-play backup {work.options.playbook}",
+        )  # fmt: skip
     if not engine.capabilities.wal:
         return
     run = f"wgm-play wal {work.options.playbook}"
-    severity = ERROR if policy.before_changes == YOUNG else WARNING
     state, slot = engine.receiver().look()
     if not state.running or state.silent:
         since = "" if state.at is None else f" since {state.at:%Y-%m-%d %H:%M:%S} UTC"
@@ -107,11 +113,6 @@ def findings(
             f"the slot {slot.name!r} may fill the server's disk while nobody receives",
             KEEP,
         )
-    if newest is not None and (gap := engine.gap(newest)):
-        yield _finding(
-            "wal_gap", ERROR, f"{gap}: nothing after the backup {newest.id} can be reached",
-            f"wgm-play backup {work.options.playbook}",
-        )  # fmt: skip
 
 
 def note(work: Work, reporter: Reporter) -> None:

@@ -22,7 +22,8 @@ SCHEMA: dict[str, Any] = {
             "default": "new",
         },
         "method": {
-            "description": "The engine; `logical` is pg_dump in directory format, `physical` is pg_basebackup and the WAL since.",
+            "description": "The engine; `logical` is pg_dump in directory format, `physical` is pg_basebackup and the WAL since;"
+            " `pgbackrest` drives pgBackRest.",
             "enum": ["logical", "physical", "barman", "pgbackrest"],
             "default": "logical",
         },
@@ -40,6 +41,11 @@ SCHEMA: dict[str, Any] = {
                     "additionalProperties": False,
                     "properties": {
                         "full": {**_COUNT, "description": "Full backups to keep."},
+                        "differential": {
+                            "description": "Differential backups after each full one; pgBackRest takes them.",
+                            "type": "integer",
+                            "minimum": 0,
+                        },
                         "incremental": {
                             "description": "Increments to keep; an engine without increments ignores it.",
                             "type": "integer",

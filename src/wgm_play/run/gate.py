@@ -46,6 +46,7 @@ def engine_of(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine
         run=run,
         marker=work.environment.marker or work.environment.name,
         trusted=work.environment.policy.trusted_owners,
+        given=work.environment.backup,
     )
     return policy, engine
 
