@@ -213,7 +213,7 @@ class Capabilities:
 
     `cluster`: a backup is of all databases of a server, and comes back as one; else of one database. `point_in_time`:
     it can be restored to moments after it was taken, and a run is covered by a young one and a restore point. `wal`: it
-    needs the WAL that `wgm-play wal` receives. `kinds` are the types of backups that it takes. `in_place`: it can take the place of what is there.
+    needs the WAL that `wgm-play wal` receives. `kinds` are the types of backups that it takes.
     `verify` are its ways to prove a backup, `usual` the one without a word; `needs` is what it needs, for people.
     """
 
@@ -221,7 +221,6 @@ class Capabilities:
     point_in_time: bool = False
     wal: bool = False
     kinds: tuple[str, ...] = ("full",)
-    in_place: bool = True
     verify: tuple[str, ...] = VERIFY
     usual: str = "catalog"
     needs: tuple[str, ...] = ()
