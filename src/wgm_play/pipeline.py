@@ -230,8 +230,7 @@ def checklist(options: Options, reporter: Reporter) -> int:
 
     with _only_play(options, reporter) as work:
         found = listed.points(work, work.plan())
-    rows = [("holds" if one.holds else "missing", one.title, one.evidence, one.remedy) for one in found]
-    reporter.table("checklist", ("state", "point", "evidence, or what is missing", "what to do"), rows)
+    listed.show(found, reporter)
     missing = listed.findings(found)
     if missing:
         told = f"{len(missing)} of {len(found)} points are missing"

@@ -148,6 +148,30 @@ def _another_author_in_the_plan(firm: Firm) -> None:
     edited(firm, lambda data: data["saved"].update(email="nobody@shop.example"))
 
 
+def _planned_anew(firm: Firm, message: str = "a change", **author: str) -> None:
+    """Commit a change of the play by somebody, let staging run it, save its plan, and let ben approve."""
+    text = firm.folder.joinpath("schema/all.yml").read_text()
+    firm.write("schema/all.yml", text.replace("due: date", "due: date\n      seen: boolean"))
+    firm.git("add", "-A")
+    firm.git("commit", "-qm", message, *(f"--author={one}" for one in author.values()))
+    firm.run("staging")
+    firm.run("production", check=True, save_plan=plan(firm))
+    approve(firm, "ben")
+
+
+def _committed_under_another_mail(firm: Firm) -> None:
+    _planned_anew(firm, author="Ben <night-owl@home.example>")
+
+
+def _committed_under_another_name_and_mail(firm: Firm) -> None:
+    firm.write(".mailmap", "Ben <ben@shop.example> <night-owl@home.example>\n")
+    _planned_anew(firm, author="owl <night-owl@home.example>")
+
+
+def _written_by_two(firm: Firm) -> None:
+    _planned_anew(firm, "a change\n\nCo-authored-by: Benjamin <Ben@shop.example>")
+
+
 NOT_COUNTED: dict[str, tuple[Callable[[Firm], None], str]] = {
     "by who made the change": (_self, "anna: made the change or saved the plan"),
     "by the key of who made the change": (_own_key, "anna@shop.example: made the change"),
@@ -157,6 +181,9 @@ NOT_COUNTED: dict[str, tuple[Callable[[Firm], None], str]] = {
     "edited after it was signed": (_edited_signed, "carl.approval: unsigned: the signature is not of what it says"),
     "of another plan": (_of_another_plan, "carl@shop.example: is for another plan"),
     "in another's name": (_another_name_in_the_row, "postgres: is not among the approvers|made the change or saved"),
+    "by who committed under another mail": (_committed_under_another_mail, "ben: made the change"),
+    "by who committed under another name": (_committed_under_another_name_and_mail, "ben: made the change"),
+    "by who wrote it with another": (_written_by_two, "ben: made the change"),
     "long ago": (_expired, "carl: expired"),
     "with the author taken out of the plan": (_another_author_in_the_plan, "0 of 2 approvals"),
 }

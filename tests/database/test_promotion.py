@@ -559,6 +559,8 @@ def test_the_checklist_has_seven_points_with_evidence_or_what_is_missing(firm: F
     with pytest.raises(Found, match="5 of 7 points are missing"):
         pipeline.checklist(Options(str(firm.folder / "production.yml")), heard)
     assert heard.rows[4][2] == "no alert looks at public.refunds"
+    looked = firm.command("check", "production")
+    assert [row[0] for row in looked.rows if row[0] in ("holds", "missing")] == [row[0] for row in heard.rows]
     firm.environment("production", ("quiet_alerts", "checklist"))
     with pytest.raises(Refused) as caught:
         firm.run("production")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -507,3 +508,29 @@ def test_a_playbook_that_the_branch_deletes_is_reviewed(
         review([Options("shpo.yml")], Reporter(), against="main")
     repository.git("rm", "-q", "-r", "playbooks/other.yml")
     assert review([Options("other.yml")], Reporter(), against="main").plays[0].gone
+
+
+def test_the_checklist_is_told_where_the_environment_is_promoted(project: Path) -> None:
+    repository = Repository(project)
+    play = "  alerts: [{name: A, query: select count(*) as value from orders, threshold: '> 9'}]\n"
+    repository.play("- {name: Orders, table: {name: orders, columns: {id: {type: int, primary_key: true}}}}", play)
+    repository.branch()
+    steps = "- {name: Orders, table: {name: orders, columns: {id: {type: int, primary_key: true}, note: text}}}\n- {name: New, table: {name: refunds, columns: {a: int}}}"
+    repository.play(steps, play)
+    assert repository.only().checklist == ()
+    text = repository.folder.joinpath("environments/production.yml").read_text()
+    repository.write("environments/production.yml", text + "promotion: {from: staging, soak: 24h}\n")
+    repository.write("environments/staging.yml", text)
+    found = repository.review()
+    points = found.plays[0].checklist
+    assert len(points) == 7
+    assert points[0].startswith("schema changes tested in staging: staging has to hold it first, for 1d")
+    assert [one for one in points if one.startswith("missing: ")] == [
+        "missing: backups confirmed and tested: the play has no backup policy: add `backup: {method: logical}`",
+        "missing: alerts for what is new: no alert looks at public.refunds: add one to `alerts:` of the play",
+        "missing: application ready for it: nothing says what the application sends: add `queries:` to the play",
+    ]
+    assert "Checklist of the deployment" in written("text", found, HEADING) and "no alert looks at" in markdown.write(
+        found
+    )
+    assert json.loads(written("json", found, HEADING))["environments"][0]["checklist"] == list(points)

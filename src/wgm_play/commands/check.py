@@ -23,6 +23,7 @@ ADVICE_SHOWN = 5
 
 if TYPE_CHECKING:
     from wgm_play.options import Options
+    from wgm_play.planning.model import Planned
     from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
@@ -38,9 +39,22 @@ def look(work: Work, options: Options, reporter: Reporter) -> list[Finding]:
     findings += _health(work, deep=options.deep)
     findings += look_at_alerts(work, options, reporter)
     findings += coverage(work, deep=options.deep)
+    if planned is not None:
+        findings += _checklist(work, planned, reporter)
     for name in live.unmodelled:
         reporter.note(f"not modelled: {name}")
     return ordered(acknowledged(work.play, findings))
+
+
+def _checklist(work: Work, planned: Planned, reporter: Reporter) -> list[Finding]:
+    """Show the checklist where a change waits for its promotion; what is missing of it is no illness of the database."""
+    from wgm_play.commands import checklist
+
+    if work.environment.promotion is None or not planned.plan.groups:
+        return []
+    points = checklist.points(work, planned)
+    checklist.show(points, reporter)
+    return checklist.findings(points, INFO)
 
 
 def _health(work: Work, *, deep: bool) -> list[Finding]:

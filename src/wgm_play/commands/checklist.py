@@ -21,10 +21,20 @@ from wgm_play.sql import reveal
 from wgm_play.units import counted
 
 if TYPE_CHECKING:
+    from wgm_play.plan import Plan
     from wgm_play.planning.model import Planned
+    from wgm_play.playbook.model import Play
+    from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
 SOURCE = "checklist"
+STAGING = "schema changes tested in staging"
+REVIEW = "reviewed for what they lock and cost"
+BACKUP = "backups confirmed and tested"
+ROLLBACK = "rollback planned and tried"
+ALERTS = "alerts for what is new"
+APPLICATION = "application ready for it"
+POOL = "connection pools fit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +53,22 @@ def points(work: Work, planned: Planned) -> list[Point]:
     return [one(work, planned) for one in POINTS]
 
 
-def findings(found: list[Point]) -> list[Finding]:
+def show(found: list[Point], reporter: Reporter) -> None:
+    """Show each point with its evidence, or with what is missing and what to do."""
+    rows = [("holds" if one.holds else "missing", one.title, one.evidence, one.remedy) for one in found]
+    reporter.table("checklist", ("state", "point", "evidence, or what is missing", "what to do"), rows)
+
+
+def findings(found: list[Point], severity: str = WARNING) -> list[Finding]:
     """Return what is missing."""
     return [
         Finding(
-            f"checklist_{one.code}", WARNING, f"{one.title}: {one.evidence}", one.code, remedy=one.remedy, source=SOURCE
+            f"checklist_{one.code}",
+            severity,
+            f"{one.title}: {one.evidence}",
+            one.code,
+            remedy=one.remedy,
+            source=SOURCE,
         )
         for one in found
         if not one.holds
@@ -55,7 +76,7 @@ def findings(found: list[Point]) -> list[Finding]:
 
 
 def _tested(work: Work, planned: Planned) -> Point:
-    title, promotion = "schema changes tested in staging", work.environment.promotion
+    title, promotion = STAGING, work.environment.promotion
     if promotion is None:
         remedy = f"promotion: {{from: staging, soak: 24h}} in {work.environment.path}"
         return Point("staging", title, False, "nothing says which environment tries them first", remedy)
@@ -69,17 +90,22 @@ def _tested(work: Work, planned: Planned) -> Point:
 
 
 def _reviewed(work: Work, planned: Planned) -> Point:
-    title = "reviewed for what they lock and cost"
-    hazards = [hazard for operation in planned.plan.operations for hazard in operation.hazards]
+    return reviewed(planned.plan)
+
+
+def reviewed(plan: Plan) -> Point:
+    """Return what a plan costs, and what of it somebody accepted."""
+    title = REVIEW
+    hazards = [hazard for operation in plan.operations for hazard in operation.hazards]
     codes = ", ".join(sorted({one.code for one in hazards})) or "none"
     accepted = [f"{one.code}: {one.accepted}" for one in hazards if one.accepted]
-    said = f"{counted(len(planned.plan.operations), 'operation')}, hazards: {codes}"
+    said = f"{counted(len(plan.operations), 'operation')}, hazards: {codes}"
     said += f"; accepted: {'; '.join(dict.fromkeys(accepted))}" if accepted else ""
     return Point("review", title, True, said)
 
 
 def _backed_up(work: Work, planned: Planned) -> Point:
-    title = "backups confirmed and tested"
+    title = BACKUP
     bad = [one for one in coverage(work, deep=False) if one.severity != INFO or one.code == "no_backup_policy"]
     take = f"wgm-play backup {work.options.playbook}"
     if bad:
@@ -92,7 +118,7 @@ def _backed_up(work: Work, planned: Planned) -> Point:
 
 
 def _rollback(work: Work, planned: Planned) -> Point:
-    title = "rollback planned and tried"
+    title = ROLLBACK
     lost = [f"{one.title}: {one.irreversible}" for one in planned.plan.operations if one.irreversible]
     said = f"; not reversible: {'; '.join(lost)}" if lost else ""
     if not planned.plan.groups:
@@ -104,18 +130,23 @@ def _rollback(work: Work, planned: Planned) -> Point:
 
 
 def _alerts(work: Work, planned: Planned) -> Point:
-    title = "alerts for what is new"
-    new = [one.key.name for one in planned.plan.operations if (one.verb, one.key.kind) == ("create", "table")]
-    texts = " ".join(reveal(alert.query) for alert in work.play.alerts)
+    return alerts(planned.plan, work.play)
+
+
+def alerts(plan: Plan, play: Play) -> Point:
+    """Return whether an alert looks at each table that a plan makes."""
+    title = ALERTS
+    new = [one.key.name for one in plan.operations if (one.verb, one.key.kind) == ("create", "table")]
+    texts = " ".join(reveal(alert.query) for alert in play.alerts)
     bare = [".".join(name) for name in new if name[-1] not in texts]
     if bare:
         return Point("alerts", title, False, f"no alert looks at {', '.join(bare)}", "add one to `alerts:` of the play")
-    return Point("alerts", title, True, f"{counted(len(new), 'new table')}, {counted(len(work.play.alerts), 'alert')}")
+    return Point("alerts", title, True, f"{counted(len(new), 'new table')}, {counted(len(play.alerts), 'alert')}")
 
 
 def _application(work: Work, planned: Planned) -> Point:
     """What it sends prepares with what this makes, or was tried on it; its version is there, where the play names one."""
-    title, play = "application ready for it", work.play
+    title, play = APPLICATION, work.play
     waits = [step.name for step in play.steps if step.index in work.waiting]
     held = f"; for the flag wait: {', '.join(waits)}" if waits else ""
     seen, missing = _version_seen(work)
@@ -154,7 +185,7 @@ def _version_seen(work: Work) -> tuple[str, str]:
 
 
 def _pool(work: Work, planned: Planned) -> Point:
-    title, reading = "connection pools fit", work.reading
+    title, reading = POOL, work.reading
     taken = reading.execute(plain.text("health/connections.sql", reading.info.server_version).encode()).fetchall()
     if taken:
         said = "; ".join(f"{row[0]}: {row[1]} of {row[2]} connections are taken" for row in taken)

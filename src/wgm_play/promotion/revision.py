@@ -155,6 +155,10 @@ def fetch_hint(top: Path, commit: str) -> str:
     return f"git fetch {'--unshallow' if shallow else f'origin {commit}'}"
 
 
+# Who wrote and who committed it, as they said and as .mailmap says; who is named beside them.
+_PEOPLE = "--format=%an%x00%ae%x00%cn%x00%ce%x00%aN%x00%aE%x00%cN%x00%cE%x00%(trailers:key=Co-authored-by,valueonly,separator=%x00)"
+
+
 def people_since(top: Path, since: str | None, until: str, files: Iterable[str]) -> set[str]:
     """Return names and addresses of who wrote or committed changes of `files` after `since`, up to `until`."""
     real = {os.path.realpath(one) for one in files}
@@ -163,10 +167,17 @@ def people_since(top: Path, since: str | None, until: str, files: Iterable[str])
     paths = ["--", *(f":(literal){one}" for one in inside)] if len(inside) <= _PATHS else []
     limit = () if since and since != until else ("-n", "1")
     try:
-        said = _git(top, "log", *limit, "--format=%an%x00%ae%x00%cn%x00%ce", span, *paths)
+        said = _git(top, "log", *limit, _PEOPLE, span, *paths)
     except GitError:  # `since` is not in this clone: the last commit at least
-        said = _git(top, "log", "-n", "1", "--format=%an%x00%ae%x00%cn%x00%ce", until, *paths)
-    return {word for line in said.splitlines() for word in line.split("\0") if word}
+        said = _git(top, "log", "-n", "1", _PEOPLE, until, *paths)
+    words = {word.strip() for line in said.splitlines() for word in line.split("\0")}
+    return {part for word in words for part in _name_and_address(word)} - {""}
+
+
+def _name_and_address(word: str) -> tuple[str, ...]:
+    """Return name and address of `Ben <ben@shop.example>`, or the word itself."""
+    name, bracket, address = word.partition("<")
+    return (name.strip(), address.rstrip("> ")) if bracket else (word,)
 
 
 def author(folder: Path) -> dict[str, str]:

@@ -16,7 +16,7 @@ from wgm_play.finding import ERROR, INFO, WARNING, Finding, ordered
 from wgm_play.operations.base import LOCK_LEVELS, SHARE
 from wgm_play.plan import Command, Operation
 from wgm_play.playbook.model import Folded
-from wgm_play.review import affected, diagram, security
+from wgm_play.review import affected, checklist, diagram, security
 from wgm_play.review.compare import Compared
 from wgm_play.review.model import BLOCKS, DATA, OTHER, REFUSED, SECTIONS, SECURITY, PlayReview
 from wgm_play.review.rollback import rollback
@@ -50,6 +50,7 @@ def told(one: Compared) -> PlayReview:
         found[SECURITY if hazard.code.startswith(_OF_SECURITY) else OTHER].append(hazard)
     found[OTHER] += _irreversible(operations, place)
     plan = replace(one.planned.plan, unknown=_unknown(one))
+    back = rollback(one)
     return PlayReview(
         play=one.play.name,
         environment=one.environment.name,
@@ -59,10 +60,11 @@ def told(one: Compared) -> PlayReview:
         plan=plan,
         findings={section: tuple(_once(findings)) for section, findings in found.items()},
         affected=tuple(affected.look(one)),
-        rollback=rollback(one),
+        rollback=back,
         diagram=diagram.draw(before, after),
         left_alone=tuple(_left_alone(one)),
         new=one.before is None,
+        checklist=tuple(checklist.look(one, back)),
     )
 
 

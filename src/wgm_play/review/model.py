@@ -35,7 +35,8 @@ class PlayReview:
 
     `version` is the major version of the server on which both states were made, `wanted_version` the one that
     `said_by` asks for (server_version, embedded, or nothing does). `new` tells that the base has no such play, `gone`
-    that only the base has it. `left_alone` are objects that no step mentions any more and that stay.
+    that only the base has it. `left_alone` are objects that no step mentions any more and that stay. `checklist` are the points
+    of a deployment, where the environment is promoted.
     """
 
     play: str
@@ -51,6 +52,7 @@ class PlayReview:
     left_alone: tuple[str, ...] = ()
     new: bool = False
     gone: bool = False
+    checklist: tuple[str, ...] = ()
 
     def all_findings(self) -> Iterator[Finding]:
         """Yield the findings of all sections, in the order of these."""

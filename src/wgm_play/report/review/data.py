@@ -73,6 +73,7 @@ def _play(play: PlayReview) -> dict[str, Any]:
             "irreversible": [{"title": title, "reason": why} for title, why in play.rollback.irreversible],
         },
         "diagram": play.diagram,
+        "checklist": list(play.checklist),
     }
 
 
@@ -135,6 +136,7 @@ def _read_play(one: Mapping[str, Any]) -> PlayReview:
             tuple((each["title"], each["reason"]) for each in back["irreversible"]),
         ),
         one["diagram"], tuple(one["left_alone"]), one["new"], one["gone"],
+        tuple(one.get("checklist", ())),
     )  # fmt: skip
 
 

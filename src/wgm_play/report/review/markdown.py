@@ -131,6 +131,11 @@ def _lines(review: Review, stage: Stage) -> Iterator[str]:
     )
     yield from _folded(loud, "Plan, in the order in which it runs", lambda play: tuple(_plan(play.plan, stage)))
     yield from _folded(loud, "Rollback", lambda play: tuple(_rollback(play, stage)))
+    yield from _folded(
+        loud,
+        "Checklist of the deployment",
+        lambda play: tuple(_listed([escaped(one) for one in play.checklist], stage)),
+    )
     yield from _folded(loud, words.TITLES[OTHER], partial(_of_section, OTHER, stage))
     yield from _folded(
         loud,

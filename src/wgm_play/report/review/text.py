@@ -40,6 +40,7 @@ def _lines(review: Review) -> Iterator[str]:
     yield from _told(loud, "In no step any more, and left alone", lambda play: play.left_alone)
     yield from _told(loud, "Plan", lambda play: tuple(_plan(play.plan)))
     yield from _told(loud, "Rollback", _rollback)
+    yield from _told(loud, "Checklist of the deployment", lambda play: play.checklist)
     yield from _told(loud, words.TITLES[OTHER], partial(_findings, OTHER))
     yield from _told(loud, "Server", lambda play: (words.server(play),))
     if loud:
