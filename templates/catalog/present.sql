@@ -41,5 +41,6 @@ FROM (VALUES
   ('publication_schema', EXISTS (SELECT FROM pg_catalog.pg_publication)),
   ('foreign_data_wrapper', EXISTS (SELECT FROM pg_catalog.pg_foreign_data_wrapper)),
   ('server', EXISTS (SELECT FROM pg_catalog.pg_foreign_server)),
-  ('user_mapping', EXISTS (SELECT FROM pg_catalog.pg_foreign_server))
+  ('user_mapping', EXISTS (SELECT FROM pg_catalog.pg_foreign_server)),
+  ('cron_job', {% include 'catalog/_cron_seen.sql' %})
 ) AS k(kind, there)

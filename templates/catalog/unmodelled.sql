@@ -54,4 +54,10 @@ FROM pg_catalog.pg_seclabel l
 WHERE l.classoid NOT IN (1259, 1255, 1247, 2615, 6104, 3466)
    OR l.classoid = 1259 AND l.objsubid > 0 AND EXISTS (
         SELECT FROM pg_catalog.pg_class r WHERE r.oid = l.objoid AND r.relkind NOT IN ('r', 'p'))
+UNION ALL
+-- Jobs of pg_cron that are not read: of other roles, or without a name. The text is parsed only where the table is there.
+SELECT 'cron job', pg_catalog.unnest(pg_catalog.xpath('//job/text()', pg_catalog.query_to_xml(
+    'SELECT concat_ws('' '', coalesce(j.jobname::text, j.jobid::text), ''of role'', j.username) AS job FROM cron.job AS j'
+    ' WHERE j.jobname IS NULL OR j.username <> CURRENT_USER', true, false, '')))::text
+WHERE {% include 'catalog/_cron_seen.sql' %}
 ORDER BY 1, 2

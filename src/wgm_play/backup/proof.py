@@ -21,6 +21,7 @@ from wgm_play.backup.loading import Entry, Loader
 from wgm_play.errors import Refused
 from wgm_play.render import render
 from wgm_play.reporter import Reporter
+from wgm_play.shadow.stand_in import can_stand_in, stand_in
 
 # What no comparison needs and a role without rights may not create.
 _WORDS = (
@@ -29,6 +30,8 @@ _WORDS = (
 )  # fmt: skip
 # A proof touches nothing else: event triggers stay away, and no user mapping lets a foreign table connect.
 _LEFT_OUT = frozenset(["EXTENSION", "EVENT TRIGGER", "USER MAPPING"])
+# What brings rows, and what they are rows of.
+_ROWS_OF = {"TABLE DATA": "TABLE", "SEQUENCE SET": "SEQUENCE"}
 # What superusers alone may make, and what calls nothing when it is made.
 _SUPERUSERS = frozenset(["CAST", "OPERATOR CLASS", "OPERATOR FAMILY"])
 # What a role without rights cannot make, or what needs another server, by the counts that then differ.
@@ -106,6 +109,11 @@ def _made(admin: Any, manifest: Manifest, url: str, application: str) -> Iterato
         admin.execute(render("backup/drop_role.sql.j2", name=role).sql)
 
 
+def _stands_in(admin: Any, name: str, schema: str | None) -> bool:
+    with admin.transaction():
+        return stand_in(admin, name, schema)
+
+
 @dataclass(slots=True)
 class Proving:
     """One proof, or one copy: the backup, the scratch database as its owner (`place`) and as the superuser (`url`)."""
@@ -127,6 +135,7 @@ class Proving:
         chosen = [
             one for one in entries if one.kind not in _LEFT_OUT and not (one.kind == "SCHEMA" and one.name in made)
         ]
+        chosen = self._without_rows_of_extensions(chosen)
         began = time.monotonic()
         failed = self._load(chosen)
         self.proof.seconds = time.monotonic() - began
@@ -156,10 +165,23 @@ class Proving:
                         admin.execute(render("backup/proof_extension.sql.j2", name=name, schema=schema).sql)
                     schemas |= {schema} if schema else set()
                 except psycopg.Error as error:
-                    self.lacking.append(name)
+                    if not (can_stand_in(error) and _stands_in(admin, name, schema)):
+                        self.lacking.append(name)
                     self.proof.unproved.append(f"extension {name!r}: {error.diag.message_primary}")
             admin.execute(render("backup/proof_rights.sql.j2", role=self.connection.info.user).sql)
         return schemas - {"public", "pg_catalog"}
+
+    def _without_rows_of_extensions(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Leave out rows that extensions keep, where one of them is lacking: their tables are made by its script alone."""
+        if not self.lacking:
+            return list(entries)
+        made = {(one.kind, one.name) for one in entries}
+        kept = {
+            one.number: one for one in entries if one.kind in _ROWS_OF and (_ROWS_OF[one.kind], one.name) not in made
+        }
+        self.unread |= {one.name for one in kept.values()}
+        self.proof.unproved += [f"{one.kind.lower()} {one.name}: an extension's own" for one in kept.values()]
+        return [one for one in entries if one.number not in kept]
 
     def _load(self, entries: Sequence[Entry]) -> Mapping[int, str]:
         """Load as the role; let the superuser make what it may not, as long as that brings the rest on."""

@@ -9,6 +9,7 @@ from wgm_play.catalog.collation import Collation
 from wgm_play.catalog.column import Column
 from wgm_play.catalog.composite import Composite, Range
 from wgm_play.catalog.constraint import Constraint
+from wgm_play.catalog.cron_job import CronJob
 from wgm_play.catalog.foreign import ForeignDataWrapper, ForeignTable, Server, UserMapping
 from wgm_play.catalog.function import Function
 from wgm_play.catalog.index import Index
@@ -52,6 +53,7 @@ CLASSES.update(
         "grant": Grant,
         "default_privileges": DefaultPrivileges,
         "security_label": SecurityLabel,
+        "cron_job": CronJob,
         "composite": Composite,
         "range": Range,
         "collation": Collation,

@@ -104,6 +104,7 @@ _ALL = (
     KindTraits("publication_table", ("publication", "schema", "table"), part_of="publication", expressions=("where",)),
     KindTraits("publication_schema", ("publication", "schema"), part_of="publication"),
     KindTraits("event_trigger", _NAME, "EVENT TRIGGER", owned=True),
+    KindTraits("cron_job", _NAME),
     KindTraits("owner", ("kind", "*"), query="privileges", about=True),
     KindTraits("grant", ("kind", "*", "grantee"), query="privileges", about=True, editable=True),
     KindTraits("default_privileges", ("role", "schema", "objects", "grantee"), query="privileges"),
@@ -164,6 +165,9 @@ NAMED_AS_TYPES = where(lambda one: one.space == "type")
 HOLDING_VALUES = frozenset(["table", "column"])  # with them values of the application go
 SPOKEN = where(lambda one: one.spoken)  # bodies name them
 
+# Compared as rows, and never made in a scratch database.
+AS_ROWS = frozenset(["setting", "cron_job"])
+
 # Who may use it.
 CLUSTER = where(lambda one: one.in_cluster)
 OF_OBJECT = where(lambda one: one.about)
@@ -171,12 +175,9 @@ ACCESS = OF_OBJECT | CLUSTER | {"default_privileges"}
 GRANTED = where(lambda one: one.letters)
 OWNED = where(lambda one: one.owned)
 OPEN_TO_ALL = where(lambda one: one.everybody)
-OF_SERVER = ACCESS | {
-    "extension",
-    "setting",
-    "event_trigger",
-    "user_mapping",
-}  # a copy on another server has them otherwise
+OF_SERVER = (
+    ACCESS | AS_ROWS | {"extension"} | {"event_trigger"} | {"user_mapping"}
+)  # a copy on another server has them otherwise
 OF_SUPERUSERS = BY_METHOD | {"event_trigger"} | {"foreign_data_wrapper"}  # nobody else makes them
 
 OPTIONAL = frozenset(
@@ -192,6 +193,7 @@ NEVER_NEEDED = (
     | OF_PUBLICATION
     | CALLERS
     | NAMING_ROLE
+    | AS_ROWS
     | frozenset(["domain_constraint", "rule", "publication"])
 )
 # What must exist before what, as far as the kind tells; PostgreSQL decides the rest. A `late` statement refers to tables.

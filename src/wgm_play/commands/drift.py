@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog.kinds import ACCESS, IN_TABLE
+from wgm_play.catalog.kinds import ACCESS, AS_ROWS, IN_TABLE
 from wgm_play.catalog.model import Catalog, Key, told_fields
 from wgm_play.finding import INFO, WARNING, Finding
 from wgm_play.ledger import UNKNOWN, Ledger
@@ -36,7 +36,7 @@ def drift(work: Work, planned: Planned | None, live: Catalog, reporter: Reporter
     tables = {key.name for key in managed if key.kind == "table"}
 
     def inside(key: Key) -> bool:
-        if key.kind == "setting" or key.kind in ACCESS:
+        if key.kind in AS_ROWS | ACCESS:
             return key in managed
         return key in managed or (key.kind in IN_TABLE and key.name[:2] in tables)
 

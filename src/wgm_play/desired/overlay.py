@@ -14,13 +14,13 @@ from typing import Any
 from wgm_play.catalog.access import left_over
 from wgm_play.catalog.constraint import NOT_NULL, not_null_column
 from wgm_play.catalog.graph import dependents, owner_column, parts_of_table, relation_of
-from wgm_play.catalog.kinds import ACCESS, IN_TABLE, INSIDE, OF_PUBLICATION, ON_TABLE, OVER_COLUMNS, ROUTINES
+from wgm_play.catalog.kinds import ACCESS, AS_ROWS, IN_TABLE, INSIDE, OF_PUBLICATION, ON_TABLE, OVER_COLUMNS, ROUTINES
 from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row
 from wgm_play.desired.access import lay_access, privileges_go
 from wgm_play.desired.manage import Manage
 from wgm_play.desired.match import match_constraints, match_domain
 from wgm_play.desired.model import Removal, Wanted
-from wgm_play.errors import Position, Refused
+from wgm_play.errors import InputError, Position, Refused
 from wgm_play.operations.composite import stored
 from wgm_play.playbook.model import Declaration, Folded
 from wgm_play.shadow.realise import Realised
@@ -207,6 +207,9 @@ def _settings(made: Wanted, declarations: Mapping[Key, Declaration]) -> None:
         if key.kind == "setting" and not declaration.absent:
             made.catalog.rows[key] = (str(declaration.attributes["value"]),)
             made.managed |= {key}
+        elif key.kind == "cron_job" and not declaration.absent:
+            made.catalog.rows[key] = _job(made.catalog, declaration)
+            made.managed |= {key}
         elif key.kind == "user_mapping" and not declaration.absent:
             from wgm_play.operations.foreign import hidden
 
@@ -214,6 +217,27 @@ def _settings(made: Wanted, declarations: Mapping[Key, Declaration]) -> None:
             made.catalog.edges |= {(key, Key("server", key.name[:1]))}
             made.given[key] = declaration.attributes
             made.managed |= {key}
+
+
+def _job(catalog: Catalog, declaration: Declaration) -> Row:
+    """Return the row of a job. Raises InputError where pg_cron is nowhere, or the SQL is none."""
+    from pglast import parse_sql
+    from pglast.parser import ParseError
+
+    said = declaration.attributes
+    if Key("extension", ("pg_cron",)) not in catalog.rows:
+        raise InputError(
+            f"{declaration.key} needs the extension 'pg_cron'",
+            where=declaration.position,
+            hint="declare it in a step: `extension: {name: pg_cron}`, in the database that cron.database_name names",
+        )
+    try:
+        parse_sql(said["command"])
+    except ParseError as error:
+        raise InputError(
+            f"the command of {declaration.key}: {error.args[0]}", where=said["written"], hint="correct the SQL"
+        ) from None
+    return tuple(said[name] for name in CLASSES["cron_job"].__slots__)
 
 
 def _steps(made: Wanted, declarations: Mapping[Key, Declaration], names: set[Key]) -> None:
@@ -383,7 +407,7 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
     made.unmanaged = sorted(
         key
         for key in live.rows
-        if key.kind not in IN_TABLE | INSIDE | OF_PUBLICATION | ACCESS | {"setting"}
+        if key.kind not in IN_TABLE | INSIDE | OF_PUBLICATION | ACCESS | AS_ROWS
         and key not in made.managed
         and key in made.catalog.rows
         and key != Key("schema", ("public",))

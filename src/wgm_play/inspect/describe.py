@@ -50,6 +50,7 @@ DESCRIBE: dict[str, Describe] = {
     "grant": access.grant,
     "default_privileges": access.default_privileges,
     "security_label": access.security_label,
+    "cron_job": types.cron_job,
 }
 # Said with others: a role where something names it, an owner with its object.
 _CLUSTER = CLUSTER | {"owner"}

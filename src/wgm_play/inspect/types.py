@@ -53,6 +53,17 @@ def setting(said: Said, key: Key) -> None:
     said.add("settings", "setting", key, spec)
 
 
+def cron_job(said: Said, key: Key) -> None:
+    """Add the step of a job of pg_cron."""
+    row = said.catalog[key]
+    spec: dict[str, Any] = {"name": key.name[0], "schedule": row.schedule, "command": row.command}
+    if row.database is not None:
+        spec["database"] = row.database
+    if not row.active:
+        spec["active"] = False
+    said.add("jobs", "cron_job", key, spec)
+
+
 def enum(said: Said, key: Key) -> None:
     """Add the step of an enum."""
     row = said.catalog[key]

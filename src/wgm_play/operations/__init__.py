@@ -11,6 +11,7 @@ from wgm_play.operations import (
     column,
     composite,
     constraint,
+    cron_job,
     foreign,
     function,
     index,
@@ -53,6 +54,7 @@ DEFINED: dict[str, Defined] = {
 OPERATIONS_FOR: dict[str, tuple[Maker, Maker, Maker]] = {
     "schema": (namespace.create_schema, namespace.alter_schema, namespace.drop_schema),
     "extension": (namespace.create_extension, namespace.alter_extension, namespace.drop_extension),
+    "cron_job": (cron_job.create_cron_job, cron_job.alter_cron_job, cron_job.drop_cron_job),
     "setting": (namespace.set_setting, namespace.set_setting, namespace.reset_setting),
     "enum": (types.create_enum, types.alter_enum, types.drop_enum),
     "domain": (types.create_domain, types.alter_domain, types.drop_domain),

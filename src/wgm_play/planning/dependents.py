@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from wgm_play.catalog.access import keep_roles
 from wgm_play.catalog.graph import closure
+from wgm_play.catalog.kinds import AS_ROWS
 from wgm_play.desired.model import Wanted
 from wgm_play.diff.compare import compare, dependents_of_hard
 from wgm_play.errors import Refused
@@ -33,7 +34,7 @@ def realise_dependents(shadow: Callable[[], Shadow], situation: Situation, wante
     if not affected:
         return
     catalog = situation.wanted
-    part = closure(catalog, affected) - {key for key in catalog.rows if key.kind == "setting"}
+    part = closure(catalog, affected) - {key for key in catalog.rows if key.kind in AS_ROWS}
     import psycopg as library
 
     with shadow().database() as connection:

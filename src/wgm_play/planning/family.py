@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.access import keep_roles
 from wgm_play.catalog.constraint import Constraint
 from wgm_play.catalog.graph import children, descendants, object_of, parents_of, reached, touched
-from wgm_play.catalog.kinds import ACCESS, OF_OBJECT, ON_VIEW, SWAPPED, VIEWS, WITH_BODY
+from wgm_play.catalog.kinds import ACCESS, AS_ROWS, OF_OBJECT, ON_VIEW, SWAPPED, VIEWS, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.catalog.table import Table
 from wgm_play.errors import Refused
@@ -435,7 +435,7 @@ def prove_bounds(situation: Situation, moves: Moves) -> None:
 
 def after(shadow: Shadow, live: Catalog, moves: Moves) -> Catalog:
     """Return the live catalog as it is after the moves."""
-    part = touched(live, moves.tables) - {key for key in live.rows if key.kind == "setting" or key.kind in ACCESS}
+    part = touched(live, moves.tables) - {key for key in live.rows if key.kind in AS_ROWS | ACCESS}
     with shadow.database() as connection:
         remake(connection, live, part)
         joining = {id(one.change): one for one in moves.joining}

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.graph import closure
+from wgm_play.catalog.kinds import AS_ROWS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.operations.base import Goal, Situation
@@ -44,7 +45,7 @@ def in_full_names(shadow: Callable[[], Shadow], situation: Situation, schemas: S
         return goal
     columns = [key for table in {key.name[:2] for key in (*goal.converts, *fills)} for key in _columns(both, table)]
     part = closure(both, {*named_in(both, texts), *_others(both), *columns}) - {
-        key for key in both.rows if key.kind == "setting"
+        key for key in both.rows if key.kind in AS_ROWS
     }
     with shadow().database() as connection:
         if not _made(connection, statements_for(both.only(part))):

@@ -153,6 +153,8 @@ def needs_of(operation: Operation, live: Catalog, wanted: Catalog) -> Iterator[N
         yield Need("owner", key.name[0])
     if key.kind == "range" and any(_CONSTRUCTOR.match(command.sql) for command in operation.commands):
         yield Need("constructors")
+    if key.kind == "cron_job" and Key("extension", ("pg_cron",)) in live.rows:
+        yield Need("schema", "cron", "USAGE")
     if key.kind == "setting" and key.name[0] and not key.name[1]:
         yield Need("database owner")
     if _makes_in_schema(operation, wanted):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from wgm_play.catalog.graph import closure, object_of, root_of, touched
 from wgm_play.catalog.kinds import (
     ACCESS,
+    AS_ROWS,
     CLUSTER,
     EDITABLE,
     NAMING_ROLE,
@@ -53,7 +54,7 @@ _PASSED_ON = VIEWS | WITH_BODY
 # A larger share of the objects is not worth it, nor is a part that grows more often.
 MOST = 0.3
 _ROUNDS = 3
-OF_NO_OBJECT = CLUSTER | {"default_privileges"} | {"setting"} | {"schema"} | {"extension"}
+OF_NO_OBJECT = CLUSTER | AS_ROWS | {"default_privileges"} | {"schema"} | {"extension"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.column import Column
 from wgm_play.catalog.graph import closure, owner_column, reached, relation_of, touched
-from wgm_play.catalog.kinds import ACCESS, NAMING_ROLE, TYPES, WITH_BODY
+from wgm_play.catalog.kinds import ACCESS, AS_ROWS, NAMING_ROLE, TYPES, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key, Row, Rows, differing_fields
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.calls import called, calls
@@ -34,7 +34,7 @@ Steps = Mapping[int, tuple[Position | None, str | None]]
 # The fields of a column in which types and sequences are named.
 _NAMING = tuple(Column.__slots__.index(name) for name in ("type", "default", "expression"))
 # Cluster-wide or not to be had in the shadow: compared as catalog rows, left out of the proof.
-UNPROVED = ACCESS | NAMING_ROLE
+UNPROVED = ACCESS | AS_ROWS | NAMING_ROLE
 
 
 def prove(

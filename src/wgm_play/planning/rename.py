@@ -17,6 +17,7 @@ from wgm_play.catalog.access import keep_roles, moved
 from wgm_play.catalog.graph import touched
 from wgm_play.catalog.kinds import (
     ACCESS,
+    AS_ROWS,
     BY_METHOD,
     BY_TYPES,
     IN_TABLE,
@@ -488,7 +489,7 @@ def _attribute_owner(live: Catalog, found: Renamed, attribute: Key) -> Key | Non
 
 def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
     """Return the live catalog as it is after the renames."""
-    part = touched(live, set(renamed.pairs.values())) - {key for key in live.rows if key.kind == "setting"}
+    part = touched(live, set(renamed.pairs.values())) - {key for key in live.rows if key.kind in AS_ROWS}
     with shadow.database() as connection:
         remake(connection, live, part)
         schemas = {

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.graph import closure
-from wgm_play.catalog.kinds import ACCESS, NAMING_ROLE
+from wgm_play.catalog.kinds import ACCESS, AS_ROWS, NAMING_ROLE
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.shadow import alone, open_shadow, read, run_all, send
 from wgm_play.shadow.rebuild import statements_for
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wgm_play.connections import Connections
 
 # Cluster-wide kinds are the same in all words, and are never made in a shadow.
-_LEFT_OUT = ACCESS | NAMING_ROLE
+_LEFT_OUT = ACCESS | AS_ROWS | NAMING_ROLE
 
 
 def same_words(one: int, other: int) -> bool:

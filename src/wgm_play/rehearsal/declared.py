@@ -21,6 +21,8 @@ def of(plan: Plan) -> tuple[Declared, list[str]]:
     unknown: list[str] = []
     for operation in plan.operations:
         columns |= set(_columns(operation))
+        if operation.key.kind == "cron_job":
+            tables.add(("cron", "job"))
         if operation.verb != "run":
             continue
         if "row_changes" in operation.payload or operation.key.kind == "table":

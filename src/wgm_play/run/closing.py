@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog.kinds import ACCESS, HOLDING_VALUES, IN_TABLE, INSIDE, OF_PUBLICATION
+from wgm_play.catalog.kinds import ACCESS, AS_ROWS, HOLDING_VALUES, IN_TABLE, INSIDE, OF_PUBLICATION
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.units import counted, format_duration
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wgm_play.planning.model import Planned
 
 # Parts of other objects, and what belongs to no database alone.
-_PARTS = IN_TABLE | INSIDE | OF_PUBLICATION | ACCESS | {"setting"}
+_PARTS = IN_TABLE | INSIDE | OF_PUBLICATION | ACCESS | AS_ROWS
 NAMED = 3
 
 

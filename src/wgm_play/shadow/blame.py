@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from wgm_play.catalog.kinds import NAMED_AS_TYPES, RELATIONS, WITH_BODY
+from wgm_play.catalog.kinds import AS_ROWS, NAMED_AS_TYPES, RELATIONS, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, WgmError
 from wgm_play.playbook.foreign_words import instead
@@ -202,7 +202,9 @@ def _known(declared: Mapping[Key, Declaration], live: Catalog, types: Sequence[s
     columns |= {key.name[2] for key in live.rows if key.kind == "column"}
     if wanted == "column":
         return columns
-    keys = [key for key in (*declared, *live.rows) if key.kind in _RELATIONS or (not wanted and key.kind != "setting")]
+    keys = [
+        key for key in (*declared, *live.rows) if key.kind in _RELATIONS or (not wanted and key.kind not in AS_ROWS)
+    ]
     return {_called(key) for key in keys} | (columns if not wanted else set())
 
 

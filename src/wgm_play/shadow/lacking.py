@@ -77,6 +77,7 @@ def extensions(
     if not alive and not new:
         return None
     there = {name for name, _ in connection.execute(render("shadow/available.sql.j2").sql).fetchall()}
+    there -= {name for (name,) in connection.execute(render("shadow/stand_ins.sql.j2").sql).fetchall()}
     rows = target.execute(render("shadow/extension_names.sql.j2").sql).fetchall() if alive else []
     row = target.execute(render("shadow/may_create.sql.j2").sql).fetchone()
     way = "say `shadow: target`: then the target's server is used" if row and row[0] else "GRANT this role CREATEDB"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.kinds import BY_METHOD, WITH_BODY
 from wgm_play.errors import Refused
 from wgm_play.render import render
+from wgm_play.shadow.stand_in import can_stand_in, stand_in
 
 if TYPE_CHECKING:
     import psycopg
@@ -176,8 +177,7 @@ class Superuser:
                 self._send(statement)
                 self._grant_wrappers()
             elif kind == "CreateExtensionStmt":
-                self._send(statement)
-                self._disarm()
+                self._make_extension(node, statement)
             elif kind == "CreateEventTrigStmt":
                 self._send(statement)
                 self._send(render("shadow/disable_event_trigger.sql.j2", name=node.trigname).sql)
@@ -230,6 +230,22 @@ class Superuser:
 
     def _grant_wrappers(self) -> None:
         self.session.execute(render("shadow/grant_wrappers.sql.j2", role=self.role).sql)
+
+    def _make_extension(self, node: Any, statement: str) -> None:
+        """Make an extension; one whose script wants a server that was started for it is there in name alone."""
+        import psycopg as library
+
+        try:
+            with self.session.transaction():
+                self._send(statement)
+        except library.Error as error:
+            if not can_stand_in(error):
+                raise
+            given = {
+                one.defname: one.arg.sval for one in node.options or () if one.defname in ("schema", "new_version")
+            }
+            stand_in(self.session, node.extname, given.get("schema"), given.get("new_version"))
+        self._disarm()
 
     def _disarm(self) -> None:
         self.session.execute(render("shadow/disarm.sql.j2").sql)
