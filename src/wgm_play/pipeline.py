@@ -48,6 +48,7 @@ def apply(options: Options, reporter: Reporter) -> int:
                 from wgm_play.commands.deliver import deliver
 
                 undelivered += deliver(work)
+            _watch(work, options)
     reporter.recap()
     memory.keep()
     _tell_slower(slower, options)
@@ -68,12 +69,24 @@ def _tell_slower(slower: Sequence[Finding], options: Options) -> None:
         raise Found("all is done, but queries have slower plans now", details=told, hint=hint)
 
 
+def _watch(work: Work, options: Options) -> None:
+    """Watch the database after a run, where the play says so and that has still to be done."""
+    if work.play.after_changes is not None and not options.check:
+        from wgm_play.commands.after_changes import watch as look_on
+
+        look_on(work)
+
+
 def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory) -> int:
     reporter.play(work.play.name, work.target)
     if work.left_out():
         memory.usable = False
         reporter.note("skipped: no step of this play is chosen")
         return 0
+    if work.play.after_changes is not None and not options.check:
+        from wgm_play.commands.after_changes import finish
+
+        finish(work)
     planned = work.plan(partial=not options.plan)
     if options.plan:
         planned = work.saved_plan(planned, Path(options.plan))
@@ -204,6 +217,7 @@ def promote(options: Options, reporter: Reporter, *, release: bool = False, prep
             run(work, planned)
         else:
             work.report_ok(planned)
+        _watch(work, options)
     reporter.recap()
     _tell_slower(work.slower, options)
     return 0

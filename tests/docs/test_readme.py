@@ -93,6 +93,7 @@ def test_every_block_of_yaml_is_one_that_is_tried() -> None:
         "required",
         "delivery",
         "server",
+        "watched",
     }
 
 
@@ -172,6 +173,16 @@ def test_the_commands_about_alerts_do_what_is_told(shop: Console) -> None:
     )
     assert "all that the rules name is there" in said
     assert re.search(r"TooManyOpenTasks: fires .*\n.*InvalidIndex: fires", said), said
+
+
+def test_a_run_is_watched(shop: Console) -> None:
+    [block] = yaml_blocks("watched")
+    file = shop.folder / "playbooks" / "production.yml"
+    shop.run("wgm-play production.yml")
+    more = "schema/001_tables.yml\n    - {name: More, table: {name: more, columns: {id: int}}}"
+    file.write_text(block.text.replace("for: 5m", "for: 1s").replace("schema/001_tables.yml", more))
+    said = shop.run("wgm-play production.yml")
+    assert "watched for 1s: TooManyOpenTasks, SessionsBlocked, 1 invariant" in said and "all stayed well" in said, said
 
 
 def test_the_library_is_told_whole() -> None:

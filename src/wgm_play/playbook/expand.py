@@ -22,6 +22,7 @@ from wgm_play.playbook.files import Files, project_of, raise_all, shown
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.model import (
     Acknowledged,
+    AfterChanges,
     Alert,
     Exercise,
     Flag,
@@ -234,6 +235,7 @@ class _Expansion:
             application=self._try(
                 lambda: render_value(play.get("application"), scope, position_of(play, "application"))
             ),
+            after_changes=self._after_changes(play, alerts, scope),
         )
 
     def _try(self, work: Any) -> Any:
@@ -536,6 +538,29 @@ class _Expansion:
         checker = Checker(definitions(), templates=False)
         checker.check(backup, definitions()["backup"], position_of(backup), "'backup'")
         self.problems += checker.problems
+
+    def _after_changes(self, play: Map, alerts: tuple[Alert, ...], scope: Scope) -> AfterChanges | None:
+        if "after_changes" not in play:
+            return None
+        from wgm_play.playbook.operating import after_changes_of
+        from wgm_play.playbook.operating_keys import AFTER_CHANGES
+
+        where = position_of(play, "after_changes") or play.position
+        made = self._piece(play["after_changes"], scope, where, AFTER_CHANGES, "'after_changes'")
+        return None if made is None else self._try(lambda: after_changes_of(made, alerts, where))
+
+    def _piece(self, given: Any, scope: Scope, where: Position, rules: Mapping[str, Any], name: str) -> Any:
+        """Return a part of the play with its expressions worked out, checked again where it has any; None where it is wrong."""
+        made = self._try(lambda: render_value(given, scope, where))
+        if made is None or not holds_template(given):
+            return made
+        from wgm_play.playbook.schema_rules import Checker
+        from wgm_play.playbook.validate import definitions
+
+        checker = Checker(definitions(), templates=False)
+        checker.check(made, rules, where, name)
+        self.problems += checker.problems
+        return None if checker.problems else made
 
     def _invariants(self, entries: Any, scope: Scope) -> Iterator[Invariant]:
         for entry in entries:

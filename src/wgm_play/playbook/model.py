@@ -220,6 +220,18 @@ class Invariant:
 
 
 @dataclass(frozen=True, slots=True)
+class AfterChanges:
+    """What is watched after a run, for `seconds`, with a look `every` so many; a run that fails it is reported, or taken back."""
+
+    alerts: tuple[Alert, ...]
+    invariants: bool
+    seconds: float
+    every: float
+    rollback: bool
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """A finding of `check` that somebody takes on: that of `check` on an `object` (or pattern; "" for any) `until` a day."""
 
@@ -293,6 +305,7 @@ class Play:
     budget: Mapping[str, Any] | None = None
     exercise: tuple[Exercise, ...] = ()
     audits: tuple[tuple[str, str], ...] = ()
+    after_changes: AfterChanges | None = None
     flags: tuple[Flag, ...] = ()
     queries: tuple[Query, ...] = ()
     application: str | None = None

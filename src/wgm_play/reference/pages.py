@@ -22,7 +22,7 @@ from wgm_play.playbook.validate import IMPORT, KEYWORDS, PLAY, definitions
 from wgm_play.reference import keys as key_tree
 from wgm_play.reference.keys import KeyDoc
 
-TOPICS = ("play", "step", "alert", "query", "backup", "environment", "security")
+TOPICS = ("play", "step", "alert", "query", "after_changes", "backup", "environment", "security")
 GUIDES, LANGUAGE, KIND_GROUP, HAZARD_GROUP = "Guides", "Playbooks", "Kinds of steps", "Hazards"
 GROUPS = (GUIDES, LANGUAGE, KIND_GROUP, HAZARD_GROUP)
 _FOLDER = Path(__file__).parent
@@ -32,6 +32,7 @@ _ABOUT = {
     "step": "Keywords of every step: a name, exactly one kind, and these.",
     "alert": "Alert rules: a query, a threshold, and how long it must hold.",
     "query": "Queries of the application: what it sends, prepared with each change and watched for slower plans.",
+    "after_changes": "What is watched after a run that changed something, and what becomes of the run.",
     "backup": "Backup policy: when a backup is taken, how it is proved, how long it is kept.",
     "environment": "Environment files: where a database is, and what a run may do there.",
 }
@@ -60,6 +61,12 @@ policy:
   values: {user: 1}
 - name: A task is done
   sql: update tasks set status = 'done' where id = $1
+""",
+    "after_changes": """\
+after_changes:
+  alerts: [TooManyOpenTasks]
+  for: 5m
+  on_failure: rollback
 """,
     "backup": """\
 backup:
@@ -117,6 +124,7 @@ def _topics() -> Iterator[Page]:
         "step": ({**KEYWORDS, **IMPORT}, ("name",)),
         "environment": (environment_keys.schema()["properties"], ()),
         "backup": (definitions()["backup"]["properties"], ()),
+        "after_changes": (PLAY["after_changes"]["properties"], ()),
         "query": (QUERY["properties"], QUERY["required"]),
         "alert": ({**ALERT["properties"], **IMPORT_ALERTS["properties"], **ALERT["properties"]}, ALERT["required"]),
     }
@@ -139,7 +147,11 @@ def _play() -> dict[str, Any]:
         name: {"type": "array", "description": f"{PLAY[name]['description']} See `wgm-play doc {page}`."}
         for name, page in own.items()
     }
-    return {**PLAY, **lists}
+    apart = {
+        name: {"type": "object", "description": f"{PLAY[name]['description']} See `wgm-play doc {name}`."}
+        for name in ("after_changes",)
+    }
+    return {**PLAY, **lists, **apart}
 
 
 def _kind(name: str) -> Page:

@@ -6,7 +6,7 @@ In: a play's work, `Options`, a reporter. Out: an exit code.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from wgm_play.cache.store import Cache
@@ -26,15 +26,18 @@ from wgm_play.rollback.plan import plan
 
 if TYPE_CHECKING:
     from wgm_play.options import Options
+    from wgm_play.planning.model import Planned
     from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
 
 PENDING = 10
+# Looks at what is to be taken back, and raises where that is not to be.
+Judge = Callable[["Planned"], None]
 
 
-def roll_back(work: Work, options: Options, reporter: Reporter) -> int:
-    """Take back the last change, or all since a run; return the exit code."""
+def roll_back(work: Work, options: Options, reporter: Reporter, judge: Judge | None = None) -> int:
+    """Take back the last change, or all since a run; return the exit code. `judge` may refuse it when it is planned."""
     work.check_marker()
     ledger = Ledger(work.reading)
     changes = _changes(ledger, options)
@@ -45,7 +48,7 @@ def roll_back(work: Work, options: Options, reporter: Reporter) -> int:
     _refuse_irreversible(ledger, ids_of(changes))
     while changes:
         part = _in_one_run(ledger, changes)
-        code = _take_back(work, ledger, part, options, reporter)
+        code = _take_back(work, ledger, part, options, reporter, judge)
         changes = changes[len(part) :]
         if options.check:
             if changes:
@@ -54,11 +57,15 @@ def roll_back(work: Work, options: Options, reporter: Reporter) -> int:
     return 0
 
 
-def _take_back(work: Work, ledger: Ledger, changes: Sequence[RunChange], options: Options, reporter: Reporter) -> int:
+def _take_back(
+    work: Work, ledger: Ledger, changes: Sequence[RunChange], options: Options, reporter: Reporter, judge: Judge | None
+) -> int:
     """Take changes back in one run; with --check, show it."""
     ids, name = ids_of(changes), f"Roll back {_named(changes)}"
     live = work.read_live()
     planned = plan(planner_of(work, live), ledger, changes)
+    if judge is not None:
+        judge(planned)
     if planned.plan.groups:
         work.refuse_unwritable_backups()
     if options.check:

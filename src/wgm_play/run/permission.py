@@ -16,7 +16,7 @@ from wgm_play.ledger.model import UNFINISHED, Decision
 from wgm_play.promotion import steps
 from wgm_play.promotion.freeze import frozen
 from wgm_play.promotion.gate import Verdict, as_data
-from wgm_play.run import evidence, judging
+from wgm_play.run import after_changes, evidence, judging
 from wgm_play.run.requirements import requirements
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def obstacles(work: Work, planned: Planned) -> Verdict:
     mark = steps.mark_of(evidence.own_marks(work, planned))
     if promotion is not None and resumed(work, mark) is None:
         verdict = judged(work, planned, promotion)
-    if work.environment.policy.hold_rolled_back and (what := _held(work, planned, mark)):
+    if what := _held(work, planned, mark):
         lift = f"change the playbook, or wgm-play promote {playbook} --release --reason REASON"
         verdict.miss("release", what, lift, "whoever may run it")
     closed = frozen(work.reading, work.environment.freeze)
@@ -47,9 +47,10 @@ def obstacles(work: Work, planned: Planned) -> Verdict:
 
 def _held(work: Work, planned: Planned, mark: str) -> str:
     """Return what took back what is wanted again, and holds it; "" where nothing does."""
-    if (over := restored_over(work, planned, mark)) is not None:
+    policy = work.environment.policy.hold_rolled_back
+    if policy and (over := restored_over(work, planned, mark)) is not None:
         return f"{', '.join(over.details)} went back by a restore of {over.role}: it is held"
-    held = held_by(work, planned, mark)
+    held = _held_runs(work, planned, mark)
     return f"run {held[0].id} was taken back by run {held[1].id} of {held[1].role}: it is held" if held else ""
 
 
@@ -121,11 +122,10 @@ class FreezeWatch:
 
 def _promoted(work: Work, planned: Planned) -> list[Decision]:
     promotion = work.environment.promotion
-    if not (promotion or work.environment.policy.hold_rolled_back):
+    if not (promotion or _may_hold(work)):
         return _unneeded_override(work)
     mark = steps.mark_of(evidence.own_marks(work, planned))
-    if work.environment.policy.hold_rolled_back:
-        _refuse_held(work, planned, mark)
+    _refuse_held(work, planned, mark)
     if promotion is None:
         return _unneeded_override(work)
     if resumed(work, mark) is not None:
@@ -199,15 +199,27 @@ def restored_over(work: Work, planned: Planned, mark: str) -> Decision | None:
     return next((one for one in restores if one.subject and one.id > max(released, default=0)), None)
 
 
+def _may_hold(work: Work) -> bool:
+    return work.environment.policy.hold_rolled_back or work.play.after_changes is not None
+
+
+def _held_runs(work: Work, planned: Planned, mark: str) -> tuple[Run, Run] | None:
+    """Return what `held_by` does, where the policy holds what was taken back, or a failed watch took it back."""
+    held = held_by(work, planned, mark) if _may_hold(work) else None
+    policy = work.environment.policy.hold_rolled_back
+    return held if held and (policy or after_changes.held(work, held[1].id)) else None
+
+
 def _refuse_held(work: Work, planned: Planned, mark: str) -> None:
     hint = f"change the playbook, or let somebody release it: wgm-play promote {work.options.playbook} --release --reason REASON"
-    if (over := restored_over(work, planned, mark)) is not None:
+    policy = work.environment.policy.hold_rolled_back
+    if policy and (over := restored_over(work, planned, mark)) is not None:
         raise Refused(
             f"what this playbook wants was taken back and is held: {', '.join(over.details)}, by {over.role} ({over.os_user}), "
             f"{over.at:%Y-%m-%d %H:%M}: {over.reason}; nothing was touched",
             hint=hint,
         )
-    held = held_by(work, planned, mark)
+    held = _held_runs(work, planned, mark)
     if held is None:
         return
     taken, back = held

@@ -6,7 +6,7 @@ In: a planned play. Out: nothing; each step's result is reported as its transact
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from wgm_play.planning import may_change
 from wgm_play.planning.consent import given
 from wgm_play.planning.versions import really_differing
 from wgm_play.reporter import StepResult
-from wgm_play.run import alert_gate, plan_gate
+from wgm_play.run import after_changes, alert_gate, plan_gate
 from wgm_play.run.evidence import made_from, named_roles
 from wgm_play.run.permission import FreezeWatch, is_resumption, permitted
 from wgm_play.shadow import sweep
@@ -71,8 +71,9 @@ def run_plan(
         _preflight(work, planned, lock)
         if command == "apply" and work.environment.policy.require and not is_resumption(work, planned):
             _refuse_unrehearsed(work, planned)
+        watched = after_changes.before(work) if command == "apply" else None
         cover = _gate(work)
-        _execute(work, planned, lock, command, rolls_back, title, decisions, cover)
+        _execute(work, planned, lock, command, rolls_back, title, decisions, cover, watched)
 
 
 def _refuse_unasked(work: Work) -> None:
@@ -151,6 +152,7 @@ def _execute(
     title: str | None,
     decisions: Sequence[Decision],
     cover: Cover | None,
+    watched: Mapping[str, Any] | None,
 ) -> None:
     from wgm_play.execute import executor
     from wgm_play.execute.session import open_session
@@ -175,6 +177,7 @@ def _execute(
             marker=environment.marker or environment.name,
         )
         _say_restore_point(work, ledger, run)
+        after_changes.begun(ledger, work, run, watched)
         if cover is not None:
             from wgm_play.run.gate import begun
 
@@ -202,6 +205,7 @@ def _execute(
             _verify(work, planned, after, ledger, run)
             mark = digest(after.rows)
             kept = ledger.finish(run, "done", after=after, after_digest=mark)
+            after_changes.done(ledger, work, run, watched)
         if command == "apply":
             work.keep_basis(planned, found, work.versions, mark, kept)
         work.slower += plan_gate.finish(work, planned, queries, session.connection)
