@@ -147,7 +147,7 @@ LINT = {
     "rules": Key("free", "rules of your own: a list of `{code, query, message, severity, remedy}`; see `wgm-play doc lint`"),
     "names": Key("free", "patterns for names, by what is named: `{table: '[a-z_]+', index: '.*_idx'}`"),
     "additive_only": Key("flag", "nothing is taken away or renamed (false)"),
-    "masked": Key("flag", "data here are masked: each new column has a security label (false)"),
+    "masked": Key("flag", "data here are masked: each column that is no key says `mask` (false)"),
     "small_rows": Key("count", "with sizes: tables with fewer rows are small (10000)"),
     "server_version": Key("count", "major version of the server (18)", least=13, most=18),
     "transaction": Key(

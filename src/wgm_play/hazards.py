@@ -135,7 +135,7 @@ Q07|a foreign key without ON DELETE|Deletes fail, or nobody decided.|Say it.
 Q08|names that need quotes|Each statement needs them.|Quoted always; prefer small letters.
 Q09|column order|INSERT and COPY that name no columns put their values into other ones. Padding costs bytes.|New and swapped columns come last, and what lies in the trash keeps its place until `purge`: the plan says so. Order itself is no difference.
 Q10|indexes with special operator classes|The default may not serve the query.|Declare the operator class.
-Q11|a new column without a mask where data are masked|A copy for development would show its values.|`lint` names it where the environment says `masked`: give the column a security label, by which a provider masks it.
+Q11|a new column without a mask where data are masked|A copy for development would show its values.|`lint` names it where the environment says `masked`: say `mask:` on the column; in SQL, a security label by which a provider masks it.
 Q12|a name against the rules of the team|Others look for it under the other name.|`lint` holds names against the patterns of `names`.
 """
 

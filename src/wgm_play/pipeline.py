@@ -505,6 +505,7 @@ def restore(
     tables: Sequence[str] = (),
     *,
     whole_cluster: bool = False,
+    masked: bool = False,
 ) -> int:
     """Bring a backup back into another, empty database; in place of the playbook's own where `into` is None.
 
@@ -516,7 +517,7 @@ def restore(
     if into is None and not tables:
         refuse_run(options, "restored in place", "leave out --untrusted where you trust it")
     with _only_play(options, reporter) as work:
-        return bring_back(work, reporter, backup_id, at, into, tables, whole_cluster=whole_cluster)
+        return bring_back(work, reporter, backup_id, at, into, tables, whole_cluster=whole_cluster, masked=masked)
 
 
 def drill(options: Options, reporter: Reporter, backup_id: str | None = None, told: Told = TOLD) -> int:

@@ -286,7 +286,8 @@ def test_a_label_of_a_playbook_is_a_mask() -> None:
     Path("environments/development.yml").write_text("embedded: true\nlint: {masked: true}\n")
     Path("shop.yml").write_text(
         "- name: Shop\n  hosts: development\n  steps:\n"
-        "    - name: People\n      table: {name: people, columns: {id: {type: bigint, primary_key: true}, phone: text, mail: text}}\n"
+        "    - name: People\n      table: {name: people, columns: {id: {type: bigint, primary_key: true}, phone: text, mail: text, "
+        "born: {type: date, mask: 'null'}, height: {type: integer, mask: false}}}\n"
         "    - name: Phones\n      security_label: {on: column people.phone, provider: anon, label: MASKED WITH VALUE NULL}\n"
     )
     findings, _ = lint(Options(["shop.yml"]))

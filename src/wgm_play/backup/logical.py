@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +46,8 @@ class Logical(InFolder):
     """pg_dump and pg_restore. A dump is one moment of one database: it cannot go to any later time."""
 
     method = "logical"
+    # What masks the rows of a copy before anybody can connect to it.
+    mask_rows: Callable[[Any], Lines] | None = None
     capabilities = Capabilities(
         needs=("a role that may read everything", "pg_dump and pg_restore of the server's version or newer"),
     )
@@ -226,7 +228,7 @@ class Logical(InFolder):
             found = restoring.restore(
                 manifest, into,
                 jobs=self.source.policy.jobs, application=self.source.application, reporter=self.reporter,
-                trusted=self.source.trusted, in_place=in_place,
+                trusted=self.source.trusted, in_place=in_place, mask_rows=self.mask_rows,
             )  # fmt: skip
         verification = Verification(backup.id, "restore", time.monotonic() - began, found.counted, found.rows)
         notes = tuple(found.notes)

@@ -10,7 +10,7 @@ that loads: never those of a superuser, unless every owner is one or is trusted 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,9 +52,10 @@ def restore(
     reporter: Reporter,
     trusted: Collection[str],
     in_place: bool = False,
+    mask_rows: Callable[[Any], list[str]] | None = None,
 ) -> Found:
     """Restore into the database at the URL `into`. Raise `Refused` or `Unreachable`: see the module."""
-    restoring = _Restoring(manifest, into, jobs, application, reporter, trusted, in_place)
+    restoring = _Restoring(manifest, into, jobs, application, reporter, trusted, in_place, mask_rows)
     if in_place:
         with target.beside(into, application) as admin:
             return restoring.take_the_place(admin)
@@ -64,6 +65,11 @@ def restore(
         with target.there_or_beside(into, application) as admin:
             return restoring.make(admin, unreachable)
     with connection:
+        if mask_rows is not None:
+            raise Refused(
+                f"the database {connection.info.dbname!r} is there: somebody could look before the rows are masked",
+                hint="name a database that does not exist yet: --into NEW_NAME",
+            )
         return restoring.fill_empty(connection)
 
 
@@ -76,6 +82,7 @@ class _Restoring:
     reporter: Reporter
     trusted: Collection[str]
     in_place: bool
+    mask_rows: Callable[[Any], list[str]] | None = None
 
     def take_the_place(self, admin: Any) -> Found:
         """Make the database beside the one that is there, then exchange their names in one moment."""
@@ -106,6 +113,9 @@ class _Restoring:
             found = self._fill(target.with_database(self.into, working), name, created=True)
             if not same:
                 found.notes.append(f"the server does not know the locale {self._locale!r}: C is used")
+            if self.mask_rows is not None:
+                self._refuse_unmasked(found)
+                admin.execute(render("backup/mask/open.sql.j2", name=working).sql)
             kept = self._rename(admin, working, name, found)
         if found.problems:
             raise self._differs(kept, found)
@@ -169,6 +179,8 @@ class _Restoring:
         working = scratch.name_for(admin, scratch.RESTORE)
         try:
             same = target.create(admin, working, self.manifest.facts)
+            if self.mask_rows is not None:
+                admin.execute(render("backup/mask/close.sql.j2", name=working).sql)
         except psycopg.Error as error:
             raise Refused(
                 f"the database {name!r} does not exist and cannot be created: {error.diag.message_primary}",
@@ -211,6 +223,8 @@ class _Restoring:
                 self._load(connection, place, found)
                 self._compare(connection, found)
                 found.notes += target.apply_settings(connection, self.manifest.facts["settings"])
+                if self.mask_rows is not None and not found.problems:
+                    found.notes += self.mask_rows(connection)
                 if not self.in_place:
                     found.notes += identity.mark(connection, self.manifest.backup)
                 connection.execute(render("backup/analyze.sql.j2").sql)
@@ -220,6 +234,13 @@ class _Restoring:
         except psycopg.Error as error:
             raise self._broken_off(name, mask(str(error)).strip()) from error
         return found
+
+    def _refuse_unmasked(self, found: Found) -> None:
+        """Let nobody have a copy that differs: it is not masked."""
+        if found.problems:
+            error = self._differs(found.database, found)
+            error.hint = "nothing of it is left, because its rows are not masked: look at a copy without --masked"
+            raise error
 
     def _broken_off(self, name: str, why: str, details: Sequence[str] = ()) -> Refused:
         return Refused(

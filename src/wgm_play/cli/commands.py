@@ -631,6 +631,11 @@ COMMANDS = {
                     help="bring this table alone, with its rows, into the schema wgm_restored (repeatable)",
                 ),
                 Option("--yes", group=ALLOW, help="with --in-place: do not ask"),
+                Option(
+                    "--masked",
+                    group=ALLOW,
+                    help="with --into: columns that say `mask` are masked before anybody can connect to the copy",
+                ),
                 *ONE_PLAYBOOK,
             ),
             examples=(

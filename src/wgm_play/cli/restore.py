@@ -23,6 +23,7 @@ def run(
     in_place: bool = False,
     yes: bool = False,
     whole_cluster: bool = False,
+    masked: bool = False,
     table: list[str] | tuple[str, ...] = (),
     **values: Any,
 ) -> int:
@@ -45,6 +46,10 @@ def run(
         raise InputError("--yes answers the question of --in-place, and no other is asked", hint="leave it out")
     if whole_cluster and not in_place:
         raise InputError("--whole-cluster says what --in-place may put back", hint="leave it out")
+    if masked and not into:
+        raise InputError(
+            "--masked makes a copy that people may reach: --into says where", hint="--into NEW_NAME --masked"
+        )
     hide_password(into)
     chosen = options(playbook, **values)
     from wgm_play import pipeline
@@ -53,7 +58,7 @@ def run(
     if in_place and not yes:
         _ask(reporter, playbook)
     more = (tuple(table),) if table else ()
-    return pipeline.restore(chosen, reporter, backup, at, into, *more, whole_cluster=whole_cluster)
+    return pipeline.restore(chosen, reporter, backup, at, into, *more, whole_cluster=whole_cluster, masked=masked)
 
 
 def _ask(reporter: Reporter, playbook: str) -> None:

@@ -110,12 +110,16 @@ def bring_back(
     tables: Sequence[str] = (),
     *,
     whole_cluster: bool = False,
+    masked: bool = False,
 ) -> int:
     """Restore a backup into another, empty database or a data directory; in place of the playbook's own where `into` is None.
 
-    With `tables` those alone come back, beside the ones that are there.
+    With `tables` those alone come back, beside the ones that are there. With `masked` nobody can connect before masks lie
+    over the rows.
     """
     _policy, engine = engine_of(work)
+    if masked:
+        _mask(work, engine)
     moment = _moment(work, engine, backup_id, at)
     found = engine.choose(backup_id, moment)
     _refuse_another_environment(work, found)
@@ -148,6 +152,27 @@ def bring_back(
         },
     )
     return 0
+
+
+def _mask(work: Work, engine: engines.Engine) -> None:
+    """Let an engine put the play's masks over what it restores. Raise `InputError` where that cannot be."""
+    from wgm_play.backup import masking
+    from wgm_play.backup.logical import Logical
+    from wgm_play.playbook.masks import masks_of
+
+    if not isinstance(engine, Logical):
+        raise InputError(
+            f"--masked takes a logical backup, and this play says method: {engine.method}",
+            hint="a data directory is read by whoever starts it; take a logical backup for copies that people may reach",
+        )
+    masks = masks_of(work.play.steps)
+    if not masks:
+        raise InputError(
+            "no column of this play says `mask`",
+            where=work.play.position,
+            hint="mask: md5(email), as doc backups tells",
+        )
+    engine.mask_rows = masking.over(masks)
 
 
 def _in_place(

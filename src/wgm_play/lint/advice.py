@@ -132,9 +132,9 @@ def _masked(column: Column, relation: Relation, look: Look) -> None:
     keys = {name for one in relation.constraints.values() if one.kind in ("primary", "foreign") for name in one.columns}
     if column.name not in keys and (relation.name, column.name) not in look.known.labelled:
         look.tell(
-            "Q11", f"{column.name} has no security label, and the data here are masked: a copy would show its values", relation,
+            "Q11", f"{column.name} has no mask, and the data here are masked: a copy would show its values", relation,
             column.name, where=column.where,
-            remedy=f"SECURITY LABEL FOR anon ON COLUMN {relation.label}.{column.name} IS 'MASKED WITH ...';   -- or 'NOT MASKED'",
+            remedy=f"mask: md5({column.name}::text), or mask: false; in SQL: SECURITY LABEL FOR anon ON COLUMN {relation.label}.{column.name} IS ...",
         )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from wgm_play.lint.ignores import acknowledge, until_in
 from wgm_play.lint.look import Look
 from wgm_play.lint.rules import HANDLERS
 from wgm_play.lint.settings import Settings, settings
+from wgm_play.lint.tree import Name
 from wgm_play.sql import reveal
 
 # The runner's own: it sets timeouts, opens transactions and chooses online forms.
@@ -39,12 +40,22 @@ def of_playbook(path: Path, chosen: Settings, inventory: Path | None, *, scratch
     for loaded in plays:
         _number, play, environment, _playbook = loaded
         look = Look(settings(environment.lint, environment.path, chosen), {}, HANDLERS)
+        look.known.labelled |= _masked(play.steps)
         _declared(fold(play.steps), look)
         if scratch and look.settings.rules:
             look.findings += _of_rules(loaded, look.settings, str(path))
         for one in _accepted(look, play.steps):
             found.setdefault((one.code, one.object, one.attribute, one.where), one)
     return list(found.values())
+
+
+def _masked(steps: Sequence[Any]) -> set[tuple[Name, str]]:
+    """Return the columns of which a playbook says what a masked copy shows."""
+    from wgm_play.playbook.kinds.table import key
+    from wgm_play.playbook.masks import said
+
+    tables = [step for step in steps if step.kind == "table" and step.skipped is None and not step.deferred]
+    return {((key(step).name[0], key(step).name[1]), name) for step in tables for name, _ in said(step)}
 
 
 def _of_rules(loaded: Any, chosen: Settings, path: str) -> list[Finding]:

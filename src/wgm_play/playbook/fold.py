@@ -271,6 +271,17 @@ def references(
                 yield from look.column(target.name[:2], target.name[2], at(spec, "on"), step)
     for seed in seeds:
         yield from _seed_needs(look, seed)
+    declared = [one.step for key, one in entries.items() if key.kind == "table" and not one.absent]
+    if any("mask" in column for step in declared for column in _mappings(step)):
+        from wgm_play.playbook.masks import problems
+
+        yield from problems(declared)
+
+
+def _mappings(step: Step) -> Iterator[Map]:
+    """Yield the columns of a table that are mappings."""
+    columns = step.spec.get("columns") if isinstance(step.spec, Map) else None
+    yield from (one for one in (columns or {}).values() if isinstance(one, Map))
 
 
 def _columns(entry: Entry) -> dict[str, bool] | None:

@@ -111,6 +111,11 @@ MAPPING: Schema = {"x-place": "column"} | mapping(
             ["from", "using"],
             "Type conversion of the values (ALTER COLUMN TYPE ... USING), where PostgreSQL has no cast.",
         ),
+        "mask": {
+            "description": "What stands in its stead in a masked copy (`restore --masked`): an SQL expression over the row, as "
+            "`md5(email)`, `null` or `'x'` in quotes; false: its values may be seen.",
+            "oneOf": [{"type": "string", "minLength": 1}, {"type": "boolean", "enum": [False]}],
+        },
         "backfill": ref("sql", "Backfill before SET NOT NULL: the value for rows with NULL, an SQL expression."),
     },
     description="A column.",
