@@ -397,7 +397,15 @@ def check(options: Options, reporter: Reporter) -> int:
     return 0
 
 
-def analyze(options: Options, reporter: Reporter, *, top: int = 10, record: bool = False, told: Told = TOLD) -> int:
+def analyze(
+    options: Options,
+    reporter: Reporter,
+    *,
+    top: int = 10,
+    record: bool = False,
+    file: str | None = None,
+    told: Told = TOLD,
+) -> int:
     """Tell what the application's queries and the server's dearest cost, how they are planned, and what would help."""
     from wgm_play.commands.analyze import look
     from wgm_play.report.findings import Heading, check_reports, write_reports, written
@@ -406,7 +414,7 @@ def analyze(options: Options, reporter: Reporter, *, top: int = 10, record: bool
     check_reports(told.reports)
     options.check = True
     with _only_play(options, reporter) as work:
-        findings = look(work, reporter, top=top, record=record)
+        findings = look(work, reporter, top=top, record=record, file=file)
         heading = Heading("analyze", work.target, told.fail_on, str(work.playbook.path))
     reporter.data("findings", [as_data(one) for one in findings])
     reporter.page("findings", written("text", findings, heading))

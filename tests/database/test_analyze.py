@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from wgm_play import pipeline
 from wgm_play.errors import Found, InputError, Refused
 from wgm_play.finding import Finding
 from wgm_play.options import Options, Told
+from wgm_play.stats.read import read
+from wgm_play.stats.writing import written
 
 TASKS = {"id": {"type": "int", "primary_key": True}, "user_id": "int", "title": "text", "due": "date"}
 INDEX = {"name": "Tasks of a user", "index": {"name": "tasks_user_idx", "table": "tasks", "columns": ["user_id"]}}
@@ -163,6 +165,26 @@ def test_a_type_that_the_query_no_longer_fits_is_found(book: Book) -> None:
     with pytest.raises(Refused) as caught:
         book.apply()
     assert "the change: " in "\n".join(caught.value.details)
+
+
+@pytest.mark.parametrize("values", ["none", "full"])
+def test_a_server_without_rows_plans_by_the_statistics_of_a_file(
+    book: Book, new_database: Callable[..., str], tmp_path: Path, values: str
+) -> None:
+    with psycopg.connect(book.url) as connection:
+        document = read(connection, "production", values)
+    (tmp_path / "stats.json").write_text(written(document))
+    bare = Book(book.folder, new_database())
+    bare.apply()
+    found, heard = bare.analyze(file=str(tmp_path / "stats.json"))
+    assert "tasks_user_idx" in heard.rows[0][-1] and "slower_plan" not in codes(found)
+    bare.declare(without=True)
+    found, heard = bare.analyze(file=str(tmp_path / "stats.json"))
+    assert "Seq Scan on public.tasks" in only(found, "slower_plan").message
+    assert any(one.startswith("judged by statistics of production") for one in heard.said)
+    (tmp_path / "stats.json").write_text("{}")
+    with pytest.raises(InputError, match="holds no statistics"):
+        bare.analyze(file=str(tmp_path / "stats.json"))
 
 
 # What is not seen -----------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def finding(one: Slower, changes: Sequence[str], what: str, *, severe: bool = Tr
         ERROR if severe else WARNING,
         f"{what}, the query {one.subject.name!r} costs {times} as much: {one.after.way}, was {one.before.way}",
         one.subject.name,
-        remedy="keep an index that serves it, or change the query first; wgm-play doc plans-of-queries tells more",
+        remedy="keep an index that serves it, or change the query first; wgm-play doc analyze tells more",
         evidence=tuple(evidence(one, changes)),
         where=one.subject.position,
         source=SOURCE,

@@ -1,14 +1,13 @@
-"""Plans of queries on a server of our own, before and after a change that was not made yet.
+"""Plans of queries on a server of our own that plans by statistics, before and after a change that was not made yet.
 
-In: a play's plan, queries. Out: `Judged`: the queries that become slower, the plans, what is not known. Both states are made
-with the same statistics, so that what differs is the change.
+In: a play's plan, queries, statistics of a file or the target's own. Out: `Judged`: the queries that become slower, the plans, what
+is not known. Both states are made with the same statistics, so that what differs is the change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.analysis.compare import Slower, slower
@@ -18,55 +17,108 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.render import render
 
 if TYPE_CHECKING:
-    import psycopg
-
-    from wgm_play.embedded.server import Server
-    from wgm_play.operations.base import TableSize
     from wgm_play.planning.model import Planned
     from wgm_play.run.work import Work
+    from wgm_play.stats.file import Statistics
+    from wgm_play.stats.scratch import Planning
+
+# What of a column's statistics holds for another type too.
+_OF_ANY_TYPE = frozenset(["name", "inherited", "null_frac", "avg_width", "n_distinct"])
 
 
 @dataclass(slots=True)
 class Judged:
-    """What a change does to plans. `basis` says by which statistics that was judged."""
+    """What a change does to plans. `basis` says by which statistics that was judged, `notes` what is otherwise there.
 
+    `depends` has, for the queries whose plans nobody knows, what was left out of the statistics that they depend on.
+    """
+
+    basis: str
     slower: list[Slower] = field(default_factory=list)
     before: Plans = field(default_factory=Plans)
     after: Plans = field(default_factory=Plans)
-    basis: str = ""
+    depends: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
-def judge(work: Work, planned: Planned, subjects: Sequence[Subject]) -> Judged:
+def judge(work: Work, planned: Planned, subjects: Sequence[Subject], statistics: Statistics | None = None) -> Judged:
     """Plan the queries with the live catalog and with the wanted one. Raise `Refused` where no server is to be had."""
-    from wgm_play.rehearsal.stage import settings_of
-    from wgm_play.rehearsal.synthetic import own_server
+    from wgm_play.stats.scratch import planning_server
 
-    judged = Judged()
-    sizes = planned.situation.facts.sizes
-    renamed = {wanted: sizes[live] for wanted, live in planned.situation.goal.renames.items() if live in sizes}
+    known = statistics or of_target(work)
+    judged = Judged(known.about())
+    judged.notes += [f"not seen: {one['what']}: {one['why']}" for one in known.document["unseen"]]
+    if known.values != "full":  # example values say nothing where those of the rows are not told
+        subjects = [replace(one, values=None) for one in subjects]
     path = search_path_of(work.reading)
-    settings, _ = settings_of(work.reading)
-    with own_server(planned.live.version, settings) as (server, _):
-        for catalog, known, into in (
-            (planned.live, sizes, judged.before),
-            (planned.wanted.catalog, {**sizes, **renamed}, judged.after),
-        ):
-            with _made(work, server, catalog, known) as (connection, basis):
-                connection.execute(render("analysis/set_path.sql.j2", path=path).sql.encode())
-                into.take(connection, subjects)
-                judged.basis = basis
+    with planning_server(known) as server:
+        before = server.lay(planned.live, "before")
+        _take(before, judged, judged.before, subjects, path)
+        if planned.plan.groups:
+            after = server.lay(planned.wanted.catalog, "after", renamed(known, planned))
+            _take(after, judged, judged.after, subjects, path)
+    judged.notes = list(dict.fromkeys(judged.notes))
     judged.slower = slower(subjects, judged.before.found, judged.after.found)
     return judged
 
 
-@contextmanager
-def _made(
-    work: Work, server: Server, catalog: Catalog, sizes: Mapping[Key, TableSize]
-) -> Iterator[tuple[psycopg.Connection[Any], str]]:
-    """Give a connection to a scratch server that holds a catalog, and rows made from the target's statistics."""
-    from wgm_play.backup import target
-    from wgm_play.rehearsal.synthetic import fill
+def of_target(work: Work) -> Statistics:
+    """Return the target's own statistics, as far as this role may read them; they are written nowhere."""
+    from wgm_play.stats.file import Statistics
+    from wgm_play.stats.read import read
+    from wgm_play.stats.values import FULL
 
-    made = fill(server, work.reading, catalog, sizes, work.environment.policy, work.reading.info.user)
-    with target.connect(made.url, "wgm-play analyze") as connection:
-        yield connection, "rows made from the statistics"
+    return Statistics(read(work.reading, work.environment.name, FULL), "the target's statistics")
+
+
+def _take(planning: Planning, judged: Judged, into: Plans, subjects: Sequence[Subject], path: str) -> None:
+    planning.reading.execute(render("analysis/set_path.sql.j2", path=path).sql.encode())
+    into.take(planning.reading, subjects)
+    judged.notes += planning.notes
+    if planning.statistics.values == "full":
+        return
+    from wgm_play.stats.judge import judge as depends_on
+
+    for one in subjects:
+        if one.name in into.found and (open_to := depends_on(planning, one.text).depends_on):
+            judged.depends[one.name] = tuple(dict.fromkeys((*judged.depends.get(one.name, ()), *open_to)))
+
+
+# What is known of tables and columns that get another name or type ------------------------------------------------
+
+
+def renamed(statistics: Statistics, planned: Planned) -> Statistics:
+    """Return the statistics by the names that a plan gives, without the values of columns that it gives another type."""
+    renames, live, wanted = planned.situation.goal.renames, planned.live, planned.wanted.catalog
+    by_old = {old: new for new, old in renames.items()}
+    tables = [dict(_table(one, by_old, live, wanted)) for one in statistics.tables]
+    return replace(statistics, document={**statistics.document, "tables": tables})
+
+
+def _table(
+    said: Mapping[str, Any], by_old: Mapping[Key, Key], live: Catalog, wanted: Catalog
+) -> Iterator[tuple[str, Any]]:
+    old = Key("table", (said["schema"], said["name"]))
+    new = by_old.get(old, old)
+    yield from said.items()
+    yield "schema", new.name[0]
+    yield "name", new.name[1]
+    yield "columns", [_column(one, old, new, by_old, live, wanted) for one in said["columns"]]
+    yield "indexes", [_index(one, by_old) for one in said["indexes"]]
+
+
+def _column(
+    said: Mapping[str, Any], old: Key, new: Key, by_old: Mapping[Key, Key], live: Catalog, wanted: Catalog
+) -> Mapping[str, Any]:
+    was = Key("column", (*old.name, str(said["name"])))
+    now = Key("column", (*new.name, by_old.get(was, was).name[2]))
+    kept = said
+    if was in live.rows and now in wanted.rows and live[was].type != wanted[now].type:
+        kept = {name: value for name, value in said.items() if name in _OF_ANY_TYPE}
+    return {**kept, "name": now.name[2]}
+
+
+def _index(said: Mapping[str, Any], by_old: Mapping[Key, Key]) -> Mapping[str, Any]:
+    key = Key("index", (said["schema"], said["name"]))
+    new = by_old.get(key, key)
+    return {**said, "schema": new.name[0], "name": new.name[1]}

@@ -8,14 +8,25 @@ from __future__ import annotations
 from typing import Any
 
 from wgm_play.cli.target import on_playbook, told
+from wgm_play.errors import InputError
 from wgm_play.reporter import Reporter
 
 
 def run(
-    reporter: Reporter, playbook: str, *, top: int, record: bool, reports: list[str], fail_on: str | None, **values: Any
+    reporter: Reporter,
+    playbook: str,
+    *,
+    top: int,
+    record: bool,
+    stats: str | None,
+    reports: list[str],
+    fail_on: str | None,
+    **values: Any,
 ) -> int:
     """Run `pipeline.analyze`; where a report goes to standard output, people's words go to standard error."""
+    if stats and record:
+        raise InputError("--record keeps the target's own plans", hint="leave out one of --record and --stats")
     if any(one.endswith(":-") for one in reports or ()) and hasattr(reporter, "aside"):
         reporter.aside = True
-    given = {"top": top, "record": record, "told": told(reports or (), fail_on)}
+    given = {"top": top, "record": record, "file": stats, "told": told(reports or (), fail_on)}
     return on_playbook("analyze", reporter, playbook, given, **values)

@@ -269,6 +269,13 @@ COMMANDS = {
                     help="so many of the queries that take most time on the server (default: 10)",
                 ),
                 Option(
+                    "--stats",
+                    group=CHOOSE,
+                    kind=TEXT,
+                    value="FILE",
+                    help="plan by the statistics that `wgm-play stats` wrote, as of production: no rows are needed",
+                ),
+                Option(
                     "--record",
                     group=OTHER,
                     help="keep counts and plans in the ledger: the next time what came since is told",

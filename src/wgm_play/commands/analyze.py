@@ -6,7 +6,7 @@ In: a play's work. Out: findings; a table of the queries. Nothing of the queries
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.analysis import compare, statements
@@ -24,9 +24,11 @@ from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.analysis.plans import Subject
+    from wgm_play.analysis.stage import Judged
     from wgm_play.planning.model import Planned
     from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
+    from wgm_play.stats.file import Statistics
 
 SOURCE = compare.SOURCE
 # What `check` finds that plans depend on, or that queries pay for.
@@ -58,24 +60,41 @@ class Seen:
     found: list[Finding] = field(default_factory=list)
 
 
-def look(work: Work, reporter: Reporter, *, top: int, record: bool) -> list[Finding]:
-    """Look at the queries; return what is found. With `record`, keep counts and plans."""
+def look(work: Work, reporter: Reporter, *, top: int, record: bool, file: str | None = None) -> list[Finding]:
+    """Look at the queries; return what is found. With `record`, keep counts and plans; with `file`, judge by its statistics."""
     work.check_marker()
+    given = _given(file, reporter)
     planned, found = planned_or_refused(work, reporter)
     seen = _seen(work, top)
     seen.found += found
+    judged = _judged(work, planned, seen, given, reporter)
+    if judged is not None and given is not None:
+        seen.plans = judged.before  # as the server plans them whose statistics these are
     _tell(work, seen, reporter)
     seen.found += _unseen(work, seen)
-    seen.found += _health(work)
-    seen.found += _since_the_run(work, seen)
-    if planned is not None and planned.plan.groups and seen.subjects:
-        seen.found += _waiting(work, planned, seen, reporter)
+    if given is None:
+        seen.found += _health(work)
+        seen.found += _since_the_run(work, seen)
+    if judged is not None and planned is not None:
+        seen.found += _waiting(planned, judged, reporter)
     if record:
         keep(work, Watched(seen.subjects, seen.plans, seen.counts), None)
         reporter.note(
             f"recorded: {counted(len(seen.plans.found), 'plan')}, the counts of {len(seen.counts.counts)} statements"
         )
     return ordered(acknowledged(work.play, seen.found, of_queries=True))
+
+
+def _given(file: str | None, reporter: Reporter) -> Statistics | None:
+    """Return the statistics of a file, and say what is odd about them."""
+    if file is None:
+        return None
+    from wgm_play.stats.file import load
+
+    found = load(file)
+    for remark in found.remarks():
+        reporter.warn(remark)
+    return found
 
 
 def _seen(work: Work, top: int) -> Seen:
@@ -122,7 +141,7 @@ def _tell(work: Work, seen: Seen, reporter: Reporter) -> None:
     if rows:
         reporter.table("queries", ("query", "calls", "ms each", "pages each", "of the time", "cost", "plan"), rows)
     since = seen.record.at if seen.record is not None and seen.counts.reset == seen.record.reset else seen.counts.reset
-    if seen.counts.counts:
+    if seen.since:
         when = f"{since:%Y-%m-%d %H:%M}" if since else "the server began to count"
         reporter.note(f"counted since {when}{' (the last record)' if seen.record and since == seen.record.at else ''}")
     if work.options.verbosity:
@@ -220,12 +239,34 @@ def _measured(seen: Seen, before: QueryRecord, titles: Sequence[str]) -> list[Fi
     return found
 
 
-def _waiting(work: Work, planned: Planned, seen: Seen, reporter: Reporter) -> list[Finding]:
-    """Judge the edits that wait, on a server of our own."""
+def _judged(
+    work: Work, planned: Planned | None, seen: Seen, given: Statistics | None, reporter: Reporter
+) -> Judged | None:
+    """Judge the edits that wait, on a server of our own; with statistics of a file, also how things are."""
+    if planned is None or not seen.subjects or not (planned.plan.groups or given):
+        return None
     from wgm_play.analysis.stage import judge
 
-    with reporter.progress("plans before and after the edits that wait"):
-        judged = judge(work, planned, seen.subjects)
-    reporter.note(f"edits that wait were judged by {judged.basis}")
+    with reporter.progress("plans by statistics"):
+        return judge(work, planned, seen.subjects, given)
+
+
+def _waiting(planned: Planned, judged: Judged, reporter: Reporter) -> list[Finding]:
+    """Return the queries that get slower plans with the edits that wait, and those of which nobody knows."""
+    reporter.note(f"judged by {judged.basis}")
+    for note in judged.notes:
+        reporter.note(note)
     titles = [one.title for one in planned.plan.operations]
-    return [compare.finding(one, titles, "with the edits that wait") for one in judged.slower]
+    found = []
+    for one in judged.slower:
+        depends = judged.depends.get(one.subject.name, ())
+        made = compare.finding(one, titles, "with the edits that wait", severe=not depends)
+        lines = (f"depends on what was left out: {name}" for name in depends)
+        found.append(replace(made, evidence=(*made.evidence, *lines)))
+    known = {one.subject.name for one in judged.slower}
+    for name, depends in judged.depends.items():
+        if name not in known:
+            told = f"the plan of {name!r} is unknown: it depends on values that were left out of the statistics"
+            remedy = "wgm-play stats PLAYBOOK --values full gives them"
+            found.append(Finding("plan_unknown", INFO, told, name, evidence=depends, remedy=remedy, source=SOURCE))
+    return found

@@ -7,7 +7,7 @@ is read; the most common values of a column are, where PostgreSQL shows them.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -19,7 +19,6 @@ from wgm_play.backup.copying import SETTINGS, harmless
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.embedded import apart
 from wgm_play.embedded.programs import scratch_version
-from wgm_play.embedded.server import Server
 from wgm_play.errors import InputError, Refused
 from wgm_play.operations.base import TableSize
 from wgm_play.planning.versions import make_live
@@ -60,47 +59,26 @@ def made_up(
     login: str,
 ) -> Iterator[ScratchServer]:
     """Give a scratch server with the live catalog and made-up rows. Raise `Refused`."""
-    with own_server(live.version, settings) as (server, notes):
-        yield fill(server, reading, live, sizes, policy, login, notes)
-
-
-@contextmanager
-def own_server(version: int, settings: Mapping[str, str]) -> Iterator[tuple[Server, list[str]]]:
-    """Give an empty server like one of `version` (as 150004) with these settings, and what to say of it. Raise `Refused`."""
     try:
-        major = scratch_version(version // 10000)
+        version = scratch_version(live.version // 10000)
     except InputError as error:
         raise Refused(error.message, hint=error.hint) from error
     given, notes = harmless(settings)
-    with apart(major, SETTINGS | given) as server:
-        yield server, notes
-
-
-def fill(
-    server: Server,
-    reading: psycopg.Connection[Any],
-    live: Catalog,
-    sizes: Mapping[Key, TableSize],
-    policy: Policy,
-    login: str,
-    notes: Sequence[str] = (),
-) -> ScratchServer:
-    """Make a catalog and rows on a server of our own, in place of what was made there before."""
-    told = list(notes)
-    url, admin = _database(server.url, reading, login, live)
-    with connect_to(url, policy=policy, application_name="wgm-play rehearse") as connection:
-        connection.execute(render("backup/patience.sql.j2", version=connection.info.server_version).sql)
-        make_live(connection, live.only(key for key in live.rows if key.kind != "extension"))
-        tables = _tables(connection, reading, sizes)
-        rows = {}
-        for table in tables:
-            rows[table.name], why = _fill(connection, table, {one.oid: one for one in tables})
-            if why:
-                told.append(f"no rows could be made for {table.name}: {why}")
-        connection.execute(render("backup/analyze.sql.j2").sql)
-    return ScratchServer(
-        url, admin, server.version, "rows made from the statistics", 0.0, rows=rows, notes=tuple(told)
-    )  # fmt: skip
+    with apart(version, SETTINGS | given) as server:
+        url, admin = _database(server.url, reading, login, live)
+        with connect_to(url, policy=policy, application_name="wgm-play rehearse") as connection:
+            connection.execute(render("backup/patience.sql.j2", version=connection.info.server_version).sql)
+            make_live(connection, live.only(key for key in live.rows if key.kind != "extension"))
+            tables = _tables(connection, reading, sizes)
+            rows = {}
+            for table in tables:
+                rows[table.name], why = _fill(connection, table, {one.oid: one for one in tables})
+                if why:
+                    notes.append(f"no rows could be made for {table.name}: {why}")
+            connection.execute(render("backup/analyze.sql.j2").sql)
+        yield ScratchServer(
+            url, admin, version, "rows made from the statistics", 0.0, rows=rows, notes=tuple(notes)
+        )  # fmt: skip
 
 
 def _database(server: str, reading: psycopg.Connection[Any], login: str, live: Catalog) -> tuple[str, str]:
@@ -110,11 +88,8 @@ def _database(server: str, reading: psycopg.Connection[Any], login: str, live: C
     name, password = reading.info.dbname, secrets.token_urlsafe(18)
     facts = target.facts(reading)
     with target.connect(target.with_database(server, "template1"), "wgm-play rehearse") as admin:
-        for old in ("postgres", name):
-            admin.execute(render("backup/drop_database.sql.j2", name=old).sql)
-        known = admin.execute(render("rehearsal/login_there.sql.j2", name=login).sql).fetchone()
-        made = "rehearsal/login_again" if known is not None else "backup/proof_role"
-        admin.execute(render(f"{made}.sql.j2", name=login, password=password).sql)
+        admin.execute(render("backup/drop_database.sql.j2", name="postgres").sql)
+        admin.execute(render("backup/proof_role.sql.j2", name=login, password=password).sql)
         if admin.info.server_version >= 150000:
             admin.execute(render("rehearsal/replicate.sql.j2", login=login).sql)
         target.create(admin, name, facts, login)
