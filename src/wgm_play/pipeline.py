@@ -495,12 +495,23 @@ def backups(options: Options, reporter: Reporter) -> int:
         return show(work, reporter)
 
 
-def wal(options: Options, reporter: Reporter, systemd: bool = False) -> int:
-    """Receive the cluster's WAL until somebody ends it; or print the unit that lets systemd do so."""
+def wal(
+    options: Options,
+    reporter: Reporter,
+    systemd: bool = False,
+    *,
+    commits: bool = False,
+    tables: Sequence[str] = (),
+    since: str | None = None,
+) -> int:
+    """Receive the cluster's WAL until somebody ends it; or print the unit that lets systemd do so, or show what was committed."""
+    from wgm_play.commands.wal import commits as show_commits
     from wgm_play.commands.wal import receive, unit
 
     refuse_run(options, "used to receive WAL", "leave out --untrusted where you trust it")
     with _only_play(options, reporter) as work:
+        if commits:
+            return show_commits(work, reporter, tables, since)
         return unit(work, reporter) if systemd else receive(work, reporter)
 
 

@@ -134,6 +134,7 @@ def test_two_timelines(room: Path) -> None:
     cluster = next(life)
     engine = cluster.engine()
     first = engine.make("first")
+    cluster.ask("select pg_switch_wal()")  # a whole segment leads to that where the timeline is left
     cluster.insert("kept")
     back_to = Moment(TIME, time=cluster.now())
     cluster.insert("left")

@@ -231,7 +231,10 @@ class Receiver:
         """Keep a file of WAL where a restore finds it and pg_receivewal does not."""
         place = self.source.folder / name
         place.mkdir(mode=0o700, exist_ok=True)
-        path.rename(place / path.name)
+        if (place / path.name).exists():
+            path.unlink()  # the same again, up to where its timeline was left
+        else:
+            path.rename(place / path.name)
 
     def _begin_anew(self, said: str) -> None:
         """Put aside all that there is where the server does not have what comes next."""

@@ -26,6 +26,8 @@ RECEIVED = "received.json"
 _ENDINGS = ("", ".gz", ".partial", ".gz.partial")
 _SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(|\.gz|\.partial|\.gz\.partial)\Z")
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history(\.gz)?\Z")
+# Where the receiver puts what a timeline holds after the server has left it.
+_LEFT = re.compile(r"left-[0-9A-F]{8}\Z")
 _PAGE, _SHORT_HEADER, _LONG_HEADER = 8192, 24, 40
 # A restore point's record (xl_restore_point): its length, its kind (XLOG_RESTORE_POINT of RM_XLOG_ID) at their places.
 _POINT_BYTES, _POINT_KIND, _KIND_AT = 24 + 2 + 8 + 64, b"\x70\x00", 16
@@ -61,9 +63,14 @@ class Wal:
 
     @cached_property
     def files(self) -> dict[str, Path]:
-        """The files by their names."""
+        """The files by their names.
+
+        Of a timeline that was left, what was put aside goes further than what is received again up to where it was left.
+        """
         found: dict[str, Path] = {}
-        places = [self.folder, *sorted(one for one in _entries(self.folder) if one.is_dir()), *self.others]
+        folders = sorted(one for one in _entries(self.folder) if one.is_dir())
+        left = [one for one in folders if _LEFT.match(one.name)]
+        places = [*left, self.folder, *(one for one in folders if one not in left), *self.others]
         for place in reversed(places):
             found |= {one.name: one for one in _entries(place) if one.is_file()}
         return found

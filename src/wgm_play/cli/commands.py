@@ -591,11 +591,27 @@ COMMANDS = {
             arguments=(PLAYBOOK,),
             options=(
                 Option("--systemd", group=OTHER, help="print the unit that keeps it running, and do nothing else"),
+                Option("--commits", group=OTHER, help="show what was committed lately, and the LSN just before each"),
+                Option(
+                    "--table",
+                    group=CHOOSE,
+                    kind=LIST,
+                    value="NAME",
+                    help="with --commits: those that changed this table",
+                ),
+                Option(
+                    "--since",
+                    group=CHOOSE,
+                    kind=TEXT,
+                    value="TIME",
+                    help="with --commits: not those before a time, or longer ago than 2h (1h)",
+                ),
                 *ONE_PLAYBOOK,
             ),
             examples=(
                 ("wgm-play wal production.yml", "until Ctrl-C"),
                 ("wgm-play wal production.yml --systemd", ""),
+                ("wgm-play wal production.yml --commits --table tasks", "which commit did it, and the moment before"),
             ),
         ),
         Spec(

@@ -191,11 +191,11 @@ def _in_place(
 
         return put_back(work, engine, found, moment, whole_cluster=whole_cluster, reporter=reporter)
     place = _own_place(work, engine, found)
-    before = taken_back.applied(work.reading)
+    before, freeze = taken_back.applied(work.reading), taken_back.frozen(work.reading)
     work.reading.close()  # no database is renamed with a session in it
     restored = engine.restore(found, place, moment, in_place=True)
     held = taken_back.hold(work, before, f"restored in place from the backup {found.id}")
-    return replace(restored, notes=(*restored.notes, *held))
+    return replace(restored, notes=(*restored.notes, *held, *taken_back.freeze_again(work, freeze)))
 
 
 def _moment(work: Work, engine: engines.Engine, backup_id: str | None, at: str | None) -> Moment | None:

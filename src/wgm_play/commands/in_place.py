@@ -13,9 +13,10 @@ from wgm_play.backup import in_place, slot, target
 from wgm_play.backup.cluster import programs_for
 from wgm_play.backup.moment import LATEST, Moment
 from wgm_play.backup.process import parameters
-from wgm_play.commands.taken_back import Applied, applied, hold
+from wgm_play.commands.taken_back import Applied, applied, freeze_again, frozen, hold
 from wgm_play.errors import Refused, Unreachable, WgmError
 from wgm_play.execute.guard import refuse_beside_another
+from wgm_play.ledger.model import Decision
 from wgm_play.render import render
 from wgm_play.run.gate import engine_of
 
@@ -36,6 +37,7 @@ class _Before:
     others: list[str]
     slots: list[str]
     runs: list[Applied]
+    freeze: Decision | None
 
 
 def refuse_unreached(engine: engines.Engine) -> Refused:
@@ -97,7 +99,7 @@ def _asked(work: Work, engine: engines.Engine, found: engines.Backup, place: in_
             )
         work.check_marker()
         refuse_beside_another(work.reading, None)
-        runs = applied(work.reading)
+        runs, freeze = applied(work.reading), frozen(work.reading)
         session = work.reading
         if not place.is_of(float(target.one(session, "server_start.sql.j2"))):
             raise Refused(
@@ -107,7 +109,7 @@ def _asked(work: Work, engine: engines.Engine, found: engines.Backup, place: in_
         others = _others(work.connections.target.url, target.column(session, "databases.sql.j2"))
         slots = target.column(session, "slots.sql.j2")
         session.close()
-        return _Before(others, slots, runs)
+        return _Before(others, slots, runs, freeze)
     except Unreachable as error:
         if place.running:
             raise Refused(
@@ -116,7 +118,7 @@ def _asked(work: Work, engine: engines.Engine, found: engines.Backup, place: in_
             ) from error
         work.reporter.warn(f"the server does not answer, what it knows cannot be held: {error.message}")
         known = engine.databases_in(found)
-        return _Before([name for name in known if name not in (*target.MAINTENANCE, found.database)], [], [])
+        return _Before([name for name in known if name not in (*target.MAINTENANCE, found.database)], [], [], None)
 
 
 def _others(url: str, names: list[str]) -> list[str]:
@@ -168,6 +170,7 @@ def _carry_on(work: Work, before: _Before, reached: str, reporter: Reporter) -> 
     others = [one for one in before.slots if one != own]
     notes = [f"the slot {one!r} did not come back: who received by it has to be set up anew" for one in others]
     notes += hold(work, before.runs, f"restored in place to {reached}")
+    notes += freeze_again(work, before.freeze)
     if own and own not in before.slots:
         notes.append(f"nobody received WAL before: wgm-play wal {playbook}")
     try:

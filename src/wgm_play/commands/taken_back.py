@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.ledger import Ledger, decided
 from wgm_play.ledger.history import standing
 from wgm_play.ledger.model import Decision
+from wgm_play.promotion.freeze import by_hand
 
 if TYPE_CHECKING:
     from wgm_play.run.work import Work
@@ -33,6 +34,22 @@ def applied(connection: Any) -> list[Applied]:
     made = decided.revisions(connection, [run.id for run in runs])
     marked = [(run, made[run.id].mark if run.id in made else run.to_digest) for run in runs]
     return [Applied(run.id, run.started_at, mark) for run, mark in marked if mark]
+
+
+def frozen(connection: Any) -> Decision | None:
+    """Return the freeze that somebody ordered, None where nobody did."""
+    return by_hand(connection, decided.now(connection))
+
+
+def freeze_again(work: Work, before: Decision | None) -> list[str]:
+    """Order a freeze anew that went back with the ledger; return notes."""
+    with work.connections.writing("wgm-play/decision") as connection, connection.transaction():
+        if before is None or frozen(connection) is not None:
+            return []
+        Ledger(connection).ensure(work.environment.readers)
+        said = Decision("freeze", before.reason, [f"ordered by {before.role} ({before.os_user})"], until=before.until)
+        decided.insert_decision(connection, said, None, getpass.getuser())
+    return [f"the freeze stands: {before.reason}"]
 
 
 def hold(work: Work, before: list[Applied], what: str) -> list[str]:

@@ -9,18 +9,20 @@ import getpass
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgm_play.backup.base import YOUNG
 from wgm_play.backup.moment import lsn_text
+from wgm_play.backup.wal import Wal
 from wgm_play.errors import InputError, Refused
 from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.run.gate import engine_of
-from wgm_play.units import format_duration
+from wgm_play.units import format_duration, parse_duration
+from wgm_play.windows import moment
 
 if TYPE_CHECKING:
     from wgm_play import backup as engines
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from wgm_play.run.work import Work
 
 SOURCE = "backup"
+# As many commits as fit on a screen.
+SHOWN = 40
 # As much as a slot may hold back before the server lets it go: what one hour of a busy server writes.
 KEEP = "ALTER SYSTEM SET max_slot_wal_keep_size = '10GB'; SELECT pg_reload_conf()"
 _UNIT = """\
@@ -83,6 +87,40 @@ def unit(work: Work, reporter: Reporter) -> int:
     )  # fmt: skip
     reporter.page("unit", text)
     return 0
+
+
+def commits(work: Work, reporter: Reporter, tables: Sequence[str] = (), since: str | None = None) -> int:
+    """Show what was committed lately, by what it did: where a restore has to stop to leave one of them out."""
+    from wgm_play.backup import target
+    from wgm_play.backup.commits import commits as read
+    from wgm_play.render import render
+
+    _, engine = engine_of(work)
+    receiver = engine.receiver()
+    wal = Wal(receiver.source.folder, receiver.source.segment_size)
+    with target.connect(work.connections.target.url, receiver.source.application) as session:
+        rows = session.execute(render("backup/filenodes.sql.j2").sql).fetchall()
+    names = {file: name for _, file, name in rows if file is not None}
+    found = read(wal, receiver.source.programs, rows[0][0], names, _since(since))
+    asked = {name.removeprefix("public.") for name in tables}
+    if asked:
+        found = [one for one in found if one.dropped or asked.intersection(name for name, _ in one.rows)]
+    shown = found[-SHOWN:]
+    told = [(f"{one.at:%Y-%m-%d %H:%M:%S.%f}"[:-3], f"lsn:{one.lsn}", one.told) for one in shown]
+    reporter.table("commits", ("committed (UTC)", "--at: just before it", "what it did"), told)
+    if len(found) > len(shown):
+        reporter.note(f"and {len(found) - len(shown)} before them: --since shows less, --table NAME those of one table")
+    if not found:
+        reporter.note("nothing was committed in that time, as far as WAL was received")
+    reporter.data("commits", [{"at": one.at.isoformat(), "lsn": one.lsn, "what": one.told} for one in found])
+    return 0
+
+
+def _since(given: str | None) -> datetime:
+    """Return the time that was said: `2h` is two hours ago; an hour ago where nothing was."""
+    if given is None or (given[:1].isdigit() and given[-1:].isalpha()):
+        return datetime.now(UTC) - timedelta(seconds=parse_duration(given or "1h"))
+    return moment(given, UTC)
 
 
 def findings(
