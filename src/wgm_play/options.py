@@ -41,6 +41,7 @@ class Options:
     metrics: str | None = None
     record: bool = False
     deep: bool = False
+    only: tuple[str, ...] = ()
     reports: tuple[str, ...] = ()
     fail_on: str = "warning"
     revision: str | None = None

@@ -16,7 +16,7 @@ import pytest
 
 from fix_postgres import as_freshly_made
 from wgm_play import pipeline
-from wgm_play.errors import Found
+from wgm_play.errors import Found, InputError
 from wgm_play.options import Options
 from wgm_play.reporter import Reporter
 
@@ -165,3 +165,18 @@ def test_of_much_advice_a_few_lines_are_shown_and_all_with_v(healthy: Options, d
     assert short.said[0].count("[no_primary_key]") == 6
     assert whole.said[0].count("[no_primary_key]") == 8
     assert short.said[0].splitlines()[-1] == whole.said[0].splitlines()[-1]
+
+
+def test_a_part_of_it_is_looked_at_alone(healthy: Options, database: Any) -> None:
+    database.execute("create index twin on shop.orders (customer_id, id desc) where state = 'open'")
+    database.execute("alter table people.persons add column odd int")
+    Path(healthy.playbook).write_text(PLAY.replace("  steps:", f"{TAKEN}  steps:"))
+
+    def codes(*parts: str) -> set[str]:
+        return {one["code"] for one in checked(Options(healthy.playbook, url=healthy.url, only=parts))}
+
+    assert codes("drift") == {"drift"}
+    assert "duplicate_indexes" in codes("health", "backups")
+    assert not {"drift", "acknowledge"} & codes("health", "alerts", "backups")
+    with pytest.raises(InputError, match="there is no part 'drifts'"):
+        pipeline.check(Options(healthy.playbook, url=healthy.url, only=("drifts",)), Heard())

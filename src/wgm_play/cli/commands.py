@@ -390,6 +390,13 @@ COMMANDS = {
             arguments=(PLAYBOOK,),
             options=(
                 Option("--deep", group=LOOK, help="read the rows too: orphans, constraints, bodies, the newest backup"),
+                Option(
+                    "--only",
+                    group=LOOK,
+                    kind=LIST,
+                    value="PARTS",
+                    help="only these parts: drift, health, alerts, backups (a,b); drift alone plans nothing",
+                ),
                 Option("--rules", group=OUTPUT, kind=TEXT, value="FILE", help="write the alerts as Prometheus rules"),
                 Option(
                     "--metrics",

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from wgm_play.playbook.model import Acknowledged, Play
 
 
+# The code of an entry that nothing is found for.
+UNUSED = "acknowledge"
+
+
 def acknowledged(
     play: Play, findings: Iterable[Finding], today: date | None = None, *, of_queries: bool = False
 ) -> list[Finding]:
@@ -55,6 +59,6 @@ def _meant(entry: Acknowledged, one: Finding) -> bool:
 def _idle(entry: Acknowledged) -> Finding:
     about = f" of {entry.object}" if entry.object else ""
     return Finding(
-        "acknowledge", INFO, f"nothing is found any more that was acknowledged: {entry.check}{about}", entry.object,
+        UNUSED, INFO, f"nothing is found any more that was acknowledged: {entry.check}{about}", entry.object,
         entry.check, "remove the entry from `acknowledge:`", where=entry.position, source="playbook",
     )  # fmt: skip

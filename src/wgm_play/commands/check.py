@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from wgm_play.commands.acknowledged import acknowledged
+from wgm_play.commands.acknowledged import UNUSED, acknowledged
 from wgm_play.commands.alerts import look_at_alerts
 from wgm_play.commands.covered import coverage
 from wgm_play.commands.declared import planned_or_refused, without_effect
 from wgm_play.commands.drift import drift
+from wgm_play.errors import InputError
 from wgm_play.finding import INFO, Finding, ordered
 from wgm_play.report.findings import Heading, written
 from wgm_play.report.findings.json import as_data
 from wgm_play.report.findings.text import summary
 
+# What `--only` chooses from.
+PARTS = ("drift", "health", "alerts", "backups")
 # As many of one kind of advice are read; reports and -v have all.
 ADVICE_SHOWN = 5
 
@@ -29,21 +32,36 @@ if TYPE_CHECKING:
 
 
 def look(work: Work, options: Options, reporter: Reporter) -> list[Finding]:
-    """Look for drift, ill health and alerts, at the backups and at what is declared without effect."""
+    """Look for drift, ill health and alerts, at the backups and at what is declared without effect; or at a part of it."""
+    parts = _parts(options.only)
     work.check_marker()
     live = work.read_live()
-    planned, findings = planned_or_refused(work, reporter)
-    findings += drift(work, planned, live, reporter)
+    planned, findings = (None, []) if options.only else planned_or_refused(work, reporter)
+    if "drift" in parts:
+        findings += drift(work, planned, live, reporter)
     if planned is not None:
         findings += without_effect(work, planned, live)
-    findings += _health(work, deep=options.deep)
-    findings += look_at_alerts(work, options, reporter)
-    findings += coverage(work, deep=options.deep)
+    if "health" in parts:
+        findings += _health(work, deep=options.deep)
+    if "alerts" in parts:
+        findings += look_at_alerts(work, options, reporter)
+    if "backups" in parts:
+        findings += coverage(work, deep=options.deep)
     if planned is not None:
         findings += _checklist(work, planned, reporter)
-    for name in live.unmodelled:
+    for name in live.unmodelled if "drift" in parts else ():
         reporter.note(f"not modelled: {name}")
-    return ordered(acknowledged(work.play, findings))
+    found = ordered(acknowledged(work.play, findings))
+    # What was not looked for is not gone.
+    return [one for one in found if one.code != UNUSED] if options.only else found
+
+
+def _parts(only: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the parts that are asked for. Raise `InputError` for a word that is none."""
+    for word in only:
+        if word not in PARTS:
+            raise InputError(f"--only: there is no part {word!r}", hint=f"the parts are {', '.join(PARTS)}")
+    return only or PARTS
 
 
 def _checklist(work: Work, planned: Planned, reporter: Reporter) -> list[Finding]:
