@@ -118,8 +118,8 @@ class Environment:
 
     `marker` is the name that the database is marked with (the environment's own name by default); `readers` are
     roles to which the ledger grants SELECT; `server` is where a whole cluster is put back; `shadow` is a URL for the shadow
-    database, or `target`; `server_version` is the target's major version, where the file says it; `lint` is what lint is told,
-    `backup` what each engine of backups is.
+    database, or `target`; `server_version` is the target's major version, where the file says it; `stats` is the file of its
+    statistics; `lint` is what lint is told, `backup` what each engine of backups is.
     """
 
     name: str
@@ -142,6 +142,7 @@ class Environment:
     provided: Provided | None = field(default=None, compare=False, repr=False)
     lint: Mapping[str, Any] = field(default_factory=dict)
     backup: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    stats: str | None = None
 
 
 def names(folder: Path) -> list[str]:
@@ -202,6 +203,7 @@ def load_environment(
         server=server,
         shadow=TARGET if values.get("shadow") == TARGET else url_of(values.get("shadow"), environ),
         server_version=values.get("server_version"),
+        stats=_statistics(folder, name, values.get("stats")),
         marker=values.get("marker", name),
         variables=values.get("variables", values.get("vars", {})),
         readers=values.get("readers", ()),
@@ -223,6 +225,19 @@ def lint_of(name: str, folder: Path) -> tuple[Mapping[str, Any], str]:
     if problems:
         raise Problems(problems) if len(problems) > 1 else problems[0]
     return values.get("lint", {}), shown
+
+
+def stats_of(name: str, folder: Path) -> str | None:
+    """Return the file of an environment's statistics; nothing else of it is needed."""
+    path, shown = _file(name, folder)
+    problems: list[WgmError] = []
+    return _statistics(folder, name, read(load_file(path, shown), ENVIRONMENT, shown, problems).get("stats"))
+
+
+def _statistics(folder: Path, name: str, said: str | None) -> str | None:
+    """Return the file of the database's statistics: the one that is named, beside the environment's file, else NAME.stats.json."""
+    path = folder / (said or f"{name}.stats.json")
+    return shown_path(path) if said is not None or path.is_file() else None
 
 
 def _promotion(raw: Any, values: dict[str, Any], name: str) -> Promotion | None:

@@ -191,6 +191,11 @@ ENVIRONMENT = {
         least=13,
         most=18,
     ),
+    "stats": Key(
+        "text",
+        "a file of the database's statistics, beside this file, as `wgm-play stats` writes it: diff and lint take sizes from it"
+        " (NAME.stats.json, where it is there)",
+    ),
     "marker": Key("text", "the name that the database is marked with (the environment's name)"),
     "variables": Key("variables", "variables of this environment; `vars` is another word for it"),
     "vars": Key("variables", "another word for `variables`"),

@@ -52,6 +52,7 @@ class Options:
     untrusted: bool = False
     env: tuple[str, ...] = ()
     upgrade: bool = False
+    stats: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

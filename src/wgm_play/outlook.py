@@ -81,6 +81,8 @@ class Outlook:
 
     relations: Mapping[str, Prospect] = field(default_factory=dict)
     texts: Mapping[Key, tuple[str, str]] = field(default_factory=dict)
+    # By how much a machine that nobody has measured may be faster or slower.
+    spread: float = 1.0
 
     def seconds(self, command: Command) -> float | None:
         """Return about how long a statement takes; None where it depends on no table's size, or that is unknown."""
@@ -99,16 +101,54 @@ class Outlook:
             return met[0].bytes / BUILT
         return whole / READ
 
+    def about(self, command: Command) -> str:
+        """Return about how long a statement takes, in words; nothing where that is unknown."""
+        seconds = self.seconds(command)
+        return "" if seconds is None else _about(seconds, self.spread)
+
     def remarks(self, command: Command) -> Iterator[str]:
         """Yield what is to be said of a statement: its time, who is in its way now, who would queue behind it."""
         seconds = self.seconds(command)
         if seconds is not None:
             met = next(self.relations[lock.relation] for lock in command.locks if lock.relation in self.relations)
-            about = f"about {_duration(seconds)}" if seconds >= INSTANT else f"less than {INSTANT:g} s"
-            yield f"{about}: {met.rows:,.0f} rows, {format_size(met.bytes)}"
+            yield f"{_about(seconds, self.spread)}: {met.rows:,.0f} rows, {format_size(met.bytes)}"
         for lock in command.locks:
             if (one := self.relations.get(lock.relation)) is not None and lock.level in LOCK_LEVELS:
                 yield from _in_the_way(lock.level, one)
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """An outlook that was written down: what was said of each statement of a plan."""
+
+    says: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    texts: Mapping[Key, tuple[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plan: Plan, says: Mapping[int, tuple[str, ...]]) -> Foretold:
+        """Return it for a plan; `says` are the remarks by the number of the statement."""
+        commands = [command for operation in plan.operations for command in operation.commands]
+        return cls({id(commands[number]): lines for number, lines in says.items() if number < len(commands)})
+
+    def remarks(self, command: Command) -> Iterator[str]:
+        """Yield what was said of a statement."""
+        yield from self.says.get(id(command), ())
+
+
+def written_down(plan: Plan, outlook: Outlook) -> dict[int, tuple[str, ...]]:
+    """Return what is to be said of each statement of a plan, by its number."""
+    commands = [command for operation in plan.operations for command in operation.commands]
+    said = {number: tuple(outlook.remarks(command)) for number, command in enumerate(commands)}
+    return {number: lines for number, lines in said.items() if lines}
+
+
+def _about(seconds: float, spread: float) -> str:
+    """Return how long something takes, as a range where the machine is another one."""
+    if seconds * spread < INSTANT:
+        return f"less than {INSTANT:g} s"
+    if spread == 1:
+        return f"about {_duration(seconds)}"
+    return f"{_duration(seconds / spread)} to {_duration(seconds * spread)}"
 
 
 def _in_the_way(level: str, one: Prospect) -> Iterator[str]:

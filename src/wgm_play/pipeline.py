@@ -590,10 +590,13 @@ def lint(options: LintOptions, reporter: Reporter) -> int:
     """Tell what migrations and playbooks would do to a database in use, from their text alone."""
     from wgm_play.finding import at_least
     from wgm_play.lint.command import lint as find
+    from wgm_play.lint.sizes import remarks
     from wgm_play.lint.telling import tell
 
     fixed: dict[str, list[str]] = {}
     findings, chosen = find(options, fixed)
+    for remark in remarks(options.stats, options.environment):
+        reporter.warn(remark)
     for file, codes in fixed.items():
         reporter.note(f"{file}: {', '.join(codes)}: the safe form was written")
     worst = options.fail_on or chosen.fail_on

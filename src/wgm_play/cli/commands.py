@@ -716,7 +716,11 @@ COMMANDS = {
                     help="how many rows a table has, as in tasks=40M",
                 ),
                 Option(
-                    "--stats", group=VALUES, kind=TEXT, value="FILE", help="the same from a file of statistics (JSON)"
+                    "--stats",
+                    group=VALUES,
+                    kind=TEXT,
+                    value="FILE",
+                    help="the same from a file of `wgm-play stats` (default: the environment's), or JSON of tables and numbers",
                 ),
                 Option(
                     "--environment",
@@ -887,6 +891,13 @@ COMMANDS = {
                     kind=TEXT,
                     value="GITREF",
                     help="compare with the files of git where this branch began, on its way from GITREF",
+                ),
+                Option(
+                    "--stats",
+                    group=VALUES,
+                    kind=TEXT,
+                    value="FILE",
+                    help="take sizes, times and the server's version from a file of `wgm-play stats` (default: the environment's)",
                 ),
                 Option(
                     "--also-open",

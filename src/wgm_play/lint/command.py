@@ -50,7 +50,7 @@ def lint(options: Options, fixed: dict[str, list[str]] | None = None) -> tuple[l
     for playbook in found.playbooks:
         from wgm_play.lint.playbooks import of_playbook
 
-        findings += of_playbook(playbook, chosen, options.inventory)
+        findings += of_playbook(playbook, chosen, options.inventory, options.rows, options.stats)
     if options.against:
         from wgm_play.review.git import Repository
 
@@ -80,7 +80,7 @@ def of_sql(
     from wgm_play.lint.rules import HANDLERS
     from wgm_play.lint.sizes import sizes
 
-    look = Look(chosen, sizes(options.rows, options.stats), HANDLERS)
+    look = Look(chosen, sizes(options.rows, options.stats or _stats_of(options)), HANDLERS)
     texts: dict[str, str] = {}
 
     def text(file: str) -> str:
@@ -104,6 +104,15 @@ def of_sql(
     for file, several in by_file.items():
         found += acknowledge(several, file, text(file), look, faults=False)
     return found
+
+
+def _stats_of(options: Options) -> str | None:
+    """Return the statistics of the environment that is named."""
+    if not options.environment:
+        return None
+    from wgm_play.environment import FOLDER, stats_of
+
+    return stats_of(options.environment, options.inventory or Path(FOLDER))
 
 
 def settings_of(options: Options) -> Settings:

@@ -22,6 +22,7 @@ from wgm_play.lint.ignores import acknowledge, until_in
 from wgm_play.lint.look import Look
 from wgm_play.lint.rules import HANDLERS
 from wgm_play.lint.settings import Settings, settings
+from wgm_play.lint.sizes import sizes
 from wgm_play.lint.tree import Name
 from wgm_play.sql import reveal
 
@@ -29,8 +30,19 @@ from wgm_play.sql import reveal
 _RUNNER = ("X01", "X02", "X09", "X10", "X07", "C15", "I02", "V01", "T12")
 
 
-def of_playbook(path: Path, chosen: Settings, inventory: Path | None, *, scratch: bool = True) -> list[Finding]:
-    """Return what is found in a playbook and what it imports; a team's own rules are asked on a `scratch` server."""
+def of_playbook(
+    path: Path,
+    chosen: Settings,
+    inventory: Path | None,
+    rows: Sequence[str] = (),
+    stats: str | None = None,
+    *,
+    scratch: bool = True,
+) -> list[Finding]:
+    """Return what is found in a playbook and what it imports; a team's own rules are asked on a `scratch` server.
+
+    Sizes are as `rows` and the file `stats` say, else as the environment's statistics do.
+    """
     from wgm_play.options import Options
     from wgm_play.playbook.fold import fold
     from wgm_play.run.work import with_placeholders
@@ -39,7 +51,8 @@ def of_playbook(path: Path, chosen: Settings, inventory: Path | None, *, scratch
     plays, _ = with_placeholders(Options(str(path), inventory=str(inventory) if inventory else None))
     for loaded in plays:
         _number, play, environment, _playbook = loaded
-        look = Look(settings(environment.lint, environment.path, chosen), {}, HANDLERS)
+        known = sizes(rows, stats or environment.stats)
+        look = Look(settings(environment.lint, environment.path, chosen), known, HANDLERS)
         look.known.labelled |= _masked(play.steps)
         _declared(fold(play.steps), look)
         if scratch and look.settings.rules:

@@ -32,6 +32,15 @@ def sizes(rows: Sequence[str], stats: str | None) -> dict[Name, float]:
     return found
 
 
+def remarks(stats: str | None, environment: str | None) -> list[str]:
+    """Return what is odd about a file of statistics: another environment's, or old."""
+    if stats is None or "format" not in Path(stats).read_text(encoding="utf-8")[:200]:
+        return []
+    from wgm_play.stats.file import load
+
+    return list(load(stats).remarks(environment=environment))
+
+
 def _of_file(stats: str) -> Iterator[tuple[Name, float]]:
     """Read rows from what `wgm-play stats` writes, or from an object of tables and numbers."""
     path = Path(stats)
@@ -41,6 +50,11 @@ def _of_file(stats: str) -> Iterator[tuple[Name, float]]:
         raise InputError(f"{stats!r}: {error.strerror}", hint="--stats FILE") from error
     except ValueError as error:
         raise InputError(f"{stats!r} is no JSON: {error}", where=Position(stats)) from error
+    if isinstance(document, Mapping) and "format" in document:
+        from wgm_play.stats.file import load
+
+        yield from ((name, size.rows) for name, size in load(stats).sizes().items())
+        return
     tables = document.get("tables", document) if isinstance(document, Mapping) else document
     entries = tables.items() if isinstance(tables, Mapping) else ((_name_of(one), one) for one in tables)
     for name, one in entries:

@@ -13,7 +13,7 @@ from wgm_play.plan import Command, Group, Hazard, Lock, Operation, Plan
 from wgm_play.report.console import BOLD, CYAN, DIM, GREEN, MAGENTA, RED, YELLOW, styled, visible
 
 if TYPE_CHECKING:
-    from wgm_play.outlook import Outlook
+    from wgm_play.outlook import Foretold, Outlook
 
 # How each verb is marked and counted. `run` is what is neither: a statement of the playbook's own, rows, a backfill.
 MARKS = {
@@ -64,7 +64,7 @@ def summary(plan: Plan) -> str:
     return f"Plan: {', '.join(words)}, in {' and '.join(parts)}"
 
 
-def lines(plan: Plan, *, diff: bool, colour: bool, outlook: Outlook | None = None) -> Iterator[str]:
+def lines(plan: Plan, *, diff: bool, colour: bool, outlook: Outlook | Foretold | None = None) -> Iterator[str]:
     """Yield the lines that show a plan; with `diff` and `outlook` also what each statement will meet."""
     number = 0
     for group in plan.groups:
@@ -89,7 +89,12 @@ def lines(plan: Plan, *, diff: bool, colour: bool, outlook: Outlook | None = Non
 
 
 def operation_lines(
-    operation: Operation, *, diff: bool, colour: bool, indent: str = "  ", outlook: Outlook | None = None
+    operation: Operation,
+    *,
+    diff: bool,
+    colour: bool,
+    indent: str = "  ",
+    outlook: Outlook | Foretold | None = None,
 ) -> Iterator[str]:
     """Yield the lines of one operation; with `diff` its statements and their locks, and what to do about hazards."""
     mark, style, _ = MARKS.get(operation.verb, _UNKNOWN_VERB)
@@ -119,7 +124,9 @@ def text_diff(before: str, after: str, *, colour: bool, indent: str) -> Iterator
         yield styled(f"{indent}{visible(shown)}".rstrip(), styles.get(line[:1], ""), colour)
 
 
-def command_lines(command: Command, *, colour: bool, indent: str, outlook: Outlook | None = None) -> Iterator[str]:
+def command_lines(
+    command: Command, *, colour: bool, indent: str, outlook: Outlook | Foretold | None = None
+) -> Iterator[str]:
     """Yield the lines of one statement: its SQL, and what it does to others as comments of SQL."""
     yield from _indented(command.sql.rstrip().rstrip(";") + ";", indent)
     remarks = [lock(taken) for taken in command.locks]

@@ -18,6 +18,7 @@ from wgm_play.playbook.model import Folded, Play
 from wgm_play.review.base import Base
 from wgm_play.review.excerpt import Excerpt, excerpt
 from wgm_play.review.planner import Assumed
+from wgm_play.review.statistics import of_environment
 from wgm_play.review.work import ReviewWork, scratch_connections
 from wgm_play.run import basis
 from wgm_play.run.work import Loaded
@@ -26,6 +27,7 @@ from wgm_play.shadow import Shadow, open_shadow
 if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.reporter import Reporter
+    from wgm_play.stats.file import Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Compared:
     wanted_version: int
     said_by: str
     waited: frozenset[str] = frozenset()
+    statistics: Statistics | None = None
 
 
 def pairs(
@@ -68,8 +71,10 @@ def pairs(
         yield one, same[0] if same else None
 
 
-def version_of(environment: Environment) -> tuple[int, str]:
-    """Return the major version that an environment's server has, and what says so."""
+def version_of(environment: Environment, statistics: Statistics | None = None) -> tuple[int, str]:
+    """Return the major version that an environment's server has, and what says so: its statistics know it best."""
+    if statistics is not None:
+        return statistics.server_version // 10000, "stats"
     if environment.server_version is not None:
         return environment.server_version, "server_version"
     if environment.embedded is not None:
@@ -91,11 +96,12 @@ def compare(
     with ExitStack() as stack:
         shadows: dict[int, Shadow] = {}
         for this, was in plays:
-            major, said_by = version_of(this[2])
+            statistics = of_environment(this[2], now.stats)
+            major, said_by = version_of(this[2], statistics)
             if major not in shadows:
                 connections = scratch_connections(this[2])
                 shadows[major] = stack.enter_context(open_shadow(connections.scratch(major)))
-            yield _compared(now, before, this, was, shadows[major], (major, said_by), reporter)
+            yield _compared(now, before, this, was, shadows[major], (major, said_by), reporter, statistics)
 
 
 def _compared(
@@ -106,12 +112,15 @@ def _compared(
     shadow: Shadow,
     version: tuple[int, str],
     reporter: Reporter,
+    statistics: Statistics | None,
 ) -> Compared:
     number, play, environment, playbook = this
     granted = assumed(environment)
 
     def work(options: Options, one: Loaded) -> ReviewWork:
-        return ReviewWork(options, reporter, one[2], one[3], one[1], one[0], shadow=shadow, assumed=granted)
+        return ReviewWork(
+            options, reporter, one[2], one[3], one[1], one[0], shadow=shadow, assumed=granted, statistics=statistics
+        )
 
     made = work(now, this)
     waited = frozenset(step.name for step in play.steps if step.deferred)
@@ -133,7 +142,7 @@ def _compared(
     assert made.base is not None  # noqa: S101 - made before
     return Compared(
         made.play, environment, was[1] if was else None, was[2] if was else None, made.base, planned, made.planner.folded,
-        tuple(made.planner.all_refused()), made, shadow.version // 10000, *version, waited,
+        tuple(made.planner.all_refused()), made, shadow.version // 10000, *version, waited, statistics,
     )  # fmt: skip
 
 

@@ -14,12 +14,15 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Position
 from wgm_play.finding import ERROR, INFO, WARNING, Finding, ordered
 from wgm_play.operations.base import LOCK_LEVELS, SHARE
+from wgm_play.outlook import Outlook, written_down
 from wgm_play.plan import Command, Operation
 from wgm_play.playbook.model import Folded
 from wgm_play.review import affected, checklist, diagram, security
 from wgm_play.review.compare import Compared
 from wgm_play.review.model import BLOCKS, DATA, OTHER, REFUSED, SECTIONS, SECURITY, PlayReview
+from wgm_play.review.planner import LARGE
 from wgm_play.review.rollback import rollback
+from wgm_play.review.statistics import outlook, sizes
 from wgm_play.secret import mask
 from wgm_play.units import counted
 
@@ -27,6 +30,8 @@ from wgm_play.units import counted
 Place = Callable[..., Position | None]
 _WRITERS_WAIT = LOCK_LEVELS.index(SHARE)
 _EVERYBODY_WAITS = len(LOCK_LEVELS) - 1
+# Seconds that an application does not notice.
+MOMENT = 1.0
 # What fails where the table has rows, which nobody has looked at here.
 _MAY_FAIL = frozenset(["C02"])
 # The codes of hazards that are about who may do what.
@@ -45,7 +50,8 @@ def told(one: Compared) -> PlayReview:
     found[SECURITY] += security.look(before, after, place)
     found[SECURITY] += affected.environment(one)
     found[DATA] += _data(operations, before, place, one.play.hidden)
-    found[BLOCKS] += _blocks(operations, before, place)
+    met = _outlook(one)
+    found[BLOCKS] += _blocks(operations, before, place, met)
     for hazard in _hazards(operations, place):
         found[SECURITY if hazard.code.startswith(_OF_SECURITY) else OTHER].append(hazard)
     found[OTHER] += _irreversible(operations, place)
@@ -65,7 +71,16 @@ def told(one: Compared) -> PlayReview:
         left_alone=tuple(_left_alone(one)),
         new=one.before is None,
         checklist=tuple(checklist.look(one, back)),
+        sizes=one.statistics.about() if one.statistics is not None else "",
+        times=written_down(plan, met),
     )
+
+
+def _outlook(one: Compared) -> Outlook:
+    """Return what statements meet, as far as statistics tell."""
+    if one.statistics is None:
+        return Outlook()
+    return outlook(one.statistics, sizes(one.statistics, one.base.catalog, LARGE), LARGE)
 
 
 def placing(one: Compared) -> Place:
@@ -164,10 +179,10 @@ def _ran(one: Operation, where: Position | None, hidden: bool) -> Iterator[Findi
         yield Finding("sql", WARNING if takes else INFO, what, f"step {key.name[1]}", where=where, source="review")
 
 
-def _blocks(operations: Sequence[Operation], before: Catalog, place: Place) -> Iterator[Finding]:
+def _blocks(operations: Sequence[Operation], before: Catalog, place: Place, outlook: Outlook) -> Iterator[Finding]:
     """Yield what waits: for as long as a table is read or written, or for a moment."""
     labels = {key.label: key for key in before.rows if key.kind in STORED}
-    long: dict[tuple[str, str], Operation] = {}
+    long: dict[tuple[str, str], tuple[Operation, Command]] = {}
     moments: dict[str, list[Operation]] = {}
     for one in operations:
         for command in one.commands:
@@ -175,13 +190,15 @@ def _blocks(operations: Sequence[Operation], before: Catalog, place: Place) -> I
                 strength = LOCK_LEVELS.index(lock.level) if lock.level in LOCK_LEVELS else 0
                 if lock.relation not in labels or strength < _WRITERS_WAIT:
                     continue
-                if _lasts(command):
-                    long.setdefault((lock.relation, lock.level), one)
+                if _lasts(command, outlook):
+                    long.setdefault((lock.relation, lock.level), (one, command))
                 else:
                     moments.setdefault(lock.relation, []).append(one)
-    for (relation, level), one in sorted(long.items()):
+    for (relation, level), (one, longest) in sorted(long.items(), key=lambda item: item[0]):
         who = "reads and writes" if LOCK_LEVELS.index(level) == _EVERYBODY_WAITS else "writes"
         how = "is written anew" if any(command.rewrites for command in one.commands) else "is read"
+        about = outlook.about(longest)
+        how += f", {about}" if about else ""
         yield Finding(
             "blocks", ERROR if who != "writes" else WARNING, f"{who} of {relation} wait for as long as the table {how}: {one.title}",
             str(labels[relation]), level, where=place(one.key, one.step), source="review",
@@ -194,8 +211,11 @@ def _blocks(operations: Sequence[Operation], before: Catalog, place: Place) -> I
         )  # fmt: skip
 
 
-def _lasts(command: Command) -> bool:
-    return command.rewrites or command.scans
+def _lasts(command: Command, outlook: Outlook) -> bool:
+    """Tell whether a statement reads or writes a table that is not known to be small."""
+    seconds = outlook.seconds(command)
+    small = seconds is not None and seconds * outlook.spread < MOMENT
+    return (command.rewrites or command.scans) and not small
 
 
 def _hazards(operations: Sequence[Operation], place: Place) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ In: nothing. Out: `Review` with a `PlayReview` for each play.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wgm_play.finding import Finding, ordered
 from wgm_play.plan import Operation, Plan
@@ -53,6 +53,9 @@ class PlayReview:
     new: bool = False
     gone: bool = False
     checklist: tuple[str, ...] = ()
+    # Whose sizes were taken, and what they say of statements, by their number.
+    sizes: str = ""
+    times: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def all_findings(self) -> Iterator[Finding]:
         """Yield the findings of all sections, in the order of these."""

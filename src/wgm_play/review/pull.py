@@ -179,7 +179,11 @@ def _review(now: Options, before: Before, reporter: Reporter) -> Review:
     wanted = list(pairs(plays_now, plays_before, one_database=before.one_database))
     try:
         with closing(compare(now, before.options, wanted, reporter)) as compared:
-            found = [told(one) for one in compared]
+            found = []
+            for one in compared:
+                if one.statistics is not None:
+                    notes += one.statistics.remarks(environment=one.environment.name)
+                found.append(told(one))
     except (InputError, Refused) as error:
         return Review(subject, before.called, notes=tuple(notes), broken=tuple(_broken(error)))
     met = {id(was) for _, was in wanted if was is not None}

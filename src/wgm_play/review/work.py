@@ -6,6 +6,7 @@ In: a play as it was and as it is, the scratch server. Out: `Compared`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,7 +24,8 @@ from wgm_play.playbook.model import Folded
 from wgm_play.review import base as bases
 from wgm_play.review.assumed import AssumedLedger, Nobody, ReviewedImperative
 from wgm_play.review.excerpt import Excerpt
-from wgm_play.review.planner import Assumed, ReviewPlanner
+from wgm_play.review.planner import LARGE, Assumed, ReviewPlanner
+from wgm_play.review.statistics import sizes
 from wgm_play.run import basis
 from wgm_play.run.work import Work
 from wgm_play.server import Target
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from wgm_play.environment import Environment
     from wgm_play.errors import Refused
     from wgm_play.shadow import Shadow
+    from wgm_play.stats.file import Statistics
 
 # What a planner would connect to a target with: it is given the scratch server instead.
 NO_TARGET = cast("Connections", None)
@@ -50,6 +53,7 @@ class ReviewWork(Work):
     excerpt: Excerpt | None = None
     refused: list[Refused] = field(default_factory=list)
     planner: ReviewPlanner | None = None
+    statistics: Statistics | None = None
 
     @property
     def reading(self) -> psycopg.Connection[Any]:
@@ -125,10 +129,12 @@ class ReviewWork(Work):
     def planner_of(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> ReviewPlanner:
         """Return the planner of this play."""
         self.refused.clear()
+        known = self.statistics
         return ReviewPlanner(
             self.playbook, self.play, folded, self.environment, self.reading, NO_TARGET, self.cache, choices,
             self.step_names, live, imperative, made_in=self.shadow, assumed=self.assumed,
             before=self.base.folded if self.base else None, refused=self.refused,
+            sized=(lambda found: dict.fromkeys(found.of("table"), LARGE)) if known is None else partial(sizes, known, otherwise=LARGE),
         )  # fmt: skip
 
     def fold_base(self) -> Folded:

@@ -59,6 +59,8 @@ def _play(play: PlayReview) -> dict[str, Any]:
         "server": {"version": play.version, "wanted": play.wanted_version, "said_by": play.said_by},
         "new": play.new,
         "gone": play.gone,
+        "sizes": play.sizes,
+        "times": [{"statement": number, "says": list(lines)} for number, lines in sorted(play.times.items())],
         "findings": {section: [as_data(one) for one in play.findings.get(section, ())] for section in SECTIONS},
         "affected": list(play.affected),
         "left_alone": list(play.left_alone),
@@ -135,8 +137,8 @@ def _read_play(one: Mapping[str, Any]) -> PlayReview:
             tuple(map(_read_operation, back["operations"])), (), tuple(back["titles"]),
             tuple((each["title"], each["reason"]) for each in back["irreversible"]),
         ),
-        one["diagram"], tuple(one["left_alone"]), one["new"], one["gone"],
-        tuple(one.get("checklist", ())),
+        one["diagram"], tuple(one["left_alone"]), one["new"], one["gone"], tuple(one.get("checklist", ())),
+        one.get("sizes", ""), {each["statement"]: tuple(each["says"]) for each in one.get("times", ())},
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from wgm_play.finding import Finding
-from wgm_play.plan import Plan
+from wgm_play.outlook import Foretold
 from wgm_play.report import plan_text
 from wgm_play.report.console import visible
 from wgm_play.report.findings.markdown import LIMIT, block, escaped
@@ -129,7 +129,7 @@ def _lines(review: Review, stage: Stage) -> Iterator[str]:
     yield from _told(
         loud, "In no step any more, and left alone", lambda play: tuple(_listed(_codes(play.left_alone), stage))
     )
-    yield from _folded(loud, "Plan, in the order in which it runs", lambda play: tuple(_plan(play.plan, stage)))
+    yield from _folded(loud, "Plan, in the order in which it runs", lambda play: tuple(_plan(play, stage)))
     yield from _folded(loud, "Rollback", lambda play: tuple(_rollback(play, stage)))
     yield from _folded(
         loud,
@@ -143,7 +143,7 @@ def _lines(review: Review, stage: Stage) -> Iterator[str]:
         lambda play: tuple(block(play.diagram, "mermaid")) if play.diagram and is_ours(play.diagram) else (),
     )
     servers = [f"{words.names(group)}: {words.server(play)}" for group, play in words.alike(loud, words.server)]
-    yield f"<sub>{escaped('. '.join(servers))}. {escaped(words.assumptions())}</sub>"
+    yield f"<sub>{escaped('. '.join(servers))}. {escaped(words.assumptions(loud))}</sub>"
 
 
 Lines = Callable[[PlayReview], tuple[str, ...]]
@@ -219,10 +219,11 @@ def _short(text: str, stage: Stage) -> str:
     return text if len(text) <= stage.width else f"{text[: stage.width]} …"
 
 
-def _plan(plan: Plan, stage: Stage) -> Iterator[str]:
-    if not plan.groups:
+def _plan(play: PlayReview, stage: Stage) -> Iterator[str]:
+    if not play.plan.groups:
         return
-    lines = list(plan_text.lines(plan, diff=stage.sql, colour=False))[1:]
+    outlook = Foretold.of(play.plan, play.times)
+    lines = list(plan_text.lines(play.plan, diff=stage.sql, colour=False, outlook=outlook))[1:]
     shown = [_short(line, stage) for line in lines[: stage.lines]]
     yield from block("\n".join(shown), "sql" if stage.sql else "")
     if not stage.sql or len(lines) > len(shown):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from wgm_play.plan import Operation, Plan
+from wgm_play.outlook import Foretold
+from wgm_play.plan import Operation
 from wgm_play.report import plan_text
 from wgm_play.report.console import visible
 from wgm_play.report.findings.text import paragraph
@@ -38,14 +39,14 @@ def _lines(review: Review) -> Iterator[str]:
         yield from _section(f"{other.ref} changes the same objects", list(other.objects))
     yield from _told(loud, "What else is affected", lambda play: play.affected)
     yield from _told(loud, "In no step any more, and left alone", lambda play: play.left_alone)
-    yield from _told(loud, "Plan", lambda play: tuple(_plan(play.plan)))
+    yield from _told(loud, "Plan", lambda play: tuple(_plan(play)))
     yield from _told(loud, "Rollback", _rollback)
     yield from _told(loud, "Checklist of the deployment", lambda play: play.checklist)
     yield from _told(loud, words.TITLES[OTHER], partial(_findings, OTHER))
     yield from _told(loud, "Server", lambda play: (words.server(play),))
     if loud:
         yield ""
-        yield words.assumptions()
+        yield words.assumptions(loud)
 
 
 def _told(plays: Sequence[PlayReview], title: str, what: Callable[[PlayReview], tuple[str, ...]]) -> Iterator[str]:
@@ -68,9 +69,10 @@ def _findings(section: str, play: PlayReview) -> tuple[str, ...]:
     return tuple(line for one in play.findings.get(section, ()) for line in paragraph(one))
 
 
-def _plan(plan: Plan) -> Iterator[str]:
-    if plan.groups:
-        yield from list(plan_text.lines(plan, diff=True, colour=False))[1:]
+def _plan(play: PlayReview) -> Iterator[str]:
+    if play.plan.groups:
+        outlook = Foretold.of(play.plan, play.times)
+        yield from list(plan_text.lines(play.plan, diff=True, colour=False, outlook=outlook))[1:]
 
 
 def _rollback(play: PlayReview) -> tuple[str, ...]:

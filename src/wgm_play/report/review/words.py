@@ -57,17 +57,26 @@ def server(play: PlayReview) -> str:
             if play.version == play.wanted_version
             else f"{found}: this machine has no PostgreSQL {play.wanted_version}"
         )
+    if play.said_by == "stats":
+        return (
+            f"{found}, as the statistics say"
+            if play.version == play.wanted_version
+            else f"{found}: this machine has no PostgreSQL {play.wanted_version}, which the statistics are of"
+        )
     if play.said_by == "embedded":
         return found if play.version == play.wanted_version else f"{found}, not {play.wanted_version}"
     return f"{found}, the embedded server's: environments/{play.environment}.yml does not say `server_version:`"
 
 
-def assumptions() -> str:
+def assumptions(plays: Sequence[PlayReview]) -> str:
     """Return what a review cannot know, in one sentence."""
-    return (
-        "Without a database: every table that is there is taken for a large one in use, its rows and the rights of the role that runs"
-        " are not looked at."
-    )
+    known = dict.fromkeys(play.sizes for play in plays if play.sizes)
+    large = "every table that is there is taken for a large one in use, its"
+    if known:
+        told = f"sizes and times are those of the {', of the '.join(known)}"
+        others = [play for play in plays if not play.sizes]
+        large = f"{told}{f'; for {names(others)} each table is taken for a large one' if others else ''};"
+    return f"Without a database: {large} rows and the rights of the role that runs are not looked at."
 
 
 def worst(play: PlayReview) -> str:
