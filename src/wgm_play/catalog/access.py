@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from wgm_play.catalog.graph import copies, object_of
 from wgm_play.catalog.kinds import KINDS, OF_OBJECT, OWNED, RELATIONS
-from wgm_play.catalog.model import Catalog, Extra, Key, Row
+from wgm_play.catalog.model import Catalog, Extra, Key, Row, field_of, with_fields
 from wgm_play.sql import ident
 
 PUBLIC = "public"
@@ -269,5 +269,5 @@ def keep_roles(
         if key.kind == "policy":
             was = before.get((pairs or {}).get(key, key))
             if was is not None:
-                made[key] = (*row[:2], was[2], *row[3:])
+                made[key] = with_fields("policy", row, roles=field_of("policy", was, "roles"))
     return made

@@ -82,6 +82,24 @@ def told_fields(was: Any, now: Any) -> str:
     return ", ".join(f"{name} was {getattr(was, name)!r}, is {getattr(now, name)!r}" for name in names)
 
 
+def row_of(value: Any) -> Row:
+    """Return the row of an object."""
+    return tuple(getattr(value, name) for name in value.__slots__)
+
+
+def field_of(kind: str, row: Row, field_name: str) -> Any:
+    """Return one field of a row by its name."""
+    return row[place_of(kind, field_name)]
+
+
+def with_fields(kind: str, row: Row, **values: Any) -> Row:
+    """Return a row in which some fields are otherwise."""
+    made = list(row)
+    for field_name, value in values.items():
+        made[place_of(kind, field_name)] = value
+    return tuple(made)
+
+
 class Extra(NamedTuple):
     """What is known of a live object but not compared: its oid, owner, privileges and position.
 

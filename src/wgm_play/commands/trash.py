@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.graph import parts_of_table
 from wgm_play.catalog.kinds import HOLDING_VALUES, OF_TABLE
-from wgm_play.catalog.model import Key
+from wgm_play.catalog.model import Key, field_of, with_fields
 from wgm_play.commands.upkeep import plan_of, run_of
 from wgm_play.errors import InputError, Refused
 from wgm_play.ledger import UNKNOWN, Ledger, TrashEntry
@@ -154,7 +154,8 @@ class _Move:
         return self._moved(now, [back], (said,), (seen,))
 
     def _type(self) -> str:
-        return next((str(row[0]) for key, row in kept_rows(self.entry.definition).items() if key.kind == "column"), "")
+        rows = kept_rows(self.entry.definition)
+        return next((str(field_of("column", row, "type")) for key, row in rows.items() if key.kind == "column"), "")
 
     def _object(self) -> _Moved:
         entry = self.entry
@@ -179,8 +180,9 @@ class _Move:
         """Return the rows of the entry, its own one by the name that it gets."""
         kept = kept_rows(self.entry.definition)
         row = kept[Key(self.entry.kind, tuple(self.entry.name))]
-        if self.entry.kind == "range" and row[5]:  # the name of its multirange type
-            row = (*row[:5], self._beside(str(row[5]), taken), *row[6:])
+        several = field_of("range", row, "multirange") if self.entry.kind == "range" else None
+        if several:
+            row = with_fields("range", row, multirange=self._beside(str(several), taken))
         return {now: row}
 
     def _parts(self, taken: set[str]) -> list[Command]:

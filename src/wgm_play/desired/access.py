@@ -14,7 +14,7 @@ from wgm_play.catalog import access
 from wgm_play.catalog.access import Role
 from wgm_play.catalog.graph import copies, object_of, owner_column, parent_column
 from wgm_play.catalog.kinds import ACCESS
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.model import Catalog, Key, row_of, with_fields
 from wgm_play.errors import InputError
 from wgm_play.playbook.model import Declaration
 
@@ -83,7 +83,7 @@ def _role(made: Wanted, live: Catalog, key: Key, declaration: Declaration) -> No
     said = dict(declaration.attributes)
     known = {field.name for field in fields(Role)}
     row = replace(live.get(key) or Role(), **{name: value for name, value in said.items() if name in known})
-    _put(made, key, tuple(getattr(row, name) for name in Role.__slots__), declaration)
+    _put(made, key, row_of(row), declaration)
     for group in said.get("member_of") or ():
         _membership(made, live, Key("membership", (group, key.name[0])), declaration, {})
 
@@ -95,7 +95,8 @@ def _membership(made: Wanted, live: Catalog, key: Key, declaration: Declaration,
         heir = live.get(Key("role", key.name[1:])) or made.catalog.get(Key("role", key.name[1:]))
         usual = (heir.inherit if heir else True, True)
         kept = (was.inherit, was.set) if was else usual
-        row = (row[0], bool(said.get("inherit", kept[0])), bool(said.get("set", kept[1])))
+        inherits, sets = bool(said.get("inherit", kept[0])), bool(said.get("set", kept[1]))
+        row = with_fields("membership", row, inherit=inherits, set=sets)
     _put(made, key, row, declaration)
 
 

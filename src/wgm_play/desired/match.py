@@ -34,26 +34,31 @@ def match_constraints(
         mine.remove(own)
 
     for own in list(mine):
-        if own in free and live.rows[own][:2] == declared.rows[own][:2]:
+        if own in free and _said(live, own) == _said(declared, own):
             take(own, own)
     for own in list(mine):
-        same = next((key for key in free if live.rows[key][:2] == declared.rows[own][:2]), None)
+        same = next((key for key in free if _said(live, key) == _said(declared, own)), None)
         if same is not None:
             take(own, same)
     for own in list(mine):
-        if own in free and live.rows[own][0] == declared.rows[own][0]:
+        if own in free and live.value(own, "type") == declared.value(own, "type"):
             take(own, own)
     for own in list(mine):
         columns = _columns(declared, own)
         like = next(
-            (key for key in free if live.rows[key][0] == declared.rows[own][0] and _columns(live, key) == columns), None
+            (
+                key
+                for key in free
+                if live.value(key, "type") == declared.value(own, "type") and _columns(live, key) == columns
+            ),
+            None,
         )
         if like is not None and columns:
             take(own, like)
     _match_edited_checks(live, declared, table, (free, mine), take)
     taken = set(pairs.values()) | set(named) | set(there)
     for own in mine:  # a new one whose made-up name is taken by another live constraint, or by another table's index
-        indexed = declared.rows[own][0] in ("p", "u", "x")
+        indexed = declared.value(own, "type") in ("p", "u", "x")
         if own in there or (indexed and own.name[2] in indexes):
             name, number = own.name[2][:60], 1
             while Key("constraint", (*table.name, f"{name}{number}")) in taken or f"{name}{number}" in indexes:
@@ -72,7 +77,7 @@ def _match_edited_checks(
     """
     automatic = re.compile(rf"{re.escape(table.name[1])}_(?:.+_)?check\d*\Z")
     free, mine = (
-        [key for key in keys if catalog.rows[key][0] == "c"]
+        [key for key in keys if catalog.value(key, "type") == "c"]
         for keys, catalog in zip(left, (live, declared), strict=True)
     )
     edited = [key for key in free if automatic.match(key.name[2])]
@@ -92,6 +97,10 @@ def match_domain(live: Catalog, declared: Catalog, domain: Key, named: Collectio
         if like:
             return {own: like[0]}
     return {}
+
+
+def _said(catalog: Catalog, key: Key) -> tuple[str, str]:
+    return catalog.value(key, "type"), catalog.value(key, "definition")
 
 
 def _columns(catalog: Catalog, key: Key) -> frozenset[str]:

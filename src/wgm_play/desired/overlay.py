@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from wgm_play.catalog.access import left_over
 from wgm_play.catalog.constraint import NOT_NULL, not_null_column
 from wgm_play.catalog.graph import dependents, owner_column, parts_of_table, relation_of
 from wgm_play.catalog.kinds import ACCESS, AS_ROWS, IN_TABLE, INSIDE, OF_PUBLICATION, ON_TABLE, OVER_COLUMNS, ROUTINES
-from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row
+from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row, field_of, row_of, with_fields
 from wgm_play.desired.access import lay_access, privileges_go
 from wgm_play.desired.manage import Manage
 from wgm_play.desired.match import match_constraints, match_domain
@@ -79,7 +78,7 @@ def _others_indexes(live: Catalog, declarations: Mapping[Key, Declaration], tabl
     found = {
         key.name[-1]: Key("table", relation_of(live, key) or ())
         for key in (*live.of("index", table.name[0]), *live.of("constraint", table.name[0]))
-        if key.kind == "index" or live.rows[key][0] in ("p", "u", "x")
+        if key.kind == "index" or live.value(key, "type") in ("p", "u", "x")
     }
     return {name for name, owner in found.items() if owner not in declarations or not declarations[owner].absent}
 
@@ -108,10 +107,6 @@ def _refuse_other_sequences(live: Catalog, declared: Catalog, declarations: Mapp
                 )
 
 
-_CONSTRAINT_TABLESPACE = CLASSES["constraint"].__slots__.index("tablespace")
-_INDEX_TABLESPACE = CLASSES["index"].__slots__.index("tablespace")
-
-
 def _adapted(
     live: Catalog,
     declared: Catalog,
@@ -136,29 +131,28 @@ def _adapted(
             new = replace(new, tablespace=was.tablespace)
         if "row_level_security" not in said:
             new = replace(new, row_security=was.row_security, force_row_security=was.force_row_security)
-        return _astuple(new)
+        return row_of(new)
     if key.kind == "table":
         return _beside_parent(live, declarations, key, row)
     if key.kind == "index" and key in live.rows:
         said = declarations[key].attributes if key in declarations else {}
-        place = row[_INDEX_TABLESPACE] if "tablespace" in said else live.rows[key][_INDEX_TABLESPACE]
-        return (*row[:_INDEX_TABLESPACE], place, row[-1] if "statistics" in said else live[key].statistics)
-    if key.kind == "constraint" and row[_CONSTRAINT_TABLESPACE] is None and key in live.rows:
-        place = live.rows[key][_CONSTRAINT_TABLESPACE]
-        return (*row[:_CONSTRAINT_TABLESPACE], place, *row[_CONSTRAINT_TABLESPACE + 1 :])
-    if key.kind == "publication_table" and row[0] is not None:
-        return (None, *row[1:]) if _lists_all(live, declared, key, row[0]) else row
+        unsaid = {name: live.value(key, name) for name in ("tablespace", "statistics") if name not in said}
+        return with_fields(key.kind, row, **unsaid)
+    if key.kind == "constraint" and field_of(key.kind, row, "tablespace") is None and key in live.rows:
+        return with_fields(key.kind, row, tablespace=live.value(key, "tablespace"))
+    if key.kind == "publication_table" and (listed := field_of(key.kind, row, "columns")) is not None:
+        return with_fields(key.kind, row, columns=None) if _lists_all(live, declared, key, listed) else row
     if key.kind == "policy" and key in declarations:
-        return (*row[:2], list(declarations[key].attributes.get("roles") or ()), *row[3:])
+        return with_fields(key.kind, row, roles=list(declarations[key].attributes.get("roles") or ()))
     if key.kind == "materialized_view" and key in live.rows:
         was = live[key]
         new = CLASSES[key.kind](*row)
-        return _astuple(replace(new, access_method=was.access_method, tablespace=new.tablespace or was.tablespace))
+        return row_of(replace(new, access_method=was.access_method, tablespace=new.tablespace or was.tablespace))
     if key.kind == "extension" and key in live.rows:
         said = declarations[key].attributes if key in declarations else {}
         was = live[key]
-        place, version = (row[0] if "schema" in said else was.schema), (row[1] if "version" in said else was.version)
-        return (place, version, *row[2:])
+        unsaid = {name: live.value(key, name) for name in ("schema", "version") if name not in said}
+        return with_fields(key.kind, row, **unsaid)
     return row
 
 
@@ -169,7 +163,7 @@ def _beside_parent(live: Catalog, declarations: Mapping[Key, Declaration], key: 
     said = declarations[key].attributes if key in declarations else {}
     if parent is None or parent.tablespace is None or new.tablespace is not None or "tablespace" in said:
         return row
-    return _astuple(replace(new, tablespace=parent.tablespace))
+    return row_of(replace(new, tablespace=parent.tablespace))
 
 
 def _lists_all(live: Catalog, declared: Catalog, key: Key, columns: Sequence[str]) -> bool:
@@ -190,10 +184,6 @@ def _index_name(table: Key, name: str | None, renamed: Mapping[Key, Key]) -> str
     if name is None:
         return None
     return renamed.get(Key("constraint", (*table.name, name)), Key("constraint", (*table.name, name))).name[2]
-
-
-def _astuple(value: Any) -> Row:
-    return tuple(getattr(value, name) for name in value.__slots__)
 
 
 def _edges(live: Catalog, declared: Catalog, renamed: Mapping[Key, Key]) -> frozenset[tuple[Key, Key]]:
@@ -302,7 +292,7 @@ def _free_serials(made: Wanted, live: Catalog) -> None:
         if new is None or not new.identity or key in made.managed or key not in made.catalog.rows:
             continue
         if column in live.rows and not live[column].identity:
-            made.catalog.rows[key] = _astuple(replace(row, owned_by=None))
+            made.catalog.rows[key] = row_of(replace(row, owned_by=None))
             made.steps.setdefault(key, made.steps.get(column, -1))
 
 
@@ -310,9 +300,9 @@ def _keep_not_null(made: Wanted, live: Catalog, tables: set[Key], *, prune: bool
     """Let the NOT NULL of a column keep a name that no step gives, unless the playbook says all there is (`prune`)."""
     rows = made.catalog.rows
     given = {
-        (key.name[:2], not_null_column(rows[key][1]))
+        (key.name[:2], not_null_column(made.catalog.value(key, "definition")))
         for key in made.managed
-        if key.kind == "constraint" and rows[key][0] == NOT_NULL
+        if key.kind == "constraint" and made.catalog.value(key, "type") == NOT_NULL
     }
     for table in tables:
         for key in live.of("constraint", *table.name):
@@ -322,7 +312,7 @@ def _keep_not_null(made: Wanted, live: Catalog, tables: set[Key], *, prune: bool
             column = Key("column", (*table.name, not_null_column(row.definition)))
             same = column in rows and made.catalog[column].not_null and (table.name, column.name[2]) not in given
             if same and not prune:
-                rows[key] = _astuple(replace(row, validated=True))
+                rows[key] = row_of(replace(row, validated=True))
                 made.managed |= {key}
             else:
                 del rows[key]

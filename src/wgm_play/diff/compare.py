@@ -130,11 +130,15 @@ def _after_fills(situation: Situation, found: Difference) -> None:
 def _one_primary_key(situation: Situation, found: Difference) -> None:
     """Let a table's primary key of another name go before the new one comes: there is never a second one."""
     gone = {
-        key.relation: key for key in found.dropped if key.kind == "constraint" and situation.current.rows[key][0] == "p"
+        key.relation: key
+        for key in found.dropped
+        if key.kind == "constraint" and situation.current.value(key, "type") == "p"
     }
     dropping = {key: change for change in found.changes for key in change.removes if key in gone.values()}
     for key in found.created:
-        before = gone.get(key.relation) if key.kind == "constraint" and situation.wanted.rows[key][0] == "p" else None
+        before = (
+            gone.get(key.relation) if key.kind == "constraint" and situation.wanted.value(key, "type") == "p" else None
+        )
         if before in dropping:
             for change in found.changes:
                 if key in change.makes and change is not dropping[before]:

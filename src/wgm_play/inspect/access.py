@@ -12,14 +12,14 @@ from typing import Any
 from wgm_play.catalog.access import PUBLIC, Role
 from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import ROUTINES
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.model import Catalog, Key, field_of
 from wgm_play.inspect.entry import Said, expression, table_place
 from wgm_play.sql import ident
 
 
 def usual_owner(catalog: Catalog, role: str) -> str | None:
     """Return the owner that goes without saying: `role` where it owns something, else who owns most objects."""
-    counts = Counter(row[0] for key, row in catalog.rows.items() if key.kind == "owner" and key.name[1:] != ("public",))
+    counts = Counter(catalog.value(key, "role") for key in catalog.of("owner") if key.name[1:] != ("public",))
     if role in counts or not counts:
         return role or None
     return str(counts.most_common(1)[0][0])
@@ -58,7 +58,7 @@ def _named(catalog: Catalog) -> set[str]:
     found: set[str] = set()
     for key, row in catalog.rows.items():
         if key.kind == "owner":
-            found.add(str(row[0]))
+            found.add(str(field_of("owner", row, "role")))
         elif key.kind == "grant" and key.name[0] != "database":
             found.add(key.name[-1])
         elif key.kind == "default_privileges":

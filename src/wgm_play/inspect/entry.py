@@ -63,12 +63,12 @@ class Said:
 
     def _owned(self, key: Key, spec: dict[str, Any]) -> None:
         """Say the owner where it is not the one of most objects; `owner` is that one."""
-        row = self.catalog.rows.get(Key("owner", (key.kind, *key.name)))
-        if row is None or row[0] == self.owner or self.owner is None:
+        row = self.catalog.get(Key("owner", (key.kind, *key.name)))
+        if row is None or row.role == self.owner or self.owner is None:
             return
         if key.kind == "sequence" and self.catalog[key].owned_by:
             return  # it follows its table
-        spec["owner"] = row[0]
+        spec["owner"] = row.role
 
     def put(self, spec: dict[str, Any], kind: str, key: Key, name: str, value: Any) -> None:
         """Say `name: value` where the grammar of the kind has it; else remember that it cannot be said."""

@@ -182,8 +182,8 @@ def domains(said: Said) -> dict[Name, str]:
 def _references(said: Said) -> Iterator[tuple[Name, Name]]:
     """Yield which table refers to which: by a foreign key, as a partition, as a child."""
     catalog = said.catalog
-    for key, row in catalog.rows.items():
-        if key.kind == "constraint" and row[0] == "f":
+    for key in catalog.rows:
+        if key.kind == "constraint" and catalog.value(key, "type") == "f":
             target, _ = qualified(catalog[key].definition.partition(" REFERENCES ")[2])
             yield key.name[:2], target if len(target) == 2 else ("public", target[0])
         elif key.kind == "table":

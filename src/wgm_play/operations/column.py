@@ -11,9 +11,8 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from wgm_play.catalog.column import Column
 from wgm_play.catalog.graph import children, descendants, parent_column
-from wgm_play.catalog.model import Catalog, Key, Row, Rows
+from wgm_play.catalog.model import Catalog, Key, Rows, row_of
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
@@ -143,16 +142,12 @@ def inherited_column(situation: Situation, key: Key) -> list[Change]:
         return []
     one = dataclasses.replace(
         situation,
-        current=Catalog(Rows({key: _row(old)})),
-        wanted=Catalog(Rows({key: _row(new)})),
+        current=Catalog(Rows({key: row_of(old)})),
+        wanted=Catalog(Rows({key: row_of(new)})),
         facts=dataclasses.replace(situation.facts, sizes={}),
         goal=dataclasses.replace(situation.goal, backfills={}),
     )
     return alter_column(one, key, inherited=True)
-
-
-def _row(column: Column) -> Row:
-    return tuple(getattr(column, name) for name in column.__slots__)
 
 
 def must_be_made_again(situation: Situation, key: Key) -> bool:

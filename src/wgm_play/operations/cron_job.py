@@ -20,7 +20,7 @@ def create_cron_job(situation: Situation, key: Key) -> list[Change]:
     if wanted.database is not None or not wanted.active:
         made.append(command("cron_job/alter", name=key.name[0], job=wanted, shadow=False))
     change = create(situation, key, f"schedule {key}", made)
-    change.needs = _NEEDS
+    change.need(*_NEEDS)
     return [change]
 
 
@@ -30,7 +30,7 @@ def alter_cron_job(situation: Situation, key: Key) -> list[Change]:
     changed = [name for name in new.__slots__ if getattr(old, name) != getattr(new, name)]
     made = command("cron_job/alter", name=key.name[0], job=new, shadow=False)
     change = alter(situation, key, f"change {', '.join(changed)} of {key}", [made])
-    change.needs = _NEEDS
+    change.need(*_NEEDS)
     return [change]
 
 

@@ -127,7 +127,7 @@ _RELATIONS = NAMED_AS_RELATIONS | NAMED_AS_TYPES
 def constraints_without_index(*catalogs: Catalog) -> frozenset[Key]:
     """Return the checks and foreign keys: only those of one table may not have the same name."""
     return frozenset(
-        key for catalog in catalogs for key, row in catalog.rows.items() if key.kind == "constraint" and row[0] in "cf"
+        key for catalog in catalogs for key in catalog.of("constraint") if catalog.value(key, "type") in "cf"
     )
 
 

@@ -20,7 +20,7 @@ from wgm_play.catalog.kinds import (
     PER_ROW,
     TEXT_SEARCH,
 )
-from wgm_play.catalog.model import Catalog, Key, Row
+from wgm_play.catalog.model import Catalog, Key, Row, with_fields
 from wgm_play.catalog.shape import Reader, fields
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
@@ -271,12 +271,9 @@ def conversion_record(situation: Situation, key: Key) -> dict[str, Any] | None:
 
 def _bare(row: Row, *, default_only: bool = False) -> Row:
     """Return a column's row as it is while its values lie in the trash: no default, no NOT NULL, no identity."""
-    made = list(row)
     if default_only:
-        made[2], made[6], made[7] = None, "", None
-        return tuple(made)
-    made[2], made[3], made[4], made[5] = None, False, "", None
-    return tuple(made)
+        return with_fields("column", row, default=None, generated="", expression=None)
+    return with_fields("column", row, default=None, not_null=False, identity="", identity_options=None)
 
 
 def _entry(

@@ -215,10 +215,10 @@ def _lets_read(situation: Situation, key: Key) -> frozenset[Key]:
 
 def _declared_owner(situation: Situation, key: Key) -> list[Command]:
     """Return the command that gives a new one its owner before it is filled."""
-    row = situation.wanted.rows.get(Key("owner", (key.kind, *key.name)))
-    if row is None or str(row[0]) in (situation.facts.role, situation.extra(key).owner):
+    row = situation.wanted.get(Key("owner", (key.kind, *key.name)))
+    if row is None or row.role in (situation.facts.role, situation.extra(key).owner):
         return []
-    return [command("object/owner", what=what_of(key), owner=str(row[0]), shadow=False)]
+    return [command("object/owner", what=what_of(key), owner=row.role, shadow=False)]
 
 
 def alter_materialized_view(situation: Situation, key: Key) -> list[Change]:

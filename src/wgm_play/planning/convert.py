@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.model import Catalog, Key, field_of
 from wgm_play.desired.model import Wanted
 from wgm_play.errors import InputError
 from wgm_play.operations.base import Situation
@@ -36,7 +36,7 @@ class Conversion:
 def active(found: Mapping[Key, Conversion], current: Catalog, wanted: Catalog) -> tuple[dict[Key, Any], frozenset[Key]]:
     """Return the conversions of columns that are there before and after, and those that keep the type."""
     usable = {key: one for key, one in found.items() if key in current.rows and key in wanted.rows and one.using}
-    return usable, frozenset(key for key in usable if current.rows[key][0] == wanted.rows[key][0])
+    return usable, frozenset(key for key in usable if current.value(key, "type") == wanted.value(key, "type"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def applicable(
     for key, convert in wanted.converts.items():
         if key not in current.rows or key not in wanted.catalog.rows:
             continue
-        live_type, new_type = current.rows[key][0], wanted.catalog.rows[key][0]
+        live_type, new_type = current.value(key, "type"), wanted.catalog.value(key, "type")
         if convert.from_type not in spelled:
             spelled[convert.from_type] = type_name(types, convert)
         if live_type != spelled[convert.from_type] or (live_type == new_type and key not in names):
@@ -98,9 +98,9 @@ def uncastable(types: TypesOf, situation: Situation) -> frozenset[Key]:
     return frozenset(
         key
         for key, row in wanted.rows.items()
-        if key.kind == "column" and key in current.rows and current.rows[key][0] != row[0]
-        and key not in situation.goal.converts and key not in situation.goal.waiting and not coercible(current.rows[key][0], row[0])
-        and not castable(types, wanted, current.rows, str(current.rows[key][0]), str(row[0]))
+        if key.kind == "column" and key in current.rows and current.value(key, "type") != field_of("column", row, "type")
+        and key not in situation.goal.converts and key not in situation.goal.waiting and not coercible(current.value(key, "type"), wanted.value(key, "type"))
+        and not castable(types, wanted, current.rows, str(current.value(key, "type")), str(wanted.value(key, "type")))
     )  # fmt: skip
 
 

@@ -14,8 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.asking.ask import LONGEST, NotAsked
+from wgm_play.catalog.constraint import NOT_NULL
 from wgm_play.catalog.graph import relation_of
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.model import Catalog, Key, field_of
 from wgm_play.checks import exclusion
 from wgm_play.checks.data import (
     SHOWN_ROWS,
@@ -176,7 +177,9 @@ class Looker:
         current, wanted = self.situation.current, self.situation.wanted
         if column not in wanted.rows or column not in current.rows:
             return Key("table", column.name[:2]) in wanted.rows
-        return bool(current.rows[column][0] == wanted.rows[column][0] and column not in self.situation.goal.converts)
+        return bool(
+            current.value(column, "type") == wanted.value(column, "type") and column not in self.situation.goal.converts
+        )
 
     def live_keys(self, table: Key) -> list[str]:
         """Return the live names of the columns by which people find rows; those of a partition are its parent's."""
@@ -232,17 +235,33 @@ class Looker:
             if (
                 (
                     key.kind == "constraint"
-                    and row[0] != "n"
-                    and row[2]
-                    and (old is None or old[:2] != row[:2] or not old[2])
+                    and field_of("constraint", row, "type") != NOT_NULL
+                    and field_of("constraint", row, "validated")
+                    and (old is None or self._says_more(key))
                 )
                 or (key.kind == "index" and old is None)
-                or (key.kind == "index" and old is not None and old[1] != row[1])
-                or (key.kind == "column" and row[3] and (old is None or not old[3]))
+                or (
+                    key.kind == "index"
+                    and old is not None
+                    and current.value(key, "definition") != wanted.value(key, "definition")
+                )
+                or (
+                    key.kind == "column"
+                    and wanted.value(key, "not_null")
+                    and (old is None or not current.value(key, "not_null"))
+                )
                 or self._is_computed(key)
             ):
                 keys.append(key)
         return sorted(keys, key=lambda key: (key.kind != "column", key))
+
+    def _new_type(self, key: Key) -> str:
+        return str(self.situation.wanted.value(key, "type"))
+
+    def _says_more(self, key: Key) -> bool:
+        """Tell whether a constraint is another one, or is held by the rows from now on."""
+        old, new = self.situation.current[key], self.situation.wanted[key]
+        return (old.type, old.definition) != (new.type, new.definition) or not old.validated
 
     def _is_computed(self, key: Key) -> bool:
         """Tell whether a new column gets a value that is computed from each row."""
@@ -263,19 +282,19 @@ class Looker:
             return self._unlabelled(key, table, labels)
         if key in self.situation.goal.uncastable:
             empty = Sql(f"{ident(key.name[2])} IS NULL")
-            what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}: there is no cast from its type"
+            what = f"{key} cannot be converted to {self.situation.wanted.value(key, 'type')}: there is no cast from its type"
             filled_rows = partial(rows_breaking_check, relation, empty, [*self._key_columns(table), key.name[2]])
             return self._show(what, filled_rows, key)
-        what = f"{key} cannot be converted to {self.situation.wanted.rows[key][0]}"
+        what = f"{key} cannot be converted to {self.situation.wanted.value(key, 'type')}"
         failing = self._failing(what, relation, expression, key, table)
         if failing:
             return failing
-        condition = fits(expression, self._known_type(str(self.situation.wanted.rows[key][0])))
+        condition = fits(expression, self._known_type(self._new_type(key)))
         if condition is None:
             return []
         shown = dict.fromkeys([*self._key_columns(table), key.name[2]])
         found = partial(rows_breaking_check, relation, condition, list(shown))
-        return self._show(f"{key} is too long for {self.situation.wanted.rows[key][0]}", found, key)
+        return self._show(f"{key} is too long for {self.situation.wanted.value(key, 'type')}", found, key)
 
     def _failing(
         self, what: str, relation: Sql, expression: Sql, key: Key, table: Key, *, only_data: bool = False
@@ -297,7 +316,7 @@ class Looker:
 
     def _labels(self, key: Key) -> list[str] | None:
         """Return the values of an enum that a column gets by their text, None for another type."""
-        named = str(self.situation.wanted.rows[key][0]).removesuffix("[]")
+        named = self._new_type(key).removesuffix("[]")
         for one in self.situation.wanted.of("enum"):
             if str(ident(one.name)) == named and (one not in self.live.rows or key in self.situation.goal.uncastable):
                 return list(self.situation.wanted[one].labels or ())
@@ -308,10 +327,10 @@ class Looker:
         value = convert.using if convert else ident(key.name[2])
         listed = ", ".join(str(literal(label)) for label in labels)
         rule = f"({value})::text = ANY (ARRAY[{listed}]::text[])"
-        if str(self.situation.wanted.rows[key][0]).endswith("[]"):
+        if self._new_type(key).endswith("[]"):
             rule = f"({value})::text[] <@ ARRAY[{listed}]::text[]"
         shown = [*self._key_columns(table), key.name[2]]
-        what = f"{key} holds what {self.situation.wanted.rows[key][0]} does not"
+        what = f"{key} holds what {self.situation.wanted.value(key, 'type')} does not"
         return self._show(what, partial(rows_breaking_check, self._renamed(table), Sql(rule), shown), key)
 
     def _one(self, key: Key, table: Key, broken: set[Key]) -> list[str]:
@@ -343,13 +362,13 @@ class Looker:
             )
         if key.kind == "index":
             return self._raising_index(key, relation, table) or self._unique_index(key, relation)
-        definition = str(wanted.rows[key][1])
+        definition = str(wanted.value(key, "definition"))
         node = _constraint(definition)
         words = f"{key}: {definition}"
-        if wanted.rows[key][0] == "c":
+        if wanted.value(key, "type") == "c":
             shown = [*keys, *(name for name in self._named(table, definition) if name not in keys)]
             return self.broken_by(words, relation, check_expression(definition), shown, key, table)
-        if wanted.rows[key][0] in ("p", "u"):
+        if wanted.value(key, "type") in ("p", "u"):
             columns = [str(one.sval) for one in node.keys or ()]
             return self._show(
                 words,
@@ -361,11 +380,11 @@ class Looker:
                 ),
                 key,
             )
-        if wanted.rows[key][0] == "x":
+        if wanted.value(key, "type") == "x":
             if not exclusion.may_compare(node, self.situation.rows(table)):
                 raise NotAsked("too many to compare each with each")
             return self._show(words, partial(exclusion.rows_in_conflict, relation, node, keys), key)
-        if wanted.rows[key][0] == "f":
+        if wanted.value(key, "type") == "f":
             parent = Key("table", (node.pktable.schemaname or "public", node.pktable.relname))
             if parent in broken or self._live_table(parent) is None:
                 return []
@@ -413,7 +432,7 @@ class Looker:
         from pglast import parse_sql
         from pglast.stream import RawStream
 
-        statement: Any = parse_sql(str(self.situation.wanted.rows[key][1]))[0].stmt
+        statement: Any = parse_sql(str(self.situation.wanted.value(key, "definition")))[0].stmt
         where = f"({RawStream()(statement.whereClause)})" if statement.whereClause else ""
         computed = [f"({RawStream()(one.expr)})" for one in statement.indexParams if one.expr]
         if where:
@@ -428,7 +447,7 @@ class Looker:
         from pglast import parse_sql
         from pglast.stream import RawStream
 
-        statement: Any = parse_sql(str(self.situation.wanted.rows[key][1]))[0].stmt
+        statement: Any = parse_sql(str(self.situation.wanted.value(key, "definition")))[0].stmt
         if not statement.unique:
             return []
         columns: list[str] = []
@@ -470,7 +489,7 @@ class Looker:
             return None
         if key in table.parts:
             return table.parts[key].position
-        definition = str(self.situation.wanted.rows[key][1]) if key.kind == "constraint" else ""
+        definition = str(self.situation.wanted.value(key, "definition")) if key.kind == "constraint" else ""
         names = self._named(table.key, definition.partition(" REFERENCES ")[0])
         column = Key("column", (*table.key.name, *names))
         return table.parts[column].position if column in table.parts else table.position
@@ -548,14 +567,14 @@ class Looker:
     def _key_columns(self, table: Key) -> list[str]:
         """Return the columns of the primary key, by which people find the offending rows."""
         for key in self.situation.current.of("constraint", *table.name):
-            if self.situation.current.rows[key][0] == "p":
-                node = _constraint(str(self.situation.current.rows[key][1]))
+            if self.situation.current.value(key, "type") == "p":
+                node = _constraint(str(self.situation.current.value(key, "definition")))
                 return [str(one.sval) for one in node.keys or ()]
         return []
 
 
 def _converted(situation: Situation, key: Key) -> bool:
-    old, new = situation.current.rows[key][0], situation.wanted.rows[key][0]
+    old, new = situation.current.value(key, "type"), situation.wanted.value(key, "type")
     return key in situation.goal.forced or (old != new and not coercible(old, new))
 
 

@@ -140,7 +140,7 @@ def _reserved_in(live: Catalog, table: Key, reserved: frozenset[str]) -> Iterato
     """Yield the rules, defaults and indexes of a table whose text names a function that only superusers may call."""
     for kind in sorted(INDEXES | {"column"} | {"trigger"}):
         for key in live.of(kind):
-            if relation_of(live, key) == table.name and reserved & set(_WORD.findall(repr(live.rows[key][1:]))):
+            if relation_of(live, key) == table.name and reserved & set(_WORD.findall(repr(live.rows[key]))):
                 yield key
 
 

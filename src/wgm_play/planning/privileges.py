@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.kinds import BY_METHOD, OF_SUPERUSERS, OPTIONAL
-from wgm_play.catalog.model import Catalog, Extra, Key, Row
+from wgm_play.catalog.model import Catalog, Extra, Key, Row, field_of, with_fields
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Unreachable, WgmError
 from wgm_play.playbook.model import Declaration, Folded
@@ -193,14 +193,14 @@ class Skips:
                 self.recorded[key] = row
                 del made[key]
             elif not said:
-                self.versions[key] = str(row[1])
+                self.versions[key] = str(field_of("extension", row, "version"))
         return made
 
     def add_recorded(self, catalog: Catalog) -> None:
         """Put the extensions that were set aside into the realised catalog, and the versions that the target gives."""
         for key, version in self.versions.items():
             if key in catalog.rows:
-                catalog.rows[key] = (catalog.rows[key][0], version, *catalog.rows[key][2:])
+                catalog.rows[key] = with_fields("extension", catalog.rows[key], version=version)
         for key, row in self.recorded.items():
             catalog.rows[key] = row
             catalog.extras[key] = Extra()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.column import Column
 from wgm_play.catalog.graph import closure, owner_column, reached, relation_of, touched
 from wgm_play.catalog.kinds import ACCESS, AS_ROWS, NAMING_ROLE, TYPES, WITH_BODY
-from wgm_play.catalog.model import Catalog, Key, Row, Rows, differing_fields
+from wgm_play.catalog.model import Catalog, Key, Row, Rows, differing_fields, field_of, with_fields
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.calls import called, calls
 from wgm_play.operations.trash import SCHEMA, kept_rows, several
@@ -125,7 +125,7 @@ def _new_and_old_parents(live: Catalog, wanted: Catalog, keys: Iterable[Key]) ->
 def _same(key: Key, have: Row | None, want: Row | None) -> bool:
     """Compare two rows as far as a scratch database can tell: it knows no roles."""
     if key.kind == "policy" and have is not None and want is not None:
-        return (*have[:2], *have[3:]) == (*want[:2], *want[3:])
+        return with_fields("policy", have, roles=[]) == with_fields("policy", want, roles=[])
     return have == want
 
 
@@ -165,9 +165,11 @@ def _moved_types(trashed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
                 moved[str(ident(key.name))] = str(ident((SCHEMA, names.get(key, key.name[1]))))
             elif key.kind in (TYPES | {"sequence"}) and "place" in definition:
                 moved[str(ident(key.name))] = str(ident(definition["place"]))
-                if key.kind == "range" and row[5]:
+                if key.kind == "range" and field_of("range", row, "multirange"):
                     schema, name = definition["place"]
-                    moved[str(ident((key.name[0], row[5])))] = str(ident((schema, several(name))))
+                    moved[str(ident((key.name[0], field_of("range", row, "multirange"))))] = str(
+                        ident((schema, several(name)))
+                    )
     return moved
 
 
@@ -221,7 +223,7 @@ def _names_aside(connection: psycopg.Connection[Any], definition: Mapping[str, A
     names = [
         Key("index", (key.name[0], key.name[-1]))
         for key, row in kept_rows(definition).items()
-        if key.kind == "index" or (key.kind == "constraint" and row[0] in "pux")
+        if key.kind == "index" or (key.kind == "constraint" and field_of("constraint", row, "type") in "pux")
     ]
     taken: dict[str, set[str]] = {}
     for schema in {key.name[0] for key in names}:

@@ -552,7 +552,7 @@ def suspected(
         if old.kind == "column":
             like = [
                 key for key in appearing
-                if key.kind == "column" and key.name[:2] == old.name[:2] and wanted.rows[key][0] == live.rows[old][0] and key not in taken
+                if key.kind == "column" and key.name[:2] == old.name[:2] and wanted.value(key, "type") == live.value(old, "type") and key not in taken
             ]  # fmt: skip
         elif old.kind == "table":
             like = [
@@ -583,7 +583,7 @@ def left_behind(live: Catalog, wanted: Catalog, managed: Collection[Key]) -> lis
 
 
 def _alike(live: Catalog, old: Key, wanted: Catalog, new: Key) -> bool:
-    before = {key.name[2]: live.rows[key][0] for key in live.of("column", *old.name)}
-    after = {key.name[2]: wanted.rows[key][0] for key in wanted.of("column", *new.name)}
+    before = {key.name[2]: live.value(key, "type") for key in live.of("column", *old.name)}
+    after = {key.name[2]: wanted.value(key, "type") for key in wanted.of("column", *new.name)}
     same = sum(1 for name, kind in after.items() if before.get(name) == kind)
     return same * 2 > max(len(before), len(after))

@@ -93,7 +93,7 @@ def _gone(seed: Seed, image: Mapping[str, Any]) -> dict[str, Any]:
 def _is_referred_to(table: Key, wanted: Catalog) -> bool:
     """Tell whether a foreign key refers to a table."""
     return any(
-        dependent.kind == "constraint" and wanted.rows[dependent][0] == "f" and referenced.name[:2] == table.name
+        dependent.kind == "constraint" and wanted.value(dependent, "type") == "f" and referenced.name[:2] == table.name
         for dependent, referenced in wanted.edges
         if dependent in wanted.rows
         and referenced.kind in (INDEXES | HOLDING_VALUES)
@@ -129,7 +129,7 @@ def _types(seed: Seed, wanted: Catalog) -> dict[str, str]:
 
 def types_of(table: Key, catalog: Catalog) -> dict[str, str]:
     """Return the types of a table's columns."""
-    return {key.name[2]: str(catalog.rows[key][0]) for key in catalog.of("column", *table.name)}
+    return {key.name[2]: str(catalog.value(key, "type")) for key in catalog.of("column", *table.name)}
 
 
 def private(error: WgmError) -> WgmError:

@@ -148,7 +148,7 @@ def there(
         old = renames.get(Key("column", (*seed.table.name, name)), Key("column", (*table.name, name)))
         if old not in live.rows:
             continue
-        spelled, textual = wanted_type, wanted_type != live.rows[old][0]
+        spelled, textual = wanted_type, wanted_type != live.value(old, "type")
         if name in seed.key or any(name in row.values for row in seed.rows):
             spelled, other = _known(connection, live, wanted, named, wanted_type, schemas)
             textual |= other

@@ -96,7 +96,7 @@ def _links(before: Catalog, after: Catalog, tables: Iterable[Key]) -> Iterable[t
         for dependent, referenced in catalog.edges:
             if dependent.kind != "constraint" or referenced.kind not in (INDEXES | HOLDING_VALUES):
                 continue
-            if dependent not in catalog.rows or catalog.rows[dependent][0] != "f":
+            if dependent not in catalog.rows or catalog.value(dependent, "type") != "f":
                 continue
             child = Key("table", dependent.name[:2])
             parent = referenced if referenced.kind == "table" else Key("table", referenced.name[:2])

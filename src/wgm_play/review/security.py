@@ -194,9 +194,14 @@ def _definer(definition: str) -> bool:
 def _owner(before: Catalog, after: Catalog, key: Key) -> Told:
     target = object_of(key)
     if key in after.rows and target in before.rows:
-        old = before.rows.get(key)
-        since = f" instead of {old[0]}" if old else ""
-        yield "owner", WARNING, f"{target} belongs to {after.rows[key][0]}{since}, who may do everything with it", ""
+        old = before.get(key)
+        since = f" instead of {old.role}" if old else ""
+        yield (
+            "owner",
+            WARNING,
+            f"{target} belongs to {after.value(key, 'role')}{since}, who may do everything with it",
+            "",
+        )
 
 
 def _role(before: Catalog, after: Catalog, key: Key) -> Told:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wgm_play.catalog.model import Catalog, Key, Row
+from wgm_play.catalog.model import Catalog, Key, Row, field_of
 from wgm_play.ledger import TrashEntry
 from wgm_play.operations.base import Change
 from wgm_play.operations.online.spell import renamed_columns
@@ -58,13 +58,18 @@ def conversions(
             found[renamed.after(key)] = Conversion(back, Sql(entry.definition["using"]))
     for key, kept in _kept(entries, current).items():
         values = [
-            Kept(entry.trash_name[2], str(row[0]), spelled(entry.definition["using"], key), backs.get((key, entry.run)))
+            Kept(
+                entry.trash_name[2],
+                str(field_of("column", row, "type")),
+                spelled(entry.definition["using"], key),
+                backs.get((key, entry.run)),
+            )
             for entry, row in kept
         ]
         new = renamed.after(key)
         if new not in current.rows:
             continue
-        found[new] = back_to_kept(new.name[2], str(current.rows[new][0]), values, castable)
+        found[new] = back_to_kept(new.name[2], str(current.value(new, "type")), values, castable)
     return active({key: one for key, one in found.items() if key not in done}, current, wanted)
 
 

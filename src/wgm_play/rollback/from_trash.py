@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wgm_play.catalog.kinds import RESTORED
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.model import Catalog, Key, field_of
 from wgm_play.ledger import TrashEntry
 from wgm_play.operations.base import Change, Situation, Waiting
 from wgm_play.operations.index import drop_index
@@ -31,7 +31,11 @@ def restores(
         change = restore(situation, key, list(entry.trash_name), entry.definition)
         kept_ones = kept_rows(entry.definition)
         for kept in kept_ones:  # another table's index has the name by now
-            if kept.kind == "index" and kept in live.rows and live.rows[kept][0] != kept_ones[kept][0]:
+            if (
+                kept.kind == "index"
+                and kept in live.rows
+                and live.value(kept, "table") != field_of("index", kept_ones[kept], "table")
+            ):
                 changes += drop_index(situation, kept)
         change.wait_only_for(*changes[-1:])
         changes.append(change)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import ACCESS, CLUSTER, OF_OBJECT
-from wgm_play.catalog.model import Catalog, Key, differing_fields, digest
+from wgm_play.catalog.model import Catalog, Key, differing_fields, digest, row_of
 from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.ledger.model import Decision
@@ -307,7 +307,7 @@ def _with_what_is_not_said(work: Work, planned: Planned, after: Catalog) -> Cata
         now = after[key]
         row = replace(wanted[key], row_security=now.row_security, force_row_security=now.force_row_security)
         if row != wanted[key]:
-            made.rows[key] = tuple(getattr(row, name) for name in row.__slots__)
+            made.rows[key] = row_of(row)
             work.reporter.note(
                 f"row level security of {key.label} is {'on' if now.row_security else 'off'}: no step says it, an event trigger did it"
             )

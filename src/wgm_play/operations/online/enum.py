@@ -47,7 +47,7 @@ def why_not(situation: Situation, key: Key, found: dict[Key, list[Key]], retyped
     for table, columns in found.items():
         if table in retyped:
             return f"{table.label} changes the type of another column too: change one after the other, in two runs"
-        if any(situation.current.rows[column][0] != situation.wanted.rows[column][0] for column in columns):
+        if any(situation.current.value(column, "type") != situation.wanted.value(column, "type") for column in columns):
             return "a column gets another type at the same time"
         if any(situation.current[column].generated or situation.wanted[column].generated for column in columns):
             return "a column of it is generated"

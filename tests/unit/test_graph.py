@@ -7,11 +7,11 @@ In: the modules of the package. Out: one failure for each function that walks th
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
-from readme import ROOT
 
-SOURCE = ROOT / "src" / "wgm_play"
+SOURCE = Path(__file__).parents[2] / "src" / "wgm_play"
 GRAPH = "catalog/graph.py"
 # What tells from one object to the next; `while` goes on with what it found.
 TOLD = {"edges", "needs", "directly_needed", "parents", "owned_by"}
