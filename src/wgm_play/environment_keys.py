@@ -168,6 +168,18 @@ BACKUP = {
             "program": _PROGRAM,
         },
     ),
+    "barman": Key(
+        "mapping",
+        "what `method: barman` drives",
+        keys={
+            "server": Key(
+                "text",
+                "a server of your own in Barman's configuration, whose retention is its own (one that we configure)",
+            ),
+            "config": Key("text", "its configuration file (Barman's own)"),
+            "program": _PROGRAM,
+        },
+    ),
 }
 
 ENVIRONMENT = {

@@ -65,3 +65,11 @@ def push(cluster: Driven) -> str:
     cluster.ask(hint[begin : hint.index(";", begin)])
     cluster.ask("select pg_reload_conf()")
     return hint
+
+
+def newer_barman() -> dict[str, Any]:
+    """Return what names a newer Barman than Debian's, in an environment of its own; skip where there is none."""
+    program = fix_postgres.cache_folder().parent / "barman/bin/barman"
+    if not program.exists():
+        pytest.skip(f"there is no newer barman here: python tests/fetch_servers.py barman makes {program}")
+    return {"program": str(program)}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 
+import wgm_play
 from wgm_play.backup import Policy, methods, parse_policy
 from wgm_play.backup.policy import folder
 from wgm_play.document.load import load_text
@@ -50,7 +53,7 @@ def test_the_schema_knows_exactly_the_keys_of_the_policy() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "line"),
     [
-        ("method: barman", "the backup method 'barman' is not available", 1),
+        ("method: borg", "no backup method 'borg'", 1),
         ("method: tape", "no backup method 'tape'", 1),
         ("verify: maybe", "`backup.verify` is 'maybe', expected none or manifest or catalog or restore", 1),
         ("jobs: 2\nretention: 0", "`backup.retention` is 0", 2),
@@ -90,3 +93,14 @@ def test_the_words_of_an_older_version_mean_what_they_meant_and_are_warned_of(te
     assert policy.before_changes == meant
     (told,) = policy.outdated
     assert f"is now written `{meant}`" in told
+
+
+def test_the_engines_of_the_guide_are_read_as_they_stand_there() -> None:
+    guide = (Path(wgm_play.__file__).parent / "reference/guide/40-backups.md").read_text(encoding="utf-8")
+    for method in ("pgbackrest", "barman"):
+        [block] = re.findall(rf"```yaml {method}\n(.*?)```", guide, re.DOTALL)
+        policy = parse_policy(yaml.safe_load(block)[0]["backup"])
+        assert policy is not None
+        assert (policy.method, policy.before_changes, policy.verify) == (method, "young", "manifest")
+    with pytest.raises(InputError, match="differential"):
+        parse_policy({"method": "barman", "retention": {"differential": 2}})

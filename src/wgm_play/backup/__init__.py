@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from wgm_play.backup import policy as policies
+from wgm_play.backup.barman import Barman
 from wgm_play.backup.base import (
     NONE,
     YOUNG,
@@ -35,7 +36,7 @@ from wgm_play.errors import Refused
 from wgm_play.reporter import Reporter
 from wgm_play.units import format_duration
 
-ENGINES: tuple[type[Engine], ...] = (Logical, Physical, PgBackRest)
+ENGINES: tuple[type[Engine], ...] = (Logical, Physical, PgBackRest, Barman)
 
 __all__ = [
     "ENGINES",

@@ -80,6 +80,19 @@ def damage(base: Path, spaces: Path, on_bytes: Callable[[int], None] = lambda re
     return problems
 
 
+def wrong_sizes(base: Path, spaces: Path) -> list[str]:
+    """Return which files of a base backup are missing or have another size than their manifest says."""
+    try:
+        files = {_path(one): int(one["Size"]) for one in json.loads((base / NAME).read_bytes())["Files"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [f"{NAME} cannot be read: {error}"]
+    return [
+        f"{name}: it is not there, or has another size"
+        for name, size in files.items()
+        if not (there := _place(base, spaces, name)).is_file() or there.stat().st_size != size
+    ]
+
+
 def _place(base: Path, spaces: Path, name: str) -> Path:
     """Return where a file lies: the link of a tablespace may lead to where the backup was before it was moved."""
     parts = name.split("/")

@@ -153,6 +153,10 @@ class Driven(ClusterEngine):
                 process.run(
                     self._where, words, self._environ if environ is None else environ, out=out, run_as=self._run_as
                 )
+            except process.ProgramFailed as error:
+                out.seek(0)
+                error.out = out.read()
+                raise
             except OSError as error:
                 raise Refused(f"{str(self._where)!r} cannot be run: {error.strerror}") from error
             out.seek(0)

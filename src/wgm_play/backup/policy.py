@@ -18,8 +18,6 @@ from wgm_play.units import parse_duration
 KEYS = ("before_changes", "method", "max_age", "retention", "verify", "directory", "jobs", "drill")
 # The types of backups that are counted.
 KEPT = ("full", "differential", "incremental")
-# The engines of the schema that are not among ENGINES of this version.
-PLANNED = ("barman",)
 
 
 def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> Policy:
@@ -32,7 +30,7 @@ def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> Poli
     method = str(given.get("method", "logical"))
     if method not in available:
         raise InputError(
-            f"the backup method {method!r} is not available" if method in PLANNED else f"no backup method {method!r}",
+            f"no backup method {method!r}",
             where=position_of(given, "method"),
             hint=f"write `method: {available[0]}`" + (f"; there are: {', '.join(available)}" if available[1:] else ""),
         )

@@ -32,6 +32,7 @@ class ProgramFailed(Exception):
 
     def __init__(self, name: str, code: int, said: Sequence[str]) -> None:
         self.name, self.code, self.said = name, code, tuple(said)
+        self.out = b""  # what it wrote until then, where that was kept
         super().__init__(self.reason)
 
     @property

@@ -23,7 +23,7 @@ SCHEMA: dict[str, Any] = {
         },
         "method": {
             "description": "The engine; `logical` is pg_dump in directory format, `physical` is pg_basebackup and the WAL since;"
-            " `pgbackrest` drives pgBackRest.",
+            " `pgbackrest` and `barman` drive the tools of these names.",
             "enum": ["logical", "physical", "barman", "pgbackrest"],
             "default": "logical",
         },
