@@ -194,7 +194,7 @@ def test_what_cannot_be_seen_is_named(book: Book) -> None:
     found, heard = book.analyze()
     unseen = only(found, "statements_unseen")
     assert "which queries cost most is not known" in unseen.message
-    assert unseen.remedy == "- {name: What queries cost, extension: pg_stat_statements}"
+    assert unseen.remedy == "- {name: What queries cost, extension: {name: pg_stat_statements}}"
     assert heard.rows[0][0] == "Tasks of a user" and "tasks_user_idx" in heard.rows[0][-1]
     book.declare(queries=[])
     assert "no_queries" in codes(book.analyze()[0])

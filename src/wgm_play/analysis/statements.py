@@ -27,7 +27,7 @@ _ROW = r"\( \$\d+(?: , \$\d+)* \)"
 _LISTS = re.compile(rf"\b(in|values) {_ROW}(?: , {_ROW})*")
 _NUMBER = re.compile(r"\$\d+")
 _HIDDEN = "<insufficient privilege>"
-_STEP = "- {name: What queries cost, extension: pg_stat_statements}"
+_STEP = "- {name: What queries cost, extension: {name: pg_stat_statements}}"
 
 
 @dataclass(frozen=True, slots=True)
