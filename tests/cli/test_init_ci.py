@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from wgm_play import __version__
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 from fake_api import Fake, serving
+
+sys.path.append(str(Path(__file__).parents[1] / "database"))
+from promoting import Firm
 
 
 class Loader(yaml.SafeLoader):
@@ -185,7 +189,13 @@ def test_workflows_take_no_more_than_they_need(shop: Path) -> None:
             assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", used), used
         # What a stranger chooses is in no shell's text.
         for _, _, script in steps(
-            path, {"github.event.pull_request.base.sha": "", "github.token": "", "secrets.DATABASE_URL": ""}
+            path,
+            {
+                "github.event.pull_request.base.sha": "",
+                "github.token": "",
+                "secrets.DATABASE_URL": "",
+                "secrets.WGM_SIGNING_KEY": "",
+            },
         ):
             assert "${{" not in script
         triggers = flow["on"] if isinstance(flow["on"], dict) else {flow["on"]: None}
@@ -203,3 +213,80 @@ def test_files_of_others_are_left_alone(wgm: Command, tmp_path: Path) -> None:
     assert (tmp_path / "shop" / ".gitlab-ci.yml").read_text() == "mine: true\n"
     again = wgm("init", "shop", "--ci", "gitlab")
     assert again.returncode == 1 and ".gitlab/wgm-play.yml" in again.stderr
+
+
+def in_jobs(path: Path, values: dict[str, dict[str, str]]) -> dict[str, list[tuple[dict[str, str], str]]]:
+    """Return environment and text of the shell steps of each job, with what each job knows put in."""
+    found = yaml.load(path.read_text(), Loader)  # noqa: S506 - a safe loader
+
+    def said(text: str, known: dict[str, str]) -> str:
+        return re.sub(r"\$\{\{ (.*?) \}\}", lambda match: known[match[1]], text)
+
+    return {
+        name: [
+            ({key: said(one, values[name]) for key, one in step.get("env", {}).items()}, step["run"])
+            for step in job["steps"]
+            if "run" in step
+        ]
+        for name, job in found["jobs"].items()
+    }
+
+
+@pytest.fixture
+def firm(shop: Path, new_database: Callable[..., str]) -> Firm:
+    """The project with a staging environment, promotion switched on, and a key that may sign."""
+    made = Firm(shop, {"staging": new_database(), "production": new_database()})
+    git(shop, "checkout", "-q", "main")
+    where = 'url: "{{ env.DATABASE_URL }}"\n'
+    made.write("environments/staging.yml", where)
+    made.write("environments/production.yml", f"{where}promotion: {{from: staging, soak: 1h}}\n")
+    made.write(
+        "playbooks/staging.yml", (shop / "playbooks/production.yml").read_text().replace("production", "staging")
+    )
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(shop.parent / "key")], check=True)
+    made.write("environments/allowed_signers", f"ci@shop.example {(shop.parent / 'key.pub').read_text()}")
+    git(shop, "add", "-A")
+    git(shop, "commit", "-q", "-m", "promotion")
+    return made
+
+
+def tables(firm: Firm, name: str) -> int:
+    return int(firm.sql(name, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")[0][0])
+
+
+def test_the_promotion_job_runs_production_when_staging_has_held_it_for_long_enough(firm: Firm, tmp_path: Path) -> None:
+    temp = tmp_path / "temp dir"
+    temp.mkdir()
+    key = (tmp_path / "key").read_text().rstrip("\n")
+    values = {name: {"secrets.DATABASE_URL": url, "secrets.WGM_SIGNING_KEY": key} for name, url in firm.urls.items()}
+    jobs = in_jobs(firm.folder / ".github/workflows/wgm-promote.yml", values)
+    assert list(jobs) == ["staging", "production"]
+    for made, told in ((0, True), (2, False), (2, False)):
+        said = ""
+        for own, text in (*jobs["staging"], *jobs["production"]):
+            done = run(text, firm.folder, {"RUNNER_TEMP": str(temp), **own})
+            assert done.returncode == 0, done.stdout + done.stderr
+            said += done.stdout + done.stderr
+        assert tables(firm, "staging") == 2 and not (temp / "signing-key").exists()
+        assert (tables(firm, "production"), "::notice::refused" in said) == (made, told), said
+        firm.pass_time("staging", 2)
+    assert "production : ok=" in said and "changed=0" in said
+
+
+def test_the_promotion_of_gitlab_does_the_same(firm: Firm, tmp_path: Path) -> None:
+    jobs: dict[str, Any] = yaml.load((firm.folder / ".gitlab/wgm-play.yml").read_text(), Loader)  # noqa: S506 - a safe loader
+    (tmp_path / "shop.tmp").mkdir()
+    for code in (11, 0):
+        for name, url in firm.urls.items():
+            job = jobs[f"wgm-{name}"]
+            environ = {
+                "CI_PROJECT_DIR": str(firm.folder),
+                "DATABASE_URL": url,
+                "WGM_SIGNING_KEY": str(tmp_path / "key"),
+            }
+            done = run("\n".join(job["script"]), firm.folder, environ)
+            allowed = [0, *([job["allow_failure"]["exit_codes"]] if "allow_failure" in job else [])]
+            assert done.returncode in allowed, done.stdout + done.stderr
+        assert done.returncode == code
+        firm.pass_time("staging", 2)
+    assert tables(firm, "production") == 2

@@ -58,6 +58,7 @@ _JOBS = {
         "github/wgm-review.yml": ".github/workflows/wgm-review.yml",
         "github/wgm-comment.yml": ".github/workflows/wgm-comment.yml",
         "github/wgm-drift.yml": ".github/workflows/wgm-drift.yml",
+        "github/wgm-promote.yml": ".github/workflows/wgm-promote.yml",
         "pre-commit-config.yml": ".pre-commit-config.yaml",
     },
     "gitlab": {
