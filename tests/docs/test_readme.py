@@ -34,7 +34,9 @@ def console() -> Iterator[Console]:
             embedded.stop(Embedded(running.version), folder / "shop")
 
 
-@pytest.mark.parametrize("file", ["README.md", "10-start.md", "47-health.md", "48-stats.md", "55-review.md"])
+@pytest.mark.parametrize(
+    "file", ["README.md", "10-start.md", "46-analyze.md", "47-health.md", "48-stats.md", "55-review.md"]
+)
 def test_the_first_playbook_goes_as_it_is_told(console: Console, file: str) -> None:
     for block in blocks("console", "diff", file=file):
         console.play(block) if block.language == "console" else console.edit(block)
