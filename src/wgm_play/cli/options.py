@@ -171,6 +171,14 @@ TARGET_OPTIONS = (
         value="NAME=VALUE|@FILE",
         help="a variable that overrides all others",
     ),
+    Option(
+        "--vault-password-file",
+        group=VALUES,
+        kind=TEXT,
+        value="FILE",
+        help="the password of what ansible-vault has encrypted; a program writes it (ANSIBLE_VAULT_PASSWORD_FILE)",
+    ),
+    Option("--ask-vault-pass", group=VALUES, aliases=("--ask-vault-password", "-J"), help="ask for that password"),
 )
 
 ONE_PLAYBOOK = (*TARGET_OPTIONS, *OUTPUT_OPTIONS)

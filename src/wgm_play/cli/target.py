@@ -31,10 +31,13 @@ def options(playbook: str, *, url: str | None = None, may_be_gone: bool = False,
     if not may_be_gone or not playbook.endswith(ENDINGS):
         existing(playbook)
     hide_password(url)
+    from wgm_play.document import vault
     from wgm_play.options import Options
 
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    vault_file, ask = given.pop("vault_password_file", None), bool(given.pop("ask_vault_pass", False))
     given["untrusted"] = bool(given.get("untrusted")) or untrusted.said()
+    vault.use(file=vault_file, ask=ask, trusted=not given["untrusted"])
     return Options(playbook=playbook, url=url, **given)
 
 

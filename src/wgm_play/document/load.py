@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.document.as_read import bytes_of, keep
-from wgm_play.document.nodes import Map, Seq, Text, pack, position_of, text
+from wgm_play.document.nodes import Map, Seq, Text, pack, position_of, text, unpack
+from wgm_play.document.vault import VaultText, is_encrypted, opened, secret
 from wgm_play.errors import InputError, Position, Problems
+from wgm_play.secret import register
 
 __all__ = ["Map", "Seq", "Text", "load_file", "load_text", "position_of", "read_text"]
 
@@ -75,7 +77,48 @@ def _like(path: Path) -> str | None:
 
 
 def load_text(content: str, name: str) -> Any:
-    """Read YAML from `content`; `name` is the file that messages show."""
+    """Read YAML from `content`; `name` is the file that messages show. A file that ansible-vault has encrypted is opened."""
+    if is_encrypted(content):
+        return _encrypted(content, name)
+    return _loaded(content, name)
+
+
+def _encrypted(content: str, name: str) -> Any:
+    """Return an encrypted file: every text of it is a secret, and no error shows one."""
+    where = Position(name, 1, 1)
+    text = opened(content, where)
+    if not text:
+        raise InputError(
+            "this file is encrypted as a whole, and the names in it are needed",
+            where=where,
+            hint="give its password; or encrypt only the values: ansible-vault encrypt_string",
+        )
+    try:
+        value = _loaded(text, name)
+    except InputError as error:
+        if isinstance(error, Problems) or (error.where is not None and error.where != where):
+            raise InputError(
+                "what is encrypted is no YAML that is known", where=where, hint="ansible-vault edit"
+            ) from None
+        raise
+    return _secrets(value, where)
+
+
+def _secrets(value: Any, where: Position) -> Any:
+    if isinstance(value, str):
+        register(str.__str__(value))
+        made = VaultText(value)
+        made.position = where
+        return made
+    if isinstance(value, Map):
+        for key in value:
+            value[key] = _secrets(value[key], where)
+    elif isinstance(value, Seq):
+        value[:] = [_secrets(one, where) for one in value]
+    return value
+
+
+def _loaded(content: str, name: str) -> Any:
     import yaml
 
     try:
@@ -169,12 +212,6 @@ _MAPPING, _SEQUENCE, _STRING = (f"tag:yaml.org,2002:{name}" for name in ("map", 
 _MAY_BE_SPECIAL = frozenset("0123456789-+.~nNtTfF")
 
 
-def _tag_hint(tag: str) -> str:
-    if tag == "!vault":
-        return "put the variable into a file that is encrypted as a whole and named in `vars_files`, or read `env.NAME`"
-    return "remove the tag"
-
-
 def _place(node: Any) -> int:
     mark = node.start_mark
     return pack(mark.line + 1, mark.column + 1)
@@ -239,8 +276,14 @@ class _Builder:
 
     def scalar(self, node: Any, at: int) -> Any:
         value = str(node.value)
+        if node.tag == "!vault":
+            try:
+                return secret(value, unpack(self.name, at))
+            except InputError as error:
+                self.problems.append(error)
+                return None
         if node.tag not in _TAGS:
-            self.problem(f"the tag {node.tag!r} is not supported", at, _tag_hint(node.tag))
+            self.problem(f"the tag {node.tag!r} is not supported", at, "remove the tag")
             return None
         if node.style:
             return text(value, self.name, at, self.indent(node) if node.style == "|" else 0)

@@ -17,6 +17,7 @@ from typing import Any
 from wgm_play.document.as_read import bytes_of
 from wgm_play.document.load import load_text, read_text, refuse_irregular
 from wgm_play.document.nodes import freeze, thaw
+from wgm_play.document.vault import holds
 from wgm_play.errors import InputError, Position, Problems, WgmError
 from wgm_play.kept import dumps, folder_of, loads, ours
 
@@ -113,7 +114,7 @@ class Files:
                 if value is None:
                     raise_all(problems)
                 self.problems += problems
-            else:
+            elif not holds(content):
                 self._keep(name, role, digest.digest(), value)
         # Most files hold no braces at all: then nobody needs to look for them value by value.
         self._templated[name] = any(mark in data for mark in (b"{{", b"{%", b"{#", b"\\"))

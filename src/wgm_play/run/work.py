@@ -24,6 +24,7 @@ from wgm_play.cache.store import Cache
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.connections import Connections
+from wgm_play.document import vault
 from wgm_play.document.nodes import position_of
 from wgm_play.environment import TARGET, Environment, load_environment, url_of
 from wgm_play.errors import InputError, Position, Problems, Refused, StepFailed, WgmError, unset_names
@@ -108,7 +109,8 @@ def with_placeholders(options: Options) -> tuple[list[Loaded], list[str]]:
     placeholders: dict[str, str] = {}
     while True:
         try:
-            return load_plays(options, ChainMap(placeholders, os.environ)), sorted(placeholders)
+            with vault.placeholders():
+                return load_plays(options, ChainMap(placeholders, os.environ)), sorted(placeholders)
         except InputError as error:
             names = unset_names(error) - placeholders.keys()
             if not names:
