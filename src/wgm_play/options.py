@@ -52,6 +52,8 @@ class Options:
     untrusted: bool = False
     env: tuple[str, ...] = ()
     upgrade: bool = False
+    vault_password_file: str | None = None
+    ask_vault_pass: bool = False
     stats: str | None = None
 
 

@@ -35,10 +35,10 @@ def options(playbook: str, *, url: str | None = None, may_be_gone: bool = False,
     from wgm_play.options import Options
 
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    vault_file, ask = given.pop("vault_password_file", None), bool(given.pop("ask_vault_pass", False))
     given["untrusted"] = bool(given.get("untrusted")) or untrusted.said()
-    vault.use(file=vault_file, ask=ask, trusted=not given["untrusted"])
-    return Options(playbook=playbook, url=url, **given)
+    made = Options(playbook=playbook, url=url, **given)
+    vault.use(file=made.vault_password_file, ask=made.ask_vault_pass, trusted=not made.untrusted)
+    return made
 
 
 def on_playbook(
