@@ -38,7 +38,7 @@ class Policy:
     `statement_timeout` bounds catalog changes (validation and concurrent builds have none); `trash_retention`
     is how long removed data are kept. `online` is auto, always or never; tables below `small_rows` rows and
     `small_bytes` bytes use the plain form under auto. `trusted_owners` are roles whose code a superuser may run.
-    `alerts_refuse` and `alerts_pause` are severities of alerts, `watch_above` bytes of a table that must be watched.
+    `alerts_refuse` and `alerts_pause` are severities of alerts, `alerts_keep` is how long the ledger knows what they said, `watch_above` bytes of a table that must be watched.
     `require` names the evidence that a run must have, `rehearsal_max_age` is how long that of a rehearsal is valid.
     """
 
@@ -62,6 +62,7 @@ class Policy:
     hold_rolled_back: bool = False
     alerts_refuse: str | None = None
     alerts_pause: str = "info"
+    alerts_keep: float = 90 * 86400.0
     watch_above: int | None = None
     watch_partitioned: bool = False
     alert_cost: int = 1_000_000

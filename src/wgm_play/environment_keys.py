@@ -43,6 +43,7 @@ ALERTS = {
         "a backfill slows down while an alert of this severity or worse fires (info)",
         ("info", "warning", "critical"),
     ),
+    "keep": Key("duration", "how long the ledger keeps what `check --record` saw (90d)"),
 }
 
 WATCH = {

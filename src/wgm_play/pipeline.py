@@ -515,6 +515,27 @@ def wal(
         return unit(work, reporter) if systemd else receive(work, reporter)
 
 
+def schedule(
+    options: Options, reporter: Reporter, systemd: str | None, cron: str | None, pg_cron: bool, job: str | None
+) -> int:
+    """List the jobs of a play, write them for those that keep them, or do one of them now."""
+    from wgm_play.commands import schedule as jobs
+
+    refuse_run(options, "put on a schedule", "leave out --untrusted where you trust it")
+    with _only_play(options, reporter) as work:
+        if job is not None:
+            options.record = options.record or jobs.recording(work, job)
+            verbs = {
+                "check": lambda: check(options, reporter), "check --record": lambda: check(options, reporter),
+                "backup": lambda: backup(options, reporter), "backup --if-due": lambda: backup(options, reporter, if_due=True),
+                "drill": lambda: drill(options, reporter), "purge": lambda: purge(options, reporter),
+            }  # fmt: skip
+            return jobs.do(work, reporter, job, verbs)
+        if systemd or cron or pg_cron:
+            return jobs.write(work, reporter, systemd, cron, pg_cron=pg_cron)
+        return jobs.show(work, reporter)
+
+
 def restore(
     options: Options,
     reporter: Reporter,

@@ -47,13 +47,13 @@ def window(said: Mapping[str, Any], where: Position | None) -> Window:
     if unknown:
         raise InputError(f"freeze knows no {unknown[0]!r}", where=where, hint=f"known: {', '.join(KEYS)}")
     zone = str(said.get("timezone", "UTC"))
-    _zone(zone, where)
+    zone_of(zone, where)
     rules = [name for name in ("deny", "allow") if name in said]
     if len(rules) > 1 or (rules and "until" in said) or not (rules or "until" in said):
         raise InputError("a freeze is a rule, or a span with `until`", where=where, hint=_FORM)
-    begin = moment(said["from"], _zone(zone, where), where) if "from" in said else None
+    begin = moment(said["from"], zone_of(zone, where), where) if "from" in said else None
     if not rules:
-        end = moment(said["until"], _zone(zone, where), where)
+        end = moment(said["until"], zone_of(zone, where), where)
         return Window(False, None, 0.0, begin, end, zone, str(said.get("reason", "")))
     if "for" not in said:
         raise InputError(f"how long is not said: {rules[0]} needs `for`", where=where, hint=_FORM)
@@ -76,7 +76,8 @@ def moment(said: Any, zone: tzinfo, where: Position | None = None) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=zone)
 
 
-def _zone(name: str, where: Position | None) -> ZoneInfo:
+def zone_of(name: str, where: Position | None) -> ZoneInfo:
+    """Return a time zone by its name. Raise `InputError`."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -87,7 +88,7 @@ def _rule(one: Window, where: Position | None = None) -> Any:
     """Return the rule of a window, in the clock of its own zone."""
     from dateutil.rrule import rrulestr
 
-    begin = _ANCHOR if one.begin is None else one.begin.astimezone(_zone(one.timezone, where)).replace(tzinfo=None)
+    begin = _ANCHOR if one.begin is None else one.begin.astimezone(zone_of(one.timezone, where)).replace(tzinfo=None)
     try:
         found = rrulestr(one.rule or "", dtstart=begin)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -104,7 +105,7 @@ def _open_until(one: Window, now: datetime) -> datetime | None:
     if one.rule is None:
         begun = one.begin is None or one.begin <= now
         return one.end if begun and one.end is not None and now < one.end else None
-    zone = _zone(one.timezone, None)
+    zone = zone_of(one.timezone, None)
     last: datetime | None = _rule(one).before(now.astimezone(zone).replace(tzinfo=None), inc=True)
     if last is None:
         return None
@@ -130,7 +131,7 @@ def _next(now: datetime) -> Any:
     """Return what tells when a window opens next."""
 
     def found(one: Window) -> datetime | None:
-        zone = _zone(one.timezone, None)
+        zone = zone_of(one.timezone, None)
         following: datetime | None = _rule(one).after(now.astimezone(zone).replace(tzinfo=None))
         return following.replace(tzinfo=zone) if following else None
 

@@ -102,3 +102,26 @@ def test_a_counter_that_stands_high_is_known_from_its_second_record_on(
         between = moment(database)
         recorded(shop)
         assert {one.alert: one.state for one in fired_since(database, between)}.get("Grown") == state
+
+
+def test_a_counter_that_nobody_has_recorded_is_advice_and_old_records_go(project: Path, database_url: str) -> None:
+    from orders import with_orders
+
+    counter = {
+        "name": "Errors",
+        "query": "select 900 as value",
+        "over": "1h",
+        "threshold": "> 5",
+        "severity": "critical",
+    }
+    orders = with_orders(project, database_url).write(policy="policy: {alerts: {keep: 1h}}\n", alerts=[counter])
+    first = orders.play("check", "prod.yml")
+    assert first.returncode == 0 and "info [alert] Errors: unknown: it is a counter" in first.stdout, first.stdout
+    assert orders.play("check", "prod.yml", "--record").returncode == 0
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("SET wgm.maintenance = on")
+        connection.execute("UPDATE wgm.alert_check SET at = at - interval '2 hours'")
+        later = orders.play("check", "prod.yml", "--record")
+        assert later.returncode == 12 and "error [alert] Errors: unknown" in later.stdout, later.stdout
+        row = connection.execute("SELECT count(*), min(at) > now() - interval '1 hour' FROM wgm.alert_check").fetchone()
+    assert row == (1, True)

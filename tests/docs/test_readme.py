@@ -96,6 +96,7 @@ def test_every_block_of_yaml_is_one_that_is_tried() -> None:
         "delivery",
         "server",
         "watched",
+        "scheduled",
     }
 
 
@@ -185,6 +186,14 @@ def test_a_run_is_watched(shop: Console) -> None:
     file.write_text(block.text.replace("for: 5m", "for: 1s").replace("schema/001_tables.yml", more))
     said = shop.run("wgm-play production.yml")
     assert "watched for 1s: TooManyOpenTasks, SessionsBlocked, 1 invariant" in said and "all stayed well" in said, said
+
+
+def test_jobs_are_put_on_a_schedule(shop: Console) -> None:
+    [block] = yaml_blocks("scheduled")
+    (shop.folder / "playbooks" / "production.yml").write_text(block.text)
+    shop.run("wgm-play production.yml")
+    said = "".join(shop.run(line) for block in blocks("sh", file="48-operation.md") for line in block.text.splitlines())
+    assert "old tasks: done" in said and "cron.schedule_in_database" in said and "Sun 04:00 UTC" in said, said
 
 
 def test_the_library_is_told_whole() -> None:

@@ -81,6 +81,11 @@ class AlertState:
         return self.state in ("firing", "unknown")
 
     @property
+    def uncounted(self) -> bool:
+        """Tell whether it is unknown only because nobody has kept where its counter stood."""
+        return self.state == "unknown" and any(sample.counted is not None for sample in self.samples)
+
+    @property
     def value(self) -> float | None:
         """Return the value to show: the first that fires, else the first, None without one."""
         shown = [sample for sample in self.samples if sample.firing] or self.samples

@@ -622,6 +622,36 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "schedule",
+            "the play's jobs: list them, write them for systemd, cron or pg_cron",
+            run="wgm_play.cli.schedule:run",
+            about='The play says what is done and when: `schedule: [{name: nightly backup, run: backup, at: "02:00"}]`. '
+            "`check` tells what is overdue.",
+            arguments=(PLAYBOOK,),
+            options=(
+                Option(
+                    "--systemd", group=OUTPUT, kind=TEXT, value="DIR", help="write a service and a timer for each job"
+                ),
+                Option("--cron", group=OUTPUT, kind=TEXT, value="FILE", help="write a file for /etc/cron.d"),
+                Option(
+                    "--pg-cron", group=OUTPUT, help="print the statements that let pg_cron do the jobs that are SQL"
+                ),
+                Option(
+                    "--run",
+                    group=CHOOSE,
+                    kind=TEXT,
+                    value="NAME",
+                    to="job",
+                    help="do this job now, and record it: what timers call",
+                ),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play schedule production.yml", "what is done when, and when it was done last"),
+                ("wgm-play schedule production.yml --systemd units", "then copy them to /etc/systemd/system"),
+            ),
+        ),
+        Spec(
             "restore",
             "bring a backup back, into another database or in place of its own",
             run="wgm_play.cli.restore:run",

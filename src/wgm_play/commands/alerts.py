@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from psycopg.errors import InsufficientPrivilege
 
 from wgm_play.alerts.counter import key_of
 from wgm_play.alerts.evaluate import RESERVED
@@ -16,7 +19,7 @@ from wgm_play.alerts.sight import Unseen
 from wgm_play.execute.guard import holder
 from wgm_play.finding import ERROR, INFO, SEVERITIES, WARNING, Finding
 from wgm_play.ledger import UNKNOWN, Ledger
-from wgm_play.ledger.alert_history import earlier_counters, record
+from wgm_play.ledger.alert_history import earlier_counters, forget, record, watched_since
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ def look_at_alerts(work: Work, options: Options, reporter: Reporter) -> list[Fin
 
     connection = work.reading
     states = evaluate_now(work.asker, work.play.alerts, connection, beside_of(work))
+    fresh = not watched_since(connection, datetime(2000, 1, 1, tzinfo=UTC)).checks
     if options.record:
         keep(work, states)
         reporter.note(f"recorded: the states of {len(states)} alerts")
@@ -47,22 +51,25 @@ def look_at_alerts(work: Work, options: Options, reporter: Reporter) -> list[Fin
         (one.name, one.state, one.severity, _shown(one.value), one.threshold, one.note or one.error) for one in states
     ]
     reporter.table("alerts", ("alert", "state", "severity", "value", "threshold", "note"), rows)
-    return [_finding(one) for one in states if one.firing]
+    return [_finding(one, fresh=fresh) for one in states if one.firing]
 
 
 # How bad an alert is, in the words of findings.
 _SEVERITIES = {"info": INFO, "warning": WARNING, "critical": ERROR}
 
 
-def _finding(state: AlertState) -> Finding:
+def _finding(state: AlertState, *, fresh: bool) -> Finding:
+    """Return the finding of an alert that is not well; what nobody has ever counted (`fresh`) is told, and is no warning yet."""
     unknown = state.state == "unknown"
     told = f"unknown: {state.error}" if unknown else state.summary or state.threshold
     severity = _SEVERITIES.get(state.severity, WARNING)
     value = (
         () if state.value is None or state.no_log else (f"value {_shown(state.value)}, threshold {state.threshold}",)
     )
+    if unknown:
+        severity = INFO if fresh and state.uncounted else max(severity, WARNING, key=SEVERITIES.index)
     return Finding(
-        "alert", max(severity, WARNING, key=SEVERITIES.index) if unknown else severity, f"{state.name}: {told}", state.name,
+        "alert", severity, f"{state.name}: {told}", state.name,
         remedy=state.runbook, evidence=value, source="alerts",
     )  # fmt: skip
 
@@ -82,6 +89,8 @@ def keep(work: Work, states: Sequence[AlertState]) -> None:
     with work.connections.writing("wgm-play/check") as connection, connection.transaction():
         Ledger(connection).ensure(work.environment.readers)
         record(connection, work.environment.name, work.play.name, len(states), bad, kept)
+        with suppress(InsufficientPrivilege), connection.transaction():  # a role that may only add rows
+            forget(connection, work.environment.policy.alerts_keep)
 
 
 def beside_of(work: Work) -> Beside:

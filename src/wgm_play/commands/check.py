@@ -13,6 +13,7 @@ from wgm_play.commands.alerts import look_at_alerts
 from wgm_play.commands.covered import coverage
 from wgm_play.commands.declared import planned_or_refused, without_effect
 from wgm_play.commands.drift import drift
+from wgm_play.commands.schedule import overdue
 from wgm_play.errors import InputError
 from wgm_play.finding import INFO, Finding, ordered
 from wgm_play.report.findings import Heading, written
@@ -43,6 +44,7 @@ def look(work: Work, options: Options, reporter: Reporter) -> list[Finding]:
         findings += without_effect(work, planned, live)
     if "health" in parts:
         findings += _health(work, deep=options.deep)
+        findings += overdue(work)
     if "alerts" in parts:
         findings += look_at_alerts(work, options, reporter)
     if "backups" in parts:

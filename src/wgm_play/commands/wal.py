@@ -8,7 +8,6 @@ from __future__ import annotations
 import getpass
 import os
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from wgm_play.backup.wal import Wal
 from wgm_play.errors import InputError, Refused
 from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.run.gate import engine_of
+from wgm_play.run.schedules import own_command
 from wgm_play.units import format_duration, parse_duration
 from wgm_play.windows import moment
 
@@ -79,8 +79,7 @@ def unit(work: Work, reporter: Reporter) -> int:
     """Print the unit that keeps the receiver running."""
     engine_of(work)[1].receiver()
     environment = work.environment.name
-    program = Path(sys.argv[0]).absolute()
-    words = [str(program), "wal", str(Path(work.playbook.path).absolute()), "--limit", environment]
+    words = [*own_command(), "wal", str(Path(work.playbook.path).absolute()), "--limit", environment]
     text = _UNIT.format(
         name=f"wgm-play-wal-{environment}", environment=environment, user=getpass.getuser(),
         folder=os.getcwd(), command=shlex.join(words),

@@ -37,6 +37,7 @@ OTHERS = {
     "backup_unverified": "no backup that is proved as the policy says",
     "backup_age": "a newest backup that is older than `max_age`",
     "backup_damaged": "with `--deep`: a newest backup whose files are damaged",
+    "overdue": "jobs of the schedule that were not done for longer than it says",
     "acknowledge": "acknowledgements that nothing needs any more",
 }
 # What `analyze` finds, and a play's `gate: plans`.

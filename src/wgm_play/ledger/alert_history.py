@@ -61,6 +61,12 @@ def record(
     )
 
 
+def forget(connection: Connection, seconds: float) -> None:
+    """Remove what was recorded longer ago; the ledger lets that be done in a transaction that says so."""
+    run(connection, "maintenance")
+    run(connection, "forget_alert_checks", seconds)
+
+
 def fired_since(connection: Connection, since: datetime) -> list[Fired]:
     """Return the alerts that fired, or could not tell, since a moment; oldest first.
 

@@ -27,6 +27,7 @@ from wgm_play.playbook.model import (
     Exercise,
     Flag,
     Invariant,
+    Job,
     Play,
     Playbook,
     Query,
@@ -236,6 +237,7 @@ class _Expansion:
                 lambda: render_value(play.get("application"), scope, position_of(play, "application"))
             ),
             after_changes=self._after_changes(play, alerts, scope),
+            schedule=tuple(self._schedule(play, scope)),
         )
 
     def _try(self, work: Any) -> Any:
@@ -548,6 +550,21 @@ class _Expansion:
         where = position_of(play, "after_changes") or play.position
         made = self._piece(play["after_changes"], scope, where, AFTER_CHANGES, "'after_changes'")
         return None if made is None else self._try(lambda: after_changes_of(made, alerts, where))
+
+    def _schedule(self, play: Map, scope: Scope) -> list[Job]:
+        if not play.get("schedule"):
+            return []
+        from wgm_play.playbook.operating import job_of, refuse_namesakes
+        from wgm_play.playbook.operating_keys import SCHEDULE
+
+        found = []
+        for number, entry in enumerate(play["schedule"]):
+            where = position_of(play["schedule"], number) or play.position
+            made = self._piece(entry, scope, where, SCHEDULE["items"], "the job")
+            job = None if made is None else self._try(lambda made=made, where=where: job_of(made, where))
+            found += [] if job is None else [job]
+        self.problems += refuse_namesakes(found)
+        return found
 
     def _piece(self, given: Any, scope: Scope, where: Position, rules: Mapping[str, Any], name: str) -> Any:
         """Return a part of the play with its expressions worked out, checked again where it has any; None where it is wrong."""

@@ -232,6 +232,35 @@ class AfterChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """Times of the day, as RFC 5545 calls them: each day, or on `days` of the week (0 is Monday), or on `dates` of the month."""
+
+    often: str
+    days: tuple[int, ...]
+    dates: tuple[int, ...]
+    hour: int
+    minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that is done again and again: a command of wgm-play (`run`) or `sql`; `every` so many seconds, or at `times`."""
+
+    name: str
+    run: str
+    sql: str | None
+    every: float | None
+    times: Times | None
+    timezone: str
+    position: Position
+
+    @property
+    def slug(self) -> str:
+        """The name as a file may have it."""
+        return "-".join("".join(c if c.isalnum() and c.isascii() else " " for c in self.name.lower()).split()) or "job"
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """A finding of `check` that somebody takes on: that of `check` on an `object` (or pattern; "" for any) `until` a day."""
 
@@ -306,6 +335,7 @@ class Play:
     exercise: tuple[Exercise, ...] = ()
     audits: tuple[tuple[str, str], ...] = ()
     after_changes: AfterChanges | None = None
+    schedule: tuple[Job, ...] = ()
     flags: tuple[Flag, ...] = ()
     queries: tuple[Query, ...] = ()
     application: str | None = None

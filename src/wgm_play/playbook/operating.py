@@ -1,4 +1,4 @@
-"""What a play says of the time after a run: `after_changes:`.
+"""What a play says of the time between runs: `after_changes:` and `schedule:`.
 
 In: values as rendered, with positions. Out: types of `model.py`. Raise `InputError` at the place.
 """
@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wgm_play.document.nodes import position_of
-from wgm_play.errors import InputError, Position
+from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.files import raise_all
-from wgm_play.playbook.model import AfterChanges, Alert
+from wgm_play.playbook.model import AfterChanges, Alert, Job, Times
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.units import parse_duration
 
@@ -50,3 +50,93 @@ def _named(said: Mapping[str, Any], alerts: Sequence[Alert]) -> list[Alert]:
     ]
     raise_all(list(unknown))
     return [known[name] for name in dict.fromkeys(map(str, said["alerts"]))]
+
+
+# Schedules ------------------------------------------------------------------------------------------------------------
+
+
+def job_of(said: Mapping[str, Any], where: Position) -> Job:
+    """Return what one entry of a play's `schedule` describes."""
+    _one_of(said, ("run", "sql"), where, "write `run: backup`, or `sql: select refresh_overview()`")
+    _one_of(
+        said,
+        ("every", "at", "rule"),
+        where,
+        'write `every: 1h`, `at: "02:00"` or `rule: FREQ=WEEKLY;BYDAY=SU;BYHOUR=4`',
+    )
+    from wgm_play.windows import zone_of
+
+    zone = str(said.get("timezone", "UTC"))
+    zone_of(zone, position_of(said, "timezone") or where)
+    every, rule = None, None
+    if "every" in said:
+        every = parse_duration(said["every"], position_of(said, "every"), "every")
+        if every < 60 or every % 60:
+            raise InputError(
+                "a job runs every whole minute at most", where=position_of(said, "every"), hint="write every: 5m"
+            )
+    elif "at" in said:
+        hour, _, minute = str(said["at"]).partition(":")
+        rule = Times("DAILY", (), (), int(hour), int(minute))
+    else:
+        rule = _times(str(said["rule"]), position_of(said, "rule") or where)
+    return Job(str(said["name"]), str(said.get("run", "")), said.get("sql"), every, rule, zone, where)
+
+
+def _one_of(said: Mapping[str, Any], keys: Sequence[str], where: Position, hint: str) -> None:
+    given = [key for key in keys if key in said]
+    if len(given) != 1:
+        told = f"exclude each other: {', '.join(given)}" if given else f"one of {', '.join(keys)} is missing"
+        raise InputError(f"schedule: {told}", where=position_of(said, given[1]) if given else where, hint=hint)
+
+
+_FORM = (
+    "FREQ=DAILY, FREQ=WEEKLY with BYDAY=MO,FR or FREQ=MONTHLY with BYMONTHDAY=1,15; BYHOUR=4 and BYMINUTE=30 say when"
+)
+_DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+
+
+def _times(rule: str, where: Position) -> Times:
+    """Return a rule of RFC 5545 as far as systemd, cron and pg_cron all can keep it."""
+    parts: dict[str, str] = {}
+    for part in rule.upper().removeprefix("RRULE:").split(";"):
+        name, _, value = part.strip().partition("=")
+        if not value or name in parts:
+            raise InputError(f"{rule!r} is no rule of RFC 5545", where=where, hint=_FORM)
+        parts[name] = value
+    often = parts.pop("FREQ", "")
+    if parts.get("INTERVAL") == "1":
+        del parts["INTERVAL"]
+    allowed = {"DAILY": (), "WEEKLY": ("BYDAY",), "MONTHLY": ("BYMONTHDAY",)}.get(often)
+    unknown = [name for name in parts if name not in ("BYHOUR", "BYMINUTE", *(allowed or ()))]
+    lacking = [name for name in allowed or () if name not in parts]
+    if allowed is None or unknown or lacking:
+        told = f"it has {unknown[0]}" if unknown else f"{lacking[0]} is missing" if lacking else "FREQ is another"
+        raise InputError(f"{rule!r} is not kept by systemd, cron and pg_cron alike: {told}", where=where, hint=_FORM)
+    try:
+        hour, minute = int(parts.get("BYHOUR", "0")), int(parts.get("BYMINUTE", "0"))
+        days = tuple(sorted(_DAYS.index(one.strip()) for one in parts.get("BYDAY", "").split(",") if one))
+        dates = tuple(sorted(int(one) for one in parts.get("BYMONTHDAY", "").split(",") if one))
+    except ValueError:
+        raise InputError(f"{rule!r} has a value that is none", where=where, hint=_FORM) from None
+    if not (0 <= hour < 24 and 0 <= minute < 60 and all(1 <= one <= 31 for one in dates)):
+        raise InputError(f"{rule!r} has a value that is none", where=where, hint=_FORM)
+    return Times(often, days, dates, hour, minute)
+
+
+def refuse_namesakes(jobs: Sequence[Job]) -> list[WgmError]:
+    """Return the errors for two jobs of one name, or of one file: they are known by it."""
+    seen: dict[str, Job] = {}
+    found: list[WgmError] = []
+    for job in jobs:
+        first = seen.setdefault(job.slug, job)
+        if first is not job:
+            told = (
+                f"two jobs are called {job.name!r}"
+                if first.name == job.name
+                else f"{first.name!r} and {job.name!r} would be one file"
+            )
+            found.append(
+                InputError(told, where=job.position, hint=f"the first is at {first.position}: give one another name")
+            )
+    return found

@@ -1,6 +1,6 @@
-"""The JSON Schema of a play's `after_changes:`: what is watched after a run.
+"""The JSON Schemas of a play's `after_changes:` and `schedule:`.
 
-In: nothing. Out: `AFTER_CHANGES`, which the playbook's schema includes.
+In: nothing. Out: `AFTER_CHANGES` and `SCHEDULE`, which the playbook's schema includes.
 """
 
 from __future__ import annotations
@@ -29,3 +29,32 @@ AFTER_CHANGES: Schema = mapping(
     },
     description="What is watched after a run that changed something.",
 )
+
+# What a job may do beside SQL: the commands of wgm-play that people put on a schedule. No other command can be named.
+WORK = ("check", "check --record", "backup", "backup --if-due", "drill", "purge")
+SCHEDULE: Schema = {
+    "description": "Schedule: work that is done again and again. `wgm-play schedule` writes it for systemd, cron or pg_cron.",
+    "type": "array",
+    "items": {
+        **mapping(
+            {
+                "name": text("What is done, in words; the job is known by it.", pattern=r"^[^\x00-\x1f\x7f]+$"),
+                "run": choice("A command of wgm-play on this playbook.", *WORK),
+                "sql": text("A statement of SQL, as `select refresh_overview()`.", minLength=1),
+                "every": text("How often: 15m, 1h, 1d.", **_LASTS),
+                "at": text(
+                    "The time of each day: 02:00.",
+                    pattern=r"^([01]?\d|2[0-3]):[0-5]\d$",
+                    **{"x-expected": "a time of the day, as 02:00"},
+                ),
+                "rule": text(
+                    "A rule of RFC 5545: `FREQ=WEEKLY;BYDAY=SU;BYHOUR=4`, also with FREQ=DAILY or FREQ=MONTHLY;BYMONTHDAY=1.",
+                    minLength=1,
+                ),
+                "timezone": text("Time zone of `at` and `rule` (UTC).", minLength=1),
+            },
+            ["name"],
+            "A job.",
+        ),
+    },
+}

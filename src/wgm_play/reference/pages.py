@@ -22,7 +22,7 @@ from wgm_play.playbook.validate import IMPORT, KEYWORDS, PLAY, definitions
 from wgm_play.reference import keys as key_tree
 from wgm_play.reference.keys import KeyDoc
 
-TOPICS = ("play", "step", "alert", "query", "after_changes", "backup", "environment", "security")
+TOPICS = ("play", "step", "alert", "query", "after_changes", "schedule", "backup", "environment", "security")
 GUIDES, LANGUAGE, KIND_GROUP, HAZARD_GROUP = "Guides", "Playbooks", "Kinds of steps", "Hazards"
 GROUPS = (GUIDES, LANGUAGE, KIND_GROUP, HAZARD_GROUP)
 _FOLDER = Path(__file__).parent
@@ -33,6 +33,7 @@ _ABOUT = {
     "alert": "Alert rules: a query, a threshold, and how long it must hold.",
     "query": "Queries of the application: what it sends, prepared with each change and watched for slower plans.",
     "after_changes": "What is watched after a run that changed something, and what becomes of the run.",
+    "schedule": "Work that is done again and again, by systemd, cron or pg_cron.",
     "backup": "Backup policy: when a backup is taken, how it is proved, how long it is kept.",
     "environment": "Environment files: where a database is, and what a run may do there.",
 }
@@ -61,6 +62,12 @@ policy:
   values: {user: 1}
 - name: A task is done
   sql: update tasks set status = 'done' where id = $1
+""",
+    "schedule": """\
+schedule:
+  - {name: states of the alerts, run: check --record, every: 15m}
+  - {name: nightly backup, run: backup, at: "02:00", timezone: Europe/Berlin}
+  - {name: overview, sql: select refresh_overview(), every: 1h}
 """,
     "after_changes": """\
 after_changes:
@@ -125,6 +132,7 @@ def _topics() -> Iterator[Page]:
         "environment": (environment_keys.schema()["properties"], ()),
         "backup": (definitions()["backup"]["properties"], ()),
         "after_changes": (PLAY["after_changes"]["properties"], ()),
+        "schedule": (PLAY["schedule"]["items"]["properties"], ("name",)),
         "query": (QUERY["properties"], QUERY["required"]),
         "alert": ({**ALERT["properties"], **IMPORT_ALERTS["properties"], **ALERT["properties"]}, ALERT["required"]),
     }
@@ -142,7 +150,7 @@ def _topics() -> Iterator[Page]:
 
 def _play() -> dict[str, Any]:
     """Return the keys of a play; what its lists hold has pages of its own."""
-    own = {"steps": "step", "handlers": "sql", "alerts": "alert", "queries": "query"}
+    own = {"steps": "step", "handlers": "sql", "alerts": "alert", "queries": "query", "schedule": "schedule"}
     lists = {
         name: {"type": "array", "description": f"{PLAY[name]['description']} See `wgm-play doc {page}`."}
         for name, page in own.items()

@@ -43,7 +43,8 @@ def before(work: Work) -> dict[str, Any] | None:
     if first is not None:
         return dict(first)
     states = states_of(work, told, {})
-    waiting = {one.name for one in states if _waits_for_counts(one)}
+    # They are counted from the run on.
+    waiting = {one.name for one in states if one.uncounted}
     others = {one.name: one.state for one in states if one.state != "ok" and one.name not in waiting}
     return {
         "silent": [one.name for one in states if one.name not in others],
@@ -78,11 +79,6 @@ def _before_what_it_finishes(work: Work) -> Mapping[str, Any] | None:
     ids = next((change.ids for change in ledger.changes() if last.id in change.ids), ())
     found = [one for one in evidence_of(work, BEGUN) if one.run in ids]
     return found[-1].content if found else None
-
-
-def _waits_for_counts(state: AlertState) -> bool:
-    """Tell whether an alert is unknown only because nobody has kept where its counter stood: it is counted from the run on."""
-    return state.state == "unknown" and any(sample.counted is not None for sample in state.samples)
 
 
 def states_of(work: Work, told: AfterChanges, counters: Mapping[str, Mapping[str, float]]) -> list[AlertState]:
