@@ -579,6 +579,7 @@ def rehearse(
     told: Told = TOLD,
     *,
     synthetic: bool = False,
+    replay: str | None = None,
 ) -> int:
     """Run, take back and run again on a scratch server what a run would do now; compare, measure, certify."""
     from wgm_play.rehearsal.rehearse import rehearse as try_out
@@ -592,7 +593,8 @@ def rehearse(
         )
     options.check = True
     with _only_play(options, reporter) as work:
-        tell(try_out(work, backup_id, output, synthetic=synthetic), "rehearse", work.target, reporter, told)
+        found = try_out(work, backup_id, output, synthetic=synthetic, replay=replay)
+        tell(found, "rehearse", work.target, reporter, told)
     return 0
 
 

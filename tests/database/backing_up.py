@@ -103,7 +103,7 @@ class Shop:
     def __call__(self, verb: str, url: str, *more: Any, **options: Any) -> Said:
         """Run one command by its name in `pipeline`; return what it said. Raise `WgmError`."""
         said = Said()
-        given = {name: options.pop(name) for name in ("synthetic",) if name in options}
+        given = {name: options.pop(name) for name in ("synthetic", "replay") if name in options}
         chosen = Options(str(self.folder / "playbooks/production.yml"), url=url, **options)
         getattr(pipeline, verb)(chosen, said, *more, **given)
         return said

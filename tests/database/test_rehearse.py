@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from backing_up import NOTE, Said, Shop
 
+import fix_postgres
 from wgm_play.errors import Found, InputError, Refused
 from wgm_play.ledger import Ledger
 from wgm_play.rehearsal.certificate import SYNTHETIC
@@ -219,6 +220,70 @@ def test_what_goes_wrong_is_named(ready: Shop, database_url: str) -> None:
         assert one in told, f"{one}\n\n{told}"
     assert "insert into defaults" not in told and "[" in told
     assert [one.passed for one in evidence(database_url)] == [False]
+
+
+SCRIPT = """\\set id random(1, 100 * :scale + 200)
+-- what the application does
+update tasks set title = title || '.' where id = :id;
+select title
+from tasks where id = :id;
+"""
+REWRITTEN = NOTE.replace("title: text", "title: {type: varchar(200)}").replace("note: text", "")
+
+
+def test_a_load_beside_the_run_is_measured_and_what_fails_there_is_named(ready: Shop, database_url: str) -> None:
+    load = ready.folder / "load.sql"
+    load.write_text(SCRIPT)
+    ready.write(NONE, NOTE)
+    said = ready("rehearse", database_url, replay=str(load))
+    told = [line for line in said.said if line.startswith("under load: ")]
+    assert len(told) == 1 and "0 failed" in told[0], said.text
+    content = evidence(database_url)[0].content["replayed"]
+    assert content["transactions"] > 0 and content["failed"] == 0
+    # A run that takes away what the load reads: each failure is said, and the wait is held against the budget.
+    playbook = ready.folder / "playbooks/production.yml"
+    ready.write(NONE, NOTE.replace("title: text, note: text", "body: {type: text, renamed_from: title}"))
+    playbook.write_text(playbook.read_text().replace("  steps:", "  budget: {stall: 0.01ms}\n  steps:", 1))
+    _, found = rehearse(ready, database_url, replay=str(load))
+    told = "\n".join(found)
+    assert 'of the load failed: column "title" does not exist: load.sql' in told
+    assert "a transaction of the load waits" in told
+    for text, words in {
+        "": "holds no statement",
+        "\\if true\nselect 1;": r"\\if is not replayed",
+        "\\set a open('x')\nselect 1;": "is not understood",
+    }.items():
+        load.write_text(text)
+        with pytest.raises(InputError, match=words):
+            ready("rehearse", database_url, replay=str(load))
+    load.write_text("select * from nothing;")
+    with pytest.raises(Refused, match="nothing of the load works before the run"):
+        ready("rehearse", database_url, replay=str(load))
+
+
+def test_the_statements_that_production_runs_most_are_a_load(ready: Shop, database_url: str) -> None:
+    ready.write(NONE, NOTE)
+    with pytest.raises(Refused, match="cannot be asked for") as caught:
+        ready("rehearse", database_url, replay="top")
+    assert "pg_stat_statements" in (caught.value.hint or "")
+    life = fix_postgres.started(15, shared_preload_libraries="pg_stat_statements")
+    server = next(life)
+    try:
+        url = server.url()
+        ready.write(NONE)
+        ready("apply", url)
+        sql(url, "create extension pg_stat_statements", "insert into tasks (title) values ('one')")
+        with psycopg.connect(url, autocommit=True) as connection:
+            for text in ("select title from tasks where id = 1", "update tasks set title = 'two' where id = 1"):
+                connection.execute(text.encode())
+            with pytest.raises(psycopg.errors.NotNullViolation):
+                connection.execute("insert into tasks (id) overriding system value values (null)")
+        ready.write(NONE, NOTE)
+        ready("backup", url)
+        said = ready("rehearse", url, replay="top").text
+        assert "under load: " in said and ", 0 failed" in said
+    finally:
+        life.close()  # type: ignore[attr-defined]
 
 
 def test_a_copy_of_a_whole_cluster_is_drilled_and_rehearsed_on_as_well(

@@ -791,6 +791,13 @@ COMMANDS = {
                 Option("--backup", group=CHOOSE, kind=TEXT, value="ID", help="this backup (default: the newest)"),
                 Option("--synthetic", group=CHOOSE, help="no backup: rows made from the statistics; no certificate"),
                 Option(
+                    "--replay",
+                    group=OTHER,
+                    kind=TEXT,
+                    value="FILE",
+                    help="run it once more beside this load: a pgbench script, or `top`, the statements of pg_stat_statements",
+                ),
+                Option(
                     "--output",
                     group=OUTPUT,
                     kind=TEXT,

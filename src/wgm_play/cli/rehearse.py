@@ -21,10 +21,12 @@ def run(
     reports: list[str],
     fail_on: str | None,
     synthetic: bool = False,
+    replay: str | None = None,
     **values: Any,
 ) -> int:
     """Run `pipeline.rehearse`."""
     if synthetic and backup:
         raise InputError("--synthetic needs no backup", hint="leave out one of --backup and --synthetic")
     given = {"backup_id": backup, "output": output, "told": told(reports, fail_on), "synthetic": synthetic}
+    given["replay"] = replay
     return on_playbook("rehearse", reporter, playbook, given, **values)

@@ -20,6 +20,7 @@ BUDGET: Schema = mapping(
             "type": ["string", "integer"],
         },
         "time": text("How long the run may take (30m).", pattern=r"\d"),
+        "stall": text("With `--replay`: how long a transaction of the load may wait (500ms).", pattern=r"\d"),
     },
     description="What a run may cost. `wgm-play rehearse` measures it, and names what exceeds it.",
 )

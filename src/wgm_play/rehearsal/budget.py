@@ -34,6 +34,7 @@ class Budget:
     disk: int | None = None
     disk_share: float | None = None
     time: float | None = None
+    stall: float | None = None
     where: Mapping[str, Position | None] | None = None
 
     @classmethod
@@ -52,7 +53,8 @@ class Budget:
 
         return cls(
             lock=seconds("lock"), rewrite=size("rewrite"), wal=size("wal"), disk=None if share else size("disk"),
-            disk_share=float(share[1]) / 100 if share else None, time=seconds("time"), where=at,
+            disk_share=float(share[1]) / 100 if share else None, time=seconds("time"), stall=seconds("stall"),
+            where=at,
         )  # fmt: skip
 
     def exceeded(self, groups: Sequence[Measured], peak: int, size: int) -> Iterator[Finding]:
@@ -82,6 +84,15 @@ class Budget:
                 f"the run takes {format_duration(seconds)}, allowed are {format_duration(self.time)}:"
                 f" {format_duration(worst.seconds)} by",
                 worst,
+            )
+
+    def stalled(self, longest: float, script: str) -> Iterator[Finding]:
+        """Yield the longest wait of a replayed load, where it is longer than allowed."""
+        if self.stall is not None and longest > self.stall:
+            told = f"a transaction of the load waits {format_duration(longest)}, allowed are {format_duration(self.stall)}: {script}"
+            where = (self.where or {}).get("stall")
+            yield Finding(
+                "budget_stall", ERROR, told, object=script[:80], attribute="stall", source=SOURCE, where=where
             )
 
     def _locks(self, groups: Sequence[Measured]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -40,6 +40,7 @@ from wgm_play.units import counted, format_duration, format_size
 if TYPE_CHECKING:
     from wgm_play.backup.base import Backup, ScratchServer
     from wgm_play.planning.model import Planned
+    from wgm_play.rehearsal.replay import Replayed, Script
 
 FOLDER = "rehearsals"
 # As many transactions as people read.
@@ -57,22 +58,26 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     forecast: forecast.Forecast | None = None
+    replayed: Replayed | None = None
 
     def found(self, code: str, message: str, *, severity: str = ERROR, object: str = "", **more: Any) -> None:
         """Add a finding."""
         self.findings.append(Finding(code, severity, mask(message), object=object, source=SOURCE, **more))
 
 
-def rehearse(work: Work, backup_id: str | None, output: str | None = None, *, synthetic: bool = False) -> list[Finding]:
+def rehearse(
+    work: Work, backup_id: str | None, output: str | None = None, *, synthetic: bool = False, replay: str | None = None
+) -> list[Finding]:
     """Rehearse what a run would do now; return the findings. Raise `Refused` where it cannot be rehearsed.
 
-    On rows made from the statistics (`synthetic`) it is no certificate that an environment may require.
+    `replay` is the load beside a last run: the file of a pgbench script, or `top`. On rows made from the statistics (`synthetic`) it is no certificate that an environment may require.
     """
     planned = work.plan()
     if not planned.plan.groups:
         work.reporter.note("nothing is pending: there is nothing to rehearse")
         return []
     Budget.of(work.play.budget)
+    scripts = _scripts(work, replay)
     settings, notes = settings_of(work.reading)
     began = time.monotonic()
     with ExitStack() as stack:
@@ -91,11 +96,21 @@ def rehearse(work: Work, backup_id: str | None, output: str | None = None, *, sy
             work.reporter.note(note)
         if copy.problems:
             raise Refused("the backup does not come back as it was", details=copy.problems)
-        result = _on_copy(work, planned, copy, prepare(work, copy, planned.live, planned.plan, cluster=cluster), backup)
+        stage = prepare(work, copy, planned.live, planned.plan, cluster=cluster)
+        result = _on_copy(work, planned, copy, stage, backup, scripts)
     result.seconds["all"] = time.monotonic() - began
     result.seconds["restore"] = copy.seconds
     _certify(work, planned.plan, result, backup, copy, settings, output)
     return result.findings
+
+
+def _scripts(work: Work, replay: str | None) -> list[Script]:
+    """Return what is to run beside the last run. Raise `InputError`, `Refused`."""
+    if replay is None:
+        return []
+    from wgm_play.rehearsal.replay import TOP, read, top
+
+    return top(work.reading) if replay == TOP else [read(Path(replay))]
 
 
 def _made_up(work: Work, planned: Planned, settings: dict[str, str]) -> Any:
@@ -105,7 +120,9 @@ def _made_up(work: Work, planned: Planned, settings: dict[str, str]) -> Any:
     return made_up(work.reading, planned.live, sizes, settings, work.environment.policy, work.reading.info.user)
 
 
-def _on_copy(work: Work, planned: Planned, copy: ScratchServer, stage: Stage, backup: Backup | None) -> Result:
+def _on_copy(
+    work: Work, planned: Planned, copy: ScratchServer, stage: Stage, backup: Backup | None, scripts: Sequence[Script]
+) -> Result:
     for note in stage.notes:
         work.reporter.note(note)
     with connect_to(
@@ -116,7 +133,7 @@ def _on_copy(work: Work, planned: Planned, copy: ScratchServer, stage: Stage, ba
         own = {Key("table", (schema, name)): TableSize(tuples, size) for schema, name, tuples, size in rows}
         here, there = forecast.calibrate(reading, work.reading)
     result = Result(size=sum(one.bytes for one in own.values()))
-    rehearsal = Rehearsal(work, planned, stage, copy.url, result)
+    rehearsal = Rehearsal(work, planned, stage, copy.url, result, scripts)
     rehearsal.run()
     result.forecast = forecast.forecast(
         result.groups, factors(planned.situation.facts.sizes, own), there / here if here else 1.0,
@@ -156,6 +173,9 @@ class Rehearsal:
     stage: Stage
     url: str
     result: Result
+    # What runs beside the last run.
+    scripts: Sequence[Script] = ()
+    loaded: bool = False
     # What the runs on the copy say is said of no database of anybody's.
     silent: Reporter = field(default_factory=Reporter)
 
@@ -175,9 +195,10 @@ class Rehearsal:
         if self.work.play.exercise:
             with self._measured("exercise"), self._session() as session:
                 self.result.findings += exercise(session, self.work.play.exercise)
-        self.result.findings += Budget.of(self.work.play.budget).exceeded(
-            self.result.groups, self.result.peak, self.result.size
-        )
+        budget = Budget.of(self.work.play.budget)
+        self.result.findings += budget.exceeded(self.result.groups, self.result.peak, self.result.size)
+        if self.scripts:
+            self._under_load(plan, budget)
 
     @property
     def _audits(self) -> frozenset[tuple[str, str]]:
@@ -233,6 +254,8 @@ class Rehearsal:
     def _note(self, meter: Meter, *, first: bool) -> None:
         """Keep what was measured: the worse of two runs where both did the same."""
         result = self.result
+        if self.loaded:
+            return
         result.peak = max(result.peak, meter.peak)
         if first or len(meter.groups) != len(result.groups):
             result.groups = result.groups or meter.groups
@@ -301,6 +324,22 @@ class Rehearsal:
             name = Key("column", (*table, column)).label if column else Key("table", table).label
             self.result.found("rollback_rows", f"{name} {what} after the rollback", object=name)
 
+    def _under_load(self, plan: Plan, budget: Budget) -> None:
+        """Take it back once more, and run it beside a load: only then, as the load changes rows, too."""
+        from wgm_play.rehearsal.replay import Load
+
+        if any(one.irreversible for one in plan.operations) or not self._take_back(plan):
+            self.result.said.append("no load was replayed: the run cannot be taken back to begin again")
+            return
+        self.loaded = True  # what is measured from here on is the load's, too
+        with Load(self.url, self.scripts) as load:
+            self._run("run under load")
+        replayed = self.result.replayed = load.found
+        self.result.said += [replayed.line(), *(f"not replayed: {one}" for one in replayed.left_out[:SHOWN])]
+        self.result.findings += budget.stalled(replayed.longest, replayed.script)
+        for said, count in replayed.failures.most_common(SHOWN):
+            self.result.found("replay", f"{counted(count, 'transaction')} of the load failed: {said}", object=said[:80])
+
     def _unlike_first(self, after: state.State) -> None:
         """Find what the second run made otherwise than the first."""
         with connect_to(
@@ -367,6 +406,7 @@ def _certify(
         "disk_peak": result.peak,
         "seconds": {key: round(value, 3) for key, value in result.seconds.items()},
         "forecast": result.forecast.data() if result.forecast is not None else None,
+        "replayed": result.replayed.data() if result.replayed is not None else None,
         "said": [mask(one) for one in result.said],
         "findings": [
             {key: value for key, value in asdict(one).items() if value and key != "where"} for one in result.findings
