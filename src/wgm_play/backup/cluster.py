@@ -124,7 +124,9 @@ class ClusterEngine(InFolder):
         if at is None:
             return own_moment(bases[0])
         wal = self._wal_of(bases[0].backup)
-        return aim(bases, wal, at, datetime.now(UTC))
+        now = datetime.now(UTC)
+        # The server's clock may be ahead of ours, and the moment is one of its.
+        return aim(bases, wal, at, max(now, wal.received.at) if wal.received is not None else now)
 
     def _candidates(self) -> Backups:
         """Return the backups of this cluster, newest first; of the only one there is where the server does not answer."""
