@@ -91,8 +91,8 @@ def test_what_a_killed_command_leaves_the_next_one_removes(cluster: Cluster, tmp
     command.wait()
     own = Cluster(cluster.server, directory)
     assert own.engine().list() == []
-    until = time.monotonic() + 60
-    while copying(directory):  # nobody is left to end it: it goes on to its end, and is no backup
+    until = time.monotonic() + 30
+    while copying(directory):  # it ends with its command
         assert time.monotonic() < until
         time.sleep(0.05)
     assert own.engine().list() == []

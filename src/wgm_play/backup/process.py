@@ -24,6 +24,8 @@ from wgm_play.sql import reveal
 END_SECONDS = 5.0
 POLL_SECONDS = 0.2
 SHOWN_ERRORS = 10
+# Its standard input ends when we do.
+_WATCH = 'read -r _; kill -s TERM -- "-$1"; sleep 5; kill -s KILL -- "-$1"'
 _WORTH = (": error:", ": fatal:", ": detail:", ": hint:", ": warning:", "Command was:", "ERROR:", "HINT:", "WARN:")
 
 
@@ -100,6 +102,7 @@ def run(
         stdin=given or subprocess.DEVNULL, stdout=out or subprocess.DEVNULL, stderr=subprocess.PIPE,
         env=dict(environ), start_new_session=True, **run_as,
     )  # fmt: skip
+    watch: subprocess.Popen[bytes] | None = None
     said: list[str] = []
 
     def hear(line: str) -> None:
@@ -108,13 +111,25 @@ def run(
         on_line(line)
 
     try:
+        watch = _watched(process)
         if process.stderr is not None:
             _listen(process, process.stderr, hear)
         code = process.wait()
     finally:
         _end(process)
+        if watch is not None:
+            watch.kill()
+            watch.communicate()
     if code:
         raise ProgramFailed(program.name, code, said)
+
+
+def _watched(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    """Let a program end with us, whatever ends us: pg_basebackup's own child would stream WAL for ever."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _WATCH, "sh", str(process.pid)],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
 
 
 def _listen(process: subprocess.Popen[bytes], stream: IO[bytes], hear: Callable[[str], None]) -> None:
