@@ -73,10 +73,19 @@ def test_a_cluster_goes_back_to_before_a_run_and_everything_goes_on(site: Site) 
 
 
 def test_to_the_latest_nothing_is_lost_and_a_stopped_server_comes_back_too(site: Site) -> None:
+    elsewhere = site.place / "elsewhere"
+    elsewhere.mkdir()
+    os.chown(elsewhere, site.place.stat().st_uid, site.place.stat().st_gid)
+    site.cluster.ask(f"create tablespace elsewhere location '{elsewhere}'")
+    with psycopg.connect(site.url) as connection:
+        connection.execute("create table far tablespace elsewhere as select generate_series(1, 100) n")
     site.shop("backup", site.url)
     site.shop("apply", site.url)
     site.add("one")
-    site.back(None)
+    assert "the tablespaces lie in" in site.back(None)
+    with psycopg.connect(site.url) as connection:
+        assert connection.execute("select count(*) from far").fetchone() == (100,)
+    assert any(elsewhere.iterdir())
     site.add("two")
     assert site.titles() == ["one", "two"]
     site.cluster.flushed()
@@ -105,6 +114,9 @@ def test_what_cannot_be_put_back_is_refused_or_leaves_the_server_as_it_was(site:
     with pytest.raises(InputError, match="must be a list of arguments"):
         site.write(stop="pg_ctl stop")
         site.back("latest")
+    site.write()
+    with pytest.raises(Refused, match="is before the oldest backup was whole, nothing was touched"):
+        site.back("2020-01-01T00:00:00+00:00")
     site.write(stop=[false])
     with pytest.raises(StepFailed, match="was not stopped by"):
         site.back("latest")
@@ -112,6 +124,16 @@ def test_what_cannot_be_put_back_is_refused_or_leaves_the_server_as_it_was(site:
     with pytest.raises(StepFailed, match="cannot be run: No such file"):
         site.back("latest")
     assert site.titles() == ["here"]
+    # What turns out to be damaged once the server was stopped lets it run again.
+    site.write()
+    [backup] = site.cluster.engine().list()
+    (label,) = Path(backup.path).glob("base/backup_label")
+    text = label.read_bytes()
+    label.write_bytes(text.replace(b"START", b"STARS"))
+    with pytest.raises(Refused, match="is damaged, nothing was touched"):
+        site.back("latest")
+    assert site.titles() == ["here"]
+    label.write_bytes(text)
     # A server that does not start on what was restored runs on the old directory again.
     once = site.place / "start"
     once.write_text(f'#!/bin/sh\n[ -e "{site.place}/tried" ] || {{ touch "{site.place}/tried"; exit 1; }}\nexec "$@"\n')
