@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from wgm_play.catalog.graph import children, descendants
+from wgm_play.catalog.index_text import under_name
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
 from wgm_play.operations import marks, partitioned_index
@@ -218,8 +219,7 @@ def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
     new = situation.wanted[key]
     schema, name = key.name
     other = Key("index", (schema, helpers.helper(helpers.NEW, name, new.definition)))
-    definition = new.definition.replace(f"INDEX {ident(name)} ON", f"INDEX {ident(other.name[1])} ON", 1)
-    definition = with_tablespace(definition, new.tablespace)
+    definition = with_tablespace(under_name(new.definition, other.name[1]), new.tablespace)
     built = build_concurrently(
         situation, other, table, definition, f"build the new {key} beside the old one", step=situation.step_of(key)
     )

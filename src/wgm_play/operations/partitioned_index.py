@@ -7,9 +7,9 @@ catalog change takes. A build that was cut short goes on where it was.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from wgm_play.catalog.index_text import on_table
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
 from wgm_play.operations.base import (
@@ -28,7 +28,6 @@ from wgm_play.operations.online import names as helpers
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import NAME_BYTES, Sql, ident, literal
 
-_HEAD = re.compile(r"CREATE (UNIQUE )?INDEX \S.*? ON ", re.DOTALL)
 _WAITS = hazard("I01", "waits for transactions that are older than it", "end idle transactions")
 
 
@@ -67,18 +66,8 @@ def build(
 
 def _only(definition: str, name: tuple[str, ...], table: Key, words: str = "ONLY ", **own: Any) -> Command:
     return command(
-        "index/create", Lock(SHARE, table.label), definition=on_table(definition, name[-1], table, words), **own
+        "index/create", Lock(SHARE, table.label), definition=on_table(definition, name[-1], table.name, words), **own
     )
-
-
-def on_table(definition: str, name: str, table: Key, words: str = "", concurrently: str = "") -> Sql:
-    """Return the statement for another name and table."""
-    found = _HEAD.match(definition)
-    assert found is not None  # noqa: S101 - it is what pg_get_indexdef says
-    rest = definition[found.end() :]
-    rest = rest[rest.index(" USING ") :]
-    unique = found.group(1) or ""
-    return Sql(f"CREATE {unique}INDEX {concurrently}{ident(name)} ON {words}{ident(table.name)}{rest}")
 
 
 def _below(
@@ -119,7 +108,7 @@ def _below(
         helper = Key("index", (part.name[0], helpers.helper(helpers.NEW, name.name[1], definition)))
         situation.findings.used_helpers.add(helper.name[1])
         built_already = _either(helpers.there("index", part.name, helper.name[1]), there)
-        statement = on_table(definition, helper.name[1], part, concurrently="CONCURRENTLY ")
+        statement = on_table(definition, helper.name[1], part.name, concurrently="CONCURRENTLY ")
         built = command(
             "index/create", light, definition=statement, wait="long", transactional=False, scans=True, done=built_already,
             shadow=shadow,

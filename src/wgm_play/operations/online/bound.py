@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from wgm_play.catalog.constraint import Constraint
+from wgm_play.catalog.index_text import on_table
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
@@ -23,7 +24,7 @@ from wgm_play.operations.base import (
 )
 from wgm_play.operations.index import build_concurrently
 from wgm_play.operations.online import names, spell
-from wgm_play.operations.partitioned_index import is_partitioned, on_table
+from wgm_play.operations.partitioned_index import is_partitioned
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
 
@@ -94,7 +95,7 @@ def equip(
             continue
         helper = Key("index", (table.name[0], name))
         if key.kind == "index":
-            statement = str(on_table(row.definition, name, table))
+            statement = str(on_table(row.definition, name, table.name))
             closing.append(command("object/rename", exclusive, what=Sql(f"INDEX {ident(helper.name)}"), to=key.name[1]))
         else:
             statement = spell.key_index(row, table.name, name)
