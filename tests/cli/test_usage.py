@@ -71,7 +71,7 @@ def test_help_imports_nothing_heavy() -> None:
         (["rollback", "x.yml", "--to", "many"], "'many' is no whole number"),
         (["status"], "no PLAYBOOK is given"),
         (["url", "a.yml", "b.yml"], "unexpected extra argument"),
-        (["statsu", "x.yml"], "did you mean wgm-play status?"),
+        (["statuss", "x.yml"], "did you mean wgm-play status?"),
         (["--check", "status", "x.yml"], "a command comes first: wgm-play status"),
         (["nowhere.yml"], "no playbook 'nowhere.yml'"),
     ],
