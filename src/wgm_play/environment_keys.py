@@ -169,6 +169,21 @@ BACKUP = {
             "program": _PROGRAM,
         },
     ),
+    "provider": Key(
+        "mapping",
+        "commands by which `method: provider` asks a hosting provider; lists of arguments, no shell",
+        keys={
+            "list": Key(
+                "command", "writes what there is, as JSON: `{backups: [{id:, taken:}], history: {from:, until:}}`"
+            ),
+            "take": Key("command", "takes a snapshot, `{name}` is a name for it"),
+            "restore": Key(
+                "command", "brings `{id}` back as of `{at}` under `{name}`; its last line is the connection string"
+            ),
+            "drop": Key("command", "drops what a drill brought back: `{name}`"),
+            "wait": Key("duration", "how long the history may take to come to the beginning of a run (5m)"),
+        },
+    ),
     "barman": Key(
         "mapping",
         "what `method: barman` drives",

@@ -97,10 +97,10 @@ def test_the_words_of_an_older_version_mean_what_they_meant_and_are_warned_of(te
 
 def test_the_engines_of_the_guide_are_read_as_they_stand_there() -> None:
     guide = (Path(wgm_play.__file__).parent / "reference/guide/40-backups.md").read_text(encoding="utf-8")
-    for method in ("pgbackrest", "barman"):
+    for method, verify in {"pgbackrest": "manifest", "barman": "manifest", "provider": "none"}.items():
         [block] = re.findall(rf"```yaml {method}\n(.*?)```", guide, re.DOTALL)
         policy = parse_policy(yaml.safe_load(block)[0]["backup"])
         assert policy is not None
-        assert (policy.method, policy.before_changes, policy.verify) == (method, "young", "manifest")
+        assert (policy.method, policy.before_changes, policy.verify) == (method, "young", verify)
     with pytest.raises(InputError, match="differential"):
         parse_policy({"method": "barman", "retention": {"differential": 2}})

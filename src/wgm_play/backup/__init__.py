@@ -32,11 +32,12 @@ from wgm_play.backup.elsewhere import own_server
 from wgm_play.backup.logical import Logical
 from wgm_play.backup.pgbackrest import PgBackRest
 from wgm_play.backup.physical import Physical
+from wgm_play.backup.provider import Provider
 from wgm_play.errors import Refused
 from wgm_play.reporter import Reporter
 from wgm_play.units import format_duration
 
-ENGINES: tuple[type[Engine], ...] = (Logical, Physical, PgBackRest, Barman)
+ENGINES: tuple[type[Engine], ...] = (Logical, Physical, PgBackRest, Barman, Provider)
 
 __all__ = [
     "ENGINES",

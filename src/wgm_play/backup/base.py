@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from wgm_play.backup.moment import Moment
+from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment
 from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.reporter import Reporter
 
@@ -213,7 +213,8 @@ class Capabilities:
 
     `cluster`: a backup is of all databases of a server, and comes back as one; else of one database. `point_in_time`:
     it can be restored to moments after it was taken, and a run is covered by a young one and a restore point. `wal`: it
-    needs the WAL that `wgm-play wal` receives. `kinds` are the types of backups that it takes.
+    needs the WAL that `wgm-play wal` receives. `kinds` are the types of backups that it takes. `moments` are
+    the kinds of moments that it knows; `rehearsals`: what it brings back on a scratch server may be rehearsed on.
     `verify` are its ways to prove a backup, `usual` the one without a word; `needs` is what it needs, for people.
     """
 
@@ -221,6 +222,8 @@ class Capabilities:
     point_in_time: bool = False
     wal: bool = False
     kinds: tuple[str, ...] = ("full",)
+    moments: tuple[str, ...] = (LATEST, TIME, LSN, NAME)
+    rehearsals: bool = True
     verify: tuple[str, ...] = VERIFY
     usual: str = "catalog"
     needs: tuple[str, ...] = ()
@@ -338,6 +341,15 @@ class Engine(ABC):
     def received(self, lsn: int) -> str:
         """Return why a position in the WAL is not known to be kept, "" where it is; `point_in_time` alone."""
         return ""
+
+    def reaches(self, lsn: int | None, at: datetime | None) -> str:
+        """Return why the beginning of a run cannot be brought back, "" where it can; `point_in_time` alone."""
+        if lsn is None:
+            return (
+                "this role may not ask where in the WAL the run begins: "
+                "GRANT EXECUTE ON FUNCTION pg_create_restore_point(text)"
+            )
+        return self.received(lsn)
 
     def choose(self, wanted: str | None, at: Moment | None) -> Backup:
         """Return the backup that a restore to a moment begins with: the one with an id, else the best. Raise `InputError`."""

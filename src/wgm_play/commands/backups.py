@@ -203,10 +203,17 @@ def _moment(work: Work, engine: engines.Engine, backup_id: str | None, at: str |
     if at is None:
         return Moment(LATEST) if engine.capabilities.point_in_time and backup_id is None else None
     moment = parse(at)
-    return _before_run(work, moment.run) if moment.kind == RUN else moment
+    if moment.kind == RUN:
+        return _before_run(work, engine, moment.run)
+    if engine.capabilities.point_in_time and moment.kind not in engine.capabilities.moments:
+        raise InputError(
+            f"a {engine.method} backup does not come back as of {moment}",
+            hint=f"it does as of: {', '.join(engine.capabilities.moments)}",
+        )
+    return moment
 
 
-def _before_run(work: Work, run: int) -> Moment:
+def _before_run(work: Work, engine: engines.Engine, run: int) -> Moment:
     """Return the restore point of before a run; by its name alone where the ledger cannot be asked."""
     from wgm_play.backup.process import parameters
 
@@ -218,6 +225,8 @@ def _before_run(work: Work, run: int) -> Moment:
         return named
     if point is None:
         return named
+    if NAME not in engine.capabilities.moments:
+        return Moment(TIME, time=point.at)
     if point.kind == "restore point":
         return Moment(NAME, name=point.name)
     return Moment(LSN, lsn=lsn_of(point.lsn)) if point.lsn else Moment(TIME, time=point.at)

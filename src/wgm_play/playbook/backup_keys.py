@@ -23,8 +23,9 @@ SCHEMA: dict[str, Any] = {
         },
         "method": {
             "description": "The engine; `logical` is pg_dump in directory format, `physical` is pg_basebackup and the WAL since;"
-            " `pgbackrest` and `barman` drive the tools of these names.",
-            "enum": ["logical", "physical", "barman", "pgbackrest"],
+            " `pgbackrest` and `barman` drive the tools of these names;"
+            " `provider` runs commands of the environment.",
+            "enum": ["logical", "physical", "barman", "pgbackrest", "provider"],
             "default": "logical",
         },
         "max_age": {

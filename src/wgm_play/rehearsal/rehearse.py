@@ -88,6 +88,11 @@ def rehearse(
             from wgm_play.run.gate import engine_of
 
             _policy, engine = engine_of(work)
+            if not engine.capabilities.rehearsals:
+                raise Refused(
+                    f"what `method: {engine.method}` brings back is not rehearsed on: production's roles are not ours there",
+                    hint="--synthetic rehearses on made-up rows",
+                )
             backup, cluster = engine.find(backup_id), engine.capabilities.cluster
             copy = stack.enter_context(engine.on_scratch(backup, None, settings))
             if cluster:

@@ -46,7 +46,8 @@ def engine_of(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine
         run=run,
         marker=work.environment.marker or work.environment.name,
         trusted=work.environment.policy.trusted_owners,
-        given=work.environment.backup,
+        # No command of an environment runs for a stranger's playbook.
+        given={} if work.options.untrusted else work.environment.backup,
     )
     return policy, engine
 
@@ -114,9 +115,8 @@ def uncovered(work: Work, ledger: Ledger, run: int) -> None:
 
 def _unproved(cover: Cover, point: RestorePoint | None) -> str:
     """Return why a restore point does not cover a run, "" where it does."""
-    if point is None or point.lsn is None:
-        return "this role may not ask where in the WAL the run begins: GRANT EXECUTE ON FUNCTION pg_create_restore_point(text)"
-    return cover.engine.received(lsn_of(point.lsn))
+    lsn = lsn_of(point.lsn) if point is not None and point.lsn is not None else None
+    return cover.engine.reaches(lsn, point.at if point is not None else None)
 
 
 def _first(ledger: Ledger, run: int) -> int:
