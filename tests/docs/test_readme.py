@@ -17,6 +17,7 @@ from readme import README, ROOT, TEXTS, Block, Console, blocks
 
 from fix_postgres import as_freshly_made
 from wgm_play import embedded
+from wgm_play.backup import parse_policy
 from wgm_play.cli.commands import COMMANDS
 from wgm_play.cli.help import EXITS
 from wgm_play.environment import Embedded, load_environment
@@ -97,6 +98,10 @@ def test_every_block_of_yaml_is_one_that_is_tried() -> None:
         "server",
         "watched",
         "scheduled",
+        "engine",
+        "pgbackrest",
+        "barman",
+        "provider",
     }
 
 
@@ -155,6 +160,18 @@ def test_what_an_environment_says_of_its_cluster_is_read(tmp_path: Path) -> None
     assert found.server is not None
     assert found.server.stop[-1] == "postgresql@15-main"
     assert found.policy.hold_rolled_back
+
+
+@pytest.mark.parametrize("block", yaml_blocks("engine"), ids=lambda block: f"{block.file}-{block.line}")
+def test_an_engine_of_backups_is_read_with_what_its_environment_says(tmp_path: Path, block: Block) -> None:
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "production.yml").write_text(f"{block.text}\nembedded: true\n")
+    [(method, given)] = load_environment("production", tmp_path).backup.items()
+    assert given
+    [play] = yaml_blocks(method)
+    policy = parse_policy(yaml.safe_load(play.text)[0]["backup"])
+    assert policy is not None
+    assert (policy.method, policy.before_changes) == (method, "young")
 
 
 def test_what_an_environment_says_of_alerts_is_read(tmp_path: Path) -> None:
