@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from wgm_play.cli.application import run
 from wgm_play.errors import InputError
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.reference import keys
@@ -84,3 +85,14 @@ def test_every_link_of_the_site_leads_somewhere_in_it(tmp_path: Path) -> None:
             broken.append(f"{name} -> {link}")
     assert broken == []
     assert "http://" not in "".join(files.values()).replace("http://www.w3.org", "")
+
+
+def test_a_row_of_a_table_is_found_by_itself_and_a_command_without_a_page_leads_to_its_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["doc", "search", "unused_indexes"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 170
+    assert run(["doc", "rehearse"]) == 1
+    told = capsys.readouterr().err
+    assert "wgm-play rehearse --help" in told
+    assert max(map(len, told.splitlines())) < 170

@@ -7,7 +7,7 @@ Out: a page on standard output, or the site in a folder.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wgm_play.errors import InputError
@@ -28,8 +28,20 @@ def run(reporter: Reporter, *, words: Sequence[str], html: str | None, verbosity
             "one page at a time", hint=f"wgm-play doc {words[0]}, or wgm-play doc search {' '.join(words)}"
         )
     topic = words[0] if words else None
-    _show(reporter, topic or "reference", doc(topic))
+    _show(reporter, topic or "reference", _page(topic, doc))
     return 0
+
+
+def _page(topic: str | None, doc: Callable[[str | None], str]) -> str:
+    """Return a page; who asks for a command that has none is led to its help."""
+    from wgm_play.cli.commands import COMMANDS
+
+    try:
+        return doc(topic)
+    except InputError as error:
+        if topic in COMMANDS:
+            error.hint = f"wgm-play {topic} --help, or wgm-play doc search {topic}"
+        raise
 
 
 def _show(reporter: Reporter, name: str, text: str) -> None:
@@ -45,7 +57,7 @@ def _show(reporter: Reporter, name: str, text: str) -> None:
 
 
 def _search(reporter: Reporter, words: list[str]) -> int:
-    from wgm_play.reference.pages import search
+    from wgm_play.reference.pages import cut, search
 
     if not words:
         raise InputError("no word to search for", hint="wgm-play doc search rename")
@@ -53,13 +65,9 @@ def _search(reporter: Reporter, words: list[str]) -> int:
     if not found:
         raise InputError(f"no page speaks of {' '.join(words)!r}", hint="wgm-play doc lists all pages")
     width = min(max(len(path) for path, _ in found), 44)
-    _show(reporter, "reference", "\n".join(f"{path:<{width}}  {_cut(text, 110)}" for path, text in found) + "\n")
+    _show(reporter, "reference", "\n".join(f"{path:<{width}}  {cut(text, 110)}" for path, text in found) + "\n")
     reporter.data("found", [path for path, _ in found])
     return 0
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _site(reporter: Reporter, folder: Path) -> int:

@@ -232,7 +232,7 @@ def doc(name: str | None = None) -> str:
                 + "\n"
             )
     hint = nearest(name, known)
-    similar = [f"  {place}: {text}" for place, text in search([name])[:6]]
+    similar = [f"  {place}: {cut(text, 100)}" for place, text in search([name])[:6]]
     if rest and page in known:
         hint = f"{page} has: {', '.join(key.name for key in known[page].keys)}"
     raise InputError(
@@ -240,6 +240,11 @@ def doc(name: str | None = None) -> str:
         hint=hint or f"wgm-play doc search {name}" if similar else hint or "wgm-play doc lists them",
         details=similar,
     )
+
+
+def cut(text: str, width: int) -> str:
+    """Return a text that is at most so many characters wide."""
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def search(words: list[str]) -> list[tuple[str, str]]:
@@ -276,10 +281,14 @@ def places() -> Iterator[tuple[str, str]]:
 
 
 def sections(body: str) -> Iterator[tuple[str, str]]:
-    """Yield the headings of a guide with the first paragraph below each."""
+    """Yield the headings of a guide with the first paragraph below each, and the rows of a table one by one."""
     parts = re.split(r"^##+ (.*)\n", body, flags=re.MULTILINE)[1:]
     for heading, text in zip(parts[::2], parts[1::2], strict=True):
-        yield heading, text.strip().partition("\n\n")[0].replace("\n", " ")
+        paragraphs = text.strip().split("\n\n")
+        if not paragraphs[0].startswith("|"):
+            yield heading, paragraphs[0].replace("\n", " ")
+        for row in (line for one in paragraphs if one.startswith("|") for line in one.split("\n")[2:]):
+            yield heading, ": ".join(cell.strip().strip("`") for cell in row.strip("|").split(" | ") if cell.strip())
 
 
 def contents() -> str:
