@@ -55,6 +55,7 @@ class Options:
     vault_password_file: str | None = None
     ask_vault_pass: bool = False
     stats: str | None = None
+    pins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

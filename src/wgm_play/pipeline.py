@@ -207,6 +207,8 @@ def promote(options: Options, reporter: Reporter, *, release: bool = False, prep
             planned = work.saved_plan(planned, Path(options.plan))
         if release:
             return promotion.release(work, planned, options, reporter)
+        if options.pins:
+            return promotion.move_pins(work, planned, reporter)
         missing = promotion.show(work, planned, reporter)
         if options.check:
             promotion.refuse_missing(missing, work)

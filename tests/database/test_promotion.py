@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -565,3 +566,50 @@ def test_the_checklist_has_seven_points_with_evidence_or_what_is_missing(firm: F
     with pytest.raises(Refused) as caught:
         firm.run("production")
     assert any("backups confirmed and tested: the play has no backup policy" in one for one in caught.value.details)
+
+
+def pinned(firm: Firm, pin: str) -> None:
+    """Let production pin its step file."""
+    text = firm.folder.joinpath("production.yml").read_text()
+    firm.write(
+        "production.yml",
+        text.replace("- import_steps: schema/all.yml", f"- import_steps: schema/all.yml\n      pin: {pin}"),
+    )
+    firm.commit()
+    firm.run("staging", record=True)
+
+
+@pytest.mark.parametrize("pin", ["none", "'0123456789ab'", "{production: none, staging: none}"])
+def test_a_pin_holds_a_step_file_until_it_is_moved_to_what_staging_holds(firm: Firm, pin: str) -> None:
+    pinned(firm, pin)
+    for more in ({}, {"check": True}):
+        with pytest.raises(
+            Refused, match=r"schema/all.yml is not what production pins: \w+, and it is \w{32}; nothing"
+        ):
+            firm.run("production", **more)
+    before = firm.folder.joinpath("production.yml").read_text()
+    assert any(
+        "nothing was written" in one for one in firm.command("promote", "production", pins=True, check=True).said
+    )
+    assert firm.folder.joinpath("production.yml").read_text() == before
+    said = firm.command("promote", "production", pins=True).said
+    digest = hashlib.sha256(firm.folder.joinpath("schema/all.yml").read_bytes()).hexdigest()[:32]
+    assert (
+        any(one.endswith(f"-> {digest}") for one in said)
+        and f'"{digest}"' in firm.folder.joinpath("production.yml").read_text()
+    )
+    firm.commit()
+    firm.run("staging", record=True)
+    firm.run("production")
+    assert columns(firm, "production")[-1] == "due"
+
+
+def test_a_pin_is_not_moved_to_what_staging_never_ran(firm: Firm) -> None:
+    pinned(firm, "none")
+    _never_run(firm)
+    with pytest.raises(Refused, match="staging does not hold what the pins would be moved to: changed since"):
+        firm.command("promote", "production", pins=True)
+    assert "pin: none" in firm.folder.joinpath("production.yml").read_text()
+    firm.write("production.yml", firm.folder.joinpath("production.yml").read_text().replace("none", "abc"))
+    with pytest.raises(InputError, match="'abc' is no digest of a file"):
+        firm.run("production")

@@ -197,6 +197,11 @@ COMMANDS = {
                 ),
                 Option("--release", group=ALLOW, help="let what a rollback took back be run again (with --reason)"),
                 Option(
+                    "--pins",
+                    group=ALLOW,
+                    help="move the pins of step files to what stands where it is promoted from (with --check: tell which)",
+                ),
+                Option(
                     "--export",
                     group=OTHER,
                     kind=TEXT,

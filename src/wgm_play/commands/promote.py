@@ -5,6 +5,8 @@ In: a play's work. Out: the exit code.
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgm_play.commands.freeze import write
@@ -13,13 +15,15 @@ from wgm_play.ledger.model import Decision
 from wgm_play.promotion import steps
 from wgm_play.promotion.gate import as_data
 from wgm_play.run import evidence
-from wgm_play.run.permission import held_by, obstacles, restored_over, resumed
+from wgm_play.run.permission import held_by, judged, obstacles, restored_over, resumed
+from wgm_play.run.work import PINNED
 from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.environment import Promotion
     from wgm_play.options import Options
     from wgm_play.planning.model import Planned
+    from wgm_play.playbook.model import Pin
     from wgm_play.promotion.forms import Beside
     from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
@@ -55,7 +59,7 @@ def _show_forms(found: list[Beside], source: str, work: Work, reporter: Reporter
         rows = [
             (
                 str(one.here.key),
-                "made with another object" if one.there is None else "the same" if not one.differs else one.there.shown,
+                "nothing of its own" if one.there is None else "the same" if not one.differs else one.there.shown,
                 one.here.shown,
             )
             for one in shown
@@ -104,3 +108,38 @@ def _declared(work: Work) -> Promotion:
             hint="add promotion: {from: staging, soak: 24h} to " + work.environment.path,
         )
     return promotion
+
+
+def move_pins(work: Work, planned: Planned, reporter: Reporter) -> int:
+    """Move the pins of step files to what lies here, where that is what stands in the environment it is promoted from."""
+    promotion, pins = _declared(work), [one for one in work.playbook.pins if not one.fits]
+    if not pins:
+        reporter.note(f"the files are what {work.environment.name} pins")
+        return 0
+    missing = [one for one in judged(work, planned, promotion).in_order if one.point in ("revision", "steps")]
+    if missing:
+        raise Refused(
+            f"{promotion.source} does not hold what the pins would be moved to: {missing[0].what}; nothing was changed",
+            where=pins[0].where,
+            details=[f"{one.what}: {one.lift} ({one.who})" for one in missing],
+        )
+    for one in pins:
+        if not work.options.check:
+            _write_pin(one)
+        reporter.note(f"{one.where}: {one.file}: {one.pinned} -> {one.digest[:PINNED]}")
+    reporter.note(
+        "nothing was written (--check)"
+        if work.options.check
+        else f"commit it, and let {promotion.source} run that commit (--record)"
+    )
+    return 0
+
+
+def _write_pin(pin: Pin) -> None:
+    """Write what a file is now over what is pinned."""
+    path = Path(pin.where.file)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    line, start = lines[pin.where.line - 1], pin.where.column - 1
+    quoted = re.compile(rf"(['\"]?){re.escape(pin.pinned)}\1")
+    lines[pin.where.line - 1] = line[:start] + quoted.sub(f'"{pin.digest[:PINNED]}"', line[start:], count=1)
+    path.write_text("".join(lines), encoding="utf-8")

@@ -9,6 +9,7 @@ import contextlib
 import gc
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -28,6 +29,7 @@ from wgm_play.playbook.model import (
     Flag,
     Invariant,
     Job,
+    Pin,
     Play,
     Playbook,
     Query,
@@ -44,6 +46,8 @@ from wgm_play.units import parse_duration
 __all__ = ["backup_of", "hosts_of", "load_playbook", "project_of"]
 
 DEFAULT_SCHEMA = "public"
+# What `pin` may say: the beginning of a SHA-256, or that nothing is pinned yet.
+_PIN = re.compile(r"(none|[0-9a-f]{12,64})\Z")
 
 
 def load_playbook(
@@ -90,13 +94,14 @@ def _load(
     document = files.document(place, "playbook")
     problems: list[WgmError] = []
     plays = []
+    pins: list[Pin] = []
     for play in document if number is None else document[number : number + 1]:
         try:
-            plays.append(
-                _Expansion(
-                    files, place, environment, Root(extra, process, known, _builtins(environment)), problems
-                ).play(play)
+            expansion = _Expansion(
+                files, place, environment, Root(extra, process, known, _builtins(environment)), problems
             )
+            plays.append(expansion.play(play))
+            pins += expansion.pins
         except WgmError as error:
             problems.append(error)
     raise_all([*files.problems, *problems])
@@ -107,6 +112,7 @@ def _load(
         dict(files.inputs),
         _digest(files.inputs, environment, extra, known, process),
         frozenset(process.read),
+        tuple(pins),
     )
 
 
@@ -185,6 +191,7 @@ class _Expansion:
     problems: list[WgmError]
     schema: str = DEFAULT_SCHEMA
     steps: list[Step] = field(default_factory=list)
+    pins: list[Pin] = field(default_factory=list)
 
     def play(self, play: Map) -> Play:
         """Expand one play; collect errors of its parts."""
@@ -295,12 +302,28 @@ class _Expansion:
             chain = " -> ".join(shown(Path(one)) for one in (*frame.stack[frame.stack.index(real) :], real))
             raise InputError(f"an import cycle: {chain}", where=where, hint="remove one of the imports")
         steps = self.files.document(path, "steps", where)
+        if "pin" in entry and skipped is None:
+            self._pin(entry, path)
         tags = frame.tags | _words(render_value(entry.get("tags"), scope, entry.position))
         inner = _Frame(
             path.parent, scope, tags, whens, (*frame.stack, real), skipped, deferred, self.files.templated(path),
             (*frame.imports, where),
         )  # fmt: skip
         self._each(steps, inner)
+
+    def _pin(self, entry: Map, path: Path) -> None:
+        """Note which digest this environment pins."""
+        pin, where = entry["pin"], position_of(entry, "pin") or entry.position
+        if isinstance(pin, Mapping):
+            name = self.environment.name
+            if name not in pin:
+                return
+            pin, where = pin[name], position_of(pin, name) or where
+        if not isinstance(pin, str) or not _PIN.match(pin):
+            hint = "the beginning of its SHA-256 in quotes, 12 letters at least, as sha256sum prints it; or none"
+            raise InputError(f"{pin!r} is no digest of a file", where=where, hint=hint)
+        name = shown(path)
+        self.pins.append(Pin(name, reveal(pin), self.files.inputs[name], where))
 
     def _step(self, entry: Map, frame: _Frame) -> None:
         if isinstance(entry.get("register"), str):

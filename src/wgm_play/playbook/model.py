@@ -348,6 +348,21 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """A step file that an environment pins: the beginning of the SHA-256 that it must have, `none` for a new one, and what it has."""
+
+    file: str
+    pinned: str
+    digest: str
+    where: Position
+
+    @property
+    def fits(self) -> bool:
+        """Whether the file is what is pinned."""
+        return self.digest.startswith(self.pinned)
+
+
+@dataclass(frozen=True, slots=True)
 class Playbook:
     """A playbook file after loading. `inputs` maps every file read to its SHA-256; `digest` covers all of them and
     the variables."""
@@ -358,3 +373,4 @@ class Playbook:
     inputs: Mapping[str, str]
     digest: str
     environment_read: frozenset[str] = frozenset()
+    pins: tuple[Pin, ...] = ()

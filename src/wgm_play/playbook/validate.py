@@ -68,6 +68,10 @@ KEYWORDS: Schema = {
 }
 IMPORT: Schema = {
     "import_steps": text("Import a file of steps, relative to this file.", minLength=1),
+    "pin": {
+        "description": "The SHA-256 that the imported file must have (its beginning, in quotes, or `none`), or one for each environment: nothing is run with another; `promote --pins` moves it.",
+        "type": ["string", "object"],
+    },
     **{key: KEYWORDS[key] for key in ("name", "vars", "when", "tags")},
 }
 INVARIANT = mapping(

@@ -200,7 +200,7 @@ def _soak(verdict: Verdict, promotion: Promotion, evidence: Evidence) -> None:
         verdict.miss(
             "soak", what, f"wait {format_duration(soak - age)}, until {over:%Y-%m-%d %H:%M %Z}", "nobody sooner"
         )
-    else:
+    elif not any(one.point == "steps" for one in verdict.missing):
         verdict.hold("soak", f"{said} on {where} for {format_duration(age)}")
 
 

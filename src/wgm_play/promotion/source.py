@@ -64,7 +64,7 @@ def read(connection: Connection, environment: str, marker: str, wanted: Collecti
     """
     ledger = Ledger(connection)
     base = Evidence(environment, str(connection.info.dbname), identity_of(connection), now=kept.now(connection))
-    run_it = f"run its playbook on {environment}"
+    run_it = f"run its playbook on {environment}, as wgm-play {environment}.yml"
     if ledger.access() != "readable":
         why = (
             "has no ledger: nothing was ever run there"
@@ -93,13 +93,13 @@ def read(connection: Connection, environment: str, marker: str, wanted: Collecti
         run = stands.broken
         state = f"did not end well ({run.status})" if run.status else "is in progress, or was killed"
         what = "rollback" if run.is_rollback else "run"
-        return _none(base, f"has a last {what}, {run.id}, that {state}", f"finish it: {run_it} again")
+        return _none(base, f"has a last {what}, {run.id}, that {state}", f"finish it: {run_it}")
     if not stands.changes:
         return _none(base, "has no run that stands: the last one was rolled back", run_it)
     last = stands.changes[0].last
     made = revisions.get(last.id)
     if made is None:
-        return _none(base, f"ran last (run {last.id}) by a version that kept no revision", f"{run_it} once more")
+        return _none(base, f"ran last (run {last.id}) by a version that kept no revision", run_it)
     since = _since(stands, revisions, made, wanted)
     fired, loud = _alerts(connection, since, base.now, alerts)
     return Evidence(

@@ -172,7 +172,7 @@ def _review(now: Options, before: Before, reporter: Reporter) -> Review:
     except InputError as error:
         return Review(subject, before.called, notes=before.notes, broken=tuple(_broken(error)))
     lacking |= set(unset)
-    notes = list(before.notes)
+    notes = [*before.notes, *_pinned(plays_now, subject)]
     if lacking:
         notes.append(said_unset(lacking))
     found: list[PlayReview] = []
@@ -189,6 +189,16 @@ def _review(now: Options, before: Before, reporter: Reporter) -> Review:
     met = {id(was) for _, was in wanted if was is not None}
     found += [_gone(one, subject) for one in plays_before if id(one) not in met]
     return Review(subject, before.called, tuple(found), tuple(notes))
+
+
+def _pinned(plays: Sequence[Loaded], subject: str) -> list[str]:
+    """Say which environments do not take a change of a step file yet."""
+    return [
+        f"{environment.name} pins {one.file}: nothing is run there until wgm-play promote {subject} --pins"
+        for _, _, environment, playbook in plays
+        for one in playbook.pins
+        if not one.fits
+    ]
 
 
 def _subject(now: Options) -> str:

@@ -49,6 +49,8 @@ from wgm_play.untrusted import environ_of, refuse_own_environments
 # How often the live catalog is read again where another run or tool drops what is being described, and the pause, in
 # seconds, before that.
 READS, READ_PAUSE = 4, 0.3
+# As much of a digest is written as a pin.
+PINNED = 32
 
 if TYPE_CHECKING:
     import psycopg
@@ -170,9 +172,25 @@ def open_plays(options: Options, reporter: Reporter) -> list[Work]:
     """Return the work of each play of the playbook."""
     found = load_plays(options)
     refuse_unknown([one[1] for one in found], options.tags, options.skip_tags, options.start_at_step)
+    if not options.pins:
+        for _, _, environment, playbook in found:
+            refuse_unpinned(environment.name, playbook, options)
     return [
         Work(options, reporter, environment, playbook, play, number) for number, play, environment, playbook in found
     ]
+
+
+def refuse_unpinned(name: str, playbook: Playbook, options: Options) -> None:
+    """Refuse step files that are not what an environment pins."""
+    found = [one for one in playbook.pins if not one.fits]
+    if found:
+        said = [f"{one.file} is not what {name} pins: {one.pinned}, and it is {one.digest[:PINNED]}" for one in found]
+        raise Refused(
+            f"{said[0]}; nothing was touched",
+            where=found[0].where,
+            details=said[1:],
+            hint=f"wgm-play promote {options.playbook} --pins moves it once it was tried where {name} is promoted from",
+        )
 
 
 def open_targets(options: Options, reporter: Reporter) -> list[Work]:
