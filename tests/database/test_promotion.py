@@ -604,6 +604,22 @@ def test_a_pin_holds_a_step_file_until_it_is_moved_to_what_staging_holds(firm: F
     assert columns(firm, "production")[-1] == "due"
 
 
+def test_a_pin_and_the_steps_are_the_same_where_lines_end_with_cr_lf(firm: Firm) -> None:
+    file = firm.folder / "schema" / "all.yml"
+    pinned(firm, f'"{hashlib.sha256(file.read_bytes()).hexdigest()[:16]}"')
+    firm.git("config", "core.autocrlf", "true")
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    firm.run("production")
+    assert columns(firm, "production")[-1] == "due"
+
+
+def test_a_plan_that_is_saved_again_is_the_same_file_and_keeps_its_approvals(firm: Firm, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one.json", "two.json")]
+    for file in files:
+        firm.run("production", check=True, save_plan=str(file))
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
 def test_a_pin_is_not_moved_to_what_staging_never_ran(firm: Firm) -> None:
     pinned(firm, "none")
     _never_run(firm)

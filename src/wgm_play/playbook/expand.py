@@ -322,8 +322,9 @@ class _Expansion:
         if not isinstance(pin, str) or not _PIN.match(pin):
             hint = "the beginning of its SHA-256 in quotes, 12 letters at least, as sha256sum prints it; or none"
             raise InputError(f"{pin!r} is no digest of a file", where=where, hint=hint)
-        name = shown(path)
-        self.pins.append(Pin(name, reveal(pin), self.files.inputs[name], where))
+        # A checkout on Windows may end lines with CR LF: that makes no other file of it.
+        digest = hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+        self.pins.append(Pin(shown(path), reveal(pin), digest, where))
 
     def _step(self, entry: Map, frame: _Frame) -> None:
         if isinstance(entry.get("register"), str):
