@@ -89,8 +89,17 @@ def test_what_the_file_does_not_hold_is_said(database: psycopg.Connection[Any], 
         table["hidden"] = ["n"]
         table["columns"] = [one for one in table["columns"] if one["name"] != "n"]
         there = server.lay(catalog_of(database_url), "hidden")
-        assert judge(there, query).depends_on == ("public.t: n was not shown",)
+        assert judge(there, query).depends_on == ("public.t: n is not known",)
         assert judge(there, "select * from t where id = 3").certain
+
+        # A file from before the column had another type.
+        table["columns"].append(
+            {"name": "n", "null_frac": 0, "avg_width": 2, "n_distinct": -1, "histogram": ["x", "y"]}
+        )
+        table["hidden"] = []
+        there = server.lay(catalog_of(database_url), "stale", Statistics(document, "stats.json"))
+        assert "the statistics of public.t: n do not fit its type: they are left out" in there.notes
+        assert judge(there, query).depends_on == ("public.t: n is not known",)
 
         found = judge(there, "select nothing from t")
         assert found.plan is None and 'column "nothing" does not exist' in found.error

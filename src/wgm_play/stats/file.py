@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,9 @@ class Statistics:
 
     document: Mapping[str, Any]
     shown: str
+    _by_name: dict[tuple[str, str], Mapping[str, Any]] = field(
+        init=False, compare=False, repr=False, default_factory=dict
+    )
 
     @property
     def taken(self) -> datetime:
@@ -70,8 +73,10 @@ class Statistics:
 
     def find(self, schema: str, name: str) -> Mapping[str, Any] | None:
         """Return what is said of a table."""
-        by_name = {(one["schema"], one["name"]): one for one in self.tables}
-        return next((by_name[one] for one in self.named(schema, name) if one in by_name), None)
+        if not self._by_name:
+            self._by_name.update({(one["schema"], one["name"]): one for one in self.tables})
+        names = self.named(schema, name)
+        return next((self._by_name[one] for one in names if one in self._by_name), None)
 
     def sizes(self) -> dict[tuple[str, str], TableSize]:
         """Return rows and bytes of each table by schema and name; a partitioned table has those of its partitions."""

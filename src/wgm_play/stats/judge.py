@@ -142,12 +142,12 @@ def judge(planning: Planning, query: str) -> Judged:
         plan = explain(planning.reading, query)
         tried = list(supposed.suppositions(planning, found, own))
         if len(tried) > MOST:
-            return Judged(query, plan, tuple(_label(one) for one, _ in found))
+            return Judged(query, plan, tuple(one.label for one, _ in found))
         depends: dict[str, None] = {}
         for what, supposition in tried:
             with _supposing(planning, {**own, **supposition}, own):
                 if explain(planning.reading, query).shape != plan.shape:
-                    depends |= dict.fromkeys(map(_label, what))
+                    depends |= dict.fromkeys(one.label for one in what)
     return Judged(query, plan, tuple(depends))
 
 
@@ -172,11 +172,6 @@ def _put(planning: Planning, what: Iterator[tuple[Known, Mapping[str, Any]]]) ->
             write(planning.admin, known, planning.laid.types, said)
 
 
-def _label(known: Known) -> str:
-    name = known.attribute.expression or known.attribute.name
-    return f"{known.relation.schema}.{known.relation.name}: {name}"
-
-
 def _open(planning: Planning, plan: Plan, query: str) -> tuple[list[tuple[Known, Use]], list[str]]:
     """Return the columns that a plan may depend on and whose values were left out; and those of which nothing can be supposed."""
     used = uses(query, (*plan.conditions(), *_predicates(planning, plan)))
@@ -185,7 +180,7 @@ def _open(planning: Planning, plan: Plan, query: str) -> tuple[list[tuple[Known,
     dark: list[str] = []
     for relation, attribute in planning.laid.unknown:
         if relation.oid in relations and _use(used, attribute.expression, attribute.name) is not None:
-            dark.append(f"{relation.schema}.{relation.name}: {attribute.expression or attribute.name} was not shown")
+            dark.append(f"{relation.schema}.{relation.name}: {attribute.expression or attribute.name} is not known")
     for known in planning.laid.known:
         if known.relation.oid not in relations or not left_out(known.said):
             continue
@@ -195,7 +190,7 @@ def _open(planning: Planning, plan: Plan, query: str) -> tuple[list[tuple[Known,
         if supposed.possible(planning, known, use):
             found.append((known, use))
         else:
-            dark.append(_label(known))
+            dark.append(known.label)
     dark += _extended(planning, relations, used, set(re.findall(r"\w+", query)))
     return found, list(dict.fromkeys(dark))
 

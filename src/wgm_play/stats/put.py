@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Kinds of pg_statistic's slots (source: pg_statistic.h).
 _COMMON, _HISTOGRAM, _CORRELATION, _ELEMENTS, _ELEMENT_COUNTS, _RANGE_LENGTHS, _RANGE_BOUNDS = range(1, 8)
 _SLOTS = 5
+# Statements that are sent together.
+BATCH = 500
 _TEXT, _FLOAT8 = 25, 701
 _TEXT_EQUAL, _FLOAT8_LESS = 98, 672
 _DEFAULT_COLLATION = 100
@@ -64,6 +66,11 @@ class Known:
     attribute: Attribute
     said: Mapping[str, Any]
 
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        return f"{self.relation.schema}.{self.relation.name}: {self.attribute.expression or self.attribute.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Length:
@@ -85,6 +92,7 @@ class Laid:
     parents: dict[int, list[int]] = field(default_factory=dict)
     extended: list[tuple[int, str, tuple[str, ...], bool]] = field(default_factory=list)
     lengths: dict[str, Length] = field(default_factory=dict)
+    waiting: list[tuple[str, Known | None]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -109,15 +117,42 @@ def put(connection: Connection, statistics: Statistics) -> Laid:
             said = statistics.find(table.schema, table.name)
             if said is None:
                 continue
-            _table(connection, table, said, statistics, result)
+            _table(connection.info.server_version, table, said, statistics, result)
+            if len(result.waiting) >= BATCH:
+                _send(connection, result)
+        _send(connection, result)
         result.extended = list(put_extended(connection, statistics, result.tables))
     return result
 
 
+def _send(connection: Connection, result: Laid) -> None:
+    """Send the statements that wait: each by itself would wait for the server each time."""
+    try:
+        with connection.transaction():
+            connection.execute(";\n".join(text for text, _ in result.waiting).encode(), prepare=False)
+    except psycopg.Error:
+        for text, known in result.waiting:
+            _send_one(connection, text, known, result)
+    result.waiting.clear()
+
+
+def _send_one(connection: Connection, text: str, known: Known | None, result: Laid) -> None:
+    """Send one statement; what a column's type refuses is of another type than the column has here."""
+    try:
+        with connection.transaction():
+            connection.execute(text.encode(), prepare=False)
+    except psycopg.Error:
+        if known is None:
+            raise
+        result.known.remove(known)
+        result.unknown.append((known.relation, known.attribute))
+        result.notes.append(f"the statistics of {known.label} do not fit its type: they are left out")
+
+
 def _table(
-    connection: Connection, table: Relation, said: Mapping[str, Any], statistics: Statistics, result: Laid
+    version: int, table: Relation, said: Mapping[str, Any], statistics: Statistics, result: Laid
 ) -> None:  # fmt: skip
-    _size(connection, table, said, result)
+    _size(version, table, said, result)
     by_name = {one.name: one for one in table.attributes}
     hashed = statistics.values == HASHED
     known = [
@@ -131,10 +166,10 @@ def _table(
         width = _width(index, table, said) if index.method == "btree" else None
         own = next((indexes[name] for name in statistics.named(index.schema, index.name) if name in indexes), None)
         if own is None:
-            _size(connection, index, _guessed(index, table, said), result, width)
+            _size(version, index, _guessed(index, table, said), result, width)
             result.notes.append(f"the index {index.schema}.{index.name} is not there: its size is guessed")
             continue
-        _size(connection, index, own, result, width)
+        _size(version, index, own, result, width)
         numbered = {one.number: one for one in index.attributes}
         known += [
             Known(index, numbered[one["number"]], _undigested(one, hashed))
@@ -143,8 +178,7 @@ def _table(
         ]
         if own.get("hidden"):
             result.unknown += [(index, one) for one in index.attributes if one.expression is not None]
-    for one in known:
-        write(connection, one, result.types)
+    result.waiting += [(_inserting(one, one.said, result.types), one) for one in known]
     result.known += known
 
 
@@ -173,15 +207,13 @@ def _guessed(index: Relation, table: Relation, said: Mapping[str, Any]) -> dict[
     return {"rows": rows, "pages": pages, "visible": 0}
 
 
-def _size(
-    connection: Connection, relation: Relation, said: Mapping[str, Any], result: Laid, width: int | None = None
-) -> None:
+def _size(version: int, relation: Relation, said: Mapping[str, Any], result: Laid, width: int | None = None) -> None:
     pages = said.get("pages", 0)
     statement = render(
         "stats/size.sql.j2", oid=relation.oid, pages=pages, rows=said.get("rows", -1.0), visible=said.get("visible", 0),
-        frozen=said.get("frozen", 0), version=connection.info.server_version,
+        frozen=said.get("frozen", 0), version=version,
     )  # fmt: skip
-    connection.execute(statement.sql.encode())
+    result.waiting.append((statement.sql, None))
     if relation.file is not None and (blocks := said.get("blocks", pages)):
         result.lengths[relation.file] = Length(blocks, width)
 
@@ -190,16 +222,22 @@ def write(
     connection: Connection, known: Known, types: Mapping[int, Type], said: Mapping[str, Any] | None = None
 ) -> None:
     """Write what is known of a column; with `said` something else is supposed of it."""
-    said = known.said if said is None else said
+    forgetting = render("stats/forget.sql.j2", **_place(known)).sql
+    inserting = _inserting(known, known.said if said is None else said, types)
+    connection.execute(f"{forgetting};\n{inserting}".encode(), prepare=False)
+
+
+def _place(known: Known) -> dict[str, Any]:
     inherited = bool(known.said.get("inherited"))
-    where: dict[str, Any] = {"relation": known.relation.oid, "number": known.attribute.number, "inherited": inherited}
-    connection.execute(render("stats/forget.sql.j2", **where).sql.encode())
+    return {"relation": known.relation.oid, "number": known.attribute.number, "inherited": inherited}
+
+
+def _inserting(known: Known, said: Mapping[str, Any], types: Mapping[int, Type]) -> str:
     slots = list(_slots(known.attribute, said, types))[:_SLOTS]
-    statement = render(
-        "stats/put.sql.j2", **where, null_frac=said["null_frac"], width=said["avg_width"], distinct=said["n_distinct"],
-        slots=[*slots, *[Slot()] * (_SLOTS - len(slots))],
-    )  # fmt: skip
-    connection.execute(statement.sql.encode())
+    return render(
+        "stats/put.sql.j2", **_place(known), null_frac=said["null_frac"], width=said["avg_width"],
+        distinct=said["n_distinct"], slots=[*slots, *[Slot()] * (_SLOTS - len(slots))],
+    ).sql  # fmt: skip
 
 
 def _slots(attribute: Attribute, said: Mapping[str, Any], types: Mapping[int, Type]) -> Iterator[Slot]:
