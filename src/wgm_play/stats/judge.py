@@ -145,9 +145,13 @@ def judge(planning: Planning, query: str) -> Judged:
             return Judged(query, plan, tuple(one.label for one, _ in found))
         depends: dict[str, None] = {}
         for what, supposition in tried:
-            with _supposing(planning, {**own, **supposition}, own):
-                if explain(planning.reading, query).shape != plan.shape:
-                    depends |= dict.fromkeys(one.label for one in what)
+            try:
+                with _supposing(planning, {**own, **supposition}, own):
+                    same = explain(planning.reading, query).shape == plan.shape
+            except psycopg.Error:  # what cannot be supposed is not known
+                same = False
+            if not same:
+                depends |= dict.fromkeys(one.label for one in what)
     return Judged(query, plan, tuple(depends))
 
 

@@ -45,7 +45,6 @@ class Slot:
     numbers: Sequence[float] | None = None
     values: Sequence[str] | None = None
     type: int = 0
-    modifier: int = -1
 
     @property
     def listed_numbers(self) -> str | None:
@@ -242,7 +241,7 @@ def _inserting(known: Known, said: Mapping[str, Any], types: Mapping[int, Type])
 
 def _slots(attribute: Attribute, said: Mapping[str, Any], types: Mapping[int, Type]) -> Iterator[Slot]:
     kind = types[attribute.type]
-    own: dict[str, Any] = {"type": attribute.type, "modifier": attribute.modifier, "collation": attribute.collation}
+    own: dict[str, Any] = {"type": attribute.type, "collation": attribute.collation}
     if (common := said.get("common")) is not None and kind.equal:
         # Without values the planner knows how often the common ones are, and takes none for them.
         yield Slot(_COMMON, kind.equal, numbers=common["frequencies"], values=common.get("values", []), **own)

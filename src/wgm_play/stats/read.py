@@ -45,6 +45,8 @@ def read(connection: Connection[Any], environment: str, values: str = NONE) -> d
     (server,) = found["server"]
     for row in found["relations"]:
         row["blocks"] = (blocks or {}).get(row["oid"])
+        if connection.info.server_version < 170000:
+            row["hidden"] = list(dict.fromkeys((*(row["hidden"] or ()), *(row["ranges"] or ()))))
     unseen = [{"what": "lengths of files", "why": _LOCKED}] if blocks is None else []
     unseen += list(_unseen(found["relations"], found["extended"], server, connection.info.server_version))
     return {
@@ -247,8 +249,8 @@ def _unseen(relations: Iterable[Row], extended: Iterable[Row], server: Row, vers
             label = f"a partition of {_above(row, by_oid)}"
         if row["kind"] in _KINDS and row["policies"]:
             yield {"what": f"columns of {label}", "why": "row security holds for this role"}
-        elif row["hidden"]:
-            yield {"what": f"columns of {label}: {', '.join(row['hidden'])}", "why": "this role has no SELECT on them"}
+        elif hidden := [one for one in row["hidden"] or () if version >= 170000 or one not in (row["ranges"] or ())]:
+            yield {"what": f"columns of {label}: {', '.join(hidden)}", "why": "this role has no SELECT on them"}
         elif row["expressions"] and not row["readable"]:
             yield {"what": f"expressions of index {label}", "why": _EXPRESSIONS}
         if row["ranges"] and version < 170000:

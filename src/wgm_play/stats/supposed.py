@@ -39,6 +39,26 @@ _STANDING: Mapping[str, Callable[[str], str]] = {
     "text": lambda told: told, "varchar": lambda told: told, "numeric": lambda told: str(int(told, 16)),
     "uuid": lambda told: f"{told[:8]}-{told[8:12]}-{told[12:16]}-0000-000000000000",
 }  # fmt: skip
+# Types of which two values are equal where their texts are, and collations that no value of theirs is equal by otherwise: a digest of
+# another says nothing of equality.
+_EXACT = frozenset(
+    [
+        "int2",
+        "int4",
+        "int8",
+        "oid",
+        "text",
+        "varchar",
+        "name",
+        "uuid",
+        "date",
+        "timestamp",
+        "timestamptz",
+        "bool",
+        "bytea",
+    ]
+)
+_PLAIN_COLLATIONS = frozenset([0, 100, 950, 951])
 # So many bounds as ANALYZE keeps: the planner tells shares of a hundredth of what lies between two.
 _BOUNDS = 101
 
@@ -63,6 +83,13 @@ def _ends(planning: Planning, known: Known) -> tuple[str, str] | None:
     return _ENDS.get(kind.name)
 
 
+def _digested(planning: Planning, known: Known) -> bool:
+    """Tell whether digests say which values of a column are equal."""
+    kind = planning.laid.types[known.attribute.type]
+    exact = kind.kind == "e" or (kind.name in _EXACT and known.attribute.collation in _PLAIN_COLLATIONS)
+    return planning.statistics.values == HASHED and exact
+
+
 def real(planning: Planning, found: Sequence[tuple[Known, Use]]) -> dict[Known, Said]:
     """Return what is known of columns: with digests, the literals of the query that are among the common values stand there."""
     statistics = planning.statistics
@@ -78,7 +105,7 @@ def real(planning: Planning, found: Sequence[tuple[Known, Use]]) -> dict[Known, 
 
 def _standing(planning: Planning, known: Known, literals: Mapping[str, str]) -> Said:
     common = known.said.get("common")
-    if common is None or "digests" not in common:
+    if common is None or "digests" not in common or not _digested(planning, known):
         return known.said
     made = _STANDING.get(planning.laid.types[known.attribute.type].name)
     values: list[str] = common["digests"]
@@ -117,10 +144,9 @@ def suppositions(
     planning: Planning, found: Sequence[tuple[Known, Use]], own: Mapping[Known, Said]
 ) -> Iterator[tuple[list[Known], dict[Known, Said]]]:
     """Yield what may be supposed: the columns that it is about, and what is then said of them."""
-    hashed = planning.statistics.values == HASHED
     together: dict[str, dict[Known, Said]] = {}
     for known, use in found:
-        for name, said in _of_column(planning, known, use, own[known], hashed=hashed):
+        for name, said in _of_column(planning, known, use, own[known], hashed=_digested(planning, known)):
             yield [known], {known: said}
             together.setdefault(name, {})[known] = said
     for each in together.values():
@@ -128,7 +154,7 @@ def suppositions(
             yield list(each), each
     joined = [known for known, use in found if use.joined]
     if len(joined) > 1:
-        yield from _of_joins(planning, joined, hashed=hashed)
+        yield from _of_joins(planning, joined, hashed=all(_digested(planning, known) for known in joined))
 
 
 def _of_column(planning: Planning, known: Known, use: Use, said: Said, *, hashed: bool) -> Iterator[tuple[str, Said]]:
