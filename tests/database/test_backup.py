@@ -302,7 +302,7 @@ def test_the_gate_takes_a_new_backup_however_young_the_last_one_is(filled: str, 
 def test_a_policy_that_the_gate_would_refuse_is_refused_when_planning(project: Path, database_url: str) -> None:
     book = Project(project, database_url)
     book.write([{"name": "T", "table": {"name": "t", "columns": {"id": "int"}}}], {"backup": {"method": "borg"}})
-    with pytest.raises(InputError, match="no backup method 'borg'") as refused:
+    with pytest.raises(InputError, match="'method' is the text 'borg', expected logical, physical") as refused:
         book.apply(check=True, no_backup=False)
     assert str(refused.value.where).endswith("playbook.yml:4:13")
 
