@@ -328,6 +328,8 @@ def test_programs_and_files_that_are_named_exist() -> None:
         "playbooks/schema/001_tables.yml",
         "playbooks/schema/002_indexes.yml",
         "environments/allowed_signers",
+        "environments/development.stats.json",
+        "environments/production.stats.json",
         "templates/catalog/KIND.sql",
         "templates/KIND",
         "tests/cases/KIND",

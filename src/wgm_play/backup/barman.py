@@ -245,13 +245,22 @@ class Barman(Driven):
                     found.append(f"{name} {state.st_size} {state.st_mtime_ns} {state.st_ino}")
         return "\n".join(found)
 
+    @cached_property
+    def _half_read(self) -> set[str]:
+        """The backups of which not all bytes could be compared."""
+        return set()
+
+    def _read_whole(self, backup: Backup) -> bool:
+        return backup.id not in self._half_read
+
     def _read(self, backup: Backup) -> Lines:
         """Compare the files of a backup with their manifest; Barman's own `restore` and `check` do not."""
         top = self._folders["base"] / backup.id
         if not (top / "data").is_dir():
             return [f"{backup.id}: its files are not in {str(top)!r}"]
         if not (top / "data" / base_manifest.NAME).exists():
-            self.reporter.warn(f"the backup {backup.id} has no manifest: write `verify: restore` to prove it")
+            self.reporter.warn(f"the backup {backup.id} has no manifest and is not proved: write `verify: restore`")
+            self._half_read.add(backup.id)
             return []
         try:
             self._run(self._words("verify-backup", self.server, backup.id))
@@ -262,8 +271,10 @@ class Barman(Driven):
             "pg_verifybackup" in line and ("not found" in line or "not in" in line or "signal" in line) for line in said
         ):
             self.reporter.warn(
-                "pg_verifybackup does not run here: of the backup's files only the sizes were compared; write `verify: restore`"
+                "pg_verifybackup does not run here: of the backup's files only the sizes were compared, which proves nothing;"
+                " write `verify: restore`"
             )
+            self._half_read.add(backup.id)
             return base_manifest.wrong_sizes(top / "data", top)
         return said[: process.SHOWN_ERRORS] or ["barman verify-backup failed"]
 

@@ -29,7 +29,7 @@ from wgm_play.rehearsal.exercise import exercise
 from wgm_play.rehearsal.login import with_own_login
 from wgm_play.rehearsal.meter import BLOCKING, Measured, Meter
 from wgm_play.rehearsal.stage import Stage, different_catalog, factors, is_superuser, prepare, settings_of
-from wgm_play.render import query
+from wgm_play.render import query, render
 from wgm_play.reporter import Reporter
 from wgm_play.run.running import run_plan
 from wgm_play.run.work import Work
@@ -137,7 +137,8 @@ def _on_copy(
         rows = reading.execute(query("sizes", reading.info.server_version)).fetchall()
         own = {Key("table", (schema, name)): TableSize(tuples, size) for schema, name, tuples, size in rows}
         here, there = forecast.calibrate(reading, work.reading)
-    result = Result(size=sum(one.bytes for one in own.values()))
+        size = reading.execute(render("inspect/size.sql.j2").sql).fetchone()
+    result = Result(size=int(size[0]) if size else 0)
     rehearsal = Rehearsal(work, planned, stage, copy.url, result, scripts)
     rehearsal.run()
     result.forecast = forecast.forecast(
