@@ -98,6 +98,15 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """The PgBouncer before the database: the URL of its console, the database's name there where it is another, seconds to wait."""
+
+    admin: str
+    database: str | None = None
+    deadline: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Embedded:
     """The embedded server: PostgreSQL major `version`, `data` folder below the project, or gone after the command.
 
@@ -120,7 +129,7 @@ class Environment:
     `marker` is the name that the database is marked with (the environment's own name by default); `readers` are
     roles to which the ledger grants SELECT; `server` is where a whole cluster is put back; `shadow` is a URL for the shadow
     database, or `target`; `server_version` is the target's major version, where the file says it; `stats` is the file of its
-    statistics; `lint` is what lint is told, `backup` what each engine of backups is.
+    statistics; `lint` is what lint is told, `backup` what each engine of backups is, `pool` the pooler before the database.
     """
 
     name: str
@@ -144,6 +153,7 @@ class Environment:
     lint: Mapping[str, Any] = field(default_factory=dict)
     backup: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     stats: str | None = None
+    pool: Pool | None = None
 
 
 def names(folder: Path) -> list[str]:
@@ -215,6 +225,7 @@ def load_environment(
         provided=provided,
         lint=values.get("lint", {}),
         backup=values.get("backup", {}),
+        pool=_pool(raw, values, environ),
     )
 
 
@@ -274,6 +285,21 @@ def _server(raw: Any, values: dict[str, Any]) -> Server | None:
     if not data.is_absolute():
         raise InputError("server.data is no absolute path", where=position_of(raw["server"], "data") or where)
     return Server(data, said["stop"], said["start"])
+
+
+def _pool(raw: Any, values: dict[str, Any], environ: Mapping[str, str] | None) -> Pool | None:
+    """Return where the pooler's console is; raise where that is not said."""
+    if "pool" not in values:
+        return None
+    said = dict(values["pool"])
+    admin = url_of(said.pop("admin", None), environ)
+    if admin is None:
+        raise InputError(
+            "pool does not say `admin`",
+            where=position_of(raw, "pool"),
+            hint='add admin: "{{ env.PGBOUNCER_URL }}", as postgresql://USER@HOST:6432/pgbouncer',
+        )
+    return Pool(admin, **said)
 
 
 def _deliver(given: Mapping[str, str], environ: Mapping[str, str] | None) -> dict[str, str]:

@@ -141,6 +141,15 @@ SERVER = {
     "start": Key("command", "what starts it: `[sudo, systemctl, start, postgresql@15-main]`"),
 }
 
+POOL = {
+    "admin": Key(
+        "connection",
+        'URL of PgBouncer\'s console, whose database is `pgbouncer`, as one of its admin_users; usually "{{ env.PGBOUNCER_URL }}"',
+    ),
+    "database": Key("text", "the database's name in PgBouncer (the one that `url` names)"),
+    "deadline": Key("duration", "longest wait for the console, and for a pool that is paused (10s)"),
+}
+
 LINT = {
     "fail_on": Key("choice", "exit 12 from this severity on (error)", ("info", "warning", "error")),
     "severity": Key("free", "another severity for a code, or `off`: `{C07: error, X10: off}`"),
@@ -231,6 +240,7 @@ ENVIRONMENT = {
         "secrets",
         "what commands of a password manager write, read as `env.NAME`: `{NAME: {command: [pass, show, db]}}`; no shell",
     ),
+    "pool": Key("mapping", "the PgBouncer through which the application comes", keys=POOL),
     "deliver": Key("mapping", "where a run puts what the alerts become, when it differs", keys=DELIVER),
     "backup": Key("mapping", "what the engines of backups need to know, by method", keys=BACKUP),
     "readers": Key("names", "roles that may read the ledger"),
