@@ -21,6 +21,7 @@ from wgm_play.backup import parse_policy
 from wgm_play.cli.commands import COMMANDS
 from wgm_play.cli.help import EXITS
 from wgm_play.environment import Embedded, load_environment
+from wgm_play.playbook.expand import load_playbook
 from wgm_play.playbook.validate import KEYWORDS
 
 
@@ -102,6 +103,8 @@ def test_every_block_of_yaml_is_one_that_is_tried() -> None:
         "pgbackrest",
         "barman",
         "provider",
+        "paused",
+        "pool",
     }
 
 
@@ -172,6 +175,18 @@ def test_an_engine_of_backups_is_read_with_what_its_environment_says(tmp_path: P
     policy = parse_policy(yaml.safe_load(play.text)[0]["backup"])
     assert policy is not None
     assert (policy.method, policy.before_changes) == (method, "young")
+
+
+def test_a_step_pauses_the_pool_that_the_environment_names(tmp_path: Path) -> None:
+    (tmp_path / "environments").mkdir()
+    [environment], [step] = yaml_blocks("pool"), yaml_blocks("paused")
+    (tmp_path / "environments" / "production.yml").write_text(environment.text)
+    urls = {"DATABASE_URL": "postgresql://server/shop", "PGBOUNCER_ADMIN": "postgresql://pool:6432/pgbouncer"}
+    made = load_environment("production", tmp_path, environ=urls)
+    assert made.pool is not None and (made.pool.deadline, made.pool.database) == (10.0, None)
+    steps = "".join(f"    {line}\n" for line in step.text.splitlines())
+    (tmp_path / "book.yml").write_text(f"- name: Shop\n  hosts: production\n  steps:\n{steps}")
+    assert load_playbook(tmp_path / "book.yml", made).plays[0].steps[0].pause_pool
 
 
 def test_what_an_environment_says_of_alerts_is_read(tmp_path: Path) -> None:

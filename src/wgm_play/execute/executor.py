@@ -30,6 +30,7 @@ from wgm_play.execute.guard import RunLock, end_blockers
 from wgm_play.execute.interrupt import interruptible, undisturbed
 from wgm_play.execute.leftover import drop_invalid_index
 from wgm_play.execute.message import Message, fits
+from wgm_play.execute.pausing import Pauses
 from wgm_play.execute.retry import QUICK, Exhausted, Retries, reason
 from wgm_play.execute.session import Session
 from wgm_play.execute.watch import INTERVAL, Seen, Watch
@@ -94,13 +95,14 @@ def execute(
     skip_groups: Collection[int] = (),
     kill_after: float | None = None,
     alarm: Callable[[], str | None] | None = None,
+    pauses: Pauses | None = None,
 ) -> Outcome:
     """Run a plan on the session's database and record it as `run`; return what was done.
 
     `lock` is the run lock, whose connection watches what blocks us. `on_group` is called after each commit.
     `positions` are the steps' places by index. `skip_groups` are those that an earlier run of the same plan committed
     (`Ledger.groups_done`). `alarm` names an alert that fires: batches wait for its end. `kill_after`: seconds of
-    waiting after which blockers are ended, where the policy allows.
+    waiting after which blockers are ended, where the policy allows. `pauses`: the pool that groups are run without.
     Raises StepFailed, Refused, Unreachable, InputError, Locked, Interrupted; the end of the run is recorded then.
     """
     if kill_after is not None and not environment.policy.allow_kill_blockers:
@@ -110,7 +112,9 @@ def execute(
         )
     interval = min(INTERVAL, max(min(environment.policy.lock_timeout, QUICK) / 4, 0.01))
     with Watch(lock.connection, interval, reporter.retry) if lock else nullcontext() as watch, interruptible():
-        work = _Execution(plan, session, ledger, run, environment, reporter, lock, watch, positions, kill_after, alarm)
+        work = _Execution(
+            plan, session, ledger, run, environment, reporter, lock, watch, positions, kill_after, alarm, pauses
+        )
         return work.run_all(on_group, frozenset(skip_groups))
 
 
@@ -129,6 +133,7 @@ class _Execution:
     positions: Sequence[Position | None]
     kill_after: float | None
     alarm: Callable[[], str | None] | None = None
+    pauses: Pauses | None = None
     outcome: Outcome = field(default_factory=Outcome)
     changed: bool = False
     operation: int = 0
@@ -171,7 +176,8 @@ class _Execution:
         retries = Retries(self.environment.policy.lock_budget, self.reporter, self._label(group.operations[0]))
         self._require_lock()
         if group.transactional:
-            result.locks = self._transaction(index, group, retries)
+            with self.pauses.around(group) if self.pauses else nullcontext():
+                result.locks = self._transaction(index, group, retries)
         else:
             for operation in group.operations:
                 self._alone(index, operation, retries)

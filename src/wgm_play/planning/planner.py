@@ -23,6 +23,7 @@ from wgm_play.desired.overlay import lay_over
 from wgm_play.diff.compare import diff
 from wgm_play.environment import Environment
 from wgm_play.errors import Refused
+from wgm_play.execute.pausing import ASKED
 from wgm_play.ledger import UNKNOWN
 from wgm_play.operations.base import Change, Facts, Findings, Goal, Situation, TableSize
 from wgm_play.operations.calls import calling
@@ -593,12 +594,28 @@ class Planner:
             from_digest=digest(draft.live.rows),
             to_digest=digest(draft.wanted.catalog.rows),
             playbook_digest=self.playbook.digest,
-            groups=made,
+            groups=self._without_pool(made),
             skipped=tuple(draft.skips.listed()),
             unknown=tuple(dict.fromkeys(unknown)),
             step_names=self.step_names,
             step_items=tuple(mask(items.get(number, "")) for number in range(len(self.step_names))),
             warnings=tuple(warnings),
+        )
+
+    def _without_pool(self, made: tuple[Group, ...]) -> tuple[Group, ...]:
+        """Return the groups; those of steps with `pause_pool` ask for it, where the environment has a pool."""
+        steps = {step.index for step in self.play.steps if step.pause_pool}
+        if self.environment.pool is None or not steps:
+            return made
+        return tuple(
+            replace(
+                group,
+                operations=tuple(
+                    replace(one, payload={**one.payload, ASKED: True}) if one.step in steps else one
+                    for one in group.operations
+                ),
+            )
+            for group in made
         )
 
 

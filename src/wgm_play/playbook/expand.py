@@ -451,6 +451,7 @@ class _Expansion:
                 accept=self._accept(entry, scope, asleep),
                 after_flag=_optional(self._word(entry, "after_flag", scope, asleep)),
                 flag_for=parse_duration(entry["for"], position_of(entry, "for")) if "for" in entry else 0.0,
+                pause_pool=bool(entry.get("pause_pool")),
                 written=Written(entry, scope, frame.imports),
             )
         )

@@ -55,6 +55,7 @@ class Step:
     accept: Mapping[str, str] = field(default_factory=dict)
     after_flag: str | None = None
     flag_for: float = 0.0
+    pause_pool: bool = False
     written: Written | None = field(default=None, compare=False, repr=False)
 
 

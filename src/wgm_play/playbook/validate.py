@@ -59,6 +59,11 @@ KEYWORDS: Schema = {
         "Required by default; with `false` the step is skipped where the role or the server cannot do it.", True
     ),
     "accept": {"$ref": "#/$defs/accept"},
+    "pause_pool": flag(
+        "Pause the application's pool while a transaction of this step runs, so that it waits instead of failing; where the "
+        "environment has a `pool:` with a console.",
+        False,
+    ),
     "after_flag": text("Wait until this flag of the play is on: the step says nothing until then.", minLength=1),
     "for": text(
         "With `after_flag`: how long the flag must have been on, such as 7d.",

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from wgm_play.execute.pausing import asks
 from wgm_play.plan import Command, Group, Hazard, Lock, Operation, Plan
 from wgm_play.report.console import BOLD, CYAN, DIM, GREEN, MAGENTA, RED, YELLOW, styled, visible
 
@@ -152,6 +153,8 @@ def _hazard(hazard: Hazard, colour: bool, indent: str) -> Iterator[str]:
 
 def _title(plan: Plan, group: Group, number: int) -> str:
     what = f"transaction {number}" if group.transactional else "outside of a transaction"
+    if asks(group):
+        what += ", while the pool is paused"
     step = _step(plan, group.step).removesuffix(": ")
     return f"{what}, {step}" if step else what
 

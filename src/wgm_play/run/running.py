@@ -17,7 +17,7 @@ from wgm_play.catalog.model import Catalog, Key, differing_fields, digest, row_o
 from wgm_play.errors import Refused, StepFailed
 from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.ledger.model import Decision
-from wgm_play.plan import Operation
+from wgm_play.plan import Operation, Plan
 from wgm_play.planning import may_change
 from wgm_play.planning.consent import given
 from wgm_play.planning.versions import really_differing
@@ -30,6 +30,7 @@ from wgm_play.shadow import sweep
 if TYPE_CHECKING:
     from wgm_play.execute.executor import GroupResult, OnGroup, Outcome
     from wgm_play.execute.guard import RunLock
+    from wgm_play.execute.pausing import Pauses
     from wgm_play.planning.model import Planned
     from wgm_play.run.gate import Cover
     from wgm_play.run.work import Work
@@ -189,15 +190,20 @@ def _execute(
         queries = plan_gate.begin(work, run, session.connection) if command == "apply" else None
         progress = _Progress(work, planned, title)
         resumed = ledger.groups_done(run) if options.plan else frozenset()
+        pauses = _pauses(work, plan)
         try:
             outcome = executor.execute(
                 plan, session=session, ledger=ledger, run=run, environment=environment, reporter=work.reporter, lock=lock,
                 on_group=_watched(work, progress), positions=work.positions, skip_groups=resumed,
                 kill_after=environment.policy.lock_timeout if options.kill_blockers else None, alarm=_alarm(work),
+                pauses=pauses,
             )  # fmt: skip
         except BaseException:
             progress.failed()
             raise
+        finally:
+            if pauses is not None:
+                pauses.close()
         progress.finish()
         with _already_done():
             found = _read_again(work)
@@ -241,6 +247,16 @@ def _watched(work: Work, progress: _Progress) -> OnGroup:
             work.ask_invariants(before=False)
 
     return committed
+
+
+def _pauses(work: Work, plan: Plan) -> Pauses | None:
+    """Return the pool that transactions of the plan are run without; None where none asks for it."""
+    from wgm_play.execute.pausing import Pauses, asks
+
+    pool = work.environment.pool
+    if pool is None or not any(map(asks, plan.groups)):
+        return None
+    return Pauses(pool.admin, pool.database or work.reading.info.dbname, pool.deadline, work.reporter.warn)
 
 
 def _alarm(work: Work) -> Callable[[], str | None] | None:
