@@ -64,8 +64,19 @@ def test_playbook_rebuilds_the_database_exactly(
     assert apply(playbook, live) == 0, "the playbook is not what the inspected database has"
 
 
-# What belongs to the cluster, to one server, or is no object; test_security_labels.py has labels.
-NOT_KEPT = ("security_label", "role", "membership", "setting", "seed", "sql", "assert", "extension", "comment")
+# What belongs to the cluster, to one server, or is no object; test_security_labels.py has labels, test_cron_jobs.py jobs.
+NOT_KEPT = (
+    "security_label",
+    "cron_job",
+    "role",
+    "membership",
+    "setting",
+    "seed",
+    "sql",
+    "assert",
+    "extension",
+    "comment",
+)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in NOT_KEPT])
