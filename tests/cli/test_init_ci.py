@@ -273,6 +273,7 @@ def test_the_promotion_job_runs_production_when_staging_has_held_it_for_long_eno
     assert "production : ok=" in said and "changed=0" in said
 
 
+@pytest.mark.long  # GitHub has the same
 def test_the_promotion_of_gitlab_does_the_same(firm: Firm, tmp_path: Path) -> None:
     jobs: dict[str, Any] = yaml.load((firm.folder / ".gitlab/wgm-play.yml").read_text(), Loader)  # noqa: S506 - a safe loader
     (tmp_path / "shop.tmp").mkdir()

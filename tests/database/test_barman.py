@@ -151,6 +151,7 @@ def test_pins_are_barmans_own_and_what_will_not_do_is_refused_by_name(debians: D
         Driven(debians.server, debians.directory.parent / "own", method="barman", given=own).engine().list()
 
 
+@pytest.mark.long  # pgBackRest has the same
 def test_two_timelines(debians: Driven, room: Path) -> None:
     engine = debians.engine(verify="none")
     engine.make("first")

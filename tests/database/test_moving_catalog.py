@@ -43,13 +43,13 @@ def book(project: Path, new_database: Callable[..., str]) -> Project:
 def moving(monkeypatch: pytest.MonkeyPatch, move: Callable[[int], None]) -> None:
     """Have `move(n)` happen just before rows are looked at for the n-th time."""
     times = iter(range(1, 100))
-    look = planner.Planner._look_at_rows
+    look = planner.Planner.look_at_rows
 
     def moved(self: Any, *arguments: Any) -> list[str]:
         move(next(times))
         return look(self, *arguments)
 
-    monkeypatch.setattr(planner.Planner, "_look_at_rows", moved)
+    monkeypatch.setattr(planner.Planner, "look_at_rows", moved)
 
 
 def apply(book: Project) -> int:

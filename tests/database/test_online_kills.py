@@ -7,6 +7,8 @@ before; no INVALID index, trigger, function, column, constraint or lock that out
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,8 @@ import pytest
 import forms
 from fix_postgres import Postgres
 from forking import Command
+
+LONG = os.environ.get("WGM_TEST_MATRIX") == "long"
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +36,15 @@ def test_a_form_that_is_killed_is_finished_or_taken_back(
         if form.misfit:
             pytest.skip(form.misfit)
         form.begin()
-        assert form.resumed("1:change", "3:change") == ""
-        if "irreversible" not in form.case:
+        # One half of the forms is finished and killed on its way back, the other taken back half-way; the long form does both.
+        back = zlib.crc32(forms.name_of(path).encode()) % 2 == 0 and "irreversible" not in form.case
+        if LONG or not back:
+            assert form.resumed("1:change", "3:change") == ""
+        if "irreversible" in form.case:
+            return
+        if LONG or back:
             # Killed at its first change too: then the run may have recorded nothing yet, and still is the one to take back.
             assert form.finished("1:change", "rollback")[1] == ""
             assert form.finished("3:change", "rollback")[1] == ""
+        if LONG or not back:
             assert form.resumed("1:change", verb="rollback") == ""
