@@ -23,6 +23,8 @@ import fix_postgres
 from fix_postgres import Postgres
 
 START_SECONDS = 10.0
+# Where a configuration names its file of users, until it has one.
+USERS = "/etc/pgbouncer/userlist.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +43,28 @@ class Pool:
 @contextmanager
 def pgbouncer(server: Postgres, mode: str, *, users: str = "", **settings: str) -> Iterator[Pool]:
     """Start PgBouncer in `mode` for all databases of a server; `users` are further lines of its file of users."""
+    port = fix_postgres._free_port()
+    given = {
+        "listen_addr": "127.0.0.1", "listen_port": str(port), "auth_type": "scram-sha-256",
+        "auth_file": USERS, "pool_mode": mode, **settings,
+    }  # fmt: skip
+    lines = "\n".join(f"{name}={value}" for name, value in given.items())
+    text = f"[databases]\n* = host={server.host} port={server.port}{_by(settings)}\n[pgbouncer]\n{lines}\n"
+    with running(server, port, text, users=users) as pool:
+        yield pool
+
+
+@contextmanager
+def running(server: Postgres, port: int, text: str, *, users: str = "", database: str = "postgres") -> Iterator[Pool]:
+    """Start PgBouncer with a configuration whose file of users is `USERS`; it serves this `database`, or is the console."""
     program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
     if not os.access(program, os.X_OK):
         pytest.skip("pgbouncer is not installed")
     who = fix_postgres.account()
     home = Path(tempfile.mkdtemp(prefix="wgm-pool-"))
-    port = fix_postgres._free_port()
     (home / "users").write_text(f'"{server.superuser}" "{server.password}"\n{users}')
-    given = {
-        "listen_addr": "127.0.0.1", "listen_port": str(port), "unix_socket_dir": "", "auth_type": "scram-sha-256",
-        "auth_file": str(home / "users"), "pool_mode": mode, "logfile": str(home / "log"), **settings,
-    }  # fmt: skip
-    lines = "\n".join(f"{name}={value}" for name, value in given.items())
     (home / "pool.ini").write_text(
-        f"[databases]\n* = host={server.host} port={server.port}{_by(settings)}\n[pgbouncer]\n{lines}\n"
+        text.replace(USERS, str(home / "users")) + f"unix_socket_dir=\nlogfile={home / 'log'}\n"
     )
     user: dict[str, Any] = {}
     if who is not None:
@@ -67,7 +77,7 @@ def pgbouncer(server: Postgres, mode: str, *, users: str = "", **settings: str) 
     )  # fmt: skip
     try:
         pool = Pool(port, server, home / "log")
-        _await(pool, process)
+        _await(pool, process, database)
         yield pool
     finally:
         process.terminate()
@@ -79,11 +89,11 @@ def _by(settings: dict[str, str]) -> str:
     return f" auth_user={settings['auth_user']}" if "auth_user" in settings else ""
 
 
-def _await(pool: Pool, process: subprocess.Popen[bytes]) -> None:
+def _await(pool: Pool, process: subprocess.Popen[bytes], database: str) -> None:
     until = time.monotonic() + START_SECONDS
     while True:
         try:
-            psycopg.connect(pool.url("postgres")).close()
+            psycopg.connect(pool.url(database), autocommit=True).close()
             return
         except psycopg.OperationalError:
             if time.monotonic() > until or process.poll() is not None:

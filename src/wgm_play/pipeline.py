@@ -449,6 +449,15 @@ def alerts(
     return alert_tools.ACTIONS[action](options, reporter, names, output, apply=apply, **more)
 
 
+def pool(
+    options: Options, reporter: Reporter, action: str, output: str | None = None, database: str | None = None
+) -> int:
+    """Write PgBouncer's configuration from what the play says of its pool."""
+    from wgm_play.commands import pool as pooling
+
+    return {"render": pooling.render}[action](options, reporter, output, database)
+
+
 def metrics(options: Options, reporter: Reporter, listen: str | None, textfile: str | None, interval: int) -> int:
     """Serve alerts and the database's own numbers for Prometheus, or write them into a file."""
     from wgm_play.commands.metrics import expose

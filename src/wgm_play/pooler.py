@@ -17,6 +17,7 @@ from wgm_play.errors import Position, Unreachable
 
 if TYPE_CHECKING:
     from psycopg import Connection
+    from psycopg.pq.abc import PGresult
 
 # How often two connections are compared: the server's sessions go from hand to hand while an application works.
 ROUNDS = 5
@@ -98,15 +99,25 @@ def _shared(first: Connection[Any], second: Connection[Any], wait: float) -> str
 
 def _pid(connection: Connection[Any], wait: float, *, begin: bool = False) -> int:
     """Ask which process answers; `begin` leaves a transaction open. Raise where no answer comes within `wait` seconds."""
-    import psycopg
     from psycopg import pq
 
     from wgm_play.render import render
 
-    asked = render("server/backend.sql.j2", begin=begin).sql
+    found = 0
+    for result in answers(connection, render("server/backend.sql.j2", begin=begin).sql, wait):
+        if result.status == pq.ExecStatus.TUPLES_OK:
+            found = int(result.get_value(0, 0) or 0)
+    return found
+
+
+def answers(connection: Connection[Any], asked: str, wait: float) -> list[PGresult]:
+    """Send a text by the simple protocol; return what comes back. Raise where that is an error, or takes over `wait` seconds."""
+    import psycopg
+    from psycopg import pq
+
     until = time.monotonic() + wait
     connection.pgconn.send_query(asked.encode())
-    found = 0
+    found: list[PGresult] = []
     while True:
         while connection.pgconn.is_busy():
             if not select.select([connection.fileno()], [], [], max(0.0, until - time.monotonic()))[0]:
@@ -117,5 +128,4 @@ def _pid(connection: Connection[Any], wait: float, *, begin: bool = False) -> in
             return found
         if result.status == pq.ExecStatus.FATAL_ERROR:
             raise psycopg.errors.error_from_result(result)
-        if result.status == pq.ExecStatus.TUPLES_OK:
-            found = int(result.get_value(0, 0) or 0)
+        found.append(result)

@@ -99,6 +99,8 @@ def test_every_block_of_yaml_is_one_that_is_tried() -> None:
         "server",
         "watched",
         "scheduled",
+        "pooled",
+        "pooler",
         "engine",
         "pgbackrest",
         "barman",
@@ -220,12 +222,30 @@ def test_a_run_is_watched(shop: Console) -> None:
     assert "watched for 1s: TooManyOpenTasks, SessionsBlocked, 1 invariant" in said and "all stayed well" in said, said
 
 
+def operation(command: str) -> list[str]:
+    """Return the lines of the page about operation that call a command."""
+    lines = [line for block in blocks("sh", file="48-operation.md") for line in block.text.splitlines()]
+    return [line for line in lines if line.startswith(f"wgm-play {command} ")]
+
+
 def test_jobs_are_put_on_a_schedule(shop: Console) -> None:
     [block] = yaml_blocks("scheduled")
     (shop.folder / "playbooks" / "production.yml").write_text(block.text)
     shop.run("wgm-play production.yml")
-    said = "".join(shop.run(line) for block in blocks("sh", file="48-operation.md") for line in block.text.splitlines())
+    said = "".join(shop.run(line) for line in operation("schedule"))
     assert "old tasks: done" in said and "cron.schedule_in_database" in said and "Sun 04:00 UTC" in said, said
+
+
+def test_a_pool_is_written_down(shop: Console) -> None:
+    [play], [environment] = yaml_blocks("pooled"), yaml_blocks("pooler")
+    (shop.folder / "playbooks" / "production.yml").write_text(play.text)
+    (shop.folder / "environments" / "production.yml").write_text(environment.text)
+    shop.environ["PGBOUNCER_URL"] = "postgresql://dba@127.0.0.1:1/pgbouncer"
+    said = "".join(shop.run(line) for line in operation("pool"))
+    assert "pool: pgbouncer.ini, auth_query.sql (" in said, said
+    text = (shop.folder / "pool" / "pgbouncer.ini").read_text()
+    assert "max_client_conn = 510" in text and "admin_users = dba" in text, text
+    assert "[pool_unknown] the pool is not looked at" in "".join(shop.run(line) for line in operation("check"))
 
 
 def test_the_library_is_told_whole() -> None:

@@ -657,6 +657,36 @@ COMMANDS = {
             ),
         ),
         Spec(
+            "pool",
+            "write PgBouncer's configuration, sized from the server and the application's needs",
+            run="wgm_play.cli.pool:run",
+            about="The play says what the application needs: `pool: {mode: transaction, clients: 500}`. render writes "
+            "pgbouncer.ini, with the reason for each number, and auth_query.sql, the function by which PgBouncer asks for "
+            "passwords. The server is asked where it answers. `check` compares the live PgBouncer.",
+            arguments=(PLAYBOOK, Argument("render", "what to do", to="action", required=False)),
+            options=(
+                Option(
+                    "--output",
+                    group=OUTPUT,
+                    kind=TEXT,
+                    value="DIR",
+                    help="the folder for the files (default: show them)",
+                ),
+                Option(
+                    "--database",
+                    group=WHERE,
+                    kind=TEXT,
+                    value="NAME",
+                    help="the database, where the environment does not say",
+                ),
+                *ONE_PLAYBOOK,
+            ),
+            examples=(
+                ("wgm-play pool production.yml render", "to read it"),
+                ("wgm-play pool production.yml render --output pool", "then copy pgbouncer.ini to /etc/pgbouncer"),
+            ),
+        ),
+        Spec(
             "restore",
             "bring a backup back, into another database or in place of its own",
             run="wgm_play.cli.restore:run",

@@ -109,7 +109,7 @@ def _only(options: Options, reporter: Reporter) -> tuple[Play, Environment]:
 
 
 def database_of(environment: Environment, given: str | None) -> str:
-    """Return the name of the database, which is a label of every series. Raise `InputError` where nothing says it."""
+    """Return the name of the database. Raise `InputError` where nothing says it."""
     if given:
         return given
     if environment.embedded is not None:
@@ -121,7 +121,7 @@ def database_of(environment: Environment, given: str | None) -> str:
         if name:
             return str(name)
     raise InputError(
-        f"{environment.path} does not say which database it is, and each series is labelled with it",
+        f"{environment.path} does not say which database it is, and its name is written down",
         where=environment.position,
         hint="--database NAME",
     )

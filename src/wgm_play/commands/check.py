@@ -45,6 +45,7 @@ def look(work: Work, options: Options, reporter: Reporter) -> list[Finding]:
     if "health" in parts:
         findings += _health(work, deep=options.deep)
         findings += overdue(work)
+        findings += _pool(work)
     if "alerts" in parts:
         findings += look_at_alerts(work, options, reporter)
     if "backups" in parts:
@@ -89,6 +90,14 @@ def _health(work: Work, *, deep: bool) -> list[Finding]:
 
         found += broken(work)
     return found
+
+
+def _pool(work: Work) -> list[Finding]:
+    if work.environment.pool is None and work.play.pool is None:
+        return []
+    from wgm_play.commands.pool import findings
+
+    return findings(work)
 
 
 def heading_of(work: Work, options: Options) -> Heading:

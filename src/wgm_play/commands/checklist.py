@@ -190,7 +190,17 @@ def _pool(work: Work, planned: Planned) -> Point:
     if taken:
         said = "; ".join(f"{row[0]}: {row[1]} of {row[2]} connections are taken" for row in taken)
         return Point("pool", title, False, said, "make pools smaller, or max_connections larger")
-    return Point("pool", title, True, "less than 70 % of the connections are taken now")
+    said = "less than 70 % of the connections are taken now"
+    if work.environment.pool is None and work.play.pool is None:
+        return Point("pool", title, True, said)
+    from wgm_play.commands.pool import findings as look_at_pool
+
+    found = look_at_pool(work)
+    wrong = [one for one in found if one.severity != INFO]
+    if wrong:
+        return Point("pool", title, False, "; ".join(one.message for one in wrong), wrong[0].remedy)
+    told = [one.message for one in found] or ["no pool of PgBouncer is paused, and nobody waits for a connection"]
+    return Point("pool", title, True, "; ".join([said, *told]))
 
 
 POINTS: tuple[Callable[[Work, Planned], Point], ...] = (

@@ -38,6 +38,11 @@ OTHERS = {
     "backup_age": "a newest backup that is older than `max_age`",
     "backup_damaged": "with `--deep`: a newest backup whose files are damaged",
     "overdue": "jobs of the schedule that were not done for longer than it says",
+    "pool_setting": "settings of PgBouncer that are other than `wgm-play pool` writes them",
+    "pool_paused": "pools of PgBouncer that are paused or disabled",
+    "pool_waiting": "pools of PgBouncer whose clients wait for a connection",
+    "pool_size": "pools that may open more connections than the server has",
+    "pool_unknown": "a PgBouncer that cannot be looked at",
     "acknowledge": "acknowledgements that nothing needs any more",
 }
 # What `analyze` finds, and a play's `gate: plans`.

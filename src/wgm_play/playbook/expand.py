@@ -32,6 +32,7 @@ from wgm_play.playbook.model import (
     Pin,
     Play,
     Playbook,
+    Pooling,
     Query,
     Step,
     Written,
@@ -245,6 +246,7 @@ class _Expansion:
             ),
             after_changes=self._after_changes(play, alerts, scope),
             schedule=tuple(self._schedule(play, scope)),
+            pool=self._pool(play, scope),
         )
 
     def _try(self, work: Any) -> Any:
@@ -590,6 +592,16 @@ class _Expansion:
             found += [] if job is None else [job]
         self.problems += refuse_namesakes(found)
         return found
+
+    def _pool(self, play: Map, scope: Scope) -> Pooling | None:
+        if "pool" not in play:
+            return None
+        from wgm_play.playbook.operating import pooling_of
+        from wgm_play.playbook.operating_keys import POOL
+
+        where = position_of(play, "pool") or play.position
+        made = self._piece(play["pool"], scope, where, POOL, "'pool'")
+        return None if made is None else self._try(lambda: pooling_of(made, where))
 
     def _piece(self, given: Any, scope: Scope, where: Position, rules: Mapping[str, Any], name: str) -> Any:
         """Return a part of the play with its expressions worked out, checked again where it has any; None where it is wrong."""

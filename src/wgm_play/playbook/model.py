@@ -262,6 +262,29 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Pooling:
+    """What the application needs of PgBouncer: how many `clients` it opens at most, as which `roles`. Times are seconds.
+
+    What is None is reckoned from the server's limits, or from PgBouncer's version.
+    """
+
+    clients: int
+    position: Position
+    mode: str = "transaction"
+    roles: tuple[str, ...] = ()
+    connections: int | None = None
+    others: int = 10
+    reserve: int | None = None
+    prepared_statements: int | None = None
+    query_wait: float = 30.0
+    ignore_startup_parameters: tuple[str, ...] = ("extra_float_digits",)
+    listen: str = "127.0.0.1"
+    port: int = 6432
+    max_connections: int = 100
+    version: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """A finding of `check` that somebody takes on: that of `check` on an `object` (or pattern; "" for any) `until` a day."""
 
@@ -337,6 +360,7 @@ class Play:
     audits: tuple[tuple[str, str], ...] = ()
     after_changes: AfterChanges | None = None
     schedule: tuple[Job, ...] = ()
+    pool: Pooling | None = None
     flags: tuple[Flag, ...] = ()
     queries: tuple[Query, ...] = ()
     application: str | None = None

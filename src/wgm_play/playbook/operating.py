@@ -1,4 +1,4 @@
-"""What a play says of the time between runs: `after_changes:` and `schedule:`.
+"""What a play says of the time between runs: `after_changes:`, `schedule:` and `pool:`.
 
 In: values as rendered, with positions. Out: types of `model.py`. Raise `InputError` at the place.
 """
@@ -11,8 +11,9 @@ from typing import Any
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.files import raise_all
-from wgm_play.playbook.model import AfterChanges, Alert, Job, Times
+from wgm_play.playbook.model import AfterChanges, Alert, Job, Pooling, Times
 from wgm_play.playbook.schema_rules import nearest
+from wgm_play.sql import reveal
 from wgm_play.units import parse_duration
 
 # How long is watched where nothing is said, and how often is looked at most and at least, in seconds.
@@ -140,3 +141,20 @@ def refuse_namesakes(jobs: Sequence[Job]) -> list[WgmError]:
                 InputError(told, where=job.position, hint=f"the first is at {first.position}: give one another name")
             )
     return found
+
+
+# Pooling --------------------------------------------------------------------------------------------------------------
+
+
+def pooling_of(said: Mapping[str, Any], where: Position) -> Pooling:
+    """Return what the application needs of its pool."""
+    given: dict[str, Any] = {key: reveal(value) if isinstance(value, str) else value for key, value in said.items()}
+    for key in ("roles", "ignore_startup_parameters"):
+        if key in given:
+            given[key] = tuple(dict.fromkeys(reveal(one) for one in given[key]))
+    if "query_wait" in given:
+        given["query_wait"] = parse_duration(said["query_wait"], position_of(said, "query_wait"), "query_wait")
+    if "version" in given:
+        major, minor = given["version"].split(".")[:2]
+        given["version"] = (int(major), int("".join(one for one in minor if one.isdigit())))
+    return Pooling(position=where, **given)

@@ -1,6 +1,6 @@
-"""The JSON Schemas of a play's `after_changes:` and `schedule:`.
+"""The JSON Schemas of a play's `after_changes:`, `schedule:` and `pool:`.
 
-In: nothing. Out: `AFTER_CHANGES` and `SCHEDULE`, which the playbook's schema includes.
+In: nothing. Out: `AFTER_CHANGES`, `SCHEDULE` and `POOL`, which the playbook's schema includes.
 """
 
 from __future__ import annotations
@@ -58,3 +58,61 @@ SCHEDULE: Schema = {
         ),
     },
 }
+
+
+def _number(description: str, least: int) -> Schema:
+    return {"description": description, "type": "integer", "minimum": least}
+
+
+POOL: Schema = mapping(
+    {
+        "mode": choice(
+            "When a connection of the server goes to the next client: after each transaction, or when a client leaves.",
+            "transaction",
+            "session",
+            default="transaction",
+        ),
+        "clients": _number(
+            "How many connections the application opens at most, those of all its processes together.", 1
+        ),
+        "roles": {
+            "description": "Roles that the application logs in as: each has a pool of its own, and their limits are kept (one role).",
+            "type": "array",
+            "items": text("The name of a role.", minLength=1),
+        },
+        "connections": _number(
+            "How many connections the pool may open in the server (what max_connections leaves, at most one for each client).",
+            1,
+        ),
+        "others": _number(
+            "How many connections of the server are left to others: people, monitoring, backups, runs of wgm-play (10).",
+            0,
+        ),
+        "reserve": _number(
+            "How many of the pool's connections are only for clients that have waited for 5 seconds (5, or a tenth where that is less).",
+            0,
+        ),
+        "prepared_statements": _number(
+            "How many prepared statements each connection of the server keeps in transaction mode, from PgBouncer 1.21 on (200); 0 for none.",
+            0,
+        ),
+        "query_wait": text(
+            "How long a client waits for a connection of the server before it gets an error (30s).", **_LASTS
+        ),
+        "ignore_startup_parameters": {
+            "description": "Parameters that drivers send at the start, and that PgBouncer passes over ([extra_float_digits]).",
+            "type": "array",
+            "items": text("The name of a parameter.", pattern=r"^\w+(\.\w+)?$", **{"x-expected": "a parameter's name"}),
+        },
+        "listen": text("The address at which PgBouncer listens; `*` for all (127.0.0.1).", minLength=1),
+        "port": {**_number("The port at which PgBouncer listens (6432).", 1), "maximum": 65535},
+        "max_connections": _number("The server's max_connections, where it cannot be asked (100).", 1),
+        "version": text(
+            "PgBouncer's version, where its console cannot be asked.",
+            pattern=r"^\d+\.\d+",
+            **{"x-expected": 'a version in quotes, as "1.24"'},
+        ),
+    },
+    ["clients"],
+    "What the application needs of PgBouncer. `wgm-play pool` writes its configuration; `check` looks at the live one.",
+)

@@ -17,7 +17,7 @@ from wgm_play.playbook.alert_keys import ALERT, DURATION, IMPORT_ALERTS, SOURCES
 from wgm_play.playbook.backup_keys import SCHEMA as BACKUP
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.kinds.base import DEFINITIONS, VARS, WHEN, choice, flag, mapping, ref, text
-from wgm_play.playbook.operating_keys import AFTER_CHANGES, SCHEDULE
+from wgm_play.playbook.operating_keys import AFTER_CHANGES, POOL, SCHEDULE
 from wgm_play.playbook.query_keys import APPLICATION, GATE, QUERY
 from wgm_play.playbook.rehearsal_keys import AUDITS, BUDGET, EXERCISE
 from wgm_play.playbook.schema_rules import Checker, nearest, shown
@@ -155,6 +155,7 @@ PLAY: Schema = {
     "audits": AUDITS,
     "after_changes": AFTER_CHANGES,
     "schedule": SCHEDULE,
+    "pool": POOL,
     "flags": {
         "description": "Feature flags of the application, which steps with `after_flag` wait for.",
         "type": "array",

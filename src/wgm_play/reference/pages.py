@@ -22,7 +22,7 @@ from wgm_play.playbook.validate import IMPORT, KEYWORDS, PLAY, definitions
 from wgm_play.reference import keys as key_tree
 from wgm_play.reference.keys import KeyDoc
 
-TOPICS = ("play", "step", "alert", "query", "after_changes", "schedule", "backup", "environment", "security")
+TOPICS = ("play", "step", "alert", "query", "after_changes", "schedule", "pool", "backup", "environment", "security")
 GUIDES, LANGUAGE, KIND_GROUP, HAZARD_GROUP = "Guides", "Playbooks", "Kinds of steps", "Hazards"
 GROUPS = (GUIDES, LANGUAGE, KIND_GROUP, HAZARD_GROUP)
 _FOLDER = Path(__file__).parent
@@ -34,6 +34,7 @@ _ABOUT = {
     "query": "Queries of the application: what it sends, prepared with each change and watched for slower plans.",
     "after_changes": "What is watched after a run that changed something, and what becomes of the run.",
     "schedule": "Work that is done again and again, by systemd, cron or pg_cron.",
+    "pool": "What the application needs of PgBouncer, from which its configuration is written and checked.",
     "backup": "Backup policy: when a backup is taken, how it is proved, how long it is kept.",
     "environment": "Environment files: where a database is, and what a run may do there.",
 }
@@ -68,6 +69,12 @@ schedule:
   - {name: states of the alerts, run: check --record, every: 15m}
   - {name: nightly backup, run: backup, at: "02:00", timezone: Europe/Berlin}
   - {name: overview, sql: select refresh_overview(), every: 1h}
+""",
+    "pool": """\
+pool:
+  mode: transaction
+  clients: 500
+  roles: [shop_web, shop_jobs]
 """,
     "after_changes": """\
 after_changes:
@@ -133,6 +140,7 @@ def _topics() -> Iterator[Page]:
         "backup": (definitions()["backup"]["properties"], ()),
         "after_changes": (PLAY["after_changes"]["properties"], ()),
         "schedule": (PLAY["schedule"]["items"]["properties"], ("name",)),
+        "pool": (PLAY["pool"]["properties"], ("clients",)),
         "query": (QUERY["properties"], QUERY["required"]),
         "alert": ({**ALERT["properties"], **IMPORT_ALERTS["properties"], **ALERT["properties"]}, ALERT["required"]),
     }
@@ -157,7 +165,7 @@ def _play() -> dict[str, Any]:
     }
     apart = {
         name: {"type": "object", "description": f"{PLAY[name]['description']} See `wgm-play doc {name}`."}
-        for name in ("after_changes",)
+        for name in ("after_changes", "pool")
     }
     return {**PLAY, **lists, **apart}
 
