@@ -42,7 +42,7 @@ def render(options: Options, reporter: Reporter, output: str | None, database: s
             reporter.warn(f"the server has no role {', '.join(limits.missing)}")
         size = sizing.sizes(needs, limits)
         version = needs.version or (None if lacking else _version(work.environment, reporter))
-    if files.prepared(needs, version).off and needs.prepared_statements:
+    if needs.mode == "transaction" and needs.prepared_statements and files.prepared(needs, version).off:
         reporter.warn(
             "PgBouncer keeps prepared statements from 1.21 on: max_prepared_statements is written as a comment"
         )
