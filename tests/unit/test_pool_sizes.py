@@ -74,11 +74,16 @@ def test_prepared_statements_are_kept_by_versions_that_can(
 
 
 def test_no_value_breaks_out_of_its_line() -> None:
-    place = files.Place('my "shop"', "it's", "/var/run/my socket", "5432")
+    place = files.Place("shop", "it's", "/var/run/my socket", "5432")
     asked = needs(roles=("a\nadmin_users = b",))
     text = files.ini(asked, Limits(100), sizes(asked, Limits(100)), place, None, "play.yml")
-    assert "\"my \"\"shop\"\"\" = host='/var/run/my socket' port=5432 dbname='it''s' pool_size=82" in text
+    assert "shop = host='/var/run/my socket' port=5432 dbname='it''s' pool_size=82" in text
     assert not [one for one in text.splitlines() if one.startswith("admin_users")]
+
+
+def test_a_name_that_pgbouncer_cannot_read_is_refused() -> None:
+    with pytest.raises(InputError, match="reads no database name like 'My Shop'"):
+        files.database_line(Sizes(1, 0, 1, 1, 11), files.Place("My Shop", "My Shop", "h", "5432"))
 
 
 def test_a_client_outlives_a_pause() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wgm_play.errors import InputError
 from wgm_play.pgbouncer.sizing import SPARE_CLIENTS, Limits, Sizes
 from wgm_play.render import render
 from wgm_play.units import format_duration
@@ -153,14 +154,19 @@ def _server(place: Place) -> Iterator[Setting]:
 
 
 def database_line(size: Sizes, place: Place) -> str:
-    """Return the line of the section [databases]."""
+    """Return the line of the section [databases]. Raise `InputError` for a name that PgBouncer cannot read."""
     parts = {
         "host": place.host, "port": place.port, "dbname": place.database, "pool_size": str(size.each),
         "reserve_pool": str(size.reserve), "max_db_connections": str(size.total),
     }  # fmt: skip
     said = " ".join(f"{name}={_value(value)}" for name, value in parts.items() if value)
-    name = place.name if re.fullmatch(r"[\w.-]+", place.name, re.ASCII) else '"' + place.name.replace('"', '""') + '"'
-    return f"{name} = {said}"
+    if not re.fullmatch(r"[\w.-]+", place.name, re.ASCII):
+        # The manual tells of names in double quotes; PgBouncer does not load them (1.18).
+        raise InputError(
+            f"PgBouncer reads no database name like {place.name!r}",
+            hint="give it another name there, of letters, digits and _: `pool: {database: shop}` in the environment",
+        )
+    return f"{place.name} = {said}"
 
 
 def _value(text: str) -> str:
