@@ -294,6 +294,9 @@ class _Server:
             except psycopg.OperationalError:  # it ended just then, and its log says why
                 connection.close()
                 continue
+            except BaseException:
+                connection.close()
+                raise
             if not going_on:
                 with connection:
                     log = self._log

@@ -70,12 +70,15 @@ def connect(url: str, application: str, *, autocommit: bool = True) -> Any:
     # A database in SQL_ASCII would give bytes instead of text.
     ours = {"application_name": application, "client_encoding": "UTF8"}
     given = {"connect_timeout": str(CONNECT_SECONDS), **parameters(url), **ours}
+    connection = None
     try:
         connection = psycopg.connect(make_conninfo(**given), autocommit=True)
         recognise(connection, lambda: psycopg.connect(make_conninfo(**given), autocommit=True), CONNECT_SECONDS)
         connection.autocommit = autocommit
         return connection
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+        if connection is not None:  # the server went just then
+            connection.close()
         if wrong := misspelt(error):
             raise wrong from error
         raise unreachable(error, given) from error
