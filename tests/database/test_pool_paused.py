@@ -22,7 +22,8 @@ from laws import Project, load_sql
 
 from fix_postgres import Postgres
 from pooling import Pool, pgbouncer
-from wgm_play.execute.watchdog import command, console
+from wgm_play.environment import Pool as Console
+from wgm_play.pgbouncer.console import console
 
 WAIT = 20.0
 ENVIRONMENT = """
@@ -64,8 +65,8 @@ class Setting:
         )
 
     def paused(self) -> bool:
-        with console(self.admin) as session:
-            return any(row["name"] == self.name and row["paused"] == "1" for row in command(session, "SHOW DATABASES"))
+        with console(Console(self.admin)) as session:
+            return any(row["name"] == self.name and row["paused"] == "1" for row in session.send("SHOW DATABASES"))
 
     def type(self) -> str:
         with psycopg.connect(self.url) as connection:

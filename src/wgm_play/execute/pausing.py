@@ -14,11 +14,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, cast
 
+from wgm_play.environment import Pool
 from wgm_play.errors import StepFailed
 from wgm_play.execute.interrupt import undisturbed
 from wgm_play.execute.watchdog import let_go
 from wgm_play.plan import Group
 from wgm_play.secret import mask
+from wgm_play.sql import reveal
 
 # The key of an operation's payload that asks for it.
 ASKED = "pause_pool"
@@ -34,9 +36,8 @@ def asks(group: Group) -> bool:
 class Pauses:
     """The pool of one environment; its watchdog is started when it is first needed. `warn` tells people."""
 
-    admin: str
+    pool: Pool
     database: str
-    deadline: float
     warn: Callable[[str], None]
     _dog: subprocess.Popen[str] | None = field(default=None, init=False)
 
@@ -59,7 +60,7 @@ class Pauses:
             with suppress(OSError):  # it may be gone
                 cast(IO[str], self._dog.stdin).close()
             with suppress(subprocess.TimeoutExpired):
-                self._dog.wait(self.deadline)
+                self._dog.wait(self.pool.deadline)
             cast(IO[str], self._dog.stdout).close()
             self._dog = None
 
@@ -73,11 +74,11 @@ class Pauses:
         said = self._ask("resume")
         if said == "late":  # it was let go at the deadline, and is now let go once more
             self.warn(
-                f"the pool of {self.database!r} was let go after {self.deadline:g} s, before the transaction ended"
+                f"the pool of {self.database!r} was let go after {self.pool.deadline:g} s, before the transaction ended"
             )
             said = self._answer()
         if said != "resumed":  # the watchdog is gone
-            left = let_go(self.admin, self.database)
+            left = let_go(self.pool, self.database)
             if left:
                 raise StepFailed(
                     f"the pool of {self.database!r} is still paused: {mask(left)}",
@@ -102,6 +103,6 @@ class Pauses:
                 [sys.executable, "-m", "wgm_play.execute.watchdog"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL, text=True, start_new_session=True,
             )  # fmt: skip
-            given = {"admin": self.admin, "database": self.database, "deadline": self.deadline}
+            given = {"admin": reveal(self.pool.admin), "database": self.database, "deadline": self.pool.deadline}
             print(json.dumps(given), file=self._dog.stdin, flush=True)
         return self._dog

@@ -16,39 +16,16 @@ import os
 import selectors
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import psycopg
+from wgm_play.environment import Pool
+from wgm_play.errors import Unreachable
+from wgm_play.pgbouncer.console import Console, console
 
 # How often a console that is gone for a moment is asked again to let the pool go, and for how long, in seconds.
 AGAIN_SECONDS = 0.5
 GIVE_UP_SECONDS = 60.0
-
-
-def console(admin: str) -> psycopg.Connection[Any]:
-    """Connect to PgBouncer's console, which knows the simple protocol alone."""
-    import psycopg
-
-    return psycopg.connect(
-        admin, autocommit=True, prepare_threshold=None, connect_timeout=5, cursor_factory=psycopg.ClientCursor,
-        options="", application_name="",
-    )  # fmt: skip
-
-
-def command(session: psycopg.Connection[Any], words: str) -> list[dict[str, str]]:
-    """Send one command of the console by the simple protocol; return its rows as texts."""
-    result = session.pgconn.exec_(words.encode())
-    if result.error_message:
-        raise ConnectionError(result.error_message.decode(errors="replace").strip())
-    names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
-    return [
-        {name: (result.get_value(row, column) or b"").decode() for column, name in enumerate(names)}
-        for row in range(result.ntuples)
-    ]
 
 
 def quoted(name: str) -> str:
@@ -57,21 +34,21 @@ def quoted(name: str) -> str:
     return f'"{doubled}"'
 
 
-def is_paused(session: psycopg.Connection[Any], database: str) -> bool:
+def is_paused(session: Console, database: str) -> bool:
     """Tell whether a database of the pool is paused."""
-    return any(row.get("name") == database and row.get("paused") == "1" for row in command(session, "SHOW DATABASES"))
+    return any(row.get("name") == database and row.get("paused") == "1" for row in session.send("SHOW DATABASES"))
 
 
-def let_go(admin: str, database: str, seconds: float = GIVE_UP_SECONDS) -> str:
+def let_go(pool: Pool, database: str, seconds: float = GIVE_UP_SECONDS) -> str:
     """Resume a database, with new connections to the server; ask again while that fails. Return what last failed."""
     until = time.monotonic() + seconds
     while True:
         try:
-            with console(admin) as session:
-                with contextlib.suppress(ConnectionError):
-                    command(session, f"RECONNECT {quoted(database)}")
+            with console(pool) as session:
+                with contextlib.suppress(Unreachable):
+                    session.send(f"RECONNECT {quoted(database)}")
                 if is_paused(session, database):
-                    command(session, f"RESUME {quoted(database)}")
+                    session.send(f"RESUME {quoted(database)}")
                 if not is_paused(session, database):
                     return ""
                 failed = "it is still paused after RESUME"
@@ -85,41 +62,31 @@ def let_go(admin: str, database: str, seconds: float = GIVE_UP_SECONDS) -> str:
 class Watchdog:
     """Pauses and resumes one database; `say` tells the runner."""
 
-    def __init__(self, admin: str, database: str, deadline: float, say: Callable[[str], None]) -> None:
-        self.admin = admin
+    def __init__(self, pool: Pool, database: str, say: Callable[[str], None]) -> None:
+        self.pool = pool
         self.database = database
-        self.deadline = deadline
         self.say = say
         self.until: float | None = None  # when a pause has lasted too long
 
     def pause(self) -> None:
         """Pause as soon as no transaction is open; give up, and let go, at the deadline."""
-        self.until = time.monotonic() + self.deadline
-        failed: list[str] = []
-
-        def asked() -> None:
-            try:
-                with console(self.admin) as session:
-                    command(session, f"PAUSE {quoted(self.database)}")
-            except Exception as error:
-                failed.append(str(error) or type(error).__name__)
-
-        # It waits for the application's transactions, and must not keep us from hearing of the runner's end.
-        thread = threading.Thread(target=asked, daemon=True)
-        thread.start()
-        thread.join(self.deadline)
-        if failed or thread.is_alive():
-            self.until = None
-            told = failed[0] if failed else f"a transaction was open for {self.deadline:g} s"
-            left = let_go(self.admin, self.database)
+        until = time.monotonic() + self.pool.deadline
+        try:
+            with console(self.pool) as session:
+                session.send(f"PAUSE {quoted(self.database)}")
+        except Exception as error:  # whatever it is, the pool is not to stay paused
+            late = time.monotonic() >= until
+            told = f"a transaction was open for {self.pool.deadline:g} s" if late else str(error)
+            left = let_go(self.pool, self.database)
             self.say(f"failed {told}{f'; and the pool is still paused: {left}' if left else ''}")
             return
+        self.until = until
         self.say("paused")
 
     def resume(self, word: str = "resumed") -> None:
         """Let the pool go; say how that ended."""
         self.until = None
-        failed = let_go(self.admin, self.database)
+        failed = let_go(self.pool, self.database)
         self.say(f"failed {failed}" if failed else word)
 
     @property
@@ -142,7 +109,7 @@ def main() -> int:
         with contextlib.suppress(OSError):
             os.write(sys.stdout.fileno(), f"{text}\n".encode())
 
-    dog = Watchdog(given["admin"], given["database"], float(given["deadline"]), say)
+    dog = Watchdog(Pool(given["admin"], deadline=float(given["deadline"])), given["database"], say)
     while True:
         line = lines.next(dog.left)
         if line is None:  # the deadline
@@ -153,7 +120,7 @@ def main() -> int:
             dog.resume()
         elif not line:
             if dog.until is not None:
-                let_go(dog.admin, dog.database)
+                let_go(dog.pool, dog.database)
             return 0
 
 

@@ -256,7 +256,7 @@ def _pauses(work: Work, plan: Plan) -> Pauses | None:
     pool = work.environment.pool
     if pool is None or not any(map(asks, plan.groups)):
         return None
-    return Pauses(pool.admin, pool.database or work.reading.info.dbname, pool.deadline, work.reporter.warn)
+    return Pauses(pool, pool.database or work.reading.info.dbname, work.reporter.warn)
 
 
 def _alarm(work: Work) -> Callable[[], str | None] | None:
