@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,6 +76,51 @@ def test_a_backup_by_itself_is_what_it_was_and_what_is_not_there_is_said(cluster
         with pytest.raises(Refused, match=words):
             engine.restore(engine.choose(None, moment), room / "never", moment)
     assert not (room / "never").exists()
+
+
+def test_a_tablespace_made_since_lies_in_the_copy_and_productions_own_is_left_alone(
+    cluster: Cluster, room: Path
+) -> None:
+    """WAL says where it was made: replayed as it is, the copy would write to the live server's files, and drop them."""
+    engine = cluster.engine(verify="none")
+    engine.make("before the tablespaces")
+    assert cluster.server.data is not None
+    far, gone = room / "far", room / ("long " * 45).strip()
+    for place in (far, gone):
+        place.mkdir()
+        shutil.chown(place, cluster.server.data.stat().st_uid, cluster.server.data.stat().st_gid)
+    cluster.ask(f"create tablespace far location '{far}'")
+    cluster.ask(f"create tablespace gone location '{gone}'")
+    for name in ("far", "gone"):
+        cluster.ask(f"create table in_{name} tablespace {name} as select generate_series(1, 1000) n")
+    cluster.ask("checkpoint")
+    before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in room.rglob("*")}
+    cluster.insert("after the tablespaces")
+    then = cluster.now()
+    for number, moment in enumerate((Moment(TIME, time=then), Moment(LATEST))):
+        cluster.ask("drop table if exists in_gone")
+        cluster.flushed()
+        assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in before if far in path.parents} == {
+            path: told for path, told in before.items() if far in path.parents
+        }
+        place = room.parent / f"{room.name}-{number}"
+        place.mkdir()
+        place.chmod(0o755)
+        try:
+            engine.restore(engine.choose(None, moment), place / "r", moment)
+            with started(cluster, place / "r") as reached, psycopg.connect(f"{reached} dbname=postgres") as connection:
+                assert connection.execute("select count(*) from in_far").fetchone() == (1000,)
+                (where,) = connection.execute(
+                    "select pg_tablespace_location(oid) from pg_tablespace where spcname = 'far'"
+                ).fetchone() or ("",)
+                assert where.startswith(f"{place}/r_tablespaces/")
+                kept = connection.execute("select to_regclass('in_gone') is not null").fetchone()
+                assert kept == (moment.kind == TIME,)
+        finally:
+            shutil.rmtree(place)
+    cluster.ask("drop table in_far")
+    for name in ("far", "gone"):
+        cluster.ask(f"drop tablespace {name}")
 
 
 def test_an_idle_cluster_comes_back_as_of_now_and_of_its_last_position(cluster: Cluster, room: Path) -> None:

@@ -25,6 +25,7 @@ from wgm_play.backup.in_folder import InFolder
 from wgm_play.backup.moment import LSN, TIME, Moment, lsn_of, lsn_text
 from wgm_play.backup.run_folder import RunFolder, run_folder
 from wgm_play.backup.wal import Wal
+from wgm_play.backup.wal_places import keep_at_home
 from wgm_play.embedded.account import Account, account_for
 from wgm_play.embedded.home import shelf_folder
 from wgm_play.embedded.programs import reachable_programs, scratch_programs
@@ -205,6 +206,8 @@ class ClusterEngine(InFolder):
     def _laid_down(self, layout: laying.Layout, ground: recovery.Ground, aim_: Aim) -> Iterator[recovery.Standing]:
         self._lay_down(aim_.base.backup, layout)
         recovery.put_own_configuration_aside(layout.data, layout.account.give)
+        layout.refuse_elsewhere()
+        keep_at_home(layout.data / "pg_wal")
         with self._serving(ground) as served, self._recovering(served, aim_) as standing:
             if aim_.falls_short(standing.lsn):
                 raise self._broken(ground, standing.lsn, aim_.least)
@@ -307,6 +310,7 @@ class ClusterEngine(InFolder):
             "shared_preload_libraries": recovery.harmless_libraries(facts["settings"]),
         }
         data, account = layout.data, layout.account
+        layout.move_spaces_out()
         told = (
             f"# Written when the backup {backup.id} was restored. The original is postgresql.conf.original, where it was in\n"
             "# the data directory. Nothing is archived, and no subscription is followed, before you say so here.\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wgm_play.backup import process
 from wgm_play.embedded.account import Account
-from wgm_play.errors import Refused
+from wgm_play.errors import Refused, StepFailed
 from wgm_play.units import format_size
 
 BASE, SPACES = "base", "spaces"
@@ -58,6 +58,38 @@ class Layout:
                 hint="free space there, or name a folder on another disk: --into dir:PATH",
             )
 
+    def refuse_elsewhere(self) -> None:
+        """Refuse files that lead out of the copy: what is replayed there would be written to production's own. Raise `StepFailed`."""
+        spaces = self.data / "pg_tblspc"
+        leading = {
+            str(path.relative_to(self.data)): os.readlink(path)
+            for path in (*self.data.iterdir(), *spaces.iterdir())
+            if path.is_symlink() and (path.parent != spaces or self.spaces.resolve() not in path.resolve().parents)
+        }
+        # By this map the server would make links by itself. Those to our own folder are there already.
+        listed = self.data / "tablespace_map"
+        for oid, _, where in (line.partition(" ") for line in _lines(listed)):
+            if not (spaces / oid).exists():
+                leading[f"pg_tblspc/{oid}"] = where
+        listed.unlink(missing_ok=True)
+        for name, where in leading.items():
+            self.remove()
+            raise StepFailed(
+                f"{name} of what was restored leads to {where!r}, where it would be written; nothing of the restore is left",
+                hint="the tool's configuration must make no links: without link-all, link-map and tablespace-map",
+            )
+
+    def move_spaces_out(self) -> None:
+        """Let the tablespaces that recovery made within the data directory lie beside it, as the others do."""
+        for path in (self.data / "pg_tblspc").iterdir():
+            if path.is_dir() and not path.is_symlink():
+                if not self.spaces.exists():
+                    self.spaces.mkdir(mode=0o700)
+                    self.account.give(self.spaces)
+                path.rename(self.spaces / path.name)
+                path.symlink_to(self.spaces.absolute() / path.name)
+                self.account.give(path)
+
     def give(self) -> None:
         """Make everything the account's own, readable for it alone."""
         for top in (self.data, self.spaces):
@@ -75,6 +107,13 @@ class Layout:
 def nearest(path: Path) -> Path:
     """Return the folder itself, or the nearest above it that is there."""
     return next(one for one in (path, *path.parents) if one.is_dir())
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except FileNotFoundError:
+        return []
 
 
 def _is_empty(path: Path) -> bool:

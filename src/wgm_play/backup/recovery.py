@@ -23,6 +23,7 @@ from wgm_play import processes
 from wgm_play.backup.moment import lsn_of
 from wgm_play.backup.run_folder import RunFolder
 from wgm_play.backup.wal import Wal
+from wgm_play.backup.wal_places import without_places
 from wgm_play.errors import Unreachable
 from wgm_play.render import render
 from wgm_play.server_settings import LIBRARIES, refused
@@ -42,6 +43,8 @@ _AT_LEAST = {
     "max_locks_per_xact": "max_locks_per_transaction",
     "track_commit_timestamp": "track_commit_timestamp",
 }
+# What the WAL brings must find room, also where there was none yet when the backup was taken.
+_PREPARED, _MANY_PREPARED = "max_prepared_transactions", 200
 # Nothing leaves the server, and nothing comes in but by its socket.
 ALONE = {
     "listen_addresses": "",
@@ -59,7 +62,8 @@ ALONE = {
     "log_destination": "stderr",
     "log_line_prefix": "%m [%p] ",
     "lc_messages": "C",
-    "hot_standby": "on",
+    # Nobody is to read before the target is reached: so a record that wants more connections than the copy has stops nothing.
+    "hot_standby": "off",
 }
 # Of production's settings, what would not fit this machine.
 _SCALED = ("shared_buffers", "huge_pages", "max_wal_size", "min_wal_size", "maintenance_work_mem", "wal_level", *ALONE)
@@ -154,7 +158,8 @@ def needed_settings(programs: Path, data: Path) -> dict[str, str]:
         env={"PATH": os.defpath, "LC_ALL": "C"},
     ).stdout  # fmt: skip
     found = dict(re.findall(r"^(\w+) setting: +(\S+)$", told, re.MULTILINE))
-    return {setting: found[name] for name, setting in _AT_LEAST.items() if name in found}
+    needed = {setting: found[name] for name, setting in _AT_LEAST.items() if name in found}
+    return needed | {_PREPARED: str(max(int(needed.get(_PREPARED, 0)), _MANY_PREPARED))}
 
 
 def put_own_configuration_aside(data: Path, give: Callable[[Path], None]) -> None:
@@ -243,9 +248,19 @@ class _Serving(threading.Thread):
         try:
             self.ground.wal.lay_out(found, out)
             out.chmod(0o644)
+            self._keep_at_home(name, out)
         except (OSError, EOFError):
             return False
         return True
+
+    def _keep_at_home(self, name: str, out: Path) -> None:
+        """Let a tablespace that the WAL makes lie in the copy: where it says that it is, production's own files are."""
+        data, wal = out.read_bytes(), self.ground.wal
+        if len(data) != wal.segment_size:
+            return
+        changed = without_places(data, lambda step: wal.beside(name, step))
+        if changed is not data:
+            out.write_bytes(changed)
 
     def __enter__(self) -> _Serving:
         self.start()

@@ -28,7 +28,7 @@ _SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(|\.gz|\.partial|
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history(\.gz)?\Z")
 # Where the receiver puts what a timeline holds after the server has left it.
 _LEFT = re.compile(r"left-[0-9A-F]{8}\Z")
-_PAGE, _SHORT_HEADER, _LONG_HEADER = 8192, 24, 40
+PAGE, _SHORT_HEADER, _LONG_HEADER = 8192, 24, 40
 # A restore point's record (xl_restore_point): its length, its kind (XLOG_RESTORE_POINT of RM_XLOG_ID) at their places.
 _POINT_BYTES, _POINT_KIND, _KIND_AT = 24 + 2 + 8 + 64, b"\x70\x00", 16
 # What such a record has before the name: its header, that of its data, the time.
@@ -129,6 +129,16 @@ class Wal:
         """Return the best file for a name that the server asks for."""
         return next((self.files[name + ending] for ending in _ENDINGS if name + ending in self.files), None)
 
+    def beside(self, name: str, step: int) -> bytes | None:
+        """Return what the segment so many after another of its timeline holds, None where it cannot be had."""
+        per = 0x1_0000_0000 // self.segment_size
+        number = int(name[8:16], 16) * per + int(name[16:24], 16) + step
+        path = self.find(self.name(int(name[:8], 16), number)) if number >= 0 else None
+        try:
+            return self.content(path) if path is not None else None
+        except (OSError, EOFError):
+            return None
+
     def content(self, path: Path) -> bytes:
         """Return what a file of `files` holds. Raise `OSError`, `EOFError`."""
         return read(path)
@@ -222,7 +232,7 @@ class Wal:
             if begin + self.segment_size <= after or (until is not None and begin >= until):
                 continue
             for place in _restore_points(stream(self.content(path)), name):
-                position = begin + _offset(place)
+                position = begin + offset(place)
                 if until is None or position < until:
                     return timeline, position
         return None
@@ -241,8 +251,8 @@ def _entries(folder: Path) -> list[Path]:
 
 def stream(data: bytes) -> bytes:
     """Return the records of a segment without the headers of its pages, through which one may run."""
-    first = data[_LONG_HEADER:_PAGE]
-    return first + b"".join(data[at + _SHORT_HEADER : at + _PAGE] for at in range(_PAGE, len(data), _PAGE))
+    first = data[_LONG_HEADER:PAGE]
+    return first + b"".join(data[at + _SHORT_HEADER : at + PAGE] for at in range(PAGE, len(data), PAGE))
 
 
 def _restore_points(records: bytes, name: str) -> Iterator[int]:
@@ -261,13 +271,13 @@ def _restore_points(records: bytes, name: str) -> Iterator[int]:
         place = records.rfind(wanted, 0, place)
 
 
-def _offset(place: int) -> int:
+def offset(place: int) -> int:
     """Return where in the segment a place of its stream of records is."""
-    first = _PAGE - _LONG_HEADER
+    first = PAGE - _LONG_HEADER
     if place < first:
         return place + _LONG_HEADER if place >= 0 else place
-    page, rest = divmod(place - first, _PAGE - _SHORT_HEADER)
-    return (page + 1) * _PAGE + _SHORT_HEADER + rest
+    page, rest = divmod(place - first, PAGE - _SHORT_HEADER)
+    return (page + 1) * PAGE + _SHORT_HEADER + rest
 
 
 def read(path: Path, most: int = -1) -> bytes:
@@ -278,7 +288,7 @@ def read(path: Path, most: int = -1) -> bytes:
     found = bytearray()
     try:
         with gzip.open(path) as packed:
-            while (most < 0 or len(found) < most) and (chunk := packed.read(_PAGE)):
+            while (most < 0 or len(found) < most) and (chunk := packed.read(PAGE)):
                 found += chunk
     except (EOFError, OSError):
         if not path.name.endswith(".partial"):
