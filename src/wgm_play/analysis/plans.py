@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.analysis.statements import key_of
@@ -73,9 +73,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan: its nodes from the top down, its whole cost."""
+    """A plan: its nodes from the top down, its whole cost. `root` is EXPLAIN's own words, while they are at hand."""
 
     nodes: tuple[Node, ...]
+    root: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def cost(self) -> float:
@@ -145,7 +146,7 @@ def plan(connection: psycopg.Connection[Any], subject: Subject) -> Plan:
     finally:
         _forget(connection)
     found = json.loads(told) if isinstance(told, str) else told
-    return Plan(tuple(_nodes(found[0]["Plan"])))
+    return Plan(tuple(_nodes(found[0]["Plan"])), found[0]["Plan"])
 
 
 def _forget(connection: psycopg.Connection[Any]) -> None:

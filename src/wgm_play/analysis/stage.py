@@ -7,6 +7,7 @@ is not known. Both states are made with the same statistics, so that what differ
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,15 @@ from wgm_play.analysis.plans import Subject
 from wgm_play.analysis.target import Plans, search_path_of
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.render import render
+from wgm_play.stats.values import FULL
 
 if TYPE_CHECKING:
+    from wgm_play.analysis.advice import Advice
+    from wgm_play.analysis.candidates import Candidate
+    from wgm_play.analysis.plans import Plan
+    from wgm_play.analysis.statements import Count
+    from wgm_play.analysis.trying import Trial
+    from wgm_play.finding import Finding
     from wgm_play.planning.model import Planned
     from wgm_play.run.work import Work
     from wgm_play.stats.file import Statistics
@@ -48,7 +56,7 @@ def judge(work: Work, planned: Planned, subjects: Sequence[Subject], statistics:
     known = statistics or of_target(work)
     judged = Judged(known.about())
     judged.notes += [f"not seen: {one['what']}: {one['why']}" for one in known.document["unseen"]]
-    if known.values != "full":  # example values say nothing where those of the rows are not told
+    if known.values != FULL:  # example values say nothing where those of the rows are not told
         subjects = [replace(one, values=None) for one in subjects]
     path = search_path_of(work.reading)
     with planning_server(known) as server:
@@ -66,7 +74,6 @@ def of_target(work: Work) -> Statistics:
     """Return the target's own statistics, as far as this role may read them; they are written nowhere."""
     from wgm_play.stats.file import Statistics
     from wgm_play.stats.read import read
-    from wgm_play.stats.values import FULL
 
     return Statistics(read(work.reading, work.environment.name, FULL), "the target's statistics")
 
@@ -75,13 +82,77 @@ def _take(planning: Planning, judged: Judged, into: Plans, subjects: Sequence[Su
     planning.reading.execute(render("analysis/set_path.sql.j2", path=path).sql.encode())
     into.take(planning.reading, subjects)
     judged.notes += planning.notes
-    if planning.statistics.values == "full":
+    if planning.statistics.values == FULL:
         return
     from wgm_play.stats.judge import judge as depends_on
 
     for one in subjects:
         if one.name in into.found and (open_to := depends_on(planning, one.text).depends_on):
             judged.depends[one.name] = tuple(dict.fromkeys((*judged.depends.get(one.name, ()), *open_to)))
+
+
+def advise(
+    work: Work,
+    planned: Planned,
+    subjects: Sequence[Subject],
+    plans: Mapping[str, Plan],
+    counts: Mapping[str, Count],
+    statistics: Statistics | None,
+    depends: Mapping[str, tuple[str, ...]],
+) -> list[tuple[Advice, Finding]]:
+    """Return the indexes that would help queries, with what the playbook declares already made; `plans` are those then.
+
+    HypoPG tries them on the target where it is there and nothing waits, else a scratch server. Raise `Refused` where there is none.
+    """
+    from wgm_play.analysis import advice
+
+    catalog = planned.wanted.catalog if planned.plan.groups else planned.live
+    serving = advice.wanted(plans, catalog)
+    if not serving:
+        return []
+    known = statistics or of_target(work)
+    with _trial(work, planned, subjects, list(serving), known, hypothetical=statistics is None) as trial:
+        asked = subjects if known.values == FULL else [replace(one, values=None) for one in subjects]
+        chosen = advice.choose(trial, serving, asked, plans, counts)
+        found = advice.advice(trial, chosen, catalog)
+        return [(one, advice.finding(one, trial, counts, known, depends)) for one in found]
+
+
+@contextmanager
+def _trial(
+    work: Work,
+    planned: Planned,
+    subjects: Sequence[Subject],
+    candidates: list[Candidate],
+    known: Statistics,
+    *,
+    hypothetical: bool,
+) -> Iterator[Trial]:
+    from wgm_play.analysis.advice import is_partitioned
+    from wgm_play.analysis.trying import OnScratch, by_hypopg, hypopg_schema, statement
+    from wgm_play.stats.scratch import planning_server
+
+    with ExitStack() as stack:
+        # HypoPG knows neither GIN nor what comes with an index of a partitioned table, nor what was not made yet.
+        plain = not planned.plan.groups and all(one.method == "btree" for one in candidates)
+        plain = plain and not is_partitioned(planned.live, {one.table for one in candidates})
+        if hypothetical and plain and work.trusted and (schema := hypopg_schema(work.reading)) is not None:
+            trial = stack.enter_context(by_hypopg(work.asker, subjects, candidates, schema))
+            if trial is not None:
+                yield trial
+                return
+        server = stack.enter_context(planning_server(known))
+        changed = bool(planned.plan.groups)
+        path = search_path_of(work.reading)
+        planning = server.lay(
+            planned.wanted.catalog if changed else planned.live,
+            "advice",
+            renamed(known, planned) if changed else known,
+            path=path,
+            indexes=[statement(number, one) for number, one in enumerate(candidates)],
+        )
+        planning.reading.execute(render("analysis/set_path.sql.j2", path=path).sql.encode())
+        yield OnScratch.of(planning, candidates)
 
 
 # What is known of tables and columns that get another name or type ------------------------------------------------

@@ -16,6 +16,7 @@ from wgm_play.analysis.target import Plans, plans_of
 from wgm_play.analysis.watch import Watched, keep, top_subjects
 from wgm_play.commands.acknowledged import acknowledged
 from wgm_play.commands.declared import planned_or_refused
+from wgm_play.errors import Refused
 from wgm_play.finding import INFO, WARNING, Finding, ordered
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.query_records import QueryRecord, newest
@@ -77,6 +78,8 @@ def look(work: Work, reporter: Reporter, *, top: int, record: bool, file: str | 
         seen.found += _since_the_run(work, seen)
     if judged is not None and planned is not None:
         seen.found += _waiting(planned, judged, reporter)
+    if planned is not None:
+        seen.found += _advice(work, planned, seen, judged, given, reporter)
     if record:
         keep(work, Watched(seen.subjects, seen.plans, seen.counts), None)
         reporter.note(
@@ -249,6 +252,24 @@ def _judged(
 
     with reporter.progress("plans by statistics"):
         return judge(work, planned, seen.subjects, given)
+
+
+def _advice(
+    work: Work, planned: Planned, seen: Seen, judged: Judged | None, given: Statistics | None, reporter: Reporter
+) -> list[Finding]:
+    """Return the indexes that would help."""
+    from wgm_play.analysis.stage import advise
+
+    plans = judged.after if judged is not None and planned.plan.groups else seen.plans
+    depends = judged.depends if judged is not None else {}
+    try:
+        with reporter.progress("indexes that would help"):
+            found = advise(work, planned, seen.subjects, plans.found, seen.since, given, depends)
+    except Refused as refused:
+        remedy = refused.hint or ""
+        return [Finding("index_advice", INFO, f"no index was tried: {refused.message}", remedy=remedy, source=SOURCE)]
+    reporter.data("advice", [one.step for one, _ in found])
+    return [finding for _, finding in found]
 
 
 def _waiting(planned: Planned, judged: Judged, reporter: Reporter) -> list[Finding]:

@@ -7,7 +7,7 @@ alone: the files hold no rows, and EXPLAIN ANALYZE reads what is not there.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,8 +69,19 @@ class PlanningServer:
     stack: ExitStack
     notes: list[str] = field(default_factory=list)
 
-    def lay(self, catalog: Catalog, name: str = "plans", statistics: Statistics | None = None) -> Planning:
-        """Make a database of a catalog, empty, and put the statistics into it: the server's own, or others."""
+    def lay(
+        self,
+        catalog: Catalog,
+        name: str = "plans",
+        statistics: Statistics | None = None,
+        *,
+        path: str = "",
+        indexes: Sequence[str] = (),
+    ) -> Planning:
+        """Make a database of a catalog, empty, and put the statistics into it: the server's own, or others.
+
+        `indexes` are made as well, as far as they can be, with names looked for in `path`.
+        """
         import psycopg
 
         statistics = statistics or self.statistics
@@ -87,6 +98,7 @@ class PlanningServer:
             with connect_to(url, policy=Policy(), application_name=APPLICATION) as connection:
                 connection.execute(render("backup/patience.sql.j2", version=connection.info.server_version).sql)
                 make_live(connection, catalog.only(key for key in catalog.rows if key.kind != "extension"))
+                _try(connection, path, indexes)
             laid = put(admin, statistics)
         self._copy(raw, name, login, laid)
         url = target.with_database(made, name, user=login, password=password)
@@ -130,6 +142,21 @@ def planning_server(statistics: Statistics) -> Iterator[PlanningServer]:
         inner = stack.enter_context(ExitStack())
         yield PlanningServer(statistics, version, server.url, server.data, inner, notes)
         inner.close()
+
+
+def _try(connection: psycopg.Connection[Any], path: str, indexes: Sequence[str]) -> None:
+    """Make indexes; those that cannot be (an expression that is not immutable) are left out."""
+    import psycopg
+
+    if not indexes:
+        return
+    connection.execute(render("analysis/set_path.sql.j2", path=path).sql.encode())
+    for one in indexes:
+        try:
+            connection.execute(one.encode())
+        except psycopg.Error:
+            if connection.closed:
+                raise
 
 
 def _extensions(admin: Any, catalog: Catalog) -> Iterator[str]:

@@ -18,7 +18,7 @@ _BETWEEN = {"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NO
 _LISTED = {"AEXPR_OP_ANY", "AEXPR_OP_ALL", "AEXPR_IN"}
 _LIKE = {"AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR"}
 # What a plan writes for another part of itself.
-_PART = re.compile(r"\(?\b(?:hashed )?(?:Sub|Init)Plan \d+\)?(?:\.col\d+)?|\((?:any|all)\b")
+PART = re.compile(r"\(?\b(?:hashed )?(?:Sub|Init)Plan \d+\)?(?:\.col\d+)?|\((?:any|all)\b")
 _QUALIFIER = re.compile(r'(?:"(?:[^"]|"")*"|\b\w+)\.(?=["\w])')
 _CAST = re.compile(r"CAST\(((?:[^()]|\([^()]*\))*?) AS [^()]*(?:\([\d, ]*\))?[^()]*\)")
 
@@ -61,7 +61,7 @@ def uses(query: str, conditions: Iterable[str] = ()) -> Uses:
             try:
                 parsed = [
                     statement.stmt
-                    for statement in parse_sql(_PART.sub("(true", text) if "(any" in text else _PART.sub("true", text))
+                    for statement in parse_sql(PART.sub("(true", text) if "(any" in text else PART.sub("true", text))
                 ]
             except ParseError:
                 for name in re.findall(r"\w+", text):

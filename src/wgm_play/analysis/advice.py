@@ -1,0 +1,301 @@
+"""Which indexes would help the queries: tried by the planner, chosen one by one, told as steps.
+
+In: queries, their plans, where indexes are tried. Out: `Advice`, and the finding that has the step, the gain and what writes pay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.analysis.candidates import Candidate, Table, candidates
+from wgm_play.analysis.compare import FLOOR, SOURCE, TIMES
+from wgm_play.finding import INFO, Finding
+from wgm_play.inspect.emit import step as lines_of
+from wgm_play.inspect.entry import table_place
+from wgm_play.sql import NAME_BYTES
+from wgm_play.stats.uses import expression_key
+from wgm_play.units import counted, format_size
+
+if TYPE_CHECKING:
+    from wgm_play.analysis.plans import Plan, Subject
+    from wgm_play.analysis.statements import Count
+    from wgm_play.analysis.trying import Trial, Tried
+    from wgm_play.catalog.model import Catalog
+    from wgm_play.stats.file import Statistics
+
+CODE = "index_advice"
+# More indexes than that are not advised at once: the first ones change what the others are worth.
+MOST = 8
+# A wider index must gain so much more than a narrower one.
+WIDER = 1.05
+_PAGE = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Helped:
+    """A query that an index helps: its plan before, and with the index."""
+
+    subject: Subject
+    before: Plan
+    after: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """An index that would help, as a step, with the queries that it helps; in their plans it has other `names`."""
+
+    table: Table
+    step: Mapping[str, Any]
+    tried: Tried
+    helped: Sequence[Helped]
+    superfluous: Sequence[str] = ()
+    names: Sequence[str] = ()
+
+
+def wanted(plans: Mapping[str, Plan], catalog: Catalog) -> dict[Candidate, list[str]]:
+    """Return the indexes to try, each with the names of the queries that it could serve; a cheap query needs none."""
+    whole = _whole(catalog)
+    found: dict[Candidate, list[str]] = {}
+    for name, plan in plans.items():
+        if plan.root is not None and plan.cost > FLOOR:
+            for one in candidates(plan.root, whole):
+                found.setdefault(one, []).append(name)
+    return found
+
+
+def _whole(catalog: Catalog) -> Any:
+    """Return what gives the partitioned table that a partition is of, at any depth."""
+    above = {
+        (key.name[0], key.name[1]): (row.parents[0][0], row.parents[0][1])
+        for key in catalog.of("table")
+        if (row := catalog[key]).bound is not None and row.parents
+    }
+
+    def whole(table: Table) -> Table:
+        while table in above:
+            table = above[table]
+        return table
+
+    return whole
+
+
+def is_partitioned(catalog: Catalog, tables: Collection[Table]) -> bool:
+    """Tell whether one of the tables has partitions."""
+    return any(key.name[:2] in tables and catalog[key].partition_by is not None for key in catalog.of("table"))
+
+
+def choose(
+    trial: Trial,
+    serving: Mapping[Candidate, Sequence[str]],
+    subjects: Sequence[Subject],
+    plans: Mapping[str, Plan],
+    counts: Mapping[str, Count],
+) -> list[tuple[Candidate, list[Helped]]]:
+    """Return the indexes that help most, each on top of those before it, with the queries that they help."""
+    by_name = {one.name: one for one in subjects}
+    made = [one for one in serving if one in trial.tried and not _is_there(trial, one)]
+    asked = dict.fromkeys(name for one in made for name in serving[one])
+    now, chosen = dict(plans), dict[Candidate, list[Helped]]()
+    moves: dict[frozenset[Candidate], list[str]] = {}
+    for name, plan in trial.plans(made, [by_name[name] for name in asked]).items():
+        if not _helps(now.get(name), plan):
+            continue  # not even all of them together help
+        used = frozenset(_used(trial, plan))
+        for move in ({used} if used else set()) | {frozenset([one]) for one in made if name in serving[one]}:
+            moves.setdefault(move, []).append(name)
+    while moves and len(chosen) < MOST:
+        best: tuple[float, frozenset[Candidate], dict[str, Plan]] | None = None
+        for move, names in list(moves.items()):
+            with_it = trial.plans([*chosen, *move], [by_name[name] for name in names])
+            helped = {name: plan for name, plan in with_it.items() if _helps(now.get(name), plan)}
+            gain = sum((now[name].cost - plan.cost) * _calls(by_name[name], counts) for name, plan in helped.items())
+            if not helped:
+                del moves[move]  # on top of others it would help even less
+            elif best is None or gain > best[0] * (WIDER if _width(move) > _width(best[1]) else 1):
+                best = gain, move, helped
+        if best is None:
+            break
+        _, move, helped = best
+        for name, plan in helped.items():
+            for one in set(_used(trial, plan)) & {*chosen, *move}:
+                chosen.setdefault(one, []).append(Helped(by_name[name], now[name], plan))
+        now |= helped
+        del moves[move]
+    return list(_without_prefixes(chosen).items())
+
+
+def _used(trial: Trial, plan: Plan) -> list[Candidate]:
+    return [trial.names[name] for name in plan.indexes if name in trial.names]
+
+
+def _width(move: Collection[Candidate]) -> int:
+    return sum(len(one.keys) for one in move)
+
+
+def _helps(before: Plan | None, after: Plan) -> bool:
+    """Tell whether a plan is better as `compare` calls one worse."""
+    return before is not None and before.cost >= TIMES * after.cost and before.cost - after.cost > FLOOR
+
+
+def _calls(subject: Subject, counts: Mapping[str, Count]) -> int:
+    return max(counts[subject.key].calls, 1) if subject.key in counts else 1
+
+
+def _without_prefixes(chosen: Mapping[Candidate, list[Helped]]) -> dict[Candidate, list[Helped]]:
+    """Return the chosen ones without those whose keys begin another's, which gets their queries."""
+    kept = {one: list(helped) for one, helped in chosen.items()}
+    for short in chosen:
+        long = next((one for one in kept if one != short and _begins(short, one)), None)
+        if long is not None:
+            kept[long] = [*kept.pop(short), *kept[long]]
+    return kept
+
+
+def _begins(short: Candidate, long: Candidate) -> bool:
+    same = (short.table, short.method) == (long.table, long.method)
+    return same and short.method == "btree" and long.keys[: len(short.keys)] == short.keys
+
+
+# What is there already -----------------------------------------------------------------------------------------
+
+
+def _keys(spec: Mapping[str, Any]) -> list[Any]:
+    return [
+        one
+        if isinstance(one, str)
+        else {**one, "expression": expression_key(one["expression"])}
+        if "expression" in one
+        else one
+        for one in spec["columns"]
+    ]
+
+
+def _is_there(trial: Trial, one: Candidate) -> bool:
+    """Tell whether an index of the table has these keys, or begins with them; a broken one wants to be mended, not doubled."""
+    spec = trial.tried[one].spec
+    keys = _keys(spec)
+    return any(
+        _keys(other)[: len(keys)] == keys
+        and ((other.get("method") == "hash" and len(keys) == 1) or other.get("method") == spec.get("method"))
+        and "where" not in other
+        for other in trial.there.get(one.table, ())
+    )
+
+
+def _superfluous(trial: Trial, one: Candidate) -> list[str]:
+    """Return the indexes that the new one would make superfluous: its first keys are theirs."""
+    keys = _keys(trial.tried[one].spec)
+    return [
+        str(other["name"])
+        for other in trial.there.get(one.table, ())
+        if keys[: len(own := _keys(other))] == own
+        and len(own) < len(keys)
+        and not {"where", "unique", "include", "method"} & other.keys()
+    ]
+
+
+def _names(trial: Trial, one: Candidate) -> list[str]:
+    return [name for name, each in trial.names.items() if each == one]
+
+
+# What is told ----------------------------------------------------------------------------------------------------
+
+
+def advice(trial: Trial, chosen: Sequence[tuple[Candidate, list[Helped]]], catalog: Catalog) -> list[Advice]:
+    """Return the chosen indexes as steps."""
+    taken = {(key.name[0], key.name[1]) for key in catalog.rows if len(key.name) > 1}
+    taken |= {(table[0], str(one["name"])) for table, own in trial.there.items() for one in own}
+    found = []
+    for one, helped in chosen:
+        schema, table = one.table
+        tried = trial.tried[one]
+        columns = [_word(each) for each in tried.spec["columns"]]
+        name = _free(f"{table}_{'_'.join(columns)}", schema, taken)
+        taken.add((schema, name))
+        spec = {**tried.spec, "name": name, **table_place(schema, table)}
+        step = {"name": f"{table} by {', '.join(columns)}", "index": spec}
+        found.append(Advice(one.table, step, tried, helped, _superfluous(trial, one), _names(trial, one)))
+    return found
+
+
+def _word(column: Any) -> str:
+    """Return what an index's column is called in the index's name."""
+    if isinstance(column, dict):
+        return str(column["column"]) if "column" in column else "expr"
+    return str(column).partition(" ")[0].strip('"')
+
+
+def _free(name: str, schema: str, taken: Collection[tuple[str, str]]) -> str:
+    """Return a name for an index as PostgreSQL would choose it: one that nobody has."""
+    for number in range(len(taken) + 1):
+        end = f"_idx{number or ''}"
+        made = name.encode()[: NAME_BYTES - len(end)].decode(errors="ignore") + end
+        if (schema, made) not in taken:
+            return made
+    return name
+
+
+def finding(
+    one: Advice,
+    trial: Trial,
+    counts: Mapping[str, Count],
+    statistics: Statistics,
+    depends: Mapping[str, Sequence[str]],
+) -> Finding:
+    """Return what is told of an index: whom it helps, what it costs, and the step."""
+    label = f"{one.table[0]}.{one.table[1]}"
+    columns = ", ".join(_word(each) for each in one.step["index"]["columns"])
+    first = one.helped[0]
+    more = f" and {counted(len(one.helped) - 1, 'more query', 'more queries')}" if len(one.helped) > 1 else ""
+    return Finding(
+        CODE,
+        INFO,
+        f"an index on {label} ({columns}) makes the query {first.subject.name!r}{more} cheaper: "
+        f"cost {first.before.cost:,.0f}, with it {first.after.cost:,.0f}",
+        label,
+        columns,
+        evidence=tuple(
+            [
+                *(_gain(one, each, counts, depends) for each in one.helped),
+                _price(one, statistics, trial.by),
+                *(f"the index {name} is superfluous then: its columns begin the new one" for name in one.superfluous),
+                *lines_of(one.step),
+            ]
+        ),
+        remedy="put the step into the playbook: the index is built while others write",
+        where=first.subject.position,
+        source=SOURCE,
+    )
+
+
+def _gain(advised: Advice, one: Helped, counts: Mapping[str, Count], depends: Mapping[str, Sequence[str]]) -> str:
+    way = one.after.way
+    for name in advised.names:
+        way = way.replace(f"using {name} ", f"using {advised.step['index']['name']} ")
+    times = f"{one.before.cost / max(one.after.cost, 0.01):,.0f} times less"
+    count = counts.get(one.subject.key)
+    called = f"; {counted(count.calls, 'call')}, {count.mean:.1f} ms each" if count else ""
+    unsure = f"; depends on what was left out: {', '.join(found)}" if (found := depends.get(one.subject.name)) else ""
+    return f"{one.subject.name}: {times} ({way}, was {one.before.way}){called}{unsure}"
+
+
+def _price(one: Advice, statistics: Statistics, by: str) -> str:
+    """Return what the index takes: space, and an entry for each row that is written."""
+    size = f"about {format_size(one.tried.pages * _PAGE)} on disk ({by})"
+    names = [one.table, *_below(one.table, statistics)]
+    traffic = [said["traffic"] for name in names if (said := statistics.find(*name)) and said.get("traffic")]
+    if not traffic:
+        return f"{size}; how much is written is not known"
+    inserted, updated, hot = (sum(each.get(what) or 0 for each in traffic) for what in ("inserted", "updated", "hot"))
+    since = statistics.document.get("counted_since")
+    when = f" since {since[:16].replace('T', ' ')}" if since else ""
+    kept = f"; {hot:,} updates left the indexes alone, those that change its columns will not" if hot else ""
+    return f"{size}; it is written too with the writes{when or ' so far'}: {inserted:,} inserts, {updated - hot:,} updates{kept}"
+
+
+def _below(table: Table, statistics: Statistics) -> list[Table]:
+    """Return the partitions of a table, at any depth."""
+    own = [(one["schema"], one["name"]) for one in statistics.tables if tuple(one.get("parent", ())) == table]
+    return [*own, *(below for one in own for below in _below(one, statistics))]

@@ -1,0 +1,204 @@
+"""Indexes tried without being built: by HypoPG on the target, or on a scratch server that plans by the target's statistics.
+
+In: candidates. Out: what PostgreSQL makes of each, its size, and plans with those that are chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from wgm_play.analysis.candidates import Candidate, Table
+from wgm_play.analysis.plans import Plan, Subject
+from wgm_play.analysis.target import Plans
+from wgm_play.asking.ask import NotAsked
+from wgm_play.catalog.model import Key
+from wgm_play.errors import InputError
+from wgm_play.inspect.index import taken_apart
+from wgm_play.inspect.scan import Unforeseen
+from wgm_play.render import render
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from wgm_play.asking.ask import Asker
+    from wgm_play.stats.scratch import Planning
+
+# What an index is called while it is tried.
+PREFIX = "wgm_try_"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A candidate as PostgreSQL takes it: what a step says of it, its pages (a guess)."""
+
+    spec: Mapping[str, Any]
+    pages: int
+
+
+class Trial(Protocol):
+    """Where indexes are tried: `by` says how. `tried` has those that can be made, `names` what plans call them.
+
+    `there` has what steps would say of the indexes that tables have.
+    """
+
+    by: str
+    tried: dict[Candidate, Tried]
+    names: dict[str, Candidate]
+    there: dict[Table, list[Mapping[str, Any]]]
+
+    def plans(self, chosen: Collection[Candidate], subjects: Sequence[Subject]) -> dict[str, Plan]:
+        """Return the plans of queries with the chosen indexes and no other candidate."""
+        ...
+
+
+def statement(number: int, one: Candidate) -> str:
+    """Return the CREATE INDEX of a candidate."""
+    name = f"{PREFIX}{number}"
+    return render("analysis/try_index.sql.j2", name=name, table=one.table, method=one.method, keys=one.sqls).sql
+
+
+def _spec(definition: str, table: Table) -> Mapping[str, Any] | None:
+    try:
+        return taken_apart(definition, Key("index", (table[0], "")))
+    except Unforeseen:
+        return None
+
+
+def _there(connection: psycopg.Connection[Any], tables: Collection[Table]) -> dict[Table, list[Mapping[str, Any]]]:
+    """Return the indexes that tables have, those of constraints and broken ones too."""
+    from psycopg.rows import tuple_row
+
+    schemas, names = [schema for schema, _ in tables], [name for _, name in tables]
+    found: dict[Table, list[Mapping[str, Any]]] = {}
+    text = render("analysis/indexes_there.sql.j2", schemas=schemas, names=names, prefix=PREFIX).sql
+    for schema, table, name, definition in connection.cursor(row_factory=tuple_row).execute(text.encode()).fetchall():
+        if (spec := _spec(definition, (schema, table))) is not None:
+            found.setdefault((schema, table), []).append({**spec, "name": name})
+    return found
+
+
+# On a scratch server -------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class OnScratch:
+    """Real indexes in a database without rows, of which all but the chosen ones are hidden from the planner."""
+
+    planning: Planning
+    by: str = "tried on a scratch server"
+    tried: dict[Candidate, Tried] = field(default_factory=dict)
+    names: dict[str, Candidate] = field(default_factory=dict)
+    there: dict[Table, list[Mapping[str, Any]]] = field(default_factory=dict)
+    oids: dict[Candidate, list[int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, planning: Planning, candidates: Sequence[Candidate]) -> OnScratch:
+        """Find the candidates again in a database that was made with them (`statement`)."""
+        made = cls(planning, there=_there(planning.admin, {one.table for one in candidates}))
+        rows = planning.admin.execute(render("analysis/tried.sql.j2", prefix=PREFIX).sql.encode()).fetchall()
+        for name, definition, oids, pages, names in rows:
+            one = candidates[int(name.removeprefix(PREFIX))]
+            if (spec := _spec(definition, one.table)) is not None:
+                made.tried[one], made.oids[one] = Tried(spec, pages), oids
+                made.names |= dict.fromkeys(names, one)
+        return made
+
+    def plans(self, chosen: Collection[Candidate], subjects: Sequence[Subject]) -> dict[str, Plan]:
+        """Return the plans of queries with the chosen indexes and no other candidate."""
+        every = [oid for oids in self.oids.values() for oid in oids]
+        shown = [oid for one in chosen for oid in self.oids[one]]
+        text = render("analysis/show_indexes.sql.j2", every=every, shown=shown).sql
+        self.planning.admin.execute(text.encode())
+        made = Plans()
+        made.take(self.planning.reading, subjects)
+        return made.found
+
+
+# By HypoPG -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class ByHypoPG:
+    """Indexes that are there for one session's planner alone (extension hypopg)."""
+
+    connection: psycopg.Connection[Any]
+    schema: str
+    by: str = "tried by HypoPG on the target"
+    tried: dict[Candidate, Tried] = field(default_factory=dict)
+    names: dict[str, Candidate] = field(default_factory=dict)
+    there: dict[Table, list[Mapping[str, Any]]] = field(default_factory=dict)
+
+    def look(self, candidates: Sequence[Candidate]) -> None:
+        """See which candidates can be tried, and how long they would be."""
+        self.there = _there(self.connection, {one.table for one in candidates})
+        for one in candidates:
+            if (made := self._made(one)) is not None and (spec := _spec(made[0], one.table)) is not None:
+                self.tried[one] = Tried(spec, made[1])
+            self._send("reset")
+
+    def plans(self, chosen: Collection[Candidate], subjects: Sequence[Subject]) -> dict[str, Plan]:
+        """Return the plans of queries with the chosen indexes and no other candidate."""
+        self._send("reset")
+        for one in chosen:
+            self._made(one)
+        made = Plans()
+        made.take(self.connection, subjects)
+        self._send("reset")
+        return made.found
+
+    def _made(self, one: Candidate) -> tuple[str, int] | None:
+        """Make a hypothetical index; return its definition and its pages, None where it cannot be."""
+        import psycopg
+
+        try:
+            with self.connection.transaction():
+                row = self._send("create", statement=statement(0, one))
+        except psycopg.Error:
+            if self.connection.closed:
+                raise
+            return None
+        if row is None:
+            return None
+        definition, pages, name = row
+        self.names[str(name)] = one
+        # HypoPG leaves out the name that no index has.
+        return str(definition).replace("CREATE INDEX ON", f"CREATE INDEX {PREFIX} ON", 1), int(pages)
+
+    def _send(self, what: str, **values: Any) -> tuple[Any, ...] | None:
+        from psycopg.rows import tuple_row
+
+        text = render(f"analysis/hypopg_{what}.sql.j2", schema=self.schema, **values).sql
+        found: tuple[Any, ...] | None = self.connection.cursor(row_factory=tuple_row).execute(text.encode()).fetchone()
+        return found
+
+
+@contextmanager
+def by_hypopg(
+    asker: Asker, subjects: Sequence[Subject], candidates: Sequence[Candidate], schema: str
+) -> Iterator[ByHypoPG | None]:
+    """Give HypoPG's trial for one block; None where the queries may not even be planned on the target."""
+    import psycopg
+
+    try:
+        opened = asker.transaction([one.text for one in subjects], path=None, planned=True)
+        connection = opened.__enter__()
+    except (NotAsked, InputError, psycopg.Error):
+        yield None
+        return
+    try:
+        trial = ByHypoPG(connection, schema)
+        trial.look(candidates)
+        yield trial
+    finally:
+        opened.__exit__(None, None, None)
+
+
+def hypopg_schema(reading: psycopg.Connection[Any]) -> str | None:
+    """Return the schema of HypoPG on the target, if it is there and may be used."""
+    from psycopg.rows import tuple_row
+
+    row = reading.cursor(row_factory=tuple_row).execute(render("analysis/hypopg.sql.j2").sql.encode()).fetchone()
+    return str(row[0]) if row is not None else None
