@@ -51,11 +51,12 @@ def plan(firm: Firm) -> str:
     return str(firm.folder / "plan.json")
 
 
-def approve(firm: Firm, who: str, *, key: str | None = None, database: str = "production") -> None:
+def approve(firm: Firm, who: str, *, key: str | None = None, database: str = "production") -> list[str]:
     head, _, rest = firm.urls[database].rpartition("@")
     url = f"{head.partition('://')[0]}://{who}:secret-of-{who}@{rest}"
     options = Options(str(firm.folder / "production.yml"), plan=plan(firm), url=url, limit="production")
-    pipeline.approve(options, Heard(), key=key)
+    pipeline.approve(options, heard := Heard(), key=key)
+    return heard.said
 
 
 def key_of(firm: Firm, who: str, *, listed: bool = True) -> str:
@@ -78,18 +79,22 @@ def run(firm: Firm) -> Heard:
 
 
 def test_two_logins_approve_and_exactly_that_plan_runs_once(firm: Firm) -> None:
-    approve(firm, "ben")
-    with pytest.raises(Refused, match="1 of 2 approvals"):
+    assert any("this approval will not count" in one for one in approve(firm, "anna"))
+    assert not any("not count" in one for one in approve(firm, "ben"))
+    with pytest.raises(Refused, match="1 of 2 approvals") as caught:
         run(firm)
+    assert caught.value.details[0].endswith("wgm-play approve plan.json (carl)")  # neither who wrote it nor who said so
     approve(firm, "ben")  # one person counts once
     with pytest.raises(Refused, match="1 of 2 approvals"):
         run(firm)
     approve(firm, "carl")
     run(firm)
-    firm.command("rollback", "production")
+    assert any("held from now on" in one for one in firm.command("rollback", "production").said)
     firm.command("promote", "production", {"release": True}, reason="again")
     with pytest.raises(Refused, match=r"ben: was used already, by a run of this plan"):
         run(firm)
+    rows = firm.command("status", "production").rows
+    assert next(one for one in rows if one[1] == "release")[-1] == "again"
 
 
 def test_a_key_approves_without_a_login_and_beside_one(firm: Firm) -> None:
@@ -202,7 +207,7 @@ def test_an_approval_that_does_not_count_is_told_with_its_reason(firm: Firm, cas
 def test_only_a_plan_file_can_be_approved_and_only_here(firm: Firm) -> None:
     approve(firm, "ben")
     approve(firm, "carl")
-    with pytest.raises(Refused, match="approvals of a plan file are needed"):
+    with pytest.raises(Refused, match="approvals are needed, and only a saved plan can have any"):
         firm.run("production")
     with pytest.raises(Refused, match="another database"):
         approve(firm, "ben", database="staging")

@@ -296,7 +296,7 @@ FORETOLD: dict[str, tuple[Callable[[Firm], None], list[str]]] = {
     "what is held": (_held, ["run 2 was taken back by run 3 of postgres: it is held: change the playbook, or .*--release"]),
     "approvals": (
         lambda firm: firm.environment("production", ("soak: 24h", "soak: 24h, approvals: 2, approvers: [ben]")),
-        [r"2 approvals of a plan file are needed, and none is run: .*--save-plan plan.json.*\(ben\)"],
+        [r"2 approvals are needed, and only a saved plan can have any: .*--save-plan plan.json.*\(ben\)"],
     ),
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from reviewing import Repository, titles, told
 
 from wgm_play.errors import InputError
 from wgm_play.report.findings import Heading
-from wgm_play.report.review import FORMATS, markdown, written
+from wgm_play.report.review import FORMATS, data, markdown, written
 from wgm_play.report.review.words import verdict
 from wgm_play.review.model import BLOCKS, DATA, REFUSED, SECURITY
 
@@ -534,3 +534,32 @@ def test_the_checklist_is_told_where_the_environment_is_promoted(project: Path) 
         found
     )
     assert json.loads(written("json", found, HEADING))["environments"][0]["checklist"] == list(points)
+
+
+def test_what_waits_for_a_flag_is_shown_both_ways_and_once_where_nothing_differs(repository: Repository) -> None:
+    flag = "  flags:\n    - {name: old, query: 'select true as \"on\"'}\n"
+    contract = BASE + (
+        "- name: Contract\n  after_flag: old\n  for: 7d\n  table: {name: users, columns: {age: {state: absent}}}\n"
+    )
+    repository.play(contract, flag)
+    off, on = repository.review().plays
+    assert (titles(off), off.given, off.findings[DATA]) == ([], "", ())
+    assert titles(on) == ["move column users.age to the trash"]
+    assert [one.code for one in on.findings[DATA]] == ["data_goes"] and "flag old is new" in on.affected
+    for name in ("text", "markdown"):
+        assert "production once the flag 'old' is on: 1 to remove; 1 of data that goes" in written(
+            name, repository.review(), HEADING
+        ).replace("**", "").replace("\\", "")
+    (repository.folder / "review.json").write_text(written("json", repository.review(), HEADING), encoding="utf-8")
+    assert [one.given for one in data.read(repository.folder / "review.json").plays] == [off.given, on.given]
+
+    repository.commit("contract")
+    repository.git("branch", "-f", "main")
+    repository.play(contract.replace("title: text", "title: text\n      note: text"), flag)
+    assert titles(repository.only()) == ["add column tasks.note"]  # and `age` is not made anew
+
+    repository.play(contract + "- {name: Ages, index: {name: ages, table: users, columns: [age]}}\n", flag)
+    off, on = repository.review().plays
+    assert titles(off) == ["build index ages concurrently"]
+    (told_,) = on.findings[REFUSED]
+    assert told_.message.startswith("once the flag 'old' is on: the column 'age' of the table 'users' is removed")

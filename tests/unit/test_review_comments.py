@@ -16,6 +16,7 @@ from wgm_play.finding import Finding
 from wgm_play.plan import Command, Group, Lock, Operation, Plan
 from wgm_play.report.review import data, markdown
 from wgm_play.report.text import TextReporter
+from wgm_play.reporter import Reporter
 from wgm_play.review.comments.keep import Text, keep
 from wgm_play.review.comments.place import GitHub, GitLab, Outdated, github
 from wgm_play.review.comments.web import Web
@@ -150,6 +151,17 @@ def test_patience_ends(place: tuple[Fake, GitHub | GitLab]) -> None:
         keep(where, [as_text(a_review("a"))])
 
 
+class Pages(Reporter):
+    """Keeps the pages that are shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def page(self, name: str, text: str) -> None:
+        self.texts.append(text)
+
+
 @pytest.mark.parametrize("count", [1, 40, 5000])
 def test_a_comment_is_never_too_long_and_hostile_text_stays_text(count: int, tmp_path: Path) -> None:
     from markdown_it import MarkdownIt
@@ -161,6 +173,8 @@ def test_a_comment_is_never_too_long_and_hostile_text_stays_text(count: int, tmp
         path = tmp_path / "review.json"
         path.write_text(data.write(review), encoding="utf-8")
         assert markdown.write(data.read(path)) == text
+        assert comment.run(heard := Pages(), [str(path)], check=True) == 0
+        assert heard.texts == [text.rstrip()]
     assert "\u202e" not in text
     assert text.index("#### Security") < text.index("<details>") if "<details>" in text else True
     html = MarkdownIt("commonmark", {"html": True}).render(text)
@@ -204,6 +218,11 @@ def test_the_number_comes_from_the_event_also_for_a_fork(tmp_path: Path) -> None
         event.write_text(json.dumps({"workflow_run": run}))
         assert github(environ, None, None).number == 5
         event.write_text(json.dumps({"workflow_run": {**run, "head_sha": "old"}}))
+        with pytest.raises(Outdated):
+            github(environ, None, None)
+        event.write_text(
+            json.dumps({"workflow_run": {**run, "head_repository": None}})
+        )  # a fork that was deleted since
         with pytest.raises(Outdated):
             github(environ, None, None)
         event.write_text(json.dumps({"pull_request": {"number": 9}}))

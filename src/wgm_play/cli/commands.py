@@ -1044,6 +1044,9 @@ COMMANDS = {
             "account that carry its mark are changed.",
             arguments=(Argument("FILE...", "reviews, as diff --report json:FILE writes them", to="files", many=True),),
             options=(
+                Option(
+                    "-C", "--check", group=LOOK, help="show what would be written; nobody is asked, nothing is sent"
+                ),
                 Option("--github", group=WHERE, help="a pull request of GitHub; the token is in GITHUB_TOKEN"),
                 Option("--gitlab", group=WHERE, help="a merge request of GitLab; the token is in GITLAB_TOKEN"),
                 Option(
@@ -1063,6 +1066,7 @@ COMMANDS = {
                 *OUTPUT_OPTIONS,
             ),
             examples=(
+                ("wgm-play comment review.json --check", "the text, at home"),
                 ("wgm-play comment --github review.json", "in a workflow"),
                 ("wgm-play comment --gitlab review.json", "in a pipeline"),
             ),

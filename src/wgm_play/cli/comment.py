@@ -21,11 +21,12 @@ def run(
     gitlab: bool = False,
     number: int | None = None,
     account: str | None = None,
+    check: bool = False,
     verbosity: int = 0,
 ) -> int:
-    """Write the comments."""
-    if github == gitlab:
-        raise InputError("say where: --github or --gitlab")
+    """Write the comments; with `check` show what would be written, and ask nobody."""
+    if github == gitlab and not (check and not github):
+        raise InputError("say where: --github or --gitlab", hint="or --check, which shows the comments here")
     from wgm_play.report.review import data, markdown
     from wgm_play.review.comments import place
     from wgm_play.review.comments.keep import Text, keep
@@ -34,6 +35,9 @@ def run(
     reviews = [data.read(Path(file)) for file in files]
     texts = [Text(markdown.write(review), review.quiet) for review in reviews]
     reporter.begin(None)
+    if check:
+        reporter.page("comments", "\n".join(text.body for text in texts).rstrip())
+        return 0
     try:
         where = (place.github if github else place.gitlab)(os.environ, number, account)
         done = keep(where, texts)

@@ -16,6 +16,7 @@ from wgm_play.ledger import Ledger, decided
 from wgm_play.ledger.statements import run, send, text
 from wgm_play.promotion import approval, signing
 from wgm_play.promotion.identity import identity_of, same
+from wgm_play.run.requirements import made_by
 from wgm_play.units import counted
 
 if TYPE_CHECKING:
@@ -41,15 +42,16 @@ def approve(work: Work, options: Options, reporter: Reporter, key: str | None) -
         signing.write(said, file, Path(key))
         reporter.note(f"approved: {file}, which goes with the plan")
         return 0
-    who = _insert(work, data, digest, options)
+    who = _insert(work, data, digest, options, reporter)
     reporter.note(f"approved by {who}: the ledger of {work.environment.name} has it")
     return 0
 
 
-def _insert(work: Work, data: dict[str, object], digest: str, options: Options) -> str:
+def _insert(work: Work, data: dict[str, object], digest: str, options: Options, reporter: Reporter) -> str:
     """Write the row; return the login that the server wrote."""
-    saved = data.get("saved")
-    database = saved.get("database", "") if isinstance(saved, dict) else ""
+    said = data.get("saved")
+    saved = said if isinstance(said, dict) else {}
+    database = saved.get("database", "")
     with work.connections.writing("wgm-play/approve") as connection:
         if not database or not same(str(database), identity_of(connection)):
             raise Refused("the plan was saved for another database than this one", hint="look at --url, or plan again")
@@ -63,7 +65,12 @@ def _insert(work: Work, data: dict[str, object], digest: str, options: Options) 
                 "or sign: --sign KEY",
             ) from error
         row = run(connection, "session_user").fetchone()
-        return str(row[0]) if row else ""
+        who = str(row[0]) if row else ""
+    if approval.person(who) in {approval.person(one) for one in made_by(work, saved)}:
+        reporter.warn(
+            f"{who} made the change or saved the plan: this approval will not count; let somebody else approve"
+        )
+    return who
 
 
 def prepare(work: Work, reporter: Reporter) -> int:
@@ -72,7 +79,9 @@ def prepare(work: Work, reporter: Reporter) -> int:
     approvers = promotion.approvers if promotion else ()
     if not approvers:
         raise InputError(
-            "the environment names no approvers", where=work.environment.position, hint="promotion: {approvers: [anna]}"
+            "the environment names no approvers",
+            where=promotion.position if promotion else work.environment.position,
+            hint="promotion: {approvers: [anna]}; whoever signs (approve --sign) needs no login",
         )
     work.check_marker()
     with work.connections.writing("wgm-play/prepare") as connection, connection.transaction():

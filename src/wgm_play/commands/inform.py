@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from wgm_play.run.work import Work
 
 
+DECISIONS_SHOWN = 10
+
+
 def show_status(work: Work, reporter: Reporter) -> int:
     """Show the history, the run in progress, what waits, and the embedded server."""
     from wgm_play import embedded
@@ -55,6 +58,8 @@ def show_status(work: Work, reporter: Reporter) -> int:
         reporter.table(
             "trash", ("kind", "was", "is now", "run", "since"), [row_of(entry) for entry in lying(found.trash)]
         )
+    if decisions := _decisions(work):
+        reporter.table("decisions", ("at (UTC)", "what", "run", "role", "user", "reason"), decisions)
     for handler in found.handlers:
         reporter.note(f"the handler {handler.name!r} waits for the next run (notified by run {handler.run})")
     if drilled := last_drill(work):
@@ -77,6 +82,17 @@ def show_status(work: Work, reporter: Reporter) -> int:
         reporter.note(f"{work.environment.name} is frozen: {closed}")
     reporter.data("marker", found.marker)
     return 0
+
+
+def _decisions(work: Work) -> list[tuple[Any, ...]]:
+    """Return what people decided last: what they went past, froze, held, released, and why."""
+    from wgm_play.ledger.decided import decisions
+
+    kinds = ("override promotion", "override freeze", "freeze", "lift", "release", "rollback")
+    return [
+        (f"{one.at:%Y-%m-%d %H:%M:%S}", one.kind, one.run, one.role, one.os_user, mask(one.reason))
+        for one in decisions(work.reading, *kinds)[:DECISIONS_SHOWN]
+    ]
 
 
 def runs(work: Work) -> bool:

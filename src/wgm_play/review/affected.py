@@ -32,6 +32,7 @@ def look(one: Compared) -> Iterator[str]:
         "invariant", _by_name(before.invariants if before else ()), _by_name(one.play.invariants), names
     )
     yield from _queries("query", _by_name(before.queries if before else ()), _by_name(one.play.queries), names)
+    yield from _queries("flag", _by_name(before.flags if before else ()), _by_name(one.play.flags), names)
     yield from _backup(before, one.play, one)
 
 
@@ -58,7 +59,7 @@ def _queries(kind: str, before: Mapping[str, Any], after: Mapping[str, Any], nam
     for name in sorted({*before, *after}):
         was, now = before.get(name), after.get(name)
         if now is None:
-            yield f"{kind} {name} goes: nobody is told of it any more"
+            yield f"{kind} {name} goes" + (": nobody is told of it any more" if kind != "flag" else "")
         elif was is None:
             yield f"{kind} {name} is new"
         else:

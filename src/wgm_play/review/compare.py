@@ -1,6 +1,7 @@
 """Compare a playbook as it is with what it was: each play is planned from its base on a scratch server of our own.
 
-In: options of the playbook as it is, and of it as it was. Out: a `Compared` for each play.
+In: options of the playbook as it is, and of it as it was. Out: a `Compared` for each play; where steps wait for flags of the application,
+another one for when these are on, if that is another plan, or `Unplanned`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wgm_play.environment import Embedded, Environment
-from wgm_play.errors import Refused, WgmError
+from wgm_play.errors import InputError, Refused, WgmError
 from wgm_play.planning.model import Planned
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded, Play
@@ -19,7 +20,7 @@ from wgm_play.review.base import Base
 from wgm_play.review.excerpt import Excerpt, excerpt
 from wgm_play.review.planner import Assumed
 from wgm_play.review.statistics import of_environment
-from wgm_play.review.work import ReviewWork, scratch_connections
+from wgm_play.review.work import ReviewWork, flags_waited_for, scratch_connections
 from wgm_play.run import basis
 from wgm_play.run.work import Loaded
 from wgm_play.shadow import Shadow, open_shadow
@@ -35,6 +36,7 @@ class Compared:
     """One play, planned from its base. `version` is the server's on which that was done, `wanted_version` the one asked for.
 
     `before` and `before_environment` are None where the play is new; `waited` are steps that wait for what others register.
+    `given` says what is taken for granted besides: that flags are on.
     """
 
     play: Play
@@ -51,6 +53,19 @@ class Compared:
     said_by: str
     waited: frozenset[str] = frozenset()
     statistics: Statistics | None = None
+    given: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """One play that cannot be planned once its flags are on, as `given` says: the database goes on until then."""
+
+    play: Play
+    environment: Environment
+    version: int
+    said_by: str
+    given: str
+    error: InputError | Refused
 
 
 def pairs(
@@ -91,8 +106,8 @@ def assumed(environment: Environment) -> Assumed:
 
 def compare(
     now: Options, before: Options | None, plays: Sequence[tuple[Loaded, Loaded | None]], reporter: Reporter
-) -> Generator[Compared]:
-    """Yield each play, planned from its base."""
+) -> Generator[Compared | Unplanned]:
+    """Yield each play, planned from its base: as it is until flags of the application are on, and as it is then."""
     with ExitStack() as stack:
         shadows: dict[int, Shadow] = {}
         for this, was in plays:
@@ -101,7 +116,22 @@ def compare(
             if major not in shadows:
                 connections = scratch_connections(this[2])
                 shadows[major] = stack.enter_context(open_shadow(connections.scratch(major)))
-            yield _compared(now, before, this, was, shadows[major], (major, said_by), reporter, statistics)
+            of_this = (now, before, this, was, shadows[major], (major, said_by), reporter, statistics)
+            yield (until := _compared(*of_this))
+            if flags := flags_waited_for([this[1], *([was[1]] if was else [])]):
+                given = f"once the flag{'s' if flags[1:] else ''} {', '.join(map(repr, flags))} {'are' if flags[1:] else 'is'} on"
+                try:
+                    then = _compared(*of_this, given=given)
+                except (InputError, Refused) as error:
+                    yield Unplanned(this[1], this[2], major, said_by, given, error)
+                    continue
+                if _done(then) != _done(until):
+                    yield then
+
+
+def _done(one: Compared) -> list[tuple[str, ...]]:
+    """Return what a plan does, as it would be read."""
+    return [(each.title, *(command.sql for command in each.commands)) for each in one.planned.plan.operations]
 
 
 def _compared(
@@ -113,16 +143,19 @@ def _compared(
     version: tuple[int, str],
     reporter: Reporter,
     statistics: Statistics | None,
+    given: str = "",
 ) -> Compared:
     number, play, environment, playbook = this
     granted = assumed(environment)
 
     def work(options: Options, one: Loaded) -> ReviewWork:
         return ReviewWork(
-            options, reporter, one[2], one[3], one[1], one[0], shadow=shadow, assumed=granted, statistics=statistics
-        )
+            options, reporter, one[2], one[3], one[1], one[0], shadow=shadow, assumed=granted, statistics=statistics,
+            flags_on=bool(given),
+        )  # fmt: skip
 
     made = work(now, this)
+    made.wait_for_flags()
     waited = frozenset(step.name for step in play.steps if step.deferred)
     if was is not None and before is not None:
         old = work(before, was)
@@ -134,7 +167,7 @@ def _compared(
         )
     planned = None
     if was is not None:
-        part = excerpt(folded, fold(play.steps, known=basis.digests(folded)), old.play, play)
+        part = excerpt(folded, fold(made.play.steps, known=basis.digests(folded)), old.play, made.play)
         planned = _in_excerpt(shadow, old, made, folded, part) if part is not None else None
     if planned is None:
         planned = _planned(shadow, old, made, folded)
@@ -142,7 +175,7 @@ def _compared(
     assert made.base is not None  # noqa: S101 - made before
     return Compared(
         made.play, environment, was[1] if was else None, was[2] if was else None, made.base, planned, made.planner.folded,
-        tuple(made.planner.all_refused()), made, shadow.version // 10000, *version, waited, statistics,
+        tuple(made.planner.all_refused()), made, shadow.version // 10000, *version, waited, statistics, given,
     )  # fmt: skip
 
 

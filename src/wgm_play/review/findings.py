@@ -73,6 +73,7 @@ def told(one: Compared) -> PlayReview:
         checklist=tuple(checklist.look(one, back)),
         sizes=one.statistics.about() if one.statistics is not None else "",
         times=written_down(plan, met),
+        given=one.given,
     )
 
 

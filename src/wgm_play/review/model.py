@@ -36,7 +36,7 @@ class PlayReview:
     `version` is the major version of the server on which both states were made, `wanted_version` the one that
     `said_by` asks for (server_version, embedded, or nothing does). `new` tells that the base has no such play, `gone`
     that only the base has it. `left_alone` are objects that no step mentions any more and that stay. `checklist` are the points
-    of a deployment, where the environment is promoted.
+    of a deployment, where the environment is promoted. `given` says when it is so, where that is not at once: once flags are on.
     """
 
     play: str
@@ -56,6 +56,7 @@ class PlayReview:
     # Whose sizes were taken, and what they say of statements, by their number.
     sizes: str = ""
     times: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    given: str = ""
 
     def all_findings(self) -> Iterator[Finding]:
         """Yield the findings of all sections, in the order of these."""

@@ -20,10 +20,10 @@ from wgm_play.plan import Plan
 from wgm_play.planning.part import bare
 from wgm_play.playbook.expand import project_of
 from wgm_play.playbook.fold import fold
-from wgm_play.review.compare import compare, pairs, version_of
+from wgm_play.review.compare import Unplanned, compare, pairs, version_of
 from wgm_play.review.findings import told
 from wgm_play.review.git import Base, Repository
-from wgm_play.review.model import OTHER, Also, PlayReview, Review
+from wgm_play.review.model import OTHER, REFUSED, Also, PlayReview, Review
 from wgm_play.run.work import Loaded, find_playbook, said_unset, with_placeholders
 from wgm_play.secret import mask
 from wgm_play.units import counted
@@ -181,6 +181,9 @@ def _review(now: Options, before: Before, reporter: Reporter) -> Review:
         with closing(compare(now, before.options, wanted, reporter)) as compared:
             found = []
             for one in compared:
+                if isinstance(one, Unplanned):
+                    found.append(_unplanned(one))
+                    continue
                 if one.statistics is not None:
                     notes += one.statistics.remarks(environment=one.environment.name)
                 found.append(told(one))
@@ -217,6 +220,14 @@ def _gone(one: Loaded, file: str) -> PlayReview:
     version, said_by = version_of(environment)
     nothing = Plan(playbook.path, play.name, environment.name, 0, "", "", "", ())
     return PlayReview(play.name, environment.name, version, version, said_by, nothing, {OTHER: (finding,)}, gone=True)
+
+
+def _unplanned(one: Unplanned) -> PlayReview:
+    told = tuple(replace(found, message=f"{one.given}: {found.message}") for found in _broken(one.error))
+    nothing = Plan("", one.play.name, one.environment.name, 0, "", "", "", ())
+    return PlayReview(
+        one.play.name, one.environment.name, one.version, one.version, one.said_by, nothing, {REFUSED: told}, given=one.given
+    )  # fmt: skip
 
 
 def _broken(error: WgmError) -> Iterator[Finding]:

@@ -5,7 +5,9 @@ In: a play as it was and as it is, the scratch server. Out: `Compared`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,13 +22,13 @@ from wgm_play.planning.model import Choices, Planned
 from wgm_play.planning.partial import Basis
 from wgm_play.planning.planner import Planner
 from wgm_play.playbook.fold import fold
-from wgm_play.playbook.model import Folded
+from wgm_play.playbook.model import Folded, Play
 from wgm_play.review import base as bases
 from wgm_play.review.assumed import AssumedLedger, Nobody, ReviewedImperative
 from wgm_play.review.excerpt import Excerpt
 from wgm_play.review.planner import LARGE, Assumed, ReviewPlanner
 from wgm_play.review.statistics import sizes
-from wgm_play.run import basis
+from wgm_play.run import basis, flags
 from wgm_play.run.work import Work
 from wgm_play.server import Target
 
@@ -54,6 +56,7 @@ class ReviewWork(Work):
     refused: list[Refused] = field(default_factory=list)
     planner: ReviewPlanner | None = None
     statistics: Statistics | None = None
+    flags_on: bool = False
 
     @property
     def reading(self) -> psycopg.Connection[Any]:
@@ -137,8 +140,15 @@ class ReviewWork(Work):
             sized=(lambda found: dict.fromkeys(found.of("table"), LARGE)) if known is None else partial(sizes, known, otherwise=LARGE),
         )  # fmt: skip
 
+    def wait_for_flags(self) -> None:
+        """Take each flag of the application for off, or for on long enough: nobody is asked."""
+        ever, now = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+        self.flags = {one.name: flags.FlagState(one.name, self.flags_on, ever, now) for one in self.play.flags}
+        self.play, self.waiting = flags.waiting(self.play, self.flags, self.waiting)
+
     def fold_base(self) -> Folded:
         """Return what this play declares; what waits for other steps is taken for done."""
+        self.wait_for_flags()
         if any(step.deferred for step in self.play.steps):
             done = {"changed": True, "operations": [], "skipped": False}
             self._expand_again({step.register: done for step in self.play.steps if step.register})
@@ -155,6 +165,12 @@ class ReviewWork(Work):
         planner.live = bases.empty(planner)
         facts = "" if self.excerpt is not None else basis.facts(self, folded, imperative.mark())
         return bases.make(planner, facts)
+
+
+def flags_waited_for(plays: Sequence[Play]) -> tuple[str, ...]:
+    """Return the flags of the application for which a step of these plays waits."""
+    steps = [step for play in plays for step in (*play.steps, *play.handlers)]
+    return tuple(dict.fromkeys(step.after_flag for step in steps if step.after_flag is not None))
 
 
 def scratch_connections(environment: Environment) -> Connections:

@@ -54,6 +54,11 @@ def roll_back(work: Work, options: Options, reporter: Reporter, judge: Judge | N
             if changes:
                 reporter.note(f"{_named(changes)} would then be taken back: how, is known when it is their turn")
             return code
+    if work.environment.policy.hold_rolled_back:
+        reporter.note(
+            "the same steps are held from now on: change them, or release them with "
+            f"wgm-play promote {options.playbook} --release --reason REASON"
+        )
     return 0
 
 

@@ -5,7 +5,7 @@ In: a planned play. Out: functions that add to a verdict what holds or is missin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,10 +42,11 @@ def requirements(work: Work, planned: Planned, promotion: Promotion) -> list[Req
 
 def _approvals(verdict: Verdict, work: Work, planned: Planned, promotion: Promotion) -> None:
     wanted = counted(promotion.approvals, "approval")
-    who = ", ".join(promotion.approvers) or "who did not make the change"
+    who = "who did not make the change"
     if not work.options.plan:
         lift = f"wgm-play {work.options.playbook} --check --save-plan plan.json, wgm-play approve plan.json, then --plan plan.json"
-        verdict.miss("approvals", f"{wanted} of a plan file are needed, and none is run", lift, who)
+        what = f"{wanted} {'is' if promotion.approvals == 1 else 'are'} needed, and only a saved plan can have any"
+        verdict.miss("approvals", what, lift, _may_approve(promotion, made_by(work, {})) or who)
         return
     path = Path(work.options.plan)
     data = approval.data_of(path)
@@ -56,13 +57,20 @@ def _approvals(verdict: Verdict, work: Work, planned: Planned, promotion: Promot
     digest = approval.digest_of(data)
     said = approval.from_rows(decided.approvals(work.reading, digest))
     said += approval.from_files(path, digest, work.environment.name, work.project / promotion.allowed_signers)
-    found = approval.count(said, promotion, decided.now(work.reading), _authors(work, saved), _used(work, planned))
+    authors = made_by(work, saved)
+    found = approval.count(said, promotion, decided.now(work.reading), authors, _used(work, planned))
     if len(found.who) >= promotion.approvals:
         verdict.hold("approvals", f"approved by {', '.join(found.who)}")
         return
     bad = f"; {'; '.join(found.not_counted)}" if found.not_counted else ""
     what = f"{len(found.who)} of {wanted}{bad}"
-    verdict.miss("approvals", what, f"wgm-play approve {path.name}", who)
+    verdict.miss("approvals", what, f"wgm-play approve {path.name}", _may_approve(promotion, authors, found.who) or who)
+
+
+def _may_approve(promotion: Promotion, authors: set[str], *done: Iterable[str]) -> str:
+    """Return the approvers who neither made the change nor said so already."""
+    without = {approval.person(one) for group in (authors, *done) for one in group}
+    return ", ".join(one for one in promotion.approvers if approval.person(one) not in without)
 
 
 def _checklist(verdict: Verdict, work: Work, planned: Planned) -> None:
@@ -75,7 +83,7 @@ def _checklist(verdict: Verdict, work: Work, planned: Planned) -> None:
         verdict.hold("checklist", "all its points hold")
 
 
-def _authors(work: Work, saved: Mapping[str, str]) -> set[str]:
+def made_by(work: Work, saved: Mapping[str, str]) -> set[str]:
     """Return who made the change: who saved the plan, who committed since the last run here."""
     made = {saved.get("role", ""), saved.get("email", ""), saved.get("name", "")}
     found = evidence.known(work)

@@ -57,6 +57,7 @@ def _play(play: PlayReview) -> dict[str, Any]:
         "play": play.play,
         "verdict": words.verdict(play),
         "server": {"version": play.version, "wanted": play.wanted_version, "said_by": play.said_by},
+        "given": play.given,
         "new": play.new,
         "gone": play.gone,
         "sizes": play.sizes,
@@ -139,6 +140,7 @@ def _read_play(one: Mapping[str, Any]) -> PlayReview:
         ),
         one["diagram"], tuple(one["left_alone"]), one["new"], one["gone"], tuple(one.get("checklist", ())),
         one.get("sizes", ""), {each["statement"]: tuple(each["says"]) for each in one.get("times", ())},
+        one.get("given", ""),
     )  # fmt: skip
 
 

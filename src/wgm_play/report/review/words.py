@@ -96,5 +96,5 @@ def alike(
 
 
 def names(plays: Sequence[PlayReview]) -> str:
-    """Return the environments of some plays."""
-    return ", ".join(dict.fromkeys(play.environment for play in plays))
+    """Return the environments of some plays, and when what is said of them is so."""
+    return ", ".join(dict.fromkeys(" ".join(filter(None, [play.environment, play.given])) for play in plays))

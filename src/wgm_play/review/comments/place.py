@@ -190,6 +190,8 @@ def _of_event(environ: Mapping[str, str], web: Web, repository: str) -> int:
     run = event.get("workflow_run")
     if not isinstance(run, dict):
         raise InputError("the event is about no pull request", hint="on: pull_request or workflow_run, or --number N")
+    if not run.get("head_repository"):
+        raise Outdated("the fork that the branch was in is gone")
     owner, branch, head = run["head_repository"]["owner"]["login"], run["head_branch"], run["head_sha"]
     # `pull_requests` of the event is empty where the branch is in a fork.
     wanted = urlencode({"state": "open", "head": f"{owner}:{branch}", "per_page": PAGE})
