@@ -67,20 +67,43 @@ def await_statement(database: Connection, pattern: str, seconds: float = 60.0) -
     raise AssertionError(f"no statement like {pattern}")
 
 
-@pytest.mark.parametrize("pattern", ["%update%wgm_new_%", "%create%index concurrently%", "%validate constraint%"])
+# What holds a statement for long enough to be met there: who only looks for it may come too late.
+HELD_BY_AN_OLD_SNAPSHOT = ["BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT 1"]
+HELD_BY_AN_EVENT_TRIGGER = [
+    """CREATE FUNCTION hold() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF current_query() ILIKE '%validate constraint%' THEN PERFORM pg_catalog.pg_sleep(60); END IF; END $$""",
+    "CREATE EVENT TRIGGER hold ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION hold()",
+]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "held_by"),
+    [
+        ("%update%wgm_new_%", []),  # there are many of them, and none is short
+        ("%create%index concurrently%", HELD_BY_AN_OLD_SNAPSHOT),
+        ("%validate constraint%", HELD_BY_AN_EVENT_TRIGGER),
+    ],
+)
 def test_a_connection_that_is_cut_in_a_statement(
-    faults: ModuleType, shop: Path, database_url: str, database: Connection, finished: Callable[[], None], pattern: str
+    faults: ModuleType,
+    shop: Path,
+    database_url: str,
+    database: Connection,
+    finished: Callable[[], None],
+    pattern: str,
+    held_by: list[str],
 ) -> None:
-    with psycopg.connect(database_url) as reader:
-        if "concurrently" in pattern:  # it waits for older snapshots, long enough to be met; nothing else does
-            reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            reader.execute("SELECT 1")
+    with psycopg.connect(database_url, autocommit=True) as holder:
+        for statement in held_by:
+            holder.execute(statement)
         thread, ended = run_aside(faults, shop, database_url)
         database.execute("SELECT pg_terminate_backend(%s)", (await_statement(database, pattern),))
         thread.join()
+    database.execute("DROP EVENT TRIGGER IF EXISTS hold")
     assert ended[0].returncode == 2, ended[0].stdout + ended[0].stderr
     assert "the connection was lost" in ended[0].stderr
     assert "Traceback" not in ended[0].stderr
+    database.execute("DROP FUNCTION IF EXISTS hold")
     finished()
 
 
