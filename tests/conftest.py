@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -123,12 +124,21 @@ def _asked(config: pytest.Config) -> list[int]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Expect the failure of tests that show a known defect; leave out what is for the long form."""
+    short = os.environ.get("WGM_TEST_MATRIX") != "long"
     for item in items:
-        if item.get_closest_marker("long") and os.environ.get("WGM_TEST_MATRIX") != "long":
+        if short and _is_for_the_long_form(item):
             item.add_marker(pytest.mark.skip(reason="WGM_TEST_MATRIX=long"))
         reason = next((text for name, text in GAPS.items() if item.nodeid.startswith(name)), None)
         if reason is not None:
             item.add_marker(pytest.mark.xfail(reason=reason, strict=False))
+
+
+def _is_for_the_long_form(item: pytest.Item) -> bool:
+    """Tell whether a test is marked `long`, or is not the one in N that the short form takes of those marked `share(N)`."""
+    if item.get_closest_marker("long") is not None:
+        return True
+    share = item.get_closest_marker("share")
+    return share is not None and zlib.crc32(item.name.encode()) % int(share.args[0]) != 0
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

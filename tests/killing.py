@@ -12,7 +12,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 import psycopg
 
 import fix_postgres
+import forking
 
 ROOT = Path(__file__).resolve().parent.parent
 # A uuid of version 4 and a time with microseconds were made by the server while the row was written.
@@ -43,16 +43,10 @@ class Place:
 
     def run(self, *words: str, kill_after: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         """Run the playbook to its end, or to its death."""
-        return subprocess.run(
-            [sys.executable, "-m", "wgm_play", *(words or (self.playbook,)), "--format", "json"],
-            cwd=self.folder,
-            env=self.environ(kill_after) | environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return forking.run(
+            *(words or (self.playbook,)), "--format", "json",
+            folder=self.folder, environ=self.environ(kill_after) | environ, timeout=300,
+        )  # fmt: skip
 
     def environ(self, kill_after: str = "") -> dict[str, str]:
         """Return the environment of a run."""

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forking
+
 
 class Command:
     """Runs `wgm-play WORDS…` in a folder, without a terminal."""
@@ -16,16 +18,7 @@ class Command:
 
     def __call__(self, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run to the end."""
-        return subprocess.run(
-            [sys.executable, "-m", "wgm_play", *words],
-            cwd=self.folder,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return forking.run(*words, folder=self.folder, environ={**os.environ, **(env or {})})
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Begin, and return the process."""

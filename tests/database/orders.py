@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import yaml
+
+import forking
 
 BEFORE = """
 CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, amount integer NOT NULL, note text);
@@ -47,11 +48,8 @@ class Orders:
 
     def play(self, *words: str, url: str | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run `wgm-play WORDS`; what it said is in `stdout`, with its errors and warnings."""
-        return subprocess.run(
-            [sys.executable, "-m", "wgm_play", *words],
-            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env={**os.environ, "DATABASE_URL": url or self.url, **environ}, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        environ = {**os.environ, "DATABASE_URL": url or self.url, **environ}
+        return forking.run(*words, folder=self.folder, environ=environ, merged=True)
 
     def columns(self) -> list[str]:
         """Return the names of the table's columns now."""

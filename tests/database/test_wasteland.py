@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from assert_wasteland import CHECKS, run_check
 from psycopg import sql
 from wasteland_facts import COLUMNS, FOREIGN_KEYS, TABLES
 
+import forking
 from fix_postgres import Postgres
 from wgm_play.document.load import load_file
 
@@ -43,10 +42,9 @@ class Result:
 
 def play(environment: str, url: str, *more: str) -> Result:
     """Run a shipped playbook on the database at `url`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "wgm_play", f"playbooks/{environment}.yml", "--url", url, "--no-backup", *more],
-        cwd=PROJECT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False,
-        env={**os.environ, "NO_COLOR": "1"},
+    done = forking.run(
+        f"playbooks/{environment}.yml", "--url", url, "--no-backup", *more,
+        folder=PROJECT, environ={**os.environ, "NO_COLOR": "1"}, timeout=RUN_SECONDS,
     )  # fmt: skip
     output = done.stdout + done.stderr
     found = RECAP.search(output)
@@ -60,10 +58,8 @@ def test_production_runs_after_a_backup_that_is_young_enough(database_url: str, 
         shutil.copytree(PROJECT / name, tmp_path / name)
 
     def command(*words: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "wgm_play", *words], cwd=tmp_path, capture_output=True, text=True, check=False,
-            env={**os.environ, "NO_COLOR": "1", "DATABASE_URL": database_url}, timeout=RUN_SECONDS,
-        )  # fmt: skip
+        environ = {**os.environ, "NO_COLOR": "1", "DATABASE_URL": database_url}
+        done = forking.run(*words, folder=tmp_path, environ=environ, timeout=RUN_SECONDS)
         return done.returncode, done.stdout + done.stderr
 
     code, said = command("production.yml")
