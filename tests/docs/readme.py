@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import forking
+
 ROOT = Path(__file__).parents[2]
+# What only a shell understands.
+FOR_THE_SHELL = set("|&;<>$`*?[](){}~!#\\\n")
 GUIDES = ROOT / "src" / "wgm_play" / "reference" / "guide"
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(GUIDES.glob("*.md")))}
 README = "\n\n".join(TEXTS.values())
@@ -63,10 +68,13 @@ class Console:
     def run(self, command: str) -> str:
         """Run one command line; return what it said on both streams."""
         places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environ = {**os.environ, "PATH": places, **self.environ}
+        if command.startswith("wgm-play ") and not set(command) & FOR_THE_SHELL:
+            return forking.run(*shlex.split(command)[1:], folder=self.folder, environ=environ, merged=True).stdout
         done = subprocess.run(
             ["/bin/sh", "-c", command],
             cwd=self.folder,
-            env={**os.environ, "PATH": places, **self.environ},
+            env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
