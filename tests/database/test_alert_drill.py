@@ -28,6 +28,7 @@ def place(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield made, folder
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_alert_fires_and_ends(place: tuple[Server, Path], tmp_path: Path, name: str) -> None:
     (alert,) = imported(tmp_path, f"- import_alerts: library/{name}")
