@@ -24,7 +24,7 @@ from fix_postgres import Postgres
 from wgm_play import pipeline
 from wgm_play.options import Options
 
-POLICY = "{{method: physical, directory: {}, before_changes: young, max_age: 1d}}"
+POLICY = "{{method: {}, directory: {}, before_changes: young, max_age: 1d}}"
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,13 @@ class Site:
     url: str
     place: Path
     control: list[str]
+    method: str = "physical"
 
     def write(self, steps: str = TABLE, **server: Any) -> None:
         """Write the playbook, and the environment that says where the cluster is."""
         data = self.cluster.server.data
         said = {"data": str(data), "stop": [*self.control, "stop"], "start": [*self.control, "start"], **server}
-        self.shop.write(POLICY.format(self.cluster.directory), steps, f"server: {said}\n")
+        self.shop.write(POLICY.format(self.method, self.cluster.directory), steps, f"server: {said}\n")
 
     def back(self, at: str | None, **options: Any) -> str:
         """Restore in place; return what was said."""
@@ -59,7 +60,8 @@ class Site:
             connection.execute("insert into tasks (title) values (%s)", [title])
 
 
-def site_of(major: int, place: Path, project: Path) -> Iterator[Site]:
+def site_of(major: int, place: Path, project: Path, method: str = "physical") -> Iterator[Site]:
+    """Make one; its WAL is received by us, or goes where the tool of the `method` wants it."""
     programs, who = fix_postgres.programs(major), fix_postgres.account()
     if programs is None:
         pytest.skip(f"no PostgreSQL {major} here")
@@ -80,6 +82,9 @@ def site_of(major: int, place: Path, project: Path) -> Iterator[Site]:
             f"port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{socket}'\nfsync = off\n"
             "max_wal_senders = 8\nwork_mem = 5MB\n"
         )
+        if method == "pgbackrest":
+            command = f"{shutil.which('pgbackrest')} --config={place}/backups/pgbackrest/pgbackrest.conf"
+            settings.write(f"archive_mode = on\narchive_command = '{command} --stanza=production archive-push %p'\n")
     as_user = ["setpriv", f"--reuid={who.pw_uid}", f"--regid={who.pw_gid}", "--clear-groups", "--"] if who else []
     control = [*as_user, str(programs / "pg_ctl"), "-D", str(data), "-w", "-s", "-l", f"{socket}/log"]
     subprocess.run([*control, "start"], check=True, cwd="/")
@@ -88,12 +93,16 @@ def site_of(major: int, place: Path, project: Path) -> Iterator[Site]:
     cluster.directory.mkdir()
     with server.connect() as connection:
         connection.execute("create database shop")
-    site = Site(cluster, Shop(project), server.url("shop"), place, control)
+    site = Site(cluster, Shop(project), server.url("shop"), place, control, method)
     try:
         site.write()
-        cluster.receive()
+        if method == "physical":
+            cluster.receive()
         yield site
     finally:
         cluster.stop_receiving()
+        if method == "barman":
+            subprocess.run(["barman", "-c", place / "backups/barman/barman.conf", "receive-wal", "--stop", "production"],
+                           check=False, capture_output=True)  # fmt: skip
         subprocess.run([*control, "-m", "immediate", "stop"], check=False, cwd="/", capture_output=True)
         shutil.rmtree(socket)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from backing_up import NOTE, Said
-from clusters import room_of
+from clusters import room_of, started
 from sites import Site, site_of
 
 from wgm_play import pipeline
@@ -70,6 +70,40 @@ def test_a_cluster_goes_back_to_before_a_run_and_everything_goes_on(site: Site) 
     site.add("too much")
     site.back("run:2", whole_cluster=True)
     assert site.titles() == ["kept", "on the new timeline"]
+
+
+@pytest.mark.parametrize("method", ["pgbackrest", pytest.param("barman", marks=pytest.mark.long)])
+def test_what_a_tool_keeps_takes_its_place_too_and_is_drilled_and_rehearsed_on(method: str, tmp_path: Path) -> None:
+    if shutil.which(method) is None or shutil.which("rsync") is None:
+        pytest.skip(f"there is no {method} here: apt-get install {method} rsync")
+    for place in room_of():
+        for site in site_of(15, place, tmp_path, method):
+            with pytest.raises(Refused, match="there is no backup of this database"):
+                site.shop("apply", site.url)
+            site.shop("backup", site.url)
+            site.shop("apply", site.url)
+            site.add("kept")
+            site.shop("backup", site.url)  # of the catalog as it is now
+            assert "1 row" in site.shop("drill", site.url, None).text
+            site.write(NOTE)
+            assert "certificate" in site.shop("rehearse", site.url, None).text
+            assert "--at run:2" in site.shop("apply", site.url).text
+            site.add("after")
+            said = site.back("run:2")
+            assert site.titles() == ["kept"]
+            assert "run 2 went back and is held" in said and "is the base of the new timeline" in said
+            assert "slot" not in said
+            (kept,) = site.place.glob("main_before_*")
+            assert (kept / "PG_VERSION").exists()
+            # WAL goes on, along the new timeline: what is written now comes back.
+            _release(site)
+            assert "cover this run" in site.shop("apply", site.url).text
+            site.add("on the new timeline")
+            site.back(None)
+            assert site.titles() == ["kept", "on the new timeline"]
+            site.shop("restore", site.url, None, "run:2", f"dir:{place / 'beside'}")
+            with started(site.cluster, place / "beside") as reached, psycopg.connect(f"{reached} dbname=shop") as found:
+                assert found.execute("select title from tasks").fetchall() == [("kept",)]
 
 
 def test_to_the_latest_nothing_is_lost_and_a_stopped_server_comes_back_too(site: Site) -> None:

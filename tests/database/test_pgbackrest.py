@@ -171,6 +171,7 @@ def test_what_is_not_there_is_said_and_a_pinned_backup_never_expires(cluster: Dr
     assert not (room / "never").exists()
 
 
+@pytest.mark.long  # in place, pgBackRest goes over two timelines as well
 def test_two_timelines_and_a_server_that_has_gone(cluster: Driven, repository: Path, room: Path) -> None:
     engine = cluster.engine()
     before = rows_of(cluster)
@@ -329,15 +330,51 @@ def test_a_stanza_of_another_cluster_and_a_version_that_is_not_read_are_refused(
         life.close()  # type: ignore[attr-defined]
 
 
-def test_a_stanza_of_ones_own_is_driven_and_its_retention_left_alone(cluster: Driven) -> None:
-    config = cluster.directory / "pgbackrest/pgbackrest.conf"
+def test_a_stanza_of_ones_own_is_driven_and_its_retention_left_alone(cluster: Driven, room: Path) -> None:
+    """Its configuration is meant for production: what it says of links, files to overwrite and databases is not followed."""
+    assert cluster.server.data is not None
+    account = cluster.server.data.stat()
+    extras = room / "extras"
+    extras.mkdir()
+    (extras / "old").write_text("old")
+    for path in (extras, extras / "old"):
+        shutil.chown(path, account.st_uid, account.st_gid)
+    (cluster.server.data / "extras").symlink_to(extras)
+    cluster.ask("create database left_out")
+    config = room / "own.conf"
+    written = (cluster.directory / "pgbackrest/pgbackrest.conf").read_text().replace("9999999", "1")
+    config.write_text(
+        written.replace("[production]", "archive-async=y\n\n[production]")
+        + f"\n[production:restore]\nlink-all=y\ndelta=y\nlink-map=extras={extras}\ndb-include=postgres\n"
+    )
     own = Driven(
         cluster.server, cluster.directory.parent / "own", given={"stanza": "production", "config": str(config)}
     )
     engine = own.engine(retention={"full": 1}, verify="none")
+    if not cluster.engine().list():
+        cluster.engine().make("first")
     there = [one.id for one in engine.list()]
     assert there == [one.id for one in cluster.engine().list()]
     assert {engine.stranger(one) for one in engine.list()} == {""}
     made = engine.make("by our stanza")
     assert engine.expire() == []
-    assert [one.id for one in engine.list()] == [made.id, *there]
+    listed = [one.id for one in engine.list()]
+    assert listed[0] == made.id
+    (extras / "new").write_text("new")
+    cluster.insert("in the archive alone")
+    engine.restore(engine.choose(None, Moment(LATEST)), room / "r", Moment(LATEST))
+    assert sorted(one.name for one in extras.iterdir()) == ["new", "old"]
+    assert not (room / "r/extras").is_symlink() and (room / "r/extras/old").read_text() == "old"
+    assert rows_in(cluster, room / "r")[-1] == "in the archive alone"
+    with started(cluster, room / "r") as place, psycopg.connect(f"{place} dbname=left_out") as connection:
+        assert connection.execute("select count(*) > 0 from pg_class").fetchone() == (True,)
+    # pgBackRest knows no pins: ours take no backup away, and what its own retention may do, or has done, is a finding.
+    engine.pin(made, "a run")
+    engine.make("after the pin")
+    assert made.id in [one.id for one in engine.list()]
+    assert ("backup_pinned", made.id) in {(one.code, one.message.split()[2]) for one in engine.troubles()}
+    engine._run(engine._words("expire"))
+    later = own.engine(verify="none")
+    assert made.id not in [one.id for one in later.list()]
+    assert ("backup_gone", made.id) in {(one.code, one.message.split()[2]) for one in later.troubles()}
+    (cluster.server.data / "extras").unlink()

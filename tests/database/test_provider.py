@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from backing_up import NOTE, Shop
 
 import fix_postgres
 from fix_postgres import Postgres
-from wgm_play.errors import InputError, Refused, StepFailed
+from wgm_play.errors import InputError, Refused, StepFailed, WgmError
 from wgm_play.ledger import Ledger
 
 FAKE = Path(__file__).parent / "fake_provider.py"
@@ -144,3 +145,33 @@ def test_what_the_provider_does_not_give_is_an_error_that_says_so(hosted: Hosted
         shop("restore", url, None, None, "dir:x")
     with psycopg.connect(url) as connection:
         assert connection.execute("select to_regclass('tasks'), to_regnamespace('wgm')").fetchone() == (None, None)
+
+
+def test_no_command_of_the_environment_runs_at_check_nor_for_a_strangers_playbook(
+    hosted: Hosted, tmp_path: Path
+) -> None:
+    shop, url = hosted.shop, hosted.url
+    hosted.fake("tick")
+    shop("apply", url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("insert into tasks (title) values ('one')")
+    hosted.fake("tick")
+    shop("drill", url, None)
+    called = tmp_path / "called"
+    trap = tmp_path / "trap"
+    trap.write_text(f'#!/bin/sh\necho "$@" >> {called}\nexit 1\n')
+    trap.chmod(0o755)
+    hosted.write(steps=NOTE, **{verb: [str(trap), verb] for verb in ("list", "take", "restore", "drop")})
+    shop("apply", url, check=True)
+    assert not called.exists()
+    for verb, more in {
+        "apply": [], "backup": [], "backups": [], "drill": [None], "rehearse": [None], "status": [], "check": [],
+        "restore": [None, "latest", "elsewhere"],
+    }.items():  # fmt: skip
+        for options in ({}, {"check": True}) if verb == "apply" else ({},):
+            with suppress(WgmError):
+                shop(verb, url, *more, untrusted=True, **options)
+            assert not called.exists(), verb
+    with pytest.raises(Refused, match="command to list ended with 1"):
+        shop("backups", url)
+    assert called.read_text() == "list\n"

@@ -157,7 +157,7 @@ class Barman(Driven):
             self._write("pgpass", f"*:*:*:*:{escaped}\n", 0o600)
         text = _CONFIGURATION.format(
             account=self.account.name, place=self.place, server=self.server, place_of=make_conninfo(**given),
-            slot=f"barman_{re.sub(r'[^a-z0-9_]', '_', self.server)}"[:60],
+            slot=self.slot,
             programs=programs_for(facts["server_version"] // 10000),
         )  # fmt: skip
         self._write("barman.conf", text, 0o640)
@@ -284,7 +284,12 @@ class Barman(Driven):
         return [
             Trouble("barman_check", f"barman check: {name.replace('_', ' ')} failed{f': {why}' if why else ''}", hint)
             for name, why in self._failed()
-        ]
+        ] + [*self._gone()]
+
+    @property
+    def slot(self) -> str:
+        """The name of the slot by which Barman's receiver gets WAL, "" where its configuration is not ours."""
+        return f"barman_{re.sub(r'[^a-z0-9_]', '_', self.server)}"[:60] if self._own_retention else ""
 
     def _failed(self) -> list[tuple[str, str]]:
         """Return the checks of Barman that failed, each with what it says of it."""

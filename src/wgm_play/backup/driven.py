@@ -392,7 +392,26 @@ class Driven(ClusterEngine):
                 )
 
     def troubles(self) -> Sequence[Trouble]:
-        """Return what is wrong with the server's archiving."""
+        """Return what is wrong with the server's archiving, and which backups are gone that cover a run."""
+        return [*self._archiver_troubles(), *self._gone()]
+
+    def _gone(self) -> Sequence[Trouble]:
+        """Return the pinned backups that the tool has no more: those runs cannot be brought back by them."""
+        found = []
+        for path in sorted(self._notes("").glob(f"*/{folder.MANIFEST}")):
+            with suppress(Refused):
+                backup = folder.read(path.parent).backup
+                if backup.pinned and backup.id not in self._told():
+                    found.append(
+                        Trouble(
+                            "backup_gone",
+                            f"the backup {backup.id} covers a run, and {self.tool} has it no more: it was deleted past our pin",
+                            f"wgm-play backup PLAYBOOK; once that run may stay: rm -r {path.parent}",
+                        )
+                    )
+        return found
+
+    def _archiver_troubles(self) -> Sequence[Trouble]:
         with target.connect(self.source.url, self.source.application) as session:
             state = session.execute(render("backup/archiver.sql.j2").sql).fetchone()
         if why := self._cannot_archive(state):

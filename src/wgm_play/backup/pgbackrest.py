@@ -18,7 +18,7 @@ from typing import Any
 
 from wgm_play.backup import laying, process, target
 from wgm_play.backup.archive import Archive, handed_over
-from wgm_play.backup.base import Backup, Capabilities
+from wgm_play.backup.base import Backup, Capabilities, Trouble
 from wgm_play.backup.cluster import Lines
 from wgm_play.backup.driven import Driven, Told
 from wgm_play.backup.moment import lsn_of
@@ -26,6 +26,12 @@ from wgm_play.embedded.account import Account, account_for
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.render import render
 
+# What a configuration of one's own says of restores is meant for production's place: links that lead there, files to be
+# overwritten, databases to be left out.
+_NO_MORE = (
+    "--no-link-all", "--no-delta", "--reset-link-map", "--reset-tablespace-map", "--reset-db-include",
+    "--reset-db-exclude", "--reset-recovery-option",
+)  # fmt: skip
 # Retention is ours: pgBackRest deletes only what it is told to. It is the most that it knows.
 _FOR_EVER = 9999999
 _SEGMENT = re.compile(r"(?:.*/)?([0-9A-F]{24}(?:\.partial)?)-[0-9a-f]{40}(?:\.\w+)?\Z")
@@ -142,9 +148,13 @@ class PgBackRest(Driven):
         with target.connect(self.source.url, self.source.application) as session:
             if why := self._cannot_archive(session.execute(render("backup/archiver.sql.j2").sql).fetchone()):
                 raise Refused(f"a backup would not come back: {why}", hint=self._archiving)
-        self._run(
-            self._words("backup", f"--type={self._kind()}", *(["--no-expire-auto"] if self._own_retention else []))
-        )
+        pinned = [one.id for one in self.list() if one.pinned]
+        if pinned and not self._own_retention:
+            self.reporter.warn(
+                f"nothing expires with this backup: the stanza's own retention does not know that {pinned[-1]} is pinned"
+            )
+        keeps = ["--no-expire-auto"] if self._own_retention or pinned else []
+        self._run(self._words("backup", f"--type={self._kind()}", *keeps))
         self._keep_control()
 
     def _configure(self, facts: Mapping[str, Any]) -> None:
@@ -223,6 +233,22 @@ class PgBackRest(Driven):
         with suppress(process.ProgramFailed):
             self._run(self._words("expire", f"--repo1-retention-full={max(full, 1)}"))
 
+    def troubles(self) -> Sequence[Trouble]:
+        """Return what is wrong with archiving, and which pinned backups the stanza's own retention may delete."""
+        found = list(super().troubles())
+        if not self._own_retention:
+            found += [
+                Trouble(
+                    "backup_pinned",
+                    f"the backup {one.id} covers a run, and the retention of the stanza {self.stanza!r} may expire it: "
+                    "pgBackRest knows no pins",
+                    "raise repo-retention-full, or take backups by `wgm-play backup` alone: with it nothing pinned expires",
+                )
+                for one in self.list()
+                if one.pinned
+            ]
+        return found
+
     # The catalogue
 
     def _tell(self) -> Iterable[Told]:
@@ -296,7 +322,7 @@ class PgBackRest(Driven):
         control = self.place / "control"
         where = [f"--pg1-path={control}"] if (control / "global" / "pg_control").exists() else []
         with handed_over(self.account) as place:
-            self._run(self._words("archive-get", *where, name, str(place / "segment")))
+            self._run(self._words("archive-get", *where, "--no-archive-async", name, str(place / "segment")))
             return (place / "segment").read_bytes()
 
     # Restoring
@@ -311,6 +337,7 @@ class PgBackRest(Driven):
                     self._words(
                         "restore", f"--set={backup.id}", f"--pg1-path={layout.data}", "--type=none", "--archive-mode=off",
                         f"--tablespace-map-all={layout.spaces}", f"--process-max={self.source.policy.jobs}",
+                        *_NO_MORE,
                     )
                 )  # fmt: skip
         except process.ProgramFailed as error:

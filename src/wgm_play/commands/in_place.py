@@ -171,7 +171,7 @@ def _carry_on(work: Work, before: _Before, reached: str, reporter: Reporter) -> 
     notes = [f"the slot {one!r} did not come back: who received by it has to be set up anew" for one in others]
     notes += hold(work, before.runs, f"restored in place to {reached}")
     notes += freeze_again(work, before.freeze)
-    if own and own not in before.slots:
+    if engine.capabilities.wal and own not in before.slots:
         notes.append(f"nobody received WAL before: wgm-play wal {playbook}")
     try:
         made = engine.make("after a restore in place", "")
