@@ -55,7 +55,7 @@ def relation_of(catalog: Catalog, key: Key) -> Names | None:
 def indexes_of(catalog: Catalog, relation: Key) -> list[Key]:
     """Return the indexes on a table or materialized view, in order; not those behind its constraints."""
     schema, name = relation.name
-    return [key for key in catalog.of("index", schema) if catalog.value(key, "table") == name]
+    return [key for key in catalog.having("index", "table", name) if key.name[0] == schema]
 
 
 def owner_column(catalog: Catalog, sequence: Key) -> Key | None:

@@ -125,11 +125,12 @@ def place_of(kind: str, field_name: str) -> int:
 class Rows(dict[Key, Row]):
     """Rows by key, with an index by kind and the first parts of the name that is made when it is asked for."""
 
-    __slots__ = ("_index",)
+    __slots__ = ("_by_value", "_index")
 
     def __init__(self, rows: Mapping[Key, Row] | Iterable[tuple[Key, Row]] = ()) -> None:
         super().__init__(rows)
         self._index: dict[tuple[str, int], dict[tuple[str, ...], list[Key]]] = {}
+        self._by_value: dict[tuple[str, str], dict[Any, list[Key]]] = {}
 
     def below(self, kind: str, prefix: tuple[str, ...]) -> list[Key]:
         """Return the keys of one kind whose names begin with `prefix`, in order."""
@@ -142,18 +143,31 @@ class Rows(dict[Key, Row]):
             self._index[kind, size] = found
         return list(found.get(prefix, ()))
 
+    def having(self, kind: str, field_name: str, value: Any) -> list[Key]:
+        """Return the keys of one kind whose rows have a value in a field, in order."""
+        found = self._by_value.get((kind, field_name))
+        if found is None:
+            place, found = place_of(kind, field_name), {}
+            for key in self.below(kind, ()):
+                found.setdefault(self[key][place], []).append(key)
+            self._by_value[kind, field_name] = found
+        return list(found.get(value, ()))
+
     def __setitem__(self, key: Key, row: Row) -> None:
+        self._by_value.clear()
         if self._index and key not in self:
             self._index.clear()
         super().__setitem__(key, row)
 
     def __delitem__(self, key: Key) -> None:
         self._index.clear()
+        self._by_value.clear()
         super().__delitem__(key)
 
     def pop(self, key: Key, *default: Any) -> Any:
         """Take out a row."""
         self._index.clear()
+        self._by_value.clear()
         return super().pop(key, *default)
 
     def _changed(self, *_: Any, **__: Any) -> Any:
@@ -209,6 +223,11 @@ class Catalog:
         """Return the keys of one kind, those below a qualified name where `prefix` is given, in order."""
         rows = self.rows
         return rows.below(kind, prefix) if isinstance(rows, Rows) else Rows(rows).below(kind, prefix)
+
+    def having(self, kind: str, field_name: str, value: Any) -> list[Key]:
+        """Return the keys of one kind whose objects have a value in a field, in order."""
+        rows = self.rows
+        return (rows if isinstance(rows, Rows) else Rows(rows)).having(kind, field_name, value)
 
     def needs(self, key: Key) -> list[Key]:
         """Return what an object depends on directly, in order."""

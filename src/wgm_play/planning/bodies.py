@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from wgm_play.catalog.graph import parents_of, reached
+from wgm_play.catalog.graph import parents_of, reached, users
 from wgm_play.catalog.kinds import CALLERS, OF_TABLE, SPOKEN, WITH_BODY, name_at
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.operations.base import Change, Situation, alter, command
@@ -26,6 +26,7 @@ Pairs = list[tuple[Change, Change]]
 _NAMED = {**{kind: name_at(kind) for kind in SPOKEN}, "attribute": 2, "label": 2}
 _AROUND = (OF_TABLE & CALLERS) | {"table"}
 _INSIDE = ("column", "attribute")
+_WORD = re.compile(r"[^\W\d][\w$]*")
 
 
 @dataclass(slots=True)
@@ -46,25 +47,46 @@ class Together:
             self.ordered.append((change, routine))
 
 
+class _Around:
+    """What stands around the routines of a catalog: triggers and tables."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.users = users(catalog)
+
+    def called(self, key: Key) -> list[Key]:
+        """Return the routines that a trigger calls; of a routine itself."""
+        if key not in self.catalog.rows:
+            return []
+        below = [key] if key.kind in WITH_BODY else self.catalog.directly_needed(key)
+        return [one for one in below if one.kind in WITH_BODY]
+
+    def tables(self, routines: Iterable[Key], trigger: Key | None) -> set[str]:
+        """Return the tables of routines by their arguments and triggers; for one trigger its own alone."""
+        beside = (key for one in routines for key in (*self.users.get(one, ()), *self.catalog.directly_needed(one)))
+        found = {key for key in beside if key.kind in _AROUND}
+        if trigger is not None:
+            found = {key for key in found if key.kind not in CALLERS or key == trigger}
+        return _with_parents(self.catalog, {key.name[:2] for key in found})
+
+
 class _Text:
     """The text of routines, and the tables that they belong to by their triggers and arguments."""
 
-    def __init__(self, catalog: Catalog, keys: Iterable[Key]) -> None:
+    def __init__(self, around: _Around, keys: Iterable[Key], trigger: Key | None = None) -> None:
         keys = set(keys)
-        self.text = "\n".join(str(catalog[key].definition) for key in sorted(keys))
-        around = {dependent for dependent, referenced in catalog.edges if referenced in keys}
-        around |= {referenced for dependent, referenced in catalog.edges if dependent in keys}
-        self.tables = _with_parents(catalog, {key.name[:2] for key in around if key.kind in _AROUND})
+        self.text = "\n".join(str(around.catalog[key].definition) for key in sorted(keys))
+        self.tables = around.tables(keys, trigger)
 
     @cached_property
     def words(self) -> frozenset[str]:
         """The words of the text, as written and in lower case."""
-        found = re.findall(r"[^\W\d][\w$]*", self.text)
+        found = _WORD.findall(self.text)
         return frozenset((*found, *map(str.lower, found)))
 
     def has(self, name: str) -> bool:
         """Tell whether the text holds a name, or a value."""
-        return name in self.words if re.fullmatch(r"[^\W\d][\w$]*", name) else name in self.text
+        return name in self.words if _WORD.fullmatch(name) else name in self.text
 
     def names(self, key: Key) -> bool:
         """Tell whether the text may name an object; a column only together with its table."""
@@ -93,36 +115,72 @@ def together(renamed: Renamed, changes: Sequence[Change], situation: Situation) 
     """Return what must commit together, or in which order, because of what bodies name."""
     current, wanted = situation.current, situation.wanted
     made = Together(list(zip(renamed.early, renamed.early[1:], strict=False)), [])
-    speakers = [one for change in changes if (one := _speaker(change, current, wanted))]
+    before, after = _Around(current), _Around(wanted)
+    speakers = [one for change in changes if (one := _speaker(change, before, after))]
+    named = _Named(changes, current, wanted) if speakers else None
     for speaker in speakers:
         for change, old, new in renamed.words:
             if speaker.old.names(old) or speaker.new.names(new):
                 made.joined.append((change, speaker.change))
-        for change in changes:
-            if change is not speaker.change:
-                _order(made, speaker, change, current, wanted)
+        for number in sorted(named.by(speaker.old) | named.by(speaker.new)) if named else ():
+            if changes[number] is not speaker.change:
+                _order(made, speaker, changes[number], current, wanted)
     slow = {change.operation.key.relation for change in changes if is_long(change)}
     apart = {new for _, _, new in renamed.words if new.relation in slow}  # their values come long after their names
     made.joined = [one for one in made.joined if one[0].operation.verb == "rename" or one[0].operation.key not in apart]
-    _compile(made, changes, situation)
+    _compile(made, changes, situation, after)
     return made
 
 
-def _speaker(change: Change, current: Catalog, wanted: Catalog) -> _Speaker | None:
+class _Named:
+    """Which changes a text may speak of, found by its words and its tables: not each text with each change."""
+
+    def __init__(self, changes: Sequence[Change], current: Catalog, wanted: Catalog) -> None:
+        self.by_name: dict[str, set[int]] = {}
+        self.by_table: dict[str, set[int]] = {}
+        self.odd: dict[Key, set[int]] = {}
+        self.always: set[int] = set()
+        for number, change in enumerate(changes):
+            for key in {*change.makes, *change.removes}:
+                there, stays = key in current.rows, key in wanted.rows
+                if key.kind == "enum" and there and stays:
+                    self.always.add(number)  # its labels are values, which may be anywhere
+                elif key.kind in _NAMED and (
+                    there != stays or (key.kind == "column" and _is_retyped(key, current, wanted))
+                ):
+                    self._note(key, number)
+
+    def _note(self, key: Key, number: int) -> None:
+        name = key.name[1] if key.kind in _INSIDE else key.name[_NAMED[key.kind]]
+        if key.kind in _INSIDE:
+            self.by_table.setdefault(name, set()).add(number)
+        elif _WORD.fullmatch(name):
+            self.by_name.setdefault(name, set()).add(number)
+        if not _WORD.fullmatch(name):
+            self.odd.setdefault(key, set()).add(number)
+
+    def by(self, text: _Text) -> set[int]:
+        """Return the numbers of these changes, in no order."""
+        found = set(self.always)
+        if not text.text:
+            return found
+        for name in text.words:
+            found |= self.by_name.get(name, set()) | self.by_table.get(name, set())
+        for name in text.tables:
+            found |= self.by_table.get(name, set())
+        for key, numbers in self.odd.items():
+            if text.names(key):
+                found |= numbers
+        return found
+
+
+def _speaker(change: Change, before: _Around, after: _Around) -> _Speaker | None:
     key = change.operation.key
     if key.kind not in WITH_BODY | CALLERS:
         return None
-    old, new = (_Text(catalog, _routines(catalog, key)) for catalog in (current, wanted))
+    trigger = key if key.kind in CALLERS else None
+    old, new = (_Text(around, around.called(key), trigger) for around in (before, after))
     return _Speaker(change, old, new) if old.text != new.text else None
-
-
-def _routines(catalog: Catalog, key: Key) -> list[Key]:
-    """Return the routine of a change, or those that a trigger calls."""
-    if key.kind in WITH_BODY:
-        return [key] if key in catalog.rows else []
-    if key not in catalog.rows:
-        return []
-    return [below for dependent, below in catalog.edges if dependent == key and below.kind in WITH_BODY]
 
 
 def _order(made: Together, speaker: _Speaker, change: Change, current: Catalog, wanted: Catalog) -> None:
@@ -156,7 +214,7 @@ def _is_retyped(key: Key, current: Catalog, wanted: Catalog) -> bool:
     return bool(old and new and (old.type, old.collation) != (new.type, new.collation))
 
 
-def _compile(made: Together, changes: Sequence[Change], situation: Situation) -> None:
+def _compile(made: Together, changes: Sequence[Change], situation: Situation, after: _Around) -> None:
     """Have the bodies that read a column compiled again as it gets another type.
 
     A session that ran one before keeps its plan of `NEW.column`, and would fail at each call until it ends.
@@ -170,7 +228,7 @@ def _compile(made: Together, changes: Sequence[Change], situation: Situation) ->
         if not columns:
             continue
         replaced = {other.operation.key for pair in made.joined if change in pair for other in pair}
-        texts = texts or {key: _Text(wanted, [key]) for key in _compiled(situation)}
+        texts = texts or {key: _Text(after, [key]) for key in _compiled(situation)}
         for key, text in texts.items():
             if key not in replaced and any(map(text.names, columns)):
                 again = command("function/create", definition=Sql(wanted[key].definition.strip()))

@@ -89,6 +89,8 @@ class Consents:
 
     def unused(self, groups: Iterable[Group]) -> list[str]:
         """Return what is to be said of codes that steps accept and none of their operations has."""
+        if not any(step.accept for step in self.steps):
+            return []
         met: dict[int, set[str]] = {}
         for group in groups:
             for operation in group.operations:
