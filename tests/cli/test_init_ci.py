@@ -24,6 +24,8 @@ from fake_api import Fake, serving
 sys.path.append(str(Path(__file__).parents[1] / "database"))
 from promoting import Firm
 
+BASE = "github.event.pull_request.base.sha || github.event.merge_group.base_sha"
+
 
 class Loader(yaml.SafeLoader):
     """YAML 1.2's booleans: `on` is a word, as for GitHub."""
@@ -48,6 +50,7 @@ def shop(wgm: Command, tmp_path: Path) -> Path:
     assert wgm("init", "shop").returncode == 0
     folder = tmp_path / "shop"
     git(folder, "init", "-q", "-b", "main")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "nothing yet")
     for server in ("github", "gitlab"):
         (folder / ".pre-commit-config.yaml").unlink(missing_ok=True)
         done = wgm("init", "shop", "--ci", server)
@@ -98,7 +101,15 @@ def test_the_workflows_review_a_branch_and_comment_on_it(shop: Path, tmp_path: P
     temp, summary, event = tmp_path / "temp dir", tmp_path / "summary.md", tmp_path / "event.json"
     temp.mkdir()
     flows = shop / ".github" / "workflows"
-    values = {"github.event.pull_request.base.sha": git(shop, "rev-parse", "main"), "github.token": "secret"}
+    values = {BASE: git(shop, "rev-parse", "main"), "github.token": "secret"}
+    # What is checked out is the branch merged into main, which has moved on since the event said where it is.
+    git(shop, "checkout", "-q", "main")
+    (shop / "playbooks" / "odd.yaml").write_text(
+        "- {name: Odd, hosts: development, steps: [{name: Odd, schema: {name: odd}}]}\n"
+    )
+    git(shop, "add", "-A")
+    git(shop, "commit", "-q", "-m", "another")
+    git(shop, "merge", "-q", "--no-ff", "-m", "merged", "feature")
     environ = {"RUNNER_TEMP": str(temp), "GITHUB_STEP_SUMMARY": str(summary)}
     said = ""
     for _, own, text in steps(flows / "wgm-review.yml", values):
@@ -107,6 +118,7 @@ def test_the_workflows_review_a_branch_and_comment_on_it(shop: Path, tmp_path: P
         said += done.stdout
     assert f"wgm-play[embedded]=={__version__}" in said
     assert "add column tasks.notes" in summary.read_text()
+    assert "no database changes" in (temp / "review" / "odd.txt").read_text()
     assert "environments/production.yml is changed by this branch" in summary.read_text()
     sarif = json.loads((temp / "review" / "production.sarif").read_text())
     assert sarif["version"] == "2.1.0"
@@ -135,7 +147,7 @@ def test_a_branch_that_is_wrong_makes_the_job_fail_and_is_reviewed_all_the_same(
     tables.write_text(tables.read_text().replace("notes:   text", "notes:   txt"))
     temp = tmp_path / "temp"
     temp.mkdir()
-    values = {"github.event.pull_request.base.sha": git(shop, "rev-parse", "main")}
+    values = {BASE: git(shop, "rev-list", "--max-parents=0", "main")}  # which has not even environments
     environ = {"RUNNER_TEMP": str(temp), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
     codes = [
         run(text, shop, {**environ, **own}) for _, own, text in steps(shop / ".github/workflows/wgm-review.yml", values)
@@ -159,13 +171,20 @@ def test_the_drift_job_checks_the_database(shop: Path, tmp_path: Path, database_
 def test_the_pipeline_of_gitlab_does_the_same(shop: Path, tmp_path: Path) -> None:
     jobs: dict[str, Any] = yaml.load((shop / ".gitlab/wgm-play.yml").read_text(), Loader)  # noqa: S506 - a safe loader
     assert yaml.safe_load((shop / ".gitlab-ci.yml").read_text()) == {"include": [{"local": ".gitlab/wgm-play.yml"}]}
-    environ = {"CI_PROJECT_DIR": str(shop), "CI_MERGE_REQUEST_DIFF_BASE_SHA": git(shop, "rev-parse", "main")}
+    base = git(shop, "rev-parse", "main")
+    environ = {"CI_PROJECT_DIR": str(shop), "CI_MERGE_REQUEST_DIFF_BASE_SHA": base, "CI_PIPELINE_ID": "31"}
     done = run("\n".join(jobs["wgm-review"]["script"]), shop, environ)
     assert done.returncode == 0, done.stdout + done.stderr
-    quality = json.loads((shop / "wgm-review" / "production.quality.json").read_text())
+    quality = json.loads((shop / "wgm-review" / "31" / "production.quality.json").read_text())
     assert isinstance(quality, list)
     with serving(Fake("project_7_bot", integration=False)) as fake:
-        lab = {"CI_API_V4_URL": fake.url, "CI_PROJECT_ID": "7", "CI_MERGE_REQUEST_IID": "5", "GITLAB_TOKEN": "secret"}
+        lab = {
+            "CI_API_V4_URL": fake.url,
+            "CI_PROJECT_ID": "8",
+            "CI_MERGE_REQUEST_PROJECT_ID": "7",
+            "CI_MERGE_REQUEST_IID": "5",
+            "GITLAB_TOKEN": "secret",
+        }
         done = run("\n".join(jobs["wgm-comment"]["script"]), shop, {**environ, **lab})
         assert done.returncode == 0, done.stdout + done.stderr
         assert len(fake.ours()) == 3
@@ -185,13 +204,15 @@ def test_workflows_take_no_more_than_they_need(shop: Path) -> None:
         flow = yaml.load(text, Loader)  # noqa: S506 - a safe loader
         assert set(flow["permissions"] or {}) <= {"contents"} and "write" not in str(flow["permissions"])
         assert "pull_request_target" not in text
+        assert flow["defaults"] == {"run": {"shell": "bash"}}  # else no step sees that a command before a pipe failed
+        assert "@" not in re.sub(r"uses: \S+@\S+", "", text)
         for used in re.findall(r"uses: (\S+)", text):
             assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", used), used
         # What a stranger chooses is in no shell's text.
         for _, _, script in steps(
             path,
             {
-                "github.event.pull_request.base.sha": "",
+                BASE: "",
                 "github.token": "",
                 "secrets.DATABASE_URL": "",
                 "secrets.WGM_SIGNING_KEY": "",
@@ -203,6 +224,19 @@ def test_workflows_take_no_more_than_they_need(shop: Path) -> None:
             assert "secrets." not in text and "github.token" not in text
         if "workflow_run" in triggers:
             assert "actions/checkout" not in text
+
+
+def test_the_jobs_are_for_the_branch_that_is_merged_into_and_the_folder_that_is_read(
+    wgm: Command, tmp_path: Path
+) -> None:
+    git(tmp_path, "init", "-q", "-b", "master")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "first")
+    git(tmp_path, "checkout", "-q", "-b", "jobs")
+    done = wgm("init", "shop", "--ci", "github")
+    assert f"the repository begins at {tmp_path}" in done.stdout + done.stderr
+    text = (tmp_path / "shop/.github/workflows/wgm-promote.yml").read_text()
+    assert yaml.load(text, Loader)["on"]["push"] == {"branches": ["master"]}  # noqa: S506 - a safe loader
+    assert "github.ref == 'refs/heads/master'" in text
 
 
 def test_files_of_others_are_left_alone(wgm: Command, tmp_path: Path) -> None:

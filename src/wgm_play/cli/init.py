@@ -6,6 +6,7 @@ In: the name of a folder. Out: environments, playbooks that teach, a README; wor
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 from wgm_play.environment import FOLDER as ENVIRONMENTS
@@ -28,9 +29,9 @@ def run(reporter: Reporter, *, folder: str, ci: str | None = None, verbosity: in
     root = Path(folder)
     there = ci is not None and (root / ENVIRONMENTS).is_dir()
     files = {} if there else _files()
-    kept = []
+    kept, jobs = [], {}
     if ci is not None:
-        jobs = _jobs(ci)
+        jobs = _jobs(ci, root)
         kept = [name for name in SHARED if name in jobs and (root / name).exists()]
         files |= {name: text for name, text in jobs.items() if name not in kept}
     _refuse_overwriting(root, list(files))
@@ -48,7 +49,12 @@ def run(reporter: Reporter, *, folder: str, ci: str | None = None, verbosity: in
     )
     reporter.note(f"{len(files)} files {'here' if folder == '.' else f'in {folder}'}. Next: {following}")
     for name in kept:
-        reporter.note(f"{name} is yours and is left as it is; add to it what is below\n\n{_jobs(ci or '')[name]}")
+        reporter.note(f"{name} is yours and is left as it is; add to it what is below\n\n{jobs[name]}")
+    top = _top(root)
+    if ci is not None and top is not None and top != root.resolve():
+        reporter.warn(
+            f"the repository begins at {top}: a CI server reads jobs there alone; move them, with `working-directory` or `cd` for this folder"
+        )
     return 0
 
 
@@ -69,14 +75,39 @@ _JOBS = {
 }
 
 
-def _jobs(ci: str) -> dict[str, str]:
+def _git(root: Path, *words: str) -> str:
+    """Return what git says of a folder, or of the one that will hold it; empty where it says nothing."""
+    folder = next(one for one in (root.absolute(), *root.absolute().parents) if one.is_dir())
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _top(root: Path) -> Path | None:
+    """Return the folder of the repository that a project lies in."""
+    top = _git(root, "rev-parse", "--show-toplevel")
+    return Path(top).resolve() if top else None
+
+
+def _branch(root: Path) -> str:
+    """Return the branch that is merged into: the remote's, else the first of the usual names that is there."""
+    remote = _git(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
+    usual = (
+        one for one in ("main", "master", "trunk") if _git(root, "rev-parse", "-q", "--verify", f"refs/heads/{one}")
+    )
+    return remote or next(usual, "main")
+
+
+def _jobs(ci: str, root: Path) -> dict[str, str]:
     """Return the texts of a CI server's files by their paths in a project."""
     from wgm_play import __version__
     from wgm_play.plain import packaged_templates
 
-    root = packaged_templates() / "ci"
+    texts, branch = packaged_templates() / "ci", _branch(root)
     return {
-        place: (root / name).read_text(encoding="utf-8").replace("@VERSION@", __version__)
+        place: (texts / name).read_text(encoding="utf-8").replace("@VERSION@", __version__).replace("@BRANCH@", branch)
         for name, place in _JOBS[ci].items()
     }
 

@@ -217,7 +217,10 @@ def _event(environ: Mapping[str, str]) -> dict[str, Any]:
 def gitlab(environ: Mapping[str, str], number: int | None, account: str | None) -> GitLab:
     """Return the merge request that this pipeline is about. Raise `InputError`."""
     url = _needed(environ, "CI_API_V4_URL", "as https://gitlab.com/api/v4")
-    project = _needed(environ, "CI_PROJECT_ID", "the number of the project")
+    # The pipeline of a fork is one of the fork; the merge request is one of the project that it was made from.
+    project = environ.get("CI_MERGE_REQUEST_PROJECT_ID") or _needed(
+        environ, "CI_PROJECT_ID", "the number of the project"
+    )
     token = environ.get("GITLAB_TOKEN")
     if not token:
         raise InputError(
