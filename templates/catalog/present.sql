@@ -42,5 +42,6 @@ FROM (VALUES
   ('foreign_data_wrapper', EXISTS (SELECT FROM pg_catalog.pg_foreign_data_wrapper)),
   ('server', EXISTS (SELECT FROM pg_catalog.pg_foreign_server)),
   ('user_mapping', EXISTS (SELECT FROM pg_catalog.pg_foreign_server)),
-  ('cron_job', {% include 'catalog/_cron_seen.sql' %})
+  ('cron_job', {% include 'catalog/_cron_seen.sql' %}),
+  ('partition_set', {% include 'catalog/_partman_seen.sql' %})
 ) AS k(kind, there)

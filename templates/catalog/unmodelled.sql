@@ -60,4 +60,14 @@ SELECT 'cron job', pg_catalog.unnest(pg_catalog.xpath('//job/text()', pg_catalog
     'SELECT concat_ws('' '', coalesce(j.jobname::text, j.jobid::text), ''of role'', j.username) AS job FROM cron.job AS j'
     ' WHERE j.jobname IS NULL OR j.username <> CURRENT_USER', true, false, '')))::text
 WHERE {% include 'catalog/_cron_seen.sql' %}
+UNION ALL
+-- Sets of pg_partman below sets, and those of its old ways by triggers.
+SELECT 'partition set', pg_catalog.unnest(pg_catalog.xpath('//told/text()', pg_catalog.query_to_xml(pg_catalog.format(
+    'SELECT c.parent_table || '' with sub-partitions'' AS told FROM %1$I.part_config AS c'
+    ' WHERE c.parent_table IN (SELECT b.sub_parent FROM %1$I.part_config_sub AS b)'
+    ' AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = pg_catalog.to_regclass(c.parent_table))'
+    ' UNION ALL SELECT c.parent_table || '' by '' || c.partition_type FROM %1$I.part_config AS c'
+    ' WHERE c.partition_type NOT IN (''native'', ''range'')', n.nspname), true, false, '')))::text
+FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace
+WHERE e.extname = 'pg_partman' AND {% include 'catalog/_partman_seen.sql' %}
 ORDER BY 1, 2

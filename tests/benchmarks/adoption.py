@@ -36,7 +36,8 @@ SMALLEST, KINDS = 60, 12
 
 
 def edits(table: str) -> list[dict[str, Any]]:
-    """Return ten edits of a playbook, each a step that is added at its end."""
+    """Return ten edits of a playbook, each a step that is added at its end; `table` is qualified."""
+    quoted = ".".join(f'"{part}"' for part in table.split("."))
     made: list[dict[str, Any]] = [
         {"table": {"name": table, "columns": {"added_1": "text"}}},
         {"table": {"name": table, "columns": {"added_2": {"type": "integer", "not_null": True, "default": 7}}}},
@@ -45,9 +46,9 @@ def edits(table: str) -> list[dict[str, Any]]:
         {"table": {"name": table, "comment": "Otherwise"}},
         {"enum": {"name": "added_6", "values": ["x", "y"]}},
         {"table": {"name": "added_7", "columns": {"id": {"type": "bigint", "identity": "always", "primary_key": True}}}},
-        {"view": {"name": "added_8", "query": f'SELECT count(*) AS n FROM "{table}"'}},
-        {"function": {"name": "added_9", "returns": "bigint", "language": "sql", "body": f'SELECT count(*) FROM "{table}"'}},
-        {"grant": {"on": f'table "{table}"', "to": "pg_read_all_data", "privileges": ["select"]}},
+        {"view": {"name": "added_8", "query": f'SELECT count(*) AS n FROM {quoted}'}},
+        {"function": {"name": "added_9", "returns": "bigint", "language": "sql", "body": f'SELECT count(*) FROM {quoted}'}},
+        {"grant": {"on": f'table {quoted}', "to": "pg_read_all_data", "privileges": ["select"]}},
     ]  # fmt: skip
     return [{"name": f"Edit {number}", **one} for number, one in enumerate(made, 1)]
 
@@ -144,12 +145,12 @@ def _edited(playbook: Path, url: str, programs: Path) -> int:
     tables = [
         key
         for key in found.of("table")
-        if key.name[0] == "public" and found[key].bound is None and not found[key].parents
+        if found[key].bound is None and not found[key].parents and not any("." in part for part in key.name)
     ]
     table = max(tables, key=lambda key: len(found.of("constraint", *key.name)))
     before, text = dump(url, programs), playbook.read_text()
     count = 0
-    for step in edits(table.name[1]):
+    for step in edits(".".join(table.name)):
         (playbook.parent / "schema" / "edit.yml").write_text(yaml.safe_dump([step], sort_keys=False))
         playbook.write_text(f"{text}    - import_steps: schema/edit.yml\n")
         changed = apply(playbook, url)

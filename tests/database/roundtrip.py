@@ -86,8 +86,19 @@ def programs_with_dump() -> Path | None:
 _NOISE = re.compile(r"^(--.*|\\(un)?restrict .*|SET .*|SELECT pg_catalog\.set_config.*|)$")
 
 
+# Storage parameters of one object; their order, and that of grants, means nothing to PostgreSQL, and no catalog that is read keeps it.
+_PARAMETERS = re.compile(r"^(WITH \()([\w.]+='[^']*'(?:, [\w.]+='[^']*')+)(?=\))", re.MULTILINE)
+
+
+def _in_order(statement: str) -> str:
+    """Return a statement with its storage parameters, or its grants, in order."""
+    if re.match(r"\s*(GRANT|REVOKE) ", statement):
+        return "\n".join(sorted(statement.splitlines()))
+    return _PARAMETERS.sub(lambda found: found[1] + ", ".join(sorted(found[2].split(", "))), statement)
+
+
 def dump(url: str, programs: Path | str) -> list[str]:
-    """Return what pg_dump says of a database, without the ledger, the order of objects and blank lines."""
+    """Return what pg_dump says of a database, without the ledger, the order of objects, grants and parameters, and blank lines."""
     done = subprocess.run(
         [str(Path(programs) / "pg_dump"), "--schema-only", "--no-owner", "--exclude-schema=wgm*", url],
         capture_output=True, text=True, check=True,
@@ -95,7 +106,8 @@ def dump(url: str, programs: Path | str) -> list[str]:
     # A list of varchar values is described otherwise once its description was read again: that is no difference.
     statements = re.split(r"\n--\n-- Name: .*\n--\n", done.stdout)
     return sorted(
-        "\n".join(line for line in one.split("\n") if not _NOISE.match(line)) for one in map(settled, statements)
+        _in_order("\n".join(line for line in one.split("\n") if not _NOISE.match(line)))
+        for one in map(settled, statements)
     )
 
 

@@ -28,8 +28,10 @@ from wgm_play.playbook.kinds import KINDS
 # In these a key of a child came after it: from 18 on pg_dump tells whether it brought NOT NULL along.
 KEYS_CAME_LATER = ("leftovers", "style_bank")
 SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.sql"))
-# One of those that tests/benchmarks/adoption.py tries.
-SAMPLES.append(Path(__file__).parents[1] / "applications" / "supabase.sql")
+# Some of those that tests/benchmarks/adoption.py tries.
+SAMPLES += [
+    Path(__file__).parents[1] / "applications" / f"{name}.sql" for name in ("supabase", "geometry", "warehouse")
+]
 
 
 @pytest.fixture
@@ -68,6 +70,7 @@ def test_playbook_rebuilds_the_database_exactly(
 NOT_KEPT = (
     "security_label",
     "cron_job",
+    "partition_set",
     "role",
     "membership",
     "setting",

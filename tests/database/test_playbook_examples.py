@@ -96,7 +96,7 @@ def realise(wanted: Folded, database: psycopg.Connection[Any]) -> None:
 
 
 # What a server must be made for: a provider of labels, pg_cron. They have tests of their own.
-NOT_HERE = ("security_label", "cron_job")
+NOT_HERE = ("security_label", "cron_job", "partition_set")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in NOT_HERE])

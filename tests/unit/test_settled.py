@@ -60,3 +60,8 @@ def test_two_comparisons_of_one_between_are_written_so() -> None:
     )
     unlike = "(((b >= 1) AND (c <= 9)) AND (a > 0))"
     assert with_between(unlike) == unlike
+
+
+def test_values_within_a_query_are_described_as_they_are_read_again() -> None:
+    said = 'SELECT "(VALUES (".column1, \'(VALUES (\'::text FROM (VALUES (1), (2)) "*VALUES*"'
+    assert settled_row("view", (said,))[0] == said.replace("FROM (VALUES", "FROM ( VALUES")

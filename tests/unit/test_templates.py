@@ -145,7 +145,9 @@ def again(environment: jinja2.Environment, name: str, values: Mapping[str, Any])
 def test_no_name_and_no_value_breaks_out_of_its_statement(recorded: Recorded, project: Path, new_database: Any) -> None:
     url = new_database()
     # A label needs a provider, which PostgreSQL has none of (tests/database/test_security_labels.py), a job pg_cron.
-    examples = [kind.example for name, kind in KINDS.items() if name not in ("security_label", "cron_job")]
+    examples = [
+        kind.example for name, kind in KINDS.items() if name not in ("security_label", "cron_job", "partition_set")
+    ]
     play(project, "\n".join(examples), url)
     play(project, "- name: One is left\n  table: {name: left_over, columns: {id: int}}", url, no_trash=True)
     environment = attacked()

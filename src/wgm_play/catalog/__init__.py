@@ -17,6 +17,7 @@ from wgm_play.catalog.kinds import KINDS
 from wgm_play.catalog.model import CLASSES
 from wgm_play.catalog.namespace import Extension, Schema, Setting
 from wgm_play.catalog.operator import Aggregate, Cast, Operator, OperatorClass, OperatorFamily
+from wgm_play.catalog.partition_set import PartitionSet
 from wgm_play.catalog.policy import Policy
 from wgm_play.catalog.publication import Publication, PublicationSchema, PublicationTable
 from wgm_play.catalog.rule import EventTrigger, Rule
@@ -54,6 +55,7 @@ CLASSES.update(
         "default_privileges": DefaultPrivileges,
         "security_label": SecurityLabel,
         "cron_job": CronJob,
+        "partition_set": PartitionSet,
         "composite": Composite,
         "range": Range,
         "collation": Collation,

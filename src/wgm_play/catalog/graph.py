@@ -145,11 +145,14 @@ def closure(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:
         yield from (other for other in catalog.directly_needed(key) if other in catalog.rows)
         if key.kind in WITH_PARTS:
             yield from own.get(key.name, ())
+        if key.kind == "table":  # its row names them, and no dependency does
+            row = catalog[key]
+            yield from (Key("index", (key.name[0], name)) for name in (row.cluster_on, row.replica_index) if name)
         owner = owner_column(catalog, key) if key.kind == "sequence" else None
         if owner is not None:
             yield Key("table", owner.name[:2])
 
-    return reached({key for key in keys if key in catalog.rows}, needed)
+    return reached({key for key in keys if key in catalog.rows}, needed) & catalog.rows.keys()
 
 
 def touched(catalog: Catalog, keys: Iterable[Key]) -> set[Key]:

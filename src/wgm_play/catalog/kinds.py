@@ -105,6 +105,7 @@ _ALL = (
     KindTraits("publication_schema", ("publication", "schema"), part_of="publication"),
     KindTraits("event_trigger", _NAME, "EVENT TRIGGER", owned=True),
     KindTraits("cron_job", _NAME),
+    KindTraits("partition_set", ("of_schema", "table")),
     KindTraits("owner", ("kind", "*"), query="privileges", about=True),
     KindTraits("grant", ("kind", "*", "grantee"), query="privileges", about=True, editable=True),
     KindTraits("default_privileges", ("role", "schema", "objects", "grantee"), query="privileges"),
@@ -166,7 +167,7 @@ HOLDING_VALUES = frozenset(["table", "column"])  # with them values of the appli
 SPOKEN = where(lambda one: one.spoken)  # bodies name them
 
 # Compared as rows, and never made in a scratch database.
-AS_ROWS = frozenset(["setting", "cron_job"])
+AS_ROWS = frozenset(["setting", "cron_job", "partition_set"])
 
 # Who may use it.
 CLUSTER = where(lambda one: one.in_cluster)

@@ -5,7 +5,7 @@ In: what pg_get_constraintdef and its like say. Out: the text that comes back on
 `v IN ('a', 'b')` over varchar is described as `(ARRAY['a'::character varying, …])::text[]`; read again, the cast goes
 to each element: `ARRAY[('a'::character varying)::text, …]` (parse_expr.c, transformArrayExpr). `a AND b BETWEEN 1 AND 9`
 is an AND within an AND, which the brackets of the description tell of; read again, and in the description that leaves
-brackets out, the two are one (gram.y, makeAndExpr). Without this, the same rule would differ from itself after pg_dump
+brackets out, the two are one (gram.y, makeAndExpr). `(VALUES (1))` comes back as `( VALUES (1))`. Without this, the same rule would differ from itself after pg_dump
 and restore, in the shadow, and in a playbook.
 """
 
@@ -88,7 +88,7 @@ def _settled(value: Any) -> Any:
         return made if any(one is not other for one, other in zip(made, value, strict=True)) else value
     if not isinstance(value, str):
         return value
-    text = settled(value) if _CLOSING in value else value
+    text = settled(value) if _CLOSING in value or _BARE_VALUES in value else value
     if _BETWEEN in text:
         text = _without_between(text)
     if _JOINED.search(text):
@@ -97,6 +97,10 @@ def _settled(value: Any) -> Any:
             return Described(with_between(text), plain)
     return text
 
+
+# A query that is VALUES alone is read again as one in brackets, which is described with a blank (get_simple_values_rte).
+_BARE_VALUES, _READ_VALUES = "(VALUES (", "( VALUES ("
+_VALUES = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\(VALUES \(")
 
 # Before what takes several lines (CASE), the word that joins ends its line.
 _MARKS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()\[\],]|\s(?:AND|OR)\s+")
@@ -147,7 +151,9 @@ def flat(text: str) -> str:
 
 
 def settled(text: str) -> str:
-    """Move the casts of array constructors to their elements."""
+    """Move the casts of array constructors to their elements, and set VALUES off from its bracket."""
+    if _BARE_VALUES in text:
+        text = _VALUES.sub(lambda found: _READ_VALUES if found.group() == _BARE_VALUES else found.group(), text)
     start = 0
     while (start := text.find(_OPENING, start)) >= 0:
         inside = start + len(_OPENING)

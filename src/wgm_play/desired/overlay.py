@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from wgm_play.catalog.access import left_over
 from wgm_play.catalog.constraint import NOT_NULL, not_null_column
-from wgm_play.catalog.graph import dependents, owner_column, parts_of_table, relation_of
+from wgm_play.catalog.graph import dependents, owner_column, parts_of, parts_of_table, relation_of
 from wgm_play.catalog.kinds import ACCESS, AS_ROWS, IN_TABLE, INSIDE, OF_PUBLICATION, ON_TABLE, OVER_COLUMNS, ROUTINES
 from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row, field_of, row_of, with_fields
+from wgm_play.catalog.partition_set import EXTENSION, kept_by_partman
 from wgm_play.desired.access import lay_access, privileges_go
 from wgm_play.desired.manage import Manage
 from wgm_play.desired.match import match_constraints, match_domain
@@ -67,6 +68,7 @@ def lay_over(
     if prune:
         _prune(made, live)
     _cascade(made, live, manage, declarations)
+    _sets_go(made)
     privileges_go(made.catalog, live)
     for key in left_over(wanted.rows):
         del wanted.rows[key]
@@ -200,6 +202,9 @@ def _settings(made: Wanted, declarations: Mapping[Key, Declaration]) -> None:
         elif key.kind == "cron_job" and not declaration.absent:
             made.catalog.rows[key] = _job(made.catalog, declaration)
             made.managed |= {key}
+        elif key.kind == "partition_set" and not declaration.absent:
+            made.catalog.rows[key] = _partition_set(made.catalog, declaration)
+            made.managed |= {key}
         elif key.kind == "user_mapping" and not declaration.absent:
             from wgm_play.operations.foreign import hidden
 
@@ -228,6 +233,40 @@ def _job(catalog: Catalog, declaration: Declaration) -> Row:
             f"the command of {declaration.key}: {error.args[0]}", where=said["written"], hint="correct the SQL"
         ) from None
     return tuple(said[name] for name in CLASSES["cron_job"].__slots__)
+
+
+def _partition_set(catalog: Catalog, declaration: Declaration) -> Row:
+    """Return the row of a partition set. Raises InputError where pg_partman or the table is nowhere."""
+    key, said = declaration.key, declaration.attributes
+    if EXTENSION not in catalog.rows:
+        raise InputError(
+            f"{key} needs the extension 'pg_partman'",
+            where=declaration.position,
+            hint="declare it in a step: `extension: {name: pg_partman, schema: partman}`",
+        )
+    table, column = Key("table", key.name), Key("column", (*key.name, said["control"]))
+    strategy = str(catalog.value(table, "partition_by") or "") if table in catalog.rows else ""
+    if strategy.replace('"', "") != f"RANGE ({said['control']})" or column not in catalog.rows:
+        raise InputError(
+            f"{table} is no table that is partitioned by range of {said['control']!r}",
+            where=declaration.position,
+            hint=f"say `partition_by: {{range: [{said['control']}]}}` in the step of the table",
+        )
+    of_numbers = str(catalog.value(column, "type")) in ("smallint", "integer", "bigint")
+    if of_numbers != said["interval"].isdigit():
+        raise InputError(
+            f"{said['interval']} is no interval for a column of type {catalog.value(column, 'type')}",
+            where=declaration.position,
+            hint="say how many ids a partition holds" if of_numbers else "say a span as `1 week`",
+        )
+    return tuple(said[name] for name in CLASSES["partition_set"].__slots__)
+
+
+def _sets_go(made: Wanted) -> None:
+    """Let pg_partman forget tables that go."""
+    for key in made.catalog.of("partition_set"):
+        if Key("table", key.name) not in made.catalog.rows:
+            del made.catalog.rows[key]
 
 
 def _steps(made: Wanted, declarations: Mapping[Key, Declaration], names: set[Key]) -> None:
@@ -394,12 +433,15 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
                 attribute = Key("attribute", (*key.name, str(one[0])))
                 if one[0] not in there and attribute not in declaration.parts:
                     made.unsaid.append(Removal(attribute, declaration.position, declaration.step))
+    kept = kept_by_partman(live)
+    kept |= set(parts_of(live, kept))
     made.unmanaged = sorted(
         key
         for key in live.rows
         if key.kind not in IN_TABLE | INSIDE | OF_PUBLICATION | ACCESS | AS_ROWS
         and key not in made.managed
         and key in made.catalog.rows
+        and key not in kept
         and key != Key("schema", ("public",))
     )
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import server
+from wgm_play.catalog.graph import parts_of
 from wgm_play.catalog.kinds import WITH_BODY
+from wgm_play.catalog.partition_set import kept_by_partman
 from wgm_play.environment import Environment, Policy
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.inspect import read
@@ -72,6 +74,9 @@ def examine(connection: psycopg.Connection[Any], second: read.Connect | None = N
     catalog = read.read(connection, second)
     from wgm_play.inspect.describe import describe
 
+    kept = kept_by_partman(catalog)
+    for key in (*kept, *parts_of(catalog, kept)):
+        catalog.rows.pop(key, None)
     versions = read.default_versions(connection) if catalog.of("extension") else {}
     return describe(catalog, versions, connection.info.user, owner)
 

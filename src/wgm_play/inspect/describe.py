@@ -51,6 +51,7 @@ DESCRIBE: dict[str, Describe] = {
     "default_privileges": access.default_privileges,
     "security_label": access.security_label,
     "cron_job": types.cron_job,
+    "partition_set": types.partition_set,
 }
 # Said with others: a role where something names it, an owner with its object.
 _CLUSTER = CLUSTER | {"owner"}

@@ -5,12 +5,14 @@ In: the key of one. Out: a step, or none where PostgreSQL makes the object by it
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from wgm_play.catalog.model import Key
-from wgm_play.inspect.entry import Said, expression, place, type_name
+from wgm_play.inspect.entry import Said, expression, place, table_place, type_name
 from wgm_play.inspect.scan import Unforeseen, brackets, follows, unwrapped
 from wgm_play.inspect.table import collation, default, sequence_options
+from wgm_play.playbook.kinds.partition_set import as_said
 from wgm_play.sql import NAME_BYTES
 
 
@@ -62,6 +64,22 @@ def cron_job(said: Said, key: Key) -> None:
     if not row.active:
         spec["active"] = False
     said.add("jobs", "cron_job", key, spec)
+
+
+def partition_set(said: Said, key: Key) -> None:
+    """Add the step of a set of partitions that pg_partman keeps; the partitions themselves are in no step."""
+    row = said.catalog[key]
+    spec: dict[str, Any] = {**table_place(*key.name), "control": row.control, "interval": as_said(row.interval)}
+    spec["retention"] = row.retention and as_said(row.retention)
+    if spec["interval"] is None or (row.retention and not spec["retention"]):
+        said.cannot(key, f"its interval or retention is no number of one unit: {row.interval}, {row.retention}")
+        return
+    for field in fields(row):
+        if field.name not in spec and getattr(row, field.name) != field.default:
+            spec[field.name] = getattr(row, field.name)
+    if spec["retention"] is None:
+        del spec["retention"]
+    said.add("partitions", "partition_set", key, spec)
 
 
 def enum(said: Said, key: Key) -> None:

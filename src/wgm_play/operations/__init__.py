@@ -17,6 +17,7 @@ from wgm_play.operations import (
     index,
     namespace,
     operator,
+    partition_set,
     policy,
     publication,
     rule,
@@ -54,6 +55,11 @@ DEFINED: dict[str, Defined] = {
 OPERATIONS_FOR: dict[str, tuple[Maker, Maker, Maker]] = {
     "schema": (namespace.create_schema, namespace.alter_schema, namespace.drop_schema),
     "extension": (namespace.create_extension, namespace.alter_extension, namespace.drop_extension),
+    "partition_set": (
+        partition_set.create_partition_set,
+        partition_set.alter_partition_set,
+        partition_set.drop_partition_set,
+    ),
     "cron_job": (cron_job.create_cron_job, cron_job.alter_cron_job, cron_job.drop_cron_job),
     "setting": (namespace.set_setting, namespace.set_setting, namespace.reset_setting),
     "enum": (types.create_enum, types.alter_enum, types.drop_enum),

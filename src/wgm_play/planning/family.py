@@ -15,7 +15,9 @@ from wgm_play.catalog.constraint import Constraint
 from wgm_play.catalog.graph import children, descendants, object_of, parents_of, reached, touched
 from wgm_play.catalog.kinds import ACCESS, AS_ROWS, OF_OBJECT, ON_VIEW, SWAPPED, VIEWS, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key, Row
+from wgm_play.catalog.partition_set import kept_by_partman
 from wgm_play.catalog.table import Table
+from wgm_play.desired.manage import Manage
 from wgm_play.errors import Refused
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
@@ -107,7 +109,7 @@ class Moves:
 
 
 def declared_moves(
-    situation: Situation, realised: Catalog, declarations: Mapping[Key, Declaration], *, prune: bool = False
+    situation: Situation, realised: Catalog, declarations: Mapping[Key, Declaration], *, prune: bool, manage: Manage
 ) -> Moves:
     """Return what the playbook asks for: declared tables under other parents, and partitions that are removed."""
     live = situation.current
@@ -118,7 +120,10 @@ def declared_moves(
     declared = {key for key, one in declarations.items() if key.kind == "table" and not one.absent}
     removed = {key for key, one in declarations.items() if key.kind == "table" and one.absent and key in live.rows}
     if prune:
-        removed |= {key for key in live.rows if key.kind == "table" and key not in declared}
+        unsaid = {key for key in live.rows if key.kind == "table" and key not in declared}
+        kept = kept_by_partman(live)
+        removed |= {key for key in unsaid - kept if manage.covers(key)}
+        removed |= {child for key in removed for child in descendants(below, key) if child in kept}
     for key in sorted(removed):
         for child in sorted(descendants(below, key)):
             if child not in declared and child not in removed and live[child].bound is not None:

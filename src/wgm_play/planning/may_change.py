@@ -26,6 +26,7 @@ from wgm_play.catalog.kinds import (
     WITH_BODY,
 )
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.partition_set import EXTENSION
 from wgm_play.errors import Refused
 from wgm_play.plan import Operation
 from wgm_play.planning.filled_as import unreadable
@@ -155,6 +156,8 @@ def needs_of(operation: Operation, live: Catalog, wanted: Catalog) -> Iterator[N
         yield Need("constructors")
     if key.kind == "cron_job" and Key("extension", ("pg_cron",)) in live.rows:
         yield Need("schema", "cron", "USAGE")
+    if key.kind == "partition_set" and EXTENSION in live.rows:
+        yield Need("schema", live[EXTENSION].schema, "USAGE")
     if key.kind == "setting" and key.name[0] and not key.name[1]:
         yield Need("database owner")
     if _makes_in_schema(operation, wanted):

@@ -332,7 +332,9 @@ class Planner:
     def _moves(self, situation: Situation, realised: Realised, folded: Folded) -> tuple[Folded, family.Moves, Catalog]:
         """Return what joins or leaves a parent first, the catalog after it, and what goes with a parent as removed."""
         current = situation.current
-        moves = family.declared_moves(situation, realised.catalog, folded.declarations, prune=self.play.prune)
+        moves = family.declared_moves(
+            situation, realised.catalog, folded.declarations, prune=self.play.prune, manage=Manage.of(self.play.manage)
+        )
         if moves.gone:
             folded = replace(folded, declarations={**folded.declarations, **moves.gone})
         if moves.changes:

@@ -23,6 +23,8 @@ def of(plan: Plan) -> tuple[Declared, list[str]]:
         columns |= set(_columns(operation))
         if operation.key.kind == "cron_job":
             tables.add(("cron", "job"))
+        if operation.key.kind == "partition_set":
+            tables.add(_name(_last(operation).relation))
         if operation.verb != "run":
             continue
         if "row_changes" in operation.payload or operation.key.kind == "table":
@@ -37,6 +39,12 @@ def of(plan: Plan) -> tuple[Declared, list[str]]:
             tables |= written[0]
             columns |= written[1]
     return Declared(frozenset(columns), frozenset(tables), bool(unknown)), unknown
+
+
+def _last(operation: Operation) -> Any:
+    from pglast import parse_sql
+
+    return parse_sql(operation.commands[-1].sql)[0].stmt
 
 
 def _columns(operation: Operation) -> Iterator[Column]:

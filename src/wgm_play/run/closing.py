@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from wgm_play.catalog.graph import parts_of
 from wgm_play.catalog.kinds import ACCESS, AS_ROWS, HOLDING_VALUES, IN_TABLE, INSIDE, OF_PUBLICATION
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.partition_set import kept_by_partman
 from wgm_play.units import counted, format_duration
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ NAMED = 3
 def left_alone(playbook: str, planned: Planned) -> str | None:
     """Return one line on what the database holds and no step mentions; None where that is nothing."""
     known = _mentioned(planned, planned.live) | set(planned.wanted.outside) | {Key("schema", ("public",))}
+    kept = kept_by_partman(planned.live)
+    known |= kept | set(parts_of(planned.live, kept))
     found = [key for key in sorted(planned.live.rows) if key.kind not in _PARTS and key not in known]
     if not found:
         return None
