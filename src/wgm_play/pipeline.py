@@ -5,6 +5,7 @@ In: `Options` from the command line, a `Reporter` that speaks. Out: an exit code
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from wgm_play.finding import Finding
     from wgm_play.inspect.options import Inspection
     from wgm_play.lint.command import Options as LintOptions
+    from wgm_play.planning.model import Planned
     from wgm_play.reporter import Reporter
     from wgm_play.review.model import Review
     from wgm_play.run.unchanged import Memory
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def apply(options: Options, reporter: Reporter) -> int:
-    """Make each play's database so: plan, gate, execute, prove, record."""
+    """Make each play's database so: open, known?, then for each play desired, live, diff, plan, and show or run it."""
     from wgm_play.run import unchanged
 
     # What a killed command left is swept by the full way.
@@ -36,29 +38,126 @@ def apply(options: Options, reporter: Reporter) -> int:
         return 0
     if not options.check:
         refuse_run(options)
-    code = 0
     memory = unchanged.Memory(options, unchanged.eligible(options))
-    undelivered: list[Finding] = []
-    slower: list[Finding] = []
+    ends: list[End] = []
     for work in _plays(options, reporter):
         with work:
-            code = max(code, _apply_play(work, options, reporter, memory))
-            slower += work.slower
-            if work.environment.deliver:
-                from wgm_play.commands.deliver import deliver
-
-                undelivered += deliver(work)
-            _watch(work, options)
+            ends.append(_apply_play(work, memory))
+            ends.append(End(undelivered=_deliver(work)))
+            _watch(work)
     reporter.recap()
     memory.keep()
-    _tell_slower(slower, options)
-    if undelivered:
-        raise Found(
-            "all is done, but the alerts were not delivered",
-            details=[one.message for one in undelivered],
-            hint=undelivered[0].remedy,
-        )
-    return code
+    _tell_slower([one for end in ends for one in end.slower], options)
+    _tell_undelivered([one for end in ends for one in end.undelivered])
+    return max((end.code for end in ends), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a play ended: its exit code, queries that it made slow, alerts that could not be delivered."""
+
+    code: int = 0
+    slower: Sequence[Finding] = ()
+    undelivered: Sequence[Finding] = ()
+
+
+def _apply_play(work: Work, memory: Memory) -> End:
+    """Plan one play (desired, live, diff: `run/plans.py`), then show the plan, or run it (`run/running.py`)."""
+    from wgm_play.run import plans, results, running
+
+    options = work.options
+    work.reporter.play(work.play.name, work.target)
+    if work.left_out():
+        memory.usable = False
+        work.reporter.note("skipped: no step of this play is chosen")
+        return End()
+    _finish_watch(work)
+    planned = plans.plan(work, partial=not options.plan, saved=options.plan)
+    _mention_left_alone(work, planned)
+    if options.check:
+        return _show(work, planned)
+    _record_flags(work)
+    if not planned.plan.groups:
+        return _nothing_to_do(work, planned, memory)
+    memory.usable = False
+    if options.diff:
+        results.show_plan(work, planned, diff=True)
+    return End(slower=running.run(work, planned))  # guard, backup, execute, converged, record
+
+
+def _show(work: Work, planned: Planned) -> End:
+    """Show what a run would do, and what would refuse it now."""
+    from wgm_play.run import guards, plans, results
+
+    options = work.options
+    for note in work.shadow_notes():
+        work.reporter.note(note)
+    if planned.plan.groups:
+        guards.foretell(work, planned)
+    results.show_plan(work, planned, diff=options.diff)
+    if options.save_plan:
+        plans.save(work, planned, Path(options.save_plan))
+    results.report_unrun(work, planned)
+    if work.environment.deliver:
+        from wgm_play.commands.deliver import foretell
+
+        foretell(work)
+    return End(PENDING if options.detailed_exitcode and planned.plan.groups else 0)
+
+
+def _nothing_to_do(work: Work, planned: Planned, memory: Memory) -> End:
+    """Report a database that is as the play says; keep that for the next run."""
+    from wgm_play.run import plans, results
+    from wgm_play.run.evidence import witness
+
+    left = results.report_ok(work, planned)
+    plans.keep(work, planned, planned.live, planned.plan.from_digest, planned.snapshot)
+    memory.quiet(work, planned, left)
+    memory.usable = not witness(work, planned) and memory.usable
+    return End()
+
+
+def _mention_left_alone(work: Work, planned: Planned) -> None:
+    """Say what the play does not manage, and what the trash keeps of earlier runs."""
+    outside = planned.wanted.outside
+    if outside:
+        work.reporter.note(f"{counted(len(outside), 'object')} outside of what the play manages: left alone")
+    if planned.plan.groups:
+        from wgm_play.commands.trash import mention
+
+        mention(work, planned.plan, work.reporter)
+
+
+def _record_flags(work: Work) -> None:
+    if work.flags:
+        from wgm_play.run.evidence import record_flags
+
+        record_flags(work)
+
+
+def _finish_watch(work: Work) -> None:
+    """Finish a rollback of a failed watch that was cut short."""
+    if work.play.after_changes is not None and not work.options.check:
+        from wgm_play.commands.after_changes import finish
+
+        finish(work)
+
+
+def _watch(work: Work) -> None:
+    """Watch the database after a run, where the play says so and that has still to be done."""
+    if work.play.after_changes is not None and not work.options.check:
+        from wgm_play.commands.after_changes import watch as look_on
+
+        look_on(work)
+
+
+def _deliver(work: Work) -> Sequence[Finding]:
+    """Write the files of alerts where the environment wants them; return what could not be written."""
+    if not work.environment.deliver:
+        return ()
+    from wgm_play.commands.deliver import deliver
+
+    return deliver(work)
 
 
 def _tell_slower(slower: Sequence[Finding], options: Options) -> None:
@@ -69,78 +168,15 @@ def _tell_slower(slower: Sequence[Finding], options: Options) -> None:
         raise Found("all is done, but queries have slower plans now", details=told, hint=hint)
 
 
-def _watch(work: Work, options: Options) -> None:
-    """Watch the database after a run, where the play says so and that has still to be done."""
-    if work.play.after_changes is not None and not options.check:
-        from wgm_play.commands.after_changes import watch as look_on
-
-        look_on(work)
-
-
-def _apply_play(work: Work, options: Options, reporter: Reporter, memory: Memory) -> int:
-    reporter.play(work.play.name, work.target)
-    if work.left_out():
-        memory.usable = False
-        reporter.note("skipped: no step of this play is chosen")
-        return 0
-    if work.play.after_changes is not None and not options.check:
-        from wgm_play.commands.after_changes import finish
-
-        finish(work)
-    planned = work.plan(partial=not options.plan)
-    if options.plan:
-        planned = work.saved_plan(planned, Path(options.plan))
-    if planned.wanted.outside:
-        reporter.note(f"{counted(len(planned.wanted.outside), 'object')} outside of what the play manages: left alone")
-    if planned.plan.groups:
-        from wgm_play.commands.trash import mention
-
-        mention(work, planned.plan, reporter)
-    if work.flags and not options.check:
-        from wgm_play.run.evidence import record_flags
-
-        record_flags(work)
-    if options.check:
-        for note in work.shadow_notes():
-            reporter.note(note)
-        if planned.plan.groups:
-            from wgm_play.run.gate import foretell
-            from wgm_play.run.permission import foretell as foretell_refusals
-
-            foretell(work, planned)
-            foretell_refusals(work, planned)
-        if planned.plan.groups and (work.play.alerts or work.environment.policy.watched):
-            from wgm_play.run import alert_gate
-
-            alert_gate.refuse(work, planned)
-        reporter.plan(planned.plan, diff=options.diff, outlook=work.outlook(planned))
-        if options.save_plan:
-            work.save_plan(planned, Path(options.save_plan))
-        work.report_unrun(planned)
-        if work.environment.deliver:
-            from wgm_play.commands.deliver import foretell as foretell_files
-
-            foretell_files(work)
-        return PENDING if options.detailed_exitcode and planned.plan.groups else 0
-    if not planned.plan.groups:
-        left = work.report_ok(planned)
-        work.keep_basis(planned, planned.live, work.versions, planned.plan.from_digest, planned.snapshot)
-        memory.quiet(work, planned, left)
-        from wgm_play.run.evidence import witness
-
-        memory.usable = not witness(work, planned) and memory.usable
-        return 0
-    memory.usable = False
-    if options.diff:
-        reporter.plan(planned.plan, diff=True, outlook=work.outlook(planned))
-    from wgm_play.run.running import run
-
-    run(work, planned)
-    return 0
+def _tell_undelivered(undelivered: Sequence[Finding]) -> None:
+    """Raise `Found` where alerts were not delivered."""
+    if undelivered:
+        told = [one.message for one in undelivered]
+        raise Found("all is done, but the alerts were not delivered", details=told, hint=undelivered[0].remedy)
 
 
 def _plays(options: Options, reporter: Reporter) -> list[Work]:
-    from wgm_play.run.work import open_plays
+    from wgm_play.run.opening import open_plays
 
     return open_plays(options, reporter)
 
@@ -151,14 +187,14 @@ def _only_play(options: Options, reporter: Reporter) -> Work:
 
 def _only_target(options: Options, reporter: Reporter) -> Work:
     """Return the work of the only play without what it declares: errors in its steps are of no concern."""
-    from wgm_play.run.work import open_targets
+    from wgm_play.run.opening import open_targets
 
     return _only(open_targets(options, reporter), options)
 
 
 def _targets(options: Options, reporter: Reporter) -> list[Work]:
     """Return the work of each play without what it declares."""
-    from wgm_play.run.work import open_targets
+    from wgm_play.run.opening import open_targets
 
     return open_targets(options, reporter)
 
@@ -193,6 +229,7 @@ def approve(options: Options, reporter: Reporter, *, key: str | None = None) -> 
 def promote(options: Options, reporter: Reporter, *, release: bool = False, prepare: bool = False) -> int:
     """Run what another environment has tried, with its evidence; or tell what is missing; or release what is held."""
     from wgm_play.commands import promote as promotion
+    from wgm_play.run import plans, results, running
 
     if prepare:
         from wgm_play.commands.approve import prepare as let_approve
@@ -202,9 +239,7 @@ def promote(options: Options, reporter: Reporter, *, release: bool = False, prep
 
     with _only_play(options, reporter) as work:
         reporter.play(work.play.name, work.target)
-        planned = work.plan()
-        if options.plan:
-            planned = work.saved_plan(planned, Path(options.plan))
+        planned = plans.plan(work, saved=options.plan)
         if release:
             return promotion.release(work, planned, options, reporter)
         if options.pins:
@@ -213,15 +248,12 @@ def promote(options: Options, reporter: Reporter, *, release: bool = False, prep
         if options.check:
             promotion.refuse_missing(missing, work)
             return 0
-        if planned.plan.groups:
-            from wgm_play.run.running import run
-
-            run(work, planned)
-        else:
-            work.report_ok(planned)
-        _watch(work, options)
+        slower = running.run(work, planned) if planned.plan.groups else []
+        if not planned.plan.groups:
+            results.report_ok(work, planned)
+        _watch(work)
     reporter.recap()
-    _tell_slower(work.slower, options)
+    _tell_slower(slower, options)
     return 0
 
 
@@ -243,9 +275,10 @@ def verify(options: Options, reporter: Reporter, *, file: str) -> int:
 def checklist(options: Options, reporter: Reporter) -> int:
     """Tell for seven points what speaks for a deployment now, or what is missing."""
     from wgm_play.commands import checklist as listed
+    from wgm_play.run import plans
 
     with _only_play(options, reporter) as work:
-        found = listed.points(work, work.plan())
+        found = listed.points(work, plans.plan(work))
     listed.show(found, reporter)
     missing = listed.findings(found)
     if missing:
@@ -264,7 +297,7 @@ def freeze(options: Options, reporter: Reporter, *, until: str | None = None, li
 
 def listing(options: Options, reporter: Reporter, what: str) -> int:
     """Show steps, tags or hosts of a playbook, or only check its syntax; no database is asked."""
-    from wgm_play.run.work import said_unset, with_placeholders
+    from wgm_play.run.opening import said_unset, with_placeholders
 
     plays, lacking = with_placeholders(options)
     if lacking:
@@ -389,10 +422,8 @@ def check(options: Options, reporter: Reporter) -> int:
     with _only_play(options, reporter) as work:
         findings = look(work, options, reporter)
         heading = heading_of(work, options)
-        if options.record and work.flags:
-            from wgm_play.run.evidence import record_flags
-
-            record_flags(work)
+        if options.record:
+            _record_flags(work)
     show(findings, heading, reporter, whole=options.verbosity > 0)
     write_reports(options.reports, findings, heading)
     _refuse_findings(findings, options.fail_on)

@@ -116,3 +116,10 @@ class Plan:
     def operations(self) -> list[Operation]:
         """All operations in the order in which they run."""
         return [operation for group in self.groups for operation in group.operations]
+
+    def by_step(self) -> dict[int, list[Operation]]:
+        """Return the operations of each step that has any, by its index."""
+        found: dict[int, list[Operation]] = {}
+        for operation in self.operations:
+            found.setdefault(operation.step, []).append(operation)
+        return found

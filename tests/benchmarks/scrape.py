@@ -20,7 +20,7 @@ from fix_postgres import started
 from wgm_play.commands.metrics import exposition
 from wgm_play.options import Options
 from wgm_play.reporter import Reporter
-from wgm_play.run.work import open_plays
+from wgm_play.run.opening import open_plays
 
 # A scrape of 1,000 tables is to cost the server less than this, and to have no more series.
 MOST_MS, MOST_SERIES, PAGES = 100, 2000, 20

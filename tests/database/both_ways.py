@@ -13,7 +13,7 @@ import pytest
 
 from wgm_play.planning.model import Planned
 from wgm_play.planning.partial import plan_part
-from wgm_play.run import work
+from wgm_play.run import plans
 
 
 def plan_both_ways(monkeypatch: pytest.MonkeyPatch) -> list[Planned | None]:
@@ -27,7 +27,7 @@ def plan_both_ways(monkeypatch: pytest.MonkeyPatch) -> list[Planned | None]:
             same(found, replace(planner, part=None).plan())
         return found
 
-    monkeypatch.setattr(work, "plan_part", both)
+    monkeypatch.setattr(plans, "plan_part", both)
     return made
 
 

@@ -53,7 +53,7 @@ class Book(Project):
     def analyze(self, **given: Any) -> tuple[list[Finding], Heard]:
         """Return what is found, and what was said."""
         import wgm_play.commands.analyze as command
-        from wgm_play.run.work import open_plays
+        from wgm_play.run.opening import open_plays
 
         heard = Heard()
         untrusted = given.pop("untrusted", False)

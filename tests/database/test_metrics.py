@@ -14,7 +14,8 @@ from wgm_play.alerts.exposition import CEILING, ROWS_OF_ALERT, Exposition
 from wgm_play.commands.metrics import exposition
 from wgm_play.options import Options
 from wgm_play.reporter import Reporter
-from wgm_play.run.work import Work, open_plays
+from wgm_play.run.opening import open_plays
+from wgm_play.run.work import Work
 
 BOOK = """
 - name: Shop

@@ -372,7 +372,7 @@ def test_a_revision_that_is_not_that_of_the_repository_is_an_error(firm: Firm) -
 
 def test_a_run_that_has_begun_is_finished_whatever_happened_to_the_evidence(firm: Firm) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "_verify", lambda *_: (_ for _ in ()).throw(StepFailed("cut short")))
+        patch.setattr(running, "converged", lambda *_: (_ for _ in ()).throw(StepFailed("cut short")))
         with pytest.raises(StepFailed):
             firm.run("production")
     firm.sql("production", "ALTER TABLE orders DROP COLUMN due")

@@ -114,11 +114,12 @@ def application_point(book: Project) -> Any:
 
     from wgm_play.commands.checklist import points
     from wgm_play.options import Options
-    from wgm_play.run.work import open_plays
+    from wgm_play.run.opening import open_plays
+    from wgm_play.run.plans import plan
 
     [work] = open_plays(Options(str(book.folder / book.playbook), url=book.url, check=True), Listener())
     with work:
-        return next(one for one in points(work, work.plan()) if one.code == "application")
+        return next(one for one in points(work, plan(work)) if one.code == "application")
 
 
 def test_the_checklist_says_whether_the_application_is_ready(book: Project) -> None:

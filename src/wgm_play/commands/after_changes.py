@@ -19,6 +19,7 @@ from wgm_play.errors import Found, Interrupted, Refused, StepFailed, WgmError
 from wgm_play.ledger import Ledger, decided
 from wgm_play.ledger.history import changes, rolled_back
 from wgm_play.render import render
+from wgm_play.run import invariants
 from wgm_play.run.after_changes import BEGUN, DONE, ENDED, REASON, evidence_of, states_of
 from wgm_play.sql import Sql
 from wgm_play.units import counted, format_duration
@@ -183,7 +184,7 @@ def _ask_invariants(work: Work, told: AfterChanges, seen: _Seen) -> None:
     if not (told.invariants and work.play.invariants):
         return
     try:
-        work.ask_invariants(before=False, after=True)
+        invariants.ask(work, before=False, after=True)
     except StepFailed as broken:
         seen.wrong.append("; ".join([broken.message.replace(" by the run", " after the run"), *broken.details[:3]]))
 

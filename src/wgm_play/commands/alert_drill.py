@@ -217,7 +217,7 @@ def _run(work: Work, connect: Connect) -> Iterator[None]:
 @contextmanager
 def _tiny_work(server: Server, folder: Path) -> Iterator[Work]:
     """Return a play with a backup policy, at work on the scratch server."""
-    from wgm_play.run.work import open_plays
+    from wgm_play.run.opening import open_plays
 
     project = folder / f"project-{time.monotonic_ns()}"
     (project / "environments").mkdir(parents=True)

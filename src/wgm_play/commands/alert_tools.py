@@ -95,7 +95,7 @@ ACTIONS: Mapping[str, Callable[..., int]] = {"render": render, "lint": lint, "dr
 
 def _only(options: Options, reporter: Reporter) -> tuple[Play, Environment]:
     """Return the only play and its environment; secrets need not be at hand."""
-    from wgm_play.run.work import said_unset, with_placeholders
+    from wgm_play.run.opening import said_unset, with_placeholders
 
     plays, lacking = with_placeholders(options)
     if lacking:

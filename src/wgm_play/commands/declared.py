@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.finding import INFO, WARNING, Finding
+from wgm_play.run.plans import plan
 from wgm_play.sql import ident
 from wgm_play.units import counted
 
@@ -25,7 +26,7 @@ SOURCE = "playbook"
 def planned_or_refused(work: Work, reporter: Reporter) -> tuple[Planned | None, list[Finding]]:
     """Plan the play; return the plan, or that it is refused, as advice: edits of a playbook are no ill of the database."""
     try:
-        planned = work.plan()
+        planned = plan(work)
     except Refused as refused:
         reporter.warn("\n  ".join([f"the playbook cannot be applied now: {refused.message}", *refused.details]))
         told = f"the playbook cannot be applied now: {refused.message}"

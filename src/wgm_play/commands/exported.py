@@ -39,7 +39,7 @@ def export(work: Work, reporter: Reporter, file: str, key: str | None) -> int:
 def verify(options: Options, reporter: Reporter, file: str) -> int:
     """Tell offline by whom a file of evidence is signed; raise `Refused` where by nobody."""
     from wgm_play.playbook.expand import project_of
-    from wgm_play.run.work import find_playbook
+    from wgm_play.run.opening import find_playbook
 
     folder = options.inventory or project_of(find_playbook(options.playbook)) / "environments"
     found = signing.read(Path(file), Path(folder) / Path(Promotion("").allowed_signers).name)

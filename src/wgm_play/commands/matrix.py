@@ -24,7 +24,7 @@ from wgm_play.promotion.gate import files_of
 from wgm_play.promotion.revision import Known, short
 from wgm_play.promotion.source import Evidence, read
 from wgm_play.promotion.steps import HELD, SKIPPED, StepMark
-from wgm_play.run.work import find_playbook, load_plays, with_placeholders
+from wgm_play.run.opening import find_playbook, load_plays, with_placeholders
 from wgm_play.units import counted
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.playbook.model import Play, Playbook
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Loaded
+    from wgm_play.run.opening import Loaded
 
 # Each is one short transaction that reads; more connections at once than these are nobody's gain.
 AT_ONCE = 8

@@ -68,7 +68,8 @@ def render(options: Options, reporter: Reporter, output: str | None, database: s
 
 def _work(options: Options, reporter: Reporter) -> tuple[Work, list[str]]:
     """Return the work of the only play, and what it reads and is not set: then it asks nobody."""
-    from wgm_play.run.work import Work, load_plays, said_unset, with_placeholders
+    from wgm_play.run.opening import load_plays, said_unset, with_placeholders
+    from wgm_play.run.work import Work
 
     lacking: list[str] = []
     try:

@@ -15,8 +15,8 @@ from wgm_play.ledger.model import Decision
 from wgm_play.promotion import steps
 from wgm_play.promotion.gate import as_data
 from wgm_play.run import evidence
+from wgm_play.run.opening import PINNED
 from wgm_play.run.permission import held_by, judged, obstacles, restored_over, resumed
-from wgm_play.run.work import PINNED
 from wgm_play.units import counted
 
 if TYPE_CHECKING:

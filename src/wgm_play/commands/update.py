@@ -31,7 +31,8 @@ from wgm_play.inspect.update.place import Places, Texts
 from wgm_play.ledger import Ledger
 from wgm_play.options import Options
 from wgm_play.playbook.files import shown
-from wgm_play.run.work import find_playbook, load_plays, open_plays
+from wgm_play.run.opening import find_playbook, load_plays, open_plays
+from wgm_play.run.plans import compared
 from wgm_play.units import counted
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class _Play:
             work = open_plays(self.options, self.reporter)[self.number]
             stack.enter_context(work)
             work.check_marker()
-            live, wanted = work.compared()
+            live, wanted = compared(work)
             places = Places((*work.play.steps, *work.play.handlers), self.texts, _known(live, wanted))
             found, kept = self._drift(work, live, wanted, places)
             rows = wanted.catalog.rows

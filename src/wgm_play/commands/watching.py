@@ -24,7 +24,7 @@ SETTLE = 0.1
 def changes(options: Options, reporter: Reporter) -> Iterator[None]:
     """Yield once at the start and after each saved change, until Ctrl-C while nothing is being done."""
     from wgm_play.playbook.expand import project_of
-    from wgm_play.run.work import find_playbook
+    from wgm_play.run.opening import find_playbook
 
     playbook = find_playbook(options.playbook)
     project = project_of(playbook)

@@ -20,7 +20,8 @@ from wgm_play.playbook.fold import fold
 from wgm_play.playbook.origins import Origin, matching, origins, spellings
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.review.git import Line, Repository
-from wgm_play.run.work import Loaded, Work, find_playbook, load_plays, said_unset, with_placeholders
+from wgm_play.run.opening import Loaded, find_playbook, load_plays, said_unset, with_placeholders
+from wgm_play.run.work import Work
 from wgm_play.secret import mask
 
 if TYPE_CHECKING:

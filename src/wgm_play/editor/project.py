@@ -22,7 +22,7 @@ from wgm_play.playbook.files import ENVIRONMENTS
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Folded
 from wgm_play.playbook.origins import Place, origins
-from wgm_play.run.work import Loaded, with_placeholders
+from wgm_play.run.opening import Loaded, with_placeholders
 from wgm_play.secret import mask
 
 ENDINGS = (".yml", ".yaml")

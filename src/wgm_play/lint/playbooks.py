@@ -45,7 +45,7 @@ def of_playbook(
     """
     from wgm_play.options import Options
     from wgm_play.playbook.fold import fold
-    from wgm_play.run.work import with_placeholders
+    from wgm_play.run.opening import with_placeholders
 
     found: dict[tuple[Any, ...], Finding] = {}
     plays, _ = with_placeholders(Options(str(path), inventory=str(inventory) if inventory else None))

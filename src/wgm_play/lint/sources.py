@@ -33,7 +33,7 @@ def sources(paths: Sequence[str], tool: str) -> Sources:
     for word in paths:
         path = Path(word)
         if path.suffix in YAML:
-            from wgm_play.run.work import find_playbook
+            from wgm_play.run.opening import find_playbook
 
             found.playbooks.append(find_playbook(word))
         elif path.is_dir():

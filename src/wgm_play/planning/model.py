@@ -1,22 +1,19 @@
-"""What the command line decides about a plan, and what a planner makes.
+"""What the command line decides about a plan, what it stands on, and what a planner makes.
 
 In: nothing. Out: dataclasses.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from wgm_play.catalog.model import Catalog
+from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.model import Wanted
 from wgm_play.operations.base import Situation
 from wgm_play.plan import Plan
 from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.privileges import Skips
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +27,43 @@ class Choices:
     check: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a run left behind: the database and all that steps said agreed.
+
+    `said` are digests of what steps said of each object; `facts` is the digest of all that a plan depends on beside
+    these and the catalog; `managed` are roles, owners and privileges that a step named; `outside` is what the play does
+    not manage; `skipped` are declarations that the server did not give, with the reason and an administrator's statement; `digest`
+    is that of the live catalog, `snapshot` that of what the ledger keeps of it.
+    """
+
+    identity: str
+    versions: str
+    facts: str
+    said: Mapping[Key, str]
+    live: Catalog
+    managed: frozenset[Key] = frozenset()
+    outside: tuple[Key, ...] = ()
+    skipped: tuple[tuple[Key, str, str], ...] = ()
+    digest: str = ""
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a plan was made from beside the live catalog: `facts` and `said` as in a `Basis`, and the basis it built on."""
+
+    facts: str
+    said: Mapping[Key, str]
+    known: Basis | None = None
+
+
 @dataclass(slots=True)
 class Planned:
     """A plan with what the run needs beside it: the wanted catalog, what is unmanaged, what was skipped.
 
-    `snapshot` is the digest of what the ledger keeps of the live catalog, where that is known.
+    `snapshot` is the digest of what the ledger keeps of the live catalog, where that is known; `unasked` what the playbook
+    asks before a run and could not be asked.
     """
 
     plan: Plan
@@ -46,3 +75,5 @@ class Planned:
     realised: bool = False
     choices_selected: frozenset[int] | None = None
     snapshot: str | None = None
+    ground: Ground | None = None
+    unasked: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wgm_play.catalog.graph import closure, object_of, root_of, touched
@@ -41,7 +41,7 @@ from wgm_play.playbook.model import Declaration
 from wgm_play.shadow.realise import schemas_of
 
 if TYPE_CHECKING:
-    from wgm_play.planning.model import Planned
+    from wgm_play.planning.model import Basis, Planned
     from wgm_play.planning.planner import Planner
 
 # What is made in the scratch database only where it is needed; of all other kinds (types, operators, …) there are few,
@@ -55,28 +55,6 @@ _PASSED_ON = VIEWS | WITH_BODY
 MOST = 0.3
 _ROUNDS = 3
 OF_NO_OBJECT = CLUSTER | AS_ROWS | {"default_privileges"} | {"schema"} | {"extension"}
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What a run left behind: the database and all that steps said agreed.
-
-    `said` are digests of what steps said of each object; `facts` is the digest of all that a plan depends on beside
-    these and the catalog; `managed` are roles, owners and privileges that a step named; `outside` is what the play does
-    not manage; `skipped` are declarations that the server did not give, with the reason and an administrator's statement; `digest`
-    is that of the live catalog, `snapshot` that of what the ledger keeps of it.
-    """
-
-    identity: str
-    versions: str
-    facts: str
-    said: Mapping[Key, str]
-    live: Catalog
-    managed: frozenset[Key] = frozenset()
-    outside: tuple[Key, ...] = ()
-    skipped: tuple[tuple[Key, str, str], ...] = ()
-    digest: str = ""
-    snapshot: str | None = None
 
 
 def plan_part(planner: Planner, basis: Basis) -> Planned | None:

@@ -31,6 +31,7 @@ from wgm_play.rehearsal.meter import BLOCKING, Measured, Meter
 from wgm_play.rehearsal.stage import Stage, different_catalog, factors, is_superuser, prepare, settings_of
 from wgm_play.render import query, render
 from wgm_play.reporter import Reporter
+from wgm_play.run.plans import plan
 from wgm_play.run.running import run_plan
 from wgm_play.run.work import Work
 from wgm_play.secret import mask
@@ -72,7 +73,7 @@ def rehearse(
 
     `replay` is the load beside a last run: the file of a pgbench script, or `top`. On rows made from the statistics (`synthetic`) it is no certificate that an environment may require.
     """
-    planned = work.plan()
+    planned = plan(work)
     if not planned.plan.groups:
         work.reporter.note("nothing is pending: there is nothing to rehearse")
         return []
@@ -243,7 +244,7 @@ class Rehearsal:
         with self._own() as work:
             try:
                 with self._measured(f"plan: {what}"):
-                    planned = work.plan()
+                    planned = plan(work)
                 if first:
                     self._unlike_production(planned.plan)
                 with self._measured(what), Meter(self.stage.admin) as meter:

@@ -15,7 +15,7 @@ from wgm_play.catalog.model import Catalog, Extra, Key, digest
 from wgm_play.desired.manage import Manage
 from wgm_play.desired.model import Wanted
 from wgm_play.desired.overlay import lay_over
-from wgm_play.planning.partial import Basis
+from wgm_play.planning.model import Basis
 from wgm_play.playbook.fold import digest_of
 from wgm_play.playbook.model import Folded
 from wgm_play.review.assumed import AssumedSkips

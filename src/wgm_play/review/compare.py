@@ -22,7 +22,8 @@ from wgm_play.review.planner import Assumed
 from wgm_play.review.statistics import of_environment
 from wgm_play.review.work import ReviewWork, flags_waited_for, scratch_connections
 from wgm_play.run import basis
-from wgm_play.run.work import Loaded
+from wgm_play.run.opening import Loaded
+from wgm_play.run.plans import plan
 from wgm_play.shadow import Shadow, open_shadow
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _planned(shadow: Shadow, old: ReviewWork, made: ReviewWork, folded: Folded) 
     with shadow.database() as session:
         old.session = made.session = session
         made.base = old.make_base(folded)
-        return made.plan(partial=True)
+        return plan(made, partial=True)
 
 
 def _in_excerpt(shadow: Shadow, old: ReviewWork, made: ReviewWork, folded: Folded, part: Excerpt) -> Planned | None:

@@ -24,7 +24,7 @@ from wgm_play.review.compare import Unplanned, compare, pairs, version_of
 from wgm_play.review.findings import told
 from wgm_play.review.git import Base, Repository
 from wgm_play.review.model import OTHER, REFUSED, Also, PlayReview, Review
-from wgm_play.run.work import Loaded, find_playbook, said_unset, with_placeholders
+from wgm_play.run.opening import Loaded, find_playbook, said_unset, with_placeholders
 from wgm_play.secret import mask
 from wgm_play.units import counted
 

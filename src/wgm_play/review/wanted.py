@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.reporter import Reporter
 from wgm_play.review.compare import assumed, version_of
 from wgm_play.review.work import ReviewWork, scratch_connections
-from wgm_play.run.work import Loaded
+from wgm_play.run.opening import Loaded
 from wgm_play.shadow import Shadow, open_shadow
 
 if TYPE_CHECKING:

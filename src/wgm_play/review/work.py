@@ -18,17 +18,17 @@ from wgm_play.catalog.model import Catalog
 from wgm_play.connections import Connections
 from wgm_play.ledger import Ledger
 from wgm_play.planning.imperative import Imperative
-from wgm_play.planning.model import Choices, Planned
-from wgm_play.planning.partial import Basis
+from wgm_play.planning.model import Basis, Choices, Planned
 from wgm_play.planning.planner import Planner
 from wgm_play.playbook.fold import fold
-from wgm_play.playbook.model import Folded, Play
+from wgm_play.playbook.model import Folded, Invariant, Play
 from wgm_play.review import base as bases
 from wgm_play.review.assumed import AssumedLedger, Nobody, ReviewedImperative
 from wgm_play.review.excerpt import Excerpt
 from wgm_play.review.planner import LARGE, Assumed, ReviewPlanner
 from wgm_play.review.statistics import sizes
 from wgm_play.run import basis, flags
+from wgm_play.run.plans import expand_again
 from wgm_play.run.work import Work
 from wgm_play.server import Target
 
@@ -105,10 +105,13 @@ class ReviewWork(Work):
     def refuse_frozen(self, planned: Planned) -> None:
         """A scratch database is never frozen."""
 
-    def ask_invariants(self, *, before: bool, after: bool = False) -> None:
-        """Ask nothing."""
+    @property
+    def invariants(self) -> Sequence[Invariant]:
+        """None is asked."""
+        return ()
 
-    def _imperative(self, folded: Folded, choices: Choices) -> Imperative:
+    def imperative(self, folded: Folded, choices: Choices) -> Imperative:
+        """Return what is run and asked, of the play or of its excerpt."""
         made = self._whole_imperative(folded)
         return self.excerpt.asked(made) if self.excerpt else made
 
@@ -121,7 +124,8 @@ class ReviewWork(Work):
             base=self.base.catalog if self.base else None,
         )  # fmt: skip
 
-    def _planner(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
+    def planner_for(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
+        """Return the planner of this play, or of its excerpt."""
         if self.excerpt is not None:
             folded = self.excerpt.of(folded)
             imperative.folded = replace(imperative.folded, declarations=folded.declarations, said=folded.said, seeds=())
@@ -151,7 +155,7 @@ class ReviewWork(Work):
         self.wait_for_flags()
         if any(step.deferred for step in self.play.steps):
             done = {"changed": True, "operations": [], "skipped": False}
-            self._expand_again({step.register: done for step in self.play.steps if step.register})
+            expand_again(self, {step.register: done for step in self.play.steps if step.register})
         return fold(self.play.steps)
 
     def make_base(self, folded: Folded) -> bases.Base:

@@ -23,6 +23,9 @@ from wgm_play.playbook.model import Folded
 from wgm_play.reporter import StepResult
 from wgm_play.rollback.past import ids_of
 from wgm_play.rollback.plan import plan
+from wgm_play.run.intent import Intent
+from wgm_play.run.results import show_plan
+from wgm_play.run.running import run_plan
 
 if TYPE_CHECKING:
     from wgm_play.options import Options
@@ -74,15 +77,13 @@ def _take_back(
     if planned.plan.groups:
         work.refuse_unwritable_backups()
     if options.check:
-        reporter.plan(planned.plan, diff=options.diff, outlook=work.outlook(planned))
+        show_plan(work, planned, diff=options.diff)
         outcome = "changed" if planned.plan.groups else "ok"
         reporter.step(StepResult(work.target, name, outcome, operations=planned.plan.operations))
         return PENDING if options.detailed_exitcode and planned.plan.groups else 0
-    from wgm_play.run.running import run_plan
-
     if not planned.plan.groups:
         reporter.note("the catalog is already as it was before")
-    run_plan(work, planned, command="rollback", rolls_back=ids, title=name)
+    run_plan(work, planned, Intent(tuple(ids), name))
     return 0
 
 

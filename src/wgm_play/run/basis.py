@@ -14,7 +14,7 @@ from wgm_play.cache import inputs
 from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key
 from wgm_play.catalog.settled import plain_row, settled_row
 from wgm_play.kept import dumps, loads
-from wgm_play.planning.partial import Basis
+from wgm_play.planning.model import Basis
 from wgm_play.playbook.fold import digest_of
 from wgm_play.shadow.realise import schemas_of
 from wgm_play.sql import reveal

@@ -24,7 +24,7 @@ from wgm_play.promotion import revision, steps
 from wgm_play.promotion.gate import files_of
 from wgm_play.promotion.revision import Known
 from wgm_play.promotion.steps import StepMark
-from wgm_play.run.work import find_playbook
+from wgm_play.run.opening import find_playbook
 
 if TYPE_CHECKING:
     from wgm_play.environment import Environment

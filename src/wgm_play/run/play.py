@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from wgm_play.errors import InputError
 from wgm_play.options import Options
 from wgm_play.reporter import Reporter
+from wgm_play.run.opening import open_plays
+from wgm_play.run.plans import plan as plan_of
 from wgm_play.run.running import run as run_planned
-from wgm_play.run.work import Work, open_plays
+from wgm_play.run.work import Work
 from wgm_play.secret import own_names
 
 if TYPE_CHECKING:
@@ -34,13 +36,13 @@ def opened(options: Options, reporter: Reporter | None = None) -> Iterator[Work]
 def plan(options: Options, reporter: Reporter | None = None) -> Plan:
     """Return what a run would do. Raises `WgmError`."""
     with opened(options, reporter) as work:
-        return work.plan().plan
+        return plan_of(work).plan
 
 
 def run(options: Options, reporter: Reporter | None = None) -> Plan:
     """Make the database as the play says; return what was done: no groups where it was so already. Raises `WgmError`."""
     with opened(options, reporter) as work:
-        planned = work.plan()
+        planned = plan_of(work)
         if planned.plan.groups:
             run_planned(work, planned)
         return planned.plan

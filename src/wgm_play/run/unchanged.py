@@ -68,7 +68,9 @@ class Memory:
 
     def quiet(self, work: Work, planned: Planned, left: str | None) -> None:
         """Note a play that found nothing to do, with the line on what no step mentions."""
-        results = work.results(planned)
+        from wgm_play.run.results import results
+
+        ended = results(work, planned)
         asked, environment = work.questions, work.environment
         if asked.complete:
             asked.read_catalog(work.reading)
@@ -93,7 +95,7 @@ class Memory:
                 "rows": asked.rows,
                 "catalog": asked.catalog,
                 "closing": left,
-                "steps": [[one.name, one.outcome, one.item, one.reason, one.administrator] for one in results],
+                "steps": [[one.name, one.outcome, one.item, one.reason, one.administrator] for one in ended],
             }
         )
 

@@ -1,206 +1,51 @@
-"""One play on one database: the stages between a playbook file and a recorded, converged database.
+"""One play on one database, open: its connections, and what the stages ask of it.
 
-In: `Options`. Out: `Work`, whose methods are the stages that `pipeline.py` names.
+In: a play with its environment and `Options`. Out: `Work`. The stages are in `plans.py` and `running.py`.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections import ChainMap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import plain, server
-from wgm_play.asking.ask import Asker, NotAsked
-from wgm_play.asking.text import check_query
+from wgm_play import plain
+from wgm_play.asking.ask import Asker
 from wgm_play.cache.questions import Questions
 from wgm_play.cache.store import Cache
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.connections import Connections
-from wgm_play.document import vault
 from wgm_play.document.nodes import position_of
-from wgm_play.environment import TARGET, Environment, load_environment, url_of
-from wgm_play.errors import InputError, Position, Problems, Refused, StepFailed, WgmError, unset_names
+from wgm_play.environment import TARGET, Environment
+from wgm_play.errors import Position, Refused
 from wgm_play.ledger import Ledger
-from wgm_play.plan import Operation
 from wgm_play.planning.imperative import Imperative
-from wgm_play.planning.model import Choices, Planned
-from wgm_play.planning.partial import Basis, plan_part
+from wgm_play.planning.model import Basis, Choices, Planned
 from wgm_play.planning.planner import Planner
-from wgm_play.playbook.expand import backup_of, hosts_of, load_playbook, project_of
-from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.fold import fold
-from wgm_play.playbook.model import Folded, Play, Playbook, Step
-from wgm_play.playbook.selection import refuse_unknown, selection
-from wgm_play.playbook.variables import parse_extra_vars
+from wgm_play.playbook.model import Folded, Invariant, Play, Playbook
+from wgm_play.playbook.selection import selection
 from wgm_play.render import render
-from wgm_play.reporter import StepResult
 from wgm_play.run import basis
-from wgm_play.shadow.realise import schemas_of
-from wgm_play.untrusted import environ_of, refuse_own_environments
 
 # How often the live catalog is read again where another run or tool drops what is being described, and the pause, in
 # seconds, before that.
 READS, READ_PAUSE = 4, 0.3
-# As much of a digest is written as a pin.
-PINNED = 32
 
 if TYPE_CHECKING:
     import psycopg
 
-    from wgm_play.desired.model import Wanted
     from wgm_play.execute.executor import GroupResult
-    from wgm_play.finding import Finding
     from wgm_play.operations.base import TableSize
     from wgm_play.options import Options
-    from wgm_play.outlook import Outlook
     from wgm_play.reporter import Reporter
     from wgm_play.run.flags import FlagState
-
-
-def find_playbook(name: str) -> Path:
-    """Return the file that a name means: here, or in playbooks/."""
-    here = Path(name)
-    if here.exists() or here.is_absolute():
-        return here
-    below = Path("playbooks") / name
-    return below if below.exists() else here
-
-
-def _of_loop(others: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what all items of a loop registered together."""
-    titles = [*others["operations"], *value["operations"]]
-    return {"changed": bool(titles), "operations": titles, "skipped": others["skipped"] and value["skipped"]}
-
-
-Loaded = tuple[int, Play, Environment, Playbook]
-
-
-def load_plays(options: Options, environ: Mapping[str, str] | None = None) -> list[Loaded]:
-    """Load a playbook's plays, each with its own environment alone; `--limit` chooses among them.
-
-    `environ` stands for the process environment. The errors of all plays are raised at once.
-    """
-    extra = parse_extra_vars(options.extra_vars)
-    path = find_playbook(options.playbook)
-    found: list[Loaded] = []
-    problems: dict[tuple[str, Position | None], WgmError] = {}  # what is wrong with a file is wrong in each play
-    for number, _play, environment in _named_plays(options, environ):
-        try:
-            process = environ_of(options, environ if environment.provided is None else environment.provided)
-            playbook = load_playbook(path, environment, extra, environ=process, number=number)
-            found.append((number, playbook.plays[0], environment, playbook))
-        except InputError as error:
-            for one in error.problems if isinstance(error, Problems) else (error,):
-                for name in unset_names(one) if options.untrusted and isinstance(one, InputError) else ():
-                    one.hint = f"an untrusted playbook reads only what is listed: --env {name}"
-                problems.setdefault((one.message, one.where), one)
-    raise_all(list(problems.values()))
-    return found
-
-
-def with_placeholders(options: Options) -> tuple[list[Loaded], list[str]]:
-    """Load a playbook's plays where no secret may be at hand: return what `env.` reads and is not set besides."""
-    placeholders: dict[str, str] = {}
-    while True:
-        try:
-            with vault.placeholders():
-                return load_plays(options, ChainMap(placeholders, os.environ)), sorted(placeholders)
-        except InputError as error:
-            names = unset_names(error) - placeholders.keys()
-            if not names:
-                raise
-            placeholders |= {name: f"postgresql://{name.lower()}" for name in names}
-
-
-def said_unset(names: Iterable[str]) -> str:
-    """Say which environment variables placeholders stand for: once, by whatever asks no database."""
-    return f"not set, a placeholder stands for it: {', '.join(sorted(names))}"
-
-
-def _named_plays(options: Options, environ: Mapping[str, str] | None = None) -> Iterator[tuple[int, Play, Environment]]:
-    """Yield each play that `--limit` chooses: its number, the play without what it declares, its environment."""
-    path = find_playbook(options.playbook)
-    project = project_of(path)
-    inventory = Path(options.inventory) if options.inventory else None
-    refuse_own_environments(options, project)
-    url_of(options.url)  # what is wrong with it is wrong in no file
-    found = hosts_of(path)
-    chosen = _limited(found, options.limit)
-    for number, (name, hosts, where) in enumerate(found):
-        if number not in chosen:
-            continue
-        try:
-            environment = load_environment(
-                hosts, project, inventory, options.url, environ, commands=not options.untrusted
-            )
-        except InputError as error:
-            if error.where is None or not error.where.line:
-                error.where = where
-            raise
-        yield number, Play(name, hosts, where, ()), environment
-
-
-def _limited(found: Sequence[tuple[str, str, Position]], limit: str | None) -> set[int]:
-    if limit is None:
-        return set(range(len(found)))
-    from fnmatch import fnmatchcase
-
-    wanted = [word for word in limit.replace(":", ",").split(",") if word]
-    some = [word for word in wanted if word[0] not in "!&"]
-    chosen = {
-        number
-        for number, (name, hosts, _) in enumerate(found)
-        if (not some or any(word == "all" or fnmatchcase(one, word) for word in some for one in (hosts, name)))
-        and all(fnmatchcase(hosts, word[1:]) for word in wanted if word[0] == "&")
-        and not any(fnmatchcase(hosts, word[1:]) for word in wanted if word[0] == "!")
-    }
-    if not chosen:
-        known = ", ".join(hosts for _, hosts, _ in found)
-        raise InputError(f"--limit {limit} leaves no play", hint=f"known: {known}")
-    return chosen
-
-
-def open_plays(options: Options, reporter: Reporter) -> list[Work]:
-    """Return the work of each play of the playbook."""
-    found = load_plays(options)
-    refuse_unknown([one[1] for one in found], options.tags, options.skip_tags, options.start_at_step)
-    if not options.pins:
-        for _, _, environment, playbook in found:
-            refuse_unpinned(environment.name, playbook, options)
-    return [
-        Work(options, reporter, environment, playbook, play, number) for number, play, environment, playbook in found
-    ]
-
-
-def refuse_unpinned(name: str, playbook: Playbook, options: Options) -> None:
-    """Refuse step files that are not what an environment pins."""
-    found = [one for one in playbook.pins if not one.fits]
-    if found:
-        said = [f"{one.file} is not what {name} pins: {one.pinned}, and it is {one.digest[:PINNED]}" for one in found]
-        raise Refused(
-            f"{said[0]}; nothing was touched",
-            where=found[0].where,
-            details=said[1:],
-            hint=f"wgm-play promote {options.playbook} --pins moves it once it was tried where {name} is promoted from",
-        )
-
-
-def open_targets(options: Options, reporter: Reporter) -> list[Work]:
-    """Return the work of each play without what it declares: a run is steered while its playbook is being edited."""
-    path = find_playbook(options.playbook)
-    playbook = Playbook(str(path), str(project_of(path)), (), {}, "")
-    return [
-        Work(options, reporter, environment, playbook, replace(play, backup=backup_of(path, number)))
-        for number, play, environment in _named_plays(options)
-    ]
 
 
 @dataclass(slots=True)
@@ -218,10 +63,6 @@ class Work:
     _reading: psycopg.Connection[Any] | None = None
     questions: Questions = field(default_factory=Questions)
     versions: str = ""
-    known: Basis | None = None
-    facts: str = ""
-    said: dict[Key, str] = field(default_factory=dict)
-    unasked: list[str] = field(default_factory=list)
     registered: dict[str, Any] = field(default_factory=dict)
     waiting: frozenset[int] = frozenset()
     flags: dict[str, FlagState] = field(default_factory=dict)
@@ -229,8 +70,6 @@ class Work:
     # A rehearsal: forms are chosen by these sizes, nothing is kept for later runs, and each group is measured.
     sizes: Mapping[Key, TableSize] | None = None
     on_group: Callable[[GroupResult], None] | None = None
-    # Queries whose plans the run made slow.
-    slower: list[Finding] = field(default_factory=list)
 
     def __enter__(self) -> Work:
         return self
@@ -242,7 +81,7 @@ class Work:
             self.reporter.closing(f"{started}; it is kept (wgm-play stop {self.options.playbook})", first=True)
         self.stack.close()
 
-    # What a stage needs
+    # Where it is
 
     @property
     def target(self) -> str:
@@ -347,6 +186,11 @@ class Work:
                     self.reporter.note(f"the database {name!r} was left by a command that was killed: it is dropped")
 
     @property
+    def invariants(self) -> Sequence[Invariant]:
+        """The queries that must return no rows."""
+        return self.play.invariants
+
+    @property
     def step_names(self) -> tuple[str, ...]:
         """The names of steps and handlers by their index."""
         names = {step.index: step.name for step in (*self.play.steps, *self.play.handlers)}
@@ -358,7 +202,7 @@ class Work:
         places = {step.index: step.position for step in (*self.play.steps, *self.play.handlers)}
         return tuple(places.get(number) for number in range(max(places, default=-1) + 1))
 
-    # Stages
+    # What a plan asks
 
     def check_marker(self) -> None:
         """Refuse a database that is marked with another environment, or by somebody else."""
@@ -479,31 +323,6 @@ class Work:
                 kept.add(step.index)
         return frozenset(kept)
 
-    def plan(self, *, partial: bool = False) -> Planned:
-        """Plan the play; steps that wait for registered variables are planned in further rounds.
-
-        `partial` lets the part alone be planned that was edited since a run that ended in order.
-        """
-        if self.play.backup is not None:
-            from wgm_play.backup import parse_policy
-
-            parse_policy(self.play.backup)  # what the gate would refuse only after the plan was reviewed
-        self.check_marker()
-        self.known = self.kept_basis() if partial else None
-        planned = self._plan_once({}, self.known)
-        registered: dict[str, Any] = {}
-        rounds = 0
-        while any(step.deferred for step in self.play.steps) and rounds <= len(self.play.steps):
-            rounds += 1
-            registered |= self._registered(planned)
-            self.registered = registered
-            self._expand_again(registered)
-            planned = self._plan_once(registered)
-        if planned.plan.groups:
-            self.refuse_unwritable_backups()
-            self.refuse_frozen(planned)
-        return planned
-
     def kept_basis(self) -> Basis | None:
         """Return what the last run that ended in order left, where it is kept."""
         return basis.load(self)
@@ -527,90 +346,6 @@ class Work:
             where = position_of(self.play.backup, "directory")
             refuse_unwritable(policy.folder(said, self.project, self.environment.name), where)
 
-    @staticmethod
-    def _skipped(planned: Planned) -> tuple[tuple[Key, str, str], ...]:
-        return tuple((key, reason, text) for _, reason, text, key in planned.skips.entries)
-
-    def _registered(self, planned: Planned) -> dict[str, Any]:
-        """Return what is known of the steps that register something: whether they change, and their operations.
-
-        What a run did that was cut short counts: this one finishes it.
-        """
-        changed: dict[int, list[Operation]] = {}
-        for operation in planned.plan.operations:
-            changed.setdefault(operation.step, []).append(operation)
-        before = planned.imperative.ledger.done_before(self.play.name)
-        found: dict[str, Any] = {}
-        for step in self.play.steps:
-            if step.register and not step.deferred:
-                titles = [*before.pop(step.name, ()), *(one.title for one in changed.get(step.index, ()))]
-                value = {"changed": bool(titles), "operations": titles, "skipped": step.skipped is not None}
-                others = found.get(step.register) if step.item else None
-                found[step.register] = _of_loop(others, value) if others else value
-        return found | planned.imperative.registered
-
-    def _expand_again(self, registered: dict[str, Any]) -> None:
-        extra = parse_extra_vars(self.options.extra_vars)
-        path = find_playbook(self.options.playbook)
-        self.playbook = load_playbook(
-            path,
-            self.environment,
-            extra,
-            registered,
-            environ=environ_of(self.options, self.environment.provided),
-            number=self.number,
-        )
-        self.play = self.playbook.plays[0]
-
-    def _plan_once(self, registered: dict[str, Any], known: Basis | None = None) -> Planned:
-        """Plan the steps that are known by now; again where what stops the plan is that another run or tool moved on.
-
-        Raises `Locked` where that goes on and a run is in progress.
-        """
-        attempt = 0
-        while True:
-            self.versions = ""
-            try:
-                return self._plan_now(registered, known)
-            except (InputError, Refused) as error:
-                if not self.versions or not self.moved_on():
-                    raise
-                if attempt == READS:
-                    from wgm_play.execute.guard import refuse_beside_another
-
-                    refuse_beside_another(self.reading, error)
-                    raise
-            attempt += 1
-            time.sleep(READ_PAUSE)
-
-    def _plan_now(self, registered: dict[str, Any], known: Basis | None = None) -> Planned:
-        if self.play.flags:
-            self.wait_for_flags()
-        folded = fold(self.play.steps, known=known.said if known else None)
-        self.check_texts(folded)
-        choices = self.choices()
-        imperative = self._imperative(folded, choices)
-        live = self.read_live(known)
-        imperative.ask(folded.assertions)
-        planner = self._planner(folded, choices, imperative, live)
-        self.facts = basis.facts(self, folded, imperative.mark())
-        self.said = basis.digests(folded)
-        planned = None
-        if known is not None and live is known.live and known.facts == self.facts:
-            planned = plan_part(planner, known)
-        planned = planned or planner.plan()
-        self.ask_invariants(before=True)
-        unknown = [f"not asked: {one}" for one in self.unasked]
-        planned.plan = replace(planned.plan, unknown=(*planned.plan.unknown, *unknown))
-        self.unasked += imperative.unasked
-        return planned
-
-    def compared(self) -> tuple[Catalog, Wanted]:
-        """Return the live catalog and what the play wants of it; nothing is planned."""
-        folded, choices = fold(self.play.steps), self.choices()
-        live = self.read_live()
-        return live, self._planner(folded, choices, self._imperative(folded, choices), live).compared()
-
     def wait_for_flags(self) -> None:
         """Let the steps say nothing that wait for a flag of the application which is not on, or not for long enough."""
         from wgm_play.run import flags
@@ -618,178 +353,14 @@ class Work:
         self.flags = flags.look(self.asker, self.play.flags, self.reading)
         self.play, self.waiting = flags.waiting(self.play, self.flags, self.waiting)
 
-    def check_texts(self, folded: Folded) -> None:
-        """Refuse queries that are anything but one SELECT, before any of them is sent. Raise `InputError`."""
-        play = self.play
-        if not (folded.assertions or play.invariants or play.alerts or play.flags or play.queries):
-            return
-        problems: list[WgmError] = []
-        asked = [(one.query, one.position) for one in folded.assertions]
-        asked += [(one.query, one.position) for one in self.play.invariants]
-        asked += [(text, one.position) for one in self.play.alerts for text in one.texts()]
-        for query, position in asked:
-            try:
-                check_query(query, position)
-            except InputError as error:
-                problems.append(error)
-        for one in play.queries:
-            from wgm_play.playbook.queries import prepared
-
-            try:
-                prepared(one)
-            except InputError as error:
-                problems.append(error)
-        if problems:
-            raise Problems(problems) if len(problems) > 1 else problems[0]
-
-    def keep_basis(
-        self, planned: Planned, live: Catalog, versions: str, mark: str, snapshot: str | None = None
-    ) -> None:
-        """Keep what is known of a database that is as the play says, for the next run.
-
-        `versions`, `mark` and `snapshot` are those of the live catalog: of its rows, its digest, the ledger's.
-        """
-        if self.sizes is not None:
-            return
-        if self.play.prune or planned.choices_selected is not None or any(step.deferred for step in self.play.steps):
-            basis.drop(self)
-            return
-        wanted = planned.wanted
-        found = Basis(
-            self.identity, versions, self.facts, self.said, live, wanted.managed, tuple(wanted.outside),
-            self._skipped(planned), mark, snapshot,
-        )  # fmt: skip
-        known = self.known
-        if known is None or (known.versions, known.facts, known.said) != (found.versions, found.facts, found.said):
-            basis.save(self, found)
-
-    def _imperative(self, folded: Folded, choices: Choices) -> Imperative:
+    def imperative(self, folded: Folded, choices: Choices) -> Imperative:
+        """Return what the play runs and asks."""
         handlers = fold(self.play.handlers, handlers=True)
         return Imperative(self.play, folded, handlers, Ledger(self.reading), self.reading, self.asker, choices.selected)
 
-    def _planner(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
+    def planner_for(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
+        """Return the planner of the play."""
         return Planner(
             self.playbook, self.play, folded, self.environment, self.reading, self.connections, Cache.of(self.project),
             choices, self.step_names, live, imperative, sizes=self.sizes,
         )  # fmt: skip
-
-    def ask_invariants(self, *, before: bool, after: bool = False) -> None:
-        """Ask the queries that must return no rows; raise `Refused` before a run, `StepFailed` during and after it.
-
-        Until the run's end, what they speak of may still be missing.
-        """
-        import psycopg as library
-
-        schemas = schemas_of(fold(self.play.steps).declarations) if self.play.invariants else []
-        for invariant in self.play.invariants:
-            try:
-                answer = self.asker.ask(invariant.query, schemas=schemas, where=invariant.position, most=10)
-            except NotAsked as reason:
-                if before:
-                    self.unasked.append(f"the invariant {invariant.name!r}: {reason}")
-                continue
-            except library.Error as error:
-                if not after and error.sqlstate in ("42P01", "42703", "42883", "42704", "3F000"):
-                    continue  # what it speaks of is made by this run
-                raise InputError(str(error.diag.message_primary or error), where=invariant.position) from error
-            if answer.rows:
-                kind = Refused if before else StepFailed
-                raise kind(
-                    f"the invariant {invariant.name!r} is broken {'before' if before else 'by'} the run",
-                    where=invariant.position,
-                    details=[", ".join(map(str, row)) for row in answer.rows],
-                )
-
-    def outlook(self, planned: Planned) -> Outlook | None:
-        """Return what a plan will meet now, where it is shown with its statements."""
-        if not self.options.diff or not planned.plan.groups:
-            return None
-        from wgm_play.outlook import changed_texts, look
-
-        met = look(self.reading, planned.plan, planned.situation.facts.sizes)
-        return replace(met, texts=changed_texts(planned.plan, planned.live, planned.wanted.catalog))
-
-    def save_plan(self, planned: Planned, path: Path) -> None:
-        """Write the plan as data."""
-        from wgm_play.planning.planfile import write
-        from wgm_play.promotion.author import saved_by
-
-        write(planned.plan, path, saved_by(self.reading, self.project))
-        self.reporter.note(f"the plan is in {path}: run it with --plan {path}")
-
-    def saved_plan(self, planned: Planned, path: Path) -> Planned:
-        """Return the saved plan in place of the fresh one; refuse it when the world has moved on."""
-        from wgm_play.planning.planfile import choose
-
-        planned.plan = choose(planned.plan, path, Ledger(self.reading))
-        return planned
-
-    # Reporting what needs no run
-
-    def report_ok(self, planned: Planned) -> str | None:
-        """Report a play that finds nothing to do; return the line on what no step mentions."""
-        self._report(planned, {})
-        return self.say_rest(planned)
-
-    def report_unrun(self, planned: Planned) -> None:
-        """Report a play that was only planned."""
-        changed: dict[int, list[Operation]] = {}
-        for operation in planned.plan.operations:
-            changed.setdefault(operation.step, []).append(operation)
-        self._report(planned, changed)
-
-    def results(self, planned: Planned, changed: dict[int, list[Operation]] | None = None) -> list[StepResult]:
-        """Return how each chosen step ends, where `changed` are the operations of the steps that change something."""
-        skipped = {step: (reason, statement) for step, reason, statement in planned.plan.skipped}
-        return [self._result(step, (changed or {}).get(step.index, []), skipped) for step in self.chosen(planned)]
-
-    def chosen(self, planned: Planned) -> list[Step]:
-        """Return the steps that tags and `--start-at-step` leave: nothing is said of the others."""
-        chosen = planned.choices_selected
-        return [step for step in self.play.steps if chosen is None or step.index in chosen]
-
-    def _report(self, planned: Planned, changed: dict[int, list[Operation]]) -> None:
-        skipped = {step: (reason, statement) for step, reason, statement in planned.plan.skipped}
-        for result in self.results(planned, changed):
-            self.reporter.step(result)
-        if changed.get(-1):
-            self.reporter.step(
-                StepResult(self.target, "What no step asks for any more", "changed", operations=changed[-1])
-            )
-        for handler in self.play.handlers:
-            if changed.get(handler.index):
-                self.reporter.handler(self._result(handler, changed[handler.index], skipped))
-
-    def _result(
-        self,
-        step: Any,
-        operations: Sequence[Operation],
-        skipped: dict[int, tuple[str, str]],
-        seconds: float | None = None,
-    ) -> StepResult:
-        if step.skipped is not None or step.index in skipped:
-            reason, statement = skipped.get(step.index, (step.skipped or "", ""))
-            return StepResult(self.target, step.name, "skipped", step.item, reason=reason, administrator=statement)
-        return StepResult(
-            self.target, step.name, "changed" if operations else "ok", step.item, operations=operations, seconds=seconds
-        )
-
-    def say_rest(self, planned: Planned, *, ran: bool = False, steps: bool = True) -> str | None:
-        """Say after the recap what was removed, what no step mentions, and where the database of an embedded server is.
-
-        A rollback knows no `steps`. Return the line on what no step mentions.
-        """
-        from wgm_play.run import closing
-
-        retention = self.environment.policy.trash_retention
-        gone = closing.removed(self.options.playbook, planned, retention) if ran else None
-        left = closing.left_alone(self.options.playbook, planned) if steps else None
-        for line in (gone, left):
-            if line:
-                self.reporter.closing(line)
-        self.reporter.data("url", server.without_password(self.connections.target))
-        if self.connections.target.server is not None and not self.connections.target.server.ephemeral:
-            self.reporter.closing(f"an application reaches the database at {self.connections.target.shown}")
-        return left
-
-    # Running
