@@ -66,6 +66,12 @@ def replace_names(text: str, names: Mapping[str, str]) -> str:
     return re.sub(rf'(?<![\w."$])(?:{some})(?![\w."$])', lambda found: names[found[0]], text)
 
 
+def shortened(name: str, ending: str = "", *, before: str = "") -> str:
+    """Return `before`, a name and its `ending`, within the bytes that PostgreSQL keeps: the name between them is cut."""
+    room = NAME_BYTES - len(before.encode()) - len(ending.encode())
+    return f"{before}{name.encode()[:room].decode(errors='ignore')}{ending}"
+
+
 def automatic(table: str, column: str, label: str) -> str:
     """Return the name that PostgreSQL makes for what belongs to a column: the longer part is cut (makeObjectName)."""
     parts = [table.encode(), column.encode()]

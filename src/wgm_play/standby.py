@@ -67,9 +67,10 @@ class StandbyWatch:
             row = connection.execute(render("server/waits_for_standby.sql.j2", pids=pids).sql).fetchone()
         if row is None:
             return False
+        pid, names = row
         self._tell(
-            f"pid {row[0]} waits for a synchronous standby: it has committed here, and none of "
-            f"synchronous_standby_names = {row[1]!r} answers; start it, or let an administrator change the setting"
+            f"pid {pid} waits for a synchronous standby: it has committed here, and none of "
+            f"synchronous_standby_names = {names!r} answers; start it, or let an administrator change the setting"
         )
         return True
 

@@ -253,6 +253,13 @@ def test_what_has_no_safe_form_in_its_place_is_left(text: str) -> None:
     assert fixed(text) == text
 
 
+def test_a_name_made_of_a_long_one_has_the_bytes_that_a_name_may_have() -> None:
+    long = "имя_столбца_которое_очень_длинно"
+    [added, *_] = fixed(f"ALTER TABLE t ALTER COLUMN {long} SET NOT NULL;\n").splitlines()
+    made = added.split('"')[1] if '"' in added.split("CHECK")[0] else added.split()[5]
+    assert made.endswith("_is_set") and len(made.encode()) <= 63
+
+
 def test_a_file_that_is_fixed_once_is_left_the_second_time() -> None:
     once = fixed("ALTER TABLE t ALTER COLUMN a SET NOT NULL;\nALTER TABLE t ADD UNIQUE (a, b);\nREINDEX TABLE t;\n")
     assert once.count("\n") == 7

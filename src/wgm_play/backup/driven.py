@@ -378,12 +378,12 @@ class Driven(ClusterEngine):
 
         with target.connect(self.source.url, self.source.application) as session:
             try:
-                begun = session.execute(render("backup/archiver.sql.j2").sql).fetchone()
+                begun = _archiver(session)
                 if why := self._cannot_archive(begun):
                     return why
                 lsn = lsn or slot.flush_mark(session, f"wgm-play {secrets.token_hex(8)}")
                 session.execute(render("backup/switch_wal.sql.j2").sql)
-                return self._await(session, lsn, begun[3])
+                return self._await(session, lsn, begun.failures)
             except psycopg.errors.InsufficientPrivilege:
                 user = session.info.user
                 return (
@@ -413,11 +413,11 @@ class Driven(ClusterEngine):
 
     def _archiver_troubles(self) -> Sequence[Trouble]:
         with target.connect(self.source.url, self.source.application) as session:
-            state = session.execute(render("backup/archiver.sql.j2").sql).fetchone()
+            state = _archiver(session)
         if why := self._cannot_archive(state):
             return [Trouble("wal_archive", why, self._archiving)]
-        if state[5]:
-            why = f"the server cannot archive {state[2]}: its archive_command fails"
+        if state.failing:
+            why = f"the server cannot archive {state.failed}: its archive_command fails"
             return [Trouble("wal_archive", why, "see the server's log: what archive_command says stands there")]
         return []
 
@@ -426,9 +426,9 @@ class Driven(ClusterEngine):
         """What lets the server archive, for people."""
         return "ALTER SYSTEM SET archive_mode = on, then restart the server"
 
-    def _cannot_archive(self, state: Any) -> str:
+    def _cannot_archive(self, state: Archiver) -> str:
         """Return why the server archives nothing, "" where it should."""
-        return "" if state[0] else "the server archives nothing: archive_mode is off"
+        return "" if state.enabled else "the server archives nothing: archive_mode is off"
 
     def _await(self, session: Any, lsn: int, failures: int) -> str:
         """Wait until the archive has the segment of a position; return why it does not."""
@@ -439,9 +439,9 @@ class Driven(ClusterEngine):
             name = archive.name(self.timeline, archive.number(lsn - 1))
             if archive.find(name) is not None:
                 return ""
-            state = session.execute(render("backup/archiver.sql.j2").sql).fetchone()
-            if state[2] and state[3] > failures:
-                return f"the server cannot archive {state[2]}: its archive_command fails, see the server's log"
+            state = _archiver(session)
+            if state.failed and state.failures > failures:
+                return f"the server cannot archive {state.failed}: its archive_command fails, see the server's log"
             if time.monotonic() > until:
                 return f"the segment {name}, with {lsn_text(lsn)}, did not come to the archive within {ARCHIVED_SECONDS:g} s"
             time.sleep(_POLL)
@@ -508,3 +508,23 @@ class Driven(ClusterEngine):
             hint="nothing of it is left: put right what is named, then restore again",
             details=error.said[1:],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Archiver:
+    """How the server's archiving goes: whether it is on, the segment that failed last, how often; whether it fails now."""
+
+    enabled: bool
+    command: str
+    failed: str
+    failures: int
+    archived: int
+    failing: bool
+
+
+def _archiver(session: Any) -> Archiver:
+    from psycopg.rows import class_row
+
+    asked = session.cursor(row_factory=class_row(Archiver)).execute(render("backup/archiver.sql.j2").sql)
+    archiver: Archiver = asked.fetchone()
+    return archiver

@@ -14,7 +14,7 @@ from typing import Any
 from wgm_play.backup import target
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.render import render
-from wgm_play.sql import NAME_BYTES
+from wgm_play.sql import shortened
 
 # RENAME waits 5 seconds for the sessions of a database, and lets no new one in meanwhile.
 _PAUSE_SECONDS = 0.05
@@ -63,7 +63,7 @@ def exchange(admin: Any, url: str, application: str, name: str, working: str) ->
 def _kept_name(name: str) -> str:
     """Return how the old database is called: NAME_before_TIME, within the length of a name."""
     ending = f"_before_{datetime.now(UTC):%Y%m%dT%H%M%S}".lower()
-    return name.encode()[: NAME_BYTES - len(ending)].decode(errors="ignore") + ending
+    return shortened(name, ending)
 
 
 @contextmanager

@@ -38,7 +38,11 @@ def _put(connection: Any, masks: Sequence[Mask]) -> list[str]:
         for schema in _SCHEMAS:
             _do(connection, "drop_schema", schema=schema)
         keys = [row for row in _rows(connection, "keys")]
-        triggers = [row for row in _rows(connection, "triggers") if (row[0], row[1]) in tables]
+        triggers = [
+            (schema, table, *rest)
+            for schema, table, *rest in _rows(connection, "triggers")
+            if (schema, table) in tables
+        ]
         for schema, table, name, *_ in keys:
             _do(connection, "drop_key", table=(schema, table), constraint=name)
         for schema, table, name, _ in triggers:

@@ -224,8 +224,9 @@ class Receiver:
         with psycopg.connect(make_conninfo(**given), autocommit=True) as session:
             row = session.execute(f"TIMELINE_HISTORY {timeline:d}".encode()).fetchone()
         if row is not None:
-            content = row[1] if isinstance(row[1], bytes) else str(row[1]).encode()
-            (self.source.folder / str(row[0])).write_bytes(content)
+            name, content = row
+            written = content if isinstance(content, bytes) else str(content).encode()
+            (self.source.folder / str(name)).write_bytes(written)
 
     def _put_aside(self, path: Path, name: str) -> None:
         """Keep a file of WAL where a restore finds it and pg_receivewal does not."""

@@ -116,7 +116,7 @@ def read_edges(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
         member_cursor = connection.execute(query("extension_members", version), prepare=True)
         unmodelled_cursor = connection.execute(query("unmodelled", version), prepare=True)
         found = edge_cursor.fetchall()
-        members = {(row[0], row[1]): row[2] for row in member_cursor.fetchall()}
+        members = {(catalog_oid, oid): extension for catalog_oid, oid, extension in member_cursor.fetchall()}
         catalog.unmodelled = tuple(f"{what} {name}" for what, name in unmodelled_cursor.fetchall())
     extensions = {extra.oid: key for key, extra in catalog.extras.items() if key.kind == "extension"}
 

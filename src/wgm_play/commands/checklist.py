@@ -188,7 +188,7 @@ def _pool(work: Work, planned: Planned) -> Point:
     title, reading = POOL, work.reading
     taken = reading.execute(plain.text("health/connections.sql", reading.info.server_version).encode()).fetchall()
     if taken:
-        said = "; ".join(f"{row[0]}: {row[1]} of {row[2]} connections are taken" for row in taken)
+        said = "; ".join(f"{what}: {count} of {most} connections are taken" for what, count, most, *_ in taken)
         return Point("pool", title, False, said, "make pools smaller, or max_connections larger")
     said = "less than 70 % of the connections are taken now"
     if work.environment.pool is None and work.play.pool is None:

@@ -139,9 +139,11 @@ def _filling(connection: Connection, ledger: Ledger, current: Run | None) -> lis
     if current is None or ledger.access() != "readable":
         return []
     row = run(connection, "filling", current.id).fetchone()
-    if row is None or row[2].get("done"):
+    if row is None:
         return []
     operation, first, last, began, at = row
+    if last.get("done"):
+        return []
     unit = "rows" if "rows" in last else "pages"
     name = "rows" if unit == "rows" else "page"
     done, seconds = float(last.get(name, 0)), (at - began).total_seconds()

@@ -81,7 +81,8 @@ def _described(there: Any, name: str, found: engines.Backup) -> tuple[str, str, 
         raise InputError(
             f"there is no table {name!r} in the backup {found.id}", hint="name it as SQL does: --table schema.table"
         )
-    return rows[0][0], rows[0][1], [(column, kind) for _, _, column, kind in rows if column]
+    relation, bare, *_ = rows[0]
+    return relation, bare, [(column, kind) for _, _, column, kind in rows if column]
 
 
 def _copied(there: Any, here: Any, relation: str, name: str, columns: list[tuple[str, str]]) -> int:

@@ -22,7 +22,7 @@ from wgm_play.operations.trash import NAMED, RECORDS, SCHEMA, kept_rows, out_of_
 from wgm_play.plan import Command, Group, Hazard, Lock, Operation, Plan
 from wgm_play.render import render
 from wgm_play.reporter import StepResult
-from wgm_play.sql import NAME_BYTES, Sql, ident
+from wgm_play.sql import Sql, ident, shortened
 
 if TYPE_CHECKING:
     from wgm_play.options import Options
@@ -219,7 +219,7 @@ class _Move:
         made, number = name, 1
         while made in taken:
             end = "_restored" if number == 1 else f"_restored_{number}"
-            made, number = name.encode()[: NAME_BYTES - len(end)].decode(errors="ignore") + end, number + 1
+            made, number = shortened(name, end), number + 1
         return made
 
     def _rows(self, template: str, **values: Any) -> list[tuple[Any, ...]]:

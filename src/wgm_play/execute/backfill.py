@@ -238,7 +238,7 @@ class Backfill:
         after: dict[str, Any] = {"page": high, "total": self.pages}
         if high >= self.pages:  # new versions of rows go to pages that come later: look again how many there are
             row = send(self.session.connection, text("backfill/about"), *self.task.table, []).fetchone()
-            self.pages = row[2] if row else 0
+            _, _, self.pages, _ = row or ("", 0, 0, "")
             if high >= self.pages:
                 after = {"done": True, "page": high}
                 conditions = conditions if self.session.version < 140000 else conditions[:1]

@@ -31,7 +31,7 @@ def drop_invalid_index(session: Session, sql: str) -> str | None:
     if row is None:
         return None
     session.allow(_DROP)
-    session.send(text("execute/drop_index", name=(row[0], row[1])))
+    session.send(text("execute/drop_index", name=tuple(row)))
     return name
 
 

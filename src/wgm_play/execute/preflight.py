@@ -84,4 +84,7 @@ def pooled(one: Connection, other: Connection) -> bool:
     first = send(one, text("execute/mark_session"), mark).fetchone()
     send(other, text("execute/mark_session"), "other")
     again = send(one, text("execute/marked_session")).fetchone()
-    return bool(first and again and (first[0] != again[0] or again[1] != mark))
+    if not (first and again):
+        return False
+    (pid, *_), (pid_again, mark_again) = first, again
+    return bool(pid != pid_again or mark != mark_again)

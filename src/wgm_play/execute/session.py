@@ -96,8 +96,8 @@ class Session:
         self._prepared = False
         row = send(self.connection, text("execute/open"), IDLE_IN_TRANSACTION).fetchone()
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        self.pid: int = row[1]
-        self._server_ahead: float = row[0].timestamp() - time.perf_counter()
+        now, self.pid, *_ = row
+        self._server_ahead: float = now.timestamp() - time.perf_counter()
 
     @property
     def lost(self) -> bool:

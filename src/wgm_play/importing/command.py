@@ -36,7 +36,8 @@ def bring_in(options: Inspection, reporter: Reporter) -> int:
     tool, found = parts(folder, options.tool)
     with _server(options.url, folder) as connect, open_shadow(Place(connect, own=True)) as shadow:
         row = shadow.admin.execute(render("shadow/may_create.sql.j2").sql).fetchone()
-        if row is None or not row[1] or row[2]:
+        _, may_create, in_recovery, _ = row or (False, False, False, False)
+        if not may_create or in_recovery:
             raise Unreachable(
                 "the server of --url does not let this role create a scratch database", hint="GRANT it CREATEDB"
             )

@@ -13,7 +13,7 @@ from typing import Any
 
 from wgm_play.importing.parts import Part, text_of
 from wgm_play.importing.spoken import Script
-from wgm_play.sql import NAME_BYTES, literal
+from wgm_play.sql import literal, shortened
 
 _TYPES = {
     "String": "text", "Int": "integer", "BigInt": "bigint", "Float": "double precision", "Decimal": "numeric(65,30)",
@@ -154,7 +154,7 @@ def _one(block: Block, known: dict[str, Block], first: Script, then: Script, las
             name = _named(one.attributes["id"], "map") or f"{block.own}_pkey"
             constraints[name] = {"primary_key": [one.column]}
         if "unique" in one.attributes:
-            name = _named(one.attributes["unique"], "map") or _shortened(f"{block.own}_{one.column}", "_key")
+            name = _named(one.attributes["unique"], "map") or shortened(f"{block.own}_{one.column}", "_key")
             _index(block, [one.column], last, one.line, name, unique=True)
     for word, said, line in block.rules:
         if word == "id":
@@ -162,7 +162,7 @@ def _one(block: Block, known: dict[str, Block], first: Script, then: Script, las
         elif word in ("unique", "index"):
             names = _plain(block, said)
             suffix = "_key" if word == "unique" else "_idx"
-            name = _named(said, "map") or _shortened("_".join([block.own, *names]), suffix)
+            name = _named(said, "map") or shortened("_".join([block.own, *names]), suffix)
             _index(block, _elements(block, said), last, line, name, unique=word == "unique", method=_method(said))
         elif word not in ("map", "schema", "ignore"):
             last.left(f"@@{word} of {block.name}", line)
@@ -228,7 +228,7 @@ def _relation(block: Block, one: Field, other: Block, last: Script) -> None:
     }
     delete = words.get(_word(said, "onDelete") or "", "set null" if optional else "restrict")
     update = words.get(_word(said, "onUpdate") or "", "cascade")
-    name = _named(said, "map") or _shortened("_".join([block.own, *own]), "_fkey")
+    name = _named(said, "map") or shortened("_".join([block.own, *own]), "_fkey")
     target = {"table": other.own, "schema": other.schema, "columns": theirs}
     last.constraint(f"{block.schema}.{block.own}", name, {
         "foreign_key": own, "references": target, "on_delete": delete, "on_update": update,
@@ -329,8 +329,3 @@ def _named(said: str, key: str) -> str | None:
 def _first_text(said: str | None) -> str | None:
     found = re.search(r"\"((?:[^\"\\]|\\.)*)\"", said or "")
     return re.sub(r"\\(.)", lambda one: {"n": "\n", "t": "\t"}.get(one[1], one[1]), found[1]) if found else None
-
-
-def _shortened(name: str, suffix: str) -> str:
-    """Return a name as Prisma cuts it: the suffix stays whole."""
-    return name[: NAME_BYTES - len(suffix)] + suffix

@@ -38,6 +38,7 @@ from wgm_play.ledger.model import (
 from wgm_play.ledger.statements import Connection, run, send, text
 from wgm_play.render import render
 from wgm_play.secret import kept, mask, placeholders
+from wgm_play.sql import shortened
 
 __all__ = [
     "BackupPin",
@@ -67,8 +68,7 @@ _ALL_RUNS = 100_000
 
 def restore_point_name(run_id: int, database: str) -> str:
     """Return the name of the restore point of before a run, within the 63 bytes of one; the whole server has one space for them."""
-    name = f"wgm-play run {run_id} of {database}".encode()
-    return name[:63].decode(errors="ignore")
+    return shortened(f"wgm-play run {run_id} of {database}")
 
 
 class Ledger:
@@ -153,7 +153,10 @@ class Ledger:
         if self.access() != "readable":
             return None
         row = run(self.connection, "snapshot_of", run_id, moment).fetchone()
-        return snapshot.unpack(bytes(row[1])) if row else None
+        if row is None:
+            return None
+        _, packed = row
+        return snapshot.unpack(bytes(packed))
 
     def sql_once_known(self) -> dict[tuple[str, str, str], SqlOnce]:
         """Return the imperative steps that ran and were not undone, by (play, step, item)."""

@@ -97,5 +97,5 @@ def earlier_counters(
 
 def _kept(connection: Connection) -> bool:
     """Tell whether the ledger is there, readable, and of a version that keeps what alerts said."""
-    present = run(connection, "access").fetchone()
-    return bool(present and present[1] and install.installed(connection) >= _VERSION)
+    _, readable = run(connection, "access").fetchone() or (False, False)
+    return bool(readable and install.installed(connection) >= _VERSION)

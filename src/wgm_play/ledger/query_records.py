@@ -49,8 +49,8 @@ def record(
 
 def newest(connection: Connection, environment: str, play: str, *, of_run: bool = False) -> QueryRecord | None:
     """Return the newest record of a play; with `of_run` that of the last run."""
-    present = run(connection, "access").fetchone()
-    if not (present and present[0] and present[1] and install.installed(connection) >= SINCE):
+    present, readable = run(connection, "access").fetchone() or (False, False)
+    if not (present and readable and install.installed(connection) >= SINCE):
         return None
     found: QueryRecord | None = run(
         connection, "query_records", environment, play, of_run, row_factory=class_row(QueryRecord)

@@ -16,7 +16,7 @@ from wgm_play.finding import Finding
 from wgm_play.lint.look import Look
 from wgm_play.lint.reading import Statement
 from wgm_play.lint.tree import kind, words
-from wgm_play.sql import ident
+from wgm_play.sql import ident, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _set_not_null(one: Statement, finding: Finding) -> list[Edit]:
     if len(one.node.cmds) > 1 or one.node.cmds[0].subtype.name != "AT_SetNotNull":
         return []
     table, column = _table(one), ident((one.node.cmds[0].name,))
-    name = ident((f"{one.node.relation.relname}_{one.node.cmds[0].name}_is_set"[:63],))
+    name = ident((shortened(f"{one.node.relation.relname}_{one.node.cmds[0].name}", "_is_set"),))
     before = (
         f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID;\n"
         f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};\n"

@@ -34,10 +34,12 @@ from wgm_play.operations.base import (
     what_of,
 )
 from wgm_play.plan import Command, Lock
-from wgm_play.sql import NAME_BYTES, Sql, automatic, ident
+from wgm_play.sql import Sql, automatic, ident, shortened
 
 SCHEMA = "wgm_trash"
 COLUMN_PREFIX = "wgm_trash_"
+# As much as a number behind a name that is taken.
+_ROOM = "_999"
 # What to do where a column lies in the trash among others (hazard Q09).
 NAMED = "name the columns"
 # What the ledger's trash holds beside data: how to take back what has no definition to compare.
@@ -47,8 +49,8 @@ RECORDS = ("conversion", "rename")
 def trash_name(situation: Situation, name: str, definition: object, prefix: str = "") -> str:
     """Return a name for the trash that derives from the object's name and definition and is free there."""
     mark = hashlib.sha256(repr(definition).encode()).hexdigest()[:8]
-    room = NAME_BYTES - 13 - len(prefix)
-    base = f"{prefix}{name.encode()[:room].decode(errors='ignore')}_{mark}"
+    # Room is left for a number behind it.
+    base = shortened(name, f"_{mark}{_ROOM}", before=prefix).removesuffix(_ROOM)
     made, number = base, 2
     while is_taken(situation, made):
         made, number = f"{base}_{number}", number + 1
@@ -212,7 +214,7 @@ def trash_object(situation: Situation, key: Key) -> Change:
 
 def several(name: str) -> str:
     """Return the name that the multirange type of a range type has in the trash."""
-    return f"{name.encode()[: NAME_BYTES - 6].decode(errors='ignore')}_multi"
+    return shortened(name, "_multi")
 
 
 def trash_column(situation: Situation, key: Key) -> Change:

@@ -30,8 +30,8 @@ class HiddenRows:
     def read(cls, connection: psycopg.Connection[Any]) -> HiddenRows:
         """Ask the server."""
         rows = connection.execute(render("checks/hidden_tables.sql.j2").sql.encode()).fetchall()
-        role = str(rows[0][2]) if rows else ""
-        found = {Key("table", (row[0], row[1])): bool(row[3]) for row in rows}
+        found = {Key("table", (schema, name)): bool(own) for schema, name, _, own in rows}
+        role = next((str(role) for _, _, role, _ in rows), "")
         return cls(frozenset(found), frozenset(key for key, own in found.items() if own), role)
 
     @property

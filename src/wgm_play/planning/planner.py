@@ -413,7 +413,7 @@ class Planner:
 
     def _helpers(self) -> dict[Helper, bool]:
         rows = self.connection.execute(query("helpers", self.connection.info.server_version)).fetchall()
-        return {Helper(*row[:4]): row[4] for row in rows}
+        return {Helper(*names): whole for *names, whole in rows}
 
     def _trash_names(self) -> frozenset[str]:
         return frozenset(
@@ -426,7 +426,7 @@ class Planner:
         if all(key in wanted.rows or not current[key].identity for key in current.of("column")):
             return {}
         rows = self.connection.execute(query("identity_sequences", self.connection.info.server_version)).fetchall()
-        return {Key("column", row[:3]): row[3] for row in rows}
+        return {Key("column", tuple(column)): sequence for *column, sequence in rows}
 
     def _suspect(self, current: Catalog, wanted: Wanted, folded: Folded) -> None:
         if not (self.choices.renames and self.play.renames):

@@ -226,7 +226,8 @@ def _not_given(target: psycopg.Connection[Any], declaration: Declaration) -> Wgm
             where=declaration.position,
             hint="install it on the machine of the server, or correct the name",
         )
-    return None if row[1] else _forbidden(declaration)
+    _, may_create = row
+    return None if may_create else _forbidden(declaration)
 
 
 def _forbidden(declaration: Declaration) -> Unreachable:

@@ -168,11 +168,12 @@ def _known(
     key = named.get(one)
     if key is None:
         row = connection.execute(render("seed/type.sql.j2", name=one).sql.encode()).fetchone()
-        if row is None or not row[0]:  # it comes with this run, in an extension
+        known, compares, schema = row or (False, False, "")
+        if not known:  # it comes with this run, in an extension
             return f"text{array}", True
-        if row[1]:
-            schemas.add(row[2])
-        return spelled, not row[1]
+        if compares:
+            schemas.add(schema)
+        return spelled, not compares
     if key.kind == "domain":  # the live one may have other rules
         base, textual = _known(connection, live, wanted, named, str(wanted[key].type), schemas)
         return base + array, textual or bool(array)

@@ -126,9 +126,8 @@ class _Table:
 
 def _tables(connection: Any, reading: psycopg.Connection[Any], sizes: Mapping[Key, TableSize]) -> list[_Table]:
     """Return the tables with what is known of their columns, those that are referred to first."""
-    common = {
-        tuple(row[:3]): row[3] for row in reading.execute(render("rehearsal/common_values.sql.j2").sql).fetchall()
-    }
+    rows = reading.execute(render("rehearsal/common_values.sql.j2").sql).fetchall()
+    common = {tuple(column): values for *column, values in rows}
     found: dict[int, _Table] = {}
     refers: dict[int, set[int]] = {}
     for oid, schema, name, columns in connection.execute(render("rehearsal/made_columns.sql.j2").sql).fetchall():

@@ -220,7 +220,8 @@ class Work:
         """Refuse schemas with our names that somebody else made: what is in them is his, and would run as us."""
         text = plain.text("ledger/strange_owners.sql", self.reading.info.server_version)
         trusted = self.environment.policy.trusted_owners
-        found = [one for one in self.reading.execute(text.encode()).fetchall() if one[1] not in trusted]
+        rows = self.reading.execute(text.encode()).fetchall()
+        found = [(schema, owner) for schema, owner in rows if owner not in trusted]
         if not found:
             return
         schema, owner = found[0]

@@ -246,9 +246,10 @@ def _drop_role(admin: psycopg.Connection[Any], name: str) -> None:
 def path_of(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
     """Return the schemas in the search_path that a session of this role has in this database, without ours."""
     row = connection.execute(render("shadow/default_path.sql.j2").sql).fetchone()
-    found = _IN_PATH.findall(str(row[0]) if row else "")
+    path, user = row or ("", "public")
+    found = _IN_PATH.findall(str(path))
     names = [quoted_name.replace('""', '"') or plain.lower() for quoted_name, plain in found]
-    return tuple((str(row[1]) if row else "public") if name == "$user" else name for name in names)
+    return tuple(str(user) if name == "$user" else name for name in names)
 
 
 # An identifier in a list as search_path has it: in quotes, or plain.
@@ -270,7 +271,8 @@ def locale_of(connection: psycopg.Connection[Any]) -> Locale:
     """Return the locale of the database behind a connection."""
     row = connection.execute(render("shadow/locale.sql.j2", version=connection.info.server_version).sql).fetchone()
     assert row is not None  # noqa: S101 - the database that we are connected to exists
-    return (row[0], row[1], row[2], row[3], row[4])
+    encoding, collate, ctype, provider, locale = row
+    return (encoding, collate, ctype, provider, locale)
 
 
 @contextmanager

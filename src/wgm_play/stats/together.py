@@ -7,7 +7,7 @@ together, and what is known of expressions, are not put there.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.render import render
@@ -31,29 +31,29 @@ def put_extended(
     connection: Connection, statistics: Statistics, tables: Mapping[int, Relation]
 ) -> Iterator[tuple[int, str, tuple[str, ...], bool]]:
     """Put extended statistics into a database; yield what is lacking: table, name, columns, whether it is common values alone."""
-    there = {tuple(row[1:3]): row for row in connection.execute(render("stats/extended_there.sql.j2").sql).fetchall()}
+    rows = connection.execute(render("stats/extended_there.sql.j2").sql).fetchall()
+    there = {(schema, name): (oid, table) for oid, schema, name, table in rows}
     said = [
-        (tables[row[3]], row, one)
+        (tables[number], oid, f"{schema}.{name}", one)
         for table in statistics.tables
         for one in table.get("extended", ())
-        for name in _found(statistics, one, there)
-        if (row := there[name])[3] in tables
+        for schema, name in _found(statistics, one, there)
+        for oid, number in [there[schema, name]]
+        if number in tables
     ]
     if not said:
         return
     for kind in _TYPES:
         connection.execute(render("stats/make_cast.sql.j2", type=Sql(kind)).sql)
     try:
-        for table, row, one in said:
-            yield from _put(connection, table, row[0], f"{row[1]}.{row[2]}", one)
+        for table, oid, name, one in said:
+            yield from _put(connection, table, oid, name, one)
     finally:
         for kind in _TYPES:
             connection.execute(render("stats/drop_cast.sql.j2", type=Sql(kind)).sql)
 
 
-def _found(
-    statistics: Statistics, one: Mapping[str, Any], there: Mapping[tuple[Any, ...], Any]
-) -> list[tuple[Any, ...]]:
+def _found(statistics: Statistics, one: Mapping[str, Any], there: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     wanted = (one["schema"], one["name"])
     return [name for name in there if wanted in statistics.named(*name)][:1]
 

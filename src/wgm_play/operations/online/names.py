@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable
 
 from wgm_play.render import render
-from wgm_play.sql import NAME_BYTES
+from wgm_play.sql import shortened
 
 NEW, OLD, SYNC, NOT_NULL = "wgm_new_", "wgm_old_", "wgm_sync_", "wgm_not_null_"
 _DIGEST = 8
@@ -18,8 +18,7 @@ _DIGEST = 8
 def helper(prefix: str, name: str, *purpose: object) -> str:
     """Return a helper's name: two helpers with the same name are for the same purpose."""
     mark = hashlib.sha256(repr((name, *purpose)).encode()).hexdigest()[:_DIGEST]
-    room = NAME_BYTES - len(prefix) - _DIGEST - 1
-    return f"{prefix}{name.encode()[:room].decode(errors='ignore')}_{mark}"
+    return shortened(name, f"_{mark}", before=prefix)
 
 
 def there(kind: str, table: Iterable[str], name: str, *, validated: bool = False) -> str:
