@@ -24,7 +24,7 @@ import fix_postgres
 from fix_postgres import Postgres
 from wgm_play.backup import own_server
 from wgm_play.backup.base import Policy, Source
-from wgm_play.backup.moment import lsn_of
+from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment, lsn_of
 from wgm_play.backup.physical import Physical, wal_folder
 from wgm_play.backup.receiver import Receiver
 from wgm_play.reporter import Reporter
@@ -170,6 +170,36 @@ def rows_of(cluster: Cluster) -> list[str]:
     """Return the notes of the cluster itself."""
     with cluster.server.connect() as connection:
         return [row[0] for row in connection.execute("select note from notes order by id")]
+
+
+def come_back_exactly(cluster: Cluster, room: Path, *, as_of_now: bool = False) -> Any:
+    """Hold the rows as of a time, a restore point and an LSN to be those of then; return the engine that brought them back."""
+    engine = cluster.engine()
+    made = engine.make("first")
+    assert engine.verify(made).ok
+    cluster.insert("one")
+    between = cluster.now()
+    cluster.insert("two")
+    cluster.point("three-comes")
+    cluster.insert("three")
+    after_three = cluster.lsn()
+    cluster.insert("four")
+    expected = {
+        Moment(TIME, time=between): ["one"],
+        Moment(NAME, name="three-comes"): ["one", "two"],
+        Moment(LSN, lsn=after_three): ["one", "two", "three"],
+        Moment(LATEST): ["one", "two", "three", "four"],
+    }
+    if as_of_now:
+        expected[Moment(TIME, time=cluster.now())] = expected[Moment(LATEST)]
+    if cluster.receiving is not None:
+        cluster.flushed()
+    for number, (moment, rows) in enumerate(expected.items()):
+        place = room / str(number)
+        restored = engine.restore(engine.choose(None, moment), place, moment)
+        assert "LSN" in restored.reached
+        assert rows_in(cluster, place) == rows, moment
+    return engine
 
 
 def room_of() -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """Fixtures for the tests of backups.
 
-In: the fixtures of `tests/conftest.py`. Out: `filled`, `fresh_url`, `shop`.
+In: the fixtures of `tests/conftest.py`. Out: `filled`, `fresh_url`, `shop`, `room`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from backing_up import CONTENT, Shop
+from clusters import room_of
 
 from fix_postgres import Postgres
 
@@ -40,3 +41,9 @@ def shop(tmp_path: Path) -> Shop:
     made = Shop(tmp_path)
     made.write()
     return made
+
+
+@pytest.fixture
+def room() -> Iterator[Path]:
+    """A folder that every account can reach."""
+    yield from room_of()

@@ -172,6 +172,17 @@ def founded(server: Postgres, folder: Path) -> Iterator[Firm]:
 
 
 @contextmanager
+def soaked(server: Postgres, folder: Path) -> Iterator[Firm]:
+    """A firm whose staging has one column more than both had first, committed, for longer than the soak."""
+    with founded(server, folder) as made:
+        made.write("schema/all.yml", STEPS.replace("note: text", "note: text\n      due: date"))
+        made.commit()
+        made.run("staging")
+        made.pass_time("staging", 25)
+        yield made
+
+
+@contextmanager
 def copied(model: Firm, server: Postgres, folder: Path) -> Iterator[Firm]:
     """A copy of a firm, with its repository and its databases."""
     names = {name: f"{url.rsplit('/', 1)[1]}_{folder.name[-12:]}" for name, url in model.urls.items()}

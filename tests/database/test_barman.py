@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from clusters import room_of, rows_in, rows_of, started
+from clusters import come_back_exactly, room_of, rows_in, rows_of, started
 from driving import Driven, newer_barman
 from test_physical_faults import flip, full_disk, largest
 
@@ -40,34 +40,8 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Driven]:
             life.close()  # type: ignore[attr-defined]
 
 
-@pytest.fixture
-def room() -> Iterator[Path]:
-    """A folder that every account can reach."""
-    yield from room_of()
-
-
 def test_rows_are_exact_as_of_a_time_a_restore_point_and_an_lsn(cluster: Driven, room: Path) -> None:
-    engine = cluster.engine()
-    made = engine.make("first")
-    assert engine.verify(made).ok
-    cluster.insert("one")
-    between = cluster.now()
-    cluster.insert("two")
-    cluster.point("three-comes")
-    cluster.insert("three")
-    after_three = cluster.lsn()
-    cluster.insert("four")
-    expected = {
-        Moment(TIME, time=between): ["one"],
-        Moment(NAME, name="three-comes"): ["one", "two"],
-        Moment(LSN, lsn=after_three): ["one", "two", "three"],
-        Moment(LATEST): ["one", "two", "three", "four"],
-    }
-    for number, (moment, rows) in enumerate(expected.items()):
-        place = room / str(number)
-        restored = engine.restore(engine.choose(None, moment), place, moment)
-        assert "LSN" in restored.reached
-        assert rows_in(cluster, place) == rows, moment
+    engine = come_back_exactly(cluster, room)
     for moment, words in {
         Moment(TIME, time=datetime(2020, 1, 1, tzinfo=UTC)): "is before the oldest backup was whole",
         Moment(NAME, name="no such point"): "there is no restore point 'no such point'",

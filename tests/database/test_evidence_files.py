@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from promoting import STEPS, Firm, copied, founded
+from promoting import Firm, copied, soaked
 
 from fix_postgres import Postgres
 from wgm_play.errors import InputError, Refused
@@ -22,11 +22,7 @@ from wgm_play.promotion import signing
 @pytest.fixture(scope="module")
 def model(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
     """Staging has held the change for more than the soak; production cannot ask it."""
-    with founded(server, tmp_path_factory.mktemp("firm")) as made:
-        made.write("schema/all.yml", STEPS.replace("note: text", "note: text\n      due: date"))
-        made.commit()
-        made.run("staging")
-        made.pass_time("staging", 25)
+    with soaked(server, tmp_path_factory.mktemp("firm")) as made:
         yield made
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from backing_up import NOTE, Shop
-from clusters import room_of, rows_in, rows_of, started
+from clusters import come_back_exactly, room_of, rows_in, rows_of, started
 from driving import Driven, archiving, push
 from test_physical_faults import flip, full_disk, largest
 
@@ -52,35 +52,8 @@ def repository(cluster: Driven) -> Iterator[Path]:
         shutil.chown(path, cluster.server.data.stat().st_uid, cluster.server.data.stat().st_gid)
 
 
-@pytest.fixture
-def room() -> Iterator[Path]:
-    """A folder that every account can reach."""
-    yield from room_of()
-
-
 def test_rows_are_exact_as_of_a_time_a_restore_point_and_an_lsn(cluster: Driven, room: Path) -> None:
-    engine = cluster.engine()
-    made = engine.make("first")
-    assert engine.verify(made).ok
-    cluster.insert("one")
-    between = cluster.now()
-    cluster.insert("two")
-    cluster.point("three-comes")
-    cluster.insert("three")
-    after_three = cluster.lsn()
-    cluster.insert("four")
-    expected = {
-        Moment(TIME, time=between): ["one"],
-        Moment(NAME, name="three-comes"): ["one", "two"],
-        Moment(LSN, lsn=after_three): ["one", "two", "three"],
-        Moment(TIME, time=cluster.now()): ["one", "two", "three", "four"],
-        Moment(LATEST): ["one", "two", "three", "four"],
-    }
-    for number, (moment, rows) in enumerate(expected.items()):
-        place = room / str(number)
-        restored = engine.restore(engine.choose(None, moment), place, moment)
-        assert "LSN" in restored.reached
-        assert rows_in(cluster, place) == rows, moment
+    come_back_exactly(cluster, room, as_of_now=True)
 
 
 def test_a_run_is_covered_by_a_young_backup_and_the_archive_and_comes_back_as_of_before_it(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from clusters import Cluster, cluster_of, room_of, rows_in, rows_of, started
+from clusters import Cluster, cluster_of, come_back_exactly, rows_in, rows_of, started
 
 import fix_postgres
 from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment
@@ -22,34 +22,8 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     yield from cluster_of(request.param, tmp_path_factory.mktemp("physical"), max_wal_senders="4")
 
 
-@pytest.fixture
-def room() -> Iterator[Path]:
-    """A folder that every account can reach."""
-    yield from room_of()
-
-
 def test_rows_are_exact_as_of_a_time_a_restore_point_and_an_lsn(cluster: Cluster, room: Path) -> None:
-    engine = cluster.engine()
-    engine.make("first")
-    cluster.insert("one")
-    between = cluster.now()
-    cluster.insert("two")
-    cluster.point("three-comes")
-    cluster.insert("three")
-    after_three = cluster.lsn()
-    cluster.insert("four")
-    expected = {
-        Moment(TIME, time=between): ["one"],
-        Moment(NAME, name="three-comes"): ["one", "two"],
-        Moment(LSN, lsn=after_three): ["one", "two", "three"],
-        Moment(LATEST): ["one", "two", "three", "four"],
-    }
-    cluster.flushed()
-    for number, (moment, rows) in enumerate(expected.items()):
-        place = room / str(number)
-        restored = engine.restore(engine.choose(None, moment), place, moment)
-        assert "LSN" in restored.reached
-        assert rows_in(cluster, place) == rows, moment
+    come_back_exactly(cluster, room)
 
 
 def test_a_backup_by_itself_is_what_it_was_and_what_is_not_there_is_said(cluster: Cluster, room: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from clusters import Cluster, cluster_of, room_of, rows_in, rows_of
+from clusters import Cluster, cluster_of, rows_in, rows_of
 
 from wgm_play.backup import cluster as engine_module
 from wgm_play.backup import young
@@ -46,12 +46,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             connection.execute("create table far (id integer) tablespace elsewhere")
             connection.execute("insert into far select generate_series(1, 1000)")
         yield made
-
-
-@pytest.fixture
-def room() -> Iterator[Path]:
-    """A folder that every account can reach."""
-    yield from room_of()
 
 
 @pytest.fixture(scope="module")

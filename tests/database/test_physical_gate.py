@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from backing_up import NOTE, Shop
-from clusters import Cluster, cluster_of, room_of, started
+from clusters import Cluster, cluster_of, started
 
 from wgm_play.errors import Found, InputError, Refused
 from wgm_play.ledger import Ledger
@@ -26,11 +26,6 @@ POLICY = "{method: physical, before_changes: young, max_age: 24h}"
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     yield from cluster_of(15, tmp_path_factory.mktemp("gate"))
-
-
-@pytest.fixture
-def room() -> Iterator[Path]:
-    yield from room_of()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from backing_up import Shop
-from clusters import Cluster, cluster_of, room_of, rows_in, rows_of
+from clusters import Cluster, cluster_of, rows_in, rows_of
 
 from wgm_play.backup.moment import LATEST, TIME, Moment
 from wgm_play.errors import Refused, StepFailed
@@ -30,11 +30,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     for made in cluster_of(15, tmp_path_factory.mktemp("killed")):
         made.ask(BIG)
         yield made
-
-
-@pytest.fixture
-def room() -> Iterator[Path]:
-    yield from room_of()
 
 
 def entries(folder: Path) -> list[str]:

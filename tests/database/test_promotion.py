@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from promoting import STEPS, Firm, Heard, copied, founded
+from promoting import STEPS, Firm, Heard, copied, soaked
 
 from fix_postgres import Postgres
 from wgm_play import pipeline
@@ -20,11 +20,7 @@ from wgm_play.run import running
 @pytest.fixture(scope="module")
 def model(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
     """The firm when staging has a column more than both had first, committed; the soak is over."""
-    with founded(server, tmp_path_factory.mktemp("firm")) as made:
-        made.write("schema/all.yml", STEPS.replace("note: text", "note: text\n      due: date"))
-        made.commit()
-        made.run("staging")
-        made.pass_time("staging", 25)
+    with soaked(server, tmp_path_factory.mktemp("firm")) as made:
         yield made
 
 

@@ -5,7 +5,7 @@ In: texts and what is known of them. Out: new texts, with a title each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,8 +118,3 @@ def edits(old: str, new: str) -> list[tuple[int, int, int, int, str]]:
             )
             made.append((*begin, *end, "".join(after[j1:j2])))
     return made
-
-
-def texts_with(texts: Mapping[str, str], file: str, text: str) -> dict[str, str]:
-    """Return texts with one of them replaced."""
-    return {**texts, file: text}
