@@ -247,6 +247,8 @@ def _is_hard(situation: Situation, key: Key) -> bool:
     if key.kind in DEFINED:
         return DEFINED[key.kind].in_place(situation, key) is None
     old, new = situation.current[key], situation.wanted[key]
+    if key.kind in (TYPES | {"collation"}) and key in situation.goal.forced:
+        return True
     if key.kind in COMPOUND_TYPES:
         return composites.touches_users(situation, key)
     if key.kind == "collation":

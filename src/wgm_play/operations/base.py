@@ -54,7 +54,8 @@ class Waiting:
 class Facts:
     """What is known of the server before anything is planned, read once.
 
-    `trash` tells whether what goes is kept there, `trash_names` what is in it. `helpers` are what online forms made in the
+    `trash` tells whether what goes is kept there, `trash_names` what is in it,
+    `trash_needs` what that depends on (by class and oid), with what does. `helpers` are what online forms made in the
     live database (valid or not). `login` is who logged in, `may_replicate` whether he may set session_replication_role.
     `tablespace` is that of the database, in which everything lies that names none. `acting` are the triggers and rules of
     the live tables (`online/acting.py`). `attached` are the keys of partitions whose index is attached to an index of the
@@ -66,6 +67,7 @@ class Facts:
     sizes: Mapping[Key, TableSize] = field(default_factory=dict)
     trash: bool = True
     trash_names: frozenset[str] = frozenset()
+    trash_needs: Mapping[tuple[int, int], str] = field(default_factory=dict)
     identity_sequences: Mapping[Key, str] = field(default_factory=dict)
     attached: Mapping[Key, tuple[Key, ...]] = field(default_factory=dict)
     helpers: Mapping[Any, bool] = field(default_factory=dict)
@@ -79,13 +81,23 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Returning:
+    """What comes back from the trash in place of another: its name there, its rows."""
+
+    place: str
+    rows: Mapping[Key, Row]
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
     """What is asked for beside the wanted catalog: which step asks, and how values get there.
 
     `renames` gives the live key of what the plan renames. `converts` are those that apply now; `forced` are the columns
-    among them whose type stays while the values change. `uncastable` are columns whose old and new type have no cast
+    among them whose type stays while the values change, and types that are made anew because others return from the trash. `uncastable` are columns whose old and new type have no cast
     between them: they change while they hold nothing. `waiting` are live generated columns of which a rollback brings the
-    plain ones back from the trash. `let_go` are foreign keys that go before the tables that they belong to.
+    plain ones back from the trash, `returned` what it brings back, `returning` the types and collations that come back in
+    place of those that took their places. `let_go` are foreign keys that go before the tables that
+    they belong to.
     """
 
     steps: Mapping[Key, int] = field(default_factory=dict)
@@ -97,6 +109,8 @@ class Goal:
     uncastable: frozenset[Key] = frozenset()
     passwords: Mapping[Key, str] = field(default_factory=dict)
     waiting: Mapping[Key, Waiting] = field(default_factory=dict)
+    returned: frozenset[Key] = frozenset()
+    returning: Mapping[Key, Returning] = field(default_factory=dict)
     let_go: frozenset[Key] = frozenset()
 
 

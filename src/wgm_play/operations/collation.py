@@ -12,7 +12,7 @@ from wgm_play.operations.column_definition import after_type
 from wgm_play.operations.defined import Defined, changed
 from wgm_play.operations.granted import privileges
 from wgm_play.operations.online import names
-from wgm_play.operations.trash import trash_object
+from wgm_play.operations.trash import is_kept, out_of_trash, replaced_object, restored, trash_object
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident, literal
 from wgm_play.units import counted
@@ -40,12 +40,13 @@ def create(situation: Situation, key: Key) -> list[Command]:
 
 def swap_collation(situation: Situation, key: Key) -> list[Change]:
     """Replace a collation under the same name; the columns that use it get the new one, their indexes are rebuilt."""
-    if not changed(situation.current[key], situation.wanted[key]) - {"comment"}:
+    if key not in situation.goal.forced and not changed(situation.current[key], situation.wanted[key]) - {"comment"}:
         return COLLATION.alter(situation, key)
+    back = situation.goal.returning.get(key)
     old_name = (key.name[0], names.helper(names.OLD, key.name[1], key.kind))
     commands = [
         command("object/rename", what=Sql(f"COLLATION {name_of(key)}"), to=old_name[1]),
-        *create(situation, key),
+        *(out_of_trash(key, back.place, back.rows) if back else create(situation, key)),
     ]
     columns = users_of(situation, key)
     for column in columns:
@@ -64,13 +65,27 @@ def swap_collation(situation: Situation, key: Key) -> list[Change]:
             )
         )
         commands += after_type(situation, column)
-    commands.append(command("object/drop", what=Sql(f"COLLATION {ident(old_name)}")))
+    entries = [restored(key, back.place)] if back else []
+    if is_kept(situation, key):
+        moves, entry = replaced_object(situation, key, (old_name[1], None))
+        commands += moves
+        entries.append(entry)
+    else:
+        commands.append(command("object/drop", what=Sql(f"COLLATION {ident(old_name)}")))
     commands += comments(key, situation.wanted[key].comment)
     commands += privileges(situation, key)
     hazards = (hazard("Y05", f"the indexes over {counted(len(columns), 'column')} are built again"),) if columns else ()
     return [
         Change(
-            operation(situation, "alter", key, f"replace {key}", commands, hazards=hazards),
+            operation(
+                situation,
+                "alter",
+                key,
+                f"replace {key}",
+                commands,
+                hazards=hazards,
+                payload={"trash": entries} if entries else {},
+            ),
             makes=frozenset([key, *columns]),
             removes=frozenset([key, *columns]),
         )

@@ -63,7 +63,7 @@ def is_swapped(situation: Situation, key: Key) -> bool:
     """Tell whether a type must be replaced: another range, attributes in another order, or, where columns have the
     type, attributes of another type (manual: ALTER TYPE)."""
     old, new = situation.current[key], situation.wanted[key]
-    if any(key in nested for nested in situation.findings.nested.values()):
+    if key in situation.goal.forced or any(key in nested for nested in situation.findings.nested.values()):
         return True
     if key.kind == "range":
         return any(getattr(old, name) != getattr(new, name) for name in old.__slots__ if name != "comment")

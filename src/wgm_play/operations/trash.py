@@ -18,7 +18,9 @@ from wgm_play.catalog.kinds import (
     INDEXES,
     KINDS,
     PER_ROW,
+    SWAPPED,
     TEXT_SEARCH,
+    TYPES,
 )
 from wgm_play.catalog.model import Catalog, Key, Row, with_fields
 from wgm_play.catalog.shape import Reader, fields
@@ -108,6 +110,8 @@ def _goes(situation: Situation, key: Key) -> bool:
 
 # What is dropped for good: nothing in the trash may depend on it.
 _GONE = BY_TYPES | BY_METHOD | TEXT_SEARCH | {"extension"}
+# What lies in the trash may depend on these.
+NEEDED = _GONE | SWAPPED
 
 
 def _leans_on_gone(situation: Situation, key: Key) -> bool:
@@ -190,26 +194,74 @@ def trash_object(situation: Situation, key: Key) -> Change:
     if key.kind == "sequence" and row.owned_by:
         commands.append(command("sequence/owned_by", name=key.name, column=None))
         row = replace(row, owned_by=None)
-    moved = Sql(f"{KINDS[key.kind].word} {ident((key.name[0], name))}")
-    moves = [
-        command("object/trash_schema"),
-        command("object/rename", lock, what=what_of(key), to=name),
-        command("object/set_schema", lock, what=moved, schema=SCHEMA),
-    ]
+    moves = _into_trash(situation, key, _names(situation, key), name, lock)
+    kept = _with_checks(situation, key) | {key: astuple(row)}
+    return drop(
+        situation, key, f"move {key} to the trash", [*commands, *moves], verb="trash", rank=71, removes=set(kept) - {key},
+        payload={"trash": _entry(key, name, kept, moves)},
+    )  # fmt: skip
+
+
+def replaced_object(
+    situation: Situation, key: Key, now: tuple[str, str | None]
+) -> tuple[list[Command], dict[str, Any]]:
+    """Return what moves a type or a collation to the trash that is called `now`, as another has its name; and its entry."""
+    name = trash_name(situation, key.name[1], situation.current.rows[key])
+    before = _names(situation, key)
+    entry = _entry(key, name, _with_checks(situation, key), _into_trash(situation, key, before, name))
+    entry["definition"]["replaced"] = True
+    return _into_trash(situation, key, now, name), entry
+
+
+def is_kept(situation: Situation, key: Key) -> bool:
+    """Tell whether the trash needs what another takes the place of: something in it has it, or goes there by this plan."""
+    if not situation.facts.trash:
+        return False
+    current, wanted = situation.current, situation.wanted
+    if (current.extra(key).class_oid, current.extra(key).oid) in situation.facts.trash_needs:
+        return True
+    return any(
+        ref == key
+        and dependent.kind in (TYPES | {"column"})
+        and (dependent not in wanted.rows or _is_retyped(situation, dependent))
+        for dependent, ref in current.edges
+    )
+
+
+def _is_retyped(situation: Situation, key: Key) -> bool:
+    """Tell whether a column gets another type: its values may stay in the trash."""
+    if key.kind != "column":
+        return False
+    old, new = situation.current[key], situation.wanted[key]
+    return bool((old.type, old.collation) != (new.type, new.collation))
+
+
+def _with_checks(situation: Situation, key: Key) -> dict[Key, Row]:
+    """Return the rows of a sequence, a collation or a type, a domain's with those of its checks."""
+    checks = situation.current.of("domain_constraint", *key.name) if key.kind == "domain" else []
+    return {own: situation.current.rows[own] for own in (key, *checks)}
+
+
+def _names(situation: Situation, key: Key) -> tuple[str, str | None]:
+    """Return the name of an object, and that of a range type's multirange type."""
+    return key.name[1], (situation.current[key].multirange or None) if key.kind == "range" else None
+
+
+def _into_trash(situation: Situation, key: Key, now: tuple[str, str | None], to: str, *locks: Lock) -> list[Command]:
+    """Return what moves a sequence, a collation or a type that is called `now` to the trash."""
+    schema, row, word = key.name[0], situation.current[key], KINDS[key.kind].word
+    into = command("object/trash_schema")
     if key.kind == "range":
         from wgm_play.operations.range_names import moves as moved_to
         from wgm_play.operations.range_names import renames
 
-        names = (name, row.multirange and several(name))
-        moves = [moves[0], *renames(row.subtype, key.name[0], (key.name[1], row.multirange), names)]
-        moves += moved_to(row.subtype, key.name[0], names, SCHEMA)
-    kept = {key: astuple(row)}
-    checks = situation.current.of("domain_constraint", *key.name) if key.kind == "domain" else []
-    kept.update({check: situation.current.rows[check] for check in checks})
-    return drop(
-        situation, key, f"move {key} to the trash", [*commands, *moves], verb="trash", rank=71, removes=checks,
-        payload={"trash": _entry(key, name, kept, moves)},
-    )  # fmt: skip
+        names = (to, row.multirange and several(to))
+        return [into, *renames(row.subtype, schema, now, names), *moved_to(row.subtype, schema, names, SCHEMA)]
+    return [
+        into,
+        command("object/rename", *locks, what=Sql(f"{word} {ident((schema, now[0]))}"), to=to),
+        command("object/set_schema", *locks, what=Sql(f"{word} {ident((schema, to))}"), schema=SCHEMA),
+    ]
 
 
 def several(name: str) -> str:
@@ -307,9 +359,7 @@ def restore(situation: Situation, key: Key, place: list[str], definition: Mappin
     """Bring an object back from the trash, where its name is `place`, under its old name."""
     name = place[-1]
     kept = kept_rows(definition)
-    payload = {
-        "trash": {"event": "restored", "kind": key.kind, "name": list(key.name), "trash_name": place, "definition": {}}
-    }
+    payload = {"trash": restored(key, name, place)}
     if key.kind == "column":
         lock = Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label)
         back = command("column/rename", lock, what=Sql("TABLE"), table=key.name[:2], name=name, to=key.name[2])
@@ -320,6 +370,12 @@ def restore(situation: Situation, key: Key, place: list[str], definition: Mappin
     return create(
         situation, key, f"bring {key} back from the trash", commands, verb="restore", makes=kept, payload=payload
     )
+
+
+def restored(key: Key, name: str, place: list[str] | None = None) -> dict[str, Any]:
+    """Return what the ledger keeps of something that has come back: its entry is used up."""
+    place = place or [SCHEMA, name]
+    return {"event": "restored", "kind": key.kind, "name": list(key.name), "trash_name": place, "definition": {}}
 
 
 def out_of_trash(key: Key, name: str, kept: Mapping[Key, Row]) -> list[Command]:

@@ -66,6 +66,8 @@ def using(situation: Situation, column: Key, key: Key) -> Sql | None:
     """Return how a column's values become the new form of a composite type; None where it is done through text."""
     if key.kind != "composite" or situation.current[column].type.endswith("[]"):
         return None
+    if {column, Key("table", column.name[:2])} & situation.goal.returned:
+        return None  # in the trash it kept the type as it becomes again
     name = ident(column.name[2])
     old = {str(one[0]) for one in situation.current[key].attributes or ()}
     fields = [

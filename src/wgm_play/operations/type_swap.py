@@ -22,6 +22,7 @@ from wgm_play.operations.base import (
 from wgm_play.operations.column_definition import after_type
 from wgm_play.operations.granted import privileges
 from wgm_play.operations.online import names
+from wgm_play.operations.trash import is_kept, out_of_trash, replaced_object, restored
 from wgm_play.operations.type_definition import domain_commands, users_of
 from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.sql import Sql, ident
@@ -57,19 +58,35 @@ def swap_type(situation: Situation, key: Key) -> Change:
     for one in types:
         columns = [column for column in users_of(situation, one) if column in situation.wanted.rows]
         columns = [column for column in columns if not situation.current[column].generated]  # made again: see compare
+        columns = [column for column in columns if situation.current[column].type == situation.wanted[column].type]
         for column in columns:
             commands += _swap_column(situation, column, one)
         used += columns
         makes += [one, *columns, *situation.wanted.of("domain_constraint", *one.name)]
         removes += [one, *columns, *situation.current.of("domain_constraint", *one.name)]
+    kept = any(is_kept(situation, one) for one in types)
+    entries = [restored(one, back.place) for one in types if (back := situation.goal.returning.get(one))]
     for one in reversed(types):
-        commands.append(command(f"{one.kind}/drop", name=_old_name(one)))
+        if kept:
+            moves, entry = replaced_object(situation, one, _old_names(situation, one))
+            commands += moves
+            entries.append(entry)
+        else:
+            commands.append(command(f"{one.kind}/drop", name=_old_name(one)))
     for one in types:
         commands += comments(one, situation.wanted[one].comment)
         commands += privileges(situation, one)
     hazards = (_rewritten(situation, key, used),) if used else ()
     return Change(
-        operation(situation, "alter", key, f"replace {key}", commands, hazards=hazards),
+        operation(
+            situation,
+            "alter",
+            key,
+            f"replace {key}",
+            commands,
+            hazards=hazards,
+            payload={"trash": entries} if entries else {},
+        ),
         makes=frozenset(makes),
         removes=frozenset(removes),
     )
@@ -79,26 +96,28 @@ def _old_name(key: Key) -> tuple[str, str]:
     return (key.name[0], names.helper(names.OLD, key.name[1], key.kind))
 
 
+def _old_names(situation: Situation, key: Key) -> tuple[str, str | None]:
+    """Return the names that a type has beside the new one: its own, and that of a multirange type."""
+    several = situation.current[key].multirange if key.kind == "range" else None
+    return _old_name(key)[1], names.helper(names.OLD, key.name[1], several) if several else None
+
+
 def _beside(situation: Situation, key: Key) -> list[Command]:
     """Return the statements that make a type beside the old one, which gets another name."""
-    old_name = _old_name(key)
-    commands: list[Command] = []
-    if key.kind != "range":
-        what = Sql(f"{'DOMAIN' if key.kind == 'domain' else 'TYPE'} {name_of(key)}")
-        commands.append(command("object/rename", what=what, to=old_name[1]))
-    if key.kind == "enum":
-        commands.append(command("enum/create", name=key.name, labels=situation.wanted[key].labels or []))
-    elif key.kind == "domain":
-        commands += domain_commands(situation, key)
+    old_name = _old_names(situation, key)
+    if key.kind == "range":
+        old = situation.current[key]
+        commands = range_names.renames(old.subtype, key.name[0], (key.name[1], old.multirange), old_name)
     else:
-        if key.kind == "range":
-            old = situation.current[key]
-            several = old.multirange and names.helper(names.OLD, key.name[1], old.multirange)
-            commands += range_names.renames(
-                old.subtype, key.name[0], (key.name[1], old.multirange), (old_name[1], several)
-            )
-        commands += type_definition.commands_of(situation, key)
-    return commands
+        what = Sql(f"{'DOMAIN' if key.kind == 'domain' else 'TYPE'} {name_of(key)}")
+        commands = [command("object/rename", what=what, to=old_name[0])]
+    if back := situation.goal.returning.get(key):
+        return [*commands, *out_of_trash(key, back.place, back.rows)]
+    if key.kind == "enum":
+        return [*commands, command("enum/create", name=key.name, labels=situation.wanted[key].labels or [])]
+    if key.kind == "domain":
+        return [*commands, *domain_commands(situation, key)]
+    return [*commands, *type_definition.commands_of(situation, key)]
 
 
 def _rewritten(situation: Situation, key: Key, columns: list[Key]) -> Hazard:

@@ -37,8 +37,8 @@ def alter_enum(situation: Situation, key: Key) -> list[Change]:
     old, new = situation.current[key], situation.wanted[key]
     changes: list[Change] = []
     before, after = old.labels or [], new.labels or []
-    if before != after:
-        if [label for label in after if label in before] == before:
+    if before != after or key in situation.goal.forced:
+        if key not in situation.goal.forced and [label for label in after if label in before] == before:
             changes += _add_values(situation, key, before, after)
         else:
             changes.append(swap_type(situation, key))
@@ -90,7 +90,7 @@ def create_domain(situation: Situation, key: Key) -> list[Change]:
 def alter_domain(situation: Situation, key: Key) -> list[Change]:
     """Change default, NOT NULL or comment in place; swap the type where the base type changes."""
     old, new = situation.current[key], situation.wanted[key]
-    if (old.type, old.collation) != (new.type, new.collation):
+    if (old.type, old.collation) != (new.type, new.collation) or key in situation.goal.forced:
         return [swap_type(situation, key)]
     commands = []
     if old.default != new.default:

@@ -127,7 +127,7 @@ def assemble(planner: Stages, draft: Draft) -> Planned:
             with refusals.one():
                 taken_names.refuse(operations, draft.situation.current, wanted)
             with refusals.one():
-                trashed_users.refuse(planner.connection, operations, draft.renamed.pairs)
+                trashed_users.refuse(operations, draft.situation, draft.live, draft.renamed.pairs)
             with refusals.one():
                 made = draft.consents.settle(made)
             with refusals.one():

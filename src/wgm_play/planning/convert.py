@@ -157,6 +157,7 @@ class Kept:
     type: str
     using: Sql
     back: Sql | None = None
+    moved: bool = False
 
 
 def back_to_kept(name: str, now: str, kept: Sequence[Kept], castable: Callable[[str, str], bool]) -> Conversion:
@@ -171,5 +172,6 @@ def back_to_kept(name: str, now: str, kept: Sequence[Kept], castable: Callable[[
         back = replaced_columns(one.back, {name: value}) if one.back else cast(plain, one.type)
         now = one.type
         same = f"({again})::text IS NOT DISTINCT FROM ({value})::text"
-        value = Sql(f"CASE WHEN {same} THEN {ident(one.place)} ELSE {back} END")
+        there = f"{ident(one.place)}::text{array(one.type)}::{one.type}" if one.moved else ident(one.place)
+        value = Sql(f"CASE WHEN {same} THEN {there} ELSE {back} END")
     return Conversion(value)

@@ -29,6 +29,7 @@ from wgm_play.operations.base import Change, Facts, Findings, Goal, Situation, T
 from wgm_play.operations.calls import calling
 from wgm_play.operations.online import acting, published
 from wgm_play.operations.online.leftover import Helper, removals
+from wgm_play.operations.trash import NEEDED
 from wgm_play.plan import Group, Operation, Plan
 from wgm_play.planning import (
     family,
@@ -141,6 +142,7 @@ class Planner:
         self._permit(wanted)
         rename.tell_users(renamed, wanted.catalog)
         facts = self.with_sequences(self.under_new_names(facts, renamed), current, wanted.catalog)
+        facts = self.with_trash_needs(facts, current, wanted.catalog)
         goal = self._goal(folded, wanted, current, renamed, moves)
         situation = Situation(current, wanted.catalog, facts, goal, found_out)
         said = in_full_names(self.shadow, situation, schemas_of(folded.declarations))
@@ -378,6 +380,14 @@ class Planner:
     def with_sequences(self, facts: Facts, current: Catalog, wanted: Catalog) -> Facts:
         """Return the facts with the sequences behind identity columns that go."""
         return replace(facts, identity_sequences=self.identity_sequences(current, wanted))
+
+    def with_trash_needs(self, facts: Facts, current: Catalog, wanted: Catalog) -> Facts:
+        """Return the facts with what the trash depends on; asked for where such a thing goes or changes."""
+        changed = any(row != wanted.rows.get(key) for key, row in current.rows.items() if key.kind in NEEDED)
+        if not (facts.trash_names and changed):
+            return facts
+        rows = self.connection.execute(query("trash_needs", self.connection.info.server_version)).fetchall()
+        return replace(facts, trash_needs={(class_oid, oid): user for class_oid, oid, user in rows})
 
     def _attached_keys(self, current: Catalog) -> Mapping[Key, tuple[Key, ...]]:
         """Return the keys of partitions whose index is attached to an index of the parent, by that index."""

@@ -9,10 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.column import Column
 from wgm_play.catalog.graph import closure, owner_column, reached, relation_of, touched
-from wgm_play.catalog.kinds import ACCESS, AS_ROWS, NAMING_ROLE, TYPES, WITH_BODY
-from wgm_play.catalog.model import Catalog, Key, Row, Rows, differing_fields, field_of, with_fields
+from wgm_play.catalog.kinds import ACCESS, AS_ROWS, INDEXES, INSIDE, NAMING_ROLE, SWAPPED, TYPES, WITH_BODY
+from wgm_play.catalog.model import CLASSES, Catalog, Key, Row, Rows, differing_fields, field_of, with_fields
 from wgm_play.errors import Position, Refused
 from wgm_play.operations.calls import called, calls
 from wgm_play.operations.trash import SCHEMA, kept_rows, several
@@ -31,8 +30,12 @@ if TYPE_CHECKING:
 
 # Where each step was written, and its name, by its index.
 Steps = Mapping[int, tuple[Position | None, str | None]]
-# The fields of a column in which types and sequences are named.
-_NAMING = tuple(Column.__slots__.index(name) for name in ("type", "default", "expression"))
+_FIELDS = ("type", "default", "expression", "collation", "definition", "attributes", "subtype")
+# The fields in which types, collations and sequences are named.
+_NAMING = {
+    kind: tuple(number for number, name in enumerate(CLASSES[kind].__slots__) if name in _FIELDS)
+    for kind in TYPES | INDEXES | INSIDE
+}
 # Cluster-wide or not to be had in the shadow: compared as catalog rows, left out of the proof.
 UNPROVED = ACCESS | AS_ROWS | NAMING_ROLE
 
@@ -163,7 +166,7 @@ def _moved_types(trashed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         for key, row in rows.items():
             if with_table and key.kind == "sequence":  # it went along, under its own name where that was free
                 moved[str(ident(key.name))] = str(ident((SCHEMA, names.get(key, key.name[1]))))
-            elif key.kind in (TYPES | {"sequence"}) and "place" in definition:
+            elif key.kind in (SWAPPED | {"sequence"}) and "place" in definition:
                 moved[str(ident(key.name))] = str(ident(definition["place"]))
                 if key.kind == "range" and field_of("range", row, "multirange"):
                     schema, name = definition["place"]
@@ -206,13 +209,17 @@ def _rebuild_trashed(
 
 
 def _retyped(key: Key, row: Row, moved: Mapping[str, str]) -> Row:
-    """Return a column's row as it is while what its type and default name lies in the trash too."""
-    if key.kind != "column" or not moved:
+    """Return a row as it is while the types, collations and sequences that it names lie in the trash too."""
+    if not moved or key.kind not in _NAMING:
         return row
-    return tuple(
-        replace_names(value, moved) if number in _NAMING and isinstance(value, str) else value
-        for number, value in enumerate(row)
-    )
+    places = _NAMING[key.kind]
+    return tuple(_renamed(value, moved) if number in places else value for number, value in enumerate(row))
+
+
+def _renamed(value: Any, moved: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return replace_names(value, moved)
+    return type(value)(_renamed(one, moved) for one in value) if isinstance(value, list | tuple) else value
 
 
 @contextmanager

@@ -1,58 +1,46 @@
-"""What lies in the trash and keeps a type alive that the plan drops, with or without another in its place.
+"""What lies in the trash and needs something that the plan drops, with or without another in its place.
 
-In: the operations of a plan, the live database. Out: nothing, or the refusal that lists what lies there and how it goes.
+In: the operations of a plan, the live catalog, what is known of the server. Out: nothing, or the refusal that lists what
+lies there and how it goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.kinds import TYPES
-from wgm_play.catalog.model import Key
+from wgm_play.catalog.kinds import INDEXES, INSIDE
+from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
+from wgm_play.operations.base import Situation
+from wgm_play.operations.trash import NEEDED
 from wgm_play.plan import Operation
-from wgm_play.render import render
-
-if TYPE_CHECKING:
-    import psycopg
 
 
-def refuse(connection: psycopg.Connection[Any], operations: Iterable[Operation], renames: Mapping[Key, Key]) -> None:
-    """Refuse to drop a type that something in the trash has; `renames` are new keys -> live ones."""
+def refuse(operations: Iterable[Operation], situation: Situation, live: Catalog, renames: Mapping[Key, Key]) -> None:
+    """Refuse to drop what something in the trash needs; `renames` are new keys -> live ones."""
     found = []
     operations = list(operations)
-    going = {renames.get(key, key) for operation in operations for key in _trashed(operation)}
+    going = {operation.key for operation in operations if operation.verb == "trash"}
     for operation in operations:
-        if not _drops_a_type(operation):
+        key = renames.get(operation.key, operation.key)
+        if key.kind not in NEEDED or key not in live.rows or not _drops(operation):
             continue
-        schema, name = renames.get(operation.key, operation.key).name
-        statement = render(
-            "checks/trashed_users.sql.j2", schema=schema, name=name, version=connection.info.server_version
-        )
-        rows = connection.execute(statement.sql.encode()).fetchall()
-        for user, trashed, *place in rows:
-            if trashed:
-                found.append(f"{operation.title}: {user}, in the trash, has {operation.key}")
-            elif Key("table", tuple(place[:2])) in going or Key("column", tuple(place)) in going:
-                found.append(f"{operation.title}: {user}, which goes to the trash, has {operation.key}")
+        extra = live.extra(key)
+        if user := situation.facts.trash_needs.get((extra.class_oid, extra.oid)):
+            found.append(f"{operation.title}: {user}, in the trash, needs {operation.key}")
+        if operation.key in situation.wanted.rows:  # what goes for good is let go: see `operations/trash.py`
+            found += [
+                f"{operation.title}: {user}, which goes to the trash, needs {operation.key}"
+                for user, ref in sorted(situation.current.edges)
+                if ref == operation.key and Key("table", user.name[:2]) in going and user.kind in INDEXES | INSIDE
+            ]
     if found:
         raise Refused(
-            "the trash keeps a type that the plan drops; nothing was touched",
+            "the trash needs what the plan drops; nothing was touched",
             details=found,
-            hint="keep the type until `wgm-play purge` has emptied the trash (after `policy.trash.retention` of the environment)",
+            hint="keep it until `wgm-play purge` has emptied the trash (after `policy.trash.retention` of the environment)",
         )
 
 
-def _trashed(operation: Operation) -> list[Key]:
-    """Return what an operation moves to the trash: itself, or columns whose old values stay there."""
-    if operation.verb == "trash":
-        return [operation.key]
-    entries = operation.payload.get("trash") or []
-    entries = [entries] if isinstance(entries, Mapping) else entries
-    return [Key(entry["kind"], tuple(entry["name"])) for entry in entries if entry["event"] == "trashed"]
-
-
-def _drops_a_type(operation: Operation) -> bool:
-    dropped = any(command.sql.startswith(("DROP TYPE ", "DROP DOMAIN ")) for command in operation.commands)
-    return operation.key.kind in TYPES and dropped
+def _drops(operation: Operation) -> bool:
+    return any(command.sql.startswith("DROP ") for command in operation.commands)

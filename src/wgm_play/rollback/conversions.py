@@ -15,8 +15,9 @@ from wgm_play.operations.online.spell import renamed_columns
 from wgm_play.operations.trash import kept_rows
 from wgm_play.planning import rename
 from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept
+from wgm_play.rollback import from_trash
 from wgm_play.rollback.past import Past
-from wgm_play.sql import Sql
+from wgm_play.sql import Sql, ident
 
 
 def _converted(entries: Sequence[TrashEntry]) -> set[Key]:
@@ -56,6 +57,7 @@ def conversions(
             key = Key("column", tuple(entry.name))
             back = backs[key, entry.run] = spelled(entry.definition["back"], key)
             found[renamed.after(key)] = Conversion(back, Sql(entry.definition["using"]))
+    moved = {str(ident(one.name)) for one in from_trash.replaced(entries)}
     for key, kept in _kept(entries, current).items():
         values = [
             Kept(
@@ -63,6 +65,7 @@ def conversions(
                 str(field_of("column", row, "type")),
                 spelled(entry.definition["using"], key),
                 backs.get((key, entry.run)),
+                str(field_of("column", row, "type")).removesuffix("[]") in moved,
             )
             for entry, row in kept
         ]

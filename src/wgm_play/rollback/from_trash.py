@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wgm_play.catalog.kinds import RESTORED
+from wgm_play.catalog.kinds import RESTORED, SWAPPED
 from wgm_play.catalog.model import Catalog, Key, field_of
 from wgm_play.ledger import TrashEntry
-from wgm_play.operations.base import Change, Situation, Waiting
+from wgm_play.operations.base import Change, Returning, Situation, Waiting
 from wgm_play.operations.index import drop_index
 from wgm_play.operations.trash import RECORDS, kept_rows, restore
 from wgm_play.planning import rename
@@ -48,6 +48,21 @@ def restores(
         {*live.edges, *(edge for edge in wanted.edges if edge[0] in names and edge[0] not in live.rows)}
     )
     return changes, current, brought
+
+
+def replaced(entries: Sequence[TrashEntry]) -> list[TrashEntry]:
+    """Return the types and collations that were kept when others took their places."""
+    return [one for one in entries if one.kind in SWAPPED and one.definition.get("replaced")]
+
+
+def returning(current: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]) -> dict[Key, Returning]:
+    """Return the types and collations that come back in place of those that took their places."""
+    found = {}
+    for entry in replaced(entries):
+        key, kept = Key(entry.kind, tuple(entry.name)), kept_rows(entry.definition)
+        if key in current.rows and all(row == wanted.rows.get(own) for own, row in kept.items()):
+            found[key] = Returning(entry.trash_name[-1], kept)
+    return found
 
 
 def waiting(situation: Situation, wanted: Catalog, entries: Sequence[TrashEntry]) -> dict[Key, Waiting]:

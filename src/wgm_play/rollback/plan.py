@@ -69,13 +69,18 @@ def _start(planner: Planner, past: Past, wanted: Wanted) -> _Start:
     situation = replace(situation, facts=planner.under_new_names(situation.facts, renamed))
     restored, current, brought = from_trash.restores(situation, current, wanted.catalog, past.entries)
     facts = planner.with_sequences(situation.facts, current, wanted.catalog)
+    facts = planner.with_trash_needs(facts, current, wanted.catalog)
     situation = replace(situation, current=current, facts=facts)
     waiting = from_trash.waiting(situation, wanted.catalog, past.entries)
     brought |= waiting.keys()
     casts = partial(castable, planner.types(), wanted.catalog, live.rows)
     converts, forced = conversions.conversions(past, current, wanted.catalog, renamed, casts)
     fills = conversions.fills(current, wanted.catalog, brought)
-    goal = Goal(backfills=fills, converts=converts, forced=forced, waiting=waiting)
+    returning = from_trash.returning(current, wanted.catalog, past.entries)
+    goal = Goal(
+        backfills=fills, converts=converts, forced=forced | returning.keys(), waiting=waiting, returning=returning,
+        returned=frozenset(brought),
+    )  # fmt: skip
     return _Start(cleared, clearing, renamed, restored, brought, replace(situation, goal=goal))
 
 
@@ -154,5 +159,7 @@ def _definitions(past: Past, start: _Start, situation: Situation) -> list[Mappin
     return [
         from_trash.definition(entry, situation)
         for entry in past.entries
-        if Key(entry.kind, tuple(entry.name)) in start.brought or from_trash.is_used(entry, situation, start.renamed)
+        if Key(entry.kind, tuple(entry.name)) in start.brought
+        or entry in from_trash.replaced(past.entries)
+        or from_trash.is_used(entry, situation, start.renamed)
     ]

@@ -18,6 +18,7 @@ from wgm_play.operations.granted import privileges
 from wgm_play.operations.online import names, swap
 from wgm_play.operations.online.model import Retyping, Twin
 from wgm_play.operations.online.retype import expand_and_fill, obstacle, retyping
+from wgm_play.operations.trash import is_kept, replaced_object
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
 
@@ -28,7 +29,7 @@ _MOVABLE = INDEXES | WITH_BODY | WITH_TABLE | (OF_OBJECT - {"security_label"}) |
 def loses_values(situation: Situation, key: Key) -> bool:
     """Tell whether an enum that is there must be made anew: no statement removes a value or moves it."""
     before, after = situation.current[key].labels or [], situation.wanted[key].labels or []
-    return [label for label in after if label in before] != before
+    return key in situation.goal.forced or [label for label in after if label in before] != before
 
 
 def tables_of(situation: Situation, key: Key) -> dict[Key, list[Key]]:
@@ -44,6 +45,8 @@ def tables_of(situation: Situation, key: Key) -> dict[Key, list[Key]]:
 
 def why_not(situation: Situation, key: Key, found: dict[Key, list[Key]], retyped: Collection[Key]) -> str | None:
     """Return why an enum cannot change online, or None."""
+    if key in situation.goal.returning:
+        return "the one that it was comes back from the trash"
     for table, columns in found.items():
         if table in retyped:
             return f"{table.label} changes the type of another column too: change one after the other, in two runs"
@@ -113,12 +116,18 @@ def _swap(
             place, exchanged = swap.exchange(situation, one, twin)
             commands += [*exchanged, swap.drop_old(one, place)]
         commands += swap.restore(situation, one)
-    commands.append(command("enum/drop", name=old))
+    payload = {}
+    if is_kept(situation, key):
+        moves, entry = replaced_object(situation, key, (old[1], None))
+        commands += moves
+        payload["trash"] = [entry]
+    else:
+        commands.append(command("enum/drop", name=old))
     commands += comments(key, situation.wanted[key].comment)
     commands += privileges(situation, key)
     covered = frozenset([key, *(own for one in tables for own in one.covered)])
     swapped = alter(
-        situation, key, f"put the new {key} in place of the old one", commands, after=(after,),
+        situation, key, f"put the new {key} in place of the old one", commands, after=(after,), payload=payload,
         hazards=(hazard("Y04", "a rewrite under a lock is avoided: columns of a new type, then a swap of names"),),
     )  # fmt: skip
     swapped.stand_for(covered)
