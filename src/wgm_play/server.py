@@ -196,6 +196,7 @@ def connect_to(
         if told[2] == "on" and not read_only:
             _refuse_frozen(connection, where)
         connection.autocommit = autocommit
+        connection.only_reads = read_only  # type: ignore[attr-defined]
     except psycopg.OperationalError as error:
         connection.close()
         raise unreachable(error, given | ours, where) from error
@@ -227,6 +228,14 @@ def _connection_class() -> type[Connection[Any]]:
     import psycopg
 
     class Ours(psycopg.Connection[Any]):
+        def wait(self, *arguments: Any, **options: Any) -> Any:
+            try:
+                return super().wait(*arguments, **options)
+            except psycopg.errors.LockNotAvailable as error:
+                if getattr(self, "only_reads", False):
+                    error.holders = _holders(self)  # type: ignore[attr-defined]
+                raise
+
         def close(self) -> None:
             if not self.closed and pooler.pooled(self):
                 from wgm_play.render import render
@@ -238,6 +247,32 @@ def _connection_class() -> type[Connection[Any]]:
             super().close()
 
     return Ours
+
+
+def _holders(connection: Connection[Any]) -> list[str]:
+    """Return who keeps tables of this database for himself, for a session that has waited for one."""
+    import psycopg
+
+    from wgm_play.render import render
+    from wgm_play.secret import mask
+
+    statement = render("server/lock_holders.sql.j2").sql.encode()
+    try:
+        # By another connection: this one is locked while its statement is on its way.
+        with psycopg.connect(connection.info.dsn, password=connection.info.password, autocommit=True) as other:
+            rows = other.execute(statement).fetchall()
+    except psycopg.Error:
+        return []
+    found = []
+    for table, pid, application, user, client, state, since, query in rows:
+        if not pid:
+            found.append(f"{table}: a prepared transaction (see pg_prepared_xacts)")
+            continue
+        words = [f"pid {pid}", application and f"application {application!r}", user and f"user {user!r}"]
+        words += [client and f"from {client}", state, since and f"since {since}"]
+        words += [query and f"query: {' '.join(mask(query).split())[:120]}"]
+        found.append(f"{table}: {', '.join(word for word in words if word)}")
+    return found
 
 
 def _parts(url: str, where: Position | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import click
 
 from wgm_play.cli.commands import COMMANDS, PLAY
 from wgm_play.cli.options import CHOICE, COUNT, FLAG, FOLDER, LIST, NUMBER, Argument, Option, Spec
-from wgm_play.errors import InputError, Interrupted, Unreachable, WgmError
+from wgm_play.errors import InputError, Interrupted, Locked, Unreachable, WgmError
 from wgm_play.report import console
 from wgm_play.reporter import Reporter
 
@@ -80,6 +80,18 @@ def _connection_lost(failure: Exception) -> WgmError | None:
     if not isinstance(failure, psycopg.OperationalError):
         return None
     told = failure.diag.message_primary or str(failure).strip().partition("\n")[0]
+    if isinstance(failure, psycopg.errors.LockNotAvailable):
+        return Locked(
+            "another session keeps a table for itself, and reading waited as long as policy.lock_timeout allows; "
+            "nothing was being changed",
+            details=getattr(failure, "holders", ()),
+            hint="try again when it has ended, or end it: SELECT pg_terminate_backend(PID)",
+        )
+    if isinstance(failure, psycopg.errors.QueryCanceled):
+        return Unreachable(
+            f"the server ended a statement that only reads: {told}",
+            hint="nothing was being changed: run the same command again, or give policy.statement_timeout more time",
+        )
     return Unreachable(
         f"the connection was lost: {told}",
         hint="nothing was being changed: run the same command when the server answers",

@@ -214,7 +214,8 @@ class Looker:
             if error.sqlstate == _PRIVILEGE:
                 unknown.append(f"the rows that {key} speaks of: this role may not read them")
             else:
-                unknown.append(f"the rows that {key} speaks of: {error.diag.message_primary}")
+                held = "".join(f"; {who}" for who in getattr(error, "holders", ())[:1])
+                unknown.append(f"the rows that {key} speaks of: {error.diag.message_primary}{held}")
             return []
 
     def _retyped(self) -> list[Key]:

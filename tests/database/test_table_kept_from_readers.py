@@ -1,0 +1,44 @@
+"""A table that somebody keeps for himself: who reads it says who does, since when, and ends with 13.
+
+In: a lock that is held while commands run. Out: the same for each command that reads.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from wgm_play.cli.application import run
+
+ENVIRONMENT = "url: {url}\npolicy: {{lock_timeout: 100ms}}\n"
+PLAYBOOK = """
+- name: Kept
+  hosts: development
+  steps:
+    - {name: T, table: {name: t, columns: {id: {type: bigint, primary_key: true}, a: {type: text}}}}
+    - {name: I, index: {name: t_a, table: t, columns: [{expression: lower(a)}]}}
+"""
+
+
+@pytest.fixture
+def playbook(tmp_path: Path, database_url: str) -> str:
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments/development.yml").write_text(ENVIRONMENT.format(url=database_url))
+    (tmp_path / "playbook.yml").write_text(PLAYBOOK)
+    return str(tmp_path / "playbook.yml")
+
+
+def test_who_is_in_the_way_is_told(playbook: str, database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([playbook, "--no-backup"]) == 0
+    with psycopg.connect(database_url, application_name="somebody") as holder:
+        holder.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        for words in ([playbook, "--check"], ["check", playbook], ["inspect", database_url]):
+            capsys.readouterr()
+            code = run(words)
+            told = "".join(capsys.readouterr())
+            assert (code, f"t: pid {holder.info.backend_pid}, application 'somebody'" in told) == (13, True), told
+            assert "since 20" in told
+            assert "the connection was lost" not in told
+    assert run([playbook, "--check"]) == 0
