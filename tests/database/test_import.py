@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from roundtrip import Heard, apply, catalog
 
@@ -53,6 +54,26 @@ FOLDERS: dict[str, dict[str, str]] = {
         "U10__index.sql": "DROP INDEX things_note_idx;",
         "R__view.sql": "CREATE OR REPLACE VIEW noted AS SELECT note FROM things;",
         "R__a_function.sql": "CREATE OR REPLACE FUNCTION one() RETURNS integer LANGUAGE sql AS 'select 1';",
+    },
+    "flyway/placeholders": {
+        "V1__things.sql": "CREATE TABLE ${schema}.${Table} (id integer PRIMARY KEY, said text DEFAULT '${flyway:defaultSchema}');",
+        "V2__note.sql": COLUMN,
+        "V3__index.sql": INDEXED,
+        "V4__kept.sql": "COMMENT ON TABLE things IS '${not_one}';",
+        "V4__kept.sql.conf": "placeholderReplacement=false\n",
+        "V5__rows.java": "public class V5__rows extends BaseJavaMigration {}",
+        "flyway.conf": "flyway.url=jdbc:postgresql://localhost/x\nflyway.placeholders.schema = public\nflyway.placeholders.table=things\n",
+    },
+    "sqitch": {
+        "sqitch.plan": "%syntax-version=1.0.0\n%project=things\n\nthings 2024-01-01T00:00:00Z A <a@b> # The table\n"
+        "note [things] 2024-01-02T00:00:00Z A <a@b> # note\n@v1 2024-01-03T00:00:00Z A <a@b> # first\n\n"
+        "a_index [note] 2024-01-04T00:00:00Z A <a@b>\nnote [note@v1] 2024-01-05T00:00:00Z A <a@b> # Reworked\n",
+        "deploy/things.sql": f"-- Deploy things:things to pg\n\nBEGIN;\n{MADE}\nCOMMIT;",
+        "deploy/note@v1.sql": f"BEGIN;\n{COLUMN}\nCOMMIT;",
+        "deploy/a_index.sql": INDEXED,
+        "deploy/note.sql": "ALTER TABLE things ALTER note SET DEFAULT 'x';",
+        "revert/things.sql": "DROP TABLE things;",
+        "verify/things.sql": "SELECT 1/0;",
     },
     "liquibase": {
         "a.sql": f"--liquibase formatted sql\n--changeset me:2\n{COLUMN}\n--rollback ALTER TABLE things DROP note;\n"
@@ -319,6 +340,7 @@ def test_each_tools_files_are_known_and_applied_in_its_order(
     [
         ("atlas", "schema.hcl:68: not in the playbook: trigger t"),
         ("django", "0002_note.sql:10: not in the playbook: an operation in Python"),
+        ("flyway/placeholders", "V5__rows.java:1: not in the playbook: a migration in Java"),
     ],
 )
 def test_what_is_not_translated_is_named_with_its_line(tool: str, told: str, tmp_path: Path, database_url: str) -> None:
@@ -393,7 +415,7 @@ def test_first_file_that_does_not_apply_is_named_with_line_and_reason(tmp_path: 
     ("sql", "line", "reason"),
     [
         ("SELECT 1;\n\n  SELEC 2;\n", 3, 'syntax error at or near "SELEC"'),
-        ("SELECT 1;\n\\connect other\n", 2, "\\connect is psql's own command"),
+        ("SELECT 1;\n\\i other.sql\n", 2, "\\i is psql's own command"),
     ],
 )
 def test_what_is_no_sql_is_named_at_its_line(
@@ -404,6 +426,109 @@ def test_what_is_no_sql_is_named_at_its_line(
         pipeline.inspect(Inspection(database_url, None, folder=str(folder)), Heard())
     assert caught.value.message == f"{folder}/1.sql does not apply: {reason}"
     assert caught.value.where is not None and caught.value.where.line == line
+
+
+DUMP = """\\restrict aBc
+SET transaction_timeout = 0;
+SET later_setting = off;
+SELECT pg_catalog.set_config('search_path', '', false);
+DROP DATABASE shop;
+CREATE DATABASE shop WITH TEMPLATE = template0 ENCODING = 'UTF8';
+ALTER DATABASE shop OWNER TO postgres;
+\\connect shop
+ALTER DATABASE shop SET work_mem TO '8MB';
+COMMENT ON DATABASE shop IS 'The shop';
+CREATE TABLE public.things (
+    id integer NOT NULL,
+    note text DEFAULT E'a\\nb;'
+);
+COPY public.things (id, note) FROM stdin;
+1\tit's; \\N
+2\t\\N
+\\.
+
+
+COPY public.nothing (id) FROM stdin;
+\\.
+CREATE INDEX things_note_idx ON public.things USING btree (note);
+SELECT pg_catalog.setval('public.things_id_seq', 2, true);
+\\unrestrict aBc
+""".replace("SELECT pg_catalog.setval('public.things_id_seq', 2, true);\n", "")
+
+
+def test_a_dump_is_read_without_what_is_psqls_and_the_servers(tmp_path: Path, database_url: str) -> None:
+    folder, heard = files(tmp_path / "dump", {"shop.sql": DUMP}), Heard()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE shop")
+        try:
+            assert (
+                pipeline.inspect(Inspection(database_url, str(tmp_path / "made.yml"), folder=str(folder)), heard) == 0
+            )
+            kept = connection.execute(
+                "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE datname = 'shop'"
+            )
+            assert kept.fetchall() == []
+        finally:
+            connection.execute("DROP DATABASE shop")
+    assert "things_note_idx" in (tmp_path / "made.yml").read_text()
+    told = [
+        text.partition("shop.sql:")[2] for text in heard.said if "not in the playbook" in text and "shop.sql:" in text
+    ]
+    assert told[0] == "15: not in the playbook: rows of public.things (COPY)"
+    assert told[1:3] == [
+        "5: not in the playbook: DROP DATABASE shop; ... (of the server)".replace(";", ""),
+        "6: not in the playbook: CREATE DATABASE shop ... (of the server)",
+    ]
+    assert len(told) == 6
+
+
+def test_a_dump_of_several_databases_is_refused_where_the_second_begins(tmp_path: Path, database_url: str) -> None:
+    folder = files(
+        tmp_path / "dump",
+        {"all.sql": f"\\connect template1\n\\connect one\n{MADE}\n\\connect -reuse-previous=on \"dbname='two'\"\n"},
+    )
+    with pytest.raises(InputError, match="is about 2 databases: one, two") as caught:
+        pipeline.inspect(Inspection(database_url, None, folder=str(folder)), Heard())
+    assert caught.value.where is not None and caught.value.where.line == 4
+
+
+def test_roles_that_a_dump_names_are_made_on_a_server_of_our_own(tmp_path: Path) -> None:
+    folder = files(
+        tmp_path / "dump",
+        {"shop.sql": f'{MADE}\nALTER TABLE things OWNER TO "Shop Owner";\nGRANT SELECT ON things TO reader, writer;\n'},
+    )
+    output = tmp_path / "made.yml"
+    assert pipeline.inspect(Inspection(None, str(output), folder=str(folder)), Heard()) == 0
+    assert "to: reader" in output.read_text() and "Shop Owner" in output.read_text()
+
+
+def test_a_placeholder_without_a_value_is_refused_at_its_line(tmp_path: Path, database_url: str) -> None:
+    folder = files(tmp_path, {"V1__a.sql": "SELECT 1;\nCREATE TABLE ${owner}_things (id int);\n"})
+    with pytest.raises(InputError, match=r"the placeholder \$\{owner\} has no value") as caught:
+        pipeline.inspect(Inspection(database_url, None, folder=str(folder)), Heard())
+    assert caught.value.where is not None and (caught.value.where.line, caught.value.where.column) == (2, 14)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "tool", "remedy"),
+    [
+        ("1700000000-AddUser.ts", "import {MigrationInterface} from 'typeorm'", "TypeORM in TypeScript", "empty database"),
+        ("20240101_users.js", "exports.up = (knex) => knex.schema.createTable()", "Knex in JavaScript", "empty database"),
+        ("20240101-users.js", "up: (queryInterface, Sequelize) => queryInterface", "Sequelize in JavaScript", "inspect URL"),
+        ("2024_01_01_users.php", "Schema::create('users')", "Laravel in PHP", "schema:dump"),
+        ("0001_initial.py", "class Migration(migrations.Migration):", "Django in Python", "sqlmigrate"),
+        ("1975ea83b712_a.py", 'revision = "1975"\ndef upgrade(): op.create_table()', "Alembic in Python", "upgrade head --sql"),
+        ("20240101_users.rb", "class U < ActiveRecord::Migration[7.1]", "Rails in Ruby", "structure.sql"),
+        ("V1__a.java", "class V1__a extends BaseJavaMigration", "Flyway in Java", "empty database"),
+        ("00001_a.go", "package migrations", "migrations in Go", "empty database"),
+    ],
+)  # fmt: skip
+def test_migrations_that_are_code_are_named_with_the_way_out(
+    file: str, text: str, tool: str, remedy: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as caught:
+        parts(files(tmp_path, {file: text}), "auto")
+    assert tool in caught.value.message and remedy in str(caught.value.hint)
 
 
 def test_folder_without_migrations_is_refused(tmp_path: Path) -> None:

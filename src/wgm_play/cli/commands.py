@@ -84,6 +84,7 @@ FROM = Option(
         "golang-migrate",
         "goose",
         "prisma",
+        "sqitch",
         "rails",
         "django",
         "pgroll",

@@ -16,6 +16,8 @@ from wgm_play.catalog.model import Key
 from wgm_play.environment import Embedded, Policy
 from wgm_play.errors import InputError, Unreachable
 from wgm_play.importing.parts import Part
+from wgm_play.importing.placeholders import filled
+from wgm_play.importing.psql import without_psql
 from wgm_play.importing.tools import BOOKKEEPING, parts
 from wgm_play.inspect.command import examine, refuse_existing, write
 from wgm_play.inspect.options import Inspection
@@ -34,6 +36,7 @@ def bring_in(options: Inspection, reporter: Reporter) -> int:
     folder = Path(options.folder or ".")
     refuse_existing(options)
     tool, found = parts(folder, options.tool)
+    found = [one for part in found for one in without_psql(filled(part) if tool == "flyway" else part)]
     with _server(options.url, folder) as connect, open_shadow(Place(connect, own=True)) as shadow:
         row = shadow.admin.execute(render("shadow/may_create.sql.j2").sql).fetchone()
         _, may_create, in_recovery, _ = row or (False, False, False, False)
@@ -44,19 +47,19 @@ def bring_in(options: Inspection, reporter: Reporter) -> int:
         with shadow.database() as connection:
             name = connection.info.dbname
             _prepare(connection)
-            _run_all(connection, [part for part in found if part.sql])
+            left_out = _run_all(connection, [part for part in found if part.sql], own=options.url is None)
             _forget_bookkeeping(connection)
-            filled = _filled(connection)
+            with_rows = _filled(connection)
             with shadow.connect(name, APPLICATION) as reading:
                 said = examine(reading)
-    for part in found:
+    for part in (*found, *left_out):
         if part.untold:
             reporter.warn(f"{part.file}:{part.line}: not in the playbook: {part.untold}")
     reporter.data("migrations", {"tool": tool, "files": list(dict.fromkeys(part.file for part in found))})
     write(said, folder.resolve().stem, options, reporter)
-    if filled:
+    if with_rows:
         reporter.warn(
-            f"rows that the migrations write are not in the playbook ({', '.join(filled)}): "
+            f"rows that the migrations write are not in the playbook ({', '.join(with_rows)}): "
             "give those that must always be there a `seed` step (wgm-play doc seed)"
         )
     return 0
@@ -99,18 +102,22 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
 _MISSING = frozenset(["42P01", "42704", "3F000"])  # a table, a type or a schema that another file makes
 
 
-def _run_all(connection: psycopg.Connection[Any], found: Sequence[Part]) -> None:
-    """Run parts in their order; one that may wait runs again after those that made what it needs."""
+def _run_all(connection: psycopg.Connection[Any], found: Sequence[Part], *, own: bool) -> list[Part]:
+    """Run parts in their order; one that may wait runs again after those that made what it needs. Return what was left out.
+
+    On a server of our `own`, roles that a part names are made.
+    """
     waiting = list(found)
+    left_out: list[Part] = []
     while waiting:
         still = []
         for part in waiting:
             if not part.waits:
-                run(connection, part)
+                left_out += run(connection, part, own=own)
                 continue
             try:
                 with connection.transaction():
-                    run(connection, part)
+                    run(connection, part, own=own)
             except InputError as error:
                 if getattr(error.__cause__, "sqlstate", None) not in _MISSING:
                     raise
@@ -118,17 +125,46 @@ def _run_all(connection: psycopg.Connection[Any], found: Sequence[Part]) -> None
         if len(still) == len(waiting):
             raise still[0][1]
         waiting = [part for part, _ in still]
+    return left_out
 
 
-def run(connection: psycopg.Connection[Any], part: Part) -> None:
-    """Run the statements of one part, each by itself, as the tools do."""
+# Statements about the server, or about a database by its name: run on somebody's server they would meet his databases.
+_OF_SERVER = frozenset([
+    "CreatedbStmt", "DropdbStmt", "AlterDatabaseStmt", "AlterDatabaseSetStmt", "AlterDatabaseRefreshCollStmt",
+    "CreateTableSpaceStmt", "DropTableSpaceStmt", "AlterTableSpaceOptionsStmt", "AlterSystemStmt", "DropRoleStmt",
+    "CreateSubscriptionStmt",
+])  # fmt: skip
+_NO_ROLE = re.compile(r'role "(.+)" does not exist')
+_NEWER_SETTING = re.compile(r"\s*SET\s+(?:SESSION\s+|LOCAL\s+)?\w+\s*(?:=|TO)", re.IGNORECASE)
+
+
+def _about_server(text: str) -> str | None:
+    """Return the first words of a statement that is about the server; None where it is about the database that it runs in."""
+    from pglast import parse_sql
+
+    node: Any = parse_sql(text)[0].stmt
+    targets = (getattr(node, name, None) for name in ("objtype", "objectType", "renameType"))
+    named = any(getattr(one, "name", "") == "OBJECT_DATABASE" for one in targets)
+    words = re.sub(r"--.*", "", text).split()
+    return " ".join(words[:3]) if type(node).__name__ in _OF_SERVER or named else None
+
+
+def run(connection: psycopg.Connection[Any], part: Part, *, own: bool = False) -> list[Part]:
+    """Run the statements of one part, each by itself, as the tools do; return those that are left out."""
     import psycopg as library
 
+    left_out: list[Part] = []
     for start, end in statements(part):
         text = part.sql[start:end]
+        line = part.line + part.sql.count("\n", 0, start)
+        if words := _about_server(text):
+            left_out.append(Part(part.file, line, "", untold=f"{words} ... (of the server)"))
+            continue
         try:
-            connection.execute(text.encode(), prepare=False)
+            _execute(connection, text, own=own)
         except library.Error as error:
+            if error.sqlstate == "42704" and _NEWER_SETTING.match(text):
+                continue  # pg_dump of a newer version sets what this server does not know
             place = int(error.diag.statement_position or 1) - 1
             reason = mask(str(error.diag.message_primary or error))
             details = [mask(one) for one in (error.diag.message_detail,) if one]
@@ -136,6 +172,23 @@ def run(connection: psycopg.Connection[Any], part: Part) -> None:
                 f"{part.file} does not apply: {reason}", where=part.place(start + place), details=details,
                 hint=error.diag.message_hint or _hint(error.sqlstate),
             ) from error  # fmt: skip
+    return left_out
+
+
+def _execute(connection: psycopg.Connection[Any], text: str, *, own: bool) -> None:
+    """Run a statement; on a server of our own with the roles that it names."""
+    import psycopg as library
+
+    for _ in range(ROLES_AT_MOST):
+        try:
+            connection.execute(text.encode(), prepare=False)
+            return
+        except library.Error as error:
+            missing = _NO_ROLE.match(str(error.diag.message_primary or "")) if own else None
+            if missing is None or connection.info.transaction_status:
+                raise
+            connection.execute(render("inspect/make_role.sql.j2", name=missing.group(1)).sql)
+    connection.execute(text.encode(), prepare=False)
 
 
 def _hint(sqlstate: str | None) -> str:
@@ -146,6 +199,8 @@ def _hint(sqlstate: str | None) -> str:
     return "correct the file; nothing was written"
 
 
+# Of one statement.
+ROLES_AT_MOST = 20
 _META = re.compile(r"^\\\w+.*$", re.MULTILINE)
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from wgm_play.errors import InputError, Position
 from wgm_play.importing.atlas import atlas
+from wgm_play.importing.elsewhere import named, refusal
 from wgm_play.importing.parts import Part, cut, natural, sql_files, text_of, whole
 from wgm_play.importing.pgroll import pgroll
 from wgm_play.importing.rails import SCHEMA, STRUCTURE, file_of, rails
+from wgm_play.importing.sqitch import PLAN, sqitch
 
 Read = Callable[[Path], list[Part]]
 
@@ -247,16 +249,21 @@ TOOLS: dict[str, Read] = {
     "golang-migrate": golang_migrate,
     "goose": goose,
     "prisma": prisma,
+    "sqitch": sqitch,
     "rails": rails,
     "django": django,
     "pgroll": pgroll,
     "atlas": atlas,
     "sql": plain,
 }
+# Those whose own readers take, or name, what is in another language.
+OTHER_LANGUAGES = ("rails", "django", "atlas", "pgroll")
 # The tables in which tools keep what they ran: no part of anybody's schema.
 BOOKKEEPING = (
     "alembic_version", "schema_migrations", "flyway_schema_history", "databasechangelog", "databasechangeloglock",
-    "__drizzle_migrations", "ar_internal_metadata", "django_migrations", "atlas_schema_revisions",
+    "__drizzle_migrations", "ar_internal_metadata", "django_migrations", "atlas_schema_revisions", "goose_db_version",
+    "knex_migrations", "knex_migrations_lock", "SequelizeMeta", "_prisma_migrations", "typeorm_metadata", "pgmigrations",
+    "__EFMigrationsHistory", "_sqlx_migrations",
 )  # fmt: skip
 
 
@@ -264,6 +271,8 @@ def which(folder: Path) -> str:
     """Return the tool that a folder's files tell of."""
     if (folder / "meta" / "_journal.json").is_file():
         return "drizzle"
+    if (folder / PLAN).is_file():
+        return "sqitch"
     if file_of(folder, STRUCTURE) or file_of(folder, SCHEMA):
         return "rails"
     files = sql_files(folder)
@@ -353,9 +362,11 @@ def parts(folder: Path, tool: str) -> tuple[str, list[Part]]:
             f"{str(folder)!r} has no meta/_journal.json", hint="name Drizzle's `out` folder, or use --from sql"
         )
     found = TOOLS[used](folder)
+    if not found and (error := refusal(folder)) is not None:
+        raise error
     if not found:
         raise InputError(
             f"{str(folder)!r} has no migrations of {used}",
             hint="name another tool with --from, or the folder of the files",
         )
-    return used, found
+    return used, [*found, *([] if used in OTHER_LANGUAGES else named(folder))]
