@@ -137,7 +137,7 @@ def test_a_partitioned_table_gets_one_index_for_all_its_parts(orders: Book) -> N
 
 def test_hypopg_tries_them_on_the_target(orders: Book) -> None:
     with psycopg.connect(orders.url, autocommit=True) as connection:
-        if not connection.execute("select from pg_available_extensions where name = 'hypopg'").fetchone():
+        if connection.execute("select from pg_available_extensions where name = 'hypopg'").fetchone() is None:
             pytest.skip("HypoPG is not installed (Debian: postgresql-15-hypopg)")
         connection.execute("create schema tools; create extension hypopg schema tools")
     texts = {name: text for name, (text, _) in WANTED.items() if name in ("equal", "expression", "there", "join")}
