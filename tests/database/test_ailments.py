@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import yaml
+from laws import Project
 
 import fix_postgres
 from fix_postgres import Postgres
@@ -80,6 +83,11 @@ AILMENTS = {
         " create index on narrow (wide_id)",
     ),
     "autovacuum_off": ("public.still", "create table still (id int primary key) with (autovacuum_enabled = off)"),
+    "autovacuum_late": (
+        'public."Ever more"',
+        'create table "Ever more" (id int primary key, v int) with (autovacuum_vacuum_scale_factor = 0.4);'
+        ' insert into "Ever more" select generate_series(1, 900), 0; update "Ever more" set v = 1; analyze "Ever more"',
+    ),
     "never_analyzed": ("public.still", "insert into still select generate_series(1, 2000)"),
     "statistics_without_data": (
         "public.together",
@@ -135,7 +143,8 @@ def ill(server: Postgres) -> Iterator[tuple[psycopg.Connection[Any], Asker]]:
 @pytest.fixture
 def sharp(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a small database be as ill as a large one."""
-    less = {"table_bloat": {"bytes": 4 * 1024**2}, "index_bloat": {"bytes": 512 * 1024}}
+    less: dict[str, Any] = {"autovacuum_late": {"dead": 400, "inserts": 10**9}}
+    less |= {"table_bloat": {"bytes": 4 * 1024**2}, "index_bloat": {"bytes": 512 * 1024}}
     changed = tuple(replace(one, values={**one.values, **less.get(one.name, {})}) for one in CHECKS)
     monkeypatch.setattr(health_module, "CHECKS", changed)
 
@@ -398,3 +407,32 @@ def test_what_looks_alike_is_told_apart(case: str, database: Any) -> None:
         database.execute(statement.encode())
     found = [one.code for one in look(database) if one.code not in OF_THE_CLUSTER and one.object not in OF_THE_CLUSTER]
     assert found == expected
+
+
+@pytest.mark.parametrize("place", ["plain", "other.Ever more"])
+def test_advice_on_autovacuum_is_a_step_that_ends_it(
+    project: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    [check] = [one for one in CHECKS if one.name == "autovacuum_late"]
+    monkeypatch.setattr(health_module, "CHECKS", [replace(check, values={"dead": 400, "inserts": 800, "share": 0.1})])
+    schema, _, name = place.rpartition(".")
+    table = {"name": name, "columns": {"id": {"type": "int", "primary_key": True}, "v": "int"}}
+    book = Project(project, database_url)
+    steps: list[Any] = [{"name": "Schema", "schema": {"name": schema}}] if schema else []
+    steps.append({"name": "Table", "table": {**table, "schema": schema or "public"}})
+    book.write(steps)
+    book.apply()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        named = f'"{schema or "public"}"."{name}"'
+        connection.execute(f"insert into {named} select i, 0 from generate_series(1, 900) i; update {named} set v = 1")
+        connection.execute(f"update {named} set v = 2; analyze {named}".encode())
+        connection.execute(f"update pg_class set reltuples = 9000 where oid = '{named}'::regclass".encode())
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        [found] = look(connection)
+        assert "1,850 dead rows before it is vacuumed, 2,800 new rows" in found.message, found.message
+        [step] = yaml.safe_load(found.remedy)
+        assert step["table"]["with"]["autovacuum_vacuum_scale_factor"] == 0.1
+        book.write([*steps, step])
+        assert book.apply().changed and not book.apply().changed
+        again = look(connection)
+        assert not again or "1,850" not in again[0].message

@@ -39,6 +39,7 @@ HEALTH = frozenset(
         "stale_statistics",
         "statistics_without_data",
         "autovacuum_off",
+        "autovacuum_late",
         "duplicate_indexes",
         "overlapping_indexes",
         "unused_indexes",

@@ -5,6 +5,7 @@ In: nothing. Out: `CHECKS`.
 
 from __future__ import annotations
 
+from wgm_play.health.autovacuum import CHECK as AUTOVACUUM
 from wgm_play.health.model import INFO, WARNING, Check
 
 # From this share of its numbers a key is urgent; it is advice from 70 % (the templates).
@@ -84,6 +85,7 @@ CHECKS = (
         "autovacuum is switched off for the table {object}: dead rows and old statistics stay",
         "ALTER TABLE {object} RESET (autovacuum_enabled);",
     ),
+    AUTOVACUUM,
     Check(
         "dead_rows",
         f"tables of which 40 % are dead rows, from {DEAD_ROWS} on",
