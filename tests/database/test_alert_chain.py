@@ -185,3 +185,68 @@ def test_alerts_come_to_a_webhook_and_end(
     assert heard.alerts["TooManyOrders"]["labels"]["severity"] == "critical"
     assert heard.alerts["TooManyOrders"]["annotations"]["summary"] == "More than two orders {{ $value }}"
     assert "DROP INDEX CONCURRENTLY" in heard.alerts["InvalidIndex"]["annotations"]["runbook"]
+
+
+EXPORTERS = {
+    "postgres_exporter": (
+        "prometheus-postgres-exporter", ["--web.listen-address={page}", "--extend.query-path={file}"],
+    ),
+    "justwatch_sql_exporter": (
+        "prometheus-sql-exporter", ["-web.listen-address", "{page}", "-config.file", "{file}"],
+    ),
+}  # fmt: skip
+OF_OTHERS = """
+- name: Shop
+  hosts: production
+  steps: []
+  alerts:
+    - {import_alerts: library}
+    - name: ByUser
+      query: select 'a''"b' as "user", 7 as value
+      threshold: "> 2"
+    - {name: SeesNothing, query: select null::int as value, threshold: "> 2"}
+"""
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_exporters_of_others_export_what_the_rules_name(
+    stack: ExitStack, tmp_path: Path, server: Any, database_url: str, exporter: str
+) -> None:
+    """Each series of a query that has a value is there; the rules' twins tell of those that have none."""
+    program, words = EXPORTERS[exporter]
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "production.yml").write_text('url: "{{ env.DATABASE_URL }}"\n')
+    (tmp_path / "book.yml").write_text(OF_OTHERS)
+    environ = {**os.environ, "DATABASE_URL": database_url}
+
+    def alerts(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "wgm_play", "alerts", "book.yml", *more, "--exporter", exporter]
+        return subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+
+    done = alerts("render", "--output", "rendered", "--server-version", str(server.major))
+    assert done.returncode == 0, done.stdout + done.stderr
+    page, file = f"127.0.0.1:{free_port()}", tmp_path / "rendered" / f"{exporter}.yml"
+    url = f"{database_url.replace('postgresql:', 'postgres:')}?sslmode=disable"
+    file.write_text(file.read_text().replace("postgres://USER@HOST:5432/DATABASE", url))
+    started(
+        stack, program, *(one.format(page=page, file=file) for one in words), env={**environ, "DATA_SOURCE_NAME": url}
+    )
+    name = "wgm_alert_" if exporter == "postgres_exporter" else "sql_wgm_alert_"
+
+    def told(alert: str) -> list[str]:
+        return [one for one in (answers(f"http://{page}/metrics") or "").splitlines() if one.startswith(name + alert)]
+
+    [line] = wait("it exports", lambda: told("ByUser"))
+    assert line.endswith("} 7") and """a'\\"b""" in line, line
+    wait("it has asked all", lambda: told("TransactionIdsRunOut"))
+    done = alerts("lint", "--against", f"http://{page}/metrics")
+    lacking = [line for line in (done.stdout + done.stderr).splitlines() if "no metric" in line]
+    # What no row of a fresh database has, and NULL, which is no number.
+    assert not told("SeesNothing") and any("SeesNothing" in line for line in lacking)
+    assert not {
+        one
+        for one in ("ConnectionsNearLimit", "Deadlocks", "UnvalidatedConstraint", "DatabaseLarge")
+        if any(one in line for line in lacking)
+    }

@@ -310,7 +310,7 @@ def test_rules_fire_when_they_should(tmp_path: Path, case: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("exporter", ["wgm-play", "sql_exporter", "postgres_exporter"])
+@pytest.mark.parametrize("exporter", ["wgm-play", "sql_exporter", "justwatch_sql_exporter", "postgres_exporter"])
 def test_the_rendered_tests_of_the_rules_pass(tmp_path: Path, exporter: str) -> None:
     """Of each operator, of counters and gauges, with hostile texts."""
     from wgm_play.alerts.rendered import rendered, write_all

@@ -206,7 +206,8 @@ def test_the_commands_about_alerts_do_what_is_told(shop: Console) -> None:
     shop.run("wgm-play production.yml")
     said = "".join(shop.run(line) for block in blocks("sh", file="45-alerts.md") for line in block.text.splitlines())
     assert (
-        "rules.yml, rules_test.yml, alertmanager.yml, sql_exporter.yml, postgres_exporter.yml, dashboard.json" in said
+        "rules.yml, rules_test.yml, alertmanager.yml, sql_exporter.yml, justwatch_sql_exporter.yml, postgres_exporter.yml, dashboard.json"
+        in said
     )
     assert "all that the rules name is there" in said
     assert re.search(r"TooManyOpenTasks: fires .*\n.*InvalidIndex: fires", said), said

@@ -1,4 +1,4 @@
-"""The alerts' queries for exporters of others: sql_exporter, and the custom queries of postgres_exporter.
+"""The alerts' queries for exporters of others: both that are called sql_exporter, and the custom queries of postgres_exporter.
 
 In: alerts, a server version. Out: the text of their configuration. Series are called as `prometheus.rules` says with
 the same `exporter`.
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.alerts.prometheus import as_yaml, identity, series_name
+from wgm_play.alerts.prometheus import JUSTWATCH, as_yaml, identity, series_name
 from wgm_play.errors import InputError
-from wgm_play.sql import literal, reveal
+from wgm_play.sql import ident, literal, reveal
 
 if TYPE_CHECKING:
     from wgm_play.playbook.model import Alert
@@ -24,6 +24,16 @@ _SQL_EXPORTER = """\
 # Its role needs pg_monitor, and SELECT on what the queries of the application read. The rules for its series:
 #   wgm-play alerts PLAYBOOK render --exporter sql_exporter --output DIR
 """
+_JUSTWATCH = """\
+# For the other sql_exporter (github.com/justwatchcom/sql_exporter; Debian: prometheus-sql-exporter). Say where the database is:
+#   prometheus-sql-exporter -config.file justwatch_sql_exporter.yml -web.listen-address 127.0.0.1:9237
+# Its role needs pg_monitor, and SELECT on what the queries of the application read. The rules for its series:
+#   wgm-play alerts PLAYBOOK render --exporter justwatch_sql_exporter --output DIR
+"""
+# An exporter makes NaN of NULL, which is above and below nothing: no value is to be no series, which the rules' twins tell.
+_SEEN = " WHERE told.value IS NOT NULL"
+# Labels that it gives itself: `database` is that of its connection.
+_ITS_OWN = frozenset(["col", "database", "driver", "host", "sql_job", "user"])
 _POSTGRES_EXPORTER = """\
 # Custom queries for postgres_exporter, which calls them deprecated but still reads them:
 #   prometheus-postgres-exporter --extend.query-path=postgres_exporter.yml
@@ -44,7 +54,7 @@ def sql_exporter(alerts: Sequence[Alert], environment: str, database: str, versi
                 **({"key_labels": columns} if columns else {}),
                 "static_labels": identity(alert, environment, database, "sql_exporter"),
                 "values": ["value"],
-                "query": query,
+                "query": f"SELECT told.* FROM ({query}) AS told{_SEEN}",
             }
         )
     return _SQL_EXPORTER + as_yaml(
@@ -56,6 +66,33 @@ def sql_exporter(alerts: Sequence[Alert], environment: str, database: str, versi
     )
 
 
+def justwatch_sql_exporter(alerts: Sequence[Alert], environment: str, database: str, version: int) -> str:
+    """Return a configuration with one job; a label that the exporter gives itself is called so and not taken from a query."""
+    queries = []
+    for alert, query, columns in _asked(alerts, version):
+        own = identity(alert, environment, database, JUSTWATCH)
+        told = {name: ident(name) for name in columns}
+        told = {f"of_{name}" if name in _ITS_OWN else name: text for name, text in told.items()}
+        told |= {name: literal(value) for name, value in own.items() if name not in _ITS_OWN}
+        listed = ", ".join(f"{text} AS {ident(name)}" for name, text in told.items())
+        queries.append(
+            {
+                "name": series_name(alert, JUSTWATCH).removeprefix("sql_"),
+                "help": alert.summary or alert.name,
+                "labels": list(told),
+                "values": ["value"],
+                "query": f"SELECT value, {listed} FROM ({query}) AS told{_SEEN}",
+            }
+        )
+    job = {
+        "name": "wgm_play",
+        "interval": f"{INTERVAL}s",
+        "connections": ["postgres://USER@HOST:5432/DATABASE"],
+        "queries": queries,
+    }
+    return _JUSTWATCH + as_yaml({"jobs": [job]})
+
+
 def postgres_exporter(alerts: Sequence[Alert], environment: str, database: str, version: int) -> str:
     """Return custom queries; the labels that tell databases apart are columns of them."""
     made: dict[str, Any] = {}
@@ -64,7 +101,7 @@ def postgres_exporter(alerts: Sequence[Alert], environment: str, database: str, 
         told = ", ".join(f"{literal(value)} AS {name}" for name, value in own.items())
         kind = "COUNTER" if alert.over else "GAUGE"
         made[series_name(alert, "postgres_exporter").removesuffix("_value")] = {
-            "query": f"SELECT told.*, {told} FROM ({query}) AS told",
+            "query": f"SELECT told.*, {told} FROM ({query}) AS told{_SEEN}",
             "cache_seconds": INTERVAL,
             "metrics": [
                 {"value": {"usage": kind, "description": alert.summary or alert.name}},

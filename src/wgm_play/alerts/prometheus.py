@@ -24,6 +24,8 @@ STALE_SECONDS = 900
 # What is not seen for this long is told.
 PATIENCE = 300
 TWIN = "NotEvaluated"
+# The two programs that are called sql_exporter differ in all but the name; Debian has this one.
+JUSTWATCH = "justwatch_sql_exporter"
 OWN = "wgm-play"
 _HELP = {
     "wgm_alert_value": "The value that an alert's query returned, one series for each row.",
@@ -81,7 +83,9 @@ def identity(alert: Alert, environment: str, database: str, exporter: str = OWN)
 
 def series_name(alert: Alert, exporter: str = OWN) -> str:
     """Return the name of the metric that holds an alert's value."""
-    return "wgm_alert_value" if exporter == OWN else f"wgm_alert_{alert.name}_value"
+    if exporter == OWN:
+        return "wgm_alert_value"
+    return f"sql_wgm_alert_{alert.name}" if exporter == JUSTWATCH else f"wgm_alert_{alert.name}_value"
 
 
 def is_told(alert: Alert, exporter: str) -> bool:

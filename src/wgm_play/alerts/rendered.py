@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgm_play.alerts.dashboard import dashboard
-from wgm_play.alerts.exporters import postgres_exporter, sql_exporter
+from wgm_play.alerts.exporters import justwatch_sql_exporter, postgres_exporter, sql_exporter
 from wgm_play.alerts.files import replace_file
 from wgm_play.alerts.prometheus import OWN, rules
 from wgm_play.alerts.rule_tests import rule_tests
@@ -50,6 +50,7 @@ def rendered(
         "rules_test.yml": rule_tests(alerts, environment, database, exporter),
         "alertmanager.yml": _ALERTMANAGER,
         "sql_exporter.yml": sql_exporter(alerts, environment, database, version),
+        "justwatch_sql_exporter.yml": justwatch_sql_exporter(alerts, environment, database, version),
         "postgres_exporter.yml": postgres_exporter(alerts, environment, database, version),
         "dashboard.json": dashboard(alerts, environment, database, exporter),
     }

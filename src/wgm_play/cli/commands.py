@@ -427,8 +427,8 @@ COMMANDS = {
             "alerts",
             "render the alerts for Prometheus, compare them with a live page, try them out",
             run="wgm_play.cli.alerts:run",
-            about="render writes rules.yml, rules_test.yml, alertmanager.yml, sql_exporter.yml, postgres_exporter.yml and "
-            "dashboard.json, and asks no database. lint tells the series that rules name and a page of metrics has not. "
+            about="render writes rules.yml, rules_test.yml, alertmanager.yml, sql_exporter.yml, justwatch_sql_exporter.yml, "
+            "postgres_exporter.yml and dashboard.json, and asks no database. lint tells the series that rules name and a page of metrics has not. "
             "drill brings an alert's condition about on a scratch server, where it must fire, and end.",
             arguments=(
                 PLAYBOOK,
@@ -447,7 +447,7 @@ COMMANDS = {
                     "--exporter",
                     group=CHOOSE,
                     kind=CHOICE,
-                    choices=("wgm-play", "sql_exporter", "postgres_exporter"),
+                    choices=("wgm-play", "sql_exporter", "justwatch_sql_exporter", "postgres_exporter"),
                     default="wgm-play",
                     help="whose series the rules name (default: wgm-play, of `metrics` and `check --metrics`)",
                 ),

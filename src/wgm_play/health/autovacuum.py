@@ -49,7 +49,8 @@ def _step(row: Row, parameters: dict[str, float]) -> str:
     schema, name = row["schema"], row["name"]
     place = f"name: {_text(name)}" if schema == "public" else f"name: {_text(name)}, schema: {_text(schema)}"
     told = ", ".join(f"{key}: {value}" for key, value in parameters.items())
-    return f"- {{name: {_text(f'Autovacuum of {name}')}, table: {{{place}, with: {{{told}}}}}}}"
+    step = f"name: {_text(f'Autovacuum of {name}')}, table: {{{place}, with: {{{told}}}}}"
+    return f"- {{{step}}}"
 
 
 def _text(text: str) -> str:
