@@ -107,6 +107,13 @@ def test_a_text_that_is_no_yaml_just_now_keeps_what_was_known(fresh: Editor) -> 
     fresh.type(FILE, broken)
     fresh.problems(FILE, lambda found: any("YAML" in one["message"] for one in found))
     assert fresh.labels(FILE, "columns: [per") == ["id", "person", "total"]
+    for more in (
+        "index: {name: x, table: people, columns: [",
+        "index:\n    name: x\n    table: people\n    columns:\n      - ",
+    ):
+        fresh.type(FILE, f"{TABLES}\n- name: More\n  {more}")
+        assert fresh.labels(FILE, f"- name: More\n  {more}")[:2] == ["id", "email"]
+    fresh.type(FILE, broken)
     where = fresh.ask("textDocument/definition", fresh.at(FILE, "{name: x, table: ord"))
     assert where[0]["range"]["start"] == {"line": 9, "character": 10}
 

@@ -44,7 +44,7 @@ _NAMED: Mapping[str, Collection[str]] = {
 _COLUMN_LISTS = ("columns", "include", "key", "primary_key", "unique")
 _STEP = re.compile(r"^(?P<indent> *)- +")
 _TABLE_OF = re.compile(
-    r"(?m)^[ -]*table:[ ]*(?:\{[^}\n]*?\bname:[ ]*|\n(?:[ ]+\w+:[^\n]*\n)*?[ ]+name:[ ]*)?[\"']?([\w.]+)"
+    r"(?m)(?:^[ -]*|[{,][ ]*)table:[ ]*(?:\{[^}\n]*?\bname:[ ]*|\n(?:[ ]+\w+:[^\n]*\n)*?[ ]+name:[ ]*)?[\"']?([\w.]+)"
 )
 
 
@@ -265,6 +265,8 @@ def complete(state: State, file: Path, text: str, line: int, column: int) -> tup
         ]  # fmt: skip
         if at.in_list:
             items += [Item(word, "value") for word in words.choices(found)]
+            if at.path and at.path[-1] in _COLUMN_LISTS:
+                items = [*_columns(state, table_at(text, line)), *items]
         return items, start
     return list(_values(state, file, text, at, line, rules)), start
 

@@ -108,7 +108,12 @@ def _alter_composite(node: Any, look: Look) -> None:
     cascade = any(one.behavior.name == "DROP_CASCADE" for one in node.cmds)
     if all(one.subtype.name == "AT_AddColumn" for one in node.cmds) and not cascade:
         return
-    look.tell("Y06", "tables with a column of the type are written anew, or it is refused", ".".join(name))
+    gone = [one.name for one in node.cmds if one.subtype.name == "AT_DropColumn"]
+    for one in gone:
+        what = f"the values of {one} are gone in every row that has the type, and statements that name it fail"
+        look.tell("Y06", what, ".".join(name), one, severity="error")
+    if len(gone) < len(node.cmds):
+        look.tell("Y06", "tables with a column of the type are written anew, or it is refused", ".".join(name))
 
 
 def _storage(command: Any, relation: Relation, look: Look) -> None:

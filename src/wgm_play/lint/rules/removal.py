@@ -35,7 +35,10 @@ def drop(node: Any, look: Look) -> None:
             _part(names, what, look)
         elif what in _LOST:
             code, message = _LOST[what]
-            look.tell(code, message, str(names.sval) if is_node(names) else words(names)[-1])
+            label = str(names.sval) if is_node(names) else words(names)[-1]
+            look.tell(code, message, label)
+            if what != "OBJECT_SCHEMA":  # a schema's rows are gone with CASCADE as they are without: that is told
+                _cascade(node, label, look)
         else:
             _other(names, node, look)
 

@@ -11,7 +11,7 @@ from typing import Any
 from wgm_play.catalog.kinds import CALLERS
 from wgm_play.lint.look import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE, Look
 from wgm_play.lint.model import Function
-from wgm_play.lint.tree import constant, last, option, words
+from wgm_play.lint.tree import constant, kind, last, option, words
 
 # What a trigger function sets to the time of now at every UPDATE.
 _TOUCHES = re.compile(
@@ -102,6 +102,17 @@ def policy(node: Any, look: Look) -> None:
     relation = look.relation(node.table)
     relation.policies += 1
     look.lock(relation, ACCESS_EXCLUSIVE)
+    if node.permissive and not look.is_new(relation) and _always(node.qual):
+        look.tell(
+            "V05", "every row is seen or changed, whatever the other policies say", relation, node.policy_name,
+            severity="warning", remedy="say whose rows: USING (owner = current_user)",
+        )  # fmt: skip
+
+
+def _always(condition: Any) -> bool:
+    """Tell whether a condition is the word true."""
+    value = getattr(condition, "val", None)
+    return kind(value) == "Boolean" and bool(value.boolval) if value is not None else False
 
 
 def alter_policy(node: Any, look: Look) -> None:
