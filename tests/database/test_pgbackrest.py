@@ -318,7 +318,7 @@ def test_a_stanza_of_ones_own_is_driven_and_its_retention_left_alone(cluster: Dr
     written = (cluster.directory / "pgbackrest/pgbackrest.conf").read_text().replace("9999999", "1")
     config.write_text(
         written.replace("[production]", "archive-async=y\n\n[production]")
-        + f"\n[production:restore]\nlink-all=y\ndelta=y\nlink-map=extras={extras}\ndb-include=postgres\n"
+        + f"\n[global]\nrepo2-path={room}/second\nrepo2-retention-full=1\n\n[production:restore]\nlink-all=y\ndelta=y\nlink-map=extras={extras}\ndb-include=postgres\n"
     )
     own = Driven(
         cluster.server, cluster.directory.parent / "own", given={"stanza": "production", "config": str(config)}
@@ -326,10 +326,13 @@ def test_a_stanza_of_ones_own_is_driven_and_its_retention_left_alone(cluster: Dr
     engine = own.engine(retention={"full": 1}, verify="none")
     if not cluster.engine().list():
         cluster.engine().make("first")
+    room.chmod(0o777)
+    engine._run(engine._words("stanza-create"))
     there = [one.id for one in engine.list()]
     assert there == [one.id for one in cluster.engine().list()]
     assert {engine.stranger(one) for one in engine.list()} == {""}
     made = engine.make("by our stanza")
+    assert engine.verify(made, "manifest").ok and not engine.uncovered(made)
     assert engine.expire() == []
     listed = [one.id for one in engine.list()]
     assert listed[0] == made.id

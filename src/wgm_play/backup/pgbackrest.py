@@ -18,13 +18,14 @@ from typing import Any
 
 from wgm_play.backup import laying, process, target
 from wgm_play.backup.archive import Archive, handed_over
-from wgm_play.backup.base import Backup, Capabilities, Trouble
+from wgm_play.backup.base import Backup, Capabilities, Source, Trouble
 from wgm_play.backup.cluster import Lines
 from wgm_play.backup.driven import Driven, Told
 from wgm_play.backup.moment import lsn_of
 from wgm_play.embedded.account import Account, account_for
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.render import render
+from wgm_play.reporter import Reporter
 
 # What a configuration of one's own says of restores is meant for production's place: links that lead there, files to be
 # overwritten, databases to be left out.
@@ -75,6 +76,12 @@ class PgBackRest(Driven):
             "EXECUTE on pg_switch_wal() for the role that connects, and pg_read_all_settings",
         ),
     )
+
+    def __init__(self, source: Source, reporter: Reporter | None = None) -> None:
+        super().__init__(source, reporter)
+        self._repositories: Sequence[int] = ()
+        self._where_is: dict[str, int] = {}
+        self._last_info: Mapping[str, Any] = {}
 
     # Where it is
 
@@ -226,7 +233,7 @@ class PgBackRest(Driven):
         )
 
     def _delete(self, backup: Backup) -> None:
-        self._run(self._words("expire", f"--set={backup.id}"))
+        self._run(self._words("expire", f"--set={backup.id}", *self._of_repository(self._repository(backup))))
 
     def _expire_wal(self) -> None:
         full = sum(1 for one in self._told().values() if not one.parent)
@@ -254,10 +261,11 @@ class PgBackRest(Driven):
     def _tell(self) -> Iterable[Told]:
         if self._own_retention and not (self.place / "pgbackrest.conf").exists():
             return
-        (told,) = self._json(self._words("info", "--output=json"))
+        told = self._info
         of = {(one["id"], one["repo-key"]): one for one in told.get("db", ())}
         for one in told.get("backup", ()):
             whose = of.get((one["database"]["id"], one["database"]["repo-key"]), {})
+            self._where_is[one["label"]] = int(one["database"]["repo-key"])
             begun, ended = (datetime.fromtimestamp(one["timestamp"][key], UTC) for key in ("start", "stop"))
             start = one["archive"]["start"] or "0" * 24
             yield Told(
@@ -266,6 +274,23 @@ class PgBackRest(Driven):
                 lsn_of(one["lsn"]["start"]), lsn_of(one["lsn"]["stop"]), one["prior"] or "",
                 "pgBackRest found pages with wrong checksums in it" if one.get("error") else "",
             )  # fmt: skip
+
+    @property
+    def _info(self) -> Mapping[str, Any]:
+        """What pgBackRest tells of the stanza; it is asked anew each time."""
+        (told,) = self._json(self._words("info", "--output=json"))
+        self._repositories = [int(one["key"]) for one in told.get("repo", ())]
+        self._last_info = dict(told)
+        return self._last_info
+
+    def _repository(self, backup: Backup) -> int:
+        """Return the number of the repository that holds a backup."""
+        self._tell_of(backup)
+        return self._where_is[backup.id]
+
+    def _of_repository(self, number: int) -> Sequence[str]:
+        """Return the words that choose a repository, where there are more than one."""
+        return [f"--repo={number}"] if len(self._repositories) > 1 else []
 
     def _json(self, words: Sequence[str]) -> Any:
         said = self._ask(words)
@@ -277,13 +302,16 @@ class PgBackRest(Driven):
             ) from error
 
     def _traces(self, backup: Backup) -> str:
-        found = [self._ask(self._words("repo-ls", "--recurse", "--output=json", f"backup/{self.stanza}/{one.id}"))
+        where = self._of_repository(self._repository(backup))
+        found = [self._ask(self._words("repo-ls", *where, "--recurse", "--output=json", f"backup/{self.stanza}/{one.id}"))
                  for one in self._line(backup)]  # fmt: skip
         return b"\n".join(found).decode()
 
     def _read(self, backup: Backup) -> Lines:
         """Let pgBackRest verify its repository; its exit code says nothing, its words do."""
-        said = self._ask(self._words("verify", "--output=text")).decode(errors="replace")
+        said = self._ask(self._words("verify", "--output=text", *self._of_repository(self._repository(backup)))).decode(
+            errors="replace"
+        )
         mine = {one.id for one in self._line(backup)}
         lines = [line.strip() for line in said.splitlines()]
         if "status: ok" in lines:
@@ -301,22 +329,34 @@ class PgBackRest(Driven):
     # The archive
 
     def _archive(self, segment_size: int) -> Archive:
-        top = f"archive/{self.stanza}"
-        found: dict[str, str] = {}
-        for path in json.loads(self._ask(self._words("repo-ls", "--recurse", "--output=json", top)) or b"{}"):
-            name = _SEGMENT.match(path) or _HISTORY.match(path)
-            if name is not None:
-                found[name[1]] = f"{top}/{path}"
+        found: dict[str, tuple[str, Sequence[str]]] = {}
+        for folder_, where in self._archives():
+            top = f"archive/{self.stanza}/{folder_}"
+            for path in json.loads(
+                self._ask(self._words("repo-ls", *where, "--recurse", "--output=json", top)) or b"{}"
+            ):
+                name = _SEGMENT.match(path) or _HISTORY.match(path)
+                if name is not None:
+                    found[name[1]] = f"{top}/{path}", where
 
         def _fetch(name: str) -> bytes:
             try:
                 if name.endswith(".history"):
-                    return self._run(self._words("repo-get", found[name]))
+                    path, where = found[name]
+                    return self._run(self._words("repo-get", *where, path))
                 return self._archived(name)
             except process.ProgramFailed as error:
                 raise OSError(error.reason) from error
 
         return Archive(self.place / "none", segment_size, names=tuple(found), fetch=_fetch)
+
+    def _archives(self) -> Iterable[tuple[str, Sequence[str]]]:
+        """Give the folder of each repository that holds this cluster's WAL: a stanza that was upgraded has those of older ones."""
+        newest: dict[int, Mapping[str, Any]] = {}
+        for one in (self._last_info or self._info).get("db", ()):
+            newest[one["repo-key"]] = max(newest.get(one["repo-key"], one), one, key=lambda known: known["id"])
+        for number, one in sorted(newest.items(), reverse=True):
+            yield f"{one['version']}-{one['id']}", self._of_repository(number)
 
     def _archived(self, name: str) -> bytes:
         control = self.place / "control"
