@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from backing_up import Said
 from clusters import Cluster, cluster_of, come_back_exactly, rows_in, rows_of, started
 
 import fix_postgres
@@ -92,6 +93,7 @@ def test_a_tablespace_made_since_lies_in_the_copy_and_productions_own_is_left_al
                 assert kept == (moment.kind == TIME,)
         finally:
             shutil.rmtree(place)
+    assert all(path.exists() for path in before if far in path.parents)
     cluster.ask("drop table in_far")
     for name in ("far", "gone"):
         cluster.ask(f"drop tablespace {name}")
@@ -119,8 +121,17 @@ def test_a_backup_from_a_standby_comes_back(cluster: Cluster, room: Path, tmp_pa
             goal = cluster.ask("select pg_current_wal_flush_lsn()::text")
             while connection.execute("select pg_last_wal_replay_lsn() >= %s::pg_lsn", [goal]).fetchone() != (True,):
                 pass
-        engine = Cluster(standby, tmp_path / "backups").engine()
-        made = engine.make("from a standby")
+        said = Said()
+        if standby.major >= 17:
+            with standby.connect() as connection:
+                connection.execute("alter system set summarize_wal = on")
+                connection.execute("select pg_reload_conf()")
+        engine = Cluster(standby, tmp_path / "backups").engine(said, retention={"full": 1, "incremental": 3})
+        engine.make("from a standby")
+        # Nothing was replayed since: the server refuses an increment then, and all is copied.
+        made = engine.make("from a standby again")
+        assert not engine.increment(made)
+        assert "a full backup is taken, no increment: " in said.text
         engine.restore(made, room / "r")
         assert rows_in(cluster, room / "r") == wanted
     finally:

@@ -29,6 +29,8 @@ MEGABYTE = 1_000_000
 # The last time that all files were read and were as they were written: what their inodes said then.
 READ = "read"
 _INCREMENTAL = 170000
+# Why a server takes no increment now: a standby has replayed nothing since, or there are no summaries of its WAL (any more).
+_NO_INCREMENT = ("manifest requires WAL", "WAL summaries are required", "timed out waiting for WAL summarization")
 # How long a run waits for the receiver to have what was just written.
 RECEIVED_SECONDS = 10.0
 
@@ -79,7 +81,7 @@ class Physical(ClusterEngine):
         name = folder.new_id(started)
         parent = self._parent(facts)
         with folder.making(directory, name) as path:
-            self._copy(tools, path, facts, name, parent)
+            parent = self._copied(tools, path, facts, name, parent)
             written = base_manifest.read(path / laying.BASE)
             stopped = server_facts(connection)["now"]
             backup = Backup(
@@ -118,6 +120,22 @@ class Physical(ClusterEngine):
                 f"{format_size(free)} are free",
                 hint="free space there, or set `backup.directory` to a folder on a larger disk",
             )
+
+    def _copied(
+        self, tools: Path, path: Path, facts: dict[str, Any], name: str, parent: Backup | None
+    ) -> Backup | None:
+        """Copy the files; return the backup that they are an increment to. Where the server refuses one, all are copied."""
+        try:
+            self._copy(tools, path, facts, name, parent)
+            return parent
+        except process.ProgramFailed as error:
+            if parent is None or not any(words in line for line in error.said for words in _NO_INCREMENT):
+                raise
+            self.reporter.warn(f"a full backup is taken, no increment: {error.reason.rpartition('ERROR:')[2].strip()}")
+        for one in (laying.BASE, laying.SPACES):
+            shutil.rmtree(path / one, ignore_errors=True)
+        self._copy(tools, path, facts, name, None)
+        return None
 
     def _copy(self, tools: Path, path: Path, facts: dict[str, Any], name: str, parent: Backup | None) -> None:
         place, environ = process.arguments(self.source.url, self.source.application)
