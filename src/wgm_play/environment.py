@@ -395,29 +395,43 @@ def url_of(text: str | None, environ: Mapping[str, str] | None = None) -> str | 
     """Return a connection URL (or libpq key words) with its references resolved; a `Secret` when it has a password."""
     if text is None:
         return None
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
     url = resolve(text, environ)
-    where = getattr(text, "position", None)
-    if "://" not in url and "=" not in url:
-        raise InputError("this is no PostgreSQL URL", where=where, hint=URL_HINT)
-    if _SLASH_IN_PASSWORD.match(url):
-        raise InputError(
-            "this is no PostgreSQL URL: its password holds a slash",
-            where=where,
-            hint="write each / of it as %2F, @ as %40",
-        )
-    try:
-        parts = conninfo_to_dict(url)
-    except ProgrammingError as error:
-        # What libpq quotes may be a part of the password.
-        reason = str(error).split('"')[0].strip().rstrip(":")
-        raise InputError(f"this is no PostgreSQL URL: {reason}", where=where, hint=URL_HINT) from None
+    parts = parameters_of(url, getattr(text, "position", None))
     if not parts.get("password"):
         return url
     register(str(parts["password"]))
     return Secret(url)
+
+
+def parameters_of(url: str, where: Position | None = None) -> dict[str, Any]:
+    """Return the parameters of a connection URL (or libpq key words); raise `InputError`, which tells no password."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    def refused(why: str = "", hint: str = URL_HINT) -> InputError:
+        return InputError(f"this is no PostgreSQL URL{why and f': {why}'}", where=where, hint=hint)
+
+    scheme = url.partition("://")[0] if "://" in url else ""
+    if not scheme and "=" not in url:
+        raise refused()
+    if scheme.isalnum() and scheme not in ("postgresql", "postgres"):
+        raise refused(f"it begins with {scheme}://")
+    if _SLASH_IN_PASSWORD.match(url):
+        raise refused("its password holds a slash", "write each / of it as %2F, @ as %40")
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError as error:
+        # What libpq quotes may be a part of the password.
+        why = str(error).split('"')[0].strip().rstrip(":")
+        raise refused("a word in it has no =" if why == "missing" else why) from None
+    # libpq takes what stands before the first @ for the password, and the rest of it for the host.
+    if "@" in str(parts.get("host") or ""):
+        raise refused("its password holds an @", "write each @ of it as %40, / as %2F")
+    if not all(port.isdigit() for port in str(parts.get("port") or "").split(",") if port):
+        raise refused(
+            "its port is no number", "a port is a number from 1 to 65535; of a password each / is %2F, : is %3A"
+        )
+    return {key: value for key, value in parts.items() if value is not None}
 
 
 def one_play_each(names: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import plain, pooler
-from wgm_play.environment import ENCODED, URL_HINT, Environment, Policy
+from wgm_play.environment import ENCODED, Environment, Policy, parameters_of
 from wgm_play.errors import InputError, Position, Refused, Unreachable
 from wgm_play.secret import mask, register
 from wgm_play.sql import reveal
@@ -110,7 +110,7 @@ def shown_url(url: str) -> str:
     """Return a URL or libpq's key words for people: with `***` for the password."""
     from urllib.parse import quote
 
-    parts = _parts(reveal(url), None)
+    parts = parameters_of(reveal(url), None)
     user = quote(str(parts.get("user", "")), safe="") + (":***" if parts.get("password") else "")
     host = str(parts.get("host") or parts.get("hostaddr") or "")
     host = quote(host, safe="") if host.startswith("/") else f"[{host}]" if ":" in host else host
@@ -171,7 +171,7 @@ def connect_to(
     """Connect to a URL with our session settings. Raise `Unreachable` or `Refused`."""
     import psycopg
 
-    given = _parts(reveal(url), where)
+    given = parameters_of(reveal(url), where)
     ours: dict[str, str] = {key: value for key, value in KEEPALIVES.items() if key not in given}
     ours |= {"application_name": application_name, "client_encoding": "UTF8"}
     if "connect_timeout" not in given:
@@ -273,17 +273,6 @@ def _holders(connection: Connection[Any]) -> list[str]:
         words += [query and f"query: {' '.join(mask(query).split())[:120]}"]
         found.append(f"{table}: {', '.join(word for word in words if word)}")
     return found
-
-
-def _parts(url: str, where: Position | None) -> dict[str, Any]:
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
-    try:
-        parts = conninfo_to_dict(url)
-    except ProgrammingError:
-        raise InputError("this is no PostgreSQL URL", where=where, hint=URL_HINT) from None
-    return {key: value for key, value in parts.items() if value is not None}
 
 
 def _check_version(connection: Connection[Any], where: Position | None) -> None:

@@ -541,7 +541,7 @@ def test_a_server_out_of_reach_exits_4(
     ("change", "said"),
     [
         (lambda url: re.sub(r":\d+/", ":99999/", url), 'port number: "99999" | a port is a number from 1 to 65535'),
-        (lambda url: re.sub(r":\d+/", ":pg/", url), '"pg" for connection option "port" | a number from 1 to 65535'),
+        (lambda url: re.sub(r":\d+/", ":pg/", url), "its port is no number | a number from 1 to 65535"),
         (lambda url: url + "?sslmode=maybe", 'invalid sslmode value: "maybe" | correct it in the URL'),
         (lambda url: url + "?connect_timeout=soon", "bad value for connect_timeout: 'soon' | correct it in the URL"),
     ],

@@ -35,7 +35,7 @@ ABC = "CREATE TYPE e AS ENUM ('a', 'b', 'c');"
 # What is live, the steps, what is told of which rows.
 ENUMS = {
     "a column": ("CREATE TABLE t (id int PRIMARY KEY, x e); INSERT INTO t VALUES (1, 'c'), (2, 'c'), (3, 'a')",
-                 [_enum("a", "b"), _table("t", x="e")], ["column t.x holds 'c', which goes from enum e", "2 rows", "id=1, x=c"]),
+                 [_enum("a", "b"), _table("t", x="e")], ["column t.x holds 'c', which is removed from enum e", "2 rows", "id=1, x=c"]),
     "an array": ("CREATE TABLE t (id int PRIMARY KEY, x e[]); INSERT INTO t VALUES (1, '{a,c}'), (2, '{{a},{b}}')",
                  [_enum("a", "b"), _table("t", x="e[]")], ["1 row", "id=1"]),
     "a domain": ("CREATE DOMAIN d AS e; CREATE TABLE t (id int PRIMARY KEY, x d); INSERT INTO t VALUES (1, 'c')",
@@ -51,7 +51,9 @@ ENUMS = {
     "a child": ("CREATE TABLE t (id int PRIMARY KEY, x e); CREATE TABLE kid () INHERITS (t); INSERT INTO kid VALUES (4, 'c')",
                 [_enum("a", "b"), _table("t", x="e"), {"name": "K", "table": {"name": "kid", "inherits": ["t"]}}], ["column kid.x holds 'c'", "1 row"]),
     "several values": ("CREATE TABLE t (id int PRIMARY KEY, x e); INSERT INTO t VALUES (1, 'c'), (2, 'b')",
-                       [_enum("a"), _table("t", x="e")], ["holds 'b', 'c', which go from enum e", "2 rows"]),
+                       [_enum("a"), _table("t", x="e")], ["holds 'b', 'c', which are removed from enum e", "2 rows"]),
+    "another name": ("CREATE TABLE t (id int PRIMARY KEY, x e); INSERT INTO t VALUES (1, 'b')",
+                     [_enum("a", "z", "c"), _table("t", x="e")], ["holds 'b'", "{name: z, renamed_from: b}"]),
     "names that change": ("CREATE TABLE old (id int PRIMARY KEY, y e); INSERT INTO old VALUES (1, 'c')",
                           [_enum("a", "b"), {"name": "t", "table": {"name": "t", "columns": {"id": ID, "x": {"type": "e", "renamed_from": "y"}}}, "renamed_from": "old"}],
                           ["column t.x holds 'c'", "id=1, y=c"]),

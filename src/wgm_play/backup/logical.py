@@ -206,11 +206,7 @@ class Logical(InFolder):
         Raise `InputError` for a time (`at`), `Refused` where nothing was touched or what came back differs.
         """
         if at is not None and at.kind != LATEST:
-            raise InputError(
-                "a logical backup holds one moment: it cannot be restored as of another time",
-                hint=f"leave out --at to get the state of {backup.started:%Y-%m-%d %H:%M:%S} UTC, "
-                "or choose another backup: `wgm-play backups PLAYBOOK`",
-            )
+            raise _one_moment(backup)
         if isinstance(into, Path):
             raise InputError(
                 "a logical backup is of one database: it comes back into a database, not into a data directory",
@@ -244,7 +240,7 @@ class Logical(InFolder):
         from wgm_play.backup.copying import copied
 
         if at is not None and at.kind != LATEST:
-            raise InputError("a logical backup holds one moment: it cannot be restored as of another time")
+            raise _one_moment(backup)
         manifest = folder.read(Path(backup.path))
         with folder.using(Path(backup.path)), ExitStack() as stack:
             if damage := self.damage(backup):
@@ -267,6 +263,14 @@ class Logical(InFolder):
             except psycopg.Error as error:
                 raise Refused(f"the backup {backup.id} does not come back: {mask(str(error)).strip()}") from error
             yield copy
+
+
+def _one_moment(backup: Backup) -> InputError:
+    return InputError(
+        "a logical backup holds one moment: it cannot be restored as of another time",
+        hint=f"leave out --at to get the state of {backup.started:%Y-%m-%d %H:%M:%S} UTC, "
+        "or choose another backup: `wgm-play backups PLAYBOOK`",
+    )
 
 
 class _Counting:

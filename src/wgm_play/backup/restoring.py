@@ -22,6 +22,7 @@ from wgm_play.errors import Refused, Unreachable
 from wgm_play.render import render
 from wgm_play.reporter import Reporter
 from wgm_play.secret import mask
+from wgm_play.sql import ident
 
 # What a role that is no superuser may not restore, and what its rows do not need.
 _SUPERUSERS = ("EVENT TRIGGER", "PUBLICATION", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA", "SUBSCRIPTION")
@@ -182,15 +183,24 @@ class _Restoring:
             if self.mask_rows is not None:
                 admin.execute(render("backup/mask/close.sql.j2", name=working).sql)
         except psycopg.Error as error:
-            raise Refused(
-                f"the database {name!r} does not exist and cannot be created: {error.diag.message_primary}",
-                hint=f"ask an administrator for: CREATE DATABASE {name} TEMPLATE template0",
-            ) from error
+            raise self._not_created(admin, name, str(error.diag.message_primary)) from error
         try:
             yield working, same
         except BaseException:
             admin.execute(render("backup/drop_database.sql.j2", name=working).sql)
             raise
+
+    def _not_created(self, admin: Any, name: str, why: str) -> Refused:
+        role = ident(admin.info.user)
+        if self.in_place:
+            return Refused(
+                f"no database can be made beside {name!r}, which keeps its place: {why}; nothing was touched",
+                hint=f"ask an administrator for: ALTER ROLE {role} CREATEDB",
+            )
+        return Refused(
+            f"the database {name!r} does not exist and cannot be created: {why}",
+            hint=f"ask an administrator for: CREATE DATABASE {ident(name)} OWNER {role} TEMPLATE template0",
+        )
 
     def _rename(self, admin: Any, working: str, name: str, found: Found) -> str:
         """Give the database its name at last, another where it is not all of the backup; return it."""

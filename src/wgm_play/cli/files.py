@@ -46,9 +46,13 @@ def existing(word: str) -> None:
     if Path(word).suffix not in ENDINGS:
         if word in COMMANDS:
             raise InputError(f"no playbook {word!r}", hint=f"a command comes first: wgm-play {word} …")
-        near = get_close_matches(word, [*COMMANDS, *playbooks_here()], n=1)
+        known_words = [*COMMANDS, *playbooks_here()]
+        swapped = [one for one in known_words if sorted(one) == sorted(word)]
+        near = swapped or get_close_matches(word, known_words, n=1)
         if near and near[0] in COMMANDS:
             raise InputError(f"no command and no playbook {word!r}", hint=f"did you mean wgm-play {near[0]}?")
+        if not near:
+            raise InputError(f"no command and no playbook {word!r}", hint="wgm-play --help lists the commands")
     here = playbooks_here()
     near = get_close_matches(word, here, n=1)
     known = f"did you mean {near[0]}?" if near else f"known: {', '.join(here[:5])}" if here else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wgm_play.cli.files import ENDINGS
 from wgm_play.cli.target import hide_password
 from wgm_play.errors import InputError
 from wgm_play.reporter import Reporter
@@ -32,6 +33,11 @@ def run(
     hide_password(url)
     if update is not None:
         return _update(reporter, update, dsn or url, mixed=bool(output or baseline or folder), **values)
+    if dsn is not None and dsn.endswith(ENDINGS) and "=" not in dsn:
+        raise InputError(
+            f"{dsn!r} is a playbook, and inspect reads a database",
+            hint=f"wgm-play inspect postgresql://USER@HOST/DATABASE, or wgm-play inspect --update {dsn}",
+        )
     if any(values.values()):
         raise InputError(
             "--check, --diff, -e, -i and -l need --update", hint="wgm-play inspect --update PLAYBOOK --check"

@@ -22,7 +22,7 @@ DECISIONS_SHOWN = 10
 def show_status(work: Work, reporter: Reporter) -> int:
     """Show the history, the run in progress, what waits, and the embedded server."""
     from wgm_play import embedded
-    from wgm_play.commands.status import status
+    from wgm_play.commands.status import outcome, status
     from wgm_play.commands.wal import note as note_wal
 
     if not runs(work):
@@ -36,7 +36,7 @@ def show_status(work: Work, reporter: Reporter) -> int:
             run.id,
             f"{run.started_at:%Y-%m-%d %H:%M:%S}",
             run.command,
-            run.status or "in progress",
+            outcome(run, running=found.in_progress is not None),
             run.operations,
             run.role,
             run.os_user,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play import __version__
 from wgm_play.catalog.model import CLASSES, Catalog, Key, differing_fields
 from wgm_play.commands.check import look
+from wgm_play.commands.status import is_running, outcome
 from wgm_play.errors import InputError, WgmError
 from wgm_play.ledger import UNKNOWN, Ledger
 from wgm_play.report.findings.html import tiles as counts
@@ -78,8 +79,9 @@ def tell(work: Work, options: Options, run: int | None) -> Told:
 
 
 def _history(ledger: Ledger) -> Table:
+    running = is_running(ledger.connection)
     rows = [
-        (str(one.id), f"{one.started_at:%Y-%m-%d %H:%M:%S}", one.command, one.status or "in progress", str(one.operations),
+        (str(one.id), f"{one.started_at:%Y-%m-%d %H:%M:%S}", one.command, outcome(one, running=running), str(one.operations),
          _took(one), one.role, one.version)
         for one in ledger.last_runs(RUNS_SHOWN)
     ]  # fmt: skip
@@ -109,7 +111,7 @@ def _story(ledger: Ledger, number: int | None) -> Story | None:
     spans = _spans(done, sent, began, ended, before)
     return Story(
         number=change.last.id,
-        status=change.last.status or "in progress",
+        status=outcome(change.last, running=is_running(ledger.connection)),
         facts=list(_facts(change)),
         changed=_changed(before, after),
         before=pictures[0],

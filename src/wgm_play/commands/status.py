@@ -93,6 +93,18 @@ class Status:
     unknown: tuple[str, ...]
 
 
+def outcome(run: Run, *, running: bool) -> str:
+    """Return how a run ended; without an end it is in progress where one is `running`, else it was killed."""
+    return run.status or ("in progress" if running else "killed")
+
+
+def is_running(connection: Connection) -> bool:
+    """Tell whether somebody holds the run lock."""
+    from wgm_play.execute.guard import holder
+
+    return holder(connection) is not None
+
+
 def status(connection: Connection, limit: int = RUNS_SHOWN) -> Status:
     """Read the status of the database behind `connection`; `limit` bounds the history."""
     ledger = Ledger(connection)

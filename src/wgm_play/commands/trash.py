@@ -78,13 +78,16 @@ def mention(work: Work, plan: Plan, reporter: Reporter) -> None:
     made = {operation.key for operation in plan.operations if operation.verb == "create"}
     if not any(key.kind in (HOLDING_VALUES | {"sequence"}) for key in made):
         return
+    newest: dict[Key, TrashEntry] = {}
     for entry in lying(Ledger(work.reading).trash_entries()):
         key = Key(entry.kind, tuple(entry.name))
-        if key in made:
-            reporter.note(
-                f"{key} is made anew: the trash holds it as it was before run {entry.run}; "
-                f"`wgm-play trash {work.options.playbook} restore {entry.trash_name[-1]}` brings that back beside it"
-            )
+        if key in made and (key not in newest or entry.run > newest[key].run):
+            newest[key] = entry
+    for key, entry in newest.items():
+        reporter.note(
+            f"{key} is made anew: the trash holds it as it was before run {entry.run}; "
+            f"`wgm-play trash {work.options.playbook} restore {entry.trash_name[-1]}` brings that back beside it"
+        )
 
 
 def _entries(work: Work) -> list[TrashEntry]:

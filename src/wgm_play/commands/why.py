@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.kinds import WITH_TABLE
 from wgm_play.catalog.model import Key
 from wgm_play.commands.inform import runs
+from wgm_play.commands.status import is_running, outcome
 from wgm_play.errors import InputError, Position, WgmError, unset_names
 from wgm_play.ledger import Ledger, decided
 from wgm_play.playbook.fold import fold
@@ -175,13 +176,14 @@ def _events(ledger: Ledger, key: Key) -> tuple[Event, ...]:
     sent: dict[tuple[int, int], list[str]] = {}
     for statement in ledger.sent_in(numbers):
         sent.setdefault((statement.run, statement.operation), []).append(mask(statement.sql))
+    running = is_running(ledger.connection)
     found = []
     for one in made:
         run, revision = runs_by_id[one.run], revisions.get(one.run)
         found.append(
             Event(
                 one.run, one.started_at, mask(one.title), one.step_name, one.item, run.role, run.os_user, run.command,
-                run.status or "in progress", revision.commit if revision else None,
+                outcome(run, running=running), revision.commit if revision else None,
                 bool(revision and revision.dirty), tuple(sent.get((one.run, one.number), ())), back.get(one.run),
             )
         )  # fmt: skip

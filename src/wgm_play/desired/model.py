@@ -27,10 +27,13 @@ class Removal:
 
 @dataclass(slots=True)
 class Wanted:
-    """What the target is to become. `managed` are the keys that the playbook speaks for."""
+    """What the target is to become. `managed` are the keys that the playbook speaks for; `known` are roles that a rollback
+    leaves as they are, and that the ledger goes on recording.
+    """
 
     catalog: Catalog
     managed: frozenset[Key] = frozenset()
+    known: frozenset[Key] = frozenset()
     steps: dict[Key, int] = field(default_factory=dict)
     unsaid: list[Removal] = field(default_factory=list)
     taken: list[Removal] = field(default_factory=list)

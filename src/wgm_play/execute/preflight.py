@@ -50,7 +50,9 @@ def look(connection: Connection, other: Connection | None = None) -> Found:
     if other is not None and pooled(connection, other):
         found.refusals.append("a pooler hands the sessions of this connection to others after each transaction")
         found.hints.append("connect to PostgreSQL itself, or to the pooler's port for session pooling")
-    found.warnings.append("free disk: unknown to SQL; index builds and copies need as much again as the table has")
+    found.warnings.append(
+        "nobody can ask SQL how much disk is free: index builds and copies of a table need as much again as it takes"
+    )
     return found
 
 

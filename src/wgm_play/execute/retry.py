@@ -25,6 +25,8 @@ QUICK = 0.1
 # For so long, in seconds, attempts stay quick and frequent; then each waits as long as the policy allows.
 QUICK_FOR = 60.0
 QUICK_PAUSE = 1.0
+# As long as the same is in the way, it is said again this often, in seconds.
+SAID_AGAIN = 30.0
 
 
 class Exhausted(Exception):
@@ -57,6 +59,7 @@ class Retries:
     attempts: int = 1
     waited: float = 0.0
     _began: float | None = field(default=None)
+    _said: tuple[float, str, frozenset[int]] | None = field(default=None)
 
     @property
     def patience(self) -> float | None:
@@ -79,6 +82,9 @@ class Retries:
         pause = min(pause, max(self.budget - used, 0.0))
         if pause <= 0:
             raise Exhausted(f"{text}; gave up after {self.attempts} attempts in {used:.1f} s", blockers)
-        self.reporter.retry(f"{text}; attempt {self.attempts + 1} in {pause:.1f} s")
+        who = frozenset(blocker.pid for blocker in blockers)
+        if self._said is None or self._said[1:] != (why, who) or now - self._said[0] >= SAID_AGAIN:
+            self._said = (now, why, who)
+            self.reporter.retry(f"{text}; attempt {self.attempts + 1} in {pause:.1f} s")
         self.attempts += 1
         self.sleep(pause)

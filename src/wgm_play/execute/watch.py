@@ -26,6 +26,10 @@ INTERVAL = 0.2
 QUERY_SHOWN = 200
 
 
+# What pg_stat_activity shows of a session that the role may not look into.
+HIDDEN = "<insufficient privilege>"
+
+
 @dataclass(frozen=True, slots=True)
 class Blocker:
     """A backend that another one waits for. `age` is that of its transaction, in seconds; `query` is masked;
@@ -50,7 +54,10 @@ class Blocker:
         words += [f"from {self.client}"] if self.client else []
         words += [self.state] if self.state else [self.backend] if self.backend else []
         words += [f"transaction open for {self.age:.1f} s"] if self.age is not None else []
-        words += [f"query: {' '.join(self.query.split())}"] if self.query else []
+        if self.query == HIDDEN:
+            words.append("what it does is hidden from this role (a member of pg_read_all_stats sees it)")
+        elif self.query:
+            words.append(f"query: {' '.join(self.query.split())}")
         return ", ".join(words)
 
 

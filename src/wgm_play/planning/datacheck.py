@@ -44,11 +44,14 @@ from wgm_play.planning.hidden_rows import HiddenRows
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement, render
 from wgm_play.sql import Sql, ident, literal
+from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.asking.ask import Asker
 
 _PRIVILEGE = "42501"
+# What is counted of a rule that forbids that two rows have the same.
+SHARED = ("value that several rows have", "values that several rows have")
 # Classes of SQLSTATE: data exception, integrity constraint violation.
 _IN_THE_DATA = ("22", "23")
 
@@ -68,6 +71,7 @@ class Looker:
     declarations: Mapping[Key, Declaration] = field(default_factory=dict)
     rewritten: frozenset[Key] = frozenset()
     looked_at: set[Key] = field(default_factory=set)  # live tables
+    may_fill: bool = False  # whether `convert:` or `backfill:` of the column helps as well
     _hidden_rows: HiddenRows | None = None
 
     def problems(self) -> tuple[list[str], list[str]]:
@@ -78,6 +82,7 @@ class Looker:
         for key in self._retyped():
             found = self._guarded(unknown, key, lambda key=key: self._conversion(key))
             if found:
+                self.may_fill = True
                 broken.add(Key("table", key.name[:2]))
                 lines += found
         for key in self._checked():
@@ -150,14 +155,24 @@ class Looker:
             keys = self.live_keys(table)
             shown = [*keys, name] if keys else []
             rule = Sql(f"({one.condition}) IS NOT TRUE")
-            what = f"{column} holds {listed}, which {'goes' if len(labels) == 1 else 'go'} from {enum}"
+            what = f"{column} holds {listed}, which {'is' if len(labels) == 1 else 'are'} removed from {enum}"
             found = self._show(what, partial(rows_breaking_check, relation, rule, shown), column)
             if found:
                 found.append(
                     f"    to change them: a `backfill` step of {table.label} with `set: {{{name}: ...}}` in a run before"
                 )
+                found += self._renamed_labels(enum, labels)
             made += found
         return made
+
+    def _renamed_labels(self, enum: Key, labels: Sequence[str]) -> list[str]:
+        """Return how to say that the values have other names now, where as many are new."""
+        old, new = self.situation.current[enum].labels, self.situation.wanted[enum].labels
+        added = [one for one in new if one not in old]
+        if len(added) != len(labels):
+            return []
+        said = ", ".join(f"{{name: {now}, renamed_from: {was}}}" for was, now in zip(labels, added, strict=True))
+        return [f"    or is it a rename? Then write {said} under `values`"]
 
     def holders(self, kind: Key, asked: Asked) -> Iterator[tuple[Holder, Key, Key]]:
         """Yield what holds values of a type: the live column, its table, and how the plan calls it; not what is in the trash
@@ -312,7 +327,7 @@ class Looker:
             raise NotAsked(early.diag.message_primary or str(early))
         if only_data and rows and rows[0].sqlstate[:2] not in _IN_THE_DATA:
             raise NotAsked(rows[0].error)
-        count = f"{len(rows)} or more" if len(rows) >= SHOWN_ROWS else str(len(rows))
+        count = f"{len(rows)} or more rows" if len(rows) >= SHOWN_ROWS else counted(len(rows), "row")
         return self._told(what, as_lines(rows, masked=self.situation.step_of(key) in self.hidden), key, count)
 
     def _labels(self, key: Key) -> list[str] | None:
@@ -358,9 +373,10 @@ class Looker:
                 return []
             if (wanted[key].identity and key not in self.situation.current.rows) or wanted[key].generated:
                 return []
-            return self._show(
-                f"{key} must not be NULL", partial(rows_breaking_not_null, relation, key.name[2], keys), key
-            )
+            missing = partial(rows_breaking_not_null, relation, key.name[2], keys)
+            found = self._show(f"{key} must not be NULL", missing, key)
+            self.may_fill |= bool(found)
+            return found
         if key.kind == "index":
             return self._raising_index(key, relation, table) or self._unique_index(key, relation)
         definition = str(wanted.value(key, "definition"))
@@ -380,6 +396,7 @@ class Looker:
                     nulls_not_distinct=bool(getattr(node, "nulls_not_distinct", False)),
                 ),
                 key,
+                SHARED,
             )
         if wanted.value(key, "type") == "x":
             if not exclusion.may_compare(node, self.situation.rows(table)):
@@ -462,22 +479,24 @@ class Looker:
             where=where,
             nulls_not_distinct=bool(getattr(statement, "nulls_not_distinct", False)),
         )
-        return self._show(f"{key} must be unique", found, key)
+        return self._show(f"{key} must be unique", found, key, SHARED)
 
-    def _show(self, what: str, rows_breaking: Callable[..., Statement], key: Key) -> list[str]:
+    def _show(
+        self, what: str, rows_breaking: Callable[..., Statement], key: Key, noun: tuple[str, str] = ("row", "rows")
+    ) -> list[str]:
         masked = self.situation.step_of(key) in self.hidden
         statement = rows_breaking(limit=SHOWN_ROWS)
         with self.asker.transaction([statement.sql], seconds=LONGEST) as connection:
             rows = read_rows(connection, statement)
             count = len(rows) if len(rows) < SHOWN_ROWS else count_rows(connection, rows_breaking(limit=None))
-        return self._told(what, as_lines(rows, masked=masked), key, str(count))
+        return self._told(what, as_lines(rows, masked=masked), key, counted(count, *noun))
 
     def _told(self, what: str, lines: Sequence[str], key: Key, count: str) -> list[str]:
         """Return the rule with its place, the number of rows that break it, and the first of them."""
         if not lines:
             return []
         where = self._where(key)
-        found = f"{count} row{'s' if count != '1' else ''}" + (", the first:" if count != str(len(lines)) else ":")
+        found = count + (", the first:" if count.split(maxsplit=1)[0] != str(len(lines)) else ":")
         return [f"{what} ({where}): {found}" if where else f"{what}: {found}", *(f"    {line}" for line in lines)]
 
     def _where(self, key: Key) -> Position | None:
@@ -595,6 +614,7 @@ def refuse_bad_rows(looker: Looker) -> list[str]:
         raise Refused(
             f"the data break {count} rule{'s' if count != 1 else ''} of what is declared; nothing was touched",
             details=lines,
-            hint="correct the rows (a `sql` step before, or by hand), or give the column `convert:` or `backfill:`",
+            hint="correct the rows (a `sql` step before, or by hand)"
+            + (", or give the column `convert:` or `backfill:`" if looker.may_fill else ""),
         )
     return unknown

@@ -319,8 +319,8 @@ def _part(live: Catalog, found: Renamed, situation: Situation, old: Key, new: Ke
     else:
         made = command("constraint/rename", lock, table=new.name[:2], name=old.name[2], to=new.name[2])
     hazards = (_HAZARD_COLUMN,) if new.kind == "column" else ()
-    title = f"rename {new.kind} {'.'.join(new.name[1:2])}.{old.name[2]} to {new.name[2]}"
     source = Key(new.kind, (*new.name[:2], old.name[2]))
+    title = f"rename {source} to {new.name[2]}"
     payload = {"trash": record(new.kind, source, new)}
     change = alter(situation, new, title, [made], verb="rename", step=part.step, hazards=hazards, payload=payload)
     found.add(change, source, new)

@@ -40,6 +40,7 @@ def wanted(live: Catalog, past: Past) -> Wanted:
     others.settle(live, made.catalog, latest, past.renamed)
     changed = {key for key in target.rows if target.rows[key] != latest.rows.get(key)}
     made.managed = frozenset(changed)
+    made.known = frozenset(key for key in latest.rows if key.kind in CLUSTER)
     made.catalog.edges = frozenset(
         {edge for edge in live.edges if edge[0] not in changed}
         | {edge for edge in target.edges if edge[0] in made.catalog.rows}

@@ -77,7 +77,7 @@ def made_from(work: Work, planned: Planned) -> Revision:
 
 def named_roles(catalog: Catalog, planned: Planned) -> Catalog:
     """Return the catalog with those roles alone that this play is about: the others are other databases' too."""
-    named = planned.wanted.managed
+    named = planned.wanted.managed | planned.wanted.known
     rows = Rows({key: row for key, row in catalog.rows.items() if key.kind not in CLUSTER or key in named})
     return replace(catalog, rows=rows)
 
