@@ -5,15 +5,19 @@ from __future__ import annotations
 import html.parser
 import json
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from wgm_play.cli.application import run
 from wgm_play.errors import InputError
 from wgm_play.playbook.kinds import KINDS
+from wgm_play.playbook.validate import definitions
 from wgm_play.reference import keys
-from wgm_play.reference.pages import doc, pages, search
+from wgm_play.reference.other_words import WORDS
+from wgm_play.reference.pages import doc, pages, places, search
 from wgm_play.reference.site import write
 
 
@@ -35,6 +39,43 @@ def test_what_people_call_something_is_found() -> None:
     with pytest.raises(InputError) as caught:
         doc("rename")
     assert any("renamed_from" in line for line in caught.value.details)
+
+
+def test_what_other_tools_call_so_is_found_first() -> None:
+    known = {path for path, _ in places()}
+    for phrase, answers in WORDS.items():
+        assert [path for path, _ in answers if path not in known] == [], phrase
+        for asked in ([phrase], phrase.split()):
+            assert search(asked)[: len(answers)] == list(answers), phrase
+    assert search(["Many-to-many"]) and search(["SOFT", "DELETE"])
+
+
+def schema_keys(rules: Mapping[str, Any], path: str, depth: int = 0) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each key below a schema with its rules, as the schema itself has them, shared definitions included."""
+    if "$ref" in rules:
+        rules = {**definitions()[rules["$ref"].rpartition("/")[2]], **rules}
+    for branch in (*rules.get("anyOf", ()), *rules.get("oneOf", ()), *([rules["items"]] if "items" in rules else ())):
+        yield from schema_keys(branch, path, depth)
+    if isinstance(rules.get("additionalProperties"), Mapping):
+        yield from schema_keys(rules["additionalProperties"], path, depth)
+    for name, one in rules.get("properties", {}).items():
+        yield f"{path}.{name}", one
+        if depth < 4:
+            yield from schema_keys(one, f"{path}.{name}", depth + 1)
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_a_kind_has_three_examples_and_each_key_and_value_of_its_schema(name: str) -> None:
+    page = pages()[name]
+    assert len(page.examples) >= 3 and all(one.text.strip() for one in page.examples)
+    text = doc(name).lower()
+    for path, rules in schema_keys(KINDS[name].schema, name):
+        told = keys.find(page.keys, path.split(".")[1:])
+        assert told is not None, f"{path} is in the schema and in no page"
+        for value in keys.resolved(rules).get("enum", ()):
+            assert str(value).lower() in text + doc(path).lower(), f"{path} does not list {value!r}"
+    for path, key in keys.walk(page.keys, name):
+        assert not key.same_as or f"Keys as under `{name}.{key.same_as}`." in doc(path)
 
 
 @pytest.mark.parametrize("name", list(KINDS))

@@ -148,10 +148,19 @@ def markdown(keys: Iterable[KeyDoc], indent: str = "", deepest: int = 9) -> str:
 
 
 def find(keys: Iterable[KeyDoc], path: Sequence[str]) -> KeyDoc | None:
-    """Return the key that a path leads to."""
+    """Return the key that a path leads to; keys that are told once are found wherever they may stand."""
+    found = _below(keys, path)
+    for length in range(len(path) - 1, 0, -1) if found is None else ():
+        above = _below(keys, path[:length])
+        if above is not None and above.same_as:
+            return find(keys, (*above.same_as.split("."), *path[length:]))
+    return found
+
+
+def _below(keys: Iterable[KeyDoc], path: Sequence[str]) -> KeyDoc | None:
     for key in keys:
         if key.name == path[0]:
-            return key if len(path) == 1 else find(key.inner, path[1:])
+            return key if len(path) == 1 else _below(key.inner, path[1:])
     return None
 
 

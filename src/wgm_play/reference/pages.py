@@ -21,6 +21,7 @@ from wgm_play.playbook.schema_rules import nearest
 from wgm_play.playbook.validate import IMPORT, KEYWORDS, PLAY, definitions
 from wgm_play.reference import keys as key_tree
 from wgm_play.reference.keys import KeyDoc
+from wgm_play.reference.other_words import meant
 
 TOPICS = ("play", "step", "alert", "query", "after_changes", "schedule", "pool", "backup", "environment", "security")
 GUIDES, LANGUAGE, KIND_GROUP, HAZARD_GROUP = "Guides", "Playbooks", "Kinds of steps", "Hazards"
@@ -235,10 +236,8 @@ def doc(name: str | None = None) -> str:
     if rest and page in known:
         found = key_tree.find(known[page].keys, rest.split("."))
         if found is not None:
-            return (
-                f"# {wanted}\n\n{found.text}\n\n({key_tree.notes(found)})\n\n{key_tree.markdown(found.inner)}".rstrip()
-                + "\n"
-            )
+            same = f"Keys as under `{page}.{found.same_as}`." if found.same_as else key_tree.markdown(found.inner)
+            return f"# {wanted}\n\n{found.text}\n\n({key_tree.notes(found)})\n\n{same}".rstrip() + "\n"
     hint = nearest(name, known)
     similar = [f"  {place}: {cut(text, 100)}" for place, text in search([name])[:6]]
     if rest and page in known:
@@ -256,8 +255,12 @@ def cut(text: str, width: int) -> str:
 
 
 def search(words: list[str]) -> list[tuple[str, str]]:
-    """Return the places that speak of all the words, those with a name like it first: path and what it says."""
-    wanted = [word.lower() for word in words]
+    """Return the places that speak of all the words, those with a name like it first: path and what it says.
+
+    What other tools call so comes before them.
+    """
+    wanted = [part for word in words for part in word.lower().split()]
+    first = meant(wanted)
     found: list[tuple[int, int, str, str]] = []
     for path, text in places():
         name, content = path.lower(), f"{path} {text}".lower()
@@ -273,7 +276,7 @@ def search(words: list[str]) -> list[tuple[str, str]]:
                 else 3
             )
             found.append((rank, path.count("."), path, text))
-    return [(path, text) for _, _, path, text in sorted(found)]
+    return [*first, *((path, text) for _, _, path, text in sorted(found))]
 
 
 def places() -> Iterator[tuple[str, str]]:
