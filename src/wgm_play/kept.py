@@ -44,11 +44,15 @@ def loads(content: bytes) -> Any:
     return json.loads(content, object_hook=_unmarked)
 
 
+_PLAIN = frozenset([str, int, float, bool, type(None)])
+
+
 def _marked(value: Any) -> Any:
+    # A catalog has a million values: what is plain is not asked about one by one.
     if isinstance(value, tuple):
-        return {"t": [_marked(one) for one in value]}
+        return {"t": [one if type(one) in _PLAIN else _marked(one) for one in value]}
     if isinstance(value, list):
-        return [_marked(one) for one in value]
+        return [one if type(one) in _PLAIN else _marked(one) for one in value]
     if isinstance(value, dict):
         return {"d": [[_marked(key), _marked(one)] for key, one in value.items()]}
     if isinstance(value, (str, int, float, bool)) or value is None:

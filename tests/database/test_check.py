@@ -16,7 +16,7 @@ import pytest
 
 from fix_postgres import as_freshly_made
 from wgm_play import pipeline
-from wgm_play.errors import Found, InputError
+from wgm_play.errors import Found, InputError, WgmError
 from wgm_play.options import Options
 from wgm_play.reporter import Reporter
 
@@ -170,12 +170,22 @@ def test_of_much_advice_a_few_lines_are_shown_and_all_with_v(healthy: Options, d
 def test_a_part_of_it_is_looked_at_alone(healthy: Options, database: Any) -> None:
     database.execute("create index twin on shop.orders (customer_id, id desc) where state = 'open'")
     database.execute("alter table people.persons add column odd int")
+    database.execute("comment on table shop.orders is 'by hand'")
     Path(healthy.playbook).write_text(PLAY.replace("  steps:", f"{TAKEN}  steps:"))
 
     def codes(*parts: str) -> set[str]:
         return {one["code"] for one in checked(Options(healthy.playbook, url=healthy.url, only=parts))}
 
     assert codes("drift") == {"drift"}
+    alone = Options(healthy.playbook, url=healthy.url, only=("drift",))
+    assert checked(alone) == [one for one in checked(healthy) if one["code"] == "drift"]
+    whole = Path(healthy.playbook).read_text()
+    Path(healthy.playbook).write_text(
+        f"{whole}    - {{name: Too long, index: {{name: {'i' * 70}, table: shop.orders, columns: [id]}}}}\n"
+    )
+    with pytest.raises(WgmError, match=r"i{70}"):
+        pipeline.check(alone, Heard())
+    Path(healthy.playbook).write_text(whole)
     assert "duplicate_indexes" in codes("health", "backups")
     assert not {"drift", "acknowledge"} & codes("health", "alerts", "backups")
     with pytest.raises(InputError, match="there is no part 'drifts'"):

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wgm_play.catalog.kinds import ACCESS, AS_ROWS, IN_TABLE
+from wgm_play.catalog.kinds import ACCESS, AS_ROWS, CLUSTER, IN_TABLE
 from wgm_play.catalog.model import Catalog, Key, told_fields
 from wgm_play.finding import INFO, WARNING, Finding
 from wgm_play.ledger import UNKNOWN, Ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from wgm_play.planning.model import Planned
+    from wgm_play.playbook.model import Declaration
     from wgm_play.reporter import Reporter
     from wgm_play.run.work import Work
 
@@ -32,19 +35,11 @@ def drift(work: Work, planned: Planned | None, live: Catalog, reporter: Reporter
     if recorded is None:
         reporter.note("no run is recorded for this database, so there is nothing to compare with")
         return []
-    managed = set(planned.wanted.managed) if planned is not None else _declared(work, live)
-    tables = {key.name for key in managed if key.kind == "table"}
-
-    def inside(key: Key) -> bool:
-        if key.kind in AS_ROWS | ACCESS:
-            return key in managed
-        return key in managed or (key.kind in IN_TABLE and key.name[:2] in tables)
-
-    changed = [
-        key
-        for key in sorted({*recorded.rows, *live.rows})
-        if recorded.rows.get(key) != live.rows.get(key) and inside(key)
-    ]
+    declared = _declared(work) if planned is None else {}
+    changed = sorted(key for key in {*recorded.rows, *live.rows} if recorded.rows.get(key) != live.rows.get(key))
+    if changed:
+        managed = set(planned.wanted.managed) if planned is not None else _managed(_about(declared, changed), live)
+        changed = _inside(changed, managed)
     if not changed:
         reporter.note("no drift since the last run")
     return [_finding(work, key, recorded, live) for key in changed]
@@ -62,13 +57,39 @@ def _finding(work: Work, key: Key, recorded: Catalog, live: Catalog) -> Finding:
     )
 
 
-def _declared(work: Work, live: Catalog) -> set[Key]:
-    """Return what the steps declare: what is managed where the plan that would tell exactly is refused."""
-    from wgm_play.desired.overlay import same_object
+def _inside(keys: Iterable[Key], managed: set[Key]) -> list[Key]:
+    """Return those keys that are managed, or parts of tables that are."""
+    tables = {key.name for key in managed if key.kind == "table"}
+
+    def inside(key: Key) -> bool:
+        if key.kind in AS_ROWS | ACCESS:
+            return key in managed
+        return key in managed or (key.kind in IN_TABLE and key.name[:2] in tables)
+
+    return [key for key in keys if inside(key)]
+
+
+def _declared(work: Work) -> Mapping[Key, Declaration]:
+    """Return what the steps declare. Raises what is wrong with them, as far as they say anything new."""
     from wgm_play.playbook.fold import fold
 
+    known = work.kept_basis()
+    return fold(work.play.steps, known=known.said if known else None).declarations
+
+
+def _about(declared: Mapping[Key, Declaration], keys: Iterable[Key]) -> Mapping[Key, Declaration]:
+    """Return what may be about `keys`: where only roles of other databases are new, nothing else is made to be looked at."""
+    if any(key.kind not in CLUSTER for key in keys):
+        return declared
+    return {key: one for key, one in declared.items() if key.kind in CLUSTER}
+
+
+def _managed(declared: Mapping[Key, Declaration], live: Catalog) -> set[Key]:
+    """Return what is declared: what is managed where the plan that would tell exactly is refused, or not made."""
+    from wgm_play.desired.overlay import same_object
+
     found: set[Key] = set()
-    for key, declaration in fold(work.play.steps).declarations.items():
+    for key, declaration in declared.items():
         found.update((key, *same_object(live, key), *declaration.parts))
     return found
 

@@ -52,8 +52,8 @@ def pack(catalog: Catalog) -> Packed:
     return Packed(hashlib.sha256(text).hexdigest(), len(catalog.rows), gzip.compress(text, _LEVEL, mtime=0))
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+# One for all names: `json.dumps` would make one for each.
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def unpack(content: bytes) -> Catalog:

@@ -24,10 +24,13 @@ NAMED = 3
 
 def left_alone(playbook: str, planned: Planned) -> str | None:
     """Return one line on what the database holds and no step mentions; None where that is nothing."""
-    known = _mentioned(planned, planned.live) | set(planned.wanted.outside) | {Key("schema", ("public",))}
+    known = {*planned.wanted.managed, *planned.wanted.outside, Key("schema", ("public",))}
     kept = kept_by_partman(planned.live)
     known |= kept | set(parts_of(planned.live, kept))
     found = [key for key in sorted(planned.live.rows) if key.kind not in _PARTS and key not in known]
+    if found:  # what steps mention is asked only then: it makes all of their declarations
+        mentioned = _mentioned(planned, planned.live)
+        found = [key for key in found if key not in mentioned]
     if not found:
         return None
     first = ", ".join(map(str, found[:NAMED])) + (", ..." if len(found) > NAMED else "")
@@ -41,7 +44,7 @@ def left_alone(playbook: str, planned: Planned) -> str | None:
 def _mentioned(planned: Planned, live: Catalog) -> set[Key]:
     from wgm_play.desired.overlay import same_object
 
-    found = set(planned.wanted.managed)
+    found: set[Key] = set()
     for key, declaration in planned.imperative.folded.declarations.items():
         found.update((key, *same_object(live, key), *declaration.parts))
     return found
