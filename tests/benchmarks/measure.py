@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -39,10 +39,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """How long a process took: seconds of wall clock, seconds of its own CPU, what it printed."""
+    """How long a process took: seconds of wall clock, seconds of its own CPU, its memory at most (MB), what it printed."""
 
     wall: float
     cpu: float
+    memory: float
     output: str
 
 
@@ -118,18 +119,38 @@ def runner() -> list[str]:
 
 def took(command: Sequence[str], cwd: Path, **environ: str) -> Took:
     """Run a process to its end; raise when it fails."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    begin = time.perf_counter()
     # A program that is installed has its bytecode, whatever this shell says.
     known = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | environ
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=known, check=False)
-    wall = time.perf_counter() - begin
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        said = done.stdout[-2000:] + done.stderr[-4000:]
-        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{said}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Took(wall, cpu, done.stdout)
+    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as wrong:
+        begin = time.perf_counter()
+        process = subprocess.Popen(command, stdout=said, stderr=wrong, cwd=cwd, env=known)
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        wrong.seek(0)
+        output = said.read()
+        if process.returncode:
+            told = output[-2000:] + wrong.read()[-4000:]
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{told}")
+    return Took(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, output)
+
+
+def median(found: Sequence[Took]) -> Took:
+    """Return the medians of what was measured."""
+    middle = [
+        statistics.median(column) for column in zip(*((one.wall, one.cpu, one.memory) for one in found), strict=True)
+    ]
+    return Took(*middle, "")
+
+
+def transactions(url: str) -> int:
+    """Return how many transactions a database has seen, of sessions that have ended."""
+    with psycopg.connect(url) as session:
+        row = session.execute(
+            "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+        return int(row[0]) if row else 0
 
 
 def play(playbook: Path, url: str, *options: str, changed: bool = False) -> Took:
@@ -153,7 +174,7 @@ def catalog_queries(url: str, place: Path) -> Path:
     """Write the texts of our catalog queries into a file, for the floor."""
     from wgm_play.catalog import introspect
 
-    with psycopg.connect(url) as session:
-        version = session.info.server_version
-    place.write_text(json.dumps(list(introspect.queries(version).values())))
+    with psycopg.connect(url, options="-c search_path=") as session:
+        texts = introspect.asked(session)
+    place.write_text(json.dumps(list(texts.values())))
     return place

@@ -8,7 +8,6 @@ Run: python tests/benchmarks/review.py [--url URL] [--rounds N] [TABLES…]
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 
@@ -40,18 +39,20 @@ def main() -> None:
                             [measure.PYTHON, "-m", "wgm_play", str(playbook), "--check", "--diff"],
                             folder,
                             WGM_BENCHMARK_URL=url,
-                        ).wall
+                        )
                     )
                     reviewed.append(
                         measure.took(
                             [measure.PYTHON, "-m", "wgm_play", "diff", str(playbook), "--against", "main"], folder
-                        ).wall
+                        )
                     )
-            wall, review = statistics.median(planned[1:]), statistics.median(reviewed[1:])
+            plan, found = measure.median(planned[1:]), measure.median(reviewed[1:])
+            wall, review = plan.wall, found.wall
             missed |= review > ALLOWED_RATIO.get(tables, float("inf")) * wall
             missed |= review > ALLOWED_SECONDS.get(tables, float("inf"))
             sys.stdout.write(
-                f"{tables:5} tables: planned {wall:.3f} s, reviewed {review:.3f} s (the first time {reviewed[0]:.3f} s), ratio {review / wall:.2f}\n"
+                f"{tables:5} tables: planned {wall:.3f} s, reviewed {review:.3f} s (the first time {reviewed[0].wall:.3f} s), ratio {review / wall:.2f}; "
+                f"CPU {plan.cpu:.2f} and {found.cpu:.2f} s; {found.memory:.0f} MB\n"
             )
             sys.stdout.flush()
     sys.exit(missed)
