@@ -190,6 +190,8 @@ class Looker:
     def _stays(self, enum: Key, column: Key) -> bool:
         """Tell whether a column is carried over to the enum without its values: the plan does not convert it to another type."""
         current, wanted = self.situation.current, self.situation.wanted
+        if column in current.rows and column not in wanted.rows:
+            return False  # it goes with the enum that it has
         if column not in wanted.rows or column not in current.rows:
             return Key("table", column.name[:2]) in wanted.rows
         return bool(

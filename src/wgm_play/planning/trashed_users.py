@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from wgm_play.catalog.kinds import INDEXES, INSIDE
+from wgm_play.catalog.kinds import INDEXES, INSIDE, KINDS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.operations.base import Situation
@@ -43,4 +43,4 @@ def refuse(operations: Iterable[Operation], situation: Situation, live: Catalog,
 
 
 def _drops(operation: Operation) -> bool:
-    return any(command.sql.startswith("DROP ") for command in operation.commands)
+    return any(command.sql.startswith(f"DROP {KINDS[operation.key.kind].word} ") for command in operation.commands)

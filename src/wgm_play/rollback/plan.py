@@ -18,7 +18,7 @@ from wgm_play.ledger import Ledger
 from wgm_play.operations.base import Change, Goal, Situation
 from wgm_play.operations.calls import calling
 from wgm_play.operations.online.leftover import removals
-from wgm_play.operations.order import constraints_without_index, groups, order
+from wgm_play.operations.order import constraints_without_index, order
 from wgm_play.plan import Group
 from wgm_play.planning import family, rename
 from wgm_play.planning.announce import announced
@@ -127,20 +127,20 @@ def _assembled(planner: Planner, past: Past, wanted: Wanted, start: _Start, move
         made: tuple[Group, ...] = ()
         rest = [*first, *back, *rest]
     else:  # apart: what returns has the names of what goes
-        made = _cleared(planner.live, [*first, *early_rows], start.clearing, [*undone, *early_rows])
+        made = _cleared(planner, start, [*first, *early_rows], [*undone, *early_rows])
         rest = [*late_rows, *rest]
     ordered = in_order(situation, wanted.catalog, rest, found, renamed)
     made = names.without_gap(made, transactions(planner, situation, ordered), renamed)
     return assemble(planner, _draft(planner, past, wanted, start, situation, made))
 
 
-def _cleared(
-    live: Catalog, first: Sequence[Change], clearing: Sequence[Change], before: Sequence[Change]
-) -> tuple[Group, ...]:
+def _cleared(planner: Planner, start: _Start, first: Sequence[Change], before: Sequence[Change]) -> tuple[Group, ...]:
     """Return the transactions that remove what is in the way of old names."""
-    for change in clearing:
+    live = planner.live
+    for change in start.clearing:
         change.wait_for(*before)
-    return groups(order([*first, *clearing], live.edges, (), without_index=constraints_without_index(live)))
+    ordered = order([*first, *start.clearing], live.edges, (), without_index=constraints_without_index(live))
+    return transactions(planner, Situation(live, start.cleared, planner.facts(live)), ordered)
 
 
 def _draft(

@@ -60,6 +60,8 @@ def why_not(situation: Situation, key: Key, found: dict[Key, list[Key]], retyped
     columns = [column for listed in found.values() for column in listed]
     for dependent, referenced in situation.current.edges:
         row = situation.current.get(dependent) if referenced in (key, *columns) else None
+        if dependent.kind == "table" and is_kept(situation, key) and row is not None and not row.partition_by:
+            continue  # a column of it in the trash, which keeps the old one
         if row is not None and referenced == key and dependent.kind not in _MOVABLE:
             return f"the {dependent.kind.replace('_', ' ')} {dependent.label} is built on it"
         if row is not None and dependent.kind == "constraint" and row.type == "f":
