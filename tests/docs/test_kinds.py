@@ -13,10 +13,11 @@ import pytest
 from readme import ROOT
 
 from wgm_play.catalog import CLASSES
-from wgm_play.catalog.kinds import KINDS, OF_OBJECT, where
+from wgm_play.catalog.kinds import ACCESS, AS_ROWS, FIRST_MADE, KINDS, OF_OBJECT, KindTraits, where
 from wgm_play.inspect.describe import DESCRIBE
 from wgm_play.operations import OPERATIONS_FOR
 from wgm_play.playbook.kinds import KINDS as STEPS
+from wgm_play.reference.pages import more_examples
 
 SOURCE = ROOT / "src" / "wgm_play"
 # These words are keys of a playbook, clauses of SQL or pages of the documentation, and only happen to name kinds too.
@@ -105,21 +106,45 @@ def test_no_other_module_lists_kinds() -> None:
     assert found == [], "ask catalog/kinds.py for a set of these, or name a new one there"
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_is_read_changed_and_written_down(kind: str) -> None:
-    """A place that the recipe of `doc inside` names and a new kind lacks is an error that names it."""
-    assert kind in CLASSES, f"{kind}: no dataclass in catalog/__init__.py"
-    query = KINDS[kind].query or kind
-    templates = (ROOT / "templates" / "catalog").glob(f"{query}.sql*")
-    assert any(templates), f"{kind}: no templates/catalog/{query}.sql"
-    assert kind in OPERATIONS_FOR, f"{kind}: nothing makes, changes or drops it in operations/__init__.py"
-    own = KINDS[kind].part_of or kind in where(lambda one: one.about or one.in_cluster) or kind in SAID_OTHERWISE
-    assert own or kind in DESCRIBE, f"{kind}: inspect cannot write it down, in inspect/describe.py"
-    assert own or kind in STEPS, f"{kind}: no step declares it, in playbook/kinds/__init__.py"
-
-
 # Said within another step, or by one of another name.
 SAID_OTHERWISE = {"setting", "default_privileges", "owner", "grant", "security_label"} - OF_OBJECT
+# Tests of their own make what they need: a server that was started for it.
+IN_NO_CASE = AS_ROWS | {"security_label"}
+
+
+def lacking(kind: str) -> list[str]:
+    """Return the places that the recipe of `doc inside` names and a kind lacks."""
+    traits, stated = KINDS[kind], kind in STEPS
+    query = f"templates/catalog/{traits.query or kind}.sql"
+    own = traits.part_of or kind in where(lambda one: one.about or one.in_cluster) or kind in SAID_OTHERWISE
+    made = stated and kind not in ACCESS | AS_ROWS and not traits.part_of
+    cases = (path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "cases").rglob("*.yml"))
+    places = {
+        f"its dataclass in CLASSES of catalog/__init__.py, from catalog/{kind}.py": kind in CLASSES,
+        f"its query {query}, without a further ending": (ROOT / query).is_file(),
+        f"its makers in OPERATIONS_FOR of operations/__init__.py, from operations/{kind}.py": kind in OPERATIONS_FOR,
+        f"its step in KINDS of playbook/kinds/__init__.py, from playbook/kinds/{kind}.py": own or stated,
+        "its description in DESCRIBE of inspect/describe.py": own or kind in DESCRIBE,
+        "its place in FIRST_MADE of catalog/kinds.py": not made or kind in FIRST_MADE,
+        f"two examples more in reference/examples/{kind}.yml": not stated or len(more_examples(kind)) >= 2,
+        f"a case in tests/cases/{kind}/": not stated or kind in IN_NO_CASE or any(f"{kind}:" in case for case in cases),
+    }
+    return [place for place, there in places.items() if not there]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_read_changed_and_written_down(kind: str) -> None:
+    missing = lacking(kind)
+    assert not missing, "\n  ".join([f"the kind {kind} lacks", *missing])
+
+
+def test_a_new_kind_is_told_all_that_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "toy", KindTraits("toy", ("schema", "name")))
+    assert [place.split()[1] for place in lacking("toy")] == [
+        "dataclass", "query", "makers", "step", "description"
+    ]  # fmt: skip
+    monkeypatch.setitem(STEPS, "toy", STEPS["collation"])
+    assert [place.split()[1] for place in lacking("toy")][4:] == ["place", "examples", "case"]
 
 
 def test_every_field_that_holds_an_expression_is_there() -> None:
