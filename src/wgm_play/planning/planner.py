@@ -18,7 +18,7 @@ from wgm_play.catalog.graph import touched
 from wgm_play.catalog.kinds import ACCESS, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key, digest
 from wgm_play.desired.manage import Manage
-from wgm_play.desired.model import Removal, Wanted
+from wgm_play.desired.model import Wanted
 from wgm_play.desired.overlay import lay_over
 from wgm_play.diff.compare import diff
 from wgm_play.environment import Environment
@@ -28,16 +28,10 @@ from wgm_play.ledger import UNKNOWN
 from wgm_play.operations.base import Change, Facts, Findings, Goal, Situation, TableSize
 from wgm_play.operations.calls import calling
 from wgm_play.operations.online import acting, published
-from wgm_play.operations.online.leftover import Helper, removals
+from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.trash import NEEDED
 from wgm_play.plan import Group, Operation, Plan
-from wgm_play.planning import (
-    family,
-    fills,
-    may_change,
-    rename,
-    role_passwords,
-)
+from wgm_play.planning import family, fills, live_facts, may_change, rename, role_passwords
 from wgm_play.planning.announce import announced
 from wgm_play.planning.assemble import Draft, assemble, in_order, keys_of, transactions
 from wgm_play.planning.consent import Consents
@@ -52,6 +46,7 @@ from wgm_play.planning.privileges import Skips, unprivileged_settings
 from wgm_play.planning.prove import prove
 from wgm_play.planning.role_names import refuse_missing_roles
 from wgm_play.planning.together import Together
+from wgm_play.planning.unsaid import refuse_suspected, refuse_unsaid
 from wgm_play.planning.versions import restated, same_words
 from wgm_play.playbook.model import Declaration, Folded, Play, Playbook
 from wgm_play.render import query
@@ -60,7 +55,6 @@ from wgm_play.shadow import BATCH, Shadow, names_of, open_shadow
 from wgm_play.shadow.lacking import Extensions, extensions
 from wgm_play.shadow.realise import Realised, realise, schemas_of
 from wgm_play.shadow.superuser import MADE_FOR_OTHERS, TRUSTED_LANGUAGES, listed
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     import psycopg
@@ -368,40 +362,30 @@ class Planner:
         return Facts(
             self.environment.policy, self.connection.info.server_version, self._sizes(),
             trash=self.choices.trash and self.environment.policy.trash_retention > 0,
-            trash_names=self._trash_names(), attached=self._attached_keys(current), helpers=self._helpers(), role=role,
+            trash_names=live_facts.trash_names(self.connection), attached=live_facts.attached_keys(self.connection, current), helpers=live_facts.helpers(self.connection), role=role,
             login=login, superuser=superuser, may_replicate=may_replicate, database=self.connection.info.dbname,
             tablespace=tablespace,
         )  # fmt: skip
 
     def under_new_names(self, facts: Facts, renamed: rename.Renamed) -> Facts:
         """Return the facts under the names that the plan gives."""
-        return replace(facts, sizes=renamed.sizes(facts.sizes), acting=self.acting(renamed.pairs))
+        return replace(
+            facts, sizes=renamed.sizes(facts.sizes), acting=live_facts.acting_on(self.connection, renamed.pairs)
+        )
 
     def with_sequences(self, facts: Facts, current: Catalog, wanted: Catalog) -> Facts:
         """Return the facts with the sequences behind identity columns that go."""
-        return replace(facts, identity_sequences=self.identity_sequences(current, wanted))
+        return replace(facts, identity_sequences=live_facts.identity_sequences(self.connection, current, wanted))
 
     def with_trash_needs(self, facts: Facts, current: Catalog, wanted: Catalog) -> Facts:
         """Return the facts with what the trash depends on; asked for where such a thing goes or changes."""
         changed = any(row != wanted.rows.get(key) for key, row in current.rows.items() if key.kind in NEEDED)
         if not (facts.trash_names and changed):
             return facts
-        rows = self.connection.execute(query("trash_needs", self.connection.info.server_version)).fetchall()
-        return replace(facts, trash_needs={(class_oid, oid): user for class_oid, oid, user in rows})
-
-    def _attached_keys(self, current: Catalog) -> Mapping[Key, tuple[Key, ...]]:
-        """Return the keys of partitions whose index is attached to an index of the parent, by that index."""
-        found: dict[Key, tuple[Key, ...]] = {}
-        if any(current.value(key, "partition_by") for key in current.of("table")):
-            for schema, name, *key in self.connection.execute(query("attached_keys", current.version)).fetchall():
-                index = Key("index", (schema, name))
-                found[index] = (*found.get(index, ()), Key("constraint", tuple(key)))
-        return found
+        return replace(facts, trash_needs=live_facts.trash_needs(self.connection))
 
     def _sizes(self) -> Mapping[Key, TableSize]:
-        rows = self.connection.execute(query("sizes", self.connection.info.server_version)).fetchall()
-        own = {Key("table", (schema, name)): TableSize(tuples, size) for schema, name, tuples, size in rows}
-        return {**own, **(self.sizes or {})}
+        return {**live_facts.sizes(self.connection), **(self.sizes or {})}
 
     def unseen(self, situation: Situation, ordered: list[Change]) -> list[Change]:
         """Return the changes with what keeps the application's triggers out of our batches, and our columns from subscribers."""
@@ -413,90 +397,13 @@ class Planner:
             published.sends_ledger(situation, ordered)
         return published.kept_in(situation, ordered, {tuple(row) for row in rows})
 
-    def acting(self, pairs: Mapping[Key, Key]) -> tuple[acting.Actor, ...]:
-        """Return the triggers and rules of the live tables, under the names that the plan gives the tables; `pairs` are new -> old."""
-        rows = self.connection.execute(query("acting", self.connection.info.server_version)).fetchall()
-        names = {old.name: new.name for new, old in pairs.items() if old.kind == "table"}
-        return acting.read(
-            (kind, *names.get((schema, table), (schema, table)), *rest) for kind, schema, table, *rest in rows
-        )
-
-    def _helpers(self) -> dict[Helper, bool]:
-        rows = self.connection.execute(query("helpers", self.connection.info.server_version)).fetchall()
-        return {Helper(*names): whole for *names, whole in rows}
-
-    def _trash_names(self) -> frozenset[str]:
-        return frozenset(
-            name
-            for (name,) in self.connection.execute(query("trash_names", self.connection.info.server_version)).fetchall()
-        )
-
-    def identity_sequences(self, current: Catalog, wanted: Catalog) -> dict[Key, str]:
-        """Return the names of the sequences behind identity columns; asked for where such a column goes."""
-        if all(key in wanted.rows or not current[key].identity for key in current.of("column")):
-            return {}
-        rows = self.connection.execute(query("identity_sequences", self.connection.info.server_version)).fetchall()
-        return {Key("column", tuple(column)): sequence for *column, sequence in rows}
-
     def _suspect(self, current: Catalog, wanted: Wanted, folded: Folded) -> None:
-        if not (self.choices.renames and self.play.renames):
-            return
-        removed = [removal.key for removal in wanted.unsaid]
-        self._refuse_left_behind(current, wanted, folded)
-        found = rename.suspected(current, wanted.catalog, folded.declarations, removed)
-        if not found:
-            return
-        old, new, line = found[0]
-        step = wanted.steps.get(new, -1)
-        raise Refused(
-            f"{old} disappears while {new} appears: is it renamed?",
-            where=self._place(folded, new),
-            step=self.step_names[step] if 0 <= step < len(self.step_names) else None,
-            details=[f"{gone} -> {come.name[-1]}: add `{text}` to {come.name[-1]!r}" for gone, come, text in found],
-            hint=f"add `{line}`, or say that no rename is meant: `renames: none` in the play, or --assume-no-renames",
-        )
-
-    def _refuse_left_behind(self, current: Catalog, wanted: Wanted, folded: Folded) -> None:
-        found = rename.left_behind(current, wanted.catalog, wanted.managed)
-        if not found:
-            return
-        old, new = found[0]
-        step = wanted.steps.get(new, -1)
-        users = [str(one) for one, used in sorted(current.edges) if used == old]
-        arguments = old.name[2].replace('"', "'")
-        raise Refused(
-            f"{new} comes beside {old}, which no step declares: was its list of arguments edited?",
-            where=self._place(folded, new),
-            step=self.step_names[step] if 0 <= step < len(self.step_names) else None,
-            details=[
-                *(f"{one} stays as it is, and calls that fit both become ambiguous" for one, _ in found),
-                *(f"{one} goes on using {old}" for one in dict.fromkeys(users)),
-            ],
-            hint=f'to replace it, add a step `{old.kind}: {{name: {old.name[1]}, arguments: "{arguments}"}}` with `state: absent`; to keep'
-            " both, declare it too, or say `renames: none` in the play or --assume-no-renames",
-        )
-
-    @staticmethod
-    def _place(folded: Folded, key: Key) -> Any:
-        for declaration in folded.declarations.values():
-            if key in declaration.parts:
-                return declaration.parts[key].position
-        return folded.declarations[key].position if key in folded.declarations else None
+        if self.choices.renames and self.play.renames:
+            refuse_suspected(current, wanted, folded, self.step_names)
 
     def _permit(self, wanted: Wanted) -> None:
-        found = [*wanted.unsaid, *wanted.taken]
-        if not found or self.choices.allow_destructive:
-            return
-        first = found[0]
-        advice = f"add `{first.key.name[-1]}: {{state: absent}}`, declare it"
-        if first.uses is not None:
-            advice = f"declare {'it' if len(found) == 1 else 'them'}, give each a step with `state: absent`"
-        raise Refused(
-            f"{counted(len(found), 'live object')} in no step would be removed",
-            where=first.position,
-            details=[_removal(removal, self.live) for removal in found],
-            hint=f"{advice}, or allow it with --allow-destructive",
-        )
+        if not self.choices.allow_destructive:
+            refuse_unsaid(wanted, self.live)
 
     def _converts(
         self, wanted: Wanted, current: Catalog, pairs: Mapping[Key, Key]
@@ -629,11 +536,3 @@ class Planner:
             )
             for group in made
         )
-
-
-def _removal(removal: Removal, live: Catalog) -> str:
-    """Return an object that would go, with what it uses and who has privileges on it."""
-    key = removal.key
-    said = f"{key} uses {removal.uses}, which goes" if removal.uses else str(key)
-    granted = [one.name[-1] for one in live.of("grant", key.kind, *key.name)]
-    return f"{said}; its privileges for {', '.join(granted)} go as well" if granted else said
