@@ -26,7 +26,7 @@ from wgm_play.units import counted, format_duration
 
 if TYPE_CHECKING:
     from wgm_play.catalog.model import Catalog, Key
-    from wgm_play.ledger import Change, Evidence
+    from wgm_play.ledger import Evidence, RunChange
     from wgm_play.planning.model import Planned
     from wgm_play.playbook.model import AfterChanges
     from wgm_play.run.work import Work
@@ -101,7 +101,7 @@ def watch(work: Work) -> None:
     )
 
 
-def _open(work: Work) -> tuple[Change, Evidence] | None:
+def _open(work: Work) -> tuple[RunChange, Evidence] | None:
     """Return the last change of the play that stands and whose watch has no end, with the beginning of it."""
     begun_ones = evidence_of(work, BEGUN)
     if not begun_ones:
@@ -116,7 +116,7 @@ def _open(work: Work) -> tuple[Change, Evidence] | None:
     return change, next(one for one in reversed(begun_ones) if one.run in change.ids)
 
 
-def _later(work: Work, change: Change) -> str:
+def _later(work: Work, change: RunChange) -> str:
     """Say which run has begun since that changes something; nothing where there is none."""
     runs = Ledger(work.reading).last_runs()
     others = [one for one in changes(runs) if one.first.id > change.last.id and (one.began or one.first.is_rollback)]
@@ -139,7 +139,7 @@ def _beginning(work: Work, told: AfterChanges, evidence: Evidence, run: int) -> 
     )  # fmt: skip
 
 
-def _look_on(work: Work, told: AfterChanges, evidence: Evidence, change: Change) -> tuple[_Seen, str]:
+def _look_on(work: Work, told: AfterChanges, evidence: Evidence, change: RunChange) -> tuple[_Seen, str]:
     """Look until the time is over and nothing is undecided, or something is wrong, or another run has begun (which is told)."""
     from wgm_play.execute.interrupt import interruptible
 
@@ -203,7 +203,7 @@ def _end(work: Work, run: int, content: Mapping[str, Any], *, passed: bool) -> N
 # Taking it back -------------------------------------------------------------------------------------------------------
 
 
-def _taken_back(work: Work, told: AfterChanges, change: Change, wrong: list[str]) -> str:
+def _taken_back(work: Work, told: AfterChanges, change: RunChange, wrong: list[str]) -> str:
     """Take a change back, and raise `StepFailed` that tells so; return why it is not to be done where that is so."""
     reason = REASON + "; ".join(wrong)
     since = _done_at(work, change)
@@ -223,7 +223,7 @@ def _taken_back(work: Work, told: AfterChanges, change: Change, wrong: list[str]
     )
 
 
-def _done_at(work: Work, change: Change) -> str | None:
+def _done_at(work: Work, change: RunChange) -> str | None:
     """Return the snapshot of the moment at which a change was done; None where it was not kept."""
     found = [one for one in evidence_of(work, DONE) if one.run in change.ids]
     return str(found[0].content["snapshot"]) if found else None

@@ -26,7 +26,7 @@ from wgm_play.reporter import Reporter
 from wgm_play.units import counted, format_duration
 
 if TYPE_CHECKING:
-    from wgm_play.ledger.model import Change, DoneOperation, Run, SentStatement
+    from wgm_play.ledger.model import DoneOperation, Run, RunChange, SentStatement
     from wgm_play.options import Options
     from wgm_play.run.work import Work
 
@@ -124,7 +124,7 @@ def _story(ledger: Ledger, number: int | None) -> Story | None:
     )
 
 
-def _facts(change: Change) -> Iterator[tuple[str, str]]:
+def _facts(change: RunChange) -> Iterator[tuple[str, str]]:
     run = change.last
     yield "Started", f"{change.first.started_at:%Y-%m-%d %H:%M:%S} UTC"
     if run.ended_at:
@@ -140,7 +140,9 @@ def _facts(change: Change) -> Iterator[tuple[str, str]]:
     yield "wgm-play", run.version
 
 
-def _bounds(change: Change, done: Sequence[DoneOperation], sent: Sequence[SentStatement]) -> tuple[datetime, datetime]:
+def _bounds(
+    change: RunChange, done: Sequence[DoneOperation], sent: Sequence[SentStatement]
+) -> tuple[datetime, datetime]:
     """Return when the first began and the last ended of what was done; before that the run only looked."""
     times = [one.started_at for one in done] + [one.started_at for one in sent]
     ends = [one.ended_at for one in done] + [one.ended_at for one in sent if one.ended_at is not None]

@@ -1,6 +1,6 @@
 """What would make a run wait or do harm, looked for before it changes anything.
 
-In: two connections to the target. Out: `Found`: warnings to show, and reasons to refuse.
+In: two connections to the target. Out: `Obstacles`: warnings to show, and reasons to refuse.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Sign:
 
 
 @dataclass(slots=True)
-class Found:
+class Obstacles:
     """What the preflight saw."""
 
     warnings: list[str] = field(default_factory=list)
@@ -42,9 +42,9 @@ class Found:
             raise Refused(self.refusals[0], details=self.refusals[1:], hint=self.hints[0] if self.hints else None)
 
 
-def look(connection: Connection, other: Connection | None = None) -> Found:
+def look(connection: Connection, other: Connection | None = None) -> Obstacles:
     """Look at the server; `other` is a second connection, to find out whether a pooler hands sessions around."""
-    found = Found()
+    found = Obstacles()
     for sign in send(connection, text("execute/preflight"), LONG, row_factory=class_row(Sign)).fetchall():
         _weigh(found, sign)
     if other is not None and pooled(connection, other):
@@ -56,7 +56,7 @@ def look(connection: Connection, other: Connection | None = None) -> Found:
     return found
 
 
-def _weigh(found: Found, sign: Sign) -> None:
+def _weigh(found: Obstacles, sign: Sign) -> None:
     age = "" if sign.age is None else f" for {sign.age:.0f} s"
     what = f"{sign.name}{age}{': ' + mask(sign.detail) if sign.detail else ''}"
     if sign.kind == "recovery":

@@ -20,7 +20,6 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.ledger import decided, history, install, snapshot
 from wgm_play.ledger.model import (
     BackupPin,
-    Change,
     Consent,
     DoneOperation,
     Evidence,
@@ -30,6 +29,7 @@ from wgm_play.ledger.model import (
     RestorePoint,
     RowChange,
     Run,
+    RunChange,
     RunInfo,
     SentStatement,
     SqlOnce,
@@ -42,7 +42,6 @@ from wgm_play.sql import shortened
 
 __all__ = [
     "BackupPin",
-    "Change",
     "Consent",
     "Evidence",
     "Ledger",
@@ -51,6 +50,7 @@ __all__ = [
     "RestorePoint",
     "RowChange",
     "Run",
+    "RunChange",
     "RunInfo",
     "SqlOnce",
     "TrashEntry",
@@ -123,11 +123,11 @@ class Ledger:
             found.setdefault(step, []).append(title)
         return found
 
-    def state_before_last_change(self) -> Change | None:
+    def state_before_last_change(self) -> RunChange | None:
         """Return the change that rollback takes back: the last one that is neither a rollback nor rolled back."""
         return history.last_change(self.last_runs())
 
-    def changes_after(self, run_id: int) -> list[Change]:
+    def changes_after(self, run_id: int) -> list[RunChange]:
         """Return the changes that `rollback --to RUN` takes back, newest first."""
         return history.after(self.last_runs(), run_id)
 
@@ -139,7 +139,7 @@ class Ledger:
         """Return what these runs put into the trash and what is there no more: kind, name, purged or restored, by which run."""
         return run(self.connection, "emptied_since", list(runs)).fetchall() if self.access() == "readable" else []
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[RunChange]:
         """Return all runs, each joined with those that finished it, newest first."""
         return history.changes(self.last_runs())
 

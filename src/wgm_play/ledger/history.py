@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from wgm_play.ledger.model import UNFINISHED, Change, Run
+from wgm_play.ledger.model import UNFINISHED, Run, RunChange
 
 
-def changes(runs: Sequence[Run]) -> list[Change]:
+def changes(runs: Sequence[Run]) -> list[RunChange]:
     """Return runs joined with those that finished them, newest first."""
     resumed_by = {run.resumes: run for run in runs if run.resumes is not None}
     made = []
@@ -21,7 +21,7 @@ def changes(runs: Sequence[Run]) -> list[Change]:
             chain = [run]
             while following := resumed_by.get(chain[-1].id):
                 chain.append(following)
-            made.append(Change(tuple(chain)))
+            made.append(RunChange(tuple(chain)))
     return sorted(made, key=lambda change: change.last.id, reverse=True)
 
 
@@ -32,12 +32,12 @@ def rolled_back(runs: Sequence[Run]) -> frozenset[int]:
     )
 
 
-def last_change(runs: Sequence[Run]) -> Change | None:
+def last_change(runs: Sequence[Run]) -> RunChange | None:
     """Return the last change that is neither a rollback nor rolled back."""
     return next(iter(standing(runs)), None)
 
 
-def standing(runs: Sequence[Run]) -> list[Change]:
+def standing(runs: Sequence[Run]) -> list[RunChange]:
     """Return the changes that hold now, newest first: they began something, and nothing took them back."""
     gone = rolled_back(runs)
     return [
@@ -47,7 +47,7 @@ def standing(runs: Sequence[Run]) -> list[Change]:
     ]
 
 
-def after(runs: Sequence[Run], run_id: int) -> list[Change]:
+def after(runs: Sequence[Run], run_id: int) -> list[RunChange]:
     """Return the standing changes that came after the change that `run_id` belongs to, newest first."""
     made = changes(runs)
     asked = next((change for change in made if run_id in change.ids), None)
@@ -90,7 +90,7 @@ class Stood:
     `unbroken` of them have no rollback between them.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[RunChange, ...]
     broken: Run | None
     since: datetime | None
     unbroken: int
@@ -101,7 +101,7 @@ def stood(runs: Sequence[Run], play: str) -> Stood:
     # What is taken back is all since the first of the runs that a rollback names: also what found nothing to do since.
     floor: int | None = None
     since: datetime | None = None
-    kept: list[Change] = []
+    kept: list[RunChange] = []
     unbroken: int | None = None
     of_play = [change for change in changes(runs) if change.first.play == play and not change.is_upkeep]
     for change in of_play:

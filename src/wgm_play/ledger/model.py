@@ -84,7 +84,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RunChange:
     """A run that changed something, with the runs that finished it after it was cut short: `runs`, oldest first."""
 
     runs: tuple[Run, ...]

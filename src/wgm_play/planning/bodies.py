@@ -30,7 +30,7 @@ _WORD = re.compile(r"[^\W\d][\w$]*")
 
 
 @dataclass(slots=True)
-class Together:
+class CompiledChanges:
     """Pairs of changes: `joined` commit together, of `ordered` the first comes first where nothing forbids it.
 
     `compiled` are changes that have a body compiled again.
@@ -111,10 +111,10 @@ class _Speaker:
     new: _Text
 
 
-def together(renamed: Renamed, changes: Sequence[Change], situation: Situation) -> Together:
+def together(renamed: Renamed, changes: Sequence[Change], situation: Situation) -> CompiledChanges:
     """Return what must commit together, or in which order, because of what bodies name."""
     current, wanted = situation.current, situation.wanted
-    made = Together(list(zip(renamed.early, renamed.early[1:], strict=False)), [])
+    made = CompiledChanges(list(zip(renamed.early, renamed.early[1:], strict=False)), [])
     before, after = _Around(current), _Around(wanted)
     speakers = [one for change in changes if (one := _speaker(change, before, after))]
     named = _Named(changes, current, wanted) if speakers else None
@@ -183,7 +183,7 @@ def _speaker(change: Change, before: _Around, after: _Around) -> _Speaker | None
     return _Speaker(change, old, new) if old.text != new.text else None
 
 
-def _order(made: Together, speaker: _Speaker, change: Change, current: Catalog, wanted: Catalog) -> None:
+def _order(made: CompiledChanges, speaker: _Speaker, change: Change, current: Catalog, wanted: Catalog) -> None:
     """Note what a change that makes, removes or changes something has to do with a text."""
     come = [key for key in change.makes if key not in current.rows and key in wanted.rows]
     gone = [key for key in change.removes if key in current.rows and key not in wanted.rows]
@@ -201,7 +201,7 @@ def _order(made: Together, speaker: _Speaker, change: Change, current: Catalog, 
             _labels(made, speaker, change, current[key].labels or (), wanted[key].labels or ())
 
 
-def _labels(made: Together, speaker: _Speaker, change: Change, old: Sequence[str], new: Sequence[str]) -> None:
+def _labels(made: CompiledChanges, speaker: _Speaker, change: Change, old: Sequence[str], new: Sequence[str]) -> None:
     """A label that goes is let go of at once; one that comes is there before it is used."""
     if any(speaker.old.has(label) for label in old if label not in new):
         made.at_once(change, speaker.change)
@@ -214,7 +214,7 @@ def _is_retyped(key: Key, current: Catalog, wanted: Catalog) -> bool:
     return bool(old and new and (old.type, old.collation) != (new.type, new.collation))
 
 
-def _compile(made: Together, changes: Sequence[Change], situation: Situation, after: _Around) -> None:
+def _compile(made: CompiledChanges, changes: Sequence[Change], situation: Situation, after: _Around) -> None:
     """Have the bodies that read a column compiled again as it gets another type.
 
     A session that ran one before keeps its plan of `NEW.column`, and would fail at each call until it ends.

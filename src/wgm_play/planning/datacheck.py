@@ -39,7 +39,7 @@ from wgm_play.operations.online.spell import columns_named
 from wgm_play.operations.trash import COLUMN_PREFIX
 from wgm_play.planning import domain_rows
 from wgm_play.planning.convert import known_type
-from wgm_play.planning.held_values import Asked, Holder, holding, one_of
+from wgm_play.planning.held_values import Asked, ValueHolder, holding, one_of
 from wgm_play.planning.hidden_rows import HiddenRows
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement, render
@@ -174,7 +174,7 @@ class Looker:
         said = ", ".join(f"{{name: {now}, renamed_from: {was}}}" for was, now in zip(labels, added, strict=True))
         return [f"    or is it a rename? Then write {said} under `values`"]
 
-    def holders(self, kind: Key, asked: Asked) -> Iterator[tuple[Holder, Key, Key]]:
+    def holders(self, kind: Key, asked: Asked) -> Iterator[tuple[ValueHolder, Key, Key]]:
         """Yield what holds values of a type: the live column, its table, and how the plan calls it; not what is in the trash
         (see `trashed_users`)."""
         names = {old: new for new, old in self.renames.items()}

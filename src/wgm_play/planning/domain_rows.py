@@ -14,18 +14,18 @@ from typing import Protocol
 from wgm_play.catalog.model import Key
 from wgm_play.checks.data import check_expression
 from wgm_play.operations.base import Situation
-from wgm_play.planning.held_values import Asked, Holder
+from wgm_play.planning.held_values import Asked, ValueHolder
 from wgm_play.sql import Sql, ident
 
 
-class Rows(Protocol):
+class DomainRows(Protocol):
     """What looks at the rows of a live database: see `datacheck.Looker`."""
 
     situation: Situation
     rewritten: frozenset[Key]
     looked_at: set[Key]
 
-    def holders(self, kind: Key, asked: Asked) -> Iterator[tuple[Holder, Key, Key]]:
+    def holders(self, kind: Key, asked: Asked) -> Iterator[tuple[ValueHolder, Key, Key]]:
         """Yield what holds values of a type: the live column, its table, and how the plan calls it."""
 
     def live_keys(self, table: Key) -> list[str]:
@@ -61,7 +61,7 @@ def _checked(definition: str, base: str, value: str) -> str:
     return _VALUE.sub(lambda found: f"(({value})::{base})" if found[0] == "VALUE" else found[0], inner)
 
 
-def broken(looker: Rows, domain: Key, words: str, rule: Asked) -> list[str]:
+def broken(looker: DomainRows, domain: Key, words: str, rule: Asked) -> list[str]:
     """Return the lines for the rows of live tables that break a rule."""
     made: list[str] = []
     for one, live, column in looker.holders(domain, rule):
@@ -70,7 +70,7 @@ def broken(looker: Rows, domain: Key, words: str, rule: Asked) -> list[str]:
     return made
 
 
-def _of_column(looker: Rows, domain: Key, words: str, one: Holder, live: Key, column: Key) -> list[str]:
+def _of_column(looker: DomainRows, domain: Key, words: str, one: ValueHolder, live: Key, column: Key) -> list[str]:
     situation = looker.situation
     if column in situation.current.rows and situation.current[column].type != situation.wanted[column].type:
         return []  # it is converted: its values are looked at there

@@ -22,7 +22,7 @@ Asked = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class ValueHolder:
     """A column of a live table that has values of a type; `inside` where they lie within another type."""
 
     column: Key
@@ -71,7 +71,7 @@ def one_of(labels: Sequence[str]) -> Asked:
     return lambda value: f"({value})::pg_catalog.text = ANY (ARRAY[{listed}]::pg_catalog.text[])"
 
 
-def holding(connection: psycopg.Connection[Any], sought: Key, asked: Asked) -> Iterator[Holder]:
+def holding(connection: psycopg.Connection[Any], sought: Key, asked: Asked) -> Iterator[ValueHolder]:
     """Yield the columns of live tables that may hold values of a type, each with the condition of the rows that do."""
     schema, name = sought.name
     statement = render("checks/value_users.sql.j2", schema=schema, name=name, version=connection.info.server_version)
@@ -88,4 +88,4 @@ def holding(connection: psycopg.Connection[Any], sought: Key, asked: Asked) -> I
             columns.append((Key("column", (table_schema, table, attribute)), outer))
     for column, number in columns:
         condition = types.holds(number, str(ident(column.name[2])), asked)
-        yield Holder(column, Sql(condition), not types.is_one(number))
+        yield ValueHolder(column, Sql(condition), not types.is_one(number))

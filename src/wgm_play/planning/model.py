@@ -50,7 +50,7 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class MadeFrom:
     """What a plan was made from beside the live catalog: `facts` and `said` as in a `Basis`, and the basis it built on."""
 
     facts: str
@@ -75,5 +75,5 @@ class Planned:
     realised: bool = False
     choices_selected: frozenset[int] | None = None
     snapshot: str | None = None
-    ground: Ground | None = None
+    made_from: MadeFrom | None = None
     unasked: tuple[str, ...] = ()

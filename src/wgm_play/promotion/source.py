@@ -14,7 +14,7 @@ from wgm_play.ledger import Ledger, Run
 from wgm_play.ledger import decided as kept
 from wgm_play.ledger.alert_history import fired_since, watched_since
 from wgm_play.ledger.history import Stood, stood
-from wgm_play.ledger.model import Change, Revision
+from wgm_play.ledger.model import Revision, RunChange
 from wgm_play.ledger.statements import Connection
 from wgm_play.promotion import forms
 from wgm_play.promotion.forms import Form
@@ -135,7 +135,7 @@ def _since(stands: Stood, revisions: dict[int, Revision], last: Revision, wanted
     held = _held(last) & set(wanted)
     if stands.since is not None:
         return stands.since
-    first: Change = stands.changes[0]
+    first: RunChange = stands.changes[0]
     for change in stands.changes[: stands.unbroken]:
         made = revisions.get(change.last.id)
         if made is None or not held <= _held(made):

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from wgm_play.cache.store import Cache
 from wgm_play.catalog.model import Catalog
 from wgm_play.errors import InputError, Refused
-from wgm_play.ledger import Change as RunChange
-from wgm_play.ledger import Ledger
+from wgm_play.ledger import Ledger, RunChange
 from wgm_play.ledger.statements import run as ask
 from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.model import Choices

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from wgm_play.catalog.kinds import CLUSTER
 from wgm_play.catalog.model import Catalog, Key, Rows
 from wgm_play.errors import Refused
-from wgm_play.ledger import Change as RunChange
-from wgm_play.ledger import Ledger, RowChange, SqlOnce, TrashEntry
+from wgm_play.ledger import Ledger, RowChange, RunChange, SqlOnce, TrashEntry
 from wgm_play.ledger.model import Consent
 
 

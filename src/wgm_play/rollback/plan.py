@@ -13,8 +13,7 @@ from typing import Any
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.model import Wanted
 from wgm_play.diff.compare import diff
-from wgm_play.ledger import Change as RunChange
-from wgm_play.ledger import Ledger
+from wgm_play.ledger import Ledger, RunChange
 from wgm_play.operations.base import Change, Goal, Situation
 from wgm_play.operations.calls import calling
 from wgm_play.operations.online.leftover import removals

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.execute import executor
 from wgm_play.run import alert_gate, invariants
 from wgm_play.run.permission import FreezeWatch
-from wgm_play.run.progress import Progress
+from wgm_play.run.progress import StepProgress
 
 if TYPE_CHECKING:
     from wgm_play.execute.executor import GroupResult, OnGroup, Outcome
@@ -40,7 +40,7 @@ class Begun:
 def execute(work: Work, planned: Planned, begun: Begun, intent: Intent) -> Outcome:
     """Send the plan's statements; report each step as its transactions commit. Raises what the executor raises."""
     environment, options = work.environment, work.options
-    progress = Progress(work, planned, intent.title)
+    progress = StepProgress(work, planned, intent.title)
     pauses = _pauses(work, planned.plan)
     try:
         outcome = executor.execute(
@@ -59,7 +59,7 @@ def execute(work: Work, planned: Planned, begun: Begun, intent: Intent) -> Outco
     return outcome
 
 
-def _watched(work: Work, progress: Progress) -> OnGroup:
+def _watched(work: Work, progress: StepProgress) -> OnGroup:
     """Report each committed group, and ask the invariants after it."""
     watch = FreezeWatch(work)
 

@@ -15,7 +15,7 @@ from wgm_play.asking.text import check_query
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.ledger import Ledger
-from wgm_play.planning.model import Basis, Ground, Planned
+from wgm_play.planning.model import Basis, MadeFrom, Planned
 from wgm_play.planning.partial import plan_part
 from wgm_play.playbook.expand import load_playbook
 from wgm_play.playbook.fold import fold
@@ -106,15 +106,17 @@ def _one_round(work: Work, known: Basis | None) -> Planned:
     live = work.read_live(known)
     imperative.ask(desired.assertions)
     planner = work.planner_for(desired, choices, imperative, live)
-    ground = Ground(basis.facts(work, desired, imperative.mark()), basis.digests(desired), known)
+    made_from = MadeFrom(basis.facts(work, desired, imperative.mark()), basis.digests(desired), known)
     edited = (
-        plan_part(planner, known) if known is not None and ground.facts == known.facts and live is known.live else None
+        plan_part(planner, known)
+        if known is not None and made_from.facts == known.facts and live is known.live
+        else None
     )
     planned = edited or planner.plan()
     unasked = invariants.ask(work, before=True)
     unknown = (*planned.plan.unknown, *(f"not asked: {one}" for one in unasked))
     planned.plan = replace(planned.plan, unknown=unknown)
-    planned.ground, planned.unasked = ground, (*unasked, *imperative.unasked)
+    planned.made_from, planned.unasked = made_from, (*unasked, *imperative.unasked)
     return planned
 
 
@@ -200,17 +202,17 @@ def keep(work: Work, planned: Planned, live: Catalog, mark: str, snapshot: str |
 
     `mark` and `snapshot` are the digest of the live catalog that was read last and that of what the ledger keeps of it.
     """
-    ground = planned.ground
-    if work.sizes is not None or ground is None:
+    made_from = planned.made_from
+    if work.sizes is not None or made_from is None:
         return
     if work.play.prune or planned.choices_selected is not None or any(step.deferred for step in work.play.steps):
         basis.drop(work)
         return
     found = Basis(
-        work.identity, work.versions, ground.facts, ground.said, live, planned.wanted.managed,
+        work.identity, work.versions, made_from.facts, made_from.said, live, planned.wanted.managed,
         tuple(planned.wanted.outside), _skipped(planned), mark, snapshot,
     )  # fmt: skip
-    known = ground.known
+    known = made_from.known
     if known is None or (known.versions, known.facts, known.said) != (found.versions, found.facts, found.said):
         basis.save(work, found)
 

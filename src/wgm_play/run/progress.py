@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wgm_play.run.work import Work
 
 
-class Progress:
+class StepProgress:
     """Reports each step when the last of its operations committed; unchanged steps in their place between."""
 
     def __init__(self, work: Work, planned: Planned, title: str | None) -> None:

@@ -30,7 +30,7 @@ from wgm_play.playbook.kinds.base import (
     word,
 )
 from wgm_play.playbook.kinds.constraint import DEFERRABLE, REFERENCE
-from wgm_play.playbook.kinds.sequence import Options, options
+from wgm_play.playbook.kinds.sequence import SequenceOptions, options
 from wgm_play.playbook.model import Convert, Part
 from wgm_play.sql import Sql, literal, reveal
 
@@ -142,7 +142,7 @@ class Column:
     generated: Sql | None = None
     stored: bool = True
     identity: str = ""
-    options: Options | None = None
+    options: SequenceOptions | None = None
     sequence: Sql | None = None
     collation: Sql | None = None
     compression: Sql | None = None
@@ -192,11 +192,11 @@ def one_of_values(spec: Map) -> tuple[Sql, ...]:
     return tuple(Sql(literal(one), position_of(given, number)) for number, one in enumerate(given))
 
 
-def _identity(spec: Map) -> tuple[str, Options | None]:
+def _identity(spec: Map) -> tuple[str, SequenceOptions | None]:
     given = spec.get("identity")
     if isinstance(given, Mapping):
         sequence = options(given)  # type: ignore[arg-type]
-        empty = sequence == Options(None, None, None, None, None, False)
+        empty = sequence == SequenceOptions(None, None, None, None, None, False)
         return str(given.get("generation") or "always"), None if empty else sequence
     return str(given or ""), None
 

@@ -61,7 +61,7 @@ SCHEMA = mapping(
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SequenceOptions:
     """The options of a sequence, as SQL."""
 
     start: Sql | None
@@ -72,7 +72,7 @@ class Options:
     cycle: bool
 
 
-def options(spec: Map) -> Options:
+def options(spec: Map) -> SequenceOptions:
     """Read the options of a sequence; raise where one is no number."""
 
     def number(key: str) -> Sql | None:
@@ -83,7 +83,7 @@ def options(spec: Map) -> Options:
             raise fail(f"{key} is {value!r}, which is no whole number", at(spec, key))
         return Sql(str(value), at(spec, key))
 
-    return Options(
+    return SequenceOptions(
         number("start"), number("increment"), number("min"), number("max"), number("cache"), bool(spec.get("cycle"))
     )
 
