@@ -45,8 +45,10 @@ def rule_tests(alerts: Sequence[Alert], environment: str, database: str, exporte
     known = {one["alert"]: one for group in made["groups"] for one in group["rules"]}
     place = (environment, database, exporter)
     tests: list[dict[str, Any]] = []
-    for title, some in (("", [one for one in told if _moment(one) <= _SOON]),
-                        (", after long", [one for one in told if _moment(one) > _SOON])):  # fmt: skip
+    for title, some in (
+        ("", [one for one in told if _moment(one) <= _SOON]),
+        (", after long", [one for one in told if _moment(one) > _SOON]),
+    ):
         if some:
             tests += [
                 _test(f"fires{title}", some, known, place, firing=True),

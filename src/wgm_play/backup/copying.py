@@ -44,9 +44,7 @@ SETTINGS = {
     "log_min_error_statement": "panic",
 }
 # What a copy has beside objects and rows; none of it calls what somebody wrote. Event triggers come last.
-_BESIDE = (
-    "ACL", "DEFAULT ACL", "COMMENT", "PUBLICATION", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA",
-)  # fmt: skip
+_BESIDE = ("ACL", "DEFAULT ACL", "COMMENT", "PUBLICATION", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA")
 _EVENT_TRIGGERS = ("EVENT TRIGGER",)
 _OWNER = re.compile(r"ALTER [A-Z ]+ .* OWNER TO .*\Z", re.DOTALL)
 _RESTRICT = re.compile(r"^\\(?:un)?restrict .*$", re.MULTILINE)

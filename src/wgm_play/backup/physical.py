@@ -166,9 +166,11 @@ class Physical(ClusterEngine):
         if not wanted:
             return None
         if facts["server_version"] < _INCREMENTAL or not facts["summarizes"]:
-            why = "PostgreSQL takes them from version 17 on" if facts["server_version"] < _INCREMENTAL else (
-                "the server has no summaries of its WAL: ALTER SYSTEM SET summarize_wal = on"
-            )  # fmt: skip
+            why = (
+                "PostgreSQL takes them from version 17 on"
+                if facts["server_version"] < _INCREMENTAL
+                else ("the server has no summaries of its WAL: ALTER SYSTEM SET summarize_wal = on")
+            )
             self.reporter.warn(f"a full backup is taken, no increment: {why}")
             return None
         newest = next(iter(self.own()), None)

@@ -223,9 +223,10 @@ def column_of(key: Key, privilege: str) -> Key | None:
 def left_over(rows: Mapping[Key, Row]) -> list[Key]:
     """Return the grants, owners and labels whose object is not there."""
     return [
-        key for key in rows
+        key
+        for key in rows
         if key.kind in OF_OBJECT and key.name[0] not in ("database", "language", "role") and object_of(key) not in rows
-    ]  # fmt: skip
+    ]
 
 
 def moved(catalog: Catalog, pairs: Mapping[Key, Key], before: Catalog) -> None:

@@ -134,9 +134,7 @@ def _beginning(work: Work, told: AfterChanges, evidence: Evidence, run: int) -> 
         one.name: evidence.content["others"].get(one.name, "not asked") for one in told.alerts if one.name not in silent
     }
     left = f"; not silent before, so not counted: {', '.join(f'{name} ({state})' for name, state in others.items())}"
-    return (
-        f"after run {run}, watched for {format_duration(told.seconds)}: {', '.join(what) or 'nothing'}{left if others else ''}"
-    )  # fmt: skip
+    return f"after run {run}, watched for {format_duration(told.seconds)}: {', '.join(what) or 'nothing'}{left if others else ''}"
 
 
 def _look_on(work: Work, told: AfterChanges, evidence: Evidence, change: RunChange) -> tuple[_Seen, str]:

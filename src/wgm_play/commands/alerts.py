@@ -69,9 +69,8 @@ def _finding(state: AlertState, *, fresh: bool) -> Finding:
     if unknown:
         severity = INFO if fresh and state.uncounted else max(severity, WARNING, key=SEVERITIES.index)
     return Finding(
-        "alert", severity, f"{state.name}: {told}", state.name,
-        remedy=state.runbook, evidence=value, source="alerts",
-    )  # fmt: skip
+        "alert", severity, f"{state.name}: {told}", state.name, remedy=state.runbook, evidence=value, source="alerts"
+    )
 
 
 def keep(work: Work, states: Sequence[AlertState]) -> None:

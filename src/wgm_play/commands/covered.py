@@ -50,10 +50,12 @@ def coverage(work: Work, *, deep: bool) -> Iterator[Finding]:
     if policy.max_age is not None and newest.age() > policy.max_age:
         gate = ", and the gate refuses the next run" if policy.before_changes == YOUNG else ""
         yield _finding(
-            "backup_age", WARNING,
+            "backup_age",
+            WARNING,
             f"the newest backup is {format_duration(newest.age())} old, allowed are {format_duration(policy.max_age)}{gate}",
-            take, (f"{newest.id}, verified by {newest.verified or 'nothing'}",),
-        )  # fmt: skip
+            take,
+            (f"{newest.id}, verified by {newest.verified or 'nothing'}",),
+        )
     if deep:
         damage = engine.damage(newest)
         if damage:

@@ -257,4 +257,4 @@ def _data(column: Column) -> dict[str, Any]:
         "since": good.since.isoformat() if good and good.since else None,
         "by": good.role if good else None,
         "steps": [{"name": one.name, "item": one.item, "state": _state(one, column)} for one in column.wanted],
-    }  # fmt: skip
+    }

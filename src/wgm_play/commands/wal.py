@@ -130,9 +130,11 @@ def findings(
     yield from (_finding(one.code, severity, one.message, one.remedy) for one in engine.troubles())
     if newest is not None and (gap := engine.gap(newest)):
         yield _finding(
-            "wal_gap", ERROR, f"{gap}: nothing after the backup {newest.id} can be reached",
+            "wal_gap",
+            ERROR,
+            f"{gap}: nothing after the backup {newest.id} can be reached",
             f"wgm-play backup {work.options.playbook}",
-        )  # fmt: skip
+        )
     if not engine.capabilities.wal:
         return
     run = f"wgm-play wal {work.options.playbook}"

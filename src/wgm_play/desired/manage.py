@@ -58,9 +58,10 @@ class Manage:
         for key, declaration in declarations.items():
             if key.kind not in _NOWHERE and key.kind != "comment" and not self.covers(key):
                 raise InputError(
-                    f"{key} is outside of what this play manages", where=declaration.position,
+                    f"{key} is outside of what this play manages",
+                    where=declaration.position,
                     hint="name it in the play's `manage:`, or take the step out",
-                )  # fmt: skip
+                )
 
 
 def _like(name: str, patterns: tuple[str, ...]) -> bool:

@@ -81,9 +81,10 @@ def opened(content: str, where: Position) -> str:
         return ""
     if not _source.trusted:
         raise InputError(
-            "an encrypted value of an untrusted playbook is not decrypted", where=where,
+            "an encrypted value of an untrusted playbook is not decrypted",
+            where=where,
             hint="give it as env.NAME, and name it: --env NAME",
-        )  # fmt: skip
+        )
     import binascii
     import hashlib
     import hmac
@@ -96,7 +97,7 @@ def opened(content: str, where: Position) -> str:
     try:
         salt, digest, sealed = (
             binascii.unhexlify(part) for part in binascii.unhexlify("".join(lines[1:])).split(b"\n", 2)
-        )  # fmt: skip
+        )
     except (binascii.Error, ValueError):
         hint = "encrypt it again: ansible-vault encrypt"
         raise InputError("the encrypted value is damaged", where=where, hint=hint) from None

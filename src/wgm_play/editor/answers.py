@@ -93,9 +93,7 @@ def table_at(text: str, line: int) -> str | None:
             continue
         indent = len(found["indent"])
         end = number + 1
-        while end < len(lines) and (
-            not lines[end].strip() or len(lines[end]) - len(lines[end].lstrip()) > indent
-        ):  # fmt: skip
+        while end < len(lines) and (not lines[end].strip() or len(lines[end]) - len(lines[end].lstrip()) > indent):
             end += 1
         block = "\n".join(lines[number:end])
         if line < end and (named := _TABLE_OF.search(block)):
@@ -259,10 +257,12 @@ def complete(state: State, file: Path, text: str, line: int, column: int) -> tup
     if not at.in_value:
         found = words.below(rules, at.path)
         items = [
-            Item(name, "kind" if name in KINDS and not at.path[1:] else "key", told=words.told(rule), insert=f"{name}: ")
+            Item(
+                name, "kind" if name in KINDS and not at.path[1:] else "key", told=words.told(rule), insert=f"{name}: "
+            )
             for name, rule in words.keys(found).items()
             if name not in at.beside or name == at.word
-        ]  # fmt: skip
+        ]
         if at.in_list:
             items += [Item(word, "value") for word in words.choices(found)]
             if at.path and at.path[-1] in _COLUMN_LISTS:

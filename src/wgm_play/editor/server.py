@@ -240,13 +240,13 @@ def _publish(server: LanguageServer, desk: Desk, file: str, problems: list[Probl
         begin = max(one.where.column - 1, 0)
         token = _TOKEN.match(line, begin)
         end = token.end() if token else max(len(line), begin)
-        span = codec.range_to_client_units(
-            lines, lsp.Range(lsp.Position(number, begin), lsp.Position(number, end))
-        ) if number < len(lines) else lsp.Range(lsp.Position(number, 0), lsp.Position(number, 0))  # fmt: skip
+        span = (
+            codec.range_to_client_units(lines, lsp.Range(lsp.Position(number, begin), lsp.Position(number, end)))
+            if number < len(lines)
+            else lsp.Range(lsp.Position(number, 0), lsp.Position(number, 0))
+        )
         message = f"{one.message}\n→ {one.remedy}" if one.remedy else one.message
-        made.append(
-            lsp.Diagnostic(span, message, _SEVERITIES[one.severity], code=one.code or None, source="wgm-play")
-        )  # fmt: skip
+        made.append(lsp.Diagnostic(span, message, _SEVERITIES[one.severity], code=one.code or None, source="wgm-play"))
     server.text_document_publish_diagnostics(
         lsp.PublishDiagnosticsParams(uri=desk.uris.get(file) or from_fs_path(file) or "", diagnostics=made)
     )

@@ -223,11 +223,12 @@ class _Execution:
             group,
             lambda operations, statements: self.ledger.record_timed_sql(self.run, operations, statements),
             lambda number, operation: self._operation(self.operation + number, index, operation),
-            lambda operation, number, of, command: self._statement(
-                self.operation + operation, self.statement + number, of, command
-            ) | {"lock_wait_ms": 0, "attempts": 1},
+            lambda operation, number, of, command: (
+                self._statement(self.operation + operation, self.statement + number, of, command)
+                | {"lock_wait_ms": 0, "attempts": 1}
+            ),
             self.session.locks,
-        )  # fmt: skip
+        )
         began = time.perf_counter()
         self.sending, self.whole = message.owner(0), index
         held: list[tuple[str, ...]] = []

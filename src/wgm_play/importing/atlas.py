@@ -220,9 +220,10 @@ def _beside(script: Script, block: Block, tables: dict[tuple[str, ...], Block]) 
         elements: list[Any] = list(_columns(one.said.get("columns")))
         for part in one.all("on"):
             spec: dict[str, Any] = (
-                {"column": str(part.said["column"]).rpartition(".")[2]} if "column" in part.said
+                {"column": str(part.said["column"]).rpartition(".")[2]}
+                if "column" in part.said
                 else {"expression": str(part.said.get("expr"))}
-            )  # fmt: skip
+            )
             if part.said.get("desc"):
                 spec["order"] = "desc"
             if part.said.get("nulls_first") or part.said.get("nulls_last"):

@@ -67,8 +67,10 @@ def changelogs(folder: Path) -> list[Path]:
     ]
     included = {
         _near(one, folder, str(change.get("file")))
-        for one in found for change in _elements(one) if change.name == "include"
-    }  # fmt: skip
+        for one in found
+        for change in _elements(one)
+        if change.name == "include"
+    }
     masters = [one for one in found if any(change.name in ("include", "includeAll") for change in _elements(one))]
     return [one for one in (masters or found) if one.resolve() not in {each.resolve() for each in included if each}]
 
@@ -288,9 +290,11 @@ def _create_table(script: Script, change: Change) -> None:
     if change.get("remarks"):
         spec["comment"] = change.get("remarks")
     keys = [
-        (one.said["name"], rules.get("primaryKeyName")) for one in change.all("column")
-        for rules in one.all("constraints") if rules.true("primaryKey")
-    ]  # fmt: skip
+        (one.said["name"], rules.get("primaryKeyName"))
+        for one in change.all("column")
+        for rules in one.all("constraints")
+        if rules.true("primaryKey")
+    ]
     if keys:
         named = next((given for _, given in keys if given), None)
         names = [one for one, _ in keys]

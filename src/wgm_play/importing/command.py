@@ -169,9 +169,11 @@ def run(connection: psycopg.Connection[Any], part: Part, *, own: bool = False) -
             reason = mask(str(error.diag.message_primary or error))
             details = [mask(one) for one in (error.diag.message_detail,) if one]
             raise InputError(
-                f"{part.file} does not apply: {reason}", where=part.place(start + place), details=details,
+                f"{part.file} does not apply: {reason}",
+                where=part.place(start + place),
+                details=details,
                 hint=error.diag.message_hint or _hint(error.sqlstate),
-            ) from error  # fmt: skip
+            ) from error
     return left_out
 
 
@@ -215,10 +217,10 @@ def statements(part: Part) -> list[tuple[int, int]]:
         meta = _META.search(part.sql)
         if meta:
             raise InputError(
-                f"{part.file} does not apply: {meta.group().split()[0]} is psql's own command", 
+                f"{part.file} does not apply: {meta.group().split()[0]} is psql's own command",
                 where=part.place(meta.start()),
                 hint="take it out of the file: only SQL is read",
-            ) from error  # fmt: skip
+            ) from error
         place = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else 0
         raise InputError(
             f"{part.file} does not apply: {error.args[0]}",

@@ -62,9 +62,10 @@ def flyway(folder: Path) -> list[Part]:
     )
     base = max((number for number, letter, _ in versioned if letter == "B"), default=None)
     chosen = [
-        path for number, letter, path in versioned
+        path
+        for number, letter, path in versioned
         if base is None or (letter == "B" and number == base) or (letter == "V" and number > base)
-    ]  # fmt: skip
+    ]
     repeated = sorted((m.group(3), path) for m, path in found if m.group(1) == "R")
     return [part for path in [*chosen, *(path for _, path in repeated)] for part in flyway_file(path)]
 

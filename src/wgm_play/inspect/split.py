@@ -137,9 +137,10 @@ def _used_by(said: Said, entry: Entry, place: dict[int, str]) -> str | None:
     """Return the only domain whose steps name a type or function."""
     name = entry.key.name[1]
     found = {
-        place.get(id(one), "") for one in said.entries
+        place.get(id(one), "")
+        for one in said.entries
         if one is not entry and one.kind not in OF_OBJECT | {"comment"} and name in _words(one)
-    }  # fmt: skip
+    }
     return found.pop() if len(found) == 1 and "" not in found else None
 
 

@@ -60,8 +60,8 @@ def _keys(relation: Relation, look: Look) -> None:
         column = relation.columns.get(name)
         if column is not None and (column.type in _SMALL_KEYS) and column.where is not None:
             look.tell(
-                "Q01", f"{name}: an integer key ends at 2,147,483,647: bigint", relation, name, where=column.where,
-            )  # fmt: skip
+                "Q01", f"{name}: an integer key ends at 2,147,483,647: bigint", relation, name, where=column.where
+            )
 
 
 def _foreign(one: Constraint, relation: Relation, look: Look) -> None:

@@ -80,9 +80,10 @@ def _ask(rule: Rule, session: psycopg.Connection[Any]) -> tuple[list[str], Seque
             names = [column.name for column in cursor.description or ()]
             if "object" not in names:
                 raise InputError(
-                    f"lint: the rule {rule.code} yields no column `object`", where=rule.where,
+                    f"lint: the rule {rule.code} yields no column `object`",
+                    where=rule.where,
                     hint="select object from tables where ...: it tells which line is meant",
-                )  # fmt: skip
+                )
             return names, cursor.fetchmany(MOST * 2)
     except library.Error as error:
         told = error.diag.message_primary or str(error)

@@ -37,8 +37,8 @@ def one_file(parts: Sequence[Part], look: Look, text: str) -> None:
         for number, one in enumerate(found):
             if isinstance(one, Unread):
                 look.tell(
-                    "X20", f"PostgreSQL's parser stops here: {one.reason}", "", str(number), where=part.place(one.at),
-                )  # fmt: skip
+                    "X20", f"PostgreSQL's parser stops here: {one.reason}", "", str(number), where=part.place(one.at)
+                )
                 continue
             look.statement = one
             look.coming = [later.node for later in found[number + 1 :] if isinstance(later, Statement)]

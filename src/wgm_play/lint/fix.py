@@ -115,11 +115,12 @@ def _constraint_at(one: Statement, finding: Finding) -> Any:
     place = finding.where
     return next(
         (
-            command.def_ for command in one.node.cmds
+            command.def_
+            for command in one.node.cmds
             if command.subtype.name == "AT_AddConstraint" and one.part.place(command.def_.location) == place
         ),
         None,
-    )  # fmt: skip
+    )
 
 
 def _end_of(one: Statement, start: int) -> int:

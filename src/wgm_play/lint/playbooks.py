@@ -136,9 +136,7 @@ def _accepted(look: Look, steps: Sequence[Any]) -> list[Finding]:
     by_file: dict[str, list[Finding]] = {}
     for one in made:
         by_file.setdefault(one.where.file if one.where else "", []).append(one)
-    return [
-        one for file, several in by_file.items() for one in acknowledge(several, file, text_of(file) or "", look)
-    ]  # fmt: skip
+    return [one for file, several in by_file.items() for one in acknowledge(several, file, text_of(file) or "", look)]
 
 
 def _reason(found: Finding, steps: Sequence[Any]) -> str:
@@ -150,7 +148,5 @@ def _reason(found: Finding, steps: Sequence[Any]) -> str:
 
 
 def _step_at(where: Position | None, steps: Sequence[Any]) -> Any:
-    before = [
-        one for one in steps if where and one.position.file == where.file and one.position.line <= where.line
-    ]  # fmt: skip
+    before = [one for one in steps if where and one.position.file == where.file and one.position.line <= where.line]
     return max(before, key=lambda one: one.position.line, default=None)

@@ -142,25 +142,22 @@ def _fail_on(value: Any, file: str, _: str) -> str:
     return _severity_word(value, file, "fail_on")
 
 
-def _severities(
-    value: Any, file: str, before: Mapping[str, str], own: Collection[str] = ()
-) -> Mapping[str, str]:  # fmt: skip
+def _severities(value: Any, file: str, before: Mapping[str, str], own: Collection[str] = ()) -> Mapping[str, str]:
     if not isinstance(value, Mapping):
         raise _wrong(file, "severity is a mapping", "severity = {C07 = 'error', X10 = 'off'}")
     read = {_code(code, file, own): _severity_word(one, file, str(code), OFF) for code, one in value.items()}
     return {**before, **read}
 
 
-def _ignores(
-    value: Any, file: str, before: tuple[Ignore, ...], own: Collection[str] = ()
-) -> tuple[Ignore, ...]:  # fmt: skip
+def _ignores(value: Any, file: str, before: tuple[Ignore, ...], own: Collection[str] = ()) -> tuple[Ignore, ...]:
     made = []
     for one in value if isinstance(value, list) else [value]:
         if not isinstance(one, Mapping) or not one.get("code") or not str(one.get("reason") or "").strip():
             raise _wrong(
-                file, "each entry of `ignore` has a code and a reason",
+                file,
+                "each entry of `ignore` has a code and a reason",
                 "ignore = [{code = 'X10', reason = 'search_path is fixed for our role', until = 2027-01-01}]",
-            )  # fmt: skip
+            )
         strange = set(one) - {"code", "reason", "until", "files", "object"}
         if strange:
             raise _wrong(file, f"ignore: no such key: {min(strange)!r}", "code, reason, until, files, object")

@@ -20,9 +20,11 @@ def tell(findings: Sequence[Finding], options: Options, worst: str, reporter: Re
     """Show the findings, write the reports."""
     known = pages()
     heading = Heading(
-        "lint", " ".join(options.paths), worst,
+        "lint",
+        " ".join(options.paths),
+        worst,
         pages=tuple((code, known[code][0]) for code in sorted({one.code for one in findings}) if code in known),
-    )  # fmt: skip
+    )
     reporter.data("findings", [as_data(one) for one in ordered(findings)])
     shown = [one for one in findings if options.all or not (one.severity == INFO or one.acknowledged)]
     lines = [line for one in _by_place(shown) for line in paragraph(one)]

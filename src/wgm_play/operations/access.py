@@ -105,8 +105,10 @@ def change_membership(situation: Situation, key: Key) -> list[Change]:
     old, new = situation.current.get(key), situation.wanted[key]
     made = []
     if situation.facts.version >= 160000:
-        listed = [Sql(f"{word} {'TRUE' if getattr(new, name) else 'FALSE'}")
-                  for name, word in (("admin", "ADMIN"), ("inherit", "INHERIT"), ("set", "SET"))]  # fmt: skip
+        listed = [
+            Sql(f"{word} {'TRUE' if getattr(new, name) else 'FALSE'}")
+            for name, word in (("admin", "ADMIN"), ("inherit", "INHERIT"), ("set", "SET"))
+        ]
         made.append(command("membership/grant", role=role, member=member, options=listed, shadow=False))
     elif old is not None and old.admin and not new.admin:
         made.append(command("membership/revoke", role=role, member=member, option=Sql("ADMIN"), shadow=False))

@@ -284,9 +284,10 @@ def _former(situation: Situation, key: Key) -> list[Key]:
     """Return the sequences that a column took its numbers from until now."""
     current = situation.current
     return [
-        one for one in current.of("sequence")
+        one
+        for one in current.of("sequence")
         if tuple(current[one].owned_by or ()) == key.name or (key, one) in current.edges
-    ]  # fmt: skip
+    ]
 
 
 def remembered(key: Key, sequence: Key | None) -> str:

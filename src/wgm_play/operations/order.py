@@ -56,9 +56,10 @@ def order(
                 if number in makers[referenced] or verb == "rename":
                     continue  # one change makes both; what is renamed is there already
                 before[number].update(
-                    maker for maker in makers[referenced]
+                    maker
+                    for maker in makers[referenced]
                     if verb != "restore" or changes[maker].operation.verb not in ("restore", "alter")  # both are there
-                )  # fmt: skip
+                )
     for dependent, referenced in current_edges:  # what refers to it goes first
         if dependent in removers and referenced in removers:
             for number in removers[referenced]:

@@ -243,6 +243,7 @@ def _compiled(situation: Situation) -> list[Key]:
     """Return the routines in PL/pgSQL that stay."""
     catalog = situation.wanted
     return [
-        key for key in catalog.rows
+        key
+        for key in catalog.rows
         if key.kind in WITH_BODY and catalog[key].language == "plpgsql" and key in situation.current.rows
-    ]  # fmt: skip
+    ]

@@ -198,9 +198,10 @@ def referring(catalog: Catalog, tables: Iterable[Key]) -> frozenset[Key]:
     """Return the foreign keys that refer to those of these tables that are partitioned."""
     spread = {key for key in tables if key in catalog.rows and catalog[key].partition_by}
     return frozenset(
-        key for key, referenced in (catalog.edges if spread else ())
+        key
+        for key, referenced in (catalog.edges if spread else ())
         if key.kind == "constraint" and (referenced.relation or referenced) in spread and catalog[key].type == "f"
-    )  # fmt: skip
+    )
 
 
 def filled_from(catalog: Catalog, tables: Iterable[Key]) -> frozenset[Key]:

@@ -66,9 +66,11 @@ def _filled_now(key: Key, current: Catalog, wanted: Catalog) -> bool:
 def _both(current: Catalog, wanted: Catalog) -> Catalog:
     """Return what is there before or after: an expression may name either."""
     return Catalog(
-        {**current.rows, **wanted.rows}, {**current.extras, **wanted.extras}, current.edges | wanted.edges,
+        {**current.rows, **wanted.rows},
+        {**current.extras, **wanted.extras},
+        current.edges | wanted.edges,
         version=wanted.version,
-    )  # fmt: skip
+    )
 
 
 def _others(catalog: Catalog) -> list[Key]:

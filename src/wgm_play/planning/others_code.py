@@ -105,10 +105,10 @@ def _named(operation: Operation, owners: Mapping[Key, str | None]) -> list[Key]:
     text = "\n".join([*(one.sql for one in operation.commands), repr(operation.payload)])
     words = set(_WORD.findall(text))
     return sorted(
-        key for key in owners
-        if key.kind in ROUTINES
-        and (key.name[1] in words or (not _WORD.fullmatch(key.name[1]) and key.name[1] in text))
-    )  # fmt: skip
+        key
+        for key in owners
+        if key.kind in ROUTINES and (key.name[1] in words or (not _WORD.fullmatch(key.name[1]) and key.name[1] in text))
+    )
 
 
 def _writes_rows(operation: Operation) -> bool:

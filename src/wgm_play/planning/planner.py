@@ -498,9 +498,10 @@ class Planner:
             return frozenset()
         done = {operation.key for group in made for operation in group.operations}
         return frozenset(
-            key for key in {*live.rows, *wanted.catalog.rows}
+            key
+            for key in {*live.rows, *wanted.catalog.rows}
             if key not in done and live.rows.get(key) != wanted.catalog.rows.get(key)
-        )  # fmt: skip
+        )
 
     def contract(self, draft: Draft, made: tuple[Group, ...], unknown: Iterable[str], warnings: Iterable[str]) -> Plan:
         """Return the plan as it is shown, saved and run."""

@@ -74,9 +74,11 @@ def _operations(
 ) -> list[Operation]:
     if not commands:
         return []
-    counts = [("insert", len([c for c in changes if c["before"] is None])),
-              ("change", len([c for c in changes if c["before"] is not None and c["after"]])),
-              ("remove", len([c for c in changes if c["after"] is None]))]  # fmt: skip
+    counts = [
+        ("insert", len([c for c in changes if c["before"] is None])),
+        ("change", len([c for c in changes if c["before"] is not None and c["after"]])),
+        ("remove", len([c for c in changes if c["after"] is None])),
+    ]
     words = ", ".join(f"{word} {count}" for word, count in counts if count)
     title = f"{words} row{'s' if len(changes) != 1 else ''} of {seed.table}"
     # The triggers that rows set off are the application's: they run with its search_path.

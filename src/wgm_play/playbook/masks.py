@@ -94,8 +94,10 @@ def _of_reference(mine: Any, theirs: Any, masks: Mapping[Any, Map], step: Step) 
     labels = [f"{table[-1]}.{name}" for table, name in (mine, theirs)]
     yield _wrong(
         f"{labels[0]} refers to {labels[1]}, and their masks are not the same: rows would refer to none",
-        position_of(one, "mask"), "give both the same mask, each over its own column", step,
-    )  # fmt: skip
+        position_of(one, "mask"),
+        "give both the same mask, each over its own column",
+        step,
+    )
 
 
 def _alone(name: str, column: Map, step: Step) -> bool:

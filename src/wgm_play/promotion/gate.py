@@ -99,9 +99,11 @@ def judge(candidate: Candidate, evidence: Evidence, requirements: Iterable[Requi
     whoever = f"whoever may run {evidence.environment}"
     if same(candidate.identity, evidence.identity):
         verdict.miss(
-            "steps", f"{evidence.environment} is this very database", f"check where environments/{evidence.environment}.yml points",
+            "steps",
+            f"{evidence.environment} is this very database",
+            f"check where environments/{evidence.environment}.yml points",
             "whoever keeps the environments",
-        )  # fmt: skip
+        )
     elif evidence.why:
         verdict.miss("steps", f"{evidence.environment} {evidence.why}", evidence.lift, whoever)
     else:

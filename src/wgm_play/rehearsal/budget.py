@@ -105,8 +105,10 @@ class Budget:
                         "lock",
                         f"{lock.level} on {lock.relation} is held for {format_duration(lock.seconds)}, allowed are "
                         f"{format_duration(self.lock)}:",
-                        one, lock.statement, lock.relation,
-                    )  # fmt: skip
+                        one,
+                        lock.statement,
+                        lock.relation,
+                    )
 
     def _rewrites(self, groups: Sequence[Measured]) -> Iterator[Finding]:
         if self.rewrite is None:
@@ -117,8 +119,9 @@ class Budget:
                     yield self._finding(
                         "rewrite",
                         f"{relation} is rewritten, {format_size(size)}, allowed are {format_size(self.rewrite)}:",
-                        one, relation=relation,
-                    )  # fmt: skip
+                        one,
+                        relation=relation,
+                    )
 
     def _finding(self, key: str, told: str, one: Measured, statement: str = "", relation: str = "") -> Finding:
         said = "" if statement.startswith(_OURS) else statement

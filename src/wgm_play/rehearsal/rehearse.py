@@ -143,9 +143,11 @@ def _on_copy(
     rehearsal = Rehearsal(work, planned, stage, copy.url, result, scripts)
     rehearsal.run()
     result.forecast = forecast.forecast(
-        result.groups, factors(planned.situation.facts.sizes, own), there / here if here else 1.0,
+        result.groups,
+        factors(planned.situation.facts.sizes, own),
+        there / here if here else 1.0,
         forecast.past(_ledger(work), work.environment.name, work.play.name),
-    )  # fmt: skip
+    )
     return result
 
 
@@ -427,9 +429,10 @@ def _certify(
     if backup is None:
         word = "what was rehearsed on made-up rows, no certificate"
     work.reporter.note(
-        f"{word}: {path}" + (f", number {number} in the ledger" if number is not None else "")
+        f"{word}: {path}"
+        + (f", number {number} in the ledger" if number is not None else "")
         + (f", valid until {expires:%Y-%m-%d %H:%M} UTC" if passed else "")
-    )  # fmt: skip
+    )
     work.reporter.data("certificate", content)
 
 

@@ -76,9 +76,7 @@ def made_up(
                 if why:
                     notes.append(f"no rows could be made for {table.name}: {why}")
             connection.execute(render("backup/analyze.sql.j2").sql)
-        yield ScratchServer(
-            url, admin, version, "rows made from the statistics", 0.0, rows=rows, notes=tuple(notes)
-        )  # fmt: skip
+        yield ScratchServer(url, admin, version, "rows made from the statistics", 0.0, rows=rows, notes=tuple(notes))
 
 
 def _database(server: str, reading: psycopg.Connection[Any], login: str, live: Catalog) -> tuple[str, str]:

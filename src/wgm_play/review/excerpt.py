@@ -75,12 +75,14 @@ def excerpt(before: Folded, now: Folded, was: Play, play: Play) -> Excerpt | Non
 def _besides(play: Play, folded: Folded) -> list[Any]:
     """Return what of a play is no object: where it differs, all of it is looked at."""
     return [
-        comparable(folded.seeds), repr(play.manage), play.renames,
+        comparable(folded.seeds),
+        repr(play.manage),
+        play.renames,
         [(one.name, one.item, reveal(one.text), one.down) for one in folded.sqls],
         [reveal(one.query) for one in folded.assertions],
         [(step.name, repr(step.spec)) for step in play.handlers],
         [(one.name, reveal(one.query)) for one in _watched(play)],
-    ]  # fmt: skip
+    ]
 
 
 def _watched(play: Play) -> list[Any]:

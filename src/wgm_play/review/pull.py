@@ -72,9 +72,7 @@ def _deleted(now: Options, name: str) -> Review:
             plays, unset = with_placeholders(options)
             notes = [*_about(base, options, now), f"{place} is deleted by this branch"]
             notes += [said_unset(unset)] if unset else []
-            notes += [
-                f"{other} has a play for {one[2].name}" for one in plays for other in _others(place, one[2].name)
-            ]  # fmt: skip
+            notes += [f"{other} has a play for {one[2].name}" for one in plays for other in _others(place, one[2].name)]
             called = f"against {name} ({base.short})"
             found = tuple(_gone(one, place.as_posix()) for one in plays)
             return Review(place.as_posix(), called, found, tuple(notes), root=str(repository.root))

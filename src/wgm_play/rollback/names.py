@@ -57,9 +57,10 @@ def clear(planner: Planner, situation: Situation, keys: Sequence[Key]) -> tuple[
 
     gone = {key for key in reached(keys, with_it) if key in live.rows}
     kept = sorted(
-        key for key in gone
+        key
+        for key in gone
         if key.kind in HOLDING_VALUES and key in wanted.rows and not {key, Key("table", key.name[:2])} & set(keys)
-    )  # fmt: skip
+    )
     if kept:
         raise Refused(
             f"{keys[0]} must go before its old name can return, but {kept[0]} depends on it",

@@ -209,10 +209,9 @@ def _use(used: Uses, expression: str | None, name: str) -> Use | None:
 
 def left_out(said: Mapping[str, Any]) -> bool:
     """Tell whether something that the planner knew of a column is not in the file."""
-    return (
-        any(name in said and "values" not in said[name] for name in ("common", "elements"))
-        or any(name.endswith("_count") for name in said)
-    )  # fmt: skip
+    return any(name in said and "values" not in said[name] for name in ("common", "elements")) or any(
+        name.endswith("_count") for name in said
+    )
 
 
 def _extended(planning: Planning, relations: frozenset[int], used: Uses, words: Container[str]) -> Iterator[str]:

@@ -148,9 +148,7 @@ def _send_one(connection: Connection, text: str, known: Known | None, result: La
         result.notes.append(f"the statistics of {known.label} do not fit its type: they are left out")
 
 
-def _table(
-    version: int, table: Relation, said: Mapping[str, Any], statistics: Statistics, result: Laid
-) -> None:  # fmt: skip
+def _table(version: int, table: Relation, said: Mapping[str, Any], statistics: Statistics, result: Laid) -> None:
     _size(version, table, said, result)
     by_name = {one.name: one for one in table.attributes}
     hashed = statistics.values == HASHED

@@ -151,7 +151,9 @@ def _tables(found: Mapping[str, list[dict[str, Any]]], told: Told, *, standby: b
             "indexes": sorted(
                 (
                     {
-                        "schema": index["schema"], "name": name(index), **_size(index),
+                        "schema": index["schema"],
+                        "name": name(index),
+                        **_size(index),
                         "scans": None if standby else index["index_scans"],
                         **({"hidden": True} if index["expressions"] and not index["readable"] else {}),
                         "columns": [_column(found, told, index=True) for found in columns.get(index["oid"], ())],
@@ -161,7 +163,7 @@ def _tables(found: Mapping[str, list[dict[str, Any]]], told: Told, *, standby: b
                 key=lambda one: (one["schema"], one["name"]),
             ),
             "extended": [_extended(found, told, name, row) for found in extended.get(oid, ())],
-        }  # fmt: skip
+        }
         made.append(one)
     return sorted(made, key=lambda one: (one["schema"], one["name"]))
 

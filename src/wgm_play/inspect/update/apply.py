@@ -64,9 +64,11 @@ class Editor:
         columns = _renamed_columns(old, new, found)
         for before, after in columns:
             yield Change(
-                new.key, f"column {before} is called {after}", self._rename_column(new.key, before, after),
+                new.key,
+                f"column {before} is called {after}",
+                self._rename_column(new.key, before, after),
                 (f"columns: {{{before}: ...}} is called {after}",),
-            )  # fmt: skip
+            )
         names = {name for pair in columns for name in pair}
         made = []
         for one in found:
@@ -78,9 +80,11 @@ class Editor:
             yield from made
         else:  # what says one thing together is changed together: a body, and how it is to be read
             yield Change(
-                new.key, "; ".join(one.said for one in made), _together(made),
+                new.key,
+                "; ".join(one.said for one in made),
+                _together(made),
                 tuple(line for one in made for line in one.lines),
-            )  # fmt: skip
+            )
 
     def _in_peoples_words(self, new: Entry, one: Difference) -> Difference:
         """Return a difference with the value as people write it; a rule over listed values as such."""
@@ -221,8 +225,9 @@ class Editor:
             if word.value == "constraints":
                 lists += [
                     ("constraints", name.value, what)
-                    for name in one.keys for what in ("primary_key", "unique", "foreign_key")
-                ]  # fmt: skip
+                    for name in one.keys
+                    for what in ("primary_key", "unique", "foreign_key")
+                ]
             elif word.value == "unique":
                 lists += [("unique", number) for number in range(len(one.values))]
             elif word.value == "foreign_keys":

@@ -120,9 +120,11 @@ def _storage(command: Any, relation: Relation, look: Look) -> None:
     options = command.def_ or ()
     if option(options, "autovacuum_enabled") is not None and not switched(options, "autovacuum_enabled"):
         look.tell(
-            "T09", "autovacuum is switched off: the table grows, and one day it is vacuumed against wraparound",
-            relation, remedy="switch it on again in the same file, or tune autovacuum_vacuum_scale_factor",
-        )  # fmt: skip
+            "T09",
+            "autovacuum is switched off: the table grows, and one day it is vacuumed against wraparound",
+            relation,
+            remedy="switch it on again in the same file, or tune autovacuum_vacuum_scale_factor",
+        )
 
 
 def _rewritten(code: str, message: str, remedy: str) -> Command:
@@ -169,9 +171,10 @@ def _row_security(command: Any, relation: Relation, look: Look) -> None:
     if look.is_new(relation) or relation.policies:
         return
     coming = [
-        one for one in later(look, same_transaction=True)
+        one
+        for one in later(look, same_transaction=True)
         if kind(one) == "CreatePolicyStmt" and look.name(one.table) == relation.name
-    ]  # fmt: skip
+    ]
     if not coming:
         look.tell(
             "V05",

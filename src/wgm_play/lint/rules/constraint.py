@@ -102,10 +102,11 @@ _ADDED = {
     "unique": ("K04", "the index is built while reads and writes wait", _BY_INDEX % "UNIQUE"),
     "primary": ("K05", "the index is built while reads and writes wait", _BY_INDEX % "PRIMARY KEY"),
     "exclude": (
-        "K06", "the index is built while reads and writes wait; there is no online form",
+        "K06",
+        "the index is built while reads and writes wait; there is no online form",
         "a quiet hour with a lock_timeout, or the constraint on new partitions only",
     ),
-}  # fmt: skip
+}
 
 
 def _label(name: tuple[str, str] | None) -> str:
@@ -256,9 +257,10 @@ def _key_again(relation: Relation, look: Look) -> bool:
     coming = [look.statement.node, *later(look, same_transaction=True)]
     return any(
         one.subtype.name == "AT_AddConstraint" and one.def_.contype.name in ("CONSTR_PRIMARY", "CONSTR_UNIQUE")
-        for node in coming if kind_of(node) == "AlterTableStmt" and look.name(node.relation) == relation.name
+        for node in coming
+        if kind_of(node) == "AlterTableStmt" and look.name(node.relation) == relation.name
         for one in node.cmds
-    )  # fmt: skip
+    )
 
 
 def alter(command: Any, relation: Relation, look: Look) -> None:

@@ -164,9 +164,11 @@ def alter_domain(node: Any, look: Look) -> None:
         look.session.told.add(f"domain {label}.{node.def_.conname}")
         return
     look.tell(
-        "Y05", "every table that uses the domain is read, and takes no writes meanwhile", label,
+        "Y05",
+        "every table that uses the domain is read, and takes no writes meanwhile",
+        label,
         remedy=f"ALTER DOMAIN {label} ADD CONSTRAINT ... NOT VALID; then VALIDATE CONSTRAINT in a transaction of its own",
-    )  # fmt: skip
+    )
 
 
 def enum_value(node: Any, look: Look) -> None:
@@ -192,7 +194,9 @@ def extension(node: Any, look: Look) -> None:
     """ALTER EXTENSION ... UPDATE."""
     wanted = option(node.options, "new_version")
     look.tell(
-        "S11", f"the update of {node.extname} runs whatever its author wrote"
-        + ("" if wanted else ", to whatever version the server has"), node.extname,
+        "S11",
+        f"the update of {node.extname} runs whatever its author wrote"
+        + ("" if wanted else ", to whatever version the server has"),
+        node.extname,
         remedy="UPDATE TO a version, tried on a copy",
-    )  # fmt: skip
+    )

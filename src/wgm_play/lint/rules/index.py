@@ -119,6 +119,8 @@ def reindex(node: Any, look: Look) -> None:
     else:
         label = node.name or "the database"
     look.tell(
-        "I07", "writes wait until it is done, and so do reads that might use an index of the table", label,
+        "I07",
+        "writes wait until it is done, and so do reads that might use an index of the table",
+        label,
         remedy="REINDEX (CONCURRENTLY) ...",
-    )  # fmt: skip
+    )

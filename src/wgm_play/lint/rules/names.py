@@ -40,9 +40,11 @@ def rename(node: Any, look: Look) -> None:
             relation.constraints[one.name] = one
     elif what == "OBJECT_SCHEMA":
         look.tell(
-            "T03", f"whoever names {node.subname} fails at once", node.subname,
+            "T03",
+            f"whoever names {node.subname} fails at once",
+            node.subname,
             remedy="a new schema, with views of the old names for a while",
-        )  # fmt: skip
+        )
     elif what in ("OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE"):
         name = look.name(node.object.objname)
         found = look.known.functions.pop(name, None)
@@ -112,10 +114,12 @@ def _table(node: Any, look: Look) -> None:
     if look.is_new(relation) or swapped:
         return
     look.tell(
-        "T02", f"statements that name {'.'.join(old)} fail at once", ".".join(old),
+        "T02",
+        f"statements that name {'.'.join(old)} fail at once",
+        ".".join(old),
         remedy=f"in the same transaction: CREATE VIEW {'.'.join(old)} WITH (security_invoker = true) AS SELECT * FROM "
         f"{'.'.join(new)}; with the privileges of the table",
-    )  # fmt: skip
+    )
 
 
 def _move(relation: Relation, old: Name, new: Name, look: Look) -> None:
@@ -143,6 +147,8 @@ def set_schema(node: Any, look: Look) -> None:
     _move(relation, old, new, look)
     if not look.is_new(relation) and not _taken(old, look):
         look.tell(
-            "T03", f"statements that name {'.'.join(old)} fail at once, and search_path decides who still finds it",
-            ".".join(old), remedy=f"in the same transaction a view {'.'.join(old)}",
-        )  # fmt: skip
+            "T03",
+            f"statements that name {'.'.join(old)} fail at once, and search_path decides who still finds it",
+            ".".join(old),
+            remedy=f"in the same transaction a view {'.'.join(old)}",
+        )

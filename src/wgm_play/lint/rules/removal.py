@@ -86,10 +86,12 @@ def _table(names: Any, node: Any, look: Look) -> None:
             "P03", f"everybody waits on {parent.label}", relation, remedy="DETACH PARTITION ... CONCURRENTLY first"
         )
     look.tell(
-        "T01", "the rows are gone, and statements that name it fail", relation,
+        "T01",
+        "the rows are gone, and statements that name it fail",
+        relation,
         remedy="rename it, keep it for a while, then drop it and say why: "
         "-- wgm-play: ignore T01: not used since release ...",
-    )  # fmt: skip
+    )
 
 
 def _index(names: Any, node: Any, look: Look) -> None:
@@ -146,10 +148,12 @@ def _view(names: Any, node: Any, look: Look) -> None:
     _cascade(node, relation.label, look)
     if _made_again(name, look):
         look.tell(
-            "V04", "dropped and made again it loses its privileges, and without a transaction it is gone in between",
-            relation, severity="info" if look.session.transaction else "warning",
+            "V04",
+            "dropped and made again it loses its privileges, and without a transaction it is gone in between",
+            relation,
+            severity="info" if look.session.transaction else "warning",
             remedy="CREATE OR REPLACE VIEW where columns are only added at the end; else one transaction, and its GRANTs again",
-        )  # fmt: skip
+        )
     else:
         look.tell(
             "V04", "statements that name it fail", relation, remedy="release an application that does not use it first"
@@ -185,6 +189,8 @@ def drop_other(node: Any, look: Look) -> None:
 def owned(node: Any, look: Look) -> None:
     """DROP OWNED, REASSIGN OWNED."""
     look.tell(
-        "G06", "every object of the role is locked" + (", and goes" if kind(node) == "DropOwnedStmt" else ""),
-        ", ".join(str(one.rolename) for one in node.roles), remedy="name the objects",
-    )  # fmt: skip
+        "G06",
+        "every object of the role is locked" + (", and goes" if kind(node) == "DropOwnedStmt" else ""),
+        ", ".join(str(one.rolename) for one in node.roles),
+        remedy="name the objects",
+    )

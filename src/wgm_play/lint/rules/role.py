@@ -121,9 +121,11 @@ def role(node: Any, look: Look) -> None:
 
 def _secret(what: str, about: str, look: Look) -> None:
     look.tell(
-        "G04", f"{what} stands in the file: it reaches the log, the history and everybody who reads them", about,
+        "G04",
+        f"{what} stands in the file: it reaches the log, the history and everybody who reads them",
+        about,
         remedy="a SCRAM verifier, or \\password in psql; and another password, for this one is known",
-    )  # fmt: skip
+    )
 
 
 def user_mapping(node: Any, look: Look) -> None:
@@ -142,9 +144,11 @@ def default_privileges(node: Any, look: Look) -> None:
     """ALTER DEFAULT PRIVILEGES."""
     if option(node.options, "roles") is None:
         look.tell(
-            "G03", "it holds for what the role that runs this makes, and for nobody else's", "default privileges",
+            "G03",
+            "it holds for what the role that runs this makes, and for nobody else's",
+            "default privileges",
             remedy="FOR ROLE the role that makes the tables",
-        )  # fmt: skip
+        )
     if node.action is not None and not node.action.is_grant and _closes_functions(node):
         look.known.closed = True
     if node.action is not None and node.action.is_grant and _everybody(node.action.grantees):

@@ -95,9 +95,10 @@ def _backfills(node: Any, names: list[str]) -> bool:
         return False
     empty = any(one.nulltesttype.name == "IS_NULL" for one in of_type(where, "NullTest"))
     other = any(
-        one.kind.name in ("AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT") or (one.kind.name == "AEXPR_OP" and one.name[0].sval == "<>")
+        one.kind.name in ("AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT")
+        or (one.kind.name == "AEXPR_OP" and one.name[0].sval == "<>")
         for one in of_type(where, "A_Expr")
-    )  # fmt: skip
+    )
     return empty or other
 
 

@@ -20,9 +20,11 @@ def vacuum(node: Any, look: Look) -> None:
     busy = [one for one in relations if not look.quiet(one)]
     if switched(node.options, "full") and (busy or not relations):
         look.tell(
-            "T05", "the table is written anew while everybody waits", busy[0] if busy else "the database",
+            "T05",
+            "the table is written anew while everybody waits",
+            busy[0] if busy else "the database",
             remedy="VACUUM without FULL; pg_repack where the space must come back",
-        )  # fmt: skip
+        )
 
 
 def cluster(node: Any, look: Look) -> None:
@@ -52,9 +54,11 @@ def refresh(node: Any, look: Look) -> None:
         return
     look.lock(relation, ACCESS_EXCLUSIVE, long=True)
     look.tell(
-        "V03", "it cannot be read any more" if node.skipData else "reads wait until it is filled", relation,
+        "V03",
+        "it cannot be read any more" if node.skipData else "reads wait until it is filled",
+        relation,
         remedy=f"REFRESH MATERIALIZED VIEW CONCURRENTLY {relation.label}; it needs a unique index",
-    )  # fmt: skip
+    )
 
 
 def move_all(node: Any, look: Look) -> None:

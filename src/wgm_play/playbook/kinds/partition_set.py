@@ -81,7 +81,9 @@ def declare(step: Step, folding: Folding) -> Declaration:
     spec = step.spec
     for name in ("control", "interval"):
         if name not in spec:
-            raise fail(f"the partition set of {reveal(spec['table'])!r} has no {name!r}", at(spec, "table"), f"add `{name}:`")  # fmt: skip
+            raise fail(
+                f"the partition set of {reveal(spec['table'])!r} has no {name!r}", at(spec, "table"), f"add `{name}:`"
+            )
     retention, schema = spec.get("retention"), spec.get("retention_schema")
     attributes = {
         "control": reveal(spec["control"]),

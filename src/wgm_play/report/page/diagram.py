@@ -70,12 +70,16 @@ def draw(before: Catalog, after: Catalog) -> tuple[Markup | None, Markup | None]
     links = {catalog_name: _links(catalog) for catalog_name, catalog in (("before", before), ("after", after))}
     shown = sorted(concerned)[:MOST_TABLES]
     beside = {
-        end for link in (*links["before"], *links["after"]) if concerned & {link.child, link.parent}
+        end
+        for link in (*links["before"], *links["after"])
+        if concerned & {link.child, link.parent}
         for end in (link.child, link.parent)
-    }  # fmt: skip
+    }
     shown += sorted(beside - set(shown))[: MOST_TABLES - len(shown)]
-    boxes = {name: _boxes(shown, here, other, links[name], name) for name, here, other in
-             (("before", before, after), ("after", after, before))}  # fmt: skip
+    boxes = {
+        name: _boxes(shown, here, other, links[name], name)
+        for name, here, other in (("before", before, after), ("after", after, before))
+    }
     _place(shown, boxes, [*links["before"], *links["after"]])
     left = len(concerned) - len([key for key in shown if key in concerned])
     made = [
