@@ -106,6 +106,33 @@ def test_what_was_taken_back_and_what_is_declared_no_more_is_told(shop: Command,
     assert "create index goods_price_idx" in done.stdout
 
 
+def test_an_object_is_followed_past_its_old_names_and_an_old_name_to_the_new(shop: Command, tmp_path: Path) -> None:
+    steps = tmp_path / "steps.yml"
+    for was, now in (
+        ("", ""),
+        ("word: {type: text,", "term: {type: text, renamed_from: word,"),
+        ("term: {type: text, renamed_from: word,", "term: {type: text,"),
+        ("    name: keys\n", "    name: secrets\n    renamed_from: keys\n"),
+        ("term: {type: text,", "phrase: {type: text, renamed_from: term,"),
+        ("renamed_from: term, ", ""),
+        ("    renamed_from: keys\n", ""),
+    ):
+        steps.write_text(steps.read_text().replace(was, now))
+        done = shop("shop.yml", env=SECRET)
+        assert done.returncode == 0, done.stderr
+    (one,) = _why(shop, "secrets.phrase", "--playbook", "shop.yml")
+    assert [run["title"] for run in one["runs"]] == [
+        "create table keys",
+        "rename column keys.word to term",
+        "rename table keys to secrets",
+        "rename column secrets.term to phrase",
+    ]
+    (table,) = _why(shop, "secrets", "--playbook", "shop.yml")
+    assert {"create table keys", "rename table keys to secrets"} <= {run["title"] for run in table["runs"]}
+    (old,) = _why(shop, "keys", "--playbook", "shop.yml")
+    assert old["runs"][-1]["title"] == "rename table keys to secrets" and not old["places"]
+
+
 def test_no_secret_is_shown(shop: Command) -> None:
     shop("shop.yml", env=SECRET)
     for words in (("keys",), ("keys.word",), ("keys", "--format", "json")):

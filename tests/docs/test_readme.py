@@ -106,7 +106,6 @@ def test_every_block_of_yaml_is_one_that_is_tried() -> None:
         "barman",
         "provider",
         "paused",
-        "pool",
     }
 
 
@@ -181,9 +180,9 @@ def test_an_engine_of_backups_is_read_with_what_its_environment_says(tmp_path: P
 
 def test_a_step_pauses_the_pool_that_the_environment_names(tmp_path: Path) -> None:
     (tmp_path / "environments").mkdir()
-    [environment], [step] = yaml_blocks("pool"), yaml_blocks("paused")
+    [environment], [step] = yaml_blocks("pooler"), yaml_blocks("paused")
     (tmp_path / "environments" / "production.yml").write_text(environment.text)
-    urls = {"DATABASE_URL": "postgresql://server/shop", "PGBOUNCER_ADMIN": "postgresql://pool:6432/pgbouncer"}
+    urls = {"DATABASE_URL": "postgresql://server/shop", "PGBOUNCER_URL": "postgresql://pool:6432/pgbouncer"}
     made = load_environment("production", tmp_path, environ=urls)
     assert made.pool is not None and (made.pool.deadline, made.pool.database) == (10.0, None)
     steps = "".join(f"    {line}\n" for line in step.text.splitlines())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.kinds import WITH_TABLE
 from wgm_play.catalog.model import Key
 from wgm_play.commands.inform import runs
+from wgm_play.commands.renames import Renamed, history, renamed
 from wgm_play.commands.status import is_running, outcome
 from wgm_play.errors import InputError, Position, WgmError, unset_names
 from wgm_play.ledger import Ledger, decided
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.reporter import Reporter
 
-# What makes a table makes the columns that it has then.
-_MAKES = ("create", "restore")
+# What makes a table makes the columns that it has then; what renames it, renames where they are.
+_MAKES = ("create", "restore", "rename")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,8 @@ def _of_play(work: Work, found: list[Origin], name: str, lacking: list[str]) -> 
                 access = ledger.access()
                 if access == "readable":
                     found = found or _gone(ledger, name)
-                    return [answer(one, _events(ledger, one.key)) for one in found], None
+                    renames = renamed(ledger)
+                    return [answer(one, _events(ledger, one.key, renames)) for one in found], None
                 reason = "it has none yet" if access == "absent" else "this role may not read it"
         except WgmError as error:
             reason = mask(error.message)
@@ -160,13 +162,14 @@ def _gone(ledger: Ledger, name: str) -> list[Origin]:
     ]  # fmt: skip
 
 
-def _events(ledger: Ledger, key: Key) -> tuple[Event, ...]:
+def _events(ledger: Ledger, key: Key, renames: Sequence[Renamed]) -> tuple[Event, ...]:
     kinds: Sequence[str] = ()
     if key.kind == "column":
         kinds = ("table",)
     elif key.kind == "table":
         kinds = sorted(WITH_TABLE)
-    made = [one for one in ledger.operations_about(key, kinds, key.name[:2]) if _concerns(one, key)]
+    made = [one for one in history(ledger, key, kinds, renames) if _concerns(one, key)]
+    made += [one.operation for one in reversed(renames) if one.was == key and one.operation not in made]
     if not made:
         return ()
     numbers = sorted({one.run for one in made})

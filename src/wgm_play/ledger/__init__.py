@@ -193,6 +193,10 @@ class Ledger:
         """Return what all runs did to an object, and to those of `kinds` whose names begin with `relation`."""
         return self._rows("operations_about", MadeOperation, key.kind, list(key.name), list(kinds), list(relation))
 
+    def operations_by_verb(self, verb: str) -> list[MadeOperation]:
+        """Return all operations of a verb, the oldest first."""
+        return self._rows("operations_by_verb", MadeOperation, verb)
+
     def operations_named(self, names: Sequence[str]) -> list[MadeOperation]:
         """Return what all runs did to objects of these names, of whatever kind."""
         return self._rows("operations_named", MadeOperation, list(names))
