@@ -15,6 +15,7 @@ from clusters import Cluster, cluster_of, come_back_exactly, rows_in, rows_of, s
 import fix_postgres
 from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment
 from wgm_play.errors import InputError, Refused, StepFailed
+from wgm_play.render import render
 
 
 @pytest.fixture(scope="module", params=[15, 18], ids=["pg15", "pg18"])
@@ -121,6 +122,11 @@ def test_a_backup_from_a_standby_comes_back(cluster: Cluster, room: Path, tmp_pa
             goal = cluster.ask("select pg_current_wal_flush_lsn()::text")
             while connection.execute("select pg_last_wal_replay_lsn() >= %s::pg_lsn", [goal]).fetchone() != (True,):
                 pass
+        # Who receives WAL replays none of it, and is no standby that is behind.
+        with cluster.server.connect() as connection:
+            there = {row[0] for row in connection.execute("select application_name from pg_stat_replication")}
+            behind = {row[0] for row in connection.execute(render("health/replication_lag.sql", lag=-1).sql)}
+        assert "wgm-play wal" in there and "wgm-play wal" not in behind
         said = Said()
         if standby.major >= 17:
             with standby.connect() as connection:
