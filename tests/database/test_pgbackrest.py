@@ -344,6 +344,11 @@ def test_a_stanza_of_ones_own_is_driven_and_its_retention_left_alone(cluster: Dr
     assert rows_in(cluster, room / "r")[-1] == "in the archive alone"
     with started(cluster, room / "r") as place, psycopg.connect(f"{place} dbname=left_out") as connection:
         assert connection.execute("select count(*) > 0 from pg_class").fetchone() == (True,)
+    engine._run(engine._words("stop"))
+    with pytest.raises(Refused, match="stop file exists") as caught:
+        engine.make("while it is stopped")
+    assert (caught.value.hint or "").endswith(" start")
+    engine._run(engine._words("start"))
     # pgBackRest knows no pins: ours take no backup away, and what its own retention may do, or has done, is a finding.
     engine.pin(made, "a run")
     engine.make("after the pin")

@@ -23,7 +23,7 @@ from wgm_play.backup import base_manifest, laying, process
 from wgm_play.backup.archive import Archive
 from wgm_play.backup.base import Backup, Capabilities, Trouble
 from wgm_play.backup.cluster import Lines, programs_for
-from wgm_play.backup.driven import Driven, Told
+from wgm_play.backup.driven import Archiver, Driven, Told
 from wgm_play.backup.moment import lsn_of
 from wgm_play.embedded.account import Account, account_for
 from wgm_play.errors import Refused
@@ -303,7 +303,7 @@ class Barman(Driven):
             return [("barman", "it does not answer in JSON")]
         return [(name, one.get("hint", "")) for name, one in told.items() if one.get("status") == "FAILED"]
 
-    def _cannot_archive(self, state: Any) -> str:
+    def _cannot_archive(self, state: Archiver) -> str:
         """Return why no WAL comes to Barman."""
         failed = [(name, why) for name, why in self._failed() if name in _OF_WAL]
         return "; ".join(

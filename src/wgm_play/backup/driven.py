@@ -378,7 +378,7 @@ class Driven(ClusterEngine):
 
         with target.connect(self.source.url, self.source.application) as session:
             try:
-                begun = _archiver(session)
+                begun = archiver_of(session)
                 if why := self._cannot_archive(begun):
                     return why
                 lsn = lsn or slot.flush_mark(session, f"wgm-play {secrets.token_hex(8)}")
@@ -413,7 +413,7 @@ class Driven(ClusterEngine):
 
     def _archiver_troubles(self) -> Sequence[Trouble]:
         with target.connect(self.source.url, self.source.application) as session:
-            state = _archiver(session)
+            state = archiver_of(session)
         if why := self._cannot_archive(state):
             return [Trouble("wal_archive", why, self._archiving)]
         if state.failing:
@@ -439,7 +439,7 @@ class Driven(ClusterEngine):
             name = archive.name(self.timeline, archive.number(lsn - 1))
             if archive.find(name) is not None:
                 return ""
-            state = _archiver(session)
+            state = archiver_of(session)
             if state.failed and state.failures > failures:
                 return f"the server cannot archive {state.failed}: its archive_command fails, see the server's log"
             if time.monotonic() > until:
@@ -522,7 +522,8 @@ class Archiver:
     failing: bool
 
 
-def _archiver(session: Any) -> Archiver:
+def archiver_of(session: Any) -> Archiver:
+    """Return how the archiving of the server of a session goes."""
     from psycopg.rows import class_row
 
     asked = session.cursor(row_factory=class_row(Archiver)).execute(render("backup/archiver.sql.j2").sql)

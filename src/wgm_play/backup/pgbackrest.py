@@ -20,11 +20,10 @@ from wgm_play.backup import laying, process, target
 from wgm_play.backup.archive import Archive, handed_over
 from wgm_play.backup.base import Backup, Capabilities, Source, Trouble
 from wgm_play.backup.cluster import Lines
-from wgm_play.backup.driven import Driven, Told
+from wgm_play.backup.driven import Archiver, Driven, Told, archiver_of
 from wgm_play.backup.moment import lsn_of
 from wgm_play.embedded.account import Account, account_for
 from wgm_play.errors import Refused, Unreachable
-from wgm_play.render import render
 from wgm_play.reporter import Reporter
 
 # What a configuration of one's own says of restores is meant for production's place: links that lead there, files to be
@@ -153,7 +152,7 @@ class PgBackRest(Driven):
         if self._own_retention:
             self._configure(facts)
         with target.connect(self.source.url, self.source.application) as session:
-            if why := self._cannot_archive(session.execute(render("backup/archiver.sql.j2").sql).fetchone()):
+            if why := self._cannot_archive(archiver_of(session)):
                 raise Refused(f"a backup would not come back: {why}", hint=self._archiving)
         pinned = [one.id for one in self.list() if one.pinned]
         if pinned and not self._own_retention:
@@ -216,10 +215,12 @@ class PgBackRest(Driven):
                 for one in (place.parent, place, place / "pg_control"):
                     self.account.give(one)
 
-    def _cannot_archive(self, state: Any) -> str:
+    def _cannot_archive(self, state: Archiver) -> str:
         if why := super()._cannot_archive(state):
             return why
-        if "archive-push" not in state[1] or not re.search(rf"--stanza[= ]'?{re.escape(self.stanza)}\b", state[1]):
+        if "archive-push" not in state.command or not re.search(
+            rf"--stanza[= ]'?{re.escape(self.stanza)}\b", state.command
+        ):
             return f"the server's archive_command does not push to the stanza {self.stanza!r}"
         return ""
 
@@ -403,6 +404,8 @@ class PgBackRest(Driven):
             return "pgBackRest connects by the server's socket: it must run, and let this user in"
         if "[082]" in text:
             return "nothing is archived: see archive_command in the server's log"
+        if "[062]" in text:
+            return f"somebody stopped it: pgbackrest {shlex.join(self._words('start'))}"
         if "[050]" in text:
             return "another pgBackRest is at work on this stanza: wait for it"
         return super()._hint(said)
