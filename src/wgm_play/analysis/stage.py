@@ -17,6 +17,7 @@ from wgm_play.analysis.target import Plans, search_path_of
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.render import render
 from wgm_play.stats.values import FULL
+from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.analysis.advice import Advice
@@ -48,12 +49,20 @@ class Judged:
     depends: dict[str, tuple[str, ...]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def share(self) -> str:
+        """How many of the plans are certain: those of the server whose statistics these are."""
+        every = self.before.found.keys() | self.after.found.keys()
+        return f"{len(every - self.depends.keys())} of {counted(len(every), 'plan')} certain"
+
 
 def judge(work: Work, planned: Planned, subjects: Sequence[Subject], statistics: Statistics | None = None) -> Judged:
     """Plan the queries with the live catalog and with the wanted one. Raise `Refused` where no server is to be had."""
     from wgm_play.stats.scratch import planning_server
 
     known = statistics or of_target(work)
+    if statistics is not None:
+        statistics.hold_to(key.name for key in planned.live.of("table"))
     judged = Judged(known.about())
     judged.notes += [f"not seen: {one['what']}: {one['why']}" for one in known.document["unseen"]]
     if known.values != FULL:  # example values say nothing where those of the rows are not told

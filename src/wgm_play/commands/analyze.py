@@ -275,7 +275,7 @@ def _advice(
 
 def _waiting(planned: Planned, judged: Judged, reporter: Reporter) -> list[Finding]:
     """Return the queries that get slower plans with the edits that wait, and those of which nobody knows."""
-    reporter.note(f"judged by {judged.basis}")
+    reporter.note(f"judged by {judged.basis}: {judged.share}")
     for note in judged.notes:
         reporter.note(note)
     titles = [one.title for one in planned.plan.operations]

@@ -50,7 +50,7 @@ def slowed(work: Work, planned: Planned) -> Refused | None:
     return Refused(
         f"{counted(len(bad), 'query gets a slower plan', 'queries get slower plans')}; nothing was touched",
         where=bad[0].where,
-        details=[*details, f"judged by {judged.basis}"],
+        details=[*details, f"judged by {judged.basis}: {judged.share}"],
         hint="keep an index that serves it, or change the query first; what is meant to be so is said under `acknowledge:` "
         "with `check: slower_plan`",
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from wgm_play.errors import InputError, Position
 from wgm_play.operations.base import TableSize
 from wgm_play.stats.read import FORMAT, VERSION
 from wgm_play.stats.values import FULL, hidden_name
-from wgm_play.units import format_duration
+from wgm_play.units import counted, format_duration
 
 AGAIN = "wgm-play stats PLAYBOOK --output"
 # Tables grow: what is older than that is said.
@@ -77,6 +77,16 @@ class Statistics:
             self._by_name.update({(one["schema"], one["name"]): one for one in self.tables})
         names = self.named(schema, name)
         return next((self._by_name[one] for one in names if one in self._by_name), None)
+
+    def hold_to(self, tables: Iterable[tuple[str, ...]]) -> None:
+        """Raise `InputError` where none of a catalog's tables is in the file: then it is of another database."""
+        named = [(name[0], name[1]) for name in tables]
+        if named and self.tables and not any(self.find(*name) for name in named):
+            raise InputError(
+                f"{self.shown} is of another database: {self.document['database']!r} ({self.document['environment']}) has none of "
+                f"the {counted(len(named), 'table')} here",
+                hint=f"{AGAIN} {self.shown}, with the playbook of this database",
+            )
 
     def sizes(self) -> dict[tuple[str, str], TableSize]:
         """Return rows and bytes of each table by schema and name; a partitioned table has those of its partitions."""
