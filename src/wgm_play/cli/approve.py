@@ -1,4 +1,4 @@
-"""`wgm-play approve PLAN`: say that a saved plan may be run.
+"""`wgm-play approve PLAN`: approve a saved plan, so that it may be run.
 
 In: the values of the command line. Out: the exit code.
 """

@@ -105,7 +105,7 @@ PLAY = Spec(
         CHECK,
         DIFF,
         DETAILED,
-        Option("--save-plan", group=LOOK, kind=TEXT, value="FILE", help="with --check: write the plan down for review"),
+        Option("--save-plan", group=LOOK, kind=TEXT, value="FILE", help="with --check: save the plan for review"),
         Option(
             "--plan", group=LOOK, kind=TEXT, value="FILE", help="run exactly this reviewed plan, or refuse (exit 11)"
         ),
@@ -153,7 +153,7 @@ COMMANDS = {
     for spec in (
         Spec(
             "rollback",
-            "back to the state before the last run, or to a run",
+            "go back to the state before the last run, or just after a given run",
             run="wgm_play.cli.rollback:run",
             about="Two rollbacks go two runs back. What was removed comes back with its rows, from the trash.",
             arguments=(PLAYBOOK,),
@@ -231,7 +231,7 @@ COMMANDS = {
         ),
         Spec(
             "approve",
-            "say that a saved plan may be run",
+            "approve a saved plan, so that it may be run",
             run="wgm_play.cli.approve:run",
             about="It counts for exactly this file, from a login that the ledger's server knows, or from a key of allowed_signers.",
             arguments=(Argument("PLAN", "a plan that --check --save-plan wrote", to="plan"),),
@@ -306,7 +306,7 @@ COMMANDS = {
         ),
         Spec(
             "freeze",
-            "let nobody change an environment until a time",
+            "block changes to an environment until a given time",
             run="wgm_play.cli.freeze:run",
             about="Runs and rollbacks are refused (exit 11) until then, or until it is lifted; --override-freeze REASON goes past it.",
             arguments=(PLAYBOOK,),
@@ -376,7 +376,7 @@ COMMANDS = {
         ),
         Spec(
             "resume",
-            "let a backfill go on, with batches of another length where that is said",
+            "let a backfill go on, with longer or shorter batches if asked",
             run="wgm_play.cli.steer:resume",
             arguments=(PLAYBOOK,),
             options=(
@@ -590,7 +590,7 @@ COMMANDS = {
         ),
         Spec(
             "backups",
-            "list the backups that there are",
+            "list the backups",
             run="wgm_play.cli.backups:run",
             arguments=(PLAYBOOK,),
             options=ONE_PLAYBOOK,
@@ -598,7 +598,7 @@ COMMANDS = {
         ),
         Spec(
             "wal",
-            "receive the cluster's WAL, so that physical backups lead to every moment",
+            "receive the cluster's WAL, so that a physical backup can be restored to any moment",
             run="wgm_play.cli.wal:run",
             about="It runs until Ctrl-C or SIGTERM ends it in order; a connection that breaks off is made again. One receives at a time.",
             arguments=(PLAYBOOK,),
@@ -689,7 +689,7 @@ COMMANDS = {
         ),
         Spec(
             "restore",
-            "bring a backup back, into another database or in place of its own",
+            "restore a backup, into another database or in place",
             run="wgm_play.cli.restore:run",
             arguments=(PLAYBOOK,),
             options=(
@@ -745,7 +745,7 @@ COMMANDS = {
         ),
         Spec(
             "drill",
-            "bring the newest backup back on a scratch server, look at it, measure it",
+            "restore the newest backup on a scratch server, check it, measure it",
             run="wgm_play.cli.drill:run",
             about="The scratch server can touch nothing else, and is gone afterwards. Exit 12 when something is found. The "
             "ledger keeps the result: with `drill: {every: 7d}` a run is refused without a young one.",
@@ -951,7 +951,7 @@ COMMANDS = {
         ),
         Spec(
             "diff",
-            "what a branch will do to the databases; what one playbook has that another has not",
+            "what a branch will do to the databases; how two playbooks differ",
             run="wgm_play.cli.diff:run",
             about="No database is asked: both states are made on a scratch server of our own. Exits 0 whatever it shows.",
             arguments=(
@@ -1039,7 +1039,7 @@ COMMANDS = {
         ),
         Spec(
             "comment",
-            "write reviews into the pull or merge request, one comment each, kept up to date",
+            "post reviews to the pull or merge request, one comment each, kept up to date",
             run="wgm_play.cli.comment:run",
             about="Runs in a job of the CI server and reads where it is from that server's variables. Only comments of its own "
             "account that carry its mark are changed.",
@@ -1074,7 +1074,7 @@ COMMANDS = {
         ),
         Spec(
             "purge",
-            "empty the trash of what is past its retention",
+            "empty the trash of what has outlived its retention",
             run="wgm_play.cli.purge:run",
             arguments=(PLAYBOOK,),
             options=ONE_PLAYBOOK,
@@ -1139,7 +1139,7 @@ COMMANDS = {
         ),
         Spec(
             "completion",
-            "what a shell needs to complete commands, options and files",
+            "shell completion of commands, options and files",
             run="wgm_play.cli.completion:run",
             arguments=(Argument("bash|zsh|fish", "the shell", to="shell"),),
             options=OUTPUT_OPTIONS,

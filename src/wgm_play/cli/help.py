@@ -54,7 +54,9 @@ def _usage(spec: Spec, colour: bool) -> str:
     line = " ".join(["wgm-play", *([spec.name] if spec.name else []), *words, "[OPTIONS]"])
     if spec is not PLAY:
         return f"{_bold('Usage:', colour)} {line}"
-    about = "Makes PostgreSQL databases what reviewed YAML playbooks say, without downtime, and can take it back."
+    about = (
+        "Brings PostgreSQL databases to what reviewed YAML playbooks declare, without downtime, and can take that back."
+    )
     return f"{_bold('Usage:', colour)} {line}\n       wgm-play COMMAND ...\n\n{about}"
 
 

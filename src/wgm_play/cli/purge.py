@@ -1,4 +1,4 @@
-"""`wgm-play purge PLAYBOOK`: empty the trash of what is past its retention.
+"""`wgm-play purge PLAYBOOK`: empty the trash of what has outlived its retention.
 
 In: the values of the command line. Out: the exit code.
 """

@@ -1,4 +1,4 @@
-"""`wgm-play rollback PLAYBOOK`: back to the state before the last run, or to a run.
+"""`wgm-play rollback PLAYBOOK`: go back to the state before the last run, or just after a given run.
 
 In: the values of the command line. Out: the exit code.
 """

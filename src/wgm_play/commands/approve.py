@@ -1,4 +1,4 @@
-"""`approve`: say that a saved plan may be run; `promote --prepare`: let those who may say so write it down.
+"""`approve`: let a saved plan be run; `promote --prepare`: let those who may say so write it down.
 
 In: a plan file, a play's work. Out: a row in the ledger, or a signed file beside the plan.
 """

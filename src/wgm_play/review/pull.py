@@ -1,4 +1,4 @@
-"""Review what a branch does to a playbook's databases, or what one playbook has that another has not.
+"""Review what a branch does to a playbook's databases, or how two playbooks differ.
 
 In: options of the playbook as it is; the name of a commit, or another playbook. Out: `Review`.
 """
