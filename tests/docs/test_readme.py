@@ -358,7 +358,7 @@ def test_every_module_is_on_the_map() -> None:
 def test_programs_and_files_that_are_named_exist() -> None:
     words = set(re.findall(r"\b(?:tests|src|templates|playbooks|environments)/[\w./-]*\w", README))
     assert words
-    # What a project of a reader has, and what a new kind will have.
+    # What a project of a reader has, and what a new kind or check will have.
     own = {
         "playbooks/schema/001_tables.yml",
         "playbooks/schema/002_indexes.yml",
@@ -366,6 +366,7 @@ def test_programs_and_files_that_are_named_exist() -> None:
         "environments/development.stats.json",
         "environments/production.stats.json",
         "templates/catalog/KIND.sql",
+        "templates/health/NAME.sql",
         "templates/KIND",
         "tests/cases/KIND",
     }
