@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -36,6 +37,11 @@ CACHE = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 IN_USE = pytest.StashKey[ExitStack]()
 # Where the data of embedded servers lie.
 SERVERS = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+# How long an example takes tells of the machine, not of the program.
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
