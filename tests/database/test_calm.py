@@ -181,3 +181,25 @@ def test_where_no_database_may_be_made_the_statement_that_helps_is_told(server: 
             ).fetchall():
                 server.drop_database(name)
         server.drop_role(role)
+
+
+def test_a_role_that_may_only_read_is_told_who_may_run(book: Project, server: Postgres) -> None:
+    book.write([table()])
+    book.apply()
+    role, password = server.create_role("LOGIN")
+    book.write([table(x="text")])
+    theirs = Options(str(book.folder / "playbook.yml"), url=server.url(book.url.rpartition("/")[2], role, password))
+    try:
+        heard = Heard()
+        pipeline.status(theirs, heard)
+        assert "runs" not in heard.tables, "what is unknown is not none"
+        with pytest.raises(Refused) as caught:
+            pipeline.apply(theirs, Heard())
+        assert (caught.value.hint or "").startswith(
+            "run as 'postgres', who owns what is changed, or let an administrator"
+        )
+        with pytest.raises(Refused) as caught:
+            pipeline.trash(theirs, Heard(), None, None)
+        assert "readers" not in caught.value.message
+    finally:
+        server.drop_role(role)

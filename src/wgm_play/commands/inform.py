@@ -44,7 +44,10 @@ def show_status(work: Work, reporter: Reporter) -> int:
         )
         for run in found.runs
     ]
-    reporter.table("runs", ("run", "started (UTC)", "command", "status", "operations", "role", "user", "version"), rows)
+    if not found.unknown:
+        reporter.table(
+            "runs", ("run", "started (UTC)", "command", "status", "operations", "role", "user", "version"), rows
+        )
     now = found.in_progress
     if now is not None:
         reporter.table("in progress", ("what", "value"), [

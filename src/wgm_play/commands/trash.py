@@ -16,7 +16,7 @@ from wgm_play.catalog.kinds import HOLDING_VALUES, OF_TABLE
 from wgm_play.catalog.model import Key, field_of, with_fields
 from wgm_play.commands.upkeep import plan_of, run_of
 from wgm_play.errors import InputError, Refused
-from wgm_play.ledger import UNKNOWN, Ledger, TrashEntry
+from wgm_play.ledger import Ledger, TrashEntry
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, command, hazard, what_of
 from wgm_play.operations.trash import NAMED, RECORDS, SCHEMA, kept_rows, out_of_trash
 from wgm_play.plan import Command, Group, Hazard, Lock, Operation, Plan
@@ -93,7 +93,10 @@ def mention(work: Work, plan: Plan, reporter: Reporter) -> None:
 def _entries(work: Work) -> list[TrashEntry]:
     ledger = Ledger(work.reading)
     if ledger.access() == "unknown":
-        raise Refused(UNKNOWN, hint="name the role under readers:")
+        raise Refused(
+            "this role may not read the ledger, so the trash cannot be listed",
+            hint="name the role under readers: of the environment",
+        )
     return ledger.trash_entries()
 
 

@@ -277,7 +277,9 @@ def refusal(connection: psycopg.Connection[Any], lacking: list[tuple[str, Need]]
     """Return the refusal that names all that is missing, with the statements for an administrator."""
     role, database = connection.info.user, connection.info.dbname
     advice = list(dict.fromkeys(text for _, need in lacking if (text := need.grant(role, database))))
-    wanted = f"let an administrator run {'; '.join(advice)}, or run as another role" if advice else "run as a superuser"
+    owners = {need.name for _, need in lacking if need.what == "owner"}
+    other = f"as {owners.pop()!r}, who owns what is changed" if len(owners) == 1 else "as another role"
+    wanted = f"run {other}, or let an administrator run {'; '.join(advice)}" if advice else "run as a superuser"
     if advice and any(not need.grant(role, database) for _, need in lacking):
         wanted += "; what only a superuser may do can be said `required: false`"
     return Refused(

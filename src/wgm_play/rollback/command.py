@@ -115,7 +115,8 @@ def _in_one_run(ledger: Ledger, changes: Sequence[RunChange]) -> list[RunChange]
 def _changes(ledger: Ledger, options: Options) -> list[RunChange]:
     if ledger.access() == "unknown":
         raise Refused(
-            "this role may not read the ledger, so nothing can be rolled back", hint="name the role under readers:"
+            "this role may not read the ledger, so nothing can be rolled back",
+            hint="name the role under readers: of the environment",
         )
     if options.to_run is None:
         last = ledger.state_before_last_change()
