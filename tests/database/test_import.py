@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from roundtrip import Heard, apply, catalog
 
+from fix_postgres import Postgres
 from wgm_play import pipeline
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError
@@ -538,3 +539,35 @@ def test_folder_without_migrations_is_refused(tmp_path: Path) -> None:
         parts(tmp_path / "missing", "auto")
     with pytest.raises(InputError, match=r"has no meta/_journal.json"):
         parts(tmp_path, "drizzle")
+
+
+@pytest.mark.pg(">=18")
+def test_what_is_newer_than_the_parser_is_left_to_the_server(tmp_path: Path, database_url: str) -> None:
+    sql = "CREATE TABLE a (id integer);\nCREATE TABLE b (NOT NULL id) INHERITS (a);\nCREATE TABLE c (id integer PRIMARY KEY);\n"
+    output = tmp_path / "made.yml"
+    assert (
+        pipeline.inspect(
+            Inspection(database_url, str(output), folder=str(files(tmp_path / "m", {"1.sql": sql}))), Heard()
+        )
+        == 0
+    )
+    assert "name: c" in output.read_text()
+
+
+def test_a_comment_on_somebody_elses_extension_is_left_out(tmp_path: Path, server: Postgres, database_url: str) -> None:
+    sql = f"{MADE}\nCREATE EXTENSION IF NOT EXISTS plpgsql;\n-- as pg_dump writes it\nCOMMENT ON EXTENSION plpgsql IS 'x';\n"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE importer LOGIN CREATEDB PASSWORD 'x'")
+    heard = Heard()
+    try:
+        url = database_url.replace(database_url.partition("//")[2].partition("@")[0], "importer:x")
+        assert (
+            pipeline.inspect(
+                Inspection(url, str(tmp_path / "made.yml"), folder=str(files(tmp_path / "m", {"1.sql": sql}))), heard
+            )
+            == 0
+        )
+    finally:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("DROP ROLE importer")
+    assert [text for text in heard.said if "the comment on an extension" in text] != []

@@ -135,14 +135,19 @@ _OF_SERVER = frozenset([
     "CreateSubscriptionStmt",
 ])  # fmt: skip
 _NO_ROLE = re.compile(r'role "(.+)" does not exist')
-_NEWER_SETTING = re.compile(r"\s*SET\s+(?:SESSION\s+|LOCAL\s+)?\w+\s*(?:=|TO)", re.IGNORECASE)
+_OF_EXTENSION = re.compile(r"(?:\s|--[^\n]*\n)*COMMENT\s+ON\s+EXTENSION\b", re.IGNORECASE)
+_NEWER_SETTING = re.compile(r"(?:\s|--[^\n]*\n)*SET\s+(?:SESSION\s+|LOCAL\s+)?\w+\s*(?:=|TO)", re.IGNORECASE)
 
 
 def _about_server(text: str) -> str | None:
     """Return the first words of a statement that is about the server; None where it is about the database that it runs in."""
     from pglast import parse_sql
+    from pglast.parser import ParseError
 
-    node: Any = parse_sql(text)[0].stmt
+    try:
+        node: Any = parse_sql(text)[0].stmt
+    except ParseError:
+        return None
     targets = (getattr(node, name, None) for name in ("objtype", "objectType", "renameType"))
     named = any(getattr(one, "name", "") == "OBJECT_DATABASE" for one in targets)
     words = re.sub(r"--.*", "", text).split()
@@ -163,6 +168,9 @@ def run(connection: psycopg.Connection[Any], part: Part, *, own: bool = False) -
         try:
             _execute(connection, text, own=own)
         except library.Error as error:
+            if error.sqlstate == "42501" and _OF_EXTENSION.match(text):
+                left_out.append(Part(part.file, line, "", untold="the comment on an extension that is somebody else's"))
+                continue
             if error.sqlstate == "42704" and _NEWER_SETTING.match(text):
                 continue  # pg_dump of a newer version sets what this server does not know
             place = int(error.diag.statement_position or 1) - 1
@@ -221,12 +229,25 @@ def statements(part: Part) -> list[tuple[int, int]]:
                 where=part.place(meta.start()),
                 hint="take it out of the file: only SQL is read",
             ) from error
+        # Newer than the parser: the server tells, where the words alone tell statements apart.
+        found = [(one.start, one.stop) for one in split(part.sql, with_parser=False, only_slices=True)]
+        if not _between(part.sql, found):
+            return found
         place = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else 0
         raise InputError(
             f"{part.file} does not apply: {error.args[0]}",
             where=part.place(place),
             hint="correct the file; nothing was written",
         ) from error
+
+
+def _between(text: str, found: Sequence[tuple[int, int]]) -> str:
+    """Return what of a text is in no statement, without comments and semicolons."""
+    ends = [0, *(end for _, end in found)]
+    left = " ".join(
+        text[end:start] for end, start in zip(ends, [*(start for start, _ in found), len(text)], strict=True)
+    )
+    return re.sub(r"--[^\n]*|/\*.*?\*/|[\s;]", "", left, flags=re.DOTALL)
 
 
 def _filled(connection: psycopg.Connection[Any]) -> list[str]:
