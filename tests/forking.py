@@ -21,6 +21,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+# What the first word of a command is: as `python -m wgm_play` has it, and as a shell that finds it on the PATH.
+MODULE = str(Path(__file__).parents[1] / "src" / "wgm_play" / "__main__.py")
+ON_THE_PATH = str(Path(sys.executable).with_name("wgm-play"))
 LOADED = (
     "wgm_play.cli.application", "wgm_play.pipeline", "wgm_play.run.running", "wgm_play.planning.planner",
     "wgm_play.planning.prove", "wgm_play.execute.executor", "wgm_play.execute.backfill", "wgm_play.rollback.plan",
@@ -33,7 +36,12 @@ _asking = threading.Lock()
 
 
 def run(
-    *words: str, folder: Path, environ: dict[str, str] | None = None, merged: bool = False, timeout: float = 120
+    *words: str,
+    folder: Path,
+    environ: dict[str, str] | None = None,
+    merged: bool = False,
+    timeout: float = 120,
+    program: str = MODULE,
 ) -> subprocess.CompletedProcess[str]:
     """Run `wgm-play WORDS` to its end, without a terminal, as `subprocess.run` would.
 
@@ -49,7 +57,7 @@ def run(
     with _asking:
         command = _idle.pop() if _idle else Command()
     try:
-        return command.ask(folder, words, environ, merged=merged, timeout=timeout)
+        return command.ask(folder, words, environ, merged=merged, timeout=timeout, program=program)
     finally:
         with _asking:
             _idle.append(command)
@@ -75,11 +83,15 @@ class Command:
         *,
         merged: bool = False,
         timeout: float = 600,
+        program: str = MODULE,
     ) -> subprocess.CompletedProcess[str]:
         """Run it in `folder` with this environment; TimeoutExpired where it took longer, and it is killed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"folder": str(folder), "words": words, "environ": environ, "merged": merged, "timeout": timeout}
+        order = {
+            "folder": str(folder), "program": program, "words": words, "environ": environ, "merged": merged,
+            "timeout": timeout,
+        }  # fmt: skip
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         told = json.loads(self._process.stdout.readline())
@@ -112,10 +124,10 @@ def _child(order: dict[str, Any], out: int, err: int) -> None:
     os.environ.clear()
     os.environ.update(order["environ"])
     time.tzset()
-    sys.argv = ["wgm-play", *order["words"]]
     from wgm_play import fault
     from wgm_play.cli.main import main
 
+    sys.argv = [order["program"], *order["words"]]
     importlib.reload(fault)  # it reads the environment once
     main(order["words"])
 

@@ -168,6 +168,7 @@ def test_the_drift_job_checks_the_database(shop: Path, tmp_path: Path, database_
     assert "play check: production" in summary.read_text()
 
 
+@pytest.mark.long  # GitHub has the same
 def test_the_pipeline_of_gitlab_does_the_same(shop: Path, tmp_path: Path) -> None:
     jobs: dict[str, Any] = yaml.load((shop / ".gitlab/wgm-play.yml").read_text(), Loader)  # noqa: S506 - a safe loader
     assert yaml.safe_load((shop / ".gitlab-ci.yml").read_text()) == {"include": [{"local": ".gitlab/wgm-play.yml"}]}

@@ -61,6 +61,7 @@ def debians(cluster: Driven) -> Driven:
     return cluster
 
 
+@pytest.mark.long  # pgBackRest has the same
 def test_damage_a_missing_segment_and_a_receiver_that_stopped_are_found_before_they_are_trusted(
     debians: Driven, room: Path
 ) -> None:

@@ -17,6 +17,8 @@ Of a case: `versions`, `extensions` (that the server must have to offer), `files
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ import fix_postgres
 from fix_postgres import Postgres
 from wgm_play.errors import WgmError
 
+LONG = os.environ.get("WGM_TEST_MATRIX") == "long"
 CASES = Path(__file__).parents[1] / "cases"
 FILES = sorted(CASES.glob("*/*.yml"))
 KEYS = {
@@ -63,8 +66,10 @@ def test_case(path: Path, server: Postgres, new_database: Callable[..., str], pr
         if "refused" in stage:
             _is_refused(book, stage, start)
             continue
-        _moves_on(book, stage)
-        if "by_hand" in stage:
+        # The short form asks one half of the cases the one, the other half the other.
+        anew = zlib.crc32(_name(path).encode()) % 2 == 0
+        _moves_on(book, stage, anew=LONG or anew)
+        if "by_hand" in stage and (LONG or not anew):
             by_hand = new_database()
             _is_as_by_hand(book, stage, by_hand)
             server.drop_database(by_hand.rsplit("/", 1)[1])  # a role that is named there could not be taken back
@@ -95,7 +100,7 @@ def _is_refused(book: Project, stage: dict[str, Any], start: State) -> None:
     assert start.differences(state(book.url)) == []
 
 
-def _moves_on(book: Project, stage: dict[str, Any]) -> None:
+def _moves_on(book: Project, stage: dict[str, Any], *, anew: bool) -> None:
     options = stage.get("options", {})
     first = book.apply(**options)
     assert [operation.title for operation in first.operations] == stage["expect"]
@@ -104,7 +109,7 @@ def _moves_on(book: Project, stage: dict[str, Any]) -> None:
     for question, rows in stage.get("answers", {}).items():
         with psycopg.connect(book.url, autocommit=True) as connection:
             assert [list(row) for row in connection.execute(question.encode())] == rows, question
-    for run in (book.apply, book.apply_anew):
+    for run in (book.apply, *([book.apply_anew] if anew else [])):
         again = run(**options)
         assert (again.changed, [operation.title for operation in again.operations]) == (0, [])
 

@@ -57,6 +57,7 @@ def loud(found: list[dict[str, Any]]) -> list[str]:
     return [f"{one['code']} {one['message']}" for one in found if one["severity"] != "info" and not one["acknowledged"]]
 
 
+@pytest.mark.share(2)
 @pytest.mark.every_server
 @pytest.mark.parametrize("environment", ["production", "staging", "development"])
 def test_a_shipped_playbook_just_applied_is_well(environment: str, database_url: str, tmp_path: Path) -> None:

@@ -72,7 +72,8 @@ def test_a_cluster_goes_back_to_before_a_run_and_everything_goes_on(site: Site) 
     assert site.titles() == ["kept", "on the new timeline"]
 
 
-@pytest.mark.parametrize("method", ["pgbackrest", pytest.param("barman", marks=pytest.mark.long)])
+@pytest.mark.long  # a physical backup has the same, above
+@pytest.mark.parametrize("method", ["pgbackrest", "barman"])
 def test_what_a_tool_keeps_takes_its_place_too_and_is_drilled_and_rehearsed_on(method: str, tmp_path: Path) -> None:
     if shutil.which(method) is None or shutil.which("rsync") is None:
         pytest.skip(f"there is no {method} here: apt-get install {method} rsync")

@@ -86,7 +86,7 @@ def test_every_section_is_tried() -> None:
 def test_rows_that_are_gone_and_a_schema_that_is_wrecked(site: Site) -> None:
     server = (site.shop.folder / "environments/production.yml").read_text().partition("\n")[2]
     project = Project(site.shop.folder, site.url, server)
-    policy = POLICY.format(site.cluster.directory)
+    policy = POLICY.format(site.method, site.cluster.directory)
     project.write(TABLE, policy)
     project.run("wgm-play backup production.yml")
     project.run("wgm-play production.yml")

@@ -242,6 +242,7 @@ _PLAIN: dict[int, list[State]] = {}
 
 
 @pytest.mark.pg(">=15")
+@pytest.mark.share(2)
 @pytest.mark.parametrize("name", [name for name in environments(99) if name != "plain"])
 def test_an_environment_changes_no_result(
     server: Postgres, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -91,8 +91,8 @@ def test_a_kill_after_any_statement_is_finished_by_the_same_command(
     with psycopg.connect(undisturbed, autocommit=True) as database:
         assert run_in_a_process(undisturbed, replanned(database), tmp_path).returncode == 0
         expected = content(database)
-    # Between a statement and its answer after each fourth one, after its answer two further on: the long form does all.
-    first_one, step = (1, 1) if os.environ.get("WGM_TEST_MATRIX") == "long" else (3 if moment else 1, 4)
+    # Between a statement and its answer after each eighth one, after its answer four further on: the long form does all.
+    first_one, step = (1, 1) if os.environ.get("WGM_TEST_MATRIX") == "long" else (5 if moment else 1, 8)
     for number in range(first_one, MOST, step):
         url = new_database()
         with psycopg.connect(url, autocommit=True) as database:

@@ -48,7 +48,7 @@ def test_a_run_killed_after_a_statement_is_finished_by_the_same_command(
     new_database: Callable[[], str], undisturbed: tuple[str, list[str]], tmp_path: Path
 ) -> None:
     folder = copy_of_project(tmp_path)
-    for moment in MOMENTS if os.environ.get("WGM_TEST_MATRIX") == "long" else MOMENTS[::2]:
+    for moment in MOMENTS if os.environ.get("WGM_TEST_MATRIX") == "long" else MOMENTS[::4]:
         verdict = kill_and_resume(Place(folder, "production.yml", new_database()), moment, undisturbed)
         assert verdict.killed, f"there are fewer statements than {moment}: choose earlier ones"
         assert not verdict.problems, (moment, verdict.problems)

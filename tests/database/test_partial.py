@@ -29,6 +29,7 @@ WHOLE = {
 }  # fmt: skip
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
 def test_an_edit_planned_in_part_is_planned_as_in_whole(
     edit: Edit,

@@ -223,6 +223,7 @@ def test_a_segment_that_is_missing_in_the_middle_is_named_with_how_far_one_can_g
     assert "as far as one can go: --at lsn:" in (caught.value.hint or "")
 
 
+@pytest.mark.long  # a physical backup has the same
 def test_a_backup_that_is_killed_or_finds_no_room_leaves_nothing_behind(cluster: Driven) -> None:
     engine = cluster.engine()
     before = [one.id for one in engine.list()]

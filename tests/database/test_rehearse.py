@@ -261,6 +261,7 @@ def test_a_load_beside_the_run_is_measured_and_what_fails_there_is_named(ready: 
         ready("rehearse", database_url, replay=str(load))
 
 
+@pytest.mark.long  # a script has the same
 def test_the_statements_that_production_runs_most_are_a_load(ready: Shop, database_url: str) -> None:
     ready.write(NONE, NOTE)
     with pytest.raises(Refused, match="cannot be asked for") as caught:

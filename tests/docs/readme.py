@@ -70,7 +70,8 @@ class Console:
         places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environ = {**os.environ, "PATH": places, **self.environ}
         if command.startswith("wgm-play ") and not set(command) & FOR_THE_SHELL:
-            return forking.run(*shlex.split(command)[1:], folder=self.folder, environ=environ, merged=True).stdout
+            words, program = shlex.split(command)[1:], forking.ON_THE_PATH
+            return forking.run(*words, folder=self.folder, environ=environ, merged=True, program=program).stdout
         done = subprocess.run(
             ["/bin/sh", "-c", command],
             cwd=self.folder,
