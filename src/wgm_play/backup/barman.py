@@ -128,10 +128,15 @@ class Barman(Driven):
             self._follow()
             self._run(self._words("cron"))
             if not self._told():
-                # Barman calls no server well before a first segment of its has come.
-                with suppress(process.ProgramFailed):
-                    self._run(self._words("switch-wal", "--force", "--archive", "--archive-timeout=30", self.server))
+                self._await_first_segment()
         self._run(self._words("backup", "--wait", "--wait-timeout=60", self.server))
+
+    def _await_first_segment(self) -> None:
+        """Barman calls no server well before a first segment has come, and its receiver may begin after the one switched."""
+        for _ in range(4):
+            with suppress(process.ProgramFailed):
+                self._run(self._words("switch-wal", "--force", "--archive", "--archive-timeout=15", self.server))
+                return
 
     def _follow(self) -> None:
         """Let the receiver begin anew on the server's timeline: it goes on where its newest file ends, on one that was left."""
