@@ -14,7 +14,7 @@ from wgm_play.analysis.compare import FLOOR, SOURCE, TIMES
 from wgm_play.finding import INFO, Finding
 from wgm_play.inspect.emit import step as lines_of
 from wgm_play.inspect.entry import table_place
-from wgm_play.sql import NAME_BYTES
+from wgm_play.sql import shortened
 from wgm_play.stats.uses import expression_key
 from wgm_play.units import counted, format_size
 
@@ -230,8 +230,7 @@ def _word(column: Any) -> str:
 def _free(name: str, schema: str, taken: Collection[tuple[str, str]]) -> str:
     """Return a name for an index as PostgreSQL would choose it: one that nobody has."""
     for number in range(len(taken) + 1):
-        end = f"_idx{number or ''}"
-        made = name.encode()[: NAME_BYTES - len(end)].decode(errors="ignore") + end
+        made = shortened(name, f"_idx{number or ''}")
         if (schema, made) not in taken:
             return made
     return name
