@@ -12,7 +12,7 @@ from wgm_play.operations.column_definition import after_type
 from wgm_play.operations.defined import Defined, changed
 from wgm_play.operations.granted import privileges
 from wgm_play.operations.online import names
-from wgm_play.operations.trash import is_kept, out_of_trash, replaced_object, restored, trash_object
+from wgm_play.operations.trash import make_way, out_of_trash, trash_object
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident, literal
 from wgm_play.units import counted
@@ -65,13 +65,12 @@ def swap_collation(situation: Situation, key: Key) -> list[Change]:
             )
         )
         commands += after_type(situation, column)
-    entries = [restored(key, back.place)] if back else []
-    if is_kept(situation, key):
-        moves, entry = replaced_object(situation, key, (old_name[1], None))
-        commands += moves
-        entries.append(entry)
-    else:
-        commands.append(command("object/drop", what=Sql(f"COLLATION {ident(old_name)}")))
+    away, payload = make_way(
+        situation,
+        {key: (old_name[1], None)},
+        lambda _: command("object/drop", what=Sql(f"COLLATION {ident(old_name)}")),
+    )
+    commands += away
     commands += comments(key, situation.wanted[key].comment)
     commands += privileges(situation, key)
     hazards = (hazard("Y05", f"the indexes over {counted(len(columns), 'column')} are built again"),) if columns else ()
@@ -84,7 +83,7 @@ def swap_collation(situation: Situation, key: Key) -> list[Change]:
                 f"replace {key}",
                 commands,
                 hazards=hazards,
-                payload={"trash": entries} if entries else {},
+                payload=payload,
             ),
             makes=frozenset([key, *columns]),
             removes=frozenset([key, *columns]),

@@ -7,7 +7,7 @@ In: an object that goes. Out: a change that moves it to schema `wgm_trash` (tabl
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, replace
 from typing import Any
 
@@ -202,15 +202,34 @@ def trash_object(situation: Situation, key: Key) -> Change:
     )  # fmt: skip
 
 
-def replaced_object(
-    situation: Situation, key: Key, now: tuple[str, str | None]
-) -> tuple[list[Command], dict[str, Any]]:
+def _replaced(situation: Situation, key: Key, now: tuple[str, str | None]) -> tuple[list[Command], dict[str, Any]]:
     """Return what moves a type or a collation to the trash that is called `now`, as another has its name; and its entry."""
     name = trash_name(situation, key.name[1], situation.current.rows[key])
     before = _names(situation, key)
     entry = _entry(key, name, _with_checks(situation, key), _into_trash(situation, key, before, name))
     entry["definition"]["replaced"] = True
     return _into_trash(situation, key, now, name), entry
+
+
+def make_way(
+    situation: Situation, olds: dict[Key, tuple[str, str | None]], drop: Callable[[Key], Command]
+) -> tuple[list[Command], dict[str, Any]]:
+    """Return what moves types or a collation away that others took the place of, dependents first, and the payload.
+
+    In: what each is called meanwhile, in the order in which they were made, and how one is dropped. Where the trash needs
+    one of them, all go there.
+    """
+    kept = any(is_kept(situation, one) for one in olds)
+    entries = [restored(one, back.place) for one in olds if (back := situation.goal.returning.get(one))]
+    commands = []
+    for one in reversed(olds):
+        if kept:
+            moves, entry = _replaced(situation, one, olds[one])
+            commands += moves
+            entries.append(entry)
+        else:
+            commands.append(drop(one))
+    return commands, {"trash": entries} if entries else {}
 
 
 def is_kept(situation: Situation, key: Key) -> bool:

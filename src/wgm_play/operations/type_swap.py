@@ -22,7 +22,7 @@ from wgm_play.operations.base import (
 from wgm_play.operations.column_definition import after_type
 from wgm_play.operations.granted import privileges
 from wgm_play.operations.online import names
-from wgm_play.operations.trash import is_kept, out_of_trash, replaced_object, restored
+from wgm_play.operations.trash import make_way, out_of_trash
 from wgm_play.operations.type_definition import domain_commands, users_of
 from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.sql import Sql, ident
@@ -64,15 +64,9 @@ def swap_type(situation: Situation, key: Key) -> Change:
         used += columns
         makes += [one, *columns, *situation.wanted.of("domain_constraint", *one.name)]
         removes += [one, *columns, *situation.current.of("domain_constraint", *one.name)]
-    kept = any(is_kept(situation, one) for one in types)
-    entries = [restored(one, back.place) for one in types if (back := situation.goal.returning.get(one))]
-    for one in reversed(types):
-        if kept:
-            moves, entry = replaced_object(situation, one, _old_names(situation, one))
-            commands += moves
-            entries.append(entry)
-        else:
-            commands.append(command(f"{one.kind}/drop", name=_old_name(one)))
+    olds = {one: _old_names(situation, one) for one in types}
+    away, payload = make_way(situation, olds, lambda one: command(f"{one.kind}/drop", name=_old_name(one)))
+    commands += away
     for one in types:
         commands += comments(one, situation.wanted[one].comment)
         commands += privileges(situation, one)
@@ -85,7 +79,7 @@ def swap_type(situation: Situation, key: Key) -> Change:
             f"replace {key}",
             commands,
             hazards=hazards,
-            payload={"trash": entries} if entries else {},
+            payload=payload,
         ),
         makes=frozenset(makes),
         removes=frozenset(removes),

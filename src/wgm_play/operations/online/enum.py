@@ -18,7 +18,7 @@ from wgm_play.operations.granted import privileges
 from wgm_play.operations.online import names, swap
 from wgm_play.operations.online.model import Retyping, Twin
 from wgm_play.operations.online.retype import expand_and_fill, obstacle, retyping
-from wgm_play.operations.trash import is_kept, replaced_object
+from wgm_play.operations.trash import is_kept, make_way
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
 
@@ -118,13 +118,8 @@ def _swap(
             place, exchanged = swap.exchange(situation, one, twin)
             commands += [*exchanged, swap.drop_old(one, place)]
         commands += swap.restore(situation, one)
-    payload = {}
-    if is_kept(situation, key):
-        moves, entry = replaced_object(situation, key, (old[1], None))
-        commands += moves
-        payload["trash"] = [entry]
-    else:
-        commands.append(command("enum/drop", name=old))
+    away, payload = make_way(situation, {key: (old[1], None)}, lambda _: command("enum/drop", name=old))
+    commands += away
     commands += comments(key, situation.wanted[key].comment)
     commands += privileges(situation, key)
     covered = frozenset([key, *(own for one in tables for own in one.covered)])
