@@ -198,9 +198,14 @@ def started(major: int, **settings: str) -> Iterator[Postgres]:
 
 
 def _run(
-    major: int, folder: Path, home: Path, password: str, environ: dict[str, str], user: dict[str, Any],
+    major: int,
+    folder: Path,
+    home: Path,
+    password: str,
+    environ: dict[str, str],
+    user: dict[str, Any],
     settings: dict[str, str],
-) -> Iterator[Postgres]:  # fmt: skip
+) -> Iterator[Postgres]:
     """Run the server whose data are in a folder of ours, until the generator is closed."""
     try:
         port = _free_port()
@@ -210,8 +215,14 @@ def _run(
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", WATCH, "sh", *words],
-                stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=home, env=environ, start_new_session=True, **user,
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=home,
+                env=environ,
+                start_new_session=True,
+                **user,
+            )
     except BaseException:
         shutil.rmtree(home, ignore_errors=True)
         raise
@@ -257,11 +268,27 @@ def _initdb(
     secret.write_text(password)
     done = subprocess.run(
         [
-            folder / "initdb", "-D", home / "data", "--no-sync", "-U", "postgres", "-A", "scram-sha-256",
-            f"--pwfile={secret}", "-E", "UTF8", "--locale=C.UTF-8", *more,
+            folder / "initdb",
+            "-D",
+            home / "data",
+            "--no-sync",
+            "-U",
+            "postgres",
+            "-A",
+            "scram-sha-256",
+            f"--pwfile={secret}",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            *more,
         ],
-        capture_output=True, text=True, cwd=home, env=environ, check=False, **user,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=home,
+        env=environ,
+        check=False,
+        **user,
+    )
     if done.returncode:
         raise RuntimeError(f"initdb failed: {done.stdout}{done.stderr}")
 
@@ -308,9 +335,7 @@ def in_container(major: int) -> Iterator[Postgres]:
 
 
 _SPEC = re.compile(r"(>=|<=|==|!=|>|<)?\s*(\d+)\Z")
-_COMPARE = {
-    ">=": int.__ge__, "<=": int.__le__, "==": int.__eq__, "!=": int.__ne__, ">": int.__gt__, "<": int.__lt__,
-}  # fmt: skip
+_COMPARE = {">=": int.__ge__, "<=": int.__le__, "==": int.__eq__, "!=": int.__ne__, ">": int.__gt__, "<": int.__lt__}
 
 
 def fits(major: int, spec: str) -> bool:

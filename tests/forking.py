@@ -25,10 +25,21 @@ from typing import Any
 MODULE = str(Path(__file__).parents[1] / "src" / "wgm_play" / "__main__.py")
 ON_THE_PATH = str(Path(sys.executable).with_name("wgm-play"))
 LOADED = (
-    "wgm_play.cli.application", "wgm_play.pipeline", "wgm_play.run.running", "wgm_play.planning.planner",
-    "wgm_play.planning.prove", "wgm_play.execute.executor", "wgm_play.execute.backfill", "wgm_play.rollback.plan",
-    "wgm_play.operations.online.retype", "wgm_play.report.text", "pglast", "yaml", "jinja2", "jsonschema",
-)  # fmt: skip
+    "wgm_play.cli.application",
+    "wgm_play.pipeline",
+    "wgm_play.run.running",
+    "wgm_play.planning.planner",
+    "wgm_play.planning.prove",
+    "wgm_play.execute.executor",
+    "wgm_play.execute.backfill",
+    "wgm_play.rollback.plan",
+    "wgm_play.operations.online.retype",
+    "wgm_play.report.text",
+    "pglast",
+    "yaml",
+    "jinja2",
+    "jsonschema",
+)
 # What Python itself reads from the environment as it starts.
 AT_START = ("PYTHON", "LC_", "LANG")
 _idle: list[Command] = []
@@ -51,9 +62,16 @@ def run(
     environ = dict(os.environ if environ is None else environ)
     if any(name.startswith(AT_START) and environ.get(name) != os.environ.get(name) for name in {*environ, *os.environ}):
         return subprocess.run(
-            [sys.executable, "-m", "wgm_play", *words], cwd=folder, env=environ, stdin=subprocess.DEVNULL, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT if merged else subprocess.PIPE, timeout=timeout, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "wgm_play", *words],
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+            timeout=timeout,
+            check=False,
+        )
     with _asking:
         command = _idle.pop() if _idle else Command()
     try:
@@ -89,9 +107,13 @@ class Command:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {
-            "folder": str(folder), "program": program, "words": words, "environ": environ, "merged": merged,
+            "folder": str(folder),
+            "program": program,
+            "words": words,
+            "environ": environ,
+            "merged": merged,
             "timeout": timeout,
-        }  # fmt: skip
+        }
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         told = json.loads(self._process.stdout.readline())

@@ -44,15 +44,22 @@ class Place:
     def run(self, *words: str, kill_after: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         """Run the playbook to its end, or to its death."""
         return forking.run(
-            *(words or (self.playbook,)), "--format", "json",
-            folder=self.folder, environ=self.environ(kill_after) | environ, timeout=300,
-        )  # fmt: skip
+            *(words or (self.playbook,)),
+            "--format",
+            "json",
+            folder=self.folder,
+            environ=self.environ(kill_after) | environ,
+            timeout=300,
+        )
 
     def environ(self, kill_after: str = "") -> dict[str, str]:
         """Return the environment of a run."""
         return {
-            **os.environ, "DATABASE_URL": self.url, "STAGING_DATABASE_URL": self.url, "WGM_TEST_KILL_AFTER": kill_after,
-        }  # fmt: skip
+            **os.environ,
+            "DATABASE_URL": self.url,
+            "STAGING_DATABASE_URL": self.url,
+            "WGM_TEST_KILL_AFTER": kill_after,
+        }
 
     def content(self) -> tuple[str, list[str]]:
         """Return schema and rows, without the ledger and the trash, without what the server's clock and dice made."""

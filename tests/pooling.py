@@ -45,9 +45,13 @@ def pgbouncer(server: Postgres, mode: str, *, users: str = "", **settings: str) 
     """Start PgBouncer in `mode` for all databases of a server; `users` are further lines of its file of users."""
     port = fix_postgres._free_port()
     given = {
-        "listen_addr": "127.0.0.1", "listen_port": str(port), "auth_type": "scram-sha-256",
-        "auth_file": USERS, "pool_mode": mode, **settings,
-    }  # fmt: skip
+        "listen_addr": "127.0.0.1",
+        "listen_port": str(port),
+        "auth_type": "scram-sha-256",
+        "auth_file": USERS,
+        "pool_mode": mode,
+        **settings,
+    }
     lines = "\n".join(f"{name}={value}" for name, value in given.items())
     text = f"[databases]\n* = host={server.host} port={server.port}{_by(settings)}\n[pgbouncer]\n{lines}\n"
     with running(server, port, text, users=users) as pool:
@@ -72,9 +76,14 @@ def running(server: Postgres, port: int, text: str, *, users: str = "", database
             os.chown(place, who.pw_uid, who.pw_gid)
         user = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
     process = subprocess.Popen(
-        [program, "-q", home / "pool.ini"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, cwd=home, start_new_session=True, **user,
-    )  # fmt: skip
+        [program, "-q", home / "pool.ini"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=home,
+        start_new_session=True,
+        **user,
+    )
     try:
         pool = Pool(port, server, home / "log")
         _await(pool, process, database)

@@ -72,9 +72,12 @@ class Connections:
         planner = self.environment.planner
         if planner is not None:
             return server.connect_to(
-                planner, policy=self.environment.policy, application_name=ASKER, read_only=True,
+                planner,
+                policy=self.environment.policy,
+                application_name=ASKER,
+                read_only=True,
                 where=self.environment.position,
-            )  # fmt: skip
+            )
         return server.connect(self.environment, application_name=ASKER, project=self.project, read_only=True)
 
     def writing(self, application_name: str) -> psycopg.Connection[Any]:

@@ -154,17 +154,20 @@ LINT = {
     "fail_on": Key("choice", "exit 12 from this severity on (error)", ("info", "warning", "error")),
     "severity": Key("free", "another severity for a code, or `off`: `{C07: error, X10: off}`"),
     "ignore": Key("free", "findings that are taken on: a list of `{code, reason, until, files, object}`"),
-    "rules": Key("free", "rules of your own: a list of `{code, query, message, severity, remedy}`; see `wgm-play doc lint`"),
+    "rules": Key(
+        "free", "rules of your own: a list of `{code, query, message, severity, remedy}`; see `wgm-play doc lint`"
+    ),
     "names": Key("free", "patterns for names, by what is named: `{table: '[a-z_]+', index: '.*_idx'}`"),
     "additive_only": Key("flag", "nothing is taken away or renamed (false)"),
     "masked": Key("flag", "data here are masked: each column that is no key says `mask` (false)"),
     "small_rows": Key("count", "with sizes: tables with fewer rows are small (10000)"),
     "server_version": Key("count", "major version of the server (18)", least=13, most=18),
     "transaction": Key(
-        "choice", "how plain SQL files are sent: each statement, one transaction, one message (each)",
+        "choice",
+        "how plain SQL files are sent: each statement, one transaction, one message (each)",
         ("each", "one", "implicit"),
     ),
-}  # fmt: skip
+}
 
 _PROGRAM = Key("text", "the program, by its name or its whole path (that of the PATH)")
 

@@ -49,8 +49,12 @@ def frozen(connection: Connection[Any]) -> Frozen | None:
 
 
 def _said(source: str, file: str | None, database: str, role: str) -> tuple[str, str]:
-    of = {"database": f"DATABASE {database}", "user": f"ROLE {role}", "global": "ROLE ALL",
-          "database user": f"ROLE {role} IN DATABASE {database}"}.get(source)  # fmt: skip
+    of = {
+        "database": f"DATABASE {database}",
+        "user": f"ROLE {role}",
+        "global": "ROLE ALL",
+        "database user": f"ROLE {role} IN DATABASE {database}",
+    }.get(source)
     if of is not None:
         return f"ALTER {of} (pg_db_role_setting)", f"ALTER {of} RESET {SETTING}"
     if source == "client":

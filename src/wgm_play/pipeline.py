@@ -568,10 +568,13 @@ def schedule(
         if job is not None:
             options.record = options.record or jobs.recording(work, job)
             verbs = {
-                "check": lambda: check(options, reporter), "check --record": lambda: check(options, reporter),
-                "backup": lambda: backup(options, reporter), "backup --if-due": lambda: backup(options, reporter, if_due=True),
-                "drill": lambda: drill(options, reporter), "purge": lambda: purge(options, reporter),
-            }  # fmt: skip
+                "check": lambda: check(options, reporter),
+                "check --record": lambda: check(options, reporter),
+                "backup": lambda: backup(options, reporter),
+                "backup --if-due": lambda: backup(options, reporter, if_due=True),
+                "drill": lambda: drill(options, reporter),
+                "purge": lambda: purge(options, reporter),
+            }
             return jobs.do(work, reporter, job, verbs)
         if systemd or cron or pg_cron:
             return jobs.write(work, reporter, systemd, cron, pg_cron=pg_cron)

@@ -177,8 +177,10 @@ def measure(url: str, backup: bool, before: dict[str, tuple[int, str]]) -> int:
     longest = sorted(waits, key=lambda one: -one[1])[:5]
     p99 = statistics.quantiles([wait for _, wait in waits], n=100)[-1]
     failed = Counter(text[:90] for client in clients for text in client.failed)
-    print(f"{ended - began:.1f} s, {len(waits)} transactions, p99 {p99 * 1000:.0f} ms, longest stalls: "
-          + ", ".join(f"{wait * 1000:.0f} ms at {at:.1f} s" for at, wait in longest))  # fmt: skip
+    print(
+        f"{ended - began:.1f} s, {len(waits)} transactions, p99 {p99 * 1000:.0f} ms, longest stalls: "
+        + ", ".join(f"{wait * 1000:.0f} ms at {at:.1f} s" for at, wait in longest)
+    )
     for text, number in failed.most_common():
         print(f"  failed {number} times: {text}")
     wrong = [text for text in failed if text[:5] not in EXPECTED]

@@ -45,11 +45,23 @@ def edits(table: str) -> list[dict[str, Any]]:
         {"table": {"name": table, "constraints": {"added_4": {"check": "1 < 2"}}}},
         {"table": {"name": table, "comment": "Otherwise"}},
         {"enum": {"name": "added_6", "values": ["x", "y"]}},
-        {"table": {"name": "added_7", "columns": {"id": {"type": "bigint", "identity": "always", "primary_key": True}}}},
-        {"view": {"name": "added_8", "query": f'SELECT count(*) AS n FROM {quoted}'}},
-        {"function": {"name": "added_9", "returns": "bigint", "language": "sql", "body": f'SELECT count(*) FROM {quoted}'}},
-        {"grant": {"on": f'table {quoted}', "to": "pg_read_all_data", "privileges": ["select"]}},
-    ]  # fmt: skip
+        {
+            "table": {
+                "name": "added_7",
+                "columns": {"id": {"type": "bigint", "identity": "always", "primary_key": True}},
+            }
+        },
+        {"view": {"name": "added_8", "query": f"SELECT count(*) AS n FROM {quoted}"}},
+        {
+            "function": {
+                "name": "added_9",
+                "returns": "bigint",
+                "language": "sql",
+                "body": f"SELECT count(*) FROM {quoted}",
+            }
+        },
+        {"grant": {"on": f"table {quoted}", "to": "pg_read_all_data", "privileges": ["select"]}},
+    ]
     return [{"name": f"Edit {number}", **one} for number, one in enumerate(made, 1)]
 
 

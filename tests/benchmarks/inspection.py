@@ -82,8 +82,11 @@ def compare(url: str, live: str, project: Path, made: float) -> bool:
             start = time.perf_counter()
             subprocess.run(
                 [sys.executable, "-m", "wgm_play", "production.yml", "--check"],
-                check=True, cwd=project, env=os.environ | {"DATABASE_URL": target}, stdout=subprocess.DEVNULL,
-            )  # fmt: skip
+                check=True,
+                cwd=project,
+                env=os.environ | {"DATABASE_URL": target},
+                stdout=subprocess.DEVNULL,
+            )
             taken.append(time.perf_counter() - start)
         over = min(taken) - made
         good = good and over <= DIFF_SECONDS

@@ -94,8 +94,10 @@ def summary(found: list[Verdict], seconds: float) -> int:
     kills = [verdict for verdict in found if verdict.killed]
     bad = [verdict for verdict in found if verdict.problems]
     last = next((verdict.moment for verdict in found if not verdict.killed), "none")
-    print(f"{len(kills)} kills, {len(kills) - len([v for v in bad if v.killed])} finished by the same command; "
-          f"first moment after the end: {last}; {seconds:.0f} s")  # fmt: skip
+    print(
+        f"{len(kills)} kills, {len(kills) - len([v for v in bad if v.killed])} finished by the same command; "
+        f"first moment after the end: {last}; {seconds:.0f} s"
+    )
     return 1 if bad or not kills else 0
 
 

@@ -28,9 +28,19 @@ CHANGES = (
     ("column", "text", ", more: {type: text, not_null: true, default: \"'x'\"}", ""),
     ("conversion", "varchar(60)", "", ""),
     ("check", "varchar(60)", "", "- {name: C, table: {name: big, constraints: {c: {check: owner >= 0}}}}"),
-    ("expression", "varchar(60)", "", "- {name: E, index: {name: big_lower_idx, table: big, columns: [{expression: lower(title)}]}}"),
-    ("unique", "varchar(60)", "", "- {name: U, index: {name: big_title_idx, table: big, columns: [title], unique: true}}"),
-)  # fmt: skip
+    (
+        "expression",
+        "varchar(60)",
+        "",
+        "- {name: E, index: {name: big_lower_idx, table: big, columns: [{expression: lower(title)}]}}",
+    ),
+    (
+        "unique",
+        "varchar(60)",
+        "",
+        "- {name: U, index: {name: big_title_idx, table: big, columns: [title], unique: true}}",
+    ),
+)
 
 
 class Shop:

@@ -18,8 +18,11 @@ class Editor:
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "wgm_play", "lsp", *words],
-            cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         self.answers: dict[int, Any] = {}
         self.told: queue.Queue[tuple[str, list[dict[str, Any]]]] = queue.Queue()
         self.arrived = threading.Condition()

@@ -77,9 +77,13 @@ def run(script: str, folder: Path, environ: dict[str, str]) -> subprocess.Comple
     known = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "CI_", "GITLAB_"))}
     bash = shutil.which("bash") or "bash"
     return subprocess.run(
-        [bash, "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script], cwd=folder, text=True, capture_output=True,
-        check=False, env={**known, **environ, "PATH": f"{places}{os.pathsep}{os.environ['PATH']}"},
-    )  # fmt: skip
+        [bash, "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script],
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        check=False,
+        env={**known, **environ, "PATH": f"{places}{os.pathsep}{os.environ['PATH']}"},
+    )
 
 
 def steps(path: Path, values: dict[str, str]) -> list[tuple[str, dict[str, str], str]]:

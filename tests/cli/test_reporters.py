@@ -48,13 +48,19 @@ INDEX = Operation(
 )
 EXTENSION = "CREATE EXTENSION pg_trgm"
 PLAN = Plan(
-    "p.yml", "Wasteland", "production", 150004, "aa", "bb", "cc",
+    "p.yml",
+    "Wasteland",
+    "production",
+    150004,
+    "aa",
+    "bb",
+    "cc",
     groups=(Group((CREATE,), 0), Group((ADD, DROP), 1), Group((INDEX,), 1, transactional=False)),
     skipped=((2, "no superuser", "CREATE EXTENSION pg_trgm"),),
     unknown=("the ledger",),
     warnings=("nothing backs this up",),
     step_names=("Nodes", "Kinds", "Search"),
-)  # fmt: skip
+)
 
 
 class Terminal(io.StringIO):

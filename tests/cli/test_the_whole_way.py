@@ -96,8 +96,12 @@ def test_a_change_goes_from_a_branch_to_production(shop: Firm) -> None:
         playbook = shop.folder / "playbooks" / f"{name}.yml"
         playbook.write_text(playbook.read_text().rstrip("\n") + (BACKUP if name == "production" else "\n") + ALERTS)
     environment = shop.folder / "environments" / "production.yml"
-    environment.write_text(environment.read_text().replace("require: [quiet_alerts, undrifted]",
-        "require: [rehearsal, quiet_alerts, undrifted, checklist], approvals: 1, approvers: [way_ben]"))  # fmt: skip
+    environment.write_text(
+        environment.read_text().replace(
+            "require: [quiet_alerts, undrifted]",
+            "require: [rehearsal, quiet_alerts, undrifted, checklist], approvals: 1, approvers: [way_ben]",
+        )
+    )
     shop.commit()
     assert "add column tasks.notes" in wgm("diff playbooks/production.yml --against main --format markdown")
     shop.git("checkout", "-q", "main")
@@ -133,6 +137,8 @@ def test_a_change_goes_from_a_branch_to_production(shop: Firm) -> None:
     document, _ = json.JSONDecoder().raw_decode(wgm("status --all --format json"))
     matrix = document["results"][0]["data"]["matrix"]
     assert [(one["environment"], one["from"], one["compared"]) for one in matrix] == [
-        ("development", None, "the same"), ("staging", "development", "the same"), ("production", "staging", "the same")
-    ]  # fmt: skip
+        ("development", None, "the same"),
+        ("staging", "development", "the same"),
+        ("production", "staging", "the same"),
+    ]
     assert {step["state"] for one in matrix for step in one["steps"]} == {"held"}

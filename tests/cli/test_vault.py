@@ -165,6 +165,6 @@ def test_what_ansible_vault_itself_wrote_is_read(shop: Command, tmp_path: Path, 
 def test_an_untrusted_playbook_is_not_decrypted(shop: Command, tmp_path: Path) -> None:
     done = shop(
         "shop.yml", "--check", "--untrusted", "-i", str(tmp_path / "environments"), "--vault-password-file", "password"
-    )  # fmt: skip
+    )
     assert done.returncode == 1
     assert "horse" not in done.stderr and "no one 99" not in done.stderr

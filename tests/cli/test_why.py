@@ -174,8 +174,6 @@ def test_an_untrusted_playbook_reaches_no_ledger(shop: Command, tmp_path: Path) 
     mine.mkdir()
     for file in (tmp_path / "environments").iterdir():
         (mine / file.name).write_text(file.read_text())
-    done = shop(
-        "why", "parts", "--untrusted", "-i", str(mine), "--env", "WORD", "--playbook", "shop.yml", env=SECRET
-    )  # fmt: skip
+    done = shop("why", "parts", "--untrusted", "-i", str(mine), "--env", "WORD", "--playbook", "shop.yml", env=SECRET)
     assert done.returncode == 0, done.stderr
     assert "the ledger was not asked: the playbook is not trusted" in done.stdout

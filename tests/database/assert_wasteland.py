@@ -588,9 +588,15 @@ def functions_do_not_follow_the_callers_search_path(connection: Connection, envi
         """
     ).fetchall()
     assert {name for name, _, _ in rows} >= {
-        "touch_updated_at", "record_change", "record_truncate", "restore_audited_row", "cleanup_audit_log",
-        "enrich_node_properties", "collect_database_stats", "refresh_materialized_views",
-    }  # fmt: skip
+        "touch_updated_at",
+        "record_change",
+        "record_truncate",
+        "restore_audited_row",
+        "cleanup_audit_log",
+        "enrich_node_properties",
+        "collect_database_stats",
+        "refresh_materialized_views",
+    }
     for name, definer, settings in rows:
         paths = [setting for setting in settings or [] if setting.startswith("search_path=")]
         assert paths or name in ("audit_retention", "phase_number", "priority_number"), name

@@ -74,17 +74,38 @@ class Expressions:
         """Return a value that needs no row, and its type."""
         return self.source.choice(
             (
-                ("integer", "(1 + 2) * 3"), ("text", "'a' || E'\\n'"), ("boolean", "(1 > 0 AND 2 BETWEEN 1 AND 3 AND NOT false)"),
-                ("varchar(20)", "'x'"), ("numeric(10,2)", "1e3"), ("numeric", "-1.50"), ("timestamptz", "now() - interval '1 day'"),
-                ("timestamp(3)", "'2020-01-01 00:00'"), ("timestamptz", "(now() AT TIME ZONE 'UTC')::timestamptz(0)"),
-                ("interval", "'1 mon 2 days'"), ("interval day to second", "'1 day'"), ("text[]", "ARRAY['a', NULL]"),
-                ("integer[]", "'{1,2,NULL}'"), ("jsonb", "jsonb_build_object('a', ARRAY[1, 2])"), ("date", "CURRENT_DATE + 1"),
-                ("char(3)", "'ab'"), ("bit(4)", "B'0101'"), ("double precision", "'NaN'"), ("bigint", "-9223372036854775808"),
-                ("smallint", "-1"), ("uuid", "gen_random_uuid()"), ("text", "CASE WHEN random() > 0.5 THEN 'x' END"),
-                ("text", "coalesce(NULL, 'it''s')"), ("integer", "length('x' COLLATE \"C\")"), ("bytea", "'\\x00'"), ("money", "12.5"),
-                ("text", "current_setting('a.b', true)"), ("int4range", "int4range(1, 5)"), ("integer", "NULL"), ("name", "CURRENT_USER"),
+                ("integer", "(1 + 2) * 3"),
+                ("text", "'a' || E'\\n'"),
+                ("boolean", "(1 > 0 AND 2 BETWEEN 1 AND 3 AND NOT false)"),
+                ("varchar(20)", "'x'"),
+                ("numeric(10,2)", "1e3"),
+                ("numeric", "-1.50"),
+                ("timestamptz", "now() - interval '1 day'"),
+                ("timestamp(3)", "'2020-01-01 00:00'"),
+                ("timestamptz", "(now() AT TIME ZONE 'UTC')::timestamptz(0)"),
+                ("interval", "'1 mon 2 days'"),
+                ("interval day to second", "'1 day'"),
+                ("text[]", "ARRAY['a', NULL]"),
+                ("integer[]", "'{1,2,NULL}'"),
+                ("jsonb", "jsonb_build_object('a', ARRAY[1, 2])"),
+                ("date", "CURRENT_DATE + 1"),
+                ("char(3)", "'ab'"),
+                ("bit(4)", "B'0101'"),
+                ("double precision", "'NaN'"),
+                ("bigint", "-9223372036854775808"),
+                ("smallint", "-1"),
+                ("uuid", "gen_random_uuid()"),
+                ("text", "CASE WHEN random() > 0.5 THEN 'x' END"),
+                ("text", "coalesce(NULL, 'it''s')"),
+                ("integer", "length('x' COLLATE \"C\")"),
+                ("bytea", "'\\x00'"),
+                ("money", "12.5"),
+                ("text", "current_setting('a.b', true)"),
+                ("int4range", "int4range(1, 5)"),
+                ("integer", "NULL"),
+                ("name", "CURRENT_USER"),
             )
-        )  # fmt: skip
+        )
 
     def query(self) -> str:
         """Return a query over `t`."""
@@ -113,7 +134,7 @@ class Expressions:
                 f"SELECT a, b FROM t JOIN (SELECT a, t AS l FROM t WHERE {two}) q USING (a) WHERE f",
                 f"SELECT (SELECT max(a) FROM t WHERE {one}) AS m, ARRAY(SELECT b FROM t WHERE {two} ORDER BY 1) AS l",
             )
-        )  # fmt: skip
+        )
 
     def steps(self, version: int) -> list[dict[str, Any]]:
         """Return the steps of a playbook with an expression in every place that takes one."""
@@ -130,10 +151,22 @@ class Expressions:
             {"enum": {"name": "mood", "values": ["sad", "ok", "happy"]}},
             {"domain": {"name": "word", "type": "text", "check": word, "default": "'a' || 'b'"}},
             {"table": {"name": "t", "columns": columns, "constraints": rules, "row_level_security": True}},
-            {"function": {"name": "touch", "returns": "trigger", "language": "plpgsql", "body": "begin return new; end"}},
-            {"table": {"name": "parts", "columns": {"a": "integer", "b": "integer"},
-                       "partition_by": {"list": [{"expression": "(a > 0 AND b BETWEEN 1 AND 9)"}]}}},
-        ]  # fmt: skip
+            {
+                "function": {
+                    "name": "touch",
+                    "returns": "trigger",
+                    "language": "plpgsql",
+                    "body": "begin return new; end",
+                }
+            },
+            {
+                "table": {
+                    "name": "parts",
+                    "columns": {"a": "integer", "b": "integer"},
+                    "partition_by": {"list": [{"expression": "(a > 0 AND b BETWEEN 1 AND 9)"}]},
+                }
+            },
+        ]
         for number in range(4):
             made.append({"index": {"name": f"where{number}", "table": "t", "columns": ["a"], "where": say()}})
             made.append(
@@ -143,9 +176,17 @@ class Expressions:
             made.append({"view": {"name": f"view{number}", "query": self.query()}})
             when = say(1)
             made.append(
-                {"trigger": {"name": f"tr{number}", "table": "parts", "timing": "before", "events": ["update"], "function": "touch",
-                             "when": f"new.a > 0 AND new.b BETWEEN 1 AND {number} OR (new.a, old.b) = (1, {len(when)})"}}
-            )  # fmt: skip
+                {
+                    "trigger": {
+                        "name": f"tr{number}",
+                        "table": "parts",
+                        "timing": "before",
+                        "events": ["update"],
+                        "function": "touch",
+                        "when": f"new.a > 0 AND new.b BETWEEN 1 AND {number} OR (new.a, old.b) = (1, {len(when)})",
+                    }
+                }
+            )
         made.append({"materialized_view": {"name": "kept", "query": self.query()}})
         made.append(
             {

@@ -88,15 +88,21 @@ class State:
 
     def differences(self, other: State, *, rows: bool = True) -> list[str]:
         """Return what `other` has otherwise, one line each."""
-        found = [f"catalog: {key}: {self.catalog.get(key)} -> {other.catalog.get(key)}"
-                 for key in sorted({*self.catalog, *other.catalog}) if self.catalog.get(key) != other.catalog.get(key)]  # fmt: skip
+        found = [
+            f"catalog: {key}: {self.catalog.get(key)} -> {other.catalog.get(key)}"
+            for key in sorted({*self.catalog, *other.catalog})
+            if self.catalog.get(key) != other.catalog.get(key)
+        ]
         found += [f"pg_dump: only before: {line}" for line in self.dump if line not in other.dump]
         found += [f"pg_dump: only after: {line}" for line in other.dump if line not in self.dump]
         if not found and self.dump != other.dump:
             found.append("pg_dump: the same lines in another order or number")
         if rows:
-            found += [f"rows of {name}: {self.rows.get(name)} -> {other.rows.get(name)}"
-                      for name in sorted({*self.rows, *other.rows}) if self.rows.get(name) != other.rows.get(name)]  # fmt: skip
+            found += [
+                f"rows of {name}: {self.rows.get(name)} -> {other.rows.get(name)}"
+                for name in sorted({*self.rows, *other.rows})
+                if self.rows.get(name) != other.rows.get(name)
+            ]
         return found
 
 

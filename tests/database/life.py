@@ -121,9 +121,16 @@ def _values(base: str, category: str, labels: list[str] | None, reference: str |
     if category == "C":
         return ("NULL", "ROW(NULL, NULL)")
     named = {
-        "uuid": "md5('{n}')::uuid", "jsonb": "'{}'", "json": "'{}'", "inet": "'10.0.0.1'", "cidr": "'10.0.0.0/8'",
-        "bytea": "'\\x00'", "tsvector": "''", "xml": "'<a/>'", "money": "1",
-    }  # fmt: skip
+        "uuid": "md5('{n}')::uuid",
+        "jsonb": "'{}'",
+        "json": "'{}'",
+        "inet": "'10.0.0.1'",
+        "cidr": "'10.0.0.0/8'",
+        "bytea": "'\\x00'",
+        "tsvector": "''",
+        "xml": "'<a/>'",
+        "money": "1",
+    }
     return (named.get(base, "NULL"), "NULL")
 
 

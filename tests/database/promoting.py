@@ -41,11 +41,20 @@ STEPS = """\
   comment: {on: table orders, text: "kept {{ ages }} days"}
 """
 TIMES = {
-    "run": ("started_at",), "run_end": ("ended_at",), "revision": ("at",), "alert_check": ("at",), "flag": ("at",),
-    "approval": ("at",), "decision": ("at",),
-}  # fmt: skip
-AUTHOR = {"GIT_AUTHOR_NAME": "Anna", "GIT_AUTHOR_EMAIL": "anna@shop.example", "GIT_COMMITTER_NAME": "Anna",
-          "GIT_COMMITTER_EMAIL": "anna@shop.example"}  # fmt: skip
+    "run": ("started_at",),
+    "run_end": ("ended_at",),
+    "revision": ("at",),
+    "alert_check": ("at",),
+    "flag": ("at",),
+    "approval": ("at",),
+    "decision": ("at",),
+}
+AUTHOR = {
+    "GIT_AUTHOR_NAME": "Anna",
+    "GIT_AUTHOR_EMAIL": "anna@shop.example",
+    "GIT_COMMITTER_NAME": "Anna",
+    "GIT_COMMITTER_EMAIL": "anna@shop.example",
+}
 
 
 @dataclass(slots=True)

@@ -26,8 +26,14 @@ class Repository:
         """Run git as nobody in particular."""
         known = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
         names = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-        done = subprocess.run(["git", *names, *words], cwd=self.folder, capture_output=True, text=True, check=True,
-                              env={**os.environ, **known})  # fmt: skip
+        done = subprocess.run(
+            ["git", *names, *words],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, **known},
+        )
         return done.stdout
 
     def write(self, name: str, text: str) -> None:

@@ -101,8 +101,10 @@ def dump(url: str, programs: Path | str) -> list[str]:
     """Return what pg_dump says of a database, without the ledger, the order of objects, grants and parameters, and blank lines."""
     done = subprocess.run(
         [str(Path(programs) / "pg_dump"), "--schema-only", "--no-owner", "--exclude-schema=wgm*", url],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     # A list of varchar values is described otherwise once its description was read again: that is no difference.
     statements = re.split(r"\n--\n-- Name: .*\n--\n", done.stdout)
     return sorted(

@@ -395,9 +395,13 @@ class Maker:
         name = self.name("trg ")
         column = next(iter(table.columns))
         when = self.one(
-            (f"BEFORE INSERT OR UPDATE ON {q(table.name)} FOR EACH ROW", f"AFTER UPDATE OF {q(column)} ON {q(table.name)} FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)",
-             f"AFTER DELETE ON {q(table.name)} REFERENCING OLD TABLE AS gone FOR EACH STATEMENT", f"BEFORE TRUNCATE ON {q(table.name)}")
-        )  # fmt: skip
+            (
+                f"BEFORE INSERT OR UPDATE ON {q(table.name)} FOR EACH ROW",
+                f"AFTER UPDATE OF {q(column)} ON {q(table.name)} FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                f"AFTER DELETE ON {q(table.name)} REFERENCING OLD TABLE AS gone FOR EACH STATEMENT",
+                f"BEFORE TRUNCATE ON {q(table.name)}",
+            )
+        )
         self.say(f"CREATE TRIGGER {q(name)} {when} EXECUTE FUNCTION {self.one(self.made.functions)}('it''s', '1')")
         self.comment(f"TRIGGER {q(name)} ON {q(table.name)}")
         if self.chance(3):

@@ -102,7 +102,10 @@ def site_of(major: int, place: Path, project: Path, method: str = "physical") ->
     finally:
         cluster.stop_receiving()
         if method == "barman":
-            subprocess.run(["barman", "-c", place / "backups/barman/barman.conf", "receive-wal", "--stop", "production"],
-                           check=False, capture_output=True)  # fmt: skip
+            subprocess.run(
+                ["barman", "-c", place / "backups/barman/barman.conf", "receive-wal", "--stop", "production"],
+                check=False,
+                capture_output=True,
+            )
         subprocess.run([*control, "-m", "immediate", "stop"], check=False, cwd="/", capture_output=True)
         shutil.rmtree(socket)

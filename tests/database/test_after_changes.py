@@ -25,13 +25,18 @@ FLAG_THERE: dict[str, Any] = {
     "summary": "orders have a flag",
 }
 SIGNALS: dict[str, Any] = {
-    "name": "Signals", "query": "select count(*) as value from signals", "threshold": "> 0", "severity": "critical",
-}  # fmt: skip
+    "name": "Signals",
+    "query": "select count(*) as value from signals",
+    "threshold": "> 0",
+    "severity": "critical",
+}
 # It sees nothing any more once the column is there.
 BLIND: dict[str, Any] = {
-    "name": "Blind", "threshold": "> 5", "severity": "critical",
+    "name": "Blind",
+    "threshold": "> 5",
+    "severity": "critical",
     "query": "select nullif(count(*), 1) as value from information_schema.columns where table_name = 'orders' and column_name = 'flag'",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -49,8 +54,11 @@ def watching(orders: Orders, *alerts: dict[str, Any], columns: dict[str, Any] | 
     steps = [{"name": name, "table": {"name": name, "columns": columns}} for name, columns in tables.items()]
     steps += more.pop("further", [])
     return orders.write(
-        steps=steps, after_changes={"for": "1s", "every": "200ms", **told}, **({"alerts": list(alerts)} if alerts else {}), **more
-    )  # fmt: skip
+        steps=steps,
+        after_changes={"for": "1s", "every": "200ms", **told},
+        **({"alerts": list(alerts)} if alerts else {}),
+        **more,
+    )
 
 
 def asked(orders: Orders, query: str) -> Any:
@@ -77,9 +85,14 @@ def begun(orders: Orders, kind: str = "watch_from", times: int = 1) -> bool:
 def start(orders: Orders) -> Iterator[subprocess.Popen[str]]:
     """Start a run, and wait until it watches."""
     with subprocess.Popen(
-        [sys.executable, "-m", "wgm_play", "prod.yml"], cwd=orders.folder, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "DATABASE_URL": orders.url}, text=True,
-    ) as run:  # fmt: skip
+        [sys.executable, "-m", "wgm_play", "prod.yml"],
+        cwd=orders.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "DATABASE_URL": orders.url},
+        text=True,
+    ) as run:
         try:
             until(lambda: begun(orders) or run.poll() is not None, "the run is done")
             yield run

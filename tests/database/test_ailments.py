@@ -27,7 +27,10 @@ from wgm_play.health.looking import look
 
 # What each makes is found under its code, at this object; no two make the same table ill in the same way.
 AILMENTS = {
-    "invalid_indexes": ("public.twice_v_idx", "create table twice (id int primary key, v int); insert into twice values (1, 1), (2, 1)"),
+    "invalid_indexes": (
+        "public.twice_v_idx",
+        "create table twice (id int primary key, v int); insert into twice values (1, 1), (2, 1)",
+    ),
     "duplicate_indexes": (
         "public.copy_of_it",
         "create table copied (id int primary key, a int, b text);"
@@ -57,9 +60,7 @@ AILMENTS = {
         " reset session_replication_role",
     ),
     "disabled_triggers": ("public.orphan", "alter table orphan disable trigger all"),
-    "policies_switched_off": (
-        "public.copied", "create policy mine on copied using (true)",
-    ),
+    "policies_switched_off": ("public.copied", "create policy mine on copied using (true)"),
     "definer_functions": (
         "public.open_to_all()",
         "create function open_to_all() returns int language sql security definer set search_path = pg_catalog as 'select 1'",
@@ -107,7 +108,7 @@ AILMENTS = {
         " insert into swollen_index select g, repeat('y', 90) || g from generate_series(1, 9000) g",
     ),
     "settings": ("synchronous_commit", ""),
-}  # fmt: skip
+}
 # Of the cluster, which other tests share.
 OF_THE_CLUSTER = ("replication_slots", "wraparound", "server_version", "powerful_roles", "data_checksums")
 
@@ -246,7 +247,7 @@ def test_an_extension_that_is_behind_or_not_loaded_is_found(database: Any) -> No
         " and exists (select from pg_extension_update_paths(e.name) p where p.source = e.version"
         " and p.target = a.default_version and p.path is not null) and e.name in ('pg_trgm', 'hstore', 'vector', 'btree_gist')"
         " order by 1, 2 desc"
-    ).fetchall()  # fmt: skip
+    ).fetchall()
     if not ways:
         pytest.skip("this server has no extension with an update")
     name, version, later = ways[0]

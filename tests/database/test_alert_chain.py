@@ -154,13 +154,24 @@ def test_alerts_come_to_a_webhook_and_end(
         )
     )
     started(
-        stack, "prometheus-alertmanager", f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/am",
-        f"--web.listen-address={manager}", "--cluster.listen-address=", plain=True, cwd=folder,
-    )  # fmt: skip
+        stack,
+        "prometheus-alertmanager",
+        f"--config.file={folder}/alertmanager.yml",
+        f"--storage.path={folder}/am",
+        f"--web.listen-address={manager}",
+        "--cluster.listen-address=",
+        plain=True,
+        cwd=folder,
+    )
     started(
-        stack, "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
-        f"--web.listen-address={prometheus}", plain=True, cwd=folder,
-    )  # fmt: skip
+        stack,
+        "prometheus",
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/tsdb",
+        f"--web.listen-address={prometheus}",
+        plain=True,
+        cwd=folder,
+    )
     started(stack, *command, "metrics", "book.yml", "--listen", page, "--interval", "1", cwd=folder, env=environ)
 
     wait("our page answers", lambda: answers(f"http://{page}/metrics"))
@@ -189,12 +200,11 @@ def test_alerts_come_to_a_webhook_and_end(
 
 EXPORTERS = {
     "postgres_exporter": (
-        "prometheus-postgres-exporter", ["--web.listen-address={page}", "--extend.query-path={file}"],
+        "prometheus-postgres-exporter",
+        ["--web.listen-address={page}", "--extend.query-path={file}"],
     ),
-    "justwatch_sql_exporter": (
-        "prometheus-sql-exporter", ["-web.listen-address", "{page}", "-config.file", "{file}"],
-    ),
-}  # fmt: skip
+    "justwatch_sql_exporter": ("prometheus-sql-exporter", ["-web.listen-address", "{page}", "-config.file", "{file}"]),
+}
 OF_OTHERS = """
 - name: Shop
   hosts: production

@@ -111,9 +111,13 @@ def test_a_role_that_may_not_see_is_told_so_and_is_never_well(
             found = states(connection, whole)
         blind = {one for one, state in found.items() if state.state == "unknown" and "counter" not in state.error}
         assert blind == {
-            "ConnectionsNearLimit", "LongTransaction", "IdleInTransaction", "StandbyBehind", "SequencesRunOut",
+            "ConnectionsNearLimit",
+            "LongTransaction",
+            "IdleInTransaction",
+            "StandbyBehind",
+            "SequencesRunOut",
             "IntegerKeysRunOut",
-        } | ({"SessionsBlocked"} if server.major == 13 else set())  # fmt: skip
+        } | ({"SessionsBlocked"} if server.major == 13 else set())
         assert "GRANT pg_monitor TO" in found["LongTransaction"].error
     finally:
         server.drop_role(name)

@@ -24,9 +24,15 @@ HOSTILE = 'quote " backslash \\ newline \n brace } percent % {{ $value }}'
 
 def alert(query: str, threshold: str = "> 100", **more: Any) -> Alert:
     given: dict[str, Any] = {
-        "name": "TimelineStalled", "query": query, "threshold": threshold, "seconds": 600, "severity": "warning",
-        "summary": "Sessions stand still", "position": Position("alerts.yml", 1, 1), **more,
-    }  # fmt: skip
+        "name": "TimelineStalled",
+        "query": query,
+        "threshold": threshold,
+        "seconds": 600,
+        "severity": "warning",
+        "summary": "Sessions stand still",
+        "position": Position("alerts.yml", 1, 1),
+        **more,
+    }
     return Alert(**given)
 
 

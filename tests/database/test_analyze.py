@@ -143,9 +143,13 @@ def test_what_only_the_target_shows_is_told_after_the_run(book: Book, monkeypatc
 def test_what_costs_no_more_is_no_finding(book: Book, what: str) -> None:
     query = QUERY
     if what == "renamed":
-        book.write([{"name": "Tasks", "table": {"name": "jobs", "renamed_from": "tasks", "columns": TASKS}},
-                    {"name": "I", "index": {"name": "tasks_user_idx", "table": "jobs", "columns": ["user_id"]}}],
-                   {"queries": [{**query, "sql": "select title from jobs where user_id = :user"}], "gate": "plans"})  # fmt: skip
+        book.write(
+            [
+                {"name": "Tasks", "table": {"name": "jobs", "renamed_from": "tasks", "columns": TASKS}},
+                {"name": "I", "index": {"name": "tasks_user_idx", "table": "jobs", "columns": ["user_id"]}},
+            ],
+            {"queries": [{**query, "sql": "select title from jobs where user_id = :user"}], "gate": "plans"},
+        )
     elif what == "another index":
         wider = {"name": "W", "index": {"name": "tasks_wide_idx", "table": "tasks", "columns": ["user_id", "due"]}}
         book.declare(wider, without=True, gate="plans")
@@ -161,7 +165,10 @@ def test_what_costs_no_more_is_no_finding(book: Book, what: str) -> None:
 def test_a_type_that_the_query_no_longer_fits_is_found(book: Book) -> None:
     columns = {**TASKS, "user_id": {"type": "numeric"}}
     query = {"name": "Cast", "sql": "select title from tasks where user_id::int = $1"}
-    book.write([{"name": "Tasks", "table": {"name": "tasks", "columns": columns}}, INDEX], {"queries": [query], "gate": "plans"})  # fmt: skip
+    book.write(
+        [{"name": "Tasks", "table": {"name": "tasks", "columns": columns}}, INDEX],
+        {"queries": [query], "gate": "plans"},
+    )
     with pytest.raises(Refused) as caught:
         book.apply()
     assert "the change: " in "\n".join(caught.value.details)
@@ -231,11 +238,18 @@ def test_nothing_of_an_untrusted_playbook_reaches_the_target(book: Book, tmp_pat
 
 
 def test_functions_that_planning_would_call_are_not_called(book: Book) -> None:
-    load_sql(book.url, "create function tell() returns int immutable language plpgsql as"
-             " $$ begin raise exception 'called'; end $$; create role wgm_stranger; alter function tell() owner to wgm_stranger")  # fmt: skip
+    load_sql(
+        book.url,
+        "create function tell() returns int immutable language plpgsql as"
+        " $$ begin raise exception 'called'; end $$; create role wgm_stranger; alter function tell() owner to wgm_stranger",
+    )
     try:
-        book.declare(queries=[{"name": "Tell", "sql": "select tell() from tasks"},
-                              {"name": "New", "sql": "insert into tasks (id, title) values ($1, gen_random_uuid()::text)"}])  # fmt: skip
+        book.declare(
+            queries=[
+                {"name": "Tell", "sql": "select tell() from tasks"},
+                {"name": "New", "sql": "insert into tasks (id, title) values ($1, gen_random_uuid()::text)"},
+            ]
+        )
         found, _ = book.analyze()
         one = only(found, "query_unplanned")
         assert one.object == "Tell" and "not asked: it uses function tell()" in one.message

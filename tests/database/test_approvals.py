@@ -139,8 +139,11 @@ def _of_another_plan(firm: Firm) -> None:
 
 
 def _another_name_in_the_row(firm: Firm) -> None:
-    firm.sql("production", "SET session_replication_role = replica; "
-             "INSERT INTO wgm.approval (plan, role) SELECT plan, 'carl' FROM wgm.approval")  # fmt: skip
+    firm.sql(
+        "production",
+        "SET session_replication_role = replica; "
+        "INSERT INTO wgm.approval (plan, role) SELECT plan, 'carl' FROM wgm.approval",
+    )
 
 
 def _expired(firm: Firm) -> None:
@@ -219,8 +222,11 @@ def test_only_a_plan_file_can_be_approved_and_only_here(firm: Firm) -> None:
 
 
 def test_a_plan_is_saved_by_a_login_that_may_only_read(firm: Firm) -> None:
-    firm.sql("production", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO dora; "
-             "GRANT USAGE ON SCHEMA wgm TO dora; GRANT SELECT ON ALL TABLES IN SCHEMA wgm TO dora")  # fmt: skip
+    firm.sql(
+        "production",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO dora; "
+        "GRANT USAGE ON SCHEMA wgm TO dora; GRANT SELECT ON ALL TABLES IN SCHEMA wgm TO dora",
+    )
     head, _, rest = firm.urls["production"].rpartition("@")
     url = f"{head.partition('://')[0]}://dora:secret-of-dora@{rest}"
     firm.run("production", check=True, save_plan=plan(firm), url=url)

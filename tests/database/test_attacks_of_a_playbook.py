@@ -56,9 +56,9 @@ ACTING = (
     "select pg_switch_wal() where false",
     "select (pg_logical_emit_message(false, 'a', 'b'))::text where false",
     "select 1 from generate_series(1, 2) where pg_sleep(0) is null and false",
-    "select \"pg_sleep\"(0) where false",
+    'select "pg_sleep"(0) where false',
     "select 1 order by pg_stat_reset()::text offset 1",
-)  # fmt: skip
+)
 WRITER = """
 create function public.writer() returns int language plpgsql as 'begin create table public.pwned(i int); return 1; end';
 create function public.sql_writer() returns int language sql as 'select public.writer()';
@@ -86,7 +86,7 @@ OF_OTHERS = (
     "select (select public.writer() limit 1) union all values (1)",
     "select array(select public.writer())",
     "select null::public.holder::text",
-)  # fmt: skip
+)
 
 
 class Attack:
@@ -255,8 +255,10 @@ def test_forms_of_json_are_looked_into(attack: Attack, server: Postgres) -> None
 
 
 def test_a_run_lets_a_superusers_query_call_what_a_superuser_owns(attack: Attack) -> None:
-    attack.execute(WRITER + "create role nobody_else; create function public.theirs() returns int language plpgsql as"
-                   " 'begin return 1; end'; alter function public.theirs() owner to nobody_else")  # fmt: skip
+    attack.execute(
+        WRITER + "create role nobody_else; create function public.theirs() returns int language plpgsql as"
+        " 'begin return 1; end'; alter function public.theirs() owner to nobody_else"
+    )
     try:
         asker = Asker(lambda: psycopg.connect(attack.url, autocommit=True), running=True)
         with pytest.raises(NotAsked, match="theirs"):

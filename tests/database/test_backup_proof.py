@@ -166,8 +166,11 @@ def test_what_nobody_may_make_here_is_named_and_the_rest_is_proved(filled: str, 
     verification = logical.verify(logical.make("x"))
     assert verification.ok, verification.problems
     assert [told.partition(":")[0] for told in verification.unproved] == [
-        "function public.secret(text)", "foreign data wrapper nothing", "server away", "foreign table public.far",
-    ]  # fmt: skip
+        "function public.secret(text)",
+        "foreign data wrapper nothing",
+        "server away",
+        "foreign table public.far",
+    ]
 
 
 def test_what_needs_it_is_not_called_good(filled: str, tmp_path: Path) -> None:

@@ -214,8 +214,10 @@ class Killed:
         """Run `wgm-play WORDS…`, and kill it after some seconds; return its exit code."""
         running = subprocess.Popen(
             [sys.executable, "-m", "wgm_play", *words, "--url", self.url],
-            cwd=self.shop.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=self.shop.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         try:
             return running.wait(after)
         except subprocess.TimeoutExpired:

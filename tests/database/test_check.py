@@ -122,8 +122,10 @@ def test_what_is_ill_is_said_in_every_format_and_acknowledged_until_a_day(
     with pytest.raises(Found) as caught:
         pipeline.check(Options(healthy.playbook, url=healthy.url, reports=reports), Heard())
     assert sorted(one.partition(":")[0] for one in caught.value.details) == [
-        "disabled_triggers", "drift", "duplicate_indexes",
-    ]  # fmt: skip
+        "disabled_triggers",
+        "drift",
+        "duplicate_indexes",
+    ]
     told = json.loads((tmp_path / "json").read_text())
     assert (told["command"], told["failed"], told["counts"]["warning"]) == ("check", True, 3)
     assert (tmp_path / "nagios").read_text().startswith("WGM WARNING - production: 3 warnings")

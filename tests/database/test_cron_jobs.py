@@ -66,8 +66,9 @@ def test_a_job_is_scheduled_changed_and_taken_back_with_its_number(book: Project
     assert [one.title for one in first.operations][-2:] == ["schedule cron job nightly", "schedule cron job weekly"]
     before = jobs(book.url)
     assert before == [
-        ("nightly", "0 3 * * *", "delete from t", DATABASE, True), ("weekly", "0 4 * * 1", "vacuum t", "postgres", False),
-    ]  # fmt: skip
+        ("nightly", "0 3 * * *", "delete from t", DATABASE, True),
+        ("weekly", "0 4 * * 1", "vacuum t", "postgres", False),
+    ]
     assert book.apply().changed == 0
     book.write(
         [
@@ -78,8 +79,9 @@ def test_a_job_is_scheduled_changed_and_taken_back_with_its_number(book: Project
         ]
     )
     assert {one.title for one in book.apply(allow_destructive=True).operations} == {
-        "change schedule, command of cron job nightly", "unschedule cron job weekly",
-    }  # fmt: skip
+        "change schedule, command of cron job nightly",
+        "unschedule cron job weekly",
+    }
     assert jobs(book.url) == [("nightly", "5 3 * * *", "select 1", DATABASE, True)]
     book.rollback()
     assert jobs(book.url) == before
@@ -121,7 +123,7 @@ def test_a_job_is_read_into_a_playbook_and_other_roles_jobs_are_named(book: Proj
         ([CRON, job(command="delet from t")], "the command of cron job nightly: syntax error"),
         ([CRON, job(schedule="at night")], "five fields"),
     ],
-)  # fmt: skip
+)
 def test_a_job_that_cannot_be_is_refused_at_its_line(book: Project, steps: list[Any], said: str) -> None:
     book.write(steps)
     with pytest.raises(WgmError) as caught:

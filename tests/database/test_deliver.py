@@ -62,9 +62,15 @@ class Prometheus:
                     data: Any = {"resultType": "vector", "result": found}
                 else:
                     made = [
-                        {"name": one["alert"], "duration": int(one.get("for", "0s")[:-1]), "labels": one["labels"],
-                         "annotations": one["annotations"]} for group in own.groups for one in group["rules"]
-                    ]  # fmt: skip
+                        {
+                            "name": one["alert"],
+                            "duration": int(one.get("for", "0s")[:-1]),
+                            "labels": one["labels"],
+                            "annotations": one["annotations"],
+                        }
+                        for group in own.groups
+                        for one in group["rules"]
+                    ]
                     data = {"groups": [{"name": group["name"], "rules": made} for group in own.groups]}
                 self.answer(json.dumps({"status": "success", "data": data}).encode(), 200)
 

@@ -169,9 +169,13 @@ def test_a_scratch_server_can_touch_nothing_else(database_url: str, tmp_path: Pa
     try:
         logical = engine(database_url, tmp_path / "backups", "none")
         settings = {
-            "shared_preload_libraries": "auto_explain, nobody_knows", "archive_mode": "on", "work_mem": "5MB",
-            "archive_command": f"touch {file}", "primary_conninfo": "host=nowhere", "synchronous_standby_names": "x",
-        }  # fmt: skip
+            "shared_preload_libraries": "auto_explain, nobody_knows",
+            "archive_mode": "on",
+            "work_mem": "5MB",
+            "archive_command": f"touch {file}",
+            "primary_conninfo": "host=nowhere",
+            "synchronous_standby_names": "x",
+        }
         with logical.on_scratch(logical.make("test"), None, settings) as copy:
             with psycopg.connect(copy.url, autocommit=True) as session:
                 asked = session.execute(

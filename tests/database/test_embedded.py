@@ -52,8 +52,12 @@ def command(project: Path, settings: dict[str, Any], prefix: tuple[str, ...] = (
     environ = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen(
         [*prefix, sys.executable, "-c", COMMAND, str(project), json.dumps(settings)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ, cwd="/",
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environ,
+        cwd="/",
+    )
 
 
 def result(running: subprocess.Popen[str]) -> tuple[str, int, Path, bool]:

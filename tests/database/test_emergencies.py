@@ -20,9 +20,15 @@ from sites import POLICY, Site, site_of
 PAGE = Path(__file__).parents[2] / "src/wgm_play/reference/guide/70-emergencies.md"
 SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^##+ ", PAGE.read_text(), flags=re.MULTILINE)[1:]}
 TRIED = {
-    "First", "Rows are gone or wrong", "The schema is corrupt: restore, then replay", "A migration hangs", "Common issues",
-    "Foreign key violations", "Index builds that time out", "Rollbacks that fail",
-}  # fmt: skip
+    "First",
+    "Rows are gone or wrong",
+    "The schema is corrupt: restore, then replay",
+    "A migration hangs",
+    "Common issues",
+    "Foreign key violations",
+    "Index builds that time out",
+    "Rollbacks that fail",
+}
 
 
 def commands(section: str) -> list[str]:
@@ -53,9 +59,14 @@ class Project:
 
     def run(self, command: str, *codes: int) -> str:
         done = subprocess.run(
-            self.words(command), cwd=self.folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+            self.words(command),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
             env={**os.environ, "NO_COLOR": "1", "COLUMNS": "160"},
-        )  # fmt: skip
+        )
         said = done.stdout + done.stderr
         assert done.returncode in (codes or (0,)), f"{command}: {done.returncode}\n{said}"
         return said

@@ -66,9 +66,17 @@ SETTINGS = {
     "password_encryption": ("md5", 13),
 }
 CASES = [
-    "constraint/foreign_key", "enum/add_value", "function/body", "grant/table", "index/create_and_drop", "mixed/circular",
-    "online/type_of_a_column", "seed/change", "sequence/change", "view/replace",
-]  # fmt: skip
+    "constraint/foreign_key",
+    "enum/add_value",
+    "function/body",
+    "grant/table",
+    "index/create_and_drop",
+    "mixed/circular",
+    "online/type_of_a_column",
+    "seed/change",
+    "sequence/change",
+    "view/replace",
+]
 
 # Debian's: the servers of the wheel have neither contrib modules nor ICU.
 pytestmark = pytest.mark.pg("==15")
@@ -158,7 +166,7 @@ ENVIRONMENTS: dict[str, tuple[str, dict[str, Any], Callable[[Place], None] | Non
     "a password that expires": ("LOGIN VALID UNTIL '2999-01-01'", {}, None),
     "SQL_ASCII": ("LOGIN SUPERUSER", {"clause": "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"}, None),
     "LATIN1": ("LOGIN", {"clause": "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"}, None),
-}  # fmt: skip
+}
 
 
 def environments(major: int) -> dict[str, tuple[str, dict[str, Any], Callable[[Place], None] | None]]:

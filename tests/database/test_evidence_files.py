@@ -175,8 +175,11 @@ def test_a_login_without_rights_writes_nothing_into_the_ledger(firm: Firm, serve
     with server.connect() as admin:
         admin.execute("CREATE ROLE forger LOGIN PASSWORD 'of-forger'")
     try:
-        firm.sql("staging", "GRANT USAGE ON SCHEMA wgm TO forger; GRANT SELECT ON ALL TABLES IN SCHEMA wgm TO forger; "
-                 "GRANT INSERT (plan, note) ON wgm.approval TO forger")  # fmt: skip
+        firm.sql(
+            "staging",
+            "GRANT USAGE ON SCHEMA wgm TO forger; GRANT SELECT ON ALL TABLES IN SCHEMA wgm TO forger; "
+            "GRANT INSERT (plan, note) ON wgm.approval TO forger",
+        )
         head, _, rest = firm.urls["staging"].rpartition("@")
         forgeries = (
             "INSERT INTO wgm.revision SELECT run + 1, commit, source, dirty, whole, mark, steps, at FROM wgm.revision",

@@ -320,6 +320,11 @@ def test_blockers_may_be_ended_only_where_the_policy_allows(database_url: str, d
         run = ledger.begin(RunInfo("p", "Test", "test", "apply"))
         with pytest.raises(Refused, match="does not allow"):
             execute(
-                plan(["SELECT 1"]), session=session, ledger=ledger, run=run, environment=environment(),
-                reporter=Listening(), kill_after=1.0,
-            )  # fmt: skip
+                plan(["SELECT 1"]),
+                session=session,
+                ledger=ledger,
+                run=run,
+                environment=environment(),
+                reporter=Listening(),
+                kill_after=1.0,
+            )

@@ -12,10 +12,20 @@ from laws import Project, load_sql
 from wgm_play.errors import InputError
 
 FLAG = {"name": "full_names", "query": """select enabled as "on", since from features where name = 'full_names'"""}
-FEATURES = {"name": "Features", "table": {"name": "features", "columns": {
-    "name": {"type": "text", "primary_key": True}, "enabled": "boolean", "since": "timestamptz"}}}  # fmt: skip
-PEOPLE = {"name": "People", "table": {"name": "people", "columns": {
-    "id": {"type": "int", "primary_key": True}, "first": "text", "name": "text"}}}  # fmt: skip
+FEATURES = {
+    "name": "Features",
+    "table": {
+        "name": "features",
+        "columns": {"name": {"type": "text", "primary_key": True}, "enabled": "boolean", "since": "timestamptz"},
+    },
+}
+PEOPLE = {
+    "name": "People",
+    "table": {
+        "name": "people",
+        "columns": {"id": {"type": "int", "primary_key": True}, "first": "text", "name": "text"},
+    },
+}
 CONTRACT = {
     "name": "Contract",
     "after_flag": "full_names",

@@ -354,23 +354,60 @@ def test_what_is_not_translated_is_named_with_its_line(tool: str, told: str, tmp
 @pytest.mark.parametrize(
     ("tool", "file", "expected"),
     [
-        ("prisma/schema", "schema.prisma", [
+        (
+            "prisma/schema",
+            "schema.prisma",
+            [
                 "kind:  {type: '\"Kind\"', default: \"'large'\", not_null: true}",
-            "tags:  {type: \"text[]\"", "references: things(id), on_update: cascade, on_delete: set null",
-            "columns: [note desc]", "values: [SMALL, large]",
-        ]),
-        ("rails/schema.rb", "schema.rb", [
-            "comment: \"It's, well: things\"", "numeric(10,2)", "enum: {name: mood, values: [sad, ok]}", "on_delete: set null",
-            "columns: [note desc, price]", "default: \"'{}'\"", "price_ok: {check: price > 0::numeric}",
-        ]),
-        ("atlas", "schema.hcl", [
-            "type: mood, default: \"'ok'\"", "identity: always", "things_up: {foreign_key: [up], references: things(id), on_delete: set null}",
-            "mail: email_address", "VALUE::text ~ ", "arguments: n integer", "columns: [note desc, {expression: lower(note::text)}]", "comment: Things",
-        ]),
-        ("liquibase/xml", "db.changelog-master.xml", ["comment: Once", "twice: {type: integer, generated: id * 2}", "note: {type: text, default: \"'it''s'\"}"]),
-        ("pgroll", "", ["size: {type: integer, default: 1, not_null: true}", "ok: {check: size > 0}", "note: {type: varchar(40), not_null: true}"]),
+                'tags:  {type: "text[]"',
+                "references: things(id), on_update: cascade, on_delete: set null",
+                "columns: [note desc]",
+                "values: [SMALL, large]",
+            ],
+        ),
+        (
+            "rails/schema.rb",
+            "schema.rb",
+            [
+                'comment: "It\'s, well: things"',
+                "numeric(10,2)",
+                "enum: {name: mood, values: [sad, ok]}",
+                "on_delete: set null",
+                "columns: [note desc, price]",
+                "default: \"'{}'\"",
+                "price_ok: {check: price > 0::numeric}",
+            ],
+        ),
+        (
+            "atlas",
+            "schema.hcl",
+            [
+                "type: mood, default: \"'ok'\"",
+                "identity: always",
+                "things_up: {foreign_key: [up], references: things(id), on_delete: set null}",
+                "mail: email_address",
+                "VALUE::text ~ ",
+                "arguments: n integer",
+                "columns: [note desc, {expression: lower(note::text)}]",
+                "comment: Things",
+            ],
+        ),
+        (
+            "liquibase/xml",
+            "db.changelog-master.xml",
+            ["comment: Once", "twice: {type: integer, generated: id * 2}", "note: {type: text, default: \"'it''s'\"}"],
+        ),
+        (
+            "pgroll",
+            "",
+            [
+                "size: {type: integer, default: 1, not_null: true}",
+                "ok: {check: size > 0}",
+                "note: {type: varchar(40), not_null: true}",
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_other_languages_say_is_said(
     tool: str, file: str, expected: list[str], tmp_path: Path, database_url: str
 ) -> None:
@@ -513,17 +550,37 @@ def test_a_placeholder_without_a_value_is_refused_at_its_line(tmp_path: Path, da
 @pytest.mark.parametrize(
     ("file", "text", "tool", "remedy"),
     [
-        ("1700000000-AddUser.ts", "import {MigrationInterface} from 'typeorm'", "TypeORM in TypeScript", "empty database"),
-        ("20240101_users.js", "exports.up = (knex) => knex.schema.createTable()", "Knex in JavaScript", "empty database"),
-        ("20240101-users.js", "up: (queryInterface, Sequelize) => queryInterface", "Sequelize in JavaScript", "inspect URL"),
+        (
+            "1700000000-AddUser.ts",
+            "import {MigrationInterface} from 'typeorm'",
+            "TypeORM in TypeScript",
+            "empty database",
+        ),
+        (
+            "20240101_users.js",
+            "exports.up = (knex) => knex.schema.createTable()",
+            "Knex in JavaScript",
+            "empty database",
+        ),
+        (
+            "20240101-users.js",
+            "up: (queryInterface, Sequelize) => queryInterface",
+            "Sequelize in JavaScript",
+            "inspect URL",
+        ),
         ("2024_01_01_users.php", "Schema::create('users')", "Laravel in PHP", "schema:dump"),
         ("0001_initial.py", "class Migration(migrations.Migration):", "Django in Python", "sqlmigrate"),
-        ("1975ea83b712_a.py", 'revision = "1975"\ndef upgrade(): op.create_table()', "Alembic in Python", "upgrade head --sql"),
+        (
+            "1975ea83b712_a.py",
+            'revision = "1975"\ndef upgrade(): op.create_table()',
+            "Alembic in Python",
+            "upgrade head --sql",
+        ),
         ("20240101_users.rb", "class U < ActiveRecord::Migration[7.1]", "Rails in Ruby", "structure.sql"),
         ("V1__a.java", "class V1__a extends BaseJavaMigration", "Flyway in Java", "empty database"),
         ("00001_a.go", "package migrations", "migrations in Go", "empty database"),
     ],
-)  # fmt: skip
+)
 def test_migrations_that_are_code_are_named_with_the_way_out(
     file: str, text: str, tool: str, remedy: str, tmp_path: Path
 ) -> None:

@@ -16,9 +16,17 @@ from wgm_play.stats.read import read
 from wgm_play.stats.writing import written
 
 ORDERS: dict[str, Any] = {
-    "id": {"type": "bigint", "primary_key": True}, "customer": "int", "state": "varchar(20)", "email": "text",
-    "made": "timestamptz", "total": "numeric", "tags": "text[]", "note": "text", "gone": "timestamptz", "shop": "int",
-}  # fmt: skip
+    "id": {"type": "bigint", "primary_key": True},
+    "customer": "int",
+    "state": "varchar(20)",
+    "email": "text",
+    "made": "timestamptz",
+    "total": "numeric",
+    "tags": "text[]",
+    "note": "text",
+    "gone": "timestamptz",
+    "shop": "int",
+}
 STEPS: list[Any] = [
     {"name": "Orders", "table": {"name": "orders", "columns": ORDERS}},
     {"name": "Lines", "table": {"name": "lines", "columns": {"order_id": "bigint", "item": "int"}}},
@@ -44,7 +52,10 @@ WANTED: dict[str, tuple[str, Any]] = {
     "list": ("select note from orders where customer in (1, 2, 3)", ["customer"]),
     "delete": ("delete from lines where order_id = $1", ["order_id"]),
     "update": ("update orders set note = '' where email = $1", PATTERN),
-    "inside": ("select id, (select count(*) from lines l where l.order_id = o.id) from orders o where id < 20", ["order_id"]),
+    "inside": (
+        "select id, (select count(*) from lines l where l.order_id = o.id) from orders o where id < 20",
+        ["order_id"],
+    ),
     "contains": ("select id from orders where tags @> array['t7']", ["tags"]),
     "begins": ("select id from orders where email like 'User777%'", PATTERN),
     "there": ("select note from orders where total = 5", None),
@@ -52,7 +63,7 @@ WANTED: dict[str, tuple[str, Any]] = {
     "all of it": ("select sum(total) from orders", None),
     "most of it": ("select note from orders where customer > 5", None),
     "volatile": ("select id from orders where to_char(made, 'YYYY') = '1999'", None),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -128,8 +139,11 @@ def test_a_partitioned_table_gets_one_index_for_all_its_parts(orders: Book) -> N
     }
     orders.write([seen])
     orders.apply()
-    load_sql(orders.url, """insert into seen select i, timestamptz '2025-03-01' + i * interval '20 min', i % 900
-        from generate_series(1, 40000) as i; analyze seen""")  # fmt: skip
+    load_sql(
+        orders.url,
+        """insert into seen select i, timestamptz '2025-03-01' + i * interval '20 min', i % 900
+        from generate_series(1, 40000) as i; analyze seen""",
+    )
     [one] = advised(orders, {"who": "select id from seen where who = $1"}, [seen])
     assert step_of(one)["index"] == {"name": "seen_who_idx", "table": "seen", "columns": ["who"]}
     assert "40,000 inserts" in "\n".join(one.evidence)

@@ -140,7 +140,7 @@ def test_playbook_reads_as_people_write_it(tmp_path: Path, database_url: str) ->
         "        columns:\n"
         "          id:      {type: uuid, default: gen_random_uuid(), primary_key: true}\n"
         "          user_id: {type: bigint, not_null: true, references: users(id), on_delete: cascade}\n"
-        "          kind:    {type: varchar(20), default: \"'note'\", not_null: true, one_of: [note, \"yes\"]}\n"
+        '          kind:    {type: varchar(20), default: "\'note\'", not_null: true, one_of: [note, "yes"]}\n'
         "          at:      {type: timestamptz, default: now()}\n"
         "        constraints:\n"
         "          short: {check: length(kind::text) < 9}\n"
@@ -151,7 +151,7 @@ def test_playbook_reads_as_people_write_it(tmp_path: Path, database_url: str) ->
         "        table: notes\n"
         "        columns: [at desc nulls last, {expression: lower(kind::text)}]\n"
         "        where: kind::text <> 'yes'::text\n"
-    )  # fmt: skip
+    )
 
 
 def test_tables_follow_those_that_they_refer_to(tmp_path: Path, database_url: str) -> None:

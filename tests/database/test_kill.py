@@ -142,8 +142,13 @@ def test_the_server_killed_in_mid_run_restarts_and_the_same_command_resumes(proj
     environ = {**os.environ}
     process = subprocess.Popen(
         [sys.executable, "-m", "wgm_play", "development.yml"],
-        cwd=project, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=project,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     url = _await_server(project, process)
     wait_for(url, "select 1 from wgm.operation offset 40 limit 1", process, 60)
     for running in embedded.running(Embedded(), project):

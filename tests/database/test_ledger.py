@@ -44,8 +44,19 @@ def change(ledger: Ledger, status: str | None = "done", command: str = "apply", 
     """Record a run that did something."""
     run = begin(ledger, command, **values)
     at = 1767225600.0
-    row = {"number": 0, "group_number": 0, "step": 0, "step_name": "s", "item": "", "verb": "create", "kind": "table",
-           "name": ["public", "t"], "title": "t", "started_at": at, "ended_at": at}  # fmt: skip
+    row = {
+        "number": 0,
+        "group_number": 0,
+        "step": 0,
+        "step_name": "s",
+        "item": "",
+        "verb": "create",
+        "kind": "table",
+        "name": ["public", "t"],
+        "title": "t",
+        "started_at": at,
+        "ended_at": at,
+    }
     ledger.record_group(run, [row], [])
     if status:
         ledger.finish(run, status)

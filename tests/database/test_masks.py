@@ -127,15 +127,23 @@ def test_a_copy_that_somebody_could_look_into_is_not_masked(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("md5(email) || '@example.org'", "'x@example.org'", "people.email is unique, and its mask gives every row the same value"),
+        (
+            "md5(email) || '@example.org'",
+            "'x@example.org'",
+            "people.email is unique, and its mask gives every row the same value",
+        ),
         ("mask: \"'Somebody'\"", 'mask: "null"', "people.name is NOT NULL, and its mask is null"),
-        (", mask: \"md5(buyer) || '@example.org'\"", "", "orders.buyer refers to people.email, and their masks are not the same"),
+        (
+            ", mask: \"md5(buyer) || '@example.org'\"",
+            "",
+            "orders.buyer refers to people.email, and their masks are not the same",
+        ),
         ("md5(buyer) ||", "md5(buyer) || 'x' ||", "their masks are not the same"),
         (", mask: \"md5(email) || '@example.org'\"", "", "their masks are not the same"),
         ("{type: date, mask", "{type: date, generated: 'current_date', mask", "people.born is generated"),
         ("mask: false", "mask: true", "mask"),
     ],
-)  # fmt: skip
+)
 def test_a_mask_that_cannot_hold_is_told_when_planned(
     shop: Shop, database_url: str, old: str, new: str, message: str
 ) -> None:

@@ -24,11 +24,15 @@ STEPS = [
             "name": "t",
             "columns": {
                 "id": {"type": "bigint", "primary_key": True},
-                "amount": {"type": "integer", "renamed_from": "old", "convert": {"from": "text", "using": "old::integer"}},
+                "amount": {
+                    "type": "integer",
+                    "renamed_from": "old",
+                    "convert": {"from": "text", "using": "old::integer"},
+                },
             },
         },
     }
-]  # fmt: skip
+]
 
 
 @pytest.fixture

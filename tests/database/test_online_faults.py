@@ -199,9 +199,13 @@ def small_disk(server: Postgres) -> Iterator[Callable[[str], None]]:
 
 
 def test_a_disk_that_is_full(
-    faults: ModuleType, shop: Path, database_url: str, database: Connection, small_disk: Callable[[str], None],
+    faults: ModuleType,
+    shop: Path,
+    database_url: str,
+    database: Connection,
+    small_disk: Callable[[str], None],
     finished: Callable[[], None],
-) -> None:  # fmt: skip
+) -> None:
     database.execute("INSERT INTO items (amount, note) SELECT 1, md5(g::text) FROM generate_series(1, 30000) g")
     database.execute("ALTER TABLE items SET TABLESPACE tight")
     ended = faults.run(shop, database_url, "shop.yml")

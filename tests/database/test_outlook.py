@@ -87,8 +87,14 @@ def test_a_statement_is_shown_with_its_time_who_is_in_its_way_and_who_would_queu
     ids=["partitions", "generated", "exclusion", "materialized view", "domain"],
 )
 def test_a_plan_says_why_a_change_of_a_large_table_is_not_online(
-    project: Path, database_url: str, database: Connection, capsys: pytest.CaptureFixture[str], made: str, column: str, reason: str
-) -> None:  # fmt: skip
+    project: Path,
+    database_url: str,
+    database: Connection,
+    capsys: pytest.CaptureFixture[str],
+    made: str,
+    column: str,
+    reason: str,
+) -> None:
     database.execute(made)
     partitioned = "        partition_by: {range: [id]}\n" if "PARTITION" in made else ""
     excluded = '        exclude: [{method: btree, elements: [{column: a, with: "="}]}]\n' if "EXCLUDE" in made else ""

@@ -24,9 +24,14 @@ from wgm_play.errors import WgmError
 
 # These say something else of rows too, or of a table that most others lean on.
 WHOLE = {
-    "rename a column", "drop a column", "forbid NULL", "change a seed row", "change a setting", "add an allowed value",
+    "rename a column",
+    "drop a column",
+    "forbid NULL",
+    "change a seed row",
+    "change a setting",
+    "add an allowed value",
     "change what happens to rows that refer",
-}  # fmt: skip
+}
 
 
 @pytest.mark.share(2)
@@ -64,15 +69,29 @@ def schema() -> list[dict[str, Any]]:
     return [
         *tables,
         {"name": "State", "enum": {"name": "state", "values": ["new", "done"]}},
-        {"name": "F", "function": {"name": "f", "returns": "trigger", "body": "begin new.note := g(new.note); return new; end"}},
-        {"name": "G", "function": {"name": "g", "arguments": [{"name": "value", "type": "text"}], "returns": "text", "body": "begin return (select max(note) from v3) || value; end"}},
+        {
+            "name": "F",
+            "function": {"name": "f", "returns": "trigger", "body": "begin new.note := g(new.note); return new; end"},
+        },
+        {
+            "name": "G",
+            "function": {
+                "name": "g",
+                "arguments": [{"name": "value", "type": "text"}],
+                "returns": "text",
+                "body": "begin return (select max(note) from v3) || value; end",
+            },
+        },
         {"name": "V3", "view": {"name": "v3", "query": "select id, note from t3"}},
         {"name": "V4", "view": {"name": "v4", "query": "select v3.id, t4.note from v3 join t4 using (id)"}},
-        {"name": "T5", "trigger": {"table": "t5", "name": "f", "timing": "before", "events": ["update"], "function": "f"}},
+        {
+            "name": "T5",
+            "trigger": {"table": "t5", "name": "f", "timing": "before", "events": ["update"], "function": "f"},
+        },
         {"name": "R6", "grant": {"on": "table t6", "to": "public", "privileges": ["select"]}},
         {"name": "RS", "grant": {"on": "schema public", "to": "public", "privileges": ["usage"]}},
         {"name": "I5", "index": {"name": "i5", "table": "t5", "columns": ["note"]}},
-    ]  # fmt: skip
+    ]
 
 
 def columns(steps: list[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -117,8 +136,17 @@ def trigger(steps: list[dict[str, Any]]) -> None:
 
 
 def overload(steps: list[dict[str, Any]]) -> None:
-    steps.append({"name": "G2", "function": {"name": "g", "arguments": [{"name": "value", "type": "varchar"}], "returns": "varchar",
-                                             "body": "begin return value; end"}})  # fmt: skip
+    steps.append(
+        {
+            "name": "G2",
+            "function": {
+                "name": "g",
+                "arguments": [{"name": "value", "type": "varchar"}],
+                "returns": "varchar",
+                "body": "begin return value; end",
+            },
+        }
+    )
 
 
 def grant_more(steps: list[dict[str, Any]]) -> None:
@@ -146,9 +174,23 @@ def add_to_granted(steps: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize(
     "edit",
-    [add, widen, new_table, new_unique, drop_index, body, view, trigger, overload,
-     grant_more, grant_less, grant_a_new_one, granted_column, add_to_granted],
-)  # fmt: skip
+    [
+        add,
+        widen,
+        new_table,
+        new_unique,
+        drop_index,
+        body,
+        view,
+        trigger,
+        overload,
+        grant_more,
+        grant_less,
+        grant_a_new_one,
+        granted_column,
+        add_to_granted,
+    ],
+)
 def test_an_edit_of_a_large_schema_goes_the_short_way(
     edit: Any, project: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

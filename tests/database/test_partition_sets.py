@@ -158,11 +158,22 @@ def test_a_playbook_that_was_read_makes_the_set_elsewhere_and_all_of_it_goes(
         ([*PARTMAN, TABLE, kept("weekly")], "1 week or 3 months"),
         ([*PARTMAN, TABLE, {"name": "P", "partition_set": {"table": "events", "control": "at"}}], "has no 'interval'"),
         (
-            [*PARTMAN, TABLE, {"name": "H", "table": {"name": "e1", "partition_of": "events", "bound": {"from": "2025-01-01", "to": "2025-02-01"}}}],
+            [
+                *PARTMAN,
+                TABLE,
+                {
+                    "name": "H",
+                    "table": {
+                        "name": "e1",
+                        "partition_of": "events",
+                        "bound": {"from": "2025-01-01", "to": "2025-02-01"},
+                    },
+                },
+            ],
             "not named as pg_partman names them",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_set_that_cannot_be_is_refused_at_its_line(book: Project, steps: list[Any], said: str) -> None:
     if "not named" in said:
         book.write(steps)

@@ -337,8 +337,11 @@ def test_a_scratch_server_touches_nothing_else(cluster: Cluster, tmp_path: Path)
         watching.join()
         traps.close()
     assert shown == {
-        "listen_addresses": "", "archive_mode": "off", "shared_preload_libraries": "", "max_logical_replication_workers": "0",
-    }  # fmt: skip
+        "listen_addresses": "",
+        "archive_mode": "off",
+        "shared_preload_libraries": "",
+        "max_logical_replication_workers": "0",
+    }
     assert space.parent.parent == data.parent
     assert not data.exists()
     assert not archived.exists()

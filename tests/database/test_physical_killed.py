@@ -178,9 +178,11 @@ def test_no_library_that_archives_is_loaded_by_a_scratch_server(cluster: Cluster
     archived.chmod(0o777)
     with cluster.server.connect() as admin:
         for name, value in {
-            "archive_mode": "on", "archive_library": "basic_archive", "shared_preload_libraries": "basic_archive",
+            "archive_mode": "on",
+            "archive_library": "basic_archive",
+            "shared_preload_libraries": "basic_archive",
             "basic_archive.archive_directory": str(archived),
-        }.items():  # fmt: skip
+        }.items():
             try:
                 admin.execute(f"alter system set {name} = '{value}'".encode())
             except Exception:  # noqa: S112 - a setting of a library that is not loaded is not known

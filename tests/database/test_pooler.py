@@ -14,9 +14,17 @@ from fix_postgres import Postgres
 from pooling import Pool, pgbouncer
 
 COMMANDS = [
-    ("prod.yml", "--check"), ("prod.yml",), ("check", "prod.yml"), ("status", "prod.yml"), ("rollback", "prod.yml"),
-    ("backup", "prod.yml"), ("purge", "prod.yml"), ("pause", "prod.yml"), ("abort", "prod.yml"), ("inspect", "URL"),
-]  # fmt: skip
+    ("prod.yml", "--check"),
+    ("prod.yml",),
+    ("check", "prod.yml"),
+    ("status", "prod.yml"),
+    ("rollback", "prod.yml"),
+    ("backup", "prod.yml"),
+    ("purge", "prod.yml"),
+    ("pause", "prod.yml"),
+    ("abort", "prod.yml"),
+    ("inspect", "URL"),
+]
 BACKUP = {"before_changes": "new", "method": "logical", "directory": "dumps"}
 
 
@@ -110,10 +118,13 @@ def test_a_run_behind_a_pool_of_sessions_works_and_leaves_nothing_in_them(server
     orders.write({"flag": "boolean"})
     with pgbouncer(server, "session", server_reset_query="", default_pool_size="12") as pool:
         for words, code in (
-            (("prod.yml", "--check", "--detailed-exitcode"), 10), (("prod.yml",), 0),
-            (("prod.yml", "--check", "--detailed-exitcode"), 0), (("status", "prod.yml"), 0),
-            (("rollback", "prod.yml"), 0), (("inspect", "URL"), 0),
-        ):  # fmt: skip
+            (("prod.yml", "--check", "--detailed-exitcode"), 10),
+            (("prod.yml",), 0),
+            (("prod.yml", "--check", "--detailed-exitcode"), 0),
+            (("status", "prod.yml"), 0),
+            (("rollback", "prod.yml"), 0),
+            (("inspect", "URL"), 0),
+        ):
             done = asked(orders, pool, words)
             assert done.returncode == code, f"{words}: {done.stdout}"
         assert settings(pool.url(name_of(orders))) == [('"$user", public', "off", "0", "0", 300)] * 3
@@ -126,9 +137,12 @@ def test_a_pool_of_sessions_that_asks_the_server_for_passwords(server: Postgres,
     role, password = server.create_role("LOGIN SUPERUSER")
     try:
         with pgbouncer(
-            server, "session", auth_user=server.superuser,
-            auth_query="SELECT usename, passwd FROM pg_shadow WHERE usename = $1", auth_type="scram-sha-256",
-        ) as pool:  # fmt: skip
+            server,
+            "session",
+            auth_user=server.superuser,
+            auth_query="SELECT usename, passwd FROM pg_shadow WHERE usename = $1",
+            auth_type="scram-sha-256",
+        ) as pool:
             done = orders.play("prod.yml", "--check", url=pool.url(name_of(orders), role, password))
             wrong = orders.play("prod.yml", "--check", url=pool.url(name_of(orders), role, "not-the-one"))
         assert done.returncode == 0, done.stdout

@@ -39,8 +39,12 @@ def columns(firm: Firm, name: str) -> list[str]:
 def test_what_staging_has_tried_is_run_with_its_evidence(firm: Firm) -> None:
     heard = firm.command("promote", "production")
     assert [(row[0], row[1]) for row in heard.rows if row[0] in ("holds", "missing")] == [
-        ("holds", "revision"), ("holds", "steps"), ("holds", "soak"), ("holds", "quiet_alerts"), ("holds", "undrifted")
-    ]  # fmt: skip
+        ("holds", "revision"),
+        ("holds", "steps"),
+        ("holds", "soak"),
+        ("holds", "quiet_alerts"),
+        ("holds", "undrifted"),
+    ]
     assert columns(firm, "production") == ["id", "note", "due"]
 
 
@@ -94,8 +98,11 @@ def _rollback_after_the_soak_of_what_came_before(firm: Firm) -> None:
 
 
 def _alert_in_the_soak(firm: Firm) -> None:
-    firm.sql("staging", "INSERT INTO wgm.alert_check (environment, play, evaluated, states, counters) VALUES ('staging', 'Shop, staging', 1, "
-             """'[{"alert": "TooSlow", "severity": "critical", "state": "firing", "value": 1}]', '{}')""")  # fmt: skip
+    firm.sql(
+        "staging",
+        "INSERT INTO wgm.alert_check (environment, play, evaluated, states, counters) VALUES ('staging', 'Shop, staging', 1, "
+        """'[{"alert": "TooSlow", "severity": "critical", "state": "firing", "value": 1}]', '{}')""",
+    )
 
 
 def _nobody_looked(firm: Firm) -> None:
@@ -142,15 +149,22 @@ def _shallow_clone(firm: Firm) -> None:
 
 
 def _part_of_staging(firm: Firm) -> None:
-    firm.write("schema/all.yml", firm.folder.joinpath("schema/all.yml").read_text().replace("due: date", "due: date\n      few: int") + "  tags: [rest]\n")  # fmt: skip
+    firm.write(
+        "schema/all.yml",
+        firm.folder.joinpath("schema/all.yml").read_text().replace("due: date", "due: date\n      few: int")
+        + "  tags: [rest]\n",
+    )
     firm.commit()
     firm.run("staging", skip_tags=("rest",))
     firm.pass_time("staging", 25)
 
 
 def _a_run_that_failed(firm: Firm) -> None:
-    firm.sql("staging", "INSERT INTO wgm.run (id, playbook, play, environment, command, version, os_user, host, pid, rolls_back, tags, skip_tags) "
-             "SELECT max(id) + 1, 'staging.yml', 'Shop, staging', 'staging', 'apply', '0', 'x', 'x', 1, '{}', '{}', '{}' FROM wgm.run")  # fmt: skip
+    firm.sql(
+        "staging",
+        "INSERT INTO wgm.run (id, playbook, play, environment, command, version, os_user, host, pid, rolls_back, tags, skip_tags) "
+        "SELECT max(id) + 1, 'staging.yml', 'Shop, staging', 'staging', 'apply', '0', 'x', 'x', 1, '{}', '{}', '{}' FROM wgm.run",
+    )
 
 
 def _another_order(firm: Firm) -> None:
@@ -192,7 +206,10 @@ REFUSED: dict[str, tuple[Callable[[Firm], None], str]] = {
     "the soak is not over": (_soak_not_over, r"stood on staging for 23h\S* of 1d: wait "),
     "the clock turned back": (_clock_turned_back, "the clock of staging is behind its ledger"),
     "the soak counts anew after a rollback": (_applied_again_after_a_rollback, r"stood on staging for \S+ of 1d"),
-    "the soak of what a rollback came back to": (_rollback_after_the_soak_of_what_came_before, r"stood on staging for \S+ of 1d"),
+    "the soak of what a rollback came back to": (
+        _rollback_after_the_soak_of_what_came_before,
+        r"stood on staging for \S+ of 1d",
+    ),
     "an alert in the soak": (_alert_in_the_soak, "staging was not quiet: TooSlow"),
     "nobody looked at the alerts": (_nobody_looked, "nobody looked for 2d"),
     "production drifted": (_production_drifted, "production has drifted: column orders.by_hand was added"),
@@ -200,15 +217,21 @@ REFUSED: dict[str, tuple[Callable[[Firm], None], str]] = {
     "the database of another environment": (_marked_otherwise, "is the database of 'staging', not of 'elsewhere'"),
     "staging does not answer": (_not_there, "staging cannot be asked"),
     "staging's URL is not known": (_no_secret, "NO_SUCH_URL is not set.*--evidence FILE"),
-    "no repository": (_no_repository, "which revision this is, is not known: there is no git repository here: give --revision"),
+    "no repository": (
+        _no_repository,
+        "which revision this is, is not known: there is no git repository here: give --revision",
+    ),
     "a shallow clone": (_shallow_clone, "is not in this clone: git fetch --unshallow"),
     "a part of the play on staging": (_part_of_staging, "'Ages' was left out of the last run on staging"),
     "a run on staging that did not end": (_a_run_that_failed, "has a last run, 3, that is in progress, or was killed"),
     "in another order on staging": (_another_order, "stands in another order on staging"),
     "other variables on staging": (_other_variables_on_the_command_line, "'Ages' says something else on staging"),
-    "a variable that staging lacks": (_a_variable_that_staging_lacks, "staging cannot be compared: .*schema/all.yml:9:.*only_here"),
+    "a variable that staging lacks": (
+        _a_variable_that_staging_lacks,
+        "staging cannot be compared: .*schema/all.yml:9:.*only_here",
+    ),
     "no rehearsal": (_rehearsal_required, "rehears.*: wgm-play rehearse"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -289,12 +312,15 @@ FORETOLD: dict[str, tuple[Callable[[Firm], None], list[str]]] = {
         lambda firm: (_soak_not_over(firm), _frozen_by_hand(firm))[0],
         ["production is frozen: .*a sale.*--lift", "it has stood on staging"],
     ),
-    "what is held": (_held, ["run 2 was taken back by run 3 of postgres: it is held: change the playbook, or .*--release"]),
+    "what is held": (
+        _held,
+        ["run 2 was taken back by run 3 of postgres: it is held: change the playbook, or .*--release"],
+    ),
     "approvals": (
         lambda firm: firm.environment("production", ("soak: 24h", "soak: 24h, approvals: 2, approvers: [ben]")),
         [r"2 approvals are needed, and only a saved plan can have any: .*--save-plan plan.json.*\(ben\)"],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", FORETOLD)
@@ -358,7 +384,9 @@ def test_without_a_repository_the_revision_is_given_and_must_be_the_same(
         firm.run("production", revision="c0ffee" * 6)
     monkeypatch.setenv("CI_COMMIT_SHA", head)
     firm.run("production")
-    assert firm.sql("production", "SELECT commit, source FROM wgm.revision ORDER BY run DESC LIMIT 1") == [(head, "CI_COMMIT_SHA")]  # fmt: skip
+    assert firm.sql("production", "SELECT commit, source FROM wgm.revision ORDER BY run DESC LIMIT 1") == [
+        (head, "CI_COMMIT_SHA")
+    ]
 
 
 def test_a_revision_that_is_not_that_of_the_repository_is_an_error(firm: Firm) -> None:
@@ -445,8 +473,11 @@ def test_nobody_changes_what_is_frozen_until_it_is_lifted(firm: Firm) -> None:
     firm.run("production")
     firm.command("freeze", "production", {"until": "1h"}, reason="another")
     firm.pass_time("production", 2)
-    firm.sql("production", "SET wgm.maintenance = on; ALTER TABLE wgm.decision DISABLE TRIGGER stamped; "
-             "UPDATE wgm.decision SET until = until - interval '2 h'; ALTER TABLE wgm.decision ENABLE ALWAYS TRIGGER stamped")  # fmt: skip
+    firm.sql(
+        "production",
+        "SET wgm.maintenance = on; ALTER TABLE wgm.decision DISABLE TRIGGER stamped; "
+        "UPDATE wgm.decision SET until = until - interval '2 h'; ALTER TABLE wgm.decision ENABLE ALWAYS TRIGGER stamped",
+    )
     firm.command("rollback", "production")
     with pytest.raises(InputError, match="is over"):
         firm.command("freeze", "production", {"until": "2020-01-01"}, reason="late")
@@ -463,9 +494,12 @@ def test_a_window_of_the_environment_freezes_it_by_the_servers_clock(firm: Firm)
 def test_a_freeze_that_begins_during_a_run_stops_it_between_two_steps(firm: Firm) -> None:
     order = "INSERT INTO wgm.decision (kind, reason, details, os_user) VALUES (''freeze'', ''now'', ''{}'', ''x'')"
     order = f"DO $do$ BEGIN EXECUTE '{order}'; END $do$"  # what it names is not in a scratch database
-    firm.write("schema/all.yml", "- {name: One, table: {name: one, columns: {a: int}}}\n"
-               f'- {{name: Two, sql: {{up: "{order}", irreversible: true}}}}\n'
-               "- {name: Three, table: {name: three, columns: {a: int}}}\n")  # fmt: skip
+    firm.write(
+        "schema/all.yml",
+        "- {name: One, table: {name: one, columns: {a: int}}}\n"
+        f'- {{name: Two, sql: {{up: "{order}", irreversible: true}}}}\n'
+        "- {name: Three, table: {name: three, columns: {a: int}}}\n",
+    )
     firm.environment("staging", more="freeze: [{until: 2020-01-01}]\n")
     with pytest.raises(StepFailed, match=r"a freeze began: .*: now, until it is lifted"):
         firm.run("staging")
@@ -484,7 +518,10 @@ def test_a_step_that_waits_for_its_flag_is_named_and_one_that_waits_on_staging_a
     for name in firm.urls:
         firm.write(f"{name}.yml", firm.folder.joinpath(f"{name}.yml").read_text() + flags)
     text = firm.folder.joinpath("schema/all.yml").read_text()
-    firm.write("schema/all.yml", text + "- name: Contract\n  after_flag: moved\n  table: {name: orders, columns: {note: {state: absent}}}\n")  # fmt: skip
+    firm.write(
+        "schema/all.yml",
+        text + "- name: Contract\n  after_flag: moved\n  table: {name: orders, columns: {note: {state: absent}}}\n",
+    )
     firm.commit()
     firm.run("staging")
     firm.pass_time("staging", 25)
@@ -516,7 +553,11 @@ def test_the_matrix_shows_which_revision_stands_where_and_how_each_step_does(fir
     assert heard.rows[2:] == [("Orders", "held", "another text"), ("Ages", "held", "held")]
     _never_run(firm)
     _edited(firm)
-    firm.write("schema/all.yml", firm.folder.joinpath("schema/all.yml").read_text() + "- {name: New, table: {name: refunds, columns: {a: int}}}\n")  # fmt: skip
+    firm.write(
+        "schema/all.yml",
+        firm.folder.joinpath("schema/all.yml").read_text()
+        + "- {name: New, table: {name: refunds, columns: {a: int}}}\n",
+    )
     staging = matrix(firm).parts["matrix"][0]
     assert staging["compared"] == "1 file changed since; edited here: schema/all.yml"
     assert [one["state"] for one in staging["steps"]] == ["another text", "held", "not yet"]
@@ -533,7 +574,7 @@ CANNOT: dict[str, tuple[Callable[[Firm], None], str]] = {
     "it is another's": (_marked_otherwise, "is the database of 'staging', not of 'elsewhere'"),
     "a run did not end": (_a_run_that_failed, "has a last run, 3, that is in progress, or was killed"),
     "what stood was taken back": (_all_taken_back, "the last one was rolled back"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CANNOT)
@@ -551,7 +592,11 @@ def test_the_checklist_has_seven_points_with_evidence_or_what_is_missing(firm: F
         pipeline.checklist(Options(str(firm.folder / "production.yml")), heard)
     assert [row[0] for row in heard.rows] == ["holds", "holds", "missing", "missing", "holds", "missing", "holds"]
     assert all(row[2] and (row[3] or row[0] == "holds") for row in heard.rows)
-    firm.write("schema/all.yml", firm.folder.joinpath("schema/all.yml").read_text() + "- {name: New, table: {name: refunds, columns: {a: int}}}\n")  # fmt: skip
+    firm.write(
+        "schema/all.yml",
+        firm.folder.joinpath("schema/all.yml").read_text()
+        + "- {name: New, table: {name: refunds, columns: {a: int}}}\n",
+    )
     heard = Heard()
     with pytest.raises(Found, match="5 of 7 points are missing"):
         pipeline.checklist(Options(str(firm.folder / "production.yml")), heard)

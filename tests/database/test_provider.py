@@ -42,9 +42,13 @@ class Hosted:
         """Write the playbook and the environment; `commands` stand in the place of the fake's."""
         fake = [sys.executable, str(FAKE)]
         given: dict[str, Any] = {
-            "list": [*fake, "list"], "take": [*fake, "take", "{name}"], "wait": "2s",
-            "restore": [*fake, "restore", "{id}", "{name}", "{at}"], "drop": [*fake, "drop", "{name}"], **commands,
-        }  # fmt: skip
+            "list": [*fake, "list"],
+            "take": [*fake, "take", "{name}"],
+            "wait": "2s",
+            "restore": [*fake, "restore", "{id}", "{name}", "{at}"],
+            "drop": [*fake, "drop", "{name}"],
+            **commands,
+        }
         provider = json.dumps({"provider": {key: value for key, value in given.items() if value}})
         more = {"steps": steps} if steps else {}
         self.shop.write(backup, environment=f"backup: {provider}\n", **more)
@@ -165,9 +169,15 @@ def test_no_command_of_the_environment_runs_at_check_nor_for_a_strangers_playboo
     shop("apply", url, check=True)
     assert not called.exists()
     for verb, more in {
-        "apply": [], "backup": [], "backups": [], "drill": [None], "rehearse": [None], "status": [], "check": [],
+        "apply": [],
+        "backup": [],
+        "backups": [],
+        "drill": [None],
+        "rehearse": [None],
+        "status": [],
+        "check": [],
         "restore": [None, "latest", "elsewhere"],
-    }.items():  # fmt: skip
+    }.items():
         for options in ({}, {"check": True}) if verb == "apply" else ({},):
             with suppress(WgmError):
                 shop(verb, url, *more, untrusted=True, **options)

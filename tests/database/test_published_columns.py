@@ -36,11 +36,30 @@ def declared(n: str | dict[str, str], number: str = "integer", **more: Any) -> l
     """Return the steps: the same for each table."""
     own = {"id": {"type": "integer", "primary_key": True}, "n": n, "x": "text"}
     return [
-        {"name": "T", "table": {"name": "t", "columns": {**own, "id": {"type": number, "primary_key": True}, "a b": more.get("ab", "integer"), "wgm_0": "integer"}}},
-        {"name": "P", "table": {"name": "p", "columns": own, "partition_by": {"range": ["id"]}, "partitions": {"p1": {"from": 0, "to": 100}}}},
+        {
+            "name": "T",
+            "table": {
+                "name": "t",
+                "columns": {
+                    **own,
+                    "id": {"type": number, "primary_key": True},
+                    "a b": more.get("ab", "integer"),
+                    "wgm_0": "integer",
+                },
+            },
+        },
+        {
+            "name": "P",
+            "table": {
+                "name": "p",
+                "columns": own,
+                "partition_by": {"range": ["id"]},
+                "partitions": {"p1": {"from": 0, "to": 100}},
+            },
+        },
         {"name": "M", "table": {"name": "m", "columns": own}},
         {"name": "Child", "table": {"name": "child", "inherits": ["m"], "primary_key": ["id"]}},
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("online", ["never", "always"])

@@ -12,8 +12,11 @@ from laws import Project, load_sql
 from wgm_play.errors import InputError, Problems
 
 TASKS = {"id": {"type": "int", "primary_key": True}, "user_id": "int", "title": "text", "due": "date", "tags": "text[]"}
-OPEN = {"name": "Open tasks", "sql": "select id, title from tasks where user_id = :user and due < :until",
-        "values": {"user": 1, "until": "2026-01-01"}}  # fmt: skip
+OPEN = {
+    "name": "Open tasks",
+    "sql": "select id, title from tasks where user_id = :user and due < :until",
+    "values": {"user": 1, "until": "2026-01-01"},
+}
 
 
 def write(book: Project, *queries: Any, without: str | None = None, **play: Any) -> None:

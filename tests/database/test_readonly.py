@@ -178,14 +178,44 @@ class standby:
         assert copier is not None
         binary = self._programs(self.server.bin)
         subprocess.run(
-            [self._programs(copier.parent) / copier.name, "-D", self.folder, "-R", "-X", "stream", "-c", "fast", "-d", self.server.url()],
-            check=True, capture_output=True, cwd=programs, **user,
-        )  # fmt: skip
+            [
+                self._programs(copier.parent) / copier.name,
+                "-D",
+                self.folder,
+                "-R",
+                "-X",
+                "stream",
+                "-c",
+                "fast",
+                "-d",
+                self.server.url(),
+            ],
+            check=True,
+            capture_output=True,
+            cwd=programs,
+            **user,
+        )
         port = fix_postgres._free_port()
         self.log = (self.folder / "log").open("wb")
-        words = [binary / "postgres", "-D", self.folder, "-p", str(port), "-c", "listen_addresses=127.0.0.1",
-                 "-c", "unix_socket_directories=", "-c", "hot_standby=on", "-c", "fsync=off", "-c", "max_connections=60",
-                 "-c", "wal_level=logical"]  # fmt: skip
+        words = [
+            binary / "postgres",
+            "-D",
+            self.folder,
+            "-p",
+            str(port),
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "unix_socket_directories=",
+            "-c",
+            "hot_standby=on",
+            "-c",
+            "fsync=off",
+            "-c",
+            "max_connections=60",
+            "-c",
+            "wal_level=logical",
+        ]
         self.process = subprocess.Popen(
             words, stdout=self.log, stderr=self.log, cwd=programs, env={"LC_ALL": "C"}, **user
         )

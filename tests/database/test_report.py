@@ -190,8 +190,17 @@ def test_chromium_shows_the_page_and_asks_nobody(shop: Options, tmp_path: Path) 
         pytest.skip("there is no chromium here")
     page = tmp_path / "page.html"
     page.write_text(report(shop), encoding="utf-8")
-    words = [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-             "--enable-logging=stderr", "--window-size=390,800", f"--screenshot={tmp_path / 'page.png'}", "--dump-dom"]  # fmt: skip
+    words = [
+        chromium,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--enable-logging=stderr",
+        "--window-size=390,800",
+        f"--screenshot={tmp_path / 'page.png'}",
+        "--dump-dom",
+    ]
     done = subprocess.run([*words, page.as_uri()], capture_output=True, text=True, timeout=120, check=False)
     assert "CONSOLE" not in done.stderr, done.stderr
     assert "<svg" in done.stdout and "orders.paid" in done.stdout

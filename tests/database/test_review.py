@@ -223,8 +223,10 @@ def test_an_environment_that_lets_more_happen_is_told(repository: Repository) ->
     )
     play = repository.only()
     assert [one.split(": ", 1)[1] for one in told(play, SECURITY)] == [
-        "policy.allow_destructive becomes true", "policy.online becomes never", "policy.lock_timeout becomes 5s, was 2s",
-    ]  # fmt: skip
+        "policy.allow_destructive becomes true",
+        "policy.online becomes never",
+        "policy.lock_timeout becomes 5s, was 2s",
+    ]
 
 
 def test_what_stops_everybody_is_said_where_the_policy_forbids_the_online_form(project: Path) -> None:
@@ -313,14 +315,22 @@ FUNCTIONS = """
   function: {name: touch1, returns: trigger, body: "begin perform count(*) from t3; return new; end"}
 """
 EDITS = {
-    "a column's type": ("      mood: mood\n      note: {type: text, check: fine(note)}\n- name: View 5\n",
-                        "      mood: mood\n      note: {type: varchar(9), check: fine(note)}\n- name: View 5\n"),
+    "a column's type": (
+        "      mood: mood\n      note: {type: text, check: fine(note)}\n- name: View 5\n",
+        "      mood: mood\n      note: {type: varchar(9), check: fine(note)}\n- name: View 5\n",
+    ),
     "a view below another": ("from t5 where", "from t5 where note is not null and"),
     "a trigger's function": ("perform count(*)", "perform min(id)"),
-    "a grant": ("{on: table t7, to: reader, privileges: [select]}", "{on: table t7, to: reader, privileges: [select, insert]}"),
-    "a new table": ("- name: Table 5\n", "- name: New\n  table: {name: fresh, columns: {id: {type: bigint, references: t4(id)}, m: mood}}\n- name: Table 5\n"),
-    "a table that is left out": (MANY[MANY.index("\n- name: Table 11"):], ""),
-}  # fmt: skip
+    "a grant": (
+        "{on: table t7, to: reader, privileges: [select]}",
+        "{on: table t7, to: reader, privileges: [select, insert]}",
+    ),
+    "a new table": (
+        "- name: Table 5\n",
+        "- name: New\n  table: {name: fresh, columns: {id: {type: bigint, references: t4(id)}, m: mood}}\n- name: Table 5\n",
+    ),
+    "a table that is left out": (MANY[MANY.index("\n- name: Table 11") :], ""),
+}
 
 
 @pytest.mark.parametrize("name", EDITS)

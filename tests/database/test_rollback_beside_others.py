@@ -32,34 +32,50 @@ ALONG: dict[str, tuple[list[dict[str, Any]], str, str]] = {
     "a rule over a column": ([WIDER], "alter table o add constraint by_hand check (a <> '')", ""),
     "a trigger of a view": (
         [OTHER, {"name": "V", "view": {"name": "v", "query": "select id from o"}}],
-        TRIGGER.format("instead of update on v"), "drop function f()",
+        TRIGGER.format("instead of update on v"),
+        "drop function f()",
     ),
     "an index of a materialized view": (
         [OTHER, {"name": "V", "materialized_view": {"name": "v", "query": "select id from o"}}],
-        "create index by_hand on v (id)", "",
+        "create index by_hand on v (id)",
+        "",
     ),
     "a rule of a domain": (
-        [OTHER, {"name": "D", "domain": {"name": "d", "type": "text"}}], "alter domain d add constraint by_hand check (value <> '')", "",
+        [OTHER, {"name": "D", "domain": {"name": "d", "type": "text"}}],
+        "alter domain d add constraint by_hand check (value <> '')",
+        "",
     ),
     "a table of a publication": (
-        [OTHER, {"name": "P", "publication": {"name": "p", "tables": []}}], "alter publication p add table o", "",
+        [OTHER, {"name": "P", "publication": {"name": "p", "tables": []}}],
+        "alter publication p add table o",
+        "",
     ),
-}  # fmt: skip
+}
 
 STANDS: dict[str, tuple[list[dict[str, Any]], str, str]] = {
     "a view": ([OTHER, NEW], "create view by_hand as select a from t", "view by_hand depends on column t.a"),
     "a view over a column": ([WIDER], "create view by_hand as select a from o", "view by_hand depends on column o.a"),
-    "a reference": ([OTHER, NEW], "create table c (x int references t)", "constraint c.c_x_fkey depends on column t.id"),
+    "a reference": (
+        [OTHER, NEW],
+        "create table c (x int references t)",
+        "constraint c.c_x_fkey depends on column t.id",
+    ),
     "a generated column": (
-        [WIDER], "alter table o add by_hand text generated always as (upper(a)) stored", "column o.by_hand depends on column o.a",
+        [WIDER],
+        "alter table o add by_hand text generated always as (upper(a)) stored",
+        "column o.by_hand depends on column o.a",
     ),
     "a column of a type": (
-        [OTHER, {"name": "E", "enum": {"name": "m", "values": ["a"]}}], "alter table o add by_hand m", "column o.by_hand depends on enum m",
+        [OTHER, {"name": "E", "enum": {"name": "m", "values": ["a"]}}],
+        "alter table o add by_hand m",
+        "column o.by_hand depends on enum m",
     ),
     "a table of a schema": (
-        [OTHER, {"name": "S", "schema": {"name": "s"}}], "create table s.by_hand (id int)", "table s.by_hand depends on schema s",
+        [OTHER, {"name": "S", "schema": {"name": "s"}}],
+        "create table s.by_hand (id int)",
+        "table s.by_hand depends on schema s",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -33,20 +33,30 @@ BOOLEAN = {"type": "boolean", "convert": {"from": "integer", "using": "x > 1", "
 
 HISTORIES: dict[str, list[Steps]] = {
     "a table goes and another one gets its name": [[GONE], [table(x="text", y="integer")]],
-    "a column goes and another one gets its name": [[table(x={"type": "text", "state": "absent"})], [table(x="integer")]],
+    "a column goes and another one gets its name": [
+        [table(x={"type": "text", "state": "absent"})],
+        [table(x="integer")],
+    ],
     "a renamed table gets the name of one that went": [[GONE], [table("u", x="text")], [table("t", "u", x="text")]],
     "a table is renamed twice": [[table("u", "t", x="text")], [table("v", "u", x="text")]],
     "a column is renamed twice": [
-        [table(y={"type": "text", "renamed_from": "x"})], [table(z={"type": "text", "renamed_from": "y"})],
+        [table(y={"type": "text", "renamed_from": "x"})],
+        [table(z={"type": "text", "renamed_from": "y"})],
     ],
     "a name is given twice": [
-        [table("u", "t", x="text")], [{"name": "T", "state": "absent", "table": {"name": "u"}}], [table(x="text")], [table("u", "t", x="text")],
+        [table("u", "t", x="text")],
+        [{"name": "T", "state": "absent", "table": {"name": "u"}}],
+        [table(x="text")],
+        [table("u", "t", x="text")],
     ],
     "a column is converted twice": [[table(x=INTEGER)], [table(x=BOOLEAN)]],
     "a table goes whose rows were changed": [[*FIRST, SQL, SEED], [GONE]],
     "a column goes whose values were changed": [[*FIRST, SQL, SEED], [table(x={"type": "text", "state": "absent"})]],
-    "what is new is renamed": [[table(x="text", y="integer")], [table(x="text", z={"type": "integer", "renamed_from": "y"})]],
-}  # fmt: skip
+    "what is new is renamed": [
+        [table(x="text", y="integer")],
+        [table(x="text", z={"type": "integer", "renamed_from": "y"})],
+    ],
+}
 
 
 @pytest.fixture

@@ -69,9 +69,14 @@ CHANGED = [
             },
         },
     },
-    {"name": "Odd", "table": {"name": 'odd "one', "columns": {"id": {"type": "integer", "primary_key": True},
-                                                                "n": "bigint", "t": "text"}}},
-]  # fmt: skip
+    {
+        "name": "Odd",
+        "table": {
+            "name": 'odd "one',
+            "columns": {"id": {"type": "integer", "primary_key": True}, "n": "bigint", "t": "text"},
+        },
+    },
+]
 KEPT = (
     "select id, level, coalesce(note, '-'), coalesce(kind, 1), touched, doubled from tasks where id <= 900 order by id"
 )
@@ -142,9 +147,13 @@ def test_rows_are_what_they_were_and_triggers_act_for_the_application_alone(book
     counted = ask(book.url, "select what, count(*)::int from audit group by 1 order by 1")
     written = client.updates
     assert counted == [
-        ("always", written), ("aud", written + 1), ("before_all", written), ("late", written), ("of_note", written),
+        ("always", written),
+        ("aud", written + 1),
+        ("before_all", written),
+        ("late", written),
+        ("of_note", written),
         ("whole", written),
-    ]  # fmt: skip
+    ]
     assert ask(book.url, KEPT) == rows
     assert ask(book.url, DEFINED) == defined
     assert ask(book.url, "select count(distinct code)::int from tasks") == [(901,)]
@@ -174,12 +183,14 @@ def test_a_setting_alone_keeps_no_trigger_from_acting(role_url: str, server: Pos
     for url, batch, what in ((role_url, "off", 5), (others, "on", 5), (role_url, "on", 0)):
         load_sql(url, f"set wgm.batch = {batch}; update tasks set level = level where id = 1; reset wgm.batch")
         assert (url, ask(role_url, "with gone as (delete from audit returning 1) select count(*)::int from gone")) == (
-            url, [(what,)],
-        )  # fmt: skip
+            url,
+            [(what,)],
+        )
     again = book.apply()
     assert sorted(one.title for one in again.operations) == [
-        f"let trigger {name} of tasks act in batches again" for name in ("always", "aud", "before_all", "late", "touch", "whole")
-    ]  # fmt: skip
+        f"let trigger {name} of tasks act in batches again"
+        for name in ("always", "aud", "before_all", "late", "touch", "whole")
+    ]
     assert ask(role_url, DEFINED) == defined
     assert book.apply().changed == 0
 
@@ -255,10 +266,19 @@ def test_a_subscriber_sees_no_column_of_ours(
     book = Project(project, database_url, ONLINE)
 
     def declared(**columns: Any) -> None:
-        own = {"id": {"type": "integer", "primary_key": True}, "n": "integer", "t": "text",
-               "g": {"type": "integer", "generated": "id * 2"}, **columns}  # fmt: skip
-        book.write([{"name": "C", "table": {"name": "c", "columns": own}},
-                    {"name": "P", "publication": {"name": "pb", "tables": [{"table": "c", "where": "id > 0"}]}}])  # fmt: skip
+        own = {
+            "id": {"type": "integer", "primary_key": True},
+            "n": "integer",
+            "t": "text",
+            "g": {"type": "integer", "generated": "id * 2"},
+            **columns,
+        }
+        book.write(
+            [
+                {"name": "C", "table": {"name": "c", "columns": own}},
+                {"name": "P", "publication": {"name": "pb", "tables": [{"table": "c", "where": "id > 0"}]}},
+            ]
+        )
 
     def goes_on(number: int, rest: str = "n, t", values: str = "7, 'later'") -> None:
         load_sql(

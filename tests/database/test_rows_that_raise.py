@@ -23,9 +23,12 @@ RAISING = {
     "a check": ({"x": {"type": "integer", "check": "10 / x > 1"}}, "id=1: division by zero"),
     "a cast in a check": ({"y": {"type": "text", "check": "y::integer > 1"}}, "id=2: invalid input syntax"),
     "a generated column": ({"g": {"type": "integer", "generated": "10 / x"}}, "id=1: division by zero"),
-    "a backfill": ({"g": {"type": "integer", "not_null": True, "backfill": "y::integer"}}, "id=2: invalid input syntax"),
+    "a backfill": (
+        {"g": {"type": "integer", "not_null": True, "backfill": "y::integer"}},
+        "id=2: invalid input syntax",
+    ),
     "an identity over NULL": ({"x": {"type": "integer", "identity": "always"}}, "id=3"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", RAISING)

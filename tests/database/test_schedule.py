@@ -55,12 +55,21 @@ def test_lines_are_what_cron_reads(orders: Orders) -> None:
     assert done.returncode == 0, done.stdout
     lines = [line for line in (orders.folder / "jobs").read_text().splitlines() if line and line[0] in "0123456789*"]
     assert [line.split(" root ")[0] if " root " in line else " ".join(line.split()[:5]) for line in lines] == [
-        "*/15 * * * *", "0 * * * *", "0 2 * * *", "30 4 * * 0", "0 0 1,15 * *",
-    ]  # fmt: skip
+        "*/15 * * * *",
+        "0 * * * *",
+        "0 2 * * *",
+        "30 4 * * 0",
+        "0 0 1,15 * *",
+    ]
     text = (orders.folder / "jobs").read_text()
     assert "100\\% of $HOME'" in text and "CRON_TZ=Europe/Berlin" in text
     command = lines[1].split(" && exec ")[1].replace("\\%", "%")
-    assert subprocess.run(["sh", "-c", f"printf '%s\\n' {command}"], capture_output=True, text=True, check=True).stdout.splitlines() and "100% of $HOME"  # fmt: skip
+    assert (
+        subprocess.run(
+            ["sh", "-c", f"printf '%s\\n' {command}"], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        and "100% of $HOME"
+    )
 
 
 def test_jobs_that_are_sql_go_to_pg_cron(orders: Orders) -> None:

@@ -57,13 +57,20 @@ def owner_with_citext(servers: Any, project: Path) -> Iterator[tuple[Project, Po
         (
             [
                 {"name": "T", "table": {**PEOPLE, "columns": {**PEOPLE["columns"], "nick": "text"}}},
-                {"name": "I", "index": {"name": "i", "table": "people", "method": "gin",
-                                        "columns": [{"expression": "nick", "opclass": "gin_trgm_ops"}]}},
+                {
+                    "name": "I",
+                    "index": {
+                        "name": "i",
+                        "table": "people",
+                        "method": "gin",
+                        "columns": [{"expression": "nick", "opclass": "gin_trgm_ops"}],
+                    },
+                },
             ],
             "pg_trgm",
         ),
     ],
-)  # fmt: skip
+)
 def test_an_extension_that_the_scratch_server_lacks_is_named_with_the_way_out(
     steps: list[dict[str, Any]], lacks: str, owner_with_citext: tuple[Project, Postgres]
 ) -> None:
@@ -81,8 +88,14 @@ def test_a_live_table_of_such_an_extension_is_told_the_same_way(owner_with_citex
     book, _ = owner_with_citext
     with psycopg.connect(book.url, autocommit=True) as session:
         session.execute("create table people (id bigint primary key, nick citext)")
-    book.write([{"name": "T", "table": {"name": "people", "columns": {"id": {"type": "bigint", "primary_key": True},
-                                                                      "nick": "text"}}}])  # fmt: skip
+    book.write(
+        [
+            {
+                "name": "T",
+                "table": {"name": "people", "columns": {"id": {"type": "bigint", "primary_key": True}, "nick": "text"}},
+            }
+        ]
+    )
     with pytest.raises(Refused, match="lacks the extension 'citext'") as caught:
         book.apply(check=True)
     assert "shadow:" in (caught.value.hint or "")
@@ -153,8 +166,11 @@ def test_what_a_killed_command_left_is_swept_by_the_next_of_any_kind(project: Pa
     assert mine
     done = subprocess.run(
         [sys.executable, "-m", "wgm_play", "status", "playbook.yml", "--url", database_url],
-        cwd=project, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "server for scratch databases: pid" in done.stdout + done.stderr
     assert not mine & set(_left())

@@ -122,11 +122,19 @@ def test_every_kind_of_object_has_its_label_and_loses_it(book: Project) -> None:
     assert labels(book.url) == {
         (name, "MASKED")
         for name in (
-            "schema app", "type public.mood", "domain public.mail", "type public.point3", "sequence app.numbers",
-            "table public.guests", "column public.guests.email", "view app.everybody", "materialized view public.counted",
-            "function public.twice(a integer)", "publication all_guests",
+            "schema app",
+            "type public.mood",
+            "domain public.mail",
+            "type public.point3",
+            "sequence app.numbers",
+            "table public.guests",
+            "column public.guests.email",
+            "view app.everybody",
+            "materialized view public.counted",
+            "function public.twice(a integer)",
+            "publication all_guests",
         )
-    }  # fmt: skip
+    }
     assert book.apply().changed == 0
     before = state(book.url)
     book.write([one | ({"state": "absent"} if "security_label" in one else {}) for one in EVERYTHING])

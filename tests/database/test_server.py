@@ -41,10 +41,17 @@ def test_a_session_has_our_settings_whatever_the_role_has(server: Postgres, role
     policy = Policy(lock_timeout=1.5, statement_timeout=20)
     with connect(environment(role_url, policy=policy), application_name="wgm-play/7", project=project) as session:
         wanted = {
-            "search_path": '""', "TimeZone": "UTC", "DateStyle": "ISO, MDY", "IntervalStyle": "postgres",
-            "lock_timeout": "1500ms", "statement_timeout": "20s", "default_transaction_read_only": "off",
-            "client_encoding": "UTF8", "application_name": "wgm-play/7", "standard_conforming_strings": "on",
-        }  # fmt: skip
+            "search_path": '""',
+            "TimeZone": "UTC",
+            "DateStyle": "ISO, MDY",
+            "IntervalStyle": "postgres",
+            "lock_timeout": "1500ms",
+            "statement_timeout": "20s",
+            "default_transaction_read_only": "off",
+            "client_encoding": "UTF8",
+            "application_name": "wgm-play/7",
+            "standard_conforming_strings": "on",
+        }
         found = {name: session.execute("select current_setting(%s)", [name]).fetchone()[0] for name in wanted}
         assert session.autocommit
         unqualified = session.execute("select current_schemas(false)").fetchone()

@@ -212,12 +212,32 @@ def test_functions_in_c_are_stand_ins_and_come_out_as_written(project: Path, dat
     book = Project(project, database_url)
     book.write(
         [
-            {"name": "I", "function": {"name": "plus", "arguments": "a integer, b integer", "returns": "integer",
-                                       "language": "internal", "volatility": "immutable", "strict": True, "body": "int4pl", "verbatim": True}},
-            {"name": "L", "function": {"name": "leaks", "arguments": "a integer", "returns": "boolean", "language": "sql",
-                                       "leakproof": True, "body": "select a > 0"}},
+            {
+                "name": "I",
+                "function": {
+                    "name": "plus",
+                    "arguments": "a integer, b integer",
+                    "returns": "integer",
+                    "language": "internal",
+                    "volatility": "immutable",
+                    "strict": True,
+                    "body": "int4pl",
+                    "verbatim": True,
+                },
+            },
+            {
+                "name": "L",
+                "function": {
+                    "name": "leaks",
+                    "arguments": "a integer",
+                    "returns": "boolean",
+                    "language": "sql",
+                    "leakproof": True,
+                    "body": "select a > 0",
+                },
+            },
         ]
-    )  # fmt: skip
+    )
     first = book.apply()
     assert [operation.title for operation in first.operations] == [
         "create function plus(integer, integer)",
@@ -290,13 +310,24 @@ def test_what_reaches_out_of_a_database_is_taken_from_an_extension(servers: Any,
         [
             {"name": "X", "extension": {"name": "dblink"}},
             {"name": "W", "extension": {"name": "postgres_fdw"}},
-            {"name": "F", "function": {"name": "reach", "returns": "boolean", "language": "plpgsql", "body": reach,
-                                       "volatility": "immutable"}},
-            {"name": "T", "table": {**T, "columns": {**T["columns"], "g": {"type": "boolean", "generated": "reach()"}}}},
+            {
+                "name": "F",
+                "function": {
+                    "name": "reach",
+                    "returns": "boolean",
+                    "language": "plpgsql",
+                    "body": reach,
+                    "volatility": "immutable",
+                },
+            },
+            {
+                "name": "T",
+                "table": {**T, "columns": {**T["columns"], "g": {"type": "boolean", "generated": "reach()"}}},
+            },
             {"name": "I", "index": {"name": "i", "table": "t", "columns": ["n"], "where": "reach()"}},
             {"name": "M", "materialized_view": {"name": "m", "query": "select reach() as x"}},
         ]
-    )  # fmt: skip
+    )
     try:
         book.apply(check=True)
         with psycopg.connect(book.url) as session:

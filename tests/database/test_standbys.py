@@ -47,9 +47,14 @@ def orders(project: Path, primary: Postgres) -> Orders:
 
 def started(orders: Orders, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "wgm_play", *words], cwd=orders.folder, stdin=subprocess.DEVNULL, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "DATABASE_URL": orders.url},
-    )  # fmt: skip
+        [sys.executable, "-m", "wgm_play", *words],
+        cwd=orders.folder,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "DATABASE_URL": orders.url},
+    )
 
 
 def said_until(process: subprocess.Popen[str], word: str, seconds: float = 60.0) -> str:

@@ -50,11 +50,16 @@ def filled(database: psycopg.Connection[Any], secrets: int = SECRETS) -> Iterato
             word, other = words[number % secrets], words[number // 4]
             copy.write_row(
                 (
-                    777_000_000 + number, word if number % 3 else words[0], f"{other}@example.org", 888_000_000 + number % 50,
-                    [word, words[1]], json.dumps({"k": word}), f"[2001-{1 + number % 12:02}-03,2031-01-09)",
+                    777_000_000 + number,
+                    word if number % 3 else words[0],
+                    f"{other}@example.org",
+                    888_000_000 + number % 50,
+                    [word, words[1]],
+                    json.dumps({"k": word}),
+                    f"[2001-{1 + number % 12:02}-03,2031-01-09)",
                     "fine" if number % 5 else "bad",
                 )
-            )  # fmt: skip
+            )
     for number in range(20):
         database.execute(f"create table parts_{words[number]} partition of parts for values in ('{words[number]}')")
         database.execute(f"create index on parts_{words[number]} (n)")

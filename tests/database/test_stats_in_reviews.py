@@ -32,22 +32,38 @@ HEADING = Heading("diff", "play.yml", None, file="play.yml")
 
 def table(name: str, rows: float, size: int, **more: Any) -> dict[str, Any]:
     return {
-        "schema": "public", "name": name, "kind": "table", "rows": rows, "pages": size // 8192, "bytes": size,
-        "columns": [], "indexes": [], "extended": [], **more,
-    }  # fmt: skip
+        "schema": "public",
+        "name": name,
+        "kind": "table",
+        "rows": rows,
+        "pages": size // 8192,
+        "bytes": size,
+        "columns": [],
+        "indexes": [],
+        "extended": [],
+        **more,
+    }
 
 
 def statistics(**more: Any) -> str:
     made = {
-        "format": "wgm-play stats", "version": 1, "taken": datetime.now(UTC).isoformat(), "environment": "production",
-        "database": "shop", "values": "none", "salt": "0", "server": {"version": 150004}, "settings": {},
+        "format": "wgm-play stats",
+        "version": 1,
+        "taken": datetime.now(UTC).isoformat(),
+        "environment": "production",
+        "database": "shop",
+        "values": "none",
+        "salt": "0",
+        "server": {"version": 150004},
+        "settings": {},
         "counted_since": (datetime.now(UTC) - timedelta(seconds=1000)).isoformat(),
         "tables": [
             table("tasks", 50_000_000, 12_000_000_000, traffic={"scans": 200_000, "inserted": 30_000}),
             table("users", 20, 8192),
         ],
-        "unseen": [], **more,
-    }  # fmt: skip
+        "unseen": [],
+        **more,
+    }
     return json.dumps(made)
 
 

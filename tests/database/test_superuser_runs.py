@@ -152,9 +152,13 @@ def test_a_superuser_changes_tables_of_others_as_long_as_he_runs_none_of_their_c
         "create table items (id bigint primary key, n int check (n >= 0), at timestamptz default now());"
         "create trigger r before insert on items for each row execute function spy_row(); insert into items values (1, 1)"
     )
-    columns = {"id": {"type": "bigint", "primary_key": True}, "n": {"type": "int", "check": "n >= 0"},
-               "at": {"type": "timestamptz", "default": "now()"}, "note": "text",
-               "flag": {"type": "boolean", "not_null": True, "default": False}}  # fmt: skip
+    columns = {
+        "id": {"type": "bigint", "primary_key": True},
+        "n": {"type": "int", "check": "n >= 0"},
+        "at": {"type": "timestamptz", "default": "now()"},
+        "note": "text",
+        "flag": {"type": "boolean", "not_null": True, "default": False},
+    }
     book.write([{"name": "T", "table": {"name": "items", "columns": columns}}])
     assert book.apply().changed == 1
 
@@ -167,8 +171,11 @@ def test_a_table_of_others_may_not_call_what_only_superusers_may(
         "create table items (id bigint primary key, n int, check (pg_catalog.pg_read_file('/etc/hostname') is not null))"
     )
     book.write(
-        [{"name": "T", "table": ITEMS}, {"name": "S", "seed": {"table": "items", "key": ["id"], "rows": [{"id": 5, "n": 5}]}}]
-    )  # fmt: skip
+        [
+            {"name": "T", "table": ITEMS},
+            {"name": "S", "seed": {"table": "items", "key": ["id"], "rows": [{"id": 5, "n": 5}]}},
+        ]
+    )
     with pytest.raises(Refused, match="as a superuser") as caught:
         book.apply(allow_destructive=True)
     assert role in str(caught.value)

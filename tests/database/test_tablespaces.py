@@ -39,17 +39,22 @@ TABLE_B = {
 TABLE_P = {
     "name": "P",
     "table": {
-        "name": "p", "partition_by": {"range": ["k"]}, "primary_key": ["id", "k"],
+        "name": "p",
+        "partition_by": {"range": ["k"]},
+        "primary_key": ["id", "k"],
         "columns": {"id": "integer", "k": "integer", "x": {"type": "integer", "check": "x > 0"}},
         "partitions": {"p1": {"from": 0, "to": 10}, "p2": {"from": 10, "to": 20}, "p3": {"from": 20, "to": 30}},
     },
-}  # fmt: skip
+}
 STEPS = [
     TABLE_B,
     TABLE_P,
-    {"name": "I", "index": {"name": "b_i", "table": "b", "columns": ["n"], "where": "n > 'a'", "tablespace": "wgm_fast"}},
+    {
+        "name": "I",
+        "index": {"name": "b_i", "table": "b", "columns": ["n"], "where": "n > 'a'", "tablespace": "wgm_fast"},
+    },
     {"name": "C", "table": {"name": "c", "tablespace": "wgm Slow disk", "columns": {"id": "integer"}}},
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +78,10 @@ def placed(
     url = new_database()
     with server.connect() as admin:
         admin.execute(
-            SQL("ALTER DATABASE {} SET TABLESPACE {}").format(Identifier(url.rsplit("/", 1)[1]), Identifier(request.param))
-        )  # fmt: skip
+            SQL("ALTER DATABASE {} SET TABLESPACE {}").format(
+                Identifier(url.rsplit("/", 1)[1]), Identifier(request.param)
+            )
+        )
     return url
 
 

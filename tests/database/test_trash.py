@@ -17,8 +17,17 @@ from wgm_play import pipeline
 from wgm_play.errors import InputError, Refused, WgmError
 from wgm_play.options import Options
 
-TASKS = {"name": "Tasks", "table": {"name": "tasks", "columns": {
-    "id": {"type": "bigserial", "primary_key": True}, "title": "text", "n": {"type": "int", "identity": "always", "unique": True}}}}  # fmt: skip
+TASKS = {
+    "name": "Tasks",
+    "table": {
+        "name": "tasks",
+        "columns": {
+            "id": {"type": "bigserial", "primary_key": True},
+            "title": "text",
+            "n": {"type": "int", "identity": "always", "unique": True},
+        },
+    },
+}
 GONE = {"name": "Tasks", "table": {"name": "tasks"}, "state": "absent"}
 
 
@@ -65,7 +74,10 @@ def test_a_table_comes_back_beside_the_one_that_has_its_name(book: Project) -> N
     trash(book, "public.tasks")
     assert ask(book, "select id, title, n from tasks_restored order by 1") == [(1, "mine", 1), (2, "yours", 2)]
     load_sql(book.url, "insert into tasks_restored (title) values ('next'); insert into tasks (title) values ('first')")
-    assert ask(book, "select max(id), max(n) from tasks_restored union all select max(id), max(n) from tasks") == [(3, 3), (1, 1)]  # fmt: skip
+    assert ask(book, "select max(id), max(n) from tasks_restored union all select max(id), max(n) from tasks") == [
+        (3, 3),
+        (1, 1),
+    ]
     assert trash(book) == ["nothing lies in the trash"]
     assert book.apply().changed == 0
 
@@ -108,13 +120,20 @@ def test_types_and_sequences_come_back_too(book: Project) -> None:
         "create type pair as (a int, b int);"
         "create table t (a mood, b short, c pair); create sequence s start 7; select nextval('s')",
     )
-    steps(book, [{"name": "T", "table": {"name": "t"}, "state": "absent"}]
-          + [{"name": kind, kind: {"name": name}, "state": "absent"} for kind, name in
-             (("enum", "mood"), ("domain", "short"), ("composite", "pair"), ("sequence", "s"))])  # fmt: skip
+    steps(
+        book,
+        [{"name": "T", "table": {"name": "t"}, "state": "absent"}]
+        + [
+            {"name": kind, kind: {"name": name}, "state": "absent"}
+            for kind, name in (("enum", "mood"), ("domain", "short"), ("composite", "pair"), ("sequence", "s"))
+        ],
+    )
     load_sql(book.url, "create table mood ()")
     for name in ("mood", "short", "pair", "s", "t"):
         trash(book, name)
-    assert ask(book, "select 'a'::mood_restored::text, 'ab'::short::text, (row(1, 2)::pair).b, nextval('s')") == [("a", "ab", 2, 8)]  # fmt: skip
+    assert ask(book, "select 'a'::mood_restored::text, 'ab'::short::text, (row(1, 2)::pair).b, nextval('s')") == [
+        ("a", "ab", 2, 8)
+    ]
     assert ask(book, "select count(*) from t") == [(0,)]
 
 

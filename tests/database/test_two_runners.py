@@ -85,8 +85,13 @@ def test_abort_ends_a_run_and_the_same_command_resumes(place: Place) -> None:
     file.write_text(STEPS.replace("columns:", "colums:"))  # somebody edits it meanwhile
     ended = subprocess.run(
         [sys.executable, "-m", "wgm_play", "abort", "production.yml"],
-        cwd=place.folder, env=place.environ(), capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        cwd=place.folder,
+        env=place.environ(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert ended.returncode == 0, ended.stderr
     out, said = first.communicate(timeout=30)
     assert first.returncode == 2 and "Traceback" not in said, said

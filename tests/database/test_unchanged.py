@@ -191,19 +191,22 @@ DRIFT = {
     ),
     "a dropped view": ("DROP VIEW dear_items", "changed=1 "),
     "a waiting handler": (
-        "INSERT INTO wgm.handler (run, event, play, name) VALUES (1, 'notified', 'Shop', 'Count')", "changed=1 ",
+        "INSERT INTO wgm.handler (run, event, play, name) VALUES (1, 'notified', 'Shop', 'Count')",
+        "changed=1 ",
     ),
     "SQL that was taken back": (
         "INSERT INTO wgm.sql_once (run, event, play, step, item, checksum, sql)"
-        " SELECT run, 'undone', play, step, item, checksum, sql FROM wgm.sql_once", "changed=2 ",
+        " SELECT run, 'undone', play, step, item, checksum, sql FROM wgm.sql_once",
+        "changed=2 ",
     ),
     "an unfinished run": (
         "INSERT INTO wgm.run SELECT (r).* FROM (SELECT jsonb_populate_record(r, '{\"id\": 99}') AS r"
-        " FROM wgm.run AS r ORDER BY id LIMIT 1) AS s", "changed=0 ",
+        " FROM wgm.run AS r ORDER BY id LIMIT 1) AS s",
+        "changed=0 ",
     ),
     "an unmanaged table": ("CREATE TABLE other (x int)", "changed=0 "),
     "the first object of its kind": ("CREATE DOMAIN public.size AS int", "changed=0 "),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("drift", DRIFT)

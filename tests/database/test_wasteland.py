@@ -43,9 +43,15 @@ class Result:
 def play(environment: str, url: str, *more: str) -> Result:
     """Run a shipped playbook on the database at `url`."""
     done = forking.run(
-        f"playbooks/{environment}.yml", "--url", url, "--no-backup", *more,
-        folder=PROJECT, environ={**os.environ, "NO_COLOR": "1"}, timeout=RUN_SECONDS,
-    )  # fmt: skip
+        f"playbooks/{environment}.yml",
+        "--url",
+        url,
+        "--no-backup",
+        *more,
+        folder=PROJECT,
+        environ={**os.environ, "NO_COLOR": "1"},
+        timeout=RUN_SECONDS,
+    )
     output = done.stdout + done.stderr
     found = RECAP.search(output)
     return Result(

@@ -188,11 +188,21 @@ REGIONS: list[tuple[str, str, str, int, int, str, list[str]]] = [
     ("Cité du Carburant", "Les Raffineurs", "settlement", 12000, 3, "hostile", ["fuel", "technology"]),
     ("Cité Industrielle", "Les Forgerons d'Acier", "settlement", 25000, 4, "neutral", ["metal", "machinery"]),
     (
-        "Cité de l'Eau & Alimentation", "Les Gardiens de la Source", "fortress", 18000, 4, "friendly",
+        "Cité de l'Eau & Alimentation",
+        "Les Gardiens de la Source",
+        "fortress",
+        18000,
+        4,
+        "friendly",
         ["food", "water", "seeds"],
     ),
     (
-        "Cité du Divertissement", "Les Faiseurs de Rêves", "trade_hub", 20000, 1, "neutral",
+        "Cité du Divertissement",
+        "Les Faiseurs de Rêves",
+        "trade_hub",
+        20000,
+        1,
+        "neutral",
         ["information", "entertainment"],
     ),
     ("Nuke City", "Le Réacteur à Ciel Ouvert", "city", 8000, 5, "hostile", ["energy", "nuclear materials"]),
@@ -200,7 +210,7 @@ REGIONS: list[tuple[str, str, str, int, int, str, list[str]]] = [
     ("Cité de l'Armement & Défense", "Les Arsenaux", "fortress", 22000, 5, "hostile", ["weapons", "explosives"]),
     ("L'Île des Anciens", "Le Paradis Perdu", "city", 5000, 1, "neutral", ["pre-war technology", "clean water"]),
     ("Bunker Oméga", "Les Fantômes d'Acier", "fortress", 3000, 5, "hostile", ["espionage", "cyber warfare"]),
-]  # fmt: skip
+]
 
 
 def region_id(number: int) -> str:

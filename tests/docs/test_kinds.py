@@ -54,12 +54,16 @@ def _listed(tree: ast.AST) -> Iterator[tuple[int, list[str | None]]]:
             isinstance(node, ast.BoolOp)
             and len({ast.unparse(one.left) for one in node.values if isinstance(one, ast.Compare)}) == 1
         ):
-            yield node.lineno, [
-                _text(one.comparators[0])
-                for one in node.values
-                if isinstance(one, ast.Compare) and isinstance(one.ops[0], (ast.Eq, ast.NotEq))
-                and ast.unparse(one.left).endswith("kind")
-            ]  # fmt: skip
+            yield (
+                node.lineno,
+                [
+                    _text(one.comparators[0])
+                    for one in node.values
+                    if isinstance(one, ast.Compare)
+                    and isinstance(one.ops[0], (ast.Eq, ast.NotEq))
+                    and ast.unparse(one.left).endswith("kind")
+                ],
+            )
         elif isinstance(node, ast.MatchOr):
             yield node.lineno, [_text(one.value) for one in node.patterns if isinstance(one, ast.MatchValue)]
 
@@ -140,9 +144,7 @@ def test_each_kind_is_read_changed_and_written_down(kind: str) -> None:
 
 def test_a_new_kind_is_told_all_that_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KINDS, "toy", KindTraits("toy", ("schema", "name")))
-    assert [place.split()[1] for place in lacking("toy")] == [
-        "dataclass", "query", "makers", "step", "description"
-    ]  # fmt: skip
+    assert [place.split()[1] for place in lacking("toy")] == ["dataclass", "query", "makers", "step", "description"]
     monkeypatch.setitem(STEPS, "toy", STEPS["collation"])
     assert [place.split()[1] for place in lacking("toy")][4:] == ["place", "examples", "case"]
 

@@ -114,6 +114,31 @@ def test_no_statement_is_put_together_outside_of_the_templates() -> None:
     assert not made, "\n".join(made)
 
 
+def _tables(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield the tables of data at the top of a module: a list, a mapping or a set that has a name."""
+    for node in tree.body:
+        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        if isinstance(value, ast.Call) and getattr(value.func, "id", "") in ("frozenset", "MappingProxyType"):
+            value = value.args[0]
+        if isinstance(value, ast.List | ast.Tuple | ast.Dict | ast.Set):
+            yield node
+
+
+def test_only_a_table_of_data_is_laid_out_by_hand() -> None:
+    by_hand = []
+    for path in files():
+        text = path.read_text(encoding="utf-8") if path.suffix == ".py" else ""
+        if "# fmt: " not in text:
+            continue
+        ends = {node.end_lineno for node in _tables(ast.parse(text))}
+        by_hand += [
+            where(path, number)
+            for number, line in enumerate(text.splitlines(), 1)
+            if re.search(r"# fmt: (skip|off)$", line) and number not in ends
+        ]
+    assert not by_hand, "\n".join(by_hand)
+
+
 def test_the_files_speak_of_the_project_alone() -> None:
     found = []
     for path in files():

@@ -27,9 +27,15 @@ def run(folder: Path, command: str) -> str:
     """Run a line in a shell; return its standard output, and fail with what it said."""
     plain = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     done = subprocess.run(
-        ["/bin/sh", "-c", command], cwd=folder, env=plain, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        ["/bin/sh", "-c", command],
+        cwd=folder,
+        env=plain,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
 

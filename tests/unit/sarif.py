@@ -26,9 +26,14 @@ MESSAGE = {
 }
 MULTIFORMAT = _object(("text",), text=TEXT, markdown=TEXT)
 RULE = _object(
-    ("id",), id=TEXT, name=TEXT, shortDescription=MULTIFORMAT, fullDescription=MULTIFORMAT, help=MULTIFORMAT,
+    ("id",),
+    id=TEXT,
+    name=TEXT,
+    shortDescription=MULTIFORMAT,
+    fullDescription=MULTIFORMAT,
+    help=MULTIFORMAT,
     helpUri={"type": "string", "format": "uri"},
-)  # fmt: skip
+)
 FIRST = {"type": "integer", "minimum": 1}
 REGION = _object(startLine=FIRST, startColumn=FIRST, endLine=FIRST, endColumn=FIRST)
 ARTIFACT = _object(uri={"type": "string", "format": "uri-reference", "pattern": r"^[^\s\\]*$"}, uriBaseId=TEXT)
@@ -39,8 +44,11 @@ PHYSICAL = {
 LOGICAL = _object(name=TEXT, fullyQualifiedName=TEXT, decoratedName=TEXT, kind=TEXT)
 LOCATION = _object(physicalLocation=PHYSICAL, logicalLocations=_array(LOGICAL, uniqueItems=True), message=MESSAGE)
 SUPPRESSION = _object(
-    ("kind",), kind={"enum": ["inSource", "external"]}, status={"enum": ["accepted", "underReview", "rejected"]}, justification=TEXT
-)  # fmt: skip
+    ("kind",),
+    kind={"enum": ["inSource", "external"]},
+    status={"enum": ["accepted", "underReview", "rejected"]},
+    justification=TEXT,
+)
 RESULT = _object(
     ("message",),
     ruleId=TEXT,
@@ -68,9 +76,12 @@ RUN = _object(
 LOG = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     **_object(
-        ("version", "runs"), **{"$schema": {"type": "string", "format": "uri"}}, version={"const": "2.1.0"}, runs=_array(RUN)
+        ("version", "runs"),
+        **{"$schema": {"type": "string", "format": "uri"}},
+        version={"const": "2.1.0"},
+        runs=_array(RUN),
     ),
-}  # fmt: skip
+}
 
 
 def problems(log: Any) -> list[str]:

@@ -24,11 +24,20 @@ HOSTILE = 'x"<b>|`` ``` ]]> & \x00\x1b[31m\r\n::error::forged\n| a | %0A, Ã© ðŸ‚
 HEADING = Heading("check", "production", file="playbooks/production.yml", pages=(("C08", "change a column's type"),))
 FOUND = [
     Finding("advice", "info", "could be better", object="public.t"),
-    Finding("C08", "error", "the table is rewritten", "public.t", "note", "do this\nthen that", ("row 1", "row 2"),
-            Position("playbooks/schema.yml", 7, 3), "lint"),
+    Finding(
+        "C08",
+        "error",
+        "the table is rewritten",
+        "public.t",
+        "note",
+        "do this\nthen that",
+        ("row 1", "row 2"),
+        Position("playbooks/schema.yml", 7, 3),
+        "lint",
+    ),
     Finding("known", "error", "known", "public.u", acknowledged="until the next release"),
     Finding("hostile", "warning", HOSTILE, HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), source="health"),
-]  # fmt: skip
+]
 
 
 def read(form: str, findings: list[Finding] = FOUND, heading: Heading = HEADING) -> str:
@@ -43,8 +52,15 @@ def test_the_worst_come_first_and_what_is_acknowledged_counts_no_more() -> None:
 
 def test_a_fingerprint_survives_edits_and_tells_things_apart() -> None:
     one = FOUND[1]
-    moved = Finding(one.code, "warning", "other words", one.object, one.attribute,
-                    where=Position("playbooks/schema.yml", 99), source="lint")  # fmt: skip
+    moved = Finding(
+        one.code,
+        "warning",
+        "other words",
+        one.object,
+        one.attribute,
+        where=Position("playbooks/schema.yml", 99),
+        source="lint",
+    )
     assert moved.fingerprint == one.fingerprint
     others = {Finding("C08", "error", "", *names, source="lint").fingerprint for names in (("a", "bc"), ("ab", "c"))}
     assert len(others | {one.fingerprint}) == 3
@@ -67,8 +83,9 @@ def test_sarif_has_a_rule_a_place_and_a_fingerprint_for_each() -> None:
         assert re.fullmatch("[0-9a-f]{32}", result["partialFingerprints"]["wgm/v1"])
     first, last = run["results"][0], run["results"][-1]
     assert (first["level"], first["locations"][0]["physicalLocation"]["region"]) == (
-        "error", {"startLine": 7, "startColumn": 3},
-    )  # fmt: skip
+        "error",
+        {"startLine": 7, "startColumn": 3},
+    )
     assert last["suppressions"][0]["justification"] == "until the next release"
 
 

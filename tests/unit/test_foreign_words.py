@@ -67,7 +67,10 @@ def column(text: str) -> str:
         # Columns
         (column("price: {type: numeric(10,2), not_null: true}\n"), 'quote it: type: "numeric(10, 2)"'),
         (column("price: {type: numeric(10, 2)}\n"), 'quote it: type: "numeric(10, 2)"'),
-        (column("price: {type: numeric, default: round(greatest(1, 3), 2), not_null: true}\n"), 'default: "round(greatest(1, 3), 2)"'),
+        (
+            column("price: {type: numeric, default: round(greatest(1, 3), 2), not_null: true}\n"),
+            'default: "round(greatest(1, 3), 2)"',
+        ),
         (column("tags: {type: text[], not_null: true}\n"), 'quote it: type: "text[]"'),
         (column("kind: {type: text, check: kind in ('a','b')}\n"), "quote it: check: \"kind in ('a','b')\""),
         (column("price: {type: text, nullable: false}\n"), "write `not_null: true`"),
@@ -75,12 +78,21 @@ def column(text: str) -> str:
         (column("price: {type: text, default_value: 1}\n"), "did you mean 'default'?"),
         (column("price: {type: text, max_length: 20}\n"), 'type: "varchar(100)"'),
         (column("room: {type: bigint, foreign_key: rooms}\n"), "write `references: table(column)`"),
-        (column("isbn: {type: text, unique: true, check: isbn ~ '^[0-9X]{10,13}$'}\n"), "check: \"isbn ~ '^[0-9X]{10,13}$'\""),
-        (column("isbn: {type: text, check: isbn ~ '^[0-9X]{10}$', unique: true}\n"), "check: \"isbn ~ '^[0-9X]{10}$'\""),
+        (
+            column("isbn: {type: text, unique: true, check: isbn ~ '^[0-9X]{10,13}$'}\n"),
+            "check: \"isbn ~ '^[0-9X]{10,13}$'\"",
+        ),
+        (
+            column("isbn: {type: text, check: isbn ~ '^[0-9X]{10}$', unique: true}\n"),
+            "check: \"isbn ~ '^[0-9X]{10}$'\"",
+        ),
         # Indentation
         (column(" price: integer\n"), "this line begins 1 column right of 'id' in line 8"),
         (with_steps(TABLE + "     price: integer\n"), "this line begins 1 column left of 'id' in line 8"),
-        (with_steps(TABLE + "     price: integer\n      size: text\n"), "this line begins 1 column left of 'id' in line 8"),
+        (
+            with_steps(TABLE + "     price: integer\n      size: text\n"),
+            "this line begins 1 column left of 'id' in line 8",
+        ),
         (with_steps("- name: A\n   table: {name: a}\n"), "this line begins 1 column right of 'name' in line 4"),
         (with_steps("- name: A\n table: {name: a}\n"), "this line begins 1 column left of 'name' in line 4"),
         # Steps
@@ -99,15 +111,24 @@ def column(text: str) -> str:
         (with_steps("- name: A\n  when: environment is changed\n" + TABLE[21:]), "write `register: NAME`"),
         (with_steps("- name: A\n  accept: R01\n" + TABLE[21:]), 'write `accept: {R01: "why this may be"}`'),
         # Plays
-        ("- name: A\n  hosts: [development, staging]\n  steps: []\n", "with `hosts: development` and `hosts: staging` each"),
+        (
+            "- name: A\n  hosts: [development, staging]\n  steps: []\n",
+            "with `hosts: development` and `hosts: staging` each",
+        ),
         ("- name: A\n  hosts: all\n  steps: []\n", "with `hosts: development` and `hosts: staging` each"),
-        ("- name: A\n  hosts: development,staging\n  steps: []\n", "with `hosts: development` and `hosts: staging` each"),
+        (
+            "- name: A\n  hosts: development,staging\n  steps: []\n",
+            "with `hosts: development` and `hosts: staging` each",
+        ),
         ("- name: A\n  hosts: dev\n  steps: []\n", "did you mean 'development'?"),
         ("- import_playbook: other.yml\n", "wgm-play FIRST SECOND"),
-        ("- name: A\n  hosts: development\n  gather_facts: false\n  steps: []\n", "leave it out: the catalog is always read"),
+        (
+            "- name: A\n  hosts: development\n  gather_facts: false\n  steps: []\n",
+            "leave it out: the catalog is always read",
+        ),
         ("- name: A\n  hosts: development\n  serial: 1\n  steps: []\n", "a play runs on one database"),
     ],
-)  # fmt: skip
+)
 def test_the_answer_says_what_to_write(project: Path, text: str, told: str) -> None:
     error = only_error(text)
     assert told in str(error.hint), f"{error.message}: {error.hint}"

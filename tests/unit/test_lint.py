@@ -121,18 +121,33 @@ ADDITIVE = "additive_only = true\nseverity = {C10='off', C11='off', T01='off', K
 
 @pytest.mark.parametrize(
     "statement",
-    ["ALTER TABLE t DROP COLUMN a;", "ALTER TABLE t RENAME COLUMN a TO b;", "DROP TABLE t;", "DROP VIEW v;", "DROP TYPE e;",
-     "ALTER TABLE t DROP CONSTRAINT c;", "ALTER TYPE e RENAME VALUE 'a' TO 'b';", "REVOKE SELECT ON t FROM app;", "ALTER TABLE t ALTER a TYPE text;"],
-)  # fmt: skip
+    [
+        "ALTER TABLE t DROP COLUMN a;",
+        "ALTER TABLE t RENAME COLUMN a TO b;",
+        "DROP TABLE t;",
+        "DROP VIEW v;",
+        "DROP TYPE e;",
+        "ALTER TABLE t DROP CONSTRAINT c;",
+        "ALTER TYPE e RENAME VALUE 'a' TO 'b';",
+        "REVOKE SELECT ON t FROM app;",
+        "ALTER TABLE t ALTER a TYPE text;",
+    ],
+)
 def test_additions_only(statement: str) -> None:
     assert codes(found(statement, settings=ADDITIVE)) == {"S16"}
 
 
 @pytest.mark.parametrize(
     "statement",
-    ["ALTER TABLE t ADD COLUMN a int;", "CREATE TABLE f (id bigint PRIMARY KEY); DROP TABLE f;", "CREATE VIEW v AS SELECT 1;",
-     "ALTER TYPE e ADD VALUE 'x' AFTER 'y';", "GRANT SELECT ON t TO app;", "CREATE TABLE f (id bigint PRIMARY KEY, a int); ALTER TABLE f DROP COLUMN a;"],
-)  # fmt: skip
+    [
+        "ALTER TABLE t ADD COLUMN a int;",
+        "CREATE TABLE f (id bigint PRIMARY KEY); DROP TABLE f;",
+        "CREATE VIEW v AS SELECT 1;",
+        "ALTER TYPE e ADD VALUE 'x' AFTER 'y';",
+        "GRANT SELECT ON t TO app;",
+        "CREATE TABLE f (id bigint PRIMARY KEY, a int); ALTER TABLE f DROP COLUMN a;",
+    ],
+)
 def test_additions_are_additions(statement: str) -> None:
     assert codes(found(statement, settings=ADDITIVE)) == set()
 
@@ -245,10 +260,16 @@ def test_the_safe_form_is_written_and_every_other_byte_stays() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["BEGIN;\nCREATE INDEX i ON t (a);\nCOMMIT;\n", "CREATE INDEX i ON t (a); -- wgm-play: ignore I01: it is empty\n",
-     "-- migrate:up\nCREATE INDEX i ON t (a);\n-- migrate:down\nDROP INDEX i;\n", "DROP INDEX i, j;\n", "DROP TABLE t;\n",
-     "-- migrate:up transaction:false\nALTER TABLE t ADD CONSTRAINT c CHECK (a > 0);\n", "CREATE TABLE t (a int);\nCREATE INDEX i ON t (a);\n"],
-)  # fmt: skip
+    [
+        "BEGIN;\nCREATE INDEX i ON t (a);\nCOMMIT;\n",
+        "CREATE INDEX i ON t (a); -- wgm-play: ignore I01: it is empty\n",
+        "-- migrate:up\nCREATE INDEX i ON t (a);\n-- migrate:down\nDROP INDEX i;\n",
+        "DROP INDEX i, j;\n",
+        "DROP TABLE t;\n",
+        "-- migrate:up transaction:false\nALTER TABLE t ADD CONSTRAINT c CHECK (a > 0);\n",
+        "CREATE TABLE t (a int);\nCREATE INDEX i ON t (a);\n",
+    ],
+)
 def test_what_has_no_safe_form_in_its_place_is_left(text: str) -> None:
     assert fixed(text) == text
 
@@ -268,9 +289,14 @@ def test_a_file_that_is_fixed_once_is_left_the_second_time() -> None:
 
 @pytest.mark.parametrize(
     ("names", "marks"),
-    [(("V1__t.sql", "V2__longer.sql"), ""), (("1_t.up.sql", "2_longer.up.sql"), ""), (("a/migration.sql", "b/migration.sql"), ""),
-     (("1_t.sql", "2_longer.sql"), "-- migrate:up\n"), (("001_t.sql", "002_longer.sql"), "-- +goose Up\n")],
-)  # fmt: skip
+    [
+        (("V1__t.sql", "V2__longer.sql"), ""),
+        (("1_t.up.sql", "2_longer.up.sql"), ""),
+        (("a/migration.sql", "b/migration.sql"), ""),
+        (("1_t.sql", "2_longer.sql"), "-- migrate:up\n"),
+        (("001_t.sql", "002_longer.sql"), "-- +goose Up\n"),
+    ],
+)
 def test_what_a_tool_runs_before_a_file_is_known(names: tuple[str, str], marks: str) -> None:
     first, second = (Path("migrations") / name for name in names)
     for path in (first, second):

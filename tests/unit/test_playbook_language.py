@@ -162,8 +162,15 @@ def test_a_higher_level_of_variables_wins_and_says_where_it_is() -> None:
 def test_extra_variables_keep_types_and_are_not_rendered() -> None:
     made = parse_extra_vars(["a=1 b=true c=1.10 d='x y' e=007", '{"f": [1, null]}', "@valid/steps/vars.yml"])
     assert dict(made) == {
-        "a": 1, "b": True, "c": "1.10", "d": "x y", "e": "007", "f": [1, None], "days": 7, "who": "the file",
-    }  # fmt: skip
+        "a": 1,
+        "b": True,
+        "c": "1.10",
+        "d": "x y",
+        "e": "007",
+        "f": [1, None],
+        "days": 7,
+        "who": "the file",
+    }
     assert play_of("language", extra_vars={"days": "{{ who }}"}).variables["retention"] == "{{ who }} days"
     for bad in ("name", "@no/such/file", "[1]", "a='", "{1"):
         with pytest.raises(InputError):

@@ -93,8 +93,17 @@ def test_a_client_outlives_a_pause() -> None:
 
 
 def database(name: str, **more: str) -> console.Row:
-    row = {"name": name, "host": "h", "port": "5432", "pool_size": "20", "reserve_pool": "0", "max_connections": "0",
-           "pool_mode": "", "paused": "0", "disabled": "0"}  # fmt: skip
+    row = {
+        "name": name,
+        "host": "h",
+        "port": "5432",
+        "pool_size": "20",
+        "reserve_pool": "0",
+        "max_connections": "0",
+        "pool_mode": "",
+        "paused": "0",
+        "disabled": "0",
+    }
     return row | more
 
 

@@ -31,9 +31,13 @@ def test_a_key_has_a_page_of_its_own_with_its_values() -> None:
 
 def test_what_people_call_something_is_found() -> None:
     for word, place in (
-        ("rename", "table.columns.renamed_from"), ("cascade", "table.columns.on_delete"), ("grant", "grant"),
-        ("lock_timeout", "environment.policy.lock_timeout"), ("rollback", "plans: Trash and rollback"), ("C15", "C15"),
-    ):  # fmt: skip
+        ("rename", "table.columns.renamed_from"),
+        ("cascade", "table.columns.on_delete"),
+        ("grant", "grant"),
+        ("lock_timeout", "environment.policy.lock_timeout"),
+        ("rollback", "plans: Trash and rollback"),
+        ("C15", "C15"),
+    ):
         assert place in [path for path, _ in search([word])], word
     assert search(["frobnicate"]) == []
     with pytest.raises(InputError) as caught:

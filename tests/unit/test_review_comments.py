@@ -45,12 +45,21 @@ def a_review(
     )
     nothing = Plan("play.yml", "shop", "production", 180000, "", "", "", ())
     plays = tuple(
-        PlayReview("shop", name, 18, 18, "nothing", plan(text, count) if text else nothing,
-                   {section: found if text and section == SECURITY else () for section in SECTIONS},
-                   (text,) if text else (), Rollback(plan(text, count).groups[0].operations, (), (text,), ((text, text),)) if text else Rollback(),
-                   text, (text,) if text else ())
+        PlayReview(
+            "shop",
+            name,
+            18,
+            18,
+            "nothing",
+            plan(text, count) if text else nothing,
+            {section: found if text and section == SECURITY else () for section in SECTIONS},
+            (text,) if text else (),
+            Rollback(plan(text, count).groups[0].operations, (), (text,), ((text, text),)) if text else Rollback(),
+            text,
+            (text,) if text else (),
+        )
         for name in environments
-    )  # fmt: skip
+    )
     return Review(subject, "against main (0123456789)", plays, (text,) if text else ())
 
 

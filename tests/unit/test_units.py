@@ -12,9 +12,21 @@ from wgm_play.errors import InputError
 from wgm_play.units import format_duration, format_size, parse_duration, parse_size
 
 SECONDS = {
-    "500ms": 0.5, "2s": 2, "10m": 600, "24h": 86400, "30d": 2592000, "2w": 1209600, "1h30m": 5400,
-    "90 days": 7776000, "10 min": 600, "1 hour": 3600, "0.5s": 0.5, "0": 0, 0: 0, " 2S ": 2,
-}  # fmt: skip
+    "500ms": 0.5,
+    "2s": 2,
+    "10m": 600,
+    "24h": 86400,
+    "30d": 2592000,
+    "2w": 1209600,
+    "1h30m": 5400,
+    "90 days": 7776000,
+    "10 min": 600,
+    "1 hour": 3600,
+    "0.5s": 0.5,
+    "0": 0,
+    0: 0,
+    " 2S ": 2,
+}
 
 
 @pytest.mark.parametrize(("text", "seconds"), SECONDS.items())

@@ -169,9 +169,17 @@ def _failed(alert: Alert, error: Any) -> AlertState:
 
 def _state(alert: Alert, word: str, **more: Any) -> AlertState:
     return AlertState(
-        alert.name, word, alert.severity, alert.summary, str(_threshold(alert)), alert.seconds,
-        no_log=alert.no_log, labels=alert.labels, runbook=alert.runbook, **more,
-    )  # fmt: skip
+        alert.name,
+        word,
+        alert.severity,
+        alert.summary,
+        str(_threshold(alert)),
+        alert.seconds,
+        no_log=alert.no_log,
+        labels=alert.labels,
+        runbook=alert.runbook,
+        **more,
+    )
 
 
 def _threshold(alert: Alert) -> Threshold:

@@ -14,8 +14,13 @@ from dataclasses import dataclass, replace
 from wgm_play.errors import InputError, Position
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
-    ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
-}  # fmt: skip
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+}
 _ALIASES = {"=": "==", "<>": "!=", "=>": ">=", "=<": "<="}
 _OPERATOR = re.compile(r"\s*([<>=!]+)")
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)")

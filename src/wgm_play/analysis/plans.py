@@ -178,10 +178,15 @@ def _nodes(node: Mapping[str, Any], depth: int = 0) -> Iterator[Node]:
         index = ", ".join(_indexes(node))
     named = f"{schema}.{relation}" if schema and relation else str(relation)
     yield Node(
-        f"{kind} ({join})" if join not in (None, "Inner") else kind, named, index,
-        float(node["Total Cost"]), float(node["Plan Rows"]), depth,
-        str(node.get("Filter") or ""), str(node.get("Index Cond") or node.get("Recheck Cond") or ""),
-    )  # fmt: skip
+        f"{kind} ({join})" if join not in (None, "Inner") else kind,
+        named,
+        index,
+        float(node["Total Cost"]),
+        float(node["Plan Rows"]),
+        depth,
+        str(node.get("Filter") or ""),
+        str(node.get("Index Cond") or node.get("Recheck Cond") or ""),
+    )
     for below in node.get("Plans") or ():
         yield from _nodes(below, depth + 1)
 

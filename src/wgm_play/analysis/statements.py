@@ -57,10 +57,13 @@ class Count:
         if earlier.calls > self.calls:
             return self
         return replace(
-            self, calls=self.calls - earlier.calls, milliseconds=max(self.milliseconds - earlier.milliseconds, 0.0),
-            rows=max(self.rows - earlier.rows, 0), pages=max(self.pages - earlier.pages, 0),
+            self,
+            calls=self.calls - earlier.calls,
+            milliseconds=max(self.milliseconds - earlier.milliseconds, 0.0),
+            rows=max(self.rows - earlier.rows, 0),
+            pages=max(self.pages - earlier.pages, 0),
             temporary=max(self.temporary - earlier.temporary, 0),
-        )  # fmt: skip
+        )
 
     def data(self) -> dict[str, Any]:
         """Return what is kept of it."""
@@ -153,9 +156,12 @@ def _counted(
             continue
         key = key_of(text)
         was = found.get(key, Count(key, text))
-        found[key] = replace(was, **{
-            name: getattr(was, name) + row[name] for name in ("calls", "milliseconds", "rows", "pages", "temporary")
-        })  # fmt: skip
+        found[key] = replace(
+            was,
+            **{
+                name: getattr(was, name) + row[name] for name in ("calls", "milliseconds", "rows", "pages", "temporary")
+            },
+        )
     unseen = []
     if hidden or not where["all_seen"]:
         told = f"the statements of other roles are not seen ({hidden} here)"
@@ -165,7 +171,12 @@ def _counted(
             Unseen(f"the texts of {lost} statements are not kept by the server", "wait until they are counted anew")
         )
     if where["track"] == "none":
-        unseen.append(Unseen("pg_stat_statements counts nothing: pg_stat_statements.track is none", "- {name: Count, setting: {name: pg_stat_statements.track, value: top}}"))  # fmt: skip
+        unseen.append(
+            Unseen(
+                "pg_stat_statements counts nothing: pg_stat_statements.track is none",
+                "- {name: Count, setting: {name: pg_stat_statements.track, value: top}}",
+            )
+        )
     return found, reset, tuple(unseen)
 
 

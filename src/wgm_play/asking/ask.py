@@ -62,9 +62,14 @@ class Asker:
     superuser: bool | None = None
 
     def ask(
-        self, text: str, *, schemas: Iterable[str] | None = (), where: Position | None = None,
-        seconds: float | None = None, most: int = MOST,
-    ) -> Answer:  # fmt: skip
+        self,
+        text: str,
+        *,
+        schemas: Iterable[str] | None = (),
+        where: Position | None = None,
+        seconds: float | None = None,
+        most: int = MOST,
+    ) -> Answer:
         """Return what a query returns, at most `most` rows. `schemas` are where unqualified names are looked for, None
         means where the application looks.
 

@@ -172,11 +172,15 @@ def _called(
         return ["what the server does not tell"]
     statement = render(
         "asking/called.sql.j2",
-        functions=_numbers(tree, _FUNCTION), operators=_numbers(tree, _OPERATOR, _OPERATORS),
-        types=_numbers(tree, _TYPE, _TYPES), relations=_numbers(tree, _RELATION),
-        extensions=list(EXTENSIONS), version=connection.info.server_version,
-        owners=None if owners is None else sorted(owners), planned=planned,
-    ).sql  # fmt: skip
+        functions=_numbers(tree, _FUNCTION),
+        operators=_numbers(tree, _OPERATOR, _OPERATORS),
+        types=_numbers(tree, _TYPE, _TYPES),
+        relations=_numbers(tree, _RELATION),
+        extensions=list(EXTENSIONS),
+        version=connection.info.server_version,
+        owners=None if owners is None else sorted(owners),
+        planned=planned,
+    ).sql
     found: list[str] = []
     for said, name, body, source in connection.execute(statement.encode()).fetchall():
         if name is not None:

@@ -31,8 +31,17 @@ from wgm_play.errors import Refused
 _FINISHED = ("DONE", "WAITING_FOR_WALS")
 _WAL = re.compile(r"([0-9A-F]{24}(?:\.partial)?|[0-9A-F]{8}\.history)\Z")
 # What `barman check` finds that keeps WAL from coming, by the names of its checks.
-_OF_WAL = ("receive_wal_running", "replication_slot", "postgresql", "postgresql_streaming", "systemid_coherence", "archive_command",
-           "archive_mode", "continuous_archiving", "wal_level")  # fmt: skip
+_OF_WAL = (
+    "receive_wal_running",
+    "replication_slot",
+    "postgresql",
+    "postgresql_streaming",
+    "systemid_coherence",
+    "archive_command",
+    "archive_mode",
+    "continuous_archiving",
+    "wal_level",
+)
 _CONFIGURATION = """\
 ; Written by wgm-play for its own server; another configuration is named in the environment.
 [barman]
@@ -161,10 +170,13 @@ class Barman(Driven):
             escaped = password.replace("\\", "\\\\").replace(":", "\\:")
             self._write("pgpass", f"*:*:*:*:{escaped}\n", 0o600)
         text = _CONFIGURATION.format(
-            account=self.account.name, place=self.place, server=self.server, place_of=make_conninfo(**given),
+            account=self.account.name,
+            place=self.place,
+            server=self.server,
+            place_of=make_conninfo(**given),
             slot=self.slot,
             programs=programs_for(facts["server_version"] // 10000),
-        )  # fmt: skip
+        )
         self._write("barman.conf", text, 0o640)
 
     def _write(self, name: str, text: str, mode: int) -> None:
@@ -216,9 +228,16 @@ class Barman(Driven):
         begun, ended = (_time(base[key]) for key in ("begin_time", "end_time"))
         system = str(shown.get("system_id") or base.get("system_id") or self._system)
         return Told(
-            name, begun, ended, int(base.get("disk_usage_bytes") or base.get("backup_size_bytes") or 0), system,
-            int(shown["postgresql_version"]) // 10000, int(base["timeline"]), lsn_of(base["begin_lsn"]), lsn_of(base["end_lsn"]),
-        )  # fmt: skip
+            name,
+            begun,
+            ended,
+            int(base.get("disk_usage_bytes") or base.get("backup_size_bytes") or 0),
+            system,
+            int(shown["postgresql_version"]) // 10000,
+            int(base["timeline"]),
+            lsn_of(base["begin_lsn"]),
+            lsn_of(base["end_lsn"]),
+        )
 
     @cached_property
     def _folders(self) -> Mapping[str, Path]:

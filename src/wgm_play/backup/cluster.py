@@ -436,6 +436,9 @@ def _sync(programs: Path, layout: laying.Layout) -> None:
     """Let the disk hold all of it, with its tablespaces."""
     subprocess.run(
         [programs / "initdb", "--sync-only", f"--pgdata={layout.data}"],
-        cwd=layout.data, env={"PATH": os.defpath, "LC_ALL": "C"}, check=False, capture_output=True,
+        cwd=layout.data,
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        check=False,
+        capture_output=True,
         **layout.account.run_as,
-    )  # fmt: skip
+    )

@@ -99,9 +99,14 @@ def _lines(programs: Path, folder: Path, first: str, last: str) -> Iterator[str]
             f"there is no pg_waldump in {str(programs)!r}: it reads WAL", hint="install the server's own package"
         )
     reading = subprocess.Popen(
-        [program, f"--path={folder}", first, last], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, errors="replace", env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-    )  # fmt: skip
+        [program, f"--path={folder}", first, last],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+    )
     seen = False
     with reading:
         assert reading.stdout is not None and reading.stderr is not None  # noqa: S101 - pipes were asked for

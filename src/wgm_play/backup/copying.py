@@ -122,10 +122,17 @@ class _Copying:
         with target.connect(place, self.application) as connection:
             identity.mark(connection, self.manifest.backup)
         return ScratchServer(
-            url=place, admin=admin, major=self.version, seconds=found.seconds, rows=found.rows,
+            url=place,
+            admin=admin,
+            major=self.version,
+            seconds=found.seconds,
+            rows=found.rows,
             reached=f"the state of {self.manifest.backup.started:%Y-%m-%d %H:%M:%S} UTC",
-            problems=tuple(found.problems), unproved=tuple(found.unproved), notes=tuple(self.notes), silenced=tuple(self.silenced),
-        )  # fmt: skip
+            problems=tuple(found.problems),
+            unproved=tuple(found.unproved),
+            notes=tuple(self.notes),
+            silenced=tuple(self.silenced),
+        )
 
     def _place(self, name: str, role: str) -> str:
         """Make the database, its owner and the other roles; return its URL for the owner."""

@@ -222,9 +222,16 @@ class Driven(ClusterEngine):
                 self.reporter.warn(error.message)
         database = process.parameters(self.source.url).get("dbname", "postgres")
         backup = Backup(
-            told.id, self.method, told.started, told.ended, told.size, told.major * 10000, database, str(path),
+            told.id,
+            self.method,
+            told.started,
+            told.ended,
+            told.size,
+            told.major * 10000,
+            database,
+            str(path),
             system=told.system,
-        )  # fmt: skip
+        )
         return folder.Manifest(backup, {}, told.major, {})
 
     def _manifest(self, backup: Backup) -> folder.Manifest:
@@ -272,9 +279,19 @@ class Driven(ClusterEngine):
             "stopped": stopped.isoformat(),
         }
         backup = Backup(
-            told.id, self.method, told.started, told.ended, told.size, facts["server_version"], connection.info.dbname,
-            str(self._notes(told.id)), reason=mask(reason), run=run, system=told.system, marker=mine.marker,
-        )  # fmt: skip
+            told.id,
+            self.method,
+            told.started,
+            told.ended,
+            told.size,
+            facts["server_version"],
+            connection.info.dbname,
+            str(self._notes(told.id)),
+            reason=mask(reason),
+            run=run,
+            system=told.system,
+            marker=mine.marker,
+        )
         self._notes(told.id).mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.write(folder.Manifest(backup, kept, facts["server_version"] // 10000, {}))
         return backup
@@ -472,12 +489,15 @@ class Driven(ClusterEngine):
         told = self._tell_of(backup)
         noted = self._noted(told).facts
         facts = {
-            "segment_size": SEGMENT, "superusers": [], "databases": [], "settings": {},
+            "segment_size": SEGMENT,
+            "superusers": [],
+            "databases": [],
+            "settings": {},
             # To the second: what is whole within it is whole at its end.
             "stopped": datetime.fromtimestamp(told.ended.timestamp() + 1, UTC).isoformat(),
             **({} if noted else self._facts_now()),
             **noted,
-        }  # fmt: skip
+        }
         return {**facts, "start": told.start, "stop": told.stop, "timeline": told.timeline}
 
     def _facts_now(self) -> Mapping[str, Any]:

@@ -194,9 +194,12 @@ def _replace(new: Path, old: Path) -> None:
 def system_in(programs: Path, data: Path) -> str:
     """Return the system identifier of a data directory, "" where its control file does not tell."""
     told = subprocess.run(
-        [programs / "pg_controldata", str(data)], capture_output=True, text=True, check=False,
+        [programs / "pg_controldata", str(data)],
+        capture_output=True,
+        text=True,
+        check=False,
         env={"PATH": os.defpath, "LC_ALL": "C"},
-    ).stdout  # fmt: skip
+    ).stdout
     found = _SYSTEM.search(told)
     return found.group(1) if found else ""
 

@@ -123,9 +123,15 @@ class Loader:
             return {}
         conninfo, environ = process.arguments(place, self.application)
         said = [
-            *words, f"--jobs={self.jobs}", "--use-list=/dev/stdin", "--no-password", "--verbose",
-            f"--dbname={conninfo}", *([] if data else ["--schema-only"]), self.folder,
-        ]  # fmt: skip
+            *words,
+            f"--jobs={self.jobs}",
+            "--use-list=/dev/stdin",
+            "--no-password",
+            "--verbose",
+            f"--dbname={conninfo}",
+            *([] if data else ["--schema-only"]),
+            self.folder,
+        ]
         tables = sum(entry.kind == "TABLE DATA" for entry in chosen)
         heard = _Heard()
         with tempfile.TemporaryFile() as listed, self.reporter.progress("restore", tables, "tables") as progress:

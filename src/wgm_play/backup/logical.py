@@ -125,9 +125,15 @@ class Logical(InFolder):
     def _dump(self, pg_dump: Path, out: Path, snapshot: str, tables: int) -> None:
         place, environ = process.arguments(self.source.url, self.source.application)
         words = [
-            "--format=directory", f"--jobs={self.source.policy.jobs}", f"--file={out}", f"--snapshot={snapshot}",
-            f"--lock-wait-timeout={LOCK_WAIT}", "--no-password", "--verbose", f"--dbname={place}",
-        ]  # fmt: skip
+            "--format=directory",
+            f"--jobs={self.source.policy.jobs}",
+            f"--file={out}",
+            f"--snapshot={snapshot}",
+            f"--lock-wait-timeout={LOCK_WAIT}",
+            "--no-password",
+            "--verbose",
+            f"--dbname={place}",
+        ]
         with self.reporter.progress("backup", tables, "tables") as progress:
 
             def on_line(line: str) -> None:
@@ -185,9 +191,13 @@ class Logical(InFolder):
         try:
             with self.source.scratch(least) as url:
                 return proof.prove(
-                    manifest, url, how,
-                    jobs=self.source.policy.jobs, application=self.source.application, reporter=self.reporter,
-                )  # fmt: skip
+                    manifest,
+                    url,
+                    how,
+                    jobs=self.source.policy.jobs,
+                    application=self.source.application,
+                    reporter=self.reporter,
+                )
         except process.ProgramFailed as error:
             return proof.Proof(problems=[error.reason, *(line for line in error.said if line != error.reason)])
         except (psycopg.Error, Unreachable) as error:
@@ -222,10 +232,15 @@ class Logical(InFolder):
                     details=damage[: process.SHOWN_ERRORS],
                 )
             found = restoring.restore(
-                manifest, into,
-                jobs=self.source.policy.jobs, application=self.source.application, reporter=self.reporter,
-                trusted=self.source.trusted, in_place=in_place, mask_rows=self.mask_rows,
-            )  # fmt: skip
+                manifest,
+                into,
+                jobs=self.source.policy.jobs,
+                application=self.source.application,
+                reporter=self.reporter,
+                trusted=self.source.trusted,
+                in_place=in_place,
+                mask_rows=self.mask_rows,
+            )
         verification = Verification(backup.id, "restore", time.monotonic() - began, found.counted, found.rows)
         notes = tuple(found.notes)
         return Restored(backup, found.database, found.created, verification.seconds, verification, notes, found.kept)
@@ -252,10 +267,13 @@ class Logical(InFolder):
             try:
                 copy = stack.enter_context(
                     copied(
-                        manifest, settings,
-                        jobs=self.source.policy.jobs, application=self.source.application, reporter=self.reporter,
+                        manifest,
+                        settings,
+                        jobs=self.source.policy.jobs,
+                        application=self.source.application,
+                        reporter=self.reporter,
                     )
-                )  # fmt: skip
+                )
             except process.ProgramFailed as error:
                 raise Refused(
                     f"the backup {backup.id} does not come back: {error.reason}", details=error.said

@@ -29,9 +29,14 @@ from wgm_play.reporter import Reporter
 # What a configuration of one's own says of restores is meant for production's place: links that lead there, files to be
 # overwritten, databases to be left out.
 _NO_MORE = (
-    "--no-link-all", "--no-delta", "--reset-link-map", "--reset-tablespace-map", "--reset-db-include",
-    "--reset-db-exclude", "--reset-recovery-option",
-)  # fmt: skip
+    "--no-link-all",
+    "--no-delta",
+    "--reset-link-map",
+    "--reset-tablespace-map",
+    "--reset-db-include",
+    "--reset-db-exclude",
+    "--reset-recovery-option",
+)
 # Retention is ours: pgBackRest deletes only what it is told to. It is the most that it knows.
 _FOR_EVER = 9999999
 _SEGMENT = re.compile(r"(?:.*/)?([0-9A-F]{24}(?:\.partial)?)-[0-9a-f]{40}(?:\.\w+)?\Z")
@@ -270,11 +275,18 @@ class PgBackRest(Driven):
             begun, ended = (datetime.fromtimestamp(one["timestamp"][key], UTC) for key in ("start", "stop"))
             start = one["archive"]["start"] or "0" * 24
             yield Told(
-                one["label"], begun, ended, one["info"]["size"], str(whose.get("system-id", "")),
-                int(str(whose.get("version", "0")).partition(".")[0]), int(start[:8], 16),
-                lsn_of(one["lsn"]["start"]), lsn_of(one["lsn"]["stop"]), one["prior"] or "",
+                one["label"],
+                begun,
+                ended,
+                one["info"]["size"],
+                str(whose.get("system-id", "")),
+                int(str(whose.get("version", "0")).partition(".")[0]),
+                int(start[:8], 16),
+                lsn_of(one["lsn"]["start"]),
+                lsn_of(one["lsn"]["stop"]),
+                one["prior"] or "",
                 "pgBackRest found pages with wrong checksums in it" if one.get("error") else "",
-            )  # fmt: skip
+            )
 
     @property
     def _info(self) -> Mapping[str, Any]:
@@ -304,8 +316,10 @@ class PgBackRest(Driven):
 
     def _traces(self, backup: Backup) -> str:
         where = self._of_repository(self._repository(backup))
-        found = [self._ask(self._words("repo-ls", *where, "--recurse", "--output=json", f"backup/{self.stanza}/{one.id}"))
-                 for one in self._line(backup)]  # fmt: skip
+        found = [
+            self._ask(self._words("repo-ls", *where, "--recurse", "--output=json", f"backup/{self.stanza}/{one.id}"))
+            for one in self._line(backup)
+        ]
         return b"\n".join(found).decode()
 
     def _read(self, backup: Backup) -> Lines:
@@ -376,11 +390,16 @@ class PgBackRest(Driven):
             with self.reporter.progress("restore", 0, "MB"):
                 self._run(
                     self._words(
-                        "restore", f"--set={backup.id}", f"--pg1-path={layout.data}", "--type=none", "--archive-mode=off",
-                        f"--tablespace-map-all={layout.spaces}", f"--process-max={self.source.policy.jobs}",
+                        "restore",
+                        f"--set={backup.id}",
+                        f"--pg1-path={layout.data}",
+                        "--type=none",
+                        "--archive-mode=off",
+                        f"--tablespace-map-all={layout.spaces}",
+                        f"--process-max={self.source.policy.jobs}",
                         *_NO_MORE,
                     )
-                )  # fmt: skip
+                )
         except process.ProgramFailed as error:
             layout.remove()
             raise self._broken_off(error) from error

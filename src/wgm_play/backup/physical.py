@@ -140,9 +140,16 @@ class Physical(ClusterEngine):
     def _copy(self, tools: Path, path: Path, facts: dict[str, Any], name: str, parent: Backup | None) -> None:
         place, environ = process.arguments(self.source.url, self.source.application)
         words = [
-            f"--pgdata={path / laying.BASE}", "--format=plain", "--wal-method=stream", "--checkpoint=fast",
-            "--manifest-checksums=SHA256", "--no-password", "--progress", f"--label=wgm-play {name}", f"--dbname={place}",
-        ]  # fmt: skip
+            f"--pgdata={path / laying.BASE}",
+            "--format=plain",
+            "--wal-method=stream",
+            "--checkpoint=fast",
+            "--manifest-checksums=SHA256",
+            "--no-password",
+            "--progress",
+            f"--label=wgm-play {name}",
+            f"--dbname={place}",
+        ]
         if parent is not None:
             words.append(f"--incremental={Path(parent.path) / laying.BASE / base_manifest.NAME}")
         for oid, location in facts["spaces"]:

@@ -99,9 +99,13 @@ def run(
     """
     process = subprocess.Popen(
         [program, *words],
-        stdin=given or subprocess.DEVNULL, stdout=out or subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env=dict(environ), start_new_session=True, **run_as,
-    )  # fmt: skip
+        stdin=given or subprocess.DEVNULL,
+        stdout=out or subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=dict(environ),
+        start_new_session=True,
+        **run_as,
+    )
     watch: subprocess.Popen[bytes] | None = None
     said: list[str] = []
 
@@ -128,8 +132,11 @@ def _watched(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
     """Let a program end with us, whatever ends us: pg_basebackup's own child would stream WAL for ever."""
     return subprocess.Popen(
         ["/bin/sh", "-c", _WATCH, "sh", str(process.pid)],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def _listen(process: subprocess.Popen[bytes], stream: IO[bytes], hear: Callable[[str], None]) -> None:

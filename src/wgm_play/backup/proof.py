@@ -25,9 +25,14 @@ from wgm_play.shadow.stand_in import can_stand_in, stand_in
 
 # What no comparison needs and a role without rights may not create.
 _WORDS = (
-    "--no-owner", "--no-privileges", "--no-comments", "--no-security-labels", "--no-publications",
-    "--no-subscriptions", "--no-tablespaces",
-)  # fmt: skip
+    "--no-owner",
+    "--no-privileges",
+    "--no-comments",
+    "--no-security-labels",
+    "--no-publications",
+    "--no-subscriptions",
+    "--no-tablespaces",
+)
 # A proof touches nothing else: event triggers stay away, and no user mapping lets a foreign table connect.
 _LEFT_OUT = frozenset(["EXTENSION", "EVENT TRIGGER", "USER MAPPING"])
 # What brings rows, and what they are rows of.

@@ -76,9 +76,14 @@ class Provider(InFolder):
         words = self._words(verb, **values)
         try:
             done = subprocess.run(
-                words, capture_output=True, text=True, errors="replace", timeout=COMMAND_SECONDS, check=False,
+                words,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=COMMAND_SECONDS,
+                check=False,
                 stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+            )
         except subprocess.TimeoutExpired:
             raise Refused(f"the provider's command to {verb} takes longer than {COMMAND_SECONDS:g} s") from None
         except (OSError, ValueError) as error:
@@ -121,10 +126,20 @@ class Provider(InFolder):
                 kept = folder.read(path).backup
         database = process.parameters(self.source.url).get("dbname", "postgres")
         return Backup(
-            path.name, self.method, taken, taken, size, 0, database, str(path),
-            verified="" if kept is None or name == HISTORY else kept.verified, pinned=kept.pinned if kept else (),
-            reason=kept.reason if kept else "", run=kept.run if kept else "", marker=self.source.marker,
-        )  # fmt: skip
+            path.name,
+            self.method,
+            taken,
+            taken,
+            size,
+            0,
+            database,
+            str(path),
+            verified="" if kept is None or name == HISTORY else kept.verified,
+            pinned=kept.pinned if kept else (),
+            reason=kept.reason if kept else "",
+            run=kept.run if kept else "",
+            marker=self.source.marker,
+        )
 
     def _manifest(self, backup: Backup) -> folder.Manifest:
         Path(backup.path).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -247,9 +262,14 @@ class Provider(InFolder):
             place = f"{session.info.host}:{session.info.port}"
         verification = Verification(backup.id, "none", time.monotonic() - began)
         return Restored(
-            backup, name, True, verification.seconds, verification,
-            (f"the provider put it at {place}, as the database {database!r}", *notes), reached=self._reached(backup, at),
-        )  # fmt: skip
+            backup,
+            name,
+            True,
+            verification.seconds,
+            verification,
+            (f"the provider put it at {place}, as the database {database!r}", *notes),
+            reached=self._reached(backup, at),
+        )
 
     def _reached(self, backup: Backup, at: Moment | None) -> str:
         when = backup.started if at is None or at.time is None else at.time

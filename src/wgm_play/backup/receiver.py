@@ -253,14 +253,24 @@ class Receiver:
         """Run pg_receivewal until it ends or is to stop; return what it said."""
         place, environ = process.arguments(self.source.url, self.source.application)
         words = [
-            str(self.source.programs / "pg_receivewal"), f"--directory={self.source.folder}", f"--slot={self.source.slot}",
-            "--synchronous", "--no-loop", "--no-password", f"--dbname={place}",
-        ]  # fmt: skip
+            str(self.source.programs / "pg_receivewal"),
+            f"--directory={self.source.folder}",
+            f"--slot={self.source.slot}",
+            "--synchronous",
+            "--no-loop",
+            "--no-password",
+            f"--dbname={place}",
+        ]
         receiving = subprocess.Popen(
             ["/bin/sh", "-c", _WATCH, "sh", *words],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
-            env=environ, start_new_session=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=environ,
+            start_new_session=True,
+        )
         said: list[str] = []
         hearing = threading.Thread(target=lambda: said.extend(receiving.stderr or ()), daemon=True)
         hearing.start()

@@ -154,9 +154,12 @@ def _libraries(settings: Mapping[str, str]) -> list[str]:
 def needed_settings(programs: Path, data: Path) -> dict[str, str]:
     """Return what the server must have as its original had it, from its control file."""
     told = subprocess.run(
-        [programs / "pg_controldata", str(data)], capture_output=True, text=True, check=False,
+        [programs / "pg_controldata", str(data)],
+        capture_output=True,
+        text=True,
+        check=False,
         env={"PATH": os.defpath, "LC_ALL": "C"},
-    ).stdout  # fmt: skip
+    ).stdout
     found = dict(re.findall(r"^(\w+) setting: +(\S+)$", told, re.MULTILINE))
     needed = {setting: found[name] for name, setting in _AT_LEAST.items() if name in found}
     return needed | {_PREPARED: str(max(int(needed.get(_PREPARED, 0)), _MANY_PREPARED))}
@@ -283,12 +286,25 @@ class _Server:
         folder.log.unlink(missing_ok=True)
         self.watch = subprocess.Popen(
             [
-                "/bin/sh", "-c", _WATCH, "sh", str(ground.programs / "postgres"), "-D", str(ground.data),
-                "-c", f"config_file={folder.path / 'postgresql.conf'}",
+                "/bin/sh",
+                "-c",
+                _WATCH,
+                "sh",
+                str(ground.programs / "postgres"),
+                "-D",
+                str(ground.data),
+                "-c",
+                f"config_file={folder.path / 'postgresql.conf'}",
             ],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder.server,
-            env={"PATH": os.defpath, "LC_ALL": "C"}, start_new_session=True, **folder.account.run_as,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=folder.server,
+            env={"PATH": os.defpath, "LC_ALL": "C"},
+            start_new_session=True,
+            **folder.account.run_as,
+        )
         assert self.watch.stdout is not None  # noqa: S101 - a pipe was asked for
         with self.watch.stdout as told:
             self.pid = int(told.readline() or 0)
@@ -318,9 +334,15 @@ class _Server:
                     stopped = re.findall(r"LOG:  (recovery stopping .*)", log)
                     timeline = re.findall(r"selected new timeline ID: (\d+)", log)
                     return Standing(
-                        self.ground.folder.server, connection.info.user, connection.info.dbname, self.pid,
-                        lsn_of(lsn), committed, stopped[-1] if stopped else "", int(timeline[-1]) if timeline else 0,
-                    )  # fmt: skip
+                        self.ground.folder.server,
+                        connection.info.user,
+                        connection.info.dbname,
+                        self.pid,
+                        lsn_of(lsn),
+                        committed,
+                        stopped[-1] if stopped else "",
+                        int(timeline[-1]) if timeline else 0,
+                    )
             connection.close()
         raise self._failed()
 

@@ -29,9 +29,15 @@ PROVIDERS = {"c": 0, "i": 150000, "b": 170000}
 MAINTENANCE = ("postgres", "template1")
 # Settings whose value is a list of names, each quoted by itself (pg_dump: variable_is_guc_list_quote).
 _LISTS = frozenset(
-    ("search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries",
-     "shared_preload_libraries", "unix_socket_directories")
-)  # fmt: skip
+    (
+        "search_path",
+        "temp_tablespaces",
+        "local_preload_libraries",
+        "session_preload_libraries",
+        "shared_preload_libraries",
+        "unix_socket_directories",
+    )
+)
 _ITEM = re.compile(r'"((?:[^"]|"")*)"|([^,\s]+)')
 
 
@@ -213,8 +219,12 @@ def create(connection: Any, name: str, told: Mapping[str, Any], owner: str | Non
         values: dict[str, Any] = {"collate": None, "ctype": None, "provider": "c", "locale": None, **locale}
         return render(
             "backup/create_database.sql.j2",
-            name=name, owner=owner, encoding=told["encoding"], version=version, **values,
-        ).sql  # fmt: skip
+            name=name,
+            owner=owner,
+            encoding=told["encoding"],
+            version=version,
+            **values,
+        ).sql
 
     locale = {key: told.get(key) for key in ("collate", "ctype", "provider", "locale")}
     locale["provider"] = locale["provider"] or "c"

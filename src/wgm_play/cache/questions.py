@@ -25,9 +25,17 @@ VERSIONS = "catalog/versions.sql"
 
 # The templates whose questions are asked again; all are one SELECT that depends on the server's version alone.
 QUESTIONS = (
-    IDENTITY, LEDGER, NO_LEDGER, VERSIONS, "backup/leftovers.sql.j2", "ledger/strange_owners.sql", "catalog/rights.sql",
-    "catalog/trash_names.sql", "catalog/helpers.sql", "catalog/acting.sql",
-)  # fmt: skip
+    IDENTITY,
+    LEDGER,
+    NO_LEDGER,
+    VERSIONS,
+    "backup/leftovers.sql.j2",
+    "ledger/strange_owners.sql",
+    "catalog/rights.sql",
+    "catalog/trash_names.sql",
+    "catalog/helpers.sql",
+    "catalog/acting.sql",
+)
 
 
 @dataclass(slots=True)

@@ -73,14 +73,32 @@ class SecurityLabel:
 
 # Letters of an aclitem and the privileges they stand for.
 LETTERS = {
-    "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "D": "TRUNCATE", "x": "REFERENCES", "t": "TRIGGER",
-    "U": "USAGE", "C": "CREATE", "X": "EXECUTE", "m": "MAINTAIN", "c": "CONNECT", "T": "TEMPORARY",
-}  # fmt: skip
+    "r": "SELECT",
+    "a": "INSERT",
+    "w": "UPDATE",
+    "d": "DELETE",
+    "D": "TRUNCATE",
+    "x": "REFERENCES",
+    "t": "TRIGGER",
+    "U": "USAGE",
+    "C": "CREATE",
+    "X": "EXECUTE",
+    "m": "MAINTAIN",
+    "c": "CONNECT",
+    "T": "TEMPORARY",
+}
 # What the catalog has of other things: databases, languages, PostgreSQL's own types, and default privileges.
 _OWN = {
-    "tables": "arwdDxt", "sequences": "rwU", "functions": "X", "schemas": "UC", "types": "U", "database": "CTc",
-    "language": "U", "base_type": "U", "large objects": "rw",
-}  # fmt: skip
+    "tables": "arwdDxt",
+    "sequences": "rwU",
+    "functions": "X",
+    "schemas": "UC",
+    "types": "U",
+    "database": "CTc",
+    "language": "U",
+    "base_type": "U",
+    "large objects": "rw",
+}
 _ALL = {"functions": "X", "types": "U", "base_type": "U", "database": "Tc", "language": "U"}
 
 Privileges = dict[str, bool]

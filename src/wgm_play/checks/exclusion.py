@@ -47,6 +47,11 @@ def rows_in_conflict(relation: Sql, node: Any, key_columns: Sequence[str], limit
             shown.append(Sql(f"wgm_one.{name}"))
     where = Sql(f"({RawStream()(node.where_clause)})") if node.where_clause else None
     return render(
-        "checks/breaking_exclusion.sql.j2", relation=relation, where=where, limit=limit, computed=computed,
-        shown=shown, pairs=pairs,
-    )  # fmt: skip
+        "checks/breaking_exclusion.sql.j2",
+        relation=relation,
+        where=where,
+        limit=limit,
+        computed=computed,
+        shown=shown,
+        pairs=pairs,
+    )

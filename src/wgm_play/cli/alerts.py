@@ -15,9 +15,18 @@ ACTIONS = ("render", "lint", "drill")
 
 
 def run(
-    reporter: Reporter, playbook: str, *, action: str | None, names: list[str] | tuple[str, ...], output: str | None,
-    exporter: str, database: str | None, server_version: int | None, against: str | None, **values: Any,
-) -> int:  # fmt: skip
+    reporter: Reporter,
+    playbook: str,
+    *,
+    action: str | None,
+    names: list[str] | tuple[str, ...],
+    output: str | None,
+    exporter: str,
+    database: str | None,
+    server_version: int | None,
+    against: str | None,
+    **values: Any,
+) -> int:
     """Run `pipeline.alerts`."""
     if action is None:
         raise InputError("what to do is missing", hint=f"wgm-play alerts {playbook} {'|'.join(ACTIONS)}")
@@ -31,7 +40,12 @@ def run(
         hint = f"wgm-play alerts {playbook} lint --against http://127.0.0.1:9188/metrics"
         raise InputError("--against is missing: the page, or the file, with the metrics that there are", hint=hint)
     given = {
-        "action": action, "names": tuple(names or ()), "output": output, "exporter": exporter, "database": database,
-        "version": server_version, "against": against,
-    }  # fmt: skip
+        "action": action,
+        "names": tuple(names or ()),
+        "output": output,
+        "exporter": exporter,
+        "database": database,
+        "version": server_version,
+        "against": against,
+    }
     return on_playbook("alerts", reporter, playbook, given, **values)

@@ -35,6 +35,16 @@ def run(
     reporter.begin(None)
     folder = Path(inventory) if inventory else None
     options = Options(
-        tuple(paths), tool, tuple(rows or ()), stats, environment, folder, against, fail_on, tuple(reports or ()), fix, all_
-    )  # fmt: skip
+        tuple(paths),
+        tool,
+        tuple(rows or ()),
+        stats,
+        environment,
+        folder,
+        against,
+        fail_on,
+        tuple(reports or ()),
+        fix,
+        all_,
+    )
     return pipeline.lint(options, reporter)

@@ -13,9 +13,16 @@ from wgm_play.reporter import Reporter
 
 
 def run(
-    reporter: Reporter, playbook: str, *, release: bool, prepare: bool, export: str | None, verify: str | None,
-    sign: str | None, **values: Any,
-) -> int:  # fmt: skip
+    reporter: Reporter,
+    playbook: str,
+    *,
+    release: bool,
+    prepare: bool,
+    export: str | None,
+    verify: str | None,
+    sign: str | None,
+    **values: Any,
+) -> int:
     """Run `pipeline.promote`."""
     if values["reason"] and not release:
         raise InputError("--reason goes with --release", hint=f"wgm-play promote {playbook} --release --reason TEXT")

@@ -13,8 +13,15 @@ from wgm_play.reporter import Reporter
 
 
 def run(
-    reporter: Reporter, playbook: str, *, systemd: str | None, cron: str | None, pg_cron: bool, job: str | None, **values: Any,
-) -> int:  # fmt: skip
+    reporter: Reporter,
+    playbook: str,
+    *,
+    systemd: str | None,
+    cron: str | None,
+    pg_cron: bool,
+    job: str | None,
+    **values: Any,
+) -> int:
     """Run `pipeline.schedule`."""
     if job is not None and (systemd or cron or pg_cron):
         raise InputError("--run does a job, --systemd, --cron and --pg-cron write files: use one of them")

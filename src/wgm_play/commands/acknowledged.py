@@ -59,6 +59,12 @@ def _meant(entry: Acknowledged, one: Finding) -> bool:
 def _idle(entry: Acknowledged) -> Finding:
     about = f" of {entry.object}" if entry.object else ""
     return Finding(
-        UNUSED, INFO, f"nothing is found any more that was acknowledged: {entry.check}{about}", entry.object,
-        entry.check, "remove the entry from `acknowledge:`", where=entry.position, source="playbook",
-    )  # fmt: skip
+        UNUSED,
+        INFO,
+        f"nothing is found any more that was acknowledged: {entry.check}{about}",
+        entry.object,
+        entry.check,
+        "remove the entry from `acknowledge:`",
+        where=entry.position,
+        source="playbook",
+    )

@@ -235,9 +235,18 @@ def _roll_back(work: Work, reason: str, judge: Callable[[Planned], None] | None)
     from wgm_play.rollback.command import roll_back
 
     options = replace(
-        work.options, reason=reason, plan=None, save_plan=None, to_run=None, check=False, no_trash=False,
-        allow_destructive=True, tags=(), skip_tags=(), start_at_step=None,
-    )  # fmt: skip
+        work.options,
+        reason=reason,
+        plan=None,
+        save_plan=None,
+        to_run=None,
+        check=False,
+        no_trash=False,
+        allow_destructive=True,
+        tags=(),
+        skip_tags=(),
+        start_at_step=None,
+    )
     given = work.options, work.play
     # An invariant that is broken now is why the run is taken back, and nothing that could stop that.
     work.options, work.play = options, replace(work.play, invariants=())
@@ -271,8 +280,12 @@ def _written(work: Work, live: Catalog, key: Key, since: str) -> bool:
         column = key.name[2]
         default = getattr(live.rows.get(key) and live[key], "default", None)
     query = render(
-        "after_changes/written.sql.j2", table=key.name[:2], column=column, default=Sql(default) if default else None, since=since
-    )  # fmt: skip
+        "after_changes/written.sql.j2",
+        table=key.name[:2],
+        column=column,
+        default=Sql(default) if default else None,
+        since=since,
+    )
     try:
         row = work.reading.execute(query.sql.encode()).fetchone()
     except psycopg.Error:

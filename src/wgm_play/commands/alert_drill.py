@@ -53,9 +53,13 @@ class _Quiet(Reporter):
 
 
 def run_drills(
-    alerts: Sequence[Alert], names: Sequence[str], options: Options, reporter: Reporter, version: int,
+    alerts: Sequence[Alert],
+    names: Sequence[str],
+    options: Options,
+    reporter: Reporter,
+    version: int,
     apply: Callable[[Options, Reporter], int],
-) -> list[Drilled]:  # fmt: skip
+) -> list[Drilled]:
     """Drill the alerts with these names, or all that can be; `apply` makes what they read. Raise `Found` where one does not fire, or does not end."""
     chosen = _chosen(alerts, names)
     with tempfile.TemporaryDirectory(prefix="wgm-drill-") as folder:

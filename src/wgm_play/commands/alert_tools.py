@@ -26,9 +26,17 @@ NEWEST = 18
 
 
 def render(
-    options: Options, reporter: Reporter, names: tuple[str, ...], output: str | None, *, exporter: str,
-    database: str | None, version: int | None, against: str | None, apply: Apply,
-) -> int:  # fmt: skip
+    options: Options,
+    reporter: Reporter,
+    names: tuple[str, ...],
+    output: str | None,
+    *,
+    exporter: str,
+    database: str | None,
+    version: int | None,
+    against: str | None,
+    apply: Apply,
+) -> int:
     """Write the files for Prometheus, Alertmanager, exporters and Grafana; no database is asked."""
     from wgm_play.alerts.rendered import rendered, write_all
 
@@ -49,9 +57,17 @@ def render(
 
 
 def lint(
-    options: Options, reporter: Reporter, names: tuple[str, ...], output: str | None, *, exporter: str,
-    database: str | None, version: int | None, against: str | None, apply: Apply,
-) -> int:  # fmt: skip
+    options: Options,
+    reporter: Reporter,
+    names: tuple[str, ...],
+    output: str | None,
+    *,
+    exporter: str,
+    database: str | None,
+    version: int | None,
+    against: str | None,
+    apply: Apply,
+) -> int:
     """Compare what the rules name with pages of metrics. Raise `Found` for what is missing there."""
     from wgm_play.alerts.lint import missing, read_pages
 
@@ -65,9 +81,17 @@ def lint(
 
 
 def drill(
-    options: Options, reporter: Reporter, names: tuple[str, ...], output: str | None, *, exporter: str,
-    database: str | None, version: int | None, against: str | None, apply: Apply,
-) -> int:  # fmt: skip
+    options: Options,
+    reporter: Reporter,
+    names: tuple[str, ...],
+    output: str | None,
+    *,
+    exporter: str,
+    database: str | None,
+    version: int | None,
+    against: str | None,
+    apply: Apply,
+) -> int:
     """Show on a scratch server that alerts fire, and end. Raise `Found` where one does not."""
     from wgm_play.commands.alert_drill import run_drills
     from wgm_play.untrusted import refuse_run

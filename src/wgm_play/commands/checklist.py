@@ -204,5 +204,11 @@ def _pool(work: Work, planned: Planned) -> Point:
 
 
 POINTS: tuple[Callable[[Work, Planned], Point], ...] = (
-    _tested, _reviewed, _backed_up, _rollback, _alerts, _application, _pool,
-)  # fmt: skip
+    _tested,
+    _reviewed,
+    _backed_up,
+    _rollback,
+    _alerts,
+    _application,
+    _pool,
+)

@@ -52,15 +52,24 @@ def without_effect(work: Work, planned: Planned, live: Catalog) -> Iterator[Find
     pending = planned.plan.operations
     if pending:
         yield Finding(
-            "pending", INFO, f"{counted(len(pending), 'operation')} declared and not yet applied", book,
-            remedy=f"wgm-play {book} --check --diff", evidence=tuple(one.title for one in pending[:10]), source=SOURCE,
-        )  # fmt: skip
+            "pending",
+            INFO,
+            f"{counted(len(pending), 'operation')} declared and not yet applied",
+            book,
+            remedy=f"wgm-play {book} --check --diff",
+            evidence=tuple(one.title for one in pending[:10]),
+            source=SOURCE,
+        )
     names = {step.index: step.name for step in work.play.steps}
     for step, reason, statement, key in planned.skips.entries:
         yield Finding(
-            "skipped", INFO, f"the step {names.get(step, '')!r} is skipped: {reason}", str(key), remedy=statement,
+            "skipped",
+            INFO,
+            f"the step {names.get(step, '')!r} is skipped: {reason}",
+            str(key),
+            remedy=statement,
             source=SOURCE,
-        )  # fmt: skip
+        )
     yield from _overridden(set(planned.wanted.managed), live)
 
 
@@ -73,13 +82,20 @@ def _overridden(managed: set[Key], live: Catalog) -> Iterator[Finding]:
     for declared in sorted(key for key in managed if key.kind == "setting" and key in live.rows):
         database, role, name = declared.name
         for other in settings:
-            narrower = other.name[2] == name and other not in managed and other.name[1] and (
-                not role or (other.name[1] == role and not database and other.name[0])
-            )  # fmt: skip
+            narrower = (
+                other.name[2] == name
+                and other not in managed
+                and other.name[1]
+                and (not role or (other.name[1] == role and not database and other.name[0]))
+            )
             if narrower:
                 where = " IN DATABASE …" if other.name[0] else ""
                 yield Finding(
-                    "setting_overridden", WARNING,
-                    f"the setting {name} has no effect for the role {other.name[1]}, which has one of its own", name,
-                    other.name[1], f"ALTER ROLE {ident(other.name[1])}{where} RESET {name};", source=SOURCE,
-                )  # fmt: skip
+                    "setting_overridden",
+                    WARNING,
+                    f"the setting {name} has no effect for the role {other.name[1]}, which has one of its own",
+                    name,
+                    other.name[1],
+                    f"ALTER ROLE {ident(other.name[1])}{where} RESET {name};",
+                    source=SOURCE,
+                )

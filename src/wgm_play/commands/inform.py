@@ -50,11 +50,20 @@ def show_status(work: Work, reporter: Reporter) -> int:
         )
     now = found.in_progress
     if now is not None:
-        reporter.table("in progress", ("what", "value"), [
-            ("run", now.run.id if now.run else "unknown"), ("step", now.step), ("statement", mask(now.statement)[:200]),
-            ("since", now.since), ("waits for", now.waits), ("operations done", now.operations),
-            *(("progress", str(one)) for one in now.progress), *(("blocked by", str(one)) for one in now.blockers),
-        ])  # fmt: skip
+        reporter.table(
+            "in progress",
+            ("what", "value"),
+            [
+                ("run", now.run.id if now.run else "unknown"),
+                ("step", now.step),
+                ("statement", mask(now.statement)[:200]),
+                ("since", now.since),
+                ("waits for", now.waits),
+                ("operations done", now.operations),
+                *(("progress", str(one)) for one in now.progress),
+                *(("blocked by", str(one)) for one in now.blockers),
+            ],
+        )
     if found.trash:
         from wgm_play.commands.trash import lying, row_of
 

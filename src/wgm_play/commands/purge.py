@@ -63,9 +63,13 @@ def _group(entry: TrashEntry, version: int) -> Group:
     place = list(entry.trash_name)
     event = {"event": "purged", "kind": entry.kind, "name": list(entry.name), "trash_name": place, "definition": {}}
     operation = Operation(
-        "purge", key, f"remove {entry.kind} {'.'.join(entry.name)} for good", _commands(entry.kind, place, version),
-        irreversible="it was purged", payload={"trash": event},
-    )  # fmt: skip
+        "purge",
+        key,
+        f"remove {entry.kind} {'.'.join(entry.name)} for good",
+        _commands(entry.kind, place, version),
+        irreversible="it was purged",
+        payload={"trash": event},
+    )
     return Group((operation,), -1)
 
 

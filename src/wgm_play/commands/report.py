@@ -81,10 +81,18 @@ def tell(work: Work, options: Options, run: int | None) -> Told:
 def _history(ledger: Ledger) -> Table:
     running = is_running(ledger.connection)
     rows = [
-        (str(one.id), f"{one.started_at:%Y-%m-%d %H:%M:%S}", one.command, outcome(one, running=running), str(one.operations),
-         _took(one), one.role, one.version)
+        (
+            str(one.id),
+            f"{one.started_at:%Y-%m-%d %H:%M:%S}",
+            one.command,
+            outcome(one, running=running),
+            str(one.operations),
+            _took(one),
+            one.role,
+            one.version,
+        )
         for one in ledger.last_runs(RUNS_SHOWN)
-    ]  # fmt: skip
+    ]
     return Table("Runs", ("run", "started (UTC)", "command", "status", "operations", "took", "role", "version"), rows)
 
 
@@ -247,9 +255,14 @@ def _changed(before: Catalog, after: Catalog) -> list[Group]:
         found.setdefault((order[key.kind], key.kind, how), []).append(_object(key, before, after))
     few = sum(map(len, found.values())) <= MOST_AT_ONCE
     return [
-        Group(how, _numbered(len(items), kind.replace("_", " ")), items, few or (kind == "table" and len(items) <= MOST_AT_ONCE))
+        Group(
+            how,
+            _numbered(len(items), kind.replace("_", " ")),
+            items,
+            few or (kind == "table" and len(items) <= MOST_AT_ONCE),
+        )
         for (_, kind, how), items in sorted(found.items(), key=lambda one: one[0])
-    ]  # fmt: skip
+    ]
 
 
 def _numbered(number: int, kind: str) -> str:

@@ -68,8 +68,11 @@ def write(work: Work, reporter: Reporter, systemd: str | None, cron: str | None,
         )
         return 0
     told = {
-        "playbook": work.options.playbook, "environment": work.environment.name, "user": getpass.getuser(), "folder": os.getcwd(),
-    }  # fmt: skip
+        "playbook": work.options.playbook,
+        "environment": work.environment.name,
+        "user": getpass.getuser(),
+        "folder": os.getcwd(),
+    }
     command = {job.name: _command(work, job) for job in jobs}
     files: dict[Path, str] = {}
     if systemd is not None:
@@ -202,7 +205,12 @@ def overdue(work: Work) -> Iterator[Finding]:
         return
     ledger = Ledger(work.reading)
     if ledger.access() == "unknown":
-        yield _finding("", INFO, "whether jobs of the schedule are overdue is unknown: this role may not read the ledger", "name the role under readers:")  # fmt: skip
+        yield _finding(
+            "",
+            INFO,
+            "whether jobs of the schedule are overdue is unknown: this role may not read the ledger",
+            "name the role under readers:",
+        )
         return
     now, since = datetime.now(UTC), _first_run(ledger, work)
     for job in work.play.schedule:

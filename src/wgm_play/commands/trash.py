@@ -236,8 +236,12 @@ class _Move:
     ) -> _Moved:
         entry = self.entry
         event = {
-            "event": "restored", "kind": entry.kind, "name": list(now.name), "trash_name": list(entry.trash_name), "definition": {},
-        }  # fmt: skip
+            "event": "restored",
+            "kind": entry.kind,
+            "name": list(now.name),
+            "trash_name": list(entry.trash_name),
+            "definition": {},
+        }
         title = f"bring {Key(entry.kind, tuple(entry.name))} back from the trash as {now.label}"
         operation = Operation("restore", now, title, tuple(commands), hazards=hazards, payload={"trash": event})
         return _Moved(operation, notes)

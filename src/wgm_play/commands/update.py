@@ -173,8 +173,11 @@ class _Play:
 
     def _apply(self, editor: Editor, found: drift.Drift) -> None:
         for entry, one in found.both:
-            self._leave(editor, Change(entry.key, "", lambda: None, (f"{'.'.join(one.path)}: {one.value!r}",)),
-                        "the playbook and the database both changed it since the last run")  # fmt: skip
+            self._leave(
+                editor,
+                Change(entry.key, "", lambda: None, (f"{'.'.join(one.path)}: {one.value!r}",)),
+                "the playbook and the database both changed it since the last run",
+            )
         inside = [editor.rename(old, new) for old, new in found.renamed]
         for old, new, differences in found.changed:
             inside += editor.change(old, new, differences)

@@ -81,9 +81,12 @@ def unit(work: Work, reporter: Reporter) -> int:
     environment = work.environment.name
     words = [*own_command(), "wal", str(Path(work.playbook.path).absolute()), "--limit", environment]
     text = _UNIT.format(
-        name=f"wgm-play-wal-{environment}", environment=environment, user=getpass.getuser(),
-        folder=os.getcwd(), command=shlex.join(words),
-    )  # fmt: skip
+        name=f"wgm-play-wal-{environment}",
+        environment=environment,
+        user=getpass.getuser(),
+        folder=os.getcwd(),
+        command=shlex.join(words),
+    )
     reporter.page("unit", text)
     return 0
 

@@ -158,8 +158,9 @@ def _gone(ledger: Ledger, name: str) -> list[Origin]:
     """Return what the ledger knows by a name that no playbook speaks of any more."""
     names = [name, f"public.{name}"]
     return [
-        Origin(key, ()) for key in dict.fromkeys(Key(one.kind, tuple(one.name)) for one in ledger.operations_named(names))
-    ]  # fmt: skip
+        Origin(key, ())
+        for key in dict.fromkeys(Key(one.kind, tuple(one.name)) for one in ledger.operations_named(names))
+    ]
 
 
 def _events(ledger: Ledger, key: Key, renames: Sequence[Renamed]) -> tuple[Event, ...]:
@@ -185,11 +186,21 @@ def _events(ledger: Ledger, key: Key, renames: Sequence[Renamed]) -> tuple[Event
         run, revision = runs_by_id[one.run], revisions.get(one.run)
         found.append(
             Event(
-                one.run, one.started_at, mask(one.title), one.step_name, one.item, run.role, run.os_user, run.command,
-                outcome(run, running=running), revision.commit if revision else None,
-                bool(revision and revision.dirty), tuple(sent.get((one.run, one.number), ())), back.get(one.run),
+                one.run,
+                one.started_at,
+                mask(one.title),
+                one.step_name,
+                one.item,
+                run.role,
+                run.os_user,
+                run.command,
+                outcome(run, running=running),
+                revision.commit if revision else None,
+                bool(revision and revision.dirty),
+                tuple(sent.get((one.run, one.number), ())),
+                back.get(one.run),
             )
-        )  # fmt: skip
+        )
     return tuple(found)
 
 
@@ -222,30 +233,51 @@ def data(told: Told) -> list[dict[str, Any]]:
             "name": list(one.origin.key.name),
             "places": [
                 {
-                    "where": str(place.where), "step": place.step, "kind": place.kind, "item": place.item,
-                    "absent": place.absent, "silent": place.silent, "template": place.template,
+                    "where": str(place.where),
+                    "step": place.step,
+                    "kind": place.kind,
+                    "item": place.item,
+                    "absent": place.absent,
+                    "silent": place.silent,
+                    "template": place.template,
                     "imported_from": [str(at) for at in place.imports],
                     "variables": [
-                        {"name": v.name, "value": v.value, "source": v.source, "where": str(v.where) if v.where else None}
+                        {
+                            "name": v.name,
+                            "value": v.value,
+                            "source": v.source,
+                            "where": str(v.where) if v.where else None,
+                        }
                         for v in place.variables
                     ],
-                    "commit": line.commit if line else None, "author": line.author if line else None,
+                    "commit": line.commit if line else None,
+                    "author": line.author if line else None,
                     "committed_at": line.at if line else None,
                 }
                 for place, line in zip(one.origin.places, one.written, strict=True)
             ],
             "runs": [
                 {
-                    "run": e.run, "at": e.at, "title": e.title, "step": e.step, "item": e.item, "role": e.role,
-                    "user": e.os_user, "command": e.command, "status": e.status, "commit": e.commit, "dirty": e.dirty,
-                    "statements": list(e.statements), "taken_back_by": e.taken_back_by,
+                    "run": e.run,
+                    "at": e.at,
+                    "title": e.title,
+                    "step": e.step,
+                    "item": e.item,
+                    "role": e.role,
+                    "user": e.os_user,
+                    "command": e.command,
+                    "status": e.status,
+                    "commit": e.commit,
+                    "dirty": e.dirty,
+                    "statements": list(e.statements),
+                    "taken_back_by": e.taken_back_by,
                 }
                 for e in one.events
             ],
             "unasked": one.unasked,
         }
         for one in told.answers
-    ]  # fmt: skip
+    ]
 
 
 def text(told: Told) -> str:

@@ -372,12 +372,18 @@ def _default_aside(situation: Situation, key: Key) -> list[Change]:
     if old.default is None:
         return []
     gone = alter(
-        situation, key, f"take the default of {key} away", [command("column/set_default", table=table, name=name, default=None)],
+        situation,
+        key,
+        f"take the default of {key} away",
+        [command("column/set_default", table=table, name=name, default=None)],
         removes=[key],
-    )  # fmt: skip
+    )
     gone.make_only()
     back = alter(
-        situation, key, f"give {key} its default again",
-        [command("column/set_default", table=table, name=name, default=new.default and Sql(new.default))], after=(gone,),
-    )  # fmt: skip
+        situation,
+        key,
+        f"give {key} its default again",
+        [command("column/set_default", table=table, name=name, default=new.default and Sql(new.default))],
+        after=(gone,),
+    )
     return [gone, back]

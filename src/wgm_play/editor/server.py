@@ -32,15 +32,26 @@ _SEVERITIES = {
     "info": lsp.DiagnosticSeverity.Information,
 }
 _KINDS = {
-    "key": lsp.CompletionItemKind.Property, "kind": lsp.CompletionItemKind.Class, "value": lsp.CompletionItemKind.EnumMember,
-    "variable": lsp.CompletionItemKind.Variable, "column": lsp.CompletionItemKind.Field, "file": lsp.CompletionItemKind.File,
-    "type": lsp.CompletionItemKind.TypeParameter, "table": lsp.CompletionItemKind.Struct,
-}  # fmt: skip
+    "key": lsp.CompletionItemKind.Property,
+    "kind": lsp.CompletionItemKind.Class,
+    "value": lsp.CompletionItemKind.EnumMember,
+    "variable": lsp.CompletionItemKind.Variable,
+    "column": lsp.CompletionItemKind.Field,
+    "file": lsp.CompletionItemKind.File,
+    "type": lsp.CompletionItemKind.TypeParameter,
+    "table": lsp.CompletionItemKind.Struct,
+}
 _SYMBOLS = {
-    "play": lsp.SymbolKind.Module, "table": lsp.SymbolKind.Struct, "column": lsp.SymbolKind.Field, "view": lsp.SymbolKind.Interface,
-    "function": lsp.SymbolKind.Function, "procedure": lsp.SymbolKind.Function, "index": lsp.SymbolKind.Key,
-    "key": lsp.SymbolKind.Property, "trigger": lsp.SymbolKind.Event,
-}  # fmt: skip
+    "play": lsp.SymbolKind.Module,
+    "table": lsp.SymbolKind.Struct,
+    "column": lsp.SymbolKind.Field,
+    "view": lsp.SymbolKind.Interface,
+    "function": lsp.SymbolKind.Function,
+    "procedure": lsp.SymbolKind.Function,
+    "index": lsp.SymbolKind.Key,
+    "key": lsp.SymbolKind.Property,
+    "trigger": lsp.SymbolKind.Event,
+}
 _TOKEN = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s,{}\[\]:]+")
 
 

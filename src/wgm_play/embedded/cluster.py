@@ -58,9 +58,19 @@ def init(
     shutil.rmtree(fresh, ignore_errors=True)
     home.write("password", password or secrets.token_urlsafe(18))
     words: list[str | Path] = [
-        programs / "initdb", "-D", fresh, "--no-sync", "-A", "scram-sha-256", "-E", "UTF8", "-U", user,
-        f"--pwfile={home.path / 'password'}", *more,
-    ]  # fmt: skip
+        programs / "initdb",
+        "-D",
+        fresh,
+        "--no-sync",
+        "-A",
+        "scram-sha-256",
+        "-E",
+        "UTF8",
+        "-U",
+        user,
+        f"--pwfile={home.path / 'password'}",
+        *more,
+    ]
     # Sorting by code point, the same on every machine; where the C library lacks C.UTF-8, plain C is the same order.
     done = _run([*words, "--locale=C.UTF-8"], home, lock)
     if done.returncode and "locale" in done.stderr:
@@ -78,9 +88,17 @@ def init(
 
 def _run(words: list[str | Path], home: Home, lock: int | None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        words, cwd=home.path, env=_environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        pass_fds=[] if lock is None else [lock], start_new_session=True, **home.account.run_as,
-    )  # fmt: skip
+        words,
+        cwd=home.path,
+        env=_environ(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        pass_fds=[] if lock is None else [lock],
+        start_new_session=True,
+        **home.account.run_as,
+    )
 
 
 def _environ() -> dict[str, str]:
@@ -170,9 +188,15 @@ def _spawn(programs: Path, home: Home) -> int:
     _make_log(home)
     done = subprocess.run(
         ["/bin/sh", "-c", '"$@" </dev/null >>log 2>&1 & echo $!', "sh", *command(programs, home)],
-        cwd=home.path, env=_environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        start_new_session=True, **home.account.run_as,
-    )  # fmt: skip
+        cwd=home.path,
+        env=_environ(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+        **home.account.run_as,
+    )
     if not done.stdout.strip().isdigit():
         raise Unreachable("the embedded PostgreSQL does not start", details=_last(done.stdout + done.stderr))
     return int(done.stdout)

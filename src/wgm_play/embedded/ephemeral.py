@@ -138,17 +138,28 @@ def _launch(embedded: Embedded, programs: Path, home: Home) -> _Life:
     home.write("log", "")
     watch = subprocess.Popen(
         ["/bin/sh", "-c", WATCH, "sh", *cluster.command(programs, home)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=home.path,
-        env={"PATH": os.defpath, "LC_ALL": "C", "WGM_HOME": str(home.path)}, start_new_session=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=home.path,
+        env={"PATH": os.defpath, "LC_ALL": "C", "WGM_HOME": str(home.path)},
+        start_new_session=True,
         **home.account.run_as,
-    )  # fmt: skip
+    )
     assert watch.stdout is not None  # noqa: S101 - a pipe was asked for
     with watch.stdout as told:
         pid = int(told.readline())
     server = Server(
         url=url(embedded.user, home.read("password"), port, embedded.database),
-        pid=pid, data=home.data, version=embedded.version, started=True, bin=programs, port=port, ephemeral=True,
-    )  # fmt: skip
+        pid=pid,
+        data=home.data,
+        version=embedded.version,
+        started=True,
+        bin=programs,
+        port=port,
+        ephemeral=True,
+    )
     life = _Life(server, watch, os.getpid())
     if not processes.await_ready(home.data, pid, cluster.START_SECONDS):
         log = home.log.read_text(errors="replace")

@@ -115,9 +115,12 @@ def _database(name: str, before: Server, made: Server, user: str, password: str)
 def _run(server: Server, program: str, words: list[str], dsn: str, password: str) -> str:
     done = subprocess.run(
         [server.bin / program, *words, f"--dbname={dsn}"],
-        env={"PGPASSWORD": password, "PATH": "/usr/bin:/bin", "LC_ALL": "C"}, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={"PGPASSWORD": password, "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise WgmError(
             f"{program} failed: the data stay with the older version",

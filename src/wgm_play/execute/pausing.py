@@ -100,9 +100,13 @@ class Pauses:
         if self._dog is None:
             # A session of its own: what is sent to the runner's terminal or group does not reach it.
             self._dog = subprocess.Popen(
-                [sys.executable, "-m", "wgm_play.execute.watchdog"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, text=True, start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, "-m", "wgm_play.execute.watchdog"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+            )
             given = {"admin": reveal(self.pool.admin), "database": self.database, "deadline": self.pool.deadline}
             print(json.dumps(given), file=self._dog.stdin, flush=True)
         return self._dog

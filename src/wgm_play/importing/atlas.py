@@ -91,10 +91,18 @@ def _one(script: Script, block: Block, stage: str, tables: dict[tuple[str, ...],
     elif stage == "function" and block.kind == "function" and "as" in block.said:
         arguments = [f"{one.name} {_type(one.said.get('type', Word('text')))}" for one in block.all("arg")]
         language = str(block.said.get("lang", "SQL")).lower()
-        script.make("function", {
-            **place, **({"arguments": ", ".join(arguments)} if arguments else {}), "returns": _type(block.said.get("return", Word("void"))),
-            "language": language, "body": str(block.said["as"]), "check_body": False,
-        }, block.line)  # fmt: skip
+        script.make(
+            "function",
+            {
+                **place,
+                **({"arguments": ", ".join(arguments)} if arguments else {}),
+                "returns": _type(block.said.get("return", Word("void"))),
+                "language": language,
+                "body": str(block.said["as"]),
+                "check_body": False,
+            },
+            block.line,
+        )
     elif stage == "sequence" and block.kind == "sequence":
         words = {
             "start": "start",
@@ -280,8 +288,11 @@ class _Reader:
             found = _TOKEN.match(self.text, place)
             if found is None:
                 column = place - self.text.rfind("\n", 0, place)
-                raise InputError(f"{self.file} is no HCL that can be read: {self.text[place : place + 20]!r}",
-                                 where=Position(self.file, line, column), hint="correct the file; nothing was written")  # fmt: skip
+                raise InputError(
+                    f"{self.file} is no HCL that can be read: {self.text[place : place + 20]!r}",
+                    where=Position(self.file, line, column),
+                    hint="correct the file; nothing was written",
+                )
             kind = "here" if found["here"] else found.lastgroup or ""
             if kind != "gap":
                 self.tokens.append((kind, found.group(), line))

@@ -19,10 +19,22 @@ from wgm_play.sql import Sql, ident, literal
 
 SUFFIXES = (".xml", ".yaml", ".yml", ".json")
 _TYPES = {
-    "datetime": "timestamp", "clob": "text", "blob": "bytea", "nvarchar": "varchar", "number": "numeric", "double": "double precision",
-    "java.sql.types.varchar": "varchar", "currency": "numeric", "tinyint": "smallint", "longtext": "text",
-    "longblob": "bytea", "nclob": "text", "varchar2": "varchar", "int": "integer", "mediumint": "integer",
-}  # fmt: skip
+    "datetime": "timestamp",
+    "clob": "text",
+    "blob": "bytea",
+    "nvarchar": "varchar",
+    "number": "numeric",
+    "double": "double precision",
+    "java.sql.types.varchar": "varchar",
+    "currency": "numeric",
+    "tinyint": "smallint",
+    "longtext": "text",
+    "longblob": "bytea",
+    "nclob": "text",
+    "varchar2": "varchar",
+    "int": "integer",
+    "mediumint": "integer",
+}
 _GENERATED = re.compile(r"\s*GENERATED ALWAYS AS \((.*)\) STORED\s*\Z", re.IGNORECASE | re.DOTALL)
 _SERIAL = {"integer": "serial", "bigint": "bigserial", "smallint": "smallserial"}
 _SILENT = frozenset(
@@ -99,8 +111,11 @@ def _included(change: Change, path: Path, folder: Path) -> list[Path]:
     name = str(change.get("file") or change.get("path") or "")
     near = _near(path, folder, name)
     if near is None:
-        raise InputError(f"{path} includes {name!r}, which is not there", where=Position(str(path), change.line, 1),
-                         hint="name the folder that the paths begin from")  # fmt: skip
+        raise InputError(
+            f"{path} includes {name!r}, which is not there",
+            where=Position(str(path), change.line, 1),
+            hint="name the folder that the paths begin from",
+        )
     if change.name == "include":
         return [near]
     return sorted((one for one in near.rglob("*") if one.suffix in (*SUFFIXES, ".sql")), key=natural)
@@ -120,9 +135,12 @@ def _replaced(change: Change, words: Mapping[str, str]) -> Change:
         return re.sub(r"\$\{([\w.-]+)\}", lambda found: words.get(found[1], found[0]), text) if "${" in text else text
 
     return Change(
-        change.name, {key: put(value) for key, value in change.said.items()}, change.line,
-        [_replaced(one, words) for one in change.inner], put(change.text),
-    )  # fmt: skip
+        change.name,
+        {key: put(value) for key, value in change.said.items()},
+        change.line,
+        [_replaced(one, words) for one in change.inner],
+        put(change.text),
+    )
 
 
 # From files to elements ---------------------------------------------------------------------------------------
@@ -157,8 +175,11 @@ def _of_xml(text: str, path: Path) -> list[Change]:
     try:
         parser.Parse(text.encode(), True)
     except expat.ExpatError as error:
-        raise InputError(f"{path} is no XML: {expat.errors.messages[error.code]}",
-                         where=Position(str(path), error.lineno, error.offset + 1), hint="correct the file") from None  # fmt: skip
+        raise InputError(
+            f"{path} is no XML: {expat.errors.messages[error.code]}",
+            where=Position(str(path), error.lineno, error.offset + 1),
+            hint="correct the file",
+        ) from None
     return root.inner[0].inner if root.inner else []
 
 
@@ -354,26 +375,39 @@ def _split(name: str) -> tuple[str, str]:
 
 def _rename_column(script: Script, change: Change) -> None:
     script.change(
-        "column/rename.sql.j2", change.line, what=Sql("TABLE"), table=_split(_table(change)),
-        name=change.said["oldColumnName"], to=change.said["newColumnName"],
-    )  # fmt: skip
+        "column/rename.sql.j2",
+        change.line,
+        what=Sql("TABLE"),
+        table=_split(_table(change)),
+        name=change.said["oldColumnName"],
+        to=change.said["newColumnName"],
+    )
 
 
 def _modify(script: Script, change: Change) -> None:
     made = _type(change.said["newDataType"])
     name = change.said["columnName"]
     script.change(
-        "column/type.sql.j2", change.line, table=_split(_table(change)), name=name, type=Sql(made), collation=None,
-        using=Sql(f"({ident(name)}::{made})"), kept=None,
-    )  # fmt: skip
+        "column/type.sql.j2",
+        change.line,
+        table=_split(_table(change)),
+        name=name,
+        type=Sql(made),
+        collation=None,
+        using=Sql(f"({ident(name)}::{made})"),
+        kept=None,
+    )
 
 
 def _null(not_null: bool) -> Callable[[Script, Change], None]:
     def work(script: Script, change: Change) -> None:
         script.change(
-            "column/set_not_null.sql.j2", change.line, table=_split(_table(change)), name=change.said["columnName"],
+            "column/set_not_null.sql.j2",
+            change.line,
+            table=_split(_table(change)),
+            name=change.said["columnName"],
             not_null=not_null,
-        )  # fmt: skip
+        )
 
     return work
 
@@ -381,9 +415,12 @@ def _null(not_null: bool) -> Callable[[Script, Change], None]:
 def _set_default(script: Script, change: Change) -> None:
     given = _default(change)
     script.change(
-        "column/set_default.sql.j2", change.line, table=_split(_table(change)), name=change.said["columnName"],
+        "column/set_default.sql.j2",
+        change.line,
+        table=_split(_table(change)),
+        name=change.said["columnName"],
         default=Sql(given) if given is not None else None,
-    )  # fmt: skip
+    )
 
 
 def _key(what: str) -> Callable[[Script, Change], None]:

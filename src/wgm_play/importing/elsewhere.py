@@ -20,18 +20,26 @@ _LANGUAGES = {
 _NAMED = re.compile(r"(?:\d|[VRBU][\d._]*__|[mM]\d)")
 _EMPTY = "run them on an empty database, then `wgm-play inspect URL --output DIR`"
 _TOOLS = (
-    ("Alembic", r"^(?:down_)?revision\b.*=", "write them as SQL with `alembic upgrade head --sql > all.sql`, and import that"),
+    (
+        "Alembic",
+        r"^(?:down_)?revision\b.*=",
+        "write them as SQL with `alembic upgrade head --sql > all.sql`, and import that",
+    ),
     ("Django", r"migrations\.Migration", "write each as SQL with `manage.py sqlmigrate APP NAME > NUMBER_NAME.sql`"),
     ("TypeORM", r"MigrationInterface|typeorm", _EMPTY),
     ("Sequelize", r"queryInterface|sequelize", _EMPTY),
     ("Knex", r"knex", _EMPTY),
     ("node-pg-migrate", r"\bpgm\b", _EMPTY),
     ("Rails", r"ActiveRecord::Migration", "import `db/structure.sql` or `db/schema.rb`"),
-    ("Laravel", r"Illuminate\\|Schema::create", "write the schema with `php artisan schema:dump`, and import that file"),
+    (
+        "Laravel",
+        r"Illuminate\\|Schema::create",
+        "write the schema with `php artisan schema:dump`, and import that file",
+    ),
     ("Ecto", r"Ecto\.Migration", "write the schema with `mix ecto.dump`, and import that file"),
     ("Entity Framework", r"MigrationBuilder", "write them as SQL with `dotnet ef migrations script`, and import that"),
     ("Flyway", r"BaseJavaMigration|JavaMigration", _EMPTY),
-)  # fmt: skip
+)
 
 
 def not_read(folder: Path) -> list[Path]:

@@ -130,9 +130,15 @@ def _alter_column(script: Script, said: Said, line: int) -> None:
     table, name = split_name(said["table"]), said["column"]
     if said.get("type"):
         script.change(
-            "column/type.sql.j2", line, table=table, name=name, type=Sql(said["type"]), collation=None,
-            using=Sql(f"{ident(name)}::{said['type']}"), kept=None,
-        )  # fmt: skip
+            "column/type.sql.j2",
+            line,
+            table=table,
+            name=name,
+            type=Sql(said["type"]),
+            collation=None,
+            using=Sql(f"{ident(name)}::{said['type']}"),
+            kept=None,
+        )
     if "nullable" in said:
         script.change("column/set_not_null.sql.j2", line, table=table, name=name, not_null=not said["nullable"])
     if "default" in said:
@@ -234,9 +240,12 @@ def _replica_identity(script: Script, said: Said, line: int) -> None:
     kind = str(given["type"]).upper()
     index = Sql(ident(given["index"])) if kind == "INDEX" else None
     script.change(
-        "table/declare_replica_identity.sql.j2", line, table=Sql(ident(split_name(said["table"]))),
-        identity=Sql("USING INDEX" if kind == "INDEX" else kind), index=index,
-    )  # fmt: skip
+        "table/declare_replica_identity.sql.j2",
+        line,
+        table=Sql(ident(split_name(said["table"]))),
+        identity=Sql("USING INDEX" if kind == "INDEX" else kind),
+        index=index,
+    )
 
 
 _OPERATIONS: dict[str, Callable[[Script, Said, int], None]] = {

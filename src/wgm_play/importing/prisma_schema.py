@@ -16,13 +16,26 @@ from wgm_play.importing.spoken import Script
 from wgm_play.sql import literal, shortened
 
 _TYPES = {
-    "String": "text", "Int": "integer", "BigInt": "bigint", "Float": "double precision", "Decimal": "numeric(65,30)",
-    "Boolean": "boolean", "DateTime": "timestamp(3)", "Json": "jsonb", "Bytes": "bytea",
-}  # fmt: skip
+    "String": "text",
+    "Int": "integer",
+    "BigInt": "bigint",
+    "Float": "double precision",
+    "Decimal": "numeric(65,30)",
+    "Boolean": "boolean",
+    "DateTime": "timestamp(3)",
+    "Json": "jsonb",
+    "Bytes": "bytea",
+}
 _NATIVE = {
-    "doubleprecision": "double precision", "bytea": "bytea", "smallint": "smallint", "bigint": "bigint",
-    "timestamptz": "timestamptz", "timetz": "timetz", "jsonb": "jsonb", "varbit": "varbit",
-}  # fmt: skip
+    "doubleprecision": "double precision",
+    "bytea": "bytea",
+    "smallint": "smallint",
+    "bigint": "bigint",
+    "timestamptz": "timestamptz",
+    "timetz": "timetz",
+    "jsonb": "jsonb",
+    "varbit": "varbit",
+}
 _SERIAL = {"integer": "serial", "bigint": "bigserial", "smallint": "smallserial"}
 _BLOCK = re.compile(
     r"^[ \t]*(model|enum|view|type|datasource|generator)\s+(\w+)\s*\{(?=([^\n{}]*\}|.*?^[ \t]*\}))\3", re.M | re.S
@@ -230,9 +243,12 @@ def _relation(block: Block, one: Field, other: Block, last: Script) -> None:
     update = words.get(_word(said, "onUpdate") or "", "cascade")
     name = _named(said, "map") or shortened("_".join([block.own, *own]), "_fkey")
     target = {"table": other.own, "schema": other.schema, "columns": theirs}
-    last.constraint(f"{block.schema}.{block.own}", name, {
-        "foreign_key": own, "references": target, "on_delete": delete, "on_update": update,
-    }, one.line)  # fmt: skip
+    last.constraint(
+        f"{block.schema}.{block.own}",
+        name,
+        {"foreign_key": own, "references": target, "on_delete": delete, "on_update": update},
+        one.line,
+    )
 
 
 def _pairs(known: dict[str, Block]) -> Iterator[tuple[Block, Block]]:
@@ -249,9 +265,13 @@ def _pairs(known: dict[str, Block]) -> Iterator[tuple[Block, Block]]:
 
 def _between(left: Block, right: Block, then: Script, last: Script) -> None:
     relation = next(
-        (_first_text(one.attributes["relation"]) for one in left.fields
-         if one.type == right.name and one.many and "relation" in one.attributes), None,
-    )  # fmt: skip
+        (
+            _first_text(one.attributes["relation"])
+            for one in left.fields
+            if one.type == right.name and one.many and "relation" in one.attributes
+        ),
+        None,
+    )
     name = f"_{relation}" if relation else f"_{left.name}To{right.name}"
     types = [
         next((_type(one, {}) for one in each.fields if "id" in one.attributes), "integer") for each in (left, right)
@@ -266,9 +286,12 @@ def _between(left: Block, right: Block, then: Script, last: Script) -> None:
     for column, each in (("A", left), ("B", right)):
         key = next((one.column for one in each.fields if "id" in one.attributes), "id")
         target = {"table": each.own, "schema": each.schema, "columns": [key]}
-        last.constraint(name, f"{name}_{column}_fkey", {
-            "foreign_key": [column], "references": target, "on_delete": "cascade", "on_update": "cascade",
-        }, left.line)  # fmt: skip
+        last.constraint(
+            name,
+            f"{name}_{column}_fkey",
+            {"foreign_key": [column], "references": target, "on_delete": "cascade", "on_update": "cascade"},
+            left.line,
+        )
 
 
 def _index(

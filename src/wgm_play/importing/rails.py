@@ -16,10 +16,22 @@ from wgm_play.sql import literal
 
 STRUCTURE, SCHEMA = "structure.sql", "schema.rb"
 _TYPES = {
-    "string": "varchar", "text": "text", "integer": "integer", "bigint": "bigint", "float": "double precision",
-    "decimal": "numeric", "numeric": "numeric", "datetime": "timestamp", "timestamp": "timestamp", "timestamptz": "timestamptz",
-    "date": "date", "time": "time", "binary": "bytea", "boolean": "boolean", "bit_varying": "varbit",
-}  # fmt: skip
+    "string": "varchar",
+    "text": "text",
+    "integer": "integer",
+    "bigint": "bigint",
+    "float": "double precision",
+    "decimal": "numeric",
+    "numeric": "numeric",
+    "datetime": "timestamp",
+    "timestamp": "timestamp",
+    "timestamptz": "timestamptz",
+    "date": "date",
+    "time": "time",
+    "binary": "bytea",
+    "boolean": "boolean",
+    "bit_varying": "varbit",
+}
 _SERIAL = {"integer": "serial", "bigint": "bigserial"}
 _CALL = re.compile(r"^\s*(?:t\.)?(\w+)[ (]\s*(.*?)\)?\s*(?:do \|t\|)?\s*$", re.S)
 _NEXT = re.compile(r"\s*(?:(\w+):\s*|:(\w+)\s*=>\s*|\"(\w+)\"\s*=>\s*)?")
@@ -273,10 +285,14 @@ def _index(table: str, columns: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 def _foreign(names: list[Any], options: dict[str, Any]) -> dict[str, Any]:
     column = options.get("column") or f"{_singular(str(names[1]))}_id"
-    spec: dict[str, Any] = {"foreign_key": _listed(column), "references": {
-        "table": str(names[1]).rpartition(".")[2], "schema": str(names[1]).rpartition(".")[0] or "public",
-        "columns": _listed(options.get("primary_key", "id")),
-    }}  # fmt: skip
+    spec: dict[str, Any] = {
+        "foreign_key": _listed(column),
+        "references": {
+            "table": str(names[1]).rpartition(".")[2],
+            "schema": str(names[1]).rpartition(".")[0] or "public",
+            "columns": _listed(options.get("primary_key", "id")),
+        },
+    }
     for word in ("on_delete", "on_update"):
         if options.get(word):
             spec[word] = {"nullify": "set null"}.get(str(options[word]), str(options[word]))

@@ -97,10 +97,21 @@ class Script:
         """Add a column, and what is said of it, by steps of ours."""
         not_null, default = bool(column.get("not_null")), column.get("default")
         self.change(
-            "column/add.sql.j2", line, table=split_name(table), name=name, type=Sql(str(column["type"])),
-            collation=None, compression=None, expression=_sql(column.get("generated")), generated=Sql("STORED"),
-            identity=None, sequence=None, identity_options=None, default=_sql(default), not_null=not_null,
-        )  # fmt: skip
+            "column/add.sql.j2",
+            line,
+            table=split_name(table),
+            name=name,
+            type=Sql(str(column["type"])),
+            collation=None,
+            compression=None,
+            expression=_sql(column.get("generated")),
+            generated=Sql("STORED"),
+            identity=None,
+            sequence=None,
+            identity_options=None,
+            default=_sql(default),
+            not_null=not_null,
+        )
         self.constraints(table, name, column, line)
         if column.get("comment"):
             self.comment(f"COLUMN {_quoted(table)}.{_quoted_one(name)}", str(column["comment"]), line)

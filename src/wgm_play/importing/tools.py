@@ -339,8 +339,12 @@ def file_parts(path: Path) -> list[Part]:
 
 
 _FILES: dict[str, Read] = {
-    "flyway": flyway_file, "liquibase": liquibase_file, "dbmate": dbmate_file, "goose": goose_file, "drizzle": drizzle_file,
-}  # fmt: skip
+    "flyway": flyway_file,
+    "liquibase": liquibase_file,
+    "dbmate": dbmate_file,
+    "goose": goose_file,
+    "drizzle": drizzle_file,
+}
 
 
 def flyway_name(file: str) -> bool:

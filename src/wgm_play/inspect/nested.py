@@ -32,9 +32,12 @@ def kept(
             continue
         columns = [Sql(f"c{number}") for number in range(len(rows[0]))]
         text = render(
-            "inspect/of_oids.sql.j2", query=Sql(plain[name]), columns=columns, oid=columns[-_EXTRA],
+            "inspect/of_oids.sql.j2",
+            query=Sql(plain[name]),
+            columns=columns,
+            oid=columns[-_EXTRA],
             oids=[Sql(str(oid)) for oid in sorted(oids)],
-        ).sql  # fmt: skip
+        ).sql
         whole = {_key(row): row for row in connection.execute(text.encode()).fetchall()}
         made[name] = [_nested(row, whole[_key(row)]) if _key(row) in whole else row for row in rows]
     return made

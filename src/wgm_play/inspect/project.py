@@ -59,9 +59,12 @@ def _playbook(said: Said, about: About, names: Sequence[str], owner: str | None)
         play["vars"] = {"owner": owner}
     large = about.size >= _LARGE
     play["backup"] = emit.Block(
-        before_changes="young" if large else "new", method="logical", **({"max_age": "24h"} if large else {}),
-        retention={"full": 7}, verify="catalog",
-    )  # fmt: skip
+        before_changes="young" if large else "new",
+        method="logical",
+        **({"max_age": "24h"} if large else {}),
+        retention={"full": 7},
+        verify="catalog",
+    )
     play["steps"] = emit.Block()
     lines = emit.step(play)
     lines[-1:] = (

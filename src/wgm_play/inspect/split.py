@@ -22,9 +22,19 @@ MANY = 5
 # What is said for all domains comes before the tables, or after them.
 BEFORE = ("roles", "schemas", "extensions", "types", "sequences", "functions", "operators", "text_search", "foreign")
 AFTER = (
-    "tables", "partitions", "indexes", "views", "triggers", "policies", "rules", "statistics", "privileges",
-    "publications", "event_triggers", "settings",
-)  # fmt: skip
+    "tables",
+    "partitions",
+    "indexes",
+    "views",
+    "triggers",
+    "policies",
+    "rules",
+    "statistics",
+    "privileges",
+    "publications",
+    "event_triggers",
+    "settings",
+)
 Name = tuple[str, ...]
 
 

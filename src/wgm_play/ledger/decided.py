@@ -70,9 +70,16 @@ def insert_revision(connection: Connection, run_id: int, made: Revision) -> None
 def insert_decision(connection: Connection, made: Decision, run_id: int | None, os_user: str) -> None:
     """Write a decision; who it is and when, the server says."""
     run(
-        connection, "insert_decision", made.kind, run_id if made.run is None else made.run, made.subject, made.until,
-        made.reason, made.details, os_user,
-    )  # fmt: skip
+        connection,
+        "insert_decision",
+        made.kind,
+        run_id if made.run is None else made.run,
+        made.subject,
+        made.until,
+        made.reason,
+        made.details,
+        os_user,
+    )
 
 
 def insert_approval(connection: Connection, plan: str, note: str | None) -> None:

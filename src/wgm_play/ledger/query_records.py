@@ -34,9 +34,14 @@ class QueryRecord:
 
 
 def record(
-    connection: Connection, environment: str, play: str, run_id: int | None, reset: datetime | None,
-    counts: Sequence[Mapping[str, Any]], plans: Mapping[str, Any],
-) -> None:  # fmt: skip
+    connection: Connection,
+    environment: str,
+    play: str,
+    run_id: int | None,
+    reset: datetime | None,
+    counts: Sequence[Mapping[str, Any]],
+    plans: Mapping[str, Any],
+) -> None:
     """Write one record, and remove those that are old."""
     said = (json.dumps(list(counts), ensure_ascii=False), json.dumps(dict(plans), ensure_ascii=False))
     with connection.transaction():

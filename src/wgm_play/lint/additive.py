@@ -11,15 +11,26 @@ from wgm_play.lint.look import Look
 from wgm_play.lint.tree import is_node, kind
 
 _COMMANDS = {
-    "AT_DropColumn": "drops a column", "AT_DropConstraint": "drops a constraint", "AT_AlterColumnType": "changes a type",
-    "AT_SetNotNull": "forbids NULL", "AT_DropExpression": "drops an expression", "AT_DropIdentity": "drops an identity",
-    "AT_DetachPartition": "takes a partition away", "AT_DropInherit": "ends inheritance", "AT_DropOf": "ends a type's table",
-}  # fmt: skip
+    "AT_DropColumn": "drops a column",
+    "AT_DropConstraint": "drops a constraint",
+    "AT_AlterColumnType": "changes a type",
+    "AT_SetNotNull": "forbids NULL",
+    "AT_DropExpression": "drops an expression",
+    "AT_DropIdentity": "drops an identity",
+    "AT_DetachPartition": "takes a partition away",
+    "AT_DropInherit": "ends inheritance",
+    "AT_DropOf": "ends a type's table",
+}
 _STATEMENTS = {
-    "RenameStmt": "renames", "AlterObjectSchemaStmt": "moves to another schema", "TruncateStmt": "empties a table",
-    "DropRoleStmt": "drops a role", "DropOwnedStmt": "drops what a role owns", "DropdbStmt": "drops a database",
-    "DropSubscriptionStmt": "drops a subscription", "DropUserMappingStmt": "drops a user mapping",
-}  # fmt: skip
+    "RenameStmt": "renames",
+    "AlterObjectSchemaStmt": "moves to another schema",
+    "TruncateStmt": "empties a table",
+    "DropRoleStmt": "drops a role",
+    "DropOwnedStmt": "drops what a role owns",
+    "DropdbStmt": "drops a database",
+    "DropSubscriptionStmt": "drops a subscription",
+    "DropUserMappingStmt": "drops a user mapping",
+}
 
 
 def additive_only(node: Any, look: Look) -> None:
@@ -63,6 +74,9 @@ def _made_here(names: Any, look: Look) -> bool:
 
 def _tell(said: str, about: str, attribute: str, look: Look) -> None:
     look.tell(
-        "S16", f"it {said}, and only additions are allowed here", about, f"{said} {attribute}".strip(),
+        "S16",
+        f"it {said}, and only additions are allowed here",
+        about,
+        f"{said} {attribute}".strip(),
         remedy="take away in a release of its own, when nobody uses it",
-    )  # fmt: skip
+    )

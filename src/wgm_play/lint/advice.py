@@ -52,9 +52,12 @@ def advise(look: Look) -> None:
 def _keys(relation: Relation, look: Look) -> None:
     if relation.primary is None and not relation.partition_of and not relation.inherits and relation.columns:
         look.tell(
-            "T12", "it has no primary key: batches, replication and tools cannot tell rows apart", relation,
-            where=relation.where, remedy="id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-        )  # fmt: skip
+            "T12",
+            "it has no primary key: batches, replication and tools cannot tell rows apart",
+            relation,
+            where=relation.where,
+            remedy="id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        )
     key = relation.primary
     for name in key.columns if key and len(key.columns) == 1 else ():
         column = relation.columns.get(name)
@@ -69,10 +72,14 @@ def _foreign(one: Constraint, relation: Relation, look: Look) -> None:
         return
     if not any(_serves(index, one) for index in look.known.indexes_of(relation.name)):
         look.tell(
-            "K08", f"no index begins with {', '.join(one.columns)}: each DELETE in {'.'.join(one.refers or ())} reads the whole "
-            "table", relation, one.name, where=one.where,
+            "K08",
+            f"no index begins with {', '.join(one.columns)}: each DELETE in {'.'.join(one.refers or ())} reads the whole "
+            "table",
+            relation,
+            one.name,
+            where=one.where,
             remedy=f"CREATE INDEX CONCURRENTLY ON {relation.label} ({', '.join(one.columns)});",
-        )  # fmt: skip
+        )
     if one.on_delete == "a":
         look.tell(
             "Q07",
@@ -98,9 +105,13 @@ def _types(one: Constraint, relation: Relation, look: Look) -> None:
         left, right = relation.columns.get(mine), other.columns.get(theirs)
         if left and right and left.type and right.type and _plain(left.type) != _plain(right.type):
             look.tell(
-                "K14", f"{mine} is {left.type}, {other.label}.{theirs} is {right.type}: each check casts", relation, one.name,
-                where=one.where, remedy=f"{mine} {right.type}",
-            )  # fmt: skip
+                "K14",
+                f"{mine} is {left.type}, {other.label}.{theirs} is {right.type}: each check casts",
+                relation,
+                one.name,
+                where=one.where,
+                remedy=f"{mine} {right.type}",
+            )
 
 
 _SAME = {"int4": "integer", "int8": "bigint", "int2": "smallint"}
@@ -120,9 +131,13 @@ def _column(column: Column, relation: Relation, look: Look) -> None:
         look.tell(code, f"{column.name}: {message}", relation, column.name, where=column.where, severity=severity)
     if column.serial and column.serial != "identity":
         look.tell(
-            "Q02", f"{column.name}: the sequence of {column.serial} has an owner and privileges of its own", relation, column.name,
-            where=column.where, remedy=f"{column.name} {column.type} GENERATED ALWAYS AS IDENTITY",
-        )  # fmt: skip
+            "Q02",
+            f"{column.name}: the sequence of {column.serial} has an owner and privileges of its own",
+            relation,
+            column.name,
+            where=column.where,
+            remedy=f"{column.name} {column.type} GENERATED ALWAYS AS IDENTITY",
+        )
     if look.settings.masked and relation.kind == "table":
         _masked(column, relation, look)
     _name("column", column.name, relation.label, column.where, look)
@@ -132,10 +147,13 @@ def _masked(column: Column, relation: Relation, look: Look) -> None:
     keys = {name for one in relation.constraints.values() if one.kind in ("primary", "foreign") for name in one.columns}
     if column.name not in keys and (relation.name, column.name) not in look.known.labelled:
         look.tell(
-            "Q11", f"{column.name} has no mask, and the data here are masked: a copy would show its values", relation,
-            column.name, where=column.where,
+            "Q11",
+            f"{column.name} has no mask, and the data here are masked: a copy would show its values",
+            relation,
+            column.name,
+            where=column.where,
             remedy=f"mask: md5({column.name}::text), or mask: false; in SQL: SECURITY LABEL FOR anon ON COLUMN {relation.label}.{column.name} IS ...",
-        )  # fmt: skip
+        )
 
 
 def _name(kind: str, name: str, label: str, where: Position | None, look: Look) -> None:

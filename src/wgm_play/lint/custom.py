@@ -59,14 +59,25 @@ def _of_rule(
             continue
         seen.add(told)
         yield Finding(
-            rule.code, severity, message, about, rule.name, rule.remedy,
-            where=_where(about, places) or rule.where, source="lint",
-        )  # fmt: skip
+            rule.code,
+            severity,
+            message,
+            about,
+            rule.name,
+            rule.remedy,
+            where=_where(about, places) or rule.where,
+            source="lint",
+        )
     if len(rows) > MOST:
         yield Finding(
-            rule.code, severity, f"{len(rows) - MOST} or more further objects", "", f"{rule.name} more", where=rule.where,
+            rule.code,
+            severity,
+            f"{len(rows) - MOST} or more further objects",
+            "",
+            f"{rule.name} more",
+            where=rule.where,
             source="lint",
-        )  # fmt: skip
+        )
 
 
 def _ask(rule: Rule, session: psycopg.Connection[Any]) -> tuple[list[str], Sequence[tuple[Any, ...]]]:

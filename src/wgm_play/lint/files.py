@@ -128,18 +128,26 @@ def _use_of_new_values(one: Statement, look: Look) -> None:
         value = constant(node)
         if isinstance(value, str) and value in values:
             look.tell(
-                "Y01", f"{value!r} is added in this transaction, and cannot be used before COMMIT (55P04)", "", value,
-                at=getattr(node, "location", None), remedy="ALTER TYPE ... ADD VALUE in a file of its own, before this one",
-            )  # fmt: skip
+                "Y01",
+                f"{value!r} is added in this transaction, and cannot be used before COMMIT (55P04)",
+                "",
+                value,
+                at=getattr(node, "location", None),
+                remedy="ALTER TYPE ... ADD VALUE in a file of its own, before this one",
+            )
             return
 
 
 def _end(look: Look) -> None:
     if look.unended is not None:
         look.tell(
-            "X07", "the transaction is never ended: its locks stay until the connection goes, and nothing is kept", "", "open",
-            where=look.unended, remedy="COMMIT;",
-        )  # fmt: skip
+            "X07",
+            "the transaction is never ended: its locks stay until the connection goes, and nothing is kept",
+            "",
+            "open",
+            where=look.unended,
+            remedy="COMMIT;",
+        )
         look.unended = None
     look.session.end()
 
@@ -154,9 +162,13 @@ def _whole(parts: Sequence[Part], look: Look) -> None:
         if not look.sequences_set:
             relation = look.relation(name)
             look.tell(
-                "Q06", f"{column} is given: the sequence does not know these values, and will give them again", relation,
-                column, where=where, remedy=f"SELECT setval(pg_get_serial_sequence('{relation.label}', '{column}'), max({column})) FROM {relation.label};",
-            )  # fmt: skip
+                "Q06",
+                f"{column} is given: the sequence does not know these values, and will give them again",
+                relation,
+                column,
+                where=where,
+                remedy=f"SELECT setval(pg_get_serial_sequence('{relation.label}', '{column}'), max({column})) FROM {relation.label};",
+            )
 
 
 def _timeouts(look: Look) -> None:
@@ -168,15 +180,24 @@ def _timeouts(look: Look) -> None:
     small = all(look.small(one[1]) for one in felt)
     more = f" ({len(felt)} such locks in the file)" if len(felt) > 1 else ""
     look.tell(
-        "X01", f"the lock on {relation.label} ({STOPS.get(level, 'writes wait')}) is waited for without a limit, and everybody "
-        f"queues behind it{more}", "", "lock_timeout", where=where, severity="info" if small else "",
+        "X01",
+        f"the lock on {relation.label} ({STOPS.get(level, 'writes wait')}) is waited for without a limit, and everybody "
+        f"queues behind it{more}",
+        "",
+        "lock_timeout",
+        where=where,
+        severity="info" if small else "",
         remedy="SET lock_timeout = '2s';   -- at the beginning, and try again where it fails",
-    )  # fmt: skip
+    )
     if not look.session.statement_timeout:
         look.tell(
-            "X02", "no statement_timeout: what takes longer than thought goes on with its locks", "", "statement_timeout",
-            where=where, remedy="SET statement_timeout = '30s';   -- 0 for CONCURRENTLY and VALIDATE",
-        )  # fmt: skip
+            "X02",
+            "no statement_timeout: what takes longer than thought goes on with its locks",
+            "",
+            "statement_timeout",
+            where=where,
+            remedy="SET statement_timeout = '30s';   -- 0 for CONCURRENTLY and VALIDATE",
+        )
 
 
 def _definers(look: Look) -> None:
@@ -188,14 +209,22 @@ def _definers(look: Look) -> None:
         label = ".".join(name)
         if not one.search_path:
             look.tell(
-                "V06", f"{label} runs with its owner's rights and the search_path of whoever calls it", label, "search_path",
-                where=where, remedy=f"ALTER FUNCTION {label} SET search_path = pg_catalog, pg_temp;   -- and qualify its names",
-            )  # fmt: skip
+                "V06",
+                f"{label} runs with its owner's rights and the search_path of whoever calls it",
+                label,
+                "search_path",
+                where=where,
+                remedy=f"ALTER FUNCTION {label} SET search_path = pg_catalog, pg_temp;   -- and qualify its names",
+            )
         if not one.revoked:
             look.tell(
-                "V06", f"everybody may execute {label}, with the rights of its owner", label, "public", where=where,
+                "V06",
+                f"everybody may execute {label}, with the rights of its owner",
+                label,
+                "public",
+                where=where,
                 remedy=f"REVOKE EXECUTE ON FUNCTION {label} FROM PUBLIC;   -- in the same transaction, then GRANT it by name",
-            )  # fmt: skip
+            )
 
 
 LONGEST = 63  # bytes of a name that PostgreSQL keeps (manual: "Identifiers and Key Words")
@@ -216,6 +245,9 @@ def _long_names(part: Part, look: Look) -> None:
         name = part.sql[token.start : token.end + 1].strip('"')
         if token.name in ("IDENT", "UIDENT") and len(name.encode()) > LONGEST:
             look.tell(
-                "X11", f"{name[:20]}...{name[-12:]} has {len(name.encode())} bytes: PostgreSQL cuts it after {LONGEST}",
-                name[:LONGEST], where=part.place(token.start), remedy="a shorter name",
-            )  # fmt: skip
+                "X11",
+                f"{name[:20]}...{name[-12:]} has {len(name.encode())} bytes: PostgreSQL cuts it after {LONGEST}",
+                name[:LONGEST],
+                where=part.place(token.start),
+                remedy="a shorter name",
+            )

@@ -93,9 +93,16 @@ MUTABLE = VOLATILE | frozenset(
 )
 # Words of the grammar such as current_date, by the operation of their node.
 MUTABLE_WORDS = (
-    "SVFOP_CURRENT_DATE", "SVFOP_CURRENT_TIME", "SVFOP_CURRENT_TIMESTAMP", "SVFOP_LOCALTIME", "SVFOP_LOCALTIMESTAMP",
-    "SVFOP_CURRENT_TIMESTAMP_N", "SVFOP_CURRENT_TIME_N", "SVFOP_LOCALTIMESTAMP_N", "SVFOP_LOCALTIME_N",
-)  # fmt: skip
+    "SVFOP_CURRENT_DATE",
+    "SVFOP_CURRENT_TIME",
+    "SVFOP_CURRENT_TIMESTAMP",
+    "SVFOP_LOCALTIME",
+    "SVFOP_LOCALTIMESTAMP",
+    "SVFOP_CURRENT_TIMESTAMP_N",
+    "SVFOP_CURRENT_TIME_N",
+    "SVFOP_LOCALTIMESTAMP_N",
+    "SVFOP_LOCALTIME_N",
+)
 # Columns that applications set at every UPDATE.
 TOUCHED = frozenset(
     [
@@ -120,4 +127,11 @@ TOUCHED = frozenset(
         "heartbeat_at",
     ]
 )
-SERIALS = {"serial": "integer", "serial4": "integer", "bigserial": "bigint", "serial8": "bigint", "smallserial": "smallint", "serial2": "smallint"}  # fmt: skip
+SERIALS = {
+    "serial": "integer",
+    "serial4": "integer",
+    "bigserial": "bigint",
+    "serial8": "bigint",
+    "smallserial": "smallint",
+    "serial2": "smallint",
+}

@@ -30,9 +30,14 @@ from wgm_play.sql import Sql, ident, literal
 from wgm_play.units import counted
 
 _FLAGS = {
-    "login": "LOGIN", "superuser": "SUPERUSER", "createdb": "CREATEDB", "createrole": "CREATEROLE", "inherit": "INHERIT",
-    "replication": "REPLICATION", "bypass_rls": "BYPASSRLS",
-}  # fmt: skip
+    "login": "LOGIN",
+    "superuser": "SUPERUSER",
+    "createdb": "CREATEDB",
+    "createrole": "CREATEROLE",
+    "inherit": "INHERIT",
+    "replication": "REPLICATION",
+    "bypass_rls": "BYPASSRLS",
+}
 _NO_PASSWORD = hazard("G04", "a password that is not in the playbook is lost", "a rollback makes the role without one")
 
 

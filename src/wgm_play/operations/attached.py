@@ -26,9 +26,12 @@ def go_together(
 
 
 def _taken_along(
-    situation: Situation, changes: list[Change], dropping: Change, key: Key,
+    situation: Situation,
+    changes: list[Change],
+    dropping: Change,
+    key: Key,
     again: Callable[[Situation, Key], list[Change]],
-) -> list[Change]:  # fmt: skip
+) -> list[Change]:
     own = [one for one in changes if key in one.removes and key not in one.makes and one is not dropping]
     for gone in own:
         dropping.remove(*gone.removes)

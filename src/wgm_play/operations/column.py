@@ -119,11 +119,15 @@ def drop_column(situation: Situation, key: Key) -> list[Change]:
     generated = bool(situation.current[key].generated)
     return [
         drop(
-            situation, key, f"drop {key}" + ("" if generated else " for good"), [made], rank=40,
+            situation,
+            key,
+            f"drop {key}" + ("" if generated else " for good"),
+            [made],
+            rank=40,
             irreversible=None if generated else "the column was dropped without the trash",
             hazards=() if generated else (hazard("C10", "the values are gone", "leave out --no-trash"),),
         )
-    ]  # fmt: skip
+    ]
 
 
 def inherited_column(situation: Situation, key: Key) -> list[Change]:
@@ -136,8 +140,15 @@ def inherited_column(situation: Situation, key: Key) -> list[Change]:
     old = was or base
     if situation.current.rows.get(parent) != situation.wanted.rows[parent]:  # its change reached the child as well
         old = dataclasses.replace(base, statistics=old.statistics, options=old.options, comment=old.comment)
-    new = dataclasses.replace(new, type=old.type, collation=old.collation, identity=old.identity, generated=old.generated,
-                              identity_options=old.identity_options, expression=old.expression)  # fmt: skip
+    new = dataclasses.replace(
+        new,
+        type=old.type,
+        collation=old.collation,
+        identity=old.identity,
+        generated=old.generated,
+        identity_options=old.identity_options,
+        expression=old.expression,
+    )
     if old == new:
         return []
     one = dataclasses.replace(
@@ -200,9 +211,13 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
         changes += _numbers_again(situation, key)
     if old.generated and new.generated and old.expression != new.expression:
         rewritten = _one(
-            situation, key, f"change the expression of {key}", "column/set_expression", expression=Sql(new.expression),
+            situation,
+            key,
+            f"change the expression of {key}",
+            "column/set_expression",
+            expression=Sql(new.expression),
             rewrites=new.generated == "s",
-        )  # fmt: skip
+        )
         changes.append(rewritten)
     if old.not_null != new.not_null:
         changes += change_not_null(situation, key, filled=retyped)
@@ -213,10 +228,14 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
     elif new.identity and (old.identity, old.identity_options) != (new.identity, new.identity_options):
         changes.append(
             _one(
-                situation, key, f"change the identity of {key}", "column/set_identity", identity=Sql(IDENTITY[new.identity]),
+                situation,
+                key,
+                f"change the identity of {key}",
+                "column/set_identity",
+                identity=Sql(IDENTITY[new.identity]),
                 identity_options=_set_options(new.identity_options),
             )
-        )  # fmt: skip
+        )
     changes += _attributes(situation, key, retyped=retyped)
     for before, after in itertools.pairwise(changes):
         after.wait_for(before)
@@ -270,13 +289,22 @@ def add_identity(situation: Situation, key: Key) -> Change:
     former = _former(situation, key)
     commands = [
         command(
-            "column/add_identity", lock, table=table, name=name, identity=Sql(IDENTITY[new.identity]),
+            "column/add_identity",
+            lock,
+            table=table,
+            name=name,
+            identity=Sql(IDENTITY[new.identity]),
             identity_options=identity_options(new.identity_options),
         ),
-        _go_on(key, new.identity_options[0], new.identity_options[1], sequence=None, others=[one.name for one in former if one in situation.wanted.rows],
+        _go_on(
+            key,
+            new.identity_options[0],
+            new.identity_options[1],
+            sequence=None,
+            others=[one.name for one in former if one in situation.wanted.rows],
             settings=[remembered(key, one) for one in former if one not in situation.wanted.rows],
         ),
-    ]  # fmt: skip
+    ]
     return alter(situation, key, f"make {key} an identity column", commands, makes=own_sequence(key))
 
 
@@ -299,9 +327,13 @@ def remembered(key: Key, sequence: Key | None) -> str:
 def remember(key: Key, sequence: Key | None) -> Command:
     """Keep the last number of a sequence (None: that of the identity) until what replaces it is there."""
     return command(
-        "column/remember", table_text=str(ident(key.name[:2])), name_text=key.name[2],
-        sequence_text=sequence and str(ident(sequence.name)), setting=remembered(key, sequence), shadow=False,
-    )  # fmt: skip
+        "column/remember",
+        table_text=str(ident(key.name[:2])),
+        name_text=key.name[2],
+        sequence_text=sequence and str(ident(sequence.name)),
+        setting=remembered(key, sequence),
+        shadow=False,
+    )
 
 
 def remember_former(situation: Situation, key: Key) -> list[Command]:
@@ -329,22 +361,43 @@ def _go_on(
     the last number that was remembered."""
     table, name = key.name[:2], key.name[2]
     return command(
-        "column/continue", table=table, name=name, table_text=str(ident(table)), name_text=name, start=number(start),
-        down=increment < 0, sequence=sequence, sequence_text=sequence and str(ident(sequence)), others=others,
-        settings=settings, shadow=False, wait="data",
-    )  # fmt: skip
+        "column/continue",
+        table=table,
+        name=name,
+        table_text=str(ident(table)),
+        name_text=name,
+        start=number(start),
+        down=increment < 0,
+        sequence=sequence,
+        sequence_text=sequence and str(ident(sequence)),
+        others=others,
+        settings=settings,
+        shadow=False,
+        wait="data",
+    )
 
 
 def _numbers_again(situation: Situation, key: Key) -> list[Change]:
     """Return the changes after which the sequence that an identity column gives way to has no number twice."""
     return [
         alter(
-            situation, key, f"let {one} go on after the highest value of {key}",
-            [_go_on(key, row.start, row.increment, sequence=one.name, others=[one.name], settings=[remembered(key, None)])],
+            situation,
+            key,
+            f"let {one} go on after the highest value of {key}",
+            [
+                _go_on(
+                    key,
+                    row.start,
+                    row.increment,
+                    sequence=one.name,
+                    others=[one.name],
+                    settings=[remembered(key, None)],
+                )
+            ],
         )
         for one in situation.wanted.of("sequence")
         if tuple((row := situation.wanted[one]).owned_by or ()) == key.name and (key, one) in situation.wanted.edges
-    ]  # fmt: skip
+    ]
 
 
 def own_sequence(key: Key) -> frozenset[Key]:
@@ -453,11 +506,20 @@ def change_type(situation: Situation, key: Key) -> Change:
         commands.append(command("column/add", lock, table=table, name=place, **spelled(bare)))
     commands.append(
         command(
-            "column/type", lock, table=table, name=name, type=Sql(new.type), using=using,
-            collation=new.collation and Sql(new.collation), rewrites=rewrites, wait="data" if rewrites else "short",
-            kept=place, kept_type=Sql(old.type), kept_collation=old.collation and Sql(old.collation),
+            "column/type",
+            lock,
+            table=table,
+            name=name,
+            type=Sql(new.type),
+            using=using,
+            collation=new.collation and Sql(new.collation),
+            rewrites=rewrites,
+            wait="data" if rewrites else "short",
+            kept=place,
+            kept_type=Sql(old.type),
+            kept_collation=old.collation and Sql(old.collation),
         )
-    )  # fmt: skip
+    )
     commands += after_type(situation, key)
     if new.default is not None and not new.generated:
         commands.append(command("column/set_default", lock, table=table, name=name, default=Sql(new.default)))
@@ -471,19 +533,28 @@ def change_type(situation: Situation, key: Key) -> Change:
     elif old.collation != new.collation:
         title = f"change the collation of {key} to {new.collation or 'that of its type'}"
     return alter(
-        situation, key, title, commands, hard=True, payload=payload,
+        situation,
+        key,
+        title,
+        commands,
+        hard=True,
+        payload=payload,
         hazards=(_rewritten(situation, key, "C08", situation.findings.obstacles.get(key)),) if rewrites else (),
         irreversible=f"{key} was converted without `back`" if convert and convert.back is None else None,
-    )  # fmt: skip
+    )
 
 
 # Types whose values stay as they are when their limit grows or goes.
 _WIDER = frozenset(
     [
-        "bit varying", "timestamp without time zone", "timestamp with time zone", "time without time zone",
-        "time with time zone", "interval",
+        "bit varying",
+        "timestamp without time zone",
+        "timestamp with time zone",
+        "time without time zone",
+        "time with time zone",
+        "interval",
     ]
-)  # fmt: skip
+)
 _TEXTS = frozenset(["character varying", "text"])
 # Sessions of a run have TimeZone UTC, in which the two are the same (manual: "ALTER TABLE", notes of 12).
 _STAMPS = frozenset(["timestamp without time zone", "timestamp with time zone"])

@@ -51,9 +51,13 @@ def identity_options(numbers: list[int], prefix: str = "") -> Sql:
     """Return the sequence options of an identity column."""
     start, increment, minimum, maximum, cache, cycle = numbers
     parts = [
-        f"START WITH {start}", f"INCREMENT BY {increment}", f"MINVALUE {minimum}", f"MAXVALUE {maximum}", f"CACHE {cache}",
+        f"START WITH {start}",
+        f"INCREMENT BY {increment}",
+        f"MINVALUE {minimum}",
+        f"MAXVALUE {maximum}",
+        f"CACHE {cache}",
         "CYCLE" if cycle else "NO CYCLE",
-    ]  # fmt: skip
+    ]
     return Sql(" ".join(prefix + part for part in parts))
 
 

@@ -89,9 +89,14 @@ def create_constraint(situation: Situation, key: Key) -> list[Change]:
     lock = Lock(ACCESS_EXCLUSIVE, table.label)
     new = situation.is_new(table)
     added = command(
-        "constraint/add", lock, table=table.name, name=key.name[2], definition=spelled(situation, key),
-        validated=row.validated, scans=row.validated and not new,
-    )  # fmt: skip
+        "constraint/add",
+        lock,
+        table=table.name,
+        name=key.name[2],
+        definition=spelled(situation, key),
+        validated=row.validated,
+        scans=row.validated and not new,
+    )
     hazards: tuple[Hazard, ...] = ()
     if situation.online(table) and (row.type == "x" or (row.type in "pu" and not by_index)):
         hazards = (_built_under_lock(row.type),)
@@ -137,9 +142,14 @@ def _add_foreign_key(situation: Situation, key: Key) -> list[Change]:
         return _add_then_validate(situation, key, locks[0], validating, "K02", *locks[1:])
     scans = row.validated and not situation.is_new(table)
     made = command(
-        "constraint/add", *locks, table=table.name, name=key.name[2], definition=spelled(situation, key),
-        validated=row.validated, scans=scans,
-    )  # fmt: skip
+        "constraint/add",
+        *locks,
+        table=table.name,
+        name=key.name[2],
+        definition=spelled(situation, key),
+        validated=row.validated,
+        scans=scans,
+    )
     return [create(situation, key, f"add {_title(situation, key)}", [made, *comments(key, row.comment)], rank=30)]
 
 
@@ -157,9 +167,14 @@ def _add_then_validate(
         validated=False,
     )
     added = create(
-        situation, key, f"add {_title(situation, key)} for new rows", [made, *comments(key, row.comment)], rank=30, alone=True,
+        situation,
+        key,
+        f"add {_title(situation, key)} for new rows",
+        [made, *comments(key, row.comment)],
+        rank=30,
+        alone=True,
         hazards=(hazard(code, "a scan under a strong lock is avoided: NOT VALID first, then VALIDATE"),),
-    )  # fmt: skip
+    )
     return [added, validate(situation, key, (added,), validating)]
 
 
@@ -184,9 +199,14 @@ def _add_by_index(situation: Situation, key: Key) -> list[Change]:
         situation, index, table, statement, f"build the index of {_title(situation, key)}", step=situation.step_of(key)
     )
     made = command(
-        "constraint/using_index", Lock(ACCESS_EXCLUSIVE, table.label), table=table.name, name=name, kind=Sql(_KIND[row.type]),
-        index=helper, deferrable=spell.deferrable(row.definition),
-    )  # fmt: skip
+        "constraint/using_index",
+        Lock(ACCESS_EXCLUSIVE, table.label),
+        table=table.name,
+        name=name,
+        kind=Sql(_KIND[row.type]),
+        index=helper,
+        deferrable=spell.deferrable(row.definition),
+    )
     added = create(
         situation,
         key,
@@ -214,9 +234,12 @@ def alter_constraint(situation: Situation, key: Key) -> list[Change]:
     ):
         attributes = _DEFERRABLE.search(new.definition)
         made = command(
-            "constraint/alter", lock, table=table, name=name,
+            "constraint/alter",
+            lock,
+            table=table,
+            name=name,
             attributes=Sql(attributes.group(1).strip()) if attributes else Sql("NOT DEFERRABLE"),
-        )  # fmt: skip
+        )
         changes.append(alter(situation, key, f"change when {_title(situation, key)} is checked", [made]))
     elif (
         old.definition != new.definition

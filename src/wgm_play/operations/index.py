@@ -113,14 +113,26 @@ def build_concurrently(
     light = Lock(SHARE_UPDATE_EXCLUSIVE, table.label)
     statement = Sql(_HEAD.sub(lambda head: head.group(0) + "CONCURRENTLY ", definition, count=1))
     build = command(
-        "index/create", light, definition=statement, wait="long", transactional=False, scans=True,
+        "index/create",
+        light,
+        definition=statement,
+        wait="long",
+        transactional=False,
+        scans=True,
         done=helpers.there("index", table.name, key.name[1]) if key.name[1].startswith(helpers.NEW) else None,
-    )  # fmt: skip
+    )
     commands = [*partitioned_index.failed_helper(situation, key, light), build]
     done = create(
-        situation, key, title, commands, alone=True, rank=10, after=tuple(changes),
-        hazards=(hazard("I01", "waits for transactions that are older than it", "end idle transactions"),), **more,
-    )  # fmt: skip
+        situation,
+        key,
+        title,
+        commands,
+        alone=True,
+        rank=10,
+        after=tuple(changes),
+        hazards=(hazard("I01", "waits for transactions that are older than it", "end idle transactions"),),
+        **more,
+    )
     changes.append(done)
     if text is not None:
         changes.append(alter(situation, key, f"comment on {key}", [comment(key, text)], after=(done,)))

@@ -94,10 +94,15 @@ def make_class(situation: Situation, key: Key) -> list[Command]:
         members.append(Sql(f"STORAGE {row.storage or row.type}"))
     return [
         command(
-            "operator_class/create", name=ident(key.name[:2]), method=ident(key.name[2]), default=row.default,
-            type=Sql(row.type), family=sql(row.family), members=members,
+            "operator_class/create",
+            name=ident(key.name[:2]),
+            method=ident(key.name[2]),
+            default=row.default,
+            type=Sql(row.type),
+            family=sql(row.family),
+            members=members,
         )
-    ]  # fmt: skip
+    ]
 
 
 _CONTEXTS = {"e": None, "a": Sql("ASSIGNMENT"), "i": Sql("IMPLICIT")}

@@ -18,9 +18,15 @@ from wgm_play.plan import Command, Lock
 
 # How pg_partman names partitions after their lower bound (part_config.datetime_string), and the same for strftime.
 _NAMINGS = {
-    "YYYY_MM_DD": "%Y_%m_%d", "YYYY_MM": "%Y_%m", "YYYY": "%Y", 'IYYY"w"IW': "%Gw%V", "YYYY_MM_DD_HH24MI": "%Y_%m_%d_%H%M",
-    "YYYY_MM_DD_HH24MISS": "%Y_%m_%d_%H%M%S", "YYYYMMDD": "%Y%m%d", "YYYYMMDD_HH24MISS": "%Y%m%d_%H%M%S",
-}  # fmt: skip
+    "YYYY_MM_DD": "%Y_%m_%d",
+    "YYYY_MM": "%Y_%m",
+    "YYYY": "%Y",
+    'IYYY"w"IW': "%Gw%V",
+    "YYYY_MM_DD_HH24MI": "%Y_%m_%d_%H%M",
+    "YYYY_MM_DD_HH24MISS": "%Y_%m_%d_%H%M%S",
+    "YYYYMMDD": "%Y%m%d",
+    "YYYYMMDD_HH24MISS": "%Y%m%d_%H%M%S",
+}
 _FROM = re.compile(r"FOR VALUES FROM \('([^']*)'\)")
 _FIXED = ("control", "interval")
 

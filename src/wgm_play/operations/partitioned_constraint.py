@@ -55,9 +55,15 @@ def add_foreign_key(situation: Situation, key: Key, parent: Key, definition: Sql
         )
         _step(situation, key, f"add {title} to {part.label} for new rows", added, changes)
         proof = command(
-            "constraint/validate", Lock(SHARE_UPDATE_EXCLUSIVE, part.label), Lock(ROW_SHARE, parent.label), table=part.name,
-            name=helper, wait="long", scans=True, done=names.there("constraint", part.name, helper, validated=True),
-        )  # fmt: skip
+            "constraint/validate",
+            Lock(SHARE_UPDATE_EXCLUSIVE, part.label),
+            Lock(ROW_SHARE, parent.label),
+            table=part.name,
+            name=helper,
+            wait="long",
+            scans=True,
+            done=names.there("constraint", part.name, helper, validated=True),
+        )
         _step(situation, key, f"validate {title} of {part.label}", proof, changes)
         lock = Lock(ACCESS_EXCLUSIVE, part.label)
         closing.append(command("constraint/rename", lock, table=part.name, name=helper, to=key.name[2]))
@@ -83,17 +89,26 @@ def add_by_index(situation: Situation, key: Key, definition: Sql, title: str) ->
         situation.findings.used_helpers.add(helper)
         statement = spell.key_index(row, part.name, helper)
         built = build_concurrently(
-            situation, Key("index", (part.name[0], helper)), part, statement, f"build the index of {title} on {part.label}",
+            situation,
+            Key("index", (part.name[0], helper)),
+            part,
+            statement,
+            f"build the index of {title} on {part.label}",
             step=situation.step_of(key),
-        )  # fmt: skip
+        )
         built[0].wait_for(*changes[-1:])
         changes += built
         closing.append(
             command(
-                "constraint/using_index", Lock(ACCESS_EXCLUSIVE, part.label), table=part.name, kind=Sql(kind), index=helper,
-                name=name_in_partition(part.name[1], key.name[2]), deferrable=spell.deferrable(row.definition),
+                "constraint/using_index",
+                Lock(ACCESS_EXCLUSIVE, part.label),
+                table=part.name,
+                kind=Sql(kind),
+                index=helper,
+                name=name_in_partition(part.name[1], key.name[2]),
+                deferrable=spell.deferrable(row.definition),
             )
-        )  # fmt: skip
+        )
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label)
     made = command("constraint/add", lock, table=key.name[:2], name=key.name[2], definition=definition, validated=True)
     said = hazard(

@@ -71,9 +71,15 @@ def _only(definition: str, name: tuple[str, ...], table: Key, words: str = "ONLY
 
 
 def _below(
-    situation: Situation, key: Key, above: Key, table: Key, definition: str, changes: list[Change], more: dict[str, Any],
+    situation: Situation,
+    key: Key,
+    above: Key,
+    table: Key,
+    definition: str,
+    changes: list[Change],
+    more: dict[str, Any],
     resumes: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Append the changes for the partitions of `table`; what a run that was cut short has attached is not made again.
 
     The shadow has the index of a live parent on all partitions: where the build `resumes`, it has nothing to try.
@@ -110,9 +116,15 @@ def _below(
         built_already = _either(helpers.there("index", part.name, helper.name[1]), there)
         statement = on_table(definition, helper.name[1], part.name, concurrently="CONCURRENTLY ")
         built = command(
-            "index/create", light, definition=statement, wait="long", transactional=False, scans=True, done=built_already,
+            "index/create",
+            light,
+            definition=statement,
+            wait="long",
+            transactional=False,
+            scans=True,
+            done=built_already,
             shadow=shadow,
-        )  # fmt: skip
+        )
         title = f"build {name} concurrently"
         one(title, *failed_helper(situation, helper, light), built, hazards=(_WAITS,))
         renamed = command(

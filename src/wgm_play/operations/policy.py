@@ -48,9 +48,15 @@ def commands(situation: Situation, key: Key) -> list[Command]:
     """Return the statements that make a policy."""
     row: Any = situation.wanted[key]
     made = command(
-        "policy/create", _lock(key), name=key.name[2], table=key.name[:2], permissive=row.permissive,
-        command=Sql(row.command.upper()), using=row.using and Sql(row.using), with_check=row.with_check and Sql(row.with_check),
-    )  # fmt: skip
+        "policy/create",
+        _lock(key),
+        name=key.name[2],
+        table=key.name[:2],
+        permissive=row.permissive,
+        command=Sql(row.command.upper()),
+        using=row.using and Sql(row.using),
+        with_check=row.with_check and Sql(row.with_check),
+    )
     return [made, *([_roles(key, row.roles)] if row.roles else []), *comments(key, row.comment)]
 
 
@@ -74,11 +80,14 @@ def alter_policy(situation: Situation, key: Key) -> list[Change]:
     if (old.using, old.with_check) != (new.using, new.with_check):
         made.append(
             command(
-                "policy/alter", _lock(key), name=key.name[2], table=key.name[:2],
+                "policy/alter",
+                _lock(key),
+                name=key.name[2],
+                table=key.name[:2],
                 using=Sql(new.using) if new.using and new.using != old.using else None,
                 with_check=Sql(new.with_check) if new.with_check and new.with_check != old.with_check else None,
             )
-        )  # fmt: skip
+        )
     if old.roles != new.roles:
         made.append(_roles(key, new.roles))
     if old.comment != new.comment:

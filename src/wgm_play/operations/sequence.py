@@ -42,9 +42,14 @@ def _own(situation: Situation, key: Key, made: Change | None) -> list[Change]:
     owner = Key("column", tuple(column)) if column else None
     title = f"let {owner} own {key}" if owner else f"let nothing own {key}"
     change = alter(
-        situation, key, title, [command("sequence/owned_by", name=key.name, column=column)],
-        after=(made,) if made else (), rank=50, hazards=(_STAYS,) if _was_serial(situation, key) else (),
-    )  # fmt: skip
+        situation,
+        key,
+        title,
+        [command("sequence/owned_by", name=key.name, column=column)],
+        after=(made,) if made else (),
+        rank=50,
+        hazards=(_STAYS,) if _was_serial(situation, key) else (),
+    )
     change.make_only()
     change.need(*([owner] if owner else ()))
     return [change]
@@ -135,9 +140,13 @@ def _kept_within(key: Key, old: Sequence, new: Sequence, lock: Lock) -> list[Com
     wider = [command("sequence/limits", lock, name=key.name, type=Sql(largest), **widest)]
     overlapping = new.minimum <= old.maximum and new.maximum >= old.minimum
     into = command(
-        "sequence/into_limits", name=key.name, sequence=literal(str(ident(key.name))),
-        minimum=number(new.minimum), maximum=number(new.maximum), wait="data",
-    )  # fmt: skip
+        "sequence/into_limits",
+        name=key.name,
+        sequence=literal(str(ident(key.name))),
+        minimum=number(new.minimum),
+        maximum=number(new.maximum),
+        wait="data",
+    )
     return [*([] if overlapping else wider), into]
 
 

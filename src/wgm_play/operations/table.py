@@ -109,10 +109,13 @@ def _inline(situation: Situation, key: Key) -> list[Key]:
 def _created(situation: Situation, key: Key, row: Table, lines: list[Sql]) -> list[Command]:
     """Return the statements that make a table: of a large partitioned one beside it, so that nobody waits."""
     values = {
-        "name": key.name, "unlogged": row.unlogged, "options": options(row.options), "tablespace": row.tablespace,
+        "name": key.name,
+        "unlogged": row.unlogged,
+        "options": options(row.options),
+        "tablespace": row.tablespace,
         "access_method": row.access_method if row.access_method != "heap" else None,
         "partition_by": row.partition_by and Sql(row.partition_by),
-    }  # fmt: skip
+    }
     parents = [tuple(parent) for parent in row.parents or ()]
     if row.bound is None:
         return [command("table/create", lines=lines, parents=parents, **values)]
@@ -126,10 +129,16 @@ def _created(situation: Situation, key: Key, row: Table, lines: list[Sql]) -> li
         locks = [] if situation.is_new(parent) else [Lock(ACCESS_EXCLUSIVE, parent.label)]
         return [
             command(
-                "table/create_partition", *locks, *others, lines=lines, parent=parent.name, bound=bound,
-                scans=bool(default), **values,
+                "table/create_partition",
+                *locks,
+                *others,
+                lines=lines,
+                parent=parent.name,
+                bound=bound,
+                scans=bool(default),
+                **values,
             )
-        ]  # fmt: skip
+        ]
     alike = command("table/create_like", lines=lines, parent=parent.name, version=situation.facts.version, **values)
     return [alike, attach(parent, key, bound, *others)]
 
@@ -247,8 +256,13 @@ def drop_table(situation: Situation, key: Key) -> list[Change]:
     made = command("table/drop", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name)
     return [
         drop(
-            situation, key, f"drop {key} for good", [made], removes=[own for own in parts_of_table(situation.current, key) if own not in situation.findings.apart], rank=70,
+            situation,
+            key,
+            f"drop {key} for good",
+            [made],
+            removes=[own for own in parts_of_table(situation.current, key) if own not in situation.findings.apart],
+            rank=70,
             hazards=(hazard("T01", "the rows are gone", "leave out --no-trash"),),
             irreversible="the table was dropped without the trash",
         )
-    ]  # fmt: skip
+    ]

@@ -93,9 +93,15 @@ def trash_table(situation: Situation, key: Key) -> Change:
         command("object/set_schema", lock, what=Sql(f"TABLE {ident((key.name[0], name))}"), schema=SCHEMA),
     ]
     return drop(
-        situation, key, f"move {key} to the trash", [*commands, *moves], removes=keys, verb="trash", rank=70,
+        situation,
+        key,
+        f"move {key} to the trash",
+        [*commands, *moves],
+        removes=keys,
+        verb="trash",
+        rank=70,
         payload={"trash": _entry(key, name, kept, moves, renamed)},
-    )  # fmt: skip
+    )
 
 
 def _goes(situation: Situation, key: Key) -> bool:
@@ -197,9 +203,15 @@ def trash_object(situation: Situation, key: Key) -> Change:
     moves = _into_trash(situation, key, _names(situation, key), name, lock)
     kept = _with_checks(situation, key) | {key: astuple(row)}
     return drop(
-        situation, key, f"move {key} to the trash", [*commands, *moves], verb="trash", rank=71, removes=set(kept) - {key},
+        situation,
+        key,
+        f"move {key} to the trash",
+        [*commands, *moves],
+        verb="trash",
+        rank=71,
+        removes=set(kept) - {key},
         payload={"trash": _entry(key, name, kept, moves)},
-    )  # fmt: skip
+    )
 
 
 def _replaced(situation: Situation, key: Key, now: tuple[str, str | None]) -> tuple[list[Command], dict[str, Any]]:
@@ -304,10 +316,15 @@ def trash_column(situation: Situation, key: Key) -> Change:
     move = command("column/rename", lock, what=Sql("TABLE"), table=table, name=name, to=to)
     kept = {key: _bare(situation.current.rows[key])}
     return drop(
-        situation, key, f"move {key} to the trash", [*commands, move], verb="trash", rank=40,
+        situation,
+        key,
+        f"move {key} to the trash",
+        [*commands, move],
+        verb="trash",
+        rank=40,
         payload={"trash": _entry(key, to, kept, [move])},
         hazards=(hazard("Q09", "it keeps its place: INSERT and COPY without names of columns still meet it", NAMED),),
-    )  # fmt: skip
+    )
 
 
 def replaced_column(situation: Situation, key: Key, using: Sql, place: str = "") -> dict[str, Any]:

@@ -100,9 +100,14 @@ def add_check(situation: Situation, key: Key) -> list[Command]:
     wanted = situation.wanted[key]
     locks = domain_locks(situation, Key("domain", key.name[:2]))
     made = command(
-        "domain_constraint/add", *locks, domain=key.name[:2], name=key.name[2], definition=Sql(wanted.definition),
-        validated=wanted.validated, scans=bool(locks),
-    )  # fmt: skip
+        "domain_constraint/add",
+        *locks,
+        domain=key.name[:2],
+        name=key.name[2],
+        definition=Sql(wanted.definition),
+        validated=wanted.validated,
+        scans=bool(locks),
+    )
     return [made, *comments(key, wanted.comment)]
 
 

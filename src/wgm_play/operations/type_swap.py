@@ -140,10 +140,17 @@ def _swap_column(situation: Situation, column: Key, key: Key) -> list[Command]:
     using = type_definition.using(situation, column, key) or Sql(f"{ident(name)}::text{array}::{wanted}")
     commands.append(
         command(
-            "column/type", lock, table=table, name=name, type=wanted, collation=None, using=using, kept=None,
+            "column/type",
+            lock,
+            table=table,
+            name=name,
+            type=wanted,
+            collation=None,
+            using=using,
+            kept=None,
             rewrites=not situation.is_new(Key("table", table)),
         )
-    )  # fmt: skip
+    )
     commands += after_type(situation, column)
     if new.default is not None:
         commands.append(command("column/set_default", lock, table=table, name=name, default=Sql(new.default)))

@@ -114,10 +114,15 @@ def _changed_settings(situation: Situation, key: Key) -> list[Change]:
     before = {str(one[0]): one for one in situation.current[key].column_settings or ()}
     after = {str(one[0]): one for one in situation.wanted[key].column_settings or ()}
     return [
-        alter(situation, key, f"change the settings of {key.label}.{name}",
-              _column_settings(situation, key, before.get(name), after.get(name, [name, None, None, None, None])))
-        for name in sorted({*before, *after}) if before.get(name) != after.get(name)
-    ]  # fmt: skip
+        alter(
+            situation,
+            key,
+            f"change the settings of {key.label}.{name}",
+            _column_settings(situation, key, before.get(name), after.get(name, [name, None, None, None, None])),
+        )
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
 
 
 def _cluster(situation: Situation, key: Key) -> list[Change]:
@@ -187,9 +192,14 @@ def create_materialized_view(situation: Situation, key: Key) -> list[Change]:
     """Create a materialized view, and fill it."""
     row = situation.wanted[key]
     made = command(
-        "materialized_view/create", name=key.name, query=Sql(row.query.rstrip(";")), options=options(row.options), with_data=False,
-        tablespace=row.tablespace, access_method=row.access_method if row.access_method != "heap" else None,
-    )  # fmt: skip
+        "materialized_view/create",
+        name=key.name,
+        query=Sql(row.query.rstrip(";")),
+        options=options(row.options),
+        with_data=False,
+        tablespace=row.tablespace,
+        access_method=row.access_method if row.access_method != "heap" else None,
+    )
     commands = [made, *_around(situation, key), *_declared_owner(situation, key)]
     # Filled last: what it calls runs with the rights of its owner, never with those of who makes it for him.
     commands.append(command("materialized_view/refresh", name=key.name, wait="data"))

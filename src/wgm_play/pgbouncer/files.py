@@ -25,8 +25,16 @@ USERS = "/etc/pgbouncer/userlist.txt"
 # A client that waits is not given up while a run pauses the pool: so many times the pause.
 _PAUSES = 3
 _FUNCTION = (
-    "login", "schema", "schema_closed", "passwords", "lookup", "lookup_closed", "lookup_owner", "schema_usage", "lookup_allowed",
-)  # fmt: skip
+    "login",
+    "schema",
+    "schema_closed",
+    "passwords",
+    "lookup",
+    "lookup_closed",
+    "lookup_owner",
+    "schema_usage",
+    "lookup_allowed",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +164,13 @@ def _server(place: Place) -> Iterator[Setting]:
 def database_line(size: Sizes, place: Place) -> str:
     """Return the line of the section [databases]. Raise `InputError` for a name that PgBouncer cannot read."""
     parts = {
-        "host": place.host, "port": place.port, "dbname": place.database, "pool_size": str(size.each),
-        "reserve_pool": str(size.reserve), "max_db_connections": str(size.total),
-    }  # fmt: skip
+        "host": place.host,
+        "port": place.port,
+        "dbname": place.database,
+        "pool_size": str(size.each),
+        "reserve_pool": str(size.reserve),
+        "max_db_connections": str(size.total),
+    }
     said = " ".join(f"{name}={_value(value)}" for name, value in parts.items() if value)
     if not re.fullmatch(r"[\w.-]+", place.name, re.ASCII):
         # The manual tells of names in double quotes; PgBouncer does not load them (1.18).
@@ -174,9 +186,14 @@ def _value(text: str) -> str:
 
 
 def ini(
-    needs: Pooling, limits: Limits, size: Sizes, place: Place, version: tuple[int, int] | None, playbook: str,
+    needs: Pooling,
+    limits: Limits,
+    size: Sizes,
+    place: Place,
+    version: tuple[int, int] | None,
+    playbook: str,
     lacking: Sequence[str] = (),
-) -> str:  # fmt: skip
+) -> str:
     """Return pgbouncer.ini; `lacking` are variables that were not set, so that host and port are made up."""
     lines = [
         f"; Written by wgm-play pool {playbook} render: change `pool:` of the play, not this file.",

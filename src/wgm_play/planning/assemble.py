@@ -101,9 +101,14 @@ def in_order(
     together = bodies.together(renamed, found.changes, situation)
     joined = [*together.joined, *found.joined, *rename.joined(renamed, found.changes, situation.goal.forced)]
     return order(
-        [*changes, *together.compiled], situation.current.edges, wanted.edges, found.rebuilt, joined,
-        constraints_without_index(situation.current, wanted), together.ordered,
-    )  # fmt: skip
+        [*changes, *together.compiled],
+        situation.current.edges,
+        wanted.edges,
+        found.rebuilt,
+        joined,
+        constraints_without_index(situation.current, wanted),
+        together.ordered,
+    )
 
 
 def transactions(planner: Stages, situation: Situation, ordered: list[Change]) -> tuple[Group, ...]:
@@ -141,9 +146,15 @@ def assemble(planner: Stages, draft: Draft) -> Planned:
         unknown += planner.stand_ins(made, wanted)
     plan = planner.contract(draft, made, unknown, warnings)
     return Planned(
-        plan, draft.wanted, draft.live, draft.situation, draft.skips, planner.imperative, draft.realised,
+        plan,
+        draft.wanted,
+        draft.live,
+        draft.situation,
+        draft.skips,
+        planner.imperative,
+        draft.realised,
         planner.choices.selected,
-    )  # fmt: skip
+    )
 
 
 def keys_of(made: Iterable[Group]) -> list[Key]:

@@ -98,10 +98,14 @@ def uncastable(types: TypesOf, situation: Situation) -> frozenset[Key]:
     return frozenset(
         key
         for key, row in wanted.rows.items()
-        if key.kind == "column" and key in current.rows and current.value(key, "type") != field_of("column", row, "type")
-        and key not in situation.goal.converts and key not in situation.goal.waiting and not coercible(current.value(key, "type"), wanted.value(key, "type"))
+        if key.kind == "column"
+        and key in current.rows
+        and current.value(key, "type") != field_of("column", row, "type")
+        and key not in situation.goal.converts
+        and key not in situation.goal.waiting
+        and not coercible(current.value(key, "type"), wanted.value(key, "type"))
         and not castable(types, wanted, current.rows, str(current.value(key, "type")), str(wanted.value(key, "type")))
-    )  # fmt: skip
+    )
 
 
 def castable(types: TypesOf, wanted: Catalog, there: Collection[Key], old: str, new: str) -> bool:

@@ -280,9 +280,15 @@ def _detach(situation: Situation, made: Moves, key: Key, parent: Key, old: Table
         return
     done = command("table/detached", child=literal(str(ident(key.name))), parent=literal(str(ident(parent.name)))).sql
     apart = command(
-        "table/detach", Lock(SHARE_UPDATE_EXCLUSIVE, parent.label), parent=parent.name, child=key.name, how=Sql("CONCURRENTLY"),
-        wait="long", transactional=False, done=done,
-    )  # fmt: skip
+        "table/detach",
+        Lock(SHARE_UPDATE_EXCLUSIVE, parent.label),
+        parent=parent.name,
+        child=key.name,
+        how=Sql("CONCURRENTLY"),
+        wait="long",
+        transactional=False,
+        done=done,
+    )
     _append(situation, made, key, title + " concurrently", [apart], step, alone=True)
     _append(situation, made, key, f"drop the check that the detaching left on {key}", [_no_check(live, key)], step)
 
@@ -296,9 +302,12 @@ def _no_check(live: Catalog, key: Key) -> Command:
     text = "{" + ",".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in known) + "}"
     quoted = str(ident(key.name))
     return command(
-        "table/drop_detach_check", Lock(ACCESS_EXCLUSIVE, key.label), child_text=literal(quoted),
-        child_format=Sql(quoted.replace("%", "%%").replace("'", "''")), known=literal(text),
-    )  # fmt: skip
+        "table/drop_detach_check",
+        Lock(ACCESS_EXCLUSIVE, key.label),
+        child_text=literal(quoted),
+        child_format=Sql(quoted.replace("%", "%%").replace("'", "''")),
+        known=literal(text),
+    )
 
 
 def _make_parent(situation: Situation, made: Moves, source: Catalog, parent: Key, steps: Mapping[Key, int]) -> None:
@@ -349,9 +358,12 @@ def _trash_columns(child: Key, parent: Key) -> Command:
     """Give a child the columns that its parent keeps in the trash: without them it cannot join."""
     quoted = str(ident(child.name))
     return command(
-        "table/take_trash_columns", Lock(ACCESS_EXCLUSIVE, child.label), child_text=literal(quoted),
-        parent_text=literal(str(ident(parent.name))), child_format=Sql(quoted.replace("%", "%%").replace("'", "''")),
-    )  # fmt: skip
+        "table/take_trash_columns",
+        Lock(ACCESS_EXCLUSIVE, child.label),
+        child_text=literal(quoted),
+        parent_text=literal(str(ident(parent.name))),
+        child_format=Sql(quoted.replace("%", "%%").replace("'", "''")),
+    )
 
 
 def _try(connection: psycopg.Connection[Any], change: Change) -> None:

@@ -307,9 +307,14 @@ class Imperative:
     def _done(self, one: SqlStep, name: str) -> dict[str, Any]:
         """Return the event that tells the ledger what ran, and how it is undone."""
         return {
-            "event": "done", "play": self.play.name, "step": name, "item": one.item, "checksum": checksum(one),
-            "sql": reveal(one.text), "down": one.down,
-        }  # fmt: skip
+            "event": "done",
+            "play": self.play.name,
+            "step": name,
+            "item": one.item,
+            "checksum": checksum(one),
+            "sql": reveal(one.text),
+            "down": one.down,
+        }
 
     def _sql_operation(self, one: SqlStep, situation: Situation) -> Operation:
         from wgm_play.checks.sqlsteps import analyse_sql
@@ -345,9 +350,15 @@ class Imperative:
         assert batches is not None  # noqa: S101 - the caller has looked
         name = (self.play.name, one.name, one.item) if one.item else (self.play.name, one.name)
         task = {
-            "table": list(batches.table), "set": batches.assignments, "where": batches.where, "columns": list(batches.columns),
-            "key": list(batches.key), "batch": batches.seconds, "name": f"{'/'.join(name)} {checksum(one)[:16]}", "path": True,
-        }  # fmt: skip
+            "table": list(batches.table),
+            "set": batches.assignments,
+            "where": batches.where,
+            "columns": list(batches.columns),
+            "key": list(batches.key),
+            "batch": batches.seconds,
+            "name": f"{'/'.join(name)} {checksum(one)[:16]}",
+            "path": True,
+        }
         lock = Lock("RowExclusive", Key("table", batches.table).label)
         made = Command(reveal(one.text), wait="data", locks=(lock,), transactional=False, scans=True, shadow=False)
         lasting = None if one.down else f"the step {one.name!r} has no `down`"
@@ -413,9 +424,12 @@ class Imperative:
             if rows:
                 lines = as_lines(rows[:10], masked=bool(step and step.no_log))
                 raise Refused(
-                    assertion.message or f"the assertion {step.name if step else ''!r} found {counted(len(rows), 'row')}",
-                    where=assertion.position, step=step.name if step else None, details=lines,
-                )  # fmt: skip
+                    assertion.message
+                    or f"the assertion {step.name if step else ''!r} found {counted(len(rows), 'row')}",
+                    where=assertion.position,
+                    step=step.name if step else None,
+                    details=lines,
+                )
 
 
 def names_in(text: str) -> set[str]:

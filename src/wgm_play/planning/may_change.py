@@ -110,9 +110,13 @@ class Need:
 
 
 _PRIVILEGE = {
-    "type": "USAGE", "function": "EXECUTE", "language": "USAGE", "tablespace": "CREATE", "foreign data wrapper": "USAGE",
+    "type": "USAGE",
+    "function": "EXECUTE",
+    "language": "USAGE",
+    "tablespace": "CREATE",
+    "foreign data wrapper": "USAGE",
     "foreign server": "USAGE",
-}  # fmt: skip
+}
 _WORDS = {
     "ledger": "the ledger, schema wgm, needs CREATE on the database, or the role that owns it",
     "trash": "the trash, schema wgm_trash, needs CREATE on the database, or on that schema",
@@ -265,10 +269,13 @@ def missing(
         return []
     found = list(needed.items())
     statement = render(
-        "checks/may_change.sql.j2", whats=[need.what for need, _ in found], names=[need.name for need, _ in found],
-        privileges=[need.privilege for need, _ in found], schemas=[need.schema for need, _ in found],
+        "checks/may_change.sql.j2",
+        whats=[need.what for need, _ in found],
+        names=[need.name for need, _ in found],
+        privileges=[need.privilege for need, _ in found],
+        schemas=[need.schema for need, _ in found],
         version=connection.info.server_version,
-    )  # fmt: skip
+    )
     rows = connection.execute(statement.sql.encode()).fetchall()
     return [(found[number - 1][1], found[number - 1][0]) for number, allowed in rows if allowed is False]
 

@@ -43,9 +43,16 @@ def without_unmade_roles(connection: psycopg.Connection[Any], folded: Folded, li
 
 
 def _part(
-    key: Key, declaration: Declaration, missing: set[str], skips: Skips, *, makes: bool, grants: bool, live: Catalog,
+    key: Key,
+    declaration: Declaration,
+    missing: set[str],
+    skips: Skips,
+    *,
+    makes: bool,
+    grants: bool,
+    live: Catalog,
     admin_of: list[str],
-) -> None:  # fmt: skip
+) -> None:
     names = key.name if key.kind == "membership" else key.name[-1:]
     gone = next((name for name in names if name in missing and name != PUBLIC), None)
     granted = ""

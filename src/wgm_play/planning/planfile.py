@@ -96,24 +96,47 @@ def from_data(data: Mapping[str, Any]) -> Plan:
         for group in data["groups"]
     )
     return Plan(
-        data["playbook"], data["play"], data["environment"], data["server_version"], data["from_digest"], data["to_digest"],
-        data["playbook_digest"], groups, tuple(tuple(one) for one in data["skipped"]), tuple(data["unknown"]),
-        tuple(data["warnings"]), tuple(data["step_names"]), tuple(data["step_items"]),
-    )  # fmt: skip
+        data["playbook"],
+        data["play"],
+        data["environment"],
+        data["server_version"],
+        data["from_digest"],
+        data["to_digest"],
+        data["playbook_digest"],
+        groups,
+        tuple(tuple(one) for one in data["skipped"]),
+        tuple(data["unknown"]),
+        tuple(data["warnings"]),
+        tuple(data["step_names"]),
+        tuple(data["step_items"]),
+    )
 
 
 def _operation(data: Mapping[str, Any]) -> Operation:
     commands = tuple(
         Command(
-            one["sql"], one["wait"], tuple(Lock(*lock) for lock in one["locks"]), one["transactional"], one["rewrites"],
-            one["scans"], one["done"], one["shadow"],
+            one["sql"],
+            one["wait"],
+            tuple(Lock(*lock) for lock in one["locks"]),
+            one["transactional"],
+            one["rewrites"],
+            one["scans"],
+            one["done"],
+            one["shadow"],
         )
         for one in data["commands"]
-    )  # fmt: skip
+    )
     return Operation(
-        data["verb"], Key(data["key"][0], tuple(data["key"][1])), data["title"], commands, data["step"],
-        tuple(Hazard(*one) for one in data["hazards"]), data["irreversible"], _each_text(data["payload"], resolve), data["alone"],
-    )  # fmt: skip
+        data["verb"],
+        Key(data["key"][0], tuple(data["key"][1])),
+        data["title"],
+        commands,
+        data["step"],
+        tuple(Hazard(*one) for one in data["hazards"]),
+        data["irreversible"],
+        _each_text(data["payload"], resolve),
+        data["alone"],
+    )
 
 
 def plan_digest(plan: Plan) -> str:

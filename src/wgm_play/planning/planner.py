@@ -316,9 +316,15 @@ class Planner:
         """Return what is asked for beside the wanted catalog."""
         converts, forced = self._converts(wanted, current, renamed.pairs)
         return Goal(
-            wanted.steps, wanted.backfills, wanted.given, renamed.pairs, converts, forced,
-            passwords=self.passwords(folded, current), let_go=moves.let_go,
-        )  # fmt: skip
+            wanted.steps,
+            wanted.backfills,
+            wanted.given,
+            renamed.pairs,
+            converts,
+            forced,
+            passwords=self.passwords(folded, current),
+            let_go=moves.let_go,
+        )
 
     def with_uncastable(self, situation: Situation) -> Situation:
         """Return the situation with what no cast converts."""
@@ -360,12 +366,20 @@ class Planner:
         rights = self.connection.execute(query("rights", self.connection.info.server_version)).fetchone()
         role, login, superuser, may_replicate, tablespace = rights or ("", "", False, False, "pg_default")
         return Facts(
-            self.environment.policy, self.connection.info.server_version, self._sizes(),
+            self.environment.policy,
+            self.connection.info.server_version,
+            self._sizes(),
             trash=self.choices.trash and self.environment.policy.trash_retention > 0,
-            trash_names=live_facts.trash_names(self.connection), attached=live_facts.attached_keys(self.connection, current), helpers=live_facts.helpers(self.connection), role=role,
-            login=login, superuser=superuser, may_replicate=may_replicate, database=self.connection.info.dbname,
+            trash_names=live_facts.trash_names(self.connection),
+            attached=live_facts.attached_keys(self.connection, current),
+            helpers=live_facts.helpers(self.connection),
+            role=role,
+            login=login,
+            superuser=superuser,
+            may_replicate=may_replicate,
+            database=self.connection.info.dbname,
             tablespace=tablespace,
-        )  # fmt: skip
+        )
 
     def under_new_names(self, facts: Facts, renamed: rename.Renamed) -> Facts:
         """Return the facts under the names that the plan gives."""
@@ -451,9 +465,14 @@ class Planner:
         from wgm_play.planning.datacheck import Looker, refuse_bad_rows
 
         looker = Looker(
-            self.imperative.asker, draft.situation, draft.before, draft.renamed.pairs, self.play.hidden,
-            self.folded.declarations, draft.rewritten,
-        )  # fmt: skip
+            self.imperative.asker,
+            draft.situation,
+            draft.before,
+            draft.renamed.pairs,
+            self.play.hidden,
+            self.folded.declarations,
+            draft.rewritten,
+        )
         return refuse_bad_rows(looker)
 
     def prove(self, draft: Draft, made: tuple[Group, ...]) -> None:

@@ -239,9 +239,13 @@ def _forbidden(declaration: Declaration) -> Unreachable:
 
 
 def unprivileged_settings(
-    connection: psycopg.Connection[Any], asker: Asker, folded: Folded, live: Catalog, skips: Skips,
+    connection: psycopg.Connection[Any],
+    asker: Asker,
+    folded: Folded,
+    live: Catalog,
+    skips: Skips,
     hidden: Container[int] = (),
-) -> Folded:  # fmt: skip
+) -> Folded:
     """Find the settings that the server does not know or this role may not set; skip the optional ones.
 
     Of the steps `hidden`, by their numbers, no value is shown.

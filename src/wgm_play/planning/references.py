@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 
 
 def missing_references(
-    connection: psycopg.Connection[Any], hidden: Collection[Key], moved: Sequence[Seed], seeds: Sequence[Seed],
-    live: Catalog, current: Catalog, wanted: Catalog,
-) -> list[WgmError]:  # fmt: skip
+    connection: psycopg.Connection[Any],
+    hidden: Collection[Key],
+    moved: Sequence[Seed],
+    seeds: Sequence[Seed],
+    live: Catalog,
+    current: Catalog,
+    wanted: Catalog,
+) -> list[WgmError]:
     """Return an error for each row of the `moved` seeds whose foreign key leads nowhere.
 
     A parent that something else may write before (a trigger's function that names it, a row without the column that is
@@ -55,9 +60,13 @@ def missing_references(
 
 
 def still_referred_to(
-    connection: psycopg.Connection[Any], hidden: Collection[Key], removed: Mapping[Key, Sequence[Mapping[str, Any]]],
-    seeds: Sequence[Seed], live: Catalog, wanted: Catalog,
-) -> list[WgmError]:  # fmt: skip
+    connection: psycopg.Connection[Any],
+    hidden: Collection[Key],
+    removed: Mapping[Key, Sequence[Mapping[str, Any]]],
+    seeds: Sequence[Seed],
+    live: Catalog,
+    wanted: Catalog,
+) -> list[WgmError]:
     """Return an error for each foreign key that keeps rows of seeds from going: their table -> the rows that go.
 
     A table that a seed writes too, one whose triggers may, and one whose rows may be hidden is left to the server.
@@ -86,9 +95,14 @@ def still_referred_to(
 
 
 def _referring(
-    connection: psycopg.Connection[Any], child: Key, columns: Sequence[str], referenced: Sequence[str],
-    images: Sequence[Mapping[str, Any]], seed: Seed, wanted: Catalog,
-) -> int:  # fmt: skip
+    connection: psycopg.Connection[Any],
+    child: Key,
+    columns: Sequence[str],
+    referenced: Sequence[str],
+    images: Sequence[Mapping[str, Any]],
+    seed: Seed,
+    wanted: Catalog,
+) -> int:
     types = types_of(seed.table, wanted)
     rows = [[spell(image[name], types[name]) for name in referenced] for image in images]
     statement = render("checks/still_referred_to.sql.j2", child=child.name, columns=list(columns), rows=rows)
@@ -136,22 +150,32 @@ def _written_by_triggers(seeds: Sequence[Seed], parent: Key, wanted: Catalog) ->
 
 
 def _lost(
-    connection: psycopg.Connection[Any], seed: Seed, rows: Sequence[SeedRow], columns: Sequence[str], parent: Key,
-    referenced: Sequence[str], declared: Sequence[SeedRow], live: Catalog, wanted: Catalog,
-) -> list[SeedRow]:  # fmt: skip
+    connection: psycopg.Connection[Any],
+    seed: Seed,
+    rows: Sequence[SeedRow],
+    columns: Sequence[str],
+    parent: Key,
+    referenced: Sequence[str],
+    declared: Sequence[SeedRow],
+    live: Catalog,
+    wanted: Catalog,
+) -> list[SeedRow]:
     if not rows or not referenced:
         return []
     own, theirs = types_of(seed.table, wanted), types_of(parent, wanted)
     there = {key.name[2] for key in live.of("column", *parent.name)}
     statement = render(
         "checks/missing_reference.sql.j2",
-        rows=[[Sql(str(number)), *(spell(row.values[name], own[name]) for name in columns)] for number, row in enumerate(rows)],
+        rows=[
+            [Sql(str(number)), *(spell(row.values[name], own[name]) for name in columns)]
+            for number, row in enumerate(rows)
+        ],
         columns=list(columns),
         parent=parent.name if set(referenced) <= there else None,
         pairs=[Sql(f"p.{ident(name)} = v.wgm_{number}") for number, name in enumerate(referenced, 1)],
         declared=[[spell(row.values[name], theirs[name]) for name in referenced] for row in declared],
         referenced=list(referenced),
-    )  # fmt: skip
+    )
     return [rows[number] for (number,) in connection.execute(statement.sql.encode()).fetchall()]
 
 

@@ -239,10 +239,18 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
     hazards = (_HAZARD_TABLE,) if old.kind in (RELATIONS - {"foreign_table"}) else ()
     found.add(
         alter(
-            situation, new, f"rename {old} to {new.label}", commands, verb="rename", step=declaration.step, hazards=hazards,
+            situation,
+            new,
+            f"rename {old} to {new.label}",
+            commands,
+            verb="rename",
+            step=declaration.step,
+            hazards=hazards,
             payload={"trash": record(new.kind, old, new)},
-        ), old, new,
-    )  # fmt: skip
+        ),
+        old,
+        new,
+    )
     found.pairs.pop(old, None)
     found.pairs[new] = source
     if old.kind == "schema":
@@ -374,10 +382,12 @@ def apart(renamed: Renamed, situation: Situation) -> tuple[list[Change], list[Ch
 def record(kind: str, old: Key, new: Key) -> dict[str, Any]:
     """Return what the ledger keeps of a rename, so that a rollback gives the old name back."""
     return {
-        "event": "trashed", "kind": "rename", "name": list(new.name),
+        "event": "trashed",
+        "kind": "rename",
+        "name": list(new.name),
         "trash_name": ["rename", kind, *new.name, uuid.uuid4().hex],  # a name may be given again
         "definition": {"kind": kind, "from": list(old.name)},
-    }  # fmt: skip
+    }
 
 
 def put_first(renamed: Renamed, changes: Sequence[Change], delayed: Delayed | None = None) -> list[Change]:
@@ -429,9 +439,15 @@ def _label(found: Renamed, situation: Situation, key: Key, old: str, new: str, s
     before, after = Key("label", (*key.name, old)), Key("label", (*key.name, new))
     made = command("enum/rename_value", name=key.name, label=old, to=new)
     change = alter(
-        situation, key, f"rename value {old!r} of {key} to {new!r}", [made], verb="rename", step=step, hazards=(_HAZARD_LABEL,),
+        situation,
+        key,
+        f"rename value {old!r} of {key} to {new!r}",
+        [made],
+        verb="rename",
+        step=step,
+        hazards=(_HAZARD_LABEL,),
         payload={"trash": record("label", before, after)},
-    )  # fmt: skip
+    )
     found.add(change, before, after)
     found.pairs.setdefault(key, key)
 
@@ -551,9 +567,13 @@ def suspected(
     for old in removed:
         if old.kind == "column":
             like = [
-                key for key in appearing
-                if key.kind == "column" and key.name[:2] == old.name[:2] and wanted.value(key, "type") == live.value(old, "type") and key not in taken
-            ]  # fmt: skip
+                key
+                for key in appearing
+                if key.kind == "column"
+                and key.name[:2] == old.name[:2]
+                and wanted.value(key, "type") == live.value(old, "type")
+                and key not in taken
+            ]
         elif old.kind == "table":
             like = [
                 key for key in appearing if key.kind == "table" and key not in taken and _alike(live, old, wanted, key)

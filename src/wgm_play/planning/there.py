@@ -157,9 +157,13 @@ def there(
 
 
 def _known(
-    connection: psycopg.Connection[Any], live: Catalog, wanted: Catalog, named: Mapping[str, Key], spelled: str,
+    connection: psycopg.Connection[Any],
+    live: Catalog,
+    wanted: Catalog,
+    named: Mapping[str, Key],
+    spelled: str,
     schemas: set[str],
-) -> tuple[str, bool]:  # fmt: skip
+) -> tuple[str, bool]:
     """Return a type of the live server for values of a wanted one, and whether they are to be compared as text."""
     one = spelled.removesuffix("[]")
     array = spelled[len(one) :]

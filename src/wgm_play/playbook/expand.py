@@ -308,9 +308,16 @@ class _Expansion:
             self._pin(entry, path)
         tags = frame.tags | _words(render_value(entry.get("tags"), scope, entry.position))
         inner = _Frame(
-            path.parent, scope, tags, whens, (*frame.stack, real), skipped, deferred, self.files.templated(path),
+            path.parent,
+            scope,
+            tags,
+            whens,
+            (*frame.stack, real),
+            skipped,
+            deferred,
+            self.files.templated(path),
             (*frame.imports, where),
-        )  # fmt: skip
+        )
         self._each(steps, inner)
 
     def _pin(self, entry: Map, path: Path) -> None:

@@ -31,8 +31,13 @@ def after_changes_of(said: Mapping[str, Any], alerts: Sequence[Alert], where: Po
     seconds = duration("for", WATCHED)
     every = max(duration("every", min(EVERY, seconds / _PART)), OFTEN)
     return AfterChanges(
-        tuple(_named(said, alerts)), bool(said.get("invariants", True)), seconds, every, said.get("on_failure") == "rollback", where
-    )  # fmt: skip
+        tuple(_named(said, alerts)),
+        bool(said.get("invariants", True)),
+        seconds,
+        every,
+        said.get("on_failure") == "rollback",
+        where,
+    )
 
 
 def _named(said: Mapping[str, Any], alerts: Sequence[Alert]) -> list[Alert]:

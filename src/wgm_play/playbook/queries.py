@@ -64,8 +64,12 @@ def prepared(query: Query) -> Prepared:
         raise _wrong(query, f"there is ${numbers[-1]}, and no ${lacking}", place, "number them from $1 on")
     names = list(dict.fromkeys(name for _, name in named))
     made = Prepared(
-        *_numbered(written, named, names), _values(query, names, len(numbers)), written, place, tuple(_moved(named, names))
-    )  # fmt: skip
+        *_numbered(written, named, names),
+        _values(query, names, len(numbers)),
+        written,
+        place,
+        tuple(_moved(named, names)),
+    )
     _one_statement(query, made)
     return made
 
@@ -154,8 +158,12 @@ def _one_statement(query: Query, made: Prepared) -> None:
     if type(statement).__name__ not in _STATEMENTS or getattr(statement, "intoClause", None) is not None:
         told = f"{len(found)} statements" if len(found) != 1 else "this"
         where = made.where(found[1].stmt_location or 0) if len(found) > 1 else made.position
-        raise _wrong(query, f"{told}, where one SELECT, INSERT, UPDATE or DELETE is expected", where,
-                     "give each statement an entry of its own")  # fmt: skip
+        raise _wrong(
+            query,
+            f"{told}, where one SELECT, INSERT, UPDATE or DELETE is expected",
+            where,
+            "give each statement an entry of its own",
+        )
 
 
 def _wrong(query: Query, what: str, where: Position | None, hint: str) -> InputError:

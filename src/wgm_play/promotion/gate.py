@@ -24,8 +24,17 @@ from wgm_play.units import format_duration
 
 # What is missing is told in this order: the first is what has to be done first.
 POINTS = (
-    "release", "freeze", "revision", "steps", "soak", "quiet_alerts", "undrifted", "rehearsal", "checklist", "approvals",
-)  # fmt: skip
+    "release",
+    "freeze",
+    "revision",
+    "steps",
+    "soak",
+    "quiet_alerts",
+    "undrifted",
+    "rehearsal",
+    "checklist",
+    "approvals",
+)
 # More steps than these are counted, not named.
 _NAMED = 8
 
@@ -133,13 +142,28 @@ def _revision(verdict: Verdict, candidate: Candidate, evidence: Evidence, whoeve
             "revision", f"edited since the last commit: {_listed(known.dirty)}", "commit them", "whoever runs it"
         )
     if evidence.commit is None:
-        verdict.miss("revision", f"{source} does not know which revision it ran (run {evidence.run})", f"run its playbook on {source} from a git repository, or with --revision", whoever)  # fmt: skip
+        verdict.miss(
+            "revision",
+            f"{source} does not know which revision it ran (run {evidence.run})",
+            f"run its playbook on {source} from a git repository, or with --revision",
+            whoever,
+        )
         return
     if evidence.dirty:
-        verdict.miss("revision", f"run {evidence.run} on {source} was made of edited files: {_listed(evidence.dirty)}", f"run the committed playbook on {source}", whoever)  # fmt: skip
+        verdict.miss(
+            "revision",
+            f"run {evidence.run} on {source} was made of edited files: {_listed(evidence.dirty)}",
+            f"run the committed playbook on {source}",
+            whoever,
+        )
     changed = _changed(verdict, candidate, known, evidence, whoever)
     if changed:
-        verdict.miss("revision", f"changed since {short(evidence.commit)}, which {source} ran: {_listed(changed)}", f"run {known.shown} on {source}, with --record", whoever)  # fmt: skip
+        verdict.miss(
+            "revision",
+            f"changed since {short(evidence.commit)}, which {source} ran: {_listed(changed)}",
+            f"run {known.shown} on {source}, with --record",
+            whoever,
+        )
     elif not any(one.point == "revision" for one in verdict.missing):
         since = (
             ""
@@ -158,12 +182,22 @@ def _changed(verdict: Verdict, candidate: Candidate, known: Known, evidence: Evi
     ):
         return []
     if known.top is None:
-        verdict.miss("revision", f"{evidence.environment} ran {short(other)}, this is {known.shown}, and without a git repository nobody can tell what changed between", f"run {known.shown} on {evidence.environment}", whoever)  # fmt: skip
+        verdict.miss(
+            "revision",
+            f"{evidence.environment} ran {short(other)}, this is {known.shown}, and without a git repository nobody can tell what changed between",
+            f"run {known.shown} on {evidence.environment}",
+            whoever,
+        )
         return []
     try:
         return revision.changed_between(known.top, other, commit, candidate.files)
     except revision.GitError:
-        verdict.miss("revision", f"{short(other)}, which {evidence.environment} ran, is not in this clone", revision.fetch_hint(known.top, other), "whoever runs it")  # fmt: skip
+        verdict.miss(
+            "revision",
+            f"{short(other)}, which {evidence.environment} ran, is not in this clone",
+            revision.fetch_hint(known.top, other),
+            "whoever runs it",
+        )
         return []
 
 
@@ -253,12 +287,19 @@ def files_of(inputs: Iterable[str], project: Path) -> tuple[str, ...]:
 def as_data(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as JSON data."""
     return {
-        "missing": [{"point": one.point, "what": one.what, "lift": one.lift, "who": one.who} for one in verdict.in_order],
+        "missing": [
+            {"point": one.point, "what": one.what, "lift": one.lift, "who": one.who} for one in verdict.in_order
+        ],
         "holds": [{"point": point, "evidence": what} for point, what in verdict.held],
         "named": list(verdict.named),
         "forms": [
-            {"object": str(one.here.key), "step": one.here.step, "here": list(one.here.titles),
-             "there": list(one.there.titles) if one.there else None, "differs": one.differs}
+            {
+                "object": str(one.here.key),
+                "step": one.here.step,
+                "here": list(one.here.titles),
+                "there": list(one.there.titles) if one.there else None,
+                "differs": one.differs,
+            }
             for one in verdict.forms
         ],
-    }  # fmt: skip
+    }

@@ -17,9 +17,16 @@ from wgm_play.errors import InputError
 
 # The commit of a job, by the system that sets it: GitHub, GitLab, Jenkins, CircleCI, Buildkite, Bitbucket, Azure, Drone, Travis.
 VARIABLES = (
-    "GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT", "CIRCLE_SHA1", "BUILDKITE_COMMIT", "BITBUCKET_COMMIT", "BUILD_SOURCEVERSION",
-    "DRONE_COMMIT_SHA", "TRAVIS_COMMIT",
-)  # fmt: skip
+    "GITHUB_SHA",
+    "CI_COMMIT_SHA",
+    "GIT_COMMIT",
+    "CIRCLE_SHA1",
+    "BUILDKITE_COMMIT",
+    "BITBUCKET_COMMIT",
+    "BUILD_SOURCEVERSION",
+    "DRONE_COMMIT_SHA",
+    "TRAVIS_COMMIT",
+)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 # A repository's own settings may name programs: these are not run.
 _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.pager=cat", "-c", "diff.external=")
@@ -140,8 +147,19 @@ def changed_between(top: Path, one: str, other: str, files: Iterable[str]) -> li
 def changed_below(top: Path, one: str, other: str, folder: Path) -> list[str]:
     """Return which files of a project's folder differ between two commits, but for its environments."""
     below = os.path.relpath(os.path.realpath(folder), top)
-    names = _git(top, "diff", "--name-only", "--no-ext-diff", "--no-textconv", "--no-renames", "-z", one, other, "--",
-                 f":(literal){below}")  # fmt: skip
+    names = _git(
+        top,
+        "diff",
+        "--name-only",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-renames",
+        "-z",
+        one,
+        other,
+        "--",
+        f":(literal){below}",
+    )
     environments = "environments/" if below == "." else f"{below}/environments/"
     return sorted(name for name in names.split("\0") if name and not name.startswith(environments))
 

@@ -103,10 +103,21 @@ def read(connection: Connection, environment: str, marker: str, wanted: Collecti
     since = _since(stands, revisions, made, wanted)
     fired, loud = _alerts(connection, since, base.now, alerts)
     return Evidence(
-        environment, base.database, base.identity, last.play, last.id, made.commit, tuple(made.dirty),
-        tuple(from_rows(made.steps)), since, base.now, fired, loud, last.role,
+        environment,
+        base.database,
+        base.identity,
+        last.play,
+        last.id,
+        made.commit,
+        tuple(made.dirty),
+        tuple(from_rows(made.steps)),
+        since,
+        base.now,
+        fired,
+        loud,
+        last.role,
         forms.read(connection, [change.ids for change in stands.changes]),
-    )  # fmt: skip
+    )
 
 
 def _none(base: Evidence, why: str, lift: str) -> Evidence:
@@ -168,18 +179,35 @@ def _alerts(
 def as_data(one: Evidence) -> dict[str, Any]:
     """Return evidence as JSON data."""
     return {
-        "environment": one.environment, "database": one.database, "identity": one.identity, "play": one.play, "run": one.run,
-        "commit": one.commit, "dirty": list(one.dirty), "steps": [[s.name, s.item, s.digest, s.state] for s in one.steps],
-        "since": one.since.isoformat() if one.since else None, "now": one.now.isoformat() if one.now else None,
-        "alerts": list(one.alerts), "loud": one.loud.isoformat() if one.loud else None, "role": one.role,
-        "forms": forms.as_rows(one.forms), "why": one.why, "lift": one.lift,
-    }  # fmt: skip
+        "environment": one.environment,
+        "database": one.database,
+        "identity": one.identity,
+        "play": one.play,
+        "run": one.run,
+        "commit": one.commit,
+        "dirty": list(one.dirty),
+        "steps": [[s.name, s.item, s.digest, s.state] for s in one.steps],
+        "since": one.since.isoformat() if one.since else None,
+        "now": one.now.isoformat() if one.now else None,
+        "alerts": list(one.alerts),
+        "loud": one.loud.isoformat() if one.loud else None,
+        "role": one.role,
+        "forms": forms.as_rows(one.forms),
+        "why": one.why,
+        "lift": one.lift,
+    }
 
 
 def from_data(data: dict[str, Any]) -> Evidence:
     """Return the evidence that `as_data` described. Raise `KeyError`, `TypeError` or `ValueError` for anything else."""
     times = {name: datetime.fromisoformat(data[name]) if data[name] else None for name in ("since", "now", "loud")}
     return Evidence(
-        **{**data, **times, "dirty": tuple(data["dirty"]), "alerts": tuple(data["alerts"]),
-           "steps": tuple(from_rows(data["steps"])), "forms": forms.from_rows(data.get("forms", ()))}
-    )  # fmt: skip
+        **{
+            **data,
+            **times,
+            "dirty": tuple(data["dirty"]),
+            "alerts": tuple(data["alerts"]),
+            "steps": tuple(from_rows(data["steps"])),
+            "forms": forms.from_rows(data.get("forms", ())),
+        }
+    )

@@ -79,9 +79,16 @@ def mark_of(found: Iterable[StepMark]) -> str:
 def digest_of(step: Step, *, masked: bool = False) -> str:
     """Return the digest of what a step says, wherever it stands and whatever selects it."""
     said = [
-        step.name, step.item, step.kind, step.state, step.renamed_from, step.required, sorted(step.notify),
-        _plain(step.spec), _plain(step.variables),
-    ]  # fmt: skip
+        step.name,
+        step.item,
+        step.kind,
+        step.state,
+        step.renamed_from,
+        step.required,
+        sorted(step.notify),
+        _plain(step.spec),
+        _plain(step.variables),
+    ]
     text = json.dumps(said, ensure_ascii=False, default=str)
     if masked:
         text = mask(placeholders(text))

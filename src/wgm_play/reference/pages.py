@@ -219,9 +219,17 @@ def _hazards() -> Iterator[Page]:
 # Words ----------------------------------------------------------------------------------------------------------
 
 # What people call a page.
-_CALLED = {"column": "table.columns", "columns": "table.columns", "keywords": "step", "keyword": "step", "plays": "play",
-           "constraint": "table.constraints", "foreign_key": "table.columns.references", "steps": "step",
-           "policy": "environment.policy"}  # fmt: skip
+_CALLED = {
+    "column": "table.columns",
+    "columns": "table.columns",
+    "keywords": "step",
+    "keyword": "step",
+    "plays": "play",
+    "constraint": "table.constraints",
+    "foreign_key": "table.columns.references",
+    "steps": "step",
+    "policy": "environment.policy",
+}
 
 
 def doc(name: str | None = None) -> str:
@@ -313,7 +321,10 @@ def contents() -> str:
         lines.append("")
     codes = [page.name for page in known.values() if page.group == HAZARD_GROUP]
     lines += [f"# {HAZARD_GROUP}", "", f"  {codes[0]} ... {codes[-1]}: {len(codes)} codes, as the plan names them", ""]
-    lines += ["wgm-play doc table            a page", "wgm-play doc table.columns    a key of it",
-              "wgm-play doc search rename    every page and key that speaks of it",
-              "wgm-play doc --html DIR       all of it as a site"]  # fmt: skip
+    lines += [
+        "wgm-play doc table            a page",
+        "wgm-play doc table.columns    a key of it",
+        "wgm-play doc search rename    every page and key that speaks of it",
+        "wgm-play doc --html DIR       all of it as a site",
+    ]
     return "\n".join(lines) + "\n"

@@ -52,10 +52,15 @@ class Budget:
             return None if given.get(key) is None else parse_duration(given[key], at[key], f"budget.{key}")
 
         return cls(
-            lock=seconds("lock"), rewrite=size("rewrite"), wal=size("wal"), disk=None if share else size("disk"),
-            disk_share=float(share[1]) / 100 if share else None, time=seconds("time"), stall=seconds("stall"),
+            lock=seconds("lock"),
+            rewrite=size("rewrite"),
+            wal=size("wal"),
+            disk=None if share else size("disk"),
+            disk_share=float(share[1]) / 100 if share else None,
+            time=seconds("time"),
+            stall=seconds("stall"),
             where=at,
-        )  # fmt: skip
+        )
 
     def exceeded(self, groups: Sequence[Measured], peak: int, size: int) -> Iterator[Finding]:
         """Yield what was exceeded: by which statement, on which relation."""
@@ -127,6 +132,11 @@ class Budget:
         said = "" if statement.startswith(_OURS) else statement
         text = " ".join((said or one.statement(relation)).split())
         return Finding(
-            f"budget_{key}", ERROR, f"{told} {', '.join(one.titles)}: {text[:SHOWN]}",
-            object=relation or ", ".join(one.objects), attribute=key, source=SOURCE, where=(self.where or {}).get(key),
-        )  # fmt: skip
+            f"budget_{key}",
+            ERROR,
+            f"{told} {', '.join(one.titles)}: {text[:SHOWN]}",
+            object=relation or ", ".join(one.objects),
+            attribute=key,
+            source=SOURCE,
+            where=(self.where or {}).get(key),
+        )

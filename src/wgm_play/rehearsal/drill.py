@@ -143,15 +143,22 @@ def _rows(work: Work, copy: ScratchServer, within: float) -> Iterator[Finding]:
         nearest = min(known, key=lambda number: abs(number - have))
         if have == 0 and min(known) > 0:
             yield Finding(
-                "empty", ERROR, f"table {name} is empty in the backup; the live statistics say {nearest:,} rows",
-                object=name, remedy=f"wgm-play backup {work.options.playbook}", source=KIND,
-            )  # fmt: skip
+                "empty",
+                ERROR,
+                f"table {name} is empty in the backup; the live statistics say {nearest:,} rows",
+                object=name,
+                remedy=f"wgm-play backup {work.options.playbook}",
+                source=KIND,
+            )
         elif max(have, nearest) >= FEW_ROWS and abs(have - nearest) > within * max(have, nearest):
             yield Finding(
-                "rows", WARNING,
+                "rows",
+                WARNING,
                 f"table {name}: {have:,} rows in the backup, {nearest:,} by the live statistics: more than {within:.0%} apart",
-                object=name, remedy=f"ANALYZE {name}; wgm-play backup {work.options.playbook}", source=KIND,
-            )  # fmt: skip
+                object=name,
+                remedy=f"ANALYZE {name}; wgm-play backup {work.options.playbook}",
+                source=KIND,
+            )
 
 
 def _assertions(connection: psycopg.Connection[Any], queries: Sequence[str]) -> Iterator[Finding]:
@@ -167,9 +174,13 @@ def _assertions(connection: psycopg.Connection[Any], queries: Sequence[str]) -> 
             told = str(error.diag.message_primary or error)
         if told:
             yield Finding(
-                "restored", ERROR, f"what must hold does not: {' '.join(str(query).split())}: {mask(told)}",
-                object=f"restored {number}", where=where, source=KIND,
-            )  # fmt: skip
+                "restored",
+                ERROR,
+                f"what must hold does not: {' '.join(str(query).split())}: {mask(told)}",
+                object=f"restored {number}",
+                where=where,
+                source=KIND,
+            )
 
 
 def _shown(rows: Sequence[Sequence[Any]]) -> str:

@@ -230,9 +230,17 @@ class Rehearsal:
         """Return a play at work on the copy."""
         work = self.work
         chosen = replace(
-            work.options, url=self.url, check=False, diff=False, no_backup=True, untrusted=False, plan=None, save_plan=None,
-            override_freeze="a rehearsal", **options,
-        )  # fmt: skip
+            work.options,
+            url=self.url,
+            check=False,
+            diff=False,
+            no_backup=True,
+            untrusted=False,
+            plan=None,
+            save_plan=None,
+            override_freeze="a rehearsal",
+            **options,
+        )
         play = replace(work.play, backup=None, alerts=())
         made = Work(chosen, self.silent, self.stage.environment, work.playbook, play, work.number)
         renamed = {new: old for new, old in self.planned.situation.goal.renames.items() if new.kind == "table"}
@@ -402,7 +410,10 @@ def _certify(
         "environment": work.environment.name,
         "play": work.play.name,
         **certificate.identity_of(plan),
-        "steps": [{"verb": one.verb, "object": str(one.key), "title": mask(one.title), "statements": len(one.commands)} for one in plan.operations],
+        "steps": [
+            {"verb": one.verb, "object": str(one.key), "title": mask(one.title), "statements": len(one.commands)}
+            for one in plan.operations
+        ],
         "backup": None if backup is None else {"id": backup.id, "taken": f"{backup.started:%Y-%m-%dT%H:%M:%SZ}"},
         "reached": copy.reached,
         "rehearsed_on": copy.major,
@@ -420,7 +431,7 @@ def _certify(
         "findings": [
             {key: value for key, value in asdict(one).items() if value and key != "where"} for one in result.findings
         ],
-    }  # fmt: skip
+    }
     kind = certificate.KIND if backup is not None else certificate.SYNTHETIC
     # Nothing of a stranger's playbook reaches the target.
     number = None if work.options.untrusted else keep(work, kind, content, passed=passed)
@@ -475,13 +486,18 @@ def _show(work: Work, result: Result) -> None:
     shown = result.groups if work.options.verbosity else [one for one in result.groups if one in costly]
     rows = [
         (
-            number, ", ".join(one.titles), format_duration(one.seconds), _worst(one),
+            number,
+            ", ".join(one.titles),
+            format_duration(one.seconds),
+            _worst(one),
             ", ".join(f"{name} ({format_size(size)})" for name, size in one.rewrites),
-            format_size(one.wal), format_size(one.temp) if one.temp else "", format_size(one.disk) if one.disk else "",
+            format_size(one.wal),
+            format_size(one.temp) if one.temp else "",
+            format_size(one.disk) if one.disk else "",
         )
         for number, one in enumerate(result.groups, 1)
         if one in shown
-    ]  # fmt: skip
+    ]
     work.reporter.table(
         "rehearsed", ("transaction", "what", "time", "longest lock", "rewritten", "WAL", "temporary", "disk"), rows
     )

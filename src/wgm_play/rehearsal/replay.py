@@ -35,9 +35,12 @@ _STATEMENTS = re.compile(r"\s*(select|insert|update|delete|with|values)\b", re.I
 _PARAMETER = re.compile(r"\$(\d+)")
 _VARIABLE = re.compile(r"(?<!:):([A-Za-z_]\w*)")
 _OPERATORS: Mapping[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Mod: operator.mod,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Mod: operator.mod,
     ast.Div: lambda one, other: one // other if isinstance(one, int) and isinstance(other, int) else one / other,
-}  # fmt: skip
+}
 # Other distributions of pgbench are taken as even ones: a stall is the same.
 _RANDOM = ("random", "random_gaussian", "random_exponential", "random_zipfian")
 _SLEEP = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -86,9 +89,13 @@ class Replayed:
     def data(self) -> dict[str, Any]:
         """Return it for the certificate."""
         return {
-            "transactions": self.done, "longest": round(self.longest, 4), "before": round(self.usual, 4),
-            "failed": sum(self.failures.values()), "failures": dict(self.failures), "left_out": self.left_out,
-        }  # fmt: skip
+            "transactions": self.done,
+            "longest": round(self.longest, 4),
+            "before": round(self.usual, 4),
+            "failed": sum(self.failures.values()),
+            "failures": dict(self.failures),
+            "left_out": self.left_out,
+        }
 
 
 # What is replayed --------------------------------------------------------------------------------------------------------

@@ -85,9 +85,15 @@ def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan, *, clust
         if cluster and superuser:
             values["owner"] = login
         admin.execute(
-            render("rehearsal/rights.sql.j2", login=login, superuser=superuser, version=version,
-                   database=admin.info.dbname, **values).sql
-        )  # fmt: skip
+            render(
+                "rehearsal/rights.sql.j2",
+                login=login,
+                superuser=superuser,
+                version=version,
+                database=admin.info.dbname,
+                **values,
+            ).sql
+        )
         marker = Ledger(admin).marker()
         # From here on no superuser changes the catalog here.
         for name, action in copy.silenced:
@@ -98,7 +104,11 @@ def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan, *, clust
         register(password)
     environment = replace(
         work.environment,
-        url=Secret(copy.url), embedded=None, service=None, planner=None, shadow=None,
+        url=Secret(copy.url),
+        embedded=None,
+        service=None,
+        planner=None,
+        shadow=None,
         marker=marker or f"{work.environment.name}-rehearsal",
         policy=replace(
             work.environment.policy, require=(), hold_rolled_back=False, allow_no_backup=True, trust="playbook"
@@ -107,7 +117,7 @@ def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan, *, clust
         freeze=(),
         # What a stranger's playbook may read of the process environment is what was listed.
         provided=environ_of(work.options, work.environment.provided),  # type: ignore[arg-type]
-    )  # fmt: skip
+    )
     if superuser:
         notes.append(
             f"{work.reading.info.user!r} is a superuser there; here nobody is who runs this: what only superusers may do is refused"

@@ -36,17 +36,27 @@ if TYPE_CHECKING:
 MOST_ROWS = 20_000
 # Values by the category of their type (manual: pg_type.typcategory); `number` counts the rows from 1.
 _BY_CATEGORY = {
-    "N": "(number % 30000)", "S": "left(pg_catalog.md5(number::text), {length})", "B": "(number % 2 = 0)",
-    "D": "(timestamptz '2026-01-01 00:00:00+00' + number * interval '1 minute')", "A": "'{{}}'",
+    "N": "(number % 30000)",
+    "S": "left(pg_catalog.md5(number::text), {length})",
+    "B": "(number % 2 = 0)",
+    "D": "(timestamptz '2026-01-01 00:00:00+00' + number * interval '1 minute')",
+    "A": "'{{}}'",
     "E": "(pg_catalog.enum_range(null::{type}))[1 + number % pg_catalog.array_length(pg_catalog.enum_range(null::{type}), 1)]",
-    "I": "('10.0.0.0'::inet + number)", "T": "(number * interval '1 second')",
-}  # fmt: skip
+    "I": "('10.0.0.0'::inet + number)",
+    "T": "(number * interval '1 second')",
+}
 _BY_TYPE = {
-    "uuid": "pg_catalog.md5(number::text)::uuid", "json": "'{{}}'", "jsonb": "'{{}}'",
-    "bytea": "pg_catalog.decode(pg_catalog.md5(number::text), 'hex')", "integer": "number", "bigint": "number",
-    "numeric": "number", "time without time zone": "(time '00:00' + number * interval '1 second')",
-    "tsvector": "''", "xml": "'<x/>'",
-}  # fmt: skip
+    "uuid": "pg_catalog.md5(number::text)::uuid",
+    "json": "'{{}}'",
+    "jsonb": "'{{}}'",
+    "bytea": "pg_catalog.decode(pg_catalog.md5(number::text), 'hex')",
+    "integer": "number",
+    "bigint": "number",
+    "numeric": "number",
+    "time without time zone": "(time '00:00' + number * interval '1 second')",
+    "tsvector": "''",
+    "xml": "'<x/>'",
+}
 
 
 @contextmanager
@@ -132,12 +142,15 @@ def _tables(connection: Any, reading: psycopg.Connection[Any], sizes: Mapping[Ke
         size = sizes.get(Key("table", (schema, name)), TableSize())
         made = tuple(
             _Column(
-                one["name"], one["type"], one["category"], one["length"],
+                one["name"],
+                one["type"],
+                one["category"],
+                one["length"],
                 None if one["unique"] else common.get((schema, name, one["name"])),
                 (one["parent"], one["parent_column"]) if one["parent"] else None,
             )
             for one in columns
-        )  # fmt: skip
+        )
         found[oid] = _Table(oid, str(ident((schema, name))), int(min(size.rows, MOST_ROWS)), made)
         refers[oid] = {one.refers[0] for one in made if one.refers and one.refers[0] != oid}
     try:
@@ -155,9 +168,12 @@ def _fill(connection: Any, table: _Table, tables: Mapping[int, _Table]) -> tuple
         return 0, ""
     values = [_value(table, column, tables) for column in table.columns]
     text = render(
-        "rehearsal/make_rows.sql.j2", table=Sql(table.name), columns=[ident(one.name) for one in table.columns],
-        values=[Sql(one) for one in values], rows=table.rows,
-    ).sql  # fmt: skip
+        "rehearsal/make_rows.sql.j2",
+        table=Sql(table.name),
+        columns=[ident(one.name) for one in table.columns],
+        values=[Sql(one) for one in values],
+        rows=table.rows,
+    ).sql
     try:
         with connection.transaction():
             if connection.info.server_version >= 150000:

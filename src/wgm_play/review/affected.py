@@ -132,6 +132,11 @@ def _yaml(value: Any) -> str:
 
 def _found(message: str, name: str, severity: str, environment: Environment) -> Finding:
     return Finding(
-        "environment", severity, f"environment {environment.name}: {message}", f"environment {environment.name}", name,
-        where=environment.position, source="review",
-    )  # fmt: skip
+        "environment",
+        severity,
+        f"environment {environment.name}: {message}",
+        f"environment {environment.name}",
+        name,
+        where=environment.position,
+        source="review",
+    )

@@ -127,16 +127,26 @@ class AssumedSkips(Skips):
     """Everything that is optional is there; an extension that the scratch server lacks is only recorded."""
 
     def try_optional(
-        self, connection: psycopg.Connection[Any], declarations: Mapping[Key, Declaration], live: Catalog,
-        target: psycopg.Connection[Any], *, own: bool,
-    ) -> dict[Key, Declaration]:  # fmt: skip
+        self,
+        connection: psycopg.Connection[Any],
+        declarations: Mapping[Key, Declaration],
+        live: Catalog,
+        target: psycopg.Connection[Any],
+        *,
+        own: bool,
+    ) -> dict[Key, Declaration]:
         """Return all declarations: the database gives what they ask for."""
         return dict(declarations)
 
     def without_missing_extensions(
-        self, connection: psycopg.Connection[Any], declarations: Mapping[Key, Declaration], live: Catalog,
-        target: psycopg.Connection[Any], *, own: bool,
-    ) -> dict[Key, Declaration]:  # fmt: skip
+        self,
+        connection: psycopg.Connection[Any],
+        declarations: Mapping[Key, Declaration],
+        live: Catalog,
+        target: psycopg.Connection[Any],
+        *,
+        own: bool,
+    ) -> dict[Key, Declaration]:
         """Set aside the extensions that the scratch server lacks."""
         made = dict(declarations)
         there: set[str] | None = None

@@ -50,9 +50,16 @@ def make(planner: ReviewPlanner, facts: str) -> Base:
         known = realised.catalog.extras.get(key)
         catalog.extras[key] = _extra(catalog, key, known or planner.live.extra(key), planner.assumed.role)
     basis = Basis(
-        "", "", facts, {key: digest_of(text) for key, text in folded.said.items()}, catalog, wanted.managed,
-        tuple(wanted.outside), (), digest(catalog.rows),
-    )  # fmt: skip
+        "",
+        "",
+        facts,
+        {key: digest_of(text) for key, text in folded.said.items()},
+        catalog,
+        wanted.managed,
+        tuple(wanted.outside),
+        (),
+        digest(catalog.rows),
+    )
     return Base(folded, wanted, catalog, basis, {step.index: step.name for step in planner.play.steps})
 
 

@@ -151,9 +151,17 @@ def _compared(
 
     def work(options: Options, one: Loaded) -> ReviewWork:
         return ReviewWork(
-            options, reporter, one[2], one[3], one[1], one[0], shadow=shadow, assumed=granted, statistics=statistics,
+            options,
+            reporter,
+            one[2],
+            one[3],
+            one[1],
+            one[0],
+            shadow=shadow,
+            assumed=granted,
+            statistics=statistics,
             flags_on=bool(given),
-        )  # fmt: skip
+        )
 
     made = work(now, this)
     made.wait_for_flags()
@@ -175,9 +183,21 @@ def _compared(
     assert made.planner is not None  # noqa: S101 - the plan was made by it
     assert made.base is not None  # noqa: S101 - made before
     return Compared(
-        made.play, environment, was[1] if was else None, was[2] if was else None, made.base, planned, made.planner.folded,
-        tuple(made.planner.all_refused()), made, shadow.version // 10000, *version, waited, statistics, given,
-    )  # fmt: skip
+        made.play,
+        environment,
+        was[1] if was else None,
+        was[2] if was else None,
+        made.base,
+        planned,
+        made.planner.folded,
+        tuple(made.planner.all_refused()),
+        made,
+        shadow.version // 10000,
+        *version,
+        waited,
+        statistics,
+        given,
+    )
 
 
 def _planned(shadow: Shadow, old: ReviewWork, made: ReviewWork, folded: Folded) -> Planned:

@@ -131,15 +131,25 @@ def _refused(one: Compared) -> Iterator[Finding]:
     steps = {step.name: step.position for step in (*one.play.steps, *one.play.handlers)}
     for refused in one.refused:
         yield Finding(
-            "refused", ERROR, f"a run is refused: {refused.message}", attribute=refused.message, remedy=refused.hint or "",
-            evidence=refused.details, where=refused.where or steps.get(refused.step or ""), source="review",
-        )  # fmt: skip
+            "refused",
+            ERROR,
+            f"a run is refused: {refused.message}",
+            attribute=refused.message,
+            remedy=refused.hint or "",
+            evidence=refused.details,
+            where=refused.where or steps.get(refused.step or ""),
+            source="review",
+        )
     for sql in getattr(ledger, "changed", ()):
         yield Finding(
-            "refused", ERROR, f"a run is refused where it ran already: the SQL of the step {sql.name!r} is another",
-            object=f"step {sql.name}", remedy="put the old text back and add a new step, or say `rerun: changed`",
-            where=sql.position, source="review",
-        )  # fmt: skip
+            "refused",
+            ERROR,
+            f"a run is refused where it ran already: the SQL of the step {sql.name!r} is another",
+            object=f"step {sql.name}",
+            remedy="put the old text back and add a new step, or say `rerun: changed`",
+            where=sql.position,
+            source="review",
+        )
 
 
 def _data(operations: Sequence[Operation], before: Catalog, place: Place, hidden: Collection[int]) -> Iterator[Finding]:
@@ -171,9 +181,15 @@ def _ran(one: Operation, where: Position | None, hidden: bool) -> Iterator[Findi
     if gone:
         shown = [", ".join(f"{name}={value}" for name, value in row["key"].items()) for row in gone[:10]]
         yield Finding(
-            "rows_go", WARNING, f"{counted(len(gone), 'row')} of {key} {'goes' if len(gone) == 1 else 'go'}", str(key), "rows",
-            evidence=() if hidden else tuple(shown), where=where, source="review",
-        )  # fmt: skip
+            "rows_go",
+            WARNING,
+            f"{counted(len(gone), 'row')} of {key} {'goes' if len(gone) == 1 else 'go'}",
+            str(key),
+            "rows",
+            evidence=() if hidden else tuple(shown),
+            where=where,
+            source="review",
+        )
     if key.kind == "sql":
         takes = any(_TAKES.search(command.sql) for command in one.commands if command.wait == "data")
         what = f"the step {key.name[1]!r} runs SQL of its own" + (" that takes rows away" if takes else "")
@@ -201,15 +217,25 @@ def _blocks(operations: Sequence[Operation], before: Catalog, place: Place, outl
         about = outlook.about(longest)
         how += f", {about}" if about else ""
         yield Finding(
-            "blocks", ERROR if who != "writes" else WARNING, f"{who} of {relation} wait for as long as the table {how}: {one.title}",
-            str(labels[relation]), level, where=place(one.key, one.step), source="review",
-        )  # fmt: skip
+            "blocks",
+            ERROR if who != "writes" else WARNING,
+            f"{who} of {relation} wait for as long as the table {how}: {one.title}",
+            str(labels[relation]),
+            level,
+            where=place(one.key, one.step),
+            source="review",
+        )
     for relation, ones in sorted(moments.items()):
         titles = list(dict.fromkeys(one.title for one in ones))
         yield Finding(
-            "blocks_briefly", INFO, f"{relation} is locked for a moment by {counted(len(titles), 'operation')}; a lock that is not had soon is given up and tried again",
-            str(labels[relation]), evidence=tuple(titles[:10]), where=place(ones[0].key, ones[0].step), source="review",
-        )  # fmt: skip
+            "blocks_briefly",
+            INFO,
+            f"{relation} is locked for a moment by {counted(len(titles), 'operation')}; a lock that is not had soon is given up and tried again",
+            str(labels[relation]),
+            evidence=tuple(titles[:10]),
+            where=place(ones[0].key, ones[0].step),
+            source="review",
+        )
 
 
 def _lasts(command: Command, outlook: Outlook) -> bool:
@@ -225,18 +251,29 @@ def _hazards(operations: Sequence[Operation], place: Place) -> Iterator[Finding]
             warns = hazard.code[0] in "RV" or hazard.code in _MAY_FAIL
             severity = ERROR if hazard.consent else WARNING if warns else INFO
             yield Finding(
-                hazard.code, severity, f"{one.title}: {hazard.what}", str(one.key), remedy=hazard.instead, where=place(one.key, one.step),
-                source="review", acknowledged=hazard.accepted or "",
-            )  # fmt: skip
+                hazard.code,
+                severity,
+                f"{one.title}: {hazard.what}",
+                str(one.key),
+                remedy=hazard.instead,
+                where=place(one.key, one.step),
+                source="review",
+                acknowledged=hazard.accepted or "",
+            )
 
 
 def _irreversible(operations: Sequence[Operation], place: Place) -> Iterator[Finding]:
     for one in operations:
         if one.irreversible:
             yield Finding(
-                "irreversible", WARNING, f"{one.title}: {one.irreversible}", str(one.key), "irreversible", where=place(one.key, one.step),
+                "irreversible",
+                WARNING,
+                f"{one.title}: {one.irreversible}",
+                str(one.key),
+                "irreversible",
+                where=place(one.key, one.step),
                 source="review",
-            )  # fmt: skip
+            )
 
 
 # What is true of each review, and said in its first lines.

@@ -15,8 +15,16 @@ from pathlib import Path, PurePosixPath
 from wgm_play.errors import InputError
 
 # What may lie in the environment and would lead git elsewhere than to the folder that it is asked about.
-_LEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-            "GIT_NAMESPACE", "GIT_PREFIX", "GIT_CEILING_DIRECTORIES")  # fmt: skip
+_LEADING = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_CEILING_DIRECTORIES",
+)
 _LINK, _FILE = "120000", "100"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 

@@ -110,9 +110,14 @@ class ReviewPlanner(Planner):
         """Return what is known of the scratch server, and taken for granted of the target."""
         one = self.assumed
         return replace(
-            super(ReviewPlanner, self).facts(current), role=one.role, login=one.role, superuser=one.superuser,
-            may_replicate=one.superuser, database=one.database, tablespace="pg_default",
-        )  # fmt: skip
+            super(ReviewPlanner, self).facts(current),
+            role=one.role,
+            login=one.role,
+            superuser=one.superuser,
+            may_replicate=one.superuser,
+            database=one.database,
+            tablespace="pg_default",
+        )
 
     def _sizes(self) -> Mapping[Key, TableSize]:
         return self.sized(self.live)

@@ -212,9 +212,15 @@ def _gone(one: Loaded, file: str) -> PlayReview:
     _, play, environment, playbook = one
     told = f"the play {play.name!r} goes: the database of {environment.name} stays as it is, and nothing looks after it"
     finding = Finding(
-        "play_goes", WARNING, told, f"play {play.name}", environment.name, where=Position(file), source="review",
+        "play_goes",
+        WARNING,
+        told,
+        f"play {play.name}",
+        environment.name,
+        where=Position(file),
+        source="review",
         remedy="keep the playbook, or take the alerts and backups of this database over elsewhere",
-    )  # fmt: skip
+    )
     version, said_by = version_of(environment)
     nothing = Plan(playbook.path, play.name, environment.name, 0, "", "", "", ())
     return PlayReview(play.name, environment.name, version, version, said_by, nothing, {OTHER: (finding,)}, gone=True)
@@ -224,17 +230,30 @@ def _unplanned(one: Unplanned) -> PlayReview:
     told = tuple(replace(found, message=f"{one.given}: {found.message}") for found in _broken(one.error))
     nothing = Plan("", one.play.name, one.environment.name, 0, "", "", "", ())
     return PlayReview(
-        one.play.name, one.environment.name, one.version, one.version, one.said_by, nothing, {REFUSED: told}, given=one.given
-    )  # fmt: skip
+        one.play.name,
+        one.environment.name,
+        one.version,
+        one.version,
+        one.said_by,
+        nothing,
+        {REFUSED: told},
+        given=one.given,
+    )
 
 
 def _broken(error: WgmError) -> Iterator[Finding]:
     for one in error.problems if isinstance(error, Problems | Refusals) else (error,):
         details = () if one.private else one.details
         yield Finding(
-            "error", ERROR, mask(one.message), attribute=mask(one.message), remedy=mask(one.hint or ""),
-            evidence=tuple(map(mask, details)), where=one.where, source="review",
-        )  # fmt: skip
+            "error",
+            ERROR,
+            mask(one.message),
+            attribute=mask(one.message),
+            remedy=mask(one.hint or ""),
+            evidence=tuple(map(mask, details)),
+            where=one.where,
+            source="review",
+        )
 
 
 # Branches beside this one ---------------------------------------------------------------------------------------

@@ -20,8 +20,13 @@ Place = Callable[[Key], Position | None]
 _DEFINER = re.compile(r"^\s*(?:[A-Z ]+ )?SECURITY DEFINER\b", re.MULTILINE)
 _PATH = re.compile(r"^\s*SET search_path\b", re.MULTILINE | re.IGNORECASE)
 _ATTRIBUTES = {
-    "superuser": ERROR, "bypass_rls": ERROR, "createrole": ERROR, "replication": ERROR, "createdb": WARNING, "login": WARNING,
-}  # fmt: skip
+    "superuser": ERROR,
+    "bypass_rls": ERROR,
+    "createrole": ERROR,
+    "replication": ERROR,
+    "createdb": WARNING,
+    "login": WARNING,
+}
 _VIEW_OPTIONS = {
     "security_invoker": "whoever reads it reads with the rights of its owner, past the privileges and policies of tables",
     "security_barrier": "functions of whoever reads it may see rows that it hides",
@@ -39,9 +44,17 @@ def look(before: Catalog, after: Catalog, place: Place) -> list[Finding]:
     """Return what a change gives or takes away."""
     changed = [key for key in sorted({*before.rows, *after.rows}) if before.rows.get(key) != after.rows.get(key)]
     makers = {
-        "grant": _grant, "default_privileges": _defaults, "policy": _policy, "table": _table, "function": _routine,
-        "procedure": _routine, "owner": _owner, "role": _role, "membership": _membership, "view": _view,
-    }  # fmt: skip
+        "grant": _grant,
+        "default_privileges": _defaults,
+        "policy": _policy,
+        "table": _table,
+        "function": _routine,
+        "procedure": _routine,
+        "owner": _owner,
+        "role": _role,
+        "membership": _membership,
+        "view": _view,
+    }
     found: list[Finding] = []
     for key in changed:
         for code, severity, message, attribute in makers.get(key.kind, _acting)(before, after, key):

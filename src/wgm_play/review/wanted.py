@@ -45,9 +45,16 @@ def wanted(plays: Sequence[Loaded], options: Options) -> Generator[Made]:
                 shadows[major] = stack.enter_context(open_shadow(scratch_connections(environment).scratch(major)))
             shadow = shadows[major]
             work = ReviewWork(
-                options, Reporter(), environment, playbook, play, number, shadow=shadow, assumed=assumed(environment),
+                options,
+                Reporter(),
+                environment,
+                playbook,
+                play,
+                number,
+                shadow=shadow,
+                assumed=assumed(environment),
                 flags_on=True,
-            )  # fmt: skip
+            )
             with shadow.database() as session:
                 work.session = session
                 folded = work.fold_base()

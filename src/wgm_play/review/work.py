@@ -120,9 +120,15 @@ class ReviewWork(Work):
         before = self.base.folded if self.base else Folded({})
         ledger = AssumedLedger(self.reading, self.play.name, before, folded)
         return ReviewedImperative(
-            self.play, folded, handlers, ledger, self.reading, self.asker, before=before,
+            self.play,
+            folded,
+            handlers,
+            ledger,
+            self.reading,
+            self.asker,
+            before=before,
             base=self.base.catalog if self.base else None,
-        )  # fmt: skip
+        )
 
     def planner_for(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
         """Return the planner of this play, or of its excerpt."""
@@ -138,11 +144,25 @@ class ReviewWork(Work):
         self.refused.clear()
         known = self.statistics
         return ReviewPlanner(
-            self.playbook, self.play, folded, self.environment, self.reading, NO_TARGET, self.cache, choices,
-            self.step_names, live, imperative, made_in=self.shadow, assumed=self.assumed,
-            before=self.base.folded if self.base else None, refused=self.refused,
-            sized=(lambda found: dict.fromkeys(found.of("table"), LARGE)) if known is None else partial(sizes, known, otherwise=LARGE),
-        )  # fmt: skip
+            self.playbook,
+            self.play,
+            folded,
+            self.environment,
+            self.reading,
+            NO_TARGET,
+            self.cache,
+            choices,
+            self.step_names,
+            live,
+            imperative,
+            made_in=self.shadow,
+            assumed=self.assumed,
+            before=self.base.folded if self.base else None,
+            refused=self.refused,
+            sized=(lambda found: dict.fromkeys(found.of("table"), LARGE))
+            if known is None
+            else partial(sizes, known, otherwise=LARGE),
+        )
 
     def wait_for_flags(self) -> None:
         """Take each flag of the application for off, or for on long enough: nobody is asked."""

@@ -91,9 +91,19 @@ def planner_of(work: Work, live: Catalog) -> Planner:
     nothing = Folded({})
     imperative = Imperative(work.play, nothing, fold(()), Ledger(work.reading), work.reading, work.asker)
     return Planner(
-        work.playbook, work.play, nothing, work.environment, work.reading, work.connections, Cache(None),
-        Choices(trash=not work.options.no_trash), (), live, imperative, sizes=work.sizes,
-    )  # fmt: skip
+        work.playbook,
+        work.play,
+        nothing,
+        work.environment,
+        work.reading,
+        work.connections,
+        Cache(None),
+        Choices(trash=not work.options.no_trash),
+        (),
+        live,
+        imperative,
+        sizes=work.sizes,
+    )
 
 
 def _named(changes: Sequence[RunChange]) -> str:

@@ -99,8 +99,12 @@ def mark_conversions(changes: Sequence[Change], entries: Sequence[TrashEntry], r
             made = change.operation.payload.get("trash") or []
             others = [one for one in (made if isinstance(made, list) else [made]) if one["kind"] != "conversion"]
             used_up = {
-                "event": "restored", "kind": "conversion", "name": list(found.name), "trash_name": list(found.trash_name), "definition": {},
-            }  # fmt: skip
+                "event": "restored",
+                "kind": "conversion",
+                "name": list(found.name),
+                "trash_name": list(found.trash_name),
+                "definition": {},
+            }
             change.operation.payload["trash"] = [*others, used_up]
 
 

@@ -77,9 +77,13 @@ def _start(planner: Planner, past: Past, wanted: Wanted) -> _Start:
     fills = conversions.fills(current, wanted.catalog, brought)
     returning = from_trash.returning(current, wanted.catalog, past.entries)
     goal = Goal(
-        backfills=fills, converts=converts, forced=forced | returning.keys(), waiting=waiting, returning=returning,
+        backfills=fills,
+        converts=converts,
+        forced=forced | returning.keys(),
+        waiting=waiting,
+        returning=returning,
         returned=frozenset(brought),
-    )  # fmt: skip
+    )
     return _Start(cleared, clearing, renamed, restored, brought, replace(situation, goal=goal))
 
 
@@ -148,9 +152,18 @@ def _draft(
     live, steps = planner.live, planner.play.steps
     made = with_children(calling(announced(made, live, wanted.catalog), live, wanted.catalog), live)
     return Draft(
-        live, wanted, situation, start.renamed, made, Consents(steps, fold(steps).declarations, past.consents), Skips(),
-        start.cleared, own=False, trashed=_definitions(past, start, situation), rewritten=rows.rewritten(past),
-    )  # fmt: skip
+        live,
+        wanted,
+        situation,
+        start.renamed,
+        made,
+        Consents(steps, fold(steps).declarations, past.consents),
+        Skips(),
+        start.cleared,
+        own=False,
+        trashed=_definitions(past, start, situation),
+        rewritten=rows.rewritten(past),
+    )
 
 
 def _definitions(past: Past, start: _Start, situation: Situation) -> list[Mapping[str, Any]]:

@@ -27,8 +27,15 @@ def undone_sql(play: Play, past: Past) -> list[Change]:
         if row.step in hidden:
             register(str(row.down))
         commands = (Command(SEARCH_PATH, shadow=False), Command(str(row.down), wait="data", shadow=False))
-        event = {"event": "undone", "play": row.play, "step": row.step, "item": row.item, "checksum": row.checksum, "sql": row.sql,
-                 "down": row.down}  # fmt: skip
+        event = {
+            "event": "undone",
+            "play": row.play,
+            "step": row.step,
+            "item": row.item,
+            "checksum": row.checksum,
+            "sql": row.sql,
+            "down": row.down,
+        }
         operation = Operation(
             "run", Key("sql", (row.play, row.step)), f"undo {row.step}", commands, payload={"sql_once": event}
         )

@@ -79,12 +79,18 @@ def facts(work: Place, folded: Folded, imperative: str) -> str:
     """Return the digest of what a plan depends on beside what steps say of objects and what is live."""
     play, environment = work.play, work.environment
     known = (
-        play.name, play.prune, play.renames, repr(play.manage), repr(environment.shadow), imperative,
+        play.name,
+        play.prune,
+        play.renames,
+        repr(play.manage),
+        repr(environment.shadow),
+        imperative,
         sorted((one.name, [reveal(text) for text in one.texts()]) for one in play.alerts),
         sorted((one.name, reveal(one.query)) for one in play.invariants),
         sorted((one.name, reveal(one.query)) for one in play.queries),
-        [reveal(one.query) for one in folded.assertions], schemas_of(folded.declarations),
-    )  # fmt: skip
+        [reveal(one.query) for one in folded.assertions],
+        schemas_of(folded.declarations),
+    )
     return hashlib.sha256(repr(known).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -113,15 +119,22 @@ def _freeze(basis: Basis) -> Any:
             numbers.setdefault(key, len(numbers))
     pairs = [numbers[key] for edge in live.edges for key in edge]
     return (
-        basis.identity, basis.versions, basis.facts,
+        basis.identity,
+        basis.versions,
+        basis.facts,
         [(key.kind, key.name) for key in numbers],
         [(numbers[key], plain_row(row)) for key, row in live.rows.items()],
         [(numbers[key], *extra) for key, extra in live.extras.items()],
-        pairs, live.unmodelled, live.version,
+        pairs,
+        live.unmodelled,
+        live.version,
         [(numbers[key], text) for key, text in basis.said.items()],
-        [numbers[key] for key in basis.managed], [numbers[key] for key in basis.outside],
-        [(numbers[key], *said) for key, *said in basis.skipped], basis.digest, basis.snapshot,
-    )  # fmt: skip
+        [numbers[key] for key in basis.managed],
+        [numbers[key] for key in basis.outside],
+        [(numbers[key], *said) for key, *said in basis.skipped],
+        basis.digest,
+        basis.snapshot,
+    )
 
 
 def _thaw(frozen: Any) -> Basis:
@@ -137,7 +150,14 @@ def _thaw(frozen: Any) -> Basis:
         version,
     )
     return Basis(
-        identity, versions, known, {keys[number]: text for number, text in said}, live,
-        frozenset(keys[number] for number in managed), tuple(keys[number] for number in outside),
-        tuple((keys[number], *told) for number, *told in gone), digest, snapshot,
-    )  # fmt: skip
+        identity,
+        versions,
+        known,
+        {keys[number]: text for number, text in said},
+        live,
+        frozenset(keys[number] for number in managed),
+        tuple(keys[number] for number in outside),
+        tuple((keys[number], *told) for number, *told in gone),
+        digest,
+        snapshot,
+    )

@@ -46,8 +46,12 @@ def own_marks(work: Work, planned: Planned) -> list[StepMark]:
     """Return the steps of the play as they are here: what they say by their digests, how they stand."""
     skipped = {step for step, *_ in planned.plan.skipped}
     real = steps.marks(
-        work.play, chosen=planned.choices_selected, skipped=skipped, waiting=work.waiting, masked=bool(work.playbook.environment_read)
-    )  # fmt: skip
+        work.play,
+        chosen=planned.choices_selected,
+        skipped=skipped,
+        waiting=work.waiting,
+        masked=bool(work.playbook.environment_read),
+    )
     if not work.playbook.environment_read:
         return real
     try:
@@ -71,8 +75,13 @@ def made_from(work: Work, planned: Planned) -> Revision:
     """Return what a run is made from."""
     found, made = known(work), own_marks(work, planned)
     return Revision(
-        found.commit, found.source, list(found.dirty), planned.choices_selected is None, steps.mark_of(made), steps.as_rows(made)
-    )  # fmt: skip
+        found.commit,
+        found.source,
+        list(found.dirty),
+        planned.choices_selected is None,
+        steps.mark_of(made),
+        steps.as_rows(made),
+    )
 
 
 def named_roles(catalog: Catalog, planned: Planned) -> Catalog:
@@ -155,9 +164,15 @@ def _record(work: Work, planned: Planned, found: Revision) -> None:
 
     plan, environment = planned.plan, work.environment
     info = RunInfo(
-        plan.playbook, plan.play, plan.environment, "apply", from_digest=plan.from_digest, to_digest=plan.to_digest,
-        playbook_digest=plan.playbook_digest, revision=found,
-    )  # fmt: skip
+        plan.playbook,
+        plan.play,
+        plan.environment,
+        "apply",
+        from_digest=plan.from_digest,
+        to_digest=plan.to_digest,
+        playbook_digest=plan.playbook_digest,
+        revision=found,
+    )
     connect = work.connections.writing
     with (
         guard.run_lock(connect, policy=environment.policy, reporter=work.reporter),

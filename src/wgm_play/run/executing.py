@@ -44,11 +44,20 @@ def execute(work: Work, planned: Planned, begun: Begun, intent: Intent) -> Outco
     pauses = _pauses(work, planned.plan)
     try:
         outcome = executor.execute(
-            planned.plan, session=begun.session, ledger=begun.ledger, run=begun.run, environment=environment,
-            reporter=work.reporter, lock=begun.lock, on_group=_watched(work, progress), positions=work.positions,
+            planned.plan,
+            session=begun.session,
+            ledger=begun.ledger,
+            run=begun.run,
+            environment=environment,
+            reporter=work.reporter,
+            lock=begun.lock,
+            on_group=_watched(work, progress),
+            positions=work.positions,
             skip_groups=begun.ledger.groups_done(begun.run) if options.plan else frozenset(),
-            kill_after=environment.policy.lock_timeout if options.kill_blockers else None, alarm=_alarm(work), pauses=pauses,
-        )  # fmt: skip
+            kill_after=environment.policy.lock_timeout if options.kill_blockers else None,
+            alarm=_alarm(work),
+            pauses=pauses,
+        )
     except BaseException:
         progress.failed()
         raise

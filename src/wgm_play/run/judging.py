@@ -35,9 +35,15 @@ def judged(work: Work, planned: Planned, promotion: Promotion, requirements: Ite
     else:
         found = _evidence(work, promotion, {one.digest for one in there})
     candidate = Candidate(
-        work.environment.name, identity_of(work.reading), promotion, evidence.known(work), evidence.files(work), here, there,
+        work.environment.name,
+        identity_of(work.reading),
+        promotion,
+        evidence.known(work),
+        evidence.files(work),
+        here,
+        there,
         forms.of_plan(planned.plan),
-    )  # fmt: skip
+    )
     return judge(candidate, found, requirements)
 
 

@@ -209,9 +209,17 @@ def keep(work: Work, planned: Planned, live: Catalog, mark: str, snapshot: str |
         basis.drop(work)
         return
     found = Basis(
-        work.identity, work.versions, made_from.facts, made_from.said, live, planned.wanted.managed,
-        tuple(planned.wanted.outside), _skipped(planned), mark, snapshot,
-    )  # fmt: skip
+        work.identity,
+        work.versions,
+        made_from.facts,
+        made_from.said,
+        live,
+        planned.wanted.managed,
+        tuple(planned.wanted.outside),
+        _skipped(planned),
+        mark,
+        snapshot,
+    )
     known = made_from.known
     if known is None or (known.versions, known.facts, known.said) != (found.versions, found.facts, found.said):
         basis.save(work, found)

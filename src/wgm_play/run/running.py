@@ -115,12 +115,22 @@ def _begin(work: Work, planned: Planned, ledger: Ledger, intent: Intent, decisio
     """Begin a run in the ledger; return its number."""
     environment, plan, options = work.environment, planned.plan, work.options
     info = RunInfo(
-        playbook=work.playbook.path, play=work.play.name, environment=environment.name, command=intent.command,
-        plan_digest=plan_digest(plan), from_digest=plan.from_digest, to_digest=plan.to_digest,
-        playbook_digest=plan.playbook_digest, rolls_back=intent.rolls_back, tags=options.tags,
-        skip_tags=options.skip_tags, start_at_step=options.start_at_step, consents=tuple(given(plan.groups)),
-        revision=made_from(work, planned) if intent.applies else None, decisions=tuple(decisions),
-    )  # fmt: skip
+        playbook=work.playbook.path,
+        play=work.play.name,
+        environment=environment.name,
+        command=intent.command,
+        plan_digest=plan_digest(plan),
+        from_digest=plan.from_digest,
+        to_digest=plan.to_digest,
+        playbook_digest=plan.playbook_digest,
+        rolls_back=intent.rolls_back,
+        tags=options.tags,
+        skip_tags=options.skip_tags,
+        start_at_step=options.start_at_step,
+        consents=tuple(given(plan.groups)),
+        revision=made_from(work, planned) if intent.applies else None,
+        decisions=tuple(decisions),
+    )
     return ledger.begin(
         info,
         before=named_roles(planned.live, planned),
@@ -179,8 +189,16 @@ def _already_done() -> Iterator[None]:
 def _tell(work: Work, planned: Planned, outcome: Outcome, run: int, intent: Intent) -> None:
     """Tell what was done, and what a later run would cost by it."""
     say_locks(work, outcome)
-    work.reporter.data("outcome", {"run": run, "groups": outcome.groups, "statements": outcome.statements,
-                                   "retries": outcome.retries, "lock_wait": outcome.lock_wait})  # fmt: skip
+    work.reporter.data(
+        "outcome",
+        {
+            "run": run,
+            "groups": outcome.groups,
+            "statements": outcome.statements,
+            "retries": outcome.retries,
+            "lock_wait": outcome.lock_wait,
+        },
+    )
     if intent.applies:
         from wgm_play.rehearsal.forecast import remember
 

@@ -157,10 +157,13 @@ def pg_cron(jobs: Sequence[Job], environment: str, play: str, database: str) -> 
         command = f"{reveal(job.sql or '').strip().removesuffix(';')}\n;\n{record.sql}"
         made.append(
             render(
-                "schedule/pg_cron.sql.j2", name=f"wgm-play: {environment}: {job.name}", when=five_fields(job), command=command,
+                "schedule/pg_cron.sql.j2",
+                name=f"wgm-play: {environment}: {job.name}",
+                when=five_fields(job),
+                command=command,
                 database=database,
             ).sql
-        )  # fmt: skip
+        )
     return ";\n\n".join(made) + ";\n" if made else ""
 
 

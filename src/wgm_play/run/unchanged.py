@@ -106,9 +106,12 @@ class Memory:
         inputs = sorted(self.inputs)
         names, folders = sorted(self.names), sorted(self.folders)
         record = {
-            "inputs": inputs, "names": names, "folders": folders,
-            "digest": digest(self.options, inputs, names, folders), "plays": self.plays,
-        }  # fmt: skip
+            "inputs": inputs,
+            "names": names,
+            "folders": folders,
+            "digest": digest(self.options, inputs, names, folders),
+            "plays": self.plays,
+        }
         text = json.dumps(record)
         if secret.mask(text) == text:
             Cache.of(self.project).write(place(self.options), text.encode(), keep=KEPT)

@@ -166,9 +166,14 @@ class Work:
         if self._asker is None:
             policy = self.environment.policy
             self._asker = Asker(
-                self.connections.asking, trusted=self.trusted, running=not self.options.check,
-                seconds=policy.statement_timeout, lock_seconds=policy.lock_timeout, owners=policy.trusted_owners, heard=self.questions.hear,
-            )  # fmt: skip
+                self.connections.asking,
+                trusted=self.trusted,
+                running=not self.options.check,
+                seconds=policy.statement_timeout,
+                lock_seconds=policy.lock_timeout,
+                owners=policy.trusted_owners,
+                heard=self.questions.hear,
+            )
         return self._asker
 
     def _sweep(self, reading: psycopg.Connection[Any]) -> None:
@@ -362,6 +367,16 @@ class Work:
     def planner_for(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
         """Return the planner of the play."""
         return Planner(
-            self.playbook, self.play, folded, self.environment, self.reading, self.connections, Cache.of(self.project),
-            choices, self.step_names, live, imperative, sizes=self.sizes,
-        )  # fmt: skip
+            self.playbook,
+            self.play,
+            folded,
+            self.environment,
+            self.reading,
+            self.connections,
+            Cache.of(self.project),
+            choices,
+            self.step_names,
+            live,
+            imperative,
+            sizes=self.sizes,
+        )

@@ -319,7 +319,10 @@ def _parsed(statement: str) -> Any:
         found = ()
     node: Any = found[0].stmt if len(found) == 1 else None
     kind = type(node).__name__
-    objects = {str(getattr(getattr(node, name, None), "name", "")) for name in ("removeType", "objtype", "objectType", "renameType")}  # fmt: skip
+    objects = {
+        str(getattr(getattr(node, name, None), "name", ""))
+        for name in ("removeType", "objtype", "objectType", "renameType")
+    }
     if kind == "DefineStmt" and str(getattr(node.kind, "name", "")) == "OBJECT_AGGREGATE":
         return node
     if kind == "AlterTableStmt" and str(getattr(node.objtype, "name", "")) == "OBJECT_FOREIGN_TABLE":

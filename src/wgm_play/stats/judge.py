@@ -34,7 +34,17 @@ _SHAPE = (
     "Node Type", "Strategy", "Partial Mode", "Operation", "Join Type", "Parallel Aware", "Scan Direction", "Index Name",
     "Schema", "Relation Name", "Alias", "CTE Name", "Function Name", "Subplan Name", "Parent Relationship",
 )  # fmt: skip
-_CONDITIONS = ("Filter", "Join Filter", "Index Cond", "Recheck Cond", "Hash Cond", "Merge Cond", "Order By", "TID Cond", "One-Time Filter")  # fmt: skip
+_CONDITIONS = (
+    "Filter",
+    "Join Filter",
+    "Index Cond",
+    "Recheck Cond",
+    "Hash Cond",
+    "Merge Cond",
+    "Order By",
+    "TID Cond",
+    "One-Time Filter",
+)
 
 Shape = tuple[Any, ...]
 

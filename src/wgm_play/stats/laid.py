@@ -75,19 +75,32 @@ def _relation(connection: Connection, row: dict[str, Any], names: dict[int, tupl
     made = []
     for place, values in enumerate(
         zip(
-            row["numbers"] or (), row["names"] or (), row["types"] or (), row["modifiers"] or (),
-            row["collations"] or (), strict=True,
+            row["numbers"] or (),
+            row["names"] or (),
+            row["types"] or (),
+            row["modifiers"] or (),
+            row["collations"] or (),
+            strict=True,
         )
-    ):  # fmt: skip
+    ):
         expression = expressions[place] if place < len(expressions) else None
         one = Attribute(*values, expression)
         if expression is not None:
             one = _computed(connection, one, names[row["table_oid"]])
         made.append(one)
     return Relation(
-        row["oid"], row["schema"], row["name"], row["kind"], row["table_oid"], row["method"], row["file"], row["keys"],
-        tuple(row["key"] or ()), tuple(made), row["predicate"],
-    )  # fmt: skip
+        row["oid"],
+        row["schema"],
+        row["name"],
+        row["kind"],
+        row["table_oid"],
+        row["method"],
+        row["file"],
+        row["keys"],
+        tuple(row["key"] or ()),
+        tuple(made),
+        row["predicate"],
+    )
 
 
 def _computed(connection: Connection, one: Attribute, table: tuple[str, str]) -> Attribute:

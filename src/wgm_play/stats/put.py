@@ -207,9 +207,14 @@ def _guessed(index: Relation, table: Relation, said: Mapping[str, Any]) -> dict[
 def _size(version: int, relation: Relation, said: Mapping[str, Any], result: Laid, width: int | None = None) -> None:
     pages = said.get("pages", 0)
     statement = render(
-        "stats/size.sql.j2", oid=relation.oid, pages=pages, rows=said.get("rows", -1.0), visible=said.get("visible", 0),
-        frozen=said.get("frozen", 0), version=version,
-    )  # fmt: skip
+        "stats/size.sql.j2",
+        oid=relation.oid,
+        pages=pages,
+        rows=said.get("rows", -1.0),
+        visible=said.get("visible", 0),
+        frozen=said.get("frozen", 0),
+        version=version,
+    )
     result.waiting.append((statement.sql, None))
     if relation.file is not None and (blocks := said.get("blocks", pages)):
         result.lengths[relation.file] = Length(blocks, width)
@@ -232,9 +237,13 @@ def _place(known: Known) -> dict[str, Any]:
 def _inserting(known: Known, said: Mapping[str, Any], types: Mapping[int, Type]) -> str:
     slots = list(_slots(known.attribute, said, types))[:_SLOTS]
     return render(
-        "stats/put.sql.j2", **_place(known), null_frac=said["null_frac"], width=said["avg_width"],
-        distinct=said["n_distinct"], slots=[*slots, *[Slot()] * (_SLOTS - len(slots))],
-    ).sql  # fmt: skip
+        "stats/put.sql.j2",
+        **_place(known),
+        null_frac=said["null_frac"],
+        width=said["avg_width"],
+        distinct=said["n_distinct"],
+        slots=[*slots, *[Slot()] * (_SLOTS - len(slots))],
+    ).sql
 
 
 def _slots(attribute: Attribute, said: Mapping[str, Any], types: Mapping[int, Type]) -> Iterator[Slot]:
@@ -275,6 +284,9 @@ def _of_ranges(said: Mapping[str, Any], kind: Type) -> Iterator[Slot]:
         yield Slot(_RANGE_BOUNDS, values=said["range_bounds"], type=kind.range)
     if said.get("range_lengths") is not None:
         yield Slot(
-            _RANGE_LENGTHS, _FLOAT8_LESS, numbers=[said.get("range_empty", 0.0)], values=said["range_lengths"],
+            _RANGE_LENGTHS,
+            _FLOAT8_LESS,
+            numbers=[said.get("range_empty", 0.0)],
+            values=said["range_lengths"],
             type=_FLOAT8,
-        )  # fmt: skip
+        )

@@ -23,22 +23,37 @@ if TYPE_CHECKING:
 
 # The least and the greatest value of a type; texts as far as any encoding has them.
 _ENDS = {
-    "int2": ("-32768", "32767"), "int4": ("-2147483648", "2147483647"),
-    "int8": ("-9223372036854775808", "9223372036854775807"), "oid": ("0", "4294967295"),
-    "float4": ("-Infinity", "NaN"), "float8": ("-Infinity", "NaN"), "numeric": ("-1e300", "NaN"),
-    "text": ("", "~~~~~~~~"), "varchar": ("", "~~~~~~~~"), "bpchar": ("", "~~~~~~~~"), "name": ("", "~~~~~~~~"),
-    "date": ("-infinity", "infinity"), "timestamp": ("-infinity", "infinity"),
-    "timestamptz": ("-infinity", "infinity"), "time": ("00:00:00", "24:00:00"),
-    "interval": ("-100000 years", "100000 years"), "bool": ("f", "t"), "bytea": ("", "\\xffffffffffffffff"),
+    "int2": ("-32768", "32767"),
+    "int4": ("-2147483648", "2147483647"),
+    "int8": ("-9223372036854775808", "9223372036854775807"),
+    "oid": ("0", "4294967295"),
+    "float4": ("-Infinity", "NaN"),
+    "float8": ("-Infinity", "NaN"),
+    "numeric": ("-1e300", "NaN"),
+    "text": ("", "~~~~~~~~"),
+    "varchar": ("", "~~~~~~~~"),
+    "bpchar": ("", "~~~~~~~~"),
+    "name": ("", "~~~~~~~~"),
+    "date": ("-infinity", "infinity"),
+    "timestamp": ("-infinity", "infinity"),
+    "timestamptz": ("-infinity", "infinity"),
+    "time": ("00:00:00", "24:00:00"),
+    "interval": ("-100000 years", "100000 years"),
+    "bool": ("f", "t"),
+    "bytea": ("", "\\xffffffffffffffff"),
     "uuid": ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
-    "inet": ("0.0.0.1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), "money": ("-90000000000000", "90000000000000"),
-}  # fmt: skip
+    "inet": ("0.0.0.1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    "money": ("-90000000000000", "90000000000000"),
+}
 # Values that stand for digests: as unlike each other as these.
 _STANDING: Mapping[str, Callable[[str], str]] = {
-    "int4": lambda told: str(int(told, 16) % 2**31), "int8": lambda told: str(int(told, 16) % 2**63),
-    "text": lambda told: told, "varchar": lambda told: told, "numeric": lambda told: str(int(told, 16)),
+    "int4": lambda told: str(int(told, 16) % 2**31),
+    "int8": lambda told: str(int(told, 16) % 2**63),
+    "text": lambda told: told,
+    "varchar": lambda told: told,
+    "numeric": lambda told: str(int(told, 16)),
     "uuid": lambda told: f"{told[:8]}-{told[8:12]}-{told[12:16]}-0000-000000000000",
-}  # fmt: skip
+}
 # Types of which two values are equal where their texts are, and collations that no value of theirs is equal by otherwise: a digest of
 # another says nothing of equality.
 _EXACT = frozenset(

@@ -39,13 +39,27 @@ def alter_table(node: Any, look: Look) -> None:
 
 # Commands that stop nobody, and those that stop writers; all others stop everybody.
 _GENTLE = {
-    "AT_ValidateConstraint", "AT_SetStatistics", "AT_SetOptions", "AT_ResetOptions", "AT_ClusterOn", "AT_DropCluster",
-    "AT_SetRelOptions", "AT_ResetRelOptions", "AT_AttachPartition", "AT_DetachPartitionFinalize",
-}  # fmt: skip
+    "AT_ValidateConstraint",
+    "AT_SetStatistics",
+    "AT_SetOptions",
+    "AT_ResetOptions",
+    "AT_ClusterOn",
+    "AT_DropCluster",
+    "AT_SetRelOptions",
+    "AT_ResetRelOptions",
+    "AT_AttachPartition",
+    "AT_DetachPartitionFinalize",
+}
 _TRIGGERS = {
-    "AT_EnableTrig", "AT_EnableAlwaysTrig", "AT_EnableReplicaTrig", "AT_DisableTrig", "AT_EnableTrigAll",
-    "AT_DisableTrigAll", "AT_EnableTrigUser", "AT_DisableTrigUser",
-}  # fmt: skip
+    "AT_EnableTrig",
+    "AT_EnableAlwaysTrig",
+    "AT_EnableReplicaTrig",
+    "AT_DisableTrig",
+    "AT_EnableTrigAll",
+    "AT_DisableTrigAll",
+    "AT_EnableTrigUser",
+    "AT_DisableTrigUser",
+}
 
 
 def _level(command: Any) -> int:
@@ -96,9 +110,12 @@ def _alter_index(node: Any, look: Look) -> None:
     for one in node.cmds:
         if one.subtype.name == "AT_SetTableSpace":
             look.tell(
-                "I14", "the index is copied while everybody waits", ".".join(look.name(node.relation)), at=None,
+                "I14",
+                "the index is copied while everybody waits",
+                ".".join(look.name(node.relation)),
+                at=None,
                 remedy=f"REINDEX (CONCURRENTLY, TABLESPACE {one.name}) INDEX {node.relation.relname};",
-            )  # fmt: skip
+            )
 
 
 def _alter_composite(node: Any, look: Look) -> None:
@@ -149,9 +166,12 @@ def _disable_triggers(command: Any, relation: Relation, look: Look) -> None:
 def _disable_user_triggers(command: Any, relation: Relation, look: Look) -> None:
     if not look.is_new(relation) and not _enabled_later(relation, look):
         look.tell(
-            "V02", "rows written meanwhile are not seen by the triggers", relation, severity="warning",
+            "V02",
+            "rows written meanwhile are not seen by the triggers",
+            relation,
+            severity="warning",
             remedy="enable them again in the same transaction",
-        )  # fmt: skip
+        )
 
 
 def _enabled_later(relation: Relation, look: Look) -> bool:

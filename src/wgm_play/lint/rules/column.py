@@ -55,39 +55,57 @@ def _added_to_rows(node: Any, made: Column, relation: Relation, look: Look) -> N
     label, column = relation.label, node.colname
     if made.serial:
         look.tell(
-            "C03", f"{column}: every row is numbered: table and indexes are written anew while reads and writes wait",
-            relation, column, at=node.location,
+            "C03",
+            f"{column}: every row is numbered: table and indexes are written anew while reads and writes wait",
+            relation,
+            column,
+            at=node.location,
             remedy=f"add it as {made.type}, with its default from a sequence; fill it in batches; NOT NULL by a proven check",
-        )  # fmt: skip
+        )
     elif "CONSTR_GENERATED" in kinds:
         if kinds["CONSTR_GENERATED"].generated_kind != "v":
             look.tell(
-                "C05", f"{column}: a stored generated column is computed for every row while reads and writes wait",
-                relation, column, at=node.location,
+                "C05",
+                f"{column}: a stored generated column is computed for every row while reads and writes wait",
+                relation,
+                column,
+                at=node.location,
                 remedy="a VIRTUAL column (PostgreSQL 18), an expression index, or an ordinary column kept by a trigger",
-            )  # fmt: skip
+            )
     elif default is not None and not is_null(default.raw_expr) and (name := changing(default.raw_expr, look)):
         look.tell(
-            "C01", f"{column}: the default {name}() may differ from row to row: table and indexes are written anew while "
-            "reads and writes wait", relation, column, at=default.location,
+            "C01",
+            f"{column}: the default {name}() may differ from row to row: table and indexes are written anew while "
+            "reads and writes wait",
+            relation,
+            column,
+            at=default.location,
             remedy=f"ALTER TABLE {label} ADD COLUMN {column} {type_of(node.typeName)};\n"
             f"ALTER TABLE {label} ALTER COLUMN {column} SET DEFAULT ...;\nfill the rows there are in batches",
-        )  # fmt: skip
+        )
     elif made.not_null and not made.default and "CONSTR_PRIMARY" not in kinds:
         _without_default(node, relation, look)
     if look.known.domains.get(look.name(node.typeName.names)):
         look.tell(
-            "C18", f"{column}: the type is a domain with constraints: the table is written anew while reads and writes wait",
-            relation, column, at=node.location, remedy="the base type, and a check NOT VALID that is validated after it",
-        )  # fmt: skip
+            "C18",
+            f"{column}: the type is a domain with constraints: the table is written anew while reads and writes wait",
+            relation,
+            column,
+            at=node.location,
+            remedy="the base type, and a check NOT VALID that is validated after it",
+        )
 
 
 def _without_default(node: Any, relation: Relation, look: Look) -> None:
     look.tell(
-        "C02", f"{node.colname}: NOT NULL without a default fails where there are rows, and so do writers that do not "
-        "know the column", relation, node.colname, at=node.location,
+        "C02",
+        f"{node.colname}: NOT NULL without a default fails where there are rows, and so do writers that do not "
+        "know the column",
+        relation,
+        node.colname,
+        at=node.location,
         remedy="give it a DEFAULT and leave it there until every writer knows the column",
-    )  # fmt: skip
+    )
 
 
 def changing(expression: Any, look: Look) -> str:
@@ -124,10 +142,13 @@ def drop(command: Any, relation: Relation, look: Look) -> None:
     if command.behavior.name == "DROP_CASCADE":
         look.tell("S13", f"CASCADE takes whatever uses {command.name}", relation, command.name)
     look.tell(
-        "C10", f"the values of {command.name} are gone, and statements that name it fail", relation, command.name,
+        "C10",
+        f"the values of {command.name} are gone, and statements that name it fail",
+        relation,
+        command.name,
         remedy="release an application that does not use it first; then say so: "
         "-- wgm-play: ignore C10: not used since release ...",
-    )  # fmt: skip
+    )
     _used(command.name, relation, look)
 
 
@@ -144,11 +165,15 @@ def retype(command: Any, relation: Relation, look: Look) -> None:
     if not look.quiet(relation) and not _same_bytes(old, new, command, relation, look):
         was = f"from {old} " if old else ""
         look.tell(
-            "C08", f"{command.name} {was}to {new}: table and indexes are written anew while reads and writes wait"
-            + ("" if old else ", unless the types share their bytes"), relation, command.name, at=node.location,
+            "C08",
+            f"{command.name} {was}to {new}: table and indexes are written anew while reads and writes wait"
+            + ("" if old else ", unless the types share their bytes"),
+            relation,
+            command.name,
+            at=node.location,
             remedy="a new column beside it, kept in step by a trigger, filled in batches, then the names swapped; "
             "a playbook does that",
-        )  # fmt: skip
+        )
     if not look.is_new(relation):
         _used(command.name, relation, look)
     column.type = new
@@ -177,12 +202,15 @@ def set_not_null(command: Any, relation: Relation, look: Look) -> None:
         label = relation.label
         check = f"{relation.name[1]}_{command.name}_is_set"
         look.tell(
-            "C06", f"all rows are read for {command.name} IS NOT NULL while reads and writes wait", relation, command.name,
+            "C06",
+            f"all rows are read for {command.name} IS NOT NULL while reads and writes wait",
+            relation,
+            command.name,
             remedy=f"ALTER TABLE {label} ADD CONSTRAINT {check} CHECK ({command.name} IS NOT NULL) NOT VALID;\n"
             f"ALTER TABLE {label} VALIDATE CONSTRAINT {check};   -- a transaction of its own\n"
             f"ALTER TABLE {label} ALTER COLUMN {command.name} SET NOT NULL;\n"
             f"ALTER TABLE {label} DROP CONSTRAINT {check};",
-        )  # fmt: skip
+        )
     column.not_null = True
 
 
@@ -198,9 +226,12 @@ def drop_not_null(command: Any, relation: Relation, look: Look) -> None:
     column = look.column(relation, command.name)
     if not look.is_new(relation) and column.not_null is not False:
         look.tell(
-            "C07", f"{command.name} may be NULL from now on: readers that never met one may fail", relation, command.name,
+            "C07",
+            f"{command.name} may be NULL from now on: readers that never met one may fail",
+            relation,
+            command.name,
             remedy="release the readers first",
-        )  # fmt: skip
+        )
     column.not_null = False
 
 
@@ -212,23 +243,32 @@ def default(command: Any, relation: Relation, look: Look) -> None:
         return
     if column.not_null and had and column.made == look.file:
         look.tell(
-            "C02", f"{command.name} is new and NOT NULL: without its default, writers that do not know it fail",
-            relation, command.name, remedy="drop the default in a later release, when every writer knows the column",
-        )  # fmt: skip
+            "C02",
+            f"{command.name} is new and NOT NULL: without its default, writers that do not know it fail",
+            relation,
+            command.name,
+            remedy="drop the default in a later release, when every writer knows the column",
+        )
     elif column.not_null or not relation.known:
         look.tell(
-            "C12", f"writers that leave {command.name} out get NULL from now on, or fail where it is NOT NULL",
-            relation, command.name, remedy="release writers that give it first",
-        )  # fmt: skip
+            "C12",
+            f"writers that leave {command.name} out get NULL from now on, or fail where it is NOT NULL",
+            relation,
+            command.name,
+            remedy="release writers that give it first",
+        )
 
 
 def expression(command: Any, relation: Relation, look: Look) -> None:
     """SET EXPRESSION."""
     if not look.quiet(relation) and look.column(relation, command.name).generated != "v":
         look.tell(
-            "C13", f"{command.name} is computed anew for every row while reads and writes wait", relation, command.name,
+            "C13",
+            f"{command.name} is computed anew for every row while reads and writes wait",
+            relation,
+            command.name,
             remedy="add another column, fill it, and change over",
-        )  # fmt: skip
+        )
 
 
 def identity(command: Any, relation: Relation, look: Look) -> None:

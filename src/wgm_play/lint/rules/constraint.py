@@ -15,9 +15,13 @@ from wgm_play.lint.tree import kind as kind_of
 from wgm_play.lint.types import MUTABLE, MUTABLE_WORDS
 
 KINDS = {
-    "CONSTR_CHECK": "check", "CONSTR_FOREIGN": "foreign", "CONSTR_UNIQUE": "unique", "CONSTR_PRIMARY": "primary",
-    "CONSTR_EXCLUSION": "exclude", "CONSTR_NOTNULL": "not_null",
-}  # fmt: skip
+    "CONSTR_CHECK": "check",
+    "CONSTR_FOREIGN": "foreign",
+    "CONSTR_UNIQUE": "unique",
+    "CONSTR_PRIMARY": "primary",
+    "CONSTR_EXCLUSION": "exclude",
+    "CONSTR_NOTNULL": "not_null",
+}
 _ENDINGS = {
     "check": "check",
     "foreign": "fkey",
@@ -46,21 +50,33 @@ def _inline(one: Any, made: Constraint, node: Any, relation: Relation, look: Loo
     name = node.colname
     if made.kind in ("unique", "primary", "exclude"):
         look.tell(
-            "C16", f"{name}: its index is built while reads and writes wait", relation, name, at=one.location,
+            "C16",
+            f"{name}: its index is built while reads and writes wait",
+            relation,
+            name,
+            at=one.location,
             remedy="add the column, build the unique index CONCURRENTLY, then ADD CONSTRAINT ... USING INDEX",
-        )  # fmt: skip
+        )
     elif made.kind == "check" and one.is_enforced is not False:
         look.tell(
-            "C16", f"{name}: all rows are read for the check while reads and writes wait", relation, name,
-            at=one.location, remedy="add the column, then the check NOT VALID, and validate it in a transaction of its own",
-        )  # fmt: skip
+            "C16",
+            f"{name}: all rows are read for the check while reads and writes wait",
+            relation,
+            name,
+            at=one.location,
+            remedy="add the column, then the check NOT VALID, and validate it in a transaction of its own",
+        )
     elif made.kind == "foreign":
         _second_table(one, relation, look)
         if filled:
             look.tell(
-                "C04", f"{name}: with a default every row is looked up while reads and writes wait", relation, name,
-                at=one.location, remedy="add the column, then the foreign key NOT VALID, and validate it by itself",
-            )  # fmt: skip
+                "C04",
+                f"{name}: with a default every row is looked up while reads and writes wait",
+                relation,
+                name,
+                at=one.location,
+                remedy="add the column, then the foreign key NOT VALID, and validate it by itself",
+            )
 
 
 def add(command: Any, relation: Relation, look: Look) -> None:
@@ -86,9 +102,13 @@ def add(command: Any, relation: Relation, look: Look) -> None:
     elif kind in _ADDED and not (node.skip_validation and kind in ("check", "foreign", "not_null")):
         code, message, remedy = _ADDED[kind]
         look.tell(
-            code, message.format(table=relation.label, other=_label(made.refers)), relation, made.name,
-            at=node.location, remedy=remedy.format(table=relation.label, name=node.conname or made.name, columns=", ".join(columns)),
-        )  # fmt: skip
+            code,
+            message.format(table=relation.label, other=_label(made.refers)),
+            relation,
+            made.name,
+            at=node.location,
+            remedy=remedy.format(table=relation.label, name=node.conname or made.name, columns=", ".join(columns)),
+        )
     elif kind == "foreign" and relation.partitioned is not None and look.settings.server_version < 18:
         look.tell("K02", "NOT VALID is refused on a partitioned table before PostgreSQL 18", relation, made.name)
 
@@ -117,9 +137,13 @@ def _using_index(node: Any, made: Constraint, relation: Relation, look: Look, nu
     """A key made of an index reads the rows again where a column of it may be NULL."""
     if made.kind == "primary" and nullable:
         look.tell(
-            "K05", f"{', '.join(nullable)} may be NULL: all rows are read for NOT NULL while reads and writes wait",
-            relation, made.name, at=node.location, remedy="SET NOT NULL first, by a check that is proven (C06)",
-        )  # fmt: skip
+            "K05",
+            f"{', '.join(nullable)} may be NULL: all rows are read for NOT NULL while reads and writes wait",
+            relation,
+            made.name,
+            at=node.location,
+            remedy="SET NOT NULL first, by a check that is proven (C06)",
+        )
 
 
 def _required(node: Any, made: Constraint, relation: Relation, look: Look) -> None:
@@ -128,9 +152,13 @@ def _required(node: Any, made: Constraint, relation: Relation, look: Look) -> No
         column = relation.columns.get(name)
         if column is not None and column.made == look.file and not column.default and not column.serial:
             look.tell(
-                "C02", f"{name} is new, has no default and is required from here on: writers that do not know it fail",
-                relation, name, at=node.location, remedy="give it a default, or require it in a later release",
-            )  # fmt: skip
+                "C02",
+                f"{name} is new, has no default and is required from here on: writers that do not know it fail",
+                relation,
+                name,
+                at=node.location,
+                remedy="give it a default, or require it in a later release",
+            )
 
 
 def _columns(node: Any, relation: Relation, look: Look) -> tuple[str, ...]:
@@ -147,11 +175,19 @@ def _record(node: Any, kind: str, columns: tuple[str, ...], relation: Relation, 
     name = node.conname or _default_name(relation, kind, columns or _only(expression))
     refers = look.name(node.pktable) if node.pktable is not None else None
     made = Constraint(
-        name, kind, columns or tuple(dict.fromkeys(columns_of(expression))), not node.skip_validation,
+        name,
+        kind,
+        columns or tuple(dict.fromkeys(columns_of(expression))),
+        not node.skip_validation,
         frozenset(proves_not_null(expression)) if kind == "check" else frozenset(columns if kind == "not_null" else ()),
-        frozenset(one[-1] for one in functions_of(expression)), refers, tuple(words(node.pk_attrs)),
-        str(node.fk_del_action or "a").strip("\0") or "a", look.file, look.session.number, look.place(node.location),
-    )  # fmt: skip
+        frozenset(one[-1] for one in functions_of(expression)),
+        refers,
+        tuple(words(node.pk_attrs)),
+        str(node.fk_del_action or "a").strip("\0") or "a",
+        look.file,
+        look.session.number,
+        look.place(node.location),
+    )
     relation.constraints[name] = made
     look.known.called |= made.functions
     if kind in ("unique", "primary") and not node.indexname:
@@ -185,16 +221,23 @@ def _always(node: Any, made: Constraint, relation: Relation, look: Look) -> None
         if words_of_time or calls:
             said = calls[0][-1] + "()" if calls else words_of_time[0].op.name.removeprefix("SVFOP_").lower()
             look.tell(
-                "K10", f"the check depends on {said}: rows that were right become wrong unseen, and a restore fails",
-                relation, made.name, at=node.location, remedy="a trigger, or the value in a column",
-            )  # fmt: skip
+                "K10",
+                f"the check depends on {said}: rows that were right become wrong unseen, and a restore fails",
+                relation,
+                made.name,
+                at=node.location,
+                remedy="a trigger, or the value in a column",
+            )
     if made.kind in ("unique", "primary") and relation.partitioned and not node.indexname:
         missing = [one for one in relation.partitioned if one not in made.columns]
         if missing and made.columns:
             look.tell(
-                "P06", f"the key must hold the partition key ({', '.join(missing)}): PostgreSQL refuses it", relation,
-                made.name, at=node.location,
-            )  # fmt: skip
+                "P06",
+                f"the key must hold the partition key ({', '.join(missing)}): PostgreSQL refuses it",
+                relation,
+                made.name,
+                at=node.location,
+            )
 
 
 def _second_table(node: Any, relation: Relation, look: Look) -> None:
@@ -207,9 +250,12 @@ def _second_table(node: Any, relation: Relation, look: Look) -> None:
     if look.session.transaction and before - {other.label} and "keys" not in look.session.told:
         look.session.told.add("keys")
         look.tell(
-            "K07", f"writers of {', '.join(sorted(before))} and of {other.label} wait in one transaction: a deadlock is near",
-            relation, at=node.location, remedy="one foreign key in a transaction",
-        )  # fmt: skip
+            "K07",
+            f"writers of {', '.join(sorted(before))} and of {other.label} wait in one transaction: a deadlock is near",
+            relation,
+            at=node.location,
+            remedy="one foreign key in a transaction",
+        )
 
 
 def validate(command: Any, relation: Relation, look: Look) -> None:
@@ -218,9 +264,12 @@ def validate(command: Any, relation: Relation, look: Look) -> None:
     same = one is not None and one.transaction == look.session.number and look.session.transaction
     if same and not look.quiet(relation):
         look.tell(
-            "K03", "all rows are read in the transaction that added it: its lock is held until the end", relation,
-            command.name, remedy="COMMIT between them",
-        )  # fmt: skip
+            "K03",
+            "all rows are read in the transaction that added it: its lock is held until the end",
+            relation,
+            command.name,
+            remedy="COMMIT between them",
+        )
     elif not look.quiet(relation):
         look.lock(relation, 0, long=True)
     if one is not None:
@@ -247,9 +296,13 @@ def drop(command: Any, relation: Relation, look: Look) -> None:
     if key and relation.name in look.known.published and (one is None or one.kind == "primary"):
         look.tell("R01", "published UPDATEs and DELETEs fail without the key", relation, command.name)
     look.tell(
-        "K09", f"{command.name} is gone at once; to bring it back costs a scan or an index", relation, command.name,
-        severity="warning" if key else "info", remedy="make sure that no foreign key and no ON CONFLICT needs it" if key else "",
-    )  # fmt: skip
+        "K09",
+        f"{command.name} is gone at once; to bring it back costs a scan or an index",
+        relation,
+        command.name,
+        severity="warning" if key else "info",
+        remedy="make sure that no foreign key and no ON CONFLICT needs it" if key else "",
+    )
 
 
 def _key_again(relation: Relation, look: Look) -> bool:

@@ -178,9 +178,12 @@ def enum_value(node: Any, look: Look) -> None:
     if node.oldVal:
         if look.known.types.get(name) != look.file:
             look.tell(
-                "Y03", f"statements with {node.oldVal!r} fail at once", label, node.oldVal,
+                "Y03",
+                f"statements with {node.oldVal!r} fail at once",
+                label,
+                node.oldVal,
                 remedy="add the new value, write it, change the rows in batches, and leave the old value",
-            )  # fmt: skip
+            )
         return
     if not node.newValNeighbor and look.known.types.get(name) != look.file:
         look.tell(

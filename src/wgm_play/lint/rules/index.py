@@ -25,15 +25,22 @@ def create_index(node: Any, look: Look) -> None:
         _repeated(node, made, relation, look)
         if look.session.lock_timeout and not look.quiet(relation):
             look.tell(
-                "I04", "lock_timeout also ends the build where it waits for older transactions, and leaves an INVALID index",
-                relation, made.name[1], remedy="SET lock_timeout = 0; before it",
-            )  # fmt: skip
+                "I04",
+                "lock_timeout also ends the build where it waits for older transactions, and leaves an INVALID index",
+                relation,
+                made.name[1],
+                remedy="SET lock_timeout = 0; before it",
+            )
         if relation.partitioned is not None:
             look.tell(
-                "I08", "CONCURRENTLY is refused on a partitioned table", relation, made.name[1], at=node.relation.location,
+                "I08",
+                "CONCURRENTLY is refused on a partitioned table",
+                relation,
+                made.name[1],
+                at=node.relation.location,
                 remedy=f"CREATE INDEX {made.name[1]} ON ONLY {relation.label} ...; each partition's CONCURRENTLY; ALTER INDEX "
                 f"{made.name[1]} ATTACH PARTITION ...",
-            )  # fmt: skip
+            )
     elif node.relation.inh is False and relation.kind == "table":
         look.lock(relation, SHARE)
     else:
@@ -50,31 +57,47 @@ def _index(node: Any, relation: Relation, look: Look) -> Index:
     name = node.idxname or "_".join((relation.name[1], *(one or "expr" for one in columns), "idx"))
     calls = functions_of((*(node.indexParams or ()), node.whereClause))
     return Index(
-        (relation.name[0], name), relation.name, columns, bool(node.unique), node.whereClause is not None,
-        node.accessMethod or "btree", frozenset(one[-1] for one in calls), look.file, look.place(),
-    )  # fmt: skip
+        (relation.name[0], name),
+        relation.name,
+        columns,
+        bool(node.unique),
+        node.whereClause is not None,
+        node.accessMethod or "btree",
+        frozenset(one[-1] for one in calls),
+        look.file,
+        look.place(),
+    )
 
 
 def _blocking(made: Index, relation: Relation, look: Look) -> None:
     if relation.partitioned is not None:
         look.tell(
-            "I08", "writes to all partitions wait until the index is built", relation, made.name[1],
+            "I08",
+            "writes to all partitions wait until the index is built",
+            relation,
+            made.name[1],
             remedy=f"CREATE INDEX {made.name[1]} ON ONLY {relation.label} ...; each partition's CONCURRENTLY; ALTER INDEX "
             f"{made.name[1]} ATTACH PARTITION ...",
-        )  # fmt: skip
+        )
         return
     look.tell(
-        "I01", "writes wait until the index is built", relation, made.name[1],
+        "I01",
+        "writes wait until the index is built",
+        relation,
+        made.name[1],
         remedy="CREATE INDEX CONCURRENTLY, outside of a transaction",
-    )  # fmt: skip
+    )
 
 
 def _repeated(node: Any, made: Index, relation: Relation, look: Look) -> None:
     if node.if_not_exists and made.name not in look.dropped and not look.quiet(relation):
         look.tell(
-            "I03", "IF NOT EXISTS takes an INVALID index, left by a build that failed, for done", relation, made.name[1],
+            "I03",
+            "IF NOT EXISTS takes an INVALID index, left by a build that failed, for done",
+            relation,
+            made.name[1],
             remedy=f"DROP INDEX CONCURRENTLY IF EXISTS {made.name[1]}; before it",
-        )  # fmt: skip
+        )
 
 
 def _advice(node: Any, made: Index, relation: Relation, look: Look) -> None:
@@ -82,9 +105,12 @@ def _advice(node: Any, made: Index, relation: Relation, look: Look) -> None:
     touched = [name for name in made.columns if name in TOUCHED or name in look.known.touched]
     if touched and not relation.temporary and relation.kind == "table":
         look.tell(
-            "I16", f"every UPDATE changes {touched[0]}: none can be heap-only any more", relation, made.name[1],
+            "I16",
+            f"every UPDATE changes {touched[0]}: none can be heap-only any more",
+            relation,
+            made.name[1],
             remedy="leave the column out, or keep it in a table of its own",
-        )  # fmt: skip
+        )
     if len(made.columns) > WIDE and not made.unique:
         look.tell("I10", f"{len(made.columns)} columns: it is rarely used whole", relation, made.name[1])
     for other in look.known.indexes_of(relation.name):

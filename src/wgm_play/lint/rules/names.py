@@ -70,9 +70,12 @@ def _column(node: Any, look: Look) -> None:
     if relation.name in _given_up(look) or any(_viewed(relation.name, look)):
         return
     look.tell(
-        "C11", f"statements that name {node.subname} fail at once", relation, node.subname,
+        "C11",
+        f"statements that name {node.subname} fail at once",
+        relation,
+        node.subname,
         remedy="a new column kept in step, or in one transaction a view under the table's old name that has both names",
-    )  # fmt: skip
+    )
 
 
 def _viewed(name: Name, look: Look) -> list[bool]:

@@ -19,16 +19,23 @@ def attach(command: Any, parent: Relation, look: Look) -> None:
     look.lock(part, ACCESS_EXCLUSIVE)
     if not look.quiet(part) and not _proven(part, look):
         look.tell(
-            "P01", f"all rows of {part.label} are read for the bound while it is locked", parent, part.name[1],
+            "P01",
+            f"all rows of {part.label} are read for the bound while it is locked",
+            parent,
+            part.name[1],
             at=command.def_.name.location,
             remedy=f"a check on {part.label} that says the same as the bound, NOT VALID, then validated; drop it afterwards",
-        )  # fmt: skip
+        )
     other = look.known.relations.get(parent.default_partition) if parent.default_partition else None
     if other is not None and other is not part and not look.quiet(other) and not _proven(other, look):
         look.tell(
-            "P01", f"all rows of the default partition {other.label} are read while it is locked", parent, other.name[1],
-            at=command.def_.name.location, remedy=f"a check on {other.label} that excludes the bound, validated before",
-        )  # fmt: skip
+            "P01",
+            f"all rows of the default partition {other.label} are read while it is locked",
+            parent,
+            other.name[1],
+            at=command.def_.name.location,
+            remedy=f"a check on {other.label} that excludes the bound, validated before",
+        )
     part.partition_of = parent.name
     if bound is not None and bound.is_default:
         _default(part, parent, look)
@@ -41,9 +48,12 @@ def _proven(part: Relation, look: Look) -> bool:
 def _default(part: Relation, parent: Relation, look: Look) -> None:
     parent.default_partition = part.name
     look.tell(
-        "P04", "rows that fit no other partition gather in it, and each ATTACH reads it", parent, part.name[1],
+        "P04",
+        "rows that fit no other partition gather in it, and each ATTACH reads it",
+        parent,
+        part.name[1],
         remedy="an alert that fires when it has a row",
-    )  # fmt: skip
+    )
 
 
 def detach(command: Any, parent: Relation, look: Look) -> None:
@@ -59,11 +69,15 @@ def detach(command: Any, parent: Relation, look: Look) -> None:
         return
     possible = parent.default_partition is None
     look.tell(
-        "P02", f"everybody waits on {parent.label} and all its partitions", parent, part.name[1],
+        "P02",
+        f"everybody waits on {parent.label} and all its partitions",
+        parent,
+        part.name[1],
         severity="error" if possible else "warning",
-        remedy=f"ALTER TABLE {parent.label} DETACH PARTITION {part.label} CONCURRENTLY;" if possible
+        remedy=f"ALTER TABLE {parent.label} DETACH PARTITION {part.label} CONCURRENTLY;"
+        if possible
         else "a short lock_timeout, tried again: CONCURRENTLY is refused where there is a default partition",
-    )  # fmt: skip
+    )
 
 
 def made_in_place(node: Any, part: Relation, look: Look) -> None:
@@ -74,9 +88,12 @@ def made_in_place(node: Any, part: Relation, look: Look) -> None:
     if not look.is_new(parent):
         look.lock(parent, ACCESS_EXCLUSIVE)
         look.tell(
-            "P03", f"everybody waits on {parent.label} for an instant", parent, part.name[1],
+            "P03",
+            f"everybody waits on {parent.label} for an instant",
+            parent,
+            part.name[1],
             severity="info" if look.session.lock_timeout else "warning",
             remedy=f"CREATE TABLE {part.label} (LIKE {parent.label} INCLUDING ALL), then ATTACH PARTITION",
-        )  # fmt: skip
+        )
     if kind(node.partbound) == "PartitionBoundSpec" and node.partbound.is_default:
         _default(part, parent, look)

@@ -49,9 +49,13 @@ def _part(names: Any, what: str, look: Look) -> None:
     look.lock(relation, ACCESS_EXCLUSIVE)
     if what == "OBJECT_POLICY" and not look.is_new(relation) and not _policy_again(relation.name, look):
         look.tell(
-            "V05", "who sees which rows is another from here on: without a restrictive policy more, without the last one none",
-            relation, words(names)[-1], severity="warning", remedy="another policy in the same transaction",
-        )  # fmt: skip
+            "V05",
+            "who sees which rows is another from here on: without a restrictive policy more, without the last one none",
+            relation,
+            words(names)[-1],
+            severity="warning",
+            remedy="another policy in the same transaction",
+        )
 
 
 def _policy_again(table: Name, look: Look) -> bool:
@@ -120,9 +124,12 @@ def _index(names: Any, node: Any, look: Look) -> None:
         return
     _cascade(node, ".".join(name), look)
     look.tell(
-        "I05", "reads and writes of the table wait behind it", table or ".".join(name), name[1],
+        "I05",
+        "reads and writes of the table wait behind it",
+        table or ".".join(name),
+        name[1],
         remedy=f"DROP INDEX CONCURRENTLY {name[1]};",
-    )  # fmt: skip
+    )
     if table is None and not look.session.lock_timeout:
         look.unlimited.append((look.place(), look.relation(name), ACCESS_EXCLUSIVE))
 

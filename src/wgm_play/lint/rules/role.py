@@ -97,9 +97,20 @@ def grant_role(node: Any, look: Look) -> None:
         return
     for one in node.granted_roles:
         if one.priv_name in _STRONG_ROLES:
-            look.tell("G02", f"{one.priv_name} reaches past every privilege on tables", ", ".join(str(r.rolename) for r in node.grantee_roles), str(one.priv_name))  # fmt: skip
+            look.tell(
+                "G02",
+                f"{one.priv_name} reaches past every privilege on tables",
+                ", ".join(str(r.rolename) for r in node.grantee_roles),
+                str(one.priv_name),
+            )
     if option(node.opt, "admin") is not None and switched(node.opt, "admin"):
-        look.tell("G01", "WITH ADMIN OPTION: others decide who belongs to it", str(node.granted_roles[0].priv_name), "admin option", severity="warning")  # fmt: skip
+        look.tell(
+            "G01",
+            "WITH ADMIN OPTION: others decide who belongs to it",
+            str(node.granted_roles[0].priv_name),
+            "admin option",
+            severity="warning",
+        )
 
 
 def role(node: Any, look: Look) -> None:
@@ -178,9 +189,12 @@ def publication(node: Any, look: Look) -> None:
     """CREATE PUBLICATION, ALTER PUBLICATION."""
     if node.for_all_tables:
         look.tell(
-            "R02", "UPDATE and DELETE fail on every table without a key, those that come later too", node.pubname,
-            severity="warning", remedy="FOR TABLE, by name",
-        )  # fmt: skip
+            "R02",
+            "UPDATE and DELETE fail on every table without a key, those that come later too",
+            node.pubname,
+            severity="warning",
+            remedy="FOR TABLE, by name",
+        )
     for one in node.pubobjects or ():
         if one.pubtable is None:
             continue

@@ -59,9 +59,12 @@ def _stored(name: tuple[str, str], before: Function | None, look: Look) -> None:
         table = look.relation(index.table)
         if name[1] in index.functions and not look.is_new(table):
             look.tell(
-                "I12", f"index {index.name[1]} keeps the answers of the old function", table, index.name[1],
+                "I12",
+                f"index {index.name[1]} keeps the answers of the old function",
+                table,
+                index.name[1],
                 remedy=f"REINDEX INDEX CONCURRENTLY {index.name[1]}; if the answers change",
-            )  # fmt: skip
+            )
     for table in list(look.known.relations.values()):
         for one in table.constraints.values():
             if one.kind == "check" and name[1] in one.functions and not look.is_new(table):
@@ -104,9 +107,13 @@ def policy(node: Any, look: Look) -> None:
     look.lock(relation, ACCESS_EXCLUSIVE)
     if node.permissive and not look.is_new(relation) and _always(node.qual):
         look.tell(
-            "V05", "every row is seen or changed, whatever the other policies say", relation, node.policy_name,
-            severity="warning", remedy="say whose rows: USING (owner = current_user)",
-        )  # fmt: skip
+            "V05",
+            "every row is seen or changed, whatever the other policies say",
+            relation,
+            node.policy_name,
+            severity="warning",
+            remedy="say whose rows: USING (owner = current_user)",
+        )
 
 
 def _always(condition: Any) -> bool:

@@ -78,14 +78,21 @@ def update(node: Any, look: Look) -> None:
         return
     if _everything(node.whereClause) and not (node.fromClause and node.whereClause is not None):
         look.tell(
-            "X05", "every row is changed in one transaction: rows stay locked, the table swells, replicas fall behind",
-            relation, ",".join(names), remedy=_BATCHES,
-        )  # fmt: skip
+            "X05",
+            "every row is changed in one transaction: rows stay locked, the table swells, replicas fall behind",
+            relation,
+            ",".join(names),
+            remedy=_BATCHES,
+        )
     elif _backfills(node, names):
         look.tell(
-            "X05", "all rows that lack a value are changed in one transaction", relation, ",".join(names),
-            severity="warning", remedy=_BATCHES,
-        )  # fmt: skip
+            "X05",
+            "all rows that lack a value are changed in one transaction",
+            relation,
+            ",".join(names),
+            severity="warning",
+            remedy=_BATCHES,
+        )
 
 
 def _backfills(node: Any, names: list[str]) -> bool:
@@ -107,9 +114,12 @@ def delete(node: Any, look: Look) -> None:
     relation = _written(node.relation, look, short=_by_key(node.whereClause))
     if not look.quiet(relation) and _everything(node.whereClause) and not node.usingClause:
         look.tell(
-            "X05", "every row is deleted in one transaction", relation, "delete",
+            "X05",
+            "every row is deleted in one transaction",
+            relation,
+            "delete",
             remedy="in batches by primary key; or drop a partition",
-        )  # fmt: skip
+        )
 
 
 def insert(node: Any, look: Look) -> None:
@@ -151,6 +161,9 @@ def truncate(node: Any, look: Look) -> None:
             told = True
             cascade = node.behavior.name == "DROP_CASCADE"
             look.tell(
-                "T04", "the rows are gone, everybody waits" + (", and CASCADE empties every table that refers to it" if cascade else ""),
-                relation, remedy="name each table" if cascade else "DELETE in batches, or drop a partition",
-            )  # fmt: skip
+                "T04",
+                "the rows are gone, everybody waits"
+                + (", and CASCADE empties every table that refers to it" if cascade else ""),
+                relation,
+                remedy="name each table" if cascade else "DELETE in batches, or drop a partition",
+            )

@@ -23,17 +23,24 @@ def transaction(node: Any, look: Look) -> None:
     if what in ("BEGIN", "START"):
         if session.transaction and (session.written or look.wrapped):
             look.tell(
-                "X07", "there is a transaction already: BEGIN does nothing, and the next COMMIT ends the outer one", "",
-                "begin", severity="warning", remedy="leave BEGIN and COMMIT to the tool" if look.wrapped else "one BEGIN",
-            )  # fmt: skip
+                "X07",
+                "there is a transaction already: BEGIN does nothing, and the next COMMIT ends the outer one",
+                "",
+                "begin",
+                severity="warning",
+                remedy="leave BEGIN and COMMIT to the tool" if look.wrapped else "one BEGIN",
+            )
         session.begin(written=True)
         look.unended = look.place()
     elif what in ("COMMIT", "ROLLBACK", "PREPARE"):
         if look.wrapped:
             look.tell(
-                "X07", f"{what} ends the transaction of the tool: what comes after it is no longer undone with it", "", "end",
+                "X07",
+                f"{what} ends the transaction of the tool: what comes after it is no longer undone with it",
+                "",
+                "end",
                 remedy="leave it to the tool, or tell the tool to send the file without a transaction",
-            )  # fmt: skip
+            )
         elif not session.transaction:
             look.tell("X07", f"{what} outside of a transaction does nothing", "", "end", severity="warning")
         session.end()
@@ -88,9 +95,12 @@ def lock(node: Any, look: Look) -> None:
         limited = look.session.lock_timeout or node.nowait
         look.lock(relation, level)
         look.tell(
-            "X04", f"{STOPS[level]} until the transaction ends" + ("" if limited else ", and while it waits itself"),
-            relation, severity="" if limited else "error", remedy="" if limited else "SET LOCAL lock_timeout = '2s'; before it",
-        )  # fmt: skip
+            "X04",
+            f"{STOPS[level]} until the transaction ends" + ("" if limited else ", and while it waits itself"),
+            relation,
+            severity="" if limited else "error",
+            remedy="" if limited else "SET LOCAL lock_timeout = '2s'; before it",
+        )
 
 
 def select(node: Any, look: Look) -> None:
@@ -196,9 +206,13 @@ def _dynamic(part: Part, look: Look) -> None:
             _inner(made, look)
             return
     look.tell(
-        "X14", "EXECUTE of a text that is put together: what it does is not known", "", "execute",
-        where=part.place(len(part.sql) - len(part.sql.lstrip())), remedy="the statement itself, or format() with %I and %L",
-    )  # fmt: skip
+        "X14",
+        "EXECUTE of a text that is put together: what it does is not known",
+        "",
+        "execute",
+        where=part.place(len(part.sql) - len(part.sql.lstrip())),
+        remedy="the statement itself, or format() with %I and %L",
+    )
 
 
 def _text_of(expression: str) -> str | None:

@@ -121,19 +121,27 @@ def _out(situation: Situation, table: Key, kept: tuple[Actor, ...], fill: Change
         catalog = situation.wanted if one.key in done else situation.current
         commands += keep_out(situation, one, catalog[one.key])
     change = alter(
-        situation, table, f"keep triggers of {table.label} from acting in batches: {_named(kept)}", commands,
-        alone=True, step=fill.operation.step,
+        situation,
+        table,
+        f"keep triggers of {table.label} from acting in batches: {_named(kept)}",
+        commands,
+        alone=True,
+        step=fill.operation.step,
         hazards=(hazard("V01", "they fire for the application as before: only batches of this role are left out"),),
-    )  # fmt: skip
+    )
     change.make_only()
     return change
 
 
 def _back(situation: Situation, table: Key, kept: tuple[Actor, ...], fill: Change) -> Change:
     change = alter(
-        situation, table, f"let triggers of {table.label} act in batches again: {_named(kept)}",
-        [let_act(one.key.name) for one in kept], alone=True, step=fill.operation.step,
-    )  # fmt: skip
+        situation,
+        table,
+        f"let triggers of {table.label} act in batches again: {_named(kept)}",
+        [let_act(one.key.name) for one in kept],
+        alone=True,
+        step=fill.operation.step,
+    )
     change.make_only()
     return change
 
@@ -215,12 +223,13 @@ def hazards(situation: Situation, table: Key, columns: Collection[str]) -> tuple
         listed = ", ".join(f"{one.key.kind} {one.key.name[-1]} ({_why(one)})" for one in found.left)
         made.append(
             hazard(
-                "V01", f"these act in the batches, for each row: {listed}",
+                "V01",
+                f"these act in the batches, for each row: {listed}",
                 "an administrator may GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15); or let their functions"
                 " return at once where current_setting('wgm.batch', true) = 'on'",
                 consent=True,
             )
-        )  # fmt: skip
+        )
     return tuple(made)
 
 
@@ -234,27 +243,41 @@ def _why(actor: Actor) -> str:
 
 def whole_rows(situation: Situation, table: Key) -> tuple[Hazard, ...]:
     """Return the hazard of triggers that take rows as a whole, with columns of ours in them."""
-    named = sorted({f"{one.key.name[-1]} ({one.function})" for one in situation.facts.acting
-                    if one.table == table and one.whole_rows})  # fmt: skip
+    named = sorted(
+        {
+            f"{one.key.name[-1]} ({one.function})"
+            for one in situation.facts.acting
+            if one.table == table and one.whole_rows
+        }
+    )
     if not named:
         return ()
     return (
         hazard(
-            "V08", f"triggers that take whole rows see columns named wgm_…: {', '.join(named)}",
+            "V08",
+            f"triggers that take whole rows see columns named wgm_…: {', '.join(named)}",
             "leave such names out in their functions, as the audit of `wgm-play init` does",
         ),
-    )  # fmt: skip
+    )
 
 
 def read(rows: Iterable[Sequence[object]]) -> tuple[Actor, ...]:
     """Return what `templates/catalog/acting.sql` lists."""
     return tuple(
         Actor(
-            Key(str(kind), (str(schema), str(table), str(name))), Key("table", (str(schema), str(table))), str(enabled),
-            bool(on_update), tuple(columns), bool(constraint), bool(clone), bool(usable), bool(whole), str(function),  # type: ignore[arg-type]
+            Key(str(kind), (str(schema), str(table), str(name))),
+            Key("table", (str(schema), str(table))),
+            str(enabled),
+            bool(on_update),
+            tuple(columns),  # type: ignore[arg-type]
+            bool(constraint),
+            bool(clone),
+            bool(usable),
+            bool(whole),
+            str(function),
         )
         for kind, schema, table, name, enabled, on_update, columns, constraint, clone, usable, whole, function in rows
-    )  # fmt: skip
+    )
 
 
 def guard_mark(trigger: Sequence[str]) -> str:

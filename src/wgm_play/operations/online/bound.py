@@ -40,9 +40,17 @@ def prove(situation: Situation, table: Key, condition: str, step: int) -> list[C
     exclusive, light = Lock(ACCESS_EXCLUSIVE, table.label), Lock(SHARE_UPDATE_EXCLUSIVE, table.label)
     added, proof = _added_and_validated(table, name, Sql(f"CHECK ({condition})"), [exclusive], [light])
     return [
-        alter(situation, table, f"hold new rows of {table} to the bound", [added], step=step, alone=True, hazards=(_AVOIDED,)),
+        alter(
+            situation,
+            table,
+            f"hold new rows of {table} to the bound",
+            [added],
+            step=step,
+            alone=True,
+            hazards=(_AVOIDED,),
+        ),
         alter(situation, table, f"prove that {table} keeps to the bound", [proof], step=step, alone=True),
-    ]  # fmt: skip
+    ]
 
 
 def _added_and_validated(
@@ -50,13 +58,23 @@ def _added_and_validated(
 ) -> tuple[Command, Command]:
     """Return the commands that add a constraint NOT VALID and validate it, neither where that is done."""
     added = command(
-        "constraint/add", *locks, table=table.name, name=name, definition=definition, validated=False,
+        "constraint/add",
+        *locks,
+        table=table.name,
+        name=name,
+        definition=definition,
+        validated=False,
         done=names.there("constraint", table.name, name),
-    )  # fmt: skip
+    )
     proof = command(
-        "constraint/validate", *light, table=table.name, name=name, wait="long", scans=True,
+        "constraint/validate",
+        *light,
+        table=table.name,
+        name=name,
+        wait="long",
+        scans=True,
         done=names.there("constraint", table.name, name, validated=True),
-    )  # fmt: skip
+    )
     return added, proof
 
 
@@ -102,10 +120,15 @@ def equip(
             kind = Sql({"p": "PRIMARY KEY", "u": "UNIQUE"}[row.type])
             closing.append(
                 command(
-                    "constraint/using_index", exclusive, table=table.name, name=key.name[2], kind=kind, index=name,
+                    "constraint/using_index",
+                    exclusive,
+                    table=table.name,
+                    name=key.name[2],
+                    kind=kind,
+                    index=name,
                     deferrable=spell.deferrable(row.definition),
                 )
-            )  # fmt: skip
+            )
         what = key if key.kind == "index" else f"the index of {key}"
         changes += build_concurrently(situation, helper, table, statement, f"build {what} concurrently", step=step)
     return changes, closing, left

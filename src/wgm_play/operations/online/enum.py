@@ -76,10 +76,19 @@ def change(
     helper = (key.name[0], names.helper(names.NEW, key.name[1], situation.wanted[key].labels))
     situation.findings.used_helpers.add(helper[1])
     made = create(
-        situation, key, f"make the new {key} beside the old one",
-        [command("enum/create", name=helper, labels=situation.wanted[key].labels or [], done=names.there("type", helper[:1], helper[1]))],
+        situation,
+        key,
+        f"make the new {key} beside the old one",
+        [
+            command(
+                "enum/create",
+                name=helper,
+                labels=situation.wanted[key].labels or [],
+                done=names.there("type", helper[:1], helper[1]),
+            )
+        ],
         alone=True,
-    )  # fmt: skip
+    )
     tables, before = [], [made]
     for table in sorted(found):
         one = retyping(situation, table, found[table], {str(ident(key.name)): str(ident(helper))})
@@ -124,9 +133,14 @@ def _swap(
     commands += privileges(situation, key)
     covered = frozenset([key, *(own for one in tables for own in one.covered)])
     swapped = alter(
-        situation, key, f"put the new {key} in place of the old one", commands, after=(after,), payload=payload,
+        situation,
+        key,
+        f"put the new {key} in place of the old one",
+        commands,
+        after=(after,),
+        payload=payload,
         hazards=(hazard("Y04", "a rewrite under a lock is avoided: columns of a new type, then a swap of names"),),
-    )  # fmt: skip
+    )
     swapped.stand_for(covered)
     checks: Iterable[Key] = (check for one in tables for check in one.checks if situation.wanted[check].validated)
     return [swapped, *(constraints.validate(situation, check, (swapped,)) for check in checks)]

@@ -86,9 +86,15 @@ def _tables(
 
 
 def _keep_in(
-    situation: Situation, change: Change, table: tuple[str, ...], publications: Sequence[Key], members: Mapping[Key, PublicationTable],
-    *, ours: bool, stuck: bool,
-) -> None:  # fmt: skip
+    situation: Situation,
+    change: Change,
+    table: tuple[str, ...],
+    publications: Sequence[Key],
+    members: Mapping[Key, PublicationTable],
+    *,
+    ours: bool,
+    stuck: bool,
+) -> None:
     listed: list[str] = []
     open_to: list[str] = []
     for one in publications:

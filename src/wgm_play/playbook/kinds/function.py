@@ -259,9 +259,13 @@ def routine(step: Step, made: Statement, folding: Folding) -> Declaration:
     spec = step.spec
     target = Sql(f"{ident_at(parts_of(step, spec), at(spec, 'name'))}({identity(spec)})", at(spec, "name"))
     return Declaration(
-        key(step), step.index, step.position, (made,), comment_on(step.kind.upper(), target, spec, folding),
+        key(step),
+        step.index,
+        step.position,
+        (made,),
+        comment_on(step.kind.upper(), target, spec, folding),
         attributes={"check_body": spec.get("check_body", True)},
-    )  # fmt: skip
+    )
 
 
 def declare(step: Step, folding: Folding) -> Declaration:

@@ -116,11 +116,16 @@ def declare(step: Step, folding: Folding) -> Declaration:
     )
     targets = [
         statement(
-            "index/declare_statistics.sql.j2", folding, one.statistics.position, name=ident_at(mine.name, where),
-            column=Sql(str(number)), statistics=one.statistics,
+            "index/declare_statistics.sql.j2",
+            folding,
+            one.statistics.position,
+            name=ident_at(mine.name, where),
+            column=Sql(str(number)),
+            statistics=one.statistics,
         )
-        for number, one in enumerate(elements, 1) if one.statistics is not None
-    ]  # fmt: skip
+        for number, one in enumerate(elements, 1)
+        if one.statistics is not None
+    ]
     said = {"tablespace": True} if spec.get("tablespace") is not None else {}
     if targets:
         said["statistics"] = True

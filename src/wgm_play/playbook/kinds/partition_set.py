@@ -53,22 +53,31 @@ SCHEMA = mapping(
             **_EXPECTED,
         ),
         "premake": {
-            "description": "How many partitions are made ahead of now.", "type": "integer", "minimum": 1, "default": 4,
+            "description": "How many partitions are made ahead of now.",
+            "type": "integer",
+            "minimum": 1,
+            "default": 4,
         },
         "retention": {
             "description": "How old partitions become before maintenance detaches them (ids: how far behind); null for ever.",
-            "type": ["string", "null"], "pattern": _SPAN, **_EXPECTED,
+            "type": ["string", "null"],
+            "pattern": _SPAN,
+            **_EXPECTED,
         },
-        "retention_schema": ref("name", "The schema that partitions past retention move to, in place of being dropped."),
+        "retention_schema": ref(
+            "name", "The schema that partitions past retention move to, in place of being dropped."
+        ),
         "retention_keep_table": flag("Detached partitions stay as tables; false drops them with their rows.", True),
         "retention_keep_index": flag("Detached partitions keep their indexes.", True),
         "infinite_time_partitions": flag("Partitions are made ahead of now where no rows come, too.", False),
-        "automatic_maintenance": flag("run_maintenance() without a table, and the background worker, see to the set.", True),
+        "automatic_maintenance": flag(
+            "run_maintenance() without a table, and the background worker, see to the set.", True
+        ),
         "inherit_privileges": flag("Partitions get the privileges of their parent.", False),
         "ignore_default_data": flag("Rows in the default partition do not count for what is made ahead.", False),
     },
     ["table"],
-)  # fmt: skip
+)
 
 
 def key(step: Step) -> Key:

@@ -481,9 +481,13 @@ def _column_settings(spec: Map, table: Sql, folding: Folding) -> Iterator[Statem
         if column.get("options"):
             given = parameters(column, "options")
             yield statement(
-                "table/declare_options.sql.j2", folding, at(column, "options"), table=table, column=ident_at(name),
+                "table/declare_options.sql.j2",
+                folding,
+                at(column, "options"),
+                table=table,
+                column=ident_at(name),
                 parameters=given,
-            )  # fmt: skip
+            )
 
 
 def _added(constraints: list[Constraint], table: Sql, folding: Folding, when: str) -> Iterator[Statement]:

@@ -94,11 +94,15 @@ def declare(step: Step, folding: Folding) -> Declaration:
     given: Map = spec.get("defaults") or Map()
     defaults = [
         statement(
-            "view/declare_default.sql.j2", folding, position_of(given, column), name=name,
-            column=ident_at(key_word(given, column)), value=sql_at(given, column),
+            "view/declare_default.sql.j2",
+            folding,
+            position_of(given, column),
+            name=name,
+            column=ident_at(key_word(given, column)),
+            value=sql_at(given, column),
         )
         for column in given
-    ]  # fmt: skip
+    ]
     late = comment_on("VIEW", name, spec, folding)
     return Declaration(key(step), step.index, step.position, (made, *defaults), late)
 

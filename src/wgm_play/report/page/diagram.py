@@ -21,8 +21,12 @@ ROW, HEAD, PAD = 19, 28, 7
 GAP_X, GAP_Y, LETTER = 84, 24, 6.7
 NARROWEST, WIDEST, HIGHEST = 150, 300, 860
 # Types as people write them.
-_TYPES = {"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp",
-          "character varying": "varchar", "time without time zone": "time"}  # fmt: skip
+_TYPES = {
+    "timestamp with time zone": "timestamptz",
+    "timestamp without time zone": "timestamp",
+    "character varying": "varchar",
+    "time without time zone": "time",
+}
 
 _NAME = r'(?:"(?:[^"]|"")*"|[^\s."(]+)'
 _REFERENCES = re.compile(rf"FOREIGN KEY \((.*?)\) REFERENCES (?:ONLY )?(?:({_NAME})\.)?({_NAME})\(")

@@ -12,13 +12,19 @@ _LEVELS = (
     (r"(CREATE (UNIQUE )?|DROP |RE)INDEX CONCURRENTLY|REINDEX .*CONCURRENTLY", "ShareUpdateExclusive"),
     (r"REFRESH MATERIALIZED VIEW CONCURRENTLY", "Exclusive"),
     (r"CREATE (UNIQUE )?INDEX", "Share"),
-    (r"ALTER TABLE .* (VALIDATE CONSTRAINT|SET STATISTICS|ATTACH PARTITION|DETACH PARTITION .* CONCURRENTLY|SET \()", "ShareUpdateExclusive"),
+    (
+        r"ALTER TABLE .* (VALIDATE CONSTRAINT|SET STATISTICS|ATTACH PARTITION|DETACH PARTITION .* CONCURRENTLY|SET \()",
+        "ShareUpdateExclusive",
+    ),
     (r"ALTER TABLE .* (FOREIGN KEY|REFERENCES|(ENABLE|DISABLE) .*TRIGGER)", "ShareRowExclusive"),
     (r"CREATE (OR REPLACE )?(CONSTRAINT )?TRIGGER", "ShareRowExclusive"),
     (r"COMMENT ON|(VACUUM|ANALYZE)\b", "ShareUpdateExclusive"),
-    (r"(ALTER|DROP) (TABLE|INDEX|VIEW|MATERIALIZED VIEW|FOREIGN TABLE|SEQUENCE|TRIGGER|POLICY|RULE)|TRUNCATE|REFRESH|CREATE (OR REPLACE )?(RULE|POLICY)|LOCK TABLE", "AccessExclusive"),
+    (
+        r"(ALTER|DROP) (TABLE|INDEX|VIEW|MATERIALIZED VIEW|FOREIGN TABLE|SEQUENCE|TRIGGER|POLICY|RULE)|TRUNCATE|REFRESH|CREATE (OR REPLACE )?(RULE|POLICY)|LOCK TABLE",
+        "AccessExclusive",
+    ),
     (r"(WITH|INSERT|UPDATE|DELETE|MERGE|COPY)\b", "RowExclusive"),
-)  # fmt: skip
+)
 _LEVELS_READ = tuple((re.compile(pattern, re.IGNORECASE | re.DOTALL), level) for pattern, level in _LEVELS)
 _COMMENTS = re.compile(r"\A(\s+|--[^\n]*\n|/\*.*?\*/)*", re.DOTALL)
 # What others cannot do meanwhile: a word for the colour, and one for people.

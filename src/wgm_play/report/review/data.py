@@ -123,44 +123,82 @@ def _validate(found: Any) -> None:
 def _read_play(one: Mapping[str, Any]) -> PlayReview:
     found, back, server = one["plan"], one["rollback"], one["server"]
     plan = Plan(
-        "", one["play"], one["environment"], found["server_version"], "", "", "",
+        "",
+        one["play"],
+        one["environment"],
+        found["server_version"],
+        "",
+        "",
+        "",
         tuple(
-            Group(tuple(map(_read_operation, group["operations"])), -1 if group["step"] is None else group["step"], group["transactional"])
+            Group(
+                tuple(map(_read_operation, group["operations"])),
+                -1 if group["step"] is None else group["step"],
+                group["transactional"],
+            )
             for group in found["groups"]
         ),
-        unknown=tuple(found["unknown"]), warnings=tuple(found["warnings"]), step_names=tuple(one["steps"]),
-    )  # fmt: skip
+        unknown=tuple(found["unknown"]),
+        warnings=tuple(found["warnings"]),
+        step_names=tuple(one["steps"]),
+    )
     return PlayReview(
-        one["play"], one["environment"], server["version"], server["wanted"], server["said_by"], plan,
+        one["play"],
+        one["environment"],
+        server["version"],
+        server["wanted"],
+        server["said_by"],
+        plan,
         {section: tuple(map(_read_finding, one["findings"][section])) for section in SECTIONS},
         tuple(one["affected"]),
         Rollback(
-            tuple(map(_read_operation, back["operations"])), (), tuple(back["titles"]),
+            tuple(map(_read_operation, back["operations"])),
+            (),
+            tuple(back["titles"]),
             tuple((each["title"], each["reason"]) for each in back["irreversible"]),
         ),
-        one["diagram"], tuple(one["left_alone"]), one["new"], one["gone"], tuple(one.get("checklist", ())),
-        one.get("sizes", ""), {each["statement"]: tuple(each["says"]) for each in one.get("times", ())},
+        one["diagram"],
+        tuple(one["left_alone"]),
+        one["new"],
+        one["gone"],
+        tuple(one.get("checklist", ())),
+        one.get("sizes", ""),
+        {each["statement"]: tuple(each["says"]) for each in one.get("times", ())},
         one.get("given", ""),
-    )  # fmt: skip
+    )
 
 
 def _read_finding(one: Mapping[str, Any]) -> Finding:
     where = Position(one["file"], one["line"] or 0, one["column"] or 0) if one["file"] else None
     return Finding(
-        one["code"], one["severity"], one["message"], one["object"], one["attribute"], one["remedy"], tuple(one["evidence"]),
-        where, one["source"], one["acknowledged"] or "",
-    )  # fmt: skip
+        one["code"],
+        one["severity"],
+        one["message"],
+        one["object"],
+        one["attribute"],
+        one["remedy"],
+        tuple(one["evidence"]),
+        where,
+        one["source"],
+        one["acknowledged"] or "",
+    )
 
 
 def _read_operation(one: Mapping[str, Any]) -> Operation:
     return Operation(
-        one["verb"], Key(one["kind"], tuple(one["object"])), one["title"],
+        one["verb"],
+        Key(one["kind"], tuple(one["object"])),
+        one["title"],
         tuple(
             Command(
-                each["sql"], locks=tuple(Lock(lock["level"], lock["relation"]) for lock in each["locks"]),
-                transactional=each["transactional"], rewrites=each["rewrites"], scans=each["scans"],
+                each["sql"],
+                locks=tuple(Lock(lock["level"], lock["relation"]) for lock in each["locks"]),
+                transactional=each["transactional"],
+                rewrites=each["rewrites"],
+                scans=each["scans"],
             )
             for each in one["commands"]
         ),
-        hazards=tuple(Hazard(**hazard) for hazard in one["hazards"]), irreversible=one["irreversible"],
-    )  # fmt: skip
+        hazards=tuple(Hazard(**hazard) for hazard in one["hazards"]),
+        irreversible=one["irreversible"],
+    )
