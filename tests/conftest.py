@@ -26,7 +26,7 @@ from fix_postgres import Postgres
 from known_gaps import GAPS
 from wgm_play import secret
 from wgm_play.embedded.home import DATA_VARIABLE
-from wgm_play.person import OURS, working
+from wgm_play.user_folder import OURS, working
 
 CHECKOUT = Path(__file__).parents[1]
 # The servers of this checkout that were there before the tests.

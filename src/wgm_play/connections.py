@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from wgm_play import server
 from wgm_play.environment import TARGET, Environment
 from wgm_play.errors import InputError, Refused, Unreachable, WgmError
-from wgm_play.person import left_behind
 from wgm_play.render import render
-from wgm_play.shadow import Connect, Place, locale_of, path_of, sweep_after_kills
+from wgm_play.shadow import Connect, ShadowServer, locale_of, path_of, sweep_after_kills
 from wgm_play.shadow.tablespaces import tablespaces_of
 from wgm_play.sql import reveal
+from wgm_play.user_folder import left_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ class Connections:
             server.connect(self.environment, application_name=application_name, project=self.project, database=database)
         )
 
-    def place(self, reading: psycopg.Connection[Any] | None = None) -> Place:
+    def place(self, reading: psycopg.Connection[Any] | None = None) -> ShadowServer:
         """Return the server that holds the shadow; `reading` is a session on the target, where there is one.
 
         The target's own server holds it where its role is no superuser, so that a playbook's code can do no more there
@@ -108,7 +108,7 @@ class Connections:
             if reading is None:
                 session.close()
 
-    def _place(self, session: psycopg.Connection[Any], path: tuple[str, ...]) -> Place:
+    def _place(self, session: psycopg.Connection[Any], path: tuple[str, ...]) -> ShadowServer:
         shadow = self.environment.shadow
         if shadow == TARGET:
             if not self.trusted:
@@ -117,9 +117,9 @@ class Connections:
                     where=self.environment.position,
                     hint="give the URL of a scratch server, or leave `shadow:` out: then it is one of our own",
                 )
-            return Place(self.on_target, own=True, path=path, spaces=tablespaces_of(session), mark=self.mark)
+            return ShadowServer(self.on_target, own=True, path=path, spaces=tablespaces_of(session), mark=self.mark)
         if shadow is not None:
-            return Place(
+            return ShadowServer(
                 self._at(shadow),
                 own=False,
                 shown="the server of `shadow:`",
@@ -130,15 +130,15 @@ class Connections:
         row = session.execute(render("shadow/may_create.sql.j2").sql).fetchone()
         superuser, may_create, standby, may_place = row or (False, False, False, False)
         if may_create and not superuser and not standby and may_place and self.trusted:
-            return Place(self.on_target, own=True, path=path, spaces=tablespaces_of(session), mark=self.mark)
+            return ShadowServer(self.on_target, own=True, path=path, spaces=tablespaces_of(session), mark=self.mark)
         return self._ours(session, path)
 
-    def _ours(self, session: psycopg.Connection[Any], path: tuple[str, ...]) -> Place:
+    def _ours(self, session: psycopg.Connection[Any], path: tuple[str, ...]) -> ShadowServer:
         """Return the place on a server of our own that is like the target."""
         place = self.scratch(session.info.server_version // 10000)
         return replace(place, locale=locale_of(session), path=path, spaces=tablespaces_of(session))
 
-    def scratch(self, major: int) -> Place:
+    def scratch(self, major: int) -> ShadowServer:
         """Return the place on a server of our own: of this major version where this machine has one, else the embedded one's."""
         from wgm_play import embedded
 
@@ -155,7 +155,7 @@ class Connections:
                 " a URL, or `target`",
             ) from error
         shown = f"the scratch server (PostgreSQL {found.version})"
-        return Place(self._at_ours(found.url, major), own=False, ours=True, shown=shown)
+        return ShadowServer(self._at_ours(found.url, major), own=False, ours=True, shown=shown)
 
     def _at_ours(self, url: str, major: int) -> Connect:
         """Return how to connect to a server of our own; another command may stop it just when we find it."""

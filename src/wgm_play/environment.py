@@ -89,7 +89,7 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ClusterAccess:
     """The whole cluster, where this machine reaches it: its data directory, the commands that stop and start it."""
 
     data: Path
@@ -140,7 +140,7 @@ class Environment:
     embedded: Embedded | None = None
     shadow: str | None = None
     planner: str | None = None
-    server: Server | None = None
+    server: ClusterAccess | None = None
     server_version: int | None = None
     marker: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -270,7 +270,7 @@ def _promotion(raw: Any, values: dict[str, Any], name: str) -> Promotion | None:
     return Promotion(source, where, **said)
 
 
-def _server(raw: Any, values: dict[str, Any]) -> Server | None:
+def _server(raw: Any, values: dict[str, Any]) -> ClusterAccess | None:
     """Return where the cluster is; raise where one of the three is not said, or the data directory is no absolute path."""
     if "server" not in values:
         return None
@@ -284,7 +284,7 @@ def _server(raw: Any, values: dict[str, Any]) -> Server | None:
     data = Path(said["data"])
     if not data.is_absolute():
         raise InputError("server.data is no absolute path", where=position_of(raw["server"], "data") or where)
-    return Server(data, said["stop"], said["start"])
+    return ClusterAccess(data, said["stop"], said["start"])
 
 
 def _pool(raw: Any, values: dict[str, Any], environ: Mapping[str, str] | None) -> Pool | None:

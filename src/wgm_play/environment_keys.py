@@ -15,11 +15,11 @@ from typing import Any
 
 from wgm_play.document.load import Map, Seq, Text, position_of
 from wgm_play.errors import InputError, Position, Unset, WgmError
-from wgm_play.units import parse_duration, parse_size
+from wgm_play.quantities import parse_duration, parse_size
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class EnvironmentKey:
     """One key: the kind of its value (a name of `READERS`), what it means, the words or numbers allowed."""
 
     kind: str
@@ -27,234 +27,258 @@ class Key:
     choices: tuple[str, ...] = ()
     least: int = 0
     most: int | None = None
-    keys: Mapping[str, Key] = field(default_factory=dict)
+    keys: Mapping[str, EnvironmentKey] = field(default_factory=dict)
 
 
-TRASH = {"retention": Key("duration", "how long removed tables and columns are kept; 0 removes them for good (30d)")}
+TRASH = {
+    "retention": EnvironmentKey(
+        "duration", "how long removed tables and columns are kept; 0 removes them for good (30d)"
+    )
+}
 
 ALERTS = {
-    "refuse": Key(
+    "refuse": EnvironmentKey(
         "choice",
         "a run is refused while an alert of this severity or worse fires, or cannot see (none)",
         ("info", "warning", "critical"),
     ),
-    "pause": Key(
+    "pause": EnvironmentKey(
         "choice",
         "a backfill slows down while an alert of this severity or worse fires (info)",
         ("info", "warning", "critical"),
     ),
-    "keep": Key("duration", "how long the ledger keeps what `check --record` saw (90d)"),
+    "keep": EnvironmentKey("duration", "how long the ledger keeps what `check --record` saw (90d)"),
 }
 
 WATCH = {
-    "tables_above": Key("size", "tables that are larger must be read by an alert of the play (none)"),
-    "partitioned": Key("flag", "partitioned tables must be read by an alert of the play (false)"),
+    "tables_above": EnvironmentKey("size", "tables that are larger must be read by an alert of the play (none)"),
+    "partitioned": EnvironmentKey("flag", "partitioned tables must be read by an alert of the play (false)"),
 }
 
 POLICY = {
-    "lock_timeout": Key("duration", "longest wait for one lock, with others queueing behind it (2s)"),
-    "lock_budget": Key("duration", "total time spent retrying the locks of one group of operations (5m)"),
-    "statement_timeout": Key("duration", "longest run of one catalog change; validations and builds have none (30s)"),
-    "connect_timeout": Key("duration", "longest wait for a connection (10s)"),
-    "allow_destructive": Key("flag", "undeclared objects may be dropped without --allow-destructive (false)"),
-    "allow_kill_blockers": Key("flag", "--kill-blockers is allowed (false)"),
-    "allow_no_backup": Key("flag", "--no-backup is allowed, and recorded (true)"),
-    "online": Key(
+    "lock_timeout": EnvironmentKey("duration", "longest wait for one lock, with others queueing behind it (2s)"),
+    "lock_budget": EnvironmentKey("duration", "total time spent retrying the locks of one group of operations (5m)"),
+    "statement_timeout": EnvironmentKey(
+        "duration", "longest run of one catalog change; validations and builds have none (30s)"
+    ),
+    "connect_timeout": EnvironmentKey("duration", "longest wait for a connection (10s)"),
+    "allow_destructive": EnvironmentKey(
+        "flag", "undeclared objects may be dropped without --allow-destructive (false)"
+    ),
+    "allow_kill_blockers": EnvironmentKey("flag", "--kill-blockers is allowed (false)"),
+    "allow_no_backup": EnvironmentKey("flag", "--no-backup is allowed, and recorded (true)"),
+    "online": EnvironmentKey(
         "choice", "online forms: by the size of the table, always, or never (auto)", ("auto", "always", "never")
     ),
-    "small_rows": Key("count", "tables with fewer rows take the plain form under auto (10000)"),
-    "small_bytes": Key("size", "tables with fewer bytes take the plain form under auto (16MB)"),
-    "trash": Key("mapping", "retention of removed data", keys=TRASH),
-    "max_replica_lag": Key("duration", "a backfill slows down when a standby lags more (10s)"),
-    "trusted_owners": Key(
+    "small_rows": EnvironmentKey("count", "tables with fewer rows take the plain form under auto (10000)"),
+    "small_bytes": EnvironmentKey("size", "tables with fewer bytes take the plain form under auto (16MB)"),
+    "trash": EnvironmentKey("mapping", "retention of removed data", keys=TRASH),
+    "max_replica_lag": EnvironmentKey("duration", "a backfill slows down when a standby lags more (10s)"),
+    "trusted_owners": EnvironmentKey(
         "names", "roles whose functions, checks and defaults a superuser may run, as superusers' own (none)"
     ),
-    "trust": Key(
+    "trust": EnvironmentKey(
         "choice",
         "what of a playbook the target is asked: its assertions, invariants, data and alerts, or none of them (playbook)",
         ("playbook", "none"),
     ),
-    "require": Key(
+    "require": EnvironmentKey(
         "several",
         "evidence that every run must have: rehearsal, a certificate of `wgm-play rehearse` (none)",
         ("rehearsal",),
     ),
-    "rehearsal_max_age": Key("duration", "how long the certificate of a rehearsal is valid (7d)"),
-    "hold_rolled_back": Key(
+    "rehearsal_max_age": EnvironmentKey("duration", "how long the certificate of a rehearsal is valid (7d)"),
+    "hold_rolled_back": EnvironmentKey(
         "flag",
         "what was rolled back, or taken back by `restore --in-place`, is refused until the playbook changes or `promote --release`"
         " (true with `promotion` or `server`, else false)",
     ),
-    "alerts": Key("mapping", "what a run does while alerts fire", keys=ALERTS),
-    "watch": Key("mapping", "which tables must be read by an alert", keys=WATCH),
-    "alert_cost": Key(
+    "alerts": EnvironmentKey("mapping", "what a run does while alerts fire", keys=ALERTS),
+    "watch": EnvironmentKey("mapping", "which tables must be read by an alert", keys=WATCH),
+    "alert_cost": EnvironmentKey(
         "count", "the most that an alert's query may cost, as the planner estimates it (1000000)", least=1
     ),
-    "check_data": Key("flag", "rows that would break a new rule are looked for before anything is changed (true)"),
+    "check_data": EnvironmentKey(
+        "flag", "rows that would break a new rule are looked for before anything is changed (true)"
+    ),
 }
 
 # What a promotion may ask for beside the step's own evidence.
 REQUIREMENTS = ("rehearsal", "quiet_alerts", "undrifted", "checklist")
 
 PROMOTION = {
-    "from": Key("text", "the environment whose last run is the evidence: environments/NAME.yml"),
-    "soak": Key("duration", "how long what runs here must have stood there, by that server's clock (0)"),
-    "require": Key(
+    "from": EnvironmentKey("text", "the environment whose last run is the evidence: environments/NAME.yml"),
+    "soak": EnvironmentKey("duration", "how long what runs here must have stood there, by that server's clock (0)"),
+    "require": EnvironmentKey(
         "several",
         "what else must hold: `rehearsal` of this plan, `quiet_alerts` there during the soak, `undrifted` here, the"
         " `checklist` ([undrifted])",
         REQUIREMENTS,
     ),
-    "approvals": Key("count", "how many people must approve the plan file; who made the change never counts (0)"),
-    "approvers": Key("names", "logins that may approve: they may add a row to the ledger's approvals, and read it"),
-    "approval_lasts": Key("duration", "how long an approval counts, by the server's clock (7d)"),
-    "evidence_lasts": Key("duration", "how long a file of evidence counts, by the server's clock (1d)"),
-    "allowed_signers": Key(
+    "approvals": EnvironmentKey(
+        "count", "how many people must approve the plan file; who made the change never counts (0)"
+    ),
+    "approvers": EnvironmentKey(
+        "names", "logins that may approve: they may add a row to the ledger's approvals, and read it"
+    ),
+    "approval_lasts": EnvironmentKey("duration", "how long an approval counts, by the server's clock (7d)"),
+    "evidence_lasts": EnvironmentKey("duration", "how long a file of evidence counts, by the server's clock (1d)"),
+    "allowed_signers": EnvironmentKey(
         "text", "the keys whose signatures count, as of ssh-keygen(1), in the project (environments/allowed_signers)"
     ),
 }
 
 DELIVER = {
-    "rules": Key("text", "file for the rules of Prometheus; a relative one is the project's"),
-    "dashboard": Key("text", "file for the dashboard of Grafana"),
-    "reload": Key(
+    "rules": EnvironmentKey("text", "file for the rules of Prometheus; a relative one is the project's"),
+    "dashboard": EnvironmentKey("text", "file for the dashboard of Grafana"),
+    "reload": EnvironmentKey(
         "connection",
         "URL that lets Prometheus read its rules again, which ends with /-/reload; PromQL alerts are asked there too",
     ),
 }
 
 EMBEDDED = {
-    "version": Key("count", "major version of the server: 16 or 18, or one that is installed (18)", least=13, most=18),
-    "data": Key("text", "data directory, relative to the project (.wgm/postgres)"),
-    "port": Key("count", "port on 127.0.0.1; a free one is chosen and kept when not given", least=1, most=65535),
-    "database": Key("text", "database, created if missing (postgres)"),
-    "user": Key("text", "superuser (postgres)"),
-    "ephemeral": Key("flag", "ephemeral server in memory, gone when the command ends (false)"),
-    "settings": Key(
+    "version": EnvironmentKey(
+        "count", "major version of the server: 16 or 18, or one that is installed (18)", least=13, most=18
+    ),
+    "data": EnvironmentKey("text", "data directory, relative to the project (.wgm/postgres)"),
+    "port": EnvironmentKey(
+        "count", "port on 127.0.0.1; a free one is chosen and kept when not given", least=1, most=65535
+    ),
+    "database": EnvironmentKey("text", "database, created if missing (postgres)"),
+    "user": EnvironmentKey("text", "superuser (postgres)"),
+    "ephemeral": EnvironmentKey("flag", "ephemeral server in memory, gone when the command ends (false)"),
+    "settings": EnvironmentKey(
         "settings", "settings of the server, as in postgresql.conf: those that run nothing and open nothing"
     ),
 }
 
 SERVER = {
-    "data": Key("text", "its data directory on this machine: an absolute path"),
-    "stop": Key("command", "what stops it: `[sudo, systemctl, stop, postgresql@15-main]`"),
-    "start": Key("command", "what starts it: `[sudo, systemctl, start, postgresql@15-main]`"),
+    "data": EnvironmentKey("text", "its data directory on this machine: an absolute path"),
+    "stop": EnvironmentKey("command", "what stops it: `[sudo, systemctl, stop, postgresql@15-main]`"),
+    "start": EnvironmentKey("command", "what starts it: `[sudo, systemctl, start, postgresql@15-main]`"),
 }
 
 POOL = {
-    "admin": Key(
+    "admin": EnvironmentKey(
         "connection",
         'URL of PgBouncer\'s console, whose database is `pgbouncer`, as one of its admin_users; usually "{{ env.PGBOUNCER_URL }}"',
     ),
-    "database": Key("text", "the database's name in PgBouncer (the one that `url` names)"),
-    "deadline": Key("duration", "longest wait for the console, and for a pool that is paused (10s)"),
+    "database": EnvironmentKey("text", "the database's name in PgBouncer (the one that `url` names)"),
+    "deadline": EnvironmentKey("duration", "longest wait for the console, and for a pool that is paused (10s)"),
 }
 
 LINT = {
-    "fail_on": Key("choice", "exit 12 from this severity on (error)", ("info", "warning", "error")),
-    "severity": Key("free", "another severity for a code, or `off`: `{C07: error, X10: off}`"),
-    "ignore": Key("free", "findings that are taken on: a list of `{code, reason, until, files, object}`"),
-    "rules": Key(
+    "fail_on": EnvironmentKey("choice", "exit 12 from this severity on (error)", ("info", "warning", "error")),
+    "severity": EnvironmentKey("free", "another severity for a code, or `off`: `{C07: error, X10: off}`"),
+    "ignore": EnvironmentKey("free", "findings that are taken on: a list of `{code, reason, until, files, object}`"),
+    "rules": EnvironmentKey(
         "free", "rules of your own: a list of `{code, query, message, severity, remedy}`; see `wgm-play doc lint`"
     ),
-    "names": Key("free", "patterns for names, by what is named: `{table: '[a-z_]+', index: '.*_idx'}`"),
-    "additive_only": Key("flag", "nothing is taken away or renamed (false)"),
-    "masked": Key("flag", "data here are masked: each column that is no key says `mask` (false)"),
-    "small_rows": Key("count", "with sizes: tables with fewer rows are small (10000)"),
-    "server_version": Key("count", "major version of the server (18)", least=13, most=18),
-    "transaction": Key(
+    "names": EnvironmentKey("free", "patterns for names, by what is named: `{table: '[a-z_]+', index: '.*_idx'}`"),
+    "additive_only": EnvironmentKey("flag", "nothing is taken away or renamed (false)"),
+    "masked": EnvironmentKey("flag", "data here are masked: each column that is no key says `mask` (false)"),
+    "small_rows": EnvironmentKey("count", "with sizes: tables with fewer rows are small (10000)"),
+    "server_version": EnvironmentKey("count", "major version of the server (18)", least=13, most=18),
+    "transaction": EnvironmentKey(
         "choice",
         "how plain SQL files are sent: each statement, one transaction, one message (each)",
         ("each", "one", "implicit"),
     ),
 }
 
-_PROGRAM = Key("text", "the program, by its name or its whole path (that of the PATH)")
+_PROGRAM = EnvironmentKey("text", "the program, by its name or its whole path (that of the PATH)")
 
 BACKUP = {
-    "pgbackrest": Key(
+    "pgbackrest": EnvironmentKey(
         "mapping",
         "what `method: pgbackrest` drives",
         keys={
-            "stanza": Key("text", "a stanza of your own, whose retention is its own (one that we configure)"),
-            "config": Key("text", "its configuration file (pgBackRest's own)"),
+            "stanza": EnvironmentKey(
+                "text", "a stanza of your own, whose retention is its own (one that we configure)"
+            ),
+            "config": EnvironmentKey("text", "its configuration file (pgBackRest's own)"),
             "program": _PROGRAM,
         },
     ),
-    "provider": Key(
+    "provider": EnvironmentKey(
         "mapping",
         "commands by which `method: provider` asks a hosting provider; lists of arguments, no shell",
         keys={
-            "list": Key(
+            "list": EnvironmentKey(
                 "command", "writes what there is, as JSON: `{backups: [{id:, taken:}], history: {from:, until:}}`"
             ),
-            "take": Key("command", "takes a snapshot, `{name}` is a name for it"),
-            "restore": Key(
+            "take": EnvironmentKey("command", "takes a snapshot, `{name}` is a name for it"),
+            "restore": EnvironmentKey(
                 "command", "brings `{id}` back as of `{at}` under `{name}`; its last line is the connection string"
             ),
-            "drop": Key("command", "drops what a drill brought back: `{name}`"),
-            "wait": Key("duration", "how long the history may take to come to the beginning of a run (5m)"),
+            "drop": EnvironmentKey("command", "drops what a drill brought back: `{name}`"),
+            "wait": EnvironmentKey("duration", "how long the history may take to come to the beginning of a run (5m)"),
         },
     ),
-    "barman": Key(
+    "barman": EnvironmentKey(
         "mapping",
         "what `method: barman` drives",
         keys={
-            "server": Key(
+            "server": EnvironmentKey(
                 "text",
                 "a server of your own in Barman's configuration, whose retention is its own (one that we configure)",
             ),
-            "config": Key("text", "its configuration file (Barman's own)"),
+            "config": EnvironmentKey("text", "its configuration file (Barman's own)"),
             "program": _PROGRAM,
         },
     ),
 }
 
 ENVIRONMENT = {
-    "url": Key("connection", 'where the database is: a PostgreSQL URL, usually "{{ env.DATABASE_URL }}"'),
-    "service": Key("connection", "or: a service of libpq's pg_service.conf"),
-    "embedded": Key("embedded", "or: true, or the settings of the embedded server", keys=EMBEDDED),
-    "shadow": Key(
+    "url": EnvironmentKey("connection", 'where the database is: a PostgreSQL URL, usually "{{ env.DATABASE_URL }}"'),
+    "service": EnvironmentKey("connection", "or: a service of libpq's pg_service.conf"),
+    "embedded": EnvironmentKey("embedded", "or: true, or the settings of the embedded server", keys=EMBEDDED),
+    "shadow": EnvironmentKey(
         "connection",
         "URL of a server for the shadow database, instead of one of our own; or `target`: on the target's server, with the"
         " rights of the role that connects",
     ),
-    "server": Key(
+    "server": EnvironmentKey(
         "mapping",
         "where the whole cluster is, for `restore --in-place` of a physical backup; no shell, and never for an untrusted playbook",
         keys=SERVER,
     ),
-    "planner": Key("connection", "URL of a login that may only read: what a playbook asks is asked as this one"),
-    "server_version": Key(
+    "planner": EnvironmentKey(
+        "connection", "URL of a login that may only read: what a playbook asks is asked as this one"
+    ),
+    "server_version": EnvironmentKey(
         "count",
         "major version of the server, for what is planned without asking it: diff (the embedded server's)",
         least=13,
         most=18,
     ),
-    "stats": Key(
+    "stats": EnvironmentKey(
         "text",
         "a file of the database's statistics, beside this file, as `wgm-play stats` writes it: diff and lint take sizes from it"
         " (NAME.stats.json, where it is there)",
     ),
-    "marker": Key("text", "the name that the database is marked with (the environment's name)"),
-    "variables": Key("variables", "variables of this environment; `vars` is another word for it"),
-    "vars": Key("variables", "another word for `variables`"),
-    "secrets": Key(
+    "marker": EnvironmentKey("text", "the name that the database is marked with (the environment's name)"),
+    "variables": EnvironmentKey("variables", "variables of this environment; `vars` is another word for it"),
+    "vars": EnvironmentKey("variables", "another word for `variables`"),
+    "secrets": EnvironmentKey(
         "secrets",
         "what commands of a password manager write, read as `env.NAME`: `{NAME: {command: [pass, show, db]}}`; no shell",
     ),
-    "pool": Key("mapping", "the PgBouncer through which the application comes", keys=POOL),
-    "deliver": Key("mapping", "where a run puts what the alerts become, when it differs", keys=DELIVER),
-    "backup": Key("mapping", "what the engines of backups need to know, by method", keys=BACKUP),
-    "readers": Key("names", "roles that may read the ledger"),
-    "policy": Key("mapping", "what a run may do, and how long it may wait", keys=POLICY),
-    "lint": Key("mapping", "what `wgm-play lint` holds this environment to; also `[tool.wgm-play.lint]`", keys=LINT),
-    "freeze": Key(
+    "pool": EnvironmentKey("mapping", "the PgBouncer through which the application comes", keys=POOL),
+    "deliver": EnvironmentKey("mapping", "where a run puts what the alerts become, when it differs", keys=DELIVER),
+    "backup": EnvironmentKey("mapping", "what the engines of backups need to know, by method", keys=BACKUP),
+    "readers": EnvironmentKey("names", "roles that may read the ledger"),
+    "policy": EnvironmentKey("mapping", "what a run may do, and how long it may wait", keys=POLICY),
+    "lint": EnvironmentKey(
+        "mapping", "what `wgm-play lint` holds this environment to; also `[tool.wgm-play.lint]`", keys=LINT
+    ),
+    "freeze": EnvironmentKey(
         "windows",
         "when nothing may be run: a list of `{deny: RRULE, for: 64h, timezone: Europe/Berlin, reason: weekend}`, of `{from:, until:}`,"
         " or of `allow` in place of `deny`, outside of which nothing may be run; what denies wins",
     ),
-    "promotion": Key("mapping", "runs here only what another environment has tried", keys=PROMOTION),
+    "promotion": EnvironmentKey("mapping", "runs here only what another environment has tried", keys=PROMOTION),
 }
 
 _REFERENCE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
@@ -265,7 +289,7 @@ class Invalid(InputError):
     """One value that is wrong; collected, so that all are shown at once."""
 
 
-def read(mapping: Any, keys: Mapping[str, Key], path: str, problems: list[WgmError]) -> dict[str, Any]:
+def read(mapping: Any, keys: Mapping[str, EnvironmentKey], path: str, problems: list[WgmError]) -> dict[str, Any]:
     """Return the checked values of `mapping`; errors go to `problems`. `path` is what messages call it."""
     if mapping is None:
         return {}
@@ -281,14 +305,14 @@ def read(mapping: Any, keys: Mapping[str, Key], path: str, problems: list[WgmErr
             problems.append(Invalid(f"unknown key {name!r} in {path}", where=keys_at, hint=nearest(name, keys)))
             continue
         try:
-            values[name] = READERS[key.kind](value, key, Place(name, at, problems))
+            values[name] = READERS[key.kind](value, key, KeyPlace(name, at, problems))
         except InputError as error:
             problems.append(error)
     return values
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class KeyPlace:
     """Where a value stands: the key, its position; and where errors of what lies below it go."""
 
     name: str
@@ -316,7 +340,7 @@ def shown(value: Any) -> str:
     return next((name for kind, name in names if isinstance(value, kind)), "this")
 
 
-def _text(value: Any, key: Key, place: Place) -> str:
+def _text(value: Any, key: EnvironmentKey, place: KeyPlace) -> str:
     if not isinstance(value, str) or not value.strip():
         raise place.wrong("a text", value)
     if "\0" in value:
@@ -324,20 +348,20 @@ def _text(value: Any, key: Key, place: Place) -> str:
     return str.__str__(value)
 
 
-def _flag(value: Any, key: Key, place: Place) -> bool:
+def _flag(value: Any, key: EnvironmentKey, place: KeyPlace) -> bool:
     if not isinstance(value, bool):
         raise place.wrong("true or false", value, "YAML 1.2 knows no yes, no, on, off")
     return value
 
 
-def _choice(value: Any, key: Key, place: Place) -> str:
+def _choice(value: Any, key: EnvironmentKey, place: KeyPlace) -> str:
     if value not in key.choices:
         hint = nearest(value, list(key.choices)) if isinstance(value, str) else None
         raise Invalid(f"{place.name} must be {' or '.join(key.choices)}", where=place.at, hint=hint)
     return str.__str__(value)
 
 
-def _several(value: Any, key: Key, place: Place) -> tuple[str, ...]:
+def _several(value: Any, key: EnvironmentKey, place: KeyPlace) -> tuple[str, ...]:
     names = _names(value, key, place)
     for number, one in enumerate(names):
         if one not in key.choices:
@@ -348,7 +372,7 @@ def _several(value: Any, key: Key, place: Place) -> tuple[str, ...]:
     return names
 
 
-def _count(value: Any, key: Key, place: Place) -> int:
+def _count(value: Any, key: EnvironmentKey, place: KeyPlace) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise place.wrong("a whole number", value)
     if value < key.least or (key.most is not None and value > key.most):
@@ -357,19 +381,19 @@ def _count(value: Any, key: Key, place: Place) -> int:
     return value
 
 
-def _duration(value: Any, key: Key, place: Place) -> float:
+def _duration(value: Any, key: EnvironmentKey, place: KeyPlace) -> float:
     return parse_duration(value, place.at, place.name)
 
 
-def _size(value: Any, key: Key, place: Place) -> int:
+def _size(value: Any, key: EnvironmentKey, place: KeyPlace) -> int:
     return parse_size(value, place.at, place.name)
 
 
-def _mapping(value: Any, key: Key, place: Place) -> dict[str, Any]:
+def _mapping(value: Any, key: EnvironmentKey, place: KeyPlace) -> dict[str, Any]:
     return read(value, key.keys, place.name, place.problems)
 
 
-def _embedded(value: Any, key: Key, place: Place) -> dict[str, Any] | None:
+def _embedded(value: Any, key: EnvironmentKey, place: KeyPlace) -> dict[str, Any] | None:
     if isinstance(value, bool):
         return {} if value else None
     if value is not None and not isinstance(value, dict):
@@ -377,7 +401,7 @@ def _embedded(value: Any, key: Key, place: Place) -> dict[str, Any] | None:
     return read(value, key.keys, place.name, place.problems)
 
 
-def _settings(value: Any, key: Key, place: Place) -> dict[str, str]:
+def _settings(value: Any, key: EnvironmentKey, place: KeyPlace) -> dict[str, str]:
     if not isinstance(value, dict):
         raise place.wrong("a mapping", value)
     settings: dict[str, str] = {}
@@ -399,7 +423,7 @@ def _settings(value: Any, key: Key, place: Place) -> dict[str, str]:
     return settings
 
 
-def _variables(value: Any, key: Key, place: Place) -> Mapping[str, Any]:
+def _variables(value: Any, key: EnvironmentKey, place: KeyPlace) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -413,7 +437,7 @@ def _variables(value: Any, key: Key, place: Place) -> Mapping[str, Any]:
     return value
 
 
-def _names(value: Any, key: Key, place: Place) -> tuple[str, ...]:
+def _names(value: Any, key: EnvironmentKey, place: KeyPlace) -> tuple[str, ...]:
     for one in value if isinstance(value, list) else [value]:
         if key.choices and one not in key.choices:
             hint = nearest(one, list(key.choices)) if isinstance(one, str) else None
@@ -429,7 +453,7 @@ def _names(value: Any, key: Key, place: Place) -> tuple[str, ...]:
     return tuple(str.__str__(item) for item in value)
 
 
-def _secrets(value: Any, key: Key, place: Place) -> dict[str, tuple[str, ...]]:
+def _secrets(value: Any, key: EnvironmentKey, place: KeyPlace) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, dict):
         raise place.wrong("a mapping of names to commands", value, "write NAME: {command: [pass, show, db]}")
     found: dict[str, tuple[str, ...]] = {}
@@ -457,13 +481,13 @@ def _is_command(words: Any) -> bool:
     )
 
 
-def _command(value: Any, key: Key, place: Place) -> tuple[str, ...]:
+def _command(value: Any, key: EnvironmentKey, place: KeyPlace) -> tuple[str, ...]:
     if not _is_command(value):
         raise place.wrong("a list of arguments", value, f"write {place.name}: [sudo, systemctl, …]: a list, no shell")
     return tuple(str.__str__(word) for word in value)
 
 
-def _connection(value: Any, key: Key, place: Place) -> Text:
+def _connection(value: Any, key: EnvironmentKey, place: KeyPlace) -> Text:
     """Keep the text as it is: its references are resolved only when the connection is used."""
     text = _text(value, key, place)
     for inner in _REFERENCE.findall(text):
@@ -476,14 +500,14 @@ def _connection(value: Any, key: Key, place: Place) -> Text:
     return Text(text, place.at)
 
 
-def _free(value: Any, key: Key, place: Place) -> Any:
+def _free(value: Any, key: EnvironmentKey, place: KeyPlace) -> Any:
     """Keep a value whose reader checks it."""
     if not isinstance(value, (dict, list)):
         raise place.wrong("a mapping or a list", value)
     return value
 
 
-def _windows(value: Any, key: Key, place: Place) -> tuple[Any, ...]:
+def _windows(value: Any, key: EnvironmentKey, place: KeyPlace) -> tuple[Any, ...]:
     from wgm_play.windows import window
 
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
@@ -491,7 +515,7 @@ def _windows(value: Any, key: Key, place: Place) -> tuple[Any, ...]:
     return tuple(window(one, position_of(value, number) or place.at) for number, one in enumerate(value))
 
 
-READERS: dict[str, Callable[[Any, Key, Place], Any]] = {
+READERS: dict[str, Callable[[Any, EnvironmentKey, KeyPlace], Any]] = {
     "text": _text,
     "flag": _flag,
     "choice": _choice,
@@ -532,7 +556,7 @@ def resolve(text: str, environ: Mapping[str, str] | None = None) -> str:
     return _REFERENCE.sub(value, str.__str__(text))
 
 
-def about(keys: Mapping[str, Key] = ENVIRONMENT, indent: str = "") -> list[str]:
+def about(keys: Mapping[str, EnvironmentKey] = ENVIRONMENT, indent: str = "") -> list[str]:
     """Return the reference of the keys, one line each, nested ones indented below theirs."""
     lines: list[str] = []
     for name, key in keys.items():
@@ -565,7 +589,7 @@ _PLAIN: dict[str, dict[str, Any]] = {
 }
 
 
-def schema(keys: Mapping[str, Key] = ENVIRONMENT) -> dict[str, Any]:
+def schema(keys: Mapping[str, EnvironmentKey] = ENVIRONMENT) -> dict[str, Any]:
     """Return the JSON Schema of a mapping with these keys, for editors."""
     return {
         "type": "object",
@@ -583,7 +607,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def _schema(key: Key) -> dict[str, Any]:
+def _schema(key: EnvironmentKey) -> dict[str, Any]:
     if key.kind == "choice":
         return {"enum": list(key.choices)}
     if key.kind == "names" and key.choices:

@@ -1,6 +1,6 @@
 """Frozen databases: where somebody made transactions read only by default, nothing is overridden.
 
-In: a connection of ours. Out: `Frozen`, which says who did it and what lifts it, or None; `IsFrozen` for a change.
+In: a connection of ours. Out: `FrozenDatabase`, which says who did it and what lifts it, or None; `IsFrozen` for a change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class IsFrozen(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
+class FrozenDatabase:
     """Where `default_transaction_read_only = on` comes from: pg_settings' `source`, and what takes it back."""
 
     database: str
@@ -39,13 +39,13 @@ class Frozen:
         return IsFrozen(f"{self}; nothing was touched", where=where, hint=hint)
 
 
-def frozen(connection: Connection[Any]) -> Frozen | None:
+def frozen(connection: Connection[Any]) -> FrozenDatabase | None:
     """Return by whom the database is frozen for this session's role, None where it is not."""
     row = connection.execute(render("server/frozen.sql.j2").sql).fetchone()
     if row is None:
         return None
     source, file, database, role = row
-    return Frozen(database, *_said(source, file, quoted(database), quoted(role)))
+    return FrozenDatabase(database, *_said(source, file, quoted(database), quoted(role)))
 
 
 def _said(source: str, file: str | None, database: str, role: str) -> tuple[str, str]:

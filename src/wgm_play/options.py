@@ -1,6 +1,6 @@
 """What the command line says.
 
-In: nothing. Out: `Options`, which every command takes, `Told` for those that find things, and `PENDING`.
+In: nothing. Out: `Options`, which every command takes, `ReportOptions` for those that find things, and `PENDING`.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportOptions:
     """How findings are told: `reports` are FORMAT:FILE, `fail_on` is the severity from which the command exits with 12."""
 
     reports: tuple[str, ...] = ()
     fail_on: str | None = "warning"
 
 
-TOLD = Told()
+TOLD = ReportOptions()

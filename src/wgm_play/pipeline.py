@@ -10,35 +10,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import Found, InputError, WgmError
-from wgm_play.options import PENDING, TOLD, Options, Told
-from wgm_play.person import left_behind
-from wgm_play.units import counted
+from wgm_play.options import PENDING, TOLD, Options, ReportOptions
+from wgm_play.quantities import counted
 from wgm_play.untrusted import refuse_run
+from wgm_play.user_folder import left_behind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wgm_play.finding import Finding
     from wgm_play.inspect.options import Inspection
-    from wgm_play.lint.command import Options as LintOptions
+    from wgm_play.lint.command import LintOptions
     from wgm_play.planning.model import Planned
     from wgm_play.reporter import Reporter
     from wgm_play.review.model import Review
-    from wgm_play.run.unchanged import Memory
-    from wgm_play.run.work import Work
+    from wgm_play.run.up_to_date import UpToDateRecord
+    from wgm_play.run.work import PlaySession
 
 
 def apply(options: Options, reporter: Reporter) -> int:
     """Make each play's database so: open, known?, then for each play desired, live, diff, plan, and show or run it."""
-    from wgm_play.run import unchanged
+    from wgm_play.run import up_to_date
 
     # What a killed command left is swept by the full way.
-    if not options.untrusted and not left_behind() and unchanged.answered(options, reporter):
+    if not options.untrusted and not left_behind() and up_to_date.answered(options, reporter):
         reporter.recap()
         return 0
     if not options.check:
         refuse_run(options)
-    memory = unchanged.Memory(options, unchanged.eligible(options))
+    memory = up_to_date.UpToDateRecord(options, up_to_date.eligible(options))
     ends: list[End] = []
     for work in _plays(options, reporter):
         with work:
@@ -61,7 +61,7 @@ class End:
     undelivered: Sequence[Finding] = ()
 
 
-def _apply_play(work: Work, memory: Memory) -> End:
+def _apply_play(work: PlaySession, memory: UpToDateRecord) -> End:
     """Plan one play (desired, live, diff: `run/plans.py`), then show the plan, or run it (`run/running.py`)."""
     from wgm_play.run import plans, results, running
 
@@ -85,7 +85,7 @@ def _apply_play(work: Work, memory: Memory) -> End:
     return End(slower=running.run(work, planned))  # guard, backup, execute, converged, record
 
 
-def _show(work: Work, planned: Planned) -> End:
+def _show(work: PlaySession, planned: Planned) -> End:
     """Show what a run would do, and what would refuse it now."""
     from wgm_play.run import guards, plans, results
 
@@ -105,7 +105,7 @@ def _show(work: Work, planned: Planned) -> End:
     return End(PENDING if options.detailed_exitcode and planned.plan.groups else 0)
 
 
-def _nothing_to_do(work: Work, planned: Planned, memory: Memory) -> End:
+def _nothing_to_do(work: PlaySession, planned: Planned, memory: UpToDateRecord) -> End:
     """Report a database that is as the play says; keep that for the next run."""
     from wgm_play.run import plans, results
     from wgm_play.run.evidence import witness
@@ -117,7 +117,7 @@ def _nothing_to_do(work: Work, planned: Planned, memory: Memory) -> End:
     return End()
 
 
-def _mention_left_alone(work: Work, planned: Planned) -> None:
+def _mention_left_alone(work: PlaySession, planned: Planned) -> None:
     """Say what the play does not manage, and what the trash keeps of earlier runs."""
     outside = planned.wanted.outside
     if outside:
@@ -128,14 +128,14 @@ def _mention_left_alone(work: Work, planned: Planned) -> None:
         mention(work, planned.plan, work.reporter)
 
 
-def _record_flags(work: Work) -> None:
+def _record_flags(work: PlaySession) -> None:
     if work.flags:
         from wgm_play.run.evidence import record_flags
 
         record_flags(work)
 
 
-def _finish_watch(work: Work) -> None:
+def _finish_watch(work: PlaySession) -> None:
     """Finish a rollback of a failed watch that was cut short."""
     if work.play.after_changes is not None and not work.options.check:
         from wgm_play.commands.after_changes import finish
@@ -143,7 +143,7 @@ def _finish_watch(work: Work) -> None:
         finish(work)
 
 
-def _watch(work: Work) -> None:
+def _watch(work: PlaySession) -> None:
     """Watch the database after a run, where the play says so and that has still to be done."""
     if work.play.after_changes is not None and not work.options.check:
         from wgm_play.commands.after_changes import watch as look_on
@@ -151,7 +151,7 @@ def _watch(work: Work) -> None:
         look_on(work)
 
 
-def _deliver(work: Work) -> Sequence[Finding]:
+def _deliver(work: PlaySession) -> Sequence[Finding]:
     """Write the files of alerts where the environment wants them; return what could not be written."""
     if not work.environment.deliver:
         return ()
@@ -175,31 +175,31 @@ def _tell_undelivered(undelivered: Sequence[Finding]) -> None:
         raise Found("all is done, but the alerts were not delivered", details=told, hint=undelivered[0].remedy)
 
 
-def _plays(options: Options, reporter: Reporter) -> list[Work]:
+def _plays(options: Options, reporter: Reporter) -> list[PlaySession]:
     from wgm_play.run.opening import open_plays
 
     return open_plays(options, reporter)
 
 
-def _only_play(options: Options, reporter: Reporter) -> Work:
+def _only_play(options: Options, reporter: Reporter) -> PlaySession:
     return _only(_plays(options, reporter), options)
 
 
-def _only_target(options: Options, reporter: Reporter) -> Work:
+def _only_target(options: Options, reporter: Reporter) -> PlaySession:
     """Return the work of the only play without what it declares: errors in its steps are of no concern."""
     from wgm_play.run.opening import open_targets
 
     return _only(open_targets(options, reporter), options)
 
 
-def _targets(options: Options, reporter: Reporter) -> list[Work]:
+def _targets(options: Options, reporter: Reporter) -> list[PlaySession]:
     """Return the work of each play without what it declares."""
     from wgm_play.run.opening import open_targets
 
     return open_targets(options, reporter)
 
 
-def _only(plays: list[Work], options: Options) -> Work:
+def _only(plays: list[PlaySession], options: Options) -> PlaySession:
     if len(plays) != 1:
         raise InputError(
             f"{options.playbook} has {len(plays)} plays; this command takes one", hint="name the environment with -l"
@@ -437,7 +437,7 @@ def analyze(
     top: int = 10,
     record: bool = False,
     file: str | None = None,
-    told: Told = TOLD,
+    told: ReportOptions = TOLD,
 ) -> int:
     """Tell what the application's queries and the server's dearest cost, how they are planned, and what would help."""
     from wgm_play.commands.analyze import look
@@ -605,10 +605,10 @@ def restore(
         return bring_back(work, reporter, backup_id, at, into, tables, whole_cluster=whole_cluster, masked=masked)
 
 
-def drill(options: Options, reporter: Reporter, backup_id: str | None = None, told: Told = TOLD) -> int:
+def drill(options: Options, reporter: Reporter, backup_id: str | None = None, told: ReportOptions = TOLD) -> int:
     """Bring the newest backup back on a scratch server, look at it, measure it, throw it away."""
     from wgm_play.rehearsal.drill import drill as try_out
-    from wgm_play.rehearsal.telling import tell
+    from wgm_play.rehearsal.output import tell
 
     refuse_run(options, "drilled", "leave out --untrusted where you trust it")
     with _only_play(options, reporter) as work:
@@ -621,14 +621,14 @@ def rehearse(
     reporter: Reporter,
     backup_id: str | None = None,
     output: str | None = None,
-    told: Told = TOLD,
+    told: ReportOptions = TOLD,
     *,
     synthetic: bool = False,
     replay: str | None = None,
 ) -> int:
     """Run, take back and run again on a scratch server what a run would do now; compare, measure, certify."""
+    from wgm_play.rehearsal.output import tell
     from wgm_play.rehearsal.rehearse import rehearse as try_out
-    from wgm_play.rehearsal.telling import tell
 
     if not synthetic:
         refuse_run(
@@ -658,8 +658,8 @@ def lint(options: LintOptions, reporter: Reporter) -> int:
     """Tell what migrations and playbooks would do to a database in use, from their text alone."""
     from wgm_play.finding import at_least
     from wgm_play.lint.command import lint as find
+    from wgm_play.lint.output import tell
     from wgm_play.lint.sizes import remarks
-    from wgm_play.lint.telling import tell
 
     fixed: dict[str, list[str]] = {}
     findings, chosen = find(options, fixed)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import plain
+from wgm_play import plain_templates
 from wgm_play.errors import InputError, Position
 from wgm_play.sql import Sql, ident, literal
 
@@ -51,7 +51,7 @@ class Statement:
             hit = min(holding, key=lambda span: (span[1] - span[0], span[0])) if holding else None
         if hit is None:
             return self.position
-        from wgm_play.pinpoint import pinpoint
+        from wgm_play.locate import pinpoint
 
         fragment = self.sql[hit[0] : hit[1]]
         if offset is not None and hit[0] <= offset <= hit[1]:
@@ -89,7 +89,7 @@ def _environment(kind: type[Environment], project_templates: str | None) -> Envi
 
     own = [_own_loader(project_templates)] if project_templates else []
     made = kind(
-        loader=ChoiceLoader([*own, FileSystemLoader(str(plain.packaged_templates()))]),
+        loader=ChoiceLoader([*own, FileSystemLoader(str(plain_templates.packaged_templates()))]),
         # A command reads each template once.
         auto_reload=False,
         cache_size=-1,
@@ -213,7 +213,7 @@ def _statement(template: Any, position: Position | None, values: dict[str, Any])
 
 def query(name: str, version: int) -> str:
     """Return the text of a catalog query (`templates/catalog/NAME.sql`) for a server version (as 150004)."""
-    return plain.text(f"catalog/{name}.sql", version)
+    return plain_templates.text(f"catalog/{name}.sql", version)
 
 
 def as_json(value: Any) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wgm_play.outlook import Outlook
+    from wgm_play.impact import Impact
     from wgm_play.plan import Operation, Plan
 
 
@@ -87,7 +87,7 @@ class Reporter:
         """A handler ended."""
         self.step(result)
 
-    def plan(self, plan: Plan, *, diff: bool, outlook: Outlook | None = None) -> None:
+    def plan(self, plan: Plan, *, diff: bool, outlook: Impact | None = None) -> None:
         """A plan was made (`--check`); `diff` shows its SQL, locks and hazards, and what it will meet by `outlook`."""
 
     def note(self, text: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import plain, pooler
+from wgm_play import plain_templates, pooler
 from wgm_play.environment import ENCODED, Environment, Policy, parameters_of
 from wgm_play.errors import InputError, Position, Refused, Unreachable
 from wgm_play.secret import mask, register
@@ -217,7 +217,7 @@ def _set(connection: Connection[Any], settings: dict[str, str]) -> Any:
     """Make the settings of a session; return whether it was a session of ours, and what it told."""
     import psycopg
 
-    statement = plain.text("server/session.sql", connection.info.server_version)
+    statement = plain_templates.text("server/session.sql", connection.info.server_version)
     values = [pooler.backend_pid(connection), [*settings], [*settings.values()]]
     return psycopg.RawCursor(connection).execute(statement.encode(), values).fetchone()
 

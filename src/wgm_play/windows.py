@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from wgm_play.errors import InputError, Position
-from wgm_play.units import parse_duration
+from wgm_play.quantities import parse_duration
 
 # Where a rule does not say from when it counts: a day long ago, at midnight. A Monday is not needed: BYDAY says the day.
 _ANCHOR = datetime(2020, 1, 1)

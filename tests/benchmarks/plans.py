@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "database"))
 from planned import QUERIES, catalog_of, fill
 
 from wgm_play.embedded import apart
-from wgm_play.stats.file import Statistics
+from wgm_play.stats.file import StatisticsFile
 from wgm_play.stats.judge import explain, judge
 from wgm_play.stats.read import read
 from wgm_play.stats.scratch import planning_server
@@ -47,7 +47,8 @@ def _measured(version: int, rows: int, *, verbose: bool) -> int:
             fill(database, rows)
             real = {query: explain(database, query).shape for query in QUERIES}
             taken = {
-                level: Statistics(json.loads(written(read(database, "production", level))), level) for level in LEVELS
+                level: StatisticsFile(json.loads(written(read(database, "production", level))), level)
+                for level in LEVELS
             }
         catalog = catalog_of(production.url)
         with planning_server(taken["none"]) as server:

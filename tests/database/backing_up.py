@@ -14,7 +14,7 @@ from laws import Listener
 from fix_postgres import Postgres
 from wgm_play import pipeline
 from wgm_play.backup import own_server
-from wgm_play.backup.base import Policy, Source
+from wgm_play.backup.base import BackupPolicy, BackupSource
 from wgm_play.backup.logical import Logical
 from wgm_play.options import Options
 from wgm_play.reporter import Reporter
@@ -46,8 +46,8 @@ refresh materialized view names;
 def engine(
     url: str, directory: Path, verify: str = "restore", reporter: Reporter | None = None, **more: Any
 ) -> Logical:
-    policy = Policy(verify=verify, **{key: more.pop(key) for key in list(more) if key in Policy.__slots__})
-    return Logical(Source(url, directory, policy, **{"scratch": scratch, **more}), reporter)
+    policy = BackupPolicy(verify=verify, **{key: more.pop(key) for key in list(more) if key in BackupPolicy.__slots__})
+    return Logical(BackupSource(url, directory, policy, **{"scratch": scratch, **more}), reporter)
 
 
 scratch = own_server()

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from wgm_play.planning.incremental import plan_part
 from wgm_play.planning.model import Planned
-from wgm_play.planning.partial import plan_part
 from wgm_play.run import plans
 
 
@@ -20,8 +20,8 @@ def plan_both_ways(monkeypatch: pytest.MonkeyPatch) -> list[Planned | None]:
     """Have each plan of a part compared with the plan of the whole from now on."""
     made: list[Planned | None] = []
 
-    def both(planner: Any, basis: Any) -> Planned | None:
-        found = plan_part(planner, basis)
+    def both(planner: Any, last: Any) -> Planned | None:
+        found = plan_part(planner, last)
         made.append(found)
         if found is not None:
             same(found, replace(planner, part=None).plan())

@@ -23,7 +23,7 @@ import psycopg
 import fix_postgres
 from fix_postgres import Postgres
 from wgm_play.backup import own_server
-from wgm_play.backup.base import Policy, Source
+from wgm_play.backup.base import BackupPolicy, BackupSource
 from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment, lsn_of
 from wgm_play.backup.physical import Physical, wal_folder
 from wgm_play.backup.receiver import Receiver
@@ -41,7 +41,9 @@ class Cluster:
     def engine(self, reporter: Reporter | None = None, url: str | None = None, **policy: Any) -> Physical:
         """Return the engine for it."""
         given = {"method": "physical", "verify": "manifest", **policy}
-        source = Source(url or self.server.url(), self.directory, Policy(**given), own_server(), marker="production")
+        source = BackupSource(
+            url or self.server.url(), self.directory, BackupPolicy(**given), own_server(), marker="production"
+        )
         return Physical(source, reporter)
 
     @property

@@ -17,7 +17,7 @@ from clusters import Cluster
 
 import fix_postgres
 from wgm_play.backup import ENGINES, own_server
-from wgm_play.backup.base import Engine, Policy, Source
+from wgm_play.backup.base import BackupPolicy, BackupSource, Engine
 from wgm_play.reporter import Reporter
 
 
@@ -30,8 +30,8 @@ class Driven(Cluster):
 
     def engine(self, reporter: Reporter | None = None, url: str | None = None, **policy: Any) -> Any:
         """Return the tool's engine for it."""
-        asked = Policy(**{"method": self.method, "verify": "manifest", **policy})
-        source = Source(
+        asked = BackupPolicy(**{"method": self.method, "verify": "manifest", **policy})
+        source = BackupSource(
             url or self.server.url(), self.directory, asked, own_server(), marker="production", given=self.given
         )
         found: type[Engine] = next(one for one in ENGINES if one.method == self.method)

@@ -18,7 +18,7 @@ import fix_postgres
 from wgm_play import pipeline, server
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog
-from wgm_play.catalog.settled import settled
+from wgm_play.catalog.normal_form import normal_form
 from wgm_play.environment import Policy
 from wgm_play.inspect.options import Inspection
 from wgm_play.options import Options
@@ -109,7 +109,7 @@ def dump(url: str, programs: Path | str) -> list[str]:
     statements = re.split(r"\n--\n-- Name: .*\n--\n", done.stdout)
     return sorted(
         _in_order("\n".join(line for line in one.split("\n") if not _NOISE.match(line)))
-        for one in map(settled, statements)
+        for one in map(normal_form, statements)
     )
 
 

@@ -15,7 +15,7 @@ import fix_postgres
 from wgm_play import pipeline
 from wgm_play.errors import Found, InputError, Refused
 from wgm_play.finding import Finding
-from wgm_play.options import Options, Told
+from wgm_play.options import Options, ReportOptions
 from wgm_play.stats.read import read
 from wgm_play.stats.writing import written
 
@@ -380,9 +380,9 @@ def test_old_records_go_and_the_ledger_stays_append_only(counted: Book) -> None:
 def test_findings_go_into_reports_and_make_the_exit_code(book: Book, tmp_path: Path) -> None:
     book.declare(without=True)
     options = Options(str(book.folder / book.playbook), url=book.url)
-    told = Told((f"junit:{tmp_path}/a.xml", f"json:{tmp_path}/a.json"), "error")
+    told = ReportOptions((f"junit:{tmp_path}/a.xml", f"json:{tmp_path}/a.json"), "error")
     with pytest.raises(Found, match="1 finding at or above 'error'"):
         pipeline.analyze(options, Heard(), told=told)
     assert "slower_plan" in (tmp_path / "a.xml").read_text()
     with pytest.raises(InputError, match="no such format"):
-        pipeline.analyze(options, Heard(), told=Told(("yaml:x",), "error"))
+        pipeline.analyze(options, Heard(), told=ReportOptions(("yaml:x",), "error"))

@@ -17,7 +17,7 @@ import pytest
 from backing_up import NOTE, Shop, engine, leftovers, scratch
 
 from fix_postgres import Postgres
-from wgm_play import person
+from wgm_play import user_folder
 from wgm_play.backup import process, target
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.shadow import OURS as OUR_SERVERS
@@ -286,7 +286,7 @@ def test_killed_at_any_moment_nothing_is_good_that_does_not_restore(
     while shop("backups", database_url) and named(server, OURS) and time.monotonic() < until:
         time.sleep(0.1)
     assert named(server, OURS) == []
-    assert person.left_behind() == []
+    assert user_folder.left_behind() == []
     with scratch(server.major) as url, psycopg.connect(url) as admin:
         assert admin.execute("select datname from pg_database where datname ~ '^wgm_verify'").fetchall() == []
         assert admin.execute("select rolname from pg_roles where rolname ~ '^wgm_verify'").fetchall() == []
@@ -306,12 +306,12 @@ def test_a_proof_that_was_killed_is_swept_by_a_run_that_finds_nothing_to_do(shop
     with scratch(18) as url, psycopg.connect(url, autocommit=True) as admin:
         admin.execute(f"create role {dead}")
         admin.execute(f"create database {dead} owner {dead}")
-        (person.folder() / "working").mkdir(exist_ok=True)
-        (person.folder() / "working" / "4194000-abcdefgh").write_text(f"1\n{OUR_SERVERS}\n")
+        (user_folder.folder() / "working").mkdir(exist_ok=True)
+        (user_folder.folder() / "working" / "4194000-abcdefgh").write_text(f"1\n{OUR_SERVERS}\n")
         shop("apply", database_url)
         assert admin.execute("select datname from pg_database where datname = %s", [dead]).fetchall() == []
         assert admin.execute("select rolname from pg_roles where rolname = %s", [dead]).fetchall() == []
-    assert person.left_behind() == []
+    assert user_folder.left_behind() == []
 
 
 def test_two_runners_take_backups_at_once(shop: Shop, database_url: str) -> None:

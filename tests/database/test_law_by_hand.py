@@ -13,7 +13,7 @@ import jinja2
 import pytest
 from laws import Project, load_case, load_sql, unlike_by_hand
 
-from wgm_play import plain, render
+from wgm_play import plain_templates, render
 
 CASES = Path(__file__).parents[1] / "cases"
 
@@ -33,7 +33,7 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Non
     """A function that takes words out of one of the program's templates until the test ends."""
 
     def forget(template: str, words: str) -> None:
-        text = (plain.packaged_templates() / template).read_text()
+        text = (plain_templates.packaged_templates() / template).read_text()
         assert words in text
         made = render._environment(jinja2.Environment, None)
         assert made.loader is not None

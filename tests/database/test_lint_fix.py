@@ -10,8 +10,8 @@ import pytest
 
 from fix_postgres import Postgres
 from wgm_play.importing.tools import file_parts
-from wgm_play.lint.command import Options, lint
-from wgm_play.lint.reading import Statement, read
+from wgm_play.lint.command import LintOptions, lint
+from wgm_play.lint.reading import ParsedStatement, read
 
 BASE = """
 CREATE TABLE p (id bigint PRIMARY KEY);
@@ -52,7 +52,7 @@ def made(url: str, path: Path) -> list[Any]:
         connection.execute(BASE)
         for part in file_parts(path):
             for one in read(part):
-                assert isinstance(one, Statement)
+                assert isinstance(one, ParsedStatement)
                 connection.execute(one.text.encode())
         return connection.execute(CATALOG).fetchall()
 
@@ -63,7 +63,7 @@ def test_the_safe_form_makes_the_same_database(tmp_path: Path, database_url: str
     path.write_text(CHANGE, encoding="utf-8")
     before = made(database_url, path)
     fixed: dict[str, list[str]] = {}
-    left, _ = lint(Options([str(path)], fix=True), fixed)
+    left, _ = lint(LintOptions([str(path)], fix=True), fixed)
     assert fixed == {str(path): ["I01", "I01", "I05", "I07", "I07", "K01", "K02", "K04", "K04", "C06", "P02"]}
     assert [one.code for one in left if one.severity == "error"] == []
     other = server.create_database()

@@ -8,7 +8,7 @@ import pytest
 
 from wgm_play.errors import InputError
 from wgm_play.finding import Finding
-from wgm_play.lint.command import Options, lint
+from wgm_play.lint.command import LintOptions, lint
 
 PLAY = """\
 - name: Shop
@@ -61,7 +61,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _own() -> list[Finding]:
-    return [one for one in lint(Options(["shop.yml"]))[0] if one.code.startswith("U")]
+    return [one for one in lint(LintOptions(["shop.yml"]))[0] if one.code.startswith("U")]
 
 
 def test_what_breaks_a_rule_is_told_at_its_line(shop: Path) -> None:

@@ -15,7 +15,7 @@ from wgm_play.commands.metrics import exposition
 from wgm_play.options import Options
 from wgm_play.reporter import Reporter
 from wgm_play.run.opening import open_plays
-from wgm_play.run.work import Work
+from wgm_play.run.work import PlaySession
 
 BOOK = """
 - name: Shop
@@ -51,7 +51,7 @@ def work(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> 
         yield made
 
 
-def collected(work: Work) -> tuple[Exposition, str]:
+def collected(work: PlaySession) -> tuple[Exposition, str]:
     made = exposition(work, work.reporter)
     made.collect_due()
     return made, made.page()
@@ -65,7 +65,7 @@ def value(page: str, start: str) -> str:
     return next(line for line in series(page) if line.startswith(start)).rpartition(" ")[2]
 
 
-def test_a_thousand_tables_are_under_the_ceiling_and_the_worst_are_named(work: Work, database: Any) -> None:
+def test_a_thousand_tables_are_under_the_ceiling_and_the_worst_are_named(work: PlaySession, database: Any) -> None:
     database.execute(
         "do $$ begin for n in 1..1000 loop execute format('create table %I (id int)', 'tables_' || n); end loop; end $$"
     )
@@ -87,7 +87,7 @@ def test_a_thousand_tables_are_under_the_ceiling_and_the_worst_are_named(work: W
 
 
 def test_no_row_no_text_of_a_query_and_no_name_of_a_client_is_in_the_page(
-    work: Work, database: Any, database_url: str
+    work: PlaySession, database: Any, database_url: str
 ) -> None:
     import psycopg
 
@@ -103,7 +103,7 @@ def test_no_row_no_text_of_a_query_and_no_name_of_a_client_is_in_the_page(
     assert broken.state == "unknown"
 
 
-def test_a_slow_query_is_ended_and_the_others_are_told(work: Work, database: Any) -> None:
+def test_a_slow_query_is_ended_and_the_others_are_told(work: PlaySession, database: Any) -> None:
     database.execute("create table parts (part text, n int, secret text)")
     made, page = collected(work)
     assert made.states["Slow"][0].error == "canceling statement due to statement timeout"
@@ -111,7 +111,7 @@ def test_a_slow_query_is_ended_and_the_others_are_told(work: Work, database: Any
     assert value(page, 'wgm_alert_up{alert="PerPart"') == "1"
 
 
-def test_while_the_database_cannot_be_asked_each_alert_says_so(work: Work, database: Any, server: Any) -> None:
+def test_while_the_database_cannot_be_asked_each_alert_says_so(work: PlaySession, database: Any, server: Any) -> None:
     made = exposition(work, work.reporter)
     made.interval = 0
     made.collect_due()

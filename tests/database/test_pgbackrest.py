@@ -22,7 +22,7 @@ from driving import Driven, archiving, push
 from test_physical_faults import flip, full_disk, largest
 
 import fix_postgres
-from wgm_play.backup import driven as engine_module
+from wgm_play.backup import tool_engine as engine_module
 from wgm_play.backup import young
 from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment
 from wgm_play.errors import Found, InputError, Refused

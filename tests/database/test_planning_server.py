@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from planned import QUERIES, catalog_of, fill
 
-from wgm_play.stats.file import Statistics
+from wgm_play.stats.file import StatisticsFile
 from wgm_play.stats.files import height
 from wgm_play.stats.judge import DIFFERENT, EQUAL, UNKNOWN, compare, explain, judge
 from wgm_play.stats.read import read
@@ -17,8 +17,8 @@ from wgm_play.stats.scratch import planning_server
 from wgm_play.stats.writing import written
 
 
-def statistics(database: psycopg.Connection[Any], values: str) -> Statistics:
-    return Statistics(json.loads(written(read(database, "production", values))), "stats.json")
+def statistics(database: psycopg.Connection[Any], values: str) -> StatisticsFile:
+    return StatisticsFile(json.loads(written(read(database, "production", values))), "stats.json")
 
 
 def test_a_server_without_rows_plans_as_the_database_does(database: psycopg.Connection[Any], database_url: str) -> None:
@@ -78,7 +78,7 @@ def test_what_the_file_does_not_hold_is_said(database: psycopg.Connection[Any], 
     database.execute("insert into t select g, g from generate_series(1, 50000) g")
     database.execute("vacuum analyze t")
     document = read(database, "production", "full")
-    with planning_server(Statistics(document, "stats.json")) as server:
+    with planning_server(StatisticsFile(document, "stats.json")) as server:
         query = "select * from t where n = 5"
         database.execute("create index t_n on t (n)")
         database.execute("vacuum analyze t")
@@ -98,7 +98,7 @@ def test_what_the_file_does_not_hold_is_said(database: psycopg.Connection[Any], 
             {"name": "n", "null_frac": 0, "avg_width": 2, "n_distinct": -1, "histogram": ["x", "y"]}
         )
         table["hidden"] = []
-        there = server.lay(catalog_of(database_url), "stale", Statistics(document, "stats.json"))
+        there = server.lay(catalog_of(database_url), "stale", StatisticsFile(document, "stats.json"))
         assert "the statistics of public.t: n do not fit its type: they are left out" in there.notes
         assert judge(there, query).depends_on == ("public.t: n is not known",)
 

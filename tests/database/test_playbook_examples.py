@@ -14,7 +14,7 @@ from wgm_play.errors import Position, Problems, WgmError
 from wgm_play.playbook.expand import load_playbook
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.kinds import KINDS
-from wgm_play.playbook.model import Folded
+from wgm_play.playbook.model import Declarations
 from wgm_play.reference.pages import more_examples
 
 ENVIRONMENT = Environment("development", "", Position(""))
@@ -77,14 +77,14 @@ EVERYTHING = EVERYTHING.replace("  schema: s\n- name: B", "  schema: {name: s}\n
 )
 
 
-def folded(steps: str, folder: Path) -> Folded:
+def folded(steps: str, folder: Path) -> Declarations:
     (folder / "environments").mkdir()
     indented = "".join(f"    {line}\n" for line in steps.strip().split("\n"))
     (folder / "book.yml").write_text(f"- name: P\n  hosts: development\n  steps:\n{indented}")
     return fold(load_playbook(folder / "book.yml", ENVIRONMENT).plays[0].steps)
 
 
-def realise(wanted: Folded, database: psycopg.Connection[Any]) -> None:
+def realise(wanted: Declarations, database: psycopg.Connection[Any]) -> None:
     """Run the declarations, schemas first; the shadow orders them by their dependencies."""
     order = sorted(wanted.declarations.values(), key=lambda one: one.key.kind not in ("schema", "extension"))
     for one in order:

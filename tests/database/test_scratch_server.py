@@ -22,7 +22,7 @@ import fix_postgres
 from fix_postgres import Postgres
 from wgm_play import embedded
 from wgm_play.errors import Refused, WgmError
-from wgm_play.person import OURS, working
+from wgm_play.user_folder import OURS, working
 
 PEOPLE: dict[str, Any] = {
     "name": "people",

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from fix_postgres import Postgres
 from wgm_play.errors import InputError
-from wgm_play.stats.file import Statistics, load, schema
+from wgm_play.stats.file import StatisticsFile, load, schema
 from wgm_play.stats.read import read
 from wgm_play.stats.writing import written
 
@@ -72,10 +72,10 @@ def filled(database: psycopg.Connection[Any], secrets: int = SECRETS) -> Iterato
     yield
 
 
-def taken(database: psycopg.Connection[Any], values: str = "none") -> Statistics:
+def taken(database: psycopg.Connection[Any], values: str = "none") -> StatisticsFile:
     document = read(database, "production", values)
     Draft202012Validator(schema()).validate(document)
-    return Statistics(json.loads(written(document)), "stats.json")
+    return StatisticsFile(json.loads(written(document)), "stats.json")
 
 
 @pytest.mark.parametrize("values", ["none", "hashed"])
@@ -84,7 +84,7 @@ def test_no_value_of_any_row_is_in_the_file(database: psycopg.Connection[Any], v
         text = written(read(database, "production", values))
     assert "s3cr3t" not in text
     assert not re.search(r"\b(7770\d{5}|8880\d{5}|2031-01-\d\d)\b", text) and '"fine"' not in text
-    found = Statistics(json.loads(text), "stats.json").find("public", f"parts_{secret(3)}")
+    found = StatisticsFile(json.loads(text), "stats.json").find("public", f"parts_{secret(3)}")
     assert found is not None and found["rows"] == 20 and found["name"].startswith("#"), "who knows the name finds it"
 
 

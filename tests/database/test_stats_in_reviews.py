@@ -11,7 +11,7 @@ import pytest
 from reviewing import Repository
 
 from wgm_play.errors import InputError
-from wgm_play.lint.command import Options, lint
+from wgm_play.lint.command import LintOptions, lint
 from wgm_play.lint.sizes import remarks
 from wgm_play.report.findings import Heading
 from wgm_play.report.review import written
@@ -137,10 +137,10 @@ def test_lint_takes_the_same_file(tmp_path: Path) -> None:
     )
     stats = tmp_path / "stats.json"
     stats.write_text(statistics())
-    codes = {(one.code, one.object) for one in lint(Options((str(sql),), stats=str(stats)))[0]}
-    plain = {(one.code, one.object) for one in lint(Options((str(sql),)))[0]}
+    codes = {(one.code, one.object) for one in lint(LintOptions((str(sql),), stats=str(stats)))[0]}
+    plain = {(one.code, one.object) for one in lint(LintOptions((str(sql),)))[0]}
     assert any("users" in about for _, about in plain - codes) and any("tasks" in about for _, about in codes)
     assert remarks(str(stats), "staging") == [f"{stats} is of the environment 'production', not of 'staging'"]
     stats.write_text(statistics(version=7))
     with pytest.raises(InputError, match="has version 7 of the format"):
-        lint(Options((str(sql),), stats=str(stats)))
+        lint(LintOptions((str(sql),), stats=str(stats)))

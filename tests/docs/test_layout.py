@@ -79,6 +79,15 @@ def test_each_public_function_has_a_docstring() -> None:
     assert not silent, "\n".join(silent)
 
 
+def test_no_two_classes_have_one_name() -> None:
+    named: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                named.setdefault(node.name, []).append(where(path, node.lineno))
+    assert not (twice := {name: places for name, places in named.items() if len(places) > 1}), twice
+
+
 def _formatted(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield the f-strings, `%` and `+` of texts, and `.format(…)`, each with how it begins."""
     for node in ast.walk(tree):

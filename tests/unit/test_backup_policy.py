@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from wgm_play.backup import Policy, methods, parse_policy
+from wgm_play.backup import BackupPolicy, methods, parse_policy
 from wgm_play.backup.policy import folder
 from wgm_play.document.load import load_text
 from wgm_play.errors import InputError, Position
@@ -29,7 +29,9 @@ def test_every_key_is_read() -> None:
     given = load_text(FULL, "play.yml")
     jsonschema.validate(given, SCHEMA)
     policy = parse_policy(given)
-    assert policy == Policy("logical", "young", 86400.0, {"full": 3, "incremental": 14}, "restore", "backups/here", 4)
+    assert policy == BackupPolicy(
+        "logical", "young", 86400.0, {"full": 3, "incremental": 14}, "restore", "backups/here", 4
+    )
     assert folder(policy, Path("/project"), "production") == Path("/project/backups/here")
 
 
@@ -42,7 +44,7 @@ def test_without_keys_a_backup_is_taken_before_changes() -> None:
 
 
 def test_the_schema_knows_exactly_the_keys_of_the_policy() -> None:
-    assert set(SCHEMA["properties"]) == set(Policy.__slots__) - {"outdated"}
+    assert set(SCHEMA["properties"]) == set(BackupPolicy.__slots__) - {"outdated"}
     assert set(methods()) <= set(SCHEMA["properties"]["method"]["enum"])
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 

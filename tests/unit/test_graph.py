@@ -22,9 +22,9 @@ OTHERWISE = {
     ("catalog/model.py", "directly_needed"): "the map that all others ask for",
     ("diff/compare.py", "_circular_keys"): "tables, taken off one by one from circles of foreign keys",
     ("operations/online/choose.py", "_with_neighbours"): "tables that one constraint joins",
-    ("planning/family.py", "filled_from"): "relations by their names, whatever of them is depended on",
+    ("planning/inheritance.py", "filled_from"): "relations by their names, whatever of them is depended on",
     ("stats/judge.py", "_relations"): "numbers of relations in a file of statistics, which is no catalog",
-    ("planning/filled_as.py", "lacking"): "pairs of a reader and what he reads",
+    ("planning/refresh_rights.py", "lacking"): "pairs of a reader and what he reads",
 }
 
 

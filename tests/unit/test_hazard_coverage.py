@@ -163,7 +163,7 @@ COVERAGE = {
     "X15": Cover("", of("test_preflight.py"), untraced=SESSION, unkilled="refused before anything is touched"),
     "X16": Cover("", of("test_preflight.py"), untraced=OTHERS, unkilled=OTHERS),
     "X17": Cover("", of("test_preflight.py"), untraced=OTHERS, unkilled=OTHERS),
-    "X18": Cover("", of("test_readonly.py", "test_unchanged.py::test_a_marker_of_another_environment_is_found"), untraced=OTHERS, unkilled="refused before anything is touched"),
+    "X18": Cover("", of("test_readonly.py", "test_up_to_date.py::test_a_marker_of_another_environment_is_found"), untraced=OTHERS, unkilled="refused before anything is touched"),
     "X19": Cover("", untraced="how texts are compared", unkilled="how texts are compared"),
     "X20": Cover("", untraced=RAW, unkilled=RAW),
     "X21": Cover("", untraced="what people write beside a statement", unkilled=ADVICE),

@@ -13,7 +13,7 @@ from wgm_play.errors import InputError
 from wgm_play.finding import Finding
 from wgm_play.hazards import pages
 from wgm_play.lint.codes import SEVERITY
-from wgm_play.lint.command import Options, lint
+from wgm_play.lint.command import LintOptions, lint
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def found(text: str, *, name: str = "change.sql", settings: str = "", **more: ob
     """Lint one file; return what is found but advice."""
     Path(name).write_text(text, encoding="utf-8")
     Path("pyproject.toml").write_text(f"[tool.wgm-play.lint]\n{settings}", encoding="utf-8")
-    return [one for one in lint(Options([name], **more))[0] if one.severity != "info"]  # type: ignore[arg-type]
+    return [one for one in lint(LintOptions([name], **more))[0] if one.severity != "info"]  # type: ignore[arg-type]
 
 
 def codes(findings: list[Finding]) -> set[str]:
@@ -172,12 +172,12 @@ def test_a_branch_answers_for_what_it_adds() -> None:
     git("commit", "-qm", "one")
     git("checkout", "-qb", "branch")
     Path("migrations/2.sql").write_text("ALTER TABLE t ALTER COLUMN name TYPE varchar(20);\nDROP TABLE older;\n")
-    findings, _ = lint(Options(["migrations"], against="main"))
+    findings, _ = lint(LintOptions(["migrations"], against="main"))
     assert {(one.code, one.where.file) for one in findings if one.severity == "error" and one.where} == {
         ("T01", "migrations/2.sql")
     }
     with pytest.raises(InputError, match="no commit 'nowhere'"):
-        lint(Options(["migrations"], against="nowhere"))
+        lint(LintOptions(["migrations"], against="nowhere"))
 
 
 PLAYBOOK = """
@@ -208,14 +208,14 @@ def test_a_playbook_is_advised_at_its_lines() -> None:
     Path("environments").mkdir()
     Path("environments/development.yml").write_text("embedded: true\n")
     Path("shop.yml").write_text(PLAYBOOK)
-    findings, _ = lint(Options(["shop.yml"]))
+    findings, _ = lint(LintOptions(["shop.yml"]))
     told = {
         (one.code, one.where.line) for one in findings if one.where and one.severity != "info" and not one.acknowledged
     }
     assert told == {("Q03", 10), ("Q04", 11), ("K08", 12), ("X05", 20)}
     assert {one.code for one in findings if one.acknowledged} == {"Q02", "Q04"}
     Path("steps.yml").write_text("- name: a file of steps, which a playbook imports\n  schema: crm\n")
-    assert lint(Options(["."]))[0] == findings, "a folder of playbooks is its playbooks"
+    assert lint(LintOptions(["."]))[0] == findings, "a folder of playbooks is its playbooks"
 
 
 def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -303,8 +303,8 @@ def test_what_a_tool_runs_before_a_file_is_known(names: tuple[str, str], marks: 
         path.parent.mkdir(parents=True, exist_ok=True)
     first.write_text(f"{marks}CREATE TABLE t (id bigint PRIMARY KEY, name varchar(10));\nDROP TABLE old;\n")
     second.write_text(f"{marks}ALTER TABLE t ALTER COLUMN name TYPE varchar(20);\n")
-    assert {one.code for one in lint(Options([str(second)]))[0] if one.severity == "error"} == set()
-    assert {one.code for one in lint(Options([str(first), str(second)]))[0] if one.severity == "error"} == {"T01"}
+    assert {one.code for one in lint(LintOptions([str(second)]))[0] if one.severity == "error"} == set()
+    assert {one.code for one in lint(LintOptions([str(first), str(second)]))[0] if one.severity == "error"} == {"T01"}
 
 
 def test_a_new_column_has_a_mask_where_data_are_masked() -> None:
@@ -323,5 +323,5 @@ def test_a_label_of_a_playbook_is_a_mask() -> None:
         "born: {type: date, mask: 'null'}, height: {type: integer, mask: false}}}\n"
         "    - name: Phones\n      security_label: {on: column people.phone, provider: anon, label: MASKED WITH VALUE NULL}\n"
     )
-    findings, _ = lint(Options(["shop.yml"]))
+    findings, _ = lint(LintOptions(["shop.yml"]))
     assert {(one.code, one.attribute) for one in findings if one.severity == "warning"} == {("Q11", "mail")}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from wgm_play.lint.command import Options, lint
+from wgm_play.lint.command import LintOptions, lint
 
 CASES = Path(__file__).parents[1] / "lint"
 TIMEOUTS = "SET lock_timeout = '2s'; SET statement_timeout = '30s';\n"
@@ -55,7 +55,7 @@ def test_case(tmp_path: Path, name: str, expected: str, text: str) -> None:
         f"[tool.wgm-play.lint]\nserver_version = {options.get('version', 18)}\n", encoding="utf-8"
     )
     rows = [options["rows"].replace(":", "=")] if "rows" in options else []
-    findings, _ = lint(Options([str(path)], rows=rows))
+    findings, _ = lint(LintOptions([str(path)], rows=rows))
     advice = set(re.findall(r"\((\w+)\)", codes))
     wanted = {word for word in re.sub(r"\(\w+\)", "", codes).split() if word != "nothing"}
     told = [one for one in findings if not one.acknowledged]

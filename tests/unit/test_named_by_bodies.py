@@ -16,7 +16,7 @@ from wgm_play.catalog.table import Table
 from wgm_play.catalog.trigger import Trigger
 from wgm_play.catalog.types import Enum
 from wgm_play.environment import Policy
-from wgm_play.operations.base import Change, Facts, Situation
+from wgm_play.operations.base import Change, Facts, PlanContext
 from wgm_play.plan import Operation
 from wgm_play.planning import bodies
 from wgm_play.planning.rename import Renamed
@@ -78,7 +78,7 @@ def test_each_pair_is_found_by_words(seed: int, monkeypatch: pytest.MonkeyPatch)
         chance = random.Random(seed * 1000 + number)  # noqa: S311 - no secret
         before, after = catalog(chance), catalog(chance)
         made = changes(chance, before, after)
-        situation = Situation(before, after, Facts(Policy(), 150000))
+        situation = PlanContext(before, after, Facts(Policy(), 150000))
         quick = bodies.together(Renamed(), made, situation)
         whole = set(range(len(made)))
         with monkeypatch.context() as patch:

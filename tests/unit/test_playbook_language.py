@@ -17,17 +17,17 @@ from wgm_play.document.nodes import Map, freeze, thaw
 from wgm_play.environment import Environment, load_environment
 from wgm_play.environment_keys import ENVIRONMENT as ENVIRONMENT_KEYS
 from wgm_play.errors import InputError, Position, Problems, WgmError
-from wgm_play.kept import folder_of
 from wgm_play.playbook.expand import hosts_of, load_playbook
 from wgm_play.playbook.fold import digest_of, fold
 from wgm_play.playbook.kinds import KINDS
-from wgm_play.playbook.model import Folded, Play
+from wgm_play.playbook.model import Declarations, Play
 from wgm_play.playbook.selection import refuse_unknown, selection
 from wgm_play.playbook.validate import problems_of, schema
 from wgm_play.playbook.values import render_value
 from wgm_play.playbook.variables import Environ, Root, Scope, parse_extra_vars
 from wgm_play.reference.pages import TOPICS, doc
 from wgm_play.secret import Secret
+from wgm_play.user_cache import folder_of
 
 FOLDER = Path(__file__).parents[1] / "playbooks"
 HERE = Position("environments/development.yml")
@@ -49,7 +49,7 @@ def play_of(name: str, **more: Any) -> Play:
     return load_playbook(f"valid/{name}.yml", ENVIRONMENT, environ={"WGM_TEST_SECRET": "hunter22"}, **more).plays[0]
 
 
-def texts(folded: Folded) -> dict[Key, list[str]]:
+def texts(folded: Declarations) -> dict[Key, list[str]]:
     return {key: [s.sql for s in (*one.statements, *one.late)] for key, one in folded.declarations.items()}
 
 

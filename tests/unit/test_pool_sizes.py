@@ -12,7 +12,7 @@ from wgm_play.pgbouncer.sizing import Limits, Sizes, sizes
 from wgm_play.playbook.model import Pooling
 
 HERE = Position("play.yml", 1, 1)
-PLACE = files.Place("shop", "shop", "db.example.org", "5432", admins=("dba",), pause=20.0)
+PLACE = files.PooledDatabase("shop", "shop", "db.example.org", "5432", admins=("dba",), pause=20.0)
 
 
 def needs(clients: int = 500, **more: Any) -> Pooling:
@@ -74,7 +74,7 @@ def test_prepared_statements_are_kept_by_versions_that_can(
 
 
 def test_no_value_breaks_out_of_its_line() -> None:
-    place = files.Place("shop", "it's", "/var/run/my socket", "5432")
+    place = files.PooledDatabase("shop", "it's", "/var/run/my socket", "5432")
     asked = needs(roles=("a\nadmin_users = b",))
     text = files.ini(asked, Limits(100), sizes(asked, Limits(100)), place, None, "play.yml")
     assert "shop = host='/var/run/my socket' port=5432 dbname='it''s' pool_size=82" in text
@@ -83,7 +83,7 @@ def test_no_value_breaks_out_of_its_line() -> None:
 
 def test_a_name_that_pgbouncer_cannot_read_is_refused() -> None:
     with pytest.raises(InputError, match="reads no database name like 'My Shop'"):
-        files.database_line(Sizes(1, 0, 1, 1, 11), files.Place("My Shop", "My Shop", "h", "5432"))
+        files.database_line(Sizes(1, 0, 1, 1, 11), files.PooledDatabase("My Shop", "My Shop", "h", "5432"))
 
 
 def test_a_client_outlives_a_pause() -> None:
@@ -114,21 +114,21 @@ def pool(name: str, user: str, **more: str) -> console.Row:
 def test_room_is_reckoned_over_all_pools_of_a_server() -> None:
     pools = [pool("shop", "a"), pool("shop", "b"), pool("other", "a")]
     there = [database("shop"), database("other", reserve_pool="5"), database("elsewhere", host="x", pool_size="900")]
-    state = look.State({}, there, pools, (1, 18))
+    state = look.PoolState({}, there, pools, (1, 18))
     assert not list(look.room(state, "shop", Limits(68)))
     [found] = look.room(state, "shop", Limits(67))
     assert found.message == "the pools may open 65 connections, the server has 64 for them"
     assert found.evidence == ("other: 25", "shop: 40")
-    limited = look.State({}, [database("shop", max_connections="10")], pools, (1, 24))
+    limited = look.PoolState({}, [database("shop", max_connections="10")], pools, (1, 24))
     assert not list(look.room(limited, "shop", Limits(20)))
 
 
 def test_clients_that_wait_are_told_unless_the_pool_is_paused() -> None:
     held = pool("shop", "a", cl_waiting="3", maxwait="7", sv_active="2")
-    state = look.State({}, [database("shop")], [held, pool("shop", "b", cl_waiting="1")], None)
+    state = look.PoolState({}, [database("shop")], [held, pool("shop", "b", cl_waiting="1")], None)
     [found] = look.waiting(state)
     assert found.message == "pool shop, role a: 3 clients wait for a connection, the longest for 7s"
-    paused = look.State({}, [database("shop", paused="1")], [held], None)
+    paused = look.PoolState({}, [database("shop", paused="1")], [held], None)
     assert not list(look.waiting(paused))
     [told] = look.paused(paused, "postgresql://dba@h:6432/pgbouncer")
     assert told.remedy == "psql 'postgresql://dba@h:6432/pgbouncer' -c 'RESUME shop'" and told.evidence == (
@@ -143,7 +143,7 @@ def test_settings_are_compared_as_what_they_mean() -> None:
     config["query_wait_timeout"]["value"] = "60.0"
     config["ignore_startup_parameters"]["value"] = "options,extra_float_digits"
     row = database("shop", pool_size="82", reserve_pool="5", max_connections="87", pool_mode="transaction")
-    state = look.State(config, [row], [], (1, 24))
+    state = look.PoolState(config, [row], [], (1, 24))
     assert not list(look.differing(state, "shop", written, size, "transaction", "render"))
     config["max_client_conn"]["value"] = "100"
     row["pool_mode"] = "session"

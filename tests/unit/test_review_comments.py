@@ -17,7 +17,7 @@ from wgm_play.plan import Command, Group, Lock, Operation, Plan
 from wgm_play.report.review import data, markdown
 from wgm_play.report.text import TextReporter
 from wgm_play.reporter import Reporter
-from wgm_play.review.comments.keep import Text, keep
+from wgm_play.review.comments.keep import CommentText, keep
 from wgm_play.review.comments.place import GitHub, GitLab, Outdated, github
 from wgm_play.review.comments.web import Web
 from wgm_play.review.model import SECTIONS, SECURITY, PlayReview, Review, Rollback
@@ -63,8 +63,8 @@ def a_review(
     return Review(subject, "against main (0123456789)", plays, (text,) if text else ())
 
 
-def as_text(review: Review) -> Text:
-    return Text(markdown.write(review), review.quiet)
+def as_text(review: Review) -> CommentText:
+    return CommentText(markdown.write(review), review.quiet)
 
 
 @pytest.fixture(params=["github", "gitlab"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wgm_play.errors import InputError
-from wgm_play.units import format_duration, format_size, parse_duration, parse_size
+from wgm_play.quantities import format_duration, format_size, parse_duration, parse_size
 
 SECONDS = {
     "500ms": 0.5,

@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.alerts.beside import NOTHING, Beside, Counted
 from wgm_play.alerts.counter import key_of
 from wgm_play.alerts.evaluate import AlertState, evaluate
+from wgm_play.alerts.outside_values import NOTHING, Counted, OutsideValues
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Drilled:
     resolved_after: float
 
 
-def drill(alert: Alert, connect: Connect, beside: Beside = NOTHING, recipe: Recipe | None = None) -> Drilled:
+def drill(alert: Alert, connect: Connect, beside: OutsideValues = NOTHING, recipe: Recipe | None = None) -> Drilled:
     """Bring the condition of an alert about, and end it. Raise `NotDrilled` where the alert does not say so."""
     told = alert.drill or {}
     tried = replace(alert, threshold=str(told.get("threshold", alert.threshold)), seconds=0)
@@ -76,7 +76,7 @@ class _Eye:
 
     connection: psycopg.Connection[Any]
     alert: Alert
-    beside: Beside
+    beside: OutsideValues
     earlier: list[Mapping[str, float]] = field(default_factory=lambda: [{}])
 
     def look(self) -> AlertState:

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.alerts.beside import NOTHING, Beside
 from wgm_play.alerts.counter import increases, key_of
-from wgm_play.alerts.sight import Unseen, all_rows_seen, refuse_hidden_sessions
+from wgm_play.alerts.outside_values import NOTHING, OutsideValues
 from wgm_play.alerts.threshold import Threshold, parse
+from wgm_play.alerts.visibility import Unseen, all_rows_seen, refuse_hidden_sessions
+from wgm_play.quantities import counted, format_duration
 from wgm_play.render import render
 from wgm_play.secret import MASK, mask
-from wgm_play.units import counted, format_duration
 
 if TYPE_CHECKING:
     from wgm_play.asking.ask import Asker
@@ -38,7 +38,7 @@ _LABEL = re.compile(r"[^a-zA-Z0-9_]")
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class AlertSample:
     """One row of an alert's query: its value, its other columns as labels, and whether it crosses the threshold.
 
     The value of a counter (`over`) is its increase; `counted` is then where it stands.
@@ -66,7 +66,7 @@ class AlertState:
     summary: str
     threshold: str
     seconds: int
-    samples: tuple[Sample, ...] = ()
+    samples: tuple[AlertSample, ...] = ()
     note: str = ""
     error: str = ""
     no_log: bool = False
@@ -93,7 +93,7 @@ class AlertState:
 
 
 def evaluate(
-    connection: Any, alerts: Sequence[Alert], timeout: float = TIMEOUT_SECONDS, beside: Beside = NOTHING
+    connection: Any, alerts: Sequence[Alert], timeout: float = TIMEOUT_SECONDS, beside: OutsideValues = NOTHING
 ) -> list[AlertState]:
     """Return the state of each alert, in their order. `timeout` is seconds for each query.
 
@@ -107,7 +107,7 @@ def evaluate_now(
     asker: Asker,
     alerts: Sequence[Alert],
     reading: Any = None,
-    beside: Beside = NOTHING,
+    beside: OutsideValues = NOTHING,
     timeout: float = TIMEOUT_SECONDS,
 ) -> list[AlertState]:
     """Return the state of each alert, asked so that it can do nothing; names mean what they mean in the application.
@@ -128,7 +128,7 @@ def _timed(evaluated: Any, *given: Any) -> AlertState:
     return replace(state, took=time.monotonic() - begun)
 
 
-def _asked(asker: Asker, alert: Alert, timeout: float, beside: Beside) -> AlertState:
+def _asked(asker: Asker, alert: Alert, timeout: float, beside: OutsideValues) -> AlertState:
     import psycopg
 
     from wgm_play.asking.ask import NotAsked
@@ -186,7 +186,7 @@ def _threshold(alert: Alert) -> Threshold:
     return parse(alert.threshold, getattr(alert.threshold, "position", None) or alert.position)
 
 
-def _one(connection: Any, alert: Alert, timeout: float, beside: Beside) -> AlertState:
+def _one(connection: Any, alert: Alert, timeout: float, beside: OutsideValues) -> AlertState:
     import psycopg
 
     threshold = _threshold(alert)
@@ -216,7 +216,7 @@ def _one(connection: Any, alert: Alert, timeout: float, beside: Beside) -> Alert
 
 
 def _values(
-    connection: Any, alert: Alert, query: str, timeout: float, beside: Beside
+    connection: Any, alert: Alert, query: str, timeout: float, beside: OutsideValues
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return columns and rows from where the alert takes its value. Raise `Unseen` where that is not to be had."""
     if alert.source == "watch":
@@ -227,8 +227,8 @@ def _values(
 
 
 def _increased(
-    alert: Alert, threshold: Threshold, samples: Sequence[Sample], beside: Beside
-) -> tuple[tuple[Sample, ...], str, str]:
+    alert: Alert, threshold: Threshold, samples: Sequence[AlertSample], beside: OutsideValues
+) -> tuple[tuple[AlertSample, ...], str, str]:
     """Return the samples of a counter with its increase as their value, what of the time was not seen, and why it is unknown.
 
     The increase of a counter that never came so far is no larger than where it stands.
@@ -239,17 +239,17 @@ def _increased(
             "it is a counter, and where it stood is not known: `check --record` every few minutes keeps that"
             f" (its increase within {format_duration(alert.over)} is compared)"
         )
-        return tuple(Sample(one.value, one.labels, False, one.value) for one in samples), "", unknown
+        return tuple(AlertSample(one.value, one.labels, False, one.value) for one in samples), "", unknown
     made = []
     for one in samples:
         value = increases([*(point.get(key_of(one.labels)) for point in earlier), one.value]) if earlier else one.value
-        made.append(Sample(value, one.labels, threshold.crossed(value), one.value))
+        made.append(AlertSample(value, one.labels, threshold.crossed(value), one.value))
     whole = seen >= alert.over * 0.9
     note = "" if whole or not earlier else f"seen for {format_duration(seen)} of {format_duration(alert.over)}"
     return tuple(made), note, ""
 
 
-def _missing(rows: Sequence[tuple[Any, ...]], samples: Sequence[Sample]) -> str:
+def _missing(rows: Sequence[tuple[Any, ...]], samples: Sequence[AlertSample]) -> str:
     """Say that there is no value, or that one row has none; nothing where each row has one."""
     if not rows:
         return "the query returned no row"
@@ -306,13 +306,13 @@ def _fetch(
 
 def _samples(
     columns: Sequence[str], rows: Sequence[tuple[Any, ...]], threshold: Threshold, hidden: bool
-) -> tuple[Sample, ...]:
+) -> tuple[AlertSample, ...]:
     if columns.count("value") != 1:
         names = ", ".join(columns) or "none"
         raise Unseen(f"the query needs one column named value, it has: {names}")
     at = columns.index("value")
     labels = _label_names([name for name in columns if name != "value"])
-    found: dict[tuple[str, ...], Sample] = {}
+    found: dict[tuple[str, ...], AlertSample] = {}
     for number, row in enumerate(rows, 1):
         value = _number(row[at])
         if value is None:
@@ -324,7 +324,7 @@ def _samples(
             told = ", ".join(f"{name}={word}" for name, word in zip(labels, words, strict=True))
             raise Unseen(f"two rows have the same labels ({MASK if hidden else told or 'none'}): aggregate them")
         shown = {"row": str(number)} if hidden and labels else dict(zip(labels, words, strict=True))
-        found[words] = Sample(value, shown, threshold.crossed(value))
+        found[words] = AlertSample(value, shown, threshold.crossed(value))
     return tuple(found.values())
 
 

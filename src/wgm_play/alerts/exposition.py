@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.alerts.beside import Counted
 from wgm_play.alerts.collectors import COLLECTORS, Collected, Collector
 from wgm_play.alerts.counter import key_of
 from wgm_play.alerts.evaluate import AlertState
+from wgm_play.alerts.outside_values import Counted
 from wgm_play.alerts.prometheus import braces, metrics, page
 from wgm_play.alerts.threshold import shown
 
@@ -185,13 +185,13 @@ def serve(exposition: Exposition, host: str, port: int) -> Any:
         def log_message(self, format: str, *values: Any) -> None:
             """Say nothing: a scrape is no news."""
 
-    class Server(ThreadingHTTPServer):
+    class MetricsServer(ThreadingHTTPServer):
         daemon_threads = True
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
         def handle_error(self, request: Any, client_address: Any) -> None:
             """Say nothing of somebody who hung up."""
 
-    server = Server((host, port), Handler)
+    server = MetricsServer((host, port), Handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
     return server

@@ -22,7 +22,7 @@ class NotAnswered(Exception):
     """Prometheus cannot be reached, or refuses; the message is for people, without a password."""
 
 
-class _Stay(HTTPRedirectHandler):
+class _SameServer(HTTPRedirectHandler):
     def redirect_request(self, *given: Any) -> None:
         """Go nowhere else: a URL of the environment means that server."""
 
@@ -71,7 +71,7 @@ class PrometheusServer:
     def _send(self, url: str, seconds: float, data: bytes | None = None) -> bytes:
         try:
             request = Request(url, data=data, headers=self.headers)  # noqa: S310 - the environment's own URL
-            with build_opener(_Stay).open(request, timeout=seconds) as answer:
+            with build_opener(_SameServer).open(request, timeout=seconds) as answer:
                 return bytes(answer.read())
         except HTTPError as error:
             told = error.read().decode("utf-8", "replace").strip().splitlines()

@@ -9,21 +9,21 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.analysis.candidates import Candidate, Table, candidates
+from wgm_play.analysis.candidates import IndexCandidate, Table, candidates
 from wgm_play.analysis.compare import FLOOR, SOURCE, TIMES
 from wgm_play.finding import INFO, Finding
 from wgm_play.inspect.emit import step as lines_of
 from wgm_play.inspect.entry import table_place
+from wgm_play.quantities import counted, format_size
 from wgm_play.sql import shortened
 from wgm_play.stats.uses import expression_key
-from wgm_play.units import counted, format_size
 
 if TYPE_CHECKING:
-    from wgm_play.analysis.plans import Plan, Subject
+    from wgm_play.analysis.plans import QueryPlan, Subject
     from wgm_play.analysis.statements import Count
     from wgm_play.analysis.trying import Trial, Tried
     from wgm_play.catalog.model import Catalog
-    from wgm_play.stats.file import Statistics
+    from wgm_play.stats.file import StatisticsFile
 
 CODE = "index_advice"
 # More indexes than that are not advised at once: the first ones change what the others are worth.
@@ -38,8 +38,8 @@ class Helped:
     """A query that an index helps: its plan before, and with the index."""
 
     subject: Subject
-    before: Plan
-    after: Plan
+    before: QueryPlan
+    after: QueryPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ class Advice:
     names: Sequence[str] = ()
 
 
-def wanted(plans: Mapping[str, Plan], catalog: Catalog) -> dict[Candidate, list[str]]:
+def wanted(plans: Mapping[str, QueryPlan], catalog: Catalog) -> dict[IndexCandidate, list[str]]:
     """Return the indexes to try, each with the names of the queries that it could serve; a cheap query needs none."""
     whole = _whole(catalog)
-    found: dict[Candidate, list[str]] = {}
+    found: dict[IndexCandidate, list[str]] = {}
     for name, plan in plans.items():
         if plan.root is not None and plan.cost > FLOOR:
             for one in candidates(plan.root, whole):
@@ -88,17 +88,17 @@ def is_partitioned(catalog: Catalog, tables: Collection[Table]) -> bool:
 
 def choose(
     trial: Trial,
-    serving: Mapping[Candidate, Sequence[str]],
+    serving: Mapping[IndexCandidate, Sequence[str]],
     subjects: Sequence[Subject],
-    plans: Mapping[str, Plan],
+    plans: Mapping[str, QueryPlan],
     counts: Mapping[str, Count],
-) -> list[tuple[Candidate, list[Helped]]]:
+) -> list[tuple[IndexCandidate, list[Helped]]]:
     """Return the indexes that help most, each on top of those before it, with the queries that they help."""
     by_name = {one.name: one for one in subjects}
     made = [one for one in serving if one in trial.tried and not _is_there(trial, one)]
     asked = dict.fromkeys(name for one in made for name in serving[one])
-    now, chosen = dict(plans), dict[Candidate, list[Helped]]()
-    moves: dict[frozenset[Candidate], list[str]] = {}
+    now, chosen = dict(plans), dict[IndexCandidate, list[Helped]]()
+    moves: dict[frozenset[IndexCandidate], list[str]] = {}
     for name, plan in trial.plans(made, [by_name[name] for name in asked]).items():
         if not _helps(now.get(name), plan):
             continue  # not even all of them together help
@@ -106,7 +106,7 @@ def choose(
         for move in ({used} if used else set()) | {frozenset([one]) for one in made if name in serving[one]}:
             moves.setdefault(move, []).append(name)
     while moves and len(chosen) < MOST:
-        best: tuple[float, frozenset[Candidate], dict[str, Plan]] | None = None
+        best: tuple[float, frozenset[IndexCandidate], dict[str, QueryPlan]] | None = None
         for move, names in list(moves.items()):
             with_it = trial.plans([*chosen, *move], [by_name[name] for name in names])
             helped = {name: plan for name, plan in with_it.items() if _helps(now.get(name), plan)}
@@ -126,15 +126,15 @@ def choose(
     return list(_without_prefixes(chosen).items())
 
 
-def _used(trial: Trial, plan: Plan) -> list[Candidate]:
+def _used(trial: Trial, plan: QueryPlan) -> list[IndexCandidate]:
     return [trial.names[name] for name in plan.indexes if name in trial.names]
 
 
-def _width(move: Collection[Candidate]) -> int:
+def _width(move: Collection[IndexCandidate]) -> int:
     return sum(len(one.keys) for one in move)
 
 
-def _helps(before: Plan | None, after: Plan) -> bool:
+def _helps(before: QueryPlan | None, after: QueryPlan) -> bool:
     """Tell whether a plan is better as `compare` calls one worse."""
     return before is not None and before.cost >= TIMES * after.cost and before.cost - after.cost > FLOOR
 
@@ -143,7 +143,7 @@ def _calls(subject: Subject, counts: Mapping[str, Count]) -> int:
     return max(counts[subject.key].calls, 1) if subject.key in counts else 1
 
 
-def _without_prefixes(chosen: Mapping[Candidate, list[Helped]]) -> dict[Candidate, list[Helped]]:
+def _without_prefixes(chosen: Mapping[IndexCandidate, list[Helped]]) -> dict[IndexCandidate, list[Helped]]:
     """Return the chosen ones without those whose keys begin another's, which gets their queries."""
     kept = {one: list(helped) for one, helped in chosen.items()}
     for short in chosen:
@@ -153,7 +153,7 @@ def _without_prefixes(chosen: Mapping[Candidate, list[Helped]]) -> dict[Candidat
     return kept
 
 
-def _begins(short: Candidate, long: Candidate) -> bool:
+def _begins(short: IndexCandidate, long: IndexCandidate) -> bool:
     same = (short.table, short.method) == (long.table, long.method)
     return same and short.method == "btree" and long.keys[: len(short.keys)] == short.keys
 
@@ -172,7 +172,7 @@ def _keys(spec: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def _is_there(trial: Trial, one: Candidate) -> bool:
+def _is_there(trial: Trial, one: IndexCandidate) -> bool:
     """Tell whether an index of the table has these keys, or begins with them; a broken one wants to be mended, not doubled."""
     spec = trial.tried[one].spec
     keys = _keys(spec)
@@ -184,7 +184,7 @@ def _is_there(trial: Trial, one: Candidate) -> bool:
     )
 
 
-def _superfluous(trial: Trial, one: Candidate) -> list[str]:
+def _superfluous(trial: Trial, one: IndexCandidate) -> list[str]:
     """Return the indexes that the new one would make superfluous: its first keys are theirs."""
     keys = _keys(trial.tried[one].spec)
     return [
@@ -196,14 +196,14 @@ def _superfluous(trial: Trial, one: Candidate) -> list[str]:
     ]
 
 
-def _names(trial: Trial, one: Candidate) -> list[str]:
+def _names(trial: Trial, one: IndexCandidate) -> list[str]:
     return [name for name, each in trial.names.items() if each == one]
 
 
 # What is told ----------------------------------------------------------------------------------------------------
 
 
-def advice(trial: Trial, chosen: Sequence[tuple[Candidate, list[Helped]]], catalog: Catalog) -> list[Advice]:
+def advice(trial: Trial, chosen: Sequence[tuple[IndexCandidate, list[Helped]]], catalog: Catalog) -> list[Advice]:
     """Return the chosen indexes as steps."""
     taken = {(key.name[0], key.name[1]) for key in catalog.rows if len(key.name) > 1}
     taken |= {(table[0], str(one["name"])) for table, own in trial.there.items() for one in own}
@@ -240,7 +240,7 @@ def finding(
     one: Advice,
     trial: Trial,
     counts: Mapping[str, Count],
-    statistics: Statistics,
+    statistics: StatisticsFile,
     depends: Mapping[str, Sequence[str]],
 ) -> Finding:
     """Return what is told of an index: whom it helps, what it costs, and the step."""
@@ -280,7 +280,7 @@ def _gain(advised: Advice, one: Helped, counts: Mapping[str, Count], depends: Ma
     return f"{one.subject.name}: {times} ({way}, was {one.before.way}){called}{unsure}"
 
 
-def _price(one: Advice, statistics: Statistics, by: str) -> str:
+def _price(one: Advice, statistics: StatisticsFile, by: str) -> str:
     """Return what the index takes: space, and an entry for each row that is written."""
     size = f"about {format_size(one.tried.pages * _PAGE)} on disk ({by})"
     names = [one.table, *_below(one.table, statistics)]
@@ -294,7 +294,7 @@ def _price(one: Advice, statistics: Statistics, by: str) -> str:
     return f"{size}; it is written too with the writes{when or ' so far'}: {inserted:,} inserts, {updated - hot:,} updates{kept}"
 
 
-def _below(table: Table, statistics: Statistics) -> list[Table]:
+def _below(table: Table, statistics: StatisticsFile) -> list[Table]:
     """Return the partitions of a table, at any depth."""
     own = [(one["schema"], one["name"]) for one in statistics.tables if tuple(one.get("parent", ())) == table]
     return [*own, *(below for one in own for below in _below(one, statistics))]

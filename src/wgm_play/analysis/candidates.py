@@ -1,6 +1,6 @@
 """Indexes that could serve a query, by what its plan compares, joins and sorts. Whether one does, the planner says.
 
-In: plans as EXPLAIN (VERBOSE, FORMAT JSON) tells them. Out: `Candidate`s, too many rather than too few.
+In: plans as EXPLAIN (VERBOSE, FORMAT JSON) tells them. Out: `IndexCandidate`s, too many rather than too few.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Table = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class IndexCandidate:
     """An index that could serve: its table, what it indexes as SQL, its method."""
 
     table: Table
@@ -41,7 +41,7 @@ class Candidate:
 
 
 @dataclass(slots=True)
-class Wanted:
+class TableUse:
     """What a query does with one table: what it compares with one value, what it joins, searches between bounds, sorts by."""
 
     table: Table
@@ -52,27 +52,27 @@ class Wanted:
     contained: dict[str, None] = field(default_factory=dict)
     sorted: tuple[str, ...] = ()
 
-    def candidates(self) -> Iterator[Candidate]:
+    def candidates(self) -> Iterator[IndexCandidate]:
         """Yield what could serve, single columns first."""
         equal, rest = tuple(self.equal)[: WIDEST - 1], tuple(self.rest)
         for one in (*self.equal, *self.joined, *self.ranged, *rest):
-            yield Candidate(self.table, (one,))
+            yield IndexCandidate(self.table, (one,))
         found: list[tuple[str, ...]] = [(*equal, one) for one in self.ranged]
         found += [(*equal, *self.sorted), equal, equal[::-1], (*equal, *rest[:1])]
         for one in self.joined:
             found += [(one, *equal), (*equal, one), (one, *self.sorted), *((one, each) for each in self.ranged)]
         for keys in found:
             if 1 <= len(made := tuple(dict.fromkeys(keys))) <= WIDEST:
-                yield Candidate(self.table, made)
+                yield IndexCandidate(self.table, made)
         for one in self.contained:
-            yield Candidate(self.table, (one,), "gin")
+            yield IndexCandidate(self.table, (one,), "gin")
 
 
-def candidates(root: Mapping[str, Any], whole: Callable[[Table], Table]) -> list[Candidate]:
+def candidates(root: Mapping[str, Any], whole: Callable[[Table], Table]) -> list[IndexCandidate]:
     """Return the indexes that could serve the query of a plan; `whole` gives the table that a partition is of."""
     nodes = list(_nodes(root))
     tables = {
-        str(node["Alias"]): Wanted(whole((str(node["Schema"]), str(node["Relation Name"]))))
+        str(node["Alias"]): TableUse(whole((str(node["Schema"]), str(node["Relation Name"]))))
         for node in nodes
         if node["Node Type"] in _SCANS and "Schema" in node and not _NOT_OURS.match(str(node["Schema"]))
     }
@@ -83,7 +83,7 @@ def candidates(root: Mapping[str, Any], whole: Callable[[Table], Table]) -> list
         for name in _SORTS:
             if name in node:
                 _sorted(node[name], tables)
-    found: dict[Candidate, None] = {}
+    found: dict[IndexCandidate, None] = {}
     for one in tables.values():
         found |= dict.fromkeys(list(dict.fromkeys(one.candidates()))[:MOST])
     return list(found)
@@ -112,7 +112,7 @@ def _condition(text: str) -> Any:
     return statement.whereClause if statement is not None else None
 
 
-def _compared(node: Any, tables: Mapping[str, Wanted]) -> None:
+def _compared(node: Any, tables: Mapping[str, TableUse]) -> None:
     """Note what a condition compares: of arms that are joined by OR, each could have an index."""
     from pglast import ast
     from pglast.enums import BoolExprType
@@ -131,7 +131,7 @@ def _compared(node: Any, tables: Mapping[str, Wanted]) -> None:
         _note(_key_of(node), "rest", tables)
 
 
-def _operator(node: Any, tables: Mapping[str, Wanted]) -> None:
+def _operator(node: Any, tables: Mapping[str, TableUse]) -> None:
     from pglast.enums import A_Expr_Kind as Kind
 
     name = node.name[-1].sval
@@ -162,12 +162,12 @@ def _begins(node: Any) -> bool:
     return isinstance(node, ast.A_Const) and bool(value) and value[0] not in "%_\\"
 
 
-def _note(key: tuple[str, str] | None, how: str, tables: Mapping[str, Wanted]) -> None:
+def _note(key: tuple[str, str] | None, how: str, tables: Mapping[str, TableUse]) -> None:
     if key is not None and key[0] in tables:
         getattr(tables[key[0]], how)[key[1]] = None
 
 
-def _sorted(keys: Iterable[str], tables: Mapping[str, Wanted]) -> None:
+def _sorted(keys: Iterable[str], tables: Mapping[str, TableUse]) -> None:
     """Note in which order one table's rows are wanted; a B-tree is read from both ends."""
     statement = _parsed(f"SELECT 1 ORDER BY {', '.join(keys)}")
     found: list[tuple[str, str, str]] = []
@@ -199,7 +199,7 @@ def _key_of(node: Any) -> tuple[str, str] | None:
     aliases: set[str] = set()
     other: list[Any] = []
 
-    class Look(Visitor):
+    class IndexSearch(Visitor):
         def visit(self, _: Any, each: Any) -> None:
             if isinstance(each, ast.ColumnRef):
                 fields = tuple(each.fields or ())
@@ -208,7 +208,7 @@ def _key_of(node: Any) -> tuple[str, str] | None:
             elif isinstance(each, ast.ParamRef | ast.SubLink):
                 other.append(each)
 
-    Look()(node)
+    IndexSearch()(node)
     if other or len(aliases) != 1:
         return None
     [alias] = aliases

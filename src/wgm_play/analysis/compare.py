@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from wgm_play.analysis.plans import Plan, Subject
+from wgm_play.analysis.plans import QueryPlan, Subject
 from wgm_play.finding import ERROR, WARNING, Finding
-from wgm_play.units import counted
+from wgm_play.quantities import counted
 
 SOURCE = "analyze"
 CODE = "slower_plan"
@@ -27,11 +27,13 @@ class Slower:
     """A query whose plan became another and dearer one."""
 
     subject: Subject
-    before: Plan
-    after: Plan
+    before: QueryPlan
+    after: QueryPlan
 
 
-def slower(subjects: Iterable[Subject], before: Mapping[str, Plan], after: Mapping[str, Plan]) -> list[Slower]:
+def slower(
+    subjects: Iterable[Subject], before: Mapping[str, QueryPlan], after: Mapping[str, QueryPlan]
+) -> list[Slower]:
     """Return the queries with another node, at least `TIMES` the cost and more than `FLOOR` above it."""
     found = []
     for one in subjects:

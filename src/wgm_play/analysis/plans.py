@@ -1,6 +1,6 @@
 """The plan of one statement, as the planner makes it now; nothing is run.
 
-In: a connection in a transaction in which the statement may be sent. Out: a `Plan`, or `Unplanned` with the reason.
+In: a connection in a transaction in which the statement may be sent. Out: a `QueryPlan`, or `UnplannedStatement` with the reason.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TYPED = re.compile(
 _PASSED = ("Gather", "Gather Merge", "Limit", "Result", "Materialize", "Memoize", "Hash", "Unique", "LockRows")
 
 
-class Unplanned(Exception):
+class UnplannedStatement(Exception):
     """A statement without a plan, with the reason in words."""
 
 
@@ -52,7 +52,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class PlanNode:
     """A node of a plan: what it does, on what, by which index; cost and rows as estimated."""
 
     type: str
@@ -72,10 +72,10 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class QueryPlan:
     """A plan: its nodes from the top down, its whole cost. `root` is EXPLAIN's own words, while they are at hand."""
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[PlanNode, ...]
     root: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -108,9 +108,9 @@ class Plan:
         return [[one.type, one.relation, one.index, one.cost, one.rows, one.depth] for one in self.nodes]
 
 
-def from_data(kept: Sequence[Sequence[Any]]) -> Plan:
+def from_data(kept: Sequence[Sequence[Any]]) -> QueryPlan:
     """Return the plan that `data` kept."""
-    return Plan(tuple(Node(*one) for one in kept))
+    return QueryPlan(tuple(PlanNode(*one) for one in kept))
 
 
 def subject_of(query: Query) -> Subject:
@@ -124,8 +124,8 @@ def rewritten(text: str) -> str:
     return _TYPED.sub(r"\2::\1", text)
 
 
-def plan(connection: psycopg.Connection[Any], subject: Subject) -> Plan:
-    """Return the plan of a statement, within a savepoint. Raise `Unplanned`."""
+def plan(connection: psycopg.Connection[Any], subject: Subject) -> QueryPlan:
+    """Return the plan of a statement, within a savepoint. Raise `UnplannedStatement`."""
     import psycopg
 
     try:
@@ -142,11 +142,11 @@ def plan(connection: psycopg.Connection[Any], subject: Subject) -> Plan:
     except psycopg.Error as error:
         if connection.closed:
             raise
-        raise Unplanned(mask(str(error.diag.message_primary or error).strip())) from None
+        raise UnplannedStatement(mask(str(error.diag.message_primary or error).strip())) from None
     finally:
         _forget(connection)
     found = json.loads(told) if isinstance(told, str) else told
-    return Plan(tuple(_nodes(found[0]["Plan"])), found[0]["Plan"])
+    return QueryPlan(tuple(_nodes(found[0]["Plan"])), found[0]["Plan"])
 
 
 def _forget(connection: psycopg.Connection[Any]) -> None:
@@ -164,7 +164,7 @@ def _send(connection: psycopg.Connection[Any], name: str, **values: Any) -> psyc
     return cursor
 
 
-def _nodes(node: Mapping[str, Any], depth: int = 0) -> Iterator[Node]:
+def _nodes(node: Mapping[str, Any], depth: int = 0) -> Iterator[PlanNode]:
     schema = node.get("Schema")
     relation = node.get("Relation Name") or node.get("CTE Name") or node.get("Function Name") or ""
     kind = str(node["Node Type"])
@@ -177,7 +177,7 @@ def _nodes(node: Mapping[str, Any], depth: int = 0) -> Iterator[Node]:
     if kind == "Bitmap Heap Scan":
         index = ", ".join(_indexes(node))
     named = f"{schema}.{relation}" if schema and relation else str(relation)
-    yield Node(
+    yield PlanNode(
         f"{kind} ({join})" if join not in (None, "Inner") else kind,
         named,
         index,

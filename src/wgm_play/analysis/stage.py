@@ -1,6 +1,6 @@
 """Plans of queries on a server of our own that plans by statistics, before and after a change that was not made yet.
 
-In: a play's plan, queries, statistics of a file or the target's own. Out: `Judged`: the queries that become slower, the plans, what
+In: a play's plan, queries, statistics of a file or the target's own. Out: `JudgedChange`: the queries that become slower, the plans, what
 is not known. Both states are made with the same statistics, so that what differs is the change.
 """
 
@@ -15,20 +15,20 @@ from wgm_play.analysis.compare import Slower, slower
 from wgm_play.analysis.plans import Subject
 from wgm_play.analysis.target import Plans, search_path_of
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.quantities import counted
 from wgm_play.render import render
 from wgm_play.stats.values import FULL
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.analysis.advice import Advice
-    from wgm_play.analysis.candidates import Candidate
-    from wgm_play.analysis.plans import Plan
+    from wgm_play.analysis.candidates import IndexCandidate
+    from wgm_play.analysis.plans import QueryPlan
     from wgm_play.analysis.statements import Count
     from wgm_play.analysis.trying import Trial
     from wgm_play.finding import Finding
     from wgm_play.planning.model import Planned
-    from wgm_play.run.work import Work
-    from wgm_play.stats.file import Statistics
+    from wgm_play.run.work import PlaySession
+    from wgm_play.stats.file import StatisticsFile
     from wgm_play.stats.scratch import Planning
 
 # What of a column's statistics holds for another type too.
@@ -36,7 +36,7 @@ _OF_ANY_TYPE = frozenset(["name", "inherited", "null_frac", "avg_width", "n_dist
 
 
 @dataclass(slots=True)
-class Judged:
+class JudgedChange:
     """What a change does to plans. `basis` says by which statistics that was judged, `notes` what is otherwise there.
 
     `depends` has, for the queries whose plans nobody knows, what was left out of the statistics that they depend on.
@@ -56,14 +56,16 @@ class Judged:
         return f"{len(every - self.depends.keys())} of {counted(len(every), 'plan')} certain"
 
 
-def judge(work: Work, planned: Planned, subjects: Sequence[Subject], statistics: Statistics | None = None) -> Judged:
+def judge(
+    work: PlaySession, planned: Planned, subjects: Sequence[Subject], statistics: StatisticsFile | None = None
+) -> JudgedChange:
     """Plan the queries with the live catalog and with the wanted one. Raise `Refused` where no server is to be had."""
     from wgm_play.stats.scratch import planning_server
 
     known = statistics or of_target(work)
     if statistics is not None:
         statistics.hold_to(key.name for key in planned.live.of("table"))
-    judged = Judged(known.about())
+    judged = JudgedChange(known.about())
     judged.notes += [f"not seen: {one['what']}: {one['why']}" for one in known.document["unseen"]]
     if known.values != FULL:  # example values say nothing where those of the rows are not told
         subjects = [replace(one, values=None) for one in subjects]
@@ -79,15 +81,15 @@ def judge(work: Work, planned: Planned, subjects: Sequence[Subject], statistics:
     return judged
 
 
-def of_target(work: Work) -> Statistics:
+def of_target(work: PlaySession) -> StatisticsFile:
     """Return the target's own statistics, as far as this role may read them; they are written nowhere."""
-    from wgm_play.stats.file import Statistics
+    from wgm_play.stats.file import StatisticsFile
     from wgm_play.stats.read import read
 
-    return Statistics(read(work.reading, work.environment.name, FULL), "the target's statistics")
+    return StatisticsFile(read(work.reading, work.environment.name, FULL), "the target's statistics")
 
 
-def _take(planning: Planning, judged: Judged, into: Plans, subjects: Sequence[Subject], path: str) -> None:
+def _take(planning: Planning, judged: JudgedChange, into: Plans, subjects: Sequence[Subject], path: str) -> None:
     planning.reading.execute(render("analysis/set_path.sql.j2", path=path).sql.encode())
     into.take(planning.reading, subjects)
     judged.notes += planning.notes
@@ -101,12 +103,12 @@ def _take(planning: Planning, judged: Judged, into: Plans, subjects: Sequence[Su
 
 
 def advise(
-    work: Work,
+    work: PlaySession,
     planned: Planned,
     subjects: Sequence[Subject],
-    plans: Mapping[str, Plan],
+    plans: Mapping[str, QueryPlan],
     counts: Mapping[str, Count],
-    statistics: Statistics | None,
+    statistics: StatisticsFile | None,
     depends: Mapping[str, tuple[str, ...]],
 ) -> list[tuple[Advice, Finding]]:
     """Return the indexes that would help queries, with what the playbook declares already made; `plans` are those then.
@@ -129,11 +131,11 @@ def advise(
 
 @contextmanager
 def _trial(
-    work: Work,
+    work: PlaySession,
     planned: Planned,
     subjects: Sequence[Subject],
-    candidates: list[Candidate],
-    known: Statistics,
+    candidates: list[IndexCandidate],
+    known: StatisticsFile,
     *,
     hypothetical: bool,
 ) -> Iterator[Trial]:
@@ -167,7 +169,7 @@ def _trial(
 # What is known of tables and columns that get another name or type ------------------------------------------------
 
 
-def renamed(statistics: Statistics, planned: Planned) -> Statistics:
+def renamed(statistics: StatisticsFile, planned: Planned) -> StatisticsFile:
     """Return the statistics by the names that a plan gives, without the values of columns that it gives another type."""
     renames, live, wanted = planned.situation.goal.renames, planned.live, planned.wanted.catalog
     by_old = {old: new for new, old in renames.items()}

@@ -71,7 +71,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
+class UnseenStatistics:
     """What cannot be seen, and what to type so that it can."""
 
     what: str
@@ -84,7 +84,7 @@ class Statements:
 
     counts: Mapping[str, Count] = field(default_factory=dict)
     reset: datetime | None = None
-    unseen: tuple[Unseen, ...] = ()
+    unseen: tuple[UnseenStatistics, ...] = ()
 
     def since(self, earlier: Mapping[str, Count], reset: datetime | None) -> dict[str, Count]:
         """Return what came since an earlier counting; all of it where the counts were reset meanwhile."""
@@ -113,7 +113,7 @@ def read(connection: psycopg.Connection[Any]) -> Statements:
     role = ident(connection.info.user)
     if where is None:
         return Statements(
-            unseen=(Unseen("pg_stat_statements is not there: which queries cost most is not known", _STEP),)
+            unseen=(UnseenStatistics("pg_stat_statements is not there: which queries cost most is not known", _STEP),)
         )
     if not where["current"]:
         return _nothing("pg_stat_statements is of an old version", "ALTER EXTENSION pg_stat_statements UPDATE;")
@@ -138,12 +138,12 @@ def read(connection: psycopg.Connection[Any]) -> Statements:
 
 
 def _nothing(what: str, remedy: str) -> Statements:
-    return Statements(unseen=(Unseen(f"{what}: which queries cost most is not known", remedy),))
+    return Statements(unseen=(UnseenStatistics(f"{what}: which queries cost most is not known", remedy),))
 
 
 def _counted(
     rows: Iterable[Mapping[str, Any]], where: Mapping[str, Any], role: str, reset: datetime | None
-) -> tuple[dict[str, Count], datetime | None, tuple[Unseen, ...]]:
+) -> tuple[dict[str, Count], datetime | None, tuple[UnseenStatistics, ...]]:
     found: dict[str, Count] = {}
     hidden = lost = 0
     for row in rows:
@@ -165,14 +165,16 @@ def _counted(
     unseen = []
     if hidden or not where["all_seen"]:
         told = f"the statements of other roles are not seen ({hidden} here)"
-        unseen.append(Unseen(told, f"GRANT pg_read_all_stats TO {role};"))
+        unseen.append(UnseenStatistics(told, f"GRANT pg_read_all_stats TO {role};"))
     if lost:
         unseen.append(
-            Unseen(f"the texts of {lost} statements are not kept by the server", "wait until they are counted anew")
+            UnseenStatistics(
+                f"the texts of {lost} statements are not kept by the server", "wait until they are counted anew"
+            )
         )
     if where["track"] == "none":
         unseen.append(
-            Unseen(
+            UnseenStatistics(
                 "pg_stat_statements counts nothing: pg_stat_statements.track is none",
                 "- {name: Count, setting: {name: pg_stat_statements.track, value: top}}",
             )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.analysis.plans import Plan, Subject, Unplanned, plan
+from wgm_play.analysis.plans import QueryPlan, Subject, UnplannedStatement, plan
 from wgm_play.asking.ask import Asker, NotAsked
 from wgm_play.errors import InputError
 from wgm_play.render import render
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Plans:
     """Plans by the name of their query; `without` says why a query has none."""
 
-    found: dict[str, Plan] = field(default_factory=dict)
+    found: dict[str, QueryPlan] = field(default_factory=dict)
     without: dict[str, str] = field(default_factory=dict)
 
     def take(self, connection: psycopg.Connection[Any], subjects: Iterable[Subject]) -> None:
@@ -31,7 +31,7 @@ class Plans:
         for one in subjects:
             try:
                 self.found[one.name] = plan(connection, one)
-            except Unplanned as reason:
+            except UnplannedStatement as reason:
                 self.without[one.name] = str(reason)
 
 

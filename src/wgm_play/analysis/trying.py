@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from wgm_play.analysis.candidates import Candidate, Table
-from wgm_play.analysis.plans import Plan, Subject
+from wgm_play.analysis.candidates import IndexCandidate, Table
+from wgm_play.analysis.plans import QueryPlan, Subject
 from wgm_play.analysis.target import Plans
 from wgm_play.asking.ask import NotAsked
 from wgm_play.catalog.model import Key
@@ -45,16 +45,16 @@ class Trial(Protocol):
     """
 
     by: str
-    tried: dict[Candidate, Tried]
-    names: dict[str, Candidate]
+    tried: dict[IndexCandidate, Tried]
+    names: dict[str, IndexCandidate]
     there: dict[Table, list[Mapping[str, Any]]]
 
-    def plans(self, chosen: Collection[Candidate], subjects: Sequence[Subject]) -> dict[str, Plan]:
+    def plans(self, chosen: Collection[IndexCandidate], subjects: Sequence[Subject]) -> dict[str, QueryPlan]:
         """Return the plans of queries with the chosen indexes and no other candidate."""
         ...
 
 
-def statement(number: int, one: Candidate) -> str:
+def statement(number: int, one: IndexCandidate) -> str:
     """Return the CREATE INDEX of a candidate."""
     name = f"{PREFIX}{number}"
     return render("analysis/try_index.sql.j2", name=name, table=one.table, method=one.method, keys=one.sqls).sql
@@ -89,13 +89,13 @@ class OnScratch:
 
     planning: Planning
     by: str = "tried on a scratch server"
-    tried: dict[Candidate, Tried] = field(default_factory=dict)
-    names: dict[str, Candidate] = field(default_factory=dict)
+    tried: dict[IndexCandidate, Tried] = field(default_factory=dict)
+    names: dict[str, IndexCandidate] = field(default_factory=dict)
     there: dict[Table, list[Mapping[str, Any]]] = field(default_factory=dict)
-    oids: dict[Candidate, list[int]] = field(default_factory=dict)
+    oids: dict[IndexCandidate, list[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, planning: Planning, candidates: Sequence[Candidate]) -> OnScratch:
+    def of(cls, planning: Planning, candidates: Sequence[IndexCandidate]) -> OnScratch:
         """Find the candidates again in a database that was made with them (`statement`)."""
         made = cls(planning, there=_there(planning.admin, {one.table for one in candidates}))
         rows = planning.admin.execute(render("analysis/tried.sql.j2", prefix=PREFIX).sql.encode()).fetchall()
@@ -106,7 +106,7 @@ class OnScratch:
                 made.names |= dict.fromkeys(names, one)
         return made
 
-    def plans(self, chosen: Collection[Candidate], subjects: Sequence[Subject]) -> dict[str, Plan]:
+    def plans(self, chosen: Collection[IndexCandidate], subjects: Sequence[Subject]) -> dict[str, QueryPlan]:
         """Return the plans of queries with the chosen indexes and no other candidate."""
         every = [oid for oids in self.oids.values() for oid in oids]
         shown = [oid for one in chosen for oid in self.oids[one]]
@@ -127,11 +127,11 @@ class ByHypoPG:
     connection: psycopg.Connection[Any]
     schema: str
     by: str = "tried by HypoPG on the target"
-    tried: dict[Candidate, Tried] = field(default_factory=dict)
-    names: dict[str, Candidate] = field(default_factory=dict)
+    tried: dict[IndexCandidate, Tried] = field(default_factory=dict)
+    names: dict[str, IndexCandidate] = field(default_factory=dict)
     there: dict[Table, list[Mapping[str, Any]]] = field(default_factory=dict)
 
-    def look(self, candidates: Sequence[Candidate]) -> None:
+    def look(self, candidates: Sequence[IndexCandidate]) -> None:
         """See which candidates can be tried, and how long they would be."""
         self.there = _there(self.connection, {one.table for one in candidates})
         for one in candidates:
@@ -139,7 +139,7 @@ class ByHypoPG:
                 self.tried[one] = Tried(spec, made[1])
             self._send("reset")
 
-    def plans(self, chosen: Collection[Candidate], subjects: Sequence[Subject]) -> dict[str, Plan]:
+    def plans(self, chosen: Collection[IndexCandidate], subjects: Sequence[Subject]) -> dict[str, QueryPlan]:
         """Return the plans of queries with the chosen indexes and no other candidate."""
         self._send("reset")
         for one in chosen:
@@ -149,7 +149,7 @@ class ByHypoPG:
         self._send("reset")
         return made.found
 
-    def _made(self, one: Candidate) -> tuple[str, int] | None:
+    def _made(self, one: IndexCandidate) -> tuple[str, int] | None:
         """Make a hypothetical index; return its definition and its pages, None where it cannot be."""
         import psycopg
 
@@ -177,7 +177,7 @@ class ByHypoPG:
 
 @contextmanager
 def by_hypopg(
-    asker: Asker, subjects: Sequence[Subject], candidates: Sequence[Candidate], schema: str
+    asker: Asker, subjects: Sequence[Subject], candidates: Sequence[IndexCandidate], schema: str
 ) -> Iterator[ByHypoPG | None]:
     """Give HypoPG's trial for one block; None where the queries may not even be planned on the target."""
     import psycopg

@@ -1,6 +1,6 @@
 """What queries cost and how they are planned at a moment, kept in the ledger: before a run, so that it can be judged after it.
 
-In: a play's work. Out: `Watched`; a row of `wgm.query_record`.
+In: a play's work. Out: `QuerySnapshot`; a row of `wgm.query_record`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from wgm_play.ledger.query_records import record
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # As many of the server's dearest statements are judged with a run, and as many counts are kept.
 TOP, KEPT = 10, 500
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class QuerySnapshot:
     """The queries, their plans and counts at one moment."""
 
     subjects: Sequence[Subject]
@@ -49,22 +49,22 @@ def _own(text: str) -> bool:
     return "pg_catalog." in text or "wgm." in text or "pg_stat_statements" in text
 
 
-def subjects_of(work: Work, top: int = TOP) -> list[Subject]:
+def subjects_of(work: PlaySession, top: int = TOP) -> list[Subject]:
     """Return the play's queries and, of a trusted playbook's, the server's dearest statements."""
     declared = [subject_of(one) for one in work.play.queries]
     counts = statements.read(work.reading).counts.values() if work.trusted else ()
     return [*declared, *top_subjects(declared, counts, top)]
 
 
-def look(work: Work, top: int = TOP) -> Watched:
+def look(work: PlaySession, top: int = TOP) -> QuerySnapshot:
     """Look at the play's queries and the server's dearest now."""
     counts = statements.read(work.reading)
     declared = [subject_of(one) for one in work.play.queries]
     subjects = [*declared, *top_subjects(declared, counts.counts.values(), top)]
-    return Watched(subjects, plans_of(work.asker, subjects), counts)
+    return QuerySnapshot(subjects, plans_of(work.asker, subjects), counts)
 
 
-def keep(work: Work, seen: Watched, run: int | None, connection: Connection[object] | None = None) -> None:
+def keep(work: PlaySession, seen: QuerySnapshot, run: int | None, connection: Connection[object] | None = None) -> None:
     """Write one record, by the run's own connection or one that is opened for it."""
     plans = {name: plan.data() for name, plan in seen.plans.found.items()}
     counts = [one.data() for one in seen.counts.dearest(KEPT)]

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from wgm_play.errors import InputError, Position
-from wgm_play.pinpoint import pinpoint
+from wgm_play.locate import pinpoint
 from wgm_play.sql import reveal
 
 # Most types and expressions are told apart from anything else without a parser.

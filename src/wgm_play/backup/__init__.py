@@ -17,38 +17,38 @@ from wgm_play.backup.base import (
     NONE,
     YOUNG,
     Backup,
+    BackupPolicy,
+    BackupSource,
     Capabilities,
     Engine,
-    Policy,
     Restored,
     Scratch,
     ScratchServer,
-    Source,
     Verification,
     line,
     rank,
 )
-from wgm_play.backup.elsewhere import own_server
 from wgm_play.backup.logical import Logical
 from wgm_play.backup.pgbackrest import PgBackRest
 from wgm_play.backup.physical import Physical
+from wgm_play.backup.proof_server import own_server
 from wgm_play.backup.provider import Provider
 from wgm_play.errors import Refused
+from wgm_play.quantities import format_duration
 from wgm_play.reporter import Reporter
-from wgm_play.units import format_duration
 
 ENGINES: tuple[type[Engine], ...] = (Logical, Physical, PgBackRest, Barman, Provider)
 
 __all__ = [
     "ENGINES",
     "Backup",
+    "BackupPolicy",
+    "BackupSource",
     "Capabilities",
     "Engine",
-    "Policy",
     "Restored",
     "Scratch",
     "ScratchServer",
-    "Source",
     "Verification",
     "gate",
     "methods",
@@ -66,13 +66,13 @@ def methods() -> tuple[str, ...]:
     return tuple(engine.method for engine in ENGINES)
 
 
-def parse_policy(given: Mapping[str, Any] | None) -> Policy | None:
+def parse_policy(given: Mapping[str, Any] | None) -> BackupPolicy | None:
     """Return the policy of a play's `backup:`, None where it has none. Raise `InputError` with the position."""
     return None if given is None else policies.parse(given, {engine.method: engine.capabilities for engine in ENGINES})
 
 
 def open_engine(
-    policy: Policy,
+    policy: BackupPolicy,
     url: str,
     *,
     project: Path,
@@ -89,7 +89,7 @@ def open_engine(
     `marker` is what the database should be marked with, `trusted` are owners whose code a superuser may run;
     `given` is what the environment says of each engine.
     """
-    source = Source(
+    source = BackupSource(
         url=url,
         directory=policies.folder(policy, project, environment),
         policy=policy,
@@ -102,7 +102,7 @@ def open_engine(
     return next(engine for engine in ENGINES if engine.method == policy.method)(source, reporter)
 
 
-def gate(policy: Policy, engine: Engine, *, reason: str, run: str) -> Backup | None:
+def gate(policy: BackupPolicy, engine: Engine, *, reason: str, run: str) -> Backup | None:
     """Make sure of a backup before the first change; return it, pinned for `run`, or None where none is asked for.
 
     With `new` a backup is always taken, proved and only then the old ones expire: a younger one than `max_age` does not
@@ -133,7 +133,7 @@ def gate(policy: Policy, engine: Engine, *, reason: str, run: str) -> Backup | N
     return backup
 
 
-def prove(policy: Policy, engine: Engine, backup: Backup) -> None:
+def prove(policy: BackupPolicy, engine: Engine, backup: Backup) -> None:
     """Prove a backup that was just taken as the policy asks. Raise `Refused`, and it is gone."""
     if policy.verify == "none":
         return
@@ -155,7 +155,7 @@ def _discard(engine: Engine, backup: Backup) -> None:
         engine.reporter.warn(f"{error.message}; it is not verified, and covers no run that asks for that")
 
 
-def young(policy: Policy, engine: Engine) -> Backup:
+def young(policy: BackupPolicy, engine: Engine) -> Backup:
     """Return the newest backup of this database that is young enough, proved as the policy asks, and undamaged.
 
     Raise `Refused`.

@@ -19,12 +19,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup import base_manifest, laying, process
+from wgm_play.backup import base_manifest, data_directory, process
 from wgm_play.backup.archive import Archive
 from wgm_play.backup.base import Backup, Capabilities, Trouble
 from wgm_play.backup.cluster import Lines, programs_for
-from wgm_play.backup.driven import Archiver, Driven, Told
 from wgm_play.backup.moment import lsn_of
+from wgm_play.backup.tool_engine import Archiver, ToolBackup, ToolEngine
 from wgm_play.embedded.account import Account, account_for
 from wgm_play.errors import Refused
 
@@ -66,7 +66,7 @@ minimum_redundancy = 0
 """
 
 
-class Barman(Driven):
+class Barman(ToolEngine):
     """Barman: base backups by its own method, WAL by its own receiver or `archive_command`."""
 
     method = "barman"
@@ -206,14 +206,14 @@ class Barman(Driven):
 
     # The catalogue
 
-    def _tell(self) -> Iterable[Told]:
+    def _tell(self) -> Iterable[ToolBackup]:
         if self._own_retention and not (self.place / "barman.conf").exists():
             return
         for one in self._json("list-backups", self.server):
             if one.get("status") in _FINISHED:
                 yield self._told_of(one["backup_id"], one["status"])
 
-    def _told_of(self, name: str, status: str) -> Told:
+    def _told_of(self, name: str, status: str) -> ToolBackup:
         """Return what Barman tells of one backup; of one that is whole it is asked once."""
         kept = self._notes(name) / "told.json"
         try:
@@ -227,7 +227,7 @@ class Barman(Driven):
         base = shown["base_backup_information"]
         begun, ended = (_time(base[key]) for key in ("begin_time", "end_time"))
         system = str(shown.get("system_id") or base.get("system_id") or self._system)
-        return Told(
+        return ToolBackup(
             name,
             begun,
             ended,
@@ -363,7 +363,7 @@ class Barman(Driven):
             )
         return super()._intact(backup)
 
-    def _lay_down(self, backup: Backup, layout: laying.Layout) -> None:
+    def _lay_down(self, backup: Backup, layout: data_directory.Layout) -> None:
         shown = self._json("show-backup", self.server, backup.id)
         spaces = shown.get("tablespaces") or []
         words = ["recover", "--get-wal", f"--jobs={self.source.policy.jobs}"]

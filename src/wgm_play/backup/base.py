@@ -53,7 +53,7 @@ class Drill:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class BackupPolicy:
     """A play's `backup:`. `max_age` is seconds or None; `retention` counts backups to keep by type (`full`, …).
 
     `before_changes` says what covers a run that changes something: `new`, a backup taken for it, however young the last
@@ -87,7 +87,7 @@ class Scratch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class BackupSource:
     """What is backed up: the database at `url` (may hold a password), and the folder that holds its backups.
 
     `scratch` gives the server on which backups are proved; `application` is the `application_name` of all sessions
@@ -98,7 +98,7 @@ class Source:
 
     url: str
     directory: Path
-    policy: Policy
+    policy: BackupPolicy
     scratch: Scratch
     application: str = "wgm-play"
     marker: str = ""
@@ -244,7 +244,7 @@ class Engine(ABC):
     method: ClassVar[str]
     capabilities: ClassVar[Capabilities]
 
-    def __init__(self, source: Source, reporter: Reporter | None = None) -> None:
+    def __init__(self, source: BackupSource, reporter: Reporter | None = None) -> None:
         self.source = source
         self.reporter = reporter or Reporter()
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from wgm_play.backup import identity, laying, process, recovery, target
-from wgm_play.backup.aim import Aim, Base, aim, base_of, own_moment
+from wgm_play.backup import data_directory, identity, process, recovery, target
 from wgm_play.backup.base import Backup, Backups, Restored, ScratchServer, Verification
 from wgm_play.backup.in_folder import InFolder
 from wgm_play.backup.moment import LSN, TIME, Moment, lsn_of, lsn_text
+from wgm_play.backup.recovery_target import BaseBackup, RecoveryTarget, aim, base_of, own_moment
 from wgm_play.backup.run_folder import RunFolder, run_folder
 from wgm_play.backup.wal import Wal
 from wgm_play.backup.wal_places import keep_at_home
@@ -61,7 +61,7 @@ class ClusterEngine(InFolder):
         """Return how many bytes a backup will take where it is laid down; refuse one that is damaged. Raise `Refused`."""
 
     @abstractmethod
-    def _lay_down(self, backup: Backup, layout: laying.Layout) -> None:
+    def _lay_down(self, backup: Backup, layout: data_directory.Layout) -> None:
         """Make the data directory of a backup, before recovery. Raise `StepFailed`."""
 
     def _catch_up(self) -> None:
@@ -125,7 +125,7 @@ class ClusterEngine(InFolder):
             return self.find(wanted)
         return self._aim(None, at).base.backup
 
-    def _aim(self, backup: Backup | None, at: Moment | None) -> Aim:
+    def _aim(self, backup: Backup | None, at: Moment | None) -> RecoveryTarget:
         bases = [self._base(backup)] if backup is not None else [self._base(one) for one in self._candidates()]
         if at is None:
             return own_moment(bases[0])
@@ -151,7 +151,7 @@ class ClusterEngine(InFolder):
         """Return the databases that a backup holds."""
         return [str(name) for name in self._facts_of(backup)["databases"]]
 
-    def _base(self, backup: Backup) -> Base:
+    def _base(self, backup: Backup) -> BaseBackup:
         return base_of(backup, self._facts_of(backup))
 
     def restore(
@@ -168,8 +168,10 @@ class ClusterEngine(InFolder):
                 hint="--into dir:PATH",
             )
         began = time.monotonic()
-        layout = laying.Layout(
-            into, into.with_name(f"{into.name}_tablespaces"), account_for(laying.nearest(into.absolute().parent))
+        layout = data_directory.Layout(
+            into,
+            into.with_name(f"{into.name}_tablespaces"),
+            account_for(data_directory.nearest(into.absolute().parent)),
         )
         aim_ = self._aim(backup, at)
         layout.refuse(self._intact(backup))
@@ -184,7 +186,9 @@ class ClusterEngine(InFolder):
         verification = Verification(backup.id, "restore", time.monotonic() - began)
         return Restored(backup, str(into), True, verification.seconds, verification, tuple(notes), reached=reached)
 
-    def _ground(self, backup: Backup, layout: laying.Layout, place: RunFolder, *, durable: bool) -> recovery.Ground:
+    def _ground(
+        self, backup: Backup, layout: data_directory.Layout, place: RunFolder, *, durable: bool
+    ) -> recovery.Ground:
         facts = self._facts_of(backup)
         tools = programs_for(backup.server_version // 10000)
         runs = reachable_programs(tools, layout.account, shelf_folder()) if layout.account.other else tools
@@ -195,7 +199,9 @@ class ClusterEngine(InFolder):
             layout.data, runs, place, self._wal_of(backup), tuple(users), tuple(databases), facts["settings"], durable
         )
 
-    def _recovered(self, layout: laying.Layout, ground: recovery.Ground, aim_: Aim, *, marked: bool) -> str:
+    def _recovered(
+        self, layout: data_directory.Layout, ground: recovery.Ground, aim_: RecoveryTarget, *, marked: bool
+    ) -> str:
         """Lay down the files and recover to the aim; return what was reached. Raise `StepFailed`."""
         with self._laid_down(layout, ground, aim_) as standing:
             if marked:
@@ -203,7 +209,9 @@ class ClusterEngine(InFolder):
             return _reached(standing, aim_)
 
     @contextmanager
-    def _laid_down(self, layout: laying.Layout, ground: recovery.Ground, aim_: Aim) -> Iterator[recovery.Standing]:
+    def _laid_down(
+        self, layout: data_directory.Layout, ground: recovery.Ground, aim_: RecoveryTarget
+    ) -> Iterator[recovery.Standing]:
         self._lay_down(aim_.base.backup, layout)
         recovery.put_own_configuration_aside(layout.data, layout.account.give)
         layout.refuse_elsewhere()
@@ -224,7 +232,7 @@ class ClusterEngine(InFolder):
             yield replace(ground, on_segment=asked)
 
     @contextmanager
-    def _recovering(self, ground: recovery.Ground, aim_: Aim) -> Iterator[recovery.Standing]:
+    def _recovering(self, ground: recovery.Ground, aim_: RecoveryTarget) -> Iterator[recovery.Standing]:
         """Recover; where the WAL came to its end first, go on to that end if it is as far as the target is."""
         try:
             with recovery.recover(ground, aim_.settings) as standing:
@@ -245,7 +253,7 @@ class ClusterEngine(InFolder):
         except recovery.NotReached as error:
             raise self._not_reached(error, aim_) from error
 
-    def _nothing_between(self, wal: Wal, standing: recovery.Standing, aim_: Aim) -> bool:
+    def _nothing_between(self, wal: Wal, standing: recovery.Standing, aim_: RecoveryTarget) -> bool:
         """Tell whether nothing was committed between the end of the WAL and the moment."""
         at = aim_.at
         if at is None or at.time is None:
@@ -264,7 +272,7 @@ class ClusterEngine(InFolder):
                 return lsn_of(target.one(connection, "wal_end.sql.j2"))
         return None
 
-    def _not_reached(self, error: recovery.NotReached, aim_: Aim) -> StepFailed:
+    def _not_reached(self, error: recovery.NotReached, aim_: RecoveryTarget) -> StepFailed:
         reach = f"LSN {lsn_text(error.lsn)}" + (f", the last commit at {error.committed}" if error.committed else "")
         if error.ended_early:
             return StepFailed(
@@ -297,7 +305,7 @@ class ClusterEngine(InFolder):
         with target.connect(standing.url(), self.source.application) as session:
             return target.column(session, "databases.sql.j2")
 
-    def _finish(self, layout: laying.Layout, ground: recovery.Ground, backup: Backup) -> Lines:
+    def _finish(self, layout: data_directory.Layout, ground: recovery.Ground, backup: Backup) -> Lines:
         """Give the data directory a configuration with which it starts by itself, and let the disk hold it all."""
         facts = self._facts_of(backup)
         settings = {
@@ -339,7 +347,7 @@ class ClusterEngine(InFolder):
         aim_ = self._aim(backup, at)
         began = time.monotonic()
         with run_folder(account) as place:
-            layout = laying.Layout(place.server / "data", place.server / "spaces", account)
+            layout = data_directory.Layout(place.server / "data", place.server / "spaces", account)
             layout.refuse(self._intact(backup))
             ground = replace(self._ground(backup, layout, place, durable=False), given=settings)
             with self._laid_down(layout, ground, aim_) as standing:
@@ -408,7 +416,7 @@ def kept_settings(settings: dict[str, str]) -> dict[str, str]:
     return {**recovery.own_settings(settings), **libraries}
 
 
-def _reached(standing: recovery.Standing, aim_: Aim) -> str:
+def _reached(standing: recovery.Standing, aim_: RecoveryTarget) -> str:
     words = f"LSN {lsn_text(standing.lsn)} of timeline {aim_.timeline}"
     if standing.committed is not None:
         words += f", the last commit at {standing.committed.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f UTC}"
@@ -432,7 +440,7 @@ def _put(path: Path, text: str, account: Account) -> None:
     account.give(path)
 
 
-def _sync(programs: Path, layout: laying.Layout) -> None:
+def _sync(programs: Path, layout: data_directory.Layout) -> None:
     """Let the disk hold all of it, with its tablespaces."""
     subprocess.run(
         [programs / "initdb", "--sync-only", f"--pgdata={layout.data}"],

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.backup import identity, process, proof, target
 from wgm_play.backup.base import ScratchServer
-from wgm_play.backup.loading import Entry, Loader, program
+from wgm_play.backup.loading import DumpEntry, DumpLoader, program
 from wgm_play.embedded import apart
 from wgm_play.embedded.programs import scratch_version
 from wgm_play.errors import InputError, Refused, Unreachable
@@ -105,7 +105,7 @@ class _Copying:
         self, manifest: Manifest, url: str, version: int, jobs: int, application: str, reporter: Reporter
     ) -> None:
         self.manifest, self.url, self.version, self.application = manifest, url, version, application
-        self.loader = Loader(manifest, version, jobs, application, reporter)
+        self.loader = DumpLoader(manifest, version, jobs, application, reporter)
         self.notes: list[str] = []
         self.silenced: list[tuple[str, str]] = []
 
@@ -164,7 +164,7 @@ class _Copying:
             self.silenced = silence(connection)
             connection.execute(render("backup/analyze.sql.j2").sql)
 
-    def _load(self, admin: str, entries: Sequence[Entry], found: proof.Proof) -> None:
+    def _load(self, admin: str, entries: Sequence[DumpEntry], found: proof.Proof) -> None:
         failed = self.loader.load(admin, entries, ())
         for entry in (one for one in entries if one.number in failed):
             found.unproved.append(f"{entry.kind.lower()} {entry.name}: {failed[entry.number]}")

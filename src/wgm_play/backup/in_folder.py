@@ -1,6 +1,6 @@
 """What the engines share whose backups lie in our folder: listing them, telling whose they are, pins, proofs noted.
 
-In: a `Source`. Out: `InFolder`, the part of `Engine` that is the same for all of them.
+In: a `BackupSource`. Out: `InFolder`, the part of `Engine` that is the same for all of them.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from wgm_play.backup import folder, process, target
 from wgm_play.backup import identity as identities
-from wgm_play.backup.base import Backup, Backups, Engine, Source, rank
+from wgm_play.backup.base import Backup, Backups, BackupSource, Engine, rank
 from wgm_play.reporter import Reporter
 
 
 class InFolder(Engine):
     """An engine that keeps each backup in a folder of its own, with our manifest beside it."""
 
-    def __init__(self, source: Source, reporter: Reporter | None = None) -> None:
+    def __init__(self, source: BackupSource, reporter: Reporter | None = None) -> None:
         super().__init__(source, reporter)
         self._identity: identities.Identity | None = None
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from wgm_play import processes
 from wgm_play.backup import target
-from wgm_play.environment import Server
+from wgm_play.environment import ClusterAccess
 from wgm_play.errors import Refused, StepFailed
 
 # How long a server may take to stop, or to come up, beyond what its own command waits.
@@ -35,14 +35,14 @@ _SYSTEM = re.compile(r"^Database system identifier: +(\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ClusterPlace:
     """Where a cluster is put back: its server, and how what comes and what goes is called beside it."""
 
-    server: Server
+    server: ClusterAccess
     stamp: str
 
     @classmethod
-    def of(cls, server: Server) -> Place:
+    def of(cls, server: ClusterAccess) -> ClusterPlace:
         """Return the place of a server, with names of this moment."""
         return cls(server, f"{datetime.now(UTC):%Y%m%dT%H%M%S}".lower())
 

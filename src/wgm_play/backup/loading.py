@@ -37,7 +37,7 @@ _DATA = ("TABLE DATA", "BLOBS", "BLOB METADATA", "SEQUENCE SET")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DumpEntry:
     """One entry of a dump: its number, what it is (`TABLE DATA`), the line of the list."""
 
     number: int
@@ -52,12 +52,12 @@ class Entry:
         return " ".join(named) if words[0] == "-" else f"{words[0]}.{' '.join(named)}"
 
 
-def _entry(found: re.Match[str], line: str) -> Entry:
+def _entry(found: re.Match[str], line: str) -> DumpEntry:
     number, catalog, rest = found.groups()
     kind = next((one for one in _KINDS if rest.startswith(f"{one} ")), rest.partition(" ")[0])
     if kind == "TABLE DATA" and catalog != "0":
         kind = "TABLE"  # in a schema DATA
-    return Entry(int(number), kind, line)
+    return DumpEntry(int(number), kind, line)
 
 
 def program(name: str, version: int) -> Path:
@@ -84,7 +84,7 @@ class _Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Loader:
+class DumpLoader:
     """Loads one backup into the server of a major version. `application` is the name of its sessions."""
 
     manifest: Manifest
@@ -102,7 +102,7 @@ class Loader:
         """The folder of the dump."""
         return str(Path(self.manifest.backup.path) / DUMP)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[DumpEntry]:
         """Return the dump's table of contents, in the order in which it is restored. Raise `ProgramFailed`."""
         _, environ = process.arguments("", self.application)
         with tempfile.TemporaryFile() as listed:
@@ -112,7 +112,7 @@ class Loader:
         return [_entry(found, line) for line in lines if (found := _ENTRY.match(line))]
 
     def load(
-        self, place: str, entries: Iterable[Entry], words: Sequence[str], *, data: bool = True
+        self, place: str, entries: Iterable[DumpEntry], words: Sequence[str], *, data: bool = True
     ) -> Mapping[int, str]:
         """Load entries into the database at `place`; return why each that could not be made could not, by its number.
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wgm_play.playbook.masks import Mask
+from wgm_play.quantities import counted
 from wgm_play.render import render
 from wgm_play.sql import Sql, quoted
-from wgm_play.units import counted
 
 # How a trigger is switched on again that fires in such sessions, by pg_trigger.tgenabled.
 _ENABLE = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}

@@ -16,12 +16,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup import laying, process, target
+from wgm_play.backup import data_directory, process, target
 from wgm_play.backup.archive import Archive, handed_over
-from wgm_play.backup.base import Backup, Capabilities, Source, Trouble
+from wgm_play.backup.base import Backup, BackupSource, Capabilities, Trouble
 from wgm_play.backup.cluster import Lines
-from wgm_play.backup.driven import Archiver, Driven, Told, archiver_of
 from wgm_play.backup.moment import lsn_of
+from wgm_play.backup.tool_engine import Archiver, ToolBackup, ToolEngine, archiver_of
 from wgm_play.embedded.account import Account, account_for
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.reporter import Reporter
@@ -63,7 +63,7 @@ pg1-port={port}
 """
 
 
-class PgBackRest(Driven):
+class PgBackRest(ToolEngine):
     """pgBackRest: full, differential and incremental backups, and the archive that the server pushes to."""
 
     method = "pgbackrest"
@@ -81,7 +81,7 @@ class PgBackRest(Driven):
         ),
     )
 
-    def __init__(self, source: Source, reporter: Reporter | None = None) -> None:
+    def __init__(self, source: BackupSource, reporter: Reporter | None = None) -> None:
         super().__init__(source, reporter)
         self._repositories: Sequence[int] = ()
         self._where_is: dict[str, int] = {}
@@ -264,7 +264,7 @@ class PgBackRest(Driven):
 
     # The catalogue
 
-    def _tell(self) -> Iterable[Told]:
+    def _tell(self) -> Iterable[ToolBackup]:
         if self._own_retention and not (self.place / "pgbackrest.conf").exists():
             return
         told = self._info
@@ -274,7 +274,7 @@ class PgBackRest(Driven):
             self._where_is[one["label"]] = int(one["database"]["repo-key"])
             begun, ended = (datetime.fromtimestamp(one["timestamp"][key], UTC) for key in ("start", "stop"))
             start = one["archive"]["start"] or "0" * 24
-            yield Told(
+            yield ToolBackup(
                 one["label"],
                 begun,
                 ended,
@@ -382,7 +382,7 @@ class PgBackRest(Driven):
 
     # Restoring
 
-    def _lay_down(self, backup: Backup, layout: laying.Layout) -> None:
+    def _lay_down(self, backup: Backup, layout: data_directory.Layout) -> None:
         for one in (layout.data, layout.spaces):
             one.mkdir(mode=0o700, exist_ok=True)
             self.account.give(one)

@@ -16,14 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup import base_manifest, folder, identity, laying, process, receiver, slot, target
+from wgm_play.backup import base_manifest, data_directory, folder, identity, process, receiver, slot, target
 from wgm_play.backup.base import Backup, Backups, Capabilities
 from wgm_play.backup.cluster import ClusterEngine, Lines, kept_settings, programs_for, server_facts
 from wgm_play.backup.moment import lsn_text
 from wgm_play.backup.wal import SEGMENT, Wal, read, stream
 from wgm_play.errors import Refused, StepFailed
+from wgm_play.quantities import format_size
 from wgm_play.secret import mask
-from wgm_play.units import format_size
 
 MEGABYTE = 1_000_000
 # The last time that all files were read and were as they were written: what their inodes said then.
@@ -82,7 +82,7 @@ class Physical(ClusterEngine):
         parent = self._parent(facts)
         with folder.making(directory, name) as path:
             parent = self._copied(tools, path, facts, name, parent)
-            written = base_manifest.read(path / laying.BASE)
+            written = base_manifest.read(path / data_directory.BASE)
             stopped = server_facts(connection)["now"]
             backup = Backup(
                 id=name,
@@ -132,7 +132,7 @@ class Physical(ClusterEngine):
             if parent is None or not any(words in line for line in error.said for words in _NO_INCREMENT):
                 raise
             self.reporter.warn(f"a full backup is taken, no increment: {error.reason.rpartition('ERROR:')[2].strip()}")
-        for one in (laying.BASE, laying.SPACES):
+        for one in (data_directory.BASE, data_directory.SPACES):
             shutil.rmtree(path / one, ignore_errors=True)
         self._copy(tools, path, facts, name, None)
         return None
@@ -140,7 +140,7 @@ class Physical(ClusterEngine):
     def _copy(self, tools: Path, path: Path, facts: dict[str, Any], name: str, parent: Backup | None) -> None:
         place, environ = process.arguments(self.source.url, self.source.application)
         words = [
-            f"--pgdata={path / laying.BASE}",
+            f"--pgdata={path / data_directory.BASE}",
             "--format=plain",
             "--wal-method=stream",
             "--checkpoint=fast",
@@ -151,13 +151,13 @@ class Physical(ClusterEngine):
             f"--dbname={place}",
         ]
         if parent is not None:
-            words.append(f"--incremental={Path(parent.path) / laying.BASE / base_manifest.NAME}")
+            words.append(f"--incremental={Path(parent.path) / data_directory.BASE / base_manifest.NAME}")
         for oid, location in facts["spaces"]:
             words.append(
-                f"--tablespace-mapping={laying.escaped(location)}={laying.escaped(path / laying.SPACES / oid)}"
+                f"--tablespace-mapping={data_directory.escaped(location)}={data_directory.escaped(path / data_directory.SPACES / oid)}"
             )
         if facts["spaces"]:
-            (path / laying.SPACES).mkdir(mode=0o700)
+            (path / data_directory.SPACES).mkdir(mode=0o700)
         with self.reporter.progress("backup", (facts["size"] or 0) / MEGABYTE, "MB") as progress:
 
             def on_line(line: str) -> None:
@@ -189,7 +189,7 @@ class Physical(ClusterEngine):
 
     def _digests_beside(self, path: Path) -> dict[str, tuple[int, str]]:
         """Return the digests of what PostgreSQL's manifest does not cover: itself, and the WAL that is in the base."""
-        base = path / laying.BASE
+        base = path / data_directory.BASE
         beside = [base / base_manifest.NAME, *sorted(one for one in (base / "pg_wal").rglob("*") if one.is_file())]
         return {one.relative_to(path).as_posix(): (one.stat().st_size, base_manifest.sha256(one)) for one in beside}
 
@@ -246,7 +246,7 @@ class Physical(ClusterEngine):
         with target.connect(self.source.url, self.source.application) as session:
             facts = server_facts(session)
         folder.open_folder(self.source.directory)
-        source = receiver.Source(
+        source = receiver.WalSource(
             self.source.url,
             self.slot,
             wal_folder(self.source.directory, self.identity.system),
@@ -297,7 +297,7 @@ class Physical(ClusterEngine):
             problems = [
                 f"{name}: {why}" for name, told in manifest.files.items() if (why := _differs(path / name, told))
             ]
-            problems += base_manifest.damage(path / laying.BASE, path / laying.SPACES, heard)
+            problems += base_manifest.damage(path / data_directory.BASE, path / data_directory.SPACES, heard)
         with suppress(OSError, Refused):  # a folder that cannot be written can be read
             (path / READ).unlink(missing_ok=True)
             if problems:
@@ -350,7 +350,7 @@ class Physical(ClusterEngine):
                 )
         return sum(one.size for one in chain)
 
-    def _lay_down(self, backup: Backup, layout: laying.Layout) -> None:
+    def _lay_down(self, backup: Backup, layout: data_directory.Layout) -> None:
         chain = self._chain(backup)
         total = sum(one.size for one in chain) / MEGABYTE
         combine = programs_for(backup.server_version // 10000) / "pg_combinebackup" if len(chain) > 1 else None
@@ -360,7 +360,7 @@ class Physical(ClusterEngine):
                 progress.done += count / MEGABYTE
 
             try:
-                laying.lay_down([Path(one.path) for one in chain], layout, combine, copied)
+                data_directory.lay_down([Path(one.path) for one in chain], layout, combine, copied)
             except OSError as error:
                 raise StepFailed(
                     f"the restore was broken off: {error.strerror}: {error.filename or layout.data}",
@@ -391,7 +391,7 @@ def _differs(file: Path, told: tuple[int, str]) -> str:
 def _signature(path: Path) -> str:
     """Return what changes when anything writes to a file of a backup."""
     digest = hashlib.sha256()
-    for top in (path / laying.BASE, path / laying.SPACES):
+    for top in (path / data_directory.BASE, path / data_directory.SPACES):
         for folder_, names, files in sorted(os.walk(top)):
             for name in sorted([*names, *files]):
                 found = os.lstat(os.path.join(folder_, name))

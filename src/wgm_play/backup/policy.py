@@ -1,6 +1,6 @@
-"""A play's `backup:` mapping to a `Policy`.
+"""A play's `backup:` mapping to a `BackupPolicy`.
 
-In: the mapping as the playbook gives it (validated, or not). Out: `Policy`, or `InputError` with its position.
+In: the mapping as the playbook gives it (validated, or not). Out: `BackupPolicy`, or `InputError` with its position.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup.base import COVERS, JOBS, KEEP, NEW, NONE, WITHIN, YOUNG, Capabilities, Drill, Policy
+from wgm_play.backup.base import COVERS, JOBS, KEEP, NEW, NONE, WITHIN, YOUNG, BackupPolicy, Capabilities, Drill
 from wgm_play.document.load import position_of
 from wgm_play.errors import InputError
-from wgm_play.units import parse_duration
+from wgm_play.quantities import parse_duration
 
 KEYS = ("before_changes", "method", "max_age", "retention", "verify", "directory", "jobs", "drill")
 # The types of backups that are counted.
 KEPT = ("full", "differential", "incremental")
 
 
-def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> Policy:
+def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> BackupPolicy:
     """Return the policy that `backup:` gives; `engines` are the methods that there are, with what each can do."""
     available = tuple(engines)
     unknown = next((key for key in given if key not in KEYS), None)
@@ -36,7 +36,7 @@ def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> Poli
         )
     max_age = _seconds(given)
     covers, outdated = _covers(given, max_age)
-    return Policy(
+    return BackupPolicy(
         method=method,
         before_changes=covers,
         max_age=max_age,
@@ -49,7 +49,7 @@ def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> Poli
     )
 
 
-def folder(policy: Policy, project: Path, environment: str) -> Path:
+def folder(policy: BackupPolicy, project: Path, environment: str) -> Path:
     """Return the folder of an environment's backups: the policy's, relative to the project, or the default."""
     if policy.directory:
         return (project / Path(policy.directory).expanduser()).absolute()

@@ -17,7 +17,7 @@ from typing import Any
 
 from wgm_play.backup import scratch, target
 from wgm_play.backup.folder import Manifest
-from wgm_play.backup.loading import Entry, Loader
+from wgm_play.backup.loading import DumpEntry, DumpLoader
 from wgm_play.errors import Refused
 from wgm_play.render import render
 from wgm_play.reporter import Reporter
@@ -90,7 +90,7 @@ def prove(manifest: Manifest, url: str, how: str, *, jobs: int, application: str
             )
         if how == "restore":
             target.refuse_without_room(admin, manifest.facts.get("size", 0) + _EMPTY_SIZE, "to prove it")
-        loader = Loader(manifest, version, jobs, application, reporter)
+        loader = DumpLoader(manifest, version, jobs, application, reporter)
         with _made(admin, manifest, url, application) as (own, connection):
             return Proving(manifest, loader, own, url, connection, how == "restore").run()
 
@@ -124,7 +124,7 @@ class Proving:
     """One proof, or one copy: the backup, the scratch database as its owner (`place`) and as the superuser (`url`)."""
 
     manifest: Manifest
-    loader: Loader
+    loader: DumpLoader
     place: str
     url: str
     connection: Any
@@ -152,7 +152,7 @@ class Proving:
     def _superuser(self) -> str:
         return target.with_database(self.url, self.connection.info.dbname)
 
-    def _extensions(self, entries: Sequence[Entry]) -> set[str]:
+    def _extensions(self, entries: Sequence[DumpEntry]) -> set[str]:
         """Make the dump's extensions, as the superuser, before anything of the dump is there; return their schemas."""
         import psycopg
 
@@ -176,7 +176,7 @@ class Proving:
             admin.execute(render("backup/proof_rights.sql.j2", role=self.connection.info.user).sql)
         return schemas - {"public", "pg_catalog"}
 
-    def _without_rows_of_extensions(self, entries: Sequence[Entry]) -> list[Entry]:
+    def _without_rows_of_extensions(self, entries: Sequence[DumpEntry]) -> list[DumpEntry]:
         """Leave out rows that extensions keep, where one of them is lacking: their tables are made by its script alone."""
         if not self.lacking:
             return list(entries)
@@ -188,7 +188,7 @@ class Proving:
         self.proof.unproved += [f"{one.kind.lower()} {one.name}: an extension's own" for one in kept.values()]
         return [one for one in entries if one.number not in kept]
 
-    def _load(self, entries: Sequence[Entry]) -> Mapping[int, str]:
+    def _load(self, entries: Sequence[DumpEntry]) -> Mapping[int, str]:
         """Load as the role; let the superuser make what it may not, as long as that brings the rest on."""
         failed = self.loader.load(self.place, entries, _WORDS, data=self.data)
         while helped := [one for one in entries if one.number in failed and one.kind in _SUPERUSERS]:
@@ -199,7 +199,7 @@ class Proving:
             failed = {**left, **self.loader.load(self.place, others, _WORDS, data=self.data)}
         return failed
 
-    def _judge(self, entries: Sequence[Entry], failed: Mapping[int, str]) -> frozenset[str]:
+    def _judge(self, entries: Sequence[DumpEntry], failed: Mapping[int, str]) -> frozenset[str]:
         """Tell what is wrong from what cannot be proved here; return the counts that cannot be compared."""
         tolerated: frozenset[str] = frozenset()
         for entry in (one for one in entries if one.number in failed):

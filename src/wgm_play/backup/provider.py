@@ -39,7 +39,7 @@ _FORM = (
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class RestoreWindow:
     """From when until when the provider restores any moment."""
 
     begin: datetime
@@ -94,14 +94,14 @@ class Provider(InFolder):
             raise Refused(f"the provider's command to {verb} ended with {done.returncode}", details=said)
         return done.stdout
 
-    def _told(self) -> tuple[Sequence[Mapping[str, Any]], Window | None]:
+    def _told(self) -> tuple[Sequence[Mapping[str, Any]], RestoreWindow | None]:
         """Return the snapshots that there are, and the window of its history. Raise `Refused`."""
         said = self._run("list")
         try:
             told = json.loads(said)
             backups = [{**one, "taken": _time(one["taken"]), "id": str(one["id"])} for one in told.get("backups", ())]
             history = told.get("history")
-            window = Window(_time(history["from"]), _time(history["until"])) if history else None
+            window = RestoreWindow(_time(history["from"]), _time(history["until"])) if history else None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Refused("the provider's list is not what it should be", hint=_FORM, details=[str(error)]) from error
         return backups, window

@@ -42,7 +42,7 @@ _LEFT = "left"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WalSource:
     """What is received: from where, by which slot, into which folder, with which programs."""
 
     url: str
@@ -54,7 +54,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ReceiverState:
     """Whether a receiver is at work on this machine, its process, and until when and how far it has received."""
 
     running: bool
@@ -68,13 +68,13 @@ class State:
         return self.at is None or (datetime.now(UTC) - self.at).total_seconds() > SILENT_SECONDS
 
 
-def state(folder: Path) -> State:
+def state(folder: Path) -> ReceiverState:
     """Return what is known of the receiver of a folder."""
     told: Mapping[str, Any] = {}
     with suppress(OSError, ValueError):
         told = json.loads((folder / RECEIVED).read_text())
     received = Wal(folder).received
-    return State(
+    return ReceiverState(
         _is_held(folder / LOCK), told.get("pid"), received.at if received else None, received.lsn if received else 0
     )
 
@@ -120,16 +120,16 @@ def _held(folder: Path) -> Iterator[None]:
 class Receiver:
     """Receives until it is told to stop; whatever breaks off is said, and begun again."""
 
-    def __init__(self, source: Source, reporter: Reporter) -> None:
+    def __init__(self, source: WalSource, reporter: Reporter) -> None:
         self.source, self.reporter = source, reporter
         self.over = threading.Event()
         self.receiving, self.ended = threading.Event(), threading.Event()
 
-    def state(self) -> State:
+    def state(self) -> ReceiverState:
         """Return what is known of the receiver of this folder, this one or another."""
         return state(self.source.folder)
 
-    def look(self) -> tuple[State, slot.Slot | None]:
+    def look(self) -> tuple[ReceiverState, slot.ReplicationSlot | None]:
         """Return what is known here of the receiver, and what the server says of its slot. Raise `Unreachable`."""
         with target.connect(self.source.url, self.source.application) as session:
             return self.state(), slot.look(session, self.source.slot)

@@ -1,7 +1,7 @@
 """Bring a backup into a database: under another name until all of it is there and was compared.
 
 In: a backup, the URL of a database that is empty or does not exist, or of the one that it is to take the place of. Out:
-`Found`, or `Refused` and nothing is left.
+`RestoreResult`, or `Refused` and nothing is left.
 
 A dump holds code of whoever owned something in the database, and loading it runs that code with the rights of the role
 that loads: never those of a superuser, unless every owner is one or is trusted by name.
@@ -17,7 +17,7 @@ from typing import Any
 
 from wgm_play.backup import exchange, identity, process, scratch, target
 from wgm_play.backup.folder import Manifest
-from wgm_play.backup.loading import Entry, Loader
+from wgm_play.backup.loading import DumpEntry, DumpLoader
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.render import render
 from wgm_play.reporter import Reporter
@@ -32,7 +32,7 @@ LEAVING_SECONDS = 10.0
 
 
 @dataclass(slots=True)
-class Found:
+class RestoreResult:
     """What a restore brought: into which database, whether it was made, counts, notes, what differs."""
 
     database: str
@@ -54,7 +54,7 @@ def restore(
     trusted: Collection[str],
     in_place: bool = False,
     mask_rows: Callable[[Any], list[str]] | None = None,
-) -> Found:
+) -> RestoreResult:
     """Restore into the database at the URL `into`. Raise `Refused` or `Unreachable`: see the module."""
     restoring = _Restoring(manifest, into, jobs, application, reporter, trusted, in_place, mask_rows)
     if in_place:
@@ -85,7 +85,7 @@ class _Restoring:
     in_place: bool
     mask_rows: Callable[[Any], list[str]] | None = None
 
-    def take_the_place(self, admin: Any) -> Found:
+    def take_the_place(self, admin: Any) -> RestoreResult:
         """Make the database beside the one that is there, then exchange their names in one moment."""
         name = process.parameters(self.into).get("dbname", "")
         target.patience(admin)
@@ -103,7 +103,7 @@ class _Restoring:
             found.kept = exchange.exchange(admin, self.into, self.application, name, working)
         return found
 
-    def make(self, admin: Any, unreachable: Unreachable) -> Found:
+    def make(self, admin: Any, unreachable: Unreachable) -> RestoreResult:
         """Make the database beside `admin`'s, under a name of ours until it is complete."""
         name = process.parameters(self.into).get("dbname", "")
         target.patience(admin)
@@ -122,7 +122,7 @@ class _Restoring:
             raise self._differs(kept, found)
         return found
 
-    def fill_empty(self, connection: Any) -> Found:
+    def fill_empty(self, connection: Any) -> RestoreResult:
         """Fill a database that is there. Raise `Refused` where it holds something."""
         holds = target.column(connection, "occupied.sql.j2")
         name = connection.info.dbname
@@ -202,7 +202,7 @@ class _Restoring:
             hint=f"ask an administrator for: CREATE DATABASE {ident(name)} OWNER {role} TEMPLATE template0",
         )
 
-    def _rename(self, admin: Any, working: str, name: str, found: Found) -> str:
+    def _rename(self, admin: Any, working: str, name: str, found: RestoreResult) -> str:
         """Give the database its name at last, another where it is not all of the backup; return it."""
         import psycopg
 
@@ -222,11 +222,11 @@ class _Restoring:
                     hint="name another database: --into NEW_NAME",
                 ) from error
 
-    def _fill(self, place: str, name: str, *, created: bool) -> Found:
+    def _fill(self, place: str, name: str, *, created: bool) -> RestoreResult:
         """Load all of the backup into an empty database and compare. Raise `Refused` where that breaks off."""
         import psycopg
 
-        found = Found(name, created)
+        found = RestoreResult(name, created)
         try:
             with target.connect(place, self.application) as connection:
                 target.patience(connection)
@@ -245,7 +245,7 @@ class _Restoring:
             raise self._broken_off(name, mask(str(error)).strip()) from error
         return found
 
-    def _refuse_unmasked(self, found: Found) -> None:
+    def _refuse_unmasked(self, found: RestoreResult) -> None:
         """Let nobody have a copy that differs: it is not masked."""
         if found.problems:
             error = self._differs(found.database, found)
@@ -259,11 +259,11 @@ class _Restoring:
             details=details,
         )
 
-    def _load(self, connection: Any, place: str, found: Found) -> None:
+    def _load(self, connection: Any, place: str, found: RestoreResult) -> None:
         words, notes = _ownership(connection, self.manifest)
         found.notes += notes
         version = connection.info.server_version // 10000
-        loader = Loader(self.manifest, version, self.jobs, self.application, self.reporter)
+        loader = DumpLoader(self.manifest, version, self.jobs, self.application, self.reporter)
         superuser = target.facts(connection)["superuser"]
         entries = [entry for entry in loader.entries() if superuser or not _for_superusers(entry)]
         failed = loader.load(place, entries, words)
@@ -272,7 +272,7 @@ class _Restoring:
             # What needs an extension fails by itself.
             (found.notes if entry.kind == "EXTENSION" else found.problems).append(told)
 
-    def _compare(self, connection: Any, found: Found) -> None:
+    def _compare(self, connection: Any, found: RestoreResult) -> None:
         found.counted = target.counts(connection)
         found.problems += target.compared("restored", self.manifest.counted, found.counted)
         hidden: list[str] = []
@@ -282,7 +282,7 @@ class _Restoring:
             seen = {table: number for table, number in self.manifest.rows.items() if table not in hidden}
             found.problems += target.compared("rows", seen, found.rows)
 
-    def _differs(self, name: str, found: Found) -> Refused:
+    def _differs(self, name: str, found: RestoreResult) -> Refused:
         backup = self.manifest.backup
         return Refused(
             f"the backup {backup.id} of {backup.database!r} came back into {name!r} with differences",
@@ -308,6 +308,6 @@ def _ownership(connection: Any, manifest: Manifest) -> tuple[list[str], list[str
     return [], []
 
 
-def _for_superusers(entry: Entry) -> bool:
+def _for_superusers(entry: DumpEntry) -> bool:
     """Tell whether an entry is one that only superusers may restore."""
     return entry.kind in _SUPERUSERS or (entry.kind == "COMMENT" and " COMMENT - EXTENSION " in entry.line)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wgm_play import person, processes
+from wgm_play import processes, user_folder
 from wgm_play.embedded.account import Account
 from wgm_play.embedded.home import homes_folder
 
@@ -55,7 +55,7 @@ def run_folder(account: Account) -> Iterator[RunFolder]:
 
 
 def _base(account: Account) -> Path:
-    base = homes_folder() if account.other else person.folder()
+    base = homes_folder() if account.other else user_folder.folder()
     short = len(os.fsencode(base / f"{_PREFIX}12345678")) <= _SOCKET_BYTES
     return base if short else Path(tempfile.gettempdir())
 

@@ -1,6 +1,6 @@
 """The replication slot of a cluster's WAL receiver: what the server keeps for it, and how far it has received.
 
-In: a session on the server, the slot's name. Out: `Slot`; proof that a position was received.
+In: a session on the server, the slot's name. Out: `ReplicationSlot`; proof that a position was received.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LOST = ("unreserved", "lost")
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class ReplicationSlot:
     """What the server says of a slot: who receives by it, how far he has come, what it holds back.
 
     `received` is None where nobody receives, or this role may not see it (`hidden`). `kept` is the text of
@@ -55,16 +55,16 @@ def slot_name(environment: str) -> str:
     return (_PREFIX + re.sub(r"[^a-z0-9_]", "_", environment.lower()))[:NAME_BYTES]
 
 
-def look(session: Any, name: str) -> Slot | None:
+def look(session: Any, name: str) -> ReplicationSlot | None:
     """Return the slot of a name, None where there is none."""
     row = session.execute(render("backup/slot.sql.j2", name=name).sql).fetchone()
     if row is None:
         return None
     pid, received, hidden, status, kept = row
-    return Slot(name, pid, None if received is None else lsn_of(received), bool(hidden), status or "", kept)
+    return ReplicationSlot(name, pid, None if received is None else lsn_of(received), bool(hidden), status or "", kept)
 
 
-def await_received(session: Any, name: str, lsn: int, seconds: float) -> Slot | None:
+def await_received(session: Any, name: str, lsn: int, seconds: float) -> ReplicationSlot | None:
     """Wait until the receiver has flushed a position to its disk; return the slot as it is then, or at the end of waiting.
 
     `reached` says which.

@@ -14,9 +14,9 @@ from typing import Any
 
 from wgm_play.backup.process import parameters
 from wgm_play.errors import Refused, Unreachable
+from wgm_play.quantities import format_size
 from wgm_play.render import render
 from wgm_play.sql import Sql
-from wgm_play.units import format_size
 
 CONNECT_SECONDS = 10
 # Counted with the rows of tables, whose names all have a dot.

@@ -36,7 +36,7 @@ _BEFORE_NAME = 24 + 2 + 8
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TimelineStretch:
     """A stretch of one timeline, from one position to where the next begins; None at the end of the newest."""
 
     timeline: int
@@ -104,13 +104,13 @@ class Wal:
         """The newest timeline of which there is something, 0 where there is none."""
         return max((*self.histories, *(timeline for timeline, _ in self.segments)), default=0)
 
-    def path_to(self, timeline: int) -> list[Part]:
+    def path_to(self, timeline: int) -> list[TimelineStretch]:
         """Return the stretches that lead to a timeline, oldest first."""
         parts, begin = [], 0
         for parent, left in self.histories.get(timeline, []):
-            parts.append(Part(parent, begin, left))
+            parts.append(TimelineStretch(parent, begin, left))
             begin = left
-        return [*parts, Part(timeline, begin, None)]
+        return [*parts, TimelineStretch(timeline, begin, None)]
 
     def leads_to(self, timeline: int, lsn: int, wanted: int) -> bool:
         """Tell whether a position of one timeline is in the past of another."""
@@ -154,7 +154,7 @@ class Wal:
             return f"the segment {path.name} has {size:,} bytes instead of {self.segment_size:,}"
         return ""
 
-    def _there(self, parts: Iterable[Part], number: int) -> tuple[int, Path] | None:
+    def _there(self, parts: Iterable[TimelineStretch], number: int) -> tuple[int, Path] | None:
         """Return the file of a segment on the way to a timeline, that of the newest stretch which it belongs to."""
         low, high = number * self.segment_size, (number + 1) * self.segment_size
         for part in reversed(list(parts)):
@@ -191,7 +191,7 @@ class Wal:
             number += 1
         return number * self.segment_size
 
-    def _wrong(self, parts: list[Part], number: int, last: int) -> str:
+    def _wrong(self, parts: list[TimelineStretch], number: int, last: int) -> str:
         """Return what is wrong with one segment on the way to the last, "" where nothing is."""
         found = self._there(parts, number)
         if found is None:
@@ -203,13 +203,13 @@ class Wal:
             return f"the segment {path.name} was never received to its end"
         return ""
 
-    def _left_there(self, parts: Iterable[Part], timeline: int, number: int) -> bool:
+    def _left_there(self, parts: Iterable[TimelineStretch], timeline: int, number: int) -> bool:
         """Tell whether a timeline was left within a segment, which is partial for ever then."""
         return any(
             part.timeline == timeline and part.end is not None and self.number(part.end) == number for part in parts
         )
 
-    def _timeline_at(self, parts: Iterable[Part], number: int) -> int:
+    def _timeline_at(self, parts: Iterable[TimelineStretch], number: int) -> int:
         low = number * self.segment_size
         return next(part.timeline for part in reversed(list(parts)) if part.begin <= low)
 

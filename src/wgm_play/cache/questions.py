@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import plain
+from wgm_play import plain_templates
 
 if TYPE_CHECKING:
     import psycopg
@@ -60,7 +60,7 @@ class Questions:
 
         questions = self
 
-        class Watched(library.Cursor[Any]):
+        class WatchedQuestions(library.Cursor[Any]):
             def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
                 text = query.decode() if isinstance(query, bytes) else query if isinstance(query, str) else None
                 try:
@@ -72,7 +72,7 @@ class Questions:
                     questions.add(self, text if params is None else None)
                 return self
 
-        connection.cursor_factory = Watched
+        connection.cursor_factory = WatchedQuestions
 
     def add(self, cursor: psycopg.Cursor[Any], text: str | None) -> None:
         """Write down one statement with its answer."""
@@ -121,7 +121,7 @@ class Questions:
 
     @staticmethod
     def _told(connection: psycopg.Connection[Any], name: str) -> tuple[str, str]:
-        return name, answer_to(connection, plain.text(name, connection.info.server_version))
+        return name, answer_to(connection, plain_templates.text(name, connection.info.server_version))
 
 
 def mark_of(connection: psycopg.Connection[Any]) -> str:
@@ -144,7 +144,7 @@ def answer_to(connection: psycopg.Connection[Any], text: str) -> str:
 @functools.lru_cache(maxsize=4)
 def names_of(version: int) -> dict[str, str]:
     """Return the names of the questions by their texts."""
-    return {plain.text(name, version): name for name in QUESTIONS}
+    return {plain_templates.text(name, version): name for name in QUESTIONS}
 
 
 def answer(result: psycopg.pq.abc.PGresult) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__
-from wgm_play.kept import folder_of, ours
+from wgm_play.user_cache import folder_of, ours
 
 if TYPE_CHECKING:
     from wgm_play.catalog.model import Catalog
@@ -28,7 +28,7 @@ KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedCatalog:
     """A realised catalog, the steps that were skipped while it was made, and what was not checked of its routines."""
 
     catalog: Catalog
@@ -56,7 +56,7 @@ class Cache:
         """Return the cache of a project, made for this user alone."""
         return cls(folder_of(project))
 
-    def load(self, mark: str) -> Kept | None:
+    def load(self, mark: str) -> CachedCatalog | None:
         """Return what was kept under a mark."""
         from wgm_play.ledger.snapshot import unpack
 
@@ -68,7 +68,7 @@ class Cache:
             told = json.loads(head)
             if told["mark"] != mark or told["version"] != _version():
                 return None
-            return Kept(unpack(body), told["skipped"], told["unchecked"])
+            return CachedCatalog(unpack(body), told["skipped"], told["unchecked"])
         except (ValueError, KeyError, OSError, EOFError):
             return None
 

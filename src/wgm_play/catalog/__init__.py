@@ -10,7 +10,7 @@ from wgm_play.catalog.column import Column
 from wgm_play.catalog.composite import Composite, Range
 from wgm_play.catalog.constraint import Constraint
 from wgm_play.catalog.cron_job import CronJob
-from wgm_play.catalog.foreign import ForeignDataWrapper, ForeignTable, Server, UserMapping
+from wgm_play.catalog.foreign import ForeignDataWrapper, ForeignServer, ForeignTable, UserMapping
 from wgm_play.catalog.function import Function
 from wgm_play.catalog.index import Index
 from wgm_play.catalog.kinds import KINDS
@@ -18,7 +18,7 @@ from wgm_play.catalog.model import CLASSES
 from wgm_play.catalog.namespace import Extension, Schema, Setting
 from wgm_play.catalog.operator import Aggregate, Cast, Operator, OperatorClass, OperatorFamily
 from wgm_play.catalog.partition_set import PartitionSet
-from wgm_play.catalog.policy import Policy
+from wgm_play.catalog.policy import RowPolicy
 from wgm_play.catalog.publication import Publication, PublicationSchema, PublicationTable
 from wgm_play.catalog.rule import EventTrigger, Rule
 from wgm_play.catalog.sequence import Sequence
@@ -47,7 +47,7 @@ CLASSES.update(
         "function": Function,
         "procedure": Function,
         "trigger": Trigger,
-        "policy": Policy,
+        "policy": RowPolicy,
         "role": Role,
         "membership": Membership,
         "owner": Owner,
@@ -73,7 +73,7 @@ CLASSES.update(
         "publication_table": PublicationTable,
         "publication_schema": PublicationSchema,
         "foreign_data_wrapper": ForeignDataWrapper,
-        "server": Server,
+        "server": ForeignServer,
         "user_mapping": UserMapping,
         "foreign_table": ForeignTable,
     }

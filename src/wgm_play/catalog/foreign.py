@@ -19,7 +19,7 @@ class ForeignDataWrapper:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ForeignServer:
     """A foreign server."""
 
     wrapper: str

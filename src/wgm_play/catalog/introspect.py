@@ -13,7 +13,7 @@ from wgm_play.catalog import NAME_PARTS, access
 from wgm_play.catalog.graph import container, parent_columns
 from wgm_play.catalog.kinds import QUERIES
 from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row
-from wgm_play.catalog.settled import settled_row
+from wgm_play.catalog.normal_form import normal_row
 from wgm_play.render import query, render
 from wgm_play.sql import Sql
 
@@ -85,7 +85,7 @@ def assemble(rows: list[Row], version: int) -> Catalog:
         if kind not in CLASSES:  # it has no row of its own, only privileges
             bare.append((key, Extra(*row[-_EXTRA:])))
             continue
-        made[key] = settled_row(kind, row[parts:-_EXTRA])
+        made[key] = normal_row(kind, row[parts:-_EXTRA])
         oid, class_oid, owner, acl, number = row[-_EXTRA:]
         extras[key] = Extra(oid, class_oid, owner, None if acl is None else tuple(acl), number)
     catalog = Catalog(made, extras, version=version)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RowPolicy:
     """A policy; `command` is all, select, insert, update or delete; no `roles` are all roles.
 
     Roles belong to the cluster: in a scratch database every policy is for all.

@@ -19,12 +19,12 @@ from wgm_play.checks.plpgsql import (
     EVENT_TRIGGER_VARIABLES,
     TABLE_NAMES,
     TRIGGER_VARIABLES,
-    Body,
+    BlockScope,
+    BodyVariable,
     Fragment,
     NotUnderstood,
-    Scope,
+    ParsedBody,
     Token,
-    Variable,
     created_relations,
     parse_body,
     tokens_of,
@@ -88,7 +88,7 @@ class _Function:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class _TriggerTable:
     """A row of checks/trigger_tables: a table whose triggers call the function."""
 
     function: int
@@ -137,7 +137,7 @@ def _own_settings(connection: Connection[Any], row: _Function) -> None:
             _settings(connection, {name: value})
 
 
-def _read(connection: Connection[Any], oids: list[int]) -> tuple[dict[int, _Function], list[_Table]]:
+def _read(connection: Connection[Any], oids: list[int]) -> tuple[dict[int, _Function], list[_TriggerTable]]:
     """Read functions and their triggers' tables, types written with their schema."""
     version = connection.info.server_version
     with connection.transaction(force_rollback=True):
@@ -145,7 +145,7 @@ def _read(connection: Connection[Any], oids: list[int]) -> tuple[dict[int, _Func
         with connection.cursor(row_factory=class_row(_Function)) as cursor:
             sql = render("checks/functions.sql.j2", version=version).sql
             rows = {row.oid: row for row in cursor.execute(sql.encode(), {"oids": oids})}
-        with connection.cursor(row_factory=class_row(_Table)) as cursor:
+        with connection.cursor(row_factory=class_row(_TriggerTable)) as cursor:
             sql = render("checks/trigger_tables.sql.j2").sql
             tables = cursor.execute(sql.encode(), {"oids": oids}).fetchall()
     return rows, tables
@@ -171,7 +171,7 @@ def _plpgsql_check(connection: Connection[Any]) -> str | None:
 
 
 @dataclass(slots=True)
-class _Asked:
+class _AskedFragment:
     """A fragment as it is put to the server."""
 
     fragment: Fragment
@@ -187,12 +187,12 @@ class _Check:
     connection: Connection[Any]
     function: FunctionRef
     row: _Function
-    tables: list[_Table]
+    tables: list[_TriggerTable]
     extension: str | None
     found: list[BodyIssue] = field(default_factory=list)
     shapes: dict[int, str | None] = field(default_factory=dict)
     number: int = 0
-    body: Body | None = None
+    body: ParsedBody | None = None
 
     def issues(self) -> list[BodyIssue]:
         """Return the issues of the function, by line."""
@@ -265,7 +265,7 @@ class _Check:
     # PL/pgSQL
 
     def plpgsql(self) -> None:
-        root = Scope(None, (self.row.name,))
+        root = BlockScope(None, (self.row.name,))
         trigger = self.row.returns == "trigger"
         self.declare(root)
         try:
@@ -286,27 +286,27 @@ class _Check:
     def static(self) -> list[Fragment]:
         return [fragment for fragment in self.body.fragments if not fragment.dynamic] if self.body else []
 
-    def declare(self, root: Scope) -> None:
+    def declare(self, root: BlockScope) -> None:
         """Put the arguments, FOUND and the trigger's variables into the outermost scope."""
-        root.variables["found"] = Variable("found", "boolean")
+        root.variables["found"] = BodyVariable("found", "boolean")
         names = self.row.argument_names or [""] * len(self.row.argument_types)
         for index, (name, kind) in enumerate(zip(names, self.row.argument_types, strict=False)):
             record = kind == "record"
             known = None if record or self.row.argument_pseudo[index] else kind
-            made = Variable(name, known, record, [None] if record else [])
+            made = BodyVariable(name, known, record, [None] if record else [])
             root.variables[f"${index + 1}"] = made
             if name:
                 root.variables[name] = made
         if self.row.returns == "trigger":
             for name, kind in TRIGGER_VARIABLES.items():
-                root.variables[name] = Variable(name, kind)
+                root.variables[name] = BodyVariable(name, kind)
             for name in ("new", "old"):
-                root.variables[name] = Variable(name, None, False)
+                root.variables[name] = BodyVariable(name, None, False)
         if self.row.returns == "event_trigger":
             for name, kind in EVENT_TRIGGER_VARIABLES.items():
-                root.variables[name] = Variable(name, kind)
+                root.variables[name] = BodyVariable(name, kind)
 
-    def trigger(self, root: Scope) -> None:
+    def trigger(self, root: BlockScope) -> None:
         """Check a trigger function once, and what touches NEW, OLD and transition tables for every table."""
         rows = {"new", "old"}
         transitions = {name for table in self.tables for name in (*table.old_tables, *table.new_tables)}
@@ -320,7 +320,7 @@ class _Check:
             return
         self.per_table(list(self.in_tables(root, touching)))
 
-    def in_tables(self, root: Scope, fragments: list[Fragment]) -> Iterator[tuple[_Table, list[BodyIssue]]]:
+    def in_tables(self, root: BlockScope, fragments: list[Fragment]) -> Iterator[tuple[_TriggerTable, list[BodyIssue]]]:
         """Yield each table with its issues; tables that look alike to an accepted body are not asked for again."""
         seen = fields_of(fragments, ("new", "old"))
         accepted: set[Any] = set()
@@ -334,7 +334,7 @@ class _Check:
                 accepted.add(shape)
             yield table, issues
 
-    def in_table(self, root: Scope, table: _Table, fragments: list[Fragment]) -> list[BodyIssue]:
+    def in_table(self, root: BlockScope, table: _TriggerTable, fragments: list[Fragment]) -> list[BodyIssue]:
         """Return the issues of the function as a trigger of one table."""
         before, self.found = self.found, []
         kept = dict(self.shapes)
@@ -350,9 +350,9 @@ class _Check:
         found, self.found = self.found, before
         return found
 
-    def per_table(self, results: list[tuple[_Table, list[BodyIssue]]]) -> None:
+    def per_table(self, results: list[tuple[_TriggerTable, list[BodyIssue]]]) -> None:
         """Join the tables' issues: what fails in one of several tables may be guarded by TG_TABLE_NAME."""
-        by_issue: dict[tuple[int, str, str], dict[int, tuple[_Table, BodyIssue]]] = {}
+        by_issue: dict[tuple[int, str, str], dict[int, tuple[_TriggerTable, BodyIssue]]] = {}
         for table, issues in results:
             for issue in issues:
                 by_issue.setdefault((issue.line, issue.message, issue.level), {})[table.relation] = (table, issue)
@@ -378,9 +378,9 @@ class _Check:
                 return True
         return False
 
-    def fragments(self, fragments: list[Fragment], table: _Table | None) -> None:
+    def fragments(self, fragments: list[Fragment], table: _TriggerTable | None) -> None:
         """Put fragments to the server: together first, one by one where they are refused together."""
-        asked: list[_Asked] = []
+        asked: list[_AskedFragment] = []
         for fragment in fragments:
             one = self.ask(fragment)
             if one.unknown:
@@ -400,7 +400,7 @@ class _Check:
     def probe(self, text: str, parameters: dict[str, str]) -> Rejection | None:
         return probe(self.connection, text, parameters)
 
-    def judge(self, one: _Asked) -> bool:
+    def judge(self, one: _AskedFragment) -> bool:
         """Put one fragment to the server; report its refusal and return whether there was one."""
         refused = self.probe(one.text, one.parameters)
         if not refused:
@@ -424,7 +424,7 @@ class _Check:
         dynamic = re.findall(r"\w+", self.body.dynamic_text)
         return self.body.created | self.body.strings | frozenset(dynamic)
 
-    def field_missing(self, one: _Asked, refused: Rejection) -> Rejection | None:
+    def field_missing(self, one: _AskedFragment, refused: Rejection) -> Rejection | None:
         """Say it in PL/pgSQL's words when a row variable lacks the field that is asked for."""
         if refused.sqlstate not in ("42P01", "42703"):
             return None
@@ -452,7 +452,7 @@ class _Check:
         with self.connection.cursor(row_factory=scalar_row) as cursor:
             return list(cursor.execute(render("checks/type_columns.sql.j2", type=kind).sql.encode()))
 
-    def ambiguous(self, one: _Asked) -> None:
+    def ambiguous(self, one: _AskedFragment) -> None:
         """Find names that are both a column and a variable: PL/pgSQL refuses them when it gets there."""
         for name in _bare_columns(one.text) & one.parameters.keys():
             rest = {key: kind for key, kind in one.parameters.items() if key != name}
@@ -467,12 +467,12 @@ class _Check:
 
     # variables
 
-    def ask(self, fragment: Fragment) -> _Asked:
+    def ask(self, fragment: Fragment) -> _AskedFragment:
         """Return a fragment's text with the typed names that it may see."""
         parameters: dict[str, str] = {}
         unknown: list[str] = []
 
-        def use(name: str, variable: Variable) -> None:
+        def use(name: str, variable: BodyVariable) -> None:
             kind = self.type_of(variable)
             if kind is None:
                 unknown.append(f"the type of {name} is not known before the call")
@@ -494,9 +494,9 @@ class _Check:
             return (f'"{name}"', 1) if variable and token.name == "PARAM" else None
 
         text = fragment.prefix + "".join(fragment.pieces(replacement))
-        return _Asked(fragment, text, parameters, unknown[0] if unknown else None)
+        return _AskedFragment(fragment, text, parameters, unknown[0] if unknown else None)
 
-    def labelled(self, fragment: Fragment, index: int) -> tuple[str, Variable] | None:
+    def labelled(self, fragment: Fragment, index: int) -> tuple[str, BodyVariable] | None:
         """Return what `label.variable` means where a block or the function has that label."""
         tokens = fragment.tokens
         if index + 2 >= len(tokens) or tokens[index + 1].text != "." or not tokens[index].word:
@@ -508,7 +508,7 @@ class _Check:
             return None
         return f"{label}.{name}", found
 
-    def type_of(self, variable: Variable) -> str | None:
+    def type_of(self, variable: BodyVariable) -> str | None:
         """Return the type of a variable (a record has that of its queries' columns), None where it is not known."""
         if not variable.record:
             return variable.type
@@ -550,7 +550,7 @@ class _Check:
         else:
             self.per_table([(table, list(self.ask_extension(table))) for table in self.tables])
 
-    def ask_extension(self, table: _Table | None) -> Iterator[BodyIssue]:
+    def ask_extension(self, table: _TriggerTable | None) -> Iterator[BodyIssue]:
         old = table.old_tables if table else ()
         new = table.new_tables if table else ()
         sql = render(
@@ -575,7 +575,7 @@ class _Check:
             made, self.found = self.found, before
             yield from made
 
-    def field_hint(self, message: str, table: _Table | None) -> str | None:
+    def field_hint(self, message: str, table: _TriggerTable | None) -> str | None:
         found = re.match(r'record "(\w+)" has no field "(\w+)"', message)
         if not found or table is None:
             return None
@@ -601,16 +601,16 @@ def fields_of(fragments: Iterable[Fragment], rows: Collection[str]) -> frozenset
     return frozenset(found)
 
 
-def _shape(table: _Table, fields: frozenset[str] | None) -> Any:
+def _shape(table: _TriggerTable, fields: frozenset[str] | None) -> Any:
     """Return what a body that reads only `fields` sees of a table; None where it sees all of it."""
     if fields is None or table.old_tables or table.new_tables:
         return None
     return tuple(tuple(column) for column in table.columns if column[0] in fields)
 
 
-def _groups(asked: list[_Asked]) -> Iterator[list[_Asked]]:
+def _groups(asked: list[_AskedFragment]) -> Iterator[list[_AskedFragment]]:
     """Put together what can be asked at once: no name may have two types."""
-    group: list[_Asked] = []
+    group: list[_AskedFragment] = []
     known: dict[str, str] = {}
     for one in asked:
         clash = any(known.get(name, kind) != kind for name, kind in one.parameters.items())

@@ -1,6 +1,6 @@
 """PL/pgSQL bodies to fragments: every piece of static SQL in a body, with its line and the variables it may see.
 
-In: the source of a function that PostgreSQL has accepted. Out: `Body`, its `Fragment`s in order.
+In: the source of a function that PostgreSQL has accepted. Out: `ParsedBody`, its `Fragment`s in order.
 
 Only the structure of the language is read here (blocks, loops, INTO, USING); the SQL itself is left to the server.
 The tokens come from libpg_query's scanner. Its own PL/pgSQL parser is not used: it knows no types outside
@@ -90,7 +90,7 @@ _BEFORE_A_NAME = frozenset(
 
 
 @dataclass(slots=True)
-class Variable:
+class BodyVariable:
     """A variable. `type` is the type as SQL text, None when it cannot be known; a record's columns come from `sources`.
 
     A source is the fragment whose rows the record holds, or None where that is unknown.
@@ -104,25 +104,25 @@ class Variable:
 
 
 @dataclass(slots=True)
-class Scope:
+class BlockScope:
     """The variables of one block, and the block around it."""
 
-    parent: Scope | None = None
+    parent: BlockScope | None = None
     labels: tuple[str, ...] = ()
-    variables: dict[str, Variable] = field(default_factory=dict)
+    variables: dict[str, BodyVariable] = field(default_factory=dict)
 
-    def find(self, name: str) -> Variable | None:
+    def find(self, name: str) -> BodyVariable | None:
         """Return the variable that `name` means here, the innermost first."""
-        scope: Scope | None = self
+        scope: BlockScope | None = self
         while scope is not None:
             if name in scope.variables:
                 return scope.variables[name]
             scope = scope.parent
         return None
 
-    def labelled(self, label: str, name: str) -> Variable | None:
+    def labelled(self, label: str, name: str) -> BodyVariable | None:
         """Return the variable `label.name`."""
-        scope: Scope | None = self
+        scope: BlockScope | None = self
         while scope is not None:
             if label in scope.labels:
                 return scope.variables.get(name)
@@ -150,7 +150,7 @@ class Fragment:
 
     tokens: tuple[Token, ...]
     source: str
-    scope: Scope
+    scope: BlockScope
     statement: str
     prefix: str = ""
     dynamic: bool = False
@@ -197,7 +197,7 @@ class Fragment:
 
 
 @dataclass(slots=True)
-class Body:
+class ParsedBody:
     """A parsed body: its fragments, the relations that it creates itself, its texts, and how names clash."""
 
     fragments: list[Fragment]
@@ -232,7 +232,7 @@ def tokens_of(source: str) -> list[Token]:
     return made
 
 
-def parse_body(source: str, scope: Scope) -> Body:
+def parse_body(source: str, scope: BlockScope) -> ParsedBody:
     """Parse a body whose arguments are the variables of `scope`. Raises NotUnderstood."""
     parser = _Parser(source, scope)
     try:
@@ -240,7 +240,7 @@ def parse_body(source: str, scope: Scope) -> Body:
     except (IndexError, RecursionError) as error:
         raise NotUnderstood("the body ends early") from error
     created, strings, dynamic = _names(parser)
-    return Body(parser.fragments, created, strings, dynamic, frozenset(parser.words), parser.prefer_column)
+    return ParsedBody(parser.fragments, created, strings, dynamic, frozenset(parser.words), parser.prefer_column)
 
 
 def _names(parser: _Parser) -> tuple[frozenset[str], frozenset[str], str]:
@@ -269,7 +269,7 @@ def created_relations(tokens: list[Token]) -> set[str]:
 class _Parser:
     """A reader of PL/pgSQL's structure, one token at a time."""
 
-    def __init__(self, source: str, scope: Scope) -> None:
+    def __init__(self, source: str, scope: BlockScope) -> None:
         self.source = source
         self.tokens = tokens_of(source)
         self.words = {token.word for token in self.tokens if token.word}
@@ -332,7 +332,7 @@ class _Parser:
     def add(
         self,
         tokens: list[Token],
-        scope: Scope,
+        scope: BlockScope,
         prefix: str = "SELECT ",
         *,
         dynamic: bool = False,
@@ -354,7 +354,7 @@ class _Parser:
         self.fragments.append(made)
         return made
 
-    def expressions(self, tokens: list[Token], scope: Scope) -> None:
+    def expressions(self, tokens: list[Token], scope: BlockScope) -> None:
         for part in split_tokens(tokens, ","):
             self.add(part, scope)
 
@@ -377,8 +377,8 @@ class _Parser:
         self.expect(">>")
         return name
 
-    def block(self, outer: Scope, label: str | None) -> None:
-        scope = Scope(outer, (label,) if label else ())
+    def block(self, outer: BlockScope, label: str | None) -> None:
+        scope = BlockScope(outer, (label,) if label else ())
         while self.accept("declare"):
             while not self.is_word("begin", "declare"):
                 self.declaration(scope)
@@ -388,9 +388,9 @@ class _Parser:
         self.statements(scope, "end", "exception")
         self.guards -= handled
         if self.accept("exception"):
-            handlers = Scope(scope)
+            handlers = BlockScope(scope)
             for name in ("sqlstate", "sqlerrm"):
-                handlers.variables[name] = Variable(name, "text")
+                handlers.variables[name] = BodyVariable(name, "text")
             while self.accept("when"):
                 self.until("then")
                 self.expect("then")
@@ -428,7 +428,7 @@ class _Parser:
                     return True
         return False
 
-    def declaration(self, scope: Scope) -> None:
+    def declaration(self, scope: BlockScope) -> None:
         self.statement_start = self.at
         if self.is_text("<<"):
             self.label()
@@ -438,7 +438,7 @@ class _Parser:
             self.expect("for")
             target = self.take()
             aliased = scope.find(target.word or target.text)
-            scope.variables[name] = aliased or Variable(name, None)
+            scope.variables[name] = aliased or BodyVariable(name, None)
             self.finish()
             return
         self.accept("constant")
@@ -447,7 +447,7 @@ class _Parser:
                 self.at += 1
             self.cursor(name, scope)
             return
-        scope_before = Scope(scope.parent, scope.labels, dict(scope.variables))
+        scope_before = BlockScope(scope.parent, scope.labels, dict(scope.variables))
         kind = self.until(";", ":=", "=", "default", "not", "collate")
         scope.variables[name] = variable_of(name, self.source[kind[0].start : kind[-1].end], scope_before)
         while not self.is_text(";"):
@@ -458,8 +458,8 @@ class _Parser:
                 self.at += 1
         self.at += 1
 
-    def cursor(self, name: str, scope: Scope) -> None:
-        inner = Scope(scope)
+    def cursor(self, name: str, scope: BlockScope) -> None:
+        inner = BlockScope(scope)
         if self.is_text("("):
             self.at += 1
             for part in split_tokens(self.until(")"), ","):
@@ -468,10 +468,10 @@ class _Parser:
             self.expect(")")
         self.take()  # FOR or IS
         query = self.add(self.until(";"), inner, "", query=True)
-        scope.variables[name] = Variable(name, "refcursor", cursor_query=query)
+        scope.variables[name] = BodyVariable(name, "refcursor", cursor_query=query)
         self.at += 1
 
-    def statements(self, scope: Scope, *ends: str) -> None:
+    def statements(self, scope: BlockScope, *ends: str) -> None:
         while not self.is_word(*ends) or self.is_assignment():
             self.one(scope)
 
@@ -483,7 +483,7 @@ class _Parser:
             return False
         return self.tokens[after].text in (":=", "=", "[", ".")
 
-    def one(self, scope: Scope) -> None:
+    def one(self, scope: BlockScope) -> None:
         self.statement_start = self.at
         label = self.label()
         if label:
@@ -499,9 +499,9 @@ class _Parser:
             self.static(scope)
         else:
             self.at += 1
-            handler(Scope(scope, (label,)) if label else scope)
+            handler(BlockScope(scope, (label,)) if label else scope)
 
-    def assignment(self, scope: Scope) -> None:
+    def assignment(self, scope: BlockScope) -> None:
         target = self.until(":=", "=", ";")
         if any(token.text == "." for token in target):
             self.add(target, scope)
@@ -512,7 +512,7 @@ class _Parser:
         if len(target) == 1:
             self.fill(target, scope, None)
 
-    def fill(self, target: list[Token], scope: Scope, source: Fragment | None) -> None:
+    def fill(self, target: list[Token], scope: BlockScope, source: Fragment | None) -> None:
         """Remember that the record `target`, where it is one, takes the rows of `source`."""
         words = [token for token in target if token.text != "."]
         if any(token.text == "," for token in target) or not words or len(words) > 2:
@@ -522,7 +522,7 @@ class _Parser:
         if found and found.record:
             found.sources.append(source)
 
-    def _if(self, scope: Scope) -> None:
+    def _if(self, scope: BlockScope) -> None:
         self.add(self.until("then"), scope)
         self.expect("then")
         self.statements(scope, "elsif", "elseif", "else", "end")
@@ -536,7 +536,7 @@ class _Parser:
         self.expect("end")
         self.finish()
 
-    def _case(self, scope: Scope) -> None:
+    def _case(self, scope: BlockScope) -> None:
         self.add(self.until("when"), scope)
         while self.accept("when"):
             self.statement_start = self.at - 1
@@ -548,20 +548,20 @@ class _Parser:
         self.expect("end")
         self.finish()
 
-    def _loop(self, scope: Scope) -> None:
+    def _loop(self, scope: BlockScope) -> None:
         self.statements(scope, "end")
         self.expect("end")
         self.finish()
 
-    def _while(self, scope: Scope) -> None:
+    def _while(self, scope: BlockScope) -> None:
         self.add(self.until("loop"), scope)
         self.expect("loop")
         self._loop(scope)
 
-    def _for(self, scope: Scope) -> None:
+    def _for(self, scope: BlockScope) -> None:
         target = self.until("in")
         self.expect("in")
-        inner = Scope(scope)
+        inner = BlockScope(scope)
         name = target[0].word or ""
         body = self.lookahead("loop")
         if self.is_word("execute"):
@@ -577,11 +577,11 @@ class _Parser:
             self.add(self.until("by", "loop"), scope)
             if self.accept("by"):
                 self.add(self.until("loop"), scope)
-            inner.variables[name] = Variable(name, "integer")
+            inner.variables[name] = BodyVariable(name, "integer")
         elif self.is_cursor(scope):
             cursor = scope.find(self.take().word or "")
             self.until("loop")
-            inner.variables[name] = Variable(name, None, True, [cursor.cursor_query if cursor else None])
+            inner.variables[name] = BodyVariable(name, None, True, [cursor.cursor_query if cursor else None])
         else:
             query = self.add(self.until("loop"), scope, "", query=True)
             self.bind(target, scope, inner, query)
@@ -594,7 +594,7 @@ class _Parser:
         self.at = at
         return found
 
-    def is_cursor(self, scope: Scope) -> bool:
+    def is_cursor(self, scope: BlockScope) -> bool:
         found = scope.find(self.peek().word or "")
         return (
             found is not None
@@ -602,15 +602,15 @@ class _Parser:
             and (self.is_word("loop", ahead=1) or self.is_text("(", 1))
         )
 
-    def bind(self, target: list[Token], scope: Scope, inner: Scope, source: Fragment | None) -> None:
+    def bind(self, target: list[Token], scope: BlockScope, inner: BlockScope, source: Fragment | None) -> None:
         """Give the loop's record the query's columns within the loop."""
         self.fill(target, scope, source)
         name = target[0].word or ""
         found = scope.find(name)
         if len(target) == 1 and found and found.record:
-            inner.variables[name] = Variable(name, None, True, [source])
+            inner.variables[name] = BodyVariable(name, None, True, [source])
 
-    def _foreach(self, scope: Scope) -> None:
+    def _foreach(self, scope: BlockScope) -> None:
         target = self.until("slice", "in")
         self.fill(target, scope, None)
         self.until("array")
@@ -619,7 +619,7 @@ class _Parser:
         self.expect("loop")
         self._loop(scope)
 
-    def _exit(self, scope: Scope) -> None:
+    def _exit(self, scope: BlockScope) -> None:
         self.until("when", ";")
         if self.accept("when"):
             self.add(self.until(";"), scope)
@@ -627,7 +627,7 @@ class _Parser:
 
     _continue = _exit
 
-    def _return(self, scope: Scope) -> None:
+    def _return(self, scope: BlockScope) -> None:
         if self.accept("query"):
             if self.accept("execute"):
                 self.execute_text(scope, "using", ";")
@@ -642,13 +642,13 @@ class _Parser:
                 self.add(value, scope)
         self.at += 1
 
-    def execute_text(self, scope: Scope, *ends: str) -> None:
+    def execute_text(self, scope: BlockScope, *ends: str) -> None:
         """Take the text of an EXECUTE: an expression that is checked, whose value is not."""
         text = self.until(*ends)
         self.add(text, scope)
         self.add(text, scope, dynamic=True)
 
-    def _execute(self, scope: Scope) -> None:
+    def _execute(self, scope: BlockScope) -> None:
         self.execute_text(scope, "into", "using", ";")
         while not self.is_text(";"):
             if self.accept("into"):
@@ -661,11 +661,11 @@ class _Parser:
                 self.at += 1
         self.at += 1
 
-    def _perform(self, scope: Scope) -> None:
+    def _perform(self, scope: BlockScope) -> None:
         self.add(self.until(";"), scope)
         self.at += 1
 
-    def _raise(self, scope: Scope) -> None:
+    def _raise(self, scope: BlockScope) -> None:
         self.accept("debug", "log", "info", "notice", "warning", "exception")
         parts = split_tokens(self.until("using", ";"), ",")
         for part in parts[1:]:
@@ -675,11 +675,11 @@ class _Parser:
                 self.add(part[2:], scope)
         self.at += 1
 
-    def _assert(self, scope: Scope) -> None:
+    def _assert(self, scope: BlockScope) -> None:
         self.expressions(self.until(";"), scope)
         self.at += 1
 
-    def _get(self, scope: Scope) -> None:
+    def _get(self, scope: BlockScope) -> None:
         self.until(";")
         self.at += 1
 
@@ -688,7 +688,7 @@ class _Parser:
     _commit = _get
     _rollback = _get
 
-    def _open(self, scope: Scope) -> None:
+    def _open(self, scope: BlockScope) -> None:
         name = self.take().word or ""
         found = scope.find(name)
         if self.is_text("("):
@@ -709,7 +709,7 @@ class _Parser:
                     found.sources.append(query)
         self.at += 1
 
-    def _fetch(self, scope: Scope) -> None:
+    def _fetch(self, scope: BlockScope) -> None:
         tokens = self.until("into", ";")
         if self.accept("into"):
             cursor = scope.find(tokens[-1].word or "") if tokens else None
@@ -721,7 +721,7 @@ class _Parser:
 
     _move = _fetch
 
-    def static(self, scope: Scope) -> None:
+    def static(self, scope: BlockScope) -> None:
         tokens = self.until(";")
         into = self.into(tokens)
         made = self.add(tokens, scope, "", query=True)
@@ -767,31 +767,31 @@ def split_tokens(tokens: list[Token], separator: str) -> list[list[Token]]:
     return [part for part in parts if part]
 
 
-def variable_of(name: str, written: str, scope: Scope) -> Variable:
+def variable_of(name: str, written: str, scope: BlockScope) -> BodyVariable:
     """Return the variable of a declared type: `record`, `t%ROWTYPE`, `v%TYPE`, `t.c%TYPE` or any other."""
     words = tokens_of(written)
     plain = "".join(token.text for token in words)
     folded = plain.lower()
     if folded in ("record", "pg_catalog.record"):
-        return Variable(name, None, True)
+        return BodyVariable(name, None, True)
     if folded.endswith("%rowtype"):
-        return Variable(name, plain[: -len("%rowtype")])
+        return BodyVariable(name, plain[: -len("%rowtype")])
     if folded.endswith("%type"):
         return _like(name, plain[: -len("%type")], words, scope)
     if "%type" in folded:
-        return Variable(name, None)
-    return Variable(name, written)
+        return BodyVariable(name, None)
+    return BodyVariable(name, written)
 
 
-def _like(name: str, of: str, words: list[Token], scope: Scope) -> Variable:
+def _like(name: str, of: str, words: list[Token], scope: BlockScope) -> BodyVariable:
     parts = [token.word or token.text for token in words if token.word or token.name == "PARAM"][:-1]
     found = scope.find(parts[0]) if len(parts) == 1 else None
     if found:
-        return Variable(name, found.type, found.record)
+        return BodyVariable(name, found.type, found.record)
     if len(parts) == 1:
-        return Variable(name, None)
+        return BodyVariable(name, None)
     holder = scope.find(parts[0]) if len(parts) == 2 else None
     if holder:
-        return Variable(name, f"{holder.type}.{of.split('.', 1)[1]}%TYPE" if holder.type else None)
+        return BodyVariable(name, f"{holder.type}.{of.split('.', 1)[1]}%TYPE" if holder.type else None)
     labelled = scope.labelled(parts[0], parts[1]) if len(parts) == 2 else None
-    return Variable(name, labelled.type, labelled.record) if labelled else Variable(name, of + "%TYPE")
+    return BodyVariable(name, labelled.type, labelled.record) if labelled else BodyVariable(name, of + "%TYPE")

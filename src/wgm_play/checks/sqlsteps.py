@@ -20,7 +20,7 @@ from wgm_play.checks.plpgsql import NotUnderstood, created_relations, tokens_of
 from wgm_play.checks.probe import Rejection, dollar_quoted, rejection
 from wgm_play.checks.statements import Class, judge
 from wgm_play.errors import InputError, Position
-from wgm_play.pinpoint import pinpoint
+from wgm_play.locate import pinpoint
 from wgm_play.render import render
 from wgm_play.sql import reveal
 
@@ -59,7 +59,7 @@ class SqlPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ResultColumn:
     """A column of a query's result. `category` is pg_type.typcategory: N for numbers, B for boolean."""
 
     name: str
@@ -71,10 +71,10 @@ class Column:
 class QueryShape:
     """What a query returns, or why it cannot run."""
 
-    columns: tuple[Column, ...] = ()
+    columns: tuple[ResultColumn, ...] = ()
     problem: InputError | None = None
 
-    def column(self, name: str) -> Column | None:
+    def column(self, name: str) -> ResultColumn | None:
         """Return the column of that name."""
         return next((column for column in self.columns if column.name == name), None)
 
@@ -450,11 +450,11 @@ def writes(query: str) -> bool:
     return walk([one.stmt for one in parse_sql(query)])
 
 
-def _column(connection: Connection[Any], name: str, oid: int, modifier: int) -> Column:
+def _column(connection: Connection[Any], name: str, oid: int, modifier: int) -> ResultColumn:
     with connection.cursor(row_factory=dict_row) as cursor:
         sql = render("checks/type_category.sql.j2", oid=oid, modifier=modifier).sql
         row = cursor.execute(sql.encode()).fetchone()
-    return Column(name, str(row["type"]), str(row["category"])) if row else Column(name, "unknown", "X")
+    return ResultColumn(name, str(row["type"]), str(row["category"])) if row else ResultColumn(name, "unknown", "X")
 
 
 def check_alert_query(connection: Connection[Any], query: str, *, locate: Locate | None = None) -> InputError | None:

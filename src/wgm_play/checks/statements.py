@@ -1,6 +1,6 @@
 """What a statement is to the runner: data, an object with a kind of its own, the cluster, a transaction.
 
-In: a statement's parse tree (pglast). Out: `Verdict`: its class, its words, and for a refusal what to use instead.
+In: a statement's parse tree (pglast). Out: `StatementClass`: its class, its words, and for a refusal what to use instead.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ _CLUSTER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class StatementClass:
     """The class of a statement. `kind` is the kind that declares it; `warning` what to look at."""
 
     klass: Class
@@ -125,19 +125,19 @@ class Verdict:
     warning: str | None = None
 
 
-def judge(node: Any, words: str) -> Verdict:
+def judge(node: Any, words: str) -> StatementClass:
     """Return what a statement is; `words` are its first words, for messages."""
     name = type(node).__name__
     if name == "TransactionStmt":
-        return Verdict("transaction", words)
+        return StatementClass("transaction", words)
     if name in _CLUSTER:
-        return Verdict("cluster", _CLUSTER[name])
+        return StatementClass("cluster", _CLUSTER[name])
     if name in ("VacuumStmt", "ReindexStmt", "ClusterStmt"):
-        return Verdict("own_transaction" if _alone(name, node) else "data", words)
+        return StatementClass("own_transaction" if _alone(name, node) else "data", words)
     kind = kind_of(name, node)
     if kind:
-        return Verdict("ddl", words, kind)
-    return Verdict("data", words, warning=_warning(name, node))
+        return StatementClass("ddl", words, kind)
+    return StatementClass("data", words, warning=_warning(name, node))
 
 
 def kind_of(name: str, node: Any) -> str | None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wgm_play.cli.commands import COMMANDS, PLAY
-from wgm_play.cli.options import CHOICE, COUNT, FLAG, FOLDER, LIST, NUMBER, Argument, Option, Spec
+from wgm_play.cli.options import CHOICE, COUNT, FLAG, FOLDER, LIST, NUMBER, CommandArgument, Option, Spec
 from wgm_play.errors import InputError, Interrupted, Locked, Unreachable, WgmError
 from wgm_play.report import console
 from wgm_play.reporter import Reporter
@@ -236,7 +236,7 @@ def command(spec: Spec, holder: _Holder) -> click.Command:
     return made
 
 
-def _argument(argument: Argument) -> click.Argument:
+def _argument(argument: CommandArgument) -> click.Argument:
     kind = click.Path() if argument.name.startswith(("PLAYBOOK", "DIR")) else None
     nargs = -1 if argument.many else 1
     return click.Argument([argument.to], type=kind, nargs=nargs, required=argument.required, metavar=argument.name)

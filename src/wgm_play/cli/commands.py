@@ -26,7 +26,7 @@ from wgm_play.cli.options import (
     TEXT,
     VALUES,
     WHERE,
-    Argument,
+    CommandArgument,
     Option,
     Spec,
     fail_on,
@@ -234,7 +234,7 @@ COMMANDS = {
             "approve a saved plan, so that it may be run",
             run="wgm_play.cli.approve:run",
             about="It counts for exactly this file, from a login that the ledger's server knows, or from a key of allowed_signers.",
-            arguments=(Argument("PLAN", "a plan that --check --save-plan wrote", to="plan"),),
+            arguments=(CommandArgument("PLAN", "a plan that --check --save-plan wrote", to="plan"),),
             options=(
                 Option(
                     "--sign",
@@ -331,7 +331,7 @@ COMMANDS = {
             "status",
             "history, and the run in progress: its step, its progress, who blocks it",
             run="wgm_play.cli.status:run",
-            arguments=(Argument("PLAYBOOK...", PLAYBOOK.help, to="playbooks", required=False, many=True),),
+            arguments=(CommandArgument("PLAYBOOK...", PLAYBOOK.help, to="playbooks", required=False, many=True),),
             options=(
                 Option(
                     "--all",
@@ -432,8 +432,8 @@ COMMANDS = {
             "drill brings an alert's condition about on a scratch server, where it must fire, and end.",
             arguments=(
                 PLAYBOOK,
-                Argument("render|lint|drill", "what to do", to="action", required=False),
-                Argument(
+                CommandArgument("render|lint|drill", "what to do", to="action", required=False),
+                CommandArgument(
                     "NAME...",
                     "with drill: these alerts (default: all that can be)",
                     to="names",
@@ -664,7 +664,7 @@ COMMANDS = {
             about="The play says what the application needs: `pool: {mode: transaction, clients: 500}`. render writes "
             "pgbouncer.ini, with the reason for each number, and auth_query.sql, the function by which PgBouncer asks for "
             "passwords. The server is asked where it answers. `check` compares the live PgBouncer.",
-            arguments=(PLAYBOOK, Argument("render", "what to do", to="action", required=False)),
+            arguments=(PLAYBOOK, CommandArgument("render", "what to do", to="action", required=False)),
             options=(
                 Option(
                     "--output",
@@ -765,7 +765,7 @@ COMMANDS = {
             about="No database is asked and nothing is executed. Without sizes a table is taken as large; one that the same "
             "file makes is new. Exit 12 when something is found at or above --fail-on.",
             arguments=(
-                Argument(
+                CommandArgument(
                     "PATH...",
                     "playbooks, SQL files, folders of migrations (in the order of their tool)",
                     to="paths",
@@ -853,7 +853,9 @@ COMMANDS = {
             about="The playbook rebuilds the database exactly; what no step can say is named. Without --output it goes "
             "to standard output. Nothing is written to the database, but by --baseline.",
             arguments=(
-                Argument("DSN", "a connection string: postgresql://USER@HOST/DATABASE", to="dsn", required=False),
+                CommandArgument(
+                    "DSN", "a connection string: postgresql://USER@HOST/DATABASE", to="dsn", required=False
+                ),
             ),
             options=(
                 Option(
@@ -923,13 +925,13 @@ COMMANDS = {
             "run back in its place.",
             arguments=(
                 PLAYBOOK,
-                Argument(
+                CommandArgument(
                     "list|restore",
                     "list (default): what lies there; restore: bring NAME back",
                     to="action",
                     required=False,
                 ),
-                Argument("NAME", "its name before, or the one in the trash", to="name", required=False),
+                CommandArgument("NAME", "its name before, or the one in the trash", to="name", required=False),
             ),
             options=(
                 CHECK,
@@ -955,7 +957,9 @@ COMMANDS = {
             run="wgm_play.cli.diff:run",
             about="No database is asked: both states are made on a scratch server of our own. Exits 0 whatever it shows.",
             arguments=(
-                Argument("PLAYBOOK...", "a playbook, or two: the old one and the new one", to="playbooks", many=True),
+                CommandArgument(
+                    "PLAYBOOK...", "a playbook, or two: the old one and the new one", to="playbooks", many=True
+                ),
             ),
             options=(
                 Option(
@@ -1004,7 +1008,7 @@ COMMANDS = {
             "where an object comes from: the lines that say it, the run that made it",
             run="wgm_play.cli.why:run",
             about="All playbooks of the project are looked through. The ledger is asked where its database can be reached.",
-            arguments=(Argument("NAME", "TABLE, TABLE.COLUMN, or the name of any object", to="name"),),
+            arguments=(CommandArgument("NAME", "TABLE, TABLE.COLUMN, or the name of any object", to="name"),),
             options=(
                 Option("--playbook", group=WHERE, kind=LIST, value="FILE", to="playbooks", help="only this playbook"),
                 *ONE_PLAYBOOK,
@@ -1043,7 +1047,9 @@ COMMANDS = {
             run="wgm_play.cli.comment:run",
             about="Runs in a job of the CI server and reads where it is from that server's variables. Only comments of its own "
             "account that carry its mark are changed.",
-            arguments=(Argument("FILE...", "reviews, as diff --report json:FILE writes them", to="files", many=True),),
+            arguments=(
+                CommandArgument("FILE...", "reviews, as diff --report json:FILE writes them", to="files", many=True),
+            ),
             options=(
                 Option(
                     "-C", "--check", group=LOOK, help="show what would be written; nobody is asked, nothing is sent"
@@ -1085,7 +1091,7 @@ COMMANDS = {
             "stop the embedded server of a project",
             run="wgm_play.cli.stop:run",
             about="Its data stay; the next run starts it again.",
-            arguments=(Argument("PLAYBOOK", "a playbook whose environment is embedded", to="playbook"),),
+            arguments=(CommandArgument("PLAYBOOK", "a playbook whose environment is embedded", to="playbook"),),
             options=(TARGET_OPTIONS[0], *OUTPUT_OPTIONS),
             examples=(("wgm-play stop development.yml", ""),),
         ),
@@ -1093,7 +1099,7 @@ COMMANDS = {
             "init",
             "start a project: a folder that works at once",
             run="wgm_play.cli.init:run",
-            arguments=(Argument("DIR", "a new or empty folder; with --ci also a project", to="folder"),),
+            arguments=(CommandArgument("DIR", "a new or empty folder; with --ci also a project", to="folder"),),
             options=(
                 Option(
                     "--ci",
@@ -1114,7 +1120,7 @@ COMMANDS = {
             "the documentation: a page, a key of it, a search, or all as a site",
             run="wgm_play.cli.doc:run",
             arguments=(
-                Argument(
+                CommandArgument(
                     "PAGE",
                     "a kind of step as table, a topic as play or environment, a guide, a hazard's code; a key as table.columns; "
                     "or: search WORD...",
@@ -1141,7 +1147,7 @@ COMMANDS = {
             "completion",
             "shell completion of commands, options and files",
             run="wgm_play.cli.completion:run",
-            arguments=(Argument("bash|zsh|fish", "the shell", to="shell"),),
+            arguments=(CommandArgument("bash|zsh|fish", "the shell", to="shell"),),
             options=OUTPUT_OPTIONS,
             examples=(
                 ("wgm-play completion bash", 'in ~/.bashrc: eval "$(wgm-play completion bash)"; zsh and fish likewise'),

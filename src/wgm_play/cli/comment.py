@@ -29,11 +29,11 @@ def run(
         raise InputError("say where: --github or --gitlab", hint="or --check, which shows the comments here")
     from wgm_play.report.review import data, markdown
     from wgm_play.review.comments import place
-    from wgm_play.review.comments.keep import Text, keep
+    from wgm_play.review.comments.keep import CommentText, keep
     from wgm_play.review.comments.web import Answered
 
     reviews = [data.read(Path(file)) for file in files]
-    texts = [Text(markdown.write(review), review.quiet) for review in reviews]
+    texts = [CommentText(markdown.write(review), review.quiet) for review in reviews]
     reporter.begin(None)
     if check:
         reporter.page("comments", "\n".join(text.body for text in texts).rstrip())

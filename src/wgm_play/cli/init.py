@@ -103,7 +103,7 @@ def _branch(root: Path) -> str:
 def _jobs(ci: str, root: Path) -> dict[str, str]:
     """Return the texts of a CI server's files by their paths in a project."""
     from wgm_play import __version__
-    from wgm_play.plain import packaged_templates
+    from wgm_play.plain_templates import packaged_templates
 
     texts, branch = packaged_templates() / "ci", _branch(root)
     return {
@@ -114,7 +114,7 @@ def _jobs(ci: str, root: Path) -> dict[str, str]:
 
 def _files() -> dict[str, str]:
     """Return the texts of a new project by their paths in it."""
-    from wgm_play.plain import packaged_templates
+    from wgm_play.plain_templates import packaged_templates
 
     root = packaged_templates() / "init"
     found = sorted(path for path in root.rglob("*") if path.is_file())

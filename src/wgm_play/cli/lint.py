@@ -28,13 +28,13 @@ def run(
 ) -> int:
     """Run `pipeline.lint`."""
     from wgm_play import pipeline
-    from wgm_play.lint.command import Options
+    from wgm_play.lint.command import LintOptions
     from wgm_play.report.findings import check_reports
 
     check_reports(reports or ())
     reporter.begin(None)
     folder = Path(inventory) if inventory else None
-    options = Options(
+    options = LintOptions(
         tuple(paths),
         tool,
         tuple(rows or ()),

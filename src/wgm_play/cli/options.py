@@ -1,6 +1,6 @@
 """What a command line may say, as data: one declaration for the parser, the help page and completion.
 
-In: nothing. Out: `Option`, `Argument` and `Spec`, and the options that commands share. Imported by `--help`, which
+In: nothing. Out: `Option`, `CommandArgument` and `Spec`, and the options that commands share. Imported by `--help`, which
 must be fast: no import here but the standard library's smallest.
 """
 
@@ -41,7 +41,7 @@ class Option:
         self.default = default
 
 
-class Argument:
+class CommandArgument:
     """A word that is not an option: `name` in help, whether it is `required`, whether there may be `many`."""
 
     __slots__ = ("help", "many", "name", "required", "to")
@@ -69,7 +69,7 @@ class Spec:
         *,
         run: str,
         about: str = "",
-        arguments: tuple[Argument, ...] = (),
+        arguments: tuple[CommandArgument, ...] = (),
         options: tuple[Option, ...] = (),
         examples: tuple[tuple[str, str], ...] = (),
     ) -> None:
@@ -93,8 +93,8 @@ LOOK, CHOOSE, WHERE, VALUES, ALLOW, OUTPUT, OTHER = (
 )
 GROUPS = (LOOK, CHOOSE, WHERE, VALUES, ALLOW, OTHER, OUTPUT)
 
-PLAYBOOK = Argument("PLAYBOOK", "a playbook file; looked up here, then in playbooks/", to="playbook")
-PLAYBOOKS = Argument("PLAYBOOK...", PLAYBOOK.help, to="playbooks", many=True)
+PLAYBOOK = CommandArgument("PLAYBOOK", "a playbook file; looked up here, then in playbooks/", to="playbook")
+PLAYBOOKS = CommandArgument("PLAYBOOK...", PLAYBOOK.help, to="playbooks", many=True)
 
 CHECK = Option("-C", "--check", group=LOOK, help="show what would change; nothing is written anywhere")
 DIFF = Option("-D", "--diff", group=LOOK, help="show each statement with its lock and its hazards")

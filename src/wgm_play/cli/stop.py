@@ -50,8 +50,8 @@ def _stop(declared: Embedded, project: Path) -> list[int]:
 def _stop_scratch() -> tuple[list[int], list[int]]:
     """Stop the servers for scratch databases; return the pids of those stopped, and of those that others use."""
     from wgm_play import embedded
-    from wgm_play.person import OURS, at_work
     from wgm_play.shadow import in_use
+    from wgm_play.user_folder import OURS, at_work
 
     servers = embedded.running_scratch()
     used = servers if at_work(OURS) else [server for server in servers if in_use(server.url)]

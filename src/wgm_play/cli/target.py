@@ -17,7 +17,7 @@ from wgm_play.reporter import Reporter
 from wgm_play.secret import register
 
 if TYPE_CHECKING:
-    from wgm_play.options import Options, Told
+    from wgm_play.options import Options, ReportOptions
 
 
 # Where a URL holds a password: before the @, or as a parameter (manual: "Connection URIs"). Also in one that is wrong.
@@ -53,13 +53,13 @@ def on_playbook(
     return function(chosen, reporter, **given)
 
 
-def told(reports: Iterable[str], fail_on: str | None) -> Told:
+def told(reports: Iterable[str], fail_on: str | None) -> ReportOptions:
     """Return how findings are told. Raise `InputError` for a report that cannot be written."""
-    from wgm_play.options import Told
+    from wgm_play.options import ReportOptions
     from wgm_play.report.findings import check_reports
 
     check_reports(reports)
-    return Told(tuple(reports), fail_on)
+    return ReportOptions(tuple(reports), fail_on)
 
 
 def hide_password(dsn: str | None) -> None:

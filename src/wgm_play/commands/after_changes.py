@@ -18,22 +18,22 @@ from wgm_play.catalog.kinds import HOLDING_VALUES
 from wgm_play.errors import Found, Interrupted, Refused, StepFailed, WgmError
 from wgm_play.ledger import Ledger, decided
 from wgm_play.ledger.history import changes, rolled_back
+from wgm_play.quantities import counted, format_duration
 from wgm_play.render import render
 from wgm_play.run import invariants
 from wgm_play.run.after_changes import BEGUN, DONE, ENDED, REASON, evidence_of, states_of
 from wgm_play.sql import Sql
-from wgm_play.units import counted, format_duration
 
 if TYPE_CHECKING:
     from wgm_play.catalog.model import Catalog, Key
     from wgm_play.ledger import Evidence, RunChange
     from wgm_play.planning.model import Planned
     from wgm_play.playbook.model import AfterChanges
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
 @dataclass(slots=True)
-class _Seen:
+class _LooksSoFar:
     """What the looks have shown so far: since when an alert crosses its threshold; what cannot be seen, and what is wrong."""
 
     since: dict[str, float] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class _Seen:
     wrong: list[str] = field(default_factory=list)
 
 
-def finish(work: Work) -> None:
+def finish(work: PlaySession) -> None:
     """Finish a rollback of a failed watch that was cut short; raise `StepFailed` when it is done."""
     told = work.play.after_changes
     if told is None or not told.rollback:
@@ -61,7 +61,7 @@ def finish(work: Work) -> None:
         )
 
 
-def watch(work: Work) -> None:
+def watch(work: PlaySession) -> None:
     """Watch the database after the last run, where that has still to be done.
 
     Raise `Found` where it is not well, `StepFailed` where the run was taken back for that.
@@ -101,7 +101,7 @@ def watch(work: Work) -> None:
     )
 
 
-def _open(work: Work) -> tuple[RunChange, Evidence] | None:
+def _open(work: PlaySession) -> tuple[RunChange, Evidence] | None:
     """Return the last change of the play that stands and whose watch has no end, with the beginning of it."""
     begun_ones = evidence_of(work, BEGUN)
     if not begun_ones:
@@ -116,7 +116,7 @@ def _open(work: Work) -> tuple[RunChange, Evidence] | None:
     return change, next(one for one in reversed(begun_ones) if one.run in change.ids)
 
 
-def _later(work: Work, change: RunChange) -> str:
+def _later(work: PlaySession, change: RunChange) -> str:
     """Say which run has begun since that changes something; nothing where there is none."""
     runs = Ledger(work.reading).last_runs()
     others = [one for one in changes(runs) if one.first.id > change.last.id and (one.began or one.first.is_rollback)]
@@ -126,7 +126,7 @@ def _later(work: Work, change: RunChange) -> str:
     return f"run {newest.id} ({newest.command}) has begun since"
 
 
-def _beginning(work: Work, told: AfterChanges, evidence: Evidence, run: int) -> str:
+def _beginning(work: PlaySession, told: AfterChanges, evidence: Evidence, run: int) -> str:
     silent = [one.name for one in told.alerts if one.name in evidence.content["silent"]]
     invariants = len(work.play.invariants) if told.invariants else 0
     what = [*silent, *([counted(invariants, "invariant")] if invariants else [])]
@@ -137,12 +137,12 @@ def _beginning(work: Work, told: AfterChanges, evidence: Evidence, run: int) -> 
     return f"after run {run}, watched for {format_duration(told.seconds)}: {', '.join(what) or 'nothing'}{left if others else ''}"
 
 
-def _look_on(work: Work, told: AfterChanges, evidence: Evidence, change: RunChange) -> tuple[_Seen, str]:
+def _look_on(work: PlaySession, told: AfterChanges, evidence: Evidence, change: RunChange) -> tuple[_LooksSoFar, str]:
     """Look until the time is over and nothing is undecided, or something is wrong, or another run has begun (which is told)."""
     from wgm_play.execute.interrupt import interruptible
 
     chosen = replace(told, alerts=tuple(one for one in told.alerts if one.name in evidence.content["silent"]))
-    seen, begin = _Seen(), time.monotonic()
+    seen, begin = _LooksSoFar(), time.monotonic()
     with interruptible(), work.reporter.progress(f"watch after run {change.last.id}", told.seconds, "s") as shown:
         while True:
             _look(work, chosen, evidence.content["counters"], seen)
@@ -158,7 +158,9 @@ def _look_on(work: Work, told: AfterChanges, evidence: Evidence, change: RunChan
             time.sleep(min(told.every, rest) if rest > 0 else told.every)
 
 
-def _look(work: Work, told: AfterChanges, counters: Mapping[str, Mapping[str, float]], seen: _Seen) -> None:
+def _look(
+    work: PlaySession, told: AfterChanges, counters: Mapping[str, Mapping[str, float]], seen: _LooksSoFar
+) -> None:
     """Look once: what crosses its threshold for as long as its `for`, or as the watch where that is less, is wrong."""
     try:
         states = states_of(work, told, counters)
@@ -178,7 +180,7 @@ def _look(work: Work, told: AfterChanges, counters: Mapping[str, Mapping[str, fl
             seen.wrong.append(f"{one.name}: {value}{f': {one.summary}' if one.summary else ''}")
 
 
-def _ask_invariants(work: Work, told: AfterChanges, seen: _Seen) -> None:
+def _ask_invariants(work: PlaySession, told: AfterChanges, seen: _LooksSoFar) -> None:
     if not (told.invariants and work.play.invariants):
         return
     try:
@@ -187,7 +189,7 @@ def _ask_invariants(work: Work, told: AfterChanges, seen: _Seen) -> None:
         seen.wrong.append("; ".join([broken.message.replace(" by the run", " after the run"), *broken.details[:3]]))
 
 
-def _end(work: Work, run: int, content: Mapping[str, Any], *, passed: bool) -> None:
+def _end(work: PlaySession, run: int, content: Mapping[str, Any], *, passed: bool) -> None:
     """Record that a watch has ended; where that cannot be written, the next run watches again."""
     try:
         with work.connections.writing("wgm-play/watch") as connection, connection.transaction():
@@ -201,7 +203,7 @@ def _end(work: Work, run: int, content: Mapping[str, Any], *, passed: bool) -> N
 # Taking it back -------------------------------------------------------------------------------------------------------
 
 
-def _taken_back(work: Work, told: AfterChanges, change: RunChange, wrong: list[str]) -> str:
+def _taken_back(work: PlaySession, told: AfterChanges, change: RunChange, wrong: list[str]) -> str:
     """Take a change back, and raise `StepFailed` that tells so; return why it is not to be done where that is so."""
     reason = REASON + "; ".join(wrong)
     since = _done_at(work, change)
@@ -221,17 +223,17 @@ def _taken_back(work: Work, told: AfterChanges, change: RunChange, wrong: list[s
     )
 
 
-def _done_at(work: Work, change: RunChange) -> str | None:
+def _done_at(work: PlaySession, change: RunChange) -> str | None:
     """Return the snapshot of the moment at which a change was done; None where it was not kept."""
     found = [one for one in evidence_of(work, DONE) if one.run in change.ids]
     return str(found[0].content["snapshot"]) if found else None
 
 
-def _release(work: Work) -> str:
+def _release(work: PlaySession) -> str:
     return f"the same steps are held: change the playbook, or wgm-play promote {work.options.playbook} --release --reason TEXT"
 
 
-def _roll_back(work: Work, reason: str, judge: Callable[[Planned], None] | None) -> None:
+def _roll_back(work: PlaySession, reason: str, judge: Callable[[Planned], None] | None) -> None:
     from wgm_play.rollback.command import roll_back
 
     options = replace(
@@ -256,7 +258,7 @@ def _roll_back(work: Work, reason: str, judge: Callable[[Planned], None] | None)
         work.options, work.play = given
 
 
-def _refuse_loss(work: Work, planned: Planned, since: str | None) -> None:
+def _refuse_loss(work: PlaySession, planned: Planned, since: str | None) -> None:
     """Raise `Refused` where rows that were written since would go with what the run made."""
     taken = [
         one.key for one in planned.plan.operations if one.verb in ("trash", "drop") and one.key.kind in HOLDING_VALUES
@@ -270,7 +272,7 @@ def _refuse_loss(work: Work, planned: Planned, since: str | None) -> None:
         )
 
 
-def _written(work: Work, live: Catalog, key: Key, since: str) -> bool:
+def _written(work: PlaySession, live: Catalog, key: Key, since: str) -> bool:
     """Tell whether a table, or a column of one, holds values that were written after a moment; also where that cannot be seen.
 
     What stands in a column by its default was written by nobody.

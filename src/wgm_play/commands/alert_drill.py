@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.alerts.beside import NOTHING, Beside
 from wgm_play.alerts.drill import Connect, Drilled, NotDrilled, Recipe, drill, sent
+from wgm_play.alerts.outside_values import NOTHING, OutsideValues
 from wgm_play.environment import Embedded
 from wgm_play.errors import Found, InputError, WgmError
 from wgm_play.options import Options
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from wgm_play.embedded import Server
     from wgm_play.playbook.model import Alert
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 DATABASE = "wgm_drill"
 # What the drills of the library need of a server; the smallest that there is otherwise.
@@ -141,7 +141,9 @@ def drilled(alert: Alert, server: Server, folder: Path) -> Drilled:
         from wgm_play.commands.alerts import watched
 
         recipes = {"backup": _backup, "proof": _backup, "failed_run": _failed_run, "running": _running}
-        return drill(tried, connect, Beside(watched=lambda word: watched(work, word)), recipes[alert.query](work))
+        return drill(
+            tried, connect, OutsideValues(watched=lambda word: watched(work, word)), recipes[alert.query](work)
+        )
 
 
 def _connecting(url: str) -> Connect:
@@ -168,7 +170,7 @@ def _standby_behind(alert: Alert, url: str) -> Recipe:
     return recipe
 
 
-def _backup(work: Work) -> Recipe:
+def _backup(work: PlaySession) -> Recipe:
     from wgm_play.commands.backups import take
     from wgm_play.run.gate import engine_of
 
@@ -185,7 +187,7 @@ def _backup(work: Work) -> Recipe:
     return recipe
 
 
-def _failed_run(work: Work) -> Recipe:
+def _failed_run(work: PlaySession) -> Recipe:
     @contextmanager
     def recipe(connect: Connect) -> Iterator[None]:
         with _run(work, connect):
@@ -194,7 +196,7 @@ def _failed_run(work: Work) -> Recipe:
     return recipe
 
 
-def _running(work: Work) -> Recipe:
+def _running(work: PlaySession) -> Recipe:
     @contextmanager
     def recipe(connect: Connect) -> Iterator[None]:
         from wgm_play.execute.guard import run_lock
@@ -207,7 +209,7 @@ def _running(work: Work) -> Recipe:
 
 
 @contextmanager
-def _run(work: Work, connect: Connect) -> Iterator[None]:
+def _run(work: PlaySession, connect: Connect) -> Iterator[None]:
     """Record a run that begins, and ends only at the end of the block."""
     from wgm_play.ledger import Ledger, RunInfo
 
@@ -219,7 +221,7 @@ def _run(work: Work, connect: Connect) -> Iterator[None]:
 
 
 @contextmanager
-def _tiny_work(server: Server, folder: Path) -> Iterator[Work]:
+def _tiny_work(server: Server, folder: Path) -> Iterator[PlaySession]:
     """Return a play with a backup policy, at work on the scratch server."""
     from wgm_play.run.opening import open_plays
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgm_play.errors import Found, InputError
+from wgm_play.quantities import counted
 from wgm_play.sql import reveal
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.environment import Environment

@@ -15,7 +15,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from wgm_play.alerts.counter import key_of
 from wgm_play.alerts.evaluate import RESERVED
-from wgm_play.alerts.sight import Unseen
+from wgm_play.alerts.visibility import Unseen
 from wgm_play.execute.guard import holder
 from wgm_play.finding import ERROR, INFO, SEVERITIES, WARNING, Finding
 from wgm_play.ledger import UNKNOWN, Ledger
@@ -24,14 +24,14 @@ from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
     from wgm_play.alerts import AlertState
-    from wgm_play.alerts.beside import Beside, Counted, Table
+    from wgm_play.alerts.outside_values import Counted, OutsideValues, Table
     from wgm_play.options import Options
     from wgm_play.playbook.model import Alert
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def look_at_alerts(work: Work, options: Options, reporter: Reporter) -> list[Finding]:
+def look_at_alerts(work: PlaySession, options: Options, reporter: Reporter) -> list[Finding]:
     """Evaluate the alerts; return what fires or is unknown."""
     if not (work.play.alerts or options.rules or options.metrics or options.record):
         return []
@@ -73,7 +73,7 @@ def _finding(state: AlertState, *, fresh: bool) -> Finding:
     )
 
 
-def keep(work: Work, states: Sequence[AlertState]) -> None:
+def keep(work: PlaySession, states: Sequence[AlertState]) -> None:
     """Write the states into the ledger, which is made where it is missing."""
     bad: list[dict[str, Any]] = [
         {"alert": one.name, "severity": one.severity, "state": one.state, "value": one.value}
@@ -92,9 +92,9 @@ def keep(work: Work, states: Sequence[AlertState]) -> None:
             forget(connection, work.environment.policy.alerts_keep)
 
 
-def beside_of(work: Work) -> Beside:
+def beside_of(work: PlaySession) -> OutsideValues:
     """Return what alerts are told that is in no query: of backups, runs, earlier counts."""
-    from wgm_play.alerts.beside import Beside
+    from wgm_play.alerts.outside_values import OutsideValues
 
     def counted(alert: Alert) -> Counted:
         if work.reading is None:
@@ -105,7 +105,7 @@ def beside_of(work: Work) -> Beside:
 
     url = work.environment.deliver.get("reload")
     asked = {} if url is None else {"prometheus": _asking(reveal(url))}
-    return Beside(watched=lambda word: watched(work, word), counted=counted, **asked)
+    return OutsideValues(watched=lambda word: watched(work, word), counted=counted, **asked)
 
 
 def _asking(url: str) -> Callable[[str, float], Table]:
@@ -124,7 +124,7 @@ def _asking(url: str) -> Callable[[str, float], Table]:
     return ask
 
 
-def watched(work: Work, word: str) -> float | None:
+def watched(work: PlaySession, word: str) -> float | None:
     """Return what wgm-play itself knows. Raise `Unseen` where it does not."""
     if word in ("backup", "proof"):
         return _backup_age(work, proved=word == "proof")
@@ -138,7 +138,7 @@ def watched(work: Work, word: str) -> float | None:
     return max((datetime.now(UTC) - last.started_at).total_seconds(), 0.0) if last is not None and under_way else 0.0
 
 
-def _backup_age(work: Work, *, proved: bool) -> float:
+def _backup_age(work: PlaySession, *, proved: bool) -> float:
     """Return the age of the newest backup, or of the newest that was restored; what never was is as old as 1970."""
     if work.play.backup is None:
         raise Unseen("the play has no `backup:`, so wgm-play does not know: leave the alert out with `except:`")

@@ -13,23 +13,23 @@ from wgm_play.analysis import compare, statements
 from wgm_play.analysis.plans import from_data, subject_of
 from wgm_play.analysis.statements import Count, Statements
 from wgm_play.analysis.target import Plans, plans_of
-from wgm_play.analysis.watch import Watched, keep, top_subjects
+from wgm_play.analysis.watch import QuerySnapshot, keep, top_subjects
 from wgm_play.commands.acknowledged import acknowledged
 from wgm_play.commands.declared import planned_or_refused
 from wgm_play.errors import Refused
 from wgm_play.finding import INFO, WARNING, Finding, ordered
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.query_records import QueryRecord, newest
+from wgm_play.quantities import counted
 from wgm_play.secret import mask
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.analysis.plans import Subject
-    from wgm_play.analysis.stage import Judged
+    from wgm_play.analysis.stage import JudgedChange
     from wgm_play.planning.model import Planned
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
-    from wgm_play.stats.file import Statistics
+    from wgm_play.run.work import PlaySession
+    from wgm_play.stats.file import StatisticsFile
 
 SOURCE = compare.SOURCE
 # What `check` finds that plans depend on, or that queries pay for.
@@ -51,7 +51,7 @@ _TEXT = 60
 
 
 @dataclass(slots=True)
-class Seen:
+class AnalyzedQueries:
     """What was looked at: the queries, their plans, their counts since the last record."""
 
     subjects: Sequence[Subject]
@@ -62,7 +62,7 @@ class Seen:
     found: list[Finding] = field(default_factory=list)
 
 
-def look(work: Work, reporter: Reporter, *, top: int, record: bool, file: str | None = None) -> list[Finding]:
+def look(work: PlaySession, reporter: Reporter, *, top: int, record: bool, file: str | None = None) -> list[Finding]:
     """Look at the queries; return what is found. With `record`, keep counts and plans; with `file`, judge by its statistics."""
     work.check_marker()
     given = _given(file, reporter)
@@ -82,14 +82,14 @@ def look(work: Work, reporter: Reporter, *, top: int, record: bool, file: str | 
     if planned is not None:
         seen.found += _advice(work, planned, seen, judged, given, reporter)
     if record:
-        keep(work, Watched(seen.subjects, seen.plans, seen.counts), None)
+        keep(work, QuerySnapshot(seen.subjects, seen.plans, seen.counts), None)
         reporter.note(
             f"recorded: {counted(len(seen.plans.found), 'plan')}, the counts of {len(seen.counts.counts)} statements"
         )
     return ordered(acknowledged(work.play, seen.found, of_queries=True))
 
 
-def _given(file: str | None, reporter: Reporter) -> Statistics | None:
+def _given(file: str | None, reporter: Reporter) -> StatisticsFile | None:
     """Return the statistics of a file, and say what is odd about them."""
     if file is None:
         return None
@@ -101,14 +101,14 @@ def _given(file: str | None, reporter: Reporter) -> Statistics | None:
     return found
 
 
-def _seen(work: Work, top: int) -> Seen:
+def _seen(work: PlaySession, top: int) -> AnalyzedQueries:
     counts = statements.read(work.reading)
     record = newest(work.reading, work.environment.name, work.play.name)
     since = counts.since(_counts(record), record.reset) if record is not None else counts.counts
     declared = [subject_of(one) for one in work.play.queries]
     others = top_subjects(declared, since.values(), top) if work.trusted else []
     subjects = [*declared, *others]
-    return Seen(subjects, plans_of(work.asker, subjects), counts, since, record)
+    return AnalyzedQueries(subjects, plans_of(work.asker, subjects), counts, since, record)
 
 
 def _counts(record: QueryRecord) -> dict[str, Count]:
@@ -118,7 +118,7 @@ def _counts(record: QueryRecord) -> dict[str, Count]:
 # What is shown --------------------------------------------------------------------------------------------------
 
 
-def _tell(work: Work, seen: Seen, reporter: Reporter) -> None:
+def _tell(work: PlaySession, seen: AnalyzedQueries, reporter: Reporter) -> None:
     total = sum(one.milliseconds for one in seen.since.values()) or 1.0
     rows, told = [], []
     for one in seen.subjects:
@@ -159,7 +159,7 @@ def _short(one: Subject) -> str:
     return one.name if len(one.name) <= _TEXT else one.name[: _TEXT - 3] + "..."
 
 
-def _unseen(work: Work, seen: Seen) -> list[Finding]:
+def _unseen(work: PlaySession, seen: AnalyzedQueries) -> list[Finding]:
     """Return what cannot be seen: that no query is slow is not known then."""
     found = [
         Finding("statements_unseen", INFO, one.what, "pg_stat_statements", remedy=one.remedy, source=SOURCE)
@@ -190,7 +190,7 @@ def _unseen(work: Work, seen: Seen) -> list[Finding]:
     return found
 
 
-def _health(work: Work) -> list[Finding]:
+def _health(work: PlaySession) -> list[Finding]:
     from wgm_play.health import CHECKS
     from wgm_play.health.looking import look as look_at_health
 
@@ -200,7 +200,7 @@ def _health(work: Work) -> list[Finding]:
 # What changed ---------------------------------------------------------------------------------------------------
 
 
-def _since_the_run(work: Work, seen: Seen) -> list[Finding]:
+def _since_the_run(work: PlaySession, seen: AnalyzedQueries) -> list[Finding]:
     """Compare with how things were when the last run began."""
     before = newest(work.reading, work.environment.name, work.play.name, of_run=True)
     if before is None or before.run is None:
@@ -214,7 +214,7 @@ def _since_the_run(work: Work, seen: Seen) -> list[Finding]:
     return found + _measured(seen, before, titles)
 
 
-def _measured(seen: Seen, before: QueryRecord, titles: Sequence[str]) -> list[Finding]:
+def _measured(seen: AnalyzedQueries, before: QueryRecord, titles: Sequence[str]) -> list[Finding]:
     """Return the queries that take longer since the last run than they did before it."""
     earlier = _counts(before)
     found = []
@@ -244,8 +244,8 @@ def _measured(seen: Seen, before: QueryRecord, titles: Sequence[str]) -> list[Fi
 
 
 def _judged(
-    work: Work, planned: Planned | None, seen: Seen, given: Statistics | None, reporter: Reporter
-) -> Judged | None:
+    work: PlaySession, planned: Planned | None, seen: AnalyzedQueries, given: StatisticsFile | None, reporter: Reporter
+) -> JudgedChange | None:
     """Judge the edits that wait, on a server of our own; with statistics of a file, also how things are."""
     if planned is None or not seen.subjects or not (planned.plan.groups or given):
         return None
@@ -256,7 +256,12 @@ def _judged(
 
 
 def _advice(
-    work: Work, planned: Planned, seen: Seen, judged: Judged | None, given: Statistics | None, reporter: Reporter
+    work: PlaySession,
+    planned: Planned,
+    seen: AnalyzedQueries,
+    judged: JudgedChange | None,
+    given: StatisticsFile | None,
+    reporter: Reporter,
 ) -> list[Finding]:
     """Return the indexes that would help."""
     from wgm_play.analysis.stage import advise
@@ -273,7 +278,7 @@ def _advice(
     return [finding for _, finding in found]
 
 
-def _waiting(planned: Planned, judged: Judged, reporter: Reporter) -> list[Finding]:
+def _waiting(planned: Planned, judged: JudgedChange, reporter: Reporter) -> list[Finding]:
     """Return the queries that get slower plans with the edits that wait, and those of which nobody knows."""
     reporter.note(f"judged by {judged.basis}: {judged.share}")
     for note in judged.notes:

@@ -16,16 +16,16 @@ from wgm_play.ledger import Ledger, decided
 from wgm_play.ledger.statements import run, send, text
 from wgm_play.promotion import approval, signing
 from wgm_play.promotion.identity import identity_of, same
+from wgm_play.quantities import counted
 from wgm_play.run.requirements import made_by
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def approve(work: Work, options: Options, reporter: Reporter, key: str | None) -> int:
+def approve(work: PlaySession, options: Options, reporter: Reporter, key: str | None) -> int:
     """Approve the plan file that the options name."""
     path = Path(str(options.plan))
     data = approval.data_of(path)
@@ -47,7 +47,7 @@ def approve(work: Work, options: Options, reporter: Reporter, key: str | None) -
     return 0
 
 
-def _insert(work: Work, data: dict[str, object], digest: str, options: Options, reporter: Reporter) -> str:
+def _insert(work: PlaySession, data: dict[str, object], digest: str, options: Options, reporter: Reporter) -> str:
     """Write the row; return the login that the server wrote."""
     said = data.get("saved")
     saved = said if isinstance(said, dict) else {}
@@ -73,7 +73,7 @@ def _insert(work: Work, data: dict[str, object], digest: str, options: Options, 
     return who
 
 
-def prepare(work: Work, reporter: Reporter) -> int:
+def prepare(work: PlaySession, reporter: Reporter) -> int:
     """Make the ledger, and let the approvers of the environment write approvals."""
     promotion = work.environment.promotion
     approvers = promotion.approvers if promotion else ()

@@ -15,31 +15,31 @@ from wgm_play.backup.moment import LATEST, LSN, NAME, RUN, TIME, Moment, lsn_of,
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.ledger import Ledger, restore_point_name
+from wgm_play.quantities import format_duration, format_size
 from wgm_play.rehearsal.evidence import last_drill
 from wgm_play.run.gate import engine_of, release
-from wgm_play.units import format_duration, format_size
 
 if TYPE_CHECKING:
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 _DIRECTORY = "dir:"
 
 
-def expire(work: Work, reporter: Reporter) -> None:
+def expire(work: PlaySession, reporter: Reporter) -> None:
     """Delete the backups that are past their retention and needed by no rollback; nothing where no policy asks."""
     if work.play.backup is None:
         return
     _expire(work, engine_of(work, "purge")[1], reporter)
 
 
-def _expire(work: Work, engine: engines.Engine, reporter: Reporter) -> None:
+def _expire(work: PlaySession, engine: engines.Engine, reporter: Reporter) -> None:
     release(work, engine)
     for one in engine.expire():
         reporter.note(f"backup {one.id} was past its retention and is gone")
 
 
-def take(work: Work, reporter: Reporter, *, if_due: bool = False) -> int:
+def take(work: PlaySession, reporter: Reporter, *, if_due: bool = False) -> int:
     """Take a backup now, or only where none is young enough (`if_due`); prove it as the policy says, let old ones go."""
     work.check_marker()
     policy, engine = engine_of(work)
@@ -55,7 +55,7 @@ def take(work: Work, reporter: Reporter, *, if_due: bool = False) -> int:
     return 0
 
 
-def _young(work: Work, policy: engines.Policy, engine: engines.Engine) -> engines.Backup | None:
+def _young(work: PlaySession, policy: engines.BackupPolicy, engine: engines.Engine) -> engines.Backup | None:
     """Return the backup that is young enough by the policy, proved and undamaged; None where there is none."""
     if policy.max_age is None:
         raise InputError(
@@ -69,11 +69,11 @@ def _young(work: Work, policy: engines.Policy, engine: engines.Engine) -> engine
         return None
 
 
-def _proof(policy: engines.Policy) -> str:
+def _proof(policy: engines.BackupPolicy) -> str:
     return "not verified" if policy.verify == "none" else f"verified by {policy.verify}"
 
 
-def show(work: Work, reporter: Reporter) -> int:
+def show(work: PlaySession, reporter: Reporter) -> int:
     """List the backups, newest first: each with its database, those of others with why they are not this one's."""
     _policy, engine = engine_of(work)
     backups = engine.list()
@@ -102,7 +102,7 @@ def show(work: Work, reporter: Reporter) -> int:
 
 
 def bring_back(
-    work: Work,
+    work: PlaySession,
     reporter: Reporter,
     backup_id: str | None,
     at: str | None,
@@ -154,7 +154,7 @@ def bring_back(
     return 0
 
 
-def _mask(work: Work, engine: engines.Engine) -> None:
+def _mask(work: PlaySession, engine: engines.Engine) -> None:
     """Let an engine put the play's masks over what it restores. Raise `InputError` where that cannot be."""
     from wgm_play.backup import masking
     from wgm_play.backup.logical import Logical
@@ -176,7 +176,7 @@ def _mask(work: Work, engine: engines.Engine) -> None:
 
 
 def _in_place(
-    work: Work,
+    work: PlaySession,
     engine: engines.Engine,
     found: engines.Backup,
     moment: Moment | None,
@@ -198,7 +198,7 @@ def _in_place(
     return replace(restored, notes=(*restored.notes, *held, *taken_back.freeze_again(work, freeze)))
 
 
-def _moment(work: Work, engine: engines.Engine, backup_id: str | None, at: str | None) -> Moment | None:
+def _moment(work: PlaySession, engine: engines.Engine, backup_id: str | None, at: str | None) -> Moment | None:
     """Return the moment to go to: where none is named and no backup either, the latest that can be had."""
     if at is None:
         return Moment(LATEST) if engine.capabilities.point_in_time and backup_id is None else None
@@ -213,7 +213,7 @@ def _moment(work: Work, engine: engines.Engine, backup_id: str | None, at: str |
     return moment
 
 
-def _before_run(work: Work, engine: engines.Engine, run: int) -> Moment:
+def _before_run(work: PlaySession, engine: engines.Engine, run: int) -> Moment:
     """Return the restore point of before a run; by its name alone where the ledger cannot be asked."""
     from wgm_play.backup.process import parameters
 
@@ -232,7 +232,7 @@ def _before_run(work: Work, engine: engines.Engine, run: int) -> Moment:
     return Moment(LSN, lsn=lsn_of(point.lsn)) if point.lsn else Moment(TIME, time=point.at)
 
 
-def _own_place(work: Work, engine: engines.Engine, found: engines.Backup) -> str:
+def _own_place(work: PlaySession, engine: engines.Engine, found: engines.Backup) -> str:
     """Return the playbook's own database, where a backup of it may take its place. Raise `Refused`."""
     from wgm_play.execute.guard import refuse_beside_another
 
@@ -246,7 +246,7 @@ def _own_place(work: Work, engine: engines.Engine, found: engines.Backup) -> str
     return work.connections.target.url
 
 
-def _refuse_another_environment(work: Work, found: engines.Backup) -> None:
+def _refuse_another_environment(work: PlaySession, found: engines.Backup) -> None:
     """Refuse a backup of a database that was marked with another environment."""
     expected = work.environment.marker or work.environment.name
     if found.marker and found.marker != expected:
@@ -257,7 +257,7 @@ def _refuse_another_environment(work: Work, found: engines.Backup) -> None:
         )
 
 
-def _place(into: str, work: Work) -> str | Path:
+def _place(into: str, work: PlaySession) -> str | Path:
     """Return where to restore to: a bare name is a database on the server of the playbook's own, `dir:PATH` a folder."""
     if into.startswith(_DIRECTORY):
         return Path(into.removeprefix(_DIRECTORY)).expanduser().absolute()

@@ -15,13 +15,13 @@ from wgm_play.secret import mask
 
 if TYPE_CHECKING:
     from wgm_play.catalog.model import Key
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 SOURCE = "health"
 CODE = "broken_functions"
 
 
-def broken(work: Work) -> list[Finding]:
+def broken(work: PlaySession) -> list[Finding]:
     """Find the errors in the bodies of all functions and procedures."""
     import psycopg
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wgm_play.commands.acknowledged import UNUSED, acknowledged
 from wgm_play.commands.alerts import look_at_alerts
-from wgm_play.commands.covered import coverage
+from wgm_play.commands.backup_coverage import coverage
 from wgm_play.commands.declared import planned_or_refused, without_effect
 from wgm_play.commands.drift import drift
 from wgm_play.commands.schedule import overdue
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.planning.model import Planned
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def look(work: Work, options: Options, reporter: Reporter) -> list[Finding]:
+def look(work: PlaySession, options: Options, reporter: Reporter) -> list[Finding]:
     """Look for drift, ill health and alerts, at the backups and at what is declared without effect; or at a part of it."""
     parts = _parts(options.only)
     work.check_marker()
@@ -67,7 +67,7 @@ def _parts(only: tuple[str, ...]) -> tuple[str, ...]:
     return only or PARTS
 
 
-def _checklist(work: Work, planned: Planned, reporter: Reporter) -> list[Finding]:
+def _checklist(work: PlaySession, planned: Planned, reporter: Reporter) -> list[Finding]:
     """Show the checklist where a change waits for its promotion; what is missing of it is no illness of the database."""
     from wgm_play.commands import checklist
 
@@ -78,7 +78,7 @@ def _checklist(work: Work, planned: Planned, reporter: Reporter) -> list[Finding
     return checklist.findings(points, INFO)
 
 
-def _health(work: Work, *, deep: bool) -> list[Finding]:
+def _health(work: PlaySession, *, deep: bool) -> list[Finding]:
     from wgm_play.health.looking import look as look_at_health
 
     server = work.connections.target.server
@@ -92,7 +92,7 @@ def _health(work: Work, *, deep: bool) -> list[Finding]:
     return found
 
 
-def _pool(work: Work) -> list[Finding]:
+def _pool(work: PlaySession) -> list[Finding]:
     if work.environment.pool is None and work.play.pool is None:
         return []
     from wgm_play.commands.pool import findings
@@ -100,7 +100,7 @@ def _pool(work: Work) -> list[Finding]:
     return findings(work)
 
 
-def heading_of(work: Work, options: Options) -> Heading:
+def heading_of(work: PlaySession, options: Options) -> Heading:
     """Return what the report is about."""
     return Heading("check", work.target, fail_on=options.fail_on, file=str(work.playbook.path))
 

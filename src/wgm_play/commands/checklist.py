@@ -9,23 +9,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wgm_play import plain
-from wgm_play.commands.covered import coverage
+from wgm_play import plain_templates
+from wgm_play.commands.backup_coverage import coverage
 from wgm_play.finding import INFO, WARNING, Finding
 from wgm_play.ledger import Ledger
+from wgm_play.quantities import counted
 from wgm_play.rehearsal.certificate import find
 from wgm_play.rehearsal.evidence import last_drill
 from wgm_play.render import render
 from wgm_play.run.judging import judged
 from wgm_play.sql import reveal
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.plan import Plan
     from wgm_play.planning.model import Planned
     from wgm_play.playbook.model import Play
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 SOURCE = "checklist"
 STAGING = "schema changes tested in staging"
@@ -48,7 +48,7 @@ class Point:
     remedy: str = ""
 
 
-def points(work: Work, planned: Planned) -> list[Point]:
+def points(work: PlaySession, planned: Planned) -> list[Point]:
     """Return the seven points for the plan that a run would carry out now."""
     return [one(work, planned) for one in POINTS]
 
@@ -75,7 +75,7 @@ def findings(found: list[Point], severity: str = WARNING) -> list[Finding]:
     ]
 
 
-def _tested(work: Work, planned: Planned) -> Point:
+def _tested(work: PlaySession, planned: Planned) -> Point:
     title, promotion = STAGING, work.environment.promotion
     if promotion is None:
         remedy = f"promotion: {{from: staging, soak: 24h}} in {work.environment.path}"
@@ -89,7 +89,7 @@ def _tested(work: Work, planned: Planned) -> Point:
     return Point("staging", title, True, "; ".join(what for _, what in verdict.held))
 
 
-def _reviewed(work: Work, planned: Planned) -> Point:
+def _reviewed(work: PlaySession, planned: Planned) -> Point:
     return reviewed(planned.plan)
 
 
@@ -104,7 +104,7 @@ def reviewed(plan: Plan) -> Point:
     return Point("review", title, True, said)
 
 
-def _backed_up(work: Work, planned: Planned) -> Point:
+def _backed_up(work: PlaySession, planned: Planned) -> Point:
     title = BACKUP
     bad = [one for one in coverage(work, deep=False) if one.severity != INFO or one.code == "no_backup_policy"]
     take = f"wgm-play backup {work.options.playbook}"
@@ -117,7 +117,7 @@ def _backed_up(work: Work, planned: Planned) -> Point:
     return Point("backup", title, True, last_drill(work) or "")
 
 
-def _rollback(work: Work, planned: Planned) -> Point:
+def _rollback(work: PlaySession, planned: Planned) -> Point:
     title = ROLLBACK
     lost = [f"{one.title}: {one.irreversible}" for one in planned.plan.operations if one.irreversible]
     said = f"; not reversible: {'; '.join(lost)}" if lost else ""
@@ -129,7 +129,7 @@ def _rollback(work: Work, planned: Planned) -> Point:
     return Point("rollback", title, True, f"rehearsed, with its rollback{said}")
 
 
-def _alerts(work: Work, planned: Planned) -> Point:
+def _alerts(work: PlaySession, planned: Planned) -> Point:
     return alerts(planned.plan, work.play)
 
 
@@ -144,7 +144,7 @@ def alerts(plan: Plan, play: Play) -> Point:
     return Point("alerts", title, True, f"{counted(len(new), 'new table')}, {counted(len(play.alerts), 'alert')}")
 
 
-def _application(work: Work, planned: Planned) -> Point:
+def _application(work: PlaySession, planned: Planned) -> Point:
     """What it sends prepares with what this makes, or was tried on it; its version is there, where the play names one."""
     title, play = APPLICATION, work.play
     waits = [step.name for step in play.steps if step.index in work.waiting]
@@ -169,7 +169,7 @@ def _application(work: Work, planned: Planned) -> Point:
     return Point("application", title, True, f"{'; '.join(said)}{seen}{held}")
 
 
-def _version_seen(work: Work) -> tuple[str, str]:
+def _version_seen(work: PlaySession) -> tuple[str, str]:
     """Return what the sessions say of the application's version, and what is missing; "" for what is not."""
     if work.play.application is None:
         return "", ""
@@ -184,9 +184,11 @@ def _version_seen(work: Work) -> tuple[str, str]:
     return f"; {counted(found[wanted], 'session')} of {wanted}, none of another version", ""
 
 
-def _pool(work: Work, planned: Planned) -> Point:
+def _pool(work: PlaySession, planned: Planned) -> Point:
     title, reading = POOL, work.reading
-    taken = reading.execute(plain.text("health/connections.sql", reading.info.server_version).encode()).fetchall()
+    taken = reading.execute(
+        plain_templates.text("health/connections.sql", reading.info.server_version).encode()
+    ).fetchall()
     if taken:
         said = "; ".join(f"{what}: {count} of {most} connections are taken" for what, count, most, *_ in taken)
         return Point("pool", title, False, said, "make pools smaller, or max_connections larger")
@@ -203,7 +205,7 @@ def _pool(work: Work, planned: Planned) -> Point:
     return Point("pool", title, True, "; ".join([said, *told]))
 
 
-POINTS: tuple[Callable[[Work, Planned], Point], ...] = (
+POINTS: tuple[Callable[[PlaySession, Planned], Point], ...] = (
     _tested,
     _reviewed,
     _backed_up,

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.finding import INFO, WARNING, Finding
+from wgm_play.quantities import counted
 from wgm_play.run.plans import plan
 from wgm_play.sql import ident
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.planning.model import Planned
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 SOURCE = "playbook"
 
 
-def planned_or_refused(work: Work, reporter: Reporter) -> tuple[Planned | None, list[Finding]]:
+def planned_or_refused(work: PlaySession, reporter: Reporter) -> tuple[Planned | None, list[Finding]]:
     """Plan the play; return the plan, or that it is refused, as advice: edits of a playbook are no ill of the database."""
     try:
         planned = plan(work)
@@ -46,7 +46,7 @@ def _tell_rest(planned: Planned, reporter: Reporter) -> None:
     reporter.data("outside", [str(key) for key in planned.wanted.outside])
 
 
-def without_effect(work: Work, planned: Planned, live: Catalog) -> Iterator[Finding]:
+def without_effect(work: PlaySession, planned: Planned, live: Catalog) -> Iterator[Finding]:
     """Find what the playbook says and the database does not do."""
     book = work.options.playbook
     pending = planned.plan.operations

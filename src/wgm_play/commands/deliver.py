@@ -12,32 +12,32 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import InputError
 from wgm_play.finding import WARNING, Finding
+from wgm_play.quantities import counted
 from wgm_play.sql import reveal
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.alerts.prometheus_server import PrometheusServer
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # Prometheus says that it has read its files a little before it evaluates what is in them.
 _SECONDS, _PAUSE = 5.0, 0.1
 
 
-def deliver(work: Work) -> list[Finding]:
+def deliver(work: PlaySession) -> list[Finding]:
     """Write the files that differ, let Prometheus read them, and look whether it has them. A failure is a finding."""
     if not work.environment.deliver or work.options.check:
         return []
     return list(_delivered(work))
 
 
-def foretell(work: Work) -> None:
+def foretell(work: PlaySession) -> None:
     """Say which files a run would write."""
     for path, text in _files(work).items() if work.environment.deliver else ():
         if not (path.is_file() and path.read_bytes() == text.encode()):
             work.reporter.note(f"{path}: the run writes it (deliver)")
 
 
-def _delivered(work: Work) -> Iterator[Finding]:
+def _delivered(work: PlaySession) -> Iterator[Finding]:
     from wgm_play.alerts.files import replace_file
 
     changed: list[str] = []
@@ -55,7 +55,7 @@ def _delivered(work: Work) -> Iterator[Finding]:
         yield from _reloaded(work, reveal(url), bool(changed))
 
 
-def _files(work: Work) -> dict[Path, str]:
+def _files(work: PlaySession) -> dict[Path, str]:
     """Return the text of each file that the environment names; relative paths are the project's."""
     from wgm_play.alerts.dashboard import dashboard
     from wgm_play.alerts.prometheus import rules
@@ -69,7 +69,7 @@ def _files(work: Work) -> dict[Path, str]:
     }
 
 
-def _reloaded(work: Work, url: str, changed: bool) -> Iterator[Finding]:
+def _reloaded(work: PlaySession, url: str, changed: bool) -> Iterator[Finding]:
     from wgm_play.alerts.prometheus import group_name, rule_list
     from wgm_play.alerts.prometheus_server import NotAnswered, PrometheusServer
 

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from wgm_play.planning.model import Planned
     from wgm_play.playbook.model import Declaration
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 SOURCE = "drift"
 
 
-def drift(work: Work, planned: Planned | None, live: Catalog, reporter: Reporter) -> list[Finding]:
+def drift(work: PlaySession, planned: Planned | None, live: Catalog, reporter: Reporter) -> list[Finding]:
     """Compare the live catalog with the last recorded snapshot."""
     ledger = Ledger(work.reading)
     last = next((run for run in ledger.last_runs() if run.status == "done"), None)
@@ -45,7 +45,7 @@ def drift(work: Work, planned: Planned | None, live: Catalog, reporter: Reporter
     return [_finding(work, key, recorded, live) for key in changed]
 
 
-def _finding(work: Work, key: Key, recorded: Catalog, live: Catalog) -> Finding:
+def _finding(work: PlaySession, key: Key, recorded: Catalog, live: Catalog) -> Finding:
     book = work.options.playbook
     return Finding(
         "drift",
@@ -69,11 +69,11 @@ def _inside(keys: Iterable[Key], managed: set[Key]) -> list[Key]:
     return [key for key in keys if inside(key)]
 
 
-def _declared(work: Work) -> Mapping[Key, Declaration]:
+def _declared(work: PlaySession) -> Mapping[Key, Declaration]:
     """Return what the steps declare. Raises what is wrong with them, as far as they say anything new."""
     from wgm_play.playbook.fold import fold
 
-    known = work.kept_basis()
+    known = work.kept_last_run()
     return fold(work.play.steps, known=known.said if known else None).declarations
 
 

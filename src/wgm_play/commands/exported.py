@@ -18,10 +18,10 @@ from wgm_play.run import evidence
 if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def export(work: Work, reporter: Reporter, file: str, key: str | None) -> int:
+def export(work: PlaySession, reporter: Reporter, file: str, key: str | None) -> int:
     """Write what stands in this environment to a file, signed by `key`."""
     work.check_marker()
     name = work.environment.name

@@ -13,16 +13,16 @@ from wgm_play.errors import InputError
 from wgm_play.ledger import Ledger, decided
 from wgm_play.ledger.model import Decision
 from wgm_play.promotion.freeze import by_hand
-from wgm_play.units import parse_duration
+from wgm_play.quantities import parse_duration
 from wgm_play.windows import moment
 
 if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def freeze(work: Work, options: Options, reporter: Reporter, until: str | None) -> int:
+def freeze(work: PlaySession, options: Options, reporter: Reporter, until: str | None) -> int:
     """Order a freeze."""
     work.check_marker()
     now = decided.now(work.reading)
@@ -35,7 +35,7 @@ def freeze(work: Work, options: Options, reporter: Reporter, until: str | None) 
     return 0
 
 
-def lift(work: Work, options: Options, reporter: Reporter) -> int:
+def lift(work: PlaySession, options: Options, reporter: Reporter) -> int:
     """End a freeze that was ordered; windows of the environment are not lifted so."""
     work.check_marker()
     found = by_hand(work.reading, decided.now(work.reading))
@@ -47,7 +47,7 @@ def lift(work: Work, options: Options, reporter: Reporter) -> int:
     return 0
 
 
-def write(work: Work, decision: Decision) -> None:
+def write(work: PlaySession, decision: Decision) -> None:
     """Write a decision that belongs to no run; the ledger is made where it is missing."""
     with work.connections.writing("wgm-play/decision") as connection, connection.transaction():
         Ledger(connection).ensure(work.environment.readers)

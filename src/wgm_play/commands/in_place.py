@@ -23,7 +23,7 @@ from wgm_play.run.gate import engine_of
 if TYPE_CHECKING:
     from wgm_play import backup as engines
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 ANSWER_SECONDS = 60.0
 _POLL = 0.1
@@ -57,7 +57,7 @@ def refuse_unreached(engine: engines.Engine) -> Refused:
 
 
 def put_back(
-    work: Work,
+    work: PlaySession,
     engine: engines.Engine,
     found: engines.Backup,
     moment: Moment | None,
@@ -69,7 +69,7 @@ def put_back(
     server = work.environment.server
     if server is None:
         raise refuse_unreached(engine)
-    place = in_place.Place.of(server)
+    place = in_place.ClusterPlace.of(server)
     place.refuse(found.system, programs_for(found.server_version // 10000))
     before = _asked(work, engine, found, place)
     _refuse_others(before.others, whole_cluster)
@@ -89,7 +89,7 @@ def put_back(
     return replace(restored, database=str(place.data), kept=str(place.kept), notes=tuple(notes))
 
 
-def _asked(work: Work, engine: engines.Engine, found: engines.Backup, place: in_place.Place) -> _Before:
+def _asked(work: PlaySession, engine: engines.Engine, found: engines.Backup, place: in_place.ClusterPlace) -> _Before:
     """Ask the running server whether it is the one of the data directory, and what is to be known of it."""
     try:
         if why := engine.stranger(found):
@@ -159,7 +159,7 @@ def _await(url: str) -> None:
         time.sleep(_POLL)
 
 
-def _carry_on(work: Work, before: _Before, reached: str, reporter: Reporter) -> list[str]:
+def _carry_on(work: PlaySession, before: _Before, reached: str, reporter: Reporter) -> list[str]:
     """Let WAL be received and CI be held; take a base on the new timeline. Return notes; what fails is said."""
     url, playbook = work.connections.target.url, work.options.playbook
     _, engine = engine_of(work)  # anew: it knows the timeline of now

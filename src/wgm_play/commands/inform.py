@@ -13,13 +13,13 @@ from wgm_play.secret import mask
 
 if TYPE_CHECKING:
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
 DECISIONS_SHOWN = 10
 
 
-def show_status(work: Work, reporter: Reporter) -> int:
+def show_status(work: PlaySession, reporter: Reporter) -> int:
     """Show the history, the run in progress, what waits, and the embedded server."""
     from wgm_play import embedded
     from wgm_play.commands.status import outcome, status
@@ -96,7 +96,7 @@ def show_status(work: Work, reporter: Reporter) -> int:
     return 0
 
 
-def _decisions(work: Work) -> list[tuple[Any, ...]]:
+def _decisions(work: PlaySession) -> list[tuple[Any, ...]]:
     """Return what people decided last: what they went past, froze, held, released, and why."""
     from wgm_play.ledger.decided import decisions
 
@@ -107,7 +107,7 @@ def _decisions(work: Work) -> list[tuple[Any, ...]]:
     ]
 
 
-def runs(work: Work) -> bool:
+def runs(work: PlaySession) -> bool:
     """Tell whether there is a server to ask: an embedded one is not started only to be looked at."""
     from wgm_play import embedded
 
@@ -115,7 +115,7 @@ def runs(work: Work) -> bool:
     return declared is None or embedded.status(declared, work.home) is not None
 
 
-def address(work: Work, *, password: bool) -> str:
+def address(work: PlaySession, *, password: bool) -> str:
     """Return the URL of the play's database; the password of a server that is not embedded only where it is asked for."""
     from wgm_play.sql import reveal
 

@@ -21,11 +21,11 @@ from wgm_play.playbook.expand import hosts_of
 from wgm_play.promotion import revision, steps
 from wgm_play.promotion.freeze import frozen
 from wgm_play.promotion.gate import files_of
-from wgm_play.promotion.revision import Known, short
-from wgm_play.promotion.source import Evidence, read
+from wgm_play.promotion.revision import KnownRevision, short
+from wgm_play.promotion.source import EnvironmentEvidence, read
 from wgm_play.promotion.steps import HELD, SKIPPED, StepMark
+from wgm_play.quantities import counted
 from wgm_play.run.opening import find_playbook, load_plays, with_placeholders
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.environment import Environment
@@ -41,7 +41,7 @@ OTHER, NEVER, UNKNOWN = "another text", "not yet", "unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class MatrixColumn:
     """A play with its environment: what its playbook says now (`wanted`), the files that say so, what stands there.
 
     `why` says why nothing is known of what stands; `closed` that it is frozen.
@@ -52,9 +52,9 @@ class Column:
     environment: Environment
     project: Path
     wanted: tuple[StepMark, ...]
-    known: Known
+    known: KnownRevision
     files: tuple[str, ...]
-    stands: Evidence | None = None
+    stands: EnvironmentEvidence | None = None
     why: str = ""
     closed: str = ""
 
@@ -84,7 +84,7 @@ def matrix(chosen: Sequence[Options], reporter: Reporter, *, given: bool) -> int
 # What the files say ---------------------------------------------------------------------------------------------------
 
 
-def _columns(options: Options, reporter: Reporter, *, given: bool) -> list[Column]:
+def _columns(options: Options, reporter: Reporter, *, given: bool) -> list[MatrixColumn]:
     """Return the plays of a playbook; one of those that only lie here is left out with a word where it has an error."""
     try:
         if not given and not _is_playbook(options):
@@ -126,7 +126,7 @@ def _is_playbook(options: Options) -> bool:
 
 def _column(
     options: Options, number: int, play: Play, environment: Environment, playbook: Playbook, why: str
-) -> Column:
+) -> MatrixColumn:
     from wgm_play.playbook.variables import parse_extra_vars
 
     project = Path(playbook.project)
@@ -138,13 +138,13 @@ def _column(
     wanted = steps.marks(named.plays[0] if named else play, masked=bool(playbook.environment_read) and named is None)
     files = files_of(playbook.inputs, project)
     known = revision.known(files, project, options.revision)
-    return Column(options.playbook, play.name, environment, project, tuple(wanted), known, files, why=why)
+    return MatrixColumn(options.playbook, play.name, environment, project, tuple(wanted), known, files, why=why)
 
 
 # What stands there ----------------------------------------------------------------------------------------------------
 
 
-def _asked(column: Column) -> Column:
+def _asked(column: MatrixColumn) -> MatrixColumn:
     """Read one environment."""
     environment = column.environment
     if column.why:
@@ -167,7 +167,7 @@ def _asked(column: Column) -> Column:
 # Side by side -----------------------------------------------------------------------------------------------------------
 
 
-def _in_order(columns: list[Column]) -> list[Column]:
+def _in_order(columns: list[MatrixColumn]) -> list[MatrixColumn]:
     """Return the columns with those that others are promoted from in front."""
     sources = {one.name: one.environment.promotion.source for one in columns if one.environment.promotion}
 
@@ -177,7 +177,7 @@ def _in_order(columns: list[Column]) -> list[Column]:
     return sorted(columns, key=lambda one: depth(one.name))
 
 
-def _row(column: Column) -> tuple[Any, ...]:
+def _row(column: MatrixColumn) -> tuple[Any, ...]:
     stands, promotion = column.stands, column.environment.promotion
     source = promotion.source if promotion else ""
     if stands is None or column.why:
@@ -189,7 +189,7 @@ def _row(column: Column) -> tuple[Any, ...]:
     return (column.name, source, short(stands.commit), held, stands.run, since, stands.role, compared)
 
 
-def _compared(column: Column, stands: Evidence) -> str:
+def _compared(column: MatrixColumn, stands: EnvironmentEvidence) -> str:
     """Say how what stands compares with the files here."""
     known, commit = column.known, stands.commit
     words = []
@@ -212,7 +212,7 @@ def _compared(column: Column, stands: Evidence) -> str:
     return "; ".join(words)
 
 
-def _state(one: StepMark, column: Column) -> str:
+def _state(one: StepMark, column: MatrixColumn) -> str:
     """Say how a step that the playbook declares stands there."""
     if column.stands is None or column.why:
         return UNKNOWN
@@ -224,7 +224,7 @@ def _state(one: StepMark, column: Column) -> str:
     return OTHER if any((mark.name, mark.item) == (one.name, one.item) for mark in column.stands.steps) else NEVER
 
 
-def _steps(columns: Sequence[Column]) -> list[tuple[str, ...]]:
+def _steps(columns: Sequence[MatrixColumn]) -> list[tuple[str, ...]]:
     """Return the steps of all playbooks by their names, each with how it stands in each environment."""
     cells: dict[tuple[str, str, int], dict[int, str]] = {}
     for number, column in enumerate(columns):
@@ -238,7 +238,7 @@ def _steps(columns: Sequence[Column]) -> list[tuple[str, ...]]:
     ]
 
 
-def _data(column: Column) -> dict[str, Any]:
+def _data(column: MatrixColumn) -> dict[str, Any]:
     stands, promotion = column.stands, column.environment.promotion
     good = stands if stands is not None and not column.why else None
     return {

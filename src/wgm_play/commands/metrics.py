@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from wgm_play.alerts.exposition import Exposition
     from wgm_play.playbook.model import Alert
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # Seconds: one query may take so long, and what is due is looked for so often.
 TIMEOUT, TICK = 5.0, 1.0
 
 
-def expose(work: Work, reporter: Reporter, listen: str | None, textfile: str | None, interval: float) -> int:
+def expose(work: PlaySession, reporter: Reporter, listen: str | None, textfile: str | None, interval: float) -> int:
     """Serve the page at an address, or write it once into a file."""
     from wgm_play.alerts.files import replace_file
 
@@ -43,7 +43,7 @@ def expose(work: Work, reporter: Reporter, listen: str | None, textfile: str | N
     return 0
 
 
-def exposition(work: Work, reporter: Reporter) -> Exposition:
+def exposition(work: PlaySession, reporter: Reporter) -> Exposition:
     """Return what asks this play's alerts and the collectors."""
     from wgm_play.alerts.collectors import collect
     from wgm_play.alerts.evaluate import evaluate_now, unreachable

@@ -14,17 +14,17 @@ from wgm_play.commands.alert_tools import database_of
 from wgm_play.errors import InputError, Unreachable, WgmError, unset_names
 from wgm_play.pgbouncer import files, look, sizing
 from wgm_play.pgbouncer.console import console
+from wgm_play.quantities import counted
 from wgm_play.sql import reveal
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.environment import Environment
     from wgm_play.finding import Finding
     from wgm_play.options import Options
-    from wgm_play.pgbouncer.files import Place
+    from wgm_play.pgbouncer.files import PooledDatabase
     from wgm_play.playbook.model import Play, Pooling
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # Where PostgreSQL listens unless somebody says otherwise.
 _PORT = "5432"
@@ -66,10 +66,10 @@ def render(options: Options, reporter: Reporter, output: str | None, database: s
     return 0
 
 
-def _work(options: Options, reporter: Reporter) -> tuple[Work, list[str]]:
+def _work(options: Options, reporter: Reporter) -> tuple[PlaySession, list[str]]:
     """Return the work of the only play, and what it reads and is not set: then it asks nobody."""
     from wgm_play.run.opening import load_plays, said_unset, with_placeholders
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
     lacking: list[str] = []
     try:
@@ -84,7 +84,7 @@ def _work(options: Options, reporter: Reporter) -> tuple[Work, list[str]]:
             f"{options.playbook} has {len(plays)} plays; this command takes one", hint="name the environment with -l"
         )
     number, play, environment, playbook = plays[0]
-    return Work(options, reporter, environment, playbook, play, number), lacking
+    return PlaySession(options, reporter, environment, playbook, play, number), lacking
 
 
 def _needs(play: Play) -> Pooling:
@@ -97,7 +97,9 @@ def _needs(play: Play) -> Pooling:
     return play.pool
 
 
-def _asked(work: Work, needs: Pooling, database: str | None, lacking: list[str]) -> tuple[sizing.Limits, Place]:
+def _asked(
+    work: PlaySession, needs: Pooling, database: str | None, lacking: list[str]
+) -> tuple[sizing.Limits, PooledDatabase]:
     """Return the limits of the server, asked where it answers, and where it is."""
     from wgm_play.commands.inform import runs
 
@@ -115,7 +117,7 @@ def _asked(work: Work, needs: Pooling, database: str | None, lacking: list[str])
     return sizing.asked(reading, needs.roles), _place(environment, told.dbname, told.host, str(told.port))
 
 
-def _place(environment: Environment, database: str, host: str = "", port: str = "") -> Place:
+def _place(environment: Environment, database: str, host: str = "", port: str = "") -> PooledDatabase:
     """Return where the database is, as the environment says it where nobody answered."""
     from psycopg.conninfo import conninfo_to_dict
 
@@ -129,7 +131,7 @@ def _place(environment: Environment, database: str, host: str = "", port: str = 
         ]
     pool = environment.pool
     admin = str(conninfo_to_dict(reveal(pool.admin)).get("user") or "") if pool is not None else ""
-    return files.Place(
+    return files.PooledDatabase(
         (pool.database if pool is not None else None) or database,
         database,
         host,
@@ -155,7 +157,7 @@ def _version(environment: Environment, reporter: Reporter) -> tuple[int, int] | 
 # Looking --------------------------------------------------------------------------------------------------------------
 
 
-def findings(work: Work) -> list[Finding]:
+def findings(work: PlaySession) -> list[Finding]:
     """Return what is wrong with the live pooler; nothing where neither play nor environment speaks of one."""
     pool = work.environment.pool
     if pool is None:
@@ -168,7 +170,7 @@ def findings(work: Work) -> list[Finding]:
     return list(_found(work, state))
 
 
-def _found(work: Work, state: look.State) -> Iterator[Finding]:
+def _found(work: PlaySession, state: look.PoolState) -> Iterator[Finding]:
     pool, needs, info = work.environment.pool, work.play.pool, work.reading.info
     if pool is None:
         return

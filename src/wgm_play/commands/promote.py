@@ -14,25 +14,25 @@ from wgm_play.errors import InputError, Refused
 from wgm_play.ledger.model import Decision
 from wgm_play.promotion import steps
 from wgm_play.promotion.gate import as_data
+from wgm_play.quantities import counted
 from wgm_play.run import evidence
 from wgm_play.run.opening import PINNED
 from wgm_play.run.permission import held_by, judged, obstacles, restored_over, resumed
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.environment import Promotion
     from wgm_play.options import Options
     from wgm_play.planning.model import Planned
     from wgm_play.playbook.model import Pin
-    from wgm_play.promotion.forms import Beside
+    from wgm_play.promotion.forms import FormPair
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # More forms than fit on a screen are shown with -v.
 FORMS_SHOWN = 20
 
 
-def show(work: Work, planned: Planned, reporter: Reporter) -> list[tuple[str, ...]]:
+def show(work: PlaySession, planned: Planned, reporter: Reporter) -> list[tuple[str, ...]]:
     """Show what holds and what is missing for a run; return the rows of what is missing, the first to be done first."""
     promotion = _declared(work)
     if not planned.plan.groups:
@@ -52,7 +52,7 @@ def show(work: Work, planned: Planned, reporter: Reporter) -> list[tuple[str, ..
     return [row for row in rows if row[0] == "missing"]
 
 
-def _show_forms(found: list[Beside], source: str, work: Work, reporter: Reporter) -> None:
+def _show_forms(found: list[FormPair], source: str, work: PlaySession, reporter: Reporter) -> None:
     """Show the form of each object's change there beside its form here; of many, those that differ and a few."""
     shown = found if work.options.verbosity else sorted(found, key=lambda one: not one.differs)[:FORMS_SHOWN]
     if shown:
@@ -69,7 +69,7 @@ def _show_forms(found: list[Beside], source: str, work: Work, reporter: Reporter
         reporter.note(f"and {counted(len(found) - len(shown), 'more object')} (-v shows all)")
 
 
-def refuse_missing(missing: list[tuple[str, ...]], work: Work) -> None:
+def refuse_missing(missing: list[tuple[str, ...]], work: PlaySession) -> None:
     """Raise `Refused` where `--check` found something missing."""
     if missing:
         *_, lift, who = missing[0]
@@ -79,7 +79,7 @@ def refuse_missing(missing: list[tuple[str, ...]], work: Work) -> None:
         )
 
 
-def release(work: Work, planned: Planned, options: Options, reporter: Reporter) -> int:
+def release(work: PlaySession, planned: Planned, options: Options, reporter: Reporter) -> int:
     """Let what a rollback took back be run again, by name and with a reason."""
     if not options.reason:
         raise InputError("--release needs a reason", hint="--reason TEXT: it is kept in the ledger")
@@ -99,7 +99,7 @@ def release(work: Work, planned: Planned, options: Options, reporter: Reporter) 
     return 0
 
 
-def _declared(work: Work) -> Promotion:
+def _declared(work: PlaySession) -> Promotion:
     promotion = work.environment.promotion
     if promotion is None:
         raise InputError(
@@ -110,7 +110,7 @@ def _declared(work: Work) -> Promotion:
     return promotion
 
 
-def move_pins(work: Work, planned: Planned, reporter: Reporter) -> int:
+def move_pins(work: PlaySession, planned: Planned, reporter: Reporter) -> int:
     """Move the pins of step files to what lies here, where that is what stands in the environment it is promoted from."""
     promotion, pins = _declared(work), [one for one in work.playbook.pins if not one.fits]
     if not pins:

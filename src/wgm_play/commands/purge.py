@@ -17,19 +17,19 @@ from wgm_play.operations.base import ACCESS_EXCLUSIVE, command
 from wgm_play.operations.online.published import LISTS_SINCE, relist_own
 from wgm_play.operations.trash import RECORDS
 from wgm_play.plan import Command, Group, Lock, Operation
+from wgm_play.quantities import format_duration
 from wgm_play.reporter import StepResult
-from wgm_play.units import format_duration
 
 if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # What must go before what: a table before the types of its columns.
 _ORDER = {**{kind: -place for kind, place in RESTORED.items()}, "conversion": 0, "rename": 1}
 
 
-def purge(work: Work, options: Options, reporter: Reporter) -> int:
+def purge(work: PlaySession, options: Options, reporter: Reporter) -> int:
     """Remove what is past its retention; with --check only show it."""
     work.check_marker()
     reporter.play(work.play.name, work.target)

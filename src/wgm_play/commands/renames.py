@@ -21,7 +21,7 @@ _EVER = (2**63, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Renamed:
+class PastRename:
     """An operation that renamed an object, and what that was called before."""
 
     operation: MadeOperation
@@ -41,18 +41,18 @@ class Renamed:
         return Key(key.kind, (*self.was.name, *key.name[2:])) if inside else None
 
 
-def renamed(ledger: Ledger) -> list[Renamed]:
+def renamed(ledger: Ledger) -> list[PastRename]:
     """Return what runs renamed, the newest first."""
     made = ledger.operations_by_verb("rename")
     sent: dict[Moment, list[str]] = {}
     for one in ledger.sent_in(sorted({one.run for one in made})):
         sent.setdefault((one.run, one.operation), []).append(one.sql)
     found = [(one, _former(_key(one), sent.get(_at(one), ()))) for one in made]
-    return [Renamed(one, was) for one, was in reversed(found) if was is not None]
+    return [PastRename(one, was) for one, was in reversed(found) if was is not None]
 
 
 def history(
-    ledger: Ledger, key: Key, kinds: Sequence[str], renames: Sequence[Renamed], until: Moment = _EVER
+    ledger: Ledger, key: Key, kinds: Sequence[str], renames: Sequence[PastRename], until: Moment = _EVER
 ) -> list[MadeOperation]:
     """Return the operations on an object, and on those of `kinds` around it, until a moment: what it was called before counts as well."""
     own = [one for one in ledger.operations_about(key, kinds, key.name[:2]) if _at(one) < until]

@@ -18,17 +18,17 @@ from wgm_play.commands.check import look
 from wgm_play.commands.status import is_running, outcome
 from wgm_play.errors import InputError, WgmError
 from wgm_play.ledger import UNKNOWN, Ledger
+from wgm_play.quantities import counted, format_duration
 from wgm_play.report.findings.html import tiles as counts
 from wgm_play.report.page.diagram import draw, width_of
 from wgm_play.report.page.locks import STOPS, STRENGTH, level
-from wgm_play.report.page.model import Changed, Group, Sent, Span, Story, Table, Tile, Told
+from wgm_play.report.page.model import Changed, ObjectGroup, PageContent, ReportTable, Sent, Span, Story, Tile
 from wgm_play.reporter import Reporter
-from wgm_play.units import counted, format_duration
 
 if TYPE_CHECKING:
     from wgm_play.ledger.model import DoneOperation, Run, RunChange, SentStatement
     from wgm_play.options import Options
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # As much of the history as is read.
 RUNS_SHOWN = 12
@@ -43,16 +43,16 @@ BESIDE = 640
 class _Tables(Reporter):
     """Keeps the tables that commands show."""
 
-    kept: dict[str, Table] = field(default_factory=dict)
+    kept: dict[str, ReportTable] = field(default_factory=dict)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Keep a table as texts."""
-        self.kept[title] = Table(
+        self.kept[title] = ReportTable(
             title.capitalize(), columns, [["" if value is None else str(value) for value in row] for row in rows]
         )
 
 
-def tell(work: Work, options: Options, run: int | None) -> Told:
+def tell(work: PlaySession, options: Options, run: int | None) -> PageContent:
     """Gather all that the page tells."""
     heard = _Tables()
     findings = look(work, options, heard)
@@ -66,7 +66,7 @@ def tell(work: Work, options: Options, run: int | None) -> Told:
             heard.table("backups", ("what",), [(error.message,)])
     about = f"run {story.number}" if story else "check"
     told = [*(_run_tiles(story) if story else ()), *counts(findings)]
-    return Told(
+    return PageContent(
         title=f"{work.target}: {about}",
         subtitle=f"{work.play.name} · database {work.reading.info.dbname} · {work.playbook.path}",
         version=__version__,
@@ -78,7 +78,7 @@ def tell(work: Work, options: Options, run: int | None) -> Told:
     )
 
 
-def _history(ledger: Ledger) -> Table:
+def _history(ledger: Ledger) -> ReportTable:
     running = is_running(ledger.connection)
     rows = [
         (
@@ -93,7 +93,9 @@ def _history(ledger: Ledger) -> Table:
         )
         for one in ledger.last_runs(RUNS_SHOWN)
     ]
-    return Table("Runs", ("run", "started (UTC)", "command", "status", "operations", "took", "role", "version"), rows)
+    return ReportTable(
+        "Runs", ("run", "started (UTC)", "command", "status", "operations", "took", "role", "version"), rows
+    )
 
 
 def _took(run: Run) -> str:
@@ -241,7 +243,7 @@ def _ticks(whole: timedelta) -> list[tuple[float, str]]:
 MOST_AT_ONCE = 16
 
 
-def _changed(before: Catalog, after: Catalog) -> list[Group]:
+def _changed(before: Catalog, after: Catalog) -> list[ObjectGroup]:
     """Return the objects that differ, by kind; those of a table that is new or gone are within it."""
     found: dict[tuple[int, str, str], list[Changed]] = {}
     keys = [key for key in {*before.rows, *after.rows} if before.rows.get(key) != after.rows.get(key)]
@@ -255,7 +257,7 @@ def _changed(before: Catalog, after: Catalog) -> list[Group]:
         found.setdefault((order[key.kind], key.kind, how), []).append(_object(key, before, after))
     few = sum(map(len, found.values())) <= MOST_AT_ONCE
     return [
-        Group(
+        ObjectGroup(
             how,
             _numbered(len(items), kind.replace("_", " ")),
             items,

@@ -19,15 +19,15 @@ from wgm_play.errors import InputError, StepFailed, WgmError
 from wgm_play.finding import INFO, WARNING, Finding
 from wgm_play.ledger import Ledger
 from wgm_play.playbook.schema_rules import nearest
+from wgm_play.quantities import counted, format_duration
 from wgm_play.run import schedules
 from wgm_play.secret import mask
 from wgm_play.sql import reveal
-from wgm_play.units import counted, format_duration
 
 if TYPE_CHECKING:
     from wgm_play.playbook.model import Job
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 JOB = "job"
 # A command that finds something was done all the same.
@@ -36,7 +36,7 @@ _DONE = (0, 12)
 _KEPT = 100
 
 
-def show(work: Work, reporter: Reporter) -> int:
+def show(work: PlaySession, reporter: Reporter) -> int:
     """List the jobs: when each runs, when it was done last, when it is overdue."""
     rows = []
     for job in work.play.schedule:
@@ -52,7 +52,7 @@ def _what(job: Job) -> str:
     return job.run or "sql"
 
 
-def write(work: Work, reporter: Reporter, systemd: str | None, cron: str | None, *, pg_cron: bool) -> int:
+def write(work: PlaySession, reporter: Reporter, systemd: str | None, cron: str | None, *, pg_cron: bool) -> int:
     """Write the jobs for systemd into a folder, for cron into a file, or for pg_cron to standard output."""
     from wgm_play.alerts.files import replace_file
 
@@ -97,7 +97,7 @@ def _open(text: str) -> str:
     return text
 
 
-def _command(work: Work, job: Job) -> Sequence[str]:
+def _command(work: PlaySession, job: Job) -> Sequence[str]:
     inventory = ["-i", str(Path(work.options.inventory).absolute())] if work.options.inventory else []
     playbook = str(Path(work.playbook.path).absolute())
     return [
@@ -112,7 +112,7 @@ def _command(work: Work, job: Job) -> Sequence[str]:
     ]
 
 
-def _refuse_none(work: Work) -> None:
+def _refuse_none(work: PlaySession) -> None:
     if not work.play.schedule:
         raise InputError(
             f"the play {work.play.name!r} has no `schedule:`",
@@ -124,7 +124,7 @@ def _refuse_none(work: Work) -> None:
 # Doing it -------------------------------------------------------------------------------------------------------------
 
 
-def do(work: Work, reporter: Reporter, name: str, verbs: Mapping[str, Callable[[], int]]) -> int:
+def do(work: PlaySession, reporter: Reporter, name: str, verbs: Mapping[str, Callable[[], int]]) -> int:
     """Do a job now, and record it; `verbs` are the commands that one may be. Return its exit code."""
     _refuse_none(work)
     job = next((one for one in work.play.schedule if one.name == name), None)
@@ -153,7 +153,7 @@ def do(work: Work, reporter: Reporter, name: str, verbs: Mapping[str, Callable[[
             _record(work, job, code, error, (datetime.now(UTC) - began).total_seconds())
 
 
-def recording(work: Work, name: str) -> bool:
+def recording(work: PlaySession, name: str) -> bool:
     """Tell whether a job keeps the states of the alerts."""
     return any(one.name == name and one.run == "check --record" for one in work.play.schedule)
 
@@ -165,7 +165,7 @@ def _alone(connection: Any, job: Job) -> bool:
     return bool(row and row[0])
 
 
-def _sql(work: Work, job: Job) -> int:
+def _sql(work: PlaySession, job: Job) -> int:
     from wgm_play.ledger.statements import send, text
 
     try:
@@ -181,7 +181,7 @@ def _sql(work: Work, job: Job) -> int:
     return 0
 
 
-def _record(work: Work, job: Job, code: int, error: str, seconds: float) -> None:
+def _record(work: PlaySession, job: Job, code: int, error: str, seconds: float) -> None:
     from wgm_play.ledger.statements import send, text
     from wgm_play.rehearsal.evidence import keep
 
@@ -199,7 +199,7 @@ def _record(work: Work, job: Job, code: int, error: str, seconds: float) -> None
 # Overdue --------------------------------------------------------------------------------------------------------------
 
 
-def overdue(work: Work) -> Iterator[Finding]:
+def overdue(work: PlaySession) -> Iterator[Finding]:
     """Find the jobs that were not done for longer than the schedule says."""
     if not work.play.schedule:
         return
@@ -226,17 +226,17 @@ def overdue(work: Work) -> Iterator[Finding]:
         yield _finding(job.name, WARNING, f"{job.name}: it {when}, and is due {schedules.shown(job)}", remedy, failed)
 
 
-def _first_run(ledger: Ledger, work: Work) -> datetime | None:
+def _first_run(ledger: Ledger, work: PlaySession) -> datetime | None:
     """Return when the play was first run here: what was never done is due from then on."""
     return min((run.started_at for run in ledger.last_runs() if run.play == work.play.name), default=None)
 
 
-def _records(work: Work, job: Job) -> list[Any]:
+def _records(work: PlaySession, job: Job) -> list[Any]:
     found = Ledger(work.reading).evidence(JOB, work.environment.name, work.play.name, _KEPT * len(work.play.schedule))
     return [one for one in found if one.content.get("name") == job.name]
 
 
-def _last(work: Work, job: Job) -> datetime | None:
+def _last(work: PlaySession, job: Job) -> datetime | None:
     """Return when a job was done last, by its records or by what such work leaves behind, whoever did it."""
     times = [one.at for one in _records(work, job) if one.passed]
     with suppress(WgmError):
@@ -244,7 +244,7 @@ def _last(work: Work, job: Job) -> datetime | None:
     return max(times, default=None)
 
 
-def _traces(work: Work, job: Job) -> list[datetime]:
+def _traces(work: PlaySession, job: Job) -> list[datetime]:
     ledger = Ledger(work.reading)
     if job.run == "check --record":
         from wgm_play.ledger.alert_history import watched_since
@@ -263,7 +263,7 @@ def _traces(work: Work, job: Job) -> list[datetime]:
     return []
 
 
-def _failure(work: Work, job: Job, last: datetime | None) -> tuple[str, ...]:
+def _failure(work: PlaySession, job: Job, last: datetime | None) -> tuple[str, ...]:
     newest = next(iter(_records(work, job)), None)
     if newest is None or newest.passed or (last and newest.at < last):
         return ()

@@ -8,18 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wgm_play.quantities import counted
 from wgm_play.report.findings import replace_file
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # More of it is in the file.
 _SHOWN = 5
 
 
-def write(work: Work, reporter: Reporter, values: str, output: str | None) -> int:
+def write(work: PlaySession, reporter: Reporter, values: str, output: str | None) -> int:
     """Read the statistics and write them."""
     from wgm_play.stats.read import read
     from wgm_play.stats.writing import written

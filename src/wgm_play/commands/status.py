@@ -15,8 +15,8 @@ from psycopg.rows import class_row
 from wgm_play.ledger import UNKNOWN, Ledger
 from wgm_play.ledger.model import PendingHandler, Run, TrashEntry
 from wgm_play.ledger.statements import Connection, run, text
+from wgm_play.quantities import format_duration
 from wgm_play.secret import mask
-from wgm_play.units import format_duration
 
 # As much history as fits on a screen.
 RUNS_SHOWN = 20

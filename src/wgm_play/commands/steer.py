@@ -15,10 +15,10 @@ from wgm_play.ledger import Ledger
 
 if TYPE_CHECKING:
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def order(work: Work, reporter: Reporter, *, paused: bool, batch_ms: int | None) -> int:
+def order(work: PlaySession, reporter: Reporter, *, paused: bool, batch_ms: int | None) -> int:
     """Record that backfills rest or go on; raise Refused where the database has no ledger yet."""
     work.check_marker()
     if Ledger(work.reading).access() == "absent":

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.backup import target
 from wgm_play.errors import InputError, Refused, StepFailed
+from wgm_play.quantities import counted
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.sql import Sql
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play import backup as engines
     from wgm_play.backup.moment import Moment
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 SCHEMA = "wgm_restored"
 APPLICATION = "wgm-play restore"
 
 
 def bring_tables(
-    work: Work,
+    work: PlaySession,
     engine: engines.Engine,
     found: engines.Backup,
     moment: Moment | None,

@@ -16,7 +16,7 @@ from wgm_play.ledger.model import Decision
 from wgm_play.promotion.freeze import by_hand
 
 if TYPE_CHECKING:
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def frozen(connection: Any) -> Decision | None:
     return by_hand(connection, decided.now(connection))
 
 
-def freeze_again(work: Work, before: Decision | None) -> list[str]:
+def freeze_again(work: PlaySession, before: Decision | None) -> list[str]:
     """Order a freeze anew that went back with the ledger; return notes."""
     with work.connections.writing("wgm-play/decision") as connection, connection.transaction():
         if before is None or frozen(connection) is not None:
@@ -52,7 +52,7 @@ def freeze_again(work: Work, before: Decision | None) -> list[str]:
     return [f"the freeze stands: {before.reason}"]
 
 
-def hold(work: Work, before: list[Applied], what: str) -> list[str]:
+def hold(work: PlaySession, before: list[Applied], what: str) -> list[str]:
     """Hold what stood `before` and is not in the database as it is now; return notes."""
     with work.connections.writing("wgm-play/decision") as connection:
         there = {(one.run, one.at) for one in applied(connection)}

@@ -27,7 +27,7 @@ from wgm_play.sql import Sql, ident, shortened
 if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # What goes when a table is removed, and is not made again beside another one.
 _LOST = OF_TABLE - {"column"} - {"rule"}
@@ -43,7 +43,7 @@ def row_of(entry: TrashEntry) -> tuple[str, str, str, int, str]:
     return entry.kind, ".".join(entry.name), ".".join(entry.trash_name), entry.run, f"{entry.at:%Y-%m-%d %H:%M}"
 
 
-def show(work: Work, reporter: Reporter) -> int:
+def show(work: PlaySession, reporter: Reporter) -> int:
     """List what lies in the trash, and until when it is kept."""
     kept = timedelta(seconds=work.environment.policy.trash_retention)
     rows = [(*row_of(entry), f"{entry.at + kept:%Y-%m-%d}") for entry in lying(_entries(work))]
@@ -54,7 +54,7 @@ def show(work: Work, reporter: Reporter) -> int:
     return 0
 
 
-def bring_back(work: Work, options: Options, reporter: Reporter, name: str, wanted: str | None) -> int:
+def bring_back(work: PlaySession, options: Options, reporter: Reporter, name: str, wanted: str | None) -> int:
     """Bring one object back beside what is live; with --check only show it."""
     work.check_marker()
     reporter.play(work.play.name, work.target)
@@ -73,7 +73,7 @@ def bring_back(work: Work, options: Options, reporter: Reporter, name: str, want
     return 0
 
 
-def mention(work: Work, plan: Plan, reporter: Reporter) -> None:
+def mention(work: PlaySession, plan: Plan, reporter: Reporter) -> None:
     """Say where the trash holds rows of something that the plan makes anew, without them."""
     made = {operation.key for operation in plan.operations if operation.verb == "create"}
     if not any(key.kind in (HOLDING_VALUES | {"sequence"}) for key in made):
@@ -90,7 +90,7 @@ def mention(work: Work, plan: Plan, reporter: Reporter) -> None:
         )
 
 
-def _entries(work: Work) -> list[TrashEntry]:
+def _entries(work: PlaySession) -> list[TrashEntry]:
     ledger = Ledger(work.reading)
     if ledger.access() == "unknown":
         raise Refused(
@@ -121,7 +121,7 @@ def _named(entries: Sequence[TrashEntry], name: str, options: Options) -> TrashE
 
 
 @dataclass(frozen=True, slots=True)
-class _Moved:
+class _BroughtBack:
     """What brings one object back, and what is worth knowing of it."""
 
     operation: Operation
@@ -132,15 +132,15 @@ class _Moved:
 class _Move:
     """The way of one entry out of the trash; `wanted` is the name that was asked for."""
 
-    work: Work
+    work: PlaySession
     entry: TrashEntry
     wanted: str | None
 
-    def made(self) -> _Moved:
+    def made(self) -> _BroughtBack:
         """Return what is to be done."""
         return self._column() if self.entry.kind == "column" else self._object()
 
-    def _column(self) -> _Moved:
+    def _column(self) -> _BroughtBack:
         entry = self.entry
         found = self._rows("trash/place", name=entry.trash_name[-1], table=entry.trash_name[:2])
         if not found:
@@ -163,7 +163,7 @@ class _Move:
         rows = kept_rows(self.entry.definition)
         return next((str(field_of("column", row, "type")) for key, row in rows.items() if key.kind == "column"), "")
 
-    def _object(self) -> _Moved:
+    def _object(self) -> _BroughtBack:
         entry = self.entry
         schema, name = entry.name[0], entry.name[-1]
         wanted = self.wanted
@@ -233,7 +233,7 @@ class _Move:
 
     def _moved(
         self, now: Key, commands: Sequence[Command], notes: tuple[str, ...], hazards: tuple[Hazard, ...] = ()
-    ) -> _Moved:
+    ) -> _BroughtBack:
         entry = self.entry
         event = {
             "event": "restored",
@@ -244,4 +244,4 @@ class _Move:
         }
         title = f"bring {Key(entry.kind, tuple(entry.name))} back from the trash as {now.label}"
         operation = Operation("restore", now, title, tuple(commands), hazards=hazards, payload={"trash": event})
-        return _Moved(operation, notes)
+        return _BroughtBack(operation, notes)

@@ -25,20 +25,20 @@ from wgm_play.inspect.command import examine
 from wgm_play.inspect.describe import describe
 from wgm_play.inspect.entry import Entry
 from wgm_play.inspect.update import drift
-from wgm_play.inspect.update.apply import Change, Editor, Left, table_of
+from wgm_play.inspect.update.apply import Editor, LeftByHand, TextChange, table_of
 from wgm_play.inspect.update.edit import Unplaced
-from wgm_play.inspect.update.place import Places, Texts
+from wgm_play.inspect.update.place import StepFinder, Texts
 from wgm_play.ledger import Ledger
 from wgm_play.options import Options
 from wgm_play.playbook.files import shown
+from wgm_play.quantities import counted
 from wgm_play.run.opening import find_playbook, load_plays, open_plays
 from wgm_play.run.plans import compared
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
-    from wgm_play.desired.model import Wanted
+    from wgm_play.desired.model import DesiredState
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # A change may show another one: a column that comes back has its rules again.
 ROUNDS = 5
@@ -47,7 +47,7 @@ ROUNDS = 5
 def update(options: Options, reporter: Reporter) -> int:
     """Bring drift into a playbook. Raise `Found` where something is left."""
     texts = Texts(_read)
-    left: list[Left] = []
+    left: list[LeftByHand] = []
     works = open_plays(options, reporter)
     if options.url is not None and len(works) > 1:
         raise InputError(
@@ -91,7 +91,7 @@ def _whole(lines: Iterator[str]) -> Iterator[str]:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
-def _shown(one: Left) -> list[str]:
+def _shown(one: LeftByHand) -> list[str]:
     return [f"{one.where}: {one.key}: {one.why}; write:", *(f"    {line}" for line in one.lines)]
 
 
@@ -104,11 +104,11 @@ class _Play:
     texts: Texts
     number: int
     pretty: dict[Key, Entry] = field(default_factory=dict)
-    left: dict[tuple[Key, str], Left] = field(default_factory=dict)
+    left: dict[tuple[Key, str], LeftByHand] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
     rest: set[Key] = field(default_factory=set)
 
-    def bring_in(self) -> list[Left]:
+    def bring_in(self) -> list[LeftByHand]:
         """Change the texts until nothing more can be brought in; return what is left."""
         for _ in range(ROUNDS):
             before = dict(self.texts.now)
@@ -124,7 +124,7 @@ class _Play:
         for key in sorted(self.rest):
             lines = (f"wgm-play {self.options.playbook} --check --diff shows what a run would change",)
             where = shown(find_playbook(self.options.playbook))
-            self.left[key, ""] = Left(key, "the playbook says it in a way that is not known here", where, lines)
+            self.left[key, ""] = LeftByHand(key, "the playbook says it in a way that is not known here", where, lines)
 
     def _once(self) -> bool:
         """Compare, and change the texts; tell whether something differed."""
@@ -133,7 +133,7 @@ class _Play:
             stack.enter_context(work)
             work.check_marker()
             live, wanted = compared(work)
-            places = Places((*work.play.steps, *work.play.handlers), self.texts, _known(live, wanted))
+            places = StepFinder((*work.play.steps, *work.play.handlers), self.texts, _known(live, wanted))
             found, kept = self._drift(work, live, wanted, places)
             rows = wanted.catalog.rows
             self.rest = (
@@ -146,7 +146,9 @@ class _Play:
             self._apply(Editor(places, self.pretty.get, self._end(work)), found)
         return True
 
-    def _drift(self, work: Work, live: Catalog, wanted: Wanted, places: Places) -> tuple[drift.Drift, list[Key]]:
+    def _drift(
+        self, work: PlaySession, live: Catalog, wanted: DesiredState, places: StepFinder
+    ) -> tuple[drift.Drift, list[Key]]:
         said = examine(work.reading)
         self.pretty = drift.described(said)
         role, owner = work.reading.info.user, said.owner
@@ -159,7 +161,7 @@ class _Play:
         found = drift.find(asked, there, base, free, declared.__contains__)
         return found, list(dict.fromkeys(found.kept))
 
-    def _end(self, work: Work) -> tuple[str, Address] | None:
+    def _end(self, work: PlaySession) -> tuple[str, Address] | None:
         """Return the last of the play's own steps."""
         file = os.path.realpath(find_playbook(self.options.playbook))
         root = self.texts.tree(file)
@@ -175,7 +177,7 @@ class _Play:
         for entry, one in found.both:
             self._leave(
                 editor,
-                Change(entry.key, "", lambda: None, (f"{'.'.join(one.path)}: {one.value!r}",)),
+                TextChange(entry.key, "", lambda: None, (f"{'.'.join(one.path)}: {one.value!r}",)),
                 "the playbook and the database both changed it since the last run",
             )
         inside = [editor.rename(old, new) for old, new in found.renamed]
@@ -193,7 +195,7 @@ class _Play:
         for made in done:
             self._say(f"{made.key}: {made.said}")
 
-    def _made(self, editor: Editor, change: Change) -> bool:
+    def _made(self, editor: Editor, change: TextChange) -> bool:
         before = dict(self.texts.now)
         try:
             change.make()
@@ -203,7 +205,7 @@ class _Play:
             return False
         return True
 
-    def _one_by_one(self, editor: Editor, changes: list[Change]) -> list[Change]:
+    def _one_by_one(self, editor: Editor, changes: list[TextChange]) -> list[TextChange]:
         """Make the changes after which the playbook can still be read; leave the others."""
         done = []
         waiting = changes
@@ -241,10 +243,10 @@ class _Play:
             return False
         return True
 
-    def _leave(self, editor: Editor, change: Change, why: str) -> None:
+    def _leave(self, editor: Editor, change: TextChange, why: str) -> None:
         steps = editor.places.about.get(change.key, [])
         where = str(steps[-1].step.position) if steps else shown(find_playbook(self.options.playbook))
-        self.left[change.key, change.said] = Left(change.key, why, where, change.lines)
+        self.left[change.key, change.said] = LeftByHand(change.key, why, where, change.lines)
 
     def _say(self, text: str) -> None:
         if text not in self.told:
@@ -252,7 +254,7 @@ class _Play:
             self.reporter.note(text)
 
 
-def _known(live: Catalog, wanted: Wanted) -> Callable[[Key], Key]:
+def _known(live: Catalog, wanted: DesiredState) -> Callable[[Key], Key]:
     """Return how to find the key that PostgreSQL has for what a step says: `a integer` is the argument `integer`."""
 
     def known(key: Key) -> Key:
@@ -265,7 +267,7 @@ def _known(live: Catalog, wanted: Wanted) -> Callable[[Key], Key]:
     return known
 
 
-def _recorded(work: Work) -> Catalog | None:
+def _recorded(work: PlaySession) -> Catalog | None:
     """Return what the last run left."""
     ledger = Ledger(work.reading)
     try:
@@ -275,7 +277,7 @@ def _recorded(work: Work) -> Catalog | None:
         return None
 
 
-def _free(live: drift.Described, declared: set[Key], wanted: Wanted, manage: Manage, recorded: bool) -> set[Key]:
+def _free(live: drift.Described, declared: set[Key], wanted: DesiredState, manage: Manage, recorded: bool) -> set[Key]:
     """Return the live objects that no step mentions, and that this play speaks for."""
     found = {key for key in wanted.unmanaged if key in live}
     privileges = recorded or any(key.kind in ACCESS - CLUSTER - {"owner"} - {"security_label"} for key in declared)

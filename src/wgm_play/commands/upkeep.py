@@ -13,17 +13,17 @@ from wgm_play.plan import Group, Plan
 
 if TYPE_CHECKING:
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def plan_of(work: Work, groups: tuple[Group, ...], live: Catalog) -> Plan:
+def plan_of(work: PlaySession, groups: tuple[Group, ...], live: Catalog) -> Plan:
     """Return the plan of such a run: the catalog that it starts from is the one that it leads to."""
     mark = digest(live.rows)
     path, play, environment = work.playbook.path, work.play.name, work.environment.name
     return Plan(path, play, environment, live.version, mark, mark, work.playbook.digest, groups)
 
 
-def run_of(work: Work, groups: tuple[Group, ...], command: str, reporter: Reporter) -> None:
+def run_of(work: PlaySession, groups: tuple[Group, ...], command: str, reporter: Reporter) -> None:
     """Run the groups under the run lock."""
     from wgm_play.execute import executor, guard
     from wgm_play.execute.session import open_session

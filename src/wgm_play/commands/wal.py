@@ -19,16 +19,16 @@ from wgm_play.backup.moment import lsn_text
 from wgm_play.backup.wal import Wal
 from wgm_play.errors import InputError, Refused
 from wgm_play.finding import ERROR, WARNING, Finding
+from wgm_play.quantities import format_duration, parse_duration
 from wgm_play.run.gate import engine_of
 from wgm_play.run.schedules import own_command
-from wgm_play.units import format_duration, parse_duration
 from wgm_play.windows import moment
 
 if TYPE_CHECKING:
     from wgm_play import backup as engines
-    from wgm_play.backup.receiver import State
+    from wgm_play.backup.receiver import ReceiverState
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 SOURCE = "backup"
 # As many commits as fit on a screen.
@@ -56,7 +56,7 @@ WantedBy=multi-user.target
 """
 
 
-def receive(work: Work, reporter: Reporter) -> int:
+def receive(work: PlaySession, reporter: Reporter) -> int:
     """Receive until somebody ends it: Ctrl-C and SIGTERM are how it ends in order."""
     work.check_marker()
     _, engine = engine_of(work)
@@ -75,7 +75,7 @@ def receive(work: Work, reporter: Reporter) -> int:
     return 0
 
 
-def unit(work: Work, reporter: Reporter) -> int:
+def unit(work: PlaySession, reporter: Reporter) -> int:
     """Print the unit that keeps the receiver running."""
     engine_of(work)[1].receiver()
     environment = work.environment.name
@@ -91,7 +91,7 @@ def unit(work: Work, reporter: Reporter) -> int:
     return 0
 
 
-def commits(work: Work, reporter: Reporter, tables: Sequence[str] = (), since: str | None = None) -> int:
+def commits(work: PlaySession, reporter: Reporter, tables: Sequence[str] = (), since: str | None = None) -> int:
     """Show what was committed lately, by what it did: where a restore has to stop to leave one of them out."""
     from wgm_play.backup import target
     from wgm_play.backup.commits import commits as read
@@ -126,7 +126,7 @@ def _since(given: str | None) -> datetime:
 
 
 def findings(
-    work: Work, policy: engines.Policy, engine: engines.Engine, newest: engines.Backup | None
+    work: PlaySession, policy: engines.BackupPolicy, engine: engines.Engine, newest: engines.Backup | None
 ) -> Iterator[Finding]:
     """Find what is wrong with the WAL that an engine receives, or with what its tool does."""
     severity = ERROR if policy.before_changes == YOUNG else WARNING
@@ -157,7 +157,7 @@ def findings(
         )
 
 
-def note(work: Work, reporter: Reporter) -> None:
+def note(work: PlaySession, reporter: Reporter) -> None:
     """Say in `status` until when WAL was received."""
     if work.play.backup is None:
         return
@@ -167,7 +167,7 @@ def note(work: Work, reporter: Reporter) -> None:
             _tell(engine.receiver().state(), work, reporter)
 
 
-def _tell(state: State, work: Work, reporter: Reporter) -> None:
+def _tell(state: ReceiverState, work: PlaySession, reporter: Reporter) -> None:
     if state.at is None:
         reporter.note(f"WAL: none was received yet (wgm-play wal {work.options.playbook})")
         return

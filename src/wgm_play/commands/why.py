@@ -1,6 +1,6 @@
 """`why NAME`: where an object comes from. Lines of playbooks, variables, commits; and which run made it, with what SQL.
 
-In: playbooks, a name. Out: `Answer`s; a ledger is asked where its database can be reached without starting anything.
+In: playbooks, a name. Out: `WhyAnswer`s; a ledger is asked where its database can be reached without starting anything.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.catalog.kinds import WITH_TABLE
 from wgm_play.catalog.model import Key
 from wgm_play.commands.inform import runs
-from wgm_play.commands.renames import Renamed, history, renamed
+from wgm_play.commands.renames import PastRename, history, renamed
 from wgm_play.commands.status import is_running, outcome
 from wgm_play.errors import InputError, Position, WgmError, unset_names
 from wgm_play.ledger import Ledger, decided
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.origins import Origin, matching, origins, spellings
 from wgm_play.playbook.schema_rules import nearest
-from wgm_play.review.git import Line, Repository
+from wgm_play.review.git import BlameLine, Repository
 from wgm_play.run.opening import Loaded, find_playbook, load_plays, said_unset, with_placeholders
-from wgm_play.run.work import Work
+from wgm_play.run.work import PlaySession
 from wgm_play.secret import mask
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _MAKES = ("create", "restore", "rename")
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class HistoryEvent:
     """What a run did to the object: who, when, from which revision, with which statements; by which run it was taken back."""
 
     run: int
@@ -55,28 +55,28 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WhyAnswer:
     """What is known of one object in one play: its lines with who wrote them, what runs did, why the ledger was not asked."""
 
     playbook: str
     environment: str
     origin: Origin
-    written: tuple[Line | None, ...] = ()
-    events: tuple[Event, ...] = ()
+    written: tuple[BlameLine | None, ...] = ()
+    events: tuple[HistoryEvent, ...] = ()
     unasked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class WhyAnswers:
     """All answers, and notes on what was passed over."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[WhyAnswer, ...]
     notes: tuple[str, ...]
 
 
-def why(chosen: Sequence[Options], name: str, reporter: Reporter, *, named: bool) -> Told:
+def why(chosen: Sequence[Options], name: str, reporter: Reporter, *, named: bool) -> WhyAnswers:
     """Return all that is known of a name. Raise `InputError` where nothing is; `named` playbooks must be right."""
-    answers: list[Answer] = []
+    answers: list[WhyAnswer] = []
     notes: list[str] = []
     known: dict[str, None] = {}
     unasked: dict[str, str] = {}
@@ -93,7 +93,7 @@ def why(chosen: Sequence[Options], name: str, reporter: Reporter, *, named: bool
         for number, play, environment, playbook in plays:
             found = origins(play, fold(play.steps), Path(playbook.project))
             known |= dict.fromkeys(word for key in found for word in sorted(spellings(key)))
-            work = Work(options, reporter, environment, playbook, play, number)
+            work = PlaySession(options, reporter, environment, playbook, play, number)
             of_play, reason = _of_play(work, matching(found, name), name, lacking)
             answers += of_play
             if reason:
@@ -104,7 +104,7 @@ def why(chosen: Sequence[Options], name: str, reporter: Reporter, *, named: bool
             hint=nearest(name, [*known]) or "a name is TABLE, TABLE.COLUMN, SCHEMA.TABLE.COLUMN, or that of any object",
             details=[f"{target}: the ledger was not asked: {reason}" for target, reason in unasked.items()],
         )
-    return Told(tuple(answers), tuple(dict.fromkeys(notes)))
+    return WhyAnswers(tuple(answers), tuple(dict.fromkeys(notes)))
 
 
 def _plays(options: Options) -> tuple[list[Loaded], list[str]]:
@@ -117,13 +117,15 @@ def _plays(options: Options) -> tuple[list[Loaded], list[str]]:
     return with_placeholders(options)
 
 
-def _of_play(work: Work, found: list[Origin], name: str, lacking: list[str]) -> tuple[list[Answer], str | None]:
+def _of_play(
+    work: PlaySession, found: list[Origin], name: str, lacking: list[str]
+) -> tuple[list[WhyAnswer], str | None]:
     environment, playbook = work.environment, work.playbook
     repository = _repository(find_playbook(playbook.path))
 
-    def answer(origin: Origin, events: tuple[Event, ...], unasked: str | None = None) -> Answer:
+    def answer(origin: Origin, events: tuple[HistoryEvent, ...], unasked: str | None = None) -> WhyAnswer:
         written = tuple(_line(repository, place.where.file, place.where.line) for place in origin.places)
-        return Answer(playbook.path, environment.name, origin, written, events, unasked)
+        return WhyAnswer(playbook.path, environment.name, origin, written, events, unasked)
 
     reason = _closed(work, lacking)
     if reason is None:
@@ -141,7 +143,7 @@ def _of_play(work: Work, found: list[Origin], name: str, lacking: list[str]) -> 
     return [answer(one, (), reason) for one in found], reason
 
 
-def _closed(work: Work, lacking: list[str]) -> str | None:
+def _closed(work: PlaySession, lacking: list[str]) -> str | None:
     """Return why the database cannot be asked, None where it can."""
     if work.options.untrusted:
         return "the playbook is not trusted"
@@ -163,7 +165,7 @@ def _gone(ledger: Ledger, name: str) -> list[Origin]:
     ]
 
 
-def _events(ledger: Ledger, key: Key, renames: Sequence[Renamed]) -> tuple[Event, ...]:
+def _events(ledger: Ledger, key: Key, renames: Sequence[PastRename]) -> tuple[HistoryEvent, ...]:
     kinds: Sequence[str] = ()
     if key.kind == "column":
         kinds = ("table",)
@@ -185,7 +187,7 @@ def _events(ledger: Ledger, key: Key, renames: Sequence[Renamed]) -> tuple[Event
     for one in made:
         run, revision = runs_by_id[one.run], revisions.get(one.run)
         found.append(
-            Event(
+            HistoryEvent(
                 one.run,
                 one.started_at,
                 mask(one.title),
@@ -216,14 +218,14 @@ def _repository(path: Path) -> Repository | None:
         return None
 
 
-def _line(repository: Repository | None, file: str, number: int) -> Line | None:
+def _line(repository: Repository | None, file: str, number: int) -> BlameLine | None:
     return repository.line(Path(file), number) if repository is not None and number else None
 
 
 # How it is told --------------------------------------------------------------------------------------------------
 
 
-def data(told: Told) -> list[dict[str, Any]]:
+def data(told: WhyAnswers) -> list[dict[str, Any]]:
     """Return the answers as data."""
     return [
         {
@@ -280,12 +282,12 @@ def data(told: Told) -> list[dict[str, Any]]:
     ]
 
 
-def text(told: Told) -> str:
+def text(told: WhyAnswers) -> str:
     """Return the answers for people: what several environments say in the same words is said once."""
     lines: list[str] = []
     for note in told.notes:
         lines.append(f"note: {note}")
-    grouped: dict[tuple[Key, Any], list[Answer]] = {}
+    grouped: dict[tuple[Key, Any], list[WhyAnswer]] = {}
     for one in told.answers:
         grouped.setdefault((one.origin.key, tuple(_places(one))), []).append(one)
     for (key, places), several in grouped.items():
@@ -296,7 +298,7 @@ def text(told: Told) -> str:
     return "\n".join(lines).lstrip("\n")
 
 
-def _led(one: Answer) -> str:
+def _led(one: WhyAnswer) -> str:
     """Return by which imports one comes to the first line, or the playbook."""
     imports = one.origin.places[0].imports if one.origin.places else ()
     return " -> ".join(map(str, imports)) if imports else one.playbook
@@ -310,7 +312,7 @@ def _text_at(where: Position) -> str:
     return lines[where.line - 1].strip() if 0 < where.line <= len(lines) else ""
 
 
-def _places(one: Answer) -> Iterator[str]:
+def _places(one: WhyAnswer) -> Iterator[str]:
     for place, line in zip(one.origin.places, one.written, strict=True):
         item = f" (item {place.item})" if place.item else ""
         yield f"  {place.where}: step {place.step!r}{item}{', which takes it away' if place.absent else ''}"
@@ -329,7 +331,7 @@ def _places(one: Answer) -> Iterator[str]:
             yield f"      written by {line.author}, {line.at:%Y-%m-%d}, {line.commit[:10]} {line.subject}"
 
 
-def _history(one: Answer) -> Iterator[str]:
+def _history(one: WhyAnswer) -> Iterator[str]:
     if one.unasked:
         yield f"  {one.environment}: the ledger was not asked: {one.unasked}"
         return

@@ -19,12 +19,12 @@ from wgm_play.errors import InputError
 from wgm_play.playbook.model import Declaration
 
 if TYPE_CHECKING:
-    from wgm_play.desired.model import Wanted
+    from wgm_play.desired.model import DesiredState
 
 Same = Callable[[Catalog, Key], list[Key]]
 
 
-def lay_access(made: Wanted, live: Catalog, declarations: Mapping[Key, Declaration], same: Same) -> None:
+def lay_access(made: DesiredState, live: Catalog, declarations: Mapping[Key, Declaration], same: Same) -> None:
     """Lay what steps say of roles and privileges over the wanted catalog."""
     for key, declaration in declarations.items():
         if declaration.absent:
@@ -66,11 +66,11 @@ def privileges_go(wanted: Catalog, live: Catalog) -> None:
             del wanted.rows[key]
 
 
-def _found(made: Wanted, key: Key, same: Same) -> Key:
+def _found(made: DesiredState, key: Key, same: Same) -> Key:
     return next(iter(same(made.catalog, key)), key)
 
 
-def _put(made: Wanted, key: Key, row: tuple[Any, ...] | None, declaration: Declaration) -> None:
+def _put(made: DesiredState, key: Key, row: tuple[Any, ...] | None, declaration: Declaration) -> None:
     if row is None:
         made.catalog.rows.pop(key, None)
     else:
@@ -79,7 +79,7 @@ def _put(made: Wanted, key: Key, row: tuple[Any, ...] | None, declaration: Decla
     made.steps[key] = declaration.step
 
 
-def _role(made: Wanted, live: Catalog, key: Key, declaration: Declaration) -> None:
+def _role(made: DesiredState, live: Catalog, key: Key, declaration: Declaration) -> None:
     said = dict(declaration.attributes)
     known = {field.name for field in fields(Role)}
     row = replace(live.get(key) or Role(), **{name: value for name, value in said.items() if name in known})
@@ -88,7 +88,7 @@ def _role(made: Wanted, live: Catalog, key: Key, declaration: Declaration) -> No
         _membership(made, live, Key("membership", (group, key.name[0])), declaration, {})
 
 
-def _membership(made: Wanted, live: Catalog, key: Key, declaration: Declaration, said: Mapping[str, Any]) -> None:
+def _membership(made: DesiredState, live: Catalog, key: Key, declaration: Declaration, said: Mapping[str, Any]) -> None:
     was = live.get(key)
     row: tuple[Any, ...] = (bool(said.get("admin", was.admin if was else False)), None, None)
     if live.version >= 160000:
@@ -100,7 +100,7 @@ def _membership(made: Wanted, live: Catalog, key: Key, declaration: Declaration,
     _put(made, key, row, declaration)
 
 
-def _without_role(made: Wanted, key: Key, declaration: Declaration) -> None:
+def _without_role(made: DesiredState, key: Key, declaration: Declaration) -> None:
     """Take a role out with all that names it in this database."""
     name = key.name[0]
     for other in list(made.catalog.rows):
@@ -115,16 +115,16 @@ def _without_role(made: Wanted, key: Key, declaration: Declaration) -> None:
             made.steps[other] = declaration.step
 
 
-def _usual(made: Wanted, target: Key, grantee: str) -> access.Privileges:
+def _usual(made: DesiredState, target: Key, grantee: str) -> access.Privileges:
     return access.default(target.kind, grantee, _owner_of(made, target), made.catalog.version)
 
 
-def _owner_of(made: Wanted, target: Key) -> str | None:
+def _owner_of(made: DesiredState, target: Key) -> str | None:
     row = made.catalog.rows.get(Key("owner", (target.kind, *target.name)))
     return row[0] if row else None
 
 
-def _grant(made: Wanted, declaration: Declaration, target: Key, grantee: str, said: list[str] | None) -> None:
+def _grant(made: DesiredState, declaration: Declaration, target: Key, grantee: str, said: list[str] | None) -> None:
     """Set what a grantee has on an object; None gives back what he has by default, which is mostly nothing."""
     if target not in made.catalog.rows and target.kind not in ("database", "language"):
         if said is None:
@@ -153,7 +153,7 @@ def _not_there(target: Key, declaration: Declaration, done: str = "granted on") 
     )
 
 
-def _label(made: Wanted, declaration: Declaration, target: Key, provider: str, said: str | None) -> None:
+def _label(made: DesiredState, declaration: Declaration, target: Key, provider: str, said: str | None) -> None:
     """Set the label that a provider reads of an object; None takes it away."""
     if target not in made.catalog.rows and target.kind not in ("database", "role"):
         if said is None:
@@ -172,7 +172,7 @@ def _spelled(said: list[str], target: Key, version: int) -> access.Privileges:
     return made
 
 
-def _grants(made: Wanted, declaration: Declaration, target: Key, said: Mapping[str, list[str]]) -> None:
+def _grants(made: DesiredState, declaration: Declaration, target: Key, said: Mapping[str, list[str]]) -> None:
     """Set what everybody has on an object: who is not listed has nothing, PUBLIC neither."""
     if access.open_to_all(target.kind):
         said = {access.PUBLIC: [], **said}
@@ -188,7 +188,7 @@ def _grants(made: Wanted, declaration: Declaration, target: Key, said: Mapping[s
             _put(made, key, None, declaration)
 
 
-def _owner(made: Wanted, declaration: Declaration, target: Key, role: str) -> None:
+def _owner(made: DesiredState, declaration: Declaration, target: Key, role: str) -> None:
     _put(made, Key("owner", (target.kind, *target.name)), (role,), declaration)
     made.catalog.rows.pop(Key("grant", (target.kind, *target.name, role)), None)  # an owner has it all
     if target.kind == "table":  # its sequences follow
@@ -198,7 +198,7 @@ def _owner(made: Wanted, declaration: Declaration, target: Key, role: str) -> No
                 _put(made, Key("owner", (key.kind, *key.name)), (role,), declaration)
 
 
-def _default(made: Wanted, live: Catalog, key: Key, declaration: Declaration) -> None:
+def _default(made: DesiredState, live: Catalog, key: Key, declaration: Declaration) -> None:
     role, schema, objects, grantee = key.name
     usual = {} if schema else access.default(objects, grantee, role, live.version)
     wanted = _spelled(declaration.attributes["privileges"], Key(objects, ()), live.version)

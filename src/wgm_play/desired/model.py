@@ -1,6 +1,6 @@
 """What the database shall be.
 
-In: nothing. Out: `Wanted`, the catalog after a run, with what is managed and what goes.
+In: nothing. Out: `DesiredState`, the catalog after a run, with what is managed and what goes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Removal:
 
 
 @dataclass(slots=True)
-class Wanted:
+class DesiredState:
     """What the target is to become. `managed` are the keys that the playbook speaks for; `known` are roles that a rollback
     leaves as they are, and that the ledger goes on recording.
     """

@@ -1,6 +1,6 @@
 """The wanted catalog: the live one with what the playbook declares laid over it.
 
-In: the live catalog, the realised declarations. Out: `Wanted`: the catalog, which step asks for what, what would be
+In: the live catalog, the realised declarations. Out: `DesiredState`: the catalog, which step asks for what, what would be
 removed without having been said so, and what the playbook says about values.
 """
 
@@ -19,10 +19,10 @@ from wgm_play.catalog.partition_set import EXTENSION, kept_by_partman
 from wgm_play.desired.access import lay_access, privileges_go
 from wgm_play.desired.manage import Manage
 from wgm_play.desired.match import match_constraints, match_domain
-from wgm_play.desired.model import Removal, Wanted
+from wgm_play.desired.model import DesiredState, Removal
 from wgm_play.errors import InputError, Position, Refused
 from wgm_play.operations.composite import stored
-from wgm_play.playbook.model import Declaration, Folded
+from wgm_play.playbook.model import Declaration, Declarations
 from wgm_play.shadow.realise import Realised
 from wgm_play.sql import ident
 
@@ -32,10 +32,10 @@ OURS = re.compile(r"wgm_(not_null|new|old|sync)_")
 
 
 def lay_over(
-    live: Catalog, realised: Realised, folded: Folded, *, prune: bool = False, manage: Manage = EVERYTHING
-) -> Wanted:
+    live: Catalog, realised: Realised, folded: Declarations, *, prune: bool = False, manage: Manage = EVERYTHING
+) -> DesiredState:
     """Lay declarations over the live catalog; `prune` removes whole objects that no step mentions, within `manage`."""
-    made = Wanted(live.copy())
+    made = DesiredState(live.copy())
     wanted, declared = made.catalog, realised.catalog
     declarations = folded.declarations
     tables = {key for key, declaration in declarations.items() if key.kind == "table" and not declaration.absent}
@@ -194,7 +194,7 @@ def _edges(live: Catalog, declared: Catalog, renamed: Mapping[Key, Key]) -> froz
     return frozenset(made)
 
 
-def _settings(made: Wanted, declarations: Mapping[Key, Declaration]) -> None:
+def _settings(made: DesiredState, declarations: Mapping[Key, Declaration]) -> None:
     for key, declaration in declarations.items():
         if key.kind == "setting" and not declaration.absent:
             made.catalog.rows[key] = (str(declaration.attributes["value"]),)
@@ -262,14 +262,14 @@ def _partition_set(catalog: Catalog, declaration: Declaration) -> Row:
     return tuple(said[name] for name in CLASSES["partition_set"].__slots__)
 
 
-def _sets_go(made: Wanted) -> None:
+def _sets_go(made: DesiredState) -> None:
     """Let pg_partman forget tables that go."""
     for key in made.catalog.of("partition_set"):
         if Key("table", key.name) not in made.catalog.rows:
             del made.catalog.rows[key]
 
 
-def _steps(made: Wanted, declarations: Mapping[Key, Declaration], names: set[Key]) -> None:
+def _steps(made: DesiredState, declarations: Mapping[Key, Declaration], names: set[Key]) -> None:
     """Say which step asks for which object."""
     by_name: dict[tuple[str, tuple[str, ...]], int] = {}
     for key, declaration in declarations.items():
@@ -307,7 +307,7 @@ def _steps(made: Wanted, declarations: Mapping[Key, Declaration], names: set[Key
             made.steps[key] = by_name.get(("table", owner.name[:2]), -1)
 
 
-def _absent(made: Wanted, live: Catalog, declarations: Mapping[Key, Declaration]) -> None:
+def _absent(made: DesiredState, live: Catalog, declarations: Mapping[Key, Declaration]) -> None:
     """Take out what the playbook declares absent."""
     for key, declaration in declarations.items():
         if declaration.absent:
@@ -319,7 +319,7 @@ def _absent(made: Wanted, live: Catalog, declarations: Mapping[Key, Declaration]
                 _remove(made, live, part_key, part.step)
 
 
-def _free_serials(made: Wanted, live: Catalog) -> None:
+def _free_serials(made: DesiredState, live: Catalog) -> None:
     """Let a serial's sequence belong to nobody once its column is an identity column, which has one of its own.
 
     Were it owned still, pg_get_serial_sequence() would go on naming it.
@@ -335,7 +335,7 @@ def _free_serials(made: Wanted, live: Catalog) -> None:
             made.steps.setdefault(key, made.steps.get(column, -1))
 
 
-def _keep_not_null(made: Wanted, live: Catalog, tables: set[Key], *, prune: bool) -> None:
+def _keep_not_null(made: DesiredState, live: Catalog, tables: set[Key], *, prune: bool) -> None:
     """Let the NOT NULL of a column keep a name that no step gives, unless the playbook says all there is (`prune`)."""
     rows = made.catalog.rows
     given = {
@@ -392,7 +392,7 @@ def _bare(arguments: str) -> str:
     return re.sub(r"\s+", "", arguments.lower().replace("public.", "").replace("pg_catalog.", ""))
 
 
-def _remove(made: Wanted, live: Catalog, key: Key, step: int) -> None:
+def _remove(made: DesiredState, live: Catalog, key: Key, step: int) -> None:
     gone = [key, *(parts_of_table(live, key) if key.kind == "table" else ())]
     if key.kind == "domain":
         gone += live.of("domain_constraint", *key.name)
@@ -404,7 +404,7 @@ def _remove(made: Wanted, live: Catalog, key: Key, step: int) -> None:
             made.steps.setdefault(one, step)
 
 
-def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declaration], tables: set[Key]) -> None:
+def _unmentioned(made: DesiredState, live: Catalog, declarations: Mapping[Key, Declaration], tables: set[Key]) -> None:
     """Columns and constraints of declared tables that no step mentions are removals; other objects are left alone."""
     gone = {key for key in live.rows if key not in made.catalog.rows}
     said = {dependent for dependent, referenced in live.edges if referenced in gone}  # it goes with what it is over
@@ -446,7 +446,7 @@ def _unmentioned(made: Wanted, live: Catalog, declarations: Mapping[Key, Declara
     )
 
 
-def _prune(made: Wanted, live: Catalog) -> None:
+def _prune(made: DesiredState, live: Catalog) -> None:
     """Remove whole objects that no step mentions; a schema that still holds something stays."""
     for key in sorted(made.unmanaged, key=lambda one: one.kind == "schema"):
         if key.kind == "schema" and any(
@@ -459,7 +459,7 @@ def _prune(made: Wanted, live: Catalog) -> None:
     made.unmanaged = []
 
 
-def _cascade(made: Wanted, live: Catalog, manage: Manage, declarations: Mapping[Key, Declaration]) -> None:
+def _cascade(made: DesiredState, live: Catalog, manage: Manage, declarations: Mapping[Key, Declaration]) -> None:
     """What depends on a removed object goes with it; its definition stays in the snapshot."""
     gone = [key for key in live.rows if key not in made.catalog.rows]
     for key in sorted(dependents(live, gone)):
@@ -479,7 +479,7 @@ def _cascade(made: Wanted, live: Catalog, manage: Manage, declarations: Mapping[
     _taken(made, live, gone, declarations)
 
 
-def _taken(made: Wanted, live: Catalog, gone: list[Key], declarations: Mapping[Key, Declaration]) -> None:
+def _taken(made: DesiredState, live: Catalog, gone: list[Key], declarations: Mapping[Key, Declaration]) -> None:
     """Note what goes along with what is removed, is no part of it, and is in no step."""
     before = set(gone)
     for key in sorted(key for key in live.rows if key not in made.catalog.rows and key not in before):

@@ -1,6 +1,6 @@
 """Compare two catalogs and say which changes lead from one to the other.
 
-In: a `Situation` with the current and the wanted catalog. Out: changes, and the keys of what is dropped and made
+In: a `PlanContext` with the current and the wanted catalog. Out: changes, and the keys of what is dropped and made
 again because something below it changes.
 """
 
@@ -29,14 +29,14 @@ from wgm_play.catalog.kinds import (
     WITH_PARTS,
 )
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.operations import DEFINED, OPERATIONS_FOR, attached, defined, marks, type_swap
+from wgm_play.operations import DEFINED, OPERATIONS_FOR, attached_keys, defined, index_marks, type_swap
 from wgm_play.operations import column as columns
 from wgm_play.operations import composite as composites
 from wgm_play.operations import function as functions
 from wgm_play.operations import index as indexes
 from wgm_play.operations import view as views
 from wgm_play.operations.access import before_columns_go
-from wgm_play.operations.base import Change, Situation, alter, command
+from wgm_play.operations.base import Change, PlanContext, alter, command
 from wgm_play.operations.online import choose
 from wgm_play.operations.sequence import let_go_first, outlives_its_owner
 from wgm_play.sql import Sql
@@ -77,7 +77,7 @@ def _place(catalog: Catalog, key: Key) -> tuple[int, tuple[str, ...], int, Key]:
     return (KIND_ORDER[key.kind], key.name[:2], number, key)
 
 
-def diff(situation: Situation) -> Difference:
+def diff(situation: PlanContext) -> Difference:
     """Return the changes that lead from the current to the wanted catalog, not yet in order."""
     found = compare(situation.current, situation.wanted)
     found.altered += sorted(situation.goal.forced - set(found.altered))
@@ -106,20 +106,20 @@ def diff(situation: Situation) -> Difference:
     for key in sorted(rebuilt, key=partial(_place, situation.wanted)):
         found.changes += _again(situation, key, hard, again)
     if situation.facts.attached:
-        found.changes = attached.go_together(situation, found.changes, OPERATIONS_FOR["constraint"][0])
+        found.changes = attached_keys.go_together(situation, found.changes, OPERATIONS_FOR["constraint"][0])
     _one_primary_key(situation, found)
     before_columns_go(situation, found.changes)
     choose.join(situation, online, found.changes, found.rebuilt)
-    found.changes += marks.again(situation, found.changes)
+    found.changes += index_marks.again(situation, found.changes)
     let_go_first(situation, found.changes)
-    found.joined += marks.in_one_moment(situation, found.changes)
+    found.joined += index_marks.in_one_moment(situation, found.changes)
     found.joined += columns.with_what_is_inherited(situation, found.changes)
     found.changes += online.changes
     _after_fills(situation, found)
     return found
 
 
-def _after_fills(situation: Situation, found: Difference) -> None:
+def _after_fills(situation: PlanContext, found: Difference) -> None:
     """Let new and changed triggers of a table wait until its rows are filled: they would act on them."""
     for change in found.changes if situation.findings.fills else ():
         key = change.operation.key
@@ -127,7 +127,7 @@ def _after_fills(situation: Situation, found: Difference) -> None:
             change.wait_for(*(last for table, last in situation.findings.fills if table == key.relation))
 
 
-def _one_primary_key(situation: Situation, found: Difference) -> None:
+def _one_primary_key(situation: PlanContext, found: Difference) -> None:
     """Let a table's primary key of another name go before the new one comes: there is never a second one."""
     gone = {
         key.relation: key
@@ -146,7 +146,7 @@ def _one_primary_key(situation: Situation, found: Difference) -> None:
                     found.joined.append((dropping[before], change))
 
 
-def _create(situation: Situation, found: Difference, done: set[Key]) -> None:
+def _create(situation: PlanContext, found: Difference, done: set[Key]) -> None:
     made = set(done)
     for kind in WITH_PARTS:
         for key in found.created:
@@ -159,14 +159,14 @@ def _create(situation: Situation, found: Difference, done: set[Key]) -> None:
             found.changes += OPERATIONS_FOR[key.kind][0](situation, key)
 
 
-def _left_to_do(situation: Situation, change: Change) -> set[Key]:
+def _left_to_do(situation: PlanContext, change: Change) -> set[Key]:
     """Return the columns that a table gets from its parent when it is created, and that differ from the parent's."""
     if change.operation.verb != "create":
         return set()
     return {key for key in change.makes if key.kind == "column" and situation.wanted[key].inherited}
 
 
-def _covered_by_drop(situation: Situation, found: Difference) -> set[Key]:
+def _covered_by_drop(situation: PlanContext, found: Difference) -> set[Key]:
     """Return the keys that go together with what they belong to."""
     current, gone = situation.current, set(found.dropped)
     covered = {key for table in found.dropped if table.kind == "table" for key in parts_of_table(current, table)}
@@ -193,7 +193,7 @@ def _circular_keys(current: Catalog, dropped: list[Key]) -> frozenset[Key]:
     return frozenset(key for table in left for owner, key in refers[table] if owner in left)
 
 
-def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Key]]:
+def _rebuilds(situation: PlanContext, found: Difference) -> tuple[set[Key], set[Key]]:
     """Return (what changes so that its dependents must step aside, the dependents to drop and make again)."""
     hard = {key for key in found.altered if _is_hard(situation, key)}
     # A foreign key may lean on another one, what calls a function may be bound to another of its name.
@@ -238,12 +238,12 @@ def _rebuilds(situation: Situation, found: Difference) -> tuple[set[Key], set[Ke
     return hard, rebuilt
 
 
-def dependents_of_hard(situation: Situation, found: Difference) -> set[Key]:
+def dependents_of_hard(situation: PlanContext, found: Difference) -> set[Key]:
     """Return what must step aside while something below it changes."""
     return _rebuilds(situation, found)[1]
 
 
-def _is_hard(situation: Situation, key: Key) -> bool:
+def _is_hard(situation: PlanContext, key: Key) -> bool:
     if key.kind in DEFINED:
         return DEFINED[key.kind].in_place(situation, key) is None
     old, new = situation.current[key], situation.wanted[key]
@@ -285,14 +285,14 @@ _ALWAYS_ASIDE = VIEWS | WITH_BODY | OF_PUBLICATION | PER_ROW | {"user_mapping"}
 _CALLING = INDEXES | VIEWS | ON_VIEW | {"column"}
 
 
-def _says_otherwise(situation: Situation, key: Key) -> bool:
+def _says_otherwise(situation: PlanContext, key: Key) -> bool:
     """Tell whether what an object calls is written otherwise from now on."""
     old, new = situation.current[key], situation.wanted[key]
     names = KINDS[key.kind].expressions if key.kind in _CALLING else ()
     return any(getattr(old, name) != getattr(new, name) for name in names)
 
 
-def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) -> bool:
+def _steps_aside(situation: PlanContext, key: Key, below: Key, altered: set[Key]) -> bool:
     """Tell whether `key` must be dropped while `below` changes; PostgreSQL itself rebuilds keys, checks and indexes
     when a column's type changes (manual: "ALTER TABLE"), unless they name a type that goes."""
     if key.kind in _ALWAYS_ASIDE or key.kind in DEFINED:
@@ -314,18 +314,18 @@ def _steps_aside(situation: Situation, key: Key, below: Key, altered: set[Key]) 
     return False
 
 
-def _is_made_again(situation: Situation, column: Key) -> bool:
+def _is_made_again(situation: PlanContext, column: Key) -> bool:
     """Tell whether a column that stands in the way, or that something below it does, is dropped and added."""
     there = column in situation.current.rows and column in situation.wanted.rows
     return there and (bool(situation.current[column].generated) or columns.must_be_made_again(situation, column))
 
 
-def _typed_by_swapped(situation: Situation, column: Key) -> bool:
+def _typed_by_swapped(situation: PlanContext, column: Key) -> bool:
     """Tell whether a column's type keeps its name while the type below it is swapped."""
     return column.kind == "column" and situation.current[column].type == situation.wanted[column].type
 
 
-def _swapped(found: Difference, situation: Situation) -> set[Key]:
+def _swapped(found: Difference, situation: PlanContext) -> set[Key]:
     """Return what the swap of a type changes itself: types over it, a domain's checks, those that come and go too."""
     done: set[Key] = set()
     nested = {one for types_over in situation.findings.nested.values() for one in types_over}
@@ -337,14 +337,14 @@ def _swapped(found: Difference, situation: Situation) -> set[Key]:
     return done
 
 
-def _goes_with_its_relation(situation: Situation, key: Key, again: set[Key]) -> bool:
+def _goes_with_its_relation(situation: PlanContext, key: Key, again: set[Key]) -> bool:
     """Tell whether dropping the view below drops it: the index of a materialized view, the trigger of a view."""
     if key.kind == "index":
         return Key("materialized_view", relation_of(situation.current, key) or ()) in again
     return key.kind in ON_VIEW and any(Key(kind, key.name[:2]) in again for kind in UNSTORED)
 
 
-def _again(situation: Situation, key: Key, hard: set[Key], again: set[Key]) -> list[Change]:
+def _again(situation: PlanContext, key: Key, hard: set[Key], again: set[Key]) -> list[Change]:
     """Return the changes that drop an object and make it again."""
     step = _step_of_cause(situation, hard)
     if key.kind == "column" and not situation.current[key].generated:
@@ -361,11 +361,11 @@ def _again(situation: Situation, key: Key, hard: set[Key], again: set[Key]) -> l
     return changes
 
 
-def _step_of_cause(situation: Situation, hard: set[Key]) -> int:
+def _step_of_cause(situation: PlanContext, hard: set[Key]) -> int:
     return max((situation.step_of(key) for key in hard), default=-1)
 
 
-def _default_aside(situation: Situation, key: Key) -> list[Change]:
+def _default_aside(situation: PlanContext, key: Key) -> list[Change]:
     """Take a column's default away while the function it calls is made again."""
     table, name = key.name[:2], key.name[2]
     old, new = situation.current[key], situation.wanted[key]

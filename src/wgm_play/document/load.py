@@ -152,7 +152,7 @@ def _loader() -> Any:
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-    class Loader(base):  # type: ignore[misc]
+    class YamlLoader(base):  # type: ignore[misc]
         def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
             return _MAPPING if kind is yaml.MappingNode else _SEQUENCE if kind is yaml.SequenceNode else _STRING
 
@@ -162,7 +162,7 @@ def _loader() -> Any:
         def ascend_resolver(self) -> None:
             pass
 
-    return Loader
+    return YamlLoader
 
 
 # What YAML allows in a file (yaml.org, "5.1. Character Set").

@@ -26,7 +26,7 @@ def unpack(file: str, at: int | Position) -> Position:
     return at if isinstance(at, Position) else Position(file, at >> _COLUMN_BITS, at & _COLUMN_MASK)
 
 
-class Places(MutableMapping[str, Position]):
+class KeyPositions(MutableMapping[str, Position]):
     """Positions by key, unpacked when read."""
 
     __slots__ = ("_file", "_packed")
@@ -69,14 +69,14 @@ class Map(dict[str, Any]):
         return unpack(self.file, self.at)
 
     @property
-    def keys_at(self) -> Places:
+    def keys_at(self) -> KeyPositions:
         """Return where each key was written."""
-        return Places(self.file, self.key_places)
+        return KeyPositions(self.file, self.key_places)
 
     @property
-    def values_at(self) -> Places:
+    def values_at(self) -> KeyPositions:
         """Return where each value was written."""
-        return Places(self.file, self.value_places)
+        return KeyPositions(self.file, self.value_places)
 
     def put(self, key: str, value: Any, key_at: Position | None, value_at: Position | None) -> None:
         """Set an entry together with its positions."""

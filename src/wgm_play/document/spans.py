@@ -1,6 +1,6 @@
 """Where each value of a YAML file begins and ends, so that one can be changed and all other bytes stay.
 
-In: the text of a file. Out: `Node`s in a tree, with the offsets of their text; an alias stays one.
+In: the text of a file. Out: `YamlNode`s in a tree, with the offsets of their text; an alias stays one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Address = tuple[str | int, ...]
 
 
 @dataclass(slots=True)
-class Node:
+class YamlNode:
     """A value: `kind` is scalar, map, seq or alias; `style` that of a scalar (' " | > or None), `flow` that of the others.
 
     `start` and `end` enclose the text of the value, with its anchor; `inner` is where it begins after the anchor.
@@ -29,10 +29,10 @@ class Node:
     style: str | None = None
     flow: bool = False
     anchor: str | None = None
-    keys: list[Node] = field(default_factory=list)
-    values: list[Node] = field(default_factory=list)
+    keys: list[YamlNode] = field(default_factory=list)
+    values: list[YamlNode] = field(default_factory=list)
 
-    def child(self, step: str | int) -> Node | None:
+    def child(self, step: str | int) -> YamlNode | None:
         """Return the value of a key, or an item."""
         if isinstance(step, int):
             return self.values[step] if self.kind == "seq" and step < len(self.values) else None
@@ -45,14 +45,14 @@ class Node:
             return None
         return next((number for number, one in enumerate(self.keys) if one.value == key), None)
 
-    def below(self) -> Iterator[Node]:
+    def below(self) -> Iterator[YamlNode]:
         """Yield the node and all below it."""
         yield self
         for one in self.values:
             yield from one.below()
 
 
-def parse(text: str) -> Node:
+def parse(text: str) -> YamlNode:
     """Return the tree of a file that can be read; an empty one is a scalar."""
     import yaml
 
@@ -61,21 +61,21 @@ def parse(text: str) -> Node:
     events: Iterator[Any] = iter(list(yaml.parse(text[lead:], Loader=loader)))
     while not isinstance(next(events), yaml.DocumentStartEvent):
         pass
-    return _Reader(text, lead, events).node(next(events))
+    return _SpanReader(text, lead, events).node(next(events))
 
 
 @dataclass(slots=True)
-class _Reader:
+class _SpanReader:
     text: str
     lead: int
     events: Iterator[Any]
 
-    def node(self, event: Any) -> Node:
+    def node(self, event: Any) -> YamlNode:
         import yaml
 
         ends: Any = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
         start, end = event.start_mark.index + self.lead, event.end_mark.index + self.lead
-        made = Node("scalar", start, end, start, event.start_mark.column, anchor=event.anchor)
+        made = YamlNode("scalar", start, end, start, event.start_mark.column, anchor=event.anchor)
         if isinstance(event, yaml.AliasEvent):
             made.kind = "alias"
             return made
@@ -105,7 +105,7 @@ class _Reader:
             at += 1
         return at
 
-    def _end_of(self, node: Node) -> int:
+    def _end_of(self, node: YamlNode) -> int:
         if node.values:
             return max(node.values[-1].end, node.keys[-1].end if node.keys else 0)
         return node.start
@@ -115,14 +115,14 @@ class _Reader:
         return start + len(self.text[start:end].rstrip())
 
 
-def at(root: Node, address: Sequence[str | int]) -> Node | None:
+def at(root: YamlNode, address: Sequence[str | int]) -> YamlNode | None:
     """Return the node at an address; None where there is none, or where an alias is in the way."""
-    node: Node | None = root
+    node: YamlNode | None = root
     for step in address:
         node = node.child(step) if node is not None else None
     return node
 
 
-def aliased(root: Node) -> set[str]:
+def aliased(root: YamlNode) -> set[str]:
     """Return the anchors that something else repeats."""
     return {str(one.anchor) for one in root.below() if one.kind == "alias"}

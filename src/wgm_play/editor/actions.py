@@ -14,7 +14,7 @@ from typing import Any
 
 from wgm_play.document.load import load_text
 from wgm_play.document.nodes import Map, Seq
-from wgm_play.editor.answers import Renamed
+from wgm_play.editor.answers import RenamedColumn
 from wgm_play.editor.project import Read, look
 from wgm_play.errors import InputError, WgmError
 from wgm_play.inspect.update.edit import Unplaced, put
@@ -43,7 +43,7 @@ def before_of(root: Path) -> list[Read]:
         return []
 
 
-def renaming(text: str, file: str, found: Sequence[Renamed]) -> Iterator[Action]:
+def renaming(text: str, file: str, found: Sequence[RenamedColumn]) -> Iterator[Action]:
     """Yield what says `renamed_from` on the line of a column."""
     try:
         value = load_text(text, file)

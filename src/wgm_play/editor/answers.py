@@ -1,6 +1,6 @@
 """What is answered to a cursor: hover, definition, completion, the outline of a file.
 
-In: `State`, a text, a place in it from 0. Out: plain data, which `server.py` hands over.
+In: `ProjectState`, a text, a place in it from 0. Out: plain data, which `server.py` hands over.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from wgm_play.document.load import load_text
 from wgm_play.document.nodes import Map, Seq, position_of
 from wgm_play.editor import words
 from wgm_play.editor.cursor import Cursor, cursor
-from wgm_play.editor.project import Read, State, real
+from wgm_play.editor.project import ProjectState, Read, real
 from wgm_play.errors import Position, WgmError
 from wgm_play.hazards import page, pages
 from wgm_play.playbook.kinds import KINDS
@@ -101,7 +101,7 @@ def table_at(text: str, line: int) -> str | None:
     return None
 
 
-def _meant(state: State, text: str, at: Cursor, line: int, shown: str) -> list[Key]:
+def _meant(state: ProjectState, text: str, at: Cursor, line: int, shown: str) -> list[Key]:
     """Return the objects that the word at a cursor can mean: of this step's table first."""
     known = {key for key, _ in state.places()}
     table = table_at(text, line)
@@ -117,7 +117,7 @@ def _meant(state: State, text: str, at: Cursor, line: int, shown: str) -> list[K
     return [key for key in found if key.kind in wanted] or found
 
 
-def definition(state: State, file: Path, text: str, line: int, column: int) -> list[Position]:
+def definition(state: ProjectState, file: Path, text: str, line: int, column: int) -> list[Position]:
     """Return where what the cursor is on is said: an object, a variable, an imported file, a handler, a flag."""
     at = cursor(text, line, column)
     shown = text.splitlines()[line] if line < len(text.splitlines()) else ""
@@ -145,14 +145,14 @@ def definition(state: State, file: Path, text: str, line: int, column: int) -> l
     return list(dict.fromkeys(places))
 
 
-def _called(state: State, name: str) -> Iterator[Position]:
+def _called(state: ProjectState, name: str) -> Iterator[Position]:
     for read in state.reads():
         play = read.loaded[1]
         yield from (one.position for one in play.handlers if one.name == name)
         yield from (one.position for one in play.flags if one.name == name)
 
 
-def _variables(state: State, name: str) -> Iterator[tuple[Position | None, str]]:
+def _variables(state: ProjectState, name: str) -> Iterator[tuple[Position | None, str]]:
     for read in state.reads():
         play = read.loaded[1]
         scopes = [step.written.scope for step in play.steps if step.written]
@@ -172,7 +172,7 @@ def _variables(state: State, name: str) -> Iterator[tuple[Position | None, str]]
 
 
 def hover(
-    state: State, file: Path, text: str, line: int, column: int, live: Callable[[], Mapping[str, Catalog]] = dict
+    state: ProjectState, file: Path, text: str, line: int, column: int, live: Callable[[], Mapping[str, Catalog]] = dict
 ) -> tuple[str, int, int] | None:
     """Return what is told of a word, as Markdown, and from where to where the word goes."""
     at = cursor(text, line, column)
@@ -184,7 +184,13 @@ def hover(
 
 
 def _told(
-    state: State, file: Path, text: str, at: Cursor, line: int, shown: str, live: Callable[[], Mapping[str, Catalog]]
+    state: ProjectState,
+    file: Path,
+    text: str,
+    at: Cursor,
+    line: int,
+    shown: str,
+    live: Callable[[], Mapping[str, Catalog]],
 ) -> str:
     if at.in_template:
         return "\n\n".join(dict.fromkeys(one for _, one in _variables(state, at.word)))
@@ -199,7 +205,7 @@ def _told(
     return "\n\n---\n\n".join(_object(state, key, live) for key in _meant(state, text, at, line, shown)[:3])
 
 
-def _object(state: State, key: Key, live: Callable[[], Mapping[str, Catalog]]) -> str:
+def _object(state: ProjectState, key: Key, live: Callable[[], Mapping[str, Catalog]]) -> str:
     lines = [f"**{key}**"]
     said = [place for one, place in state.places() if one == key]
     wanted: dict[str, list[str]] = {}
@@ -246,7 +252,7 @@ def column_words(column: Column) -> str:
 # Completion ------------------------------------------------------------------------------------------------------
 
 
-def complete(state: State, file: Path, text: str, line: int, column: int) -> tuple[list[Item], int]:
+def complete(state: ProjectState, file: Path, text: str, line: int, column: int) -> tuple[list[Item], int]:
     """Return the words that may stand at a cursor, and where the word that is being written begins."""
     at = cursor(text, line, column)
     start = column - len(at.before)
@@ -271,7 +277,7 @@ def complete(state: State, file: Path, text: str, line: int, column: int) -> tup
     return list(_values(state, file, text, at, line, rules)), start
 
 
-def _values(state: State, file: Path, text: str, at: Cursor, line: int, rules: Any) -> Iterator[Item]:
+def _values(state: ProjectState, file: Path, text: str, at: Cursor, line: int, rules: Any) -> Iterator[Item]:
     last = at.path[-1]
     short = len(at.path) > 1 and at.path[-2] == "columns" and last not in _NAMED  # `column: type`
     if last == "type" or short:
@@ -304,7 +310,7 @@ def _values(state: State, file: Path, text: str, at: Cursor, line: int, rules: A
     yield from (Item(word, "value") for word in words.choices(words.below(rules, at.path)))
 
 
-def _objects(state: State, kinds: Collection[str]) -> Iterator[Item]:
+def _objects(state: ProjectState, kinds: Collection[str]) -> Iterator[Item]:
     labels = {
         (key.name[1] if key.kind in ROUTINES and key.name[0] == "public" else key.label): key.kind
         for key, place in state.places()
@@ -313,7 +319,7 @@ def _objects(state: State, kinds: Collection[str]) -> Iterator[Item]:
     yield from (Item(label, kind, kind.replace("_", " ")) for label, kind in sorted(labels.items()))
 
 
-def _columns(state: State, table: str | None) -> Iterator[Item]:
+def _columns(state: ProjectState, table: str | None) -> Iterator[Item]:
     if table is None:
         return
     found: dict[str, str] = {}
@@ -325,7 +331,7 @@ def _columns(state: State, table: str | None) -> Iterator[Item]:
     yield from (Item(name, "column", detail) for name, detail in found.items())
 
 
-def _key_of(state: State, table: str) -> str:
+def _key_of(state: ProjectState, table: str) -> str:
     """Return the primary key of a table, `id` where it cannot be told."""
     for read in state.reads():
         for key, declaration in read.folded.declarations.items():
@@ -339,7 +345,7 @@ def _key_of(state: State, table: str) -> str:
     return "id"
 
 
-def _variable_items(state: State, file: Path) -> Iterator[Item]:
+def _variable_items(state: ProjectState, file: Path) -> Iterator[Item]:
     found: dict[str, str] = {}
     for read in state.reads():
         variables = read.loaded[1].variables
@@ -400,7 +406,7 @@ def _short(value: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Renamed:
+class RenamedColumn:
     """A column that is new since `before`, and one that is gone from the same table: perhaps the same."""
 
     table: Key
@@ -409,7 +415,7 @@ class Renamed:
     where: Position
 
 
-def renames(now: list[Read], before: list[Read]) -> Iterator[Renamed]:
+def renames(now: list[Read], before: list[Read]) -> Iterator[RenamedColumn]:
     """Yield each new column of a table together with one that went, the most like first."""
     from difflib import SequenceMatcher
 
@@ -436,5 +442,5 @@ def renames(now: list[Read], before: list[Read]) -> Iterator[Renamed]:
                 if part is not None and part.renamed_from:
                     continue
                 for old in sorted(gone, key=lambda one: -SequenceMatcher(None, one, new).ratio()):
-                    yield Renamed(table, old, new, here[new][-1].where)
+                    yield RenamedColumn(table, old, new, here[new][-1].where)
             seen.add((table, ""))

@@ -1,6 +1,6 @@
 """A project as it is being written: its playbooks, what is wrong in which file, what it says of which object.
 
-In: the folder of a project, texts that stand for those of its files. Out: `State`. A playbook that is broken just now keeps
+In: the folder of a project, texts that stand for those of its files. Out: `ProjectState`. A playbook that is broken just now keeps
 what was known of it when it was right.
 """
 
@@ -20,8 +20,8 @@ from wgm_play.finding import Finding
 from wgm_play.options import Options
 from wgm_play.playbook.files import ENVIRONMENTS
 from wgm_play.playbook.fold import fold
-from wgm_play.playbook.model import Folded
-from wgm_play.playbook.origins import Place, origins
+from wgm_play.playbook.model import Declarations
+from wgm_play.playbook.origins import OriginLine, origins
 from wgm_play.run.opening import Loaded, with_placeholders
 from wgm_play.secret import mask
 
@@ -44,13 +44,13 @@ class Read:
     """A play that was right: as loaded, folded, with the places of its objects; the catalog where a server made it."""
 
     loaded: Loaded
-    folded: Folded
-    places: Mapping[Key, list[Place]]
+    folded: Declarations
+    places: Mapping[Key, list[OriginLine]]
     catalog: Catalog | None = None
 
 
 @dataclass(slots=True)
-class State:
+class ProjectState:
     """What is known of a project; `plays` by playbook, `problems` by file (a real path), `files` that playbooks read."""
 
     root: Path
@@ -63,7 +63,7 @@ class State:
         for several in self.plays.values():
             yield from several
 
-    def places(self) -> Iterator[tuple[Key, Place]]:
+    def places(self) -> Iterator[tuple[Key, OriginLine]]:
         """Yield every object with each place that speaks of it, once."""
         seen: set[tuple[Key, Position]] = set()
         for read in self.reads():
@@ -101,9 +101,9 @@ def _text(path: Path, texts: Mapping[str, str]) -> str:
         return ""
 
 
-def look(root: Path, texts: Mapping[str, str], before: State | None = None) -> State:
+def look(root: Path, texts: Mapping[str, str], before: ProjectState | None = None) -> ProjectState:
     """Read a project's playbooks as they are now; nothing is asked and nothing started."""
-    made = State(root)
+    made = ProjectState(root)
     with instead(texts):
         for path in playbooks(root, texts):
             name = str(path)
@@ -121,7 +121,7 @@ def look(root: Path, texts: Mapping[str, str], before: State | None = None) -> S
     return made
 
 
-def _file(state: State, found: Sequence[Problem]) -> None:
+def _file(state: ProjectState, found: Sequence[Problem]) -> None:
     for one in found:
         several = state.problems.setdefault(real(one.where.file), [])
         if one not in several:
@@ -146,8 +146,7 @@ def problems_of(error: WgmError, file: str) -> Iterator[Problem]:
 
 
 def _of_lint(path: Path) -> Iterator[Problem]:
-    from wgm_play.lint.command import Options as LintOptions
-    from wgm_play.lint.command import settings_of
+    from wgm_play.lint.command import LintOptions, settings_of
     from wgm_play.lint.playbooks import of_playbook
 
     chosen = settings_of(LintOptions([str(path)]))
@@ -165,9 +164,8 @@ def problem_of(one: Finding) -> Problem:
 
 def of_sql(path: Path, texts: Mapping[str, str]) -> tuple[list[Problem], list[Any]]:
     """Return what lint finds in a file of SQL, and the safe forms that it knows."""
-    from wgm_play.lint.command import Options as LintOptions
+    from wgm_play.lint.command import LintOptions, settings_of
     from wgm_play.lint.command import of_sql as find
-    from wgm_play.lint.command import settings_of
     from wgm_play.lint.sources import sources
 
     proposed: list[Any] = []
@@ -181,14 +179,14 @@ def of_sql(path: Path, texts: Mapping[str, str]) -> tuple[list[Problem], list[An
     return [problem_of(one) for one in found if one.where and not one.acknowledged], proposed
 
 
-def realise(state: State, texts: Mapping[str, str]) -> State:
+def realise(state: ProjectState, texts: Mapping[str, str]) -> ProjectState:
     """Make what each play declares in a scratch database of our own: what PostgreSQL refuses is told at its line.
 
     Return the state with the catalogs, and what was refused.
     """
     from wgm_play.review.wanted import wanted
 
-    made = State(state.root, dict(state.plays), {k: list(v) for k, v in state.problems.items()}, state.files)
+    made = ProjectState(state.root, dict(state.plays), {k: list(v) for k, v in state.problems.items()}, state.files)
     told: set[tuple[Position, str]] = set()
     with instead(texts):
         for name, reads in state.plays.items():
@@ -212,8 +210,7 @@ def realise(state: State, texts: Mapping[str, str]) -> State:
 
 def _of_rules(made: Any, path: Path) -> list[Problem]:
     """Return what a team's own rules find in a play."""
-    from wgm_play.lint.command import Options as LintOptions
-    from wgm_play.lint.command import settings_of
+    from wgm_play.lint.command import LintOptions, settings_of
     from wgm_play.lint.custom import found
     from wgm_play.lint.settings import settings
 

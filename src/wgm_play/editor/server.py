@@ -21,7 +21,7 @@ from pygls.uris import from_fs_path, to_fs_path
 from wgm_play import __version__
 from wgm_play.editor import actions, answers
 from wgm_play.editor.live import Live
-from wgm_play.editor.project import ENDINGS, Problem, State, look, of_sql, project_of, real, realise
+from wgm_play.editor.project import ENDINGS, Problem, ProjectState, look, of_sql, project_of, real, realise
 from wgm_play.errors import Position
 
 # Seconds without a keystroke after which files are read, and after which the scratch server is asked.
@@ -63,10 +63,10 @@ class Desk:
     live: Live = field(default_factory=lambda: Live(None))
     texts: dict[str, str] = field(default_factory=dict)
     uris: dict[str, str] = field(default_factory=dict)
-    states: dict[Path, State] = field(default_factory=dict)
+    states: dict[Path, ProjectState] = field(default_factory=dict)
     first: dict[Path, list[Any]] = field(default_factory=dict)
     told: dict[Path, set[str]] = field(default_factory=dict)
-    renamed: dict[str, list[answers.Renamed]] = field(default_factory=dict)
+    renamed: dict[str, list[answers.RenamedColumn]] = field(default_factory=dict)
     safe: dict[str, list[Any]] = field(default_factory=dict)
     waiting: dict[Path | str, asyncio.Task[None]] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -203,7 +203,7 @@ async def _project(server: LanguageServer, desk: Desk, root: Path) -> None:
         _tell(server, desk, root)
 
 
-def _carry(state: State, before: State | None) -> None:
+def _carry(state: ProjectState, before: ProjectState | None) -> None:
     """Take the catalogs along that a server made of what was there before: they are shown until it has made new ones."""
     if before is None:
         return
@@ -280,7 +280,7 @@ async def _settled(desk: Desk, path: str) -> None:
             pass
 
 
-async def _state(desk: Desk, uri: str) -> tuple[State, str, str] | None:
+async def _state(desk: Desk, uri: str) -> tuple[ProjectState, str, str] | None:
     """Return the last good state of a file's project, and its text as it is now."""
     path = _path(uri)
     root = project_of(Path(path))

@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wgm_play import person, processes
+from wgm_play import processes, user_folder
 from wgm_play.embedded import cluster
 from wgm_play.embedded.account import Account, account_for
 from wgm_play.embedded.home import Home, shelf_folder
@@ -31,7 +31,7 @@ from wgm_play.embedded.programs import reachable_programs, scratch_programs, ser
 from wgm_play.embedded.server import Server, url
 from wgm_play.environment import Embedded
 from wgm_play.errors import InputError, Unreachable
-from wgm_play.units import format_size
+from wgm_play.quantities import format_size
 
 # Nothing of it outlives the command, so nothing needs to reach a disk.
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -182,11 +182,11 @@ def apart(version: int, settings: Mapping[str, str], room: int = 0) -> Iterator[
     """Give a server for one block, shared with nothing else; its superuser has a random name. Raise `InputError`, `Unreachable`."""
     name = secrets.token_hex(6)
     described = Embedded(version=version, data=f"apart-{name}", user=f"s{name}", ephemeral=True, settings=settings)
-    with person.working(person.OURS):
+    with user_folder.working(user_folder.OURS):
         try:
-            yield start_ephemeral(described, person.folder(), scratch_programs, room)
+            yield start_ephemeral(described, user_folder.folder(), scratch_programs, room)
         finally:
-            stop_ephemeral(described, person.folder())
+            stop_ephemeral(described, user_folder.folder())
 
 
 def _end(life: _Life) -> None:

@@ -18,7 +18,7 @@ from wgm_play.embedded.programs import scratch_programs, scratch_version
 from wgm_play.embedded.server import Server
 from wgm_play.environment import Embedded
 from wgm_play.errors import Unreachable
-from wgm_play.person import folder
+from wgm_play.user_folder import folder
 
 FOLDER = "scratch"
 _SETTINGS = {

@@ -25,15 +25,15 @@ import psycopg
 from wgm_play.catalog.model import Key
 from wgm_play.environment import Environment
 from wgm_play.errors import Interrupted, Locked, Position, Refused, StepFailed, Unreachable, WgmError
-from wgm_play.execute.failure import RESUME, Place, failure, is_lost
+from wgm_play.execute.failure import RESUME, StatementContext, failure, is_lost
 from wgm_play.execute.guard import RunLock, end_blockers
 from wgm_play.execute.interrupt import interruptible, undisturbed
-from wgm_play.execute.leftover import drop_invalid_index
+from wgm_play.execute.invalid_index import drop_invalid_index
 from wgm_play.execute.message import Message, fits
 from wgm_play.execute.pausing import Pauses
 from wgm_play.execute.retry import QUICK, Exhausted, Retries, reason
 from wgm_play.execute.session import Session
-from wgm_play.execute.watch import INTERVAL, Seen, Watch
+from wgm_play.execute.watch import INTERVAL, SeenBlockers, StatementWatcher
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import text
 from wgm_play.plan import Command, Group, Lock, Operation, Plan
@@ -111,7 +111,10 @@ def execute(
             hint="set policy: {allow_kill_blockers: true} in its file, or run without --kill-blockers",
         )
     interval = min(INTERVAL, max(min(environment.policy.lock_timeout, QUICK) / 4, 0.01))
-    with Watch(lock.connection, interval, reporter.retry) if lock else nullcontext() as watch, interruptible():
+    with (
+        StatementWatcher(lock.connection, interval, reporter.retry) if lock else nullcontext() as watch,
+        interruptible(),
+    ):
         work = _Execution(
             plan, session, ledger, run, environment, reporter, lock, watch, positions, kill_after, alarm, pauses
         )
@@ -129,7 +132,7 @@ class _Execution:
     environment: Environment
     reporter: Reporter
     lock: RunLock | None
-    watch: Watch | None
+    watch: StatementWatcher | None
     positions: Sequence[Position | None]
     kill_after: float | None
     alarm: Callable[[], str | None] | None = None
@@ -197,7 +200,7 @@ class _Execution:
         held: list[Any] = []
         while True:
             began = time.perf_counter()
-            seen = Seen()
+            seen = SeenBlockers()
             try:
                 statements, rows = self._attempt(index, group, retries, seen)
             except psycopg.Error as error:
@@ -247,14 +250,14 @@ class _Execution:
                     self.session.roll_back()
                     retries.waited += spent
                 else:
-                    self._after_failure(error, retries, spent, Seen())
+                    self._after_failure(error, retries, spent, SeenBlockers())
                 self.whole = None
                 return None
         self.whole = None
         self._count(len(group.operations), message.statements)
         return _locks(held)
 
-    def _attempt(self, index: int, group: Group, retries: Retries, seen: Seen) -> tuple[int, str]:
+    def _attempt(self, index: int, group: Group, retries: Retries, seen: SeenBlockers) -> tuple[int, str]:
         """Send a group's statements in an open transaction; return their number and the SQL of their ledger rows."""
         self.ledger.prepare_record()
         self.session.prepare()
@@ -285,7 +288,7 @@ class _Execution:
         self._record_payloads(group.operations)
         return len(statements), self.ledger.record_sql(self.run, operations, statements)
 
-    def _send(self, operation: Operation, command: Command, seen: Seen) -> None:
+    def _send(self, operation: Operation, command: Command, seen: SeenBlockers) -> None:
         self.sending = operation, command
         self.session.allow(command)
         sql = resolve(command.sql)
@@ -295,7 +298,7 @@ class _Execution:
         else:
             self._watched(sql, seen, None)
 
-    def _watched(self, sql: str, seen: Seen, shown: Any) -> None:
+    def _watched(self, sql: str, seen: SeenBlockers, shown: Any) -> None:
         if self.watch is None:
             self.session.send(sql)
             return
@@ -338,7 +341,7 @@ class _Execution:
         before = retries.waited
         sent = False
         while True:
-            seen = Seen()
+            seen = SeenBlockers()
             attempt = time.perf_counter()
             try:
                 if self._is_done(command):
@@ -380,7 +383,7 @@ class _Execution:
         task = Task.of(operation.payload["backfill"])
 
         def failed(error: psycopg.Error, spent: float) -> None:
-            self._after_failure(error, retries, spent, Seen())
+            self._after_failure(error, retries, spent, SeenBlockers())
 
         steering = Steering(
             lambda: self.session.connection,
@@ -422,7 +425,7 @@ class _Execution:
         return bool(rows and rows[0][0])
 
     def _after_autocommit_failure(
-        self, error: psycopg.Error, command: Command, retries: Retries, spent: float, seen: Seen
+        self, error: psycopg.Error, command: Command, retries: Retries, spent: float, seen: SeenBlockers
     ) -> None:
         if is_lost(error, self.session.connection):
             self.changed = True  # the statement may have done a part: an INVALID index, a state between two
@@ -441,7 +444,7 @@ class _Execution:
 
     # Failing, retrying, ending
 
-    def _after_failure(self, error: psycopg.Error, retries: Retries, spent: float, seen: Seen) -> None:
+    def _after_failure(self, error: psycopg.Error, retries: Retries, spent: float, seen: SeenBlockers) -> None:
         """Pause where `error` may be gone when tried again; raise our error otherwise."""
         lost = is_lost(error, self.session.connection)
         self.session.roll_back()
@@ -560,13 +563,15 @@ class _Execution:
         self.outcome.statements += statements
 
     @property
-    def now(self) -> Place:
+    def now(self) -> StatementContext:
         """What is under way, for errors."""
         if self.sending is None:
-            return Place(None, None, "the ledger", "")
+            return StatementContext(None, None, "the ledger", "")
         operation, command = self.sending
         where = self.positions[operation.step] if 0 <= operation.step < len(self.positions) else None
-        return Place(self._step_name(operation.step) or None, where, operation.title, command.sql, self.session.lead)
+        return StatementContext(
+            self._step_name(operation.step) or None, where, operation.title, command.sql, self.session.lead
+        )
 
     def _step_name(self, step: int) -> str:
         return self.plan.step_names[step] if 0 <= step < len(self.plan.step_names) else ""

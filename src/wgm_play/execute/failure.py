@@ -19,7 +19,7 @@ LINE_SHOWN = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StatementContext:
     """What was under way: the step's name and place, the operation's title, the statement as it is in the plan.
 
     `lead` is how many characters were sent before the statement.
@@ -37,7 +37,7 @@ def is_lost(error: BaseException, connection: psycopg.Connection[tuple[object, .
     return isinstance(error, psycopg.OperationalError) and bool(connection.closed or connection.broken)
 
 
-def failure(error: psycopg.Error, place: Place, *, changed: bool, lost: bool) -> WgmError:
+def failure(error: psycopg.Error, place: StatementContext, *, changed: bool, lost: bool) -> WgmError:
     """Return the error to raise; `changed`: this run has committed something, `lost`: the connection is gone."""
     kind = StepFailed if changed else Unreachable if lost else _untouched(error.sqlstate or "")
     message = mask(error.diag.message_primary or str(error).strip() or type(error).__name__)
@@ -79,7 +79,7 @@ def _hint(error: psycopg.Error, *, changed: bool, lost: bool) -> str:
     return "nothing was changed"
 
 
-def _details(error: psycopg.Error, place: Place) -> Sequence[str]:
+def _details(error: psycopg.Error, place: StatementContext) -> Sequence[str]:
     found = error.diag
     lines = excerpt(place.sql, int(found.statement_position) - 1 - place.lead if found.statement_position else None)
     for label, text in (

@@ -30,7 +30,7 @@ from wgm_play.pooler import backend_pid
 from wgm_play.reporter import Reporter
 from wgm_play.secret import mask
 
-__all__ = ["KEY", "Blocker", "Holder", "RunLock", "blockers", "end_blockers", "holder", "run_lock"]
+__all__ = ["KEY", "Blocker", "RunLock", "RunLockHolder", "blockers", "end_blockers", "holder", "run_lock"]
 
 # The first half of an advisory lock's key is signed, the second counts our locks: 1 is the run lock.
 KEY = (zlib.crc32(b"wgm-play") - 2**31, 1)
@@ -43,7 +43,7 @@ END_WITHIN = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class RunLockHolder:
     """Who holds the run lock."""
 
     pid: int
@@ -87,9 +87,9 @@ def _one(connection: Connection, name: str, *values: Any) -> Any:
     return row[0] if row else None
 
 
-def holder(connection: Connection) -> Holder | None:
+def holder(connection: Connection) -> RunLockHolder | None:
     """Return who holds the run lock of this database, or None."""
-    cursor = psycopg.RawCursor(connection, row_factory=class_row(Holder))
+    cursor = psycopg.RawCursor(connection, row_factory=class_row(RunLockHolder))
     # pg_locks shows the halves of a key as unsigned numbers.
     return cursor.execute(text("execute/lock_holder").encode(), (KEY[0] % 2**32, KEY[1])).fetchone()
 

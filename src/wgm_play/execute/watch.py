@@ -74,7 +74,7 @@ def _ask(connection: Connection, name: str, kind: Any, *values: Any, **settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ProgressSample:
     """How far a long command came, from the server's progress views; None where it cannot tell."""
 
     pid: int
@@ -93,21 +93,21 @@ class Sample:
         return ", ".join(words)
 
 
-def progress(connection: Connection, pid: int | None = None) -> list[Sample]:
+def progress(connection: Connection, pid: int | None = None) -> list[ProgressSample]:
     """Return the progress of backend `pid`, or of all backends of this database."""
     version = 140000 if connection.info.server_version >= 140000 else 130000
-    return _ask(connection, "execute/progress", Sample, pid, version=version)
+    return _ask(connection, "execute/progress", ProgressSample, pid, version=version)
 
 
 @dataclass(slots=True)
-class Seen:
+class SeenBlockers:
     """What was seen while one statement ran: its last blockers, and for how long it was blocked (seconds)."""
 
     blockers: list[Blocker] = field(default_factory=list)
     blocked: float = 0.0
 
 
-class Watch:
+class StatementWatcher:
     """A thread that samples while a statement runs; `start` and `stop` cost two assignments."""
 
     def __init__(
@@ -121,11 +121,11 @@ class Watch:
         self._end = threading.Event()
         self._since: float | None = None
         self._pid = 0
-        self._seen: Seen | None = None
+        self._seen: SeenBlockers | None = None
         self._progress: Progress | None = None
         self._thread = threading.Thread(target=self._run, name="wgm-play watch", daemon=True)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> StatementWatcher:
         self._thread.start()
         return self
 
@@ -141,7 +141,7 @@ class Watch:
         self._progress = shown
         self._since = time.monotonic()
 
-    def stop(self) -> Seen | None:
+    def stop(self) -> SeenBlockers | None:
         """The statement ended; return what was seen, None where nothing was in its way."""
         self._since = None
         return self._seen
@@ -160,7 +160,7 @@ class Watch:
         found = blockers(self._connection, self._pid)
         if found and self._since == since:
             earlier = self._seen.blocked if self._seen else 0.0
-            self._seen = Seen(found, earlier + self._interval)
+            self._seen = SeenBlockers(found, earlier + self._interval)
         if shown is None:
             return
         new = [blocker for blocker in found if (since, blocker.pid) not in self._told]

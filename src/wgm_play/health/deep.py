@@ -18,10 +18,10 @@ from wgm_play.checks.data import (
 from wgm_play.errors import WgmError
 from wgm_play.finding import INFO
 from wgm_play.health.model import Row
+from wgm_play.quantities import counted
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.sql import Sql, ident
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.asking.ask import Asker

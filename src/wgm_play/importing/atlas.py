@@ -1,6 +1,6 @@
 """Atlas's schemas in HCL: tables, enums, views and what belongs to tables; the rest is named with its line.
 
-In: `*.hcl`. Out: `Part`s, each at the line of its block.
+In: `*.hcl`. Out: `SourcePart`s, each at the line of its block.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import InputError, Position
-from wgm_play.importing.parts import Part, text_of
-from wgm_play.importing.spoken import Script
+from wgm_play.importing.parts import SourcePart, text_of
+from wgm_play.importing.translated import PartCollector
 from wgm_play.sql import ident, literal
 
 _TOKEN = re.compile(
@@ -24,7 +24,7 @@ _TOKEN = re.compile(
 )
 
 
-class Sql(str):
+class HclSql(str):
     """What `sql("…")` holds."""
 
 
@@ -33,7 +33,7 @@ class Word(str):
 
 
 @dataclass(slots=True)
-class Block:
+class HclBlock:
     """A block: what it is, what it is called, its attributes with their lines, the blocks in it."""
 
     kind: str
@@ -41,9 +41,9 @@ class Block:
     line: int
     said: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
-    inner: list[Block] = field(default_factory=list)
+    inner: list[HclBlock] = field(default_factory=list)
 
-    def all(self, kind: str) -> list[Block]:
+    def all(self, kind: str) -> list[HclBlock]:
         """Return the blocks in it of one kind."""
         return [one for one in self.inner if one.kind == kind]
 
@@ -59,21 +59,21 @@ class Block:
         return given.partition(".")[2] or (self.labels[0] if len(self.labels) > 1 else "public")
 
 
-def atlas(folder: Path) -> list[Part]:
+def atlas(folder: Path) -> list[SourcePart]:
     """Read the schema: schemas and enums, tables, then indexes and foreign keys, then views."""
     files = sorted(folder.rglob("*.hcl")) if folder.is_dir() else [folder]
-    blocks = [(str(path), block) for path in files for block in _Reader(text_of(path), str(path)).blocks()]
-    made: list[Part] = []
+    blocks = [(str(path), block) for path in files for block in _HclReader(text_of(path), str(path)).blocks()]
+    made: list[SourcePart] = []
     tables = {tuple(block.labels): block for _, block in blocks if block.kind == "table"}
     for stage in ("schema", "extension", "enum", "sequence", "function", "domain", "table", "", "view"):
         for file, block in blocks:
-            script = Script(file)
+            script = PartCollector(file)
             _one(script, block, stage, tables)
             made += script.parts
     return made
 
 
-def _one(script: Script, block: Block, stage: str, tables: dict[tuple[str, ...], Block]) -> None:
+def _one(script: PartCollector, block: HclBlock, stage: str, tables: dict[tuple[str, ...], HclBlock]) -> None:
     place = {"name": block.name, "schema": block.schema}
     if stage == "schema" and block.kind == "schema":
         if block.name != "public":
@@ -148,7 +148,7 @@ _KNOWN = frozenset(
 _OF_TABLE = frozenset(["column", "primary_key", "foreign_key", "index", "unique", "check", "exclude", "partition"])
 
 
-def _table(script: Script, block: Block) -> None:
+def _table(script: PartCollector, block: HclBlock) -> None:
     columns = {one.name: _column(script, one) for one in block.all("column")}
     spec: dict[str, Any] = {"name": block.name, "schema": block.schema, "columns": columns}
     constraints: dict[str, Any] = {}
@@ -180,7 +180,7 @@ def _table(script: Script, block: Block) -> None:
             script.left(f"{one.kind} {' '.join(one.labels)} of table {block.name}", one.line)
 
 
-def _column(script: Script, one: Block) -> dict[str, Any]:
+def _column(script: PartCollector, one: HclBlock) -> dict[str, Any]:
     given = one.said.get("type", Word("text"))
     spec: dict[str, Any] = {"type": _type(given)}
     if one.said.get("null") is not True and "serial" not in spec["type"]:
@@ -214,7 +214,7 @@ def _type(given: Any) -> str:
 
 
 def _default(given: Any) -> Any:
-    if isinstance(given, (Sql, Word, bool, int, float)):
+    if isinstance(given, (HclSql, Word, bool, int, float)):
         return str(given).lower() if isinstance(given, bool) else str(given)
     return str(literal(str(given)))
 
@@ -223,7 +223,7 @@ def _columns(given: Any) -> list[str]:
     return [str(one).rpartition(".")[2] for one in given or ()]
 
 
-def _beside(script: Script, block: Block, tables: dict[tuple[str, ...], Block]) -> None:
+def _beside(script: PartCollector, block: HclBlock, tables: dict[tuple[str, ...], HclBlock]) -> None:
     for one in block.all("index"):
         elements: list[Any] = list(_columns(one.said.get("columns")))
         for part in one.all("on"):
@@ -261,7 +261,7 @@ def _beside(script: Script, block: Block, tables: dict[tuple[str, ...], Block]) 
         script.constraint(f"{block.schema}.{block.name}", one.name or None, spec, one.line)
 
 
-def _target(block: Block, columns: list[str], tables: dict[tuple[str, ...], Block]) -> dict[str, Any]:
+def _target(block: HclBlock, columns: list[str], tables: dict[tuple[str, ...], HclBlock]) -> dict[str, Any]:
     parts = columns[0].split(".") if columns else []
     if parts[:1] == ["table"]:
         labels = tuple(parts[1 : parts.index("column")])
@@ -273,7 +273,7 @@ def _target(block: Block, columns: list[str], tables: dict[tuple[str, ...], Bloc
 
 
 @dataclass(slots=True)
-class _Reader:
+class _HclReader:
     """Reads HCL as far as schemas use it: blocks, attributes, lists, texts, names, calls."""
 
     text: str
@@ -281,7 +281,7 @@ class _Reader:
     tokens: list[tuple[str, str, int]] = field(default_factory=list)
     at: int = 0
 
-    def blocks(self) -> list[Block]:
+    def blocks(self) -> list[HclBlock]:
         """Return the blocks of the file."""
         place, line = 0, 1
         while place < len(self.text):
@@ -298,11 +298,11 @@ class _Reader:
                 self.tokens.append((kind, found.group(), line))
             line += found.group().count("\n")
             place = found.end()
-        made = Block("", [], 1)
+        made = HclBlock("", [], 1)
         self.body(made)
         return made.inner
 
-    def body(self, block: Block) -> None:
+    def body(self, block: HclBlock) -> None:
         """Read attributes and blocks up to the closing brace."""
         while self.at < len(self.tokens):
             kind, text, line = self.take()
@@ -315,7 +315,7 @@ class _Reader:
                 block.said[text.strip('"')] = self.value()
                 block.lines[text.strip('"')] = line
                 continue
-            inner = Block(text, [], line)
+            inner = HclBlock(text, [], line)
             while self.peek() not in ("{", ""):
                 inner.labels.append(_unquoted(self.take()[1]))
             self.take()
@@ -343,7 +343,7 @@ class _Reader:
         if kind == "here":
             lines = text.split("\n")[1:-1]
             indent = min((len(one) - len(one.lstrip()) for one in lines if one.strip()), default=0)
-            return Sql("\n".join(one[indent:] for one in lines))
+            return HclSql("\n".join(one[indent:] for one in lines))
         if kind == "text":
             return _unquoted(text)
         if kind == "number":
@@ -351,7 +351,7 @@ class _Reader:
         if text == "[":
             return list(self.items("]"))
         if text == "{":
-            made = Block("", [], 1)
+            made = HclBlock("", [], 1)
             self.body(made)
             return made.said
         if text in ("true", "false", "null"):
@@ -369,7 +369,7 @@ class _Reader:
             else:
                 arguments = list(self.items(")"))
                 if text == "sql":
-                    return Sql(str(arguments[0]))
+                    return HclSql(str(arguments[0]))
                 text += f"({','.join(str(one) for one in arguments)})" if arguments else ""
         return Word(text)
 

@@ -1,6 +1,6 @@
 """Liquibase's changelogs in XML, YAML and JSON: the changes of their changesets, in the order of the includes.
 
-In: a folder with a master changelog. Out: `Part`s at the line of each change; what is not translated, rows among it, is named.
+In: a folder with a master changelog. Out: `SourcePart`s at the line of each change; what is not translated, rows among it, is named.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 from wgm_play.document.nodes import Map, position_of
 from wgm_play.errors import InputError, Position
-from wgm_play.importing.parts import Part, natural, text_of
-from wgm_play.importing.spoken import Script
+from wgm_play.importing.parts import SourcePart, natural, text_of
+from wgm_play.importing.translated import PartCollector
 from wgm_play.sql import Sql, ident, literal
 
 SUFFIXES = (".xml", ".yaml", ".yml", ".json")
@@ -43,20 +43,20 @@ _SILENT = frozenset(
 
 
 @dataclass(slots=True)
-class Change:
+class ChangelogElement:
     """An element: its name, what it says, the elements in it, its text, its line."""
 
     name: str
     said: dict[str, str]
     line: int
-    inner: list[Change] = field(default_factory=list)
+    inner: list[ChangelogElement] = field(default_factory=list)
     text: str = ""
 
     def get(self, key: str, default: str | None = None) -> str | None:
         """Return an attribute."""
         return self.said.get(key, default)
 
-    def all(self, name: str) -> list[Change]:
+    def all(self, name: str) -> list[ChangelogElement]:
         """Return the elements in it that have this name."""
         return [one for one in self.inner if one.name == name]
 
@@ -87,10 +87,12 @@ def changelogs(folder: Path) -> list[Path]:
     return [one for one in (masters or found) if one.resolve() not in {each.resolve() for each in included if each}]
 
 
-def read(path: Path, folder: Path, sql_file: Callable[[Path], list[Part]], words: dict[str, str]) -> list[Part]:
+def read(
+    path: Path, folder: Path, sql_file: Callable[[Path], list[SourcePart]], words: dict[str, str]
+) -> list[SourcePart]:
     """Read one changelog with those that it includes."""
-    made: list[Part] = []
-    script = Script(str(path))
+    made: list[SourcePart] = []
+    script = PartCollector(str(path))
     for change in _elements(path):
         if change.name == "property" and change.get("name"):
             words.setdefault(str(change.get("name")), str(change.get("value") or ""))
@@ -107,7 +109,7 @@ def read(path: Path, folder: Path, sql_file: Callable[[Path], list[Part]], words
     return [*made, *script.parts]
 
 
-def _included(change: Change, path: Path, folder: Path) -> list[Path]:
+def _included(change: ChangelogElement, path: Path, folder: Path) -> list[Path]:
     name = str(change.get("file") or change.get("path") or "")
     near = _near(path, folder, name)
     if near is None:
@@ -128,13 +130,13 @@ def _near(path: Path, folder: Path, name: str) -> Path | None:
     return next((one for one in tried if name and one.exists()), None)
 
 
-def _replaced(change: Change, words: Mapping[str, str]) -> Change:
+def _replaced(change: ChangelogElement, words: Mapping[str, str]) -> ChangelogElement:
     """Put the values of properties in their places."""
 
     def put(text: str) -> str:
         return re.sub(r"\$\{([\w.-]+)\}", lambda found: words.get(found[1], found[0]), text) if "${" in text else text
 
-    return Change(
+    return ChangelogElement(
         change.name,
         {key: put(value) for key, value in change.said.items()},
         change.line,
@@ -146,20 +148,20 @@ def _replaced(change: Change, words: Mapping[str, str]) -> Change:
 # From files to elements ---------------------------------------------------------------------------------------
 
 
-def _elements(path: Path) -> list[Change]:
+def _elements(path: Path) -> list[ChangelogElement]:
     text = text_of(path)
     return _of_xml(text, path) if path.suffix == ".xml" else _of_yaml(text, path)
 
 
-def _of_xml(text: str, path: Path) -> list[Change]:
+def _of_xml(text: str, path: Path) -> list[ChangelogElement]:
     from xml.parsers import expat
 
     parser = expat.ParserCreate()
-    root = Change("", {}, 1)
+    root = ChangelogElement("", {}, 1)
     stack = [root]
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        made = Change(name.rpartition(":")[2], attributes, parser.CurrentLineNumber)
+        made = ChangelogElement(name.rpartition(":")[2], attributes, parser.CurrentLineNumber)
         stack[-1].inner.append(made)
         stack.append(made)
 
@@ -183,28 +185,30 @@ def _of_xml(text: str, path: Path) -> list[Change]:
     return root.inner[0].inner if root.inner else []
 
 
-def _of_yaml(text: str, path: Path) -> list[Change]:
+def _of_yaml(text: str, path: Path) -> list[ChangelogElement]:
     from wgm_play.document.load import load_text
 
     loaded = load_text(text.replace("\t", "  ") if path.suffix == ".json" else text, str(path))
     return list(_of_list(loaded.get("databaseChangeLog") if isinstance(loaded, dict) else [], path))
 
 
-def _of_list(given: Any, path: Path) -> Iterator[Change]:
+def _of_list(given: Any, path: Path) -> Iterator[ChangelogElement]:
     """Turn `- name: {…}` into elements; a list of columns is elements that are called so."""
     for one in given if isinstance(given, list) else []:
         for name, value in one.items() if isinstance(one, dict) else ():
             yield _of_value(str(name), value, _line(one, str(name)), path)
 
 
-def _of_value(name: str, value: Any, line: int, path: Path) -> Change:
-    made = Change(name, {}, line)
+def _of_value(name: str, value: Any, line: int, path: Path) -> ChangelogElement:
+    made = ChangelogElement(name, {}, line)
     if not isinstance(value, dict):
         made.text = "" if value is None else _word(value)
         return made
     for key, one in value.items():
         if isinstance(one, list):
-            made.inner += list(_of_list(one, path)) or [Change(str(key), {}, line, text=", ".join(map(_word, one)))]
+            made.inner += list(_of_list(one, path)) or [
+                ChangelogElement(str(key), {}, line, text=", ".join(map(_word, one)))
+            ]
         elif isinstance(one, dict):
             made.inner.append(_of_value(str(key), one, _line(value, str(key)), path))
         elif one is not None:
@@ -226,7 +230,7 @@ def _line(holder: Any, key: str) -> int:
 # From elements to SQL -----------------------------------------------------------------------------------------
 
 
-def _translate(script: Script, change: Change, path: Path, folder: Path) -> None:
+def _translate(script: PartCollector, change: ChangelogElement, path: Path, folder: Path) -> None:
     if change.name in _SILENT:
         return
     if change.name == "sqlFile":
@@ -234,7 +238,7 @@ def _translate(script: Script, change: Change, path: Path, folder: Path) -> None
         if near is None:
             script.left(f"sqlFile {change.get('path')}: the file is not there", change.line)
         else:
-            script.parts.append(Part(str(near), 1, text_of(near)))
+            script.parts.append(SourcePart(str(near), 1, text_of(near)))
         return
     work = _CHANGES.get(change.name)
     if work is None:
@@ -250,7 +254,7 @@ def _translate(script: Script, change: Change, path: Path, folder: Path) -> None
         ) from None
 
 
-def _table(change: Change, key: str = "tableName") -> str:
+def _table(change: ChangelogElement, key: str = "tableName") -> str:
     schema = change.get("schemaName") or change.get("baseTableSchemaName")
     return f"{schema}.{change.said[key]}" if schema else change.said[key]
 
@@ -272,7 +276,7 @@ def _type(given: str, *, counted: bool = False) -> str:
     return f"{made}{size.replace(' CHAR', '').replace(' BYTE', '')}{rest}"
 
 
-def _column(one: Change) -> dict[str, Any]:
+def _column(one: ChangelogElement) -> dict[str, Any]:
     spec: dict[str, Any] = {"type": _type(one.said["type"])}
     if one.true("autoIncrement"):
         spec["identity"] = "by_default" if (one.get("generationType") or "").upper() != "ALWAYS" else "always"
@@ -290,7 +294,7 @@ def _column(one: Change) -> dict[str, Any]:
     return spec
 
 
-def _default(one: Change) -> str | None:
+def _default(one: ChangelogElement) -> str | None:
     if one.get("defaultValue") is not None:
         return str(literal(str(one.get("defaultValue"))))
     if one.get("defaultValueDate") is not None:
@@ -304,7 +308,7 @@ def _default(one: Change) -> str | None:
     return None
 
 
-def _create_table(script: Script, change: Change) -> None:
+def _create_table(script: PartCollector, change: ChangelogElement) -> None:
     columns = {one.said["name"]: _column(one) for one in change.all("column")}
     name = _table(change)
     spec: dict[str, Any] = {"name": name, "columns": columns}
@@ -325,7 +329,7 @@ def _create_table(script: Script, change: Change) -> None:
         _of_column(script, name, one, keys=False)
 
 
-def _of_column(script: Script, table: str, one: Change, *, keys: bool = True) -> None:
+def _of_column(script: PartCollector, table: str, one: ChangelogElement, *, keys: bool = True) -> None:
     column = one.said["name"]
     for rules in one.all("constraints"):
         if keys and rules.true("primaryKey"):
@@ -342,7 +346,7 @@ def _of_column(script: Script, table: str, one: Change, *, keys: bool = True) ->
             script.constraint(table, rules.get("foreignKeyName"), spec, one.line)
 
 
-def _deferred(change: Change) -> dict[str, Any]:
+def _deferred(change: ChangelogElement) -> dict[str, Any]:
     made: dict[str, Any] = {}
     if change.true("deferrable"):
         made["deferrable"] = True
@@ -351,7 +355,7 @@ def _deferred(change: Change) -> dict[str, Any]:
     return made
 
 
-def _add_column(script: Script, change: Change) -> None:
+def _add_column(script: PartCollector, change: ChangelogElement) -> None:
     for one in change.all("column"):
         spec = _column(one)
         identity = spec.pop("identity", None)
@@ -361,19 +365,19 @@ def _add_column(script: Script, change: Change) -> None:
         _of_column(script, _table(change), one)
 
 
-def _drop_column(script: Script, change: Change) -> None:
+def _drop_column(script: PartCollector, change: ChangelogElement) -> None:
     names = [change.get("columnName"), *(one.get("name") for one in change.all("column"))]
     for name in filter(None, names):
         script.change("column/drop.sql.j2", change.line, table=_split(_table(change)), name=name)
 
 
 def _split(name: str) -> tuple[str, str]:
-    from wgm_play.importing.spoken import split_name
+    from wgm_play.importing.translated import split_name
 
     return split_name(name)
 
 
-def _rename_column(script: Script, change: Change) -> None:
+def _rename_column(script: PartCollector, change: ChangelogElement) -> None:
     script.change(
         "column/rename.sql.j2",
         change.line,
@@ -384,7 +388,7 @@ def _rename_column(script: Script, change: Change) -> None:
     )
 
 
-def _modify(script: Script, change: Change) -> None:
+def _modify(script: PartCollector, change: ChangelogElement) -> None:
     made = _type(change.said["newDataType"])
     name = change.said["columnName"]
     script.change(
@@ -399,8 +403,8 @@ def _modify(script: Script, change: Change) -> None:
     )
 
 
-def _null(not_null: bool) -> Callable[[Script, Change], None]:
-    def work(script: Script, change: Change) -> None:
+def _null(not_null: bool) -> Callable[[PartCollector, ChangelogElement], None]:
+    def work(script: PartCollector, change: ChangelogElement) -> None:
         script.change(
             "column/set_not_null.sql.j2",
             change.line,
@@ -412,7 +416,7 @@ def _null(not_null: bool) -> Callable[[Script, Change], None]:
     return work
 
 
-def _set_default(script: Script, change: Change) -> None:
+def _set_default(script: PartCollector, change: ChangelogElement) -> None:
     given = _default(change)
     script.change(
         "column/set_default.sql.j2",
@@ -423,16 +427,16 @@ def _set_default(script: Script, change: Change) -> None:
     )
 
 
-def _key(what: str) -> Callable[[Script, Change], None]:
-    def work(script: Script, change: Change) -> None:
+def _key(what: str) -> Callable[[PartCollector, ChangelogElement], None]:
+    def work(script: PartCollector, change: ChangelogElement) -> None:
         spec: dict[str, Any] = {what: _names(change.said["columnNames"]), **_deferred(change)}
         script.constraint(_table(change), change.get("constraintName"), spec, change.line)
 
     return work
 
 
-def _drop_key(suffix: str) -> Callable[[Script, Change], None]:
-    def work(script: Script, change: Change) -> None:
+def _drop_key(suffix: str) -> Callable[[PartCollector, ChangelogElement], None]:
+    def work(script: PartCollector, change: ChangelogElement) -> None:
         table = _split(_table(change))
         script.change(
             "constraint/drop.sql.j2",
@@ -444,7 +448,7 @@ def _drop_key(suffix: str) -> Callable[[Script, Change], None]:
     return work
 
 
-def _foreign(script: Script, change: Change) -> None:
+def _foreign(script: PartCollector, change: ChangelogElement) -> None:
     schema = change.get("referencedTableSchemaName")
     table = change.said["referencedTableName"]
     spec: dict[str, Any] = {
@@ -464,7 +468,7 @@ def _foreign(script: Script, change: Change) -> None:
     script.constraint(_table(change, "baseTableName"), change.get("constraintName"), spec, change.line)
 
 
-def _drop_foreign(script: Script, change: Change) -> None:
+def _drop_foreign(script: PartCollector, change: ChangelogElement) -> None:
     script.change(
         "constraint/drop.sql.j2",
         change.line,
@@ -473,7 +477,7 @@ def _drop_foreign(script: Script, change: Change) -> None:
     )
 
 
-def _create_index(script: Script, change: Change) -> None:
+def _create_index(script: PartCollector, change: ChangelogElement) -> None:
     columns: list[Any] = []
     for one in change.all("column"):
         name = one.said["name"]
@@ -491,7 +495,7 @@ def _create_index(script: Script, change: Change) -> None:
     script.make("index", made, change.line)
 
 
-def _create_sequence(script: Script, change: Change) -> None:
+def _create_sequence(script: PartCollector, change: ChangelogElement) -> None:
     schema = change.get("schemaName")
     spec: dict[str, Any] = {
         "name": f"{schema}.{change.said['sequenceName']}" if schema else change.said["sequenceName"]
@@ -511,7 +515,7 @@ def _create_sequence(script: Script, change: Change) -> None:
     script.make("sequence", spec, change.line)
 
 
-def _create_view(script: Script, change: Change) -> None:
+def _create_view(script: PartCollector, change: ChangelogElement) -> None:
     schema = change.get("schemaName")
     name = f"{schema}.{change.said['viewName']}" if schema else change.said["viewName"]
     query = change.text.strip().rstrip(";")
@@ -520,14 +524,14 @@ def _create_view(script: Script, change: Change) -> None:
     script.make("view", {"name": name, "query": query}, change.line)
 
 
-def _sql(script: Script, change: Change) -> None:
+def _sql(script: PartCollector, change: ChangelogElement) -> None:
     dbms = change.get("dbms")
     if dbms is None or "postgresql" in dbms:
         script.raw(change.text, change.line)
 
 
-def _drop_named(what: str, key: str) -> Callable[[Script, Change], None]:
-    def work(script: Script, change: Change) -> None:
+def _drop_named(what: str, key: str) -> Callable[[PartCollector, ChangelogElement], None]:
+    def work(script: PartCollector, change: ChangelogElement) -> None:
         schema = change.get("schemaName")
         name = f"{schema}.{change.said[key]}" if schema else change.said[key]
         script.drop(what, name, change.line)
@@ -535,7 +539,7 @@ def _drop_named(what: str, key: str) -> Callable[[Script, Change], None]:
     return work
 
 
-_CHANGES: dict[str, Callable[[Script, Change], None]] = {
+_CHANGES: dict[str, Callable[[PartCollector, ChangelogElement], None]] = {
     "createTable": _create_table,
     "dropTable": _drop_named("TABLE", "tableName"),
     "renameTable": lambda script, one: script.rename(
@@ -576,7 +580,7 @@ _CHANGES: dict[str, Callable[[Script, Change], None]] = {
 }
 
 
-def parts(paths: Iterable[Path], folder: Path, sql_file: Callable[[Path], list[Part]]) -> list[Part]:
+def parts(paths: Iterable[Path], folder: Path, sql_file: Callable[[Path], list[SourcePart]]) -> list[SourcePart]:
     """Return the parts of changelogs."""
     words: dict[str, str] = {}
     return [part for path in paths for part in read(path, folder, sql_file, words)]

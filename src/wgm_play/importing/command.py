@@ -15,7 +15,7 @@ from wgm_play import server
 from wgm_play.catalog.model import Key
 from wgm_play.environment import Embedded, Policy
 from wgm_play.errors import InputError, Unreachable
-from wgm_play.importing.parts import Part
+from wgm_play.importing.parts import SourcePart
 from wgm_play.importing.placeholders import filled
 from wgm_play.importing.psql import without_psql
 from wgm_play.importing.tools import BOOKKEEPING, parts
@@ -23,7 +23,7 @@ from wgm_play.inspect.command import examine, refuse_existing, write
 from wgm_play.inspect.options import Inspection
 from wgm_play.render import render
 from wgm_play.secret import mask
-from wgm_play.shadow import APPLICATION, Connect, Place, open_shadow
+from wgm_play.shadow import APPLICATION, Connect, ShadowServer, open_shadow
 
 if TYPE_CHECKING:
     import psycopg
@@ -37,7 +37,7 @@ def bring_in(options: Inspection, reporter: Reporter) -> int:
     refuse_existing(options)
     tool, found = parts(folder, options.tool)
     found = [one for part in found for one in without_psql(filled(part) if tool == "flyway" else part)]
-    with _server(options.url, folder) as connect, open_shadow(Place(connect, own=True)) as shadow:
+    with _server(options.url, folder) as connect, open_shadow(ShadowServer(connect, own=True)) as shadow:
         row = shadow.admin.execute(render("shadow/may_create.sql.j2").sql).fetchone()
         _, may_create, in_recovery, _ = row or (False, False, False, False)
         if not may_create or in_recovery:
@@ -102,13 +102,13 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
 _MISSING = frozenset(["42P01", "42704", "3F000"])  # a table, a type or a schema that another file makes
 
 
-def _run_all(connection: psycopg.Connection[Any], found: Sequence[Part], *, own: bool) -> list[Part]:
+def _run_all(connection: psycopg.Connection[Any], found: Sequence[SourcePart], *, own: bool) -> list[SourcePart]:
     """Run parts in their order; one that may wait runs again after those that made what it needs. Return what was left out.
 
     On a server of our `own`, roles that a part names are made.
     """
     waiting = list(found)
-    left_out: list[Part] = []
+    left_out: list[SourcePart] = []
     while waiting:
         still = []
         for part in waiting:
@@ -154,22 +154,24 @@ def _about_server(text: str) -> str | None:
     return " ".join(words[:3]) if type(node).__name__ in _OF_SERVER or named else None
 
 
-def run(connection: psycopg.Connection[Any], part: Part, *, own: bool = False) -> list[Part]:
+def run(connection: psycopg.Connection[Any], part: SourcePart, *, own: bool = False) -> list[SourcePart]:
     """Run the statements of one part, each by itself, as the tools do; return those that are left out."""
     import psycopg as library
 
-    left_out: list[Part] = []
+    left_out: list[SourcePart] = []
     for start, end in statements(part):
         text = part.sql[start:end]
         line = part.line + part.sql.count("\n", 0, start)
         if words := _about_server(text):
-            left_out.append(Part(part.file, line, "", untold=f"{words} ... (of the server)"))
+            left_out.append(SourcePart(part.file, line, "", untold=f"{words} ... (of the server)"))
             continue
         try:
             _execute(connection, text, own=own)
         except library.Error as error:
             if error.sqlstate == "42501" and _OF_EXTENSION.match(text):
-                left_out.append(Part(part.file, line, "", untold="the comment on an extension that is somebody else's"))
+                left_out.append(
+                    SourcePart(part.file, line, "", untold="the comment on an extension that is somebody else's")
+                )
                 continue
             if error.sqlstate == "42704" and _NEWER_SETTING.match(text):
                 continue  # pg_dump of a newer version sets what this server does not know
@@ -214,7 +216,7 @@ ROLES_AT_MOST = 20
 _META = re.compile(r"^\\\w+.*$", re.MULTILINE)
 
 
-def statements(part: Part) -> list[tuple[int, int]]:
+def statements(part: SourcePart) -> list[tuple[int, int]]:
     """Return where each statement of a part begins and ends."""
     from pglast import split
     from pglast.parser import ParseError

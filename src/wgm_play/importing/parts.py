@@ -1,6 +1,6 @@
 """What all tools' migrations come to: parts of SQL, in the order in which the tool runs them.
 
-In: files. Out: `Part`s, each with the place where its text begins, so that errors point to the line.
+In: files. Out: `SourcePart`s, each with the place where its text begins, so that errors point to the line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from wgm_play.errors import Position
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SourcePart:
     """A text of SQL: the file it is from, and the line of the file (from 1) at which it begins.
 
     `transaction` is how the tool sends it: "one" transaction around it; "implicit", the text as one message, which is a
@@ -41,9 +41,9 @@ def text_of(path: Path) -> str:
     return read_text(path, str(path), what="migration")[0].replace("\r\n", "\n")
 
 
-def whole(path: Path, transaction: str = "each") -> Part:
+def whole(path: Path, transaction: str = "each") -> SourcePart:
     """Return a file as one part."""
-    return Part(str(path), 1, text_of(path), transaction)
+    return SourcePart(str(path), 1, text_of(path), transaction)
 
 
 def natural(path: Path) -> tuple[tuple[int, int, str], ...]:
@@ -60,10 +60,12 @@ def sql_files(folder: Path, *, deep: bool = True) -> list[Path]:
     return sorted((path for path in found if path.is_file()), key=natural)
 
 
-def cut(path: Path, marks: Iterable[tuple[int, int]], text: str, transaction: str = "each") -> Iterator[Part]:
+def cut(path: Path, marks: Iterable[tuple[int, int]], text: str, transaction: str = "each") -> Iterator[SourcePart]:
     """Return the parts of a text between places (from, to)."""
     for start, end in marks:
         if text[start:end].strip():
             # The text from the beginning of its first line on: columns stay what they are.
             first = text.rfind("\n", 0, start) + 1
-            yield Part(str(path), text.count("\n", 0, start) + 1, " " * (start - first) + text[start:end], transaction)
+            yield SourcePart(
+                str(path), text.count("\n", 0, start) + 1, " " * (start - first) + text[start:end], transaction
+            )

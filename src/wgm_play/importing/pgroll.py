@@ -1,6 +1,6 @@
 """pgroll's migrations: operations in JSON or YAML, files by name.
 
-In: a folder. Out: `Part`s; what moves rows (`up`, `down`) says nothing of the schema and is left out.
+In: a folder. Out: `SourcePart`s; what moves rows (`up`, `down`) says nothing of the schema and is left out.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Position
-from wgm_play.importing.parts import Part, natural, text_of
-from wgm_play.importing.spoken import Script, split_name
+from wgm_play.importing.parts import SourcePart, natural, text_of
+from wgm_play.importing.translated import PartCollector, split_name
 from wgm_play.sql import Sql, ident
 
 Said = Mapping[str, Any]
@@ -30,17 +30,17 @@ def is_pgroll(folder: Path) -> bool:
     return any('"operations"' in text or "\noperations:" in f"\n{text}" for text in map(text_of, files(folder)))
 
 
-def pgroll(folder: Path) -> list[Part]:
+def pgroll(folder: Path) -> list[SourcePart]:
     """Read the operations of all migrations."""
     from wgm_play.document.load import load_text
 
-    made: list[Part] = []
+    made: list[SourcePart] = []
     for path in files(folder):
         text = text_of(path)
         loaded = load_text(text.replace("\t", "  ") if path.suffix == ".json" else text, str(path))
         if not isinstance(loaded, dict) or not isinstance(loaded.get("operations"), list):
             continue
-        script = Script(str(path))
+        script = PartCollector(str(path))
         for number, operation in enumerate(loaded["operations"]):
             for word, said in operation.items() if isinstance(operation, dict) else ():
                 where = position_of(loaded["operations"], number) or Position(str(path))
@@ -49,7 +49,7 @@ def pgroll(folder: Path) -> list[Part]:
     return made
 
 
-def _operation(script: Script, word: str, said: Said, where: Position) -> None:
+def _operation(script: PartCollector, word: str, said: Said, where: Position) -> None:
     work = _OPERATIONS.get(word)
     if work is None:
         script.left(f"the operation {word}", where.line)
@@ -78,7 +78,7 @@ def _column(said: Said) -> dict[str, Any]:
     return spec
 
 
-def _of_column(script: Script, table: str, name: str, said: Said, line: int) -> None:
+def _of_column(script: PartCollector, table: str, name: str, said: Said, line: int) -> None:
     """Add the constraints of a column, with the names that are given."""
     if said.get("unique"):
         script.constraint(table, None, {"unique": [name]}, line)
@@ -102,7 +102,7 @@ def _reference(columns: list[str], said: Said) -> dict[str, Any]:
     return spec
 
 
-def _create_table(script: Script, said: Said, line: int) -> None:
+def _create_table(script: PartCollector, said: Said, line: int) -> None:
     columns = {one["name"]: _column(one) for one in said["columns"]}
     keys = [one["name"] for one in said["columns"] if one.get("pk")]
     schema, table = split_name(said["name"])
@@ -118,7 +118,7 @@ def _create_table(script: Script, said: Said, line: int) -> None:
         _create_constraint(script, {**one, "table": said["name"]}, line)
 
 
-def _add_column(script: Script, said: Said, line: int) -> None:
+def _add_column(script: PartCollector, said: Said, line: int) -> None:
     one = said["column"]
     script.add_column(said["table"], one["name"], _column(one), line)
     if one.get("pk"):
@@ -126,7 +126,7 @@ def _add_column(script: Script, said: Said, line: int) -> None:
     _of_column(script, said["table"], one["name"], one, line)
 
 
-def _alter_column(script: Script, said: Said, line: int) -> None:
+def _alter_column(script: PartCollector, said: Said, line: int) -> None:
     table, name = split_name(said["table"]), said["column"]
     if said.get("type"):
         script.change(
@@ -161,7 +161,7 @@ def _alter_column(script: Script, said: Said, line: int) -> None:
         _rename_column(script, {"table": said["table"], "from": name, "to": said["name"]}, line)
 
 
-def _rename_column(script: Script, said: Said, line: int) -> None:
+def _rename_column(script: PartCollector, said: Said, line: int) -> None:
     script.change(
         "column/rename.sql.j2",
         line,
@@ -172,11 +172,11 @@ def _rename_column(script: Script, said: Said, line: int) -> None:
     )
 
 
-def _drop_column(script: Script, said: Said, line: int) -> None:
+def _drop_column(script: PartCollector, said: Said, line: int) -> None:
     script.change("column/drop.sql.j2", line, table=split_name(said["table"]), name=said["column"])
 
 
-def _create_index(script: Script, said: Said, line: int) -> None:
+def _create_index(script: PartCollector, said: Said, line: int) -> None:
     schema, table = split_name(said["table"])
     given = said["columns"]
     columns: list[Any] = []
@@ -205,7 +205,7 @@ def _create_index(script: Script, said: Said, line: int) -> None:
     script.make("index", made, line)
 
 
-def _create_constraint(script: Script, said: Said, line: int) -> None:
+def _create_constraint(script: PartCollector, said: Said, line: int) -> None:
     kind, columns = said["type"], list(said.get("columns") or ())
     if kind == "check":
         spec: dict[str, Any] = {"check": said["check"]}
@@ -227,15 +227,15 @@ def _create_constraint(script: Script, said: Said, line: int) -> None:
     script.constraint(said["table"], said.get("name"), spec, line)
 
 
-def _drop_constraint(script: Script, said: Said, line: int) -> None:
+def _drop_constraint(script: PartCollector, said: Said, line: int) -> None:
     script.change("constraint/drop.sql.j2", line, table=split_name(said["table"]), name=said["name"])
 
 
-def _rename_constraint(script: Script, said: Said, line: int) -> None:
+def _rename_constraint(script: PartCollector, said: Said, line: int) -> None:
     script.change("constraint/rename.sql.j2", line, table=split_name(said["table"]), name=said["from"], to=said["to"])
 
 
-def _replica_identity(script: Script, said: Said, line: int) -> None:
+def _replica_identity(script: PartCollector, said: Said, line: int) -> None:
     given = said["identity"]
     kind = str(given["type"]).upper()
     index = Sql(ident(given["index"])) if kind == "INDEX" else None
@@ -248,7 +248,7 @@ def _replica_identity(script: Script, said: Said, line: int) -> None:
     )
 
 
-_OPERATIONS: dict[str, Callable[[Script, Said, int], None]] = {
+_OPERATIONS: dict[str, Callable[[PartCollector, Said, int], None]] = {
     "create_table": _create_table,
     "drop_table": lambda script, said, line: script.drop("TABLE", said["name"], line),
     "rename_table": lambda script, said, line: script.rename("TABLE", said["from"], said["to"], line),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wgm_play.errors import InputError
-from wgm_play.importing.parts import Part, text_of
+from wgm_play.importing.parts import SourcePart, text_of
 
 _PLACEHOLDER = re.compile(r"\$\{([^}\s]+)\}")
 _SETTING = re.compile(r"^\s*(flyway\.[\w.:-]+)\s*=\s*(.*?)\s*$", re.MULTILINE)
@@ -22,7 +22,7 @@ _OWN = {"flyway:defaultSchema": "public", "flyway:table": "flyway_schema_history
 _LEVELS = 6
 
 
-def filled(part: Part) -> Part:
+def filled(part: SourcePart) -> SourcePart:
     """Return a part with the values of its placeholders."""
     path = Path(part.file)
     own = path.with_name(path.name + ".conf")
@@ -41,7 +41,7 @@ def filled(part: Part) -> Part:
             )
         return known
 
-    return Part(part.file, part.line, _PLACEHOLDER.sub(value, part.sql), part.transaction)
+    return SourcePart(part.file, part.line, _PLACEHOLDER.sub(value, part.sql), part.transaction)
 
 
 def _values(folder: Path) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """A Prisma schema: models and enums as the tables, types and indexes that Prisma makes of them.
 
-In: schema.prisma, or a folder of such files. Out: `Part`s, each at the line of its model.
+In: schema.prisma, or a folder of such files. Out: `SourcePart`s, each at the line of its model.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wgm_play.importing.parts import Part, text_of
-from wgm_play.importing.spoken import Script
+from wgm_play.importing.parts import SourcePart, text_of
+from wgm_play.importing.translated import PartCollector
 from wgm_play.sql import literal, shortened
 
 _TYPES = {
@@ -64,7 +64,7 @@ class Field:
 
 
 @dataclass(slots=True)
-class Block:
+class PrismaBlock:
     """A model or an enum; `rules` are the lines that begin with @@."""
 
     kind: str
@@ -95,17 +95,17 @@ class Block:
         return [known.get(name, name) for name in names]
 
 
-def prisma_schema(folder: Path) -> list[Part]:
+def prisma_schema(folder: Path) -> list[SourcePart]:
     """Read the schema: schemas and enums, then tables, then indexes and foreign keys."""
     files = sorted(folder.rglob("*.prisma")) if folder.is_dir() else [folder]
-    blocks: list[tuple[Script, Block]] = []
+    blocks: list[tuple[PartCollector, PrismaBlock]] = []
     scripts = []
     for path in files:
-        script = Script(str(path))
+        script = PartCollector(str(path))
         scripts.append(script)
         blocks += [(script, block) for block in _blocks(text_of(path), script)]
     known = {block.name: block for _, block in blocks}
-    first, then, last = Script(""), Script(""), Script("")
+    first, then, last = PartCollector(""), PartCollector(""), PartCollector("")
     for script, block in blocks:
         for target in (first, then, last):
             target.file = script.file
@@ -113,14 +113,14 @@ def prisma_schema(folder: Path) -> list[Part]:
     for left, right in _pairs(known):
         then.file = last.file = files[0].as_posix()
         _between(left, right, then, last)
-    schemas = Script(str(files[0])) if files else Script("")
+    schemas = PartCollector(str(files[0])) if files else PartCollector("")
     for name in sorted({block.schema for block in known.values()} - {"public"}):
         schemas.make("schema", {"name": name}, 1)
     untold = [part for script in scripts for part in script.parts]
     return [*schemas.parts, *first.parts, *then.parts, *last.parts, *untold]
 
 
-def _blocks(text: str, script: Script) -> Iterator[Block]:
+def _blocks(text: str, script: PartCollector) -> Iterator[PrismaBlock]:
     for found in _BLOCK.finditer(text):
         kind, name, inside = found[1], found[2], found[3].rstrip()[:-1]
         line = text.count("\n", 0, found.start(1)) + 1
@@ -128,7 +128,7 @@ def _blocks(text: str, script: Script) -> Iterator[Block]:
             script.left(f"{kind} {name}", line)
         if kind not in ("model", "enum"):
             continue
-        block = Block(kind, name, line)
+        block = PrismaBlock(kind, name, line)
         for number, raw in enumerate(inside.split("\n")):
             said = _without_comment(raw).strip()
             at = text.count("\n", 0, found.start(3)) + 1 + number
@@ -149,7 +149,9 @@ def _without_comment(line: str) -> str:
     return found[1] if found else line
 
 
-def _one(block: Block, known: dict[str, Block], first: Script, then: Script, last: Script) -> None:
+def _one(
+    block: PrismaBlock, known: dict[str, PrismaBlock], first: PartCollector, then: PartCollector, last: PartCollector
+) -> None:
     if block.kind == "enum":
         first.make("enum", {**block.place, "values": [value for _, value in block.values]}, block.line)
         return
@@ -182,7 +184,7 @@ def _one(block: Block, known: dict[str, Block], first: Script, then: Script, las
     then.make("table", {**block.place, "columns": columns, "constraints": constraints}, block.line)
 
 
-def _column(one: Field, known: dict[str, Block]) -> dict[str, Any]:
+def _column(one: Field, known: dict[str, PrismaBlock]) -> dict[str, Any]:
     spec: dict[str, Any] = {"type": _type(one, known)}
     given = one.attributes.get("default")
     if given is not None:
@@ -200,7 +202,7 @@ def _column(one: Field, known: dict[str, Block]) -> dict[str, Any]:
     return spec
 
 
-def _default(word: str, one: Field, known: dict[str, Block]) -> str:
+def _default(word: str, one: Field, known: dict[str, PrismaBlock]) -> str:
     if word.startswith("["):
         values = [value.strip() for value in word[1:-1].split(",") if value.strip()]
         return f"ARRAY[{', '.join(_default(value, one, known) for value in values)}]::{_type(one, known)}"
@@ -211,7 +213,7 @@ def _default(word: str, one: Field, known: dict[str, Block]) -> str:
     return word
 
 
-def _type(one: Field, known: dict[str, Block]) -> str:
+def _type(one: Field, known: dict[str, PrismaBlock]) -> str:
     native = next((name for name in one.attributes if name.startswith("db.")), None)
     if one.type.startswith("Unsupported"):
         made = _first_text(one.type) or "text"
@@ -228,7 +230,7 @@ def _type(one: Field, known: dict[str, Block]) -> str:
     return made + ("[]" if one.many else "")
 
 
-def _relation(block: Block, one: Field, other: Block, last: Script) -> None:
+def _relation(block: PrismaBlock, one: Field, other: PrismaBlock, last: PartCollector) -> None:
     said = one.attributes["relation"]
     own, theirs = block.columns(_list(said, "fields")), other.columns(_list(said, "references"))
     optional = all(each.optional for each in block.fields if each.name in _list(said, "fields"))
@@ -251,7 +253,7 @@ def _relation(block: Block, one: Field, other: Block, last: Script) -> None:
     )
 
 
-def _pairs(known: dict[str, Block]) -> Iterator[tuple[Block, Block]]:
+def _pairs(known: dict[str, PrismaBlock]) -> Iterator[tuple[PrismaBlock, PrismaBlock]]:
     """Yield the models that have lists of one another, for which Prisma keeps a table."""
     for name, block in sorted(known.items()):
         for one in block.fields:
@@ -263,7 +265,7 @@ def _pairs(known: dict[str, Block]) -> Iterator[tuple[Block, Block]]:
                 yield block, other
 
 
-def _between(left: Block, right: Block, then: Script, last: Script) -> None:
+def _between(left: PrismaBlock, right: PrismaBlock, then: PartCollector, last: PartCollector) -> None:
     relation = next(
         (
             _first_text(one.attributes["relation"])
@@ -295,7 +297,7 @@ def _between(left: Block, right: Block, then: Script, last: Script) -> None:
 
 
 def _index(
-    block: Block, columns: list[Any], last: Script, line: int, name: str, *, unique: bool, method: str = ""
+    block: PrismaBlock, columns: list[Any], last: PartCollector, line: int, name: str, *, unique: bool, method: str = ""
 ) -> None:
     spec: dict[str, Any] = {"name": name, "table": block.own, "schema": block.schema, "columns": columns}
     if unique:
@@ -316,7 +318,7 @@ def _inside(said: str, key: str = "fields") -> str:
     return found[1] if found else said
 
 
-def _elements(block: Block, said: str) -> list[Any]:
+def _elements(block: PrismaBlock, said: str) -> list[Any]:
     made: list[Any] = []
     for part in re.split(r",(?![^()]*\))", _inside(said)):
         name = block.columns([re.match(r"\s*(\w+)", part)[1]])[0]  # type: ignore[index]
@@ -330,7 +332,7 @@ def _elements(block: Block, said: str) -> list[Any]:
     return made
 
 
-def _plain(block: Block, said: str) -> list[str]:
+def _plain(block: PrismaBlock, said: str) -> list[str]:
     return [one["column"] if isinstance(one, dict) else one for one in _elements(block, said)]
 
 

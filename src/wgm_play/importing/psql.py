@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from wgm_play.errors import InputError
-from wgm_play.importing.parts import Part
+from wgm_play.importing.parts import SourcePart
 
 # COPY with the rows that follow it, up to `\\.` (manual: "COPY", file formats).
 _COPIED = re.compile(
@@ -25,7 +25,7 @@ _ANY = re.compile(r"^\\", re.MULTILINE)
 _OF_THE_SERVER = ("template1", "postgres")
 
 
-def without_psql(part: Part) -> Iterator[Part]:
+def without_psql(part: SourcePart) -> Iterator[SourcePart]:
     """Yield a part as plain SQL. Raises `InputError` where it is about several databases."""
     if not _ANY.search(part.sql) or _is_sql(part.sql):
         yield part
@@ -40,7 +40,7 @@ def without_psql(part: Part) -> Iterator[Part]:
     for found in _COPIED.finditer(part.sql):
         if found.group(2).strip():
             line = part.line + part.sql.count("\n", 0, found.start())
-            yield Part(part.file, line, "", untold=f"rows of {found.group(1)} (COPY)")
+            yield SourcePart(part.file, line, "", untold=f"rows of {found.group(1)} (COPY)")
     text = part.sql
     for pattern in (_COPIED, _HARMLESS, _CONNECT):
         text = pattern.sub(lambda one: re.sub(r"[^\n]", " ", one.group()), text)

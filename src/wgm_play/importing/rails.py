@@ -1,6 +1,6 @@
 """Rails: `db/structure.sql`, which is pg_dump's, or `db/schema.rb`, read line by line and never run.
 
-In: the file, or the folder `db`. Out: `Part`s.
+In: the file, or the folder `db`. Out: `SourcePart`s.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wgm_play.importing.parts import Part, text_of
-from wgm_play.importing.spoken import Script
+from wgm_play.importing.parts import SourcePart, text_of
+from wgm_play.importing.translated import PartCollector
 from wgm_play.sql import literal
 
 STRUCTURE, SCHEMA = "structure.sql", "schema.rb"
@@ -44,7 +44,7 @@ def file_of(folder: Path, name: str) -> Path | None:
     return next((one for one in (folder / name, folder / "db" / name) if one.is_file()), None)
 
 
-def rails(folder: Path) -> list[Part]:
+def rails(folder: Path) -> list[SourcePart]:
     """Read structure.sql where it is there, else schema.rb."""
     found = file_of(folder, STRUCTURE)
     if found is not None:
@@ -60,13 +60,13 @@ _NOT_SQL = re.compile(
 )
 
 
-def dump(path: Path) -> Part:
+def dump(path: Path) -> SourcePart:
     """Return a dump as one part, without psql's own commands; lines keep their places."""
-    return Part(str(path), 1, _NOT_SQL.sub("", text_of(path)))
+    return SourcePart(str(path), 1, _NOT_SQL.sub("", text_of(path)))
 
 
-def _schema(path: Path) -> list[Part]:
-    script, late = Script(str(path)), Script(str(path))
+def _schema(path: Path) -> list[SourcePart]:
+    script, late = PartCollector(str(path)), PartCollector(str(path))
     table: dict[str, Any] | None = None
     table_line, enums = 0, {}
     for line, text in _statements(text_of(path)):
@@ -149,7 +149,7 @@ _VALUES = re.compile(
 )
 
 
-class Expression(str):
+class RubyExpression(str):
     """What Ruby writes as -> { "now()" }."""
 
 
@@ -160,7 +160,7 @@ def _value(text: str, at: int) -> tuple[Any, int]:
         if plain is not None:
             return re.sub(r"\\(.)", r"\1", plain), found.end()
         if found[3] is not None:
-            return Expression(re.sub(r"\\(.)", r"\1", found[3])), found.end()
+            return RubyExpression(re.sub(r"\\(.)", r"\1", found[3])), found.end()
         if found[5] is not None:
             return (float(found[5]) if "." in found[5] else int(found[5])), found.end()
         return {"true": True, "false": False, "nil": None}.get(found[6] or "", found[4]), found.end()
@@ -234,7 +234,7 @@ def _column(table: dict[str, Any], word: str, names: list[Any], options: dict[st
 
 
 def _default(given: Any, *, array: bool) -> Any:
-    if isinstance(given, Expression):
+    if isinstance(given, RubyExpression):
         return str(given)
     if isinstance(given, (bool, int, float)):
         return str(given).lower()

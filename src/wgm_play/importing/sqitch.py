@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from wgm_play.errors import InputError, Position
-from wgm_play.importing.parts import Part, text_of, whole
+from wgm_play.importing.parts import SourcePart, text_of, whole
 
 PLAN = "sqitch.plan"
 
 
-def sqitch(folder: Path) -> list[Part]:
+def sqitch(folder: Path) -> list[SourcePart]:
     """Read the plan; a change that was reworked has its earlier text in `deploy/CHANGE@TAG.sql`."""
     plan = folder / PLAN
     if not plan.is_file():

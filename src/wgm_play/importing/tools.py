@@ -12,16 +12,16 @@ from pathlib import Path
 
 from wgm_play.errors import InputError, Position
 from wgm_play.importing.atlas import atlas
-from wgm_play.importing.elsewhere import named, refusal
-from wgm_play.importing.parts import Part, cut, natural, sql_files, text_of, whole
+from wgm_play.importing.code_migrations import named, refusal
+from wgm_play.importing.parts import SourcePart, cut, natural, sql_files, text_of, whole
 from wgm_play.importing.pgroll import pgroll
 from wgm_play.importing.rails import SCHEMA, STRUCTURE, file_of, rails
 from wgm_play.importing.sqitch import PLAN, sqitch
 
-Read = Callable[[Path], list[Part]]
+Read = Callable[[Path], list[SourcePart]]
 
 
-def drizzle(folder: Path) -> list[Part]:
+def drizzle(folder: Path) -> list[SourcePart]:
     """Read `meta/_journal.json`: the entries by `idx`, each file cut at `--> statement-breakpoint`."""
     journal = folder / "meta" / "_journal.json"
     try:
@@ -35,7 +35,7 @@ def drizzle(folder: Path) -> list[Part]:
 _BREAKPOINT = re.compile(r"-->[ \t]*statement-breakpoint")
 
 
-def drizzle_file(path: Path) -> list[Part]:
+def drizzle_file(path: Path) -> list[SourcePart]:
     """Read a file of Drizzle; all its parts run in one transaction."""
     text = text_of(path)
     ends = [found.span() for found in _BREAKPOINT.finditer(text)]
@@ -46,7 +46,7 @@ def drizzle_file(path: Path) -> list[Part]:
 _FLYWAY = re.compile(r"([VBUR])([\d._]*)__(.+)\.sql\Z")
 
 
-def flyway(folder: Path) -> list[Part]:
+def flyway(folder: Path) -> list[SourcePart]:
     """Read V files by version from the last baseline (B) on, then R files by description; U files go down."""
     found = [(match, path) for path in sql_files(folder) if (match := _FLYWAY.match(path.name))]
 
@@ -73,7 +73,7 @@ def flyway(folder: Path) -> list[Part]:
 _NO_FLYWAY_TRANSACTION = re.compile(r"^\s*executeInTransaction\s*=\s*false", re.IGNORECASE | re.MULTILINE)
 
 
-def flyway_file(path: Path) -> list[Part]:
+def flyway_file(path: Path) -> list[SourcePart]:
     """Read a file of Flyway: one transaction, unless NAME.sql.conf says otherwise."""
     settings = path.with_name(path.name + ".conf")
     alone = settings.is_file() and _NO_FLYWAY_TRANSACTION.search(text_of(settings))
@@ -86,7 +86,7 @@ _ROLLBACK = re.compile(r"^--[ \t]*rollback\b.*$", re.IGNORECASE | re.MULTILINE)
 _DELIMITER = re.compile(r"endDelimiter:(\"[^\"]*\"|\S+)", re.IGNORECASE)
 
 
-def liquibase(folder: Path) -> list[Part]:
+def liquibase(folder: Path) -> list[SourcePart]:
     """Read changelogs in XML, YAML and JSON, else changesets of formatted SQL, by the names of their files."""
     from wgm_play.importing import changelog
 
@@ -99,10 +99,10 @@ def liquibase(folder: Path) -> list[Part]:
 _NO_LIQUIBASE_TRANSACTION = re.compile(r"runInTransaction:\"?false", re.IGNORECASE)
 
 
-def liquibase_file(path: Path) -> list[Part]:
+def liquibase_file(path: Path) -> list[SourcePart]:
     """Read the changesets of a file of formatted SQL: each is a transaction, unless it says otherwise."""
     text = text_of(path)
-    made: list[Part] = []
+    made: list[SourcePart] = []
     heads = list(_CHANGESET.finditer(text)) if _FORMATTED.match(text) else []
     for number, head in enumerate(heads):
         end = heads[number + 1].start() if number + 1 < len(heads) else len(text)
@@ -112,11 +112,11 @@ def liquibase_file(path: Path) -> list[Part]:
         body = _ROLLBACK.sub(lambda found: " " * len(found.group()), text[head.end() : end])
         line = text.count("\n", 0, head.end()) + 1
         sent = "each" if _NO_LIQUIBASE_TRANSACTION.search(head.group(1)) else "one"
-        made += _delimited(Part(str(path), line, body, sent), _DELIMITER.search(head.group(1)))
+        made += _delimited(SourcePart(str(path), line, body, sent), _DELIMITER.search(head.group(1)))
     return made
 
 
-def _delimited(part: Part, delimiter: re.Match[str] | None) -> list[Part]:
+def _delimited(part: SourcePart, delimiter: re.Match[str] | None) -> list[SourcePart]:
     """Cut a changeset at its own delimiter, where it has one that is not the semicolon."""
     word = delimiter.group(1).strip('"') if delimiter else ";"
     if word == ";":
@@ -131,13 +131,13 @@ def _delimited(part: Part, delimiter: re.Match[str] | None) -> list[Part]:
         start = found.end()
     marks.append((start, len(part.sql)))
     return [
-        Part(part.file, part.line + part.sql.count("\n", 0, begin), part.sql[begin:end], part.transaction)
+        SourcePart(part.file, part.line + part.sql.count("\n", 0, begin), part.sql[begin:end], part.transaction)
         for begin, end in marks
         if part.sql[begin:end].strip()
     ]
 
 
-def alembic(folder: Path) -> list[Part]:
+def alembic(folder: Path) -> list[SourcePart]:
     """Read what `alembic upgrade --sql` wrote: SQL files by name."""
     return [whole(path) for path in sql_files(folder)]
 
@@ -145,12 +145,12 @@ def alembic(folder: Path) -> list[Part]:
 _MIGRATE = re.compile(r"^--[ \t]*migrate:(up|down)\b.*$", re.MULTILINE)
 
 
-def dbmate(folder: Path) -> list[Part]:
+def dbmate(folder: Path) -> list[SourcePart]:
     """Read the parts after `-- migrate:up`, files by name."""
     return [part for path in sql_files(folder, deep=False) for part in dbmate_file(path)]
 
 
-def dbmate_file(path: Path) -> list[Part]:
+def dbmate_file(path: Path) -> list[SourcePart]:
     """Read what goes up in a file: one transaction, or with transaction:false one message."""
     text = text_of(path)
     heads = list(_MIGRATE.finditer(text))
@@ -166,7 +166,7 @@ def dbmate_file(path: Path) -> list[Part]:
 _UP = re.compile(r"(\d+)_.*\.up\.sql\Z|(\d+)\.up\.sql\Z")
 
 
-def golang_migrate(folder: Path) -> list[Part]:
+def golang_migrate(folder: Path) -> list[SourcePart]:
     """Read `NUMBER_name.up.sql` by number."""
     found = [
         (int(match.group(1) or match.group(2)), path)
@@ -179,7 +179,7 @@ def golang_migrate(folder: Path) -> list[Part]:
 _GOOSE = re.compile(r"^--[ \t]*\+goose[ \t]+(Up|Down|NO TRANSACTION)\b.*$", re.IGNORECASE | re.MULTILINE)
 
 
-def goose_file(path: Path) -> list[Part]:
+def goose_file(path: Path) -> list[SourcePart]:
     """Read what goes up in a file of goose: one transaction, unless the file says NO TRANSACTION."""
     text = text_of(path)
     marks = [head for head in _GOOSE.finditer(text) if head.group(1).upper() in ("UP", "DOWN")]
@@ -193,12 +193,12 @@ def goose_file(path: Path) -> list[Part]:
     ]
 
 
-def goose(folder: Path) -> list[Part]:
+def goose(folder: Path) -> list[SourcePart]:
     """Read what goes up in each file, by number."""
     return [part for path in sql_files(folder, deep=False) for part in goose_file(path)]
 
 
-def prisma(folder: Path) -> list[Part]:
+def prisma(folder: Path) -> list[SourcePart]:
     """Read `NUMBER_name/migration.sql`, each sent as one message; where there are none, the schema itself."""
     from wgm_play.importing.prisma_schema import prisma_schema
 
@@ -213,15 +213,15 @@ _OWN_TRANSACTION = re.compile(r"^(?:BEGIN|COMMIT);[ \t]*$", re.MULTILINE)
 _NOT_WRITTEN = re.compile(r"^-- THIS OPERATION CANNOT BE WRITTEN AS SQL", re.MULTILINE)
 
 
-def django(folder: Path) -> list[Part]:
+def django(folder: Path) -> list[SourcePart]:
     """Read what `manage.py sqlmigrate` wrote; a file that needs another's tables waits for them."""
     made = []
     for path in sql_files(folder):
         text = text_of(path)
-        made.append(Part(str(path), 1, _OWN_TRANSACTION.sub("", text), waits=True))
+        made.append(SourcePart(str(path), 1, _OWN_TRANSACTION.sub("", text), waits=True))
         for found in _NOT_WRITTEN.finditer(text):
             line = text.count("\n", 0, found.start()) + 1
-            made.append(Part(str(path), line, "", untold="an operation in Python"))
+            made.append(SourcePart(str(path), line, "", untold="an operation in Python"))
     return made
 
 
@@ -231,7 +231,7 @@ _NO_TRANSACTION = re.compile(
 )
 
 
-def plain(folder: Path) -> list[Part]:
+def plain(folder: Path) -> list[SourcePart]:
     """Read SQL files in the order of the numbers in their names; those that go down are left out."""
     paths = [
         path
@@ -330,7 +330,7 @@ def tool_of(path: Path) -> str:
     return next((tool for tool, pattern in marks if pattern.search(text)), "sql")
 
 
-def file_parts(path: Path) -> list[Part]:
+def file_parts(path: Path) -> list[SourcePart]:
     """Return what a single file would run, as the tool that it tells of sends it."""
     tool = tool_of(path)
     if tool in ("golang-migrate", "prisma"):
@@ -357,7 +357,7 @@ def without_transaction(text: str) -> bool:
     return _NO_TRANSACTION.search(text) is not None
 
 
-def parts(folder: Path, tool: str) -> tuple[str, list[Part]]:
+def parts(folder: Path, tool: str) -> tuple[str, list[SourcePart]]:
     """Return the tool, and what it would run, in order. Raise `InputError` where there is nothing."""
     if not folder.exists():
         raise InputError(f"no folder {str(folder)!r}", hint="name the folder of the migrations, or a schema's file")

@@ -13,7 +13,7 @@ from wgm_play.catalog.access import PUBLIC, Role
 from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import ROUTINES
 from wgm_play.catalog.model import Catalog, Key, field_of
-from wgm_play.inspect.entry import Said, expression, table_place
+from wgm_play.inspect.entry import Inspected, expression, table_place
 from wgm_play.sql import ident
 
 
@@ -25,7 +25,7 @@ def usual_owner(catalog: Catalog, role: str) -> str | None:
     return str(counts.most_common(1)[0][0])
 
 
-def roles(said: Said, role: str) -> None:
+def roles(said: Inspected, role: str) -> None:
     """Add a step for each role that an owner, a policy or a privilege names, with the groups that it is in.
 
     Roles of PostgreSQL's own, superusers and the owner of most objects are there already where the playbook runs.
@@ -68,7 +68,7 @@ def _named(catalog: Catalog) -> set[str]:
     return found
 
 
-def public_schema(said: Said) -> None:
+def public_schema(said: Inspected) -> None:
     """Say what is not as PostgreSQL makes schema `public`: its owner, and what everybody may do there."""
     catalog, key = said.catalog, Key("schema", ("public",))
     if key not in catalog:
@@ -86,7 +86,7 @@ def public_schema(said: Said) -> None:
         said.entries[-1].name = "What everybody may do in schema public"
 
 
-def policy(said: Said, key: Key) -> None:
+def policy(said: Inspected, key: Key) -> None:
     """Add the step of a policy."""
     row = said.catalog[key]
     spec: dict[str, Any] = {"name": key.name[2], **table_place(*key.name[:2])}
@@ -118,7 +118,7 @@ def _on(held: Key) -> str:
     return f"{held.kind.replace('_', ' ')} {label}".strip()
 
 
-def security_label(said: Said, key: Key) -> None:
+def security_label(said: Inspected, key: Key) -> None:
     """Add the step of a label; those of roles are said where a step says the role."""
     held, provider, label = object_of(key), key.name[-1], said.catalog[key].label
     if held.kind == "role" and not any(entry.key == held for entry in said.entries):
@@ -128,7 +128,7 @@ def security_label(said: Said, key: Key) -> None:
     said.entries[-1].name = f"What {provider} reads of {'the database' if held.kind == 'database' else on}"
 
 
-def grant(said: Said, key: Key) -> None:
+def grant(said: Inspected, key: Key) -> None:
     """Add the step of what one grantee may do with one object; what its owner may do goes without saying."""
     held, kind, grantee = object_of(key), key.name[0], key.name[-1]
     owner = said.catalog.extra(held).owner
@@ -138,7 +138,7 @@ def grant(said: Said, key: Key) -> None:
     _privileges(said, key, "grant", spec, f"Privileges of {grantee} on {spec['on']}")
 
 
-def default_privileges(said: Said, key: Key) -> None:
+def default_privileges(said: Inspected, key: Key) -> None:
     """Add the step of what a grantee gets on objects to come."""
     role, schema, objects, grantee = key.name
     spec: dict[str, Any] = {"role": role, **({"schema": schema} if schema else {}), "objects": objects, "to": grantee}
@@ -147,7 +147,7 @@ def default_privileges(said: Said, key: Key) -> None:
     _privileges(said, key, "default_privileges", spec, f"Privileges of {grantee} on {objects} that {role} will create")
 
 
-def _privileges(said: Said, key: Key, kind: str, spec: dict[str, Any], name: str) -> None:
+def _privileges(said: Inspected, key: Key, kind: str, spec: dict[str, Any], name: str) -> None:
     listed = list(said.catalog[key].privileges)
     passed_on = [_lower(one.removesuffix("*")) for one in listed if one.endswith("*")]
     spec["privileges"] = [_lower(one.removesuffix("*")) for one in listed]

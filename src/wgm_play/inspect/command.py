@@ -20,14 +20,14 @@ from wgm_play.environment import Environment, Policy
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.inspect import read
 from wgm_play.inspect.options import Inspection
+from wgm_play.quantities import counted
 from wgm_play.render import render
 from wgm_play.secret import mask
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     import psycopg
 
-    from wgm_play.inspect.entry import Said
+    from wgm_play.inspect.entry import Inspected
     from wgm_play.reporter import Reporter
 
 APPLICATION = "wgm-play inspect"
@@ -69,7 +69,9 @@ def _undisturbed() -> Iterator[None]:
         gc.enable()
 
 
-def examine(connection: psycopg.Connection[Any], second: read.Connect | None = None, owner: str | None = None) -> Said:
+def examine(
+    connection: psycopg.Connection[Any], second: read.Connect | None = None, owner: str | None = None
+) -> Inspected:
     """Read a database and describe it; `second` connects to it once more, `owner` goes without saying."""
     catalog = read.read(connection, second)
     from wgm_play.inspect.describe import describe
@@ -81,7 +83,7 @@ def examine(connection: psycopg.Connection[Any], second: read.Connect | None = N
     return describe(catalog, versions, connection.info.user, owner)
 
 
-def check_bodies(said: Said, connection: psycopg.Connection[Any], url: str) -> None:
+def check_bodies(said: Inspected, connection: psycopg.Connection[Any], url: str) -> None:
     """Leave bodies unchecked that are broken already, and say why: the playbook runs where the database is."""
     routines = {entry.key: entry for entry in said.entries if entry.kind in WITH_BODY}
     if not any(entry.spec.get("language", "plpgsql") in ("sql", "plpgsql") for entry in routines.values()):
@@ -109,7 +111,7 @@ def check_bodies(said: Said, connection: psycopg.Connection[Any], url: str) -> N
         said.remarks.append(f"{key} says `check_body: false`. Line {line} of its body: {mask(message)}")
 
 
-def write(said: Said, name: str, options: Inspection, reporter: Reporter, size: int = 0) -> None:
+def write(said: Inspected, name: str, options: Inspection, reporter: Reporter, size: int = 0) -> None:
     """Write the playbook where the options say; name what it does not hold."""
     from wgm_play.inspect import document
 

@@ -13,7 +13,7 @@ from wgm_play.catalog.constraint import Constraint, not_null_column
 from wgm_play.catalog.model import Key
 from wgm_play.inspect import index as indexes
 from wgm_play.inspect.emit import Lines
-from wgm_play.inspect.entry import Said, expression, options, sql_value
+from wgm_play.inspect.entry import Inspected, expression, options, sql_value
 from wgm_play.inspect.scan import (
     Unforeseen,
     brackets,
@@ -31,7 +31,7 @@ from wgm_play.sql import NAME_BYTES
 _KEYS = {"p": "primary_key", "u": "unique", "c": "check", "f": "foreign_key", "x": "exclude", "n": "not_null"}
 
 
-def describe_all(said: Said, table: Key, columns: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def describe_all(said: Inspected, table: Key, columns: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Put each constraint where it reads best; return what the table itself says."""
     below: dict[str, Any] = {}
     named: dict[str, Any] = Lines()
@@ -49,7 +49,7 @@ def describe_all(said: Said, table: Key, columns: dict[str, dict[str, Any]]) -> 
     return below
 
 
-def taken_apart(said: Said, key: Key) -> dict[str, Any]:
+def taken_apart(said: Inspected, key: Key) -> dict[str, Any]:
     """Return a constraint as `constraints:` says it."""
     row = said.catalog[key]
     spec = _READ[row.type](said, key, row.definition)
@@ -64,7 +64,7 @@ def taken_apart(said: Said, key: Key) -> dict[str, Any]:
     return spec
 
 
-def _check(said: Said, key: Key, text: str) -> dict[str, Any]:
+def _check(said: Inspected, key: Key, text: str) -> dict[str, Any]:
     rest = follows(text, "CHECK")
     if rest is None:
         raise Unforeseen(text)
@@ -76,7 +76,7 @@ def _check(said: Said, key: Key, text: str) -> dict[str, Any]:
     return spec
 
 
-def _key(said: Said, key: Key, text: str) -> dict[str, Any]:
+def _key(said: Inspected, key: Key, text: str) -> dict[str, Any]:
     word = _KEYS[said.catalog[key].type]
     rest = follows(text, "PRIMARY KEY", "UNIQUE")
     if rest is None:
@@ -101,7 +101,7 @@ def _key(said: Said, key: Key, text: str) -> dict[str, Any]:
 _ACTIONS = re.compile(r"(NO ACTION|RESTRICT|CASCADE|SET NULL|SET DEFAULT)")
 
 
-def _foreign_key(said: Said, key: Key, text: str) -> dict[str, Any]:
+def _foreign_key(said: Inspected, key: Key, text: str) -> dict[str, Any]:
     rest = follows(text, "FOREIGN KEY")
     if rest is None:
         raise Unforeseen(text)
@@ -143,7 +143,7 @@ def _reference(target: tuple[str, ...], columns: list[str]) -> Any:
     return {"table": table, "schema": schema, "columns": columns}
 
 
-def _exclude(said: Said, key: Key, text: str) -> dict[str, Any]:
+def _exclude(said: Inspected, key: Key, text: str) -> dict[str, Any]:
     rest = follows(text, "EXCLUDE")
     if rest is None:
         raise Unforeseen(text)
@@ -167,7 +167,7 @@ def _exclude(said: Said, key: Key, text: str) -> dict[str, Any]:
     return spec
 
 
-def _not_null(said: Said, key: Key, text: str) -> dict[str, Any]:
+def _not_null(said: Inspected, key: Key, text: str) -> dict[str, Any]:
     column = not_null_column(text)
     return {"not_null": column, **({"no_inherit": True} if text.endswith(" NO INHERIT") else {})}
 
@@ -175,7 +175,7 @@ def _not_null(said: Said, key: Key, text: str) -> dict[str, Any]:
 _READ = {"c": _check, "p": _key, "u": _key, "f": _foreign_key, "x": _exclude, "n": _not_null}
 
 
-def _end(said: Said, key: Key, rest: str, spec: dict[str, Any]) -> None:
+def _end(said: Inspected, key: Key, rest: str, spec: dict[str, Any]) -> None:
     """Read what may stand at the end of every constraint."""
     if not rest:
         return
@@ -199,7 +199,7 @@ def automatic(*parts: str) -> str | None:
 
 
 def _at_column(
-    said: Said, table: Key, key: Key, row: Constraint, spec: dict[str, Any], columns: dict[str, dict[str, Any]]
+    said: Inspected, table: Key, key: Key, row: Constraint, spec: dict[str, Any], columns: dict[str, dict[str, Any]]
 ) -> bool:
     """Say a constraint with its column; tell whether that was possible."""
     kind, own, rel = row.type, key.name[2], table.name[1]

@@ -10,7 +10,7 @@ from typing import Any
 
 from wgm_play.catalog.kinds import ROUTINES, SWAPPED, TEXT_SEARCH
 from wgm_play.catalog.model import Key
-from wgm_play.inspect.entry import Said, place, type_name
+from wgm_play.inspect.entry import Inspected, place, type_name
 from wgm_play.inspect.scan import Unforeseen, qualified, split_list, text_of
 from wgm_play.inspect.table import collation as collation_name
 
@@ -25,14 +25,14 @@ def plain(text: str) -> str:
     return ".".join(parts[1:] if len(parts) == 2 and parts[0] == "public" else parts)
 
 
-def reference(said: Said, text: str) -> str:
+def reference(said: Inspected, text: str) -> str:
     """Return a function or the like as a playbook writes it; one without schema is public's or the system's."""
     parts, _ = qualified(text)
     known = len(parts) > 1 or any(said.catalog.of(kind, "public", parts[0]) for kind in (ROUTINES - {"procedure"}))
     return plain(text) if known else f"pg_catalog.{plain(text)}"
 
 
-def collation(said: Said, key: Key) -> None:
+def collation(said: Inspected, key: Key) -> None:
     """Add the step of a collation."""
     row = said.catalog[key]
     spec: dict[str, Any] = place(key)
@@ -52,7 +52,7 @@ def collation(said: Said, key: Key) -> None:
     _add(said, key, spec, row.comment)
 
 
-def composite(said: Said, key: Key) -> None:
+def composite(said: Inspected, key: Key) -> None:
     """Add the step of a composite type."""
     row = said.catalog[key]
     comments = dict(row.attribute_comments or [])
@@ -67,7 +67,7 @@ def composite(said: Said, key: Key) -> None:
     _add(said, key, {**place(key), "attributes": attributes}, row.comment)
 
 
-def range_(said: Said, key: Key) -> None:
+def range_(said: Inspected, key: Key) -> None:
     """Add the step of a range type."""
     row = said.catalog[key]
     spec: dict[str, Any] = {**place(key), "subtype": type_name(row.subtype)}
@@ -98,7 +98,7 @@ _AGGREGATE = {
 }  # fmt: skip
 
 
-def aggregate(said: Said, key: Key) -> None:
+def aggregate(said: Inspected, key: Key) -> None:
     """Add the step of an aggregate."""
     row = said.catalog[key]
     spec: dict[str, Any] = place(key)
@@ -122,7 +122,7 @@ def aggregate(said: Said, key: Key) -> None:
     _add(said, key, spec, row.comment)
 
 
-def operator(said: Said, key: Key) -> None:
+def operator(said: Inspected, key: Key) -> None:
     """Add the step of an operator."""
     row = said.catalog[key]
     schema, name, left, right = key.name
@@ -145,7 +145,7 @@ def operator(said: Said, key: Key) -> None:
     _add(said, key, spec, row.comment)
 
 
-def operator_family(said: Said, key: Key) -> None:
+def operator_family(said: Inspected, key: Key) -> None:
     """Add the step of an operator family; one that a class makes by its own name goes without saying."""
     row = said.catalog[key]
     if not row.members and row.comment is None and Key("operator_class", key.name) in said.catalog:
@@ -156,7 +156,7 @@ def operator_family(said: Said, key: Key) -> None:
     _add(said, key, spec, row.comment)
 
 
-def operator_class(said: Said, key: Key) -> None:
+def operator_class(said: Inspected, key: Key) -> None:
     """Add the step of an operator class."""
     row = said.catalog[key]
     spec: dict[str, Any] = {**place(key), "type": type_name(row.type), "method": key.name[2]}
@@ -174,7 +174,7 @@ def operator_class(said: Said, key: Key) -> None:
 _CONTEXTS = {"a": "assignment", "i": "always"}
 
 
-def cast(said: Said, key: Key) -> None:
+def cast(said: Inspected, key: Key) -> None:
     """Add the step of a cast."""
     row = said.catalog[key]
     spec: dict[str, Any] = {"from": type_name(key.name[0]), "to": type_name(key.name[1])}
@@ -187,7 +187,7 @@ def cast(said: Said, key: Key) -> None:
     _add(said, key, spec, row.comment)
 
 
-def text_search_dictionary(said: Said, key: Key) -> None:
+def text_search_dictionary(said: Inspected, key: Key) -> None:
     """Add the step of a text search dictionary."""
     row = said.catalog[key]
     spec: dict[str, Any] = {**place(key), "from": plain(row.template)}
@@ -200,7 +200,7 @@ def text_search_dictionary(said: Said, key: Key) -> None:
     _add(said, key, spec, row.comment)
 
 
-def text_search_configuration(said: Said, key: Key) -> None:
+def text_search_configuration(said: Inspected, key: Key) -> None:
     """Add the step of a text search configuration."""
     row = said.catalog[key]
     spec: dict[str, Any] = {**place(key), "parser": plain(row.parser)}
@@ -217,7 +217,7 @@ def _concern(kind: str) -> str:
     return "text_search" if kind in TEXT_SEARCH else "operators"
 
 
-def _add(said: Said, key: Key, spec: dict[str, Any], comment: str | None) -> None:
+def _add(said: Inspected, key: Key, spec: dict[str, Any], comment: str | None) -> None:
     if comment is not None:
         spec["comment"] = comment
     said.add(_concern(key.kind), key.kind, key, spec)

@@ -1,6 +1,6 @@
 """Which kinds are described, by which function, in which order.
 
-In: a catalog. Out: `Said`: steps in a stable order, and the names of what no step says.
+In: a catalog. Out: `Inspected`: steps in a stable order, and the names of what no step says.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from wgm_play.catalog.kinds import CLUSTER, IN_TABLE, INSIDE, OF_PUBLICATION
 from wgm_play.catalog.model import CLASSES, Catalog, Key
 from wgm_play.inspect import access, defined, index, outside, routine, table, trigger, types, view
-from wgm_play.inspect.entry import Describe, Said
+from wgm_play.inspect.entry import Describe, Inspected
 from wgm_play.inspect.scan import Unforeseen
 
 # The order of the files, and of the steps in one file. What is in none of these is said with another kind.
@@ -77,9 +77,9 @@ class Remembered(Catalog):
         return found
 
 
-def describe(catalog: Catalog, versions: dict[str, str], role: str = "", owner: str | None = None) -> Said:
+def describe(catalog: Catalog, versions: dict[str, str], role: str = "", owner: str | None = None) -> Inspected:
     """Describe every object of a catalog; `role` is who reads it, `owner` goes without saying (default: the usual one)."""
-    said = Said(Remembered.over(catalog), versions=versions)
+    said = Inspected(Remembered.over(catalog), versions=versions)
     said.owner = owner or access.usual_owner(said.catalog, role)
     access.roles(said, role)
     kinds: dict[str, list[Key]] = {}

@@ -1,6 +1,6 @@
 """From described objects to one document; and the order in which steps are read.
 
-In: `Said`. Out: a text; steps by concern.
+In: `Inspected`. Out: a text; steps by concern.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from wgm_play.catalog.kinds import BESIDE_TABLE, RELATIONS
 from wgm_play.inspect import emit
-from wgm_play.inspect.entry import Entry, Said
+from wgm_play.inspect.entry import Entry, Inspected
 from wgm_play.inspect.scan import words
 
 # The order of files, and of concerns in one document.
@@ -23,7 +23,7 @@ CONCERNS = (
 )  # fmt: skip
 
 
-def whole(said: Said, name: str, environment: str) -> str:
+def whole(said: Inspected, name: str, environment: str) -> str:
     """Return one document with all steps, each table followed by its indexes and triggers."""
     lines = [*head(said), *_play(name, environment)]
     if not said.entries:
@@ -33,19 +33,19 @@ def whole(said: Said, name: str, environment: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def by_kind(said: Said) -> dict[str, list[Entry]]:
+def by_kind(said: Inspected) -> dict[str, list[Entry]]:
     """Return the steps of each concern, in the order in which they are read."""
     return {
         concern: _ordered(entry for entry in said.entries if entry.concern == concern) for concern in _concerns(said)
     }
 
 
-def in_order(said: Said) -> list[Entry]:
+def in_order(said: Inspected) -> list[Entry]:
     """Return all steps, each after what it mentions."""
     return [entry for steps in by_kind(said).values() for entry in steps]
 
 
-def head(said: Said) -> list[str]:
+def head(said: Inspected) -> list[str]:
     """Return what the playbook does not say, as comments."""
     remarks = [line for one in said.remarks for line in emit.comment(one)]
     if not said.unsaid:
@@ -62,12 +62,12 @@ def _play(name: str, environment: str) -> list[str]:
     return [f"- name: {emit.scalar(name, flow=False)}", f"  hosts: {emit.scalar(environment, flow=False)}", "  steps:"]
 
 
-def _concerns(said: Said) -> list[str]:
+def _concerns(said: Inspected) -> list[str]:
     there = dict.fromkeys(entry.concern for entry in said.entries)
     return sorted(there, key=lambda one: (CONCERNS.index(one) if one in CONCERNS else len(CONCERNS), one))
 
 
-def _beside_their_table(said: Said) -> list[Entry]:
+def _beside_their_table(said: Inspected) -> list[Entry]:
     """Return all entries in the order of concerns, with indexes and triggers after their table."""
     beside: dict[tuple[str, ...], list[Entry]] = {}
     for concern in ("indexes", "triggers"):
@@ -84,7 +84,7 @@ def _beside_their_table(said: Said) -> list[Entry]:
     return made
 
 
-def _relation(said: Said, entry: Entry) -> tuple[str, ...]:
+def _relation(said: Inspected, entry: Entry) -> tuple[str, ...]:
     if entry.kind == "trigger":
         return (entry.key.name[0], entry.key.name[1])
     return (entry.key.name[0], str(said.catalog[entry.key].table))

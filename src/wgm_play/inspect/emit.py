@@ -33,7 +33,7 @@ class Block(dict[str, Any]):
     """A mapping that always stands as a block."""
 
 
-class Expression(str):
+class JinjaText(str):
     """A text that Jinja shall read: what stands in double braces is meant so."""
 
     __slots__ = ()
@@ -52,7 +52,7 @@ def scalar(value: Any, *, flow: bool, key: bool = False) -> str:
     """Return one value on one line."""
     if type(value) is str:
         return _text(value, flow, key)
-    if isinstance(value, Expression):
+    if isinstance(value, JinjaText):
         return quoted(str(value))
     if value is None:
         return "null"

@@ -1,6 +1,6 @@
 """One object as a step, and the words that all kinds share.
 
-In: keys and rows of a catalog. Out: `Entry`, and `Said`, which collects entries and what could not be said.
+In: keys and rows of a catalog. Out: `Entry`, and `Inspected`, which collects entries and what could not be said.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Said:
+class Inspected:
     """What an inspection says: entries, and the names of what no step can say; `owner` owns what says no owner."""
 
     catalog: Catalog
@@ -97,7 +97,7 @@ def _templated_key(value: Any) -> bool:
     return isinstance(value, list) and any(map(_templated_key, value))
 
 
-Describe = Callable[[Said, Key], None]
+Describe = Callable[[Inspected, Key], None]
 
 
 def properties(kind: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from wgm_play.catalog.model import Key
-from wgm_play.inspect.entry import Said, expression, options, table_place
+from wgm_play.inspect.entry import Inspected, expression, options, table_place
 from wgm_play.inspect.scan import (
     Unforeseen,
     brackets,
@@ -25,7 +25,7 @@ from wgm_play.inspect.scan import (
 )
 
 
-def describe(said: Said, key: Key) -> None:
+def describe(said: Inspected, key: Key) -> None:
     """Add the step of an index."""
     row = said.catalog[key]
     if not row.valid:

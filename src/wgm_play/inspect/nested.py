@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import NAME_PARTS
 from wgm_play.catalog.model import Row
-from wgm_play.catalog.settled import PLACES, groups_within, with_between
+from wgm_play.catalog.normal_form import PLACES, groups_within, with_between
 from wgm_play.render import render
 from wgm_play.sql import Sql
 

@@ -10,7 +10,7 @@ from typing import Any
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.defined import plain, reference
 from wgm_play.inspect.emit import Lines
-from wgm_play.inspect.entry import Said, expression, place, sql_value, table_place, type_name
+from wgm_play.inspect.entry import Inspected, expression, place, sql_value, table_place, type_name
 from wgm_play.inspect.entry import options as storage_options
 from wgm_play.inspect.scan import Unforeseen, brackets, follows, name, split_list, text_of, tokens, unwrapped
 from wgm_play.inspect.table import STORAGE, collation
@@ -23,7 +23,7 @@ def options(given: list[str] | None) -> dict[str, str]:
     return {one.partition("=")[0]: one.partition("=")[2] for one in given or []}
 
 
-def statistics(said: Said, key: Key) -> None:
+def statistics(said: Inspected, key: Key) -> None:
     """Add the step of extended statistics."""
     row = said.catalog[key]
     schema, table = row.table
@@ -40,7 +40,7 @@ def statistics(said: Said, key: Key) -> None:
     _add(said, "statistics", key, spec, row.comment)
 
 
-def rule(said: Said, key: Key) -> None:
+def rule(said: Inspected, key: Key) -> None:
     """Add the step of a rewrite rule."""
     row = said.catalog[key]
     spec: dict[str, Any] = {"name": key.name[2], **table_place(*key.name[:2])}
@@ -84,7 +84,7 @@ def _statements(text: str) -> list[str]:
     return [*made, expression(last)] if last else made
 
 
-def event_trigger(said: Said, key: Key) -> None:
+def event_trigger(said: Inspected, key: Key) -> None:
     """Add the step of an event trigger."""
     row = said.catalog[key]
     spec: dict[str, Any] = {"name": key.name[0], "event": row.event}
@@ -96,7 +96,7 @@ def event_trigger(said: Said, key: Key) -> None:
     _add(said, "event_triggers", key, spec, row.comment)
 
 
-def publication(said: Said, key: Key) -> None:
+def publication(said: Inspected, key: Key) -> None:
     """Add the step of a publication with its tables and schemas."""
     row = said.catalog[key]
     spec: dict[str, Any] = {"name": key.name[0]}
@@ -117,7 +117,7 @@ def publication(said: Said, key: Key) -> None:
     _add(said, "publications", key, spec, row.comment)
 
 
-def _published(said: Said, key: Key) -> Any:
+def _published(said: Inspected, key: Key) -> Any:
     row = said.catalog[key]
     own = table_place(*key.name[1:])
     if "schema" in own:
@@ -130,7 +130,7 @@ def _published(said: Said, key: Key) -> Any:
     return spec if len(spec) > 1 else spec["table"]
 
 
-def foreign_data_wrapper(said: Said, key: Key) -> None:
+def foreign_data_wrapper(said: Inspected, key: Key) -> None:
     """Add the step of a foreign-data wrapper."""
     row = said.catalog[key]
     spec: dict[str, Any] = {"name": key.name[0]}
@@ -142,7 +142,7 @@ def foreign_data_wrapper(said: Said, key: Key) -> None:
     _add(said, "foreign", key, spec, row.comment)
 
 
-def server(said: Said, key: Key) -> None:
+def server(said: Inspected, key: Key) -> None:
     """Add the step of a foreign server."""
     row = said.catalog[key]
     spec: dict[str, Any] = {"name": key.name[0], "wrapper": row.wrapper}
@@ -154,7 +154,7 @@ def server(said: Said, key: Key) -> None:
     _add(said, "foreign", key, spec, row.comment)
 
 
-def user_mapping(said: Said, key: Key) -> None:
+def user_mapping(said: Inspected, key: Key) -> None:
     """Add the step of a user mapping; what may be a secret comes from the environment."""
     row = said.catalog[key]
     spec: dict[str, Any] = {"server": key.name[0], "user": key.name[1]}
@@ -167,7 +167,7 @@ def user_mapping(said: Said, key: Key) -> None:
     said.add("foreign", "user_mapping", key, spec)
 
 
-def foreign_table(said: Said, key: Key) -> None:
+def foreign_table(said: Inspected, key: Key) -> None:
     """Add the step of a foreign table."""
     row = said.catalog[key]
     columns: dict[str, Any] = Lines()
@@ -206,7 +206,7 @@ def _rule(text: str) -> Any:
     return {"check": written, "not_valid": True} if rest.strip() == "NOT VALID" else written
 
 
-def _add(said: Said, concern: str, key: Key, spec: dict[str, Any], comment: str | None) -> None:
+def _add(said: Inspected, concern: str, key: Key, spec: dict[str, Any], comment: str | None) -> None:
     if comment is not None:
         spec["comment"] = comment
     said.add(concern, key.kind, key, spec)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Set
 from typing import Any
 
 from wgm_play.catalog.kinds import PER_ROW
-from wgm_play.inspect.emit import TEMPLATE, Expression
+from wgm_play.inspect.emit import TEMPLATE, JinjaText
 from wgm_play.inspect.entry import Entry
 
 # Of as many alike, a loop is easier to read than they are.
@@ -44,15 +44,15 @@ def _pattern(entry: Entry) -> tuple[str, dict[str, Any]] | None:
         word, _, item = str(spec["on"]).rpartition(" ")
         if not word or not _PLAIN.match(item):
             return None
-        spec["on"] = Expression(f"{word} {ITEM}")
+        spec["on"] = JinjaText(f"{word} {ITEM}")
         return item, spec
     item = str(spec.get("table"))
     if "schema" in spec or not _PLAIN.match(item) or TEMPLATE.search(repr(spec)):
         return None
-    spec["table"] = Expression(ITEM)
+    spec["table"] = JinjaText(ITEM)
     name = str(spec["name"])
     if "." not in item and re.search(rf"(?<![^\W_]){re.escape(item)}(?![^\W_])", name):
-        spec["name"] = Expression(re.sub(rf"(?<![^\W_]){re.escape(item)}(?![^\W_])", ITEM, name))
+        spec["name"] = JinjaText(re.sub(rf"(?<![^\W_]){re.escape(item)}(?![^\W_])", ITEM, name))
     return item, spec
 
 
@@ -77,5 +77,5 @@ def with_owner(entries: Iterable[Entry]) -> str | None:
     owner = counts.most_common(1)[0][0]
     for one in given:
         if one.spec.get("owner") == owner:
-            one.spec["owner"] = Expression(OWNER)
+            one.spec["owner"] = JinjaText(OWNER)
     return owner

@@ -1,6 +1,6 @@
 """A project from described objects: a playbook with its backup policy, files of steps, an environment, a README.
 
-In: `Said`, how it is split. Out: texts by their paths.
+In: `Inspected`, how it is split. Out: texts by their paths.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 from wgm_play.inspect import emit
 from wgm_play.inspect.document import by_kind, head
-from wgm_play.inspect.entry import Entry, Said
+from wgm_play.inspect.entry import Entry, Inspected
 from wgm_play.inspect.options import KIND
 from wgm_play.inspect.pattern import with_loops, with_owner
 from wgm_play.inspect.split import split
-from wgm_play.units import counted
+from wgm_play.quantities import counted
 
 # From this size on a dump before each change takes too long; a younger one serves.
 _LARGE = 20 * 2**30
@@ -37,7 +37,7 @@ class About:
     size: int = 0
 
 
-def project(said: Said, about: About, how: str) -> dict[str, str]:
+def project(said: Inspected, about: About, how: str) -> dict[str, str]:
     """Return the files of a project."""
     owner = with_owner(said.entries)
     if how != KIND:
@@ -53,7 +53,7 @@ def project(said: Said, about: About, how: str) -> dict[str, str]:
     return made
 
 
-def _playbook(said: Said, about: About, names: Sequence[str], owner: str | None) -> str:
+def _playbook(said: Inspected, about: About, names: Sequence[str], owner: str | None) -> str:
     play: dict[str, Any] = emit.Block(name=about.name, hosts=about.environment)
     if owner is not None:
         play["vars"] = {"owner": owner}
@@ -73,7 +73,7 @@ def _playbook(said: Said, about: About, names: Sequence[str], owner: str | None)
     return "\n".join([*head(said), *lines, ""])
 
 
-def _readme(said: Said, about: About, files: Mapping[str, list[Entry]]) -> str:
+def _readme(said: Inspected, about: About, files: Mapping[str, list[Entry]]) -> str:
     name, playbook = about.name, f"{about.environment}.yml"
     text = [
         f"# {name}",

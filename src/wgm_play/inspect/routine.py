@@ -10,14 +10,14 @@ from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.emit import Block
-from wgm_play.inspect.entry import Said, body, expression, place, type_name, value_of
+from wgm_play.inspect.entry import Inspected, body, expression, place, type_name, value_of
 from wgm_play.inspect.scan import Unforeseen, follows, name, split_list, text_of
 
 _HEAD = re.compile(r"CREATE OR REPLACE (?:FUNCTION|PROCEDURE) ")
 _QUOTE = re.compile(r"(\$\w*\$)(.*)\1\s*\Z", re.DOTALL)
 
 
-def describe(said: Said, key: Key) -> None:
+def describe(said: Inspected, key: Key) -> None:
     """Add the step of a function or procedure."""
     row = said.catalog[key]
     spec: dict[str, Any] = Block(place(key))

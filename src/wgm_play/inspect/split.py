@@ -1,6 +1,6 @@
 """Which file each step goes to: by domain (tables that refer to one another), by schema, or by kind.
 
-In: `Said`. Out: files in the order in which they are imported, each with its steps in theirs.
+In: `Inspected`. Out: files in the order in which they are imported, each with its steps in theirs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import IN_TABLE, OF_OBJECT, ON_TABLE, RELATIONS, TYPES, VIEWS, WITH_BODY
-from wgm_play.inspect.entry import Entry, Said
+from wgm_play.inspect.entry import Entry, Inspected
 from wgm_play.inspect.options import SCHEMA
 from wgm_play.inspect.scan import qualified, words
 
@@ -38,7 +38,7 @@ AFTER = (
 Name = tuple[str, ...]
 
 
-def split(said: Said, how: str) -> dict[str, list[Entry]]:
+def split(said: Inspected, how: str) -> dict[str, list[Entry]]:
     """Return the steps of each file, by the file's name without its ending."""
     if how == SCHEMA:
         return _in_order(said, {id(entry): _schema_file(entry) for entry in said.entries})
@@ -78,14 +78,14 @@ def _schema_file(entry: Entry) -> str:
     return _file(key.name[0]) if len(key.name) > 1 else entry.concern
 
 
-def _in_order(said: Said, place: dict[int, str]) -> dict[str, list[Entry]]:
+def _in_order(said: Inspected, place: dict[int, str]) -> dict[str, list[Entry]]:
     files: dict[str, list[Entry]] = defaultdict(list)
     for entry in beside_their_table(said):
         files[place[id(entry)]].append(entry)
     return {name: files[name] for name in _imported(said, files)}
 
 
-def _imported(said: Said, files: dict[str, list[Entry]]) -> list[str]:
+def _imported(said: Inspected, files: dict[str, list[Entry]]) -> list[str]:
     """Return the files so that each follows those that it refers to, as far as that goes; people read them so."""
     own = [name for name in files if name not in BEFORE and name not in AFTER]
     of = {entry.key.name: name for name in own for entry in files[name] if entry.kind == "table"}
@@ -98,7 +98,7 @@ def _imported(said: Said, files: dict[str, list[Entry]]) -> list[str]:
     return [*(one for one in BEFORE if one in files), *made, *(one for one in AFTER if one in files)]
 
 
-def beside_their_table(said: Said) -> list[Entry]:
+def beside_their_table(said: Inspected) -> list[Entry]:
     """Return the steps with what belongs to a table right behind it, what others need before them."""
     from wgm_play.inspect.document import in_order
 
@@ -114,7 +114,7 @@ def beside_their_table(said: Said) -> list[Entry]:
     return [one for entry in rest for one in (entry, *(beside[entry.key.name] if entry.kind in RELATIONS else ()))]
 
 
-def _table_of(said: Said, entry: Entry) -> Name | None:
+def _table_of(said: Inspected, entry: Entry) -> Name | None:
     """Return the name of the relation that a step is about."""
     if entry.kind in RELATIONS:
         return entry.key.name
@@ -143,7 +143,7 @@ def _is_need(entry: Entry) -> bool:
     return entry.kind in TYPES | WITH_BODY | {"sequence"}
 
 
-def _used_by(said: Said, entry: Entry, place: dict[int, str]) -> str | None:
+def _used_by(said: Inspected, entry: Entry, place: dict[int, str]) -> str | None:
     """Return the only domain whose steps name a type or function."""
     name = entry.key.name[1]
     found = {
@@ -154,7 +154,7 @@ def _used_by(said: Said, entry: Entry, place: dict[int, str]) -> str | None:
     return found.pop() if len(found) == 1 and "" not in found else None
 
 
-def _uses(said: Said, entry: Entry, domain: dict[Name, str]) -> str | None:
+def _uses(said: Inspected, entry: Entry, domain: dict[Name, str]) -> str | None:
     """Return the only domain whose tables a view names."""
     if entry.kind not in VIEWS:
         return None
@@ -171,7 +171,7 @@ def _words(entry: Entry) -> frozenset[str]:
 # Domains ------------------------------------------------------------------------------------------------------
 
 
-def domains(said: Said) -> dict[Name, str]:
+def domains(said: Inspected) -> dict[Name, str]:
     """Return the file of each table: those that refer to one another share one, which has the name of the chief of them."""
     tables = [entry.key.name for entry in said.entries if entry.kind == "table"]
     edges = [(one, other) for one, other in _references(said) if one != other]
@@ -190,7 +190,7 @@ def domains(said: Said) -> dict[Name, str]:
     return made
 
 
-def _references(said: Said) -> Iterator[tuple[Name, Name]]:
+def _references(said: Inspected) -> Iterator[tuple[Name, Name]]:
     """Yield which table refers to which: by a foreign key, as a partition, as a child."""
     catalog = said.catalog
     for key in catalog.rows:

@@ -14,7 +14,7 @@ from wgm_play.catalog.model import Key
 from wgm_play.inspect import constraint as constraints
 from wgm_play.inspect import partition
 from wgm_play.inspect.emit import Block, Lines
-from wgm_play.inspect.entry import Said, expression, options, place, sql_value, type_name
+from wgm_play.inspect.entry import Inspected, expression, options, place, sql_value, type_name
 from wgm_play.inspect.scan import qualified, tokens
 
 STORAGE = {"p": "plain", "e": "external", "x": "extended", "m": "main"}
@@ -24,7 +24,7 @@ _SERIAL = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"
 LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
-def describe(said: Said, key: Key) -> None:
+def describe(said: Inspected, key: Key) -> None:
     """Add the step of a table."""
     table = said.catalog[key]
     spec: dict[str, Any] = Block(place(key))
@@ -41,13 +41,13 @@ def describe(said: Said, key: Key) -> None:
     said.add("tables", "table", key, spec, table.comment)
 
 
-def columns_of(said: Said, key: Key) -> list[Key]:
+def columns_of(said: Inspected, key: Key) -> list[Key]:
     """Return the columns of a table in its order."""
     extras = said.catalog.extras
     return sorted(said.children("column", key.name), key=lambda one: extras[one].number)
 
 
-def settings(said: Said, key: Key, spec: dict[str, Any], table: Any) -> None:
+def settings(said: Inspected, key: Key, spec: dict[str, Any], table: Any) -> None:
     """Say what a table has beside columns and constraints."""
     if table.unlogged:
         spec["unlogged"] = True
@@ -68,7 +68,7 @@ def settings(said: Said, key: Key, spec: dict[str, Any], table: Any) -> None:
         said.cannot(key, "row level security forced, but not enabled")
 
 
-def describe_column(said: Said, key: Key) -> dict[str, Any]:
+def describe_column(said: Inspected, key: Key) -> dict[str, Any]:
     """Return what a playbook says of a column, without its constraints."""
     column = said.catalog[key]
     spec: dict[str, Any] = {"type": type_name(column.type)}
@@ -103,7 +103,7 @@ def describe_column(said: Said, key: Key) -> dict[str, Any]:
     return spec
 
 
-def _otherwise(said: Said, key: Key, column: Any, spec: dict[str, Any]) -> None:
+def _otherwise(said: Inspected, key: Key, column: Any, spec: dict[str, Any]) -> None:
     """Say what a child's column lacks of its parent's."""
     above = parent_column(said.catalog, key)
     if above is None:
@@ -127,7 +127,7 @@ def collation(text: str) -> str:
     return bare if short != text and not re.search(r'[."]', bare) else text
 
 
-def serial_type(said: Said, key: Key, column: Any) -> str | None:
+def serial_type(said: Inspected, key: Key, column: Any) -> str | None:
     """Return serial and its like where a column has just what these words stand for."""
     if column.default is None or not column.not_null or column.type not in _SERIAL:
         return None

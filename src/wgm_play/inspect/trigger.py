@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from wgm_play.catalog.model import Key
-from wgm_play.inspect.entry import Said, body, expression, table_place
+from wgm_play.inspect.entry import Inspected, body, expression, table_place
 from wgm_play.inspect.scan import (
     Unforeseen,
     brackets,
@@ -28,7 +28,7 @@ _TIMINGS = ("BEFORE", "AFTER", "INSTEAD OF")
 _EVENTS = ("INSERT", "DELETE", "TRUNCATE", "UPDATE")
 
 
-def describe(said: Said, key: Key) -> None:
+def describe(said: Inspected, key: Key) -> None:
     """Add the step of a trigger."""
     row = said.catalog[key]
     spec: dict[str, Any] = {"name": key.name[2], **table_place(*key.name[:2])}

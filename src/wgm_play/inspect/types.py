@@ -9,14 +9,14 @@ from dataclasses import fields
 from typing import Any
 
 from wgm_play.catalog.model import Key
-from wgm_play.inspect.entry import Said, expression, place, table_place, type_name
+from wgm_play.inspect.entry import Inspected, expression, place, table_place, type_name
 from wgm_play.inspect.scan import Unforeseen, brackets, follows, unwrapped
 from wgm_play.inspect.table import collation, default, sequence_options
 from wgm_play.playbook.kinds.partition_set import as_said
 from wgm_play.sql import NAME_BYTES
 
 
-def schema(said: Said, key: Key) -> None:
+def schema(said: Inspected, key: Key) -> None:
     """Add the step of a schema; `public` is there anyway."""
     comment = said.catalog[key].comment
     if key.name == ("public",) and comment is None:
@@ -27,7 +27,7 @@ def schema(said: Said, key: Key) -> None:
     said.add("schemas", "schema", key, spec, comment)
 
 
-def extension(said: Said, key: Key) -> None:
+def extension(said: Inspected, key: Key) -> None:
     """Add the step of an extension; its version only where it is not the one that the server would install."""
     row = said.catalog[key]
     spec: dict[str, Any] = {"name": key.name[0]}
@@ -40,7 +40,7 @@ def extension(said: Said, key: Key) -> None:
     said.add("extensions", "extension", key, spec, row.comment)
 
 
-def setting(said: Said, key: Key) -> None:
+def setting(said: Inspected, key: Key) -> None:
     """Add the step of a setting of this database; those of roles in all databases belong to no database."""
     database, role, name = key.name
     if not database:
@@ -55,7 +55,7 @@ def setting(said: Said, key: Key) -> None:
     said.add("settings", "setting", key, spec)
 
 
-def cron_job(said: Said, key: Key) -> None:
+def cron_job(said: Inspected, key: Key) -> None:
     """Add the step of a job of pg_cron."""
     row = said.catalog[key]
     spec: dict[str, Any] = {"name": key.name[0], "schedule": row.schedule, "command": row.command}
@@ -66,7 +66,7 @@ def cron_job(said: Said, key: Key) -> None:
     said.add("jobs", "cron_job", key, spec)
 
 
-def partition_set(said: Said, key: Key) -> None:
+def partition_set(said: Inspected, key: Key) -> None:
     """Add the step of a set of partitions that pg_partman keeps; the partitions themselves are in no step."""
     row = said.catalog[key]
     spec: dict[str, Any] = {**table_place(*key.name), "control": row.control, "interval": as_said(row.interval)}
@@ -82,7 +82,7 @@ def partition_set(said: Said, key: Key) -> None:
     said.add("partitions", "partition_set", key, spec)
 
 
-def enum(said: Said, key: Key) -> None:
+def enum(said: Inspected, key: Key) -> None:
     """Add the step of an enum."""
     row = said.catalog[key]
     spec = {**place(key), "values": list(row.labels or [])}
@@ -91,7 +91,7 @@ def enum(said: Said, key: Key) -> None:
     said.add("types", "enum", key, spec, row.comment)
 
 
-def domain(said: Said, key: Key) -> None:
+def domain(said: Inspected, key: Key) -> None:
     """Add the step of a domain with its rules."""
     row = said.catalog[key]
     spec: dict[str, Any] = {**place(key), "type": type_name(row.type)}
@@ -127,7 +127,7 @@ def domain(said: Said, key: Key) -> None:
     said.add("types", "domain", key, spec, row.comment)
 
 
-def sequence(said: Said, key: Key) -> None:
+def sequence(said: Inspected, key: Key) -> None:
     """Add the step of a sequence that no serial column stands for."""
     if key in said.children("sequence", ("serial",)):
         return

@@ -10,11 +10,11 @@ from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.emit import Block, Lines
-from wgm_play.inspect.entry import Said, body, expression, options, place, sql_value
+from wgm_play.inspect.entry import Inspected, body, expression, options, place, sql_value
 from wgm_play.inspect.table import COMPRESSION, STORAGE
 
 
-def describe(said: Said, key: Key) -> None:
+def describe(said: Inspected, key: Key) -> None:
     """Add the step of a view or materialized view."""
     row = said.catalog[key]
     spec: dict[str, Any] = Block(place(key))
@@ -57,7 +57,7 @@ def _column_settings(one: list[str | None]) -> dict[str, Any]:
     return made
 
 
-def column_comment(said: Said, key: Key, column: str, comment: str) -> None:
+def column_comment(said: Inspected, key: Key, column: str, comment: str) -> None:
     """Add the step of a comment on a column of a view."""
     target = ".".join((*(key.name if key.name[0] != "public" else key.name[1:]), column))
     if any("." in part or re.search(r"^\s|\s$", part) for part in (*key.name, column)):

@@ -37,7 +37,7 @@ class Fired:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class RecordingGaps:
     """How often alerts were recorded since a moment; `longest_gap` is the longest time without, up to now."""
 
     checks: int
@@ -77,13 +77,13 @@ def fired_since(connection: Connection, since: datetime) -> list[Fired]:
     return run(connection, "alerts_fired", since, row_factory=class_row(Fired)).fetchall()
 
 
-def watched_since(connection: Connection, since: datetime) -> Watched:
+def watched_since(connection: Connection, since: datetime) -> RecordingGaps:
     """Return how well alerts were watched since a moment."""
     if not _kept(connection):
-        return Watched(0, None, None, datetime.now(since.tzinfo) - since)
+        return RecordingGaps(0, None, None, datetime.now(since.tzinfo) - since)
     *times, now = [at for (at,) in run(connection, "alert_checks", since).fetchall()]
     gaps = [later - earlier for earlier, later in pairwise([since, *times, now])]
-    return Watched(len(times), times[0] if times else None, times[-1] if times else None, max(gaps))
+    return RecordingGaps(len(times), times[0] if times else None, times[-1] if times else None, max(gaps))
 
 
 def earlier_counters(

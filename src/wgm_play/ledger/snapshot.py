@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Extra, Key
-from wgm_play.catalog.shape import Reader, fields
+from wgm_play.catalog.row_format import Reader, fields
 
 FORMAT = 1
 # The fastest level: snapshots are written while an application waits for its release, and are small anyway.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.lint.look import Look
+from wgm_play.lint.context import RuleContext
 from wgm_play.lint.tree import is_node, kind
 
 _COMMANDS = {
@@ -33,7 +33,7 @@ _STATEMENTS = {
 }
 
 
-def additive_only(node: Any, look: Look) -> None:
+def additive_only(node: Any, look: RuleContext) -> None:
     """Tell what a statement takes away. It is asked before the statement changes what is known."""
     name = kind(node)
     if name == "RenameStmt" and node.relation is not None and look.is_new(look.relation(node.relation)):
@@ -63,7 +63,7 @@ def additive_only(node: Any, look: Look) -> None:
         _tell("takes a privilege away", "", "", look)
 
 
-def _made_here(names: Any, look: Look) -> bool:
+def _made_here(names: Any, look: RuleContext) -> bool:
     name = look.name(names)
     relation, index = look.known.relations.get(name), look.known.indexes.get(name)
     function = look.known.functions.get(name)
@@ -72,7 +72,7 @@ def _made_here(names: Any, look: Look) -> bool:
     )
 
 
-def _tell(said: str, about: str, attribute: str, look: Look) -> None:
+def _tell(said: str, about: str, attribute: str, look: RuleContext) -> None:
     look.tell(
         "S16",
         f"it {said}, and only additions are allowed here",

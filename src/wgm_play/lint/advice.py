@@ -1,6 +1,6 @@
 """Advice about what all files together make: keys, types, names. It never blocks by itself.
 
-In: `Look.known` after the last file. Out: findings at the places where things were declared.
+In: `RuleContext.known` after the last file. Out: findings at the places where things were declared.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import re
 
 from wgm_play.errors import Position
 from wgm_play.keywords import QUOTED_KEYWORDS
-from wgm_play.lint.look import Look
-from wgm_play.lint.model import Column, Constraint, Index, Relation
+from wgm_play.lint.context import RuleContext
+from wgm_play.lint.model import KnownColumn, KnownConstraint, KnownIndex, KnownRelation
 from wgm_play.lint.tree import bare
 
 _TYPES = {
@@ -28,7 +28,7 @@ _SMALL_KEYS = ("int4", "integer", "int2", "smallint")
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*\Z")
 
 
-def advise(look: Look) -> None:
+def advise(look: RuleContext) -> None:
     """Tell what is unwise about what the files made."""
     for relation in list(look.known.relations.values()):
         if relation.known and relation.kind == "table" and not relation.temporary:
@@ -49,7 +49,7 @@ def advise(look: Look) -> None:
             _name("index", index.name[1], ".".join(index.table), index.where, look)
 
 
-def _keys(relation: Relation, look: Look) -> None:
+def _keys(relation: KnownRelation, look: RuleContext) -> None:
     if relation.primary is None and not relation.partition_of and not relation.inherits and relation.columns:
         look.tell(
             "T12",
@@ -67,7 +67,7 @@ def _keys(relation: Relation, look: Look) -> None:
             )
 
 
-def _foreign(one: Constraint, relation: Relation, look: Look) -> None:
+def _foreign(one: KnownConstraint, relation: KnownRelation, look: RuleContext) -> None:
     if one.kind != "foreign" or one.where is None or relation.temporary:
         return
     if not any(_serves(index, one) for index in look.known.indexes_of(relation.name)):
@@ -91,12 +91,12 @@ def _foreign(one: Constraint, relation: Relation, look: Look) -> None:
     _types(one, relation, look)
 
 
-def _serves(index: Index, key: Constraint) -> bool:
+def _serves(index: KnownIndex, key: KnownConstraint) -> bool:
     """Say whether an index begins with the columns of a key, in any order."""
     return not index.partial and set(index.columns[: len(key.columns)]) == set(key.columns)
 
 
-def _types(one: Constraint, relation: Relation, look: Look) -> None:
+def _types(one: KnownConstraint, relation: KnownRelation, look: RuleContext) -> None:
     other = look.known.relations.get(one.refers) if one.refers else None
     if other is None or not other.known:
         return
@@ -121,7 +121,7 @@ def _plain(name: str) -> str:
     return _SAME.get(bare(name), bare(name))
 
 
-def _column(column: Column, relation: Relation, look: Look) -> None:
+def _column(column: KnownColumn, relation: KnownRelation, look: RuleContext) -> None:
     if relation.temporary:
         return
     kind = bare(column.type).removesuffix("[]")
@@ -143,7 +143,7 @@ def _column(column: Column, relation: Relation, look: Look) -> None:
     _name("column", column.name, relation.label, column.where, look)
 
 
-def _masked(column: Column, relation: Relation, look: Look) -> None:
+def _masked(column: KnownColumn, relation: KnownRelation, look: RuleContext) -> None:
     keys = {name for one in relation.constraints.values() if one.kind in ("primary", "foreign") for name in one.columns}
     if column.name not in keys and (relation.name, column.name) not in look.known.labelled:
         look.tell(
@@ -156,7 +156,7 @@ def _masked(column: Column, relation: Relation, look: Look) -> None:
         )
 
 
-def _name(kind: str, name: str, label: str, where: Position | None, look: Look) -> None:
+def _name(kind: str, name: str, label: str, where: Position | None, look: RuleContext) -> None:
     kind = kind.replace("materialized_", "")
     _pattern(kind, name, label, where, look)
     if not _PLAIN.match(name):
@@ -165,13 +165,13 @@ def _name(kind: str, name: str, label: str, where: Position | None, look: Look) 
         look.tell("Q08", f"{kind} {name!r} is a key word: it must be quoted", label, f"{kind} {name}", where=where)
 
 
-def _unnamed(relation: Relation, look: Look) -> None:
+def _unnamed(relation: KnownRelation, look: RuleContext) -> None:
     for one in relation.constraints.values():
         if one.where is not None:
             _pattern("constraint", one.name, relation.label, one.where, look)
 
 
-def _pattern(kind: str, name: str, label: str, where: Position | None, look: Look) -> None:
+def _pattern(kind: str, name: str, label: str, where: Position | None, look: RuleContext) -> None:
     pattern = look.settings.names.get(kind)
     if pattern is not None and not pattern.fullmatch(name):
         look.tell(

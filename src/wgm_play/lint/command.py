@@ -1,6 +1,6 @@
 """`wgm-play lint`: read what is named, apply the rules.
 
-In: `Options` of the command line. Out: findings, and the settings that say which of them count.
+In: `LintOptions` of the command line. Out: findings, and the settings that say which of them count.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from wgm_play.finding import Finding
 from wgm_play.lint.settings import Settings, of_project, settings
 
 if TYPE_CHECKING:
-    from wgm_play.importing.parts import Part
+    from wgm_play.importing.parts import SourcePart
     from wgm_play.lint.fix import Fix
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class LintOptions:
     """The command line: what is read, how large tables are, for which environment, what is told."""
 
     paths: Sequence[str]
@@ -35,7 +35,7 @@ class Options:
     all: bool = False
 
 
-def lint(options: Options, fixed: dict[str, list[str]] | None = None) -> tuple[list[Finding], Settings]:
+def lint(options: LintOptions, fixed: dict[str, list[str]] | None = None) -> tuple[list[Finding], Settings]:
     """Return what is found in all that is named, and the settings that hold; `fixed` gets the codes that `--fix` ended, by file."""
     from wgm_play.lint.sources import sources
 
@@ -61,8 +61,8 @@ def lint(options: Options, fixed: dict[str, list[str]] | None = None) -> tuple[l
 
 
 def of_sql(
-    parts: Sequence[Part],
-    options: Options,
+    parts: Sequence[SourcePart],
+    options: LintOptions,
     chosen: Settings,
     fixed: dict[str, list[str]] | None = None,
     silent: Set[str] = frozenset(),
@@ -74,13 +74,13 @@ def of_sql(
     """
     from wgm_play.importing.parts import text_of
     from wgm_play.lint.advice import advise
+    from wgm_play.lint.context import RuleContext
     from wgm_play.lint.files import look_through
     from wgm_play.lint.ignores import acknowledge
-    from wgm_play.lint.look import Look
     from wgm_play.lint.rules import HANDLERS
     from wgm_play.lint.sizes import sizes
 
-    look = Look(chosen, sizes(options.rows, options.stats or _stats_of(options)), HANDLERS)
+    look = RuleContext(chosen, sizes(options.rows, options.stats or _stats_of(options)), HANDLERS)
     texts: dict[str, str] = {}
 
     def text(file: str) -> str:
@@ -106,7 +106,7 @@ def of_sql(
     return found
 
 
-def _stats_of(options: Options) -> str | None:
+def _stats_of(options: LintOptions) -> str | None:
     """Return the statistics of the environment that is named."""
     if not options.environment:
         return None
@@ -115,7 +115,7 @@ def _stats_of(options: Options) -> str | None:
     return stats_of(options.environment, options.inventory or Path(FOLDER))
 
 
-def settings_of(options: Options) -> Settings:
+def settings_of(options: LintOptions) -> Settings:
     """Return the settings of the project, and of the environment that is named, laid over them."""
     first = Path(options.paths[0]).resolve()
     project = of_project(first if first.is_dir() else first.parent)

@@ -1,6 +1,6 @@
 """Rules of a team: SQL over what a playbook declares, asked on a scratch server by a role that may do nothing else.
 
-In: `Rule`s of the settings, a play made in a scratch database. Out: findings at the lines that say the objects.
+In: `TeamRule`s of the settings, a play made in a scratch database. Out: findings at the lines that say the objects.
 
 Each query runs in a READ ONLY transaction of its own, which ends by ROLLBACK, for at most five seconds. It asks views that
 are made for it: `tables`, `columns`, `indexes`, `constraints`, `views`, `functions`, `triggers`, `policies`.
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import InputError, Position
 from wgm_play.finding import Finding
-from wgm_play.lint.settings import OFF, Rule, Settings
-from wgm_play.playbook.origins import Place, matching, origins
+from wgm_play.lint.settings import OFF, Settings, TeamRule
+from wgm_play.playbook.origins import OriginLine, matching, origins
 from wgm_play.render import render
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def found(made: Made, settings: Settings) -> list[Finding]:
 
 
 def _of_rule(
-    rule: Rule, session: psycopg.Connection[Any], places: Mapping[Key, list[Place]], settings: Settings
+    rule: TeamRule, session: psycopg.Connection[Any], places: Mapping[Key, list[OriginLine]], settings: Settings
 ) -> Iterator[Finding]:
     names, rows = _ask(rule, session)
     severity = settings.severity.get(rule.code, rule.severity)
@@ -80,7 +80,7 @@ def _of_rule(
         )
 
 
-def _ask(rule: Rule, session: psycopg.Connection[Any]) -> tuple[list[str], Sequence[tuple[Any, ...]]]:
+def _ask(rule: TeamRule, session: psycopg.Connection[Any]) -> tuple[list[str], Sequence[tuple[Any, ...]]]:
     import psycopg as library
 
     try:
@@ -102,7 +102,7 @@ def _ask(rule: Rule, session: psycopg.Connection[Any]) -> tuple[list[str], Seque
         raise InputError(f"lint: the rule {rule.code} cannot be asked: {told}", where=rule.where, hint=hint) from error
 
 
-def _where(about: str, places: Mapping[Key, list[Place]]) -> Position | None:
+def _where(about: str, places: Mapping[Key, list[OriginLine]]) -> Position | None:
     """Return the line that says an object; of one without a line of its own, that of what it belongs to."""
     name = about
     while name:

@@ -1,6 +1,6 @@
 """The rules over whole files: every statement in order, then what only the end of a file shows.
 
-In: `Part`s, and a `Look`. Out: the look's findings, with those acknowledged that a comment takes on.
+In: `SourcePart`s, and a `RuleContext`. Out: the look's findings, with those acknowledged that a comment takes on.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from wgm_play.importing.parts import Part
+from wgm_play.importing.parts import SourcePart
 from wgm_play.importing.tools import flyway_name, without_transaction
 from wgm_play.lint.additive import additive_only
+from wgm_play.lint.context import SHARE, STOPS, FileSession, RuleContext
 from wgm_play.lint.fix import fixes
 from wgm_play.lint.ignores import acknowledge
-from wgm_play.lint.look import SHARE, STOPS, Look, Session
-from wgm_play.lint.reading import Statement, Unread, read
+from wgm_play.lint.reading import ParsedStatement, Unread, read
 from wgm_play.lint.tree import constant, kind, of_type, switched
 
 
-def look_through(parts: Iterable[Part], look: Look, text_of: Callable[[str], str]) -> None:
+def look_through(parts: Iterable[SourcePart], look: RuleContext, text_of: Callable[[str], str]) -> None:
     """Read all files in order."""
     for file, group in groupby(parts, key=lambda part: part.file):
         before = len(look.findings)
@@ -28,7 +28,7 @@ def look_through(parts: Iterable[Part], look: Look, text_of: Callable[[str], str
         look.findings[before:] = acknowledge(look.findings[before:], file, text_of(file), look)
 
 
-def one_file(parts: Sequence[Part], look: Look, text: str) -> None:
+def one_file(parts: Sequence[SourcePart], look: RuleContext, text: str) -> None:
     """Read one file."""
     _fresh(look)
     for part in parts:
@@ -41,7 +41,7 @@ def one_file(parts: Sequence[Part], look: Look, text: str) -> None:
                 )
                 continue
             look.statement = one
-            look.coming = [later.node for later in found[number + 1 :] if isinstance(later, Statement)]
+            look.coming = [later.node for later in found[number + 1 :] if isinstance(later, ParsedStatement)]
             before = len(look.findings)
             _statement(one, look)
             if look.fixes is not None:
@@ -50,18 +50,18 @@ def one_file(parts: Sequence[Part], look: Look, text: str) -> None:
     _whole(parts, look)
 
 
-def read_statements(part: Part, look: Look) -> None:
+def read_statements(part: SourcePart, look: RuleContext) -> None:
     """Read the statements of a part that is no file of its own; what cannot be parsed is the planner's to tell."""
-    found = [one for one in read(part) if isinstance(one, Statement)]
+    found = [one for one in read(part) if isinstance(one, ParsedStatement)]
     for number, one in enumerate(found):
         look.statement = one
         look.coming = [later.node for later in found[number + 1 :]]
         _statement(one, look)
 
 
-def _fresh(look: Look) -> None:
+def _fresh(look: RuleContext) -> None:
     look.file += 1
-    look.session = Session()
+    look.session = FileSession()
     look.search_path = "public"
     look.unlimited.clear()
     look.dropped.clear()
@@ -73,12 +73,12 @@ def _fresh(look: Look) -> None:
     look.sequences_set = False
 
 
-def _begin(part: Part, found: Sequence[Statement | Unread], look: Look, text: str) -> None:
+def _begin(part: SourcePart, found: Sequence[ParsedStatement | Unread], look: RuleContext, text: str) -> None:
     """Open the transaction in which the tool sends a part."""
     sent = part.transaction
     if sent == "each":
         sent = look.settings.transaction
-    alone = [one for one in found if isinstance(one, Statement) and _needs_none(one.node)]
+    alone = [one for one in found if isinstance(one, ParsedStatement) and _needs_none(one.node)]
     if without_transaction(text) or (flyway_name(part.file) and alone and len(alone) == len(found)):
         sent = "each"
     look.session.end()
@@ -102,7 +102,7 @@ def _needs_none(node: Any) -> bool:
     return name == "VacuumStmt" and bool(node.is_vacuumcmd)
 
 
-def _statement(one: Statement, look: Look) -> None:
+def _statement(one: ParsedStatement, look: RuleContext) -> None:
     _use_of_new_values(one, look)
     if look.settings.additive_only:
         additive_only(one.node, look)
@@ -119,7 +119,7 @@ def _writing(node: Any) -> Iterator[Any]:
             yield one.ctequery
 
 
-def _use_of_new_values(one: Statement, look: Look) -> None:
+def _use_of_new_values(one: ParsedStatement, look: RuleContext) -> None:
     """A value that is added to an enum cannot be used before COMMIT."""
     values = look.session.enum_values
     if not values or kind(one.node) in ("AlterEnumStmt", "TransactionStmt", "CommentStmt"):
@@ -138,7 +138,7 @@ def _use_of_new_values(one: Statement, look: Look) -> None:
             return
 
 
-def _end(look: Look) -> None:
+def _end(look: RuleContext) -> None:
     if look.unended is not None:
         look.tell(
             "X07",
@@ -152,7 +152,7 @@ def _end(look: Look) -> None:
     look.session.end()
 
 
-def _whole(parts: Sequence[Part], look: Look) -> None:
+def _whole(parts: Sequence[SourcePart], look: RuleContext) -> None:
     """Tell what only the whole file shows."""
     _timeouts(look)
     _definers(look)
@@ -171,7 +171,7 @@ def _whole(parts: Sequence[Part], look: Look) -> None:
             )
 
 
-def _timeouts(look: Look) -> None:
+def _timeouts(look: RuleContext) -> None:
     """One waiting lock is enough to stop everybody: told once a file."""
     felt = [one for one in look.unlimited if not look.is_new(one[1])]
     if not felt:
@@ -200,7 +200,7 @@ def _timeouts(look: Look) -> None:
         )
 
 
-def _definers(look: Look) -> None:
+def _definers(look: RuleContext) -> None:
     """A function with its owner's rights has a fixed search_path, and not everybody may call it."""
     for name, where in look.definers.items():
         one = look.known.functions.get(name)
@@ -231,7 +231,7 @@ LONGEST = 63  # bytes of a name that PostgreSQL keeps (manual: "Identifiers and 
 _WORD = re.compile(r"[^\W\d][\w$]{31,}|\"[^\"\n]{32,}\"")
 
 
-def _long_names(part: Part, look: Look) -> None:
+def _long_names(part: SourcePart, look: RuleContext) -> None:
     """Names that are cut: the parser has cut them already, so the text is asked."""
     if not any(len(found.encode()) > LONGEST for found in _WORD.findall(part.sql)):
         return

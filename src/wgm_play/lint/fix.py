@@ -13,8 +13,8 @@ from typing import Any
 
 from wgm_play.errors import Position
 from wgm_play.finding import Finding
-from wgm_play.lint.look import Look
-from wgm_play.lint.reading import Statement
+from wgm_play.lint.context import RuleContext
+from wgm_play.lint.reading import ParsedStatement
 from wgm_play.lint.tree import kind, words
 from wgm_play.sql import ident, shortened
 
@@ -37,7 +37,7 @@ class Fix:
     edits: tuple[Edit, ...]
 
 
-def fixes(one: Statement, found: Sequence[Finding], look: Look) -> Iterator[Fix]:
+def fixes(one: ParsedStatement, found: Sequence[Finding], look: RuleContext) -> Iterator[Fix]:
     """Return how the findings of a statement are ended, where that can be done in its place."""
     if look.session.transaction:
         return
@@ -57,7 +57,7 @@ class _Token:
     word: str
 
 
-def _tokens(one: Statement) -> list[_Token]:
+def _tokens(one: ParsedStatement) -> list[_Token]:
     from pglast.parser import scan
 
     text = one.part.sql[one.start : one.end]
@@ -68,16 +68,16 @@ def _tokens(one: Statement) -> list[_Token]:
     ]
 
 
-def _after(one: Statement, *wanted: str) -> int | None:
+def _after(one: ParsedStatement, *wanted: str) -> int | None:
     """Return the place behind the first of some words."""
     return next((token.end for token in _tokens(one) if token.word in wanted), None)
 
 
-def _inserted(one: Statement, at: int | None, text: str) -> list[Edit]:
+def _inserted(one: ParsedStatement, at: int | None, text: str) -> list[Edit]:
     return [] if at is None else [Edit(one.part.place(at), text)]
 
 
-def _create_index(one: Statement, finding: Finding) -> list[Edit]:
+def _create_index(one: ParsedStatement, finding: Finding) -> list[Edit]:
     edits = _inserted(one, _after(one, "index"), " CONCURRENTLY")
     if one.node.if_not_exists and one.node.idxname:
         name = ident(tuple(part for part in (one.node.relation.schemaname, one.node.idxname) if part))
@@ -85,13 +85,13 @@ def _create_index(one: Statement, finding: Finding) -> list[Edit]:
     return edits
 
 
-def _drop_index(one: Statement, finding: Finding) -> list[Edit]:
+def _drop_index(one: ParsedStatement, finding: Finding) -> list[Edit]:
     if len(one.node.objects) > 1 or one.node.behavior.name == "DROP_CASCADE":
         return []
     return _inserted(one, _after(one, "index"), " CONCURRENTLY")
 
 
-def _reindex(one: Statement, finding: Finding) -> list[Edit]:
+def _reindex(one: ParsedStatement, finding: Finding) -> list[Edit]:
     if one.node.params or one.node.kind.name not in (
         "REINDEX_OBJECT_TABLE",
         "REINDEX_OBJECT_INDEX",
@@ -101,16 +101,16 @@ def _reindex(one: Statement, finding: Finding) -> list[Edit]:
     return _inserted(one, _after(one, "table", "index", "schema"), " CONCURRENTLY")
 
 
-def _detach(one: Statement, finding: Finding) -> list[Edit]:
+def _detach(one: ParsedStatement, finding: Finding) -> list[Edit]:
     return _inserted(one, one.end, " CONCURRENTLY") if finding.severity == "error" and len(one.node.cmds) == 1 else []
 
 
-def _table(one: Statement) -> str:
+def _table(one: ParsedStatement) -> str:
     relation = one.node.relation
     return str(ident(tuple(part for part in (relation.schemaname, relation.relname) if part)))
 
 
-def _constraint_at(one: Statement, finding: Finding) -> Any:
+def _constraint_at(one: ParsedStatement, finding: Finding) -> Any:
     """Return the constraint that a finding is about."""
     place = finding.where
     return next(
@@ -123,7 +123,7 @@ def _constraint_at(one: Statement, finding: Finding) -> Any:
     )
 
 
-def _end_of(one: Statement, start: int) -> int:
+def _end_of(one: ParsedStatement, start: int) -> int:
     """Return where the command ends that begins at a place: before the next comma outside of parentheses."""
     depth, end = 0, start
     for token in _tokens(one):
@@ -136,7 +136,7 @@ def _end_of(one: Statement, start: int) -> int:
     return end
 
 
-def _not_valid(one: Statement, finding: Finding) -> list[Edit]:
+def _not_valid(one: ParsedStatement, finding: Finding) -> list[Edit]:
     node = _constraint_at(one, finding)
     if node is None:
         return []
@@ -146,7 +146,7 @@ def _not_valid(one: Statement, finding: Finding) -> list[Edit]:
     return [*edits, *_inserted(one, one.end, f";\nALTER TABLE {_table(one)} VALIDATE CONSTRAINT {name}")]
 
 
-def _unique(one: Statement, finding: Finding) -> list[Edit]:
+def _unique(one: ParsedStatement, finding: Finding) -> list[Edit]:
     node = _constraint_at(one, finding)
     if node is None or node.including or node.nulls_not_distinct or node.without_overlaps or node.options:
         return []
@@ -163,7 +163,7 @@ def _unique(one: Statement, finding: Finding) -> list[Edit]:
     return [*edits, Edit(one.part.place(opened.start), f"USING INDEX {name}", closed.end - opened.start)]
 
 
-def _set_not_null(one: Statement, finding: Finding) -> list[Edit]:
+def _set_not_null(one: ParsedStatement, finding: Finding) -> list[Edit]:
     if len(one.node.cmds) > 1 or one.node.cmds[0].subtype.name != "AT_SetNotNull":
         return []
     table, column = _table(one), ident((one.node.cmds[0].name,))

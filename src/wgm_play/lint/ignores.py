@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from wgm_play.errors import Position
 from wgm_play.finding import Finding
 from wgm_play.hazards import pages
-from wgm_play.lint.look import Look
+from wgm_play.lint.context import RuleContext
 from wgm_play.lint.settings import OFF, Ignore
 
 _COMMENT = re.compile(
@@ -34,7 +34,7 @@ ENOUGH = 3  # letters of a reason; less is no reason
 
 
 @dataclass(frozen=True, slots=True)
-class Comment:
+class IgnoreComment:
     """An ignore in a file: the lines it covers (from, to), or the whole file."""
 
     codes: tuple[str, ...]
@@ -43,7 +43,9 @@ class Comment:
     used: bool = False
 
 
-def acknowledge(findings: Sequence[Finding], file: str, text: str, look: Look, *, faults: bool = True) -> list[Finding]:
+def acknowledge(
+    findings: Sequence[Finding], file: str, text: str, look: RuleContext, *, faults: bool = True
+) -> list[Finding]:
     """Return the findings of a file as its comments and the settings leave them, and the `faults` of the comments."""
     comments, wrong = _comments(file, text, look)
     today = datetime.date.today()
@@ -54,7 +56,7 @@ def acknowledge(findings: Sequence[Finding], file: str, text: str, look: Look, *
 
 
 def _acknowledged(
-    one: Finding, comments: Sequence[Comment], settled: Sequence[Ignore], today: datetime.date
+    one: Finding, comments: Sequence[IgnoreComment], settled: Sequence[Ignore], today: datetime.date
 ) -> Finding:
     line = one.where.line if one.where else 0
     for comment in comments:
@@ -69,7 +71,7 @@ def _acknowledged(
     return one
 
 
-def _comments(file: str, text: str, look: Look) -> tuple[list[Comment], list[Finding]]:
+def _comments(file: str, text: str, look: RuleContext) -> tuple[list[IgnoreComment], list[Finding]]:
     if "wgm-play" not in text:
         return [], []
     found, faults = [], []
@@ -96,7 +98,9 @@ def _comments(file: str, text: str, look: Look) -> tuple[list[Comment], list[Fin
         if fault:
             continue
         whole = one.group(1) == "ignore-file"
-        found.append(Comment(codes, reason, (1, len(lines) + 1) if whole else _covered(lines, line, text, one.start())))
+        found.append(
+            IgnoreComment(codes, reason, (1, len(lines) + 1) if whole else _covered(lines, line, text, one.start()))
+        )
     return found, faults
 
 
@@ -109,7 +113,7 @@ def until_in(reason: str) -> datetime.date | None:
     return datetime.date.fromisoformat(found.group(1)) if found else None
 
 
-def _fault(codes: Sequence[str], look: Look, until: str | None, reason: str) -> str:
+def _fault(codes: Sequence[str], look: RuleContext, until: str | None, reason: str) -> str:
     known = {*pages(), *(rule.code for rule in look.settings.rules)}
     strange = [code for code in codes if code not in known]
     if not codes or strange:

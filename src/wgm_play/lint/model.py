@@ -1,6 +1,6 @@
 """What the files read so far say of a database: relations, columns, constraints, indexes, functions, types.
 
-In: nothing. Out: `Known`, which the rules fill and ask. What no file has made is a relation of which nothing is known.
+In: nothing. Out: `KnownSchema`, which the rules fill and ask. What no file has made is a relation of which nothing is known.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NEVER = -1  # the file of what no file has made
 
 
 @dataclass(slots=True)
-class Column:
+class KnownColumn:
     """A column. `not_null` and `type` are None and "" where no file tells; `made` is the file that adds it."""
 
     name: str
@@ -29,7 +29,7 @@ class Column:
 
 
 @dataclass(slots=True)
-class Constraint:
+class KnownConstraint:
     """A constraint: `kind` is check, foreign, unique, primary, exclude or not_null. `proves` are columns that are not null."""
 
     name: str
@@ -47,7 +47,7 @@ class Constraint:
 
 
 @dataclass(slots=True)
-class Index:
+class KnownIndex:
     """An index: its columns as text, "" for an expression."""
 
     name: Name
@@ -62,7 +62,7 @@ class Index:
 
 
 @dataclass(slots=True)
-class Relation:
+class KnownRelation:
     """A table, view, materialized view, index or sequence. `known` says that a file made it, and so all of it is known."""
 
     name: Name
@@ -74,8 +74,8 @@ class Relation:
     partitioned: tuple[str, ...] | None = None
     partition_of: Name | None = None
     default_partition: Name | None = None
-    columns: dict[str, Column] = field(default_factory=dict)
-    constraints: dict[str, Constraint] = field(default_factory=dict)
+    columns: dict[str, KnownColumn] = field(default_factory=dict)
+    constraints: dict[str, KnownConstraint] = field(default_factory=dict)
     inherits: bool = False
     policies: int = 0
     identity_index: str = ""
@@ -91,13 +91,13 @@ class Relation:
         return ".".join(part for part in self.name if part)
 
     @property
-    def primary(self) -> Constraint | None:
+    def primary(self) -> KnownConstraint | None:
         """The primary key."""
         return next((one for one in self.constraints.values() if one.kind == "primary"), None)
 
 
 @dataclass(slots=True)
-class Function:
+class KnownFunction:
     """A function or procedure, by its last name."""
 
     name: Name
@@ -115,12 +115,12 @@ class Function:
 
 
 @dataclass(slots=True)
-class Known:
+class KnownSchema:
     """All of it."""
 
-    relations: dict[Name, Relation] = field(default_factory=dict)
-    indexes: dict[Name, Index] = field(default_factory=dict)
-    functions: dict[Name, Function] = field(default_factory=dict)
+    relations: dict[Name, KnownRelation] = field(default_factory=dict)
+    indexes: dict[Name, KnownIndex] = field(default_factory=dict)
+    functions: dict[Name, KnownFunction] = field(default_factory=dict)
     # Types by name, with the file that made them; of a domain, whether it has constraints.
     types: dict[Name, int] = field(default_factory=dict)
     domains: dict[Name, bool] = field(default_factory=dict)
@@ -134,6 +134,6 @@ class Known:
     # Columns that a trigger sets at every UPDATE, by name.
     touched: set[str] = field(default_factory=set)
 
-    def indexes_of(self, table: Name) -> list[Index]:
+    def indexes_of(self, table: Name) -> list[KnownIndex]:
         """Return the indexes of a table."""
         return [one for one in self.indexes.values() if one.table == table]

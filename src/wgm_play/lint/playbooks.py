@@ -15,11 +15,11 @@ from typing import Any
 
 from wgm_play.errors import Position
 from wgm_play.finding import Finding
-from wgm_play.importing.parts import Part
+from wgm_play.importing.parts import SourcePart
 from wgm_play.lint.advice import advise
+from wgm_play.lint.context import RuleContext
 from wgm_play.lint.files import read_statements
 from wgm_play.lint.ignores import acknowledge, until_in
-from wgm_play.lint.look import Look
 from wgm_play.lint.rules import HANDLERS
 from wgm_play.lint.settings import Settings, settings
 from wgm_play.lint.sizes import sizes
@@ -52,7 +52,7 @@ def of_playbook(
     for loaded in plays:
         _number, play, environment, _playbook = loaded
         known = sizes(rows, stats or environment.stats)
-        look = Look(settings(environment.lint, environment.path, chosen), known, HANDLERS)
+        look = RuleContext(settings(environment.lint, environment.path, chosen), known, HANDLERS)
         look.known.labelled |= _masked(play.steps)
         _declared(fold(play.steps), look)
         if scratch and look.settings.rules:
@@ -81,7 +81,7 @@ def _of_rules(loaded: Any, chosen: Settings, path: str) -> list[Finding]:
         return found(next(made), chosen)
 
 
-def _declared(folded: Any, look: Look) -> None:
+def _declared(folded: Any, look: RuleContext) -> None:
     look.file = 0
     look.session.begin()
     look.session.lock_timeout = look.session.statement_timeout = True
@@ -101,15 +101,15 @@ def _declared(folded: Any, look: Look) -> None:
     _imperative(folded.sqls, look)
 
 
-def _statement(sql: str, where: Any, position: Position, look: Look) -> None:
+def _statement(sql: str, where: Any, position: Position, look: RuleContext) -> None:
     def locate(offset: int) -> Position:
         return where(offset) or position
 
     look.locate = locate
-    read_statements(Part(position.file, position.line, sql, "one"), look)
+    read_statements(SourcePart(position.file, position.line, sql, "one"), look)
 
 
-def _imperative(steps: Iterable[Any], look: Look) -> None:
+def _imperative(steps: Iterable[Any], look: RuleContext) -> None:
     """Read `sql` steps: the tables that the playbook declares are there, and in use."""
     look.file = 1
     for step in steps:
@@ -119,11 +119,11 @@ def _imperative(steps: Iterable[Any], look: Look) -> None:
         look.session.lock_timeout = look.session.statement_timeout = True
         look.locate = lambda offset, at=step.position: at
         if step.batches is None:
-            read_statements(Part(step.position.file, step.position.line, reveal(step.text), "one"), look)
+            read_statements(SourcePart(step.position.file, step.position.line, reveal(step.text), "one"), look)
     look.locate = None
 
 
-def _accepted(look: Look, steps: Sequence[Any]) -> list[Finding]:
+def _accepted(look: RuleContext, steps: Sequence[Any]) -> list[Finding]:
     """Return the findings as comments, settings and the steps' `accept` leave them."""
     from wgm_play.document.as_read import text_of
 

@@ -1,6 +1,6 @@
 """A text of SQL to its statements, each with its place; what cannot be parsed is told, and the rest is read.
 
-In: `Part`s of files. Out: `Statement`s, and `Unread` for each text that PostgreSQL's parser refuses.
+In: `SourcePart`s of files. Out: `ParsedStatement`s, and `Unread` for each text that PostgreSQL's parser refuses.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from wgm_play.importing.parts import Part
+from wgm_play.importing.parts import SourcePart
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class ParsedStatement:
     """A statement: its node, and where it begins and ends in the part's text."""
 
     node: Any
-    part: Part
+    part: SourcePart
     start: int
     end: int
 
@@ -32,7 +32,7 @@ class Statement:
 class Unread:
     """A text that is no SQL to PostgreSQL, and why; `at` is the place of the error."""
 
-    part: Part
+    part: SourcePart
     start: int
     end: int
     at: int
@@ -50,7 +50,7 @@ _QUOTED_VARIABLE = re.compile(r":'\w+'|:\"\w+\"")
 _VARIABLE = re.compile(r"(?<![:\w'\"\[])(:[A-Za-z_]\w*)")
 
 
-def read(part: Part) -> Iterator[Statement | Unread]:
+def read(part: SourcePart) -> Iterator[ParsedStatement | Unread]:
     """Return the statements of a part, in order."""
     from pglast.parser import ParseError, parse_sql
 
@@ -97,12 +97,12 @@ def _as_sql(text: str) -> str:
     return _VARIABLE.sub(name, _QUOTED_VARIABLE.sub(value, text))
 
 
-def _statement(part: Part, text: str, raw: Any) -> Statement:
+def _statement(part: SourcePart, text: str, raw: Any) -> ParsedStatement:
     end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(text.rstrip())
-    return Statement(raw.stmt, part, raw.stmt_location, end)
+    return ParsedStatement(raw.stmt, part, raw.stmt_location, end)
 
 
-def _one_by_one(part: Part, text: str) -> Iterator[Statement | Unread]:
+def _one_by_one(part: SourcePart, text: str) -> Iterator[ParsedStatement | Unread]:
     from pglast.parser import ParseError, parse_sql
 
     for start, end in _cut(text):

@@ -58,7 +58,7 @@ class Ignore:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class TeamRule:
     """A rule of a team: a query that returns what breaks it, by `object`; `message` may name its columns: {object}."""
 
     code: str
@@ -83,7 +83,7 @@ class Settings:
     small_rows: float = 10_000
     server_version: int = 18
     transaction: str = "each"
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[TeamRule, ...] = ()
 
 
 def of_project(start: Path) -> Mapping[str, Any] | None:
@@ -178,7 +178,7 @@ _RULE_KEYS = {"code", "name", "query", "message", "severity", "remedy"}
 _RULE = "{code: U01, query: \"select object from tables where comment is null\", message: '{object} has no comment'}"
 
 
-def _rules(value: Any, file: str, before: tuple[Rule, ...]) -> tuple[Rule, ...]:
+def _rules(value: Any, file: str, before: tuple[TeamRule, ...]) -> tuple[TeamRule, ...]:
     """Read the rules of a team; one with the code of an earlier one takes its place."""
     made = {rule.code: rule for rule in before}
     seen: set[str] = set()
@@ -200,7 +200,7 @@ def _rules(value: Any, file: str, before: tuple[Rule, ...]) -> tuple[Rule, ...]:
         check_query(query, where)
         severity = _severity_word(one.get("severity", "error"), file, code)
         told, remedy = str(one["message"]), str(one.get("remedy", ""))
-        made[code] = Rule(code, str(one.get("name") or code), query, told, severity, remedy, where)
+        made[code] = TeamRule(code, str(one.get("name") or code), query, told, severity, remedy, where)
     return tuple(made.values())
 
 

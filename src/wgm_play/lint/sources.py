@@ -1,6 +1,6 @@
 """What the words of the command line name: playbooks, files of SQL, folders of migrations.
 
-In: paths. Out: `Part`s in the order in which a tool runs them, and the playbooks.
+In: paths. Out: `SourcePart`s in the order in which a tool runs them, and the playbooks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wgm_play.errors import InputError
-from wgm_play.importing.parts import Part, sql_files
+from wgm_play.importing.parts import SourcePart, sql_files
 from wgm_play.importing.tools import file_parts, parts, tool_of
 
 YAML = (".yml", ".yaml")
@@ -22,7 +22,7 @@ _PLAY = re.compile(r"^\s*(?:-\s*)?hosts:", re.MULTILINE)
 class Sources:
     """The parts of SQL in order, and playbooks by path; `silent` are files that come before those that are named."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[SourcePart] = field(default_factory=list)
     silent: set[str] = field(default_factory=set)
     playbooks: list[Path] = field(default_factory=list)
 
@@ -60,7 +60,7 @@ def _plays(folder: Path) -> list[Path]:
     return [path for path in files if _PLAY.search(path.read_text(encoding="utf-8", errors="replace"))]
 
 
-def _once(given: Sequence[Part]) -> list[Part]:
+def _once(given: Sequence[SourcePart]) -> list[SourcePart]:
     """Return parts without those that come again, because several files of a folder are named."""
     return list(dict.fromkeys(given))
 
@@ -69,7 +69,7 @@ def _once(given: Sequence[Part]) -> list[Part]:
 _ORDERED = ("flyway", "golang-migrate", "prisma", "dbmate", "goose", "drizzle")
 
 
-def _before(path: Path) -> list[Part]:
+def _before(path: Path) -> list[SourcePart]:
     """Return what the tool runs before a file, where the file tells of one: what it made is known then."""
     tool = tool_of(path)
     folder = path.parent.parent if tool == "prisma" else path.parent
@@ -80,7 +80,7 @@ def _before(path: Path) -> list[Part]:
     return known[: places[0]] if places else []
 
 
-def _folder(folder: Path, tool: str) -> list[Part]:
+def _folder(folder: Path, tool: str) -> list[SourcePart]:
     if tool == "auto" and not sql_files(folder):
         raise InputError(f"{str(folder)!r} has no SQL files and no playbooks", hint="name the folder that holds them")
     return parts(folder, tool)[1]

@@ -29,10 +29,10 @@ from wgm_play.operations import (
     types,
     view,
 )
-from wgm_play.operations.base import Change, Situation
+from wgm_play.operations.base import Change, PlanContext
 from wgm_play.operations.defined import Defined
 
-Maker = Callable[[Situation, Key], list[Change]]
+Maker = Callable[[PlanContext, Key], list[Change]]
 
 # Kinds of one statement each; `compare.py` asks them whether a change can be made in place.
 DEFINED: dict[str, Defined] = {

@@ -15,7 +15,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
 from wgm_play.operations.base import (
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     create,
@@ -26,8 +26,8 @@ from wgm_play.operations.base import (
     what_of,
 )
 from wgm_play.plan import Command
+from wgm_play.quantities import counted
 from wgm_play.sql import Sql, ident, literal
-from wgm_play.units import counted
 
 _FLAGS = {
     "login": "LOGIN",
@@ -55,7 +55,7 @@ def _words(old: Any, new: Any) -> list[Sql]:
     return made
 
 
-def _role_rest(situation: Situation, key: Key, old: Any, new: Any) -> list[Command]:
+def _role_rest(situation: PlanContext, key: Key, old: Any, new: Any) -> list[Command]:
     made = []
     verifier = situation.goal.passwords.get(key)
     if verifier is not None:
@@ -65,14 +65,14 @@ def _role_rest(situation: Situation, key: Key, old: Any, new: Any) -> list[Comma
     return made
 
 
-def create_role(situation: Situation, key: Key) -> list[Change]:
+def create_role(situation: PlanContext, key: Key) -> list[Change]:
     """Create a role."""
     new, old = situation.wanted[key], Role()
     made = [command("role/create", name=key.name[0], words=_words(old, new), shadow=False)]
     return [create(situation, key, f"create {key}", [*made, *_role_rest(situation, key, old, new)])]
 
 
-def alter_role(situation: Situation, key: Key) -> list[Change]:
+def alter_role(situation: PlanContext, key: Key) -> list[Change]:
     """Change a role's attributes, comment, password."""
     old, new = situation.current[key], situation.wanted[key]
     words = _words(old, new)
@@ -82,7 +82,7 @@ def alter_role(situation: Situation, key: Key) -> list[Change]:
     return [alter(situation, key, title, made)]
 
 
-def drop_role(situation: Situation, key: Key) -> list[Change]:
+def drop_role(situation: PlanContext, key: Key) -> list[Change]:
     """Drop a role; what it may do in this database is revoked before."""
     name, current, wanted = key.name[0], situation.current, situation.wanted
     owned = [
@@ -104,7 +104,7 @@ def drop_role(situation: Situation, key: Key) -> list[Change]:
     return [drop(situation, key, f"drop {key}", commands, rank=95, hazards=(_NO_PASSWORD,))]
 
 
-def change_membership(situation: Situation, key: Key) -> list[Change]:
+def change_membership(situation: PlanContext, key: Key) -> list[Change]:
     """Make a role a member of another, or change how."""
     role, member = key.name
     old, new = situation.current.get(key), situation.wanted[key]
@@ -126,14 +126,14 @@ def change_membership(situation: Situation, key: Key) -> list[Change]:
     return [change]
 
 
-def drop_membership(situation: Situation, key: Key) -> list[Change]:
+def drop_membership(situation: PlanContext, key: Key) -> list[Change]:
     """Take a role out of another."""
     role, member = key.name
     gone = command("membership/revoke", role=role, member=member, option=None, shadow=False)
     return [drop(situation, key, f"take {member} out of {role}", [gone], rank=80)]
 
 
-def change_owner(situation: Situation, key: Key) -> list[Change]:
+def change_owner(situation: PlanContext, key: Key) -> list[Change]:
     """Give an object to another owner."""
     target, role = object_of(key), situation.wanted[key].role
     if target.kind == "sequence" and target in situation.wanted.rows and situation.wanted[target].owned_by:
@@ -144,12 +144,12 @@ def change_owner(situation: Situation, key: Key) -> list[Change]:
     return [change]
 
 
-def keep_owner(situation: Situation, key: Key) -> list[Change]:
+def keep_owner(situation: PlanContext, key: Key) -> list[Change]:
     """An owner goes with its object; there is nothing to do."""
     return []
 
 
-def change_grant(situation: Situation, key: Key) -> list[Change]:
+def change_grant(situation: PlanContext, key: Key) -> list[Change]:
     """Grant and revoke until a grantee has on an object what is wanted."""
     target, grantee = object_of(key), key.name[-1]
     owner = _owner(situation, target)
@@ -175,7 +175,7 @@ def change_grant(situation: Situation, key: Key) -> list[Change]:
     return [change]
 
 
-def before_columns_go(situation: Situation, changes: list[Change]) -> None:
+def before_columns_go(situation: PlanContext, changes: list[Change]) -> None:
     """Let privileges on a column be revoked while it is there."""
     going = {key: change for change in changes for key in change.removes if key.kind == "column"}
     going |= {one: going[column] for one, column in copies(situation.current, going).items() if one not in going}
@@ -188,7 +188,7 @@ def before_columns_go(situation: Situation, changes: list[Change]) -> None:
                 going[column].wait_for(change)
 
 
-def _owner(situation: Situation, target: Key) -> str | None:
+def _owner(situation: PlanContext, target: Key) -> str | None:
     row = situation.wanted.get(Key("owner", (target.kind, *target.name)))
     return row.role if row else None
 
@@ -206,7 +206,7 @@ def _listed(before: Privileges, after: Privileges, words: str) -> str:
     return ", ".join(name.lower() if "(" not in name else name for name in names) or "the grant option"
 
 
-def granted_on(situation: Situation, target: Key) -> Sql:
+def granted_on(situation: PlanContext, target: Key) -> Sql:
     """Return an object as GRANT names it."""
     if target.kind == "database":
         return Sql(f"DATABASE {ident(situation.facts.database)}")
@@ -246,7 +246,7 @@ def between(what: Sql, grantee: str, before: Privileges, after: Privileges) -> l
     ]
 
 
-def against_defaults(situation: Situation, key: Key) -> list[Command]:
+def against_defaults(situation: PlanContext, key: Key) -> list[Command]:
     """Return the commands that take from an object, as it is made, what default privileges give it and nobody declares.
 
     A new object keeps them for those whom no step names on it. The default privileges of before and after the plan count.
@@ -273,7 +273,7 @@ def against_defaults(situation: Situation, key: Key) -> list[Command]:
     return made
 
 
-def _given(situation: Situation, catalog: Catalog, key: Key, objects: str, grantee: str) -> Privileges:
+def _given(situation: PlanContext, catalog: Catalog, key: Key, objects: str, grantee: str) -> Privileges:
     """Return what an object that this role makes has for a grantee from the beginning."""
     everywhere = catalog.get(Key("default_privileges", (situation.facts.role, "", objects, grantee)))
     schema = catalog.get(Key("default_privileges", (situation.facts.role, key.name[0], objects, grantee)))
@@ -282,7 +282,7 @@ def _given(situation: Situation, catalog: Catalog, key: Key, objects: str, grant
     return made | (access.read(schema.privileges) if schema and key.kind != "schema" else {})
 
 
-def column_privileges(situation: Situation, column: Key) -> list[Command]:
+def column_privileges(situation: PlanContext, column: Key) -> list[Command]:
     """Return the commands that give a column that is made again the privileges that it has and keeps, as its copies do."""
     made: list[Command] = []
     for one in [column, *sorted(copies(situation.current, [column]))]:
@@ -298,7 +298,7 @@ def column_privileges(situation: Situation, column: Key) -> list[Command]:
     return made
 
 
-def change_label(situation: Situation, key: Key) -> list[Change]:
+def change_label(situation: PlanContext, key: Key) -> list[Change]:
     """Set, change or take away the label of an object."""
     target, provider = object_of(key), key.name[-1]
     old, new = situation.current.get(key), situation.wanted.get(key)
@@ -313,7 +313,7 @@ def change_label(situation: Situation, key: Key) -> list[Change]:
     return [change]
 
 
-def change_default(situation: Situation, key: Key) -> list[Change]:
+def change_default(situation: PlanContext, key: Key) -> list[Change]:
     """Change what a grantee gets on objects that a role will create."""
     role, schema, objects, grantee = key.name
     usual = {} if schema else access.default(objects, grantee, role, situation.facts.version)

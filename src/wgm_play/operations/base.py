@@ -1,6 +1,6 @@
 """What every kind's operations are built from: the situation they are planned in, commands from templates, locks.
 
-In: `Situation`. Out: `Change`s, which `order.py` puts in order.
+In: `PlanContext`. Out: `Change`s, which `order.py` puts in order.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class TableSize:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class TrashedColumn:
     """A column in the trash: its name there, its row when it is back, the change that brings it back."""
 
     place: str
@@ -115,7 +115,7 @@ class Goal:
     forced: frozenset[Key] = frozenset()
     uncastable: frozenset[Key] = frozenset()
     passwords: Mapping[Key, str] = field(default_factory=dict)
-    waiting: Mapping[Key, Waiting] = field(default_factory=dict)
+    waiting: Mapping[Key, TrashedColumn] = field(default_factory=dict)
     returned: frozenset[Key] = frozenset()
     returning: Mapping[Key, Returning] = field(default_factory=dict)
     let_go: frozenset[Key] = frozenset()
@@ -146,7 +146,7 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class PlanContext:
     """What operations are chosen from: the two catalogs, what is known, what is asked for; and what that finds out."""
 
     current: Catalog
@@ -244,14 +244,14 @@ def command(template: str, *locks: Lock, **values: Any) -> Command:
 
 
 def operation(
-    situation: Situation, verb: str, key: Key, title: str, commands: Iterable[Command], **more: Any
+    situation: PlanContext, verb: str, key: Key, title: str, commands: Iterable[Command], **more: Any
 ) -> Operation:
     """Make an operation that belongs to the step which asks for `key`."""
     step = more.pop("step", None)
     return Operation(verb, key, title, tuple(commands), situation.step_of(key) if step is None else step, **more)
 
 
-def create(situation: Situation, key: Key, title: str, commands: Iterable[Command], **more: Any) -> Change:
+def create(situation: PlanContext, key: Key, title: str, commands: Iterable[Command], **more: Any) -> Change:
     """Make a change after which `key` exists."""
     made = frozenset(more.pop("makes", ())) | {key}
     after = more.pop("after", ())
@@ -260,7 +260,7 @@ def create(situation: Situation, key: Key, title: str, commands: Iterable[Comman
     return Change(operation(situation, verb, key, title, commands, **more), makes=made, after=tuple(after), rank=rank)
 
 
-def drop(situation: Situation, key: Key, title: str, commands: Iterable[Command], **more: Any) -> Change:
+def drop(situation: PlanContext, key: Key, title: str, commands: Iterable[Command], **more: Any) -> Change:
     """Make a change after which `key` is gone."""
     gone = frozenset(more.pop("removes", ())) | {key}
     after = more.pop("after", ())
@@ -270,7 +270,7 @@ def drop(situation: Situation, key: Key, title: str, commands: Iterable[Command]
 
 
 def alter(
-    situation: Situation, key: Key, title: str, commands: Iterable[Command], *, hard: bool = False, **more: Any
+    situation: PlanContext, key: Key, title: str, commands: Iterable[Command], *, hard: bool = False, **more: Any
 ) -> Change:
     """Make a change of `key`; `hard` means that what depends on its old form must be gone while it runs."""
     made = frozenset(more.pop("makes", ())) | {key}
@@ -349,7 +349,7 @@ def changed_options(old: list[str] | None, new: list[str] | None) -> tuple[list[
     )
 
 
-def label(situation: Situation, target: Key, provider: str, text: str | None) -> Command:
+def label(situation: PlanContext, target: Key, provider: str, text: str | None) -> Command:
     """Return the command that gives an object a security label, or takes it away."""
     what = {"database": f"DATABASE {ident(situation.facts.database)}", "role": f"ROLE {ident(target.name)}"}.get(
         target.kind
@@ -366,7 +366,7 @@ def label(situation: Situation, target: Key, provider: str, text: str | None) ->
     )
 
 
-def kept_labels(situation: Situation, key: Key) -> list[Command]:
+def kept_labels(situation: PlanContext, key: Key) -> list[Command]:
     """Return the commands that give a made-again object the labels that it had and keeps."""
     labels = [one for one in labels_of(situation.current, key) if one in situation.wanted.rows]
     return [label(situation, key, one.name[-1], situation.wanted[one].label) for one in labels]

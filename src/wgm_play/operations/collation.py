@@ -7,20 +7,29 @@ from __future__ import annotations
 
 from wgm_play.catalog.collation import Collation
 from wgm_play.catalog.model import Key
-from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, command, comments, hazard, name_of, operation
+from wgm_play.operations.base import (
+    ACCESS_EXCLUSIVE,
+    Change,
+    PlanContext,
+    command,
+    comments,
+    hazard,
+    name_of,
+    operation,
+)
 from wgm_play.operations.column_definition import after_type
 from wgm_play.operations.defined import Defined, changed
 from wgm_play.operations.granted import privileges
 from wgm_play.operations.online import names
 from wgm_play.operations.trash import make_way, out_of_trash, trash_object
 from wgm_play.plan import Command, Lock
+from wgm_play.quantities import counted
 from wgm_play.sql import Sql, ident, literal
-from wgm_play.units import counted
 
 _PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
 
 
-def create(situation: Situation, key: Key) -> list[Command]:
+def create(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statement that makes a collation."""
     row: Collation = situation.wanted[key]
     options = [Sql(f"PROVIDER = {_PROVIDERS[row.provider]}")]
@@ -38,7 +47,7 @@ def create(situation: Situation, key: Key) -> list[Command]:
     return [command("collation/create", name=ident(key.name), source=None, options=options)]
 
 
-def swap_collation(situation: Situation, key: Key) -> list[Change]:
+def swap_collation(situation: PlanContext, key: Key) -> list[Change]:
     """Replace a collation under the same name; the columns that use it get the new one, their indexes are rebuilt."""
     if key not in situation.goal.forced and not changed(situation.current[key], situation.wanted[key]) - {"comment"}:
         return COLLATION.alter(situation, key)
@@ -91,7 +100,7 @@ def swap_collation(situation: Situation, key: Key) -> list[Change]:
     ]
 
 
-def users_of(situation: Situation, key: Key) -> list[Key]:
+def users_of(situation: PlanContext, key: Key) -> list[Key]:
     """Return the columns that have this collation, in order."""
     spelled = str(ident(key.name))
     return [
@@ -104,7 +113,7 @@ def users_of(situation: Situation, key: Key) -> list[Key]:
     ]
 
 
-def drop_collation(situation: Situation, key: Key) -> list[Change]:
+def drop_collation(situation: PlanContext, key: Key) -> list[Change]:
     """Move a collation to the trash, because removed data may have it, or drop it."""
     return [trash_object(situation, key)] if situation.facts.trash else COLLATION.drop(situation, key)
 

@@ -17,7 +17,7 @@ from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     changed_options,
     command,
@@ -43,7 +43,7 @@ from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.sql import Sql, automatic, ident
 
 
-def add_column(situation: Situation, key: Key) -> list[Change]:
+def add_column(situation: PlanContext, key: Key) -> list[Change]:
     """Add a column; NOT NULL without a default is set after its rows were filled."""
     table, name, row = key.name[:2], key.name[2], situation.wanted[key]
     if row.inherited:
@@ -80,7 +80,7 @@ def add_column(situation: Situation, key: Key) -> list[Change]:
     return [create(situation, key, f"add {key}", commands, hazards=tuple(hazards))]
 
 
-def _is_checked_domain(situation: Situation, spelled: str) -> bool:
+def _is_checked_domain(situation: PlanContext, spelled: str) -> bool:
     """Tell whether a type is a domain with constraints: PostgreSQL looks at each row even where all are NULL."""
     return any(
         spelled == str(ident(domain.name)) and situation.wanted.of("domain_constraint", *domain.name)
@@ -88,7 +88,7 @@ def _is_checked_domain(situation: Situation, spelled: str) -> bool:
     )
 
 
-def _why_not_in_batches(situation: Situation, key: Key, *, checked: bool) -> tuple[str, str]:
+def _why_not_in_batches(situation: PlanContext, key: Key, *, checked: bool) -> tuple[str, str]:
     """Return why a new column of a large table is not filled in batches, and what to do instead."""
     if checked:
         return (
@@ -107,7 +107,7 @@ def _why_not_in_batches(situation: Situation, key: Key, *, checked: bool) -> tup
     )
 
 
-def drop_column(situation: Situation, key: Key) -> list[Change]:
+def drop_column(situation: PlanContext, key: Key) -> list[Change]:
     """Move a column to the trash; a generated one is dropped, because its values can be computed again."""
     if situation.current[key].inherited:
         return inherited_column(situation, key)
@@ -130,7 +130,7 @@ def drop_column(situation: Situation, key: Key) -> list[Change]:
     ]
 
 
-def inherited_column(situation: Situation, key: Key) -> list[Change]:
+def inherited_column(situation: PlanContext, key: Key) -> list[Change]:
     """Change what a child's column has otherwise than its parent's, or give it back what the parent's has."""
     parent = parent_column(situation.wanted, key)
     if parent is None:  # the parent's column goes, and takes this one along
@@ -161,7 +161,7 @@ def inherited_column(situation: Situation, key: Key) -> list[Change]:
     return alter_column(one, key, inherited=True)
 
 
-def must_be_made_again(situation: Situation, key: Key) -> bool:
+def must_be_made_again(situation: PlanContext, key: Key) -> bool:
     """Tell whether a column can only be dropped and added: it becomes generated, or its expression changes before 17."""
     old, new = situation.current[key], situation.wanted[key]
     if not new.generated:
@@ -171,7 +171,7 @@ def must_be_made_again(situation: Situation, key: Key) -> bool:
     return bool(old.expression != new.expression and situation.facts.version < 170000)
 
 
-def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> list[Change]:
+def alter_column(situation: PlanContext, key: Key, *, inherited: bool = False) -> list[Change]:
     """Change a column attribute by attribute, each as its own operation."""
     old, new = situation.current[key], situation.wanted[key]
     if new.inherited and not inherited:
@@ -242,7 +242,7 @@ def alter_column(situation: Situation, key: Key, *, inherited: bool = False) -> 
     return changes
 
 
-def _bring_back(situation: Situation, key: Key, gone: list[Change]) -> list[Change]:
+def _bring_back(situation: PlanContext, key: Key, gone: list[Change]) -> list[Change]:
     """Return the changes that bring a plain column back from the trash, whose name a generated one had meanwhile."""
     waiting = situation.goal.waiting[key]
     waiting.back.wait_for(*gone)
@@ -256,7 +256,7 @@ def _bring_back(situation: Situation, key: Key, gone: list[Change]) -> list[Chan
     return [waiting.back, *later]
 
 
-def _childrens_defaults(situation: Situation, key: Key) -> list[Command]:
+def _childrens_defaults(situation: PlanContext, key: Key) -> list[Command]:
     """Return the commands that give children back the defaults of their own: the parent's reaches them all."""
     found = []
     for table in descendants(children(situation.wanted), Key("table", key.name[:2])):
@@ -274,7 +274,7 @@ def _set_options(numbers: list[int]) -> Sql:
     return identity_options(numbers, "SET ")
 
 
-def _one(situation: Situation, key: Key, title: str, template: str, **values: Any) -> Change:
+def _one(situation: PlanContext, key: Key, title: str, template: str, **values: Any) -> Change:
     lock = Lock(values.pop("lock", ACCESS_EXCLUSIVE), Key("table", key.name[:2]).label)
     more = {name: values.pop(name) for name in ("hazards", "hard", "irreversible") if name in values}
     return alter(
@@ -282,7 +282,7 @@ def _one(situation: Situation, key: Key, title: str, template: str, **values: An
     )
 
 
-def add_identity(situation: Situation, key: Key) -> Change:
+def add_identity(situation: PlanContext, key: Key) -> Change:
     """Make a column an identity column that goes on after its highest value, and after the sequence that it had."""
     new, table, name = situation.wanted[key], key.name[:2], key.name[2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
@@ -308,7 +308,7 @@ def add_identity(situation: Situation, key: Key) -> Change:
     return alter(situation, key, f"make {key} an identity column", commands, makes=own_sequence(key))
 
 
-def _former(situation: Situation, key: Key) -> list[Key]:
+def _former(situation: PlanContext, key: Key) -> list[Key]:
     """Return the sequences that a column took its numbers from until now."""
     current = situation.current
     return [
@@ -336,7 +336,7 @@ def remember(key: Key, sequence: Key | None) -> Command:
     )
 
 
-def remember_former(situation: Situation, key: Key) -> list[Command]:
+def remember_former(situation: PlanContext, key: Key) -> list[Command]:
     """Keep the last numbers of the sequences that go while their column becomes an identity column."""
     if not situation.wanted[key].identity or situation.current[key].identity:
         return []
@@ -377,7 +377,7 @@ def _go_on(
     )
 
 
-def _numbers_again(situation: Situation, key: Key) -> list[Change]:
+def _numbers_again(situation: PlanContext, key: Key) -> list[Change]:
     """Return the changes after which the sequence that an identity column gives way to has no number twice."""
     return [
         alter(
@@ -405,7 +405,7 @@ def own_sequence(key: Key) -> frozenset[Key]:
     return frozenset([Key("sequence", (key.name[0], automatic(key.name[1], key.name[2], "seq")))])
 
 
-def _rewritten(situation: Situation, key: Key, code: str, why: str | None, instead: str = "") -> Hazard:
+def _rewritten(situation: PlanContext, key: Key, code: str, why: str | None, instead: str = "") -> Hazard:
     """Return the hazard of a rewrite; on a large table it says why there is no online form."""
     text = "the table is rewritten under a lock that stops reads and writes"
     if not situation.online(Key("table", key.name[:2])):
@@ -437,7 +437,7 @@ def fits(value: Sql, wanted: str) -> Sql | None:
     return Sql(f"pg_catalog.length(pg_catalog.rtrim(({value})::text)) <= {limits[0]}")  # spaces beyond it may go
 
 
-def plain_value(situation: Situation, key: Key) -> Sql:
+def plain_value(situation: PlanContext, key: Key) -> Sql:
     """Return how a value becomes one of the column's new type where no step says it.
 
     Without a cast the rows were looked at: all are NULL, or labels of the enum that the column gets.
@@ -468,7 +468,7 @@ def lossless(old: str, new: str) -> bool:
     return any(old in row and new in row and row.index(old) < row.index(new) for row in _WIDENINGS)
 
 
-def loses_values(situation: Situation, key: Key) -> bool:
+def loses_values(situation: PlanContext, key: Key) -> bool:
     """Tell whether a type change replaces values that are not found again in the new ones: they go to the trash."""
     old, new, table = situation.current[key], situation.wanted[key], Key("table", key.name[:2])
     if not situation.facts.trash or old.generated or new.generated or old.inherited or situation.is_new(table):
@@ -481,12 +481,12 @@ def loses_values(situation: Situation, key: Key) -> bool:
     return size is None or bool(size.bytes) or size.rows > 0
 
 
-def _kept(situation: Situation, key: Key, using: Sql) -> dict[str, Any] | None:
+def _kept(situation: PlanContext, key: Key, using: Sql) -> dict[str, Any] | None:
     """Return the trash's entry for the values that a type change replaces; None where none are lost."""
     return replaced_column(situation, key, using) if loses_values(situation, key) else None
 
 
-def change_type(situation: Situation, key: Key) -> Change:
+def change_type(situation: PlanContext, key: Key) -> Change:
     """Change a column's type in place: the plain form, which rewrites unless the types are binary coercible."""
     old, new, table, name = situation.current[key], situation.wanted[key], key.name[:2], key.name[2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
@@ -586,7 +586,7 @@ def _family(spelled_type: str) -> tuple[str, Any]:
     return (head + tail).strip(), tuple(int(part) for part in limits.split(","))
 
 
-def _leaves_primary_key(situation: Situation, key: Key) -> bool:
+def _leaves_primary_key(situation: PlanContext, key: Key) -> bool:
     """Tell whether a column is in a primary key that goes or changes."""
     return any(
         other.kind == "constraint"
@@ -597,7 +597,7 @@ def _leaves_primary_key(situation: Situation, key: Key) -> bool:
     )
 
 
-def change_not_null(situation: Situation, key: Key, *, filled: bool) -> list[Change]:
+def change_not_null(situation: PlanContext, key: Key, *, filled: bool) -> list[Change]:
     """Set NOT NULL (by a proven check on a large table) or drop it."""
     new, table, name = situation.wanted[key], key.name[:2], key.name[2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
@@ -619,7 +619,7 @@ def change_not_null(situation: Situation, key: Key, *, filled: bool) -> list[Cha
     return [*changes, alter(situation, key, f"forbid NULL in {key}", [made], after=tuple(changes[-1:]))]
 
 
-def _attributes(situation: Situation, key: Key, *, retyped: bool) -> list[Change]:
+def _attributes(situation: PlanContext, key: Key, *, retyped: bool) -> list[Change]:
     """Storage, compression, statistics, options, comment: catalog changes that rewrite nothing.
 
     What changed its type (`retyped`) has its storage and compression already.
@@ -690,7 +690,7 @@ def own_storage(spelled_type: str) -> str:
     return "PLAIN" if spelled_type.startswith(fixed) and not spelled_type.endswith("[]") else "EXTENDED"
 
 
-def with_what_is_inherited(situation: Situation, changes: Sequence[Change]) -> list[tuple[Change, Change]]:
+def with_what_is_inherited(situation: PlanContext, changes: Sequence[Change]) -> list[tuple[Change, Change]]:
     """Return what commits together: a column's change reaches the children, and gives theirs its default for a moment."""
     of: dict[Key, list[Change]] = {}
     for change in changes:

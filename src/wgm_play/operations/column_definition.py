@@ -11,7 +11,7 @@ from wgm_play.catalog.model import Key
 from wgm_play.operations.access import column_privileges
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
-    Situation,
+    PlanContext,
     command,
     comments,
     kept_labels,
@@ -61,7 +61,7 @@ def identity_options(numbers: list[int], prefix: str = "") -> Sql:
     return Sql(" ".join(prefix + part for part in parts))
 
 
-def definition(situation: Situation, key: Key, *, not_null: bool = True) -> Sql:
+def definition(situation: PlanContext, key: Key, *, not_null: bool = True) -> Sql:
     """Return a column's line of CREATE TABLE; without its NOT NULL where a constraint says it (not `not_null`)."""
     values = spelled(situation.wanted[key])
     values["not_null"] = values["not_null"] and not_null
@@ -69,7 +69,7 @@ def definition(situation: Situation, key: Key, *, not_null: bool = True) -> Sql:
     return Sql(render("column/_definition.sql.j2", name=key.name[2], **values).sql)
 
 
-def after_create(situation: Situation, key: Key) -> list[Command]:
+def after_create(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements for what a column's definition cannot say."""
     row, table, name = situation.wanted[key], key.name[:2], key.name[2]
     commands = stored(key, row.storage, None)
@@ -95,7 +95,7 @@ def stored(key: Key, storage: str | None, compression: str | None) -> list[Comma
     return made
 
 
-def after_type(situation: Situation, key: Key) -> list[Command]:
+def after_type(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements for what ALTER COLUMN TYPE puts back to the type's own: storage and compression."""
     row = situation.wanted[key]
     return stored(key, row.storage, row.compression)

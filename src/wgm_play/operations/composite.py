@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from wgm_play.catalog.composite import Composite
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.operations.base import Change, Situation, alter, command, comment, comments, create, drop
+from wgm_play.operations.base import Change, PlanContext, alter, command, comment, comments, create, drop
 from wgm_play.operations.granted import privileges
 from wgm_play.operations.trash import trash_object
 from wgm_play.operations.type_definition import commands_of, remarks
@@ -17,13 +17,13 @@ from wgm_play.plan import Command
 from wgm_play.sql import Sql
 
 
-def create_type(situation: Situation, key: Key) -> list[Change]:
+def create_type(situation: PlanContext, key: Key) -> list[Change]:
     """Create a composite or range type."""
     commands = [*commands_of(situation, key), *comments(key, situation.wanted[key].comment)]
     return [create(situation, key, f"create {key}", [*commands, *privileges(situation, key)])]
 
 
-def alter_type(situation: Situation, key: Key) -> list[Change]:
+def alter_type(situation: PlanContext, key: Key) -> list[Change]:
     """Add, drop and alter attributes in place where PostgreSQL can; swap the type where it cannot."""
     from wgm_play.operations.type_swap import swap_type
 
@@ -59,7 +59,7 @@ def _attribute_changes(key: Key, old: Composite, new: Composite) -> list[Command
     return [*commands, *remarks(key, old, new)]
 
 
-def is_swapped(situation: Situation, key: Key) -> bool:
+def is_swapped(situation: PlanContext, key: Key) -> bool:
     """Tell whether a type must be replaced: another range, attributes in another order, or, where columns have the
     type, attributes of another type (manual: ALTER TYPE)."""
     old, new = situation.current[key], situation.wanted[key]
@@ -80,7 +80,7 @@ def stored(current: Catalog, key: Key) -> bool:
     return any(ref == key and dependent.kind == "column" for dependent, ref in current.edges)
 
 
-def _lost(situation: Situation, key: Key) -> str | None:
+def _lost(situation: PlanContext, key: Key) -> str | None:
     """Return why a change cannot be taken back: rows hold attributes that go."""
     if key.kind != "composite" or not stored(situation.current, key):
         return None
@@ -89,7 +89,7 @@ def _lost(situation: Situation, key: Key) -> str | None:
     return f"the values of {', '.join(gone)} in rows of {key} are not kept" if gone else None
 
 
-def touches_users(situation: Situation, key: Key) -> bool:
+def touches_users(situation: PlanContext, key: Key) -> bool:
     """Tell whether views and functions over the type must step aside: attributes go or change."""
     old, new = situation.current[key], situation.wanted[key]
     if key.kind == "range" or is_swapped(situation, key):
@@ -98,7 +98,7 @@ def touches_users(situation: Situation, key: Key) -> bool:
     return any(after.get(str(one[0])) != one for one in old.attributes or ())
 
 
-def drop_type(situation: Situation, key: Key) -> list[Change]:
+def drop_type(situation: PlanContext, key: Key) -> list[Change]:
     """Move a type to the trash, because removed data may have it, or drop it."""
     if situation.facts.trash:
         return [trash_object(situation, key)]

@@ -16,7 +16,7 @@ from wgm_play.operations.base import (
     SHARE_ROW_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     comment,
@@ -36,7 +36,7 @@ _DEFERRABLE = re.compile(r"( DEFERRABLE( INITIALLY DEFERRED)?)$")
 _KIND = {"p": "PRIMARY KEY", "u": "UNIQUE", "c": "CHECK", "f": "FOREIGN KEY", "x": "EXCLUDE"}
 
 
-def spelled(situation: Situation, key: Key) -> Sql:
+def spelled(situation: PlanContext, key: Key) -> Sql:
     """Return a constraint's definition, with what its index needs before the deferrable clause."""
     row = situation.wanted[key]
     text = str(row.definition)
@@ -55,7 +55,7 @@ def spelled(situation: Situation, key: Key) -> Sql:
     return Sql(text[:place] + extra + text[place:])
 
 
-def inline(situation: Situation, key: Key) -> Sql:
+def inline(situation: PlanContext, key: Key) -> Sql:
     """Return a constraint's line of CREATE TABLE."""
     return Sql(render("constraint/_definition.sql.j2", name=key.name[2], definition=spelled(situation, key)).sql)
 
@@ -69,7 +69,7 @@ def referenced(catalog: Catalog, key: Key) -> Key | None:
     return others[0] if others else (tables[0] if tables else None)
 
 
-def create_constraint(situation: Situation, key: Key) -> list[Change]:
+def create_constraint(situation: PlanContext, key: Key) -> list[Change]:
     """Add a constraint to a table that exists, or one that CREATE TABLE could not hold."""
     row, table = situation.wanted[key], Key("table", key.name[:2])
     if row.type == "f":
@@ -105,7 +105,7 @@ def create_constraint(situation: Situation, key: Key) -> list[Change]:
     ]
 
 
-def _as_columns_are(situation: Situation, key: Key, changes: list[Change]) -> list[Change]:
+def _as_columns_are(situation: PlanContext, key: Key, changes: list[Change]) -> list[Change]:
     """Let what is built for a key wait for the columns that it is on, in the form that they get."""
     columns = frozenset(below for below in situation.wanted.needs(key) if below.kind == "column")
     for change in changes:
@@ -125,11 +125,11 @@ def _built_under_lock(kind: str) -> Hazard:
     )
 
 
-def _title(situation: Situation, key: Key) -> str:
+def _title(situation: PlanContext, key: Key) -> str:
     return f"{_KIND[situation.wanted[key].type].lower()} {key.label}"
 
 
-def _add_foreign_key(situation: Situation, key: Key) -> list[Change]:
+def _add_foreign_key(situation: PlanContext, key: Key) -> list[Change]:
     row, table = situation.wanted[key], Key("table", key.name[:2])
     parent = referenced(situation.wanted, key) or table
     locks = [Lock(SHARE_ROW_EXCLUSIVE, name.label) for name in sorted({table, parent})]
@@ -154,7 +154,7 @@ def _add_foreign_key(situation: Situation, key: Key) -> list[Change]:
 
 
 def _add_then_validate(
-    situation: Situation, key: Key, lock: Lock, validating: tuple[Lock, ...], code: str, *locks: Lock
+    situation: PlanContext, key: Key, lock: Lock, validating: tuple[Lock, ...], code: str, *locks: Lock
 ) -> list[Change]:
     row, table = situation.wanted[key], key.name[:2]
     made = command(
@@ -178,14 +178,14 @@ def _add_then_validate(
     return [added, validate(situation, key, (added,), validating)]
 
 
-def validate(situation: Situation, key: Key, after: tuple[Change, ...] = (), locks: tuple[Lock, ...] = ()) -> Change:
+def validate(situation: PlanContext, key: Key, after: tuple[Change, ...] = (), locks: tuple[Lock, ...] = ()) -> Change:
     """Prove that the rows there are satisfy a constraint, while the application reads and writes."""
     light = Lock(SHARE_UPDATE_EXCLUSIVE, Key("table", key.name[:2]).label)
     proof = command("constraint/validate", light, *locks, table=key.name[:2], name=key.name[2], wait="long", scans=True)
     return alter(situation, key, f"validate {_title(situation, key)}", [proof], after=after, rank=31, alone=True)
 
 
-def _add_by_index(situation: Situation, key: Key) -> list[Change]:
+def _add_by_index(situation: PlanContext, key: Key) -> list[Change]:
     """Add a unique or primary key by building its index concurrently first."""
     from wgm_play.operations.index import build_concurrently
 
@@ -218,7 +218,7 @@ def _add_by_index(situation: Situation, key: Key) -> list[Change]:
     return [*built, added]
 
 
-def alter_constraint(situation: Situation, key: Key) -> list[Change]:
+def alter_constraint(situation: PlanContext, key: Key) -> list[Change]:
     """Validate, change deferrability or comment in place; replace where the definition changed."""
     old, new = situation.current[key], situation.wanted[key]
     table, name = key.name[:2], key.name[2]
@@ -261,7 +261,7 @@ def _plain(definition: str) -> str:
     return _DEFERRABLE.sub("", definition)
 
 
-def replace(situation: Situation, key: Key) -> list[Change]:
+def replace(situation: PlanContext, key: Key) -> list[Change]:
     """Drop and add a constraint under the same name: in one transaction, so that no row escapes it in between."""
     table = Key("table", key.name[:2])
     gone = drop_constraint(situation, key)
@@ -290,7 +290,7 @@ def replace(situation: Situation, key: Key) -> list[Change]:
     return [*gone, *made]
 
 
-def drop_constraint(situation: Situation, key: Key) -> list[Change]:
+def drop_constraint(situation: PlanContext, key: Key) -> list[Change]:
     """Drop a constraint; a foreign key locks the table it refers to as well."""
     old, table = situation.current[key], Key("table", key.name[:2])
     if old.type == NOT_NULL:

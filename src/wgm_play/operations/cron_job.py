@@ -6,12 +6,12 @@ In: a situation and the key of what differs. Out: changes, with their statements
 from __future__ import annotations
 
 from wgm_play.catalog.model import Key
-from wgm_play.operations.base import Change, Situation, alter, command, create, drop
+from wgm_play.operations.base import Change, PlanContext, alter, command, create, drop
 
 _NEEDS = frozenset([Key("extension", ("pg_cron",))])
 
 
-def create_cron_job(situation: Situation, key: Key) -> list[Change]:
+def create_cron_job(situation: PlanContext, key: Key) -> list[Change]:
     """Schedule a job; what is said of it beside its times and SQL is set in the same transaction."""
     wanted = situation.wanted[key]
     made = [
@@ -24,7 +24,7 @@ def create_cron_job(situation: Situation, key: Key) -> list[Change]:
     return [change]
 
 
-def alter_cron_job(situation: Situation, key: Key) -> list[Change]:
+def alter_cron_job(situation: PlanContext, key: Key) -> list[Change]:
     """Change a job, which keeps its number and its history."""
     old, new = situation.current[key], situation.wanted[key]
     changed = [name for name in new.__slots__ if getattr(old, name) != getattr(new, name)]
@@ -34,7 +34,7 @@ def alter_cron_job(situation: Situation, key: Key) -> list[Change]:
     return [change]
 
 
-def drop_cron_job(situation: Situation, key: Key) -> list[Change]:
+def drop_cron_job(situation: PlanContext, key: Key) -> list[Change]:
     """Unschedule a job; its history stays in cron.job_run_details."""
     if Key("extension", ("pg_cron",)) not in situation.wanted.rows:
         return []  # it goes with the extension

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Key, differing_fields
-from wgm_play.operations.base import Change, Situation, alter, command, comment, comments, create, drop, what_of
+from wgm_play.operations.base import Change, PlanContext, alter, command, comment, comments, create, drop, what_of
 from wgm_play.operations.granted import privileges
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident, literal
 
-Make = Callable[[Situation, Key], list[Command]]
-Alter = Callable[[Situation, Key, Any, Any], "list[Command] | None"]
-Locks = Callable[[Situation, Key], Sequence[Lock]]
+Make = Callable[[PlanContext, Key], list[Command]]
+Alter = Callable[[PlanContext, Key, Any, Any], "list[Command] | None"]
+Locks = Callable[[PlanContext, Key], Sequence[Lock]]
 
 
-def never(situation: Situation, key: Key, old: Any, new: Any) -> list[Command] | None:
+def never(situation: PlanContext, key: Key, old: Any, new: Any) -> list[Command] | None:
     """Say that nothing but the comment changes in place."""
     return None
 
 
-def unlocked(situation: Situation, key: Key) -> Sequence[Lock]:
+def unlocked(situation: PlanContext, key: Key) -> Sequence[Lock]:
     """Say that no relation is locked."""
     return ()
 
@@ -45,13 +45,13 @@ class Defined:
     drop_rank: int = 60
     locks: Locks = unlocked
 
-    def create(self, situation: Situation, key: Key) -> list[Change]:
+    def create(self, situation: PlanContext, key: Key) -> list[Change]:
         """Create an object."""
         commands = [*self.make(situation, key), *_comments(situation, key)]
         commands += privileges(situation, key)
         return [create(situation, key, f"create {key}", commands, rank=self.rank)]
 
-    def alter(self, situation: Situation, key: Key) -> list[Change]:
+    def alter(self, situation: PlanContext, key: Key) -> list[Change]:
         """Change an object in place where PostgreSQL can, otherwise drop and create it."""
         commands = self.in_place(situation, key)
         if commands is None:
@@ -61,18 +61,18 @@ class Defined:
             commands = [*commands, comment(key, new.comment)]
         return [alter(situation, key, f"alter {key}", commands, rank=self.rank)]
 
-    def drop(self, situation: Situation, key: Key) -> list[Change]:
+    def drop(self, situation: PlanContext, key: Key) -> list[Change]:
         """Drop an object; its definition stays in the snapshot."""
         made = command("object/drop", *self.locks(situation, key), what=what_of(key))
         return [drop(situation, key, f"drop {key}", [made], rank=self.drop_rank)]
 
-    def in_place(self, situation: Situation, key: Key) -> list[Command] | None:
+    def in_place(self, situation: PlanContext, key: Key) -> list[Command] | None:
         """Return what changes an object in place (its comment aside), or None where it must be made again."""
         old, new = situation.current[key], situation.wanted[key]
         return self.change(situation, key, old, new) if changed(old, new) - {"comment"} else []
 
 
-def _comments(situation: Situation, key: Key) -> list[Command]:
+def _comments(situation: PlanContext, key: Key) -> list[Command]:
     return comments(key, getattr(situation.wanted[key], "comment", None))
 
 

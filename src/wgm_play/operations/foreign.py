@@ -5,13 +5,13 @@ In: a situation and the key of what differs. Out: changes, with their statements
 
 from __future__ import annotations
 
-from wgm_play.catalog.foreign import ForeignDataWrapper, ForeignTable, Server, UserMapping
+from wgm_play.catalog.foreign import ForeignDataWrapper, ForeignServer, ForeignTable, UserMapping
 from wgm_play.catalog.model import Key
 from wgm_play.errors import Refused
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     changed_options,
     command,
@@ -33,7 +33,7 @@ def _options(key: Key, old: list[str] | None, new: list[str] | None) -> list[Com
     return [command("object/options", what=what_of(key), options=items)] if items else []
 
 
-def make_wrapper(situation: Situation, key: Key) -> list[Command]:
+def make_wrapper(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statement that makes a foreign-data wrapper."""
     row: ForeignDataWrapper = situation.wanted[key]
     return [
@@ -48,7 +48,7 @@ def make_wrapper(situation: Situation, key: Key) -> list[Command]:
 
 
 def change_wrapper(
-    situation: Situation, key: Key, old: ForeignDataWrapper, new: ForeignDataWrapper
+    situation: PlanContext, key: Key, old: ForeignDataWrapper, new: ForeignDataWrapper
 ) -> list[Command] | None:
     """Change handler, validator and options."""
     functions = []
@@ -62,9 +62,9 @@ def change_wrapper(
     return commands + _options(key, old.options, new.options)
 
 
-def make_server(situation: Situation, key: Key) -> list[Command]:
+def make_server(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statement that makes a foreign server."""
-    row: Server = situation.wanted[key]
+    row: ForeignServer = situation.wanted[key]
     return [
         command(
             "server/create",
@@ -81,7 +81,7 @@ def _text(value: str | None) -> Sql | None:
     return None if value is None else literal(value)
 
 
-def change_server(situation: Situation, key: Key, old: Server, new: Server) -> list[Command] | None:
+def change_server(situation: PlanContext, key: Key, old: ForeignServer, new: ForeignServer) -> list[Command] | None:
     """Change version and options; wrapper and type are fixed (manual: ALTER SERVER)."""
     if (old.wrapper, old.type) != (new.wrapper, new.type):
         return None
@@ -91,7 +91,7 @@ def change_server(situation: Situation, key: Key, old: Server, new: Server) -> l
     return commands + _options(key, old.options, new.options)
 
 
-def _given(situation: Situation, key: Key) -> list[str] | None:
+def _given(situation: PlanContext, key: Key) -> list[str] | None:
     """Return the options as the playbook gives them, with the values that the catalog rows do not show."""
     found = situation.goal.given.get(key)
     return list(found["options"]) if found is not None else None
@@ -100,7 +100,7 @@ def _given(situation: Situation, key: Key) -> list[str] | None:
 _UNKNOWN = "the secret that the user mapping held is recorded nowhere"
 
 
-def create_mapping(situation: Situation, key: Key) -> list[Change]:
+def create_mapping(situation: PlanContext, key: Key) -> list[Change]:
     """Create a user mapping; with options from the playbook, or those of an earlier state that hold no secret."""
     row: UserMapping = situation.wanted[key]
     given = _given(situation, key)
@@ -120,7 +120,7 @@ def create_mapping(situation: Situation, key: Key) -> list[Change]:
     return [create(situation, key, f"create {key}", [made], rank=5)]
 
 
-def alter_mapping(situation: Situation, key: Key) -> list[Change]:
+def alter_mapping(situation: PlanContext, key: Key) -> list[Change]:
     """Change the options of a user mapping."""
     old, new = situation.current[key], situation.wanted[key]
     given = dict(one.split("=", 1) for one in _given(situation, key) or ())
@@ -147,7 +147,7 @@ def option_names(old: list[str] | None, new: list[str] | None) -> list[str]:
     return gone + [name for name, value in after.items() if before.get(name) != value]
 
 
-def drop_mapping(situation: Situation, key: Key) -> list[Change]:
+def drop_mapping(situation: PlanContext, key: Key) -> list[Change]:
     """Drop a user mapping."""
     from wgm_play.operations.base import drop
 
@@ -187,7 +187,7 @@ def _column(column: list[str | None]) -> Sql:
     return Sql(" ".join(parts))
 
 
-def make_table(situation: Situation, key: Key) -> list[Command]:
+def make_table(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements that make a foreign table with its columns and checks."""
     row: ForeignTable = situation.wanted[key]
     elements = [_column(one) for one in row.columns or ()]
@@ -223,7 +223,7 @@ def _remarks(key: Key, old: ForeignTable | None, new: ForeignTable) -> list[Comm
     return commands
 
 
-def change_table(situation: Situation, key: Key, old: ForeignTable, new: ForeignTable) -> list[Command] | None:
+def change_table(situation: PlanContext, key: Key, old: ForeignTable, new: ForeignTable) -> list[Command] | None:
     """Change options, columns and checks; another server, or columns in another order, is another table."""
     if old.server != new.server or _dependents_in_the_way(situation, key, old, new):
         return None
@@ -243,7 +243,7 @@ def change_table(situation: Situation, key: Key, old: ForeignTable, new: Foreign
     return [*commands, *_options(key, old.options, new.options), *_remarks(key, old, new)]
 
 
-def _dependents_in_the_way(situation: Situation, key: Key, old: ForeignTable, new: ForeignTable) -> bool:
+def _dependents_in_the_way(situation: PlanContext, key: Key, old: ForeignTable, new: ForeignTable) -> bool:
     """Tell whether something uses the table while a column of it goes or changes: then both are made again."""
     after = {str(one[0]): one for one in new.columns or ()}
     moved = any(str(one[0]) not in after or after[str(one[0])][1:3] != one[1:3] for one in old.columns or ())
@@ -301,7 +301,7 @@ def _pairs(text: str | None) -> list[str]:
     return [f"{name.strip(chr(34))}={value.replace(chr(39) * 2, chr(39))}" for name, value in found]
 
 
-def _locks(situation: Situation, key: Key) -> list[Lock]:
+def _locks(situation: PlanContext, key: Key) -> list[Lock]:
     return [Lock(ACCESS_EXCLUSIVE, key.label)]
 
 

@@ -10,7 +10,7 @@ from wgm_play.catalog.kinds import INDEXES, KINDS
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import (
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     comment,
@@ -25,7 +25,7 @@ from wgm_play.plan import Hazard
 from wgm_play.sql import Sql
 
 
-def create_function(situation: Situation, key: Key) -> list[Change]:
+def create_function(situation: PlanContext, key: Key) -> list[Change]:
     """Create a function; its body was checked in the shadow, so the tables it reads may come later."""
     row = situation.wanted[key]
     made = command("function/create", definition=Sql(row.definition.strip()))
@@ -33,13 +33,13 @@ def create_function(situation: Situation, key: Key) -> list[Change]:
     return [create(situation, key, f"create {key}", commands, hazards=_definer(situation, key))]
 
 
-def replaceable(situation: Situation, key: Key) -> bool:
+def replaceable(situation: PlanContext, key: Key) -> bool:
     """Tell whether CREATE OR REPLACE can make the change: result and argument names must stay (manual: CREATE FUNCTION)."""
     old, new = situation.current[key], situation.wanted[key]
     return bool(old.result == new.result and old.arguments == new.arguments)
 
 
-def alter_function(situation: Situation, key: Key) -> list[Change]:
+def alter_function(situation: PlanContext, key: Key) -> list[Change]:
     """Replace a function in place where PostgreSQL can, otherwise drop and create it."""
     old, new = situation.current[key], situation.wanted[key]
     changes: list[Change] = []
@@ -73,7 +73,7 @@ _PATH = hazard(
 )
 
 
-def _definer(situation: Situation, key: Key) -> tuple[Hazard, ...]:
+def _definer(situation: PlanContext, key: Key) -> tuple[Hazard, ...]:
     """Return what is dangerous in a function that runs with its owner's rights."""
     # pg_get_functiondef writes what a function is on lines of its own before its body.
     head = situation.wanted[key].definition.partition("\nAS ")[0]
@@ -83,7 +83,7 @@ def _definer(situation: Situation, key: Key) -> tuple[Hazard, ...]:
     return (*(() if closed else (_OPEN,)), *(() if "SET search_path" in head else (_PATH,)))
 
 
-def _has_users(situation: Situation, key: Key) -> bool:
+def _has_users(situation: PlanContext, key: Key) -> bool:
     return any(
         ref == key
         and (dependent.kind in INDEXES or (dependent.kind == "column" and situation.current[dependent].generated))
@@ -92,7 +92,7 @@ def _has_users(situation: Situation, key: Key) -> bool:
     )
 
 
-def drop_function(situation: Situation, key: Key) -> list[Change]:
+def drop_function(situation: PlanContext, key: Key) -> list[Change]:
     """Drop a function; its definition stays in the snapshot."""
     made = command("function/drop", what=Sql(KINDS[key.kind].word), name=name_of(key))
     return [drop(situation, key, f"drop {key}", [made], rank=60)]

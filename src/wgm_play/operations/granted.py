@@ -9,7 +9,7 @@ from wgm_play.catalog.kinds import INDEXES, KINDS, OPEN_TO_ALL
 from wgm_play.catalog.model import Key
 from wgm_play.operations.access import against_defaults
 from wgm_play.operations.base import (
-    Situation,
+    PlanContext,
     command,
     grants,
     kept_labels,
@@ -20,7 +20,7 @@ from wgm_play.plan import Command
 from wgm_play.sql import Sql, ident
 
 
-def privileges(situation: Situation, key: Key) -> list[Command]:
+def privileges(situation: PlanContext, key: Key) -> list[Command]:
     """Return the commands that give a made-again object the owner, privileges and labels that it had."""
     extra, role = situation.extra(key), situation.facts.role
     made: list[Command] = []

@@ -12,13 +12,13 @@ from wgm_play.catalog.graph import children, descendants
 from wgm_play.catalog.index_text import under_name
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
-from wgm_play.operations import marks, partitioned_index
+from wgm_play.operations import index_marks, partitioned_index
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE,
     SHARE_UPDATE_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     changed_options,
     command,
@@ -38,7 +38,7 @@ from wgm_play.sql import Sql, ident
 _HEAD = re.compile(r"CREATE (UNIQUE )?INDEX ")
 
 
-def table_of(situation: Situation, key: Key, *, wanted: bool = True) -> Key:
+def table_of(situation: PlanContext, key: Key, *, wanted: bool = True) -> Key:
     """Return the table or materialized view that an index is on."""
     catalog = situation.wanted if wanted else situation.current
     name = (key.name[0], str(catalog.value(key, "table")))
@@ -46,7 +46,7 @@ def table_of(situation: Situation, key: Key, *, wanted: bool = True) -> Key:
     return table if table in catalog.rows else Key("materialized_view", name)
 
 
-def create_index(situation: Situation, key: Key) -> list[Change]:
+def create_index(situation: PlanContext, key: Key) -> list[Change]:
     """Build an index: in the transaction on a new or small table, concurrently on a large one."""
     row, table = situation.wanted[key], table_of(situation, key)
     definition = with_tablespace(row.definition, row.tablespace)
@@ -64,7 +64,7 @@ def create_index(situation: Situation, key: Key) -> list[Change]:
     return [change]
 
 
-def _keys_below(situation: Situation, table: Key) -> frozenset[Key]:
+def _keys_below(situation: PlanContext, table: Key) -> frozenset[Key]:
     """Return the keys of a table's partitions: an index that is made after them takes theirs in, where they fit."""
     wanted = situation.wanted
     row = wanted.get(table)
@@ -102,7 +102,7 @@ def statistics_targets(key: Key, old: list[list[int]] | None, new: list[list[int
 
 
 def build_concurrently(
-    situation: Situation, key: Key, table: Key, definition: str, title: str, text: str | None = None, **more: Any
+    situation: PlanContext, key: Key, table: Key, definition: str, title: str, text: str | None = None, **more: Any
 ) -> list[Change]:
     """Build an index while the application writes; a build that failed before is removed first."""
     if partitioned_index.is_partitioned(situation, table):
@@ -139,7 +139,7 @@ def build_concurrently(
     return changes
 
 
-def _drop_concurrently(situation: Situation, key: Key, table: Key, title: str, **more: Any) -> Change:
+def _drop_concurrently(situation: PlanContext, key: Key, table: Key, title: str, **more: Any) -> Change:
     if partitioned_index.is_partitioned(situation, table):
         exclusive = command("index/drop", Lock(ACCESS_EXCLUSIVE, table.label), name=key.name, concurrently=False)
         return drop(situation, key, title.replace(" concurrently", ""), [exclusive], alone=True, rank=5, **more)
@@ -148,7 +148,7 @@ def _drop_concurrently(situation: Situation, key: Key, table: Key, title: str, *
     return drop(situation, key, title, [gone], alone=True, rank=5, **more)
 
 
-def alter_index(situation: Situation, key: Key) -> list[Change]:
+def alter_index(situation: PlanContext, key: Key) -> list[Change]:
     """Replace an index whose definition changed; change its comment in place."""
     old, new = situation.current[key], situation.wanted[key]
     if _rest(old) == _rest(new) and old.valid == new.valid and old.table == new.table:
@@ -172,7 +172,7 @@ def alter_index(situation: Situation, key: Key) -> list[Change]:
     return [*gone, *made]
 
 
-def _column_changes(situation: Situation, key: Key) -> bool:
+def _column_changes(situation: PlanContext, key: Key) -> bool:
     """Tell whether a column that an index is on gets another type."""
     current, wanted = situation.current, situation.wanted
     columns = [below for below in current.needs(key) if below.kind == "column" and below in wanted.rows]
@@ -184,7 +184,7 @@ _OPTIONS = re.compile(r" WITH \(((?:\w+='[^']*'(?:, )?)+)\)")
 _BUILT_IN = frozenset(["pages_per_range", "buffering"])
 
 
-def change_options(situation: Situation, key: Key) -> list[Change] | None:
+def change_options(situation: PlanContext, key: Key) -> list[Change] | None:
     """Return the changes of an index that differs only in storage parameters and comment; None for another one."""
     old, new = situation.current[key], situation.wanted[key]
     if (_OPTIONS.sub("", old.definition), old.valid) != (_OPTIONS.sub("", new.definition), new.valid):
@@ -224,7 +224,7 @@ def _rest(row: Any) -> tuple[Any, ...]:
     return (row.definition, row.tablespace, row.statistics)
 
 
-def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
+def _replace_online(situation: PlanContext, key: Key, table: Key) -> list[Change]:
     """Build the new index beside the old one, then swap their names: at no moment is there none."""
     from wgm_play.operations.base import what_of
 
@@ -243,7 +243,7 @@ def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
         command("object/rename", light, what=what_of(other), to=name),
         *statistics_targets(key, None, new.statistics),
         *comments(key, new.comment),
-        *marks.kept(situation, table, [name]),
+        *index_marks.kept(situation, table, [name]),
     ]
     swapped = alter(situation, key, f"put the new {key} in place of the old one", swap, after=tuple(built), alone=True)
     gone = _drop_concurrently(
@@ -253,7 +253,7 @@ def _replace_online(situation: Situation, key: Key, table: Key) -> list[Change]:
     return [*built, swapped, gone]
 
 
-def drop_index(situation: Situation, key: Key) -> list[Change]:
+def drop_index(situation: PlanContext, key: Key) -> list[Change]:
     """Drop an index."""
     table = table_of(situation, key, wanted=False)
     if situation.online(table):

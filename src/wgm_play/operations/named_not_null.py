@@ -12,7 +12,7 @@ from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     comment,
@@ -64,7 +64,7 @@ def _made(key: Key, row: Constraint, *locks: Lock) -> list[Command]:
     return [*commands, *comments(key, row.comment)]
 
 
-def add(situation: Situation, key: Key) -> list[Change]:
+def add(situation: PlanContext, key: Key) -> list[Change]:
     """Name the NOT NULL of a column; add one that is NOT VALID."""
     row, table = situation.wanted[key], key.name[:2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
@@ -75,7 +75,7 @@ def add(situation: Situation, key: Key) -> list[Change]:
     return [create(situation, key, f"add not null {key.label}", commands, rank=30)]
 
 
-def change(situation: Situation, key: Key) -> list[Change]:
+def change(situation: PlanContext, key: Key) -> list[Change]:
     """Validate, let children inherit it or not, comment."""
     old, new = situation.current[key], situation.wanted[key]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label)
@@ -96,7 +96,7 @@ def change(situation: Situation, key: Key) -> list[Change]:
     return changes
 
 
-def remove(situation: Situation, key: Key) -> list[Change]:
+def remove(situation: PlanContext, key: Key) -> list[Change]:
     """Take the name away where the column stays NOT NULL; else it goes with the column's NOT NULL."""
     old, table = situation.current[key], key.name[:2]
     column = column_of(key, old)

@@ -6,7 +6,7 @@ In: a situation and the key of what differs. Out: changes, with their statements
 from __future__ import annotations
 
 from wgm_play.catalog.model import Key
-from wgm_play.operations.base import Change, Situation, alter, command, comment, comments, create, drop, hazard
+from wgm_play.operations.base import Change, PlanContext, alter, command, comment, comments, create, drop, hazard
 from wgm_play.operations.granted import privileges
 from wgm_play.sql import Sql, ident, literal
 
@@ -23,7 +23,7 @@ _LISTS = frozenset(
 )
 
 
-def create_schema(situation: Situation, key: Key) -> list[Change]:
+def create_schema(situation: PlanContext, key: Key) -> list[Change]:
     """Create a schema."""
     wanted = situation.wanted[key]
     commands = [command("schema/create", name=key.name[0]), *comments(key, wanted.comment)]
@@ -31,17 +31,17 @@ def create_schema(situation: Situation, key: Key) -> list[Change]:
     return [create(situation, key, f"create {key}", commands)]
 
 
-def alter_schema(situation: Situation, key: Key) -> list[Change]:
+def alter_schema(situation: PlanContext, key: Key) -> list[Change]:
     """Change a schema's comment."""
     return [alter(situation, key, f"comment on {key}", [comment(key, situation.wanted[key].comment)])]
 
 
-def drop_schema(situation: Situation, key: Key) -> list[Change]:
+def drop_schema(situation: PlanContext, key: Key) -> list[Change]:
     """Drop an empty schema."""
     return [drop(situation, key, f"drop {key}", [command("schema/drop", name=key.name[0])], rank=90)]
 
 
-def create_extension(situation: Situation, key: Key) -> list[Change]:
+def create_extension(situation: PlanContext, key: Key) -> list[Change]:
     """Create an extension."""
     wanted = situation.wanted[key]
     made = command("extension/create", name=key.name[0], schema=wanted.schema, version=wanted.version)
@@ -51,7 +51,7 @@ def create_extension(situation: Situation, key: Key) -> list[Change]:
 _EXTENSION = hazard("S11", "an extension's script runs whatever it holds", "review the version that is installed")
 
 
-def alter_extension(situation: Situation, key: Key) -> list[Change]:
+def alter_extension(situation: PlanContext, key: Key) -> list[Change]:
     """Update an extension, move it to another schema, change its comment; without one it has its own again."""
     old, new = situation.current[key], situation.wanted[key]
     changes = []
@@ -71,12 +71,12 @@ def alter_extension(situation: Situation, key: Key) -> list[Change]:
     return changes
 
 
-def drop_extension(situation: Situation, key: Key) -> list[Change]:
+def drop_extension(situation: PlanContext, key: Key) -> list[Change]:
     """Drop an extension."""
     return [drop(situation, key, f"drop {key}", [command("extension/drop", name=key.name[0])], rank=80)]
 
 
-def set_setting(situation: Situation, key: Key) -> list[Change]:
+def set_setting(situation: PlanContext, key: Key) -> list[Change]:
     """Set a parameter for the database or a role; sessions that start later have it."""
     value = situation.wanted[key].value
     spelled = Sql(value) if key.name[2].lower() in _LISTS else literal(value)
@@ -89,13 +89,13 @@ def set_setting(situation: Situation, key: Key) -> list[Change]:
 _NEW_SESSIONS = hazard("S12", "sessions that are connected keep the old value", "reconnect the application's pool")
 
 
-def reset_setting(situation: Situation, key: Key) -> list[Change]:
+def reset_setting(situation: PlanContext, key: Key) -> list[Change]:
     """Reset a parameter of the database or a role."""
     made = command("setting/reset", target=_target(situation, key), parameter=_parameter(key), shadow=False)
     return [drop(situation, key, f"reset {key.label}", [made])]
 
 
-def _target(situation: Situation, key: Key) -> Sql:
+def _target(situation: PlanContext, key: Key) -> Sql:
     database, role, _ = key.name
     if not role:
         return Sql(f"DATABASE {ident(situation.facts.database)}")

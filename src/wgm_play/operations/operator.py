@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.operator import Aggregate, Cast, Operator, OperatorClass, OperatorFamily
-from wgm_play.operations.base import Situation, command, what_of
+from wgm_play.operations.base import PlanContext, command, what_of
 from wgm_play.operations.defined import Defined, changed, sql
 from wgm_play.plan import Command
 from wgm_play.sql import Sql, ident
 
 
-def make_aggregate(situation: Situation, key: Key, *, replace: bool = False) -> list[Command]:
+def make_aggregate(situation: PlanContext, key: Key, *, replace: bool = False) -> list[Command]:
     """Return the statement that makes or replaces an aggregate."""
     row: Aggregate = situation.wanted[key]
     options = [Sql(one) for one in row.options]
@@ -23,14 +23,14 @@ def make_aggregate(situation: Situation, key: Key, *, replace: bool = False) -> 
     ]
 
 
-def change_aggregate(situation: Situation, key: Key, old: Aggregate, new: Aggregate) -> list[Command] | None:
+def change_aggregate(situation: PlanContext, key: Key, old: Aggregate, new: Aggregate) -> list[Command] | None:
     """Replace an aggregate where its arguments and result stay (manual: CREATE AGGREGATE)."""
     if changed(old, new) - {"comment", "options"} or ("HYPOTHETICAL" in old.options) != ("HYPOTHETICAL" in new.options):
         return None
     return make_aggregate(situation, key, replace=True)
 
 
-def make_operator(situation: Situation, key: Key) -> list[Command]:
+def make_operator(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statement that makes an operator."""
     row: Operator = situation.wanted[key]
     given = (
@@ -47,7 +47,7 @@ def make_operator(situation: Situation, key: Key) -> list[Command]:
     return [command("operator/create", name=Sql(f"{ident(key.name[0])}.{key.name[1]}"), options=options)]
 
 
-def change_operator(situation: Situation, key: Key, old: Operator, new: Operator) -> list[Command] | None:
+def change_operator(situation: PlanContext, key: Key, old: Operator, new: Operator) -> list[Command] | None:
     """Set estimators; from PostgreSQL 17 on also what an operator did not have yet (manual: ALTER OPERATOR)."""
     options = []
     for name in ("restrict", "join"):
@@ -64,14 +64,14 @@ def change_operator(situation: Situation, key: Key, old: Operator, new: Operator
     return [command("operator/set", what=what_of(key), options=options)]
 
 
-def make_family(situation: Situation, key: Key) -> list[Command]:
+def make_family(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements that make an operator family with its loose members."""
     row: OperatorFamily = situation.wanted[key]
     name, method = ident(key.name[:2]), ident(key.name[2])
     return [command("operator_family/create", name=name, method=method), *_members(key, "add", row.members, 0)]
 
 
-def change_family(situation: Situation, key: Key, old: OperatorFamily, new: OperatorFamily) -> list[Command] | None:
+def change_family(situation: PlanContext, key: Key, old: OperatorFamily, new: OperatorFamily) -> list[Command] | None:
     """Add and drop loose members."""
     before, after = old.members or [], new.members or []
     gone = [one for one in before if one not in after]
@@ -86,7 +86,7 @@ def _members(key: Key, verb: str, members: list[list[str]] | None, place: int) -
     return [command(f"operator_family/{verb}", name=ident(key.name[:2]), method=ident(key.name[2]), members=items)]
 
 
-def make_class(situation: Situation, key: Key) -> list[Command]:
+def make_class(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statement that makes an operator class."""
     row: OperatorClass = situation.wanted[key]
     members = [Sql(one) for one in row.members or ()]
@@ -108,7 +108,7 @@ def make_class(situation: Situation, key: Key) -> list[Command]:
 _CONTEXTS = {"e": None, "a": Sql("ASSIGNMENT"), "i": Sql("IMPLICIT")}
 
 
-def make_cast(situation: Situation, key: Key) -> list[Command]:
+def make_cast(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statement that makes a cast."""
     row: Cast = situation.wanted[key]
     source, target = map(Sql, key.name)

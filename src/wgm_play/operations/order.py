@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from wgm_play.catalog.kinds import INDEXES, NAMED_AS_RELATIONS, NAMED_AS_TYPES, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
+from wgm_play.operations.atomic import arrange, reach
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, command
-from wgm_play.operations.units import arrange, reach
 from wgm_play.plan import Group, Lock, Operation
 
 Joined = tuple[Change, Change]

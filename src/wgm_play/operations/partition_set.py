@@ -13,7 +13,7 @@ from wgm_play.catalog.graph import children
 from wgm_play.catalog.model import Catalog, Key, differing_fields
 from wgm_play.catalog.partition_set import EXTENSION
 from wgm_play.errors import Refused
-from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, create, drop
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, PlanContext, alter, command, create, drop
 from wgm_play.plan import Command, Lock
 
 # How pg_partman names partitions after their lower bound (part_config.datetime_string), and the same for strftime.
@@ -31,7 +31,7 @@ _FROM = re.compile(r"FOR VALUES FROM \('([^']*)'\)")
 _FIXED = ("control", "interval")
 
 
-def create_partition_set(situation: Situation, key: Key) -> list[Change]:
+def create_partition_set(situation: PlanContext, key: Key) -> list[Change]:
     """Hand a table to pg_partman, which makes its partitions; those that are there and named as it names them it takes on."""
     wanted = situation.wanted[key]
     values = _values(situation, key) | {"set": wanted}
@@ -49,7 +49,7 @@ def create_partition_set(situation: Situation, key: Key) -> list[Change]:
     return [change]
 
 
-def alter_partition_set(situation: Situation, key: Key) -> list[Change]:
+def alter_partition_set(situation: PlanContext, key: Key) -> list[Change]:
     """Change what pg_partman does from now on; the partitions stay as they are."""
     old, new = situation.current[key], situation.wanted[key]
     changed = differing_fields(old, new)
@@ -69,7 +69,7 @@ def alter_partition_set(situation: Situation, key: Key) -> list[Change]:
     return [change]
 
 
-def drop_partition_set(situation: Situation, key: Key) -> list[Change]:
+def drop_partition_set(situation: PlanContext, key: Key) -> list[Change]:
     """Let go of a table: pg_partman neither makes nor drops partitions of it any more; all that are there stay."""
     if EXTENSION not in situation.wanted.rows:
         return []  # it goes with the extension
@@ -80,7 +80,7 @@ def _said(verb: str, values: dict[str, Any], *locks: Lock, **more: Any) -> Comma
     return command(f"partition_set/{verb}", *locks, shadow=False, **values, **more)
 
 
-def _values(situation: Situation, key: Key) -> dict[str, Any]:
+def _values(situation: PlanContext, key: Key) -> dict[str, Any]:
     where = situation.wanted if EXTENSION in situation.wanted.rows else situation.current
     extension = where[EXTENSION]
     return {

@@ -15,7 +15,7 @@ from wgm_play.operations.base import (
     SHARE_ROW_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     comments,
@@ -28,7 +28,7 @@ from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql
 
 
-def leaves(situation: Situation, table: Key) -> Iterator[Key]:
+def leaves(situation: PlanContext, table: Key) -> Iterator[Key]:
     """Yield the live partitions that hold rows, of partitions too."""
     for part in situation.wanted.of("table"):
         row = situation.wanted[part]
@@ -40,7 +40,7 @@ def leaves(situation: Situation, table: Key) -> Iterator[Key]:
             yield part
 
 
-def add_foreign_key(situation: Situation, key: Key, parent: Key, definition: Sql, title: str) -> list[Change]:
+def add_foreign_key(situation: PlanContext, key: Key, parent: Key, definition: Sql, title: str) -> list[Change]:
     """Add a foreign key to each partition, prove it there, then add the parent's, which takes valid ones over unread."""
     changes: list[Change] = []
     closing: list[Command] = []
@@ -77,7 +77,7 @@ def add_foreign_key(situation: Situation, key: Key, parent: Key, definition: Sql
     return [*changes, _last(situation, key, title, [*closing, made], changes, said, 30)]
 
 
-def add_by_index(situation: Situation, key: Key, definition: Sql, title: str) -> list[Change]:
+def add_by_index(situation: PlanContext, key: Key, definition: Sql, title: str) -> list[Change]:
     """Build each partition's unique index concurrently, then make keys of them all, and the parent's, at once."""
     from wgm_play.operations.index import build_concurrently
 
@@ -117,7 +117,7 @@ def add_by_index(situation: Situation, key: Key, definition: Sql, title: str) ->
     return [*changes, _last(situation, key, title, [*closing, made], changes, said, 31)]
 
 
-def _step(situation: Situation, key: Key, title: str, made: Command, changes: list[Change]) -> None:
+def _step(situation: PlanContext, key: Key, title: str, made: Command, changes: list[Change]) -> None:
     change = alter(situation, key, title, [made], after=tuple(changes[-1:]), alone=True, rank=30)
     change.make_only()
     change.need(*(ref for dependent, ref in situation.wanted.edges if dependent == key))
@@ -125,7 +125,13 @@ def _step(situation: Situation, key: Key, title: str, made: Command, changes: li
 
 
 def _last(
-    situation: Situation, key: Key, title: str, commands: list[Command], changes: list[Change], said: object, rank: int
+    situation: PlanContext,
+    key: Key,
+    title: str,
+    commands: list[Command],
+    changes: list[Change],
+    said: object,
+    rank: int,
 ) -> Change:
     commands = [*commands, *comments(key, situation.wanted[key].comment)]
     return create(

@@ -17,7 +17,7 @@ from wgm_play.operations.base import (
     SHARE,
     SHARE_UPDATE_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     comments,
@@ -31,14 +31,14 @@ from wgm_play.sql import NAME_BYTES, Sql, ident, literal
 _WAITS = hazard("I01", "waits for transactions that are older than it", "end idle transactions")
 
 
-def is_partitioned(situation: Situation, table: Key) -> bool:
+def is_partitioned(situation: PlanContext, table: Key) -> bool:
     """Tell whether a table that is there is partitioned."""
     row = situation.current.get(table)
     return isinstance(row, Table) and row.partition_by is not None
 
 
 def build(
-    situation: Situation, key: Key, table: Key, definition: str, title: str, text: str | None = None, **more: Any
+    situation: PlanContext, key: Key, table: Key, definition: str, title: str, text: str | None = None, **more: Any
 ) -> list[Change]:
     """Build an index on every partition, one after the other, while the application writes."""
     live = situation.current.get(key)
@@ -71,7 +71,7 @@ def _only(definition: str, name: tuple[str, ...], table: Key, words: str = "ONLY
 
 
 def _below(
-    situation: Situation,
+    situation: PlanContext,
     key: Key,
     above: Key,
     table: Key,
@@ -137,7 +137,7 @@ def _either(one: str, other: str) -> str:
     return f"SELECT ({one}) OR ({other})"
 
 
-def failed_helper(situation: Situation, key: Key, light: Lock) -> list[Command]:
+def failed_helper(situation: PlanContext, key: Key, light: Lock) -> list[Command]:
     """Return the command that removes a helper index whose build failed: the catalog does not show helpers."""
     failed = any(
         one.kind == "index" and one.name == key.name[1] and not valid for one, valid in situation.facts.helpers.items()

@@ -11,7 +11,7 @@ from wgm_play.catalog.model import Key
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     comment,
@@ -23,7 +23,7 @@ from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
 
 
-def create_policy(situation: Situation, key: Key) -> list[Change]:
+def create_policy(situation: PlanContext, key: Key) -> list[Change]:
     """Create a policy; the statement that switches row level security on brings it along (hazard V05)."""
     if key not in situation.current.rows and switched(situation, Key("table", key.name[:2])) == "on":
         return []
@@ -36,7 +36,7 @@ def _needing(change: Change, roles: list[str]) -> Change:
     return change
 
 
-def switched(situation: Situation, table: Key) -> str:
+def switched(situation: PlanContext, table: Key) -> str:
     """Return whether row level security of a table that is there goes `on` or `off`, or neither."""
     old, new = situation.current.get(table), situation.wanted.get(table)
     if old is None or new is None or old.row_security == new.row_security:
@@ -44,7 +44,7 @@ def switched(situation: Situation, table: Key) -> str:
     return "on" if new.row_security else "off"
 
 
-def commands(situation: Situation, key: Key) -> list[Command]:
+def commands(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements that make a policy."""
     row: Any = situation.wanted[key]
     made = command(
@@ -69,7 +69,7 @@ def _roles(key: Key, roles: list[str]) -> Command:
     return command("policy/roles", _lock(key), name=key.name[2], table=key.name[:2], roles=listed, shadow=False)
 
 
-def alter_policy(situation: Situation, key: Key) -> list[Change]:
+def alter_policy(situation: PlanContext, key: Key) -> list[Change]:
     """Change what ALTER POLICY can; replace a policy for another command, or one that loses an expression."""
     old, new = situation.current[key], situation.wanted[key]
     lost = (old.using and not new.using) or (old.with_check and not new.with_check)
@@ -100,14 +100,14 @@ def drop_commands(key: Key) -> list[Command]:
     return [command("policy/drop", _lock(key), name=key.name[2], table=key.name[:2])]
 
 
-def drop_policy(situation: Situation, key: Key) -> list[Change]:
+def drop_policy(situation: PlanContext, key: Key) -> list[Change]:
     """Drop a policy; the statement that switches row level security off takes it along."""
     if key not in situation.wanted.rows and switched(situation, Key("table", key.name[:2])) == "off":
         return []
     return [drop(situation, key, f"drop {key}", drop_commands(key), rank=3)]
 
 
-def switch(situation: Situation, table: Key, made: list[Command]) -> Change:
+def switch(situation: PlanContext, table: Key, made: list[Command]) -> Change:
     """Switch row level security on after its policies are there, or off before they go: in one transaction."""
     way = switched(situation, table)
     wanted, current = situation.wanted, situation.current

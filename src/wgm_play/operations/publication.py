@@ -10,7 +10,7 @@ from wgm_play.catalog.publication import Publication, PublicationTable
 from wgm_play.operations.base import (
     SHARE_UPDATE_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     create,
@@ -35,13 +35,13 @@ def options_of(row: Publication) -> list[Sql]:
     return made
 
 
-def make_publication(situation: Situation, key: Key) -> list[Command]:
+def make_publication(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statement that makes a publication without its tables."""
     row: Publication = situation.wanted[key]
     return [command("publication/create", name=ident(key.name), all_tables=row.all_tables, options=options_of(row))]
 
 
-def change_publication(situation: Situation, key: Key, old: Publication, new: Publication) -> list[Command] | None:
+def change_publication(situation: PlanContext, key: Key, old: Publication, new: Publication) -> list[Command] | None:
     """Set options; a publication of all tables is another one (manual: ALTER PUBLICATION)."""
     if old.all_tables != new.all_tables:
         return None
@@ -64,7 +64,7 @@ def _locks(key: Key) -> list[Lock]:
     return [Lock(SHARE_UPDATE_EXCLUSIVE, Key("table", key.name[1:]).label)] if key.kind == "publication_table" else []
 
 
-def _add(situation: Situation, key: Key) -> Command:
+def _add(situation: PlanContext, key: Key) -> Command:
     row = situation.wanted[key] if key.kind == "publication_table" else None
     return command("publication/add", *_locks(key), name=ident(key.name[0]), member=_member(key, row))
 
@@ -78,18 +78,18 @@ def _words(key: Key) -> str:
     return f"{what} {Key(what, key.name[1:]).label}"
 
 
-def add_member(situation: Situation, key: Key) -> list[Change]:
+def add_member(situation: PlanContext, key: Key) -> list[Change]:
     """Add a table or schema to a publication; subscribers get it when they refresh."""
     return [create(situation, key, f"add {_words(key)} to publication {key.name[0]}", [_add(situation, key)], rank=46)]
 
 
-def alter_member(situation: Situation, key: Key) -> list[Change]:
+def alter_member(situation: PlanContext, key: Key) -> list[Change]:
     """Change the columns or the row filter of a table of a publication."""
     title = f"alter {_words(key)} of publication {key.name[0]}"
     return [alter(situation, key, title, [_drop(key), _add(situation, key)], rank=46, hard=True)]
 
 
-def drop_member(situation: Situation, key: Key) -> list[Change]:
+def drop_member(situation: PlanContext, key: Key) -> list[Change]:
     """Take a table or schema out of a publication."""
     return [drop(situation, key, f"take {_words(key)} out of publication {key.name[0]}", [_drop(key)], rank=1)]
 

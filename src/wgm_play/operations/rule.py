@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.rule import EventTrigger, Rule
-from wgm_play.operations.base import ACCESS_EXCLUSIVE, Situation, command
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, PlanContext, command
 from wgm_play.operations.defined import Defined, changed
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident, literal
@@ -15,23 +15,23 @@ from wgm_play.sql import Sql, ident, literal
 _ENABLE = {"O": "ENABLE", "D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 
 
-def _locks(situation: Situation, key: Key) -> list[Lock]:
+def _locks(situation: PlanContext, key: Key) -> list[Lock]:
     return [Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label)]
 
 
-def make_rule(situation: Situation, key: Key) -> list[Command]:
+def make_rule(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements that make a rule, and say when it works where that is not always."""
     row: Rule = situation.wanted[key]
     made = command("rule/create", *_locks(situation, key), definition=Sql(row.definition.rstrip().rstrip(";")))
     return [made] if row.enabled == "O" else [made, _enable_rule(situation, key, row)]
 
 
-def _enable_rule(situation: Situation, key: Key, row: Rule) -> Command:
+def _enable_rule(situation: PlanContext, key: Key, row: Rule) -> Command:
     name, table = ident(key.name[2]), ident(key.name[:2])
     return command("rule/enable", *_locks(situation, key), table=table, name=name, action=Sql(_ENABLE[row.enabled]))
 
 
-def change_rule(situation: Situation, key: Key, old: Rule, new: Rule) -> list[Command] | None:
+def change_rule(situation: PlanContext, key: Key, old: Rule, new: Rule) -> list[Command] | None:
     """Replace a rule, which keeps whether it works, and enable or disable it."""
     commands = []
     if old.definition != new.definition:
@@ -42,7 +42,7 @@ def change_rule(situation: Situation, key: Key, old: Rule, new: Rule) -> list[Co
     return commands
 
 
-def make_event_trigger(situation: Situation, key: Key) -> list[Command]:
+def make_event_trigger(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements that make an event trigger."""
     row: EventTrigger = situation.wanted[key]
     made = command(
@@ -59,7 +59,9 @@ def _enable_event_trigger(key: Key, row: EventTrigger) -> Command:
     return command("event_trigger/enable", name=ident(key.name), action=Sql(_ENABLE[row.enabled]))
 
 
-def change_event_trigger(situation: Situation, key: Key, old: EventTrigger, new: EventTrigger) -> list[Command] | None:
+def change_event_trigger(
+    situation: PlanContext, key: Key, old: EventTrigger, new: EventTrigger
+) -> list[Command] | None:
     """Enable or disable an event trigger."""
     return None if changed(old, new) - {"comment", "enabled"} else [_enable_event_trigger(key, new)]
 

@@ -12,7 +12,7 @@ from wgm_play.catalog.sequence import Sequence
 from wgm_play.operations.base import (
     SHARE_ROW_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     comment,
@@ -28,7 +28,7 @@ from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident, literal
 
 
-def create_sequence(situation: Situation, key: Key) -> list[Change]:
+def create_sequence(situation: PlanContext, key: Key) -> list[Change]:
     """Create a sequence; the column that owns it may come later."""
     wanted = situation.wanted[key]
     commands = [_spell(situation, "sequence/create", key), *comments(key, wanted.comment)]
@@ -37,7 +37,7 @@ def create_sequence(situation: Situation, key: Key) -> list[Change]:
     return [made, *_own(situation, key, made)] if wanted.owned_by else [made]
 
 
-def _own(situation: Situation, key: Key, made: Change | None) -> list[Change]:
+def _own(situation: PlanContext, key: Key, made: Change | None) -> list[Change]:
     column = situation.wanted[key].owned_by
     owner = Key("column", tuple(column)) if column else None
     title = f"let {owner} own {key}" if owner else f"let nothing own {key}"
@@ -62,7 +62,7 @@ _STAYS = hazard(
 )
 
 
-def _was_serial(situation: Situation, key: Key) -> bool:
+def _was_serial(situation: PlanContext, key: Key) -> bool:
     """Tell whether a sequence gave the numbers of a column that becomes an identity column."""
     if key not in situation.current.rows or not situation.current[key].owned_by:
         return False
@@ -71,7 +71,7 @@ def _was_serial(situation: Situation, key: Key) -> bool:
     return new is not None and bool(new.identity) and not situation.current[column].identity
 
 
-def _spell(situation: Situation, template: str, key: Key, *locks: Lock) -> Command:
+def _spell(situation: PlanContext, template: str, key: Key, *locks: Lock) -> Command:
     wanted = situation.wanted[key]
     numbers = {name: number(getattr(wanted, name)) for name in ("increment", "minimum", "maximum", "start", "cache")}
     return command(
@@ -79,7 +79,7 @@ def _spell(situation: Situation, template: str, key: Key, *locks: Lock) -> Comma
     )
 
 
-def alter_sequence(situation: Situation, key: Key) -> list[Change]:
+def alter_sequence(situation: PlanContext, key: Key) -> list[Change]:
     """Change a sequence's parameters, owner column or comment; its value stays."""
     old, new = situation.current[key], situation.wanted[key]
     lock = Lock(SHARE_ROW_EXCLUSIVE, key.label)
@@ -99,21 +99,21 @@ def alter_sequence(situation: Situation, key: Key) -> list[Change]:
     return changes
 
 
-def outlives_its_owner(situation: Situation, key: Key) -> bool:
+def outlives_its_owner(situation: PlanContext, key: Key) -> bool:
     """Tell whether a sequence stays while the column goes that owns it, and would take it along."""
     old, new = situation.current.get(key), situation.wanted.get(key)
     owner = Key("column", tuple(old.owned_by)) if old and old.owned_by else None
     return new is not None and owner is not None and owner not in situation.wanted.rows
 
 
-def _let_go(situation: Situation, key: Key) -> Change:
+def _let_go(situation: PlanContext, key: Key) -> Change:
     title = f"let nothing own {key}"
     change = alter(situation, key, title, [command("sequence/owned_by", name=key.name, column=None)])
     change.make_only()
     return change
 
 
-def let_go_first(situation: Situation, changes: Iterable[Change]) -> None:
+def let_go_first(situation: PlanContext, changes: Iterable[Change]) -> None:
     """Let what removes the owner of a sequence that stays wait until nothing owns it."""
     changes = list(changes)
     for freed in changes:
@@ -150,7 +150,7 @@ def _kept_within(key: Key, old: Sequence, new: Sequence, lock: Lock) -> list[Com
     return [*([] if overlapping else wider), into]
 
 
-def drop_sequence(situation: Situation, key: Key) -> list[Change]:
+def drop_sequence(situation: PlanContext, key: Key) -> list[Change]:
     """Move a sequence to the trash with its value, or drop it."""
     if situation.facts.trash:
         return [trash_object(situation, key)]

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.statistics import Statistics
-from wgm_play.operations.base import SHARE_UPDATE_EXCLUSIVE, Situation, command
+from wgm_play.operations.base import SHARE_UPDATE_EXCLUSIVE, PlanContext, command
 from wgm_play.operations.defined import Defined, changed
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident, literal
 
 
-def make_statistics(situation: Situation, key: Key) -> list[Command]:
+def make_statistics(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements that make extended statistics; the next ANALYZE fills them."""
     row: Statistics = situation.wanted[key]
     made = command(
@@ -36,12 +36,12 @@ def _target(key: Key, row: Statistics) -> Command:
     return command("statistics/target", name=ident(key.name), target=Sql(str(target).strip("()")))
 
 
-def change_statistics(situation: Situation, key: Key, old: Statistics, new: Statistics) -> list[Command] | None:
+def change_statistics(situation: PlanContext, key: Key, old: Statistics, new: Statistics) -> list[Command] | None:
     """Set the target in place."""
     return None if changed(old, new) - {"comment", "target"} else [_target(key, new)]
 
 
-def _dropped(situation: Situation, key: Key) -> list[Lock]:
+def _dropped(situation: PlanContext, key: Key) -> list[Lock]:
     return _locks(situation.current[key])
 
 

@@ -14,14 +14,14 @@ from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
 from wgm_play.errors import Refused
 from wgm_play.operations import column as columns
-from wgm_play.operations import column_definition, marks
+from wgm_play.operations import column_definition, index_marks
 from wgm_play.operations import constraint as constraints
 from wgm_play.operations import policy as policies
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     changed_options,
     command,
@@ -41,7 +41,7 @@ from wgm_play.plan import Command, Hazard, Lock
 from wgm_play.sql import Sql
 
 
-def create_table(situation: Situation, key: Key) -> list[Change]:
+def create_table(situation: PlanContext, key: Key) -> list[Change]:
     """Create a table with its columns and constraints, foreign keys apart: they wait for the table they refer to."""
     wanted = situation.wanted
     row = wanted[key]
@@ -71,7 +71,7 @@ def create_table(situation: Situation, key: Key) -> list[Change]:
     return [made_table, *_index_marks(situation, key, None, made_table)]
 
 
-def _reads_default(situation: Situation, row: Table) -> tuple[Hazard, ...]:
+def _reads_default(situation: PlanContext, row: Table) -> tuple[Hazard, ...]:
     """Return the hazard of a partition that is made beside a large default one."""
     parent = Key("table", tuple(row.parents[0])) if row.bound is not None and row.parents else None
     default = default_beside(situation.current, parent) if parent in situation.current.rows else None
@@ -89,7 +89,7 @@ def _reads_default(situation: Situation, row: Table) -> tuple[Hazard, ...]:
 _KEY_COLUMNS = re.compile(r"(?:PRIMARY KEY|UNIQUE(?: NULLS NOT DISTINCT)?) (\(.*)", re.DOTALL)
 
 
-def _inline(situation: Situation, key: Key) -> list[Key]:
+def _inline(situation: PlanContext, key: Key) -> list[Key]:
     """Return the constraints that CREATE TABLE makes: of keys over the same columns the first one, as it merges them."""
     wanted, made, seen = situation.wanted, [], set()
     for one in sorted(wanted.of("constraint", *key.name), key=lambda one: wanted[one].type != "p"):
@@ -106,7 +106,7 @@ def _inline(situation: Situation, key: Key) -> list[Key]:
     return sorted(made)
 
 
-def _created(situation: Situation, key: Key, row: Table, lines: list[Sql]) -> list[Command]:
+def _created(situation: PlanContext, key: Key, row: Table, lines: list[Sql]) -> list[Command]:
     """Return the statements that make a table: of a large partitioned one beside it, so that nobody waits."""
     values = {
         "name": key.name,
@@ -149,27 +149,27 @@ def attach(parent: Key, child: Key, bound: Sql, *locks: Lock) -> Command:
     return command("table/attach", light, own, *locks, parent=parent.name, child=child.name, bound=bound)
 
 
-def _index_marks(situation: Situation, key: Key, old: object, made: Change | None) -> list[Change]:
+def _index_marks(situation: PlanContext, key: Key, old: object, made: Change | None) -> list[Change]:
     """Mark the index for CLUSTER and the replica identity; both wait for the index."""
     row = situation.wanted[key]
     changes = []
     before = getattr(old, "cluster_on", None)
     after = (made,) if made else ()
     if before != row.cluster_on:
-        marked = marks.cluster_on(key, row.cluster_on)
+        marked = index_marks.cluster_on(key, row.cluster_on)
         title = f"mark {row.cluster_on} for CLUSTER of {key}" if row.cluster_on else f"unmark {key} for CLUSTER"
         changes.append(_waiting(situation, key, title, marked, row.cluster_on, after))
     if (getattr(old, "replica_identity", "d"), getattr(old, "replica_index", None)) != (
         row.replica_identity,
         row.replica_index,
     ):
-        marked = marks.replica_identity(key, row.replica_identity, row.replica_index)
+        marked = index_marks.replica_identity(key, row.replica_identity, row.replica_index)
         changes.append(_waiting(situation, key, f"set the replica identity of {key}", marked, row.replica_index, after))
     return changes
 
 
 def _waiting(
-    situation: Situation, key: Key, title: str, made: Command, index: str | None, after: tuple[Change, ...]
+    situation: PlanContext, key: Key, title: str, made: Command, index: str | None, after: tuple[Change, ...]
 ) -> Change:
     change = alter(situation, key, title, [made], after=after, rank=20)
     change.make_only()
@@ -178,7 +178,7 @@ def _waiting(
     return change
 
 
-def alter_table(situation: Situation, key: Key) -> list[Change]:
+def alter_table(situation: PlanContext, key: Key) -> list[Change]:
     """Change what a table has beside its columns and constraints."""
     old, new = situation.current[key], situation.wanted[key]
     exclusive, light = Lock(ACCESS_EXCLUSIVE, key.label), Lock(SHARE_UPDATE_EXCLUSIVE, key.label)
@@ -249,7 +249,7 @@ _REWRITE_TABLESPACE = hazard(
 )
 
 
-def drop_table(situation: Situation, key: Key) -> list[Change]:
+def drop_table(situation: PlanContext, key: Key) -> list[Change]:
     """Move a table to the trash, or drop it for good."""
     if situation.facts.trash:
         return [trash_table(situation, key)]

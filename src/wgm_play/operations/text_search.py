@@ -9,13 +9,13 @@ import re
 
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.text_search import TextSearchConfiguration, TextSearchDictionary
-from wgm_play.operations.base import Situation, command
+from wgm_play.operations.base import PlanContext, command
 from wgm_play.operations.defined import Defined, sql
 from wgm_play.plan import Command
 from wgm_play.sql import Sql, ident
 
 
-def make_configuration(situation: Situation, key: Key) -> list[Command]:
+def make_configuration(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements that make a configuration with its mappings."""
     row: TextSearchConfiguration = situation.wanted[key]
     made = command("text_search_configuration/create", name=ident(key.name), source=None, parser=Sql(row.parser))
@@ -30,7 +30,7 @@ def _map(key: Key, mappings: list[list[str]]) -> list[Command]:
 
 
 def change_configuration(
-    situation: Situation, key: Key, old: TextSearchConfiguration, new: TextSearchConfiguration
+    situation: PlanContext, key: Key, old: TextSearchConfiguration, new: TextSearchConfiguration
 ) -> list[Command] | None:
     """Map token types anew; a configuration keeps its parser (manual: ALTER TEXT SEARCH CONFIGURATION)."""
     if old.parser != new.parser:
@@ -45,7 +45,7 @@ def change_configuration(
     return [*gone, *_map(key, [[token, names] for token, names in after.items() if before.get(token) != names])]
 
 
-def make_dictionary(situation: Situation, key: Key) -> list[Command]:
+def make_dictionary(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statement that makes a dictionary."""
     row: TextSearchDictionary = situation.wanted[key]
     method, options = Sql(row.template), sql(row.options)
@@ -62,7 +62,7 @@ def dictionary_options(text: str | None) -> dict[str, str]:
 
 
 def change_dictionary(
-    situation: Situation, key: Key, old: TextSearchDictionary, new: TextSearchDictionary
+    situation: PlanContext, key: Key, old: TextSearchDictionary, new: TextSearchDictionary
 ) -> list[Command] | None:
     """Set and take away options; a dictionary keeps its template."""
     if old.template != new.template:

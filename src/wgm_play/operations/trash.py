@@ -23,11 +23,11 @@ from wgm_play.catalog.kinds import (
     TYPES,
 )
 from wgm_play.catalog.model import Catalog, Key, Row, with_fields
-from wgm_play.catalog.shape import Reader, fields
+from wgm_play.catalog.row_format import Reader, fields
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     create,
@@ -48,7 +48,7 @@ NAMED = "name the columns"
 RECORDS = ("conversion", "rename")
 
 
-def trash_name(situation: Situation, name: str, definition: object, prefix: str = "") -> str:
+def trash_name(situation: PlanContext, name: str, definition: object, prefix: str = "") -> str:
     """Return a name for the trash that derives from the object's name and definition and is free there."""
     mark = hashlib.sha256(repr(definition).encode()).hexdigest()[:8]
     # Room is left for a number behind it.
@@ -60,12 +60,12 @@ def trash_name(situation: Situation, name: str, definition: object, prefix: str 
     return made
 
 
-def is_taken(situation: Situation, name: str) -> bool:
+def is_taken(situation: PlanContext, name: str) -> bool:
     """Tell whether something in the trash has a name, or gets it by this plan."""
     return name in situation.facts.trash_names or name in situation.findings.trash_names
 
 
-def trash_table(situation: Situation, key: Key) -> Change:
+def trash_table(situation: PlanContext, key: Key) -> Change:
     """Move a table with its rows, indexes and keys to the trash; triggers and foreign keys go."""
     current = situation.current
     keys = [own for own in parts_of_table(current, key) if own not in situation.findings.apart]
@@ -104,7 +104,7 @@ def trash_table(situation: Situation, key: Key) -> Change:
     )
 
 
-def _goes(situation: Situation, key: Key) -> bool:
+def _goes(situation: PlanContext, key: Key) -> bool:
     """Tell whether a part of a table does not go to the trash with it: it is made again when the table comes back."""
     current = situation.current
     if key.kind in PER_ROW or (key.kind == "constraint" and current[key].type == "f"):
@@ -120,7 +120,7 @@ _GONE = BY_TYPES | BY_METHOD | TEXT_SEARCH | {"extension"}
 NEEDED = _GONE | SWAPPED
 
 
-def _leans_on_gone(situation: Situation, key: Key) -> bool:
+def _leans_on_gone(situation: PlanContext, key: Key) -> bool:
     """Tell whether an index, a rule, a default or a generated value uses what goes for good in this plan."""
     if key.kind not in (INDEXES | {"column"}):
         return False
@@ -131,7 +131,7 @@ def _leans_on_gone(situation: Situation, key: Key) -> bool:
     )
 
 
-def _let_go(situation: Situation, key: Key, lock: Lock) -> list[Command]:
+def _let_go(situation: PlanContext, key: Key, lock: Lock) -> list[Command]:
     """Return the command after which a part of a table uses nothing that goes for good."""
     table, name = key.name[:2], key.name[-1]
     if key.kind == "constraint":
@@ -153,7 +153,7 @@ def _foreign_lock(catalog: Catalog, key: Key) -> list[Lock]:
     return [Lock(ACCESS_EXCLUSIVE, table.label) for table in sorted(tables)]
 
 
-def _renames(situation: Situation, keys: list[Key]) -> dict[Key, str]:
+def _renames(situation: PlanContext, keys: list[Key]) -> dict[Key, str]:
     """Return other names for indexes, keys and sequences where the trash already holds theirs."""
     renamed = {}
     for own in [_behind_identity(situation, key) or key for key in keys]:
@@ -172,7 +172,7 @@ def _renames(situation: Situation, keys: list[Key]) -> dict[Key, str]:
 _BEHIND_IDENTITY = "identity sequence"
 
 
-def _behind_identity(situation: Situation, key: Key) -> Key | None:
+def _behind_identity(situation: PlanContext, key: Key) -> Key | None:
     """Return the sequence behind an identity column."""
     name = situation.facts.identity_sequences.get(key)
     if name is None:
@@ -191,7 +191,7 @@ def _rename(own: Key, name: str, to: str) -> Command:
     return command("object/rename", what=what_of(Key(own.kind, (*own.name[:-1], name))), to=to)
 
 
-def trash_object(situation: Situation, key: Key) -> Change:
+def trash_object(situation: PlanContext, key: Key) -> Change:
     """Move a sequence with its value, or a type that removed data still have, to the trash."""
     row = situation.current[key]
     name = trash_name(situation, key.name[1], situation.current.rows[key])
@@ -214,7 +214,7 @@ def trash_object(situation: Situation, key: Key) -> Change:
     )
 
 
-def _replaced(situation: Situation, key: Key, now: tuple[str, str | None]) -> tuple[list[Command], dict[str, Any]]:
+def _replaced(situation: PlanContext, key: Key, now: tuple[str, str | None]) -> tuple[list[Command], dict[str, Any]]:
     """Return what moves a type or a collation to the trash that is called `now`, as another has its name; and its entry."""
     name = trash_name(situation, key.name[1], situation.current.rows[key])
     before = _names(situation, key)
@@ -224,7 +224,7 @@ def _replaced(situation: Situation, key: Key, now: tuple[str, str | None]) -> tu
 
 
 def make_way(
-    situation: Situation, olds: dict[Key, tuple[str, str | None]], drop: Callable[[Key], Command]
+    situation: PlanContext, olds: dict[Key, tuple[str, str | None]], drop: Callable[[Key], Command]
 ) -> tuple[list[Command], dict[str, Any]]:
     """Return what moves types or a collation away that others took the place of, dependents first, and the payload.
 
@@ -244,7 +244,7 @@ def make_way(
     return commands, {"trash": entries} if entries else {}
 
 
-def is_kept(situation: Situation, key: Key) -> bool:
+def is_kept(situation: PlanContext, key: Key) -> bool:
     """Tell whether the trash needs what another takes the place of: something in it has it, or goes there by this plan."""
     if not situation.facts.trash:
         return False
@@ -259,7 +259,7 @@ def is_kept(situation: Situation, key: Key) -> bool:
     )
 
 
-def _is_retyped(situation: Situation, key: Key) -> bool:
+def _is_retyped(situation: PlanContext, key: Key) -> bool:
     """Tell whether a column gets another type: its values may stay in the trash."""
     if key.kind != "column":
         return False
@@ -267,18 +267,18 @@ def _is_retyped(situation: Situation, key: Key) -> bool:
     return bool((old.type, old.collation) != (new.type, new.collation))
 
 
-def _with_checks(situation: Situation, key: Key) -> dict[Key, Row]:
+def _with_checks(situation: PlanContext, key: Key) -> dict[Key, Row]:
     """Return the rows of a sequence, a collation or a type, a domain's with those of its checks."""
     checks = situation.current.of("domain_constraint", *key.name) if key.kind == "domain" else []
     return {own: situation.current.rows[own] for own in (key, *checks)}
 
 
-def _names(situation: Situation, key: Key) -> tuple[str, str | None]:
+def _names(situation: PlanContext, key: Key) -> tuple[str, str | None]:
     """Return the name of an object, and that of a range type's multirange type."""
     return key.name[1], (situation.current[key].multirange or None) if key.kind == "range" else None
 
 
-def _into_trash(situation: Situation, key: Key, now: tuple[str, str | None], to: str, *locks: Lock) -> list[Command]:
+def _into_trash(situation: PlanContext, key: Key, now: tuple[str, str | None], to: str, *locks: Lock) -> list[Command]:
     """Return what moves a sequence, a collation or a type that is called `now` to the trash."""
     schema, row, word = key.name[0], situation.current[key], KINDS[key.kind].word
     into = command("object/trash_schema")
@@ -300,7 +300,7 @@ def several(name: str) -> str:
     return shortened(name, "_multi")
 
 
-def trash_column(situation: Situation, key: Key) -> Change:
+def trash_column(situation: PlanContext, key: Key) -> Change:
     """Keep a column's values under another name; default, NOT NULL and identity go, so that writers need not know it."""
     table, name = key.name[:2], key.name[2]
     old = situation.current[key]
@@ -327,7 +327,7 @@ def trash_column(situation: Situation, key: Key) -> Change:
     )
 
 
-def replaced_column(situation: Situation, key: Key, using: Sql, place: str = "") -> dict[str, Any]:
+def replaced_column(situation: PlanContext, key: Key, using: Sql, place: str = "") -> dict[str, Any]:
     """Return the trash's entry for a column's values before a conversion; `using` says how they were converted."""
     row = situation.current.rows[key]
     place = place or trash_name(situation, key.name[2], (key, row), COLUMN_PREFIX)
@@ -338,7 +338,7 @@ def replaced_column(situation: Situation, key: Key, using: Sql, place: str = "")
     return entry
 
 
-def conversion_record(situation: Situation, key: Key) -> dict[str, Any] | None:
+def conversion_record(situation: PlanContext, key: Key) -> dict[str, Any] | None:
     """Return the record of a declared conversion, from which a rollback finds the way back; None where there is none."""
     convert = situation.goal.converts.get(key)
     if convert is None:
@@ -391,7 +391,7 @@ def kept_rows(definition: Mapping[str, Any]) -> dict[Key, Row]:
     return {Key(kind, tuple(name)): reader.row(kind, row) for kind, name, row in definition["rows"]}
 
 
-def restore(situation: Situation, key: Key, place: list[str], definition: Mapping[str, Any]) -> Change:
+def restore(situation: PlanContext, key: Key, place: list[str], definition: Mapping[str, Any]) -> Change:
     """Bring an object back from the trash, where its name is `place`, under its old name."""
     name = place[-1]
     kept = kept_rows(definition)

@@ -10,7 +10,7 @@ from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_ROW_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     comment,
@@ -24,7 +24,7 @@ from wgm_play.sql import Sql
 _ENABLE = {"O": "ENABLE", "D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 
 
-def create_trigger(situation: Situation, key: Key) -> list[Change]:
+def create_trigger(situation: PlanContext, key: Key) -> list[Change]:
     """Create a trigger."""
     return [create(situation, key, f"create {key}", _commands(situation, key), rank=20)]
 
@@ -33,7 +33,7 @@ def create_trigger(situation: Situation, key: Key) -> list[Change]:
 _IN_PLACE = 140000
 
 
-def _replaceable(situation: Situation, key: Key) -> bool:
+def _replaceable(situation: PlanContext, key: Key) -> bool:
     """Tell whether a trigger is replaced in place: a constraint trigger never is, partitions have their own."""
     table = situation.current.get(Key("table", key.name[:2]))
     constraint = any(c[key].definition.startswith(_CONSTRAINT) for c in (situation.current, situation.wanted))
@@ -43,7 +43,7 @@ def _replaceable(situation: Situation, key: Key) -> bool:
 _CONSTRAINT = "CREATE CONSTRAINT"
 
 
-def _commands(situation: Situation, key: Key, *, replaced: bool = False) -> list[Command]:
+def _commands(situation: PlanContext, key: Key, *, replaced: bool = False) -> list[Command]:
     row = situation.wanted[key]
     lock = Lock(SHARE_ROW_EXCLUSIVE, Key("table", key.name[:2]).label)
     text = "CREATE OR REPLACE" + row.definition.removeprefix("CREATE") if replaced else row.definition
@@ -59,7 +59,7 @@ def enable(key: Key, enabled: str) -> Command:
     return command("trigger/enable", lock, table=key.name[:2], name=key.name[2], action=Sql(_ENABLE[enabled]))
 
 
-def alter_trigger(situation: Situation, key: Key) -> list[Change]:
+def alter_trigger(situation: PlanContext, key: Key) -> list[Change]:
     """Replace a trigger in one transaction, or change whether it fires."""
     old, new = situation.current[key], situation.wanted[key]
     if old.definition != new.definition:
@@ -77,7 +77,7 @@ def alter_trigger(situation: Situation, key: Key) -> list[Change]:
     return [alter(situation, key, f"alter {key}", commands)]
 
 
-def drop_trigger(situation: Situation, key: Key) -> list[Change]:
+def drop_trigger(situation: PlanContext, key: Key) -> list[Change]:
     """Drop a trigger."""
     made = command(
         "trigger/drop", Lock(ACCESS_EXCLUSIVE, Key("table", key.name[:2]).label), name=key.name[2], table=key.name[:2]

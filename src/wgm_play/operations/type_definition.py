@@ -9,7 +9,7 @@ from wgm_play.catalog.composite import Attribute, Composite, Range
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import (
     SHARE,
-    Situation,
+    PlanContext,
     command,
     comments,
 )
@@ -24,7 +24,7 @@ def _attributes(row: Composite) -> list[Attribute]:
     ]
 
 
-def make_composite(situation: Situation, key: Key) -> list[Command]:
+def make_composite(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements that make a composite type with the comments of its attributes."""
     row: Composite = situation.wanted[key]
     made = command("composite/create", name=ident(key.name), attributes=_attributes(row))
@@ -43,7 +43,7 @@ def remarks(key: Key, old: Composite | None, new: Composite) -> list[Command]:
     ]
 
 
-def make_range(situation: Situation, key: Key) -> list[Command]:
+def make_range(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statement that makes a range type."""
     row: Range = situation.wanted[key]
     given = (
@@ -57,12 +57,12 @@ def make_range(situation: Situation, key: Key) -> list[Command]:
     return [command("range/create", name=ident(key.name), subtype=Sql(row.subtype), options=options)]
 
 
-def commands_of(situation: Situation, key: Key) -> list[Command]:
+def commands_of(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements that make a composite or range type."""
     return make_composite(situation, key) if key.kind == "composite" else make_range(situation, key)
 
 
-def using(situation: Situation, column: Key, key: Key) -> Sql | None:
+def using(situation: PlanContext, column: Key, key: Key) -> Sql | None:
     """Return how a column's values become the new form of a composite type; None where it is done through text."""
     if key.kind != "composite" or situation.current[column].type.endswith("[]"):
         return None
@@ -77,7 +77,7 @@ def using(situation: Situation, column: Key, key: Key) -> Sql | None:
     return Sql(f"CASE WHEN {name}::text IS NOT NULL THEN ROW({', '.join(fields)})::{ident(key.name)} END")
 
 
-def domain_commands(situation: Situation, key: Key) -> list[Command]:
+def domain_commands(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements that make a domain with its checks."""
     wanted = situation.wanted[key]
     commands = [
@@ -95,7 +95,7 @@ def domain_commands(situation: Situation, key: Key) -> list[Command]:
     return commands
 
 
-def add_check(situation: Situation, key: Key) -> list[Command]:
+def add_check(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements that add a check to a domain."""
     wanted = situation.wanted[key]
     locks = domain_locks(situation, Key("domain", key.name[:2]))
@@ -111,12 +111,12 @@ def add_check(situation: Situation, key: Key) -> list[Command]:
     return [made, *comments(key, wanted.comment)]
 
 
-def domain_locks(situation: Situation, domain: Key) -> list[Lock]:
+def domain_locks(situation: PlanContext, domain: Key) -> list[Lock]:
     """Return the locks on the tables that have columns of a domain."""
     return [Lock(SHARE, Key("table", column.name[:2]).label) for column in users_of(situation, domain)]
 
 
-def users_of(situation: Situation, key: Key) -> list[Key]:
+def users_of(situation: PlanContext, key: Key) -> list[Key]:
     """Return the live columns whose type is this enum or domain, in order."""
     return sorted(
         dependent
@@ -125,7 +125,7 @@ def users_of(situation: Situation, key: Key) -> list[Key]:
     )
 
 
-def _is_of(situation: Situation, column: Key, key: Key) -> bool:
+def _is_of(situation: PlanContext, column: Key, key: Key) -> bool:
     if column not in situation.current.rows:
         return False
     spelled = {str(ident(key.name))}

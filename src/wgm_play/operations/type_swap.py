@@ -12,7 +12,7 @@ from wgm_play.operations import range_names, type_definition
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     command,
     comments,
     hazard,
@@ -25,11 +25,11 @@ from wgm_play.operations.online import names
 from wgm_play.operations.trash import make_way, out_of_trash
 from wgm_play.operations.type_definition import domain_commands, users_of
 from wgm_play.plan import Command, Hazard, Lock
+from wgm_play.quantities import counted
 from wgm_play.sql import Sql, ident
-from wgm_play.units import counted
 
 
-def nested_in(situation: Situation, key: Key) -> tuple[Key, ...]:
+def nested_in(situation: PlanContext, key: Key) -> tuple[Key, ...]:
     """Return the domains, composite and range types over a type, those that need others after these."""
     above = users(situation.current)
     found: list[Key] = []
@@ -46,7 +46,7 @@ def nested_in(situation: Situation, key: Key) -> tuple[Key, ...]:
     return tuple(found)
 
 
-def swap_type(situation: Situation, key: Key) -> Change:
+def swap_type(situation: PlanContext, key: Key) -> Change:
     """Replace a type by its wanted form under the same name, with the types over it; columns are converted through text."""
     types = [key, *situation.findings.nested.get(key, ())]
     makes: list[Key] = []
@@ -90,13 +90,13 @@ def _old_name(key: Key) -> tuple[str, str]:
     return (key.name[0], names.helper(names.OLD, key.name[1], key.kind))
 
 
-def _old_names(situation: Situation, key: Key) -> tuple[str, str | None]:
+def _old_names(situation: PlanContext, key: Key) -> tuple[str, str | None]:
     """Return the names that a type has beside the new one: its own, and that of a multirange type."""
     several = situation.current[key].multirange if key.kind == "range" else None
     return _old_name(key)[1], names.helper(names.OLD, key.name[1], several) if several else None
 
 
-def _beside(situation: Situation, key: Key) -> list[Command]:
+def _beside(situation: PlanContext, key: Key) -> list[Command]:
     """Return the statements that make a type beside the old one, which gets another name."""
     old_name = _old_names(situation, key)
     if key.kind == "range":
@@ -114,7 +114,7 @@ def _beside(situation: Situation, key: Key) -> list[Command]:
     return [*commands, *type_definition.commands_of(situation, key)]
 
 
-def _rewritten(situation: Situation, key: Key, columns: list[Key]) -> Hazard:
+def _rewritten(situation: PlanContext, key: Key, columns: list[Key]) -> Hazard:
     """Return the hazard of a type whose columns are rewritten; for large tables with the way that is online."""
     text = f"{counted(len(columns), 'column')} of this type rewritten"
     large = sorted({table.label for column in columns if situation.online(table := Key("table", column.name[:2]))})
@@ -128,7 +128,7 @@ def _rewritten(situation: Situation, key: Key, columns: list[Key]) -> Hazard:
     )
 
 
-def _swap_column(situation: Situation, column: Key, key: Key) -> list[Command]:
+def _swap_column(situation: PlanContext, column: Key, key: Key) -> list[Command]:
     table, name = column.name[:2], column.name[2]
     old, new = situation.current[column], situation.wanted[column]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import (
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     comment,
@@ -24,7 +24,7 @@ from wgm_play.operations.type_swap import swap_type
 from wgm_play.sql import Sql
 
 
-def create_enum(situation: Situation, key: Key) -> list[Change]:
+def create_enum(situation: PlanContext, key: Key) -> list[Change]:
     """Create an enum."""
     wanted = situation.wanted[key]
     commands = [command("enum/create", name=key.name, labels=wanted.labels or []), *comments(key, wanted.comment)]
@@ -32,7 +32,7 @@ def create_enum(situation: Situation, key: Key) -> list[Change]:
     return [create(situation, key, f"create {key}", commands)]
 
 
-def alter_enum(situation: Situation, key: Key) -> list[Change]:
+def alter_enum(situation: PlanContext, key: Key) -> list[Change]:
     """Add values in place; swap the type where values are removed or reordered."""
     old, new = situation.current[key], situation.wanted[key]
     changes: list[Change] = []
@@ -47,7 +47,7 @@ def alter_enum(situation: Situation, key: Key) -> list[Change]:
     return changes
 
 
-def _add_values(situation: Situation, key: Key, before: list[str], after: list[str]) -> list[Change]:
+def _add_values(situation: PlanContext, key: Key, before: list[str], after: list[str]) -> list[Change]:
     changes: list[Change] = []
     known = list(before)
     for place, label in enumerate(after):
@@ -71,14 +71,14 @@ _NEW_VALUE = hazard(
 )
 
 
-def drop_enum(situation: Situation, key: Key) -> list[Change]:
+def drop_enum(situation: PlanContext, key: Key) -> list[Change]:
     """Move an enum to the trash, because removed data may have its type, or drop it."""
     if situation.facts.trash:
         return [trash_object(situation, key)]
     return [drop(situation, key, f"drop {key}", [command("enum/drop", name=key.name)], rank=60)]
 
 
-def create_domain(situation: Situation, key: Key) -> list[Change]:
+def create_domain(situation: PlanContext, key: Key) -> list[Change]:
     """Create a domain with its checks."""
     commands = [*domain_commands(situation, key), *comments(key, situation.wanted[key].comment)]
     commands += privileges(situation, key)
@@ -87,7 +87,7 @@ def create_domain(situation: Situation, key: Key) -> list[Change]:
     ]
 
 
-def alter_domain(situation: Situation, key: Key) -> list[Change]:
+def alter_domain(situation: PlanContext, key: Key) -> list[Change]:
     """Change default, NOT NULL or comment in place; swap the type where the base type changes."""
     old, new = situation.current[key], situation.wanted[key]
     if (old.type, old.collation) != (new.type, new.collation) or key in situation.goal.forced:
@@ -110,7 +110,7 @@ def alter_domain(situation: Situation, key: Key) -> list[Change]:
     return [alter(situation, key, f"alter {key}", commands)]
 
 
-def drop_domain(situation: Situation, key: Key) -> list[Change]:
+def drop_domain(situation: PlanContext, key: Key) -> list[Change]:
     """Move a domain with its checks to the trash, because removed data may have its type, or drop it."""
     if situation.facts.trash:
         return [trash_object(situation, key)]
@@ -122,12 +122,12 @@ def drop_domain(situation: Situation, key: Key) -> list[Change]:
     ]
 
 
-def create_domain_constraint(situation: Situation, key: Key) -> list[Change]:
+def create_domain_constraint(situation: PlanContext, key: Key) -> list[Change]:
     """Add a check to a domain."""
     return [create(situation, key, f"add {key}", add_check(situation, key))]
 
 
-def alter_domain_constraint(situation: Situation, key: Key) -> list[Change]:
+def alter_domain_constraint(situation: PlanContext, key: Key) -> list[Change]:
     """Validate a domain's check, change its comment, or replace it."""
     old, new = situation.current[key], situation.wanted[key]
     if old.definition != new.definition or (old.validated and not new.validated):
@@ -143,7 +143,7 @@ def alter_domain_constraint(situation: Situation, key: Key) -> list[Change]:
     return [alter(situation, key, f"alter {key}", commands)]
 
 
-def drop_domain_constraint(situation: Situation, key: Key) -> list[Change]:
+def drop_domain_constraint(situation: PlanContext, key: Key) -> list[Change]:
     """Drop a domain's check."""
     gone = command("domain_constraint/drop", domain=key.name[:2], name=key.name[2])
     return [drop(situation, key, f"drop {key}", [gone])]

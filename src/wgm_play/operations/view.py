@@ -13,7 +13,7 @@ from wgm_play.catalog.model import Key
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     changed_options,
     command,
@@ -33,12 +33,12 @@ from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
 
 
-def create_view(situation: Situation, key: Key) -> list[Change]:
+def create_view(situation: PlanContext, key: Key) -> list[Change]:
     """Create a view."""
     return [create(situation, key, f"create {key}", [_spell(situation, key), *_around(situation, key)], rank=40)]
 
 
-def _spell(situation: Situation, key: Key, *, replace: bool = False) -> Command:
+def _spell(situation: PlanContext, key: Key, *, replace: bool = False) -> Command:
     row = situation.wanted[key]
     locks = (Lock(ACCESS_EXCLUSIVE, key.label),) if replace else ()
     return command(
@@ -51,7 +51,7 @@ def _spell(situation: Situation, key: Key, *, replace: bool = False) -> Command:
     )
 
 
-def _around(situation: Situation, key: Key) -> list[Command]:
+def _around(situation: PlanContext, key: Key) -> list[Command]:
     row = situation.wanted[key]
     commands = comments(key, row.comment)
     commands += [_column_comment(key, name, text) for name, text in row.column_comments or ()]
@@ -71,7 +71,7 @@ def _default(key: Key, column: str, text: str | None) -> Command:
     return command("view/set_default", lock, name=key.name, column=column, default=text and Sql(text))
 
 
-def _changed_defaults(situation: Situation, key: Key) -> list[Change]:
+def _changed_defaults(situation: PlanContext, key: Key) -> list[Change]:
     before = dict(map(tuple, situation.current[key].defaults or ()))
     after = dict(map(tuple, situation.wanted[key].defaults or ()))
     return [
@@ -82,7 +82,7 @@ def _changed_defaults(situation: Situation, key: Key) -> list[Change]:
 
 
 def _column_settings(
-    situation: Situation, key: Key, old: list[str | None] | None, new: list[str | None]
+    situation: PlanContext, key: Key, old: list[str | None] | None, new: list[str | None]
 ) -> list[Command]:
     """Return what leads from one column's settings to another's."""
     name, before = ident(str(new[0])), old or [None] * 5
@@ -110,7 +110,7 @@ def _column_settings(
     ]
 
 
-def _changed_settings(situation: Situation, key: Key) -> list[Change]:
+def _changed_settings(situation: PlanContext, key: Key) -> list[Change]:
     before = {str(one[0]): one for one in situation.current[key].column_settings or ()}
     after = {str(one[0]): one for one in situation.wanted[key].column_settings or ()}
     return [
@@ -125,7 +125,7 @@ def _changed_settings(situation: Situation, key: Key) -> list[Change]:
     ]
 
 
-def _cluster(situation: Situation, key: Key) -> list[Change]:
+def _cluster(situation: PlanContext, key: Key) -> list[Change]:
     """Mark the index that CLUSTER follows: it may be a new one."""
     name = situation.wanted[key].cluster_on
     action = Sql(f"CLUSTER ON {ident(name)}") if name else Sql("SET WITHOUT CLUSTER")
@@ -136,13 +136,13 @@ def _cluster(situation: Situation, key: Key) -> list[Change]:
     return [change]
 
 
-def replaceable(situation: Situation, key: Key) -> bool:
+def replaceable(situation: PlanContext, key: Key) -> bool:
     """Tell whether CREATE OR REPLACE VIEW can make the change: it may only add columns at the end."""
     old, new = situation.current[key], situation.wanted[key]
     return bool(new.columns[: len(old.columns)] == old.columns)
 
 
-def alter_view(situation: Situation, key: Key) -> list[Change]:
+def alter_view(situation: PlanContext, key: Key) -> list[Change]:
     """Change query, options or comments in place where PostgreSQL can, otherwise drop and create."""
     old, new = situation.current[key], situation.wanted[key]
     changes: list[Change] = []
@@ -168,7 +168,7 @@ def alter_view(situation: Situation, key: Key) -> list[Change]:
 _LOCKED = hazard("V04", "the view is locked against readers for a moment")
 
 
-def _changed_comments(situation: Situation, key: Key) -> list[Change]:
+def _changed_comments(situation: PlanContext, key: Key) -> list[Change]:
     old, new = situation.current[key], situation.wanted[key]
     before = dict(map(tuple, old.column_comments or ()))
     after = dict(map(tuple, new.column_comments or ()))
@@ -182,13 +182,13 @@ def _changed_comments(situation: Situation, key: Key) -> list[Change]:
     return changes
 
 
-def drop_view(situation: Situation, key: Key) -> list[Change]:
+def drop_view(situation: PlanContext, key: Key) -> list[Change]:
     """Drop a view; its definition stays in the snapshot."""
     made = command("view/drop", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name)
     return [drop(situation, key, f"drop {key}", [made], rank=2)]
 
 
-def create_materialized_view(situation: Situation, key: Key) -> list[Change]:
+def create_materialized_view(situation: PlanContext, key: Key) -> list[Change]:
     """Create a materialized view, and fill it."""
     row = situation.wanted[key]
     made = command(
@@ -208,7 +208,7 @@ def create_materialized_view(situation: Situation, key: Key) -> list[Change]:
     return [*made_here, *(_cluster(situation, key) if row.cluster_on else [])]
 
 
-def _lets_read(situation: Situation, key: Key) -> frozenset[Key]:
+def _lets_read(situation: PlanContext, key: Key) -> frozenset[Key]:
     """Return the owners and privileges of what a view reads: its owner must have them when it is filled."""
     wanted = situation.wanted
 
@@ -223,7 +223,7 @@ def _lets_read(situation: Situation, key: Key) -> frozenset[Key]:
     return frozenset([*found, *wanted.of("membership")])
 
 
-def _declared_owner(situation: Situation, key: Key) -> list[Command]:
+def _declared_owner(situation: PlanContext, key: Key) -> list[Command]:
     """Return the command that gives a new one its owner before it is filled."""
     row = situation.wanted.get(Key("owner", (key.kind, *key.name)))
     if row is None or row.role in (situation.facts.role, situation.extra(key).owner):
@@ -231,7 +231,7 @@ def _declared_owner(situation: Situation, key: Key) -> list[Command]:
     return [command("object/owner", what=what_of(key), owner=row.role, shadow=False)]
 
 
-def alter_materialized_view(situation: Situation, key: Key) -> list[Change]:
+def alter_materialized_view(situation: PlanContext, key: Key) -> list[Change]:
     """Make a materialized view again where its query changed; change comments and options in place."""
     old, new = situation.current[key], situation.wanted[key]
     definition = ("query", "columns", "tablespace", "access_method")
@@ -256,7 +256,7 @@ def _materialized(made: Command) -> Command:
     return replace(made, sql=made.sql.replace("ALTER VIEW", "ALTER MATERIALIZED VIEW", 1))
 
 
-def drop_materialized_view(situation: Situation, key: Key) -> list[Change]:
+def drop_materialized_view(situation: PlanContext, key: Key) -> list[Change]:
     """Drop a materialized view with its indexes; it can be computed again."""
     made = command("materialized_view/drop", Lock(ACCESS_EXCLUSIVE, key.label), name=key.name)
     return [drop(situation, key, f"drop {key}", [made], removes=indexes_of(situation.current, key), rank=2)]

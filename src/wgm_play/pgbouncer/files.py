@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from wgm_play.errors import InputError
 from wgm_play.pgbouncer.sizing import SPARE_CLIENTS, Limits, Sizes
+from wgm_play.quantities import format_duration
 from wgm_play.render import render
-from wgm_play.units import format_duration
 
 if TYPE_CHECKING:
     from wgm_play.playbook.model import Pooling
@@ -38,7 +38,7 @@ _FUNCTION = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PooledDatabase:
     """A database as PgBouncer reaches it, the name it has there, and who may use the console. `pause` is seconds."""
 
     name: str
@@ -52,7 +52,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class PoolSetting:
     """One line of the configuration, written as a comment when it is `off`; `live` ones are compared with those of the console."""
 
     name: str
@@ -62,31 +62,33 @@ class Setting:
     off: bool = False
 
 
-def settings(needs: Pooling, size: Sizes, place: Place, version: tuple[int, int] | None) -> list[Setting]:
+def settings(needs: Pooling, size: Sizes, place: PooledDatabase, version: tuple[int, int] | None) -> list[PoolSetting]:
     """Return the settings of the section [pgbouncer]."""
     return [*_who(needs, place), *_how(needs, size, version), *_waits(needs, place), *_server(place)]
 
 
-def _who(needs: Pooling, place: Place) -> Iterator[Setting]:
-    yield Setting("listen_addr", needs.listen, "where the application reaches it; `listen:` of the play")
-    yield Setting("listen_port", str(needs.port), "")
-    yield Setting("auth_type", "scram-sha-256", "roles whose password is stored as md5 cannot log in: set it again")
-    yield Setting(
+def _who(needs: Pooling, place: PooledDatabase) -> Iterator[PoolSetting]:
+    yield PoolSetting("listen_addr", needs.listen, "where the application reaches it; `listen:` of the play")
+    yield PoolSetting("listen_port", str(needs.port), "")
+    yield PoolSetting("auth_type", "scram-sha-256", "roles whose password is stored as md5 cannot log in: set it again")
+    yield PoolSetting(
         "auth_file",
         USERS,
         'one line each for auth_user and the console\'s users: "user" "password", as it is typed: by a SCRAM secret PgBouncer cannot log in;'
         " mode 0600, never in version control",
     )
-    yield Setting(
+    yield PoolSetting(
         "auth_user", "pgbouncer", "asks the server for all other passwords, by the function of auth_query.sql"
     )
-    yield Setting("auth_query", render("pool/auth_query.sql.j2").sql, "never superusers, never roles with REPLICATION")
-    yield Setting(
+    yield PoolSetting(
+        "auth_query", render("pool/auth_query.sql.j2").sql, "never superusers, never roles with REPLICATION"
+    )
+    yield PoolSetting(
         "admin_users", ", ".join(place.admins), "who may PAUSE and RESUME; in auth_file", off=not place.admins
     )
 
 
-def _how(needs: Pooling, size: Sizes, version: tuple[int, int] | None) -> Iterator[Setting]:
+def _how(needs: Pooling, size: Sizes, version: tuple[int, int] | None) -> Iterator[PoolSetting]:
     by_transaction = needs.mode == "transaction"
     why = (
         "a connection of the server goes to the next client after each transaction: no SET (but SET LOCAL), LISTEN, WITH HOLD or"
@@ -94,14 +96,14 @@ def _how(needs: Pooling, size: Sizes, version: tuple[int, int] | None) -> Iterat
         if by_transaction
         else "a connection of the server belongs to a client until it leaves"
     )
-    yield Setting("pool_mode", needs.mode, why)
+    yield PoolSetting("pool_mode", needs.mode, why)
     spare = f"{needs.clients} clients, {SPARE_CLIENTS} more for the console and for deployments that overlap"
     files = f"LimitNOFILE of its service must be above {size.clients + size.total}"
-    yield Setting("max_client_conn", str(size.clients), f"{spare}; {files}", live=True)
+    yield PoolSetting("max_client_conn", str(size.clients), f"{spare}; {files}", live=True)
     reset = "not sent in transaction mode" if by_transaction else "what a client has set is gone for the next one"
-    yield Setting("server_reset_query", "DISCARD ALL", reset, live=not by_transaction)
+    yield PoolSetting("server_reset_query", "DISCARD ALL", reset, live=not by_transaction)
     ignored = ", ".join(needs.ignore_startup_parameters)
-    yield Setting(
+    yield PoolSetting(
         "ignore_startup_parameters",
         ignored,
         "what drivers send at the start, as JDBC's; it has no effect: set what matters (search_path) by ALTER ROLE",
@@ -111,7 +113,7 @@ def _how(needs: Pooling, size: Sizes, version: tuple[int, int] | None) -> Iterat
         yield prepared(needs, version)
 
 
-def prepared(needs: Pooling, version: tuple[int, int] | None) -> Setting:
+def prepared(needs: Pooling, version: tuple[int, int] | None) -> PoolSetting:
     """Return the setting for prepared statements, switched off where this version has none, or may have none."""
     kept = PREPARED if needs.prepared_statements is None else needs.prepared_statements
     name, known = "max_prepared_statements", version is not None and version >= PREPARES
@@ -121,9 +123,9 @@ def prepared(needs: Pooling, version: tuple[int, int] | None) -> Setting:
             if kept
             else "drivers must not prepare"
         )
-        return Setting(name, str(kept), why, live=True)
+        return PoolSetting(name, str(kept), why, live=True)
     has = "its version is unknown" if version is None else f"this is {version[0]}.{version[1]}"
-    return Setting(
+    return PoolSetting(
         name,
         str(kept),
         f"from PgBouncer 1.21 on; {has}: before, drivers must not prepare (JDBC prepareThreshold=0, psycopg prepare_threshold=None,"
@@ -132,16 +134,16 @@ def prepared(needs: Pooling, version: tuple[int, int] | None) -> Setting:
     )
 
 
-def _waits(needs: Pooling, place: Place) -> Iterator[Setting]:
+def _waits(needs: Pooling, place: PooledDatabase) -> Iterator[PoolSetting]:
     wait = max(needs.query_wait, _PAUSES * place.pause)
     longer = f"; {_PAUSES} times the deadline of a pause" if wait > needs.query_wait else ""
-    yield Setting(
+    yield PoolSetting(
         "query_wait_timeout",
         _seconds(wait),
         f"a client that got no connection for {format_duration(wait)} is told so{longer}; while the pool is paused too",
         live=True,
     )
-    yield Setting(
+    yield PoolSetting(
         "reserve_pool_timeout",
         str(RESERVE_AFTER),
         "seconds after which a client may have one of the reserve",
@@ -153,15 +155,15 @@ def _seconds(seconds: float) -> str:
     return str(max(1, round(seconds)))
 
 
-def _server(place: Place) -> Iterator[Setting]:
-    yield Setting(
+def _server(place: PooledDatabase) -> Iterator[PoolSetting]:
+    yield PoolSetting(
         "server_tls_sslmode", place.sslmode or "prefer", "as the environment's URL says" if place.sslmode else ""
     )
     if place.authority:
-        yield Setting("server_tls_ca_file", place.authority, "who signed the server's certificate")
+        yield PoolSetting("server_tls_ca_file", place.authority, "who signed the server's certificate")
 
 
-def database_line(size: Sizes, place: Place) -> str:
+def database_line(size: Sizes, place: PooledDatabase) -> str:
     """Return the line of the section [databases]. Raise `InputError` for a name that PgBouncer cannot read."""
     parts = {
         "host": place.host,
@@ -189,7 +191,7 @@ def ini(
     needs: Pooling,
     limits: Limits,
     size: Sizes,
-    place: Place,
+    place: PooledDatabase,
     version: tuple[int, int] | None,
     playbook: str,
     lacking: Sequence[str] = (),

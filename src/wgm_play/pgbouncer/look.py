@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from wgm_play.errors import InputError
 from wgm_play.finding import INFO, WARNING, Finding
 from wgm_play.pgbouncer.console import CONSOLE, Console, Row
-from wgm_play.pgbouncer.files import Setting
+from wgm_play.pgbouncer.files import PoolSetting
 from wgm_play.pgbouncer.sizing import Limits, Sizes
-from wgm_play.units import counted
+from wgm_play.quantities import counted
 
 SOURCE = "pool"
 SETTING, PAUSED, WAITING, SIZE, UNKNOWN = "pool_setting", "pool_paused", "pool_waiting", "pool_size", "pool_unknown"
@@ -24,7 +24,7 @@ _LISTS = ("ignore_startup_parameters",)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class PoolState:
     """The tables of a console."""
 
     config: Mapping[str, Row]
@@ -33,13 +33,13 @@ class State:
     version: tuple[int, int] | None
 
 
-def read(console: Console) -> State:
+def read(console: Console) -> PoolState:
     """Ask a console for its tables."""
     config = {row["key"]: row for row in console.send("SHOW CONFIG")}
-    return State(config, console.send("SHOW DATABASES"), console.send("SHOW POOLS"), console.version())
+    return PoolState(config, console.send("SHOW DATABASES"), console.send("SHOW POOLS"), console.version())
 
 
-def paused(state: State, shown: str) -> Iterator[Finding]:
+def paused(state: PoolState, shown: str) -> Iterator[Finding]:
     """Find databases that are paused, or disabled; `shown` is the console's URL."""
     for row in state.databases:
         name = row["name"]
@@ -53,7 +53,7 @@ def paused(state: State, shown: str) -> Iterator[Finding]:
                 )
 
 
-def waiting(state: State) -> Iterator[Finding]:
+def waiting(state: PoolState) -> Iterator[Finding]:
     """Find pools whose clients wait for a connection so long that somebody notices."""
     held = {row["name"] for row in state.databases if row.get("paused") == "1"}
     for row in state.pools:
@@ -73,7 +73,7 @@ def waiting(state: State) -> Iterator[Finding]:
         )
 
 
-def room(state: State, name: str, limits: Limits) -> Iterator[Finding]:
+def room(state: PoolState, name: str, limits: Limits) -> Iterator[Finding]:
     """Find that the pools of one server together may open more connections than it has."""
     mine = next((row for row in state.databases if row["name"] == name), None)
     if mine is None:
@@ -94,7 +94,7 @@ def room(state: State, name: str, limits: Limits) -> Iterator[Finding]:
         )
 
 
-def _most(row: Row, state: State) -> int:
+def _most(row: Row, state: PoolState) -> int:
     """Return how many connections the pools of a database may open together: each role has one."""
     roles = {one["user"] for one in state.pools if one["database"] == row["name"]}
     wanted = max(1, len(roles)) * (_number(row, "pool_size") + _reserve(row))
@@ -107,7 +107,7 @@ def _reserve(row: Row) -> int:
 
 
 def differing(
-    state: State, name: str, written: Sequence[Setting], size: Sizes, mode: str, remedy: str
+    state: PoolState, name: str, written: Sequence[PoolSetting], size: Sizes, mode: str, remedy: str
 ) -> Iterator[Finding]:
     """Find settings that are other than what is written for this pool."""
     for one in written:

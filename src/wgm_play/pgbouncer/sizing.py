@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import InputError
+from wgm_play.quantities import counted
 from wgm_play.render import render
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from psycopg import Connection

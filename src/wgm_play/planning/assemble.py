@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.desired.model import Wanted
+from wgm_play.desired.model import DesiredState
 from wgm_play.diff.compare import Difference
-from wgm_play.operations.base import Change, Situation
+from wgm_play.operations.base import Change, PlanContext
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group, Operation, Plan
 from wgm_play.planning import bodies, column_limit, rename, taken_names, trashed_users
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from wgm_play.planning.imperative import Imperative
     from wgm_play.planning.model import Choices
-    from wgm_play.planning.together import Together
+    from wgm_play.planning.refusals import Together
 
 
 class Stages(Protocol):
@@ -36,7 +36,7 @@ class Stages(Protocol):
     imperative: Imperative
     choices: Choices
 
-    def unseen(self, situation: Situation, ordered: list[Change]) -> list[Change]:
+    def unseen(self, situation: PlanContext, ordered: list[Change]) -> list[Change]:
         """Return the changes with what keeps triggers and subscribers out of them."""
 
     def refusals(self) -> Together:
@@ -54,7 +54,7 @@ class Stages(Protocol):
     def look_at_rows(self, draft: Draft) -> list[str]:
         """Refuse what the rows do not allow; return what could not be looked at."""
 
-    def firing(self, live: Catalog, wanted: Wanted) -> list[str]:
+    def firing(self, live: Catalog, wanted: DesiredState) -> list[str]:
         """Return the event triggers of others that fire on a run."""
 
     def prove(self, draft: Draft, made: tuple[Group, ...]) -> None:
@@ -77,8 +77,8 @@ class Draft:
     """
 
     live: Catalog
-    wanted: Wanted
-    situation: Situation
+    wanted: DesiredState
+    situation: PlanContext
     renamed: rename.Renamed
     groups: tuple[Group, ...]
     consents: Consents
@@ -92,7 +92,7 @@ class Draft:
 
 
 def in_order(
-    situation: Situation, wanted: Catalog, changes: Sequence[Change], found: Difference, renamed: rename.Renamed
+    situation: PlanContext, wanted: Catalog, changes: Sequence[Change], found: Difference, renamed: rename.Renamed
 ) -> list[Change]:
     """Return changes in an order that keeps every dependency, with the functions that are compiled between them.
 
@@ -111,7 +111,7 @@ def in_order(
     )
 
 
-def transactions(planner: Stages, situation: Situation, ordered: list[Change]) -> tuple[Group, ...]:
+def transactions(planner: Stages, situation: PlanContext, ordered: list[Change]) -> tuple[Group, ...]:
     """Return the transactions of ordered changes."""
     return groups(planner.unseen(situation, ordered))
 

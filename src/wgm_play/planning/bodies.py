@@ -15,7 +15,7 @@ from functools import cached_property
 from wgm_play.catalog.graph import parents_of, reached, users
 from wgm_play.catalog.kinds import CALLERS, OF_TABLE, SPOKEN, WITH_BODY, name_at
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.operations.base import Change, Situation, alter, command
+from wgm_play.operations.base import Change, PlanContext, alter, command
 from wgm_play.operations.order import is_long
 from wgm_play.planning.rename import Renamed
 from wgm_play.sql import Sql
@@ -111,7 +111,7 @@ class _Speaker:
     new: _Text
 
 
-def together(renamed: Renamed, changes: Sequence[Change], situation: Situation) -> CompiledChanges:
+def together(renamed: Renamed, changes: Sequence[Change], situation: PlanContext) -> CompiledChanges:
     """Return what must commit together, or in which order, because of what bodies name."""
     current, wanted = situation.current, situation.wanted
     made = CompiledChanges(list(zip(renamed.early, renamed.early[1:], strict=False)), [])
@@ -214,7 +214,7 @@ def _is_retyped(key: Key, current: Catalog, wanted: Catalog) -> bool:
     return bool(old and new and (old.type, old.collation) != (new.type, new.collation))
 
 
-def _compile(made: CompiledChanges, changes: Sequence[Change], situation: Situation, after: _Around) -> None:
+def _compile(made: CompiledChanges, changes: Sequence[Change], situation: PlanContext, after: _Around) -> None:
     """Have the bodies that read a column compiled again as it gets another type.
 
     A session that ran one before keeps its plan of `NEW.column`, and would fail at each call until it ends.
@@ -239,7 +239,7 @@ def _compile(made: CompiledChanges, changes: Sequence[Change], situation: Situat
                 made.joined.append((change, one))
 
 
-def _compiled(situation: Situation) -> list[Key]:
+def _compiled(situation: PlanContext) -> list[Key]:
     """Return the routines in PL/pgSQL that stay."""
     catalog = situation.wanted
     return [

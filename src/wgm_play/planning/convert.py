@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key, field_of
-from wgm_play.desired.model import Wanted
+from wgm_play.desired.model import DesiredState
 from wgm_play.errors import InputError
-from wgm_play.operations.base import Situation
+from wgm_play.operations.base import PlanContext
 from wgm_play.operations.column import array, cast, coercible
 from wgm_play.operations.online.spell import renamed_columns, replaced_columns
 from wgm_play.playbook.model import Convert, Declaration
@@ -49,7 +49,7 @@ class TypesOf:
 
 def applicable(
     types: TypesOf,
-    wanted: Wanted,
+    wanted: DesiredState,
     current: Catalog,
     pairs: Mapping[Key, Key],
     declarations: Mapping[Key, Declaration],
@@ -92,7 +92,7 @@ def _declared_renames(declarations: Mapping[Key, Declaration], current: Catalog)
     }
 
 
-def uncastable(types: TypesOf, situation: Situation) -> frozenset[Key]:
+def uncastable(types: TypesOf, situation: PlanContext) -> frozenset[Key]:
     """Return the columns whose type changes, and that PostgreSQL has no cast for."""
     current, wanted = situation.current, situation.wanted
     return frozenset(
@@ -153,7 +153,7 @@ def type_name(types: TypesOf, convert: Convert) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptValues:
     """The values of a column before a conversion: their column in the trash and its type, the expression by which they
     were converted, and the declared way back (None: a cast)."""
 
@@ -164,7 +164,7 @@ class Kept:
     moved: bool = False
 
 
-def back_to_kept(name: str, now: str, kept: Sequence[Kept], castable: Callable[[str, str], bool]) -> Conversion:
+def back_to_kept(name: str, now: str, kept: Sequence[KeptValues], castable: Callable[[str, str], bool]) -> Conversion:
     """Return the conversion that gives a column its old values: from the trash where the row has not changed since.
 
     `kept` holds the last conversion first, `now` is the type that it led to; what has no cast goes by its text.

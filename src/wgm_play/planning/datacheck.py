@@ -32,7 +32,7 @@ from wgm_play.checks.data import (
     rows_failing_expression,
 )
 from wgm_play.errors import Position, Refused
-from wgm_play.operations.base import Situation
+from wgm_play.operations.base import PlanContext
 from wgm_play.operations.column import array, cast, coercible, fits
 from wgm_play.operations.default_partition import made_beside
 from wgm_play.operations.online.spell import columns_named
@@ -42,9 +42,9 @@ from wgm_play.planning.convert import known_type
 from wgm_play.planning.held_values import Asked, ValueHolder, holding, one_of
 from wgm_play.planning.hidden_rows import HiddenRows
 from wgm_play.playbook.model import Declaration
+from wgm_play.quantities import counted
 from wgm_play.render import Statement, render
 from wgm_play.sql import Sql, ident, literal
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.asking.ask import Asker
@@ -57,14 +57,14 @@ _IN_THE_DATA = ("22", "23")
 
 
 @dataclass(slots=True)
-class Looker:
+class RowChecks:
     """Looks at the rows of one live database. `renames` maps new keys of tables and columns to the live ones.
 
     `rewritten` are live tables of which the plan puts rows back before their values go: PostgreSQL looks at these.
     """
 
     asker: Asker
-    situation: Situation
+    situation: PlanContext
     live: Catalog
     renames: Mapping[Key, Key]
     hidden: frozenset[int] = frozenset()
@@ -595,7 +595,7 @@ class Looker:
         return []
 
 
-def _converted(situation: Situation, key: Key) -> bool:
+def _converted(situation: PlanContext, key: Key) -> bool:
     old, new = situation.current.value(key, "type"), situation.wanted.value(key, "type")
     return key in situation.goal.forced or (old != new and not coercible(old, new))
 
@@ -608,7 +608,7 @@ def _constraint(definition: str) -> Any:
     return statement.cmds[0].def_
 
 
-def refuse_bad_rows(looker: Looker) -> list[str]:
+def refuse_bad_rows(looker: RowChecks) -> list[str]:
     """Raise `Refused` with the offending rows; return what could not be looked at."""
     lines, unknown = looker.problems()
     if lines:

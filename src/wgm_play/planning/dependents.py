@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from wgm_play.catalog.access import keep_roles
 from wgm_play.catalog.graph import closure
 from wgm_play.catalog.kinds import AS_ROWS
-from wgm_play.desired.model import Wanted
+from wgm_play.desired.model import DesiredState
 from wgm_play.diff.compare import compare, dependents_of_hard
 from wgm_play.errors import Refused
-from wgm_play.operations.base import Situation
+from wgm_play.operations.base import PlanContext
 from wgm_play.secret import mask
 from wgm_play.shadow import read, send
 from wgm_play.shadow.rebuild import statements_for
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wgm_play.shadow import Shadow
 
 
-def realise_dependents(shadow: Callable[[], Shadow], situation: Situation, wanted: Wanted) -> None:
+def realise_dependents(shadow: Callable[[], Shadow], situation: PlanContext, wanted: DesiredState) -> None:
     """Read how unmanaged dependents of what changes will be described; put that into the wanted catalog."""
     found = compare(situation.current, situation.wanted)
     found.altered += sorted(situation.goal.forced - set(found.altered))

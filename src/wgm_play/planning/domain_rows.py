@@ -13,15 +13,15 @@ from typing import Protocol
 
 from wgm_play.catalog.model import Key
 from wgm_play.checks.data import check_expression
-from wgm_play.operations.base import Situation
+from wgm_play.operations.base import PlanContext
 from wgm_play.planning.held_values import Asked, ValueHolder
 from wgm_play.sql import Sql, ident
 
 
 class DomainRows(Protocol):
-    """What looks at the rows of a live database: see `datacheck.Looker`."""
+    """What looks at the rows of a live database: see `datacheck.RowChecks`."""
 
-    situation: Situation
+    situation: PlanContext
     rewritten: frozenset[Key]
     looked_at: set[Key]
 
@@ -41,7 +41,7 @@ class DomainRows(Protocol):
 _VALUE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?<![\w$.])VALUE(?![\w$(])")
 
 
-def new_rules(situation: Situation) -> Iterator[tuple[Key, str, Asked]]:
+def new_rules(situation: PlanContext) -> Iterator[tuple[Key, str, Asked]]:
     """Yield (domain, its rule in words, the condition on a value) for what live domains demand from now on."""
     current, wanted = situation.current, situation.wanted
     for key in wanted.of("domain_constraint"):

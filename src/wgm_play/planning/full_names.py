@@ -15,7 +15,7 @@ from wgm_play.catalog.graph import closure
 from wgm_play.catalog.kinds import AS_ROWS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Position, WgmError
-from wgm_play.operations.base import Goal, Situation
+from wgm_play.operations.base import Goal, PlanContext
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.model import Convert
 from wgm_play.render import render
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _ALWAYS = "plpgsql"
 
 
-def in_full_names(shadow: Callable[[], Shadow], situation: Situation, schemas: Sequence[str]) -> Goal:
+def in_full_names(shadow: Callable[[], Shadow], situation: PlanContext, schemas: Sequence[str]) -> Goal:
     """Return the goal with the conversions and fills that apply now in full names. Raises `Problems` where one of them means nothing."""
     current, wanted, goal = situation.current, situation.wanted, situation.goal
     fills = {key: text for key, text in goal.backfills.items() if _filled_now(key, current, wanted)}

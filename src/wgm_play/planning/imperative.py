@@ -18,16 +18,16 @@ from wgm_play.catalog.kinds import WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Problems, Refused, WgmError
-from wgm_play.operations.base import Change, Situation
-from wgm_play.pinpoint import pinpoint
+from wgm_play.locate import pinpoint
+from wgm_play.operations.base import Change, PlanContext
 from wgm_play.plan import Command, Hazard, Lock, Operation
 from wgm_play.planning.versions import make_live
-from wgm_play.playbook.model import Assertion, Declaration, Folded, Play, Seed, SqlStep
+from wgm_play.playbook.model import Assertion, Declaration, Declarations, Play, Seed, SqlStep
+from wgm_play.quantities import counted
 from wgm_play.secret import mask, register
 from wgm_play.shadow import names_of
 from wgm_play.shadow.realise import Realised, schemas_of
 from wgm_play.sql import reveal
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     import psycopg
@@ -57,8 +57,8 @@ class Imperative:
     what must not be asked; `unchecked` is what no check of the routines' bodies could see."""
 
     play: Play
-    folded: Folded
-    handlers: Folded
+    folded: Declarations
+    handlers: Declarations
     ledger: Ledger
     connection: psycopg.Connection[Any]
     asker: Asker
@@ -122,7 +122,7 @@ class Imperative:
         connection: psycopg.Connection[Any],
         realised: Realised,
         play: Play,
-        folded: Folded,
+        folded: Declarations,
         already: Already | None = None,
     ) -> bool:
         """Check function bodies, imperative SQL, queries of alerts and seed rows against the realised objects.
@@ -197,7 +197,7 @@ class Imperative:
     # In the plan
 
     def changes(
-        self, live: Catalog, situation: Situation, others: Sequence[Change], *, allow_prune: bool
+        self, live: Catalog, situation: PlanContext, others: Sequence[Change], *, allow_prune: bool
     ) -> list[Change]:
         """Return the changes that insert rows and run SQL, each after the changes of the steps before it."""
         made: list[Change] = []
@@ -223,7 +223,7 @@ class Imperative:
                 made.append(Change(replace(operation, step=one.step), after=(*others, *made), rank=LAST))
         return made
 
-    def _operations(self, live: Catalog, situation: Situation, *, allow_prune: bool) -> list[tuple[int, Operation]]:
+    def _operations(self, live: Catalog, situation: PlanContext, *, allow_prune: bool) -> list[tuple[int, Operation]]:
         from psycopg.errors import InsufficientPrivilege
 
         from wgm_play.planning.hidden_rows import HiddenRows
@@ -283,7 +283,7 @@ class Imperative:
         return found
 
     def _check_references(
-        self, live: Catalog, situation: Situation, moved: Sequence[Seed], operations: Sequence[Operation]
+        self, live: Catalog, situation: PlanContext, moved: Sequence[Seed], operations: Sequence[Operation]
     ) -> None:
         """Refuse seed rows that refer to nothing, or go though others refer to them; SQL may change that in between."""
         if self.folded.sqls or not moved or not self.asker.trusted:
@@ -316,7 +316,7 @@ class Imperative:
             "down": one.down,
         }
 
-    def _sql_operation(self, one: SqlStep, situation: Situation) -> Operation:
+    def _sql_operation(self, one: SqlStep, situation: PlanContext) -> Operation:
         from wgm_play.checks.sqlsteps import analyse_sql
 
         if one.batches is not None:
@@ -501,7 +501,7 @@ def broken_bodies(
 
 
 def _bodies(
-    connection: psycopg.Connection[Any], catalog: Catalog, folded: Folded
+    connection: psycopg.Connection[Any], catalog: Catalog, folded: Declarations
 ) -> tuple[list[tuple[Key, Unchecked, WgmError]], set[Unchecked]]:
     """Return the errors in function bodies, at the step that declares the function, and what could not be checked."""
     from wgm_play.checks.bodies import check_bodies
@@ -550,7 +550,7 @@ def _body_position(declaration: Declaration, line: int) -> Any:
     return declaration.position
 
 
-def _seeds(connection: psycopg.Connection[Any], folded: Folded, catalog: Catalog) -> list[WgmError]:
+def _seeds(connection: psycopg.Connection[Any], folded: Declarations, catalog: Catalog) -> list[WgmError]:
     from wgm_play.planning.seeds import check_in_shadow
 
     try:

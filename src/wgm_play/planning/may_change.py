@@ -29,7 +29,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.catalog.partition_set import EXTENSION
 from wgm_play.errors import Refused
 from wgm_play.plan import Operation
-from wgm_play.planning.filled_as import unreadable
+from wgm_play.planning.refresh_rights import unreadable
 from wgm_play.render import render
 from wgm_play.sql import ident
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.desired.model import Wanted
-from wgm_play.operations.base import Situation
+from wgm_play.desired.model import DesiredState
+from wgm_play.operations.base import PlanContext
 from wgm_play.plan import Plan
 from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.privileges import Skips
@@ -28,7 +28,7 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
+class LastRun:
     """What a run left behind: the database and all that steps said agreed.
 
     `said` are digests of what steps said of each object; `facts` is the digest of all that a plan depends on beside
@@ -51,11 +51,11 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class MadeFrom:
-    """What a plan was made from beside the live catalog: `facts` and `said` as in a `Basis`, and the basis it built on."""
+    """What a plan was made from beside the live catalog: `facts` and `said` as in a `LastRun`, and the last run it built on."""
 
     facts: str
     said: Mapping[Key, str]
-    known: Basis | None = None
+    known: LastRun | None = None
 
 
 @dataclass(slots=True)
@@ -67,9 +67,9 @@ class Planned:
     """
 
     plan: Plan
-    wanted: Wanted
+    wanted: DesiredState
     live: Catalog
-    situation: Situation
+    situation: PlanContext
     skips: Skips
     imperative: Imperative
     realised: bool = False

@@ -12,7 +12,7 @@ from wgm_play.catalog.access import PUBLIC
 from wgm_play.catalog.kinds import CLUSTER
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.planning.privileges import Skips
-from wgm_play.playbook.model import Declaration, Folded
+from wgm_play.playbook.model import Declaration, Declarations
 from wgm_play.render import render
 from wgm_play.sql import ident
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import psycopg
 
 
-def without_unmade_roles(connection: psycopg.Connection[Any], folded: Folded, live: Catalog, skips: Skips) -> Folded:
+def without_unmade_roles(
+    connection: psycopg.Connection[Any], folded: Declarations, live: Catalog, skips: Skips
+) -> Declarations:
     """Skip optional roles that this role may not make, optional memberships that it may not grant, and what needs them."""
     optional = {
         key: one

@@ -8,20 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from wgm_play.playbook.model import Folded
+from wgm_play.playbook.model import Declarations
 from wgm_play.sql import reveal
 
 _QUOTED = re.compile(r'"([^"]+)"|column ([\w$.]+)')
 
 
-def other_places(message: str, query: str, folded: Folded) -> list[str]:
+def other_places(message: str, query: str, folded: Declarations) -> list[str]:
     """Return where the steps take away, rename or leave out what an error of PostgreSQL says is missing."""
     missing = {(one or other).rpartition(".")[2] for one, other in _QUOTED.findall(message)}
     words = set(re.findall(r"[\w$]+", reveal(query)))
     return list(dict.fromkeys(_places(missing, words, folded)))
 
 
-def _places(missing: set[str], words: set[str], folded: Folded) -> Iterator[str]:
+def _places(missing: set[str], words: set[str], folded: Declarations) -> Iterator[str]:
     without = []
     for key, declared in folded.declarations.items():
         if key.name[-1] in missing and declared.absent:

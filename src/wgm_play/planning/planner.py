@@ -18,21 +18,20 @@ from wgm_play.catalog.graph import touched
 from wgm_play.catalog.kinds import ACCESS, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key, digest
 from wgm_play.desired.manage import Manage
-from wgm_play.desired.model import Wanted
+from wgm_play.desired.model import DesiredState
 from wgm_play.desired.overlay import lay_over
 from wgm_play.diff.compare import diff
 from wgm_play.environment import Environment
 from wgm_play.errors import Refused
 from wgm_play.execute.pausing import ASKED
 from wgm_play.ledger import UNKNOWN
-from wgm_play.operations.base import Change, Facts, Findings, Goal, Situation, TableSize
-from wgm_play.operations.calls import calling
+from wgm_play.operations.base import Change, Facts, Findings, Goal, PlanContext, TableSize
 from wgm_play.operations.online import acting, published
 from wgm_play.operations.online.leftover import removals
+from wgm_play.operations.search_path import calling
 from wgm_play.operations.trash import NEEDED
 from wgm_play.plan import Group, Operation, Plan
-from wgm_play.planning import family, fills, live_facts, may_change, rename, role_passwords
-from wgm_play.planning.announce import announced
+from wgm_play.planning import fills, inheritance, live_facts, may_change, rename, role_passwords
 from wgm_play.planning.assemble import Draft, assemble, in_order, keys_of, transactions
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
@@ -42,13 +41,14 @@ from wgm_play.planning.imperative import Already, Imperative, Unchecked, broken_
 from wgm_play.planning.locks_below import with_children
 from wgm_play.planning.model import Choices, Planned
 from wgm_play.planning.optional_roles import without_unmade_roles
+from wgm_play.planning.plan_hazards import announced
 from wgm_play.planning.privileges import Skips, unprivileged_settings
 from wgm_play.planning.prove import prove
+from wgm_play.planning.refusals import Together
 from wgm_play.planning.role_names import refuse_missing_roles
-from wgm_play.planning.together import Together
-from wgm_play.planning.unsaid import refuse_suspected, refuse_unsaid
+from wgm_play.planning.undeclared import refuse_suspected, refuse_unsaid
 from wgm_play.planning.versions import restated, same_words
-from wgm_play.playbook.model import Declaration, Folded, Play, Playbook
+from wgm_play.playbook.model import Declaration, Declarations, Play, Playbook
 from wgm_play.render import query
 from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, Shadow, names_of, open_shadow
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.connections import Connections
-    from wgm_play.planning.part import Part
+    from wgm_play.planning.edited_part import EditedPart
 
 
 _CLUSTER = "belongs to the cluster or names its roles: compared, and not tried in the shadow"
@@ -73,7 +73,7 @@ class Planner:
 
     playbook: Playbook
     play: Play
-    folded: Folded
+    folded: Declarations
     environment: Environment
     connection: psycopg.Connection[Any]
     connections: Connections
@@ -82,7 +82,7 @@ class Planner:
     step_names: tuple[str, ...]
     live: Catalog
     imperative: Imperative
-    part: Part | None = None
+    part: EditedPart | None = None
     # Where they are not those of the live tables: a rehearsal chooses the forms that the original's sizes ask for.
     sizes: Mapping[Key, TableSize] | None = None
     stack: ExitStack = field(default_factory=ExitStack)
@@ -105,7 +105,7 @@ class Planner:
         with self.stack:
             return self._plan()
 
-    def compared(self) -> Wanted:
+    def compared(self) -> DesiredState:
         """Return what the play wants, as far as comparing goes: nothing is refused, and a rename is a removal."""
         with self.stack:
             skips = Skips()
@@ -126,9 +126,9 @@ class Planner:
         live = self.live
         found_out = Findings()
         facts = self.facts(live)
-        renamed = rename.find(live, folded.declarations, Situation(live, live, facts, findings=found_out))
+        renamed = rename.find(live, folded.declarations, PlanContext(live, live, facts, findings=found_out))
         current = rename.apply(self.shadow(), live, renamed) if renamed.changes else live
-        folded, moves, current = self._moves(Situation(current, live, facts, findings=found_out), realised, folded)
+        folded, moves, current = self._moves(PlanContext(current, live, facts, findings=found_out), realised, folded)
         spoken = self._in_words_of_shadow(current, realised)
         wanted = lay_over(spoken, realised, skips.remaining(folded), prune=self.play.prune, manage=manage)
         self._in_own_words(wanted.catalog, spoken, current)
@@ -138,7 +138,7 @@ class Planner:
         facts = self.with_sequences(self.under_new_names(facts, renamed), current, wanted.catalog)
         facts = self.with_trash_needs(facts, current, wanted.catalog)
         goal = self._goal(folded, wanted, current, renamed, moves)
-        situation = Situation(current, wanted.catalog, facts, goal, found_out)
+        situation = PlanContext(current, wanted.catalog, facts, goal, found_out)
         said = in_full_names(self.shadow, situation, schemas_of(folded.declarations))
         situation = self.with_uncastable(replace(situation, goal=said))
         realise_dependents(self.shadow, situation, wanted)
@@ -176,7 +176,7 @@ class Planner:
 
     # Stages
 
-    def _obtainable(self, skips: Skips) -> Folded:
+    def _obtainable(self, skips: Skips) -> Declarations:
         """Return what is declared without the optional part that this role may not have."""
         folded = self.folded
         if self.imperative.asker.trusted:
@@ -189,7 +189,7 @@ class Planner:
         """Return where steps go that the database does not give."""
         return Skips()
 
-    def passwords(self, folded: Folded, current: Catalog) -> Mapping[Key, str]:
+    def passwords(self, folded: Declarations, current: Catalog) -> Mapping[Key, str]:
         """Return verifiers of the passwords that are to be set."""
         return role_passwords.to_set(self.connection, folded.declarations, current)
 
@@ -201,7 +201,7 @@ class Planner:
         """Refuse privileges and owners of roles that there are not."""
         refuse_missing_roles(self.connection, operations, wanted, (*self.play.steps, *self.play.handlers))
 
-    def _realise(self, folded: Folded, skips: Skips) -> tuple[Realised, bool]:
+    def _realise(self, folded: Declarations, skips: Skips) -> tuple[Realised, bool]:
         """Return the declared objects as the server describes them; from the cache where nothing they say changed."""
         self.imperative.live = self.live
         if self.part is not None:
@@ -220,7 +220,7 @@ class Planner:
             self.cache.save(mark, realised.catalog, skips.kept(), self.imperative.unchecked)
         return realised, True
 
-    def realise_in(self, connection: psycopg.Connection[Any], folded: Folded, skips: Skips) -> Realised:
+    def realise_in(self, connection: psycopg.Connection[Any], folded: Declarations, skips: Skips) -> Realised:
         """Make the declared objects in a scratch database, and read them back."""
         own = self.shadow().own
         with names_of(connection, schemas_of(folded.declarations)):
@@ -254,7 +254,7 @@ class Planner:
 
         return errors
 
-    def _realise_part(self, part: Part, skips: Skips) -> Realised:
+    def _realise_part(self, part: EditedPart, skips: Skips) -> Realised:
         """Return what a part of the play declares, made on top of what it needs."""
         made = part.declarations()
         if not part.folded.declarations:
@@ -311,7 +311,12 @@ class Planner:
             wanted.rows[key] = current.rows[key]
 
     def _goal(
-        self, folded: Folded, wanted: Wanted, current: Catalog, renamed: rename.Renamed, moves: family.Moves
+        self,
+        folded: Declarations,
+        wanted: DesiredState,
+        current: Catalog,
+        renamed: rename.Renamed,
+        moves: inheritance.Moves,
     ) -> Goal:
         """Return what is asked for beside the wanted catalog."""
         converts, forced = self._converts(wanted, current, renamed.pairs)
@@ -326,25 +331,27 @@ class Planner:
             let_go=moves.let_go,
         )
 
-    def with_uncastable(self, situation: Situation) -> Situation:
+    def with_uncastable(self, situation: PlanContext) -> PlanContext:
         """Return the situation with what no cast converts."""
         found = uncastable(self.types(), situation)
         return replace(situation, goal=replace(situation.goal, uncastable=found)) if found else situation
 
-    def _moves(self, situation: Situation, realised: Realised, folded: Folded) -> tuple[Folded, family.Moves, Catalog]:
+    def _moves(
+        self, situation: PlanContext, realised: Realised, folded: Declarations
+    ) -> tuple[Declarations, inheritance.Moves, Catalog]:
         """Return what joins or leaves a parent first, the catalog after it, and what goes with a parent as removed."""
         current = situation.current
-        moves = family.declared_moves(
+        moves = inheritance.declared_moves(
             situation, realised.catalog, folded.declarations, prune=self.play.prune, manage=Manage.of(self.play.manage)
         )
         if moves.gone:
             folded = replace(folded, declarations={**folded.declarations, **moves.gone})
         if moves.changes:
-            current = family.after(self.shadow(), current, moves)
-            family.prove_bounds(situation, moves)
+            current = inheritance.after(self.shadow(), current, moves)
+            inheritance.prove_bounds(situation, moves)
         return folded, moves, current
 
-    def _mark(self, folded: Folded) -> str:
+    def _mark(self, folded: Declarations) -> str:
         """Return what the realised catalog depends on: the SQL of all steps, what is checked with it, the server."""
         made = hashlib.sha256()
         made.update(str(self.connection.info.server_version).encode())
@@ -401,7 +408,7 @@ class Planner:
     def _sizes(self) -> Mapping[Key, TableSize]:
         return {**live_facts.sizes(self.connection), **(self.sizes or {})}
 
-    def unseen(self, situation: Situation, ordered: list[Change]) -> list[Change]:
+    def unseen(self, situation: PlanContext, ordered: list[Change]) -> list[Change]:
         """Return the changes with what keeps the application's triggers out of our batches, and our columns from subscribers."""
         ordered = acting.kept_out(situation, ordered)
         if not situation.current.of("publication"):
@@ -411,16 +418,16 @@ class Planner:
             published.sends_ledger(situation, ordered)
         return published.kept_in(situation, ordered, {tuple(row) for row in rows})
 
-    def _suspect(self, current: Catalog, wanted: Wanted, folded: Folded) -> None:
+    def _suspect(self, current: Catalog, wanted: DesiredState, folded: Declarations) -> None:
         if self.choices.renames and self.play.renames:
             refuse_suspected(current, wanted, folded, self.step_names)
 
-    def _permit(self, wanted: Wanted) -> None:
+    def _permit(self, wanted: DesiredState) -> None:
         if not self.choices.allow_destructive:
             refuse_unsaid(wanted, self.live)
 
     def _converts(
-        self, wanted: Wanted, current: Catalog, pairs: Mapping[Key, Key]
+        self, wanted: DesiredState, current: Catalog, pairs: Mapping[Key, Key]
     ) -> tuple[dict[Key, Any], frozenset[Key]]:
         """Return the conversions that apply now: where the live type is the one they start from."""
         from wgm_play.planning.convert import applicable
@@ -445,7 +452,7 @@ class Planner:
         return kept
 
     @staticmethod
-    def firing(live: Catalog, wanted: Wanted) -> list[str]:
+    def firing(live: Catalog, wanted: DesiredState) -> list[str]:
         """Return the event triggers of others that may act or raise as the plan runs: what they do is not tried before."""
         return [
             f"{key} is in no step and fires on {live[key].event}: what it does to the run's statements is not tried"
@@ -462,9 +469,9 @@ class Planner:
         """Refuse what the rows do not allow; return what could not be looked at."""
         if not self.environment.policy.check_data:
             return ["the rows: policy.check_data is false"]
-        from wgm_play.planning.datacheck import Looker, refuse_bad_rows
+        from wgm_play.planning.datacheck import RowChecks, refuse_bad_rows
 
-        looker = Looker(
+        looker = RowChecks(
             self.imperative.asker,
             draft.situation,
             draft.before,
@@ -489,7 +496,7 @@ class Planner:
 
     def refuse_others_code(self, operations: Sequence[Operation], live: Catalog, wanted: Catalog) -> None:
         """Refuse to run code of others as a superuser: before rows are looked at by it."""
-        from wgm_play.planning.others_code import refuse_others_code
+        from wgm_play.planning.foreign_code import refuse_others_code
 
         steps = {step.index: (step.position, step.name) for step in self.play.steps}
         refuse_others_code(self.connection, operations, live, wanted, self.environment.policy.trusted_owners, steps)
@@ -511,7 +518,7 @@ class Planner:
             return frozenset()
         return frozenset(key for key in wanted.rows if key.kind == "extension")
 
-    def _unselected(self, live: Catalog, wanted: Wanted, made: tuple[Group, ...]) -> frozenset[Key]:
+    def _unselected(self, live: Catalog, wanted: DesiredState, made: tuple[Group, ...]) -> frozenset[Key]:
         """Return the keys that differ and are left alone, because their steps are not selected."""
         if self.choices.selected is None:
             return frozenset()

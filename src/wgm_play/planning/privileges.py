@@ -13,7 +13,7 @@ from wgm_play.catalog.kinds import BY_METHOD, OF_SUPERUSERS, OPTIONAL
 from wgm_play.catalog.model import Catalog, Extra, Key, Row, field_of, with_fields
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Unreachable, WgmError
-from wgm_play.playbook.model import Declaration, Folded
+from wgm_play.playbook.model import Declaration, Declarations
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow.blame import explain
@@ -89,7 +89,7 @@ class Skips:
         """Take entries from the cache."""
         self.entries += [(step, reason, text, Key(kind, tuple(name))) for step, reason, text, kind, name in kept]
 
-    def remaining(self, folded: Folded) -> Folded:
+    def remaining(self, folded: Declarations) -> Declarations:
         """Return what is declared and not skipped."""
         gone = {key for *_, key in self.entries}
         return replace(folded, declarations={key: one for key, one in folded.declarations.items() if key not in gone})
@@ -241,11 +241,11 @@ def _forbidden(declaration: Declaration) -> Unreachable:
 def unprivileged_settings(
     connection: psycopg.Connection[Any],
     asker: Asker,
-    folded: Folded,
+    folded: Declarations,
     live: Catalog,
     skips: Skips,
     hidden: Container[int] = (),
-) -> Folded:
+) -> Declarations:
     """Find the settings that the server does not know or this role may not set; skip the optional ones.
 
     Of the steps `hidden`, by their numbers, no value is shown.
@@ -323,9 +323,9 @@ def _try_value(asker: Asker, name: str, declaration: Declaration, *, private: bo
 
 def _statement(connection: psycopg.Connection[Any], key: Key, declaration: Declaration) -> str:
     from wgm_play.environment import Policy
-    from wgm_play.operations.base import Facts, Situation
+    from wgm_play.operations.base import Facts, PlanContext
     from wgm_play.operations.namespace import set_setting
 
     wanted = Catalog({key: (str(declaration.attributes["value"]),)})
-    situation = Situation(Catalog(), wanted, Facts(Policy(), 0, database=connection.info.dbname))
+    situation = PlanContext(Catalog(), wanted, Facts(Policy(), 0, database=connection.info.dbname))
     return set_setting(situation, key)[0].operation.commands[0].sql

@@ -13,7 +13,7 @@ from wgm_play.catalog.graph import closure, owner_column, reached, relation_of, 
 from wgm_play.catalog.kinds import ACCESS, AS_ROWS, INDEXES, INSIDE, NAMING_ROLE, SWAPPED, TYPES, WITH_BODY
 from wgm_play.catalog.model import CLASSES, Catalog, Key, Row, Rows, differing_fields, field_of, with_fields
 from wgm_play.errors import Position, Refused
-from wgm_play.operations.calls import called, calls
+from wgm_play.operations.search_path import called, calls
 from wgm_play.operations.trash import SCHEMA, kept_rows, several
 from wgm_play.plan import Group, Operation
 from wgm_play.planning import fills
@@ -263,11 +263,11 @@ def _make_trashed(
     tables = {Key("table", key.name[:2]) for key in rows if key.kind == "column"}
     if tables and not tables & rows.keys():  # a column: its table is there
         from wgm_play.environment import Policy
-        from wgm_play.operations.base import Facts, Situation, command
+        from wgm_play.operations.base import Facts, PlanContext, command
         from wgm_play.operations.column_definition import after_create, spelled
 
         made = Catalog(Rows(rows), version=connection.info.server_version)
-        situation = Situation(Catalog(), made, Facts(Policy(), made.version))
+        situation = PlanContext(Catalog(), made, Facts(Policy(), made.version))
         for key in rows:
             added = command("column/add", table=key.name[:2], name=key.name[2], **spelled(made[key]))
             for one in (added, *after_create(situation, key)):

@@ -31,10 +31,10 @@ from wgm_play.catalog.kinds import (
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.overlay import same_object
 from wgm_play.errors import Refused
-from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, TableSize, alter, command, hazard, what_of
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, PlanContext, TableSize, alter, command, hazard, what_of
 from wgm_play.plan import Command, Lock
 from wgm_play.planning.rename_values import in_order, pending
-from wgm_play.playbook.model import Declaration, Part
+from wgm_play.playbook.model import Declaration, TablePart
 from wgm_play.render import render
 from wgm_play.shadow import Shadow, read, run_all
 from wgm_play.shadow.remake import remake
@@ -97,11 +97,11 @@ class Renamed:
         return {**live, **{new: live[old] for new, old in self.pairs.items() if old in live}}
 
 
-def find(live: Catalog, declarations: Mapping[Key, Declaration], situation: Situation) -> Renamed:
+def find(live: Catalog, declarations: Mapping[Key, Declaration], situation: PlanContext) -> Renamed:
     """Return the renames that are not done yet. Raise `Refused` where both names are live."""
     found = Renamed()
     asked = [
-        _Asked(declaration.renamed_from, key, declaration.position)
+        _AskedRename(declaration.renamed_from, key, declaration.position)
         for key, declaration in declarations.items()
         if not declaration.absent and declaration.renamed_from is not None
     ]
@@ -121,13 +121,15 @@ def find(live: Catalog, declarations: Mapping[Key, Declaration], situation: Situ
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _AskedRename:
     old: Key
     new: Key
     where: Any
 
 
-def _in_order(live: Catalog, found: Renamed, asked: Sequence[_Asked], declared: Collection[Key]) -> Iterator[_Asked]:
+def _in_order(
+    live: Catalog, found: Renamed, asked: Sequence[_AskedRename], declared: Collection[Key]
+) -> Iterator[_AskedRename]:
     """Yield renames, each when its new name is free: what has it may be renamed too.
 
     One whose old name is declared of something else, and whose new name is there, was done by an earlier run.
@@ -153,7 +155,7 @@ def _in_order(live: Catalog, found: Renamed, asked: Sequence[_Asked], declared: 
             raise _both(one.old, one.new, one.where)
 
 
-def _is_free(live: Catalog, found: Renamed, one: _Asked) -> bool:
+def _is_free(live: Catalog, found: Renamed, one: _AskedRename) -> bool:
     """Tell whether a rename can be looked at: its old name is gone, or its new one is free or given up by now."""
     old, new = _as_live(live, one.old, one.new)
     there = found.pairs.get(new, new)
@@ -170,7 +172,7 @@ def _as_live(live: Catalog, old: Key, new: Key) -> tuple[Key, Key]:
     return old, new
 
 
-def _parts(live: Catalog, found: Renamed, situation: Situation, key: Key, declaration: Declaration) -> None:
+def _parts(live: Catalog, found: Renamed, situation: PlanContext, key: Key, declaration: Declaration) -> None:
     """Rename what belongs to an object."""
     said = {part: made for part, made in declaration.parts.items() if not made.absent}
     owner = found.pairs.get(key, key)
@@ -183,12 +185,12 @@ def _parts(live: Catalog, found: Renamed, situation: Situation, key: Key, declar
             if Key("attribute", (*part_key.name[:2], part.renamed_from)) not in said:
                 _attribute(live, found, situation, key, part_key, part)
         elif part.renamed_from:
-            asked.append(_Asked(Key(part_key.kind, (*owner.name, part.renamed_from)), part_key, part.position))
+            asked.append(_AskedRename(Key(part_key.kind, (*owner.name, part.renamed_from)), part_key, part.position))
     for one in _in_order(live, found, asked, {Key(part.kind, (*owner.name, part.name[-1])) for part in said}):
         _part(live, found, situation, one.old, one.new, said[one.new])
 
 
-def _serials(live: Catalog, found: Renamed, situation: Situation, declarations: Mapping[Key, Declaration]) -> None:
+def _serials(live: Catalog, found: Renamed, situation: PlanContext, declarations: Mapping[Key, Declaration]) -> None:
     """Let the sequence of a serial column follow the new name of its table or column: PostgreSQL leaves it as it is.
 
     It comes before its table, because the column's default needs it.
@@ -220,7 +222,9 @@ def _both(old: Key, new: Key, where: Any) -> Refused:
     )
 
 
-def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: Key, declaration: Declaration) -> None:
+def _object(
+    live: Catalog, found: Renamed, situation: PlanContext, old: Key, new: Key, declaration: Declaration
+) -> None:
     old, new = _as_live(live, old, new)
     source = old if old in live.rows else found.pairs.get(old)  # where its schema is renamed before it
     if source is None:
@@ -272,7 +276,7 @@ def _object(live: Catalog, found: Renamed, situation: Situation, old: Key, new: 
             found.pairs[Key(key.kind, (*new.name, now.name[2]))] = key
 
 
-def back(found: Renamed, situation: Situation, live: Catalog, now: Key, before: Key, place: list[str]) -> None:
+def back(found: Renamed, situation: PlanContext, live: Catalog, now: Key, before: Key, place: list[str]) -> None:
     """Add the rename that takes another one back; `place` is that one's record in the trash."""
     from wgm_play.errors import Position
 
@@ -280,7 +284,7 @@ def back(found: Renamed, situation: Situation, live: Catalog, now: Key, before: 
     if now.kind == "attribute":
         owner = _attribute_owner(live, found, now)
         if owner is not None:
-            part = Part(-1, nowhere, renamed_from=now.name[2])
+            part = TablePart(-1, nowhere, renamed_from=now.name[2])
             _attribute(live, found, situation, owner, Key(now.kind, (*owner.name, before.name[2])), part)
     elif now.kind == "label":
         owner = next(
@@ -292,7 +296,7 @@ def back(found: Renamed, situation: Situation, live: Catalog, now: Key, before: 
     elif now.kind in IN_TABLE:
         table = next((new for new, old in found.pairs.items() if old == Key("table", now.name[:2])), None)
         within = table.name if table else now.name[:2]
-        _part(live, found, situation, now, Key(now.kind, (*within, before.name[2])), Part(-1, nowhere))
+        _part(live, found, situation, now, Key(now.kind, (*within, before.name[2])), TablePart(-1, nowhere))
     else:
         _object(live, found, situation, now, before, Declaration(before, -1, nowhere))
     if len(found.changes) > until_now:
@@ -318,7 +322,7 @@ def _range(row: Any, old: Key, new: Key) -> list[Command]:
     return made + (moves(row.subtype, old.name[0], names, new.name[0]) if old.name[0] != new.name[0] else [])
 
 
-def _part(live: Catalog, found: Renamed, situation: Situation, old: Key, new: Key, part: Any) -> None:
+def _part(live: Catalog, found: Renamed, situation: PlanContext, old: Key, new: Key, part: Any) -> None:
     if old not in live.rows:
         return
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", new.name[:2]).label)
@@ -355,7 +359,7 @@ def joined(renamed: Renamed, changes: Sequence[Change], forced: Collection[Key])
     return made
 
 
-def apart(renamed: Renamed, situation: Situation) -> tuple[list[Change], list[Change]]:
+def apart(renamed: Renamed, situation: PlanContext) -> tuple[list[Change], list[Change]]:
     """Return the renames that come first, and those that wait for what prepares swaps.
 
     The latter commit with the conversion of their column (`joined`), which may stand in the transaction of a swap.
@@ -417,7 +421,7 @@ def put_first(renamed: Renamed, changes: Sequence[Change], delayed: Delayed | No
     return early
 
 
-def _labels(live: Catalog, found: Renamed, situation: Situation, key: Key, declaration: Declaration) -> None:
+def _labels(live: Catalog, found: Renamed, situation: PlanContext, key: Key, declaration: Declaration) -> None:
     """Rename the labels of an enum that a step renames."""
     row = live.get(found.pairs.get(key, key))
     asked = {part.name[2]: made for part, made in declaration.parts.items()}
@@ -435,7 +439,7 @@ def _labels(live: Catalog, found: Renamed, situation: Situation, key: Key, decla
         _label(found, situation, key, old, new, step)
 
 
-def _label(found: Renamed, situation: Situation, key: Key, old: str, new: str, step: int) -> None:
+def _label(found: Renamed, situation: PlanContext, key: Key, old: str, new: str, step: int) -> None:
     before, after = Key("label", (*key.name, old)), Key("label", (*key.name, new))
     made = command("enum/rename_value", name=key.name, label=old, to=new)
     change = alter(
@@ -465,7 +469,7 @@ def tell_users(renamed: Renamed, wanted: Catalog) -> None:
             change.operation = replace(change.operation, hazards=(told,))
 
 
-def _attribute(live: Catalog, found: Renamed, situation: Situation, owner: Key, new: Key, part: Any) -> None:
+def _attribute(live: Catalog, found: Renamed, situation: PlanContext, owner: Key, new: Key, part: Any) -> None:
     """Rename an attribute of a composite type, or a column of a foreign table: their rows hold them."""
     names = _attribute_names(live, found, owner)
     if part.renamed_from not in names:

@@ -15,7 +15,7 @@ from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import ROW_EXCLUSIVE
 from wgm_play.plan import Command, Lock, Operation
 from wgm_play.planning.literals import plain, spell
-from wgm_play.planning.there import BATCH, by_columns, there
+from wgm_play.planning.seed_rows import BATCH, by_columns, there
 from wgm_play.playbook.model import Seed, SeedRow
 from wgm_play.render import Statement, render
 from wgm_play.secret import mask, register

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from wgm_play.catalog.kinds import INDEXES, INSIDE, KINDS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refused
-from wgm_play.operations.base import Situation
+from wgm_play.operations.base import PlanContext
 from wgm_play.operations.trash import NEEDED
 from wgm_play.plan import Operation
 
 
-def refuse(operations: Iterable[Operation], situation: Situation, live: Catalog, renames: Mapping[Key, Key]) -> None:
+def refuse(operations: Iterable[Operation], situation: PlanContext, live: Catalog, renames: Mapping[Key, Key]) -> None:
     """Refuse to drop what something in the trash needs; `renames` are new keys -> live ones."""
     found = []
     operations = list(operations)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wgm_play import plain
+from wgm_play import plain_templates
 from wgm_play.document.nodes import Map, Text, key_position, position_of
 from wgm_play.errors import InputError, Position
 from wgm_play.playbook.alert_keys import SOURCES
@@ -52,15 +52,15 @@ def made_of(entry: Mapping[str, Any], where: Position) -> Alert:
 
 def _check_promql(entry: Mapping[str, Any]) -> None:
     """Refuse an expression whose brackets or quotes do not close: the rest is for Prometheus to say."""
-    plain = _QUOTED.sub("", str(entry["promql"]))
+    bare = _QUOTED.sub("", str(entry["promql"]))
     opened: list[str] = []
-    for one in plain:
+    for one in bare:
         if one in "([{":
             opened.append(one)
         elif one in ")]}" and (not opened or "([{".index(opened.pop()) != ")]}".index(one)):
             opened = [one]
             break
-    if opened or '"' in plain or "'" in plain:
+    if opened or '"' in bare or "'" in bare:
         raise InputError(
             "a bracket or a quote of the expression does not close",
             where=position_of(entry, "promql"),
@@ -103,7 +103,7 @@ def is_library(name: str) -> bool:
 
 def folder() -> Path:
     """Return where the library lies."""
-    return plain.packaged_templates() / "alerts" / "library"
+    return plain_templates.packaged_templates() / "alerts" / "library"
 
 
 def library() -> dict[str, tuple[str, ...]]:

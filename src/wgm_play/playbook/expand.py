@@ -40,9 +40,9 @@ from wgm_play.playbook.model import (
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.playbook.values import holds_template, render_value, truth
 from wgm_play.playbook.variables import Environ, Pending, Root, Scope, Visible
+from wgm_play.quantities import parse_duration
 from wgm_play.render import as_json
 from wgm_play.sql import reveal
-from wgm_play.units import parse_duration
 
 __all__ = ["backup_of", "hosts_of", "load_playbook", "project_of"]
 

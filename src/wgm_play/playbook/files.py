@@ -19,7 +19,7 @@ from wgm_play.document.load import load_text, read_text, refuse_irregular
 from wgm_play.document.nodes import freeze, thaw
 from wgm_play.document.vault import holds
 from wgm_play.errors import InputError, Position, Problems, WgmError
-from wgm_play.kept import dumps, folder_of, loads, ours
+from wgm_play.user_cache import dumps, folder_of, loads, ours
 
 ENVIRONMENTS = "environments"
 

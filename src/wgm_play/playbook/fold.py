@@ -1,6 +1,6 @@
 """All steps of a play as one wanted state: the steps folded in order, later ones laid over earlier ones.
 
-In: expanded steps. Out: `Folded`, one declaration for each object, or all errors at once.
+In: expanded steps. Out: `Declarations`, one declaration for each object, or all errors at once.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.kinds import KINDS, Folding
 from wgm_play.playbook.kinds.base import at, split
-from wgm_play.playbook.kinds.constraint import Constraint
-from wgm_play.playbook.later import LaterDeclaration
-from wgm_play.playbook.model import Assertion, Declaration, Folded, Seed, SqlStep, Step
+from wgm_play.playbook.kinds.constraint import ConstraintSpec
+from wgm_play.playbook.lazy import LazyDeclaration
+from wgm_play.playbook.model import Assertion, Declaration, Declarations, Seed, SqlStep, Step
 from wgm_play.sql import reveal
 
 
 @dataclass(slots=True)
-class Entry:
+class FoldedObject:
     """What the steps so far say of one object."""
 
     step: Step
@@ -36,7 +36,7 @@ class Entry:
     remover: Step | None = None
 
 
-def fold(steps: Iterable[Step], *, handlers: bool = False, known: Mapping[Key, str] | None = None) -> Folded:
+def fold(steps: Iterable[Step], *, handlers: bool = False, known: Mapping[Key, str] | None = None) -> Declarations:
     """Fold steps in order; skipped and deferred ones say nothing. `handlers` marks the `sql` steps as handlers'.
 
     `known` are the digests of what steps said of each object when all of it was found right: what is still said in the
@@ -48,9 +48,9 @@ def fold(steps: Iterable[Step], *, handlers: bool = False, known: Mapping[Key, s
         return _fold(steps, handlers, known or {})
 
 
-def _fold(steps: Iterable[Step], handlers: bool, known: Mapping[Key, str]) -> Folded:
+def _fold(steps: Iterable[Step], handlers: bool, known: Mapping[Key, str]) -> Declarations:
     folding = Folding()
-    entries: dict[Key, Entry] = {}
+    entries: dict[Key, FoldedObject] = {}
     others: list[Any] = []
     problems: list[WgmError] = []
     for step in steps:
@@ -77,7 +77,7 @@ def _fold(steps: Iterable[Step], handlers: bool, known: Mapping[Key, str]) -> Fo
         problems += references(entries, seeds, changed | mentioning(said, changed) if known else None)
     raise_all(problems)
     _attach_comments(declarations)
-    return Folded(
+    return Declarations(
         declarations,
         tuple(seeds),
         tuple(dataclasses.replace(one, handler=handlers) for one in others if isinstance(one, SqlStep)),
@@ -86,7 +86,7 @@ def _fold(steps: Iterable[Step], handlers: bool, known: Mapping[Key, str]) -> Fo
     )
 
 
-def _said(entry: Entry) -> str:
+def _said(entry: FoldedObject) -> str:
     """Return all that steps say of an object, as text without positions."""
     step = entry.step
     if entry.absent:
@@ -96,7 +96,7 @@ def _said(entry: Entry) -> str:
 
 
 def digest_of(said: str) -> str:
-    """Return the digest under which a text of `Folded.said` is known to the next run."""
+    """Return the digest under which a text of `Declarations.said` is known to the next run."""
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
@@ -121,14 +121,14 @@ def _of_step(error: WgmError, step: Step) -> WgmError:
     return error
 
 
-def _lay(step: Step, entries: dict[Key, Entry], folding: Folding) -> None:
+def _lay(step: Step, entries: dict[Key, FoldedObject], folding: Folding) -> None:
     kind = KINDS[step.kind]
     assert kind.key is not None and kind.merge is not None  # noqa: S101 - kinds of objects have both
     key = kind.key(step)
     old = entries.get(key)
     renamed = step.renamed_from or step.spec.get("renamed_from") or (old.renamed_from if old else None)
     if step.state == "absent" or (step.kind == "table" and step.spec.get("state") == "absent"):
-        entries[key] = Entry(step, True, None)
+        entries[key] = FoldedObject(step, True, None)
         return
     base = old.step if old is not None and not old.absent else None
     spec = kind.merge(base.spec if base else None, step, folding)
@@ -137,7 +137,7 @@ def _lay(step: Step, entries: dict[Key, Entry], folding: Folding) -> None:
         merged = dataclasses.replace(base, spec=spec, required=base.required and step.required)
     else:
         merged = dataclasses.replace(step, spec=spec)
-    entries[key] = Entry(merged, False, reveal(renamed) if renamed else None)
+    entries[key] = FoldedObject(merged, False, reveal(renamed) if renamed else None)
     if step.kind == "table" and step.spec.get("partitions"):
         from wgm_play.playbook.kinds.partition import partition_steps
 
@@ -145,7 +145,7 @@ def _lay(step: Step, entries: dict[Key, Entry], folding: Folding) -> None:
             _lay(partition, entries, folding)
 
 
-def _declaration(key: Key, entry: Entry, folding: Folding) -> Declaration:
+def _declaration(key: Key, entry: FoldedObject, folding: Folding) -> Declaration:
     step = entry.step
     if entry.absent:
         return Declaration(key, step.index, step.position, absent=True, required=step.required)
@@ -169,12 +169,12 @@ def _declaration(key: Key, entry: Entry, folding: Folding) -> Declaration:
     return dataclasses.replace(made, renamed_from=old, required=step.required)
 
 
-def _later(key: Key, entry: Entry, folding: Folding) -> Declaration:
+def _later(key: Key, entry: FoldedObject, folding: Folding) -> Declaration:
     """Return the declaration with its content made when it is read."""
     if entry.absent:
         return _declaration(key, entry, folding)
     step = entry.step
-    return LaterDeclaration.of(
+    return LazyDeclaration.of(
         key,
         step.index,
         step.position,
@@ -215,7 +215,7 @@ def _attach_comments(declarations: dict[Key, Declaration]) -> None:
 
 
 def references(
-    entries: Mapping[Key, Entry], seeds: Iterable[Seed], only: Collection[Key] | None = None
+    entries: Mapping[Key, FoldedObject], seeds: Iterable[Seed], only: Collection[Key] | None = None
 ) -> Iterator[WgmError]:
     """Yield an error for each table or column that a step needs and another removes, or that its table lacks.
 
@@ -284,7 +284,7 @@ def _mappings(step: Step) -> Iterator[Map]:
     yield from (one for one in (columns or {}).values() if isinstance(one, Map))
 
 
-def _columns(entry: Entry) -> dict[str, bool] | None:
+def _columns(entry: FoldedObject) -> dict[str, bool] | None:
     """Return the columns of a table, by name, with whether they are there; None for a table that is removed."""
     if entry.absent:
         return None
@@ -303,7 +303,7 @@ def _table_needs(look: _Look, step: Step) -> Iterator[WgmError]:
         yield from _constraint_needs(look, one, mine, step)
 
 
-def _constraint_needs(look: _Look, one: Constraint, mine: tuple[str, ...], step: Step) -> Iterator[WgmError]:
+def _constraint_needs(look: _Look, one: ConstraintSpec, mine: tuple[str, ...], step: Step) -> Iterator[WgmError]:
     elements = [element.name for element in one.elements if element.name is not None]
     for name in (*one.columns, *one.include, *elements):
         yield from look.column(mine, str(name), name.position or one.position, step)

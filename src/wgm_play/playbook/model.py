@@ -70,7 +70,7 @@ class Convert:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TablePart:
     """A column or constraint of a table, as one line of a playbook declares it."""
 
     step: int
@@ -99,7 +99,7 @@ class Declaration:
     absent: bool = False
     renamed_from: Key | None = None
     required: bool = True
-    parts: Mapping[Key, Part] = field(default_factory=dict)
+    parts: Mapping[Key, TablePart] = field(default_factory=dict)
     named: frozenset[Key] = frozenset()
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -324,7 +324,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class Declarations:
     """What all steps of a play together say: objects in the order of first mention, then what is not an object.
 
     `said` has the text of what they say of each object; what is said by a comment step is under the comment's key.

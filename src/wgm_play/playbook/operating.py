@@ -13,8 +13,8 @@ from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.model import AfterChanges, Alert, Job, Pooling, Times
 from wgm_play.playbook.schema_rules import nearest
+from wgm_play.quantities import parse_duration
 from wgm_play.sql import reveal
-from wgm_play.units import parse_duration
 
 # How long is watched where nothing is said, and how often is looked at most and at least, in seconds.
 WATCHED, EVERY, OFTEN = 300.0, 10.0, 0.2

@@ -16,7 +16,7 @@ from wgm_play.catalog.model import Key
 from wgm_play.document.nodes import Map, key_position, position_of
 from wgm_play.errors import Position, WgmError
 from wgm_play.playbook.kinds import KINDS
-from wgm_play.playbook.model import Folded, Play, Step
+from wgm_play.playbook.model import Declarations, Play, Step
 from wgm_play.playbook.schema_rules import is_template
 from wgm_play.playbook.variables import Pending, Scope, Unknown
 from wgm_play.render import as_json
@@ -30,7 +30,7 @@ _ENVIRON = re.compile(r"""\benv(?:\.(\w+)|\[\s*["'](\w+)["']\s*\])|\blookup\(\s*
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class VariableOrigin:
     """A variable that went into a line: its value, which level gives it, where."""
 
     name: str
@@ -40,7 +40,7 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class OriginLine:
     """A line that says something of an object, and the step in which it stands."""
 
     where: Position
@@ -52,7 +52,7 @@ class Place:
     silent: str | None = None
     template: str | None = None
     imports: tuple[Position, ...] = ()
-    variables: tuple[Variable, ...] = ()
+    variables: tuple[VariableOrigin, ...] = ()
     private: bool = False
 
 
@@ -61,12 +61,12 @@ class Origin:
     """An object, and the lines that speak of it, in the order of the steps."""
 
     key: Key
-    places: tuple[Place, ...]
+    places: tuple[OriginLine, ...]
 
 
-def origins(play: Play, folded: Folded, project: Path) -> dict[Key, list[Place]]:
+def origins(play: Play, folded: Declarations, project: Path) -> dict[Key, list[OriginLine]]:
     """Return every object that a play speaks of, with its places; columns and constraints with a name too."""
-    found: dict[Key, list[Place]] = {}
+    found: dict[Key, list[OriginLine]] = {}
     for step in play.steps:
         for key, where, written in _said(step):
             found.setdefault(key, []).append(_place(step, where, written, project))
@@ -78,7 +78,7 @@ def origins(play: Play, folded: Folded, project: Path) -> dict[Key, list[Place]]
     return found
 
 
-def matching(found: Mapping[Key, list[Place]], name: str) -> list[Origin]:
+def matching(found: Mapping[Key, list[OriginLine]], name: str) -> list[Origin]:
     """Return the objects that a name can mean: `tasks`, `app.tasks`, `tasks.due`, `function(integer)`; else without regard to case."""
     exact = [Origin(key, tuple(places)) for key, places in found.items() if name in spellings(key)]
     if exact:
@@ -124,10 +124,10 @@ def _said(step: Step) -> Iterator[tuple[Key, Position, Any]]:
         yield Key("column", (*key.name, str(name))), where, written.get(name) if isinstance(written, Mapping) else raw
 
 
-def _place(step: Step, where: Position, written: Any, project: Path) -> Place:
+def _place(step: Step, where: Position, written: Any, project: Path) -> OriginLine:
     template = step.written.entry.get(step.kind) if step.written else None
     file = template.get("template") if isinstance(template, Mapping) else None
-    return Place(
+    return OriginLine(
         where,
         step.name,
         step.index,
@@ -142,7 +142,7 @@ def _place(step: Step, where: Position, written: Any, project: Path) -> Place:
     )
 
 
-def _variables(step: Step, written: Any, template: Any, project: Path) -> Iterator[Variable]:
+def _variables(step: Step, written: Any, template: Any, project: Path) -> Iterator[VariableOrigin]:
     if step.written is None:
         return
     texts = list(_texts(written))
@@ -157,21 +157,23 @@ def _variables(step: Step, written: Any, template: Any, project: Path) -> Iterat
         yield from _of_text(text, scope, seen, step.no_log, condition=condition)
 
 
-def _of_text(text: str, scope: Scope, seen: set[str], no_log: bool, *, condition: bool = False) -> Iterator[Variable]:
+def _of_text(
+    text: str, scope: Scope, seen: set[str], no_log: bool, *, condition: bool = False
+) -> Iterator[VariableOrigin]:
     from wgm_play.playbook.values import names_in
 
     for match in _ENVIRON.finditer(text):
         name = f"env.{next(filter(None, match.groups()))}"
         if name not in seen:
             seen.add(name)
-            yield Variable(name, _HIDDEN, "process environment", None)
+            yield VariableOrigin(name, _HIDDEN, "process environment", None)
     for name in sorted(names_in(text, condition=condition) - {"env", "lookup"}):
         written = scope.written(name)
         if name in seen or written is None:
             continue
         seen.add(name)
         source, where, raw = written
-        yield Variable(name, _HIDDEN if no_log else _value(name, scope), source, where)
+        yield VariableOrigin(name, _HIDDEN if no_log else _value(name, scope), source, where)
         for inner in _texts(raw):
             yield from _of_text(inner, scope, seen, no_log)
 

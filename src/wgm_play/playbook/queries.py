@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from wgm_play.errors import InputError, Position
-from wgm_play.pinpoint import pinpoint
+from wgm_play.locate import pinpoint
 from wgm_play.playbook.model import Query
 from wgm_play.sql import reveal
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import InputError, Position
-from wgm_play.plain import packaged_templates
+from wgm_play.plain_templates import packaged_templates
 from wgm_play.playbook.files import Files
 from wgm_play.playbook.kinds.base import Rendered
 from wgm_play.playbook.schema_rules import is_template

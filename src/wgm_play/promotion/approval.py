@@ -23,7 +23,7 @@ SUFFIX = ".approval"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CountedApproval:
     """One approval: by whom, when, and `why` it does not count where that is known already."""
 
     who: str
@@ -58,12 +58,12 @@ def digest_of(data: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def from_rows(rows: Iterable[Approval]) -> list[Said]:
+def from_rows(rows: Iterable[Approval]) -> list[CountedApproval]:
     """Return what the ledger has."""
-    return [Said(one.role, one.at, "ledger") for one in rows]
+    return [CountedApproval(one.role, one.at, "ledger") for one in rows]
 
 
-def from_files(plan: Path, digest: str, environment: str, allowed_signers: Path) -> list[Said]:
+def from_files(plan: Path, digest: str, environment: str, allowed_signers: Path) -> list[CountedApproval]:
     """Return what the files beside a plan say: PLAN.WHO.approval."""
     found = []
     for file in sorted(plan.parent.glob(f"{plan.name}.*{SUFFIX}")):
@@ -72,7 +72,7 @@ def from_files(plan: Path, digest: str, environment: str, allowed_signers: Path)
         why = signed.why
         if not why and (signed.data.get("plan"), signed.data.get("environment")) != (digest, environment):
             why = "is for another plan"
-        found.append(Said(signed.signer or file.name, at, file.name, why))
+        found.append(CountedApproval(signed.signer or file.name, at, file.name, why))
     return found
 
 
@@ -82,7 +82,11 @@ def statement(digest: str, environment: str, at: datetime, note: str | None) -> 
 
 
 def count(
-    said: Sequence[Said], promotion: Promotion, now: datetime, authors: Collection[str], used: datetime | None
+    said: Sequence[CountedApproval],
+    promotion: Promotion,
+    now: datetime,
+    authors: Collection[str],
+    used: datetime | None,
 ) -> Counted:
     """Return who counts now. `used` is when a run with this very plan began last: what was said before is spent."""
     made = {person(one) for one in authors}
@@ -97,7 +101,7 @@ def count(
     return Counted(tuple(good.values()), tuple(bad))
 
 
-def _why_not(one: Said, promotion: Promotion, now: datetime, made: set[str], used: datetime | None) -> str:
+def _why_not(one: CountedApproval, promotion: Promotion, now: datetime, made: set[str], used: datetime | None) -> str:
     if person(one.who) in made:
         return "made the change or saved the plan"
     if one.how == "ledger" and promotion.approvers and one.who not in promotion.approvers:

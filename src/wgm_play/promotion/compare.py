@@ -13,7 +13,7 @@ from wgm_play.promotion.steps import HELD, LEFT_OUT, SKIPPED, WAITING, StepMark
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedSteps:
     """`missing` are steps that were not tried there, with why; `named` is what differs and refuses nothing."""
 
     missing: tuple[str, ...]
@@ -22,7 +22,7 @@ class Compared:
 
 def compare(
     environment: str, here: Sequence[StepMark], there: Sequence[StepMark], stands: Sequence[StepMark]
-) -> Compared:
+) -> ComparedSteps:
     """Compare the steps of this playbook, rendered for `here` and for the environment it comes from (`there`), with what
     stands there."""
     missing: list[str] = []
@@ -63,7 +63,7 @@ def compare(
         last = max(last, number)
         if other.digest != one.digest:
             named.append(f"{one.shown} has other values here than on {environment}")
-    return Compared(tuple(missing), tuple(named))
+    return ComparedSteps(tuple(missing), tuple(named))
 
 
 def _by_name(steps: Sequence[StepMark]) -> dict[tuple[str, str, int], StepMark]:

@@ -40,7 +40,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class FormPair:
     """The form of one object's change here, and there; `there` is None where it was made there with another object."""
 
     here: Form
@@ -80,7 +80,7 @@ def of_plan(plan: Plan) -> tuple[Form, ...]:
     )
 
 
-def beside(here: Iterable[Form], there: Iterable[Form]) -> list[Beside]:
+def beside(here: Iterable[Form], there: Iterable[Form]) -> list[FormPair]:
     """Put each form of a plan beside what was done there with the same object, newest first.
 
     What several runs did there may be one change here: the form is the same where one run, or the newest ones together, did it so.
@@ -88,7 +88,7 @@ def beside(here: Iterable[Form], there: Iterable[Form]) -> list[Beside]:
     theirs: dict[Key, list[Form]] = {}
     for one in there:
         theirs.setdefault(one.key, []).append(one)
-    return [Beside(one, _nearest(one, theirs.get(one.key, []))) for one in here]
+    return [FormPair(one, _nearest(one, theirs.get(one.key, []))) for one in here]
 
 
 def _nearest(here: Form, found: Sequence[Form]) -> Form | None:

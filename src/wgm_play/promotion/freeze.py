@@ -1,6 +1,6 @@
 """Whether nothing may be run now: by a window of the environment, or by what somebody said with `wgm-play freeze`.
 
-In: a connection that may only read, the environment's windows. Out: `Frozen`, or None. The time is the server's.
+In: a connection that may only read, the environment's windows. Out: `ActiveFreeze`, or None. The time is the server's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from wgm_play.windows import Window, closed
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
+class ActiveFreeze:
     """Why nothing may be run, and until when; None: until somebody lifts it."""
 
     why: str
@@ -27,14 +27,16 @@ class Frozen:
         return f"{self.why}, {until}"
 
 
-def frozen(connection: Connection, windows: Sequence[Window]) -> Frozen | None:
+def frozen(connection: Connection, windows: Sequence[Window]) -> ActiveFreeze | None:
     """Return what stands in the way of a run now."""
     now = decided.now(connection)
     said = by_hand(connection, now)
     if said is not None:
-        return Frozen(f"{said.role} ({said.os_user}) froze it on {said.at:%Y-%m-%d %H:%M}: {said.reason}", said.until)
+        return ActiveFreeze(
+            f"{said.role} ({said.os_user}) froze it on {said.at:%Y-%m-%d %H:%M}: {said.reason}", said.until
+        )
     found = closed(windows, now)
-    return Frozen(*found) if found else None
+    return ActiveFreeze(*found) if found else None
 
 
 def by_hand(connection: Connection, now: datetime) -> Decision | None:

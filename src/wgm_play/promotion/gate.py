@@ -15,12 +15,12 @@ from wgm_play.environment import Promotion
 from wgm_play.errors import Refused
 from wgm_play.promotion import revision
 from wgm_play.promotion.compare import compare
-from wgm_play.promotion.forms import Beside, Form, beside
+from wgm_play.promotion.forms import Form, FormPair, beside
 from wgm_play.promotion.identity import same
-from wgm_play.promotion.revision import Known, short
-from wgm_play.promotion.source import Evidence
+from wgm_play.promotion.revision import KnownRevision, short
+from wgm_play.promotion.source import EnvironmentEvidence
 from wgm_play.promotion.steps import StepMark
-from wgm_play.units import format_duration
+from wgm_play.quantities import format_duration
 
 # What is missing is told in this order: the first is what has to be done first.
 POINTS = (
@@ -40,7 +40,7 @@ _NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingEvidence:
     """A thing that is missing: the point it belongs to, what it is, what would lift it and who can."""
 
     point: str
@@ -54,20 +54,20 @@ class Verdict:
     """What holds, as (point, evidence); what is missing; what is named and refuses nothing; the forms here and there."""
 
     held: list[tuple[str, str]] = field(default_factory=list)
-    missing: list[Missing] = field(default_factory=list)
+    missing: list[MissingEvidence] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
-    forms: list[Beside] = field(default_factory=list)
+    forms: list[FormPair] = field(default_factory=list)
 
     def miss(self, point: str, what: str, lift: str, who: str) -> None:
         """Note what is missing."""
-        self.missing.append(Missing(point, what, lift, who))
+        self.missing.append(MissingEvidence(point, what, lift, who))
 
     def hold(self, point: str, what: str) -> None:
         """Note what holds."""
         self.held.append((point, what))
 
     @property
-    def in_order(self) -> list[Missing]:
+    def in_order(self) -> list[MissingEvidence]:
         """What is missing, what has to be done first in front."""
         return sorted(self.missing, key=lambda one: POINTS.index(one.point))
 
@@ -85,13 +85,13 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class PromotionCandidate:
     """What is to be run: its revision, the files it was made from, its steps rendered for here and for where it comes from, its forms."""
 
     environment: str
     identity: str
     promotion: Promotion
-    known: Known
+    known: KnownRevision
     files: tuple[str, ...]
     here: tuple[StepMark, ...]
     there: tuple[StepMark, ...]
@@ -102,7 +102,9 @@ class Candidate:
 Requirement = Callable[[Verdict], None]
 
 
-def judge(candidate: Candidate, evidence: Evidence, requirements: Iterable[Requirement] = ()) -> Verdict:
+def judge(
+    candidate: PromotionCandidate, evidence: EnvironmentEvidence, requirements: Iterable[Requirement] = ()
+) -> Verdict:
     """Return what holds and what is missing; `requirements` judge what is neither revision nor steps nor soak."""
     verdict = Verdict()
     whoever = f"whoever may run {evidence.environment}"
@@ -127,7 +129,7 @@ def judge(candidate: Candidate, evidence: Evidence, requirements: Iterable[Requi
     return verdict
 
 
-def _revision(verdict: Verdict, candidate: Candidate, evidence: Evidence, whoever: str) -> None:
+def _revision(verdict: Verdict, candidate: PromotionCandidate, evidence: EnvironmentEvidence, whoever: str) -> None:
     known, source = candidate.known, evidence.environment
     if known.commit is None:
         verdict.miss(
@@ -173,7 +175,9 @@ def _revision(verdict: Verdict, candidate: Candidate, evidence: Evidence, whoeve
         verdict.hold("revision", f"{known.shown}{since}")
 
 
-def _changed(verdict: Verdict, candidate: Candidate, known: Known, evidence: Evidence, whoever: str) -> list[str]:
+def _changed(
+    verdict: Verdict, candidate: PromotionCandidate, known: KnownRevision, evidence: EnvironmentEvidence, whoever: str
+) -> list[str]:
     """Return which files differ between what was run there and what is here; note where that cannot be told."""
     commit = known.commit or ""
     other = evidence.commit or ""
@@ -201,7 +205,7 @@ def _changed(verdict: Verdict, candidate: Candidate, known: Known, evidence: Evi
         return []
 
 
-def _steps(verdict: Verdict, candidate: Candidate, evidence: Evidence, whoever: str) -> None:
+def _steps(verdict: Verdict, candidate: PromotionCandidate, evidence: EnvironmentEvidence, whoever: str) -> None:
     found = compare(evidence.environment, candidate.here, candidate.there, evidence.steps)
     verdict.named += found.named
     for one in found.missing[:_NAMED]:
@@ -217,7 +221,7 @@ def _steps(verdict: Verdict, candidate: Candidate, evidence: Evidence, whoever: 
         verdict.hold("steps", f"run {evidence.run} on {evidence.environment} holds them, by {evidence.role}")
 
 
-def _soak(verdict: Verdict, promotion: Promotion, evidence: Evidence) -> None:
+def _soak(verdict: Verdict, promotion: Promotion, evidence: EnvironmentEvidence) -> None:
     where = evidence.environment
     if evidence.since is None or evidence.now is None:
         what = f"since when {where} holds it is not known"
@@ -240,7 +244,7 @@ def _soak(verdict: Verdict, promotion: Promotion, evidence: Evidence) -> None:
         verdict.hold("soak", f"{said} on {where} for {format_duration(age)}")
 
 
-def _alerts(verdict: Verdict, promotion: Promotion, evidence: Evidence) -> None:
+def _alerts(verdict: Verdict, promotion: Promotion, evidence: EnvironmentEvidence) -> None:
     """Judge what fired: an alert counts until a whole soak has passed without one."""
     where, said = evidence.environment, _listed(evidence.alerts)
     quiet = (evidence.now - evidence.loud).total_seconds() if evidence.loud and evidence.now else 0.0
@@ -257,7 +261,7 @@ def _alerts(verdict: Verdict, promotion: Promotion, evidence: Evidence) -> None:
         verdict.miss("quiet_alerts", f"on {where}, {said}", "run that from cron, and wait", f"whoever may run {where}")
 
 
-def _forms(verdict: Verdict, candidate: Candidate, evidence: Evidence) -> None:
+def _forms(verdict: Verdict, candidate: PromotionCandidate, evidence: EnvironmentEvidence) -> None:
     """Put the forms side by side, and name those that differ."""
     verdict.forms = beside(candidate.forms, evidence.forms)
     differing = [one for one in verdict.forms if one.differs]

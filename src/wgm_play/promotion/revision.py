@@ -1,6 +1,6 @@
 """Which git revision the files of a playbook are, whether they were edited since, and what changed between two revisions.
 
-In: the files that were read. Out: `Known`. Where there is no repository, the revision comes from `--revision` or from the variable
+In: the files that were read. Out: `KnownRevision`. Where there is no repository, the revision comes from `--revision` or from the variable
 that a CI system sets. Nothing of the repository's own configuration is run.
 """
 
@@ -37,7 +37,7 @@ _SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownRevision:
     """The revision of the files of a playbook: `commit` is None where it is not known, `why` says why then.
 
     `dirty` are tracked files of the playbook that were edited since; `top` is the repository's folder.
@@ -60,7 +60,7 @@ def short(commit: str | None) -> str:
     return commit[:12] if commit else "an unknown revision"
 
 
-def known(files: Iterable[str], folder: Path, given: str | None = None) -> Known:
+def known(files: Iterable[str], folder: Path, given: str | None = None) -> KnownRevision:
     """Return which revision `files` are, of the repository that `folder` is in; `given` is what `--revision` says."""
     top = _top(folder)
     if top is None:
@@ -75,21 +75,21 @@ def known(files: Iterable[str], folder: Path, given: str | None = None) -> Known
             hint="leave --revision out where the repository is there",
         )
     try:
-        return Known(commit, "git", tuple(_changed(top, ["HEAD"], files)), top)
+        return KnownRevision(commit, "git", tuple(_changed(top, ["HEAD"], files)), top)
     except GitError as error:
-        return Known(None, "none", why=f"git cannot tell whether files were edited: {error}")
+        return KnownRevision(None, "none", why=f"git cannot tell whether files were edited: {error}")
 
 
-def _without_git(given: str | None, why: str) -> Known:
+def _without_git(given: str | None, why: str) -> KnownRevision:
     named = [("--revision", given)] if given else [(name, os.environ.get(name)) for name in VARIABLES]
     for source, value in named:
         if value and _COMMIT.match(value.lower()):
-            return Known(value.lower(), source)
+            return KnownRevision(value.lower(), source)
         if value and source == "--revision":
             raise InputError(
                 f"--revision {value!r} is no commit", hint="give the hash, as `git rev-parse HEAD` prints it"
             )
-    return Known(None, "none", why=why)
+    return KnownRevision(None, "none", why=why)
 
 
 class GitError(Exception):

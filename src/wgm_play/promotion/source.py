@@ -1,6 +1,6 @@
 """What the environment that a playbook comes from holds: its last run that stands, since when, and what its alerts said.
 
-In: a connection that may only read, or a file of evidence. Out: `Evidence`, or why there is none.
+In: a connection that may only read, or a file of evidence. Out: `EnvironmentEvidence`, or why there is none.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from wgm_play.promotion import forms
 from wgm_play.promotion.forms import Form
 from wgm_play.promotion.identity import identity_of
 from wgm_play.promotion.steps import HELD, StepMark, from_rows
-from wgm_play.units import format_duration
+from wgm_play.quantities import format_duration
 
 # Alerts are watched where they are recorded at least four times in a soak; more often than each hour is not asked for.
 WATCHES, WATCH = 4, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class EnvironmentEvidence:
     """What stands in an environment. `since` and `now` are times of its own server; `why` says why nothing counts.
 
     `alerts` are those that fired since, or what stands in the way of telling; `loud` is when one fired last; `identity` tells
@@ -57,13 +57,17 @@ class Evidence:
         return self.now - self.since if self.now and self.since else timedelta(0)
 
 
-def read(connection: Connection, environment: str, marker: str, wanted: Collection[str], alerts: int) -> Evidence:
+def read(
+    connection: Connection, environment: str, marker: str, wanted: Collection[str], alerts: int
+) -> EnvironmentEvidence:
     """Return what stands in the database behind `connection`, of the play that holds most of the digests `wanted`.
 
     `alerts` is how many the play declares: where there are none, nobody needs to have looked.
     """
     ledger = Ledger(connection)
-    base = Evidence(environment, str(connection.info.dbname), identity_of(connection), now=kept.now(connection))
+    base = EnvironmentEvidence(
+        environment, str(connection.info.dbname), identity_of(connection), now=kept.now(connection)
+    )
     run_it = f"run its playbook on {environment}, as wgm-play {environment}.yml"
     if ledger.access() != "readable":
         why = (
@@ -102,7 +106,7 @@ def read(connection: Connection, environment: str, marker: str, wanted: Collecti
         return _none(base, f"ran last (run {last.id}) by a version that kept no revision", run_it)
     since = _since(stands, revisions, made, wanted)
     fired, loud = _alerts(connection, since, base.now, alerts)
-    return Evidence(
+    return EnvironmentEvidence(
         environment,
         base.database,
         base.identity,
@@ -120,8 +124,8 @@ def read(connection: Connection, environment: str, marker: str, wanted: Collecti
     )
 
 
-def _none(base: Evidence, why: str, lift: str) -> Evidence:
-    return Evidence(base.environment, base.database, base.identity, now=base.now, why=why, lift=lift)
+def _none(base: EnvironmentEvidence, why: str, lift: str) -> EnvironmentEvidence:
+    return EnvironmentEvidence(base.environment, base.database, base.identity, now=base.now, why=why, lift=lift)
 
 
 def _best(
@@ -176,7 +180,7 @@ def _alerts(
     return (f"nobody looked for {format_duration(gap)}: `wgm-play check --record` keeps what alerts say",), None
 
 
-def as_data(one: Evidence) -> dict[str, Any]:
+def as_data(one: EnvironmentEvidence) -> dict[str, Any]:
     """Return evidence as JSON data."""
     return {
         "environment": one.environment,
@@ -198,10 +202,10 @@ def as_data(one: Evidence) -> dict[str, Any]:
     }
 
 
-def from_data(data: dict[str, Any]) -> Evidence:
+def from_data(data: dict[str, Any]) -> EnvironmentEvidence:
     """Return the evidence that `as_data` described. Raise `KeyError`, `TypeError` or `ValueError` for anything else."""
     times = {name: datetime.fromisoformat(data[name]) if data[name] else None for name in ("since", "now", "loud")}
-    return Evidence(
+    return EnvironmentEvidence(
         **{
             **data,
             **times,

@@ -20,7 +20,7 @@ def show(text: str) -> None:
     from rich.text import Text
     from rich.theme import Theme
 
-    class Left(Heading):
+    class LeftHeading(Heading):
         """A heading at the left, without a box."""
 
         def __rich_console__(self, console: Console, options: object) -> object:  # type: ignore[override]
@@ -30,15 +30,15 @@ def show(text: str) -> None:
                 yield Text("")
             yield title
 
-    class Page(Markdown):
+    class TerminalPage(Markdown):
         """A page with such headings."""
 
-    Page.elements = {**Markdown.elements, "heading_open": Left}
+    TerminalPage.elements = {**Markdown.elements, "heading_open": LeftHeading}
 
     size = shutil.get_terminal_size((80, 24))
     theme = Theme({"markdown.code": "bold yellow", "markdown.item.bullet": "dim", "markdown.code_block": ""})
     console = Console(width=min(size.columns, WIDEST), theme=theme, force_terminal=True, highlight=False)
-    page = Page(text, code_theme="ansi_dark", hyperlinks=False)
+    page = TerminalPage(text, code_theme="ansi_dark", hyperlinks=False)
     with console.capture() as captured:
         console.print(page)
     shown = captured.get()

@@ -13,8 +13,8 @@ from typing import Any
 from wgm_play.document.load import position_of
 from wgm_play.errors import Position
 from wgm_play.finding import ERROR, Finding
+from wgm_play.quantities import format_duration, format_size, parse_duration, parse_size
 from wgm_play.rehearsal.meter import BLOCKING, Measured
-from wgm_play.units import format_duration, format_size, parse_duration, parse_size
 
 SOURCE = "rehearsal"
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%\Z")

@@ -1,6 +1,6 @@
 """Certificates: that this plan, from this catalog to that one, was rehearsed, taken back and carried out again.
 
-In: a plan, the ledger that has the evidence. Out: `Verdict`: whether a certificate is valid for the plan, and why not.
+In: a plan, the ledger that has the evidence. Out: `CertificateVerdict`: whether a certificate is valid for the plan, and why not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__
-from wgm_play.units import format_duration
+from wgm_play.quantities import format_duration
 
 if TYPE_CHECKING:
     from wgm_play.ledger import Ledger
@@ -30,7 +30,7 @@ SHORT = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CertificateVerdict:
     """Whether there is a valid certificate for a plan: `why` not, with `details`; `content` is that of the nearest one."""
 
     valid: bool
@@ -68,11 +68,11 @@ _NAMES = {
 }
 
 
-def find(ledger: Ledger, plan: Plan, now: datetime | None = None) -> Verdict:
+def find(ledger: Ledger, plan: Plan, now: datetime | None = None) -> CertificateVerdict:
     """Return whether the ledger has a valid certificate for a plan. A later failure with the same plan voids it."""
     known = ledger.evidence(KIND, plan.environment, plan.play, LOOKED_AT)
     if not known:
-        return Verdict(False, "this plan was never rehearsed")
+        return CertificateVerdict(False, "this plan was never rehearsed")
     wanted = identity_of(plan)
     if began := _unfinished(ledger, plan):
         # What is left of a plan that was rehearsed whole: it began where the rehearsal did, and leads where that led.
@@ -80,7 +80,7 @@ def find(ledger: Ledger, plan: Plan, now: datetime | None = None) -> Verdict:
     same = [one for one in known if all(one.content.get(name) == value for name, value in wanted.items())]
     nearest = (same or known)[0]
     if not same:
-        return Verdict(
+        return CertificateVerdict(
             False,
             f"the last rehearsal, of {nearest.at:%Y-%m-%d %H:%M} UTC, was of something else",
             tuple(
@@ -93,15 +93,15 @@ def find(ledger: Ledger, plan: Plan, now: datetime | None = None) -> Verdict:
         )
     if not nearest.passed:
         found = len(nearest.content.get("findings", ()))
-        return Verdict(False, f"its last rehearsal has findings: {found}", (), nearest.id, nearest.content)
+        return CertificateVerdict(False, f"its last rehearsal has findings: {found}", (), nearest.id, nearest.content)
     expires = datetime.fromisoformat(nearest.content["expires"])
     late = ((now or datetime.now(UTC)) - expires).total_seconds()
     if late >= 0:
         details = (f"catalog {_short(wanted['catalog_before'])}, operations {_short(wanted['operations'])}",)
-        return Verdict(
+        return CertificateVerdict(
             False, f"its certificate expired {format_duration(late)} ago", details, nearest.id, nearest.content
         )
-    return Verdict(True, "", (), nearest.id, nearest.content)
+    return CertificateVerdict(True, "", (), nearest.id, nearest.content)
 
 
 def _unfinished(ledger: Ledger, plan: Plan) -> str | None:

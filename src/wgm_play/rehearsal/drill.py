@@ -15,24 +15,24 @@ from wgm_play.catalog.kinds import OF_SERVER
 from wgm_play.catalog.model import Catalog, Key, told_fields
 from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.ledger import Ledger
+from wgm_play.quantities import format_duration, format_size
 from wgm_play.rehearsal.login import with_own_login
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.server import connect_to
-from wgm_play.units import format_duration, format_size
 
 if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.backup.base import Backup, Drill, ScratchServer
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 KIND = "drill"
 # A table with fewer rows changes by more than any share without anybody's fault.
 FEW_ROWS = 100
 
 
-def drill(work: Work, backup_id: str | None) -> list[Finding]:
+def drill(work: PlaySession, backup_id: str | None) -> list[Finding]:
     """Bring a backup back (the newest for None), look at it, keep what was found in the ledger; return the findings."""
     from wgm_play.backup.base import Drill as Asked
     from wgm_play.run.gate import engine_of
@@ -60,7 +60,7 @@ def _counted(copy: ScratchServer) -> dict[str, int]:
         return target.rows(connection, target.column(connection, "tables.sql.j2"))
 
 
-def _look(work: Work, copy: ScratchServer, asked: Drill) -> list[Finding]:
+def _look(work: PlaySession, copy: ScratchServer, asked: Drill) -> list[Finding]:
     with (
         target.connect(copy.url, "wgm-play drill") as connection,
         target.connect(copy.admin, "wgm-play drill") as admin,
@@ -75,7 +75,7 @@ def _look(work: Work, copy: ScratchServer, asked: Drill) -> list[Finding]:
         ]
 
 
-def _pages(work: Work, admin: psycopg.Connection[Any]) -> Iterator[Finding]:
+def _pages(work: PlaySession, admin: psycopg.Connection[Any]) -> Iterator[Finding]:
     """Look at indexes and tables with amcheck, where the server has it."""
     import psycopg
 
@@ -98,7 +98,7 @@ def _pages(work: Work, admin: psycopg.Connection[Any]) -> Iterator[Finding]:
             yield Finding("corruption", ERROR, f"{kind} {name}: {one}", object=name, source=KIND)
 
 
-def _catalog(work: Work, copy: ScratchServer) -> Iterator[Finding]:
+def _catalog(work: PlaySession, copy: ScratchServer) -> Iterator[Finding]:
     """Compare what came back with what its own ledger says that it was; what is live so now too is drift, not loss."""
     with connect_to(
         copy.url, policy=work.environment.policy, application_name="wgm-play drill", read_only=True
@@ -106,7 +106,7 @@ def _catalog(work: Work, copy: ScratchServer) -> Iterator[Finding]:
         yield from _differences(work, reading)
 
 
-def _differences(work: Work, connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+def _differences(work: PlaySession, connection: psycopg.Connection[Any]) -> Iterator[Finding]:
     ledger = Ledger(connection)
     last = next((run for run in ledger.last_runs() if run.status == "done"), None)
     recorded = ledger.snapshot_of(last.id, "after") if last is not None else None
@@ -132,7 +132,7 @@ def _differs(key: Key, recorded: Catalog, found: Catalog) -> str:
     return f"{key} came back otherwise: {told_fields(recorded[key], found[key])}"
 
 
-def _rows(work: Work, copy: ScratchServer, within: float) -> Iterator[Finding]:
+def _rows(work: PlaySession, copy: ScratchServer, within: float) -> Iterator[Finding]:
     """Compare the rows that came back with what the live statistics say of each table."""
     counted = copy.rows
     for name, alive, estimated in work.reading.execute(render("rehearsal/live_rows.sql.j2").sql).fetchall():
@@ -189,7 +189,7 @@ def _shown(rows: Sequence[Sequence[Any]]) -> str:
     return "more than one row" if len(rows) > 1 else ", ".join(map(str, rows[0]))
 
 
-def _content(work: Work, backup: Backup, copy: ScratchServer, findings: Sequence[Finding]) -> dict[str, Any]:
+def _content(work: PlaySession, backup: Backup, copy: ScratchServer, findings: Sequence[Finding]) -> dict[str, Any]:
     content = {
         "backup": backup.id,
         "taken": f"{backup.started:%Y-%m-%dT%H:%M:%SZ}",
@@ -209,7 +209,7 @@ def _content(work: Work, backup: Backup, copy: ScratchServer, findings: Sequence
     return content
 
 
-def _keep(work: Work, content: Mapping[str, Any], *, passed: bool) -> None:
+def _keep(work: PlaySession, content: Mapping[str, Any], *, passed: bool) -> None:
     """Write the drill into the ledger; say so where that cannot be."""
     from wgm_play.rehearsal.evidence import keep
 

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import WgmError
 from wgm_play.ledger import Ledger
+from wgm_play.quantities import counted, format_duration
 from wgm_play.secret import mask
-from wgm_play.units import counted, format_duration
 
 if TYPE_CHECKING:
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def keep(work: Work, kind: str, content: Mapping[str, Any], *, passed: bool, run: int | None = None) -> int | None:
+def keep(
+    work: PlaySession, kind: str, content: Mapping[str, Any], *, passed: bool, run: int | None = None
+) -> int | None:
     """Write evidence; return its number, None where this role may not write it, which is said."""
     import psycopg
 
@@ -35,7 +37,7 @@ def keep(work: Work, kind: str, content: Mapping[str, Any], *, passed: bool, run
         return None
 
 
-def last_drill(work: Work) -> str | None:
+def last_drill(work: PlaySession) -> str | None:
     """Return one line on the last drill of the play's backups, None where there was none."""
     last = next(iter(Ledger(work.reading).evidence("drill", work.environment.name, work.play.name)), None)
     if last is None:

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.ledger import Ledger
+from wgm_play.quantities import counted, format_duration
 from wgm_play.rehearsal.certificate import find
 from wgm_play.rehearsal.meter import Measured
 from wgm_play.render import render
-from wgm_play.units import counted, format_duration
 
 if TYPE_CHECKING:
     from wgm_play.execute.executor import Outcome
     from wgm_play.plan import Plan
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 KIND = "forecast"
 # Without earlier forecasts to learn from: half and twice as long is what two machines differ by.
@@ -34,7 +34,7 @@ _CALIBRATIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastForecasts:
     """How far off earlier forecasts were: what runs took to what was measured (`ratios`), and to what was forecast (`errors`)."""
 
     ratios: tuple[float, ...] = ()
@@ -66,7 +66,7 @@ class Forecast:
 
     groups: tuple[tuple[str, float, float, float], ...]
     speed: float
-    past: Past
+    past: PastForecasts
 
     @property
     def total(self) -> tuple[float, float, float]:
@@ -93,7 +93,7 @@ class Forecast:
         return f"on production: {format_duration(likely)}, between {format_duration(least)} and {format_duration(most)}; {self.past.told()}"
 
 
-def forecast(groups: Sequence[Measured], factors: Mapping[str, float], speed: float, past: Past) -> Forecast:
+def forecast(groups: Sequence[Measured], factors: Mapping[str, float], speed: float, past: PastForecasts) -> Forecast:
     """Return what a run will take. `factors` say by how much production's tables are larger, `speed` by how much it is slower."""
     made = []
     for one in groups:
@@ -109,11 +109,11 @@ def _relation(told: str) -> str:
     return name if told.startswith("table ") else name.rpartition(".")[0] or name
 
 
-def past(ledger: Ledger, environment: str, play: str) -> Past:
+def past(ledger: Ledger, environment: str, play: str) -> PastForecasts:
     """Return how far off the last forecasts were."""
     found = ledger.evidence(KIND, environment, play, REMEMBERED)
     told = [one.content for one in reversed(found) if one.content.get("ratio")]
-    return Past(tuple(one["ratio"] for one in told), tuple(one["error"] for one in told))
+    return PastForecasts(tuple(one["ratio"] for one in told), tuple(one["error"] for one in told))
 
 
 def calibrate(*connections: Any) -> list[float]:
@@ -128,7 +128,7 @@ def calibrate(*connections: Any) -> list[float]:
     return found
 
 
-def remember(work: Work, plan: Plan, outcome: Outcome, run: int) -> None:
+def remember(work: PlaySession, plan: Plan, outcome: Outcome, run: int) -> None:
     """Keep what a run took beside what was forecast, where it was rehearsed."""
     from wgm_play.rehearsal.evidence import keep
 

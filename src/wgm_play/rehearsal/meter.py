@@ -28,7 +28,7 @@ _MODE = "Lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class MeasuredLock:
     """A lock of our own backend: its level, on what, for how many seconds, under which statement it was first seen."""
 
     level: str
@@ -46,7 +46,7 @@ class Measured:
     objects: tuple[str, ...]
     commands: tuple[Command, ...]
     seconds: float
-    locks: tuple[Held, ...] = ()
+    locks: tuple[MeasuredLock, ...] = ()
     rewrites: tuple[tuple[str, int], ...] = ()
     wal: int = 0
     temp: int = 0
@@ -61,7 +61,7 @@ class Measured:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _SeenLock:
     first: float
     last: float
     statement: str
@@ -78,8 +78,8 @@ class Meter:
     _lsn: Any = None
     _temp: int = 0
     _files: Mapping[int, tuple[str, int]] = field(default_factory=dict)
-    _alive: dict[tuple[int, int, str], _Seen] = field(default_factory=dict)
-    _done: list[Held] = field(default_factory=list)
+    _alive: dict[tuple[int, int, str], _SeenLock] = field(default_factory=dict)
+    _done: list[MeasuredLock] = field(default_factory=list)
     _names: dict[int, str] = field(default_factory=dict)
     _disk: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -129,7 +129,7 @@ class Meter:
         self._lsn, self._temp, self._files = lsn, temp, files
         self._disk = 0
 
-    def _locks(self, result: GroupResult) -> tuple[Held, ...]:
+    def _locks(self, result: GroupResult) -> tuple[MeasuredLock, ...]:
         """Return the locks of a group: those that were seen, then those that were too short for that."""
         with self._guard:
             seen, self._done = self._done, []
@@ -141,11 +141,11 @@ class Meter:
         known = {(one.level, one.relation) for one in seen}
         for lock in result.locks:
             if (lock.level, lock.relation) not in known:
-                seen.append(Held(lock.level, lock.relation, min(result.seconds, 2 * LOCKS)))
+                seen.append(MeasuredLock(lock.level, lock.relation, min(result.seconds, 2 * LOCKS)))
         return tuple(seen)
 
-    def _held(self, key: tuple[int, int, str], one: _Seen) -> Held:
-        return Held(key[2], self._names[key[1]], one.last - one.first + LOCKS / 2, one.statement)
+    def _held(self, key: tuple[int, int, str], one: _SeenLock) -> MeasuredLock:
+        return MeasuredLock(key[2], self._names[key[1]], one.last - one.first + LOCKS / 2, one.statement)
 
     # The thread
 
@@ -175,7 +175,7 @@ class Meter:
                 if key in self._alive:
                     self._alive[key].last = now
                 else:
-                    self._alive[key] = _Seen(now, now, statement)
+                    self._alive[key] = _SeenLock(now, now, statement)
             for key in [one for one in self._alive if one not in found]:
                 self._done.append(self._held(key, self._alive.pop(key)))
 

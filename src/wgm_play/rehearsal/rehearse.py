@@ -22,6 +22,7 @@ from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.finding import ERROR, INFO, Finding
 from wgm_play.operations.base import TableSize
 from wgm_play.plan import Plan
+from wgm_play.quantities import counted, format_duration, format_size
 from wgm_play.rehearsal import certificate, declared, forecast, state
 from wgm_play.rehearsal.budget import SOURCE, Budget
 from wgm_play.rehearsal.evidence import keep
@@ -33,15 +34,14 @@ from wgm_play.render import query, render
 from wgm_play.reporter import Reporter
 from wgm_play.run.plans import plan
 from wgm_play.run.running import run_plan
-from wgm_play.run.work import Work
+from wgm_play.run.work import PlaySession
 from wgm_play.secret import mask
 from wgm_play.server import connect_to
-from wgm_play.units import counted, format_duration, format_size
 
 if TYPE_CHECKING:
     from wgm_play.backup.base import Backup, ScratchServer
     from wgm_play.planning.model import Planned
-    from wgm_play.rehearsal.replay import Replayed, Script
+    from wgm_play.rehearsal.replay import LoadScript, Replayed
 
 FOLDER = "rehearsals"
 # As many transactions as people read.
@@ -67,7 +67,12 @@ class Result:
 
 
 def rehearse(
-    work: Work, backup_id: str | None, output: str | None = None, *, synthetic: bool = False, replay: str | None = None
+    work: PlaySession,
+    backup_id: str | None,
+    output: str | None = None,
+    *,
+    synthetic: bool = False,
+    replay: str | None = None,
 ) -> list[Finding]:
     """Rehearse what a run would do now; return the findings. Raise `Refused` where it cannot be rehearsed.
 
@@ -110,7 +115,7 @@ def rehearse(
     return result.findings
 
 
-def _scripts(work: Work, replay: str | None) -> list[Script]:
+def _scripts(work: PlaySession, replay: str | None) -> list[LoadScript]:
     """Return what is to run beside the last run. Raise `InputError`, `Refused`."""
     if replay is None:
         return []
@@ -119,7 +124,7 @@ def _scripts(work: Work, replay: str | None) -> list[Script]:
     return top(work.reading) if replay == TOP else [read(Path(replay))]
 
 
-def _made_up(work: Work, planned: Planned, settings: dict[str, str]) -> Any:
+def _made_up(work: PlaySession, planned: Planned, settings: dict[str, str]) -> Any:
     from wgm_play.rehearsal.synthetic import made_up
 
     sizes = planned.situation.facts.sizes
@@ -127,7 +132,12 @@ def _made_up(work: Work, planned: Planned, settings: dict[str, str]) -> Any:
 
 
 def _on_copy(
-    work: Work, planned: Planned, copy: ScratchServer, stage: Stage, backup: Backup | None, scripts: Sequence[Script]
+    work: PlaySession,
+    planned: Planned,
+    copy: ScratchServer,
+    stage: Stage,
+    backup: Backup | None,
+    scripts: Sequence[LoadScript],
 ) -> Result:
     for note in stage.notes:
         work.reporter.note(note)
@@ -151,13 +161,13 @@ def _on_copy(
     return result
 
 
-def _ledger(work: Work) -> Any:
+def _ledger(work: PlaySession) -> Any:
     from wgm_play.ledger import Ledger
 
     return Ledger(work.reading)
 
 
-def _refuse_another_catalog(work: Work, live: Catalog, found: Catalog, backup: Backup | None) -> None:
+def _refuse_another_catalog(work: PlaySession, live: Catalog, found: Catalog, backup: Backup | None) -> None:
     """Refuse a backup that is not of the live catalog: what is rehearsed on it is not what will run."""
     differing = different_catalog(live, found, OF_SERVER)
     if differing and backup is None:
@@ -177,13 +187,13 @@ def _refuse_another_catalog(work: Work, live: Catalog, found: Catalog, backup: B
 class Rehearsal:
     """The runs on the copy."""
 
-    work: Work
+    work: PlaySession
     planned: Planned
     stage: Stage
     url: str
     result: Result
     # What runs beside the last run.
-    scripts: Sequence[Script] = ()
+    scripts: Sequence[LoadScript] = ()
     loaded: bool = False
     # What the runs on the copy say is said of no database of anybody's.
     silent: Reporter = field(default_factory=Reporter)
@@ -222,11 +232,11 @@ class Rehearsal:
     def _measured(self, what: str) -> _Timer:
         return _Timer(self.result.seconds, what)
 
-    def _state(self, what: str) -> state.State:
+    def _state(self, what: str) -> state.DatabaseState:
         with self._measured(what):
             return state.read(self.url, self.stage.environment.policy)
 
-    def _own(self, **options: Any) -> Work:
+    def _own(self, **options: Any) -> PlaySession:
         """Return a play at work on the copy."""
         work = self.work
         chosen = replace(
@@ -242,7 +252,7 @@ class Rehearsal:
             **options,
         )
         play = replace(work.play, backup=None, alerts=())
-        made = Work(chosen, self.silent, self.stage.environment, work.playbook, play, work.number)
+        made = PlaySession(chosen, self.silent, self.stage.environment, work.playbook, play, work.number)
         renamed = {new: old for new, old in self.planned.situation.goal.renames.items() if new.kind == "table"}
         sizes = dict(self.planned.situation.facts.sizes)
         made.sizes = {**sizes, **{new: sizes[old] for new, old in renamed.items() if old in sizes}}
@@ -296,7 +306,7 @@ class Rehearsal:
         for one in [text for text in ours if text not in theirs]:
             self.result.said.append(f"rehearsed, and production would run it otherwise: {one[0]}")
 
-    def _unlike_declared(self, plan: Plan, before: state.State, after: state.State) -> None:
+    def _unlike_declared(self, plan: Plan, before: state.DatabaseState, after: state.DatabaseState) -> None:
         """Find rows that a run changed and nobody declared."""
         said, unknown = declared.of(plan)
         said = replace(said, tables=said.tables | self._audits)
@@ -325,7 +335,7 @@ class Rehearsal:
                 return False
         return True
 
-    def _unlike_before(self, before: state.State, back: state.State) -> None:
+    def _unlike_before(self, before: state.DatabaseState, back: state.DatabaseState) -> None:
         """Find what the rollback has not brought back."""
         catalog = state.catalog_differences(before.catalog, back.catalog)
         for line in catalog:
@@ -357,7 +367,7 @@ class Rehearsal:
         for said, count in replayed.failures.most_common(SHOWN):
             self.result.found("replay", f"{counted(count, 'transaction')} of the load failed: {said}", object=said[:80])
 
-    def _unlike_first(self, after: state.State) -> None:
+    def _unlike_first(self, after: state.DatabaseState) -> None:
         """Find what the second run made otherwise than the first."""
         with connect_to(
             self.url, policy=self.stage.environment.policy, application_name="wgm-play compare", read_only=True
@@ -392,7 +402,7 @@ def _operations(plan: Plan, without: Collection[Key] = ()) -> list[tuple[str, st
 
 
 def _certify(
-    work: Work,
+    work: PlaySession,
     plan: Plan,
     result: Result,
     backup: Backup | None,
@@ -447,7 +457,7 @@ def _certify(
     work.reporter.data("certificate", content)
 
 
-def _extensions(work: Work) -> Iterator[tuple[Key, Any]]:
+def _extensions(work: PlaySession) -> Iterator[tuple[Key, Any]]:
     live = work.read_live()
     for key in live.of("extension"):
         yield key, live[key]
@@ -467,7 +477,7 @@ def _plain(one: Measured) -> dict[str, Any]:
     }
 
 
-def _file(work: Work, content: dict[str, Any], now: datetime, output: str | None) -> Path:
+def _file(work: PlaySession, content: dict[str, Any], now: datetime, output: str | None) -> Path:
     """Write the certificate; return where it is."""
     path = (
         Path(output) if output else work.home / ".wgm" / FOLDER / work.environment.name / f"{now:%Y%m%dT%H%M%SZ}.json"
@@ -480,7 +490,7 @@ def _file(work: Work, content: dict[str, Any], now: datetime, output: str | None
     return path
 
 
-def _show(work: Work, result: Result) -> None:
+def _show(work: PlaySession, result: Result) -> None:
     """Show what a run costs: of many transactions the costliest, the certificate has all."""
     costly = sorted(result.groups, key=lambda one: one.seconds, reverse=True)[:SHOWN]
     shown = result.groups if work.options.verbosity else [one for one in result.groups if one in costly]

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import InputError, Position, Refused
+from wgm_play.quantities import counted, format_duration
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.sql import Sql
-from wgm_play.units import counted, format_duration
 
 TOP = "top"
 CLIENTS = 4
@@ -47,7 +47,7 @@ _SLEEP = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScriptLine:
     """One line of a script: SQL, `\\set` (a name and an expression) or `\\sleep` (seconds)."""
 
     kind: str
@@ -57,11 +57,11 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class LoadScript:
     """What one transaction of the load does; `weight` says how often beside the others. `parameters` of a prepared statement."""
 
     name: str
-    lines: tuple[Line, ...]
+    lines: tuple[ScriptLine, ...]
     weight: float = 1.0
     parameters: int | None = None
 
@@ -101,7 +101,7 @@ class Replayed:
 # What is replayed --------------------------------------------------------------------------------------------------------
 
 
-def read(path: Path) -> Script:
+def read(path: Path) -> LoadScript:
     """Return a pgbench script. Raise `InputError` with the line that is not understood."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -109,7 +109,7 @@ def read(path: Path) -> Script:
         raise InputError(
             f"{str(path)!r} cannot be read: {error}", hint="--replay FILE: a pgbench script, or `top`"
         ) from error
-    lines: list[Line] = []
+    lines: list[ScriptLine] = []
     pending, began = "", 0
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
@@ -119,25 +119,25 @@ def read(path: Path) -> Script:
             began = began if pending else number
             pending += line + "\n"
             if stripped.endswith(";"):
-                lines.append(Line("sql", pending.strip().rstrip(";"), number=began))
+                lines.append(ScriptLine("sql", pending.strip().rstrip(";"), number=began))
                 pending = ""
     if pending.strip():
-        lines.append(Line("sql", pending.strip(), number=began))
+        lines.append(ScriptLine("sql", pending.strip(), number=began))
     if not any(one.kind == "sql" for one in lines):
         raise InputError(f"{str(path)!r} holds no statement", hint="--replay FILE: a pgbench script")
-    return Script(path.name, tuple(lines))
+    return LoadScript(path.name, tuple(lines))
 
 
-def _command(text: str, where: Position) -> Line:
+def _command(text: str, where: Position) -> ScriptLine:
     word, _, rest = text.partition(" ")
     if word == "\\set":
         name, _, expression = rest.strip().partition(" ")
         _evaluate(_as_python(expression), where, {found: 1 for found in _VARIABLE.findall(expression)})
-        return Line("set", expression.strip(), name, where.line or 0)
+        return ScriptLine("set", expression.strip(), name, where.line or 0)
     if word == "\\sleep":
         found = re.fullmatch(r"(\d+)\s*(us|ms|s)?", rest.strip())
         if found:
-            return Line("sleep", str(int(found[1]) * _SLEEP[found[2] or "s"]))
+            return ScriptLine("sleep", str(int(found[1]) * _SLEEP[found[2] or "s"]))
     raise InputError(f"{word} is not replayed", where=where, hint="what a script may hold here: SQL, \\set, \\sleep")
 
 
@@ -175,7 +175,7 @@ def _evaluate(text: str, where: Position, known: Mapping[str, Any]) -> Any:
         return 0
 
 
-def top(session: Any) -> list[Script]:
+def top(session: Any) -> list[LoadScript]:
     """Return the statements that production spends most time on, as pg_stat_statements has them. Raise `Refused`.
 
     Their parameters are NULL on the copy: so they take the locks that they take in production, on whatever rows.
@@ -200,7 +200,9 @@ def top(session: Any) -> list[Script]:
     for text, calls in rows:
         if _STATEMENTS.match(text):
             parameters = max((int(one) for one in _PARAMETER.findall(text)), default=0)
-            found.append(Script(" ".join(text.split())[:SHOWN], (Line("sql", text),), float(calls), parameters))
+            found.append(
+                LoadScript(" ".join(text.split())[:SHOWN], (ScriptLine("sql", text),), float(calls), parameters)
+            )
     if not found:
         raise Refused(
             "pg_stat_statements holds no statement of this database yet", hint="--replay FILE: a pgbench script"
@@ -214,7 +216,7 @@ def top(session: Any) -> list[Script]:
 class Load:
     """Clients that run scripts until the block ends; what failed before `began` is left out."""
 
-    def __init__(self, url: str, scripts: Sequence[Script], clients: int = CLIENTS) -> None:
+    def __init__(self, url: str, scripts: Sequence[LoadScript], clients: int = CLIENTS) -> None:
         self.url, self.clients = url, clients
         self.found = Replayed()
         self.scripts = [one for one in scripts if self._works(one)]
@@ -238,7 +240,7 @@ class Load:
         for one in self._threads:
             one.join()
 
-    def _works(self, script: Script) -> bool:
+    def _works(self, script: LoadScript) -> bool:
         """Tell whether a script goes through before the run; keep why one does not."""
         import psycopg
 
@@ -286,7 +288,7 @@ class Load:
                 session.rollback()
                 self._over.wait(PAUSE_SECONDS)
 
-    def _note(self, script: Script, seconds: float, running: bool, failed: str = "") -> None:
+    def _note(self, script: LoadScript, seconds: float, running: bool, failed: str = "") -> None:
         with self._guard:
             found = self.found
             if not (running or self._running.is_set()):
@@ -299,7 +301,7 @@ class Load:
                 found.longest, found.script = seconds, script.name
 
 
-def _once(session: Any, script: Script, prepared: set[str]) -> None:
+def _once(session: Any, script: LoadScript, prepared: set[str]) -> None:
     """Run one transaction of a script."""
     if script.parameters is not None:
         _execute(session, script, prepared)
@@ -315,7 +317,7 @@ def _once(session: Any, script: Script, prepared: set[str]) -> None:
             session.execute(text.encode())
 
 
-def _execute(session: Any, script: Script, prepared: set[str]) -> None:
+def _execute(session: Any, script: LoadScript, prepared: set[str]) -> None:
     """Run a statement with NULL for its parameters; it is planned anew where what it returns has changed."""
     import psycopg
 

@@ -16,17 +16,17 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.environment import Environment
 from wgm_play.ledger import Ledger
 from wgm_play.plan import Plan
+from wgm_play.quantities import format_size
 from wgm_play.render import render
 from wgm_play.secret import Secret, mask, register
 from wgm_play.sql import Sql, ident
-from wgm_play.units import format_size
 from wgm_play.untrusted import environ_of
 
 if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.backup.base import ScratchServer
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 APPLICATION = "wgm-play rehearse"
 # What this machine gives to memory settings, as a part of its own memory.
@@ -67,7 +67,7 @@ class Stage:
                 admin.execute(render("rehearsal/join_roles.sql.j2", login=self.login).sql)
 
 
-def prepare(work: Work, copy: ScratchServer, live: Catalog, plan: Plan, *, cluster: bool = False) -> Stage:
+def prepare(work: PlaySession, copy: ScratchServer, live: Catalog, plan: Plan, *, cluster: bool = False) -> Stage:
     """Make the copy ready for a rehearsal of a plan; that of a whole `cluster` has production's roles already."""
     login = process.parameters(copy.url)["user"]
     superuser = is_superuser(work.reading)

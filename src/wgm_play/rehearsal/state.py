@@ -1,6 +1,6 @@
 """What a database holds, in the ways in which before and after are compared: catalog, pg_dump, sequences, checksums of rows.
 
-In: a URL of a scratch server. Out: `State`; `differences` in words. What is ours (`wgm`, `wgm_trash`, columns in the trash) is
+In: a URL of a scratch server. Out: `DatabaseState`; `differences` in words. What is ours (`wgm`, `wgm_trash`, columns in the trash) is
 left out.
 """
 
@@ -36,7 +36,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowChecksums:
     """The rows of one table: how many, and a checksum of each column."""
 
     count: int
@@ -44,16 +44,16 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class DatabaseState:
     """What a database holds."""
 
     catalog: Catalog
     dump: tuple[str, ...]
     sequences: Mapping[str, tuple[Any, ...]]
-    rows: Mapping[tuple[str, str], Rows]
+    rows: Mapping[tuple[str, str], RowChecksums]
 
 
-def read(url: str, policy: Policy) -> State:
+def read(url: str, policy: Policy) -> DatabaseState:
     """Read what the database at `url` holds."""
     with connect_to(url, policy=policy, application_name=APPLICATION, read_only=True) as connection:
         connection.execute(render("backup/patience.sql.j2", version=connection.info.server_version).sql)
@@ -64,17 +64,17 @@ def read(url: str, policy: Policy) -> State:
         }
         rows = dict(_rows(connection))
         version = connection.info.server_version // 10000
-    return State(catalog, tuple(_dump(url, version)), sequences, rows)
+    return DatabaseState(catalog, tuple(_dump(url, version)), sequences, rows)
 
 
-def _rows(connection: Any) -> Iterator[tuple[tuple[str, str], Rows]]:
+def _rows(connection: Any) -> Iterator[tuple[tuple[str, str], RowChecksums]]:
     for schema, name, columns in connection.execute(render("rehearsal/tables.sql.j2").sql).fetchall():
         kept = [column for column in columns if not column.startswith(_TRASHED)]
         text = render(
             "rehearsal/checksums.sql.j2", table=ident((schema, name)), columns=[ident(column) for column in kept]
         ).sql
         count, *sums = connection.execute(text).fetchone()
-        yield (schema, name), Rows(count, dict(zip(kept, map(str, sums), strict=True)))
+        yield (schema, name), RowChecksums(count, dict(zip(kept, map(str, sums), strict=True)))
 
 
 def _dump(url: str, version: int) -> list[str]:
@@ -121,7 +121,7 @@ def _said(key: Key, before: Catalog, after: Catalog) -> str:
     return f"{key}: {told_fields(before[key], after[key])}"
 
 
-def dump_differences(before: State, after: State) -> list[str]:
+def dump_differences(before: DatabaseState, after: DatabaseState) -> list[str]:
     """Return what pg_dump writes otherwise."""
     was, now = Counter(before.dump), Counter(after.dump)
     return [
@@ -130,7 +130,7 @@ def dump_differences(before: State, after: State) -> list[str]:
     ]
 
 
-def order_differences(before: State, after: State) -> list[str]:
+def order_differences(before: DatabaseState, after: DatabaseState) -> list[str]:
     """Return the tables whose columns are in another order."""
     found = []
     for table in sorted(before.rows.keys() & after.rows.keys()):
@@ -144,7 +144,7 @@ def _line(statement: str) -> str:
     return " ".join(statement.split())
 
 
-def sequence_differences(before: State, after: State) -> list[str]:
+def sequence_differences(before: DatabaseState, after: DatabaseState) -> list[str]:
     """Return the sequences that both have and that stand elsewhere."""
     return [
         f"sequence {name} stood at {before.sequences[name][0]}, stands at {after.sequences[name][0]}"
@@ -153,7 +153,9 @@ def sequence_differences(before: State, after: State) -> list[str]:
     ]
 
 
-def row_differences(before: State, after: State, declared: Declared) -> Iterator[tuple[tuple[str, str], str, str]]:
+def row_differences(
+    before: DatabaseState, after: DatabaseState, declared: Declared
+) -> Iterator[tuple[tuple[str, str], str, str]]:
     """Yield (table, column, what) for rows that are otherwise, without what was declared to change.
 
     A table or column that only one of them has is the catalog's affair.

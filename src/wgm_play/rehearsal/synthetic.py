@@ -115,7 +115,7 @@ def _database(server: str, reading: psycopg.Connection[Any], login: str, live: C
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class _SyntheticColumn:
     name: str
     type: str
     category: str
@@ -125,23 +125,23 @@ class _Column:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class _SyntheticTable:
     oid: int
     name: str
     rows: int
-    columns: tuple[_Column, ...]
+    columns: tuple[_SyntheticColumn, ...]
 
 
-def _tables(connection: Any, reading: psycopg.Connection[Any], sizes: Mapping[Key, TableSize]) -> list[_Table]:
+def _tables(connection: Any, reading: psycopg.Connection[Any], sizes: Mapping[Key, TableSize]) -> list[_SyntheticTable]:
     """Return the tables with what is known of their columns, those that are referred to first."""
     rows = reading.execute(render("rehearsal/common_values.sql.j2").sql).fetchall()
     common = {tuple(column): values for *column, values in rows}
-    found: dict[int, _Table] = {}
+    found: dict[int, _SyntheticTable] = {}
     refers: dict[int, set[int]] = {}
     for oid, schema, name, columns in connection.execute(render("rehearsal/made_columns.sql.j2").sql).fetchall():
         size = sizes.get(Key("table", (schema, name)), TableSize())
         made = tuple(
-            _Column(
+            _SyntheticColumn(
                 one["name"],
                 one["type"],
                 one["category"],
@@ -151,7 +151,7 @@ def _tables(connection: Any, reading: psycopg.Connection[Any], sizes: Mapping[Ke
             )
             for one in columns
         )
-        found[oid] = _Table(oid, str(ident((schema, name))), int(min(size.rows, MOST_ROWS)), made)
+        found[oid] = _SyntheticTable(oid, str(ident((schema, name))), int(min(size.rows, MOST_ROWS)), made)
         refers[oid] = {one.refers[0] for one in made if one.refers and one.refers[0] != oid}
     try:
         ordered = list(TopologicalSorter(refers).static_order())
@@ -160,7 +160,7 @@ def _tables(connection: Any, reading: psycopg.Connection[Any], sizes: Mapping[Ke
     return [found[oid] for oid in ordered if oid in found]
 
 
-def _fill(connection: Any, table: _Table, tables: Mapping[int, _Table]) -> tuple[int, str]:
+def _fill(connection: Any, table: _SyntheticTable, tables: Mapping[int, _SyntheticTable]) -> tuple[int, str]:
     """Make a table's rows; return how many, and why none."""
     import psycopg
 
@@ -185,7 +185,7 @@ def _fill(connection: Any, table: _Table, tables: Mapping[int, _Table]) -> tuple
         return 0, mask(str(error.diag.message_primary or error))
 
 
-def _value(table: _Table, column: _Column, tables: Mapping[int, _Table]) -> str:
+def _value(table: _SyntheticTable, column: _SyntheticColumn, tables: Mapping[int, _SyntheticTable]) -> str:
     """Return the SQL of a column's value in row `number`."""
     if column.refers is not None:
         parent = tables.get(column.refers[0])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play import __version__
-from wgm_play.outlook import Outlook, as_data
+from wgm_play.impact import Impact, as_data
 from wgm_play.plan import Command, Operation, Plan
 from wgm_play.report import console, plan_text, problem
 from wgm_play.report.text import TextReporter
@@ -82,7 +82,7 @@ class JsonReporter(Reporter):
         self._ended(result, handler=True)
         self.words.handler(result)
 
-    def plan(self, plan: Plan, *, diff: bool, outlook: Outlook | None = None) -> None:
+    def plan(self, plan: Plan, *, diff: bool, outlook: Impact | None = None) -> None:
         """Keep a plan, with all its statements whether `diff` was asked for or not."""
         self._play(plan.play, plan.environment)["plan"] = plan_data(plan)
         if outlook is not None:

@@ -14,7 +14,7 @@ from wgm_play.plan import Command, Group, Hazard, Lock, Operation, Plan
 from wgm_play.report.console import BOLD, CYAN, DIM, GREEN, MAGENTA, RED, YELLOW, styled, visible
 
 if TYPE_CHECKING:
-    from wgm_play.outlook import Foretold, Outlook
+    from wgm_play.impact import Foretold, Impact
 
 # How each verb is marked and counted. `run` is what is neither: a statement of the playbook's own, rows, a backfill.
 MARKS = {
@@ -65,7 +65,7 @@ def summary(plan: Plan) -> str:
     return f"Plan: {', '.join(words)}, in {' and '.join(parts)}"
 
 
-def lines(plan: Plan, *, diff: bool, colour: bool, outlook: Outlook | Foretold | None = None) -> Iterator[str]:
+def lines(plan: Plan, *, diff: bool, colour: bool, outlook: Impact | Foretold | None = None) -> Iterator[str]:
     """Yield the lines that show a plan; with `diff` and `outlook` also what each statement will meet."""
     number = 0
     for group in plan.groups:
@@ -95,7 +95,7 @@ def operation_lines(
     diff: bool,
     colour: bool,
     indent: str = "  ",
-    outlook: Outlook | Foretold | None = None,
+    outlook: Impact | Foretold | None = None,
 ) -> Iterator[str]:
     """Yield the lines of one operation; with `diff` its statements and their locks, and what to do about hazards."""
     mark, style, _ = MARKS.get(operation.verb, _UNKNOWN_VERB)
@@ -126,7 +126,7 @@ def text_diff(before: str, after: str, *, colour: bool, indent: str) -> Iterator
 
 
 def command_lines(
-    command: Command, *, colour: bool, indent: str, outlook: Outlook | Foretold | None = None
+    command: Command, *, colour: bool, indent: str, outlook: Impact | Foretold | None = None
 ) -> Iterator[str]:
     """Yield the lines of one statement: its SQL, and what it does to others as comments of SQL."""
     yield from _indented(command.sql.rstrip().rstrip(";") + ";", indent)

@@ -20,7 +20,7 @@ LINE_EVERY = 15.0
 _REFRESH = 0.2
 
 
-class Watch:
+class ProgressThread:
     """A thread that shows one `Progress` until it is stopped."""
 
     def __init__(self, progress: Progress, say: Callable[[str], None], *, terminal: bool) -> None:

@@ -17,7 +17,7 @@ from wgm_play.report.console import CYAN, GREEN, MAGENTA, RED, YELLOW, styled, v
 from wgm_play.reporter import Counts, Progress, Reporter, StepResult
 
 if TYPE_CHECKING:
-    from wgm_play.outlook import Outlook
+    from wgm_play.impact import Impact
     from wgm_play.plan import Operation, Plan
 
 STYLES = {"ok": GREEN, "changed": YELLOW, "skipped": CYAN, "failed": RED}
@@ -60,7 +60,7 @@ class TextReporter(Reporter):
         Reporter.step(self, result)
         self._result("RUNNING HANDLER", result)
 
-    def plan(self, plan: Plan, *, diff: bool, outlook: Outlook | None = None) -> None:
+    def plan(self, plan: Plan, *, diff: bool, outlook: Impact | None = None) -> None:
         """Show a plan."""
         self._banner = ""
         from wgm_play.report import plan_text
@@ -114,10 +114,10 @@ class TextReporter(Reporter):
     @contextmanager
     def progress(self, label: str, total: float = 0, unit: str = "") -> Iterator[Progress]:
         """Show that something long is under way."""
-        from wgm_play.report.progress import Watch
+        from wgm_play.report.progress import ProgressThread
 
         shown = Progress(visible(label), total, 0, unit)
-        watch = Watch(
+        watch = ProgressThread(
             shown,
             self._log,
             terminal=console.is_terminal(sys.stderr)

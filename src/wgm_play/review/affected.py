@@ -15,15 +15,15 @@ from wgm_play.environment import Environment, Policy
 from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.planning.imperative import names_in
 from wgm_play.playbook.model import Play
-from wgm_play.review.compare import Compared
+from wgm_play.quantities import format_duration
+from wgm_play.review.compare import ComparedPlay
 from wgm_play.sql import reveal
-from wgm_play.units import format_duration
 
 # Policies whose other value lets more happen, and which value that is.
 _ALLOWS = {"allow_destructive": True, "allow_kill_blockers": True, "check_data": False, "online": "never"}
 
 
-def look(one: Compared) -> Iterator[str]:
+def look(one: ComparedPlay) -> Iterator[str]:
     """Yield a line for each alert, invariant, query and backup policy that a change is about."""
     names = changed_names(one)
     before = one.before
@@ -36,7 +36,7 @@ def look(one: Compared) -> Iterator[str]:
     yield from _backup(before, one.play, one)
 
 
-def changed_names(one: Compared) -> set[str]:
+def changed_names(one: ComparedPlay) -> set[str]:
     """Return the names of tables, columns, views and routines that change."""
     before, after = one.base.catalog, one.planned.wanted.catalog
     found: set[str] = set()
@@ -80,7 +80,7 @@ def _value(one: Any, name: str) -> Any:
     return reveal(value) if isinstance(value, str) else value
 
 
-def _backup(before: Play | None, now: Play, one: Compared) -> Iterator[str]:
+def _backup(before: Play | None, now: Play, one: ComparedPlay) -> Iterator[str]:
     was, said = dict(before.backup or {}) if before else {}, dict(now.backup or {})
     for name in sorted({*was, *said}):
         if was.get(name) != said.get(name) and before is not None:
@@ -98,7 +98,7 @@ def _shown(said: Mapping[str, Any], name: str) -> str:
     return str(reveal(said[name]) if isinstance(said[name], str) else said[name]) if name in said else "not said"
 
 
-def environment(one: Compared) -> Iterator[Finding]:
+def environment(one: ComparedPlay) -> Iterator[Finding]:
     """Yield what a changed environment file lets happen, and where it leads."""
     was, now = one.before_environment, one.environment
     if was is None or was.name != now.name:

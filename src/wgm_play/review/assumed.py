@@ -18,16 +18,16 @@ from wgm_play.ledger import Ledger
 from wgm_play.ledger.model import SqlOnce
 from wgm_play.planning.imperative import Imperative, checksum
 from wgm_play.planning.privileges import Skips
+from wgm_play.planning.refusals import Together
 from wgm_play.planning.seeds import check_in_shadow
-from wgm_play.planning.together import Together
-from wgm_play.playbook.model import Declaration, Folded, Seed
+from wgm_play.playbook.model import Declaration, Declarations, Seed
 from wgm_play.render import render
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
     import psycopg
 
-    from wgm_play.operations.base import Change, Situation
+    from wgm_play.operations.base import Change, PlanContext
 
 NOBODY = "no database is asked"
 _THEN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ _THEN = datetime(1970, 1, 1, tzinfo=UTC)
 class AssumedLedger(Ledger):
     """The ledger of a database on which the base has run. `changed` are steps whose text is another since."""
 
-    def __init__(self, connection: psycopg.Connection[Any], play: str, before: Folded, now: Folded) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], play: str, before: Declarations, now: Declarations) -> None:
         super().__init__(connection)
         self._access = "readable"
         then = {(one.name, one.item): one for one in before.sqls}
@@ -82,11 +82,11 @@ class Nobody(Asker):
 class ReviewedImperative(Imperative):
     """What a play does beside declaring objects, against the rows that the base's seeds have put there."""
 
-    before: Folded | None = None
+    before: Declarations | None = None
     base: Catalog | None = None
 
     def changes(
-        self, live: Catalog, situation: Situation, others: Sequence[Change], *, allow_prune: bool
+        self, live: Catalog, situation: PlanContext, others: Sequence[Change], *, allow_prune: bool
     ) -> list[Change]:
         """Return the changes; the rows of the base are there for as long as they are compared."""
         then = comparable(self.before.seeds if self.before else ())
@@ -164,7 +164,7 @@ class AssumedSkips(Skips):
 
 
 @dataclass(slots=True)
-class Kept(Together):
+class KeptRefusals(Together):
     """Keeps refusals instead of raising them: a review shows what would be refused, and the plan besides."""
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:

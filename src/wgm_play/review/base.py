@@ -1,6 +1,6 @@
 """The base: what a play declared before, made in a scratch database, as the planner takes a live catalog.
 
-In: a play as it was, an empty scratch database. Out: `Base`; the database holds the objects from then on.
+In: a play as it was, an empty scratch database. Out: `BaseCatalog`; the database holds the objects from then on.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from wgm_play.catalog.access import LETTERS, PUBLIC, open_to_all, own, read
 from wgm_play.catalog.kinds import ACCESS, CLUSTER, GRANTED, OWNED
 from wgm_play.catalog.model import Catalog, Extra, Key, digest
 from wgm_play.desired.manage import Manage
-from wgm_play.desired.model import Wanted
+from wgm_play.desired.model import DesiredState
 from wgm_play.desired.overlay import lay_over
-from wgm_play.planning.model import Basis
+from wgm_play.planning.model import LastRun
 from wgm_play.playbook.fold import digest_of
-from wgm_play.playbook.model import Folded
+from wgm_play.playbook.model import Declarations
 from wgm_play.review.assumed import AssumedSkips
 from wgm_play.shadow import read as read_scratch
 
@@ -28,17 +28,17 @@ _LETTER = {name: letter for letter, name in LETTERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class BaseCatalog:
     """The base as a live catalog, and as the last run would have left it."""
 
-    folded: Folded
-    wanted: Wanted
+    folded: Declarations
+    wanted: DesiredState
     catalog: Catalog
-    basis: Basis
+    last: LastRun
     step_names: Mapping[int, str]
 
 
-def make(planner: ReviewPlanner, facts: str) -> Base:
+def make(planner: ReviewPlanner, facts: str) -> BaseCatalog:
     """Make the base in the database that the planner is connected to; `facts` is what a plan depends on besides."""
     skips = AssumedSkips()
     folded = planner.folded
@@ -49,7 +49,7 @@ def make(planner: ReviewPlanner, facts: str) -> Base:
     for key in catalog.rows:
         known = realised.catalog.extras.get(key)
         catalog.extras[key] = _extra(catalog, key, known or planner.live.extra(key), planner.assumed.role)
-    basis = Basis(
+    last = LastRun(
         "",
         "",
         facts,
@@ -60,7 +60,7 @@ def make(planner: ReviewPlanner, facts: str) -> Base:
         (),
         digest(catalog.rows),
     )
-    return Base(folded, wanted, catalog, basis, {step.index: step.name for step in planner.play.steps})
+    return BaseCatalog(folded, wanted, catalog, last, {step.index: step.name for step in planner.play.steps})
 
 
 def empty(planner: ReviewPlanner) -> Catalog:

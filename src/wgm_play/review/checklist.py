@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wgm_play.commands import checklist
-from wgm_play.units import format_duration
+from wgm_play.quantities import format_duration
 
 if TYPE_CHECKING:
     from wgm_play.environment import Promotion
-    from wgm_play.review.compare import Compared
+    from wgm_play.review.compare import ComparedPlay
     from wgm_play.review.model import Rollback
 
 
-def look(one: Compared, back: Rollback) -> Iterator[str]:
+def look(one: ComparedPlay, back: Rollback) -> Iterator[str]:
     """Yield the points of a change that is to be promoted; nothing where nothing changes, or nobody asks for it."""
     promotion = one.environment.promotion
     if promotion is None or not one.planned.plan.groups:

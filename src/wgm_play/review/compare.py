@@ -1,7 +1,7 @@
 """Compare a playbook as it is with what it was: each play is planned from its base on a scratch server of our own.
 
-In: options of the playbook as it is, and of it as it was. Out: a `Compared` for each play; where steps wait for flags of the application,
-another one for when these are on, if that is another plan, or `Unplanned`.
+In: options of the playbook as it is, and of it as it was. Out: a `ComparedPlay` for each play; where steps wait for flags of the application,
+another one for when these are on, if that is another plan, or `UnplannedPlay`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from wgm_play.environment import Embedded, Environment
 from wgm_play.errors import InputError, Refused, WgmError
 from wgm_play.planning.model import Planned
 from wgm_play.playbook.fold import fold
-from wgm_play.playbook.model import Folded, Play
-from wgm_play.review.base import Base
+from wgm_play.playbook.model import Declarations, Play
+from wgm_play.review.base import BaseCatalog
 from wgm_play.review.excerpt import Excerpt, excerpt
 from wgm_play.review.planner import Assumed
 from wgm_play.review.statistics import of_environment
 from wgm_play.review.work import ReviewWork, flags_waited_for, scratch_connections
-from wgm_play.run import basis
+from wgm_play.run import last_run
 from wgm_play.run.opening import Loaded
 from wgm_play.run.plans import plan
 from wgm_play.shadow import Shadow, open_shadow
@@ -29,11 +29,11 @@ from wgm_play.shadow import Shadow, open_shadow
 if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.reporter import Reporter
-    from wgm_play.stats.file import Statistics
+    from wgm_play.stats.file import StatisticsFile
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedPlay:
     """One play, planned from its base. `version` is the server's on which that was done, `wanted_version` the one asked for.
 
     `before` and `before_environment` are None where the play is new; `waited` are steps that wait for what others register.
@@ -44,21 +44,21 @@ class Compared:
     environment: Environment
     before: Play | None
     before_environment: Environment | None
-    base: Base
+    base: BaseCatalog
     planned: Planned
-    folded: Folded
+    folded: Declarations
     refused: tuple[Refused, ...]
     work: ReviewWork
     version: int
     wanted_version: int
     said_by: str
     waited: frozenset[str] = frozenset()
-    statistics: Statistics | None = None
+    statistics: StatisticsFile | None = None
     given: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Unplanned:
+class UnplannedPlay:
     """One play that cannot be planned once its flags are on, as `given` says: the database goes on until then."""
 
     play: Play
@@ -87,7 +87,7 @@ def pairs(
         yield one, same[0] if same else None
 
 
-def version_of(environment: Environment, statistics: Statistics | None = None) -> tuple[int, str]:
+def version_of(environment: Environment, statistics: StatisticsFile | None = None) -> tuple[int, str]:
     """Return the major version that an environment's server has, and what says so: its statistics know it best."""
     if statistics is not None:
         return statistics.server_version // 10000, "stats"
@@ -107,7 +107,7 @@ def assumed(environment: Environment) -> Assumed:
 
 def compare(
     now: Options, before: Options | None, plays: Sequence[tuple[Loaded, Loaded | None]], reporter: Reporter
-) -> Generator[Compared | Unplanned]:
+) -> Generator[ComparedPlay | UnplannedPlay]:
     """Yield each play, planned from its base: as it is until flags of the application are on, and as it is then."""
     with ExitStack() as stack:
         shadows: dict[int, Shadow] = {}
@@ -124,13 +124,13 @@ def compare(
                 try:
                     then = _compared(*of_this, given=given)
                 except (InputError, Refused) as error:
-                    yield Unplanned(this[1], this[2], major, said_by, given, error)
+                    yield UnplannedPlay(this[1], this[2], major, said_by, given, error)
                     continue
                 if _done(then) != _done(until):
                     yield then
 
 
-def _done(one: Compared) -> list[tuple[str, ...]]:
+def _done(one: ComparedPlay) -> list[tuple[str, ...]]:
     """Return what a plan does, as it would be read."""
     return [(each.title, *(command.sql for command in each.commands)) for each in one.planned.plan.operations]
 
@@ -143,9 +143,9 @@ def _compared(
     shadow: Shadow,
     version: tuple[int, str],
     reporter: Reporter,
-    statistics: Statistics | None,
+    statistics: StatisticsFile | None,
     given: str = "",
-) -> Compared:
+) -> ComparedPlay:
     number, play, environment, playbook = this
     granted = assumed(environment)
 
@@ -172,17 +172,17 @@ def _compared(
     else:
         old, folded = (
             work(now, (number, Play(play.name, play.hosts, play.position, ()), environment, playbook)),
-            Folded({}),
+            Declarations({}),
         )
     planned = None
     if was is not None:
-        part = excerpt(folded, fold(made.play.steps, known=basis.digests(folded)), old.play, made.play)
+        part = excerpt(folded, fold(made.play.steps, known=last_run.digests(folded)), old.play, made.play)
         planned = _in_excerpt(shadow, old, made, folded, part) if part is not None else None
     if planned is None:
         planned = _planned(shadow, old, made, folded)
     assert made.planner is not None  # noqa: S101 - the plan was made by it
     assert made.base is not None  # noqa: S101 - made before
-    return Compared(
+    return ComparedPlay(
         made.play,
         environment,
         was[1] if was else None,
@@ -200,7 +200,7 @@ def _compared(
     )
 
 
-def _planned(shadow: Shadow, old: ReviewWork, made: ReviewWork, folded: Folded) -> Planned:
+def _planned(shadow: Shadow, old: ReviewWork, made: ReviewWork, folded: Declarations) -> Planned:
     """Make the base in a scratch database, and plan from there."""
     with shadow.database() as session:
         old.session = made.session = session
@@ -208,7 +208,9 @@ def _planned(shadow: Shadow, old: ReviewWork, made: ReviewWork, folded: Folded) 
         return plan(made, partial=True)
 
 
-def _in_excerpt(shadow: Shadow, old: ReviewWork, made: ReviewWork, folded: Folded, part: Excerpt) -> Planned | None:
+def _in_excerpt(
+    shadow: Shadow, old: ReviewWork, made: ReviewWork, folded: Declarations, part: Excerpt
+) -> Planned | None:
     """Plan the excerpt that the difference is about; None where something stands in the way: the whole tells what."""
     import psycopg as library
 

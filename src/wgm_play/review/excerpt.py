@@ -14,10 +14,10 @@ from typing import Any
 
 from wgm_play.catalog.kinds import ACCESS, EDITABLE
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.planning.edited_part import bare
 from wgm_play.planning.imperative import Imperative, names_in
-from wgm_play.planning.part import bare
-from wgm_play.planning.partial import MOST, OF_NO_OBJECT, UNNEEDED, WHERE_NEEDED, around_of, called, editable
-from wgm_play.playbook.model import Declaration, Folded, Play
+from wgm_play.planning.incremental import MOST, OF_NO_OBJECT, UNNEEDED, WHERE_NEEDED, around_of, called, editable
+from wgm_play.playbook.model import Declaration, Declarations, Play
 from wgm_play.review.assumed import comparable
 from wgm_play.sql import reveal
 
@@ -32,7 +32,7 @@ class Excerpt:
     needed: frozenset[Key]
     names: frozenset[str]
 
-    def of(self, folded: Folded) -> Folded:
+    def of(self, folded: Declarations) -> Declarations:
         """Return the excerpt of a folded play; what is only needed comes without its references to other tables."""
         kept: dict[Key, Declaration] = {}
         for key, one in folded.declarations.items():
@@ -48,7 +48,7 @@ class Excerpt:
         return imperative.naming(self.names)
 
 
-def excerpt(before: Folded, now: Folded, was: Play, play: Play) -> Excerpt | None:
+def excerpt(before: Declarations, now: Declarations, was: Play, play: Play) -> Excerpt | None:
     """Return the excerpt of what differs; None where the whole is to be compared."""
     if play.prune or was.prune or _besides(was, before) != _besides(play, now):
         return None
@@ -72,7 +72,7 @@ def excerpt(before: Folded, now: Folded, was: Play, play: Play) -> Excerpt | Non
     return Excerpt(frozenset(around), frozenset(needed), frozenset(names))
 
 
-def _besides(play: Play, folded: Folded) -> list[Any]:
+def _besides(play: Play, folded: Declarations) -> list[Any]:
     """Return what of a play is no object: where it differs, all of it is looked at."""
     return [
         comparable(folded.seeds),
@@ -89,7 +89,7 @@ def _watched(play: Play) -> list[Any]:
     return [*play.alerts, *play.invariants, *play.queries]
 
 
-def _texts(play: Play, folded: Folded) -> Iterator[str]:
+def _texts(play: Play, folded: Declarations) -> Iterator[str]:
     yield from (reveal(one.text) for one in folded.sqls)
     yield from (reveal(one.query) for one in [*folded.assertions, *_watched(play)])
     yield from (repr(step.spec) for step in play.handlers)

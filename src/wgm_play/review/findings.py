@@ -13,18 +13,18 @@ from wgm_play.catalog.kinds import HOLDING_VALUES, IN_TABLE, INSIDE, OF_OBJECT, 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Position
 from wgm_play.finding import ERROR, INFO, WARNING, Finding, ordered
+from wgm_play.impact import Impact, written_down
 from wgm_play.operations.base import LOCK_LEVELS, SHARE
-from wgm_play.outlook import Outlook, written_down
 from wgm_play.plan import Command, Operation
-from wgm_play.playbook.model import Folded
+from wgm_play.playbook.model import Declarations
+from wgm_play.quantities import counted
 from wgm_play.review import affected, checklist, diagram, security
-from wgm_play.review.compare import Compared
+from wgm_play.review.compare import ComparedPlay
 from wgm_play.review.model import BLOCKS, DATA, OTHER, REFUSED, SECTIONS, SECURITY, PlayReview
 from wgm_play.review.planner import LARGE
 from wgm_play.review.rollback import rollback
 from wgm_play.review.statistics import outlook, sizes
 from wgm_play.secret import mask
-from wgm_play.units import counted
 
 # Where an object is declared; a helper of an online form stands where its step does.
 Place = Callable[..., Position | None]
@@ -40,7 +40,7 @@ _OF_SECURITY = ("G", "V06")
 _TAKES = re.compile(r"\b(DELETE\s+FROM|TRUNCATE|DROP\s+TABLE)\b", re.IGNORECASE)
 
 
-def told(one: Compared) -> PlayReview:
+def told(one: ComparedPlay) -> PlayReview:
     """Return what a change does to one environment."""
     before, after = one.base.catalog, one.planned.wanted.catalog
     operations = one.planned.plan.operations
@@ -77,14 +77,14 @@ def told(one: Compared) -> PlayReview:
     )
 
 
-def _outlook(one: Compared) -> Outlook:
+def _outlook(one: ComparedPlay) -> Impact:
     """Return what statements meet, as far as statistics tell."""
     if one.statistics is None:
-        return Outlook()
+        return Impact()
     return outlook(one.statistics, sizes(one.statistics, one.base.catalog, LARGE), LARGE)
 
 
-def placing(one: Compared) -> Place:
+def placing(one: ComparedPlay) -> Place:
     """Return what tells where an object is declared: its own line, else that of what it belongs to, else its step."""
     folded, steps = one.folded, {step.index: step.position for step in (*one.play.steps, *one.play.handlers)}
     asked = one.planned.wanted.steps
@@ -100,7 +100,7 @@ def placing(one: Compared) -> Place:
     return place
 
 
-def _declared(folded: Folded, key: Key) -> Position | None:
+def _declared(folded: Declarations, key: Key) -> Position | None:
     declaration = folded.declarations.get(key)
     if declaration is not None:
         return declaration.position
@@ -126,7 +126,7 @@ def _once(findings: Sequence[Finding]) -> list[Finding]:
     return ordered(found.values())
 
 
-def _refused(one: Compared) -> Iterator[Finding]:
+def _refused(one: ComparedPlay) -> Iterator[Finding]:
     ledger = one.planned.imperative.ledger
     steps = {step.name: step.position for step in (*one.play.steps, *one.play.handlers)}
     for refused in one.refused:
@@ -196,7 +196,7 @@ def _ran(one: Operation, where: Position | None, hidden: bool) -> Iterator[Findi
         yield Finding("sql", WARNING if takes else INFO, what, f"step {key.name[1]}", where=where, source="review")
 
 
-def _blocks(operations: Sequence[Operation], before: Catalog, place: Place, outlook: Outlook) -> Iterator[Finding]:
+def _blocks(operations: Sequence[Operation], before: Catalog, place: Place, outlook: Impact) -> Iterator[Finding]:
     """Yield what waits: for as long as a table is read or written, or for a moment."""
     labels = {key.label: key for key in before.rows if key.kind in STORED}
     long: dict[tuple[str, str], tuple[Operation, Command]] = {}
@@ -238,7 +238,7 @@ def _blocks(operations: Sequence[Operation], before: Catalog, place: Place, outl
         )
 
 
-def _lasts(command: Command, outlook: Outlook) -> bool:
+def _lasts(command: Command, outlook: Impact) -> bool:
     """Tell whether a statement reads or writes a table that is not known to be small."""
     seconds = outlook.seconds(command)
     small = seconds is not None and seconds * outlook.spread < MOMENT
@@ -280,14 +280,14 @@ def _irreversible(operations: Sequence[Operation], place: Place) -> Iterator[Fin
 _ALWAYS = ("not proved: ",)
 
 
-def _unknown(one: Compared) -> tuple[str, ...]:
+def _unknown(one: ComparedPlay) -> tuple[str, ...]:
     """Return what the plan does not know, without what no review knows."""
     return tuple(
         text for text in one.planned.plan.unknown if not text.startswith(_ALWAYS) and "no database is asked" not in text
     )
 
 
-def _left_alone(one: Compared) -> Iterator[str]:
+def _left_alone(one: ComparedPlay) -> Iterator[str]:
     """Yield what the base declares and no step mentions any more, and that stays."""
     after, managed = one.planned.wanted.catalog, one.planned.wanted.managed
     said: Mapping[Key, str] = one.folded.said

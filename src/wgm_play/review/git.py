@@ -30,7 +30,7 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class BaseCommit:
     """The commit that a branch began at: its `name` as given, its hash, by how many commits the name has moved on since."""
 
     name: str
@@ -44,7 +44,7 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BlameLine:
     """Who wrote a line: the commit ("" where it is not committed yet), its author, when, its subject."""
 
     commit: str
@@ -72,7 +72,7 @@ class Repository:
             ) from error
         return cls(Path(found.rstrip("\n")))
 
-    def base(self, name: str) -> Base:
+    def base(self, name: str) -> BaseCommit:
         """Return where the branch that is checked out began, on its way from `name`. Raise `InputError`."""
         tip = self.commit(name)
         try:
@@ -89,13 +89,13 @@ class Repository:
                 hint="git fetch --unshallow (in CI: fetch-depth: 0)",
             )
         behind = int(_git(self.root, "rev-list", "--count", f"{found}..{tip}"))
-        return Base(name, found, behind)
+        return BaseCommit(name, found, behind)
 
     def merge_base(self, one: str, other: str) -> str:
         """Return the last commit that two have in common."""
         return _git(self.root, "merge-base", one, other).strip()
 
-    def changed(self, base: Base) -> set[Path]:
+    def changed(self, base: BaseCommit) -> set[Path]:
         """Return the files that differ from a base, and those that git does not know yet; absolute."""
         named = _git(self.root, "diff", "--name-only", "--no-ext-diff", "--no-renames", "-z", base.commit, "--")
         new = _git(self.root, "ls-files", "--others", "--exclude-standard", "--full-name", "-z")
@@ -147,7 +147,7 @@ class Repository:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(os.fsdecode(content))
 
-    def line(self, path: Path, number: int) -> Line | None:
+    def line(self, path: Path, number: int) -> BlameLine | None:
         """Return who wrote a line of a file, in which commit; None where git does not know the file."""
         try:
             told = _git(self.root, "blame", "--porcelain", "-L", f"{number},{number}", "--", self.inside(path))
@@ -157,9 +157,9 @@ class Repository:
         said = dict(line.partition(" ")[::2] for line in rest if not line.startswith("\t"))
         commit = head.split(" ")[0]
         if not commit.strip("0"):
-            return Line("", "", None, "")
+            return BlameLine("", "", None, "")
         at = datetime.fromtimestamp(int(said.get("author-time", "0")), UTC)
-        return Line(commit, said.get("author", ""), at, said.get("summary", ""))
+        return BlameLine(commit, said.get("author", ""), at, said.get("summary", ""))
 
     def _listed(self, commit: str, folder: str) -> Iterator[tuple[str, str, str]]:
         where = [] if folder in ("", ".") else ["--", f"{folder}/"]

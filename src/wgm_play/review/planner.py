@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.desired.model import Wanted
+from wgm_play.desired.model import DesiredState
 from wgm_play.errors import Refused
 from wgm_play.operations.base import Facts, TableSize
 from wgm_play.plan import Group, Operation
@@ -22,9 +22,9 @@ from wgm_play.planning.convert import TypesOf
 from wgm_play.planning.model import Planned
 from wgm_play.planning.planner import Planner
 from wgm_play.planning.privileges import Skips
-from wgm_play.planning.together import Together
-from wgm_play.playbook.model import Folded
-from wgm_play.review.assumed import AssumedSkips, Kept, each
+from wgm_play.planning.refusals import Together
+from wgm_play.playbook.model import Declarations
+from wgm_play.review.assumed import AssumedSkips, KeptRefusals, each
 from wgm_play.secret import MASK
 from wgm_play.shadow import Shadow
 from wgm_play.sql import reveal
@@ -48,7 +48,7 @@ class ReviewPlanner(Planner):
 
     made_in: Shadow | None = None
     assumed: Assumed = field(default_factory=lambda: Assumed("", ""))
-    before: Folded | None = None
+    before: Declarations | None = None
     sized: Callable[[Catalog], Mapping[Key, TableSize]] = field(
         default=lambda live: dict.fromkeys(live.of("table"), LARGE)
     )
@@ -76,9 +76,9 @@ class ReviewPlanner(Planner):
 
     def refusals(self) -> Together:
         """Return what keeps refusals."""
-        return Kept(self.refused)
+        return KeptRefusals(self.refused)
 
-    def passwords(self, folded: Folded, current: Catalog) -> Mapping[Key, str]:
+    def passwords(self, folded: Declarations, current: Catalog) -> Mapping[Key, str]:
         """Return a mask for each password of a new role, and for each that is another text than in the base."""
         then = self.before.declarations if self.before else {}
         found = {}
@@ -89,7 +89,7 @@ class ReviewPlanner(Planner):
                     found[key] = MASK
         return found
 
-    def _obtainable(self, skips: Skips) -> Folded:
+    def _obtainable(self, skips: Skips) -> Declarations:
         return self.folded
 
     def refuse_missing_roles(self, operations: Sequence[Operation], wanted: Catalog) -> None:
@@ -122,11 +122,11 @@ class ReviewPlanner(Planner):
     def _sizes(self) -> Mapping[Key, TableSize]:
         return self.sized(self.live)
 
-    def _suspect(self, current: Catalog, wanted: Wanted, folded: Folded) -> None:
+    def _suspect(self, current: Catalog, wanted: DesiredState, folded: Declarations) -> None:
         with self.refusals().one():
             super(ReviewPlanner, self)._suspect(current, wanted, folded)
 
-    def _permit(self, wanted: Wanted) -> None:
+    def _permit(self, wanted: DesiredState) -> None:
         with self.refusals().one():
             super(ReviewPlanner, self)._permit(wanted)
 

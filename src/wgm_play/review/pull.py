@@ -17,16 +17,16 @@ from wgm_play.environment import FOLDER as ENVIRONMENTS
 from wgm_play.errors import InputError, Position, Problems, Refusals, Refused, WgmError
 from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.plan import Plan
-from wgm_play.planning.part import bare
+from wgm_play.planning.edited_part import bare
 from wgm_play.playbook.expand import project_of
 from wgm_play.playbook.fold import fold
-from wgm_play.review.compare import Unplanned, compare, pairs, version_of
+from wgm_play.quantities import counted
+from wgm_play.review.compare import UnplannedPlay, compare, pairs, version_of
 from wgm_play.review.findings import told
-from wgm_play.review.git import Base, Repository
+from wgm_play.review.git import BaseCommit, Repository
 from wgm_play.review.model import OTHER, REFUSED, Also, PlayReview, Review
 from wgm_play.run.opening import Loaded, find_playbook, said_unset, with_placeholders
 from wgm_play.secret import mask
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.options import Options
@@ -99,7 +99,7 @@ def against_playbook(before: Options, now: Options, reporter: Reporter) -> Revie
     return _review(now, Before(before, f"against {before.playbook}", one_database=False), reporter)
 
 
-def _about(base: Base, options: Options | None, now: Options) -> Iterator[str]:
+def _about(base: BaseCommit, options: Options | None, now: Options) -> Iterator[str]:
     if base.behind:
         yield (
             f"{base.name} has {counted(base.behind, 'commit')} that this branch has not: it is compared with {base.short}, where it"
@@ -179,7 +179,7 @@ def _review(now: Options, before: Before, reporter: Reporter) -> Review:
         with closing(compare(now, before.options, wanted, reporter)) as compared:
             found = []
             for one in compared:
-                if isinstance(one, Unplanned):
+                if isinstance(one, UnplannedPlay):
                     found.append(_unplanned(one))
                     continue
                 if one.statistics is not None:
@@ -226,7 +226,7 @@ def _gone(one: Loaded, file: str) -> PlayReview:
     return PlayReview(play.name, environment.name, version, version, said_by, nothing, {OTHER: (finding,)}, gone=True)
 
 
-def _unplanned(one: Unplanned) -> PlayReview:
+def _unplanned(one: UnplannedPlay) -> PlayReview:
     told = tuple(replace(found, message=f"{one.given}: {found.message}") for found in _broken(one.error))
     nothing = Plan("", one.play.name, one.environment.name, 0, "", "", "", ())
     return PlayReview(
@@ -259,7 +259,7 @@ def _broken(error: WgmError) -> Iterator[Finding]:
 # Branches beside this one ---------------------------------------------------------------------------------------
 
 
-def _also(repository: Repository, name: str, ref: str, now: Options, base: Base) -> Also | None:
+def _also(repository: Repository, name: str, ref: str, now: Options, base: BaseCommit) -> Also | None:
     """Return which objects of this branch's change another branch changes too."""
     tip = repository.commit(ref)
     began = repository.merge_base(tip, repository.commit(name))

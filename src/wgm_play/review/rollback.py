@@ -12,14 +12,14 @@ from wgm_play.catalog.kinds import ON_TABLE
 from wgm_play.catalog.model import Catalog
 from wgm_play.diff.compare import diff
 from wgm_play.errors import WgmError
-from wgm_play.operations.base import Situation
+from wgm_play.operations.base import PlanContext
 from wgm_play.operations.order import constraints_without_index, order
 from wgm_play.plan import Operation
-from wgm_play.review.compare import Compared
+from wgm_play.review.compare import ComparedPlay
 from wgm_play.review.model import Rollback
 
 
-def rollback(one: Compared) -> Rollback:
+def rollback(one: ComparedPlay) -> Rollback:
     """Return what a rollback would do."""
     operations = one.planned.plan.operations
     lasting = tuple((each.title, each.irreversible) for each in operations if each.irreversible)
@@ -48,19 +48,19 @@ def rollback(one: Compared) -> Rollback:
     return Rollback(tuple(back), converted, (*renamed, *from_trash, *rows), lasting)
 
 
-def _back(one: Compared, operations: list[Operation]) -> list[Operation]:
+def _back(one: ComparedPlay, operations: list[Operation]) -> list[Operation]:
     base, after = one.base.catalog, _with_trash(one, operations)
     if any(each.verb == "rename" for each in operations):
         return []
     made = one.planned.situation
     facts = replace(made.facts, helpers={}, acting=(), trash_names=frozenset(), sizes={})
-    found = diff(Situation(after, base, facts))
+    found = diff(PlanContext(after, base, facts))
     checks = constraints_without_index(after, base)
     ordered = order(found.changes, after.edges, base.edges, found.rebuilt, found.joined, checks)
     return [change.operation for change in ordered]
 
 
-def _with_trash(one: Compared, operations: list[Operation]) -> Catalog:
+def _with_trash(one: ComparedPlay, operations: list[Operation]) -> Catalog:
     """Return the catalog after the change, with what then lies in the trash in its place."""
     base, made = one.base.catalog, one.planned.wanted.catalog.copy()
     for each in operations:

@@ -1,6 +1,6 @@
 """What a file of production's statistics tells a review: sizes, the server's version, how long statements take there.
 
-In: an environment, the file that the command line names. Out: `Statistics`; sizes and an `Outlook` made of them.
+In: an environment, the file that the command line names. Out: `StatisticsFile`; sizes and an `Impact` made of them.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.impact import Impact, Prospect
 from wgm_play.operations.base import TableSize
-from wgm_play.outlook import Outlook, Prospect
 
 if TYPE_CHECKING:
     from wgm_play.environment import Environment
-    from wgm_play.stats.file import Statistics
+    from wgm_play.stats.file import StatisticsFile
 
 # Another machine does the same in a third of the time, or takes three times as long.
 SPREAD = 3.0
 
 
-def of_environment(environment: Environment, named: str | None) -> Statistics | None:
+def of_environment(environment: Environment, named: str | None) -> StatisticsFile | None:
     """Return the statistics that the command line names, else those of the environment. Raise `InputError`."""
     path = named or environment.stats
     if path is None:
@@ -31,7 +31,7 @@ def of_environment(environment: Environment, named: str | None) -> Statistics | 
     return load(path, environment.position if named is None else None)
 
 
-def sizes(statistics: Statistics, catalog: Catalog, otherwise: TableSize) -> dict[Key, TableSize]:
+def sizes(statistics: StatisticsFile, catalog: Catalog, otherwise: TableSize) -> dict[Key, TableSize]:
     """Return the size of each table of a catalog; what the statistics do not know is as large as `otherwise`."""
     known = statistics.sizes()
 
@@ -42,7 +42,7 @@ def sizes(statistics: Statistics, catalog: Catalog, otherwise: TableSize) -> dic
     return {key: size(key) for key in catalog.of("table")}
 
 
-def outlook(statistics: Statistics, found: Mapping[Key, TableSize], otherwise: TableSize) -> Outlook:
+def outlook(statistics: StatisticsFile, found: Mapping[Key, TableSize], otherwise: TableSize) -> Impact:
     """Return what statements meet: how large tables are, how often they are used."""
     seconds = _counted(statistics)
     made = {}
@@ -59,10 +59,10 @@ def outlook(statistics: Statistics, found: Mapping[Key, TableSize], otherwise: T
             if seconds
             else 0,
         )
-    return Outlook(made, spread=SPREAD)
+    return Impact(made, spread=SPREAD)
 
 
-def _counted(statistics: Statistics) -> float | None:
+def _counted(statistics: StatisticsFile) -> float | None:
     """Return for how many seconds traffic was counted."""
     since = statistics.document.get("counted_since")
     if since is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from wgm_play.catalog.model import Catalog
     from wgm_play.options import Options
-    from wgm_play.playbook.model import Folded
+    from wgm_play.playbook.model import Declarations
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Made:
     """A play, made: its catalog, and a session of a role that may do nothing else on the scratch server."""
 
     loaded: Loaded
-    folded: Folded
+    folded: Declarations
     catalog: Catalog
     session: psycopg.Connection[Any]
 

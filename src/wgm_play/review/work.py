@@ -18,18 +18,18 @@ from wgm_play.catalog.model import Catalog
 from wgm_play.connections import Connections
 from wgm_play.ledger import Ledger
 from wgm_play.planning.imperative import Imperative
-from wgm_play.planning.model import Basis, Choices, Planned
+from wgm_play.planning.model import Choices, LastRun, Planned
 from wgm_play.planning.planner import Planner
 from wgm_play.playbook.fold import fold
-from wgm_play.playbook.model import Folded, Invariant, Play
+from wgm_play.playbook.model import Declarations, Invariant, Play
 from wgm_play.review import base as bases
 from wgm_play.review.assumed import AssumedLedger, Nobody, ReviewedImperative
 from wgm_play.review.excerpt import Excerpt
 from wgm_play.review.planner import LARGE, Assumed, ReviewPlanner
 from wgm_play.review.statistics import sizes
-from wgm_play.run import basis, flags
+from wgm_play.run import flags, last_run
 from wgm_play.run.plans import expand_again
-from wgm_play.run.work import Work
+from wgm_play.run.work import PlaySession
 from wgm_play.server import Target
 
 if TYPE_CHECKING:
@@ -38,24 +38,24 @@ if TYPE_CHECKING:
     from wgm_play.environment import Environment
     from wgm_play.errors import Refused
     from wgm_play.shadow import Shadow
-    from wgm_play.stats.file import Statistics
+    from wgm_play.stats.file import StatisticsFile
 
 # What a planner would connect to a target with: it is given the scratch server instead.
 NO_TARGET = cast("Connections", None)
 
 
 @dataclass(slots=True)
-class ReviewWork(Work):
+class ReviewWork(PlaySession):
     """One play on the scratch database behind `session`; nothing of it asks a target."""
 
     session: psycopg.Connection[Any] | None = None
     shadow: Shadow | None = None
     assumed: Assumed = field(default_factory=lambda: Assumed("", ""))
-    base: bases.Base | None = None
+    base: bases.BaseCatalog | None = None
     excerpt: Excerpt | None = None
     refused: list[Refused] = field(default_factory=list)
     planner: ReviewPlanner | None = None
-    statistics: Statistics | None = None
+    statistics: StatisticsFile | None = None
     flags_on: bool = False
 
     @property
@@ -83,14 +83,14 @@ class ReviewWork(Work):
         """Return what a review allows: everything, and says what a run would not."""
         return Choices(allow_destructive=self.environment.policy.allow_destructive, check=True)
 
-    def read_live(self, basis: Basis | None = None) -> Catalog:
+    def read_live(self, last: LastRun | None = None) -> Catalog:
         """Return the base."""
         assert self.base is not None  # noqa: S101 - made first
         return self.base.catalog
 
-    def kept_basis(self) -> Basis | None:
+    def kept_last_run(self) -> LastRun | None:
         """Return what a run of the base would have left."""
-        return self.base.basis if self.base else None
+        return self.base.last if self.base else None
 
     def moved_on(self) -> bool:
         """Nothing moves in a scratch database."""
@@ -110,14 +110,14 @@ class ReviewWork(Work):
         """None is asked."""
         return ()
 
-    def imperative(self, folded: Folded, choices: Choices) -> Imperative:
+    def imperative(self, folded: Declarations, choices: Choices) -> Imperative:
         """Return what is run and asked, of the play or of its excerpt."""
         made = self._whole_imperative(folded)
         return self.excerpt.asked(made) if self.excerpt else made
 
-    def _whole_imperative(self, folded: Folded) -> ReviewedImperative:
+    def _whole_imperative(self, folded: Declarations) -> ReviewedImperative:
         handlers = fold(self.play.handlers, handlers=True)
-        before = self.base.folded if self.base else Folded({})
+        before = self.base.folded if self.base else Declarations({})
         ledger = AssumedLedger(self.reading, self.play.name, before, folded)
         return ReviewedImperative(
             self.play,
@@ -130,7 +130,7 @@ class ReviewWork(Work):
             base=self.base.catalog if self.base else None,
         )
 
-    def planner_for(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
+    def planner_for(self, folded: Declarations, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
         """Return the planner of this play, or of its excerpt."""
         if self.excerpt is not None:
             folded = self.excerpt.of(folded)
@@ -139,7 +139,9 @@ class ReviewWork(Work):
         self.planner.play = imperative.play
         return self.planner
 
-    def planner_of(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> ReviewPlanner:
+    def planner_of(
+        self, folded: Declarations, choices: Choices, imperative: Imperative, live: Catalog
+    ) -> ReviewPlanner:
         """Return the planner of this play."""
         self.refused.clear()
         known = self.statistics
@@ -170,7 +172,7 @@ class ReviewWork(Work):
         self.flags = {one.name: flags.FlagState(one.name, self.flags_on, ever, now) for one in self.play.flags}
         self.play, self.waiting = flags.waiting(self.play, self.flags, self.waiting)
 
-    def fold_base(self) -> Folded:
+    def fold_base(self) -> Declarations:
         """Return what this play declares; what waits for other steps is taken for done."""
         self.wait_for_flags()
         if any(step.deferred for step in self.play.steps):
@@ -178,7 +180,7 @@ class ReviewWork(Work):
             expand_again(self, {step.register: done for step in self.play.steps if step.register})
         return fold(self.play.steps)
 
-    def make_base(self, folded: Folded) -> bases.Base:
+    def make_base(self, folded: Declarations) -> bases.BaseCatalog:
         """Make what this play declares, as it is folded, in its empty database."""
         folded = self.excerpt.of(folded) if self.excerpt is not None else folded
         choices = self.choices()
@@ -187,7 +189,7 @@ class ReviewWork(Work):
         )
         planner = self.planner_of(folded, choices, imperative, Catalog())
         planner.live = bases.empty(planner)
-        facts = "" if self.excerpt is not None else basis.facts(self, folded, imperative.mark())
+        facts = "" if self.excerpt is not None else last_run.facts(self, folded, imperative.mark())
         return bases.make(planner, facts)
 
 

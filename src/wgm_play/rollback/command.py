@@ -18,7 +18,7 @@ from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.model import Choices
 from wgm_play.planning.planner import Planner
 from wgm_play.playbook.fold import fold
-from wgm_play.playbook.model import Folded
+from wgm_play.playbook.model import Declarations
 from wgm_play.reporter import StepResult
 from wgm_play.rollback.past import ids_of
 from wgm_play.rollback.plan import plan
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from wgm_play.options import Options
     from wgm_play.planning.model import Planned
     from wgm_play.reporter import Reporter
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
 PENDING = 10
@@ -38,7 +38,7 @@ PENDING = 10
 Judge = Callable[["Planned"], None]
 
 
-def roll_back(work: Work, options: Options, reporter: Reporter, judge: Judge | None = None) -> int:
+def roll_back(work: PlaySession, options: Options, reporter: Reporter, judge: Judge | None = None) -> int:
     """Take back the last change, or all since a run; return the exit code. `judge` may refuse it when it is planned."""
     work.check_marker()
     ledger = Ledger(work.reading)
@@ -65,7 +65,12 @@ def roll_back(work: Work, options: Options, reporter: Reporter, judge: Judge | N
 
 
 def _take_back(
-    work: Work, ledger: Ledger, changes: Sequence[RunChange], options: Options, reporter: Reporter, judge: Judge | None
+    work: PlaySession,
+    ledger: Ledger,
+    changes: Sequence[RunChange],
+    options: Options,
+    reporter: Reporter,
+    judge: Judge | None,
 ) -> int:
     """Take changes back in one run; with --check, show it."""
     ids, name = ids_of(changes), f"Roll back {_named(changes)}"
@@ -86,9 +91,9 @@ def _take_back(
     return 0
 
 
-def planner_of(work: Work, live: Catalog) -> Planner:
+def planner_of(work: PlaySession, live: Catalog) -> Planner:
     """Return a planner of what no step says."""
-    nothing = Folded({})
+    nothing = Declarations({})
     imperative = Imperative(work.play, nothing, fold(()), Ledger(work.reading), work.reading, work.asker)
     return Planner(
         work.playbook,

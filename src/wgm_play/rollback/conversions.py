@@ -14,7 +14,7 @@ from wgm_play.operations.base import Change
 from wgm_play.operations.online.spell import renamed_columns
 from wgm_play.operations.trash import kept_rows
 from wgm_play.planning import rename
-from wgm_play.planning.convert import Conversion, Kept, active, back_to_kept
+from wgm_play.planning.convert import Conversion, KeptValues, active, back_to_kept
 from wgm_play.rollback import from_trash
 from wgm_play.rollback.past import Past
 from wgm_play.sql import Sql, ident
@@ -60,7 +60,7 @@ def conversions(
     moved = {str(ident(one.name)) for one in from_trash.replaced(entries)}
     for key, kept in _kept(entries, current).items():
         values = [
-            Kept(
+            KeptValues(
                 entry.trash_name[2],
                 str(field_of("column", row, "type")),
                 spelled(entry.definition["using"], key),

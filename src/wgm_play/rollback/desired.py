@@ -1,25 +1,25 @@
 """What a rollback wants: the live catalog with what the runs changed as it was before them.
 
-In: the live catalog, snapshots of the ledger. Out: `Wanted`; what others did since stays.
+In: the live catalog, snapshots of the ledger. Out: `DesiredState`; what others did since stays.
 """
 
 from __future__ import annotations
 
 from wgm_play.catalog.kinds import CLUSTER
 from wgm_play.catalog.model import Catalog
-from wgm_play.desired.model import Wanted
+from wgm_play.desired.model import DesiredState
 from wgm_play.rollback import others
 from wgm_play.rollback.past import Past
 
 
-def wanted(live: Catalog, past: Past) -> Wanted:
+def wanted(live: Catalog, past: Past) -> DesiredState:
     """Return the live catalog with what the runs changed as it was before them; what others did since stays.
 
     What they renamed gets its old name back. What a rollback changed that was cut short is no work of others: it is as that
     one found it.
     """
     target, latest, began_at = past.before, past.after, past.began_at
-    made = Wanted(live.copy())
+    made = DesiredState(live.copy())
     if began_at is not None:
         for key, row in began_at.rows.items():
             if live.rows.get(key) != row and key.kind not in CLUSTER:

@@ -9,9 +9,9 @@ from collections.abc import Collection, Sequence
 
 from wgm_play.catalog.graph import parents_of, parts_of_table
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.operations.base import Change, Situation
+from wgm_play.operations.base import Change, PlanContext
 from wgm_play.operations.order import name_space
-from wgm_play.planning import family
+from wgm_play.planning import inheritance
 
 
 def before_joining(wanted: Catalog, current: Catalog, last: Sequence[Change]) -> Catalog:
@@ -39,9 +39,9 @@ def take_over(wanted: Catalog, made: Catalog, last: Sequence[Change]) -> None:
 
 
 def after_what_returns(
-    situation: Situation,
+    situation: PlanContext,
     changes: Sequence[Change],
-    moves: family.Moves,
+    moves: inheritance.Moves,
     early: Sequence[Change],
     restored: Sequence[Change],
     late: Sequence[Change],
@@ -70,7 +70,7 @@ def after_what_returns(
 def join_last(wanted: Catalog, changes: Sequence[Change], restored: Sequence[Change], last: Sequence[Change]) -> None:
     """Let tables join their parents when all else is done, but for what looks for their rows there."""
     joined = {parent for one in last for parent in parents_of(wanted, one.operation.key)}
-    full = family.referring(wanted, joined) | family.filled_from(wanted, joined)
+    full = inheritance.referring(wanted, joined) | inheritance.filled_from(wanted, joined)
     for change in last:
         change.wait_for(*restored, *(one for one in changes if one.operation.key not in full))
     for change in changes:

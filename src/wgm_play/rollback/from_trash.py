@@ -11,14 +11,14 @@ from typing import Any
 from wgm_play.catalog.kinds import RESTORED, SWAPPED
 from wgm_play.catalog.model import Catalog, Key, field_of
 from wgm_play.ledger import TrashEntry
-from wgm_play.operations.base import Change, Returning, Situation, Waiting
+from wgm_play.operations.base import Change, PlanContext, Returning, TrashedColumn
 from wgm_play.operations.index import drop_index
 from wgm_play.operations.trash import RECORDS, kept_rows, restore
 from wgm_play.planning import rename
 
 
 def restores(
-    situation: Situation, live: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]
+    situation: PlanContext, live: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]
 ) -> tuple[list[Change], Catalog, set[Key]]:
     """Return the changes that bring removed data back, and the catalog after them."""
     current = live.copy()
@@ -65,9 +65,9 @@ def returning(current: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]) 
     return found
 
 
-def waiting(situation: Situation, wanted: Catalog, entries: Sequence[TrashEntry]) -> dict[Key, Waiting]:
+def waiting(situation: PlanContext, wanted: Catalog, entries: Sequence[TrashEntry]) -> dict[Key, TrashedColumn]:
     """Return the plain columns in the trash whose names live generated columns have: they take turns."""
-    found: dict[Key, Waiting] = {}
+    found: dict[Key, TrashedColumn] = {}
     for entry in entries:
         key = Key("column", tuple(entry.name))
         if entry.kind != "column" or key in found or entry.definition.get("replaced"):
@@ -75,11 +75,11 @@ def waiting(situation: Situation, wanted: Catalog, entries: Sequence[TrashEntry]
         now, before = situation.current.get(key), wanted.get(key)
         if now and before and now.generated and not before.generated:
             back = restore(situation, key, list(entry.trash_name), entry.definition)
-            found[key] = Waiting(entry.trash_name[-1], kept_rows(entry.definition)[key], back)
+            found[key] = TrashedColumn(entry.trash_name[-1], kept_rows(entry.definition)[key], back)
     return found
 
 
-def definition(entry: TrashEntry, situation: Situation) -> Mapping[str, Any]:
+def definition(entry: TrashEntry, situation: PlanContext) -> Mapping[str, Any]:
     """Return the definition of what lies in the trash, from which the scratch database has it too."""
     kept = kept_rows(entry.definition)
     edges = [edge for edge in situation.wanted.edges if edge[0] in kept and edge[1] in kept]
@@ -89,7 +89,7 @@ def definition(entry: TrashEntry, situation: Situation) -> Mapping[str, Any]:
     return made
 
 
-def is_used(entry: TrashEntry, situation: Situation, renamed: rename.Renamed) -> bool:
+def is_used(entry: TrashEntry, situation: PlanContext, renamed: rename.Renamed) -> bool:
     """Tell whether a column gets its values back from this entry."""
     key = Key(entry.kind, tuple(entry.name))
     return "using" in entry.definition and renamed.after(key) in situation.goal.converts

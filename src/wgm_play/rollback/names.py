@@ -14,7 +14,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.diff.compare import diff
 from wgm_play.errors import Refused
 from wgm_play.ledger import TrashEntry
-from wgm_play.operations.base import Change, Findings, Situation
+from wgm_play.operations.base import Change, Findings, PlanContext
 from wgm_play.plan import Group
 from wgm_play.planning import rename
 from wgm_play.planning.planner import Planner
@@ -43,7 +43,7 @@ def in_the_way(live: Catalog, entries: Sequence[TrashEntry]) -> list[Key]:
     ]
 
 
-def clear(planner: Planner, situation: Situation, keys: Sequence[Key]) -> tuple[Catalog, list[Change]]:
+def clear(planner: Planner, situation: PlanContext, keys: Sequence[Key]) -> tuple[Catalog, list[Change]]:
     """Return the catalog without some objects and what depends on them, and the changes that remove these."""
     live, wanted = situation.current, situation.wanted
     if not keys:
@@ -71,10 +71,10 @@ def clear(planner: Planner, situation: Situation, keys: Sequence[Key]) -> tuple[
     cleared.edges = frozenset(edge for edge in live.edges if not gone.intersection(edge))
     facts = planner.with_sequences(situation.facts, live, cleared)
     own = Findings(trash_names=situation.findings.trash_names)
-    return cleared, diff(Situation(live, cleared, facts, findings=own)).changes
+    return cleared, diff(PlanContext(live, cleared, facts, findings=own)).changes
 
 
-def renames(situation: Situation, live: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]) -> rename.Renamed:
+def renames(situation: PlanContext, live: Catalog, wanted: Catalog, entries: Sequence[TrashEntry]) -> rename.Renamed:
     """Return the renames that give back the old names, the last rename first."""
     found = rename.Renamed()
     made = [one for one in entries if one.kind == "rename"]

@@ -11,22 +11,22 @@ from functools import partial
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.desired.model import Wanted
+from wgm_play.desired.model import DesiredState
 from wgm_play.diff.compare import diff
 from wgm_play.ledger import Ledger, RunChange
-from wgm_play.operations.base import Change, Goal, Situation
-from wgm_play.operations.calls import calling
+from wgm_play.operations.base import Change, Goal, PlanContext
 from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.order import constraints_without_index, order
+from wgm_play.operations.search_path import calling
 from wgm_play.plan import Group
-from wgm_play.planning import family, rename
-from wgm_play.planning.announce import announced
+from wgm_play.planning import inheritance, rename
 from wgm_play.planning.assemble import Draft, assemble, in_order, transactions
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import castable
 from wgm_play.planning.dependents import realise_dependents
 from wgm_play.planning.locks_below import with_children
 from wgm_play.planning.model import Planned
+from wgm_play.planning.plan_hazards import announced
 from wgm_play.planning.planner import Planner
 from wgm_play.planning.privileges import Skips
 from wgm_play.playbook.fold import fold
@@ -56,12 +56,12 @@ class _Start:
     renamed: rename.Renamed
     restored: list[Change]
     brought: set[Key]
-    situation: Situation
+    situation: PlanContext
 
 
-def _start(planner: Planner, past: Past, wanted: Wanted) -> _Start:
+def _start(planner: Planner, past: Past, wanted: DesiredState) -> _Start:
     live = planner.live
-    situation = Situation(live, wanted.catalog, planner.facts(live))
+    situation = PlanContext(live, wanted.catalog, planner.facts(live))
     cleared, clearing = names.clear(planner, situation, names.in_the_way(live, past.entries))
     renamed = names.renames(situation, cleared, wanted.catalog, past.entries)
     current = rename.apply(planner.shadow(), cleared, renamed) if renamed.changes else live
@@ -88,29 +88,29 @@ def _start(planner: Planner, past: Past, wanted: Wanted) -> _Start:
 
 
 @dataclass(frozen=True, slots=True)
-class _Moved:
+class _MovedTables:
     """Tables that leave and join parents: before the diff (`moves`), and after all else (`last`)."""
 
-    moves: family.Moves
+    moves: inheritance.Moves
     last: list[Change]
-    situation: Situation
+    situation: PlanContext
 
 
-def _moved(planner: Planner, past: Past, wanted: Wanted, start: _Start) -> _Moved:
+def _moved(planner: Planner, past: Past, wanted: DesiredState, start: _Start) -> _MovedTables:
     situation = start.situation
-    moves = family.moves_between(situation, start.brought)
-    last = family.joins_last(situation, start.brought)
+    moves = inheritance.moves_between(situation, start.brought)
+    last = inheritance.joins_last(situation, start.brought)
     if moves.changes:
-        situation = replace(situation, current=family.after(planner.shadow(), situation.current, moves))
-        family.prove_bounds(situation, moves)
+        situation = replace(situation, current=inheritance.after(planner.shadow(), situation.current, moves))
+        inheritance.prove_bounds(situation, moves)
     before_joining = edges.before_joining(wanted.catalog, situation.current, last)
     goal = replace(situation.goal, let_go=moves.let_go)
     situation = planner.with_uncastable(replace(situation, wanted=before_joining, goal=goal))
     realise_dependents(planner.shadow, situation, wanted)
-    return _Moved(moves, last, situation)
+    return _MovedTables(moves, last, situation)
 
 
-def _assembled(planner: Planner, past: Past, wanted: Wanted, start: _Start, moved: _Moved) -> Planned:
+def _assembled(planner: Planner, past: Past, wanted: DesiredState, start: _Start, moved: _MovedTables) -> Planned:
     situation, renamed, last = moved.situation, start.renamed, moved.last
     found = diff(situation)
     edges.take_over(wanted.catalog, situation.wanted, last)
@@ -143,11 +143,11 @@ def _cleared(planner: Planner, start: _Start, first: Sequence[Change], before: S
     for change in start.clearing:
         change.wait_for(*before)
     ordered = order([*first, *start.clearing], live.edges, (), without_index=constraints_without_index(live))
-    return transactions(planner, Situation(live, start.cleared, planner.facts(live)), ordered)
+    return transactions(planner, PlanContext(live, start.cleared, planner.facts(live)), ordered)
 
 
 def _draft(
-    planner: Planner, past: Past, wanted: Wanted, start: _Start, situation: Situation, made: tuple[Group, ...]
+    planner: Planner, past: Past, wanted: DesiredState, start: _Start, situation: PlanContext, made: tuple[Group, ...]
 ) -> Draft:
     live, steps = planner.live, planner.play.steps
     made = with_children(calling(announced(made, live, wanted.catalog), live, wanted.catalog), live)
@@ -166,7 +166,7 @@ def _draft(
     )
 
 
-def _definitions(past: Past, start: _Start, situation: Situation) -> list[Mapping[str, Any]]:
+def _definitions(past: Past, start: _Start, situation: PlanContext) -> list[Mapping[str, Any]]:
     """Return what lies in the trash and is brought back, or gives values back."""
     return [
         from_trash.definition(entry, situation)

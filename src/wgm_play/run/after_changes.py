@@ -16,10 +16,10 @@ from wgm_play.ledger.statements import send, text
 
 if TYPE_CHECKING:
     from wgm_play.alerts import AlertState
-    from wgm_play.alerts.beside import Beside, Counted
+    from wgm_play.alerts.outside_values import Counted, OutsideValues
     from wgm_play.ledger import Evidence
     from wgm_play.playbook.model import AfterChanges, Alert
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 BEGUN, DONE, ENDED = "watch", "watch_from", "watched"
 # How the reason of a rollback begins that nobody asked for.
@@ -31,7 +31,7 @@ _LOOK_BACK = 50
 # Before a run -------------------------------------------------------------------------------------------------------
 
 
-def before(work: Work) -> dict[str, Any] | None:
+def before(work: PlaySession) -> dict[str, Any] | None:
     """Return how the alerts are before a run, for the ledger; None where nothing is watched after it.
 
     A run that finishes another one takes what was seen before that.
@@ -57,13 +57,13 @@ def before(work: Work) -> dict[str, Any] | None:
     }
 
 
-def begun(ledger: Ledger, work: Work, run: int, found: Mapping[str, Any] | None) -> None:
+def begun(ledger: Ledger, work: PlaySession, run: int, found: Mapping[str, Any] | None) -> None:
     """Record with a run how the alerts were before it."""
     if found is not None:
         ledger.record_evidence(BEGUN, work.environment.name, work.play.name, found, passed=True, run_id=run)
 
 
-def done(ledger: Ledger, work: Work, run: int, found: Mapping[str, Any] | None) -> None:
+def done(ledger: Ledger, work: PlaySession, run: int, found: Mapping[str, Any] | None) -> None:
     """Record the moment at which a run was done: what is written later is not the run's."""
     if found is not None:
         row = send(ledger.connection, text("after_changes/now")).fetchone()
@@ -71,7 +71,7 @@ def done(ledger: Ledger, work: Work, run: int, found: Mapping[str, Any] | None) 
         ledger.record_evidence(DONE, work.environment.name, work.play.name, content, passed=True, run_id=run)
 
 
-def _before_what_it_finishes(work: Work) -> Mapping[str, Any] | None:
+def _before_what_it_finishes(work: PlaySession) -> Mapping[str, Any] | None:
     ledger = Ledger(work.reading)
     last = ledger.unfinished_run()
     if last is None or last.is_rollback:
@@ -81,14 +81,14 @@ def _before_what_it_finishes(work: Work) -> Mapping[str, Any] | None:
     return found[-1].content if found else None
 
 
-def states_of(work: Work, told: AfterChanges, counters: Mapping[str, Mapping[str, float]]) -> list[AlertState]:
+def states_of(work: PlaySession, told: AfterChanges, counters: Mapping[str, Mapping[str, float]]) -> list[AlertState]:
     """Return how the alerts are now; counters that stood somewhere before the run are compared with that."""
     from wgm_play.alerts import evaluate_now
 
     return evaluate_now(work.asker, told.alerts, work.reading, _beside(work, counters))
 
 
-def _beside(work: Work, counters: Mapping[str, Mapping[str, float]]) -> Beside:
+def _beside(work: PlaySession, counters: Mapping[str, Mapping[str, float]]) -> OutsideValues:
     """Return what alerts are told beside their queries: counters are compared with where they stood before the run."""
     from wgm_play.commands.alerts import beside_of
 
@@ -102,12 +102,12 @@ def _beside(work: Work, counters: Mapping[str, Mapping[str, float]]) -> Beside:
     return replace(found, counted=since_the_run)
 
 
-def evidence_of(work: Work, kind: str) -> list[Evidence]:
+def evidence_of(work: PlaySession, kind: str) -> list[Evidence]:
     """Return the newest evidence of a kind, newest first."""
     return Ledger(work.reading).evidence(kind, work.environment.name, work.play.name, _LOOK_BACK)
 
 
-def held(work: Work, back_run: int) -> bool:
+def held(work: PlaySession, back_run: int) -> bool:
     """Tell whether a rollback was one of a failed watch: what it took back is held."""
     return any(
         one.run == back_run and (one.reason or "").startswith(REASON)

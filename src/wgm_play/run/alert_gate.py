@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import Refusals, Refused
 from wgm_play.playbook.alert_keys import SEVERITIES
+from wgm_play.quantities import format_size
 from wgm_play.render import render
 from wgm_play.sql import Sql, reveal
-from wgm_play.units import format_size
 
 if TYPE_CHECKING:
     from wgm_play.catalog.model import Key
     from wgm_play.planning.model import Planned
     from wgm_play.playbook.model import Alert
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # Objects that a query names and this very run makes.
 _NOT_YET = frozenset(["42P01", "42703", "42883", "42704", "3F000"])
 
 
-def refuse(work: Work, planned: Planned) -> None:
+def refuse(work: PlaySession, planned: Planned) -> None:
     """Raise `Refused` where the environment's policy on alerts does not let a plan be run, with all reasons at once."""
     found = [*_unwatched(work, planned), *_costly(work), *_firing(work)]
     if found:
@@ -36,7 +36,7 @@ def refuse(work: Work, planned: Planned) -> None:
 # Watched
 
 
-def _unwatched(work: Work, planned: Planned) -> Iterator[Refused]:
+def _unwatched(work: PlaySession, planned: Planned) -> Iterator[Refused]:
     policy = work.environment.policy
     if policy.watch_above is None and not policy.watch_partitioned:
         return
@@ -69,7 +69,7 @@ def _to_watch(planned: Planned, policy: Any) -> Iterator[tuple[Key, str]]:
 # Cost
 
 
-def _costly(work: Work) -> Iterator[Refused]:
+def _costly(work: PlaySession) -> Iterator[Refused]:
     limit = work.environment.policy.alert_cost
     for alert in work.play.alerts if work.trusted else ():
         cost = _cost(work, alert) if alert.texts() else None
@@ -82,7 +82,7 @@ def _costly(work: Work) -> Iterator[Refused]:
             )
 
 
-def _cost(work: Work, alert: Alert) -> float | None:
+def _cost(work: PlaySession, alert: Alert) -> float | None:
     """Return what the planner estimates; None where the query cannot be planned now, or must not be."""
     import psycopg
 
@@ -102,7 +102,7 @@ def _cost(work: Work, alert: Alert) -> float | None:
 # Now
 
 
-def _firing(work: Work) -> Iterator[Refused]:
+def _firing(work: PlaySession) -> Iterator[Refused]:
     least = work.environment.policy.alerts_refuse
     asked = [one for one in work.play.alerts if least is not None and at_least(one, least) and one.source != "watch"]
     if not asked:

@@ -12,7 +12,7 @@ from wgm_play.catalog.graph import parts_of
 from wgm_play.catalog.kinds import ACCESS, AS_ROWS, HOLDING_VALUES, IN_TABLE, INSIDE, OF_PUBLICATION
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.catalog.partition_set import kept_by_partman
-from wgm_play.units import counted, format_duration
+from wgm_play.quantities import counted, format_duration
 
 if TYPE_CHECKING:
     from wgm_play.planning.model import Planned

@@ -1,6 +1,6 @@
 """Whether a run converged: the live catalog read again must be what was wanted, and what waits for the end must hold.
 
-In: a `Work`, a plan that ran. Out: the live catalog; a run that did not converge is recorded as failed and raised.
+In: a `PlaySession`, a plan that ran. Out: the live catalog; a run that did not converge is recorded as failed and raised.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from wgm_play.run import invariants
 if TYPE_CHECKING:
     from wgm_play.planning.model import Planned
     from wgm_play.run.executing import Begun
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def converged(work: Work, planned: Planned, after: Catalog, begun: Begun) -> None:
+def converged(work: PlaySession, planned: Planned, after: Catalog, begun: Begun) -> None:
     """Compare the live catalog as it is now: it must be what was wanted. Raise `StepFailed`."""
     wanted = _with_what_is_not_said(work, planned, after)
     names = {operation.key.name[:2] for operation in planned.plan.operations}
@@ -77,7 +77,7 @@ def _untouched(key: Key, planned: Planned, names: Collection[tuple[str, ...]]) -
     return of.name[:2] not in names
 
 
-def _with_what_is_not_said(work: Work, planned: Planned, after: Catalog) -> Catalog:
+def _with_what_is_not_said(work: PlaySession, planned: Planned, after: Catalog) -> Catalog:
     """Return the wanted catalog with row security of new tables as event triggers of the database left it, where no step says it."""
     wanted = planned.wanted.catalog
     if not (planned.live.of("event_trigger") or after.of("event_trigger")):  # one may have come meanwhile
@@ -99,7 +99,7 @@ def _with_what_is_not_said(work: Work, planned: Planned, after: Catalog) -> Cata
     return made
 
 
-def read_again(work: Work) -> Catalog:
+def read_again(work: PlaySession) -> Catalog:
     """Return the live catalog, by the session that read it before: it has the plans of the queries still."""
     import psycopg
 

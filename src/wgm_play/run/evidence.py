@@ -22,27 +22,27 @@ from wgm_play.ledger.model import Revision
 from wgm_play.playbook.variables import parse_extra_vars
 from wgm_play.promotion import revision, steps
 from wgm_play.promotion.gate import files_of
-from wgm_play.promotion.revision import Known
+from wgm_play.promotion.revision import KnownRevision
 from wgm_play.promotion.steps import StepMark
 from wgm_play.run.opening import find_playbook
 
 if TYPE_CHECKING:
     from wgm_play.environment import Environment
     from wgm_play.planning.model import Planned
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def known(work: Work) -> Known:
+def known(work: PlaySession) -> KnownRevision:
     """Return the revision of the playbook's files."""
     return revision.known(files(work), work.project, work.options.revision)
 
 
-def files(work: Work) -> tuple[str, ...]:
+def files(work: PlaySession) -> tuple[str, ...]:
     """Return the files that decide what the playbook makes."""
     return files_of(work.playbook.inputs, work.project)
 
 
-def own_marks(work: Work, planned: Planned) -> list[StepMark]:
+def own_marks(work: PlaySession, planned: Planned) -> list[StepMark]:
     """Return the steps of the play as they are here: what they say by their digests, how they stand."""
     skipped = {step for step, *_ in planned.plan.skipped}
     real = steps.marks(
@@ -63,7 +63,7 @@ def own_marks(work: Work, planned: Planned) -> list[StepMark]:
     return steps.with_states_of(named, real)
 
 
-def marks_for(work: Work, environment: Environment) -> list[StepMark]:
+def marks_for(work: PlaySession, environment: Environment) -> list[StepMark]:
     """Return the steps of the play as rendered with the variables of an environment. Raise `WgmError` where they cannot be had."""
     extra = parse_extra_vars(work.options.extra_vars)
     path = find_playbook(work.options.playbook)
@@ -71,7 +71,7 @@ def marks_for(work: Work, environment: Environment) -> list[StepMark]:
     return steps.marks(steps.with_names(path, environment, extra, work.number, registered).plays[0])
 
 
-def made_from(work: Work, planned: Planned) -> Revision:
+def made_from(work: PlaySession, planned: Planned) -> Revision:
     """Return what a run is made from."""
     found, made = known(work), own_marks(work, planned)
     return Revision(
@@ -94,7 +94,7 @@ def named_roles(catalog: Catalog, planned: Planned) -> Catalog:
 # A run that finds nothing to do -----------------------------------------------------------------------------------
 
 
-def witness(work: Work, planned: Planned) -> bool:
+def witness(work: PlaySession, planned: Planned) -> bool:
     """Record a run that found nothing to do, where it says something new that a promotion may ask for.
 
     That is so with `--record`, and where an environment of the project is promoted from this one. Nothing new is said
@@ -114,7 +114,7 @@ def witness(work: Work, planned: Planned) -> bool:
     return found.source != "git"
 
 
-def is_source(work: Work) -> bool:
+def is_source(work: PlaySession) -> bool:
     """Tell whether an environment of the project is promoted from this one, or this one is promoted itself."""
     if work.environment.promotion is not None:
         return True
@@ -139,7 +139,7 @@ def _sources(file: Path) -> Sequence[str]:
         return ()
 
 
-def _said_already(work: Work, found: Revision) -> bool:
+def _said_already(work: PlaySession, found: Revision) -> bool:
     ledger = Ledger(work.reading)
     stands = stood(ledger.last_runs(), work.play.name)
     if not stands.changes or stands.broken is not None:
@@ -159,7 +159,7 @@ def _said_already(work: Work, found: Revision) -> bool:
         return False
 
 
-def _record(work: Work, planned: Planned, found: Revision) -> None:
+def _record(work: PlaySession, planned: Planned, found: Revision) -> None:
     from wgm_play.execute import guard
 
     plan, environment = planned.plan, work.environment
@@ -187,7 +187,7 @@ def _record(work: Work, planned: Planned, found: Revision) -> None:
     work.reporter.note(f"recorded as run {run}: {environment.name} holds {revision.short(found.commit)}")
 
 
-def record_flags(work: Work) -> None:
+def record_flags(work: PlaySession) -> None:
     """Keep how flags are seen that do not say since when they are on: `for` counts from the first time."""
     seen = decided.flags_seen(work.reading)
     fresh = [

@@ -1,6 +1,6 @@
 """The executor under a run: what is told and asked between its transactions, what makes it wait or stop.
 
-In: a `Work`, a plan, the run that was begun. Out: what was done; progress by the reporter.
+In: a `PlaySession`, a plan, the run that was begun. Out: what was done; progress by the reporter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wgm_play.plan import Plan
     from wgm_play.planning.model import Planned
     from wgm_play.run.intent import Intent
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Begun:
     lock: RunLock
 
 
-def execute(work: Work, planned: Planned, begun: Begun, intent: Intent) -> Outcome:
+def execute(work: PlaySession, planned: Planned, begun: Begun, intent: Intent) -> Outcome:
     """Send the plan's statements; report each step as its transactions commit. Raises what the executor raises."""
     environment, options = work.environment, work.options
     progress = StepProgress(work, planned, intent.title)
@@ -68,7 +68,7 @@ def execute(work: Work, planned: Planned, begun: Begun, intent: Intent) -> Outco
     return outcome
 
 
-def _watched(work: Work, progress: StepProgress) -> OnGroup:
+def _watched(work: PlaySession, progress: StepProgress) -> OnGroup:
     """Report each committed group, and ask the invariants after it."""
     watch = FreezeWatch(work)
 
@@ -83,7 +83,7 @@ def _watched(work: Work, progress: StepProgress) -> OnGroup:
     return committed
 
 
-def _pauses(work: Work, plan: Plan) -> Pauses | None:
+def _pauses(work: PlaySession, plan: Plan) -> Pauses | None:
     """Return the pool that transactions of the plan are run without; None where none asks for it."""
     from wgm_play.execute.pausing import Pauses, asks
 
@@ -93,7 +93,7 @@ def _pauses(work: Work, plan: Plan) -> Pauses | None:
     return Pauses(pool, pool.database or work.reading.info.dbname, work.reporter.warn)
 
 
-def _alarm(work: Work) -> Callable[[], str | None] | None:
+def _alarm(work: PlaySession) -> Callable[[], str | None] | None:
     """Return what names an alert of the play that fires, seen for as long as its `for`; None where it has no alerts."""
     watched = [one for one in work.play.alerts if alert_gate.at_least(one, work.environment.policy.alerts_pause)]
     if not watched:
@@ -119,7 +119,7 @@ def _alarm(work: Work) -> Callable[[], str | None] | None:
     return firing
 
 
-def say_locks(work: Work, outcome: Outcome) -> None:
+def say_locks(work: PlaySession, outcome: Outcome) -> None:
     """Tell the locks and waits as they were: with -vv all of them, otherwise those transactions that had to wait."""
     told: list[dict[str, Any]] = [
         {

@@ -16,7 +16,7 @@ from wgm_play.asking.ask import Asker, NotAsked
 from wgm_play.errors import InputError
 from wgm_play.ledger import decided
 from wgm_play.playbook.model import Flag, Play, Step
-from wgm_play.units import format_duration
+from wgm_play.quantities import format_duration
 
 # What a query speaks of may be made by this very playbook: until then the flag is off.
 _NOT_THERE = ("42P01", "42703", "42883", "42704", "3F000")

@@ -17,15 +17,15 @@ from wgm_play.environment import TARGET
 from wgm_play.errors import InputError, Refused
 from wgm_play.ledger import Ledger, RestorePoint
 from wgm_play.ledger.history import changes
-from wgm_play.units import format_duration, format_size
+from wgm_play.quantities import format_duration, format_size
 
 if TYPE_CHECKING:
     from wgm_play.plan import Plan
     from wgm_play.planning.model import Planned
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def engine_of(work: Work, run: str = "") -> tuple[engines.Policy, engines.Engine]:
+def engine_of(work: PlaySession, run: str = "") -> tuple[engines.BackupPolicy, engines.Engine]:
     """Return the backup policy of a play and the engine that carries it out; raise `InputError` where it has none."""
     policy = engines.parse_policy(work.play.backup)
     if policy is None:
@@ -60,7 +60,7 @@ COVER = "cover"
 class Cover:
     """What covers a run: a backup, of an engine, by a policy."""
 
-    policy: engines.Policy
+    policy: engines.BackupPolicy
     engine: engines.Engine
     backup: engines.Backup
 
@@ -70,7 +70,7 @@ class Cover:
         return self.engine.capabilities.point_in_time and self.policy.before_changes == YOUNG
 
 
-def before_changes(work: Work) -> Cover | None:
+def before_changes(work: PlaySession) -> Cover | None:
     """Take and prove the backup that the policy asks for before the first change; raise `Refused` where that fails."""
     policy, engine = engine_of(work, "run")
     if problem := undrilled(work, policy):
@@ -85,7 +85,7 @@ def before_changes(work: Work) -> Cover | None:
     return cover
 
 
-def begun(work: Work, cover: Cover, ledger: Ledger, run: int) -> None:
+def begun(work: PlaySession, cover: Cover, ledger: Ledger, run: int) -> None:
     """Record what covers a run that has just begun; make sure of its restore point first, where that is what covers it.
 
     Raise `Refused`; nothing but the ledger was touched.
@@ -107,7 +107,7 @@ def begun(work: Work, cover: Cover, ledger: Ledger, run: int) -> None:
         _say(work, cover, command)
 
 
-def uncovered(work: Work, ledger: Ledger, run: int) -> None:
+def uncovered(work: PlaySession, ledger: Ledger, run: int) -> None:
     """Record that somebody let a run begin without a backup."""
     content = {"backup": None, "why": "--no-backup"}
     ledger.record_evidence(COVER, work.environment.name, work.play.name, content, passed=False, run_id=run)
@@ -125,12 +125,12 @@ def _first(ledger: Ledger, run: int) -> int:
     return change.first.id if change is not None else run
 
 
-def _command(work: Work, cover: Cover, run: int | None) -> str:
+def _command(work: PlaySession, cover: Cover, run: int | None) -> str:
     cluster = cover.engine.capabilities.cluster
     return engines.restore_command(cover.backup, work.playbook.path, cluster=cluster, run=run)
 
 
-def _say(work: Work, cover: Cover, command: str) -> None:
+def _say(work: PlaySession, cover: Cover, command: str) -> None:
     made = cover.backup
     covers = "was taken" if cover.policy.before_changes == NEW else "covers this run"
     if cover.by_restore_point:
@@ -141,7 +141,7 @@ def _say(work: Work, cover: Cover, command: str) -> None:
     work.reporter.data("backup", {"id": made.id, "restore": command})
 
 
-def undrilled(work: Work, policy: engines.Policy) -> Refused | None:
+def undrilled(work: PlaySession, policy: engines.BackupPolicy) -> Refused | None:
     """Return why the last drill does not do, where the policy asks for one; None where it does."""
     if policy.drill is None or policy.drill.every is None:
         return None
@@ -163,7 +163,7 @@ def undrilled(work: Work, policy: engines.Policy) -> Refused | None:
     )
 
 
-def unrehearsed(work: Work, plan: Plan) -> Refused | None:
+def unrehearsed(work: PlaySession, plan: Plan) -> Refused | None:
     """Return why a plan may not run, where the environment asks for a rehearsal; None where it has a valid certificate."""
     if "rehearsal" not in work.environment.policy.require:
         return None
@@ -180,7 +180,7 @@ def unrehearsed(work: Work, plan: Plan) -> Refused | None:
     )
 
 
-def foretell(work: Work, planned: Planned) -> None:
+def foretell(work: PlaySession, planned: Planned) -> None:
     """Warn of what the gates would refuse now, where a run is only looked at."""
     from wgm_play.run.plan_gate import slowed
 
@@ -192,7 +192,7 @@ def foretell(work: Work, planned: Planned) -> None:
             work.reporter.warn("\n  ".join([f"{problem.message} ({problem.hint})", *problem.details]))
 
 
-def release(work: Work, engine: engines.Engine) -> None:
+def release(work: PlaySession, engine: engines.Engine) -> None:
     """Let go of backups that no rollback needs any more: what those runs removed is past the trash's retention."""
     for old in engine.own():
         if old.pinned and old.age() > work.environment.policy.trash_retention:

@@ -1,6 +1,6 @@
 """What must hold before a run changes anything: told by --check, refused under the run lock.
 
-In: a `Work`, a plan, the run lock. Out: what somebody decided, to be recorded; an error where something is in the way.
+In: a `PlaySession`, a plan, the run lock. Out: what somebody decided, to be recorded; an error where something is in the way.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from wgm_play.ledger.model import Decision
     from wgm_play.planning.model import Planned
     from wgm_play.run.intent import Intent
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def foretell(work: Work, planned: Planned) -> None:
+def foretell(work: PlaySession, planned: Planned) -> None:
     """Tell what would refuse a run of this plan now, where it is only looked at. Alerts refuse that too."""
     gate.foretell(work, planned)
     permission.foretell(work, planned)
     _refuse_alerts(work, planned)
 
 
-def guard(work: Work, planned: Planned, lock: RunLock, intent: Intent) -> Sequence[Decision]:
+def guard(work: PlaySession, planned: Planned, lock: RunLock, intent: Intent) -> Sequence[Decision]:
     """Raise `Refused` where a run may not go ahead; return what is to be recorded with one that may."""
     may_change.refuse(work.reading, planned.plan.operations, planned.live, planned.wanted.catalog)
     _refuse_unasked(planned)
@@ -43,7 +43,7 @@ def guard(work: Work, planned: Planned, lock: RunLock, intent: Intent) -> Sequen
     return decisions
 
 
-def _refuse_alerts(work: Work, planned: Planned) -> None:
+def _refuse_alerts(work: PlaySession, planned: Planned) -> None:
     if work.play.alerts or work.environment.policy.watched:
         alert_gate.refuse(work, planned)
 
@@ -58,7 +58,7 @@ def _refuse_unasked(planned: Planned) -> None:
         )
 
 
-def _preflight(work: Work, planned: Planned, lock: RunLock) -> None:
+def _preflight(work: PlaySession, planned: Planned, lock: RunLock) -> None:
     """Say what would make the run wait; refuse where it would do harm."""
     from wgm_play.execute import preflight
 
@@ -71,7 +71,7 @@ def _preflight(work: Work, planned: Planned, lock: RunLock) -> None:
     sweep(lock.connection, roles=False)  # copies of the schema that a killed run of an earlier version left there
 
 
-def _refuse_unrehearsed(work: Work, planned: Planned) -> None:
+def _refuse_unrehearsed(work: PlaySession, planned: Planned) -> None:
     """Refuse a plan that has no certificate, where the environment requires one."""
     if problem := gate.unrehearsed(work, planned.plan):
         raise problem

@@ -1,6 +1,6 @@
 """The queries of a play that must return no rows: before a run, during it and after it.
 
-In: a `Work`. Out: what could not be asked; one that is broken is an error.
+In: a `PlaySession`. Out: what could not be asked; one that is broken is an error.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from wgm_play.playbook.fold import fold
 from wgm_play.shadow.realise import schemas_of
 
 if TYPE_CHECKING:
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # A table, a column, a function, a type or a schema that there is not.
 _MISSING = ("42P01", "42703", "42883", "42704", "3F000")
 
 
-def ask(work: Work, *, before: bool, after: bool = False) -> list[str]:
+def ask(work: PlaySession, *, before: bool, after: bool = False) -> list[str]:
     """Ask each invariant; raise `Refused` before a run, `StepFailed` during and after it. Return what was not asked.
 
     Until the run's end, what they speak of may still be missing.

@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING
 from wgm_play.errors import InputError, Problems, WgmError
 from wgm_play.ledger import decided
 from wgm_play.promotion import forms, signing, source
-from wgm_play.promotion.gate import Candidate, Requirement, Verdict, judge
+from wgm_play.promotion.gate import PromotionCandidate, Requirement, Verdict, judge
 from wgm_play.promotion.identity import identity_of
-from wgm_play.promotion.source import Evidence
+from wgm_play.promotion.source import EnvironmentEvidence
+from wgm_play.quantities import format_duration
 from wgm_play.run import evidence
-from wgm_play.units import format_duration
 
 if TYPE_CHECKING:
     from wgm_play.environment import Environment, Promotion
     from wgm_play.planning.model import Planned
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def judged(work: Work, planned: Planned, promotion: Promotion, requirements: Iterable[Requirement] = ()) -> Verdict:
+def judged(
+    work: PlaySession, planned: Planned, promotion: Promotion, requirements: Iterable[Requirement] = ()
+) -> Verdict:
     """Return what holds and what is missing for a run of this plan; `requirements` are judged besides."""
     here = tuple(evidence.own_marks(work, planned))
     there_environment = _environment(work, promotion)
@@ -34,7 +36,7 @@ def judged(work: Work, planned: Planned, promotion: Promotion, requirements: Ite
         there, found = (), _not_rendered(promotion.source, error)
     else:
         found = _evidence(work, promotion, {one.digest for one in there})
-    candidate = Candidate(
+    candidate = PromotionCandidate(
         work.environment.name,
         identity_of(work.reading),
         promotion,
@@ -47,12 +49,12 @@ def judged(work: Work, planned: Planned, promotion: Promotion, requirements: Ite
     return judge(candidate, found, requirements)
 
 
-def _not_rendered(name: str, error: WgmError) -> Evidence:
+def _not_rendered(name: str, error: WgmError) -> EnvironmentEvidence:
     """Return that nothing can be compared: what this playbook would be there is not known."""
     first = error.problems[0] if isinstance(error, Problems) else error
     where = f"{first.where}: " if first.where else ""
     lift = f"let what it reads be there too: variables of environments/{name}.yml"
-    return Evidence(
+    return EnvironmentEvidence(
         name,
         "",
         "::",
@@ -61,7 +63,7 @@ def _not_rendered(name: str, error: WgmError) -> Evidence:
     )
 
 
-def _environment(work: Work, promotion: Promotion) -> Environment:
+def _environment(work: PlaySession, promotion: Promotion) -> Environment:
     """Return the environment that is promoted from, as far as its variables go: where it is may not be known here."""
     from wgm_play.environment import load_environment
 
@@ -74,7 +76,7 @@ def _environment(work: Work, promotion: Promotion) -> Environment:
         raise
 
 
-def _evidence(work: Work, promotion: Promotion, wanted: set[str]) -> Evidence:
+def _evidence(work: PlaySession, promotion: Promotion, wanted: set[str]) -> EnvironmentEvidence:
     """Ask the environment that is promoted from."""
     from wgm_play import server
     from wgm_play.environment import load_environment
@@ -91,7 +93,7 @@ def _evidence(work: Work, promotion: Promotion, wanted: set[str]) -> Evidence:
             return source.read(connection, name, asked.marker or name, wanted, len(work.play.alerts))
     except WgmError as error:
         lift = error.hint or "look at the environment's url"
-        return Evidence(
+        return EnvironmentEvidence(
             name,
             "",
             "::",
@@ -100,14 +102,14 @@ def _evidence(work: Work, promotion: Promotion, wanted: set[str]) -> Evidence:
         )
 
 
-def _of_file(work: Work, promotion: Promotion, file: Path) -> Evidence:
+def _of_file(work: PlaySession, promotion: Promotion, file: Path) -> EnvironmentEvidence:
     """Return the evidence of a file that is signed, young, and about the right environment."""
     signed = signing.read(file, work.project / promotion.allowed_signers)
     name = promotion.source
 
-    def not_good(why: str) -> Evidence:
+    def not_good(why: str) -> EnvironmentEvidence:
         lift = f"wgm-play promote {name}.yml --export {file.name} --sign KEY"
-        return Evidence(name, "", "::", why=f"has no evidence in {file.name}: it {why}", lift=lift)
+        return EnvironmentEvidence(name, "", "::", why=f"has no evidence in {file.name}: it {why}", lift=lift)
 
     if signed.signer is None:
         return not_good(f"is {signed.why}")

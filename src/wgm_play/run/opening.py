@@ -1,6 +1,6 @@
 """From the command line's words to plays: which file, which plays of it, each with its own environment.
 
-In: `Options`. Out: plays as they are loaded, or the `Work` of each. No database is asked.
+In: `Options`. Out: plays as they are loaded, or the `PlaySession` of each. No database is asked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.model import Play, Playbook
 from wgm_play.playbook.selection import refuse_unknown
 from wgm_play.playbook.variables import parse_extra_vars
-from wgm_play.run.work import Work
+from wgm_play.run.work import PlaySession
 from wgm_play.untrusted import environ_of, refuse_own_environments
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _limited(found: Sequence[tuple[str, str, Position]], limit: str | None) -> s
     return chosen
 
 
-def open_plays(options: Options, reporter: Reporter) -> list[Work]:
+def open_plays(options: Options, reporter: Reporter) -> list[PlaySession]:
     """Return the work of each play of the playbook."""
     found = load_plays(options)
     refuse_unknown([one[1] for one in found], options.tags, options.skip_tags, options.start_at_step)
@@ -135,7 +135,8 @@ def open_plays(options: Options, reporter: Reporter) -> list[Work]:
         for _, _, environment, playbook in found:
             refuse_unpinned(environment.name, playbook, options)
     return [
-        Work(options, reporter, environment, playbook, play, number) for number, play, environment, playbook in found
+        PlaySession(options, reporter, environment, playbook, play, number)
+        for number, play, environment, playbook in found
     ]
 
 
@@ -152,11 +153,11 @@ def refuse_unpinned(name: str, playbook: Playbook, options: Options) -> None:
         )
 
 
-def open_targets(options: Options, reporter: Reporter) -> list[Work]:
+def open_targets(options: Options, reporter: Reporter) -> list[PlaySession]:
     """Return the work of each play without what it declares: a run is steered while its playbook is being edited."""
     path = find_playbook(options.playbook)
     playbook = Playbook(str(path), str(project_of(path)), (), {}, "")
     return [
-        Work(options, reporter, environment, playbook, replace(play, backup=backup_of(path, number)))
+        PlaySession(options, reporter, environment, playbook, replace(play, backup=backup_of(path, number)))
         for number, play, environment in _named_plays(options)
     ]

@@ -22,13 +22,13 @@ from wgm_play.run.requirements import requirements
 if TYPE_CHECKING:
     from wgm_play.environment import Promotion
     from wgm_play.planning.model import Planned
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # A freeze that somebody orders during a run is seen after so many seconds at the latest, between two steps.
 PAUSE = 1.0
 
 
-def obstacles(work: Work, planned: Planned) -> Verdict:
+def obstacles(work: PlaySession, planned: Planned) -> Verdict:
     """Return what holds and all that is missing for a run of this plan now: what a rollback holds, a freeze, promotion."""
     verdict = Verdict()
     promotion, playbook = work.environment.promotion, work.options.playbook
@@ -45,7 +45,7 @@ def obstacles(work: Work, planned: Planned) -> Verdict:
     return verdict
 
 
-def _held(work: Work, planned: Planned, mark: str) -> str:
+def _held(work: PlaySession, planned: Planned, mark: str) -> str:
     """Return what took back what is wanted again, and holds it; "" where nothing does."""
     policy = work.environment.policy.hold_rolled_back
     if policy and (over := restored_over(work, planned, mark)) is not None:
@@ -54,7 +54,7 @@ def _held(work: Work, planned: Planned, mark: str) -> str:
     return f"run {held[0].id} was taken back by run {held[1].id} of {held[1].role}: it is held" if held else ""
 
 
-def foretell(work: Work, planned: Planned) -> None:
+def foretell(work: PlaySession, planned: Planned) -> None:
     """Warn of what would refuse a run of this plan now, where it is only looked at: first what has to be done first."""
     if work.options.untrusted:
         return
@@ -73,7 +73,7 @@ def foretell(work: Work, planned: Planned) -> None:
         work.reporter.warn("\n  ".join([told, *(said if len(said) > 1 else ())]))
 
 
-def permitted(work: Work, planned: Planned, command: str) -> list[Decision]:
+def permitted(work: PlaySession, planned: Planned, command: str) -> list[Decision]:
     """Return what is to be recorded with a run that may go ahead; raise `Refused` for one that may not.
 
     A rollback, and the resumption of a run that has begun, are held by nothing but a freeze.
@@ -84,7 +84,7 @@ def permitted(work: Work, planned: Planned, command: str) -> list[Decision]:
     return [*decisions, *_promoted(work, planned)]
 
 
-def _frozen(work: Work) -> list[Decision]:
+def _frozen(work: PlaySession) -> list[Decision]:
     """Return that a freeze was gone past; raise `Refused` in one that was not."""
     found = frozen(work.reading, work.environment.freeze)
     if found is None:
@@ -102,7 +102,7 @@ def _frozen(work: Work) -> list[Decision]:
 class FreezeWatch:
     """Stops a run where a freeze begins, between two steps: all that was begun of a step is done by then."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: PlaySession) -> None:
         self.work = work
         self.asked = time.monotonic()
 
@@ -120,7 +120,7 @@ class FreezeWatch:
             )
 
 
-def _promoted(work: Work, planned: Planned) -> list[Decision]:
+def _promoted(work: PlaySession, planned: Planned) -> list[Decision]:
     promotion = work.environment.promotion
     if not (promotion or _may_hold(work)):
         return _unneeded_override(work)
@@ -141,22 +141,22 @@ def _promoted(work: Work, planned: Planned) -> list[Decision]:
     return []
 
 
-def _reason(work: Work) -> list[Decision]:
+def _reason(work: PlaySession) -> list[Decision]:
     return [Decision("rollback", work.options.reason, [])] if work.options.reason else []
 
 
-def _unneeded_override(work: Work) -> list[Decision]:
+def _unneeded_override(work: PlaySession) -> list[Decision]:
     if work.options.override_promotion:
         work.reporter.warn(f"--override-promotion is not needed: {work.environment.name} declares no promotion")
     return []
 
 
-def is_resumption(work: Work, planned: Planned) -> bool:
+def is_resumption(work: PlaySession, planned: Planned) -> bool:
     """Tell whether a run finishes one that has begun: that is never held."""
     return resumed(work, steps.mark_of(evidence.own_marks(work, planned))) is not None
 
 
-def resumed(work: Work, mark: str) -> Run | None:
+def resumed(work: PlaySession, mark: str) -> Run | None:
     """Return the run that this one finishes: the last one, of the same steps, that did not end well."""
     runs = Ledger(work.reading).last_runs()
     number = resumes(runs, play=work.play.name, is_rollback=False)
@@ -169,7 +169,7 @@ def resumed(work: Work, mark: str) -> Run | None:
 # What a rollback took back ----------------------------------------------------------------------------------------
 
 
-def held_by(work: Work, planned: Planned, mark: str) -> tuple[Run, Run] | None:
+def held_by(work: PlaySession, planned: Planned, mark: str) -> tuple[Run, Run] | None:
     """Return the run whose wanted state is wanted again and the rollback that took it back, where nobody released it."""
     runs = Ledger(work.reading).last_runs()
     by_id = {run.id: run for run in runs}
@@ -190,7 +190,7 @@ def held_by(work: Work, planned: Planned, mark: str) -> tuple[Run, Run] | None:
     return None
 
 
-def restored_over(work: Work, planned: Planned, mark: str) -> Decision | None:
+def restored_over(work: PlaySession, planned: Planned, mark: str) -> Decision | None:
     """Return the restore in place that took back what is wanted again, where nobody released it since."""
     restores = [
         one for one in kept.decisions(work.reading, "rollback") if one.subject in (mark, planned.plan.to_digest)
@@ -199,18 +199,18 @@ def restored_over(work: Work, planned: Planned, mark: str) -> Decision | None:
     return next((one for one in restores if one.subject and one.id > max(released, default=0)), None)
 
 
-def _may_hold(work: Work) -> bool:
+def _may_hold(work: PlaySession) -> bool:
     return work.environment.policy.hold_rolled_back or work.play.after_changes is not None
 
 
-def _held_runs(work: Work, planned: Planned, mark: str) -> tuple[Run, Run] | None:
+def _held_runs(work: PlaySession, planned: Planned, mark: str) -> tuple[Run, Run] | None:
     """Return what `held_by` does, where the policy holds what was taken back, or a failed watch took it back."""
     held = held_by(work, planned, mark) if _may_hold(work) else None
     policy = work.environment.policy.hold_rolled_back
     return held if held and (policy or after_changes.held(work, held[1].id)) else None
 
 
-def _refuse_held(work: Work, planned: Planned, mark: str) -> None:
+def _refuse_held(work: PlaySession, planned: Planned, mark: str) -> None:
     hint = f"change the playbook, or let somebody release it: wgm-play promote {work.options.playbook} --release --reason REASON"
     policy = work.environment.policy.hold_rolled_back
     if policy and (over := restored_over(work, planned, mark)) is not None:
@@ -236,6 +236,6 @@ def _refuse_held(work: Work, planned: Planned, mark: str) -> None:
 # What promotion asks for --------------------------------------------------------------------------------------------
 
 
-def judged(work: Work, planned: Planned, promotion: Promotion) -> Verdict:
+def judged(work: PlaySession, planned: Planned, promotion: Promotion) -> Verdict:
     """Return what holds and what is missing for a run of this plan."""
     return judging.judged(work, planned, promotion, requirements(work, planned, promotion))

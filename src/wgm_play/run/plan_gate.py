@@ -10,27 +10,27 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import Refused
-from wgm_play.units import counted
+from wgm_play.quantities import counted
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
     from wgm_play.analysis.compare import Slower
-    from wgm_play.analysis.watch import Watched
+    from wgm_play.analysis.watch import QuerySnapshot
     from wgm_play.finding import Finding
     from wgm_play.planning.model import Planned
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 PLANS = "plans"
 
 
-def refuse(work: Work, planned: Planned) -> None:
+def refuse(work: PlaySession, planned: Planned) -> None:
     """Raise `Refused` where a query would get a slower plan."""
     if problem := slowed(work, planned):
         raise problem
 
 
-def slowed(work: Work, planned: Planned) -> Refused | None:
+def slowed(work: PlaySession, planned: Planned) -> Refused | None:
     """Return the queries that a plan would make slow, with both plans and the change; None where there are none."""
     if work.play.gate != PLANS or not planned.plan.groups:
         return None
@@ -60,7 +60,7 @@ def _headed(one: Finding) -> str:
     return f"{one.message} [{one.where}]" if one.where else one.message
 
 
-def _findings(work: Work, planned: Planned, slower: Iterable[Slower], what: str) -> list[Finding]:
+def _findings(work: PlaySession, planned: Planned, slower: Iterable[Slower], what: str) -> list[Finding]:
     """Return what counts of these queries: what somebody took on does not."""
     from wgm_play.analysis import compare
     from wgm_play.commands.acknowledged import acknowledged
@@ -77,7 +77,7 @@ def _findings(work: Work, planned: Planned, slower: Iterable[Slower], what: str)
 # After the run --------------------------------------------------------------------------------------------------
 
 
-def begin(work: Work, run: int, connection: Connection[Any]) -> Watched | None:
+def begin(work: PlaySession, run: int, connection: Connection[Any]) -> QuerySnapshot | None:
     """Keep what queries cost and how they are planned before a run; None where the play is about no queries."""
     if not (work.play.queries or work.play.gate == PLANS):
         return None
@@ -94,7 +94,9 @@ def begin(work: Work, run: int, connection: Connection[Any]) -> Watched | None:
     return seen
 
 
-def finish(work: Work, planned: Planned, before: Watched | None, connection: Connection[Any]) -> list[Finding]:
+def finish(
+    work: PlaySession, planned: Planned, before: QuerySnapshot | None, connection: Connection[Any]
+) -> list[Finding]:
     """Return the queries whose plans a run made slow, by the statistics as they are now."""
     if before is None or work.play.gate != PLANS:
         return []

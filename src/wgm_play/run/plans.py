@@ -1,6 +1,6 @@
 """A play planned: what is known, desired and live becomes a plan; in rounds, where steps wait for what others register.
 
-In: a `Work`. Out: `Planned`, with what a later run may build on. Only reads the target.
+In: a `PlaySession`. Out: `Planned`, with what a later run may build on. Only reads the target.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from wgm_play.asking.text import check_query
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.ledger import Ledger
-from wgm_play.planning.model import Basis, MadeFrom, Planned
-from wgm_play.planning.partial import plan_part
+from wgm_play.planning.incremental import plan_part
+from wgm_play.planning.model import LastRun, MadeFrom, Planned
 from wgm_play.playbook.expand import load_playbook
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.variables import parse_extra_vars
-from wgm_play.run import basis, invariants
+from wgm_play.run import invariants, last_run
 from wgm_play.run.opening import find_playbook
-from wgm_play.run.work import READ_PAUSE, READS, Work
+from wgm_play.run.work import READ_PAUSE, READS, PlaySession
 from wgm_play.untrusted import environ_of
 
 if TYPE_CHECKING:
-    from wgm_play.desired.model import Wanted
-    from wgm_play.playbook.model import Folded
+    from wgm_play.desired.model import DesiredState
+    from wgm_play.playbook.model import Declarations
 
 
-def plan(work: Work, *, partial: bool = False, saved: str | None = None) -> Planned:
+def plan(work: PlaySession, *, partial: bool = False, saved: str | None = None) -> Planned:
     """Plan the play; steps that wait for registered variables are planned in further rounds.
 
     `partial` lets the part alone be planned that was edited since a run that ended in order. A `saved` plan is returned in
@@ -41,7 +41,7 @@ def plan(work: Work, *, partial: bool = False, saved: str | None = None) -> Plan
 
         parse_policy(work.play.backup)  # what the gate would refuse only after the plan was reviewed
     work.check_marker()
-    planned = _planned(work, work.kept_basis() if partial else None)
+    planned = _planned(work, work.kept_last_run() if partial else None)
     rounds = 0
     while any(step.deferred for step in work.play.steps) and rounds <= len(work.play.steps):
         rounds += 1
@@ -57,7 +57,7 @@ def plan(work: Work, *, partial: bool = False, saved: str | None = None) -> Plan
     return planned
 
 
-def save(work: Work, planned: Planned, path: Path) -> None:
+def save(work: PlaySession, planned: Planned, path: Path) -> None:
     """Write the plan as data."""
     from wgm_play.planning.planfile import write
     from wgm_play.promotion.author import saved_by
@@ -66,7 +66,7 @@ def save(work: Work, planned: Planned, path: Path) -> None:
     work.reporter.note(f"the plan is in {path}: run it with --plan {path}")
 
 
-def compared(work: Work) -> tuple[Catalog, Wanted]:
+def compared(work: PlaySession) -> tuple[Catalog, DesiredState]:
     """Return the live catalog and what the play wants of it; nothing is planned."""
     folded, choices = fold(work.play.steps), work.choices()
     live = work.read_live()
@@ -76,7 +76,7 @@ def compared(work: Work) -> tuple[Catalog, Wanted]:
 # One round --------------------------------------------------------------------------------------------------------
 
 
-def _planned(work: Work, known: Basis | None) -> Planned:
+def _planned(work: PlaySession, known: LastRun | None) -> Planned:
     """Plan the steps that are known by now; again where what stops the plan is that another run or tool moved on.
 
     Raises `Locked` where that goes on and a run is in progress.
@@ -98,7 +98,7 @@ def _planned(work: Work, known: Basis | None) -> Planned:
         time.sleep(READ_PAUSE)
 
 
-def _one_round(work: Work, known: Basis | None) -> Planned:
+def _one_round(work: PlaySession, known: LastRun | None) -> Planned:
     """What is desired, what is live, and the way from the one to the other."""
     desired = _desired(work, known)
     choices = work.choices()
@@ -106,7 +106,7 @@ def _one_round(work: Work, known: Basis | None) -> Planned:
     live = work.read_live(known)
     imperative.ask(desired.assertions)
     planner = work.planner_for(desired, choices, imperative, live)
-    made_from = MadeFrom(basis.facts(work, desired, imperative.mark()), basis.digests(desired), known)
+    made_from = MadeFrom(last_run.facts(work, desired, imperative.mark()), last_run.digests(desired), known)
     edited = (
         plan_part(planner, known)
         if known is not None and made_from.facts == known.facts and live is known.live
@@ -120,7 +120,7 @@ def _one_round(work: Work, known: Basis | None) -> Planned:
     return planned
 
 
-def _desired(work: Work, known: Basis | None) -> Folded:
+def _desired(work: PlaySession, known: LastRun | None) -> Declarations:
     """Return what the steps declare; those that wait for a flag of the application say nothing."""
     if work.play.flags:
         work.wait_for_flags()
@@ -129,7 +129,7 @@ def _desired(work: Work, known: Basis | None) -> Folded:
     return folded
 
 
-def _check_texts(work: Work, folded: Folded) -> None:
+def _check_texts(work: PlaySession, folded: Declarations) -> None:
     """Refuse queries that are anything but one SELECT, before any of them is sent. Raise `InputError`."""
     play = work.play
     if not (folded.assertions or play.invariants or play.alerts or play.flags or play.queries):
@@ -157,7 +157,7 @@ def _check_texts(work: Work, folded: Folded) -> None:
 # What steps register ----------------------------------------------------------------------------------------------
 
 
-def _registered(work: Work, planned: Planned) -> dict[str, Any]:
+def _registered(work: PlaySession, planned: Planned) -> dict[str, Any]:
     """Return what is known of the steps that register something: whether they change, and their operations.
 
     What a run did that was cut short counts: this one finishes it.
@@ -180,7 +180,7 @@ def _of_loop(others: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, A
     return {"changed": bool(titles), "operations": titles, "skipped": others["skipped"] and value["skipped"]}
 
 
-def expand_again(work: Work, registered: dict[str, Any]) -> None:
+def expand_again(work: PlaySession, registered: dict[str, Any]) -> None:
     """Expand the playbook anew with what steps registered."""
     work.registered = registered
     work.playbook = load_playbook(
@@ -197,7 +197,7 @@ def expand_again(work: Work, registered: dict[str, Any]) -> None:
 # For the next run -------------------------------------------------------------------------------------------------
 
 
-def keep(work: Work, planned: Planned, live: Catalog, mark: str, snapshot: str | None = None) -> None:
+def keep(work: PlaySession, planned: Planned, live: Catalog, mark: str, snapshot: str | None = None) -> None:
     """Keep what is known of a database that is as the play says, for the next run.
 
     `mark` and `snapshot` are the digest of the live catalog that was read last and that of what the ledger keeps of it.
@@ -206,9 +206,9 @@ def keep(work: Work, planned: Planned, live: Catalog, mark: str, snapshot: str |
     if work.sizes is not None or made_from is None:
         return
     if work.play.prune or planned.choices_selected is not None or any(step.deferred for step in work.play.steps):
-        basis.drop(work)
+        last_run.drop(work)
         return
-    found = Basis(
+    found = LastRun(
         work.identity,
         work.versions,
         made_from.facts,
@@ -222,7 +222,7 @@ def keep(work: Work, planned: Planned, live: Catalog, mark: str, snapshot: str |
     )
     known = made_from.known
     if known is None or (known.versions, known.facts, known.said) != (found.versions, found.facts, found.said):
-        basis.save(work, found)
+        last_run.save(work, found)
 
 
 def _skipped(planned: Planned) -> tuple[tuple[Key, str, str], ...]:

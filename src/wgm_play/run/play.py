@@ -15,7 +15,7 @@ from wgm_play.reporter import Reporter
 from wgm_play.run.opening import open_plays
 from wgm_play.run.plans import plan as plan_of
 from wgm_play.run.running import run as run_planned
-from wgm_play.run.work import Work
+from wgm_play.run.work import PlaySession
 from wgm_play.secret import own_names
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(options: Options, reporter: Reporter | None = None) -> Iterator[Work]:
+def opened(options: Options, reporter: Reporter | None = None) -> Iterator[PlaySession]:
     """Open the one play that the options choose; its connections are closed afterwards. Raises `WgmError`."""
     with own_names():
         works = open_plays(options, reporter or Reporter())

@@ -1,6 +1,6 @@
 """Each step told when the last of its operations committed; unchanged steps in their place between.
 
-In: a `Work`, a plan, what commits. Out: each step's result by the reporter.
+In: a `PlaySession`, a plan, what commits. Out: each step's result by the reporter.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from wgm_play.plan import Operation
     from wgm_play.planning.model import Planned
     from wgm_play.playbook.model import Step
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
 class StepProgress:
     """Reports each step when the last of its operations committed; unchanged steps in their place between."""
 
-    def __init__(self, work: Work, planned: Planned, title: str | None) -> None:
+    def __init__(self, work: PlaySession, planned: Planned, title: str | None) -> None:
         self.work = work
         self.planned = planned
         self.title = title

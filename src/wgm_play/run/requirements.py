@@ -16,17 +16,17 @@ from wgm_play.promotion import approval
 from wgm_play.promotion.gate import Requirement, Verdict
 from wgm_play.promotion.identity import identity_of, same
 from wgm_play.promotion.revision import people_since
+from wgm_play.quantities import counted
 from wgm_play.reporter import Reporter
 from wgm_play.run import evidence
-from wgm_play.units import counted
 
 if TYPE_CHECKING:
     from wgm_play.environment import Promotion
     from wgm_play.planning.model import Planned
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 
-def requirements(work: Work, planned: Planned, promotion: Promotion) -> list[Requirement]:
+def requirements(work: PlaySession, planned: Planned, promotion: Promotion) -> list[Requirement]:
     """Return what judges the requirements of a promotion, in the order in which they are told."""
     found: list[Requirement] = []
     if "undrifted" in promotion.require:
@@ -40,7 +40,7 @@ def requirements(work: Work, planned: Planned, promotion: Promotion) -> list[Req
     return found
 
 
-def _approvals(verdict: Verdict, work: Work, planned: Planned, promotion: Promotion) -> None:
+def _approvals(verdict: Verdict, work: PlaySession, planned: Planned, promotion: Promotion) -> None:
     wanted = counted(promotion.approvals, "approval")
     who = "who did not make the change"
     if not work.options.plan:
@@ -73,7 +73,7 @@ def _may_approve(promotion: Promotion, authors: set[str], *done: Iterable[str]) 
     return ", ".join(one for one in promotion.approvers if approval.person(one) not in without)
 
 
-def _checklist(verdict: Verdict, work: Work, planned: Planned) -> None:
+def _checklist(verdict: Verdict, work: PlaySession, planned: Planned) -> None:
     from wgm_play.commands import checklist
 
     missing = [one for one in checklist.points(work, planned) if not one.holds]
@@ -83,7 +83,7 @@ def _checklist(verdict: Verdict, work: Work, planned: Planned) -> None:
         verdict.hold("checklist", "all its points hold")
 
 
-def made_by(work: Work, saved: Mapping[str, str]) -> set[str]:
+def made_by(work: PlaySession, saved: Mapping[str, str]) -> set[str]:
     """Return who made the change: who saved the plan, who committed since the last run here."""
     made = {saved.get("role", ""), saved.get("email", ""), saved.get("name", "")}
     found = evidence.known(work)
@@ -95,14 +95,14 @@ def made_by(work: Work, saved: Mapping[str, str]) -> set[str]:
     return made - {""}
 
 
-def _used(work: Work, planned: Planned) -> datetime | None:
+def _used(work: PlaySession, planned: Planned) -> datetime | None:
     """Return when a run with this plan ended in order last."""
     digest = plan_digest(planned.plan)
     runs = Ledger(work.reading).last_runs()
     return next((run.started_at for run in runs if run.plan_digest == digest and run.status == "done"), None)
 
 
-def _undrifted(verdict: Verdict, work: Work, planned: Planned) -> None:
+def _undrifted(verdict: Verdict, work: PlaySession, planned: Planned) -> None:
     from wgm_play.commands.drift import drift
     from wgm_play.finding import WARNING, at_least
 
@@ -116,7 +116,7 @@ def _undrifted(verdict: Verdict, work: Work, planned: Planned) -> None:
         verdict.hold("undrifted", f"{name} is as its last run left it")
 
 
-def _rehearsal(verdict: Verdict, work: Work, planned: Planned) -> None:
+def _rehearsal(verdict: Verdict, work: PlaySession, planned: Planned) -> None:
     from wgm_play.rehearsal.certificate import find
 
     found = find(Ledger(work.reading), planned.plan)

@@ -1,6 +1,6 @@
 """What is said of a planned play and of one that ran: each step's result, what was removed, what no step mentions.
 
-In: a `Work`, a `Planned`. Out: lines by the reporter.
+In: a `PlaySession`, a `Planned`. Out: lines by the reporter.
 """
 
 from __future__ import annotations
@@ -14,40 +14,42 @@ from wgm_play.reporter import StepResult
 from wgm_play.run import closing
 
 if TYPE_CHECKING:
-    from wgm_play.outlook import Outlook
+    from wgm_play.impact import Impact
     from wgm_play.plan import Operation
     from wgm_play.planning.model import Planned
     from wgm_play.playbook.model import Step
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # The step of what no step asks for.
 UNASKED = "What no step asks for any more"
 
 
-def report_ok(work: Work, planned: Planned) -> str | None:
+def report_ok(work: PlaySession, planned: Planned) -> str | None:
     """Report a play that finds nothing to do; return the line on what no step mentions."""
     _report(work, planned, {})
     return say_rest(work, planned)
 
 
-def report_unrun(work: Work, planned: Planned) -> None:
+def report_unrun(work: PlaySession, planned: Planned) -> None:
     """Report a play that was only planned."""
     _report(work, planned, planned.plan.by_step())
 
 
-def results(work: Work, planned: Planned, changed: Mapping[int, Sequence[Operation]] | None = None) -> list[StepResult]:
+def results(
+    work: PlaySession, planned: Planned, changed: Mapping[int, Sequence[Operation]] | None = None
+) -> list[StepResult]:
     """Return how each chosen step ends, where `changed` are the operations of the steps that change something."""
     return [result(work, planned, step, (changed or {}).get(step.index, ())) for step in chosen(work, planned)]
 
 
-def chosen(work: Work, planned: Planned) -> list[Step]:
+def chosen(work: PlaySession, planned: Planned) -> list[Step]:
     """Return the steps that tags and `--start-at-step` leave: nothing is said of the others."""
     selected = planned.choices_selected
     return [step for step in work.play.steps if selected is None or step.index in selected]
 
 
 def result(
-    work: Work, planned: Planned, step: Step, operations: Sequence[Operation], seconds: float | None = None
+    work: PlaySession, planned: Planned, step: Step, operations: Sequence[Operation], seconds: float | None = None
 ) -> StepResult:
     """Return how a step ends that does `operations`."""
     skipped = {number: (reason, statement) for number, reason, statement in planned.plan.skipped}
@@ -58,7 +60,7 @@ def result(
     return StepResult(work.target, step.name, outcome, step.item, operations=operations, seconds=seconds)
 
 
-def _report(work: Work, planned: Planned, changed: Mapping[int, Sequence[Operation]]) -> None:
+def _report(work: PlaySession, planned: Planned, changed: Mapping[int, Sequence[Operation]]) -> None:
     for one in results(work, planned, changed):
         work.reporter.step(one)
     if changed.get(-1):
@@ -68,7 +70,7 @@ def _report(work: Work, planned: Planned, changed: Mapping[int, Sequence[Operati
             work.reporter.handler(result(work, planned, handler, changed[handler.index]))
 
 
-def say_rest(work: Work, planned: Planned, *, ran: bool = False, steps: bool = True) -> str | None:
+def say_rest(work: PlaySession, planned: Planned, *, ran: bool = False, steps: bool = True) -> str | None:
     """Say after the recap what was removed, what no step mentions, and where the database of an embedded server is.
 
     A rollback knows no `steps`. Return the line on what no step mentions.
@@ -86,16 +88,16 @@ def say_rest(work: Work, planned: Planned, *, ran: bool = False, steps: bool = T
     return left
 
 
-def show_plan(work: Work, planned: Planned, *, diff: bool) -> None:
+def show_plan(work: PlaySession, planned: Planned, *, diff: bool) -> None:
     """Show the plan; with its statements, where `diff` is set, also what it will meet."""
     work.reporter.plan(planned.plan, diff=diff, outlook=_outlook(work, planned))
 
 
-def _outlook(work: Work, planned: Planned) -> Outlook | None:
+def _outlook(work: PlaySession, planned: Planned) -> Impact | None:
     """Return what a plan will meet now, where it is shown with its statements."""
     if not work.options.diff or not planned.plan.groups:
         return None
-    from wgm_play.outlook import changed_texts, look
+    from wgm_play.impact import changed_texts, look
 
     met = look(work.reading, planned.plan, planned.situation.facts.sizes)
     return replace(met, texts=changed_texts(planned.plan, planned.live, planned.wanted.catalog))

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from wgm_play.ledger.model import Decision
     from wgm_play.planning.model import Planned
     from wgm_play.run.gate import Cover
-    from wgm_play.run.work import Work
+    from wgm_play.run.work import PlaySession
 
 # Planning again because the live catalog moved while the run lock was taken: more often is a fight with another tool.
 REPLANS = 3
 
 
-def run(work: Work, planned: Planned) -> list[Finding]:
+def run(work: PlaySession, planned: Planned) -> list[Finding]:
     """Run a plan of a trusted playbook; return the queries that it made slow."""
     if not work.trusted:
         raise Refused(
@@ -47,7 +47,7 @@ def run(work: Work, planned: Planned) -> list[Finding]:
     return run_plan(work, planned)
 
 
-def run_plan(work: Work, planned: Planned, intent: Intent = APPLY) -> list[Finding]:
+def run_plan(work: PlaySession, planned: Planned, intent: Intent = APPLY) -> list[Finding]:
     """Run a plan under the run lock; return the queries that it made slow.
 
     Raises what the executor raises; what was done is recorded.
@@ -77,7 +77,7 @@ def run_plan(work: Work, planned: Planned, intent: Intent = APPLY) -> list[Findi
             return slower
 
 
-def _still_true(work: Work, planned: Planned, intent: Intent) -> Planned:
+def _still_true(work: PlaySession, planned: Planned, intent: Intent) -> Planned:
     """Plan again until the live catalog under the lock is the one that was planned for."""
     anew = work.options.plan or not intent.applies
     for _ in range(REPLANS):
@@ -95,7 +95,7 @@ def _still_true(work: Work, planned: Planned, intent: Intent) -> Planned:
     raise Refused("the live catalog keeps changing: another tool is at work", hint="stop it, then run again")
 
 
-def _backup(work: Work) -> Cover | None:
+def _backup(work: PlaySession) -> Cover | None:
     """Take the backup that the play asks for before anything changes; return what covers the run."""
     if work.play.backup is None:
         return None
@@ -111,7 +111,7 @@ def _backup(work: Work) -> Cover | None:
     return gate.before_changes(work)
 
 
-def _begin(work: Work, planned: Planned, ledger: Ledger, intent: Intent, decisions: Sequence[Decision]) -> int:
+def _begin(work: PlaySession, planned: Planned, ledger: Ledger, intent: Intent, decisions: Sequence[Decision]) -> int:
     """Begin a run in the ledger; return its number."""
     environment, plan, options = work.environment, planned.plan, work.options
     info = RunInfo(
@@ -141,7 +141,7 @@ def _begin(work: Work, planned: Planned, ledger: Ledger, intent: Intent, decisio
     )
 
 
-def _record_cover(work: Work, begun: Begun, cover: Cover | None, watched: Mapping[str, Any] | None) -> None:
+def _record_cover(work: PlaySession, begun: Begun, cover: Cover | None, watched: Mapping[str, Any] | None) -> None:
     """Record what covers the run and what is watched after it; say its restore point."""
     ledger, run = begun.ledger, begun.run
     work.reporter.data("run", run)
@@ -156,7 +156,7 @@ def _record_cover(work: Work, begun: Begun, cover: Cover | None, watched: Mappin
 
 
 def _record(
-    work: Work,
+    work: PlaySession,
     planned: Planned,
     begun: Begun,
     intent: Intent,
@@ -186,7 +186,7 @@ def _already_done() -> Iterator[None]:
         ) from error
 
 
-def _tell(work: Work, planned: Planned, outcome: Outcome, run: int, intent: Intent) -> None:
+def _tell(work: PlaySession, planned: Planned, outcome: Outcome, run: int, intent: Intent) -> None:
     """Tell what was done, and what a later run would cost by it."""
     say_locks(work, outcome)
     work.reporter.data(

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from wgm_play.errors import InputError
+from wgm_play.quantities import format_duration
 from wgm_play.render import render
 from wgm_play.sql import reveal
-from wgm_play.units import format_duration
 
 if TYPE_CHECKING:
     from wgm_play.playbook.model import Job

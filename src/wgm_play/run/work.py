@@ -1,6 +1,6 @@
 """One play on one database, open: its connections, and what the stages ask of it.
 
-In: a play with its environment and `Options`. Out: `Work`. The stages are in `plans.py` and `running.py`.
+In: a play with its environment and `Options`. Out: `PlaySession`. The stages are in `plans.py` and `running.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import plain
+from wgm_play import plain_templates
 from wgm_play.asking.ask import Asker
 from wgm_play.cache.questions import Questions
 from wgm_play.cache.store import Cache
@@ -26,13 +26,13 @@ from wgm_play.environment import TARGET, Environment
 from wgm_play.errors import Position, Refused
 from wgm_play.ledger import Ledger
 from wgm_play.planning.imperative import Imperative
-from wgm_play.planning.model import Basis, Choices, Planned
+from wgm_play.planning.model import Choices, LastRun, Planned
 from wgm_play.planning.planner import Planner
 from wgm_play.playbook.fold import fold
-from wgm_play.playbook.model import Folded, Invariant, Play, Playbook
+from wgm_play.playbook.model import Declarations, Invariant, Play, Playbook
 from wgm_play.playbook.selection import selection
 from wgm_play.render import render
-from wgm_play.run import basis
+from wgm_play.run import last_run
 
 # How often the live catalog is read again where another run or tool drops what is being described, and the pause, in
 # seconds, before that.
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Work:
+class PlaySession:
     """One play on one database. Enter it to connect; leaving closes the connections."""
 
     options: Options
@@ -71,7 +71,7 @@ class Work:
     sizes: Mapping[Key, TableSize] | None = None
     on_group: Callable[[GroupResult], None] | None = None
 
-    def __enter__(self) -> Work:
+    def __enter__(self) -> PlaySession:
         return self
 
     def __exit__(
@@ -223,7 +223,7 @@ class Work:
 
     def _refuse_strange_schemas(self) -> None:
         """Refuse schemas with our names that somebody else made: what is in them is his, and would run as us."""
-        text = plain.text("ledger/strange_owners.sql", self.reading.info.server_version)
+        text = plain_templates.text("ledger/strange_owners.sql", self.reading.info.server_version)
         trusted = self.environment.policy.trusted_owners
         rows = self.reading.execute(text.encode()).fetchall()
         found = [(schema, owner) for schema, owner in rows if owner not in trusted]
@@ -253,31 +253,31 @@ class Work:
         """The project's cache."""
         return Cache.of(self.project)
 
-    def read_live(self, basis: Basis | None = None) -> Catalog:
+    def read_live(self, last: LastRun | None = None) -> Catalog:
         """Read the live catalog in one read-only transaction; again where an object went while it was described.
 
-        Take that of the basis where no row is another.
+        Take that of the last run where no row is another.
         """
         from psycopg.errors import InternalError_
 
         for _ in range(READS):
             try:
-                return self._read_live(basis)
+                return self._read_live(last)
             except InternalError_ as error:
                 # "cache lookup failed", "could not open relation": functions that describe an object see it as it is
                 # now, not as the transaction does (manual: "System Catalog Information Functions").
                 if error.sqlstate != "XX000":
                     raise
                 time.sleep(READ_PAUSE)
-        return self._read_live(basis)
+        return self._read_live(last)
 
-    def _read_live(self, basis: Basis | None) -> Catalog:
+    def _read_live(self, last: LastRun | None) -> Catalog:
         connection = self.reading
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             self.versions = self.questions.read_versions(connection)
-            if basis is not None and (basis.identity, basis.versions) == (self.identity, self.versions):
-                return basis.live
+            if last is not None and (last.identity, last.versions) == (self.identity, self.versions):
+                return last.live
             return introspect.read(connection)
 
     @property
@@ -329,9 +329,9 @@ class Work:
                 kept.add(step.index)
         return frozenset(kept)
 
-    def kept_basis(self) -> Basis | None:
+    def kept_last_run(self) -> LastRun | None:
         """Return what the last run that ended in order left, where it is kept."""
-        return basis.load(self)
+        return last_run.load(self)
 
     def refuse_frozen(self, planned: Planned) -> None:
         """Refuse to change a database that somebody froze; tell a role that only plans, and who plans on a standby."""
@@ -359,12 +359,12 @@ class Work:
         self.flags = flags.look(self.asker, self.play.flags, self.reading)
         self.play, self.waiting = flags.waiting(self.play, self.flags, self.waiting)
 
-    def imperative(self, folded: Folded, choices: Choices) -> Imperative:
+    def imperative(self, folded: Declarations, choices: Choices) -> Imperative:
         """Return what the play runs and asks."""
         handlers = fold(self.play.handlers, handlers=True)
         return Imperative(self.play, folded, handlers, Ledger(self.reading), self.reading, self.asker, choices.selected)
 
-    def planner_for(self, folded: Folded, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
+    def planner_for(self, folded: Declarations, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
         """Return the planner of the play."""
         return Planner(
             self.playbook,

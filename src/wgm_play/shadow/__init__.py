@@ -1,6 +1,6 @@
 """The shadow: a scratch database in which declared state is realised and plans are proved; dropped afterwards.
 
-In: a `Place`, the server that holds it. Out: connections to fresh, empty databases there. On a server of our own they
+In: a `ShadowServer`, the server that holds it. Out: connections to fresh, empty databases there. On a server of our own they
 belong to a role that was made for this command and has no rights; what only a superuser may make is made by another
 session (see `superuser`).
 """
@@ -18,12 +18,12 @@ from weakref import WeakKeyDictionary
 
 from wgm_play.catalog import introspect
 from wgm_play.errors import WgmError
-from wgm_play.person import OURS, forget, left_behind, working
 from wgm_play.pooler import backend_pid
 from wgm_play.render import render
 from wgm_play.shadow.superuser import Superuser, listed, makes_range
 from wgm_play.shadow.tablespaces import NO_SPACES, Tablespaces, make_missing, there
 from wgm_play.sql import Sql, quoted
+from wgm_play.user_folder import OURS, forget, left_behind, working
 
 if TYPE_CHECKING:
     import psycopg
@@ -50,7 +50,7 @@ class Connect(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ShadowServer:
     """The server for scratch databases. `own` tells that it is the target's, `ours` that we started it.
 
     `locale` is that of the target's database, where another server must imitate it; `path` the search_path of its
@@ -79,7 +79,7 @@ class Shadow:
     own: bool
     admin: psycopg.Connection[Any]
     version: int
-    place: Place
+    place: ShadowServer
     role: str | None = None
     names: list[str] = field(default_factory=list)
     spaces: frozenset[str] = frozenset()
@@ -276,7 +276,7 @@ def locale_of(connection: psycopg.Connection[Any]) -> Locale:
 
 
 @contextmanager
-def open_shadow(place: Place) -> Iterator[Shadow]:
+def open_shadow(place: ShadowServer) -> Iterator[Shadow]:
     """Open the shadow on a server."""
     with working(OURS if place.ours else place.mark):
         admin = place.connect(None, APPLICATION)

@@ -20,7 +20,7 @@ from wgm_play.render import Statement
 from wgm_play.secret import mask
 
 
-class Waiting(Protocol):
+class RefusedStatement(Protocol):
     """A statement that PostgreSQL refused."""
 
     declaration: Declaration
@@ -149,8 +149,8 @@ def _at_the_end(statement: Statement, offset: int | None, where: Any, message: s
 
 
 def missing(
-    item: Waiting,
-    still: Sequence[Waiting],
+    item: RefusedStatement,
+    still: Sequence[RefusedStatement],
     failed: Iterable[Key],
     declared: Mapping[Key, Declaration],
     live: Catalog,
@@ -208,9 +208,9 @@ def _known(declared: Mapping[Key, Declaration], live: Catalog, types: Sequence[s
     return {_called(key) for key in keys} | (columns if not wanted else set())
 
 
-def circles(still: Sequence[Waiting]) -> list[WgmError]:
+def circles(still: Sequence[RefusedStatement]) -> list[WgmError]:
     """Return one error for each ring of declarations that wait for one another."""
-    by_name: dict[str, Waiting] = {}
+    by_name: dict[str, RefusedStatement] = {}
     for item in still:
         by_name.setdefault(_called(item.declaration.key), item)
     problems: list[WgmError] = []
@@ -235,7 +235,7 @@ def circles(still: Sequence[Waiting]) -> list[WgmError]:
     return problems
 
 
-def _ring(start: Waiting, by_name: Mapping[str, Waiting]) -> list[Waiting]:
+def _ring(start: RefusedStatement, by_name: Mapping[str, RefusedStatement]) -> list[RefusedStatement]:
     """Follow what each declaration waits for; return the ring through `start`, empty where there is none."""
     path = [start]
     while True:
@@ -249,6 +249,6 @@ def _ring(start: Waiting, by_name: Mapping[str, Waiting]) -> list[Waiting]:
         path.append(following)
 
 
-def _lacks(item: Waiting) -> str | None:
+def _lacks(item: RefusedStatement) -> str | None:
     names = names_in(str(item.error.diag.message_primary or item.error))
     return names[0].split(".")[-1] if names else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.diff.compare import diff
 from wgm_play.environment import Policy
-from wgm_play.operations.base import Facts, Situation
+from wgm_play.operations.base import Facts, PlanContext
 from wgm_play.operations.order import order
 
 
@@ -18,7 +18,7 @@ def statements_for(catalog: Catalog) -> list[str]:
     public = Key("schema", ("public",))
     if public in catalog.rows:
         empty.rows[public] = (None,)  # it is there, without a comment of anybody's
-    situation = Situation(empty, catalog, Facts(Policy(), catalog.version))
+    situation = PlanContext(empty, catalog, Facts(Policy(), catalog.version))
     changes = order(diff(situation).changes, (), catalog.edges)
     return [
         command.sql

@@ -1,6 +1,6 @@
 """A file of statistics: read, held to its schema, and what it says of tables.
 
-In: a path. Out: `Statistics`. What is wrong with the file is an `InputError`; what is odd about it is told by `remarks`.
+In: a path. Out: `StatisticsFile`. What is wrong with the file is an `InputError`; what is odd about it is told by `remarks`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 from wgm_play.errors import InputError, Position
 from wgm_play.operations.base import TableSize
+from wgm_play.quantities import counted, format_duration
 from wgm_play.stats.read import FORMAT, VERSION
 from wgm_play.stats.values import FULL, hidden_name
-from wgm_play.units import counted, format_duration
 
 AGAIN = "wgm-play stats PLAYBOOK --output"
 # Tables grow: what is older than that is said.
@@ -32,7 +32,7 @@ def schema() -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class StatisticsFile:
     """What a file of statistics says. `shown` is how messages call the file."""
 
     document: Mapping[str, Any]
@@ -118,7 +118,7 @@ class Statistics:
             yield f"{self.shown} is {format_duration(age.total_seconds())} old: {AGAIN} {self.shown} takes them anew"
 
 
-def load(path: str | Path, where: Position | None = None) -> Statistics:
+def load(path: str | Path, where: Position | None = None) -> StatisticsFile:
     """Read a file. Raise `InputError` for what `wgm-play stats` did not write."""
     shown = str(path)
     try:
@@ -136,7 +136,7 @@ def load(path: str | Path, where: Position | None = None) -> Statistics:
             hint=f"{AGAIN} {shown}, with the program that reads it",
         )
     _hold(document, shown)
-    return Statistics(document, shown)
+    return StatisticsFile(document, shown)
 
 
 def _hold(document: Mapping[str, Any], shown: str) -> None:

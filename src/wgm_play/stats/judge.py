@@ -1,6 +1,6 @@
 """The plan of a query by production's statistics, and whether it would be another if we knew the values that were left out.
 
-In: a database that plans by statistics, queries. Out: `Judged` plans; `compare` says of two whether they are equal, different, or
+In: a database that plans by statistics, queries. Out: `JudgedQuery` plans; `compare` says of two whether they are equal, different, or
 that nobody knows.
 
 Where the file holds no values, the planner is asked again under suppositions that lie at the ends of what is possible: the
@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.render import render
-from wgm_play.stats import supposed
-from wgm_play.stats.put import Known, write
+from wgm_play.stats import assumptions
+from wgm_play.stats.put import KnownStatistics, write
 from wgm_play.stats.uses import expression_key, uses
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ Shape = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExplainedPlan:
     """A plan as EXPLAIN (VERBOSE, FORMAT JSON) tells it: `shape` is what makes two plans the same."""
 
     root: Mapping[str, Any]
@@ -80,11 +80,11 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedQuery:
     """A query's plan; `depends_on` names what it would depend on that was left out: empty, and the plan is production's."""
 
     query: str
-    plan: Plan | None
+    plan: ExplainedPlan | None
     depends_on: tuple[str, ...] = ()
     error: str = ""
 
@@ -100,7 +100,7 @@ def shape(node: Mapping[str, Any]) -> Shape:
     return (*own, *(shape(one) for one in node.get("Plans", ())))
 
 
-def compare(before: Judged, after: Judged) -> tuple[str, tuple[str, ...]]:
+def compare(before: JudgedQuery, after: JudgedQuery) -> tuple[str, tuple[str, ...]]:
     """Return whether two plans are equal or different, or unknown, with what that depends on."""
     if before.plan is None or after.plan is None:
         return UNKNOWN, tuple(one.error for one in (before, after) if one.error)
@@ -109,7 +109,7 @@ def compare(before: Judged, after: Judged) -> tuple[str, tuple[str, ...]]:
     return (EQUAL if before.plan.shape == after.plan.shape else DIFFERENT), ()
 
 
-def explain(connection: Any, query: str) -> Plan:
+def explain(connection: Any, query: str) -> ExplainedPlan:
     """Return the plan of a query; one with parameters has the plan that is good for all of their values."""
     with connection.transaction(force_rollback=True):
         if "$" not in query:
@@ -129,30 +129,30 @@ def _sql(query: str) -> Any:
     return Sql(query.strip().rstrip(";"))
 
 
-def _explained(connection: Any, statement: str) -> Plan:
+def _explained(connection: Any, statement: str) -> ExplainedPlan:
     (found,) = connection.execute(statement.encode()).fetchone()
-    return Plan((json.loads(found) if isinstance(found, str) else found)[0]["Plan"])
+    return ExplainedPlan((json.loads(found) if isinstance(found, str) else found)[0]["Plan"])
 
 
-def judge(planning: Planning, query: str) -> Judged:
+def judge(planning: Planning, query: str) -> JudgedQuery:
     """Return a query's plan, and what it depends on that was left out."""
     import psycopg
 
     try:
         plan = explain(planning.reading, query)
     except psycopg.Error as error:
-        return Judged(query, None, error=str(error.diag.message_primary or error).strip())
+        return JudgedQuery(query, None, error=str(error.diag.message_primary or error).strip())
     found, dark = _open(planning, plan, query)
     if dark:
-        return Judged(query, plan, tuple(dark))
+        return JudgedQuery(query, plan, tuple(dark))
     if not found:
-        return Judged(query, plan)
-    own = supposed.real(planning, found)
+        return JudgedQuery(query, plan)
+    own = assumptions.real(planning, found)
     with _supposing(planning, own):
         plan = explain(planning.reading, query)
-        tried = list(supposed.suppositions(planning, found, own))
+        tried = list(assumptions.suppositions(planning, found, own))
         if len(tried) > MOST:
-            return Judged(query, plan, tuple(one.label for one, _ in found))
+            return JudgedQuery(query, plan, tuple(one.label for one, _ in found))
         depends: dict[str, None] = {}
         for what, supposition in tried:
             try:
@@ -162,14 +162,14 @@ def judge(planning: Planning, query: str) -> Judged:
                 same = False
             if not same:
                 depends |= dict.fromkeys(one.label for one in what)
-    return Judged(query, plan, tuple(depends))
+    return JudgedQuery(query, plan, tuple(depends))
 
 
 @contextmanager
 def _supposing(
     planning: Planning,
-    what: Mapping[Known, Mapping[str, Any]],
-    otherwise: Mapping[Known, Mapping[str, Any]] | None = None,
+    what: Mapping[KnownStatistics, Mapping[str, Any]],
+    otherwise: Mapping[KnownStatistics, Mapping[str, Any]] | None = None,
 ) -> Iterator[None]:
     """Let the planner suppose something of columns for a `with` block."""
     changed = [one for one in what if otherwise is None or what[one] != otherwise.get(one)]
@@ -180,17 +180,17 @@ def _supposing(
         _put(planning, ((one, (otherwise or {}).get(one, one.said)) for one in changed))
 
 
-def _put(planning: Planning, what: Iterator[tuple[Known, Mapping[str, Any]]]) -> None:
+def _put(planning: Planning, what: Iterator[tuple[KnownStatistics, Mapping[str, Any]]]) -> None:
     with planning.admin.transaction():
         for known, said in what:
             write(planning.admin, known, planning.laid.types, said)
 
 
-def _open(planning: Planning, plan: Plan, query: str) -> tuple[list[tuple[Known, Use]], list[str]]:
+def _open(planning: Planning, plan: ExplainedPlan, query: str) -> tuple[list[tuple[KnownStatistics, Use]], list[str]]:
     """Return the columns that a plan may depend on and whose values were left out; and those of which nothing can be supposed."""
     used = uses(query, (*plan.conditions(), *_predicates(planning, plan)))
     relations = _relations(planning, plan)
-    found: list[tuple[Known, Use]] = []
+    found: list[tuple[KnownStatistics, Use]] = []
     dark: list[str] = []
     for relation, attribute in planning.laid.unknown:
         if relation.oid in relations and _use(used, attribute.expression, attribute.name) is not None:
@@ -201,7 +201,7 @@ def _open(planning: Planning, plan: Plan, query: str) -> tuple[list[tuple[Known,
         use = _use(used, known.attribute.expression, known.attribute.name)
         if use is None:
             continue
-        if supposed.possible(planning, known, use):
+        if assumptions.possible(planning, known, use):
             found.append((known, use))
         else:
             dark.append(known.label)
@@ -235,7 +235,7 @@ def _extended(planning: Planning, relations: frozenset[int], used: Uses, words: 
             yield f"extended statistics {name}"
 
 
-def _relations(planning: Planning, plan: Plan) -> frozenset[int]:
+def _relations(planning: Planning, plan: ExplainedPlan) -> frozenset[int]:
     """Return the relations of a plan, those that they are parts of, and their indexes."""
     laid = planning.laid
     by_name = {(one.schema, one.name): one.oid for one in laid.tables.values()}
@@ -253,7 +253,7 @@ def _relations(planning: Planning, plan: Plan) -> frozenset[int]:
     return frozenset(found | {index.oid for oid in found for index in laid.indexes.get(oid, ())})
 
 
-def _predicates(planning: Planning, plan: Plan) -> Iterator[str]:
+def _predicates(planning: Planning, plan: ExplainedPlan) -> Iterator[str]:
     """Yield the predicates of the indexes that a plan uses: what they say is in none of its conditions."""
     names = {node["Index Name"] for node in plan.nodes() if "Index Name" in node}
     for indexes in planning.laid.indexes.values():
@@ -262,7 +262,7 @@ def _predicates(planning: Planning, plan: Plan) -> Iterator[str]:
                 yield one.predicate
 
 
-def shares(judged: Sequence[Judged]) -> dict[str, int]:
+def shares(judged: Sequence[JudgedQuery]) -> dict[str, int]:
     """Return how many plans are certain, and how many depend on what was left out."""
     certain = sum(one.certain for one in judged)
     return {"certain": certain, UNKNOWN: len(judged) - certain}

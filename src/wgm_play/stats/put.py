@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from wgm_play.render import render
-from wgm_play.stats import laid
+from wgm_play.stats import scratch_relations
+from wgm_play.stats.extended import put_extended
 from wgm_play.stats.files import BLOCK
-from wgm_play.stats.laid import Attribute, Relation, Type
-from wgm_play.stats.together import put_extended
+from wgm_play.stats.scratch_relations import ScratchAttribute, ScratchRelation, Type
 from wgm_play.stats.values import HASHED
 
 if TYPE_CHECKING:
-    from wgm_play.stats.file import Statistics
+    from wgm_play.stats.file import StatisticsFile
 
     Connection = psycopg.Connection[Any]
 
@@ -36,7 +36,7 @@ _FILLED, _ENTRY = 0.9, 16
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class StatisticsSlot:
     """One kind of knowledge of a column."""
 
     kind: int = 0
@@ -58,11 +58,11 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Known:
+class KnownStatistics:
     """A column that the file says something of: where it lies in the scratch database, and what is said."""
 
-    relation: Relation
-    attribute: Attribute
+    relation: ScratchRelation
+    attribute: ScratchAttribute
     said: Mapping[str, Any]
 
     @property
@@ -83,15 +83,15 @@ class Length:
 class Laid:
     """What was put into a database: the columns that something is known of, the types there, and what to say of it."""
 
-    known: list[Known] = field(default_factory=list)
-    unknown: list[tuple[Relation, Attribute]] = field(default_factory=list)
-    tables: dict[int, Relation] = field(default_factory=dict)
-    indexes: dict[int, list[Relation]] = field(default_factory=dict)
+    known: list[KnownStatistics] = field(default_factory=list)
+    unknown: list[tuple[ScratchRelation, ScratchAttribute]] = field(default_factory=list)
+    tables: dict[int, ScratchRelation] = field(default_factory=dict)
+    indexes: dict[int, list[ScratchRelation]] = field(default_factory=dict)
     types: dict[int, Type] = field(default_factory=dict)
     parents: dict[int, list[int]] = field(default_factory=dict)
     extended: list[tuple[int, str, tuple[str, ...], bool]] = field(default_factory=list)
     lengths: dict[str, Length] = field(default_factory=dict)
-    waiting: list[tuple[str, Known | None]] = field(default_factory=list)
+    waiting: list[tuple[str, KnownStatistics | None]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -100,14 +100,14 @@ def array_text(texts: Iterable[str]) -> str:
     return "{" + ",".join('"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"' for one in texts) + "}"
 
 
-def put(connection: Connection, statistics: Statistics) -> Laid:
+def put(connection: Connection, statistics: StatisticsFile) -> Laid:
     """Put all statistics into the database behind `connection`; `Laid.lengths` is how long its files are to be."""
-    found = laid.relations(connection)
+    found = scratch_relations.relations(connection)
     result = Laid(tables={one.oid: one for one in found if one.table is None})
     for one in found:
         if one.table is not None:
             result.indexes.setdefault(one.table, []).append(one)
-    result.types = laid.types(connection, (each.type for one in found for each in one.attributes))
+    result.types = scratch_relations.types(connection, (each.type for one in found for each in one.attributes))
     for child, parent in connection.execute(render("stats/parents.sql.j2").sql).fetchall():
         result.parents.setdefault(child, []).append(parent)
     connection.execute(render("stats/system.sql.j2").sql)
@@ -135,7 +135,7 @@ def _send(connection: Connection, result: Laid) -> None:
     result.waiting.clear()
 
 
-def _send_one(connection: Connection, text: str, known: Known | None, result: Laid) -> None:
+def _send_one(connection: Connection, text: str, known: KnownStatistics | None, result: Laid) -> None:
     """Send one statement; what a column's type refuses is of another type than the column has here."""
     try:
         with connection.transaction():
@@ -148,12 +148,14 @@ def _send_one(connection: Connection, text: str, known: Known | None, result: La
         result.notes.append(f"the statistics of {known.label} do not fit its type: they are left out")
 
 
-def _table(version: int, table: Relation, said: Mapping[str, Any], statistics: Statistics, result: Laid) -> None:
+def _table(
+    version: int, table: ScratchRelation, said: Mapping[str, Any], statistics: StatisticsFile, result: Laid
+) -> None:
     _size(version, table, said, result)
     by_name = {one.name: one for one in table.attributes}
     hashed = statistics.values == HASHED
     known = [
-        Known(table, by_name[one["name"]], _undigested(one, hashed))
+        KnownStatistics(table, by_name[one["name"]], _undigested(one, hashed))
         for one in said["columns"]
         if one["name"] in by_name
     ]
@@ -169,7 +171,7 @@ def _table(version: int, table: Relation, said: Mapping[str, Any], statistics: S
         _size(version, index, own, result, width)
         numbered = {one.number: one for one in index.attributes}
         known += [
-            Known(index, numbered[one["number"]], _undigested(one, hashed))
+            KnownStatistics(index, numbered[one["number"]], _undigested(one, hashed))
             for one in own["columns"]
             if one["number"] in numbered
         ]
@@ -190,21 +192,23 @@ def _undigested(said: Mapping[str, Any], hashed: bool) -> Mapping[str, Any]:
     return made
 
 
-def _width(index: Relation, table: Relation, said: Mapping[str, Any]) -> int:
+def _width(index: ScratchRelation, table: ScratchRelation, said: Mapping[str, Any]) -> int:
     """Return how wide the entries of an index are, in bytes."""
     widths = {one["name"]: one["avg_width"] for one in said["columns"]}
     names = {one.number: one.name for one in table.attributes}
     return sum(widths.get(names.get(number, ""), 8) for number in index.key)
 
 
-def _guessed(index: Relation, table: Relation, said: Mapping[str, Any]) -> dict[str, Any]:
+def _guessed(index: ScratchRelation, table: ScratchRelation, said: Mapping[str, Any]) -> dict[str, Any]:
     """Return the size that an index would have: an entry for each row of the table."""
     rows, width = said.get("rows", 0), _width(index, table, said)
     pages = 1 if index.method == "brin" else int(rows * (width + _ENTRY) / (BLOCK * _FILLED)) + 1
     return {"rows": rows, "pages": pages, "visible": 0}
 
 
-def _size(version: int, relation: Relation, said: Mapping[str, Any], result: Laid, width: int | None = None) -> None:
+def _size(
+    version: int, relation: ScratchRelation, said: Mapping[str, Any], result: Laid, width: int | None = None
+) -> None:
     pages = said.get("pages", 0)
     statement = render(
         "stats/size.sql.j2",
@@ -221,7 +225,7 @@ def _size(version: int, relation: Relation, said: Mapping[str, Any], result: Lai
 
 
 def write(
-    connection: Connection, known: Known, types: Mapping[int, Type], said: Mapping[str, Any] | None = None
+    connection: Connection, known: KnownStatistics, types: Mapping[int, Type], said: Mapping[str, Any] | None = None
 ) -> None:
     """Write what is known of a column; with `said` something else is supposed of it."""
     forgetting = render("stats/forget.sql.j2", **_place(known)).sql
@@ -229,12 +233,12 @@ def write(
     connection.execute(f"{forgetting};\n{inserting}".encode(), prepare=False)
 
 
-def _place(known: Known) -> dict[str, Any]:
+def _place(known: KnownStatistics) -> dict[str, Any]:
     inherited = bool(known.said.get("inherited"))
     return {"relation": known.relation.oid, "number": known.attribute.number, "inherited": inherited}
 
 
-def _inserting(known: Known, said: Mapping[str, Any], types: Mapping[int, Type]) -> str:
+def _inserting(known: KnownStatistics, said: Mapping[str, Any], types: Mapping[int, Type]) -> str:
     slots = list(_slots(known.attribute, said, types))[:_SLOTS]
     return render(
         "stats/put.sql.j2",
@@ -242,27 +246,27 @@ def _inserting(known: Known, said: Mapping[str, Any], types: Mapping[int, Type])
         null_frac=said["null_frac"],
         width=said["avg_width"],
         distinct=said["n_distinct"],
-        slots=[*slots, *[Slot()] * (_SLOTS - len(slots))],
+        slots=[*slots, *[StatisticsSlot()] * (_SLOTS - len(slots))],
     ).sql
 
 
-def _slots(attribute: Attribute, said: Mapping[str, Any], types: Mapping[int, Type]) -> Iterator[Slot]:
+def _slots(attribute: ScratchAttribute, said: Mapping[str, Any], types: Mapping[int, Type]) -> Iterator[StatisticsSlot]:
     kind = types[attribute.type]
     own: dict[str, Any] = {"type": attribute.type, "collation": attribute.collation}
     if (common := said.get("common")) is not None and kind.equal:
         # Without values the planner knows how often the common ones are, and takes none for them.
-        yield Slot(_COMMON, kind.equal, numbers=common["frequencies"], values=common.get("values", []), **own)
+        yield StatisticsSlot(_COMMON, kind.equal, numbers=common["frequencies"], values=common.get("values", []), **own)
     if said.get("histogram") is not None and kind.lower:
-        yield Slot(_HISTOGRAM, kind.lower, values=said["histogram"], **own)
+        yield StatisticsSlot(_HISTOGRAM, kind.lower, values=said["histogram"], **own)
     if "correlation" in said and kind.lower:
-        yield Slot(_CORRELATION, kind.lower, attribute.collation, numbers=[said["correlation"]])
+        yield StatisticsSlot(_CORRELATION, kind.lower, attribute.collation, numbers=[said["correlation"]])
     yield from _of_elements(attribute, said, kind, types)
     yield from _of_ranges(said, kind)
 
 
 def _of_elements(
-    attribute: Attribute, said: Mapping[str, Any], kind: Type, types: Mapping[int, Type]
-) -> Iterator[Slot]:
+    attribute: ScratchAttribute, said: Mapping[str, Any], kind: Type, types: Mapping[int, Type]
+) -> Iterator[StatisticsSlot]:
     elements = said.get("elements")
     if elements is None:
         return
@@ -272,18 +276,18 @@ def _of_elements(
     collation = _DEFAULT_COLLATION if words else attribute.collation
     if not equal:
         return
-    yield Slot(
+    yield StatisticsSlot(
         _ELEMENTS, equal, collation, numbers=elements["frequencies"], values=elements.get("values", []), type=element
     )
     if said.get("element_counts") is not None:
-        yield Slot(_ELEMENT_COUNTS, equal, collation, numbers=said["element_counts"])
+        yield StatisticsSlot(_ELEMENT_COUNTS, equal, collation, numbers=said["element_counts"])
 
 
-def _of_ranges(said: Mapping[str, Any], kind: Type) -> Iterator[Slot]:
+def _of_ranges(said: Mapping[str, Any], kind: Type) -> Iterator[StatisticsSlot]:
     if said.get("range_bounds") is not None:
-        yield Slot(_RANGE_BOUNDS, values=said["range_bounds"], type=kind.range)
+        yield StatisticsSlot(_RANGE_BOUNDS, values=said["range_bounds"], type=kind.range)
     if said.get("range_lengths") is not None:
-        yield Slot(
+        yield StatisticsSlot(
             _RANGE_LENGTHS,
             _FLOAT8_LESS,
             numbers=[said.get("range_empty", 0.0)],

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play import __version__
 from wgm_play.render import render
 from wgm_play.stats.files import BLOCK
-from wgm_play.stats.values import FULL, NONE, Told, tells_value
+from wgm_play.stats.values import FULL, NONE, ValueDisclosure, tells_value
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -37,7 +37,7 @@ _STANDBY = "this is a standby: it counts its own reading alone, and no writing; 
 
 def read(connection: Connection[Any], environment: str, values: str = NONE) -> dict[str, Any]:
     """Return the document. `values` is one of `values.LEVELS`."""
-    told = Told(values, secrets.token_hex(8) if values != FULL else "")
+    told = ValueDisclosure(values, secrets.token_hex(8) if values != FULL else "")
     blocks = _blocks(connection)
     with connection.transaction(force_rollback=True):
         connection.execute(render("stats/begin.sql.j2").sql)
@@ -116,7 +116,7 @@ _KINDS = {"r": "table", "p": "partitioned table", "m": "materialized view"}
 _TRAFFIC = ("scans", "inserted", "updated", "deleted", "hot", "live", "dead", "changed")
 
 
-def _tables(found: Mapping[str, list[dict[str, Any]]], told: Told, *, standby: bool) -> list[dict[str, Any]]:
+def _tables(found: Mapping[str, list[dict[str, Any]]], told: ValueDisclosure, *, standby: bool) -> list[dict[str, Any]]:
     by_oid = {row["oid"]: row for row in found["relations"]}
     columns: dict[int, list[dict[str, Any]]] = {}
     for row in found["columns"]:
@@ -182,7 +182,7 @@ def _size(row: Row) -> dict[str, Any]:
     return {key: row[key] for key in ("rows", "pages", "blocks", "visible", "frozen", "bytes") if row[key] is not None}
 
 
-def _column(row: Row, told: Told, *, index: bool = False) -> dict[str, Any]:
+def _column(row: Row, told: ValueDisclosure, *, index: bool = False) -> dict[str, Any]:
     """Return what the planner knows of a column; an expression of an index has its number instead of a name."""
     made: dict[str, Any] = {"number": row["number"]} if index else {"name": row["name"]}
     if row["inherited"]:
@@ -204,7 +204,7 @@ def _column(row: Row, told: Told, *, index: bool = False) -> dict[str, Any]:
     return made
 
 
-def _extended(row: Row, told: Told, name: Any, table: Row) -> dict[str, Any]:
+def _extended(row: Row, told: ValueDisclosure, name: Any, table: Row) -> dict[str, Any]:
     """Return what extended statistics say, by the names of columns; values that are common together are left out."""
     names = dict(zip(row["numbers"], row["columns"], strict=False))
     own = name({"schema": row["schema"], "name": row["name"], "table_oid": table["oid"]})

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.catalog.model import Catalog
-    from wgm_play.stats.file import Statistics
+    from wgm_play.stats.file import StatisticsFile
 
 APPLICATION = "wgm-play plans"
 # Nobody else works there, and what the planner is told must not be gathered anew.
@@ -44,7 +44,7 @@ class Planning:
     admin: psycopg.Connection[Any]
     reading: psycopg.Connection[Any]
     laid: Laid
-    statistics: Statistics
+    statistics: StatisticsFile
     notes: tuple[str, ...]
 
     def type_name(self, oid: int) -> str:
@@ -62,7 +62,7 @@ class Planning:
 class PlanningServer:
     """The server: `version` is its major version."""
 
-    statistics: Statistics
+    statistics: StatisticsFile
     version: int
     server: str
     data: Path
@@ -73,7 +73,7 @@ class PlanningServer:
         self,
         catalog: Catalog,
         name: str = "plans",
-        statistics: Statistics | None = None,
+        statistics: StatisticsFile | None = None,
         *,
         path: str = "",
         indexes: Sequence[str] = (),
@@ -128,7 +128,7 @@ class PlanningServer:
 
 
 @contextmanager
-def planning_server(statistics: Statistics) -> Iterator[PlanningServer]:
+def planning_server(statistics: StatisticsFile) -> Iterator[PlanningServer]:
     """Give a scratch server for one block. Raise `Refused` where this machine has none."""
     wanted = statistics.server_version // 10000
     try:

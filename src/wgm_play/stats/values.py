@@ -22,7 +22,7 @@ _TELLING = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ValueDisclosure:
     """How values are told: `level` is one of `LEVELS`, `salt` makes digests of this file unlike those of others."""
 
     level: str

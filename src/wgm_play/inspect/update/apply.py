@@ -1,6 +1,6 @@
 """Drift as changes of a playbook's texts, each at the line that says it.
 
-In: `Drift`, `Places`. Out: changed texts; `Left` for what cannot be placed, with the lines to write by hand.
+In: `Drift`, `StepFinder`. Out: changed texts; `LeftByHand` for what cannot be placed, with the lines to write by hand.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from wgm_play.document.spans import Address, at
 from wgm_play.inspect import emit
 from wgm_play.inspect.entry import Entry
 from wgm_play.inspect.update import edit
-from wgm_play.inspect.update.changes import GONE, Difference, Path, keys_at, value_at
+from wgm_play.inspect.update.changes import GONE, Path, PathDifference, keys_at, value_at
 from wgm_play.inspect.update.edit import Unplaced
-from wgm_play.inspect.update.place import OF_REFERENCE, Place, Places, Texts
+from wgm_play.inspect.update.place import OF_REFERENCE, StepAddress, StepFinder, Texts
 
 Pretty = Callable[[Key], Entry | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LeftByHand:
     """What must be written by hand: the object, why, where its step is, the lines."""
 
     key: Key
@@ -33,7 +33,7 @@ class Left:
 
 
 @dataclass(slots=True)
-class Change:
+class TextChange:
     """One change of the texts: what it is about, for people, and how it is made."""
 
     key: Key
@@ -47,7 +47,7 @@ class Change:
 class Editor:
     """Makes changes. `pretty` gives the live description in the words that people write; `end` is where new steps go."""
 
-    places: Places
+    places: StepFinder
     pretty: Pretty
     end: tuple[str, Address] | None
     moved: list[tuple[str, Address, list[list[str]] | None]] = field(default_factory=list)
@@ -59,11 +59,11 @@ class Editor:
 
     # Inside of steps
 
-    def change(self, old: Entry, new: Entry, found: list[Difference]) -> Iterator[Change]:
+    def change(self, old: Entry, new: Entry, found: list[PathDifference]) -> Iterator[TextChange]:
         """Yield the changes of one object."""
         columns = _renamed_columns(old, new, found)
         for before, after in columns:
-            yield Change(
+            yield TextChange(
                 new.key,
                 f"column {before} is called {after}",
                 self._rename_column(new.key, before, after),
@@ -75,18 +75,18 @@ class Editor:
             if one.path[0] == "columns" and len(one.path) == 2 and one.path[1] in names:
                 continue
             said = self._in_peoples_words(new, one)
-            made.append(Change(new.key, _told(said), self._difference(new, said), tuple(_by_hand(said))))
+            made.append(TextChange(new.key, _told(said), self._difference(new, said), tuple(_by_hand(said))))
         if new.kind == "table" or len(made) < 2:
             yield from made
         else:  # what says one thing together is changed together: a body, and how it is to be read
-            yield Change(
+            yield TextChange(
                 new.key,
                 "; ".join(one.said for one in made),
                 _together(made),
                 tuple(line for one in made for line in one.lines),
             )
 
-    def _in_peoples_words(self, new: Entry, one: Difference) -> Difference:
+    def _in_peoples_words(self, new: Entry, one: PathDifference) -> PathDifference:
         """Return a difference with the value as people write it; a rule over listed values as such."""
         entry = self.pretty(new.key)
         if one.value is GONE or entry is None:
@@ -96,10 +96,10 @@ class Editor:
             path = (*one.path[:-1], "one_of")
             value = value_at(entry.spec, path)
             if value is not GONE:
-                return Difference(path, value, one.before)
-        return Difference(one.path, one.value if value is GONE else value, one.before)
+                return PathDifference(path, value, one.before)
+        return PathDifference(one.path, one.value if value is GONE else value, one.before)
 
-    def _difference(self, new: Entry, one: Difference) -> Callable[[], None]:
+    def _difference(self, new: Entry, one: PathDifference) -> Callable[[], None]:
         def make() -> None:
             if self._in_place_of_alias(new, one) or self._in_grants(new.key, one):
                 return
@@ -110,7 +110,7 @@ class Editor:
 
         return make
 
-    def _in_grants(self, key: Key, one: Difference) -> bool:
+    def _in_grants(self, key: Key, one: PathDifference) -> bool:
         """Change what an object's own step says of a grantee; tell whether it does."""
         found = [place for place in self.places.of(key) if place.below]
         if not found or one.path != ("privileges",):
@@ -118,7 +118,7 @@ class Editor:
         self._write(found[-1], found[-1].spec, one.value, [])
         return True
 
-    def _in_place_of_alias(self, new: Entry, one: Difference) -> bool:
+    def _in_place_of_alias(self, new: Entry, one: PathDifference) -> bool:
         """Write out what an alias stands for, where it is what differs; tell whether that was so."""
         spec = (self.pretty(new.key) or new).spec
         for place in reversed(self.places.of(new.key)):
@@ -132,7 +132,7 @@ class Editor:
                     return True
         return False
 
-    def _put(self, new: Entry, one: Difference) -> None:
+    def _put(self, new: Entry, one: PathDifference) -> None:
         entry = self.pretty(new.key) or new
         order = keys_at(entry.spec, one.path)
         there = self.places.saying(new.key, one.path)
@@ -147,7 +147,7 @@ class Editor:
         place, address = self._nearest(new.key, one.path)
         self._write(place, address, one.value, order)
 
-    def _instead(self, new: Entry, one: Difference) -> None:
+    def _instead(self, new: Entry, one: PathDifference) -> None:
         """Change what says the same in another form, or take it away, so that it can be said in its usual place."""
         found = self.places.elsewhere(new.key, one.path, one.before)
         if len(found) > 1:
@@ -158,7 +158,7 @@ class Editor:
             elif one.before is not GONE:
                 self._cut(place, address)
 
-    def _nearest(self, key: Key, path: Path) -> tuple[Place, Address]:
+    def _nearest(self, key: Key, path: Path) -> tuple[StepAddress, Address]:
         """Return the step that says most of what is above a path: the last of those."""
         steps = self.places.of(key)
         if not steps:
@@ -171,7 +171,7 @@ class Editor:
                     return place, (*place.spec, *path)
         raise Unplaced("no step says it")
 
-    def _write(self, place: Place, address: Address, value: Any, order: list[str]) -> None:
+    def _write(self, place: StepAddress, address: Address, value: Any, order: list[str]) -> None:
         self.texts[place.file] = edit.put(self.texts[place.file], address, value, order)
 
     def _take(self, key: Key, path: Path, before: Any) -> None:
@@ -188,13 +188,13 @@ class Editor:
         for place, address in reversed(found):
             self._cut(place, address)
 
-    def _forms(self, key: Key, path: Path, before: Any) -> list[tuple[Place, Address]]:
+    def _forms(self, key: Key, path: Path, before: Any) -> list[tuple[StepAddress, Address]]:
         found = self.places.elsewhere(key, path, before)
         if len(found) > 1:
             raise Unplaced("more than one line may say it")
         return found
 
-    def _cut(self, place: Place, address: Address) -> None:
+    def _cut(self, place: StepAddress, address: Address) -> None:
         """Take away one entry, and what would be empty above it."""
         root = self.texts.tree(place.file)
         parent = at(root, address[:-1])
@@ -217,7 +217,7 @@ class Editor:
 
         return make
 
-    def _rename_in_lists(self, place: Place, before: str, after: str) -> None:
+    def _rename_in_lists(self, place: StepAddress, before: str, after: str) -> None:
         """Name a column anew in the keys that a table lists."""
         spec = self.places.node(place, ())
         lists: list[Address] = [("primary_key",)]
@@ -240,7 +240,7 @@ class Editor:
 
     # Whole steps
 
-    def rename(self, old: Entry, new: Entry) -> Change:
+    def rename(self, old: Entry, new: Entry) -> TextChange:
         """Return the change of an object's name."""
 
         def make() -> None:
@@ -252,9 +252,9 @@ class Editor:
                     if self.places.node(place, (word,)) is not None and word in new.spec:
                         self._write(place, (*place.spec, word), new.spec[word], [])
 
-        return Change(new.key, f"was {old.key.label}", make, (f"name: {new.key.label}",))
+        return TextChange(new.key, f"was {old.key.label}", make, (f"name: {new.key.label}",))
 
-    def remove(self, old: Entry) -> Change:
+    def remove(self, old: Entry) -> TextChange:
         """Return the removal of an object's steps."""
 
         def make() -> None:
@@ -267,9 +267,9 @@ class Editor:
                 elif one.step.state != "absent":
                     self.moved.append((one.file, one.address, None))
 
-        return Change(old.key, "is gone", make, ("take its step away",), steps=True)
+        return TextChange(old.key, "is gone", make, ("take its step away",), steps=True)
 
-    def add(self, new: Entry) -> Change:
+    def add(self, new: Entry) -> TextChange:
         """Return the addition of a step."""
         entry = self.pretty(new.key) or new
         lines = emit.step(entry.step())
@@ -278,7 +278,7 @@ class Editor:
             file, address = self._beside(new)
             self.moved.append((file, address, [lines]))
 
-        return Change(new.key, "is new", make, tuple(lines), steps=True)
+        return TextChange(new.key, "is new", make, tuple(lines), steps=True)
 
     def _beside(self, new: Entry) -> tuple[str, Address]:
         """Return the step after which a new one stands: about the same table, else of the same kind, else the last."""
@@ -311,7 +311,7 @@ class Editor:
         self.moved.clear()
 
 
-def _together(changes: list[Change]) -> Callable[[], None]:
+def _together(changes: list[TextChange]) -> Callable[[], None]:
     def make() -> None:
         for one in changes:
             one.make()
@@ -340,7 +340,7 @@ def table_of(entry: Entry) -> tuple[str, ...] | None:
     return None
 
 
-def _about(place: Place, table: tuple[str, ...]) -> bool:
+def _about(place: StepAddress, table: tuple[str, ...]) -> bool:
     """Tell whether a step is about a table or one of its parts."""
     from wgm_play.playbook.kinds import KINDS
 
@@ -361,7 +361,7 @@ def _is_rule(path: Path) -> bool:
     return len(path) == 3 and path[0] == "columns" and path[2] in ("check", "one_of")
 
 
-def _renamed_columns(old: Entry, new: Entry, found: list[Difference]) -> list[tuple[str, str]]:
+def _renamed_columns(old: Entry, new: Entry, found: list[PathDifference]) -> list[tuple[str, str]]:
     """Return the columns that went while one like it came: what people call a rename."""
     gone = [one for one in found if len(one.path) == 2 and one.path[0] == "columns" and one.value is GONE]
     come = [one for one in found if len(one.path) == 2 and one.path[0] == "columns" and one.before is GONE]
@@ -373,7 +373,7 @@ def _renamed_columns(old: Entry, new: Entry, found: list[Difference]) -> list[tu
     return pairs
 
 
-def _told(one: Difference) -> str:
+def _told(one: PathDifference) -> str:
     path = ".".join(one.path)
     if one.value is GONE:
         return f"{path} is gone"
@@ -381,7 +381,7 @@ def _told(one: Difference) -> str:
     return f"{path}: {shown if len(shown) <= 60 else shown[:57] + '...'}"
 
 
-def _by_hand(one: Difference) -> list[str]:
+def _by_hand(one: PathDifference) -> list[str]:
     """Return the lines that say a difference."""
     if one.value is GONE:
         return [f"take away {'.'.join(one.path)}"]

@@ -1,6 +1,6 @@
 """In what two descriptions of one object differ: paths, with the new value or `GONE`.
 
-In: what a step says of an object as the playbook has it, and as it is live. Out: `Difference`s.
+In: what a step says of an object as the playbook has it, and as it is live. Out: `PathDifference`s.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GONE: Any = _Gone()
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PathDifference:
     """A path below the kind's key, what is said there now, and what was."""
 
     path: Path
@@ -31,7 +31,7 @@ class Difference:
     before: Any = GONE
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[PathDifference]:
     """Return the differences, from the top down: what goes first, then what comes or changes."""
     old, new = as_mapping(old), as_mapping(new)
     for word in ("columns", "constraints"):  # each of them for itself, the first and the last too
@@ -53,18 +53,18 @@ def as_mapping(spec: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _between(path: Path, old: Any, new: Any) -> Iterator[Difference]:
+def _between(path: Path, old: Any, new: Any) -> Iterator[PathDifference]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in old:
             if key not in new:
-                yield Difference((*path, key), GONE, old[key])
+                yield PathDifference((*path, key), GONE, old[key])
             else:
                 yield from _between((*path, key), old[key], new[key])
         for key in new:
             if key not in old:
-                yield Difference((*path, key), new[key])
+                yield PathDifference((*path, key), new[key])
     elif old != new:
-        yield Difference(path, new, old)
+        yield PathDifference(path, new, old)
 
 
 def value_at(spec: Any, path: Path) -> Any:

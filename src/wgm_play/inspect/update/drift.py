@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from wgm_play.catalog.kinds import ACCESS
 from wgm_play.catalog.model import Key
-from wgm_play.inspect.entry import Entry, Said
-from wgm_play.inspect.update.changes import GONE, Difference, differences, value_at
+from wgm_play.inspect.entry import Entry, Inspected
+from wgm_play.inspect.update.changes import GONE, PathDifference, differences, value_at
 
 Described = dict[Key, Entry]
 
@@ -22,16 +22,16 @@ class Drift:
 
     come: list[Entry] = field(default_factory=list)
     gone: list[Entry] = field(default_factory=list)
-    changed: list[tuple[Entry, Entry, list[Difference]]] = field(default_factory=list)
+    changed: list[tuple[Entry, Entry, list[PathDifference]]] = field(default_factory=list)
     renamed: list[tuple[Entry, Entry]] = field(default_factory=list)
     kept: list[Key] = field(default_factory=list)
-    both: list[tuple[Entry, Difference]] = field(default_factory=list)
+    both: list[tuple[Entry, PathDifference]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.come or self.gone or self.changed or self.renamed or self.both)
 
 
-def described(said: Said) -> Described:
+def described(said: Inspected) -> Described:
     """Return descriptions by their keys."""
     return {entry.key: entry for entry in said.entries}
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from wgm_play.document.spans import Address, Node, aliased, at, parse
+from wgm_play.document.spans import Address, YamlNode, aliased, at, parse
 from wgm_play.inspect import emit
 
 # What Jinja reads.
@@ -78,10 +78,10 @@ def holds_template(text: str) -> bool:
 # What is refused ----------------------------------------------------------------------------------------------
 
 
-def _refuse_shared(root: Node, address: Address) -> None:
+def _refuse_shared(root: YamlNode, address: Address) -> None:
     """Refuse what others repeat by an alias, and what lies in an alias."""
     repeated = aliased(root)
-    node: Node | None = root
+    node: YamlNode | None = root
     for number, step in enumerate(address):
         if node is None:
             return
@@ -95,7 +95,7 @@ def _refuse_shared(root: Node, address: Address) -> None:
             raise Unplaced("an anchor in it is repeated elsewhere")
 
 
-def _refuse_template(text: str, node: Node) -> None:
+def _refuse_template(text: str, node: YamlNode) -> None:
     if holds_template(text[node.inner : node.end]):
         raise Unplaced("a template says it")
 
@@ -116,8 +116,8 @@ def _indent_at(text: str, place: int) -> int:
     return place - (text.rfind("\n", 0, place) + 1)
 
 
-def _in_flow(root: Node, address: Address) -> bool:
-    node: Node | None = root
+def _in_flow(root: YamlNode, address: Address) -> bool:
+    node: YamlNode | None = root
     for step in address:
         if node is None:
             return False
@@ -131,7 +131,7 @@ def _lines(text: str, lines: Sequence[str]) -> str:
     return _break(text).join(lines)
 
 
-def _scalar(text: str, root: Node, address: Address, node: Node, value: Any) -> str:
+def _scalar(text: str, root: YamlNode, address: Address, node: YamlNode, value: Any) -> str:
     """Return a scalar, in the style of the one before where it can be."""
     flow = _in_flow(root, address)
     if isinstance(value, str) and not flow and (node.style in ("|", ">") or "\n" in value):
@@ -145,7 +145,7 @@ def _scalar(text: str, root: Node, address: Address, node: Node, value: Any) -> 
     return emit.scalar(value, flow=flow)
 
 
-def _body_indent(text: str, root: Node, address: Address, node: Node) -> int:
+def _body_indent(text: str, root: YamlNode, address: Address, node: YamlNode) -> int:
     """Return the column at which the lines of a block scalar stand."""
     if node.style in ("|", ">"):
         for line in text[node.inner : node.end].split("\n")[1:]:
@@ -155,7 +155,7 @@ def _body_indent(text: str, root: Node, address: Address, node: Node) -> int:
     return (parent.column if parent is not None else 0) + 2
 
 
-def _whole(text: str, root: Node, address: Address, node: Node, value: Any) -> str:
+def _whole(text: str, root: YamlNode, address: Address, node: YamlNode, value: Any) -> str:
     """Put a value in the place of one of another shape."""
     if _in_flow(root, address) or node.flow or node.kind == "scalar":
         return _spliced(text, node.inner, node.end, emit.flow(value))
@@ -171,7 +171,7 @@ def _whole(text: str, root: Node, address: Address, node: Node, value: Any) -> s
     return _spliced(text, node.start, node.end, _lines(text, lines))
 
 
-def _items(text: str, root: Node, address: Address, node: Node, value: list[Any]) -> str:
+def _items(text: str, root: YamlNode, address: Address, node: YamlNode, value: list[Any]) -> str:
     """Change the items of a list that differ, from the last to the first."""
     flow = _in_flow(root, address) or node.flow
     shown = [emit.flow(one) for one in value]
@@ -194,7 +194,7 @@ def _items(text: str, root: Node, address: Address, node: Node, value: list[Any]
     return text
 
 
-def _plain(text: str, node: Node) -> str:
+def _plain(text: str, node: YamlNode) -> str:
     """Return an item as `emit.flow` writes it, so that quotes make no difference."""
     if node.kind == "scalar":
         if node.style is not None:
@@ -210,7 +210,7 @@ def _plain(text: str, node: Node) -> str:
     return text[node.start : node.end]
 
 
-def _inserted(text: str, node: Node, number: int, items: Sequence[str], *, flow: bool) -> str:
+def _inserted(text: str, node: YamlNode, number: int, items: Sequence[str], *, flow: bool) -> str:
     """Insert items into a list that has some, before the item `number`."""
     if flow:
         joined = ", ".join(items)
@@ -238,7 +238,7 @@ def _end_of_line(text: str, place: int) -> int:
 # Entries ------------------------------------------------------------------------------------------------------
 
 
-def _add(text: str, root: Node, address: Address, value: Any, order: Sequence[str]) -> str:
+def _add(text: str, root: YamlNode, address: Address, value: Any, order: Sequence[str]) -> str:
     """Add an entry to a mapping; what is missing above it is made too."""
     parent, key = at(root, address[:-1]), address[-1]
     if isinstance(key, int):
@@ -262,7 +262,7 @@ def _add(text: str, root: Node, address: Address, value: Any, order: Sequence[st
     return _into_block(text, parent, number, key, value)
 
 
-def _inside(text: str, node: Node) -> str:
+def _inside(text: str, node: YamlNode) -> str:
     """Return a plain scalar as it can stand in a flow mapping."""
     return emit.scalar(node.value, flow=True)
 
@@ -271,7 +271,7 @@ def _pair(key: str, value: Any) -> str:
     return f"{emit.scalar(key, flow=True, key=True)}: {emit.flow(value)}"
 
 
-def _after(parent: Node, key: str, order: Sequence[str]) -> int:
+def _after(parent: YamlNode, key: str, order: Sequence[str]) -> int:
     """Return the number of the entry that a new one follows: the nearest that usually stands before it; -1 for none."""
     there = [one.value for one in parent.keys]
     before = list(order[: order.index(key)]) if key in order else []
@@ -281,7 +281,7 @@ def _after(parent: Node, key: str, order: Sequence[str]) -> int:
     return -1 if before and there and set(order) >= set(there) and not before else len(there) - 1
 
 
-def _into_flow(text: str, parent: Node, number: int, pair: str) -> str:
+def _into_flow(text: str, parent: YamlNode, number: int, pair: str) -> str:
     if not parent.values:
         inside = parent.end - 1
         return _spliced(text, parent.inner, inside, "{" + pair)
@@ -295,7 +295,7 @@ def _into_flow(text: str, parent: Node, number: int, pair: str) -> str:
     return _spliced(text, before.end, before.end, f",{gap}{pair}")
 
 
-def _into_block(text: str, parent: Node, number: int, key: str, value: Any) -> str:
+def _into_block(text: str, parent: YamlNode, number: int, key: str, value: Any) -> str:
     pad = " " * parent.column
     before, entry = parent.values[number], parent.keys[number]
     head = f"{pad}{emit.scalar(key, flow=False, key=True)}:"
@@ -309,7 +309,7 @@ def _into_block(text: str, parent: Node, number: int, key: str, value: Any) -> s
     return _spliced(text, place, place, _break(text) + _lines(text, lines))
 
 
-def _out_of_flow(text: str, parent: Node, starts: Sequence[int], number: int) -> str:
+def _out_of_flow(text: str, parent: YamlNode, starts: Sequence[int], number: int) -> str:
     if len(starts) == 1:
         return _spliced(text, parent.values[0].start if not parent.keys else parent.keys[0].start, parent.end - 1, "")
     if number + 1 < len(starts):
@@ -321,7 +321,7 @@ def _out_of_flow(text: str, parent: Node, starts: Sequence[int], number: int) ->
     return _spliced(text, parent.values[number - 1].end, parent.values[number].end, "")
 
 
-def _out_of_block(text: str, parent: Node, starts: Sequence[int], number: int) -> str:
+def _out_of_block(text: str, parent: YamlNode, starts: Sequence[int], number: int) -> str:
     if len(starts) == 1:
         raise Unplaced("nothing would be left beside it")
     item = parent.kind == "seq"
@@ -350,7 +350,7 @@ def add_step(text: str, address: Address, lines: Callable[[int], list[str]]) -> 
     return _spliced(text, place, place, _break(text) + _lines(text, made))
 
 
-def _blank_between(text: str, parent: Node) -> bool:
+def _blank_between(text: str, parent: YamlNode) -> bool:
     pairs = zip(parent.values, parent.values[1:], strict=False)
     return any("\n\n" in text[one.end : other.start].replace("\r", "").replace(" ", "") for one, other in pairs)
 

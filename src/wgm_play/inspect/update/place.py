@@ -1,6 +1,6 @@
 """Where a playbook says what: the steps about each object, and the address of each step in its file.
 
-In: the steps of a play, the texts of its files. Out: `Place`s; the same constraint is found in each form that it may have.
+In: the steps of a play, the texts of its files. Out: `StepAddress`s; the same constraint is found in each form that it may have.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wgm_play.catalog.model import Key
-from wgm_play.document.spans import Address, Node, at, parse
+from wgm_play.document.spans import Address, YamlNode, at, parse
 from wgm_play.errors import WgmError
 from wgm_play.inspect.scan import words
 from wgm_play.inspect.update.changes import GONE, Path
@@ -30,7 +30,7 @@ _LITERAL = re.compile(r"'[^']*'|\b\d+(?:\.\d+)?\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StepAddress:
     """A step in a file, and the address of what it says; `below` is where it says another object's, as in `grants`."""
 
     step: Step
@@ -51,7 +51,7 @@ class Texts:
     read: Callable[[str], str]
     now: dict[str, str] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
-    _trees: dict[str, tuple[str, Node]] = field(default_factory=dict)
+    _trees: dict[str, tuple[str, YamlNode]] = field(default_factory=dict)
     _steps: dict[str, tuple[str, dict[tuple[int, int], Address]]] = field(default_factory=dict)
 
     def __getitem__(self, file: str) -> str:
@@ -63,7 +63,7 @@ class Texts:
         assert file in self.first  # noqa: S101 - what is changed was read
         self.now[file] = text
 
-    def tree(self, file: str) -> Node:
+    def tree(self, file: str) -> YamlNode:
         """Return the tree of a file as it is now."""
         text = self[file]
         kept = self._trees.get(file)
@@ -91,15 +91,15 @@ class Texts:
 
 
 @dataclass(slots=True)
-class Places:
+class StepFinder:
     """Finds the steps about an object. Addresses hold while no step comes or goes."""
 
     steps: Sequence[Step]
     texts: Texts
     known: Callable[[Key], Key] = lambda key: key
-    about: dict[Key, list[Place]] = field(default_factory=dict)
+    about: dict[Key, list[StepAddress]] = field(default_factory=dict)
     shared: dict[Key, str] = field(default_factory=dict)
-    order: list[Place] = field(default_factory=list)
+    order: list[StepAddress] = field(default_factory=list)
     repeated: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -123,7 +123,7 @@ class Places:
             if address is None:
                 why = why or "its step was not found"
             else:
-                place = Place(step, file, address)
+                place = StepAddress(step, file, address)
                 self.about.setdefault(key, []).append(place)
                 self.order.append(place)
                 self._grants(key, place)
@@ -137,30 +137,30 @@ class Places:
             if kind.key is not None:
                 self.shared.setdefault(self.known(kind.key(step)), "its step has a `when` that does not hold")
 
-    def _grants(self, key: Key, place: Place) -> None:
+    def _grants(self, key: Key, place: StepAddress) -> None:
         """Know where an object's step says who may use it."""
         given = place.step.spec.get("grants") if isinstance(place.step.spec, dict) else None
         for grantee in given if isinstance(given, dict) else ():
             grant = Key("grant", (key.kind, *key.name, str(grantee)))
             self.about.setdefault(grant, []).append(replace(place, below=("grants", str(grantee))))
 
-    def of(self, key: Key) -> list[Place]:
+    def of(self, key: Key) -> list[StepAddress]:
         """Return the steps about an object; raise `Unplaced` where one of them is made by a loop or the like."""
         if key in self.shared:
             raise Unplaced(self.shared[key])
         return self.about.get(key, [])
 
-    def node(self, place: Place, path: Path) -> Node | None:
+    def node(self, place: StepAddress, path: Path) -> YamlNode | None:
         """Return what a step says at a path."""
         return at(self.texts.tree(place.file), (*place.spec, *path))
 
-    def saying(self, key: Key, path: Path) -> list[tuple[Place, Address]]:
+    def saying(self, key: Key, path: Path) -> list[tuple[StepAddress, Address]]:
         """Return where an object's steps say something at a path, in their order."""
         return [(one, (*one.spec, *path)) for one in self.of(key) if self.node(one, path) is not None]
 
-    def elsewhere(self, key: Key, path: Path, before: Any) -> list[tuple[Place, Address]]:
+    def elsewhere(self, key: Key, path: Path, before: Any) -> list[tuple[StepAddress, Address]]:
         """Return where a table's steps say a constraint, or a comment, that a description says at `path`."""
-        found: list[tuple[Place, Address]] = []
+        found: list[tuple[StepAddress, Address]] = []
         if path[-1] == "comment":
             return self._comments(key, path)
         what, columns = _constraint(path, before)
@@ -177,15 +177,15 @@ class Places:
             found = alike if len(alike) == 1 else found
         return found
 
-    def _columns(self, place: Place) -> list[Node]:
+    def _columns(self, place: StepAddress) -> list[YamlNode]:
         node = self.node(place, ("columns",))
         return node.keys if node is not None else []
 
-    def _values(self, place: Place, address: Address) -> list[str]:
+    def _values(self, place: StepAddress, address: Address) -> list[str]:
         node = at(self.texts.tree(place.file), address)
         return _LITERAL.findall(self.texts[place.file][node.start : node.end]) if node is not None else []
 
-    def _said(self, place: Place, what: str, columns: frozenset[str]) -> Iterator[Address]:
+    def _said(self, place: StepAddress, what: str, columns: frozenset[str]) -> Iterator[Address]:
         spec = self.node(place, ())
         if spec is None:
             return
@@ -210,7 +210,7 @@ class Places:
             if inner is not None and self._fits(what, inner, columns, place):
                 yield (*place.spec, "constraints", key.value)
 
-    def _fits(self, what: str, node: Node, columns: frozenset[str], place: Place) -> bool:
+    def _fits(self, what: str, node: YamlNode, columns: frozenset[str], place: StepAddress) -> bool:
         if what in ("check", "exclude"):
             text = self.texts[place.file][node.start : node.end]
             if holds_template(text):
@@ -221,7 +221,7 @@ class Places:
             return inner is not None and _names(inner) == columns
         return _names(node) == columns
 
-    def _comments(self, key: Key, path: Path) -> list[tuple[Place, Address]]:
+    def _comments(self, key: Key, path: Path) -> list[tuple[StepAddress, Address]]:
         from wgm_play.playbook.kinds.comment import target_of
 
         target = key if len(path) == 1 else Key("column", (*key.name, path[-2]))
@@ -232,7 +232,7 @@ class Places:
         return found
 
 
-def _names(node: Node) -> frozenset[str]:
+def _names(node: YamlNode) -> frozenset[str]:
     return frozenset(one.value for one in node.values) if node.kind == "seq" else frozenset([node.value])
 
 
@@ -256,7 +256,7 @@ def _constraint(path: Path, before: Any) -> tuple[str | None, frozenset[str]]:
     return None, frozenset()
 
 
-def _steps(root: Node, above: Address) -> Iterator[tuple[Address, Node]]:
+def _steps(root: YamlNode, above: Address) -> Iterator[tuple[Address, YamlNode]]:
     """Yield what may be steps: the items of a file, and those below `steps` and `handlers` of its plays."""
     for number, one in enumerate(root.values if root.kind == "seq" else ()):
         yield (*above, number), one

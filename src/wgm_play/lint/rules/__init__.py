@@ -1,6 +1,6 @@
 """The rules, by the statement that they read.
 
-In: a node of a parse tree and a `Look`. Out: findings told to the look, and what the statement makes of what is known.
+In: a node of a parse tree and a `RuleContext`. Out: findings told to the look, and what the statement makes of what is known.
 `HANDLERS` is the list.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wgm_play.lint.look import Look
+from wgm_play.lint.context import RuleContext
 from wgm_play.lint.rules import alter, create, index, names, removal, role, routine, rows, session, upkeep
 
-Handler = Callable[[Any, Look], None]
+Handler = Callable[[Any, RuleContext], None]
 
 HANDLERS: dict[str, Handler] = {
     "AlterTableStmt": alter.alter_table,

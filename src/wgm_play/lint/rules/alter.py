@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wgm_play.lint.look import ACCESS_EXCLUSIVE, GENTLE, SHARE_ROW_EXCLUSIVE, Look
-from wgm_play.lint.model import Relation
+from wgm_play.lint.context import ACCESS_EXCLUSIVE, GENTLE, SHARE_ROW_EXCLUSIVE, RuleContext
+from wgm_play.lint.model import KnownRelation
 from wgm_play.lint.rules import column, constraint, partition
 from wgm_play.lint.tree import kind, option, switched
 
-Command = Callable[[Any, Relation, Look], None]
+Command = Callable[[Any, KnownRelation, RuleContext], None]
 
 
-def alter_table(node: Any, look: Look) -> None:
+def alter_table(node: Any, look: RuleContext) -> None:
     """Read the commands of one ALTER TABLE, in order."""
     what = node.objtype.name
     if what == "OBJECT_INDEX":
@@ -73,7 +73,7 @@ def _level(command: Any) -> int:
     return ACCESS_EXCLUSIVE
 
 
-def _merged(names: list[str], relation: Relation, look: Look) -> None:
+def _merged(names: list[str], relation: KnownRelation, look: RuleContext) -> None:
     """One ALTER holds the strictest of its locks for the longest of its commands."""
     if look.quiet(relation) or len(names) < 2 or "AT_ValidateConstraint" not in names:
         return
@@ -90,7 +90,7 @@ def _merged(names: list[str], relation: Relation, look: Look) -> None:
 _RESULTS = {"AT_AddColumn": "adds", "AT_DropColumn": "drops", "AT_AlterColumnType": "retypes"}
 
 
-def _result(names: list[str], relation: Relation, look: Look) -> None:
+def _result(names: list[str], relation: KnownRelation, look: RuleContext) -> None:
     done = sorted({_RESULTS[name] for name in names if name in _RESULTS})
     if done and not look.is_new(relation) and "C15 " + relation.label not in look.session.told:
         look.session.told.add("C15 " + relation.label)
@@ -102,7 +102,7 @@ def _result(names: list[str], relation: Relation, look: Look) -> None:
         )
 
 
-def _alter_index(node: Any, look: Look) -> None:
+def _alter_index(node: Any, look: RuleContext) -> None:
     index = look.known.indexes.get(look.name(node.relation))
     table = look.relation(index.table) if index else None
     if table is not None and look.quiet(table):
@@ -118,7 +118,7 @@ def _alter_index(node: Any, look: Look) -> None:
             )
 
 
-def _alter_composite(node: Any, look: Look) -> None:
+def _alter_composite(node: Any, look: RuleContext) -> None:
     name = look.name(node.relation)
     if look.known.types.get(name) == look.file:
         return
@@ -133,7 +133,7 @@ def _alter_composite(node: Any, look: Look) -> None:
         look.tell("Y06", "tables with a column of the type are written anew, or it is refused", ".".join(name))
 
 
-def _storage(command: Any, relation: Relation, look: Look) -> None:
+def _storage(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     options = command.def_ or ()
     if option(options, "autovacuum_enabled") is not None and not switched(options, "autovacuum_enabled"):
         look.tell(
@@ -145,14 +145,14 @@ def _storage(command: Any, relation: Relation, look: Look) -> None:
 
 
 def _rewritten(code: str, message: str, remedy: str) -> Command:
-    def tell(command: Any, relation: Relation, look: Look) -> None:
+    def tell(command: Any, relation: KnownRelation, look: RuleContext) -> None:
         if not look.quiet(relation):
             look.tell(code, message, relation, remedy=remedy)
 
     return tell
 
 
-def _disable_triggers(command: Any, relation: Relation, look: Look) -> None:
+def _disable_triggers(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     if look.is_new(relation):
         return
     look.tell(
@@ -163,7 +163,7 @@ def _disable_triggers(command: Any, relation: Relation, look: Look) -> None:
     )
 
 
-def _disable_user_triggers(command: Any, relation: Relation, look: Look) -> None:
+def _disable_user_triggers(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     if not look.is_new(relation) and not _enabled_later(relation, look):
         look.tell(
             "V02",
@@ -174,8 +174,8 @@ def _disable_user_triggers(command: Any, relation: Relation, look: Look) -> None
         )
 
 
-def _enabled_later(relation: Relation, look: Look) -> bool:
-    from wgm_play.lint.ahead import later
+def _enabled_later(relation: KnownRelation, look: RuleContext) -> bool:
+    from wgm_play.lint.following import later
 
     return any(
         kind(one) == "AlterTableStmt"
@@ -185,8 +185,8 @@ def _enabled_later(relation: Relation, look: Look) -> bool:
     )
 
 
-def _row_security(command: Any, relation: Relation, look: Look) -> None:
-    from wgm_play.lint.ahead import later
+def _row_security(command: Any, relation: KnownRelation, look: RuleContext) -> None:
+    from wgm_play.lint.following import later
 
     if look.is_new(relation) or relation.policies:
         return
@@ -204,17 +204,17 @@ def _row_security(command: Any, relation: Relation, look: Look) -> None:
         )
 
 
-def _open(command: Any, relation: Relation, look: Look) -> None:
+def _open(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     if not look.is_new(relation):
         look.tell("V05", "everybody who may read the table sees every row from here on", relation)
 
 
-def _not_forced(command: Any, relation: Relation, look: Look) -> None:
+def _not_forced(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     if not look.is_new(relation):
         look.tell("V05", "the owner sees every row from here on", relation, severity="warning")
 
 
-def _identity(command: Any, relation: Relation, look: Look) -> None:
+def _identity(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     chosen = command.def_
     if chosen.identity_type == "i":
         relation.identity_index = chosen.name

@@ -8,21 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 from wgm_play.catalog.kinds import VIEWS
-from wgm_play.lint.look import Look
-from wgm_play.lint.model import Column, Relation
+from wgm_play.lint.context import RuleContext
+from wgm_play.lint.model import KnownColumn, KnownRelation
 from wgm_play.lint.rules import constraint
 from wgm_play.lint.tree import bare, columns_of, functions_of, is_null, kind, type_of
 from wgm_play.lint.types import SERIALS, changes_by_row, keeps_bytes
 
 
-def declared(node: Any, look: Look) -> Column:
+def declared(node: Any, look: RuleContext) -> KnownColumn:
     """Return a column as a ColumnDef declares it."""
     kinds = {one.contype.name: one for one in node.constraints or ()}
     identity, generated = kinds.get("CONSTR_IDENTITY"), kinds.get("CONSTR_GENERATED")
     name = type_of(node.typeName)
     serial = bare(name) if bare(name) in SERIALS else ("identity" if identity else "")
     default = kinds.get("CONSTR_DEFAULT")
-    return Column(
+    return KnownColumn(
         node.colname,
         SERIALS.get(bare(name), name),
         "CONSTR_NOTNULL" in kinds or "CONSTR_PRIMARY" in kinds or bool(serial) or bool(node.is_not_null),
@@ -34,7 +34,7 @@ def declared(node: Any, look: Look) -> Column:
     )
 
 
-def add(command: Any, relation: Relation, look: Look) -> None:
+def add(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     """ADD COLUMN."""
     node = command.def_
     made = declared(node, look)
@@ -48,7 +48,7 @@ def add(command: Any, relation: Relation, look: Look) -> None:
     constraint.of_column(node, relation, look, added=True)
 
 
-def _added_to_rows(node: Any, made: Column, relation: Relation, look: Look) -> None:
+def _added_to_rows(node: Any, made: KnownColumn, relation: KnownRelation, look: RuleContext) -> None:
     """Tell what a new column costs a table with rows."""
     kinds = {one.contype.name: one for one in node.constraints or ()}
     default = kinds.get("CONSTR_DEFAULT")
@@ -96,7 +96,7 @@ def _added_to_rows(node: Any, made: Column, relation: Relation, look: Look) -> N
         )
 
 
-def _without_default(node: Any, relation: Relation, look: Look) -> None:
+def _without_default(node: Any, relation: KnownRelation, look: RuleContext) -> None:
     look.tell(
         "C02",
         f"{node.colname}: NOT NULL without a default fails where there are rows, and so do writers that do not "
@@ -108,7 +108,7 @@ def _without_default(node: Any, relation: Relation, look: Look) -> None:
     )
 
 
-def changing(expression: Any, look: Look) -> str:
+def changing(expression: Any, look: RuleContext) -> str:
     """Return a function of an expression that may give each row its own value; "" where there is none."""
     from wgm_play.asking.effects import harmless
 
@@ -128,7 +128,7 @@ def changing(expression: Any, look: Look) -> str:
     return ""
 
 
-def drop(command: Any, relation: Relation, look: Look) -> None:
+def drop(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     """DROP COLUMN."""
     column = relation.columns.pop(command.name, None)
     for name, one in list(relation.constraints.items()):
@@ -152,13 +152,13 @@ def drop(command: Any, relation: Relation, look: Look) -> None:
     _used(command.name, relation, look)
 
 
-def _used(name: str, relation: Relation, look: Look) -> None:
+def _used(name: str, relation: KnownRelation, look: RuleContext) -> None:
     for view in look.known.relations.values():
         if view.kind in VIEWS and relation.name in view.reads and name in view.reads_columns:
             look.tell("C09", f"{view.label} uses {name}: PostgreSQL refuses it", relation, name)
 
 
-def retype(command: Any, relation: Relation, look: Look) -> None:
+def retype(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     """ALTER COLUMN ... TYPE."""
     column, node = look.column(relation, command.name), command.def_
     old, new = column.type, type_of(node.typeName)
@@ -179,7 +179,7 @@ def retype(command: Any, relation: Relation, look: Look) -> None:
     column.type = new
 
 
-def _same_bytes(old: str, new: str, command: Any, relation: Relation, look: Look) -> bool:
+def _same_bytes(old: str, new: str, command: Any, relation: KnownRelation, look: RuleContext) -> bool:
     node = command.def_
     using = node.raw_default
     while kind(using) == "TypeCast" and type_of(using.typeName) == new:
@@ -195,7 +195,7 @@ def _same_bytes(old: str, new: str, command: Any, relation: Relation, look: Look
     return bool(old) and keeps_bytes(old, new)
 
 
-def set_not_null(command: Any, relation: Relation, look: Look) -> None:
+def set_not_null(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     """SET NOT NULL."""
     column = look.column(relation, command.name)
     if not look.quiet(relation) and not column.not_null and not _proven(command.name, relation, look):
@@ -214,14 +214,14 @@ def set_not_null(command: Any, relation: Relation, look: Look) -> None:
     column.not_null = True
 
 
-def _proven(name: str, relation: Relation, look: Look) -> bool:
+def _proven(name: str, relation: KnownRelation, look: RuleContext) -> bool:
     """Say whether a valid check proves it; one that an earlier file made and this one validated is taken for proof."""
     if any(name in one.proves and one.valid for one in relation.constraints.values()):
         return True
     return relation.validated == look.file
 
 
-def drop_not_null(command: Any, relation: Relation, look: Look) -> None:
+def drop_not_null(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     """DROP NOT NULL."""
     column = look.column(relation, command.name)
     if not look.is_new(relation) and column.not_null is not False:
@@ -235,7 +235,7 @@ def drop_not_null(command: Any, relation: Relation, look: Look) -> None:
     column.not_null = False
 
 
-def default(command: Any, relation: Relation, look: Look) -> None:
+def default(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     """SET DEFAULT, DROP DEFAULT."""
     column = look.column(relation, command.name)
     had, column.default = column.default, command.def_ is not None
@@ -259,7 +259,7 @@ def default(command: Any, relation: Relation, look: Look) -> None:
         )
 
 
-def expression(command: Any, relation: Relation, look: Look) -> None:
+def expression(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     """SET EXPRESSION."""
     if not look.quiet(relation) and look.column(relation, command.name).generated != "v":
         look.tell(
@@ -271,6 +271,6 @@ def expression(command: Any, relation: Relation, look: Look) -> None:
         )
 
 
-def identity(command: Any, relation: Relation, look: Look) -> None:
+def identity(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     """ADD GENERATED ... AS IDENTITY."""
     look.column(relation, command.name).serial = "identity"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.lint.ahead import later
-from wgm_play.lint.look import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE, Look
-from wgm_play.lint.model import Constraint, Index, Relation
+from wgm_play.lint.context import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE, RuleContext
+from wgm_play.lint.following import later
+from wgm_play.lint.model import KnownConstraint, KnownIndex, KnownRelation
 from wgm_play.lint.tree import columns_of, functions_of, is_null, last, of_type, proves_not_null, words
 from wgm_play.lint.tree import kind as kind_of
 from wgm_play.lint.types import MUTABLE, MUTABLE_WORDS
@@ -32,7 +32,7 @@ _ENDINGS = {
 }
 
 
-def of_column(node: Any, relation: Relation, look: Look, *, added: bool = False) -> None:
+def of_column(node: Any, relation: KnownRelation, look: RuleContext, *, added: bool = False) -> None:
     """Read the constraints that a column declares; `added` says that its table is there already."""
     defaults = [one for one in node.constraints or () if one.contype.name == "CONSTR_DEFAULT"]
     filled = any(not is_null(one.raw_expr) for one in defaults)
@@ -46,7 +46,9 @@ def of_column(node: Any, relation: Relation, look: Look, *, added: bool = False)
             _inline(one, made, node, relation, look, filled)
 
 
-def _inline(one: Any, made: Constraint, node: Any, relation: Relation, look: Look, filled: bool) -> None:
+def _inline(
+    one: Any, made: KnownConstraint, node: Any, relation: KnownRelation, look: RuleContext, filled: bool
+) -> None:
     name = node.colname
     if made.kind in ("unique", "primary", "exclude"):
         look.tell(
@@ -79,7 +81,7 @@ def _inline(one: Any, made: Constraint, node: Any, relation: Relation, look: Loo
             )
 
 
-def add(command: Any, relation: Relation, look: Look) -> None:
+def add(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     """ADD CONSTRAINT."""
     node = command.def_
     kind = KINDS.get(node.contype.name)
@@ -133,7 +135,9 @@ def _label(name: tuple[str, str] | None) -> str:
     return ".".join(name) if name else "the other table"
 
 
-def _using_index(node: Any, made: Constraint, relation: Relation, look: Look, nullable: list[str]) -> None:
+def _using_index(
+    node: Any, made: KnownConstraint, relation: KnownRelation, look: RuleContext, nullable: list[str]
+) -> None:
     """A key made of an index reads the rows again where a column of it may be NULL."""
     if made.kind == "primary" and nullable:
         look.tell(
@@ -146,7 +150,7 @@ def _using_index(node: Any, made: Constraint, relation: Relation, look: Look, nu
         )
 
 
-def _required(node: Any, made: Constraint, relation: Relation, look: Look) -> None:
+def _required(node: Any, made: KnownConstraint, relation: KnownRelation, look: RuleContext) -> None:
     """A check may require a column that no writer knows yet."""
     for name in made.proves:
         column = relation.columns.get(name)
@@ -161,7 +165,7 @@ def _required(node: Any, made: Constraint, relation: Relation, look: Look) -> No
             )
 
 
-def _columns(node: Any, relation: Relation, look: Look) -> tuple[str, ...]:
+def _columns(node: Any, relation: KnownRelation, look: RuleContext) -> tuple[str, ...]:
     named = words(node.fk_attrs if node.contype.name == "CONSTR_FOREIGN" else node.keys)
     if named or not node.indexname:
         return tuple(named)
@@ -169,12 +173,14 @@ def _columns(node: Any, relation: Relation, look: Look) -> tuple[str, ...]:
     return index.columns if index else ()
 
 
-def _record(node: Any, kind: str, columns: tuple[str, ...], relation: Relation, look: Look) -> Constraint:
+def _record(
+    node: Any, kind: str, columns: tuple[str, ...], relation: KnownRelation, look: RuleContext
+) -> KnownConstraint:
     """Note a constraint, and the index behind it."""
     expression = node.raw_expr
     name = node.conname or _default_name(relation, kind, columns or _only(expression))
     refers = look.name(node.pktable) if node.pktable is not None else None
-    made = Constraint(
+    made = KnownConstraint(
         name,
         kind,
         columns or tuple(dict.fromkeys(columns_of(expression))),
@@ -192,7 +198,7 @@ def _record(node: Any, kind: str, columns: tuple[str, ...], relation: Relation, 
     look.known.called |= made.functions
     if kind in ("unique", "primary") and not node.indexname:
         key = (relation.name[0], name)
-        look.known.indexes[key] = Index(key, relation.name, made.columns, True, False, "btree", made=look.file)
+        look.known.indexes[key] = KnownIndex(key, relation.name, made.columns, True, False, "btree", made=look.file)
     if kind == "primary":
         for one in made.columns:
             look.column(relation, one).not_null = True
@@ -205,7 +211,7 @@ def _only(expression: Any) -> tuple[str, ...]:
     return found if len(found) == 1 else ()
 
 
-def _default_name(relation: Relation, kind: str, columns: tuple[str, ...]) -> str:
+def _default_name(relation: KnownRelation, kind: str, columns: tuple[str, ...]) -> str:
     name = "_".join((relation.name[1], *(columns if kind != "primary" else ()), _ENDINGS[kind]))
     number = ""
     while name + number in relation.constraints:
@@ -213,7 +219,7 @@ def _default_name(relation: Relation, kind: str, columns: tuple[str, ...]) -> st
     return name + number
 
 
-def _always(node: Any, made: Constraint, relation: Relation, look: Look) -> None:
+def _always(node: Any, made: KnownConstraint, relation: KnownRelation, look: RuleContext) -> None:
     """What is wrong with a constraint of a new table too."""
     if made.kind == "check":
         words_of_time = [one for one in of_type(node.raw_expr, "SQLValueFunction") if one.op.name in MUTABLE_WORDS]
@@ -240,7 +246,7 @@ def _always(node: Any, made: Constraint, relation: Relation, look: Look) -> None
             )
 
 
-def _second_table(node: Any, relation: Relation, look: Look) -> None:
+def _second_table(node: Any, relation: KnownRelation, look: RuleContext) -> None:
     """A foreign key locks the table that it refers to as well."""
     other = look.relation(node.pktable)
     if other is relation or look.is_new(other):
@@ -258,7 +264,7 @@ def _second_table(node: Any, relation: Relation, look: Look) -> None:
         )
 
 
-def validate(command: Any, relation: Relation, look: Look) -> None:
+def validate(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     """VALIDATE CONSTRAINT."""
     one = relation.constraints.get(command.name)
     same = one is not None and one.transaction == look.session.number and look.session.transaction
@@ -278,7 +284,7 @@ def validate(command: Any, relation: Relation, look: Look) -> None:
         relation.validated = look.file
 
 
-def drop(command: Any, relation: Relation, look: Look) -> None:
+def drop(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     """DROP CONSTRAINT."""
     one = relation.constraints.pop(command.name, None)
     look.known.indexes.pop((relation.name[0], command.name), None)
@@ -305,7 +311,7 @@ def drop(command: Any, relation: Relation, look: Look) -> None:
     )
 
 
-def _key_again(relation: Relation, look: Look) -> bool:
+def _key_again(relation: KnownRelation, look: RuleContext) -> bool:
     """Say whether another key takes the place of one in the same statement or transaction."""
     coming = [look.statement.node, *later(look, same_transaction=True)]
     return any(
@@ -316,7 +322,7 @@ def _key_again(relation: Relation, look: Look) -> bool:
     )
 
 
-def alter(command: Any, relation: Relation, look: Look) -> None:
+def alter(command: Any, relation: KnownRelation, look: RuleContext) -> None:
     """ALTER CONSTRAINT."""
     if not look.is_new(relation):
         look.tell(

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.lint.look import Look
-from wgm_play.lint.model import Column, Relation
+from wgm_play.lint.context import RuleContext
+from wgm_play.lint.model import KnownColumn, KnownRelation
 from wgm_play.lint.rules import column, constraint, partition
 from wgm_play.lint.tree import columns_of, kind, of_type, option, switched
 
 
-def create_table(node: Any, look: Look) -> None:
+def create_table(node: Any, look: RuleContext) -> None:
     """CREATE TABLE."""
     relation = look.make(node.relation, "table", if_not_exists=node.if_not_exists)
     if relation is None:
@@ -39,11 +39,11 @@ def create_table(node: Any, look: Look) -> None:
         constraint.of_column(one, relation, look)
     for one in node.tableElts or ():
         if kind(one) == "Constraint":
-            constraint.add(_Command(one), relation, look)
+            constraint.add(_AlterCommand(one), relation, look)
     _storage(node, relation, look)
 
 
-class _Command:
+class _AlterCommand:
     """A constraint of CREATE TABLE as ALTER TABLE would add it."""
 
     __slots__ = ("def_",)
@@ -52,7 +52,7 @@ class _Command:
         self.def_ = node
 
 
-def _storage(node: Any, relation: Relation, look: Look) -> None:
+def _storage(node: Any, relation: KnownRelation, look: RuleContext) -> None:
     options = node.options or ()
     if option(options, "autovacuum_enabled") is not None and not switched(options, "autovacuum_enabled"):
         look.tell("T09", "autovacuum is switched off: the table grows without end", relation)
@@ -60,7 +60,7 @@ def _storage(node: Any, relation: Relation, look: Look) -> None:
         look.tell("T06", "an unlogged table is emptied by a crash and absent on standbys", relation, severity="warning")
 
 
-def _inherits(node: Any, relation: Relation, look: Look) -> None:
+def _inherits(node: Any, relation: KnownRelation, look: RuleContext) -> None:
     relation.inherits = True
     for one in node.inhRelations:
         relation.columns.update(look.relation(one).columns)
@@ -76,10 +76,10 @@ def _inherits(node: Any, relation: Relation, look: Look) -> None:
 _INCLUDING_INDEXES, _INCLUDING_CONSTRAINTS = 1 << 6, 1 << 2
 
 
-def _like(node: Any, relation: Relation, look: Look) -> None:
+def _like(node: Any, relation: KnownRelation, look: RuleContext) -> None:
     origin = look.relation(node.relation)
     for name, one in origin.columns.items():
-        relation.columns[name] = Column(
+        relation.columns[name] = KnownColumn(
             name, one.type, one.not_null, one.default, made=look.file, where=look.place(node.relation.location)
         )
     if not origin.known or node.options & _INCLUDING_INDEXES:
@@ -88,7 +88,7 @@ def _like(node: Any, relation: Relation, look: Look) -> None:
         relation.constraints.update({key: one for key, one in origin.constraints.items() if one.kind == "check"})
 
 
-def create_as(node: Any, look: Look) -> None:
+def create_as(node: Any, look: RuleContext) -> None:
     """CREATE TABLE ... AS, CREATE MATERIALIZED VIEW."""
     what = "materialized_view" if node.objtype.name == "OBJECT_MATVIEW" else "table"
     relation = look.make(node.into.rel, what, if_not_exists=node.if_not_exists)
@@ -99,14 +99,14 @@ def create_as(node: Any, look: Look) -> None:
         _reads(relation, node.query, look)
 
 
-def view(node: Any, look: Look) -> None:
+def view(node: Any, look: RuleContext) -> None:
     """CREATE VIEW, CREATE OR REPLACE VIEW."""
     relation = look.make(node.view, "view")
     if relation is not None:
         _reads(relation, node.query, look)
 
 
-def _reads(relation: Relation, query: Any, look: Look) -> None:
+def _reads(relation: KnownRelation, query: Any, look: RuleContext) -> None:
     relation.reads = frozenset(look.name(one) for one in of_type(query, "RangeVar"))
     names = set(columns_of(query))
     if any(True for one in of_type(query, "ColumnRef") if any(kind(field) == "A_Star" for field in one.fields)):
@@ -119,22 +119,22 @@ def _reads(relation: Relation, query: Any, look: Look) -> None:
     relation.reads_columns = frozenset(names)
 
 
-def sequence(node: Any, look: Look) -> None:
+def sequence(node: Any, look: RuleContext) -> None:
     """CREATE SEQUENCE."""
     look.make(node.sequence, "sequence", if_not_exists=node.if_not_exists)
 
 
-def new_type(node: Any, look: Look) -> None:
+def new_type(node: Any, look: RuleContext) -> None:
     """CREATE TYPE."""
     named = node.typevar if kind(node) == "CompositeTypeStmt" else node.typeName
     look.known.types[look.name(named)] = look.file
 
 
-def ignored(node: Any, look: Look) -> None:
+def ignored(node: Any, look: RuleContext) -> None:
     """Nothing is known of it, and nothing is wrong with it."""
 
 
-def domain(node: Any, look: Look) -> None:
+def domain(node: Any, look: RuleContext) -> None:
     """CREATE DOMAIN."""
     name = look.name(node.domainname)
     look.known.types[name] = look.file
@@ -143,7 +143,7 @@ def domain(node: Any, look: Look) -> None:
     )
 
 
-def alter_domain(node: Any, look: Look) -> None:
+def alter_domain(node: Any, look: RuleContext) -> None:
     """ALTER DOMAIN: what it adds is checked in every table that uses it."""
     name = look.name(node.typeName)
     label = ".".join(name)
@@ -171,7 +171,7 @@ def alter_domain(node: Any, look: Look) -> None:
     )
 
 
-def enum_value(node: Any, look: Look) -> None:
+def enum_value(node: Any, look: RuleContext) -> None:
     """ALTER TYPE ... ADD VALUE, RENAME VALUE."""
     name = look.name(node.typeName)
     label = ".".join(name)
@@ -193,7 +193,7 @@ def enum_value(node: Any, look: Look) -> None:
         look.session.enum_values[node.newVal] = look.statement
 
 
-def extension(node: Any, look: Look) -> None:
+def extension(node: Any, look: RuleContext) -> None:
     """ALTER EXTENSION ... UPDATE."""
     wanted = option(node.options, "new_version")
     look.tell(

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.lint.look import GENTLE, SHARE, Look
-from wgm_play.lint.model import Index, Relation
+from wgm_play.lint.context import GENTLE, SHARE, RuleContext
+from wgm_play.lint.model import KnownIndex, KnownRelation
 from wgm_play.lint.tree import functions_of, kind, switched
 from wgm_play.lint.types import TOUCHED
 
 WIDE = 3  # more columns than this are rarely used together
 
 
-def create_index(node: Any, look: Look) -> None:
+def create_index(node: Any, look: RuleContext) -> None:
     """CREATE INDEX."""
     relation = look.relation(node.relation)
     made = _index(node, relation, look)
@@ -52,11 +52,11 @@ def create_index(node: Any, look: Look) -> None:
     look.known.called |= made.functions
 
 
-def _index(node: Any, relation: Relation, look: Look) -> Index:
+def _index(node: Any, relation: KnownRelation, look: RuleContext) -> KnownIndex:
     columns = tuple(one.name or "" for one in node.indexParams or ())
     name = node.idxname or "_".join((relation.name[1], *(one or "expr" for one in columns), "idx"))
     calls = functions_of((*(node.indexParams or ()), node.whereClause))
-    return Index(
+    return KnownIndex(
         (relation.name[0], name),
         relation.name,
         columns,
@@ -69,7 +69,7 @@ def _index(node: Any, relation: Relation, look: Look) -> Index:
     )
 
 
-def _blocking(made: Index, relation: Relation, look: Look) -> None:
+def _blocking(made: KnownIndex, relation: KnownRelation, look: RuleContext) -> None:
     if relation.partitioned is not None:
         look.tell(
             "I08",
@@ -89,7 +89,7 @@ def _blocking(made: Index, relation: Relation, look: Look) -> None:
     )
 
 
-def _repeated(node: Any, made: Index, relation: Relation, look: Look) -> None:
+def _repeated(node: Any, made: KnownIndex, relation: KnownRelation, look: RuleContext) -> None:
     if node.if_not_exists and made.name not in look.dropped and not look.quiet(relation):
         look.tell(
             "I03",
@@ -100,7 +100,7 @@ def _repeated(node: Any, made: Index, relation: Relation, look: Look) -> None:
         )
 
 
-def _advice(node: Any, made: Index, relation: Relation, look: Look) -> None:
+def _advice(node: Any, made: KnownIndex, relation: KnownRelation, look: RuleContext) -> None:
     """What is unwise about an index, of a new table too."""
     touched = [name for name in made.columns if name in TOUCHED or name in look.known.touched]
     if touched and not relation.temporary and relation.kind == "table":
@@ -120,7 +120,7 @@ def _advice(node: Any, made: Index, relation: Relation, look: Look) -> None:
             return
 
 
-def _covers(other: Index, made: Index) -> bool:
+def _covers(other: KnownIndex, made: KnownIndex) -> bool:
     return (
         not (other.partial or made.partial or made.unique)
         and other.method == made.method == "btree"
@@ -129,7 +129,7 @@ def _covers(other: Index, made: Index) -> bool:
     )
 
 
-def reindex(node: Any, look: Look) -> None:
+def reindex(node: Any, look: RuleContext) -> None:
     """REINDEX."""
     if switched(node.params, "concurrently"):
         look.outside_of_transaction("REINDEX CONCURRENTLY", "")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.lint.ahead import later
-from wgm_play.lint.look import ACCESS_EXCLUSIVE, Look
-from wgm_play.lint.model import Relation
+from wgm_play.lint.context import ACCESS_EXCLUSIVE, RuleContext
+from wgm_play.lint.following import later
+from wgm_play.lint.model import KnownRelation
 from wgm_play.lint.tree import Name, kind
 
 _TABLES = {
@@ -20,7 +20,7 @@ _TABLES = {
 }
 
 
-def rename(node: Any, look: Look) -> None:
+def rename(node: Any, look: RuleContext) -> None:
     """ALTER ... RENAME."""
     what = node.renameType.name
     if what == "OBJECT_COLUMN" and node.relation is not None:
@@ -54,7 +54,7 @@ def rename(node: Any, look: Look) -> None:
             look.tell("V06", f"statements that call {name[1]} fail", ".".join(name), severity="warning")
 
 
-def _column(node: Any, look: Look) -> None:
+def _column(node: Any, look: RuleContext) -> None:
     relation = look.relation(node.relation)
     look.lock(relation, ACCESS_EXCLUSIVE)
     column = relation.columns.pop(node.subname, None)
@@ -78,14 +78,14 @@ def _column(node: Any, look: Look) -> None:
     )
 
 
-def _viewed(name: Name, look: Look) -> list[bool]:
+def _viewed(name: Name, look: RuleContext) -> list[bool]:
     """Tell whether a view takes a name before the transaction ends."""
     return [
         True for one in later(look, same_transaction=True) if kind(one) == "ViewStmt" and look.name(one.view) == name
     ]
 
 
-def _given_up(look: Look) -> set[Name]:
+def _given_up(look: RuleContext) -> set[Name]:
     """Return the tables that the transaction renames and puts a view, or another table, in the place of."""
     return {
         look.name(one.relation)
@@ -94,7 +94,7 @@ def _given_up(look: Look) -> set[Name]:
     }
 
 
-def _taken(name: Name, look: Look) -> bool:
+def _taken(name: Name, look: RuleContext) -> bool:
     """Say whether something takes a name in the rest of the transaction."""
     for one in later(look, same_transaction=True):
         if kind(one) == "RenameStmt" and one.renameType.name in _TABLES:
@@ -107,7 +107,7 @@ def _taken(name: Name, look: Look) -> bool:
     return False
 
 
-def _table(node: Any, look: Look) -> None:
+def _table(node: Any, look: RuleContext) -> None:
     relation = look.relation(node.relation)
     old, new = look.name(node.relation), (look.name(node.relation)[0], node.newname)
     swapped = _taken(old, look) or (new in look.renamed_away and look.session.transaction)
@@ -125,7 +125,7 @@ def _table(node: Any, look: Look) -> None:
     )
 
 
-def _move(relation: Relation, old: Name, new: Name, look: Look) -> None:
+def _move(relation: KnownRelation, old: Name, new: Name, look: RuleContext) -> None:
     """Let a relation, and what is known by its name, have another one."""
     look.known.relations.pop(old, None)
     relation.name = new
@@ -140,7 +140,7 @@ def _move(relation: Relation, old: Name, new: Name, look: Look) -> None:
         look.known.published.add(new)
 
 
-def set_schema(node: Any, look: Look) -> None:
+def set_schema(node: Any, look: RuleContext) -> None:
     """ALTER ... SET SCHEMA."""
     if node.relation is None or node.objectType.name not in _TABLES:
         return

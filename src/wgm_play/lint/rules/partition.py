@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.lint.look import ACCESS_EXCLUSIVE, Look
-from wgm_play.lint.model import Relation
+from wgm_play.lint.context import ACCESS_EXCLUSIVE, RuleContext
+from wgm_play.lint.model import KnownRelation
 from wgm_play.lint.tree import kind
 
 
-def attach(command: Any, parent: Relation, look: Look) -> None:
+def attach(command: Any, parent: KnownRelation, look: RuleContext) -> None:
     """ATTACH PARTITION."""
     part = look.relation(command.def_.name)
     bound = command.def_.bound
@@ -41,11 +41,11 @@ def attach(command: Any, parent: Relation, look: Look) -> None:
         _default(part, parent, look)
 
 
-def _proven(part: Relation, look: Look) -> bool:
+def _proven(part: KnownRelation, look: RuleContext) -> bool:
     return part.validated == look.file or any(one.kind == "check" and one.valid for one in part.constraints.values())
 
 
-def _default(part: Relation, parent: Relation, look: Look) -> None:
+def _default(part: KnownRelation, parent: KnownRelation, look: RuleContext) -> None:
     parent.default_partition = part.name
     look.tell(
         "P04",
@@ -56,7 +56,7 @@ def _default(part: Relation, parent: Relation, look: Look) -> None:
     )
 
 
-def detach(command: Any, parent: Relation, look: Look) -> None:
+def detach(command: Any, parent: KnownRelation, look: RuleContext) -> None:
     """DETACH PARTITION."""
     part = look.relation(command.def_.name)
     part.partition_of = None
@@ -80,7 +80,7 @@ def detach(command: Any, parent: Relation, look: Look) -> None:
     )
 
 
-def made_in_place(node: Any, part: Relation, look: Look) -> None:
+def made_in_place(node: Any, part: KnownRelation, look: RuleContext) -> None:
     """CREATE TABLE ... PARTITION OF."""
     parent = look.relation(node.inhRelations[0])
     part.partition_of, part.inherits = parent.name, True

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.lint.ahead import later
-from wgm_play.lint.look import ACCESS_EXCLUSIVE, Look
+from wgm_play.lint.context import ACCESS_EXCLUSIVE, RuleContext
+from wgm_play.lint.following import later
 from wgm_play.lint.tree import Name, is_node, kind, words
 
 _LOST = {
@@ -17,7 +17,7 @@ _LOST = {
 }
 
 
-def drop(node: Any, look: Look) -> None:
+def drop(node: Any, look: RuleContext) -> None:
     """DROP of objects in a database."""
     what = node.removeType.name
     for one in node.objects:
@@ -43,7 +43,7 @@ def drop(node: Any, look: Look) -> None:
             _other(names, node, look)
 
 
-def _part(names: Any, what: str, look: Look) -> None:
+def _part(names: Any, what: str, look: RuleContext) -> None:
     """Drop what belongs to a table."""
     relation = look.relation(tuple(names[:-1]))
     look.lock(relation, ACCESS_EXCLUSIVE)
@@ -58,18 +58,18 @@ def _part(names: Any, what: str, look: Look) -> None:
         )
 
 
-def _policy_again(table: Name, look: Look) -> bool:
+def _policy_again(table: Name, look: RuleContext) -> bool:
     return any(
         kind(one) == "CreatePolicyStmt" and look.name(one.table) == table for one in later(look, same_transaction=True)
     )
 
 
-def _cascade(node: Any, label: str, look: Look) -> None:
+def _cascade(node: Any, label: str, look: RuleContext) -> None:
     if node.behavior.name == "DROP_CASCADE":
         look.tell("S13", "CASCADE takes more than is named", label, remedy="drop what depends on it by name, before it")
 
 
-def _table(names: Any, node: Any, look: Look) -> None:
+def _table(names: Any, node: Any, look: RuleContext) -> None:
     name = look.name(names)
     relation = look.relation(names)
     look.known.relations.pop(relation.name, None)
@@ -98,7 +98,7 @@ def _table(names: Any, node: Any, look: Look) -> None:
     )
 
 
-def _index(names: Any, node: Any, look: Look) -> None:
+def _index(names: Any, node: Any, look: RuleContext) -> None:
     name = look.name(names)
     index = look.known.indexes.pop(name, None)
     table = look.relation(index.table) if index else None
@@ -134,7 +134,7 @@ def _index(names: Any, node: Any, look: Look) -> None:
         look.unlimited.append((look.place(), look.relation(name), ACCESS_EXCLUSIVE))
 
 
-def _made_again(name: Name, look: Look) -> bool:
+def _made_again(name: Name, look: RuleContext) -> bool:
     same = bool(look.session.transaction)
     for one in later(look, same_transaction=same):
         if kind(one) == "ViewStmt" and look.name(one.view) == name:
@@ -146,7 +146,7 @@ def _made_again(name: Name, look: Look) -> bool:
     return False
 
 
-def _view(names: Any, node: Any, look: Look) -> None:
+def _view(names: Any, node: Any, look: RuleContext) -> None:
     name = look.name(names)
     relation = look.relation(names)
     look.known.relations.pop(relation.name, None)
@@ -167,7 +167,7 @@ def _view(names: Any, node: Any, look: Look) -> None:
         )
 
 
-def _function(names: Any, node: Any, look: Look) -> None:
+def _function(names: Any, node: Any, look: RuleContext) -> None:
     name = look.name(names)
     found = look.known.functions.pop(name, None)
     if found is not None and found.made == look.file:
@@ -177,7 +177,7 @@ def _function(names: Any, node: Any, look: Look) -> None:
         look.tell("V06", "statements that call it fail", ".".join(name), severity="warning")
 
 
-def _other(names: Any, node: Any, look: Look) -> None:
+def _other(names: Any, node: Any, look: RuleContext) -> None:
     name = look.name(names) if not is_node(names) else ("", str(getattr(names, "sval", "")))
     if look.known.types.get(name) != look.file and not (
         name in look.known.relations and look.is_new(look.relation(name))
@@ -185,7 +185,7 @@ def _other(names: Any, node: Any, look: Look) -> None:
         _cascade(node, ".".join(part for part in name if part), look)
 
 
-def drop_other(node: Any, look: Look) -> None:
+def drop_other(node: Any, look: RuleContext) -> None:
     """DROP DATABASE, ROLE, TABLESPACE."""
     label = next((str(getattr(node, key)) for key in ("dbname", "tablespacename") if getattr(node, key, None)), "")
     if kind(node) == "DropRoleStmt":
@@ -193,7 +193,7 @@ def drop_other(node: Any, look: Look) -> None:
     look.tell("S14", "what belongs to it goes, or stands in the way", label)
 
 
-def owned(node: Any, look: Look) -> None:
+def owned(node: Any, look: RuleContext) -> None:
     """DROP OWNED, REASSIGN OWNED."""
     look.tell(
         "G06",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from wgm_play.lint.look import Look
+from wgm_play.lint.context import RuleContext
 from wgm_play.lint.tree import constant, is_node, kind, option, switched, words
 
 _STRONG = {"superuser": "SUPERUSER", "bypassrls": "BYPASSRLS", "isreplication": "REPLICATION"}
@@ -36,7 +36,7 @@ def _everybody(grantees: Any) -> bool:
     return any(one.roletype.name == "ROLESPEC_PUBLIC" for one in grantees or ())
 
 
-def _objects(node: Any, look: Look) -> list[str]:
+def _objects(node: Any, look: RuleContext) -> list[str]:
     found = []
     for one in node.objects or ():
         if kind(one) == "RangeVar":
@@ -48,7 +48,7 @@ def _objects(node: Any, look: Look) -> list[str]:
     return found
 
 
-def grant(node: Any, look: Look) -> None:
+def grant(node: Any, look: RuleContext) -> None:
     """GRANT, REVOKE on objects."""
     if not node.is_grant:
         _revoked(node, look)
@@ -72,7 +72,7 @@ def grant(node: Any, look: Look) -> None:
         look.tell("G01", "WITH GRANT OPTION: others decide who may", label, "grant option", severity="warning")
 
 
-def _revoked(node: Any, look: Look) -> None:
+def _revoked(node: Any, look: RuleContext) -> None:
     if not _everybody(node.grantees) or (
         node.privileges and not any(str(one.priv_name).lower() in ("execute", "all") for one in node.privileges)
     ):
@@ -91,7 +91,7 @@ def _revoked(node: Any, look: Look) -> None:
             found.revoked = True
 
 
-def grant_role(node: Any, look: Look) -> None:
+def grant_role(node: Any, look: RuleContext) -> None:
     """GRANT of roles."""
     if not node.is_grant:
         return
@@ -113,7 +113,7 @@ def grant_role(node: Any, look: Look) -> None:
         )
 
 
-def role(node: Any, look: Look) -> None:
+def role(node: Any, look: RuleContext) -> None:
     """CREATE ROLE, ALTER ROLE."""
     name = node.role if isinstance(node.role, str) else getattr(node.role, "rolename", "") or ""
     for key, word in _STRONG.items():
@@ -130,7 +130,7 @@ def role(node: Any, look: Look) -> None:
         _secret(f"the password of {name}", name, look)
 
 
-def _secret(what: str, about: str, look: Look) -> None:
+def _secret(what: str, about: str, look: RuleContext) -> None:
     look.tell(
         "G04",
         f"{what} stands in the file: it reaches the log, the history and everybody who reads them",
@@ -139,19 +139,19 @@ def _secret(what: str, about: str, look: Look) -> None:
     )
 
 
-def user_mapping(node: Any, look: Look) -> None:
+def user_mapping(node: Any, look: RuleContext) -> None:
     """CREATE USER MAPPING."""
     if option(node.options, "password") is not None:
         _secret(f"the password for {node.servername}", str(node.servername), look)
 
 
-def subscription(node: Any, look: Look) -> None:
+def subscription(node: Any, look: RuleContext) -> None:
     """CREATE SUBSCRIPTION."""
     if re.search(r"\bpassword\s*=", str(node.conninfo or "")):
         _secret(f"the password of subscription {node.subname}", str(node.subname), look)
 
 
-def default_privileges(node: Any, look: Look) -> None:
+def default_privileges(node: Any, look: RuleContext) -> None:
     """ALTER DEFAULT PRIVILEGES."""
     if option(node.options, "roles") is None:
         look.tell(
@@ -178,14 +178,14 @@ def _closes_functions(node: Any) -> bool:
     return whole and "FUNCTION" in node.action.objtype.name and _everybody(node.action.grantees)
 
 
-def security_label(node: Any, look: Look) -> None:
+def security_label(node: Any, look: RuleContext) -> None:
     """SECURITY LABEL."""
     names = words(node.object)
     if node.objtype.name == "OBJECT_COLUMN" and node.label and len(names) > 1:
         look.known.labelled.add((look.relation(tuple(node.object[:-1])).name, names[-1]))
 
 
-def publication(node: Any, look: Look) -> None:
+def publication(node: Any, look: RuleContext) -> None:
     """CREATE PUBLICATION, ALTER PUBLICATION."""
     if node.for_all_tables:
         look.tell(

@@ -9,8 +9,8 @@ import re
 from typing import Any
 
 from wgm_play.catalog.kinds import CALLERS
-from wgm_play.lint.look import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE, Look
-from wgm_play.lint.model import Function
+from wgm_play.lint.context import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE, RuleContext
+from wgm_play.lint.model import KnownFunction
 from wgm_play.lint.tree import constant, kind, last, option, words
 
 # What a trigger function sets to the time of now at every UPDATE.
@@ -19,13 +19,13 @@ _TOUCHES = re.compile(
 )
 
 
-def function(node: Any, look: Look) -> None:
+def function(node: Any, look: RuleContext) -> None:
     """CREATE FUNCTION, CREATE PROCEDURE."""
     name = look.name(node.funcname)
     before = look.known.functions.get(name)
     if node.replace and name[1] in look.known.called:
         _stored(name, before, look)
-    made = Function(name, made=look.file, where=look.place())
+    made = KnownFunction(name, made=look.file, where=look.place())
     made.trigger = node.returnType is not None and last(node.returnType.names) in CALLERS
     _options(node.options, made)
     made.revoked = look.known.closed or bool(before and before.revoked and node.replace)
@@ -43,7 +43,7 @@ def function(node: Any, look: Look) -> None:
         look.definers[name] = look.place()
 
 
-def _options(options: Any, made: Function) -> None:
+def _options(options: Any, made: KnownFunction) -> None:
     for one in options or ():
         if one.defname == "security":
             made.definer = bool(constant(one.arg))
@@ -53,7 +53,7 @@ def _options(options: Any, made: Function) -> None:
             made.search_path = True
 
 
-def _stored(name: tuple[str, str], before: Function | None, look: Look) -> None:
+def _stored(name: tuple[str, str], before: KnownFunction | None, look: RuleContext) -> None:
     """Tell what keeps answers of the function that is replaced."""
     for index in look.known.indexes.values():
         table = look.relation(index.table)
@@ -71,12 +71,12 @@ def _stored(name: tuple[str, str], before: Function | None, look: Look) -> None:
                 look.tell("I12", f"rows that {one.name} let pass are never checked again", table, one.name)
 
 
-def alter_function(node: Any, look: Look) -> None:
+def alter_function(node: Any, look: RuleContext) -> None:
     """ALTER FUNCTION."""
     name = look.name(node.func.objname)
     found = look.function(node.func.objname)
     if found is None:
-        found = look.known.functions[name] = Function(name, search_path=True, revoked=True)
+        found = look.known.functions[name] = KnownFunction(name, search_path=True, revoked=True)
         found.search_path = not _made_definer(node)
     was = found.definer
     _options(node.actions, found)
@@ -89,7 +89,7 @@ def _made_definer(node: Any) -> bool:
     return any(one.defname == "security" and constant(one.arg) for one in node.actions or ())
 
 
-def trigger(node: Any, look: Look) -> None:
+def trigger(node: Any, look: RuleContext) -> None:
     """CREATE TRIGGER."""
     relation = look.relation(node.relation)
     if look.is_new(relation):
@@ -100,7 +100,7 @@ def trigger(node: Any, look: Look) -> None:
     )
 
 
-def policy(node: Any, look: Look) -> None:
+def policy(node: Any, look: RuleContext) -> None:
     """CREATE POLICY."""
     relation = look.relation(node.table)
     relation.policies += 1
@@ -122,12 +122,12 @@ def _always(condition: Any) -> bool:
     return kind(value) == "Boolean" and bool(value.boolval) if value is not None else False
 
 
-def alter_policy(node: Any, look: Look) -> None:
+def alter_policy(node: Any, look: RuleContext) -> None:
     """ALTER POLICY."""
     look.lock(look.relation(node.table), ACCESS_EXCLUSIVE)
 
 
-def rule(node: Any, look: Look) -> None:
+def rule(node: Any, look: RuleContext) -> None:
     """CREATE RULE."""
     relation = look.relation(node.relation)
     look.lock(relation, ACCESS_EXCLUSIVE)
@@ -140,6 +140,6 @@ def rule(node: Any, look: Look) -> None:
     )
 
 
-def event_trigger(node: Any, look: Look) -> None:
+def event_trigger(node: Any, look: RuleContext) -> None:
     """CREATE EVENT TRIGGER."""
     look.tell("V07", "it runs at everybody's DDL, and may refuse it", node.trigname)

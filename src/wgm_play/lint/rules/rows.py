@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from wgm_play.importing.tools import BOOKKEEPING
-from wgm_play.lint.look import ACCESS_EXCLUSIVE, SHARE, STOPS, Look
-from wgm_play.lint.model import Relation
+from wgm_play.lint.context import ACCESS_EXCLUSIVE, SHARE, STOPS, RuleContext
+from wgm_play.lint.model import KnownRelation
 from wgm_play.lint.tree import columns_of, constant, kind, of_type
 
 _CATALOGS = ("pg_catalog", "information_schema")
 
 
-def _written(node: Any, look: Look, *, short: bool) -> Relation:
+def _written(node: Any, look: RuleContext, *, short: bool) -> KnownRelation:
     """Note that rows of a relation are written; tell of locks that are held meanwhile."""
     relation = look.relation(node)
     relation.filled = True
@@ -64,7 +64,7 @@ def _everything(where: Any) -> bool:
 _BATCHES = "by primary key, some thousand rows in a transaction; a playbook's `backfill` does that"
 
 
-def update(node: Any, look: Look) -> None:
+def update(node: Any, look: RuleContext) -> None:
     """UPDATE."""
     names = [one.name for one in node.targetList or ()]
     relation = look.relation(node.relation)
@@ -109,7 +109,7 @@ def _backfills(node: Any, names: list[str]) -> bool:
     return empty or other
 
 
-def delete(node: Any, look: Look) -> None:
+def delete(node: Any, look: RuleContext) -> None:
     """DELETE."""
     relation = _written(node.relation, look, short=_by_key(node.whereClause))
     if not look.quiet(relation) and _everything(node.whereClause) and not node.usingClause:
@@ -122,7 +122,7 @@ def delete(node: Any, look: Look) -> None:
         )
 
 
-def insert(node: Any, look: Look) -> None:
+def insert(node: Any, look: RuleContext) -> None:
     """INSERT."""
     values = kind(node.selectStmt) == "SelectStmt" and node.selectStmt.valuesLists is not None
     relation = _written(node.relation, look, short=bool(values) or node.selectStmt is None)
@@ -140,18 +140,18 @@ def insert(node: Any, look: Look) -> None:
             look.told_keys.setdefault(relation.name, (look.place(), name))
 
 
-def merge(node: Any, look: Look) -> None:
+def merge(node: Any, look: RuleContext) -> None:
     """MERGE."""
     _written(node.relation, look, short=False)
 
 
-def copy(node: Any, look: Look) -> None:
+def copy(node: Any, look: RuleContext) -> None:
     """COPY."""
     if node.is_from and node.relation is not None:
         _written(node.relation, look, short=False)
 
 
-def truncate(node: Any, look: Look) -> None:
+def truncate(node: Any, look: RuleContext) -> None:
     """TRUNCATE."""
     told = False
     for one in node.relations:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from wgm_play.importing.parts import Part
-from wgm_play.lint.look import ACCESS_EXCLUSIVE, EXCLUSIVE, GENTLE, SHARE, SHARE_ROW_EXCLUSIVE, STOPS, Look
+from wgm_play.importing.parts import SourcePart
+from wgm_play.lint.context import ACCESS_EXCLUSIVE, EXCLUSIVE, GENTLE, SHARE, SHARE_ROW_EXCLUSIVE, STOPS, RuleContext
 from wgm_play.lint.reading import Unread, read
 from wgm_play.lint.tree import constant, kind, last, of_type, option, words
 
@@ -17,7 +17,7 @@ _TIMEOUTS = ("lock_timeout", "statement_timeout")
 MANY_SAVEPOINTS = 64  # more subtransactions than a backend keeps in shared memory (manual: "Subtransactions")
 
 
-def transaction(node: Any, look: Look) -> None:
+def transaction(node: Any, look: RuleContext) -> None:
     """BEGIN, COMMIT, ROLLBACK, SAVEPOINT."""
     what, session = node.kind.name.removeprefix("TRANS_STMT_"), look.session
     if what in ("BEGIN", "START"):
@@ -59,7 +59,7 @@ def transaction(node: Any, look: Look) -> None:
             )
 
 
-def variable(node: Any, look: Look) -> None:
+def variable(node: Any, look: RuleContext) -> None:
     """SET, RESET."""
     if node.kind.name == "VAR_RESET_ALL":
         look.session.lock_timeout = look.session.statement_timeout = False
@@ -68,7 +68,7 @@ def variable(node: Any, look: Look) -> None:
     _setting(str(node.name or ""), values[0] if values else None, bool(node.is_local), look)
 
 
-def _setting(name: str, value: Any, local: bool, look: Look) -> None:
+def _setting(name: str, value: Any, local: bool, look: RuleContext) -> None:
     session = look.session
     if name in _TIMEOUTS:
         if local and not session.transaction:
@@ -85,7 +85,7 @@ def _setting(name: str, value: Any, local: bool, look: Look) -> None:
         look.tell("V02", "triggers and foreign keys do not act, and rows are never checked again", "", name)
 
 
-def lock(node: Any, look: Look) -> None:
+def lock(node: Any, look: RuleContext) -> None:
     """LOCK TABLE."""
     for one in node.relations:
         relation = look.relation(one)
@@ -103,7 +103,7 @@ def lock(node: Any, look: Look) -> None:
         )
 
 
-def select(node: Any, look: Look) -> None:
+def select(node: Any, look: RuleContext) -> None:
     """SELECT: settings, tables made by INTO, functions that work on tables."""
     for call in of_type(node, "FuncCall"):
         name = last(call.funcname)
@@ -120,14 +120,14 @@ def select(node: Any, look: Look) -> None:
             made.filled = True
 
 
-def call(node: Any, look: Look) -> None:
+def call(node: Any, look: RuleContext) -> None:
     """CALL."""
     if not _called(node.funccall.funcname, look):
         label = ".".join(words(node.funccall.funcname))
         look.tell("X14", f"what {label}() does is not read: no file makes it", label, "call")
 
 
-def _called(names: Any, look: Look) -> bool:
+def _called(names: Any, look: RuleContext) -> bool:
     """Read the body of a function that this file makes and calls; say whether there is one."""
     found = look.function(names)
     if found is None or found.made != look.file or not found.body or found.name in look.calling:
@@ -137,13 +137,13 @@ def _called(names: Any, look: Look) -> bool:
         _block(found.body, found.line, found.column, look)
     elif found.language == "sql":
         outer = look.statement
-        _inner(Part(outer.part.file, found.line, " " * (found.column - 1) + found.body, "one"), look)
+        _inner(SourcePart(outer.part.file, found.line, " " * (found.column - 1) + found.body, "one"), look)
         look.statement = outer
     look.calling.discard(found.name)
     return True
 
 
-def do(node: Any, look: Look) -> None:
+def do(node: Any, look: RuleContext) -> None:
     """DO: the statements of a PL/pgSQL block, as far as they can be read."""
     language = option(node.args, "language")
     body = option(node.args, "as")
@@ -156,11 +156,11 @@ def do(node: Any, look: Look) -> None:
     _block(text, before.line, before.column, look)
 
 
-def _block(text: str, line: int, column: int, look: Look) -> None:
-    from wgm_play.checks.plpgsql import NotUnderstood, Scope, parse_body
+def _block(text: str, line: int, column: int, look: RuleContext) -> None:
+    from wgm_play.checks.plpgsql import BlockScope, NotUnderstood, parse_body
 
     try:
-        body = parse_body(text, Scope())
+        body = parse_body(text, BlockScope())
     except NotUnderstood as error:
         look.tell(
             "X14", f"the block is not read: {error}", "", "do", severity="error" if "ALTER" in text.upper() else ""
@@ -172,7 +172,7 @@ def _block(text: str, line: int, column: int, look: Look) -> None:
     for fragment in body.fragments:
         before = text[: fragment.start]
         shift = len(before) - (before.rfind("\n") + 1) + (column - 1 if "\n" not in before else 0)
-        part = Part(outer.part.file, line + before.count("\n"), " " * shift + fragment.text, "one")
+        part = SourcePart(outer.part.file, line + before.count("\n"), " " * shift + fragment.text, "one")
         if fragment.dynamic:
             _dynamic(part, look)
         elif not fragment.prefix:
@@ -182,7 +182,7 @@ def _block(text: str, line: int, column: int, look: Look) -> None:
         look.session.end()
 
 
-def _inner(part: Part, look: Look) -> None:
+def _inner(part: SourcePart, look: RuleContext) -> None:
     """Read a statement of a block."""
     for one in read(part):
         if isinstance(one, Unread):
@@ -196,11 +196,11 @@ def _inner(part: Part, look: Look) -> None:
 _FORMAT = re.compile(r"%(?:\d+\$)?-?\d*([sIL%])")
 
 
-def _dynamic(part: Part, look: Look) -> None:
+def _dynamic(part: SourcePart, look: RuleContext) -> None:
     """Read the text of an EXECUTE where it is a constant, or a format() of which only names and values are open."""
     text = _text_of("SELECT " + part.sql)
     if text is not None:
-        made = Part(part.file, part.line, " " * (len(part.sql) - len(part.sql.lstrip())) + text, "one")
+        made = SourcePart(part.file, part.line, " " * (len(part.sql) - len(part.sql.lstrip())) + text, "one")
         found = list(read(made))
         if not any(isinstance(one, Unread) for one in found):
             _inner(made, look)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.lint.look import ACCESS_EXCLUSIVE, EXCLUSIVE, Look
+from wgm_play.lint.context import ACCESS_EXCLUSIVE, EXCLUSIVE, RuleContext
 from wgm_play.lint.tree import kind, switched
 
 
-def vacuum(node: Any, look: Look) -> None:
+def vacuum(node: Any, look: RuleContext) -> None:
     """VACUUM, ANALYZE."""
     if not node.is_vacuumcmd:
         return
@@ -27,7 +27,7 @@ def vacuum(node: Any, look: Look) -> None:
         )
 
 
-def cluster(node: Any, look: Look) -> None:
+def cluster(node: Any, look: RuleContext) -> None:
     """CLUSTER, REPACK."""
     relation: Any = getattr(node, "relation", None)
     if relation is not None and kind(relation) == "VacuumRelation":
@@ -44,7 +44,7 @@ def cluster(node: Any, look: Look) -> None:
     )
 
 
-def refresh(node: Any, look: Look) -> None:
+def refresh(node: Any, look: RuleContext) -> None:
     """REFRESH MATERIALIZED VIEW."""
     relation = look.relation(node.relation)
     if look.quiet(relation):
@@ -61,7 +61,7 @@ def refresh(node: Any, look: Look) -> None:
     )
 
 
-def move_all(node: Any, look: Look) -> None:
+def move_all(node: Any, look: RuleContext) -> None:
     """ALTER ... ALL IN TABLESPACE."""
     look.tell(
         "T07",
@@ -71,7 +71,7 @@ def move_all(node: Any, look: Look) -> None:
     )
 
 
-def system(node: Any, look: Look) -> None:
+def system(node: Any, look: RuleContext) -> None:
     """ALTER SYSTEM."""
     name = node.setstmt.name or "all settings"
     look.tell("S12", f"{name}: it holds for every database of the server, after a reload or a restart", "server", name)

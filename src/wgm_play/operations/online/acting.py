@@ -19,7 +19,7 @@ from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_ROW_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     comments,
@@ -60,7 +60,7 @@ class Keeping:
     left: tuple[Actor, ...]
 
 
-def keeping(situation: Situation, table: Key, columns: Collection[str]) -> Keeping:
+def keeping(situation: PlanContext, table: Key, columns: Collection[str]) -> Keeping:
     """Return how batches that write some columns of a table keep what acts on it out."""
     family = _family(situation, table)
     actors = sorted(one for one in situation.facts.acting if one.table in family and one.on_update)
@@ -74,12 +74,12 @@ def keeping(situation: Situation, table: Key, columns: Collection[str]) -> Keepi
     return Keeping(replica, kept, tuple(left))
 
 
-def _family(situation: Situation, table: Key) -> set[Key]:
+def _family(situation: PlanContext, table: Key) -> set[Key]:
     """Return a table with its partitions and children: an UPDATE of it reaches them all."""
     return {table, *descendants(children(situation.current), table)}
 
 
-def _keyed(situation: Situation, table: Key, columns: Collection[str]) -> bool:
+def _keyed(situation: PlanContext, table: Key, columns: Collection[str]) -> bool:
     """Tell whether a trigger of the server's own watches over some columns: a foreign key, or a key that is deferrable."""
     own = {Key("column", (*table.name, column)) for column in columns}
     for key, column in situation.current.edges:
@@ -90,7 +90,7 @@ def _keyed(situation: Situation, table: Key, columns: Collection[str]) -> bool:
     return False
 
 
-def kept_out(situation: Situation, ordered: Sequence[Change]) -> list[Change]:
+def kept_out(situation: PlanContext, ordered: Sequence[Change]) -> list[Change]:
     """Put what keeps triggers from acting before the fills of an ordered plan, and what lets them act again after these.
 
     Between two fills of a table the triggers stay out, unless something else than a preparation comes in between.
@@ -115,7 +115,7 @@ def kept_out(situation: Situation, ordered: Sequence[Change]) -> list[Change]:
     return made + [back for _, back in waiting.values()]
 
 
-def _out(situation: Situation, table: Key, kept: tuple[Actor, ...], fill: Change, done: set[Key]) -> Change:
+def _out(situation: PlanContext, table: Key, kept: tuple[Actor, ...], fill: Change, done: set[Key]) -> Change:
     commands = []
     for one in kept:
         catalog = situation.wanted if one.key in done else situation.current
@@ -133,7 +133,7 @@ def _out(situation: Situation, table: Key, kept: tuple[Actor, ...], fill: Change
     return change
 
 
-def _back(situation: Situation, table: Key, kept: tuple[Actor, ...], fill: Change) -> Change:
+def _back(situation: PlanContext, table: Key, kept: tuple[Actor, ...], fill: Change) -> Change:
     change = alter(
         situation,
         table,
@@ -150,7 +150,7 @@ def _named(actors: Iterable[Actor]) -> str:
     return ", ".join(one.key.name[2] for one in actors)
 
 
-def keep_out(situation: Situation, actor: Actor, row: Trigger) -> list[Command]:
+def keep_out(situation: PlanContext, actor: Actor, row: Trigger) -> list[Command]:
     """Return the commands that give a trigger a condition which is false in our batches."""
     key = actor.key
     definition = guarded(row.definition, situation.facts.login)
@@ -203,7 +203,7 @@ def guarded(definition: str, login: str) -> str:
     return f"{definition[:opened]} ({condition} AND{definition[opened:body].rstrip()}) {definition[body:]}"
 
 
-def task(situation: Situation, table: Key, columns: Collection[str]) -> dict[str, object]:
+def task(situation: PlanContext, table: Key, columns: Collection[str]) -> dict[str, object]:
     """Return what the batches do about triggers: `replica` sets the server's setting; `login` is whom conditions name."""
 
     found = keeping(situation, table, columns)
@@ -211,7 +211,7 @@ def task(situation: Situation, table: Key, columns: Collection[str]) -> dict[str
     return {"replica": found.replica, "login": situation.facts.login if found.kept else None}
 
 
-def hazards(situation: Situation, table: Key, columns: Collection[str]) -> tuple[Hazard, ...]:
+def hazards(situation: PlanContext, table: Key, columns: Collection[str]) -> tuple[Hazard, ...]:
     """Return what a fill says of the triggers of a table."""
     found = keeping(situation, table, columns)
     made = []
@@ -241,7 +241,7 @@ def _why(actor: Actor) -> str:
     return "this role may not use its function" if not actor.usable else "it belongs to an extension"
 
 
-def whole_rows(situation: Situation, table: Key) -> tuple[Hazard, ...]:
+def whole_rows(situation: PlanContext, table: Key) -> tuple[Hazard, ...]:
     """Return the hazard of triggers that take rows as a whole, with columns of ours in them."""
     named = sorted(
         {

@@ -11,7 +11,7 @@ from typing import Any
 from wgm_play.catalog.graph import children
 from wgm_play.catalog.model import Key
 from wgm_play.operations import column_definition, named_not_null
-from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, create, hazard
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, PlanContext, alter, command, create, hazard
 from wgm_play.operations.online import acting, names, not_null
 from wgm_play.operations.online.fill import fill
 from wgm_play.operations.online.spell import varies
@@ -20,7 +20,7 @@ from wgm_play.render import render
 from wgm_play.sql import Sql, ident, literal
 
 
-def wants_batches(situation: Situation, key: Key) -> bool:
+def wants_batches(situation: PlanContext, key: Key) -> bool:
     """Tell whether a new column of a large table must be filled row by row."""
     row, table = situation.wanted[key], Key("table", key.name[:2])
     if not situation.online(table) or row.generated or row.inherited or situation.current[table].partition_by:
@@ -30,7 +30,7 @@ def wants_batches(situation: Situation, key: Key) -> bool:
     return bool(row.identity) or key in situation.goal.backfills or (row.default is not None and varies(row.default))
 
 
-def add_filled(situation: Situation, key: Key) -> list[Change]:
+def add_filled(situation: PlanContext, key: Key) -> list[Change]:
     """Add a column under a helper's name, fill it in batches, then give it its own."""
     row, table, name = situation.wanted[key], key.name[:2], key.name[2]
     helper = names.helper(
@@ -74,7 +74,7 @@ def _value(row: Any, sequence: str | None) -> Sql:
     )
 
 
-def _add(situation: Situation, key: Key, helper: str, sequence: str | None) -> Change:
+def _add(situation: PlanContext, key: Key, helper: str, sequence: str | None) -> Change:
     row, table = situation.wanted[key], key.name[:2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     done = names.there("column", table, helper)
@@ -121,7 +121,7 @@ def _add(situation: Situation, key: Key, helper: str, sequence: str | None) -> C
     return change
 
 
-def _name(situation: Situation, key: Key, helper: str, sequence: str | None, after: Change) -> Change:
+def _name(situation: PlanContext, key: Key, helper: str, sequence: str | None, after: Change) -> Change:
     row, table, name = situation.wanted[key], key.name[:2], key.name[2]
     lock = Lock(ACCESS_EXCLUSIVE, Key("table", table).label)
     commands = [command("online/lock", lock, tables=[table])]

@@ -17,7 +17,7 @@ from wgm_play.operations.base import (
     SHARE_ROW_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     hazard,
@@ -33,7 +33,7 @@ _AVOIDED = hazard(
 )
 
 
-def prove(situation: Situation, table: Key, condition: str, step: int) -> list[Change]:
+def prove(situation: PlanContext, table: Key, condition: str, step: int) -> list[Change]:
     """Hold a condition for new rows of a table, then prove it for all."""
     name = _name(table, condition)
     situation.findings.used_helpers.add(name)
@@ -86,7 +86,7 @@ def end(table: Key, condition: str) -> Command:
 
 
 def equip(
-    situation: Situation,
+    situation: PlanContext,
     table: Key,
     lacking: Mapping[Key, Constraint],
     parents: Mapping[Key, Collection[Key]],
@@ -140,7 +140,7 @@ def _plain(row: Constraint) -> bool:
 
 
 def _foreign_key(
-    situation: Situation, table: Key, key: Key, row: Constraint, name: str, parents: Collection[Key], step: int
+    situation: PlanContext, table: Key, key: Key, row: Constraint, name: str, parents: Collection[Key], step: int
 ) -> list[Change]:
     locks = [Lock(SHARE_ROW_EXCLUSIVE, one.label) for one in sorted({table, *parents})]
     light = [Lock(SHARE_UPDATE_EXCLUSIVE, table.label), *(Lock(ROW_SHARE, one.label) for one in sorted(parents))]

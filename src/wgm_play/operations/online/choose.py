@@ -1,6 +1,6 @@
 """Which type changes are made online, and how they stand together with the rest of the plan.
 
-In: a `Situation`, the keys that differ, what must step aside for them. Out: `Retypings`.
+In: a `PlanContext`, the keys that differ, what must step aside for them. Out: `Retypings`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
 from wgm_play.operations.base import (
     Change,
-    Situation,
+    PlanContext,
 )
 from wgm_play.operations.online.model import Retypings
 from wgm_play.operations.online.retype import expand_and_fill, obstacle, retyping
 from wgm_play.operations.online.swap import swap
 
 
-def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
+def choose(situation: PlanContext, altered: Iterable[Key]) -> Retypings:
     """Return the tables whose columns change type by expand and contract, with their changes."""
     rewritten: dict[Key, list[Key]] = {}
     for key in altered:
@@ -48,7 +48,7 @@ def choose(situation: Situation, altered: Iterable[Key]) -> Retypings:
     return made
 
 
-def _enums(situation: Situation, altered: Iterable[Key], made: Retypings, rewritten: Collection[Key]) -> None:
+def _enums(situation: PlanContext, altered: Iterable[Key], made: Retypings, rewritten: Collection[Key]) -> None:
     """Add the enums that lose values while large tables have columns of them."""
     from wgm_play.operations.online import enum
 
@@ -74,7 +74,7 @@ def _enums(situation: Situation, altered: Iterable[Key], made: Retypings, rewrit
 FEW_ROWS = 500
 
 
-def _with_neighbours(situation: Situation, online: set[Key], rewritten: Mapping[Key, list[Key]]) -> set[Key]:
+def _with_neighbours(situation: PlanContext, online: set[Key], rewritten: Mapping[Key, list[Key]]) -> set[Key]:
     """Return also those tables that must change together with a large one, because of a foreign key between them.
 
     A small table would be rewritten in the transaction that holds the locks of the large one.
@@ -91,7 +91,7 @@ def _with_neighbours(situation: Situation, online: set[Key], rewritten: Mapping[
     return found
 
 
-def _rewrites(situation: Situation, key: Key) -> bool:
+def _rewrites(situation: PlanContext, key: Key) -> bool:
     old, new = situation.current[key], situation.wanted[key]
     if old.generated or new.generated:
         return False
@@ -100,7 +100,7 @@ def _rewrites(situation: Situation, key: Key) -> bool:
     return key in situation.goal.converts or old.collation != new.collation or not columns.coercible(old.type, new.type)
 
 
-def join(situation: Situation, found: Retypings, others: Iterable[Change], rebuilt: frozenset[Key]) -> None:
+def join(situation: PlanContext, found: Retypings, others: Iterable[Change], rebuilt: frozenset[Key]) -> None:
     """Let what steps aside wait until all new columns are ready, and lock all tables of the swap at its beginning."""
     if not found.tables:
         return

@@ -13,7 +13,7 @@ from dataclasses import replace
 from wgm_play.catalog.kinds import INDEXES, OF_OBJECT, WITH_BODY, WITH_TABLE
 from wgm_play.catalog.model import Key
 from wgm_play.operations import constraint as constraints
-from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, Situation, alter, command, comments, create, hazard
+from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, PlanContext, alter, command, comments, create, hazard
 from wgm_play.operations.granted import privileges
 from wgm_play.operations.online import names, swap
 from wgm_play.operations.online.model import Retyping, Twin
@@ -26,13 +26,13 @@ from wgm_play.sql import Sql, ident
 _MOVABLE = INDEXES | WITH_BODY | WITH_TABLE | (OF_OBJECT - {"security_label"}) | {"view"}
 
 
-def loses_values(situation: Situation, key: Key) -> bool:
+def loses_values(situation: PlanContext, key: Key) -> bool:
     """Tell whether an enum that is there must be made anew: no statement removes a value or moves it."""
     before, after = situation.current[key].labels or [], situation.wanted[key].labels or []
     return key in situation.goal.forced or [label for label in after if label in before] != before
 
 
-def tables_of(situation: Situation, key: Key) -> dict[Key, list[Key]]:
+def tables_of(situation: PlanContext, key: Key) -> dict[Key, list[Key]]:
     """Return the tables with columns of an enum, and these columns; none where no table is large."""
     from wgm_play.operations.type_definition import users_of
 
@@ -43,7 +43,7 @@ def tables_of(situation: Situation, key: Key) -> dict[Key, list[Key]]:
     return found if any(situation.online(table) for table in found) else {}
 
 
-def why_not(situation: Situation, key: Key, found: dict[Key, list[Key]], retyped: Collection[Key]) -> str | None:
+def why_not(situation: PlanContext, key: Key, found: dict[Key, list[Key]], retyped: Collection[Key]) -> str | None:
     """Return why an enum cannot change online, or None."""
     if key in situation.goal.returning:
         return "the one that it was comes back from the trash"
@@ -70,7 +70,7 @@ def why_not(situation: Situation, key: Key, found: dict[Key, list[Key]], retyped
 
 
 def change(
-    situation: Situation, key: Key, found: dict[Key, list[Key]]
+    situation: PlanContext, key: Key, found: dict[Key, list[Key]]
 ) -> tuple[list[Retyping], list[Change], list[Change]]:
     """Return the tables that take part, the changes before the swap, and the swap with what follows it."""
     helper = (key.name[0], names.helper(names.NEW, key.name[1], situation.wanted[key].labels))
@@ -101,7 +101,7 @@ def change(
     return tables, before, _swap(situation, key, helper, tables, before[-1])
 
 
-def _typed(situation: Situation, twin: Twin, key: Key, helper: tuple[str, ...]) -> Twin:
+def _typed(situation: PlanContext, twin: Twin, key: Key, helper: tuple[str, ...]) -> Twin:
     array = "[]" if situation.wanted[twin.key].type.endswith("[]") else ""
     type_name = f"{ident(helper)}{array}"
     using = Sql(f"{ident(twin.live)}::text{array}::{type_name}")
@@ -109,7 +109,7 @@ def _typed(situation: Situation, twin: Twin, key: Key, helper: tuple[str, ...]) 
 
 
 def _swap(
-    situation: Situation, key: Key, helper: tuple[str, ...], tables: list[Retyping], after: Change
+    situation: PlanContext, key: Key, helper: tuple[str, ...], tables: list[Retyping], after: Change
 ) -> list[Change]:
     old = (key.name[0], names.helper(names.OLD, key.name[1], situation.current[key].labels))
     commands: list[Command] = [

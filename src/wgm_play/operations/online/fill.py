@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wgm_play.catalog.model import Key
-from wgm_play.operations.base import ROW_EXCLUSIVE, Change, Situation, alter, hazard
+from wgm_play.operations.base import ROW_EXCLUSIVE, Change, PlanContext, alter, hazard
 from wgm_play.operations.online import acting
 from wgm_play.plan import Command, Lock
 from wgm_play.render import render
@@ -17,7 +17,7 @@ from wgm_play.sql import Sql
 
 
 def fill(
-    situation: Situation,
+    situation: PlanContext,
     key: Key,
     title: str,
     columns: Sequence[str],

@@ -10,7 +10,7 @@ from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     hazard,
@@ -22,7 +22,13 @@ from wgm_play.sql import Sql, ident
 
 
 def fill_nulls(
-    situation: Situation, key: Key, value: Sql, after: tuple[Change, ...] = (), *, column: str = "", again: bool = False
+    situation: PlanContext,
+    key: Key,
+    value: Sql,
+    after: tuple[Change, ...] = (),
+    *,
+    column: str = "",
+    again: bool = False,
 ) -> Change:
     """Fill the NULLs of a column in batches; `again` for those that came while it was done the first time."""
     name = column or key.name[2]
@@ -32,7 +38,7 @@ def fill_nulls(
 
 
 def prove(
-    situation: Situation, key: Key, after: tuple[Change, ...], *, column: str = "", value: Sql | None = None
+    situation: PlanContext, key: Key, after: tuple[Change, ...], *, column: str = "", value: Sql | None = None
 ) -> list[Change]:
     """Forbid NULL in new rows, fill what came meanwhile with `value`, prove it for all, then say so in the catalog.
 

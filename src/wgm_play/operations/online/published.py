@@ -14,7 +14,7 @@ from dataclasses import replace
 from wgm_play.catalog.graph import children, descendants
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.publication import PublicationTable
-from wgm_play.operations.base import SHARE_UPDATE_EXCLUSIVE, Change, Situation, command, hazard
+from wgm_play.operations.base import SHARE_UPDATE_EXCLUSIVE, Change, PlanContext, command, hazard
 from wgm_play.plan import Command, Lock
 from wgm_play.render import render
 from wgm_play.sql import Sql, ident, unquoted
@@ -29,7 +29,7 @@ _COLUMNS = re.compile(rf"{_TABLE}(?:(?:ADD|DROP) COLUMN |ALTER COLUMN {_NAME} TY
 _STUCK = re.compile(rf"{_TABLE}.*(?:(?:DROP|RENAME) COLUMN |ALTER COLUMN {_NAME} TYPE )", re.DOTALL)
 
 
-def kept_in(situation: Situation, ordered: Sequence[Change], hidden: Collection[tuple[str, ...]]) -> list[Change]:
+def kept_in(situation: PlanContext, ordered: Sequence[Change], hidden: Collection[tuple[str, ...]]) -> list[Change]:
     """Return the changes with what keeps our columns in; `hidden` are the tables that have such columns already."""
     publications = situation.current.of("publication")
     if not publications:
@@ -59,7 +59,7 @@ def kept_in(situation: Situation, ordered: Sequence[Change], hidden: Collection[
     return list(ordered)
 
 
-def sends_ledger(situation: Situation, ordered: Sequence[Change]) -> None:
+def sends_ledger(situation: PlanContext, ordered: Sequence[Change]) -> None:
     """Say before the first run that a publication of all tables sends the ledger that this run makes."""
     named = [one.name[0] for one in situation.current.of("publication") if situation.current[one].all_tables]
     if named and ordered:
@@ -86,7 +86,7 @@ def _tables(
 
 
 def _keep_in(
-    situation: Situation,
+    situation: PlanContext,
     change: Change,
     table: tuple[str, ...],
     publications: Sequence[Key],
@@ -127,7 +127,7 @@ def _keep_in(
             change.operation = replace(change.operation, hazards=(*change.operation.hazards, found))
 
 
-def _may_list(situation: Situation, publication: Key, table: tuple[str, ...]) -> bool:
+def _may_list(situation: PlanContext, publication: Key, table: tuple[str, ...]) -> bool:
     current = situation.current
     row = current.get(Key("table", table))
     owner = current.get(Key("owner", ("publication", *publication.name)))

@@ -1,6 +1,6 @@
 """Type changes of large tables by expand and contract.
 
-In: a `Situation`, the keys that differ, what must step aside for them. Out: `Retypings`: the changes that add new
+In: a `PlanContext`, the keys that differ, what must step aside for them. Out: `Retypings`: the changes that add new
 columns beside the old ones, keep them in step by a trigger, fill them in batches, build their indexes concurrently,
 prove NOT NULL, and then swap names in one short transaction; old values that could be lost stay in the trash.
 """
@@ -20,7 +20,7 @@ from wgm_play.operations.base import (
     SHARE_ROW_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     hazard,
@@ -38,7 +38,7 @@ _NO_EQUALITY = ("json", "xml", "point", "polygon", "circle", "box", "line", "pat
 _TIMES = ("time", "date", "interval")
 
 
-def obstacle(situation: Situation, table: Key, keys: Collection[Key]) -> str | None:
+def obstacle(situation: PlanContext, table: Key, keys: Collection[Key]) -> str | None:
     """Return why columns of a large table cannot change type online, or None."""
     row = situation.current[table]
     if row.partition_by or row.parents or table in children(situation.current):
@@ -62,7 +62,7 @@ def obstacle(situation: Situation, table: Key, keys: Collection[Key]) -> str | N
     return None
 
 
-def _live_name(situation: Situation, key: Key) -> str | None:
+def _live_name(situation: PlanContext, key: Key) -> str | None:
     """Return the name that a column has until the swap; None where it cannot keep it until then.
 
     A conversion that keeps the type commits together with the rename: afterwards nothing tells whether it was made.
@@ -73,12 +73,12 @@ def _live_name(situation: Situation, key: Key) -> str | None:
     return old.name[2] if old is not None and old.name[:2] == key.name[:2] else None
 
 
-def _dependents(situation: Situation, keys: Collection[Key]) -> list[Key]:
+def _dependents(situation: PlanContext, keys: Collection[Key]) -> list[Key]:
     found = {dependent for dependent, referenced in situation.current.edges if referenced in keys}
     return sorted(key for key in found if key in situation.current.rows)
 
 
-def _with_those_over_views(situation: Situation, keys: Iterable[Key]) -> list[Key]:
+def _with_those_over_views(situation: PlanContext, keys: Iterable[Key]) -> list[Key]:
     """Return what depends on a column, with what is over a view among it: all that is made again in the swap."""
     found: set[Key] = set()
     todo = list(keys)
@@ -90,7 +90,7 @@ def _with_those_over_views(situation: Situation, keys: Iterable[Key]) -> list[Ke
     return sorted(found)
 
 
-def retyping(situation: Situation, table: Key, keys: list[Key], types: Mapping[str, str] | None = None) -> Retyping:
+def retyping(situation: PlanContext, table: Key, keys: list[Key], types: Mapping[str, str] | None = None) -> Retyping:
     """Return the columns of a table with all that goes with them."""
     twins = _before_rename(situation, [_twin(situation, key) for key in sorted(keys)])
     one = Retyping(table, twins, types=types or {})
@@ -115,7 +115,7 @@ def retyping(situation: Situation, table: Key, keys: list[Key], types: Mapping[s
     return one
 
 
-def _twin(situation: Situation, key: Key) -> Twin:
+def _twin(situation: PlanContext, key: Key) -> Twin:
     old, new, name = situation.current[key], situation.wanted[key], key.name[2]
     convert = situation.goal.converts.get(key)
     using = Sql(str(convert.using)) if convert else columns.plain_value(situation, key)
@@ -128,7 +128,7 @@ def _twin(situation: Situation, key: Key) -> Twin:
     return Twin(key, helper, using, sources, name, new.type)
 
 
-def _before_rename(situation: Situation, twins: list[Twin]) -> list[Twin]:
+def _before_rename(situation: PlanContext, twins: list[Twin]) -> list[Twin]:
     """Return the twins in the words of the table as it is until the swap."""
     words = {twin.name: str(_live_name(situation, twin.key)) for twin in twins}
     words = {new: old for new, old in words.items() if new != old}
@@ -148,7 +148,7 @@ def _before_rename(situation: Situation, twins: list[Twin]) -> list[Twin]:
 # The transactions before the swap
 
 
-def expand_and_fill(situation: Situation, one: Retyping, after: Change | None = None) -> list[Change]:
+def expand_and_fill(situation: PlanContext, one: Retyping, after: Change | None = None) -> list[Change]:
     """Return the changes before the swap: columns, their values, their indexes, the proof of NOT NULL."""
     expanded = _expand(situation, one)
     expanded.wait_only_for(*([after] if after else ()))
@@ -161,7 +161,7 @@ def expand_and_fill(situation: Situation, one: Retyping, after: Change | None = 
     return made
 
 
-def _expand(situation: Situation, one: Retyping) -> Change:
+def _expand(situation: PlanContext, one: Retyping) -> Change:
     table, name = one.table.name, sync_name(one)
     lock, done = Lock(ACCESS_EXCLUSIVE, one.table.label), names.there("trigger", table, name)
     commands = [
@@ -224,7 +224,7 @@ def _expand(situation: Situation, one: Retyping) -> Change:
     return change
 
 
-def _function(situation: Situation, one: Retyping, name: str, done: str) -> Command:
+def _function(situation: PlanContext, one: Retyping, name: str, done: str) -> Command:
     listed: list[dict[str, Any]] = []
     utc = False
     for twin in one.twins:
@@ -242,7 +242,7 @@ def _function(situation: Situation, one: Retyping, name: str, done: str) -> Comm
     return command("online/sync_function", name=name, table=one.table.name, columns=listed, utc=utc, done=done)
 
 
-def _attributes(situation: Situation, twin: Twin, done: str) -> list[Command]:
+def _attributes(situation: PlanContext, twin: Twin, done: str) -> list[Command]:
     """Return storage, statistics and options of the new column: what its definition cannot say."""
     row, table = situation.wanted[twin.key], twin.key.name[:2]
     made: list[Command] = []
@@ -276,7 +276,7 @@ def _attributes(situation: Situation, twin: Twin, done: str) -> list[Command]:
     return made
 
 
-def _fill(situation: Situation, one: Retyping, after: Change) -> Change:
+def _fill(situation: PlanContext, one: Retyping, after: Change) -> Change:
     left = Sql(" OR ".join(f"({ident(twin.helper)} IS NULL AND ({twin.using}) IS NOT NULL)" for twin in one.twins))
     assignments = [Sql(f"{ident(twin.helper)} = {twin.using}") for twin in one.twins]
     listed = ", ".join(twin.name for twin in one.twins)
@@ -299,7 +299,7 @@ def _stepped(change: Change, step: int) -> Any:
     return replace(change.operation, step=step)
 
 
-def _analyze(situation: Situation, one: Retyping, after: Change) -> Change:
+def _analyze(situation: PlanContext, one: Retyping, after: Change) -> Change:
     light = Lock(SHARE_UPDATE_EXCLUSIVE, one.table.label)
     made = command(
         "online/analyze", light, table=one.table.name, columns=list(one.columns.values()), wait="long", scans=True
@@ -314,7 +314,7 @@ def _analyze(situation: Situation, one: Retyping, after: Change) -> Change:
     )
 
 
-def _indexes(situation: Situation, one: Retyping, after: Change) -> list[Change]:
+def _indexes(situation: PlanContext, one: Retyping, after: Change) -> list[Change]:
     made: list[Change] = []
     for key, name in (*one.keys.items(), *one.indexes.items()):
         row = situation.wanted[key]
@@ -329,7 +329,7 @@ def _indexes(situation: Situation, one: Retyping, after: Change) -> list[Change]
     return made
 
 
-def _build(situation: Situation, one: Retyping, key: Key, name: str, definition: Sql, after: Change) -> Change:
+def _build(situation: PlanContext, one: Retyping, key: Key, name: str, definition: Sql, after: Change) -> Change:
     schema = one.table.name[0]
     light = Lock(SHARE_UPDATE_EXCLUSIVE, one.table.label)
     commands = []
@@ -371,7 +371,7 @@ def _build(situation: Situation, one: Retyping, key: Key, name: str, definition:
     )
 
 
-def _not_nulls(situation: Situation, one: Retyping, after: Change) -> list[Change]:
+def _not_nulls(situation: PlanContext, one: Retyping, after: Change) -> list[Change]:
     made: list[Change] = []
     light = Lock(SHARE_UPDATE_EXCLUSIVE, one.table.label)
     for twin in one.twins:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.operations import column as columns
-from wgm_play.operations import column_definition, marks, named_not_null
+from wgm_play.operations import column_definition, index_marks, named_not_null
 from wgm_play.operations import constraint as constraints
 from wgm_play.operations.access import column_privileges
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     Change,
-    Situation,
+    PlanContext,
     alter,
     command,
     comments,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _KIND = {"p": "PRIMARY KEY", "u": "UNIQUE"}
 
 
-def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Change]:
+def swap(situation: PlanContext, one: Retyping, prepared: list[Change]) -> list[Change]:
     """Return the changes that put the new columns in place of the old ones."""
     commands = [_command("online/lock", one, tables=[one.table.name])]
     commands += clear(situation, one)
@@ -88,7 +88,7 @@ def swap(situation: Situation, one: Retyping, prepared: list[Change]) -> list[Ch
     return [*made, *proofs, *_identities(situation, one, made[-1])]
 
 
-def _irreversible(situation: Situation, twin: Twin) -> str | None:
+def _irreversible(situation: PlanContext, twin: Twin) -> str | None:
     convert = situation.goal.converts.get(twin.key)
     return f"{twin.key} was converted without `back`" if convert and convert.back is None else None
 
@@ -97,7 +97,7 @@ def _command(template: str, one: Retyping, **values: Any) -> Command:
     return command(template, Lock(ACCESS_EXCLUSIVE, one.table.label), **values)
 
 
-def clear(situation: Situation, one: Retyping) -> list[Command]:
+def clear(situation: PlanContext, one: Retyping) -> list[Command]:
     """End the synchronisation; drop the keys, checks and indexes of the old columns."""
     from wgm_play.operations.online.model import sync_name
 
@@ -117,7 +117,7 @@ def drop_old(one: Retyping, place: str) -> Command:
     return _command("column/drop", one, table=one.table.name, name=place)
 
 
-def exchange(situation: Situation, one: Retyping, twin: Twin) -> tuple[str, list[Command]]:
+def exchange(situation: PlanContext, one: Retyping, twin: Twin) -> tuple[str, list[Command]]:
     """Give the old column a name in the trash and the new one the old name, with default, identity and NOT NULL.
 
     Return the old column's name after that, and the commands.
@@ -175,7 +175,7 @@ def _move_identity(one: Retyping, twin: Twin, new: Any) -> Command:
     )
 
 
-def restore(situation: Situation, one: Retyping) -> list[Command]:
+def restore(situation: PlanContext, one: Retyping) -> list[Command]:
     """Give keys, indexes and checks their names, now that they are on the new columns."""
     table, made = one.table.name, []
     for key, helper in sorted(one.keys.items(), key=lambda pair: situation.wanted[pair[0]].type != "p"):
@@ -196,7 +196,7 @@ def restore(situation: Situation, one: Retyping) -> list[Command]:
         made.append(_command("object/rename", one, what=what_of(Key("index", (key.name[0], helper))), to=key.name[1]))
         row = situation.wanted[key]
         made += [*statistics_targets(key, None, row.statistics), *comments(key, row.comment)]
-    made += marks.kept(situation, one.table, [key.name[-1] for key in (*one.keys, *one.indexes)])
+    made += index_marks.kept(situation, one.table, [key.name[-1] for key in (*one.keys, *one.indexes)])
     for key in one.checks:
         row = situation.wanted[key]
         made.append(
@@ -217,7 +217,7 @@ def _guard(one: Retyping, away: list[str]) -> Command:
     return _command("online/guard", one, table_text=str(ident(one.table.name)), columns=away)
 
 
-def _identities(situation: Situation, one: Retyping, after: Change) -> list[Change]:
+def _identities(situation: PlanContext, one: Retyping, after: Change) -> list[Change]:
     """Make columns identity columns that were none before."""
     made = []
     for twin in one.twins:

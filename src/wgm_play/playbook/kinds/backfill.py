@@ -9,8 +9,8 @@ from typing import Any
 
 from wgm_play.playbook.kinds.base import Folding, Kind, fail, flag, mapping, text
 from wgm_play.playbook.model import Batches, SqlStep, Step
+from wgm_play.quantities import parse_duration
 from wgm_play.sql import Sql, ident, reveal
-from wgm_play.units import parse_duration
 
 EXAMPLE = """
 - name: Notes

@@ -466,9 +466,9 @@ def operator_of(operator: str, where: Position | None) -> str:
 
 def statement(template: str, folding: Folding, where_: Position | None, /, **values: Any) -> Statement:
     """Make the statement of one declaration template."""
-    from wgm_play.playbook.later import LaterStatement
+    from wgm_play.playbook.lazy import LazyStatement
 
-    return LaterStatement.of(template, folding.project, where_, values)
+    return LazyStatement.of(template, folding.project, where_, values)
 
 
 def comment_on(what: str, target: Sql, spec: Map, folding: Folding, on: Sql | None = None) -> tuple[Statement, ...]:

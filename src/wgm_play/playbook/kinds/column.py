@@ -1,6 +1,6 @@
 """The columns of a table: their schema, and what a playbook says of one as one type.
 
-In: a column's mapping. Out: `Column`, as the templates spell it, and its `Part`.
+In: a column's mapping. Out: `ColumnSpec`, as the templates spell it, and its `TablePart`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from wgm_play.playbook.kinds.base import (
 )
 from wgm_play.playbook.kinds.constraint import DEFERRABLE, REFERENCE
 from wgm_play.playbook.kinds.sequence import SequenceOptions, options
-from wgm_play.playbook.model import Convert, Part
+from wgm_play.playbook.model import Convert, TablePart
 from wgm_play.sql import Sql, literal, reveal
 
 _IDENTITY_OPTIONS: Schema = DEFINITIONS["sequence_options"]["properties"]
@@ -128,7 +128,7 @@ SCHEMA: Schema = {
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ColumnSpec:
     """A column, as the templates spell it."""
 
     name: Text
@@ -148,7 +148,7 @@ class Column:
     compression: Sql | None = None
 
 
-def column_of(name: Text, spec: Map) -> Column:
+def column_of(name: Text, spec: Map) -> ColumnSpec:
     """Make a column from its mapping."""
     if spec.get("type") is None:
         raise fail(f"the column {str(name)!r} has no type", name.position, "add `type:`")
@@ -157,7 +157,7 @@ def column_of(name: Text, spec: Map) -> Column:
         raise fail(f"the column {str(name)!r} has both {said[0]} and {said[1]}", at(spec, said[1]), "keep one")
     identity, sequence = _identity(spec)
     generated, stored = _generated(spec)
-    return Column(
+    return ColumnSpec(
         name,
         type_at(spec, "type"),
         default=sql_at(spec, "default"),
@@ -228,11 +228,13 @@ def convert_of(spec: Map) -> Convert | None:
     return Convert(old, using, sql_at(given, "back"), at(spec, "convert"))
 
 
-def part_of(name: Text, spec: Map, step: int) -> Part:
+def part_of(name: Text, spec: Map, step: int) -> TablePart:
     """Return what a playbook says of a column beyond its definition."""
     where = name.position or spec.position
     absent = spec.get("state") == "absent"
     renamed = spec.get("renamed_from")
     if not absent:
         ident_at(name)
-    return Part(step, where, absent, reveal(renamed) if renamed else None, convert_of(spec), sql_at(spec, "backfill"))
+    return TablePart(
+        step, where, absent, reveal(renamed) if renamed else None, convert_of(spec), sql_at(spec, "backfill")
+    )

@@ -1,6 +1,6 @@
 """The constraints of a table: their schema, and what a playbook says of them as one type.
 
-In: `constraints:` by name, or the lists without names. Out: `Constraint`, as the templates spell it.
+In: `constraints:` by name, or the lists without names. Out: `ConstraintSpec`, as the templates spell it.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ NAMED = mapping(
 
 
 @dataclass(frozen=True, slots=True)
-class Constraint:
+class ConstraintSpec:
     """A constraint, as the templates spell it. `late` ones are added when every table is there, `apart` ones by
     themselves because CREATE TABLE would merge them with another."""
 
@@ -179,7 +179,7 @@ def action(spec: Map, key: str) -> Sql | None:
     )
 
 
-def foreign(spec: Map, columns: tuple[Text, ...], name: Text | None, schema: str, where: Position) -> Constraint:
+def foreign(spec: Map, columns: tuple[Text, ...], name: Text | None, schema: str, where: Position) -> ConstraintSpec:
     """Make a foreign key from a mapping with `references` and its actions: a column's, or a constraint's."""
     if spec.get("references") is None:
         raise fail("a foreign key needs `references`", where, "add `references: table(column)`")
@@ -188,7 +188,7 @@ def foreign(spec: Map, columns: tuple[Text, ...], name: Text | None, schema: str
         raise fail(
             f"{len(columns)} columns refer to {len(to.columns)}", to.position, "name as many columns on both sides"
         )
-    return Constraint(
+    return ConstraintSpec(
         "foreign_key",
         where,
         name,
@@ -212,7 +212,7 @@ def _deferrable(spec: Map) -> bool:
     return bool(spec.get("deferrable")) or spec.get("initially") == "deferred"
 
 
-def constraint_of(spec: Map, name: Text | None, schema: str) -> Constraint:
+def constraint_of(spec: Map, name: Text | None, schema: str) -> ConstraintSpec:
     """Make a constraint from its mapping."""
     what = what_of(spec)
     where = (name.position if name is not None else None) or spec.position
@@ -227,7 +227,7 @@ def constraint_of(spec: Map, name: Text | None, schema: str) -> Constraint:
             "choose another, or say `not_null: true` at the column",
         )
     method = spec.get("method")
-    return Constraint(
+    return ConstraintSpec(
         what,
         where,
         name,
@@ -265,6 +265,6 @@ def _elements(spec: Map) -> list[Element]:
     return made
 
 
-def unnamed_check(value: Any, where: Position) -> Constraint:
+def unnamed_check(value: Any, where: Position) -> ConstraintSpec:
     """Make a check of a table that has no name."""
-    return Constraint("check", where, expression=expression(value, where))
+    return ConstraintSpec("check", where, expression=expression(value, where))

@@ -28,7 +28,7 @@ from wgm_play.playbook.kinds.base import (
     sql_at,
     statement,
 )
-from wgm_play.playbook.model import Declaration, Part, Step
+from wgm_play.playbook.model import Declaration, Step, TablePart
 from wgm_play.sql import Sql
 
 EXAMPLE = """
@@ -74,7 +74,7 @@ SCHEMA = mapping(
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class DomainCheck:
     """One rule of a domain."""
 
     name: Sql | None
@@ -82,12 +82,12 @@ class Check:
     not_valid: bool = False
 
 
-def _named(rules: Map, name: str) -> Check:
+def _named(rules: Map, name: str) -> DomainCheck:
     """Make a rule that has a name."""
     given, word = rules[name], ident_at(key_word(rules, name))
     if isinstance(given, Map):
-        return Check(word, expression(given["check"], at(given, "check")), bool(given.get("not_valid")))
-    return Check(word, expression(given, position_of(rules, name)))
+        return DomainCheck(word, expression(given["check"], at(given, "check")), bool(given.get("not_valid")))
+    return DomainCheck(word, expression(given, position_of(rules, name)))
 
 
 def key(step: Step) -> Key:
@@ -103,7 +103,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
     named: Map = spec.get("checks") or Map()
     checks = [_named(named, rule) for rule in named]
     if spec.get("check") is not None:
-        checks.append(Check(None, expression(spec["check"], at(spec, "check"))))
+        checks.append(DomainCheck(None, expression(spec["check"], at(spec, "check"))))
     made = statement(
         "domain/declare.sql.j2",
         folding,
@@ -132,7 +132,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
         step.position,
         (made, *unproved),
         tuple(late),
-        parts={one: Part(step.index, where or spec.position) for one, where in keys.items()},
+        parts={one: TablePart(step.index, where or spec.position) for one, where in keys.items()},
         named=frozenset(keys),
     )
 

@@ -25,7 +25,7 @@ from wgm_play.playbook.kinds.base import (
     statement,
     text,
 )
-from wgm_play.playbook.model import Declaration, Part, Step
+from wgm_play.playbook.model import Declaration, Step, TablePart
 from wgm_play.sql import NAME_BYTES, Sql, literal, reveal
 
 EXAMPLE = """
@@ -74,7 +74,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
     name = ident_at(key(step).name, at(spec, "name"))
     labels: list[Sql] = []
     seen: dict[str, None] = {}
-    parts: dict[Key, Part] = {}
+    parts: dict[Key, TablePart] = {}
     for number, given in enumerate(spec["values"]):
         where = position_of(spec["values"], number)
         value = given["name"] if isinstance(given, Map) else given
@@ -86,7 +86,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
         seen[reveal(value)] = None
         if before is not None:
             _refuse_two(parts, before, given)
-            parts[Key("label", (*key(step).name, reveal(value)))] = Part(
+            parts[Key("label", (*key(step).name, reveal(value)))] = TablePart(
                 step.index, where or step.position, renamed_from=reveal(before)
             )
         labels.append(Sql(literal(reveal(value)), where))
@@ -96,7 +96,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
     return Declaration(key(step), step.index, step.position, (made,), comments, parts=parts, attributes=order)
 
 
-def _refuse_two(parts: Mapping[Key, Part], before: str, given: Map) -> None:
+def _refuse_two(parts: Mapping[Key, TablePart], before: str, given: Map) -> None:
     if any(part.renamed_from == before for part in parts.values()):
         raise fail(f"two values are renamed from {before!r}", position_of(given, "renamed_from"), "keep one")
 

@@ -129,7 +129,7 @@ SCHEMA = mapping(
 
 
 @dataclass(frozen=True, slots=True)
-class Argument:
+class ArgumentSpec:
     """One argument, as SQL."""
 
     name: Sql | None
@@ -141,13 +141,13 @@ class Argument:
 _MODES = {"out": "OUT", "inout": "INOUT", "variadic": "VARIADIC"}
 
 
-def arguments(spec: Map) -> list[Argument]:
+def arguments(spec: Map) -> list[ArgumentSpec]:
     """Return the arguments that are given as a list."""
     given = spec.get("arguments")
     if not isinstance(given, list):
         return []
     return [
-        Argument(
+        ArgumentSpec(
             ident_at(word(one["name"], at(one, "name"))) if one.get("name") else None,
             Sql(reveal(one["type"]), at(one, "type")),
             Sql(_MODES[one["mode"]]) if one.get("mode") in _MODES else None,

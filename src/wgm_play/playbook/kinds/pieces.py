@@ -23,7 +23,7 @@ from wgm_play.playbook.kinds.base import (
     statement,
     word,
 )
-from wgm_play.playbook.model import Declaration, Part, Step
+from wgm_play.playbook.model import Declaration, Step, TablePart
 from wgm_play.render import Statement
 from wgm_play.sql import Sql, literal, reveal
 
@@ -88,14 +88,14 @@ def assigned(spec: Map, names: Iterable[tuple[str, str]]) -> list[Sql]:
     ]
 
 
-def parts_at(mine: Key, step: Step, given: Map) -> dict[Key, Part]:
+def parts_at(mine: Key, step: Step, given: Map) -> dict[Key, TablePart]:
     """Return the attributes of a type, or the columns of a foreign table, as parts of their object."""
     parts = {}
     for name in given:
         said = given[name] if isinstance(given[name], Map) else {}
         renamed = said.get("renamed_from")
         where = key_position(given, name) or step.position
-        parts[Key("attribute", (*mine.name, name))] = Part(
+        parts[Key("attribute", (*mine.name, name))] = TablePart(
             step.index, where, said.get("state") == "absent", reveal(renamed) if renamed else None
         )
     return parts
@@ -110,7 +110,7 @@ def declared(
     target: Sql,
     *,
     on: Sql | None = None,
-    parts: dict[Key, Part] | None = None,
+    parts: dict[Key, TablePart] | None = None,
 ) -> Declaration:
     """Return the declaration of an object with its comment, which COMMENT calls `what`."""
     late = comment_on(what, target, step.spec, folding, on)

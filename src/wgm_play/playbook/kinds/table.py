@@ -35,13 +35,13 @@ from wgm_play.playbook.kinds.base import (
     word,
 )
 from wgm_play.playbook.kinds.column import SCHEMA as COLUMN
-from wgm_play.playbook.kinds.column import Column, checks_of, column_of, one_of_values, part_of
+from wgm_play.playbook.kinds.column import ColumnSpec, checks_of, column_of, one_of_values, part_of
 from wgm_play.playbook.kinds.constraint import (
     DEFERRABLE,
     ELEMENTS,
     NAMED,
     REFERENCE,
-    Constraint,
+    ConstraintSpec,
     constraint_of,
     foreign,
     unnamed_check,
@@ -56,7 +56,7 @@ from wgm_play.playbook.kinds.partition import (
     partition_key,
     refuse_own_definition,
 )
-from wgm_play.playbook.model import Declaration, Part, Step
+from wgm_play.playbook.model import Declaration, Step, TablePart
 from wgm_play.render import Statement
 from wgm_play.sql import Sql, reveal
 
@@ -293,14 +293,14 @@ def present(spec: Map) -> Iterator[tuple[Text, Map]]:
             yield key_word(columns, name), columns[name]
 
 
-def constraints_of(spec: Map, schema: str) -> Iterator[Constraint]:
+def constraints_of(spec: Map, schema: str) -> Iterator[ConstraintSpec]:
     """Yield the constraints of a table, but for those that a single column carries itself."""
     keys = [name for name, column in present(spec) if column.get("primary_key")]
     if spec.get("primary_key"):
         columns = [word(n, position_of(spec["primary_key"], i)) for i, n in enumerate(spec["primary_key"])]
-        yield Constraint("primary_key", at(spec, "primary_key"), columns=tuple(columns))
+        yield ConstraintSpec("primary_key", at(spec, "primary_key"), columns=tuple(columns))
     elif len(keys) > 1:
-        yield Constraint("primary_key", keys[0].position or spec.position, columns=tuple(keys))
+        yield ConstraintSpec("primary_key", keys[0].position or spec.position, columns=tuple(keys))
     for number, one in enumerate(spec.get("unique") or []):
         yield _unique(one, position_of(spec["unique"], number) or spec.position)
     for number, one in enumerate(spec.get("check") or []):
@@ -328,26 +328,26 @@ def is_child(spec: Map) -> bool:
     return any(spec.get(word_) for word_ in CHILD)
 
 
-def _of_inherited(spec: Map, one_key: bool) -> Iterator[Constraint]:
+def _of_inherited(spec: Map, one_key: bool) -> Iterator[ConstraintSpec]:
     """Yield what inherited columns say that the table must: they have no line in which it could stand."""
     for name, given in present(spec):
         if given.get("type") is not None:
             continue
         if one_key and given.get("primary_key"):
-            yield Constraint("primary_key", at(given, "primary_key"), columns=(name,))
+            yield ConstraintSpec("primary_key", at(given, "primary_key"), columns=(name,))
         if given.get("unique"):
-            yield Constraint("unique", at(given, "unique"), columns=(name,))
+            yield ConstraintSpec("unique", at(given, "unique"), columns=(name,))
         for one in checks_of(given):
-            yield Constraint("check", at(given, "check"), expression=one)
+            yield ConstraintSpec("check", at(given, "check"), expression=one)
         if given.get("one_of"):
             where = at(given, "one_of")
             values = ", ".join(one_of_values(given))
-            yield Constraint("check", where, expression=Sql(f"{ident_at(name)} IN ({values})", where))
+            yield ConstraintSpec("check", where, expression=Sql(f"{ident_at(name)} IN ({values})", where))
 
 
 def _apart(
-    columns: list[Column], constraints: list[Constraint], where: Position
-) -> tuple[list[Column], list[Constraint]]:
+    columns: list[ColumnSpec], constraints: list[ConstraintSpec], where: Position
+) -> tuple[list[ColumnSpec], list[ConstraintSpec]]:
     """Let each key whose columns are another's be added by itself: CREATE TABLE would make one of the two.
 
     (transformIndexConstraints in parse_utilcmd.c: equal indexes of one CREATE TABLE are merged.)
@@ -356,7 +356,10 @@ def _apart(
     for number, column in enumerate(columns):
         if column.unique and (str(column.name),) in seen:
             columns[number] = dataclasses.replace(column, unique=False)
-            constraints = [Constraint("unique", column.name.position or where, columns=(column.name,)), *constraints]
+            constraints = [
+                ConstraintSpec("unique", column.name.position or where, columns=(column.name,)),
+                *constraints,
+            ]
         elif column.unique:
             seen.add((str(column.name),))
     made = []
@@ -367,18 +370,18 @@ def _apart(
     return columns, made
 
 
-def _unique(given: Any, where: Any) -> Constraint:
+def _unique(given: Any, where: Any) -> ConstraintSpec:
     if isinstance(given, Map):
         inner = given.duplicate()
         inner["unique"] = inner.pop("columns")
         return constraint_of(inner, None, "public")
-    return Constraint("unique", where, columns=tuple(word(n, position_of(given, i)) for i, n in enumerate(given)))
+    return ConstraintSpec("unique", where, columns=tuple(word(n, position_of(given, i)) for i, n in enumerate(given)))
 
 
-def parts(step: Step, folding: Folding) -> tuple[dict[Key, Part], frozenset[Key]]:
+def parts(step: Step, folding: Folding) -> tuple[dict[Key, TablePart], frozenset[Key]]:
     """Return the columns and named constraints of a table as parts, and the keys of the constraints."""
     spec, table = step.spec, key(step).name
-    made: dict[Key, Part] = {}
+    made: dict[Key, TablePart] = {}
     given = spec.get("columns") or {}
     for name in given:
         one = Key("column", (*table, name))
@@ -389,7 +392,7 @@ def parts(step: Step, folding: Folding) -> tuple[dict[Key, Part], frozenset[Key]
         where = key_word(named, name).position or spec.position
         renamed = named[name].get("renamed_from")
         absent = named[name].get("state") == "absent"
-        made[one] = Part(folding.steps.get(one, step.index), where, absent, reveal(renamed) if renamed else None)
+        made[one] = TablePart(folding.steps.get(one, step.index), where, absent, reveal(renamed) if renamed else None)
     return made, frozenset(one for one, part in made.items() if one.kind == "constraint" and not part.absent)
 
 
@@ -397,7 +400,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
     """Make the declaration of a table from all that the steps say of it."""
     spec, schema = step.spec, default_schema(step)
     problems: list[WgmError] = []
-    columns: list[Column] = []
+    columns: list[ColumnSpec] = []
     child = is_child(spec)
     for name, given in present(spec):
         try:
@@ -459,7 +462,7 @@ def declare(step: Step, folding: Folding) -> Declaration:
     )
 
 
-def _without_key(column: Column) -> Column:
+def _without_key(column: ColumnSpec) -> ColumnSpec:
     """Return the column without its own PRIMARY KEY, because the table says it."""
     return dataclasses.replace(column, primary_key=False) if column.primary_key else column
 
@@ -490,13 +493,13 @@ def _column_settings(spec: Map, table: Sql, folding: Folding) -> Iterator[Statem
             )
 
 
-def _added(constraints: list[Constraint], table: Sql, folding: Folding, when: str) -> Iterator[Statement]:
+def _added(constraints: list[ConstraintSpec], table: Sql, folding: Folding, when: str) -> Iterator[Statement]:
     for one in constraints:
         if getattr(one, when):
             yield statement("table/declare_constraint.sql.j2", folding, one.position, table=table, constraint=one)
 
 
-def _late(spec: Map, table: Sql, constraints: list[Constraint], folding: Folding) -> Iterator[Statement]:
+def _late(spec: Map, table: Sql, constraints: list[ConstraintSpec], folding: Folding) -> Iterator[Statement]:
     yield from _added(constraints, table, folding, "late")
     if spec.get("replica_identity"):
         where = at(spec, "replica_identity")

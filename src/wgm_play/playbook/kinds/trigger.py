@@ -121,7 +121,7 @@ SCHEMA = mapping(
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TriggerEvent:
     """One event and its columns."""
 
     what: str
@@ -140,13 +140,13 @@ def key(step: Step) -> Key:
     return Key("trigger", (*table_of(step), reveal(step.spec["name"])))
 
 
-def _events(step: Step) -> list[Event]:
-    made: list[Event] = []
+def _events(step: Step) -> list[TriggerEvent]:
+    made: list[TriggerEvent] = []
     for one in step.spec["events"]:
         if isinstance(one, Mapping):
-            made.append(Event("update", [ident_at(name) for name in column_list(one, "update")]))  # type: ignore[arg-type]
+            made.append(TriggerEvent("update", [ident_at(name) for name in column_list(one, "update")]))  # type: ignore[arg-type]
         else:
-            made.append(Event(reveal(one), []))
+            made.append(TriggerEvent(reveal(one), []))
     return made
 
 

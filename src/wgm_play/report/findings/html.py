@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def write(findings: Sequence[Finding], heading: Heading) -> str:
     """Return the page."""
     from wgm_play.report.page import page
-    from wgm_play.report.page.model import Told
+    from wgm_play.report.page.model import PageContent
 
     return page(
-        Told(
+        PageContent(
             title=heading.title,
             subtitle=summary(findings),
             version=heading.version,

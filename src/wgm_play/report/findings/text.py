@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wgm_play.finding import Finding, tally
+from wgm_play.quantities import counted
 from wgm_play.report.findings.heading import Heading
-from wgm_play.units import counted
 
 
 def write(findings: Sequence[Finding], heading: Heading) -> str:

@@ -1,19 +1,19 @@
 """One self-contained HTML page: a run, and how the database is now.
 
-In: `Told`, all that is on the page. Out: its text. Everything is escaped by the template; nothing is loaded from anywhere.
+In: `PageContent`, all that is on the page. Out: its text. Everything is escaped by the template; nothing is loaded from anywhere.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from wgm_play.report.page.model import Told
+from wgm_play.report.page.model import PageContent
 from wgm_play.secret import mask
 
 _FOLDER = Path(__file__).parent
 
 
-def page(told: Told) -> str:
+def page(told: PageContent) -> str:
     """Return the page."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup

@@ -43,7 +43,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DiagramColumn:
     """A column as it is shown: its mark (key, reference), and how it is (new, goes, changed, "")."""
 
     text: str
@@ -57,7 +57,7 @@ class Box:
     """A table in a picture."""
 
     key: Key
-    lines: list[Line]
+    lines: list[DiagramColumn]
     how: str
     more: int = 0
     x: float = 0
@@ -146,7 +146,7 @@ def _boxes(
         for column in sorted(here.of("column", *table.name), key=lambda key: (here.extra(key).number or 0, key)):
             how = _how(column, here, other, moment) if not alone else ""
             mark = "key" if column.name in keys else "reference" if (table, column.name[2]) in references else ""
-            lines.append(Line(str(column.name[2]), _type(here[column].type), mark, how))
+            lines.append(DiagramColumn(str(column.name[2]), _type(here[column].type), mark, how))
         kept = [one for one in lines if one.mark or one.how] if len(lines) > MOST_COLUMNS else lines
         kept = [*kept, *(one for one in lines if one not in kept)][:MOST_COLUMNS]
         kept.sort(key=lines.index)
@@ -258,7 +258,7 @@ def _box(box: Box) -> str:
 _SIGNS = {"new": "+", "goes": "\N{MINUS SIGN}", "changed": "~"}
 
 
-def _column(one: Line, box: Box, y: float) -> str:
+def _column(one: DiagramColumn, box: Box, y: float) -> str:
     mark = {"key": "◆", "reference": "◇"}.get(one.mark, "")
     room = box.width - 2 * PAD - 14
     type_ = _short(one.type, room / 2 + 20, LETTER)

@@ -25,7 +25,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """Rows for people below a title."""
 
     title: str
@@ -43,7 +43,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ObjectGroup:
     """Objects of one kind that changed in one way, under a title as `12 indexes`; `open` shows them at once."""
 
     how: str
@@ -89,7 +89,7 @@ class Story:
     number: int
     status: str
     facts: Sequence[tuple[str, str]]
-    changed: Sequence[Group]
+    changed: Sequence[ObjectGroup]
     before: Markup | None
     after: Markup | None
     spans: Sequence[Span]
@@ -100,7 +100,7 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PageContent:
     """All that is on a page. `findings` is None where nothing was looked at."""
 
     title: str
@@ -110,4 +110,4 @@ class Told:
     tiles: Sequence[Tile] = ()
     story: Story | None = None
     findings: Sequence[Finding] | None = None
-    tables: Sequence[Table] = field(default=())
+    tables: Sequence[ReportTable] = field(default=())

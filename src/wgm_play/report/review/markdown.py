@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from wgm_play.finding import Finding
-from wgm_play.outlook import Foretold
+from wgm_play.impact import Foretold
 from wgm_play.report import plan_text
 from wgm_play.report.console import visible
 from wgm_play.report.findings.markdown import LIMIT, block, escaped
@@ -26,7 +26,7 @@ _SUMMARY = "the whole is in the summary of the job"
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DetailLevel:
     """How much is told: with SQL or not, how many findings and lines of a section, and how long one is."""
 
     sql: bool
@@ -44,12 +44,12 @@ def code(text: str) -> str:
 _LEAST = 15
 # From the whole to what always fits.
 STAGES = (
-    Stage(sql=True, findings=10_000, lines=10_000),
-    Stage(sql=False, findings=10_000, lines=10_000),
-    Stage(sql=False, findings=200, lines=200, width=500),
-    Stage(sql=False, findings=60, lines=60, width=300),
-    Stage(sql=False, findings=20, lines=20, width=200),
-    Stage(sql=False, findings=5, lines=5, width=120),
+    DetailLevel(sql=True, findings=10_000, lines=10_000),
+    DetailLevel(sql=False, findings=10_000, lines=10_000),
+    DetailLevel(sql=False, findings=200, lines=200, width=500),
+    DetailLevel(sql=False, findings=60, lines=60, width=300),
+    DetailLevel(sql=False, findings=20, lines=20, width=200),
+    DetailLevel(sql=False, findings=5, lines=5, width=120),
 )
 
 
@@ -93,11 +93,11 @@ def _title(review: Review) -> str:
     return f"wgm-play diff: {words.title(review)}"
 
 
-def _whole(review: Review, stage: Stage) -> str:
+def _whole(review: Review, stage: DetailLevel) -> str:
     return mask(visible("\n".join(_lines(review, stage)).rstrip() + "\n"))
 
 
-def _lines(review: Review, stage: Stage) -> Iterator[str]:
+def _lines(review: Review, stage: DetailLevel) -> Iterator[str]:
     yield mark(review)
     if review.quiet:
         yield f"{_SIGNS['']} {code(review.subject)} {escaped(review.against)}: {words.NOTHING}"
@@ -175,7 +175,7 @@ def _folded(plays: Sequence[PlayReview], title: str, what: Lines) -> Iterator[st
             yield ""
 
 
-def _of_section(section: str, stage: Stage, play: PlayReview) -> tuple[str, ...]:
+def _of_section(section: str, stage: DetailLevel, play: PlayReview) -> tuple[str, ...]:
     return tuple(_findings(play.findings.get(section, ()), stage))
 
 
@@ -185,7 +185,7 @@ def _html(text: str) -> str:
     return html.escape(text)
 
 
-def _findings(findings: Sequence[Finding], stage: Stage) -> Iterator[str]:
+def _findings(findings: Sequence[Finding], stage: DetailLevel) -> Iterator[str]:
     for one in findings[: stage.findings]:
         place = f" {code(str(one.where))}" if one.where else ""
         sign = "⚪" if one.acknowledged else _SIGNS[one.severity]
@@ -204,7 +204,7 @@ def _findings(findings: Sequence[Finding], stage: Stage) -> Iterator[str]:
         yield f"- and {len(left)} more ({counts}): {_SUMMARY}"
 
 
-def _listed(lines: Sequence[str], stage: Stage) -> Iterator[str]:
+def _listed(lines: Sequence[str], stage: DetailLevel) -> Iterator[str]:
     for line in lines[: stage.lines]:
         yield f"- {line}"
     if len(lines) > stage.lines:
@@ -215,11 +215,11 @@ def _codes(lines: Sequence[str]) -> list[str]:
     return [escaped(line) for line in lines]
 
 
-def _short(text: str, stage: Stage) -> str:
+def _short(text: str, stage: DetailLevel) -> str:
     return text if len(text) <= stage.width else f"{text[: stage.width]} …"
 
 
-def _plan(play: PlayReview, stage: Stage) -> Iterator[str]:
+def _plan(play: PlayReview, stage: DetailLevel) -> Iterator[str]:
     if not play.plan.groups:
         return
     outlook = Foretold.of(play.plan, play.times)
@@ -232,7 +232,7 @@ def _plan(play: PlayReview, stage: Stage) -> Iterator[str]:
         yield f"{left}the SQL: {_SUMMARY}"
 
 
-def _rollback(play: PlayReview, stage: Stage) -> Iterator[str]:
+def _rollback(play: PlayReview, stage: DetailLevel) -> Iterator[str]:
     back = play.rollback
     if not play.plan.groups:
         return

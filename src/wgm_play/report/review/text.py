@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from wgm_play.outlook import Foretold
+from wgm_play.impact import Foretold
 from wgm_play.plan import Operation
 from wgm_play.report import plan_text
 from wgm_play.report.console import visible

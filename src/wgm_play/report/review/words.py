@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 
 from wgm_play.finding import ERROR, INFO, WARNING
+from wgm_play.quantities import counted
 from wgm_play.report.plan_text import tally
 from wgm_play.review.model import BLOCKS, DATA, OTHER, REFUSED, SECURITY, PlayReview, Review
-from wgm_play.units import counted
 
 TITLES = {
     REFUSED: "A run is refused",

@@ -1,6 +1,6 @@
 """Keep one comment for a review: found by its mark, updated in place, duplicates removed.
 
-In: a `Place`, texts that begin with a mark. Out: what was done. Only comments of our own account that begin with the mark are
+In: a `RequestComments`, texts that begin with a mark. Out: what was done. Only comments of our own account that begin with the mark are
 changed or removed, whatever others write.
 """
 
@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wgm_play.review.comments.place import Comment, Place
+from wgm_play.review.comments.place import RequestComment, RequestComments
 
 _MARK = re.compile(r"<!-- wgm-play review (\S+) (\S*) -->\s*(?:\r?\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class CommentText:
     """The text of a comment, which begins with its mark; a `quiet` one says that nothing changes."""
 
     body: str
@@ -41,7 +41,7 @@ class Mark:
         return self.subject == other.subject and bool(self.environments & other.environments)
 
 
-def keep(place: Place, texts: Iterable[Text]) -> list[str]:
+def keep(place: RequestComments, texts: Iterable[CommentText]) -> list[str]:
     """Let each text be there once; return what was done."""
     account = place.account()
     done: list[str] = []
@@ -52,7 +52,7 @@ def keep(place: Place, texts: Iterable[Text]) -> list[str]:
     return done
 
 
-def _keep(place: Place, account: str, text: Text, mark: Mark) -> str:
+def _keep(place: RequestComments, account: str, text: CommentText, mark: Mark) -> str:
     there = _ours(place, account, mark)
     if not there:
         if text.quiet:
@@ -71,7 +71,7 @@ def _keep(place: Place, account: str, text: Text, mark: Mark) -> str:
     return "updated"
 
 
-def _ours(place: Place, account: str, mark: Mark) -> list[Comment]:
+def _ours(place: RequestComments, account: str, mark: Mark) -> list[RequestComment]:
     found = []
     for one in place.comments():
         known = Mark.of(one.body) if one.author == account else None

@@ -1,6 +1,6 @@
 """Where comments are: a pull request of GitHub, or a merge request of GitLab.
 
-In: what the CI server says in the environment and in its event. Out: a `Place`, which lists, makes, changes and removes comments.
+In: what the CI server says in the environment and in its event. Out: a `RequestComments`, which lists, makes, changes and removes comments.
 The number of the request comes from the server's event, never from a file that a branch made.
 """
 
@@ -25,7 +25,7 @@ _MOST_PAGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Comment:
+class RequestComment:
     """One comment: its number, who wrote it, its text."""
 
     id: int
@@ -33,22 +33,22 @@ class Comment:
     body: str
 
 
-class Place(Protocol):
+class RequestComments(Protocol):
     """The comments of one request, and the account that we are."""
 
     def account(self) -> str:
         """Return who writes with our token."""
 
-    def comments(self) -> Iterator[Comment]:
+    def comments(self) -> Iterator[RequestComment]:
         """Yield all comments, the oldest first."""
 
     def make(self, body: str) -> None:
         """Write a comment."""
 
-    def change(self, comment: Comment, body: str) -> bool:
+    def change(self, comment: RequestComment, body: str) -> bool:
         """Change one; return whether it was still there."""
 
-    def remove(self, comment: Comment) -> None:
+    def remove(self, comment: RequestComment) -> None:
         """Remove one."""
 
 
@@ -77,12 +77,14 @@ class GitHub:
             return _ACTIONS
         return str(found["login"])
 
-    def comments(self) -> Iterator[Comment]:
+    def comments(self) -> Iterator[RequestComment]:
         """Yield all comments, page by page."""
         for page in range(1, _MOST_PAGES):
             found, _ = self.web.call("GET", f"{self._issue}/comments?per_page={PAGE}&page={page}")
             for one in found:
-                yield Comment(int(one["id"]), str((one.get("user") or {}).get("login", "")), str(one.get("body") or ""))
+                yield RequestComment(
+                    int(one["id"]), str((one.get("user") or {}).get("login", "")), str(one.get("body") or "")
+                )
             if len(found) < PAGE:
                 return
 
@@ -90,11 +92,11 @@ class GitHub:
         """Write a comment."""
         self.web.call("POST", f"{self._issue}/comments", {"body": body})
 
-    def change(self, comment: Comment, body: str) -> bool:
+    def change(self, comment: RequestComment, body: str) -> bool:
         """Change a comment."""
         return _there(lambda: self.web.call("PATCH", f"{self._comments}/{comment.id}", {"body": body}))
 
-    def remove(self, comment: Comment) -> None:
+    def remove(self, comment: RequestComment) -> None:
         """Remove a comment."""
         _there(lambda: self.web.call("DELETE", f"{self._comments}/{comment.id}"))
 
@@ -120,7 +122,7 @@ class GitLab:
         """Return the user of the token."""
         return self.said_account or str(self.web.call("GET", "/user")[0]["username"])
 
-    def comments(self) -> Iterator[Comment]:
+    def comments(self) -> Iterator[RequestComment]:
         """Yield all notes of people and bots, page by page."""
         page = "1"
         for _ in range(_MOST_PAGES):
@@ -129,7 +131,7 @@ class GitLab:
             )
             for one in found:
                 if not one.get("system"):
-                    yield Comment(
+                    yield RequestComment(
                         int(one["id"]), str((one.get("author") or {}).get("username", "")), str(one.get("body") or "")
                     )
             page = headers.get("x-next-page") or ""
@@ -140,11 +142,11 @@ class GitLab:
         """Write a note."""
         self.web.call("POST", self._notes, {"body": body})
 
-    def change(self, comment: Comment, body: str) -> bool:
+    def change(self, comment: RequestComment, body: str) -> bool:
         """Change a note."""
         return _there(lambda: self.web.call("PUT", f"{self._notes}/{comment.id}", {"body": body}))
 
-    def remove(self, comment: Comment) -> None:
+    def remove(self, comment: RequestComment) -> None:
         """Remove a note."""
         _there(lambda: self.web.call("DELETE", f"{self._notes}/{comment.id}"))
 

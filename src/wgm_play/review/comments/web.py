@@ -36,7 +36,7 @@ class Answered(Exception):
         self.says = says
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
+class _SameHost(urllib.request.HTTPRedirectHandler):
     """Follows no redirect: the token is for one host."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
@@ -53,7 +53,7 @@ class Web:
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.time
     left: float = PATIENCE
-    opener: urllib.request.OpenerDirector = field(default_factory=lambda: urllib.request.build_opener(_Stay))
+    opener: urllib.request.OpenerDirector = field(default_factory=lambda: urllib.request.build_opener(_SameHost))
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)

@@ -1,0 +1,194 @@
+"""The rows that a seed's table has now, compared with those that are declared.
+
+In: a `Seed`, the live and the wanted catalog. Out: `LiveSeedRows`, which answers what is live under a row's key and whether it
+is as declared. Types may be made or changed by the same run: a value is spelled in a type that the live server knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wgm_play.catalog.kinds import TYPES
+from wgm_play.catalog.model import Catalog, Key
+from wgm_play.errors import InputError
+from wgm_play.planning.literals import spell
+from wgm_play.playbook.model import Seed, SeedRow
+from wgm_play.render import Statement, render
+from wgm_play.secret import mask
+from wgm_play.shadow import names_of
+from wgm_play.sql import Sql, ident
+
+if TYPE_CHECKING:
+    import psycopg
+
+# As many rows as one statement compares or inserts: a statement that is still read at a glance in a log.
+BATCH = 200
+# Types without an equality operator that tells what is written differently, compared as text.
+_TEXTUAL = ("json", "jsonpath", "xml", "point", "polygon", "path", "box", "line", "circle")
+
+
+@dataclass(frozen=True, slots=True)
+class _LiveColumn:
+    """A live column: its name there; the type in which a declared value is spelled; whether both are compared as text."""
+
+    name: str
+    type: str
+    textual: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSeedRows:
+    """A seed's live table, under the name that it has now; `columns` are those that it has, by their new names.
+
+    `schemas` are those in which the types of extensions lie: with them go their operators.
+    """
+
+    connection: psycopg.Connection[Any]
+    seed: Seed
+    table: tuple[str, ...]
+    columns: Mapping[str, _LiveColumn]
+    schemas: frozenset[str]
+
+    def rows(self, rows: Sequence[SeedRow]) -> dict[int, tuple[dict[str, Any], bool]]:
+        """Return, by the row's id, what is live under its key and whether it is as declared."""
+        if not self._has_key:
+            return {}
+        found: dict[int, tuple[dict[str, Any], bool]] = {}
+        for columns, members in by_columns(rows).items():
+            known = [name for name in columns if name in self.columns]
+            for start in range(0, len(members), BATCH):
+                part = members[start : start + BATCH]
+                statement = render(
+                    "seed/compare.sql.j2",
+                    rows=[[Sql(f"{number}"), *self._spelled(row, known)] for number, row in enumerate(part)],
+                    columns=known,
+                    table=self.table,
+                    joins=[self._same(name, known.index(name), joining=True) for name in self.seed.key],
+                    pairs=[self._same(name, number) for number, name in enumerate(known)],
+                )
+                for number, image, same in self._asked(statement):
+                    found[id(part[number])] = (self._image(image), bool(same) and len(known) == len(columns))
+        return found
+
+    def others(self, rows: Sequence[SeedRow]) -> list[dict[str, Any]]:
+        """Return the live rows under none of these rows' keys."""
+        key = self.seed.key
+        if not self._has_key:
+            return []
+        statement = render(
+            "seed/others.sql.j2",
+            table=self.table,
+            columns=key,
+            rows=[list(self._spelled(row, key)) for row in rows],
+            joins=[self._same(name, number, joining=True) for number, name in enumerate(key)],
+        )
+        return [self._image(image) for (image,) in self._asked(statement)]
+
+    @property
+    def _has_key(self) -> bool:
+        return all(name in self.columns for name in self.seed.key)
+
+    def _spelled(self, row: SeedRow, names: Iterable[str]) -> Iterator[Sql]:
+        return (spell(row.values[name], self.columns[name].type) for name in names)
+
+    def _same(self, name: str, number: int, *, joining: bool = False) -> Sql:
+        """Return the comparison of a live column with that of the declared rows, which stands at `number`."""
+        column = self.columns[name]
+        cast = "::text" if column.textual else ""
+        return Sql(
+            f"t.{ident(column.name)}{cast} {'=' if joining else 'IS NOT DISTINCT FROM'} v.wgm_{number + 1}{cast}"
+        )
+
+    def _image(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a live row under the columns' new names."""
+        new = {column.name: name for name, column in self.columns.items()}
+        return {new.get(name, name): value for name, value in row.items()}
+
+    def _asked(self, statement: Statement) -> list[Any]:
+        import psycopg as library
+
+        try:
+            with self._operators():
+                return self.connection.execute(statement.sql.encode()).fetchall()
+        except library.errors.InsufficientPrivilege:
+            raise
+        except library.Error as error:
+            if error.sqlstate is None or self.connection.broken:
+                raise
+            said = str(error.diag.message_primary or error)
+            raise InputError(
+                f"the rows of this seed cannot be compared with those of {self.seed.table}"
+                + ("" if self.seed.no_log else f": {mask(said)}"),
+                where=self.seed.position,
+            ) from error
+
+    @contextmanager
+    def _operators(self) -> Iterator[None]:
+        with names_of(self.connection, sorted(self.schemas)) if self.schemas else nullcontext():
+            yield
+
+
+def there(
+    connection: psycopg.Connection[Any],
+    seed: Seed,
+    live: Catalog,
+    wanted: Catalog,
+    types: Mapping[str, str],
+    renames: Mapping[Key, Key],
+) -> LiveSeedRows:
+    """Return a seed's live table; `types` are those that its columns shall have."""
+    table = renames.get(seed.table, seed.table)
+    columns: dict[str, _LiveColumn] = {}
+    schemas: set[str] = set()
+    named = {str(ident(key.name)): key for key in wanted.rows if key.kind in TYPES}
+    for name, wanted_type in types.items():
+        old = renames.get(Key("column", (*seed.table.name, name)), Key("column", (*table.name, name)))
+        if old not in live.rows:
+            continue
+        spelled, textual = wanted_type, wanted_type != live.value(old, "type")
+        if name in seed.key or any(name in row.values for row in seed.rows):
+            spelled, other = _known(connection, live, wanted, named, wanted_type, schemas)
+            textual |= other
+        columns[name] = _LiveColumn(old.name[2], spelled, textual)
+    return LiveSeedRows(connection, seed, table.name, columns, frozenset(schemas))
+
+
+def _known(
+    connection: psycopg.Connection[Any],
+    live: Catalog,
+    wanted: Catalog,
+    named: Mapping[str, Key],
+    spelled: str,
+    schemas: set[str],
+) -> tuple[str, bool]:
+    """Return a type of the live server for values of a wanted one, and whether they are to be compared as text."""
+    one = spelled.removesuffix("[]")
+    array = spelled[len(one) :]
+    if "." not in one:
+        return spelled, one in _TEXTUAL
+    key = named.get(one)
+    if key is None:
+        row = connection.execute(render("seed/type.sql.j2", name=one).sql.encode()).fetchone()
+        known, compares, schema = row or (False, False, "")
+        if not known:  # it comes with this run, in an extension
+            return f"text{array}", True
+        if compares:
+            schemas.add(schema)
+        return spelled, not compares
+    if key.kind == "domain":  # the live one may have other rules
+        base, textual = _known(connection, live, wanted, named, str(wanted[key].type), schemas)
+        return base + array, textual or bool(array)
+    if key.kind == "composite" or live.rows.get(key) != wanted.rows[key]:
+        return f"text{array}", True
+    return spelled, False
+
+
+def by_columns(rows: Sequence[SeedRow]) -> dict[tuple[str, ...], list[SeedRow]]:
+    """Return the rows by the columns that they name."""
+    made: dict[tuple[str, ...], list[SeedRow]] = {}
+    for row in rows:
+        made.setdefault(tuple(row.values), []).append(row)
+    return made
