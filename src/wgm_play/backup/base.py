@@ -57,8 +57,8 @@ class BackupPolicy:
     """A play's `backup:`. `max_age` is seconds or None; `retention` counts backups to keep by type (`full`, …).
 
     `before_changes` says what covers a run that changes something: `new`, a backup taken for it, however young the last
-    one is; `young`, one that is younger than `max_age`, else the run is refused; `none`, nothing. `outdated` are
-    sentences on words of an older version.
+    one is; `young`, one that is younger than `max_age`, else the run is refused; `none`, nothing. `compress` is
+    `METHOD` or `METHOD:LEVEL`; of the tables in `exclude` no rows are taken. `outdated` are sentences on words of an older version.
     """
 
     method: str = "logical"
@@ -68,6 +68,8 @@ class BackupPolicy:
     verify: str = "catalog"
     directory: str | None = None
     jobs: int = JOBS
+    compress: str | None = None
+    exclude: tuple[str, ...] = ()
     drill: Drill | None = None
     outdated: tuple[str, ...] = ()
 
@@ -215,7 +217,8 @@ class Capabilities:
     it can be restored to moments after it was taken, and a run is covered by a young one and a restore point. `wal`: it
     needs the WAL that `wgm-play wal` receives. `kinds` are the types of backups that it takes. `moments` are
     the kinds of moments that it knows; `rehearsals`: what it brings back on a scratch server may be rehearsed on.
-    `verify` are its ways to prove a backup, `usual` the one without a word; `needs` is what it needs, for people.
+    `verify` are its ways to prove a backup, `usual` the one without a word; `compress` its ways to compress one, where that can be
+    chosen; `excludes`: it can leave out rows of tables; `needs` is what it needs, for people.
     """
 
     cluster: bool = False
@@ -226,6 +229,8 @@ class Capabilities:
     rehearsals: bool = True
     verify: tuple[str, ...] = VERIFY
     usual: str = "catalog"
+    compress: tuple[str, ...] = ()
+    excludes: bool = False
     needs: tuple[str, ...] = ()
 
 

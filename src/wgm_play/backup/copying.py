@@ -106,7 +106,7 @@ class _Copying:
     ) -> None:
         self.manifest, self.url, self.version, self.application = manifest, url, version, application
         self.loader = DumpLoader(manifest, version, jobs, application, reporter)
-        self.notes: list[str] = []
+        self.notes: list[str] = [manifest.told_excluded] if manifest.excluded else []
         self.silenced: list[tuple[str, str]] = []
 
     def make(self) -> ScratchServer:

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,6 +24,8 @@ from wgm_play.errors import Position, Refused
 
 MANIFEST = "manifest.json"
 DUMP = "dump"
+# Beside a dump, in its folder: the server's roles and tablespaces.
+GLOBALS = "globals.sql"
 # 2: says whose it is. A backup of format 1 says the name of its database alone.
 FORMAT = 2
 FORMATS = (1, FORMAT)
@@ -41,6 +43,20 @@ class Manifest:
     files: Mapping[str, tuple[int, str]]
     counted: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, int] | None = None
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """The tables whose rows were left out, as SQL names them."""
+        return tuple(self.facts.get("excluded", ()))
+
+    @property
+    def told_excluded(self) -> str:
+        """One sentence on them."""
+        return f"the rows of {', '.join(self.excluded)} were left out of the backup (`exclude`)"
+
+    def with_rows(self, tables: Iterable[str]) -> list[str]:
+        """Return those of some tables whose rows were not left out."""
+        return [one for one in tables if one not in self.excluded]
 
 
 def refuse_unwritable(directory: Path, where: Position | None = None) -> None:

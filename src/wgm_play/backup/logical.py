@@ -5,6 +5,7 @@ In: a database that can be reached and read. Out: a folder with `dump/` and `man
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from wgm_play.backup.loading import program
 from wgm_play.backup.moment import LATEST, Moment
 from wgm_play.embedded import programs
 from wgm_play.errors import InputError, Refused, Unreachable
+from wgm_play.render import render
 from wgm_play.secret import mask
 
 # pg_dump waits this long for ACCESS SHARE on a table before the gate gives up; it blocks nobody meanwhile.
@@ -39,6 +41,10 @@ DUMPS = 3
 MEGABYTE = 1_000_000
 # Inside the engine the name `list` is its method.
 Lines = list[str]
+# From this version on pg_dump takes the name of a method.
+COMPRESSES = 16
+GZIP_LEVEL = 6
+_PARTS = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _DUMPS_TABLE = "dumping contents of table"
 
 
@@ -49,6 +55,8 @@ class Logical(InFolder):
     # What masks the rows of a copy before anybody can connect to it.
     mask_rows: Callable[[Any], Lines] | None = None
     capabilities = Capabilities(
+        compress=("none", "gzip", "lz4", "zstd"),
+        excludes=True,
         needs=("a role that may read everything", "pg_dump and pg_restore of the server's version or newer"),
     )
 
@@ -93,13 +101,15 @@ class Logical(InFolder):
         snapshot = target.one(connection, "snapshot.sql.j2")
         facts, counted = target.facts(connection), target.counts(connection)
         whose = identities.of(connection)
-        tables = target.column(connection, "tables.sql.j2")
+        excluded = self._excluded(connection)
+        tables = [one for one in target.column(connection, "tables.sql.j2") if one not in excluded]
         name = folder.new_id(started)
         pg_dump = program("pg_dump", facts["server_version"] // 10000)
         with folder.making(directory, name) as path:
             counting = _Counting(connection, tables if self.source.policy.verify == "restore" else [])
             with counting:
-                self._dump(pg_dump, path / folder.DUMP, snapshot, len(tables))
+                self._dump(pg_dump, path / folder.DUMP, snapshot, len(tables), excluded)
+                self._globals(pg_dump, path / folder.DUMP, facts["database"])
             if rewritten := target.column(connection, "rewritten.sql.j2"):
                 folder.delete(path)
                 return None, rewritten
@@ -119,10 +129,21 @@ class Logical(InFolder):
                 marker=whose.marker,
             )
             rows = counting.found if self.source.policy.verify == "restore" else None
+            facts["excluded"] = excluded
             folder.write(folder.Manifest(backup, facts, programs.major(pg_dump) or 0, files, counted, rows))
         return backup, []
 
-    def _dump(self, pg_dump: Path, out: Path, snapshot: str, tables: int) -> None:
+    def _excluded(self, connection: Any) -> Lines:
+        """Return the tables whose rows the policy leaves out, with their partitions, as SQL names them."""
+        asked = self.source.policy.exclude
+        if not asked:
+            return []
+        found = connection.execute(render("backup/excluded.sql.j2", tables=list(asked)).sql).fetchall()
+        for name in sorted(set(asked) - {asked for asked, _ in found}):
+            self.reporter.warn(f"`backup.exclude` names {name!r}, and no such table is there")
+        return sorted({table for _, table in found})
+
+    def _dump(self, pg_dump: Path, out: Path, snapshot: str, tables: int, excluded: Sequence[str]) -> None:
         place, environ = process.arguments(self.source.url, self.source.application)
         words = [
             "--format=directory",
@@ -133,6 +154,8 @@ class Logical(InFolder):
             "--no-password",
             "--verbose",
             f"--dbname={place}",
+            *(f"--exclude-table-data={_pattern(one)}" for one in excluded),
+            *self._compressed(pg_dump),
         ]
         with self.reporter.progress("backup", tables, "tables") as progress:
 
@@ -141,6 +164,41 @@ class Logical(InFolder):
                     progress.done = min(progress.done + 1, tables)
 
             process.run(pg_dump, words, environ, on_line)
+
+    def _compressed(self, pg_dump: Path) -> Lines:
+        """Return how pg_dump is told to compress. Raise `Refused` where it does not know that way."""
+        way, _, level = (self.source.policy.compress or "").partition(":")
+        if not way:
+            return []
+        if way == "none":
+            return ["--compress=0"]
+        version = programs.major(pg_dump) or 0
+        if version >= COMPRESSES:
+            return [f"--compress={self.source.policy.compress}"]
+        if way == "gzip":
+            return [f"--compress={level or GZIP_LEVEL}"]
+        raise Refused(
+            f"pg_dump {version} does not compress with {way}, nothing was touched",
+            hint=f"write `compress: gzip`, or install pg_dump of PostgreSQL {COMPRESSES} or later",
+        )
+
+    def _globals(self, pg_dump: Path, out: Path, database: str) -> None:
+        """Write roles and tablespaces beside the dump, without passwords: on another server they come first."""
+        place, environ = process.arguments(self.source.url, self.source.application)
+        words = [
+            "--globals-only",
+            "--no-role-passwords",
+            "--no-password",
+            f"--database={database}",
+            f"--dbname={place}",
+            f"--file={out / folder.GLOBALS}",
+        ]
+        try:
+            process.run(pg_dump.with_name("pg_dumpall"), words, environ)
+        except (process.ProgramFailed, OSError) as error:
+            (out / folder.GLOBALS).unlink(missing_ok=True)
+            why = error.reason if isinstance(error, process.ProgramFailed) else error.strerror
+            self.reporter.warn(f"the backup is without the server's roles and tablespaces: {why}")
 
     def damage(self, backup: Backup) -> Lines:
         """Return what differs between the files of a backup and its manifest, read anew."""
@@ -289,6 +347,11 @@ def _one_moment(backup: Backup) -> InputError:
         hint=f"leave out --at to get the state of {backup.started:%Y-%m-%d %H:%M:%S} UTC, "
         "or choose another backup: `wgm-play backups PLAYBOOK`",
     )
+
+
+def _pattern(table: str) -> str:
+    """Return a table's name, as SQL writes it, as a pattern of pg_dump's that means this one alone."""
+    return ".".join(part if part.startswith('"') else f'"{part}"' for part in _PARTS.findall(table))
 
 
 class _Counting:

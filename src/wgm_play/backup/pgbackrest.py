@@ -39,6 +39,7 @@ _NO_MORE = (
 )
 # Retention is ours: pgBackRest deletes only what it is told to. It is the most that it knows.
 _FOR_EVER = 9999999
+_COMPRESSES = {"none": "none", "gzip": "gz", "lz4": "lz4", "zstd": "zst"}
 _SEGMENT = re.compile(r"(?:.*/)?([0-9A-F]{24}(?:\.partial)?)-[0-9a-f]{40}(?:\.\w+)?\Z")
 _HISTORY = re.compile(r"(?:.*/)?([0-9A-F]{8}\.history)\Z")
 _UNREAD = "is this version of PostgreSQL supported"
@@ -56,7 +57,7 @@ log-level-file=off
 log-level-stderr=warn
 start-fast=y
 process-max={jobs}
-
+{compress}
 [{stanza}]
 pg1-path={data}
 pg1-port={port}
@@ -74,6 +75,7 @@ class PgBackRest(ToolEngine):
         kinds=("full", "differential", "incremental"),
         verify=("none", "manifest", "restore"),
         usual="manifest",
+        compress=("none", "gzip", "lz4", "zstd"),
         needs=(
             "pgBackRest of a version that reads the server's, on the machine of its data directory, or a stanza that reaches it",
             "archive_mode = on, and archive_command = 'pgbackrest … archive-push %p'",
@@ -181,7 +183,13 @@ class PgBackRest(ToolEngine):
         with target.connect(self.source.url, self.source.application) as session:
             port = session.info.port
         text = _CONFIGURATION.format(
-            place=self.place, kept=_FOR_EVER, jobs=self.source.policy.jobs, stanza=self.stanza, data=data, port=port
+            place=self.place,
+            kept=_FOR_EVER,
+            jobs=self.source.policy.jobs,
+            stanza=self.stanza,
+            data=data,
+            port=port,
+            compress=_compressed(self.source.policy.compress),
         )
         text += f"pg1-socket-path={sockets[0]}\n" if sockets else ""
         path = self.place / "pgbackrest.conf"
@@ -435,3 +443,10 @@ def _is_dir(path: Path) -> bool:
         return path.is_dir()
     except OSError:
         return False
+
+
+def _compressed(asked: str | None) -> str:
+    """Return the lines of a configuration that say how pgBackRest compresses; none where nobody says."""
+    way, _, level = (asked or "").partition(":")
+    lines = [f"compress-type={_COMPRESSES[way]}"] if way else []
+    return "".join(f"{line}\n" for line in [*lines, *([f"compress-level={level}"] if level else [])])

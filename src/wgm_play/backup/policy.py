@@ -15,7 +15,18 @@ from wgm_play.document.load import position_of
 from wgm_play.errors import InputError
 from wgm_play.quantities import parse_duration
 
-KEYS = ("before_changes", "method", "max_age", "retention", "verify", "directory", "jobs", "drill")
+KEYS = (
+    "before_changes",
+    "method",
+    "max_age",
+    "retention",
+    "verify",
+    "directory",
+    "jobs",
+    "compress",
+    "exclude",
+    "drill",
+)
 # The types of backups that are counted.
 KEPT = ("full", "differential", "incremental")
 
@@ -44,6 +55,8 @@ def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> Back
         verify=_verify(given, method, engines[method]),
         directory=_directory(given),
         jobs=_count(given, "jobs", JOBS),
+        compress=_compress(given, method, engines),
+        exclude=_exclude(given, method, engines),
         drill=_drill(given),
         outdated=outdated,
     )
@@ -110,6 +123,34 @@ def _verify(given: Mapping[str, Any], method: str, engine: Capabilities) -> str:
     if value not in engine.verify:
         raise _wrong(given, "verify", f"{' or '.join(engine.verify)} with `method: {method}`")
     return str(value)
+
+
+def _compress(given: Mapping[str, Any], method: str, engines: Mapping[str, Capabilities]) -> str | None:
+    value = given.get("compress")
+    if value is None:
+        return None
+    ways = engines[method].compress
+    if not ways:
+        able = [name for name, engine in engines.items() if engine.compress]
+        raise _wrong(given, "compress", f"none with `method: {method}`: {' and '.join(able)} choose how they compress")
+    way, colon, level = str(value).partition(":")
+    if way not in ways or (colon and not level.isdecimal()):
+        raise _wrong(given, "compress", f"{' or '.join(ways)} with `method: {method}`, with a level as in {ways[1]}:6")
+    return str(value)
+
+
+def _exclude(given: Mapping[str, Any], method: str, engines: Mapping[str, Capabilities]) -> tuple[str, ...]:
+    value = given.get("exclude")
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
+        raise _wrong(given, "exclude", "a list of tables, as in [audit_log]")
+    if value and not engines[method].excludes:
+        able = [name for name, engine in engines.items() if engine.excludes]
+        raise _wrong(
+            given, "exclude", f"none with `method: {method}`, which copies all: {' and '.join(able)} can leave rows out"
+        )
+    return tuple(map(str, value))
 
 
 def _drill(given: Mapping[str, Any]) -> Drill | None:

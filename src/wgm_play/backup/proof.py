@@ -226,7 +226,9 @@ class Proving:
             {name: proof.counted[name] for name in known if name in proof.counted},
         )
         if self.data:
-            proof.rows = target.rows(self.connection, target.column(self.connection, "tables.sql.j2"))
+            proof.rows = target.rows(
+                self.connection, self.manifest.with_rows(target.column(self.connection, "tables.sql.j2"))
+            )
             if self.manifest.rows is not None:
                 known_rows = {table: rows for table, rows in self.manifest.rows.items() if table not in self.unread}
                 found = {table: rows for table, rows in proof.rows.items() if table not in self.unread}

@@ -9,13 +9,15 @@ that loads: never those of a superuser, unless every owner is one or is trusted 
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from wgm_play.backup import exchange, identity, process, scratch, target
+from wgm_play.backup import exchange, folder, identity, process, scratch, target
 from wgm_play.backup.folder import Manifest
 from wgm_play.backup.loading import DumpEntry, DumpLoader
 from wgm_play.errors import Refused, Unreachable
@@ -276,7 +278,10 @@ class _Restoring:
         found.counted = target.counts(connection)
         found.problems += target.compared("restored", self.manifest.counted, found.counted)
         hidden: list[str] = []
-        found.rows = target.rows(connection, target.column(connection, "tables.sql.j2"), hidden)
+        there = self.manifest.with_rows(target.column(connection, "tables.sql.j2"))
+        found.rows = target.rows(connection, there, hidden)
+        if self.manifest.excluded:
+            found.notes.append(self.manifest.told_excluded)
         found.notes += [f"{table}: its rows are hidden from this role and were not counted" for table in hidden]
         if self.manifest.rows is not None:
             seen = {table: number for table, number in self.manifest.rows.items() if table not in hidden}
@@ -302,7 +307,13 @@ def _ownership(connection: Any, manifest: Manifest) -> tuple[list[str], list[str
     facts = target.facts(connection)
     if missing:
         told = f"the server has no role {', '.join(map(repr, missing))}: objects belong to {facts['role']!r}, "
-        return ["--no-owner", "--no-privileges"], [told + "privileges were left out"]
+        notes = [told + "privileges were left out"]
+        if folder.GLOBALS in manifest.files:
+            beside = Path(manifest.backup.path) / folder.DUMP / folder.GLOBALS
+            notes.append(
+                f"psql --file={shlex.quote(str(beside))} makes the roles, as a superuser and without passwords: then restore again"
+            )
+        return ["--no-owner", "--no-privileges"], notes
     if not facts["superuser"]:
         return ["--no-owner"], [f"{facts['role']!r} is no superuser: all objects belong to it"]
     return [], []

@@ -724,7 +724,8 @@ COMMANDS = {
                     group=CHOOSE,
                     kind=LIST,
                     value="NAME",
-                    help="bring this table alone, with its rows, into the schema wgm_restored (repeatable)",
+                    help="bring this table alone, with its rows, into the schema wgm_restored of the playbook's own database, or of a"
+                    " database that is there by --into (repeatable)",
                 ),
                 Option("--yes", group=ALLOW, help="with --in-place: do not ask"),
                 Option(

@@ -32,10 +32,10 @@ def run(
         raise InputError(
             "--into and --in-place exclude one another", hint="--into TARGET touches no database that is there"
         )
-    if table and (in_place or into):
+    if table and (in_place or masked):
         raise InputError(
-            "--table brings tables into the schema wgm_restored of the playbook's own database",
-            hint="leave out --into and --in-place",
+            "--table brings tables as they were into the schema wgm_restored, of the playbook's own database or of that of --into",
+            hint="leave out --in-place and --masked",
         )
     if not (in_place or into or table):
         raise InputError(

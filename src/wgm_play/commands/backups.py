@@ -126,7 +126,8 @@ def bring_back(
     if tables:
         from wgm_play.commands.tables import bring_tables
 
-        return bring_tables(work, engine, found, moment, tables, reporter)
+        place = work.connections.target.url if into is None else _place(into, work)
+        return bring_tables(work, engine, found, moment, tables, place, reporter)
     if into is None:
         restored = _in_place(work, engine, found, moment, whole_cluster, reporter)
     else:

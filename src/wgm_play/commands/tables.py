@@ -6,6 +6,7 @@ In: a play, a backup, names of tables. Out: tables with their rows and nothing e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.backup import target
@@ -31,19 +32,26 @@ def bring_tables(
     found: engines.Backup,
     moment: Moment | None,
     tables: Sequence[str],
+    place: str | Path,
     reporter: Reporter,
 ) -> int:
-    """Restore a backup on a scratch server and copy tables of it into the playbook's own database."""
+    """Restore a backup on a scratch server and copy tables of it into the database at a URL."""
     import psycopg
 
+    if isinstance(place, Path):
+        raise InputError(
+            "single tables come back into a database, not into a data directory",
+            hint="--into NAME of a database that is there, or without --into",
+        )
     work.check_marker()
     if why := engine.stranger(found):
         reporter.warn(f"the backup {found.id} is not of this database: {why}")
-    url = work.connections.target.url
-    with target.connect(url, APPLICATION) as here:
+    with target.connect(place, APPLICATION) as here:
         _refuse_taken(here, tables)
         with engine.on_scratch(found, moment) as copy, target.connect(copy.admin, APPLICATION) as there:
             described = [_described(there, name, found) for name in tables]
+            for note in copy.notes:
+                reporter.note(note)
             try:
                 with here.transaction():
                     here.execute(render("backup/restored_schema.sql.j2").sql)

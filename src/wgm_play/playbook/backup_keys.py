@@ -91,6 +91,18 @@ SCHEMA: dict[str, Any] = {
                 },
             },
         },
+        "compress": {
+            "description": "How a backup is compressed, with a level as in zstd:3: none, gzip, lz4, zstd (logical, where pg_dump 16 or"
+            " later takes it; pgbackrest). Default: what pg_dump and pgBackRest do by themselves (gzip).",
+            "type": "string",
+            "pattern": r"^(none|gzip|lz4|zstd)(:\d+)?$",
+        },
+        "exclude": {
+            "description": "Tables whose rows are left out (logical): they come back empty, as do their partitions. What a run changes"
+            " in them is not covered.",
+            "type": "array",
+            "items": {"type": "string", "minLength": 1},
+        },
         "jobs": {
             "description": "Parallel jobs of pg_dump and pg_restore.",
             "type": "integer",
