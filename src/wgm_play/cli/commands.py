@@ -904,7 +904,7 @@ COMMANDS = {
                     group=WHERE,
                     kind=TEXT,
                     value="DSN",
-                    help="with --import: the server that tries the migrations (default: the embedded one)",
+                    help="the database to read, as DSN; with --import: the server that tries the migrations (default: the embedded one)",
                 ),
                 Option("-C", "--check", group=LOOK, help="with --update: show what would change, write nothing"),
                 Option("-D", "--diff", group=LOOK, help="with --update: show the lines that change"),

@@ -46,8 +46,10 @@ def run(
         raise InputError(
             "--import makes a playbook from files, not from a database", hint="leave out DSN and --baseline"
         )
-    if folder is None and (url is not None or tool != "auto"):
-        raise InputError("--url and --from need --import", hint="wgm-play inspect DSN")
+    if folder is None and tool != "auto":
+        raise InputError("--from needs --import", hint="wgm-play inspect DSN")
+    if dsn is not None and url is not None:
+        raise InputError("the database is given twice: as DSN and as --url", hint="wgm-play inspect DSN")
     from wgm_play import pipeline
     from wgm_play.inspect.options import Inspection
 

@@ -47,7 +47,7 @@ from wgm_play.planning.prove import prove
 from wgm_play.planning.refusals import Together
 from wgm_play.planning.role_names import refuse_missing_roles
 from wgm_play.planning.undeclared import refuse_suspected, refuse_unsaid
-from wgm_play.planning.versions import restated, same_words
+from wgm_play.planning.versions import restated, said_otherwise, same_words, with_expressions
 from wgm_play.playbook.model import Declaration, Declarations, Play, Playbook
 from wgm_play.render import query
 from wgm_play.secret import mask
@@ -284,9 +284,10 @@ class Planner:
 
     def _in_words_of_shadow(self, current: Catalog, realised: Realised) -> Catalog:
         """Return the live catalog as the server that realised the declarations would write it."""
-        if same_words(realised.catalog.version, current.version):
+        alike = same_words(realised.catalog.version, current.version)
+        keys = said_otherwise(current, realised.catalog) if alike else touched(current, realised.catalog.rows)
+        if not keys:
             return current
-        keys = touched(current, realised.catalog.rows)
         mark = f"words {realised.catalog.version} {digest({key: current.rows[key] for key in keys})}"
         mark = hashlib.sha256(mark.encode()).hexdigest()
         kept = self.cache.load(mark)
@@ -298,7 +299,7 @@ class Planner:
             said = kept.catalog
         result = current.copy()
         for key, row in said.rows.items():
-            result.rows[key] = row
+            result.rows[key] = with_expressions(key.kind, current.rows[key], row) if alike else row
         return result
 
     @staticmethod

@@ -17,7 +17,7 @@ from wgm_play.operations.search_path import called, calls
 from wgm_play.operations.trash import SCHEMA, kept_rows, several
 from wgm_play.plan import Group, Operation
 from wgm_play.planning import fills
-from wgm_play.planning.versions import same_words, unlike
+from wgm_play.planning.versions import unlike
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import BATCH, alone, as_here, make_named, read, run_all, send, start_over
@@ -87,7 +87,7 @@ def prove(
         and not _same(key, result.rows.get(key), wanted.rows.get(key))
         and key in {*live.rows, *wanted.rows, *result.rows}
     ]
-    if differing and not same_words(result.version, live.version):
+    if any(key in result.rows and key in wanted.rows for key in differing):
         start_over(connection)
         differing = unlike(connection, result, wanted, differing)
     if differing:

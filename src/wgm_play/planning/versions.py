@@ -1,8 +1,9 @@
-"""Compare like with like where the shadow's server has another major version than the target's.
+"""Compare like with like: a difference of expressions is believed when both were read by the same server.
 
-PostgreSQL writes a view's query, a default or a check back in words that differ between versions, so live definitions
-are passed through the same shadow as the declared ones. In: a catalog, an empty scratch database. Out: the catalog in
-the words of that server.
+PostgreSQL writes a view's query, a default or a check back in words that differ between versions, and some that the same
+version would read otherwise (`extract('YEAR' FROM t)` is described as `EXTRACT(YEAR FROM t)`, which is read as `year`).
+So live definitions are passed through the same shadow as the declared ones. In: a catalog, an empty scratch database.
+Out: the catalog in the words of that server.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.graph import closure
-from wgm_play.catalog.kinds import ACCESS, AS_ROWS, NAMING_ROLE
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.kinds import ACCESS, AS_ROWS, KINDS, NAMING_ROLE
+from wgm_play.catalog.model import Catalog, Key, Row, field_of, with_fields
 from wgm_play.shadow import alone, open_shadow, read, run_all, send
 from wgm_play.shadow.rebuild import statements_for
 
@@ -28,6 +29,26 @@ _LEFT_OUT = ACCESS | AS_ROWS | NAMING_ROLE
 def same_words(one: int, other: int) -> bool:
     """Tell whether two server versions (as 150004) write definitions in the same words; 0 is no server."""
     return not one or not other or one // 10000 == other // 10000
+
+
+def said_otherwise(live: Catalog, other: Catalog) -> set[Key]:
+    """Return the keys in whose expressions two catalogs differ."""
+    return {
+        key
+        for key, row in other.rows.items()
+        if KINDS[key.kind].expressions
+        and (was := live.rows.get(key)) not in (None, row)
+        and _expressions_differ(key.kind, was, row)
+    }
+
+
+def _expressions_differ(kind: str, one: Row, other: Row) -> bool:
+    return any(field_of(kind, one, name) != field_of(kind, other, name) for name in KINDS[kind].expressions)
+
+
+def with_expressions(kind: str, row: Row, said: Row) -> Row:
+    """Return a row with the expressions of another one."""
+    return with_fields(kind, row, **{name: field_of(kind, said, name) for name in KINDS[kind].expressions})
 
 
 def restated(connection: psycopg.Connection[Any], catalog: Catalog, keys: Iterable[Key]) -> Catalog:
@@ -76,12 +97,10 @@ def unlike(connection: psycopg.Connection[Any], result: Catalog, wanted: Catalog
 
 
 def really_differing(connections: Connections, after: Catalog, wanted: Catalog, keys: list[Key]) -> list[Key]:
-    """Return those of `keys` in which two catalogs differ in more than the words of two server versions."""
-    if not keys:
+    """Return those of `keys` in which two catalogs differ in more than the words in which a server describes them."""
+    if not any(key in after.rows and key in wanted.rows for key in keys):
         return keys
     with open_shadow(connections.place()) as shadow:
-        if same_words(shadow.version, after.version):
-            return keys
         with shadow.database() as connection:
             result = restated(connection, after, [key for key in keys if key in after.rows])
         with shadow.database() as connection:
