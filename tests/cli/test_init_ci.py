@@ -47,13 +47,25 @@ def git(folder: Path, *words: str) -> str:
 @pytest.fixture
 def shop(wgm: Command, tmp_path: Path) -> Path:
     """A project with jobs, in git, on a branch that drops a table."""
-    assert wgm("init", "shop").returncode == 0
-    folder = tmp_path / "shop"
-    git(folder, "init", "-q", "-b", "main")
+    return begun(wgm, tmp_path / "shop", tmp_path / "shop")
+
+
+@pytest.fixture
+def below(wgm: Command, tmp_path: Path) -> Path:
+    """The same below the root of a repository that another project lies in too."""
+    top = tmp_path / "repository"
+    assert wgm("init", str(top / "libs" / "other"), "--ci", "github").returncode == 0
+    return begun(wgm, top / "services" / "shop.db", top)
+
+
+def begun(wgm: Command, folder: Path, top: Path) -> Path:
+    """Return the folder of a project in the repository `top`, on a branch."""
+    assert wgm("init", str(folder)).returncode == 0
+    git(top, "init", "-q", "-b", "main")
     git(folder, "commit", "-q", "--allow-empty", "-m", "nothing yet")
     for server in ("github", "gitlab"):
-        (folder / ".pre-commit-config.yaml").unlink(missing_ok=True)
-        done = wgm("init", "shop", "--ci", server)
+        (top / ".pre-commit-config.yaml").unlink(missing_ok=True)
+        done = wgm("init", str(folder), "--ci", server)
         assert done.returncode == 0, done.stderr
     (folder / "playbooks" / "old.yml").write_text("- name: Old\n  hosts: development\n  steps: []\n")
     git(folder, "add", "-A")
@@ -101,10 +113,10 @@ def steps(path: Path, values: dict[str, str]) -> list[tuple[str, dict[str, str],
     ]
 
 
-def test_the_workflows_review_a_branch_and_comment_on_it(shop: Path, tmp_path: Path) -> None:
-    temp, summary, event = tmp_path / "temp dir", tmp_path / "summary.md", tmp_path / "event.json"
+def test_the_workflows_review_a_branch_and_comment_on_it(below: Path, tmp_path: Path) -> None:
+    shop, temp, summary, event = below, tmp_path / "temp dir", tmp_path / "summary.md", tmp_path / "event.json"
     temp.mkdir()
-    flows = shop / ".github" / "workflows"
+    flows = tmp_path / "repository" / ".github" / "workflows"
     values = {BASE: git(shop, "rev-parse", "main"), "github.token": "secret"}
     # What is checked out is the branch merged into main, which has moved on since the event said where it is.
     git(shop, "checkout", "-q", "main")
@@ -116,7 +128,9 @@ def test_the_workflows_review_a_branch_and_comment_on_it(shop: Path, tmp_path: P
     git(shop, "merge", "-q", "--no-ff", "-m", "merged", "feature")
     environ = {"RUNNER_TEMP": str(temp), "GITHUB_STEP_SUMMARY": str(summary)}
     said = ""
-    for _, own, text in steps(flows / "wgm-review.yml", values):
+    review = flows / "wgm-review-services-shop-db.yml"
+    assert yaml.load(review.read_text(), Loader)["defaults"]["run"]["working-directory"] == "services/shop.db"  # noqa: S506
+    for _, own, text in steps(review, values):
         done = run(text, shop, {**environ, **own})
         assert done.returncode == 0, done.stdout + done.stderr
         said += done.stdout
@@ -125,7 +139,8 @@ def test_the_workflows_review_a_branch_and_comment_on_it(shop: Path, tmp_path: P
     assert "no database changes" in (temp / "review" / "odd.txt").read_text()
     assert "environments/production.yml is changed by this branch" in summary.read_text()
     sarif = json.loads((temp / "review" / "production.sarif").read_text())
-    assert sarif["version"] == "2.1.0"
+    places = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in sarif["runs"][0]["results"]]
+    assert set(places) == {"services/shop.db/playbooks/schema/001_tables.yml"}
     gone = json.loads((temp / "review" / "old.json").read_text())  # deleted by the branch
     assert gone["environments"][0]["gone"] is True
     empty = tmp_path / "nothing is checked out"
@@ -136,13 +151,13 @@ def test_the_workflows_review_a_branch_and_comment_on_it(shop: Path, tmp_path: P
         fake.pulls = [{"label": "fork:feature", "number": 5, "head": {"sha": "abc"}}]
         hub = {"GITHUB_REPOSITORY": "o/r", "GITHUB_API_URL": fake.url, "GITHUB_EVENT_PATH": str(event)}
         for _ in range(2):
-            for _, own, text in steps(flows / "wgm-comment.yml", values):
+            for _, own, text in steps(flows / "wgm-comment-services-shop-db.yml", values):
                 done = run(text, empty, {**environ, **hub, **own})
                 assert done.returncode == 0, done.stdout + done.stderr
         assert sorted(re.findall(r"review (\S+) ", one["body"])[0] for one in fake.ours()) == [
-            "playbooks/development.yml",
-            "playbooks/old.yml",
-            "playbooks/production.yml",
+            "services/shop.db/playbooks/development.yml",
+            "services/shop.db/playbooks/old.yml",
+            "services/shop.db/playbooks/production.yml",
         ]
 
 
@@ -195,11 +210,15 @@ def test_the_pipeline_of_gitlab_does_the_same(shop: Path, tmp_path: Path) -> Non
         assert len(fake.ours()) == 3
 
 
-def test_the_hooks_of_pre_commit_are_quiet_for_a_new_project(shop: Path) -> None:
-    git(shop, "checkout", "-q", "main")
-    hooks = yaml.safe_load((shop / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+def test_the_hooks_of_pre_commit_are_quiet_for_a_new_project(below: Path) -> None:
+    git(below, "checkout", "-q", "main")
+    top = below.parents[1]
+    hooks = yaml.safe_load((top / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     for hook in hooks:
-        done = run(hook["entry"], shop, {})
+        assert re.match(hook["files"], "services/shop.db/playbooks/x.yml") and not re.match(
+            hook["files"], "playbooks/x.yml"
+        )
+        done = run(hook["entry"], top, {})
         assert done.returncode == 0, f"{hook['id']}: {done.stdout}{done.stderr}"
 
 
@@ -238,10 +257,28 @@ def test_the_jobs_are_for_the_branch_that_is_merged_into_and_the_folder_that_is_
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "first")
     git(tmp_path, "checkout", "-q", "-b", "jobs")
     done = wgm("init", "shop", "--ci", "github")
-    assert f"the repository begins at {tmp_path}" in done.stdout + done.stderr
-    text = (tmp_path / "shop/.github/workflows/wgm-promote.yml").read_text()
+    assert f"the jobs are in {tmp_path}, where the repository begins" in done.stdout
+    text = (tmp_path / ".github/workflows/wgm-promote-shop.yml").read_text()
     assert yaml.load(text, Loader)["on"]["push"] == {"branches": ["master"]}  # noqa: S506 - a safe loader
     assert "github.ref == 'refs/heads/master'" in text
+    done = wgm("init", "a shop", "--ci", "github")
+    assert done.returncode == 1 and "no jobs can be written for a project in 'a shop'" in done.stderr
+    assert not (tmp_path / "a shop").exists()
+
+
+def test_the_jobs_of_gitlab_for_a_project_below_the_root_are_its_own(below: Path) -> None:
+    jobs = yaml.load((below.parents[1] / ".gitlab/wgm-play-services-shop-db.yml").read_text(), Loader)  # noqa: S506
+    assert all(name.removeprefix(".").startswith("wgm-") and name.endswith("-services-shop-db") for name in jobs)
+    assert jobs[".wgm-play-services-shop-db"]["before_script"][-1] == "mkdir -p services/shop.db && cd services/shop.db"
+    kept = jobs["wgm-review-services-shop-db"]["artifacts"]
+    assert kept["reports"]["codequality"].startswith(kept["paths"][0]) and kept["paths"] == [
+        "services/shop.db/wgm-review/"
+    ]
+    for job in jobs.values():
+        assert (
+            all(needed in jobs for needed in job.get("needs", []))
+            and job.get("extends", ".wgm-play-services-shop-db") in jobs
+        )
 
 
 def test_files_of_others_are_left_alone(wgm: Command, tmp_path: Path) -> None:

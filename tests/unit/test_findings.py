@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,6 +17,7 @@ from markdown_it import MarkdownIt
 from wgm_play.errors import InputError, Position
 from wgm_play.finding import Finding, at_least, ordered, tally
 from wgm_play.report.findings import FORMATS, Heading, check_reports, write_reports, written
+from wgm_play.report.findings import sarif as writer
 from wgm_play.report.findings.json import schema
 from wgm_play.report.findings.markdown import LIMIT
 from wgm_play.secret import register
@@ -132,6 +134,82 @@ def test_gitlab_has_every_key_and_leaves_out_what_is_acknowledged() -> None:
     assert [entry["severity"] for entry in entries] == ["critical", "major", "info"]
     assert entries[0]["location"] == {"path": "playbooks/schema.yml", "lines": {"begin": 7}}
     assert len({entry["fingerprint"] for entry in entries}) == 3
+
+
+# GitLab's schema of the format in words: its manual, "Code Quality report format".
+OF_GITLAB = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["description", "check_name", "fingerprint", "location", "severity"],
+        "additionalProperties": False,
+        "properties": {
+            "description": {"type": "string", "minLength": 1},
+            "check_name": {"type": "string", "minLength": 1},
+            "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+            "severity": {"enum": ["info", "minor", "major", "critical", "blocker"]},
+            "location": {
+                "type": "object",
+                "required": ["path", "lines"],
+                "additionalProperties": False,
+                "properties": {
+                    "path": {"type": "string", "pattern": "^[^/.]"},
+                    "lines": {
+                        "type": "object",
+                        "required": ["begin"],
+                        "additionalProperties": False,
+                        "properties": {"begin": {"type": "integer", "minimum": 1}},
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def test_gitlab_loses_nothing_to_an_equal_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".git").mkdir()
+    twice = [Finding("X01", "warning", "m", where=Position(file, 1, 1)) for file in ("a.sql", "b.sql")]
+    seen: list[str] = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        entries = json.loads(read("gitlab", [*twice, *FOUND]))
+        jsonschema.validate(entries, OF_GITLAB)
+        assert read("gitlab", [*twice, *FOUND]) == json.dumps(entries, indent=2, ensure_ascii=False) + "\n"
+        assert f"{folder}/a.sql" in {one["location"]["path"] for one in entries}
+        seen += [one["fingerprint"] for one in entries]
+    assert len(set(seen)) == len(seen) == 10
+
+
+@pytest.mark.parametrize("form", ["sarif", "github", "gitlab"])
+def test_files_are_named_from_the_root_of_the_repository(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".git").write_text("gitdir: elsewhere")  # a worktree or a submodule
+    (tmp_path / "services" / "db").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "services" / "db")
+    found = [Finding("C08", "error", "m", where=Position("schema.yml", 7, 3)), Finding("U01", "warning", "of no place")]
+    text = read(form, found)
+    assert "services/db/schema.yml" in text and "services/db/playbooks/production.yml" in text
+    rooted = read(form, found, replace(HEADING, rooted=True))
+    assert "services" not in rooted
+
+
+@pytest.mark.parametrize(("results", "size"), [(500, 1), (500, 3_000)])
+def test_sarif_stays_below_the_limits_and_the_last_counts_the_others(
+    results: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (writer.LIMIT, writer.BYTES) == (25_000, 10_000_000)
+    monkeypatch.setattr(writer, "LIMIT", results)
+    monkeypatch.setattr(writer, "BYTES", 1_000_000)
+    many = [Finding("C08", "error", "m" * size, f"public.t{number}") for number in range(501)]
+    log = read("sarif", many)
+    shown = json.loads(log)["runs"][0]["results"]
+    assert len(shown) == results or 700_000 < len(log.encode()) <= 1_000_000
+    assert shown[-1]["message"]["text"].startswith(f"and {len(many) - len(shown) + 1} more")
+    assert sarif.problems(json.loads(log)) == []
+    assert len(json.loads(read("sarif", many[:200]))["runs"][0]["results"]) == 200
 
 
 def test_nagios_says_the_worst_in_its_first_line_and_figures_behind_the_bar() -> None:

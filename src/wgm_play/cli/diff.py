@@ -34,7 +34,7 @@ def run(
     chosen = [target.options(playbook, may_be_gone=against is not None, **values) for playbook in playbooks]
     from wgm_play import pipeline
     from wgm_play.report.findings import check_reports, write_reports
-    from wgm_play.report.review import WHOLE, findings
+    from wgm_play.report.review import WHOLE, from_root
 
     check_reports(reports)
     reporter.begin(playbooks[-1])
@@ -42,17 +42,20 @@ def run(
     heading = _heading(review, fail_on)
     _say(reporter, review, form, heading)
     write_reports(
-        reports, findings(review), heading, whole={name: partial(write, review) for name, write in WHOLE.items()}
+        reports,
+        from_root(review).all_findings(),
+        heading,
+        whole={name: partial(write, review) for name, write in WHOLE.items()},
     )
     return pipeline.reviewed(review, fail_on)
 
 
 def _say(reporter: Reporter, review: Review, form: str, heading: Heading) -> None:
-    from wgm_play.report.review import written
+    from wgm_play.report.review import from_root, written
     from wgm_play.report.review.data import document
 
     if form == "json":
-        reporter.data("review", document(review))
+        reporter.data("review", document(from_root(review)))
         reporter.page("review", written("text", review, heading))
     else:
         reporter.page("review", written(form, review, heading))
@@ -61,10 +64,12 @@ def _say(reporter: Reporter, review: Review, form: str, heading: Heading) -> Non
 def _heading(review: Review, fail_on: str | None) -> Heading:
     from wgm_play.hazards import pages
     from wgm_play.report.findings import Heading
+    from wgm_play.report.review import from_root
     from wgm_play.review.codes import CODES
 
     titles = {code: what for code, (what, *_) in pages().items()} | CODES
-    return Heading("diff", review.subject, fail_on, file=review.subject, pages=tuple(titles.items()))
+    file = from_root(review).subject
+    return Heading("diff", file, fail_on, file=file, pages=tuple(titles.items()), rooted=bool(review.root))
 
 
 def _refuse_contradictions(playbooks: Sequence[str], against: str | None, also_open: Sequence[str]) -> None:

@@ -6,6 +6,8 @@ In: the name of a folder. Out: environments, playbooks that teach, a README; wor
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -28,19 +30,18 @@ def run(reporter: Reporter, *, folder: str, ci: str | None = None, verbosity: in
     """
     root = Path(folder)
     there = ci is not None and (root / ENVIRONMENTS).is_dir()
-    files = {} if there else _files()
-    kept, jobs = [], {}
-    if ci is not None:
-        jobs = _jobs(ci, root)
-        kept = [name for name in SHARED if name in jobs and (root / name).exists()]
-        files |= {name: text for name, text in jobs.items() if name not in kept}
+    files = {} if there else {root / name: text for name, text in _files().items()}
+    # A CI server reads jobs from the root of the repository alone.
+    top = _top(root) or root
+    jobs = {} if ci is None else _jobs(ci, root, top)
+    kept = [name for name in SHARED if name in jobs and (top / name).exists()]
+    files |= {top / name: text for name, text in jobs.items() if name not in kept}
     _refuse_overwriting(root, list(files))
-    for name, text in files.items():
-        path = root / name
+    for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
     reporter.begin(None)
-    reporter.data("files", [str(root / name) for name in files])
+    reporter.data("files", [str(path) for path in files])
     here = "" if root.resolve() == Path.cwd() else f"cd {folder} && "
     following = (
         "git add, commit and push them: `wgm-play doc review` tells what they do"
@@ -50,11 +51,8 @@ def run(reporter: Reporter, *, folder: str, ci: str | None = None, verbosity: in
     reporter.note(f"{len(files)} files {'here' if folder == '.' else f'in {folder}'}. Next: {following}")
     for name in kept:
         reporter.note(f"{name} is yours and is left as it is; add to it what is below\n\n{jobs[name]}")
-    top = _top(root)
-    if ci is not None and top is not None and top != root.resolve():
-        reporter.warn(
-            f"the repository begins at {top}: a CI server reads jobs there alone; move them, with `working-directory` or `cd` for this folder"
-        )
+    if jobs and top.resolve() != root.resolve():
+        reporter.note(f"the jobs are in {top}, where the repository begins: a CI server reads them there alone")
     return 0
 
 
@@ -100,16 +98,43 @@ def _branch(root: Path) -> str:
     return remote or next(usual, "main")
 
 
-def _jobs(ci: str, root: Path) -> dict[str, str]:
-    """Return the texts of a CI server's files by their paths in a project."""
+def _jobs(ci: str, root: Path, top: Path) -> dict[str, str]:
+    """Return the texts of a CI server's files by their paths in the repository, which may hold other projects beside this one."""
     from wgm_play import __version__
     from wgm_play.plain_templates import packaged_templates
 
-    texts, branch = packaged_templates() / "ci", _branch(root)
-    return {
-        place: (texts / name).read_text(encoding="utf-8").replace("@VERSION@", __version__).replace("@BRANCH@", branch)
-        for name, place in _JOBS[ci].items()
+    texts, folder = packaged_templates() / "ci", _folder(root, top)
+    dashed = re.sub(r"[^A-Za-z0-9]+", "-", f"-{folder}") if folder else ""
+    words = {
+        "VERSION": __version__,
+        "BRANCH": _branch(root),
+        "FOLDER": folder,
+        "BELOW": f"{folder}/" if folder else "",
+        "DASHED": dashed,
+        "OF": f" of {folder}" if folder else "",
+        "CD": f"cd {folder} && " if folder else "",
     }
+
+    def text(name: str) -> str:
+        said = (texts / name).read_text(encoding="utf-8")
+        # What only a project below the root needs is not said of others.
+        said = said if folder else re.sub(r"(?m)^.*@FOLDER@.*\n", "", said)
+        return re.sub("@([A-Z]+)@", lambda match: words[match[1]], said)
+
+    own = {name: place.replace("wgm-play.yml", f"wgm-play{dashed}.yml") for name, place in _JOBS[ci].items()}
+    own |= {name: place.replace(".yml", f"{dashed}.yml") for name, place in own.items() if "/workflows/" in place}
+    return {place: text(name) for name, place in own.items()}
+
+
+def _folder(root: Path, top: Path) -> str:
+    """Return where a project lies in its repository, empty at the root. Raise `InputError` where jobs cannot name it."""
+    folder = Path(os.path.relpath(root.resolve(), top.resolve())).as_posix()
+    if not re.fullmatch(r"[\w./+-]+", folder):
+        raise InputError(
+            f"no jobs can be written for a project in {folder!r}",
+            hint="let its folder have letters, digits and any of ./+- in its name; nothing was written",
+        )
+    return "" if folder == "." else folder
 
 
 def _files() -> dict[str, str]:
@@ -138,10 +163,10 @@ def _for_editors() -> dict[str, str]:
     return {".vscode/settings.json": json.dumps(settings, indent=2), **made}
 
 
-def _refuse_overwriting(root: Path, names: list[str]) -> None:
+def _refuse_overwriting(root: Path, files: list[Path]) -> None:
     if root.exists() and not root.is_dir():
         raise InputError(f"{str(root)!r} is a file", hint="name a new folder")
-    there = [name for name in names if (root / name).exists()]
+    there = [os.path.relpath(path, root) for path in files if path.exists()]
     if there:
         raise InputError(
             f"{str(root)!r} holds a project already: {there[0]}",

@@ -62,7 +62,7 @@ def short(commit: str | None) -> str:
 
 def known(files: Iterable[str], folder: Path, given: str | None = None) -> KnownRevision:
     """Return which revision `files` are, of the repository that `folder` is in; `given` is what `--revision` says."""
-    top = _top(folder)
+    top = top_of(folder)
     if top is None:
         return _without_git(given, "there is no git repository here")
     try:
@@ -100,7 +100,8 @@ class NotFetched(GitError):
     """A commit is not in this clone."""
 
 
-def _top(folder: Path) -> Path | None:
+def top_of(folder: Path) -> Path | None:
+    """Return the root of the repository that a folder is in; of a worktree or a submodule, its own."""
     here = Path(os.path.realpath(folder))
     return next((one for one in (here, *here.parents) if (one / ".git").exists()), None)
 
@@ -200,7 +201,7 @@ def _name_and_address(word: str) -> tuple[str, ...]:
 
 def author(folder: Path) -> dict[str, str]:
     """Return name and address that commits of this repository would have; nothing where there is none."""
-    top = _top(folder)
+    top = top_of(folder)
     found: dict[str, str] = {}
     for key, name in (("name", "user.name"), ("email", "user.email")):
         if top is not None:

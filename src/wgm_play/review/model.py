@@ -82,7 +82,7 @@ class Review:
     """What a change of a playbook does.
 
     `against` says what it is compared with; `broken` are errors that let nothing be planned; `root` is the repository's
-    folder, where there is one.
+    folder, where there is one, and `path` the playbook as it is named there.
     """
 
     subject: str
@@ -92,6 +92,7 @@ class Review:
     also: tuple[Also, ...] = ()
     broken: tuple[Finding, ...] = ()
     root: str = ""
+    path: str = ""
 
     def all_findings(self) -> list[Finding]:
         """Return the findings of all environments, each once, the worst first; what differs between them names its own."""

@@ -53,7 +53,8 @@ def against_commit(now: Options, name: str, reporter: Reporter, also_open: Seque
         called = f"against {name} ({base.short})"
         notes = (*_about(base, options, now), *_changed_environments(options, now))
         review = _review(now, Before(options, called, notes), reporter)
-        review = replace(review, root=str(repository.root))
+        path = repository.inside(find_playbook(now.playbook))
+        review = replace(review, root=str(repository.root), path=path)
     if not also_open or review.broken:
         return review
     found = [_also(repository, name, ref, now, base) for ref in also_open]
@@ -75,7 +76,8 @@ def _deleted(now: Options, name: str) -> Review:
             notes += [f"{other} has a play for {one[2].name}" for one in plays for other in _others(place, one[2].name)]
             called = f"against {name} ({base.short})"
             found = tuple(_gone(one, place.as_posix()) for one in plays)
-            return Review(place.as_posix(), called, found, tuple(notes), root=str(repository.root))
+            path = repository.inside(place.absolute())
+            return Review(place.as_posix(), called, found, tuple(notes), root=str(repository.root), path=path)
     raise InputError(
         f"no playbook {now.playbook!r}, neither here nor in {name}",
         hint="check the path; git ls-tree lists what a commit has",

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from wgm_play.errors import InputError, Position
 from wgm_play.finding import Finding, ordered
+from wgm_play.promotion.revision import top_of
 from wgm_play.report.findings import github, gitlab, html, json, junit, markdown, nagios, sarif, text
 from wgm_play.report.findings.heading import Heading
 from wgm_play.secret import mask
@@ -34,10 +35,19 @@ FORMATS: dict[str, Writer] = {
     "nagios": nagios.write,
 }
 
+# Who reads these looks for files from the root of the repository, wherever the command ran.
+_FROM_ROOT = ("sarif", "github", "gitlab")
+
 
 def written(form: str, findings: Iterable[Finding], heading: Heading) -> str:
     """Return the findings in one format, the worst first, with every secret masked."""
-    return FORMATS[form](ordered(_masked(one) for one in findings), heading)
+    found = [_masked(one) for one in findings]
+    if form in _FROM_ROOT and (top := top_of(Path.cwd())) is not None:
+        heading = replace(heading, below=_named_from(top, ".").removeprefix("."))
+        if not heading.rooted:
+            found = [replace(one, where=one.where and _from(top, one.where)) for one in found]
+            heading = replace(heading, file=heading.file and _named_from(top, heading.file))
+    return FORMATS[form](ordered(found), heading)
 
 
 def write_reports(
@@ -96,6 +106,16 @@ def _relative(where: Position | None) -> Position | None:
     here = Path.cwd()
     inside = Path(where.file).is_relative_to(here)
     return replace(where, file=str(Path(where.file).relative_to(here))) if inside else where
+
+
+def _from(top: Path, where: Position) -> Position:
+    return replace(where, file=_named_from(top, where.file))
+
+
+def _named_from(top: Path, file: str) -> str:
+    """Return a file as the repository names it; one outside as it is."""
+    path = Path(os.path.realpath(file))
+    return path.relative_to(top).as_posix() if path.is_relative_to(top) else file
 
 
 def replace_file(path: Path, whole: str) -> None:

@@ -15,7 +15,8 @@ class Heading:
     """`command` is the word after wgm-play (check, lint, diff); `subject` what was looked at (production, a file).
 
     `fail_on` is the severity from which the command exits with 12, or None where it never does; `pages` are the titles
-    of the codes' pages, by code. `file` stands for a finding that has no place of its own.
+    of the codes' pages, by code. `file` stands for a finding that has no place of its own; `rooted` says that files are named from the root of the
+    repository, and not from where this runs; `below` is the folder there of the project, where it is not the root.
     """
 
     command: str
@@ -24,6 +25,8 @@ class Heading:
     file: str = ""
     pages: tuple[tuple[str, str], ...] = ()
     version: str = __version__
+    rooted: bool = False
+    below: str = ""
 
     @property
     def title(self) -> str:

@@ -6,17 +6,22 @@ In: a `Review`. Out: `written(format, review)`.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 from wgm_play.errors import Position
-from wgm_play.finding import INFO, Finding
+from wgm_play.finding import INFO
 from wgm_play.report.findings import FORMATS as OF_FINDINGS
 from wgm_play.report.findings import Heading
 from wgm_play.report.findings import written as findings_written
 from wgm_play.report.review import data, markdown, text
-from wgm_play.review.model import Review
+from wgm_play.review.model import PlayReview, Review
 
-WHOLE = {"text": text.write, "markdown": markdown.write, "json": data.write}
+WHOLE: dict[str, Callable[[Review], str]] = {
+    "text": text.write,
+    "markdown": lambda review: markdown.write(from_root(review)),
+    "json": lambda review: data.write(from_root(review)),
+}
 FORMATS = (*WHOLE, *(form for form in OF_FINDINGS if form not in WHOLE))
 
 
@@ -24,17 +29,32 @@ def written(form: str, review: Review, heading: Heading) -> str:
     """Return a review in one format: the whole of it, or its findings for a tool that reads findings."""
     if form in WHOLE:
         return WHOLE[form](review)
-    found = findings(review)
+    found, heading = from_root(review).all_findings(), replace(heading, rooted=bool(review.root))
     # Ten notices of advice would stand beside lines on which nothing is wrong.
     return findings_written(form, [one for one in found if form != "github" or one.severity != INFO], heading)
 
 
-def findings(review: Review) -> list[Finding]:
-    """Return what other tools are told, with each file named from the root of the repository: there they look for it."""
-    return [replace(one, where=_from_root(one.where, review.root)) for one in review.all_findings()]
+def from_root(review: Review) -> Review:
+    """Return a review in which each file is named from the root of the repository: there all but a terminal look for it.
 
+    So two projects of one repository have a comment each.
+    """
+    if not review.root:
+        return review
 
-def _from_root(where: Position | None, root: str) -> Position | None:
-    if where is None or not root:
-        return where
-    return replace(where, file=os.path.relpath(where.file, root))
+    def placed(where: Position | None) -> Position | None:
+        return where and replace(where, file=os.path.relpath(where.file, review.root))
+
+    def of_play(play: PlayReview) -> PlayReview:
+        found = {
+            part: tuple(replace(one, where=placed(one.where)) for one in play.findings[part]) for part in play.findings
+        }
+        return replace(play, findings=found)
+
+    return replace(
+        review,
+        subject=review.path,
+        plays=tuple(map(of_play, review.plays)),
+        broken=tuple(replace(one, where=placed(one.where)) for one in review.broken),
+        root="",
+    )
