@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from backing_up import Shop, engine
+from backing_up import TABLE, Shop, engine
 
 from fix_postgres import Postgres
 from wgm_play.backup import folder
@@ -150,3 +150,18 @@ def test_tables_come_back_into_another_database(shop: Shop, database_url: str, n
         assert connection.execute("select to_regnamespace('wgm_restored')").fetchone() == (None,)
     with pytest.raises(InputError, match="not into a data directory"):
         shop("restore", database_url, None, None, "dir:/tmp/wgm-nowhere", ("tasks",))
+
+
+def test_of_many_runs_the_oldest_and_the_newest_backup_are_held_and_the_others_go_by_number(
+    shop: Shop, database_url: str
+) -> None:
+    column = "title: text"
+    for number in range(5):
+        column += f", c{number}: text"
+        shop.write("{verify: none, retention: {full: 1}}", TABLE.replace("title: text", column))
+        shop("apply", database_url)
+    assert len(shop.taken()) == 3  # the oldest, the newest of before this run, this run's
+    assert "of the state before runs 2, 3 the trash alone is left" in shop("status", database_url).text
+    for _ in range(3):
+        shop("rollback", database_url)
+    assert "of the state before run 2 the trash alone is left" in shop("status", database_url).text

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import Unreachable
 from wgm_play.rehearsal.evidence import last_drill
+from wgm_play.run.gate import only_trash
 from wgm_play.secret import mask
 
 if TYPE_CHECKING:
@@ -76,6 +77,11 @@ def show_status(work: PlaySession, reporter: Reporter) -> int:
         reporter.note(f"the handler {handler.name!r} waits for the next run (notified by run {handler.run})")
     if drilled := last_drill(work):
         reporter.note(drilled)
+    if bare := only_trash(work):
+        reporter.note(
+            f"of the state before {'run' if len(bare) == 1 else 'runs'} {', '.join(map(str, bare))} the trash alone is left: "
+            "the retention has deleted what was backed up then"
+        )
     server = work.connections.target.server
     if server is not None:
         reporter.note(

@@ -6,11 +6,12 @@ In: a play at work. Out: its policy and engine; the backup that covers a run, or
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from wgm_play import backup as engines
 from wgm_play.backup.base import NEW, YOUNG
+from wgm_play.backup.logical import Logical
 from wgm_play.backup.moment import lsn_of
 from wgm_play.document.nodes import position_of
 from wgm_play.environment import TARGET
@@ -54,6 +55,8 @@ def engine_of(work: PlaySession, run: str = "") -> tuple[engines.BackupPolicy, e
 
 # The kind of evidence that says what covers a run.
 COVER = "cover"
+# As many runs are looked at for what is left of their backups.
+RUNS_TOLD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +196,40 @@ def foretell(work: PlaySession, planned: Planned) -> None:
 
 
 def release(work: PlaySession, engine: engines.Engine) -> None:
-    """Let go of backups that no rollback needs any more: what those runs removed is past the trash's retention."""
-    for old in engine.own():
-        if old.pinned and old.age() > work.environment.policy.trash_retention:
-            left = old
-            for run in old.pinned:
-                left = engine.unpin(left, run)
+    """Let go of backups that no rollback needs any more, and of those between the oldest and the newest that a run needs.
+
+    What runs removed is past the trash's retention after a while. Of the others the oldest and the newest are held, those between
+    by their number alone: else a disk fills with one backup for each run of a month. Nothing between is let go while a run is
+    unfinished, or where WAL since the oldest is missing.
+    """
+    held = [one for one in engine.own() if one.pinned]
+    old = [one for one in held if one.age() > work.environment.policy.trash_retention]
+    kept = [one for one in held if one not in old]
+    between = kept[1:-1]
+    if between and (Ledger(work.reading).unfinished_run() is not None or engine.gap(kept[-1])):
+        between = []
+    for backup in (*old, *between):
+        left = backup
+        for run in backup.pinned:
+            left = engine.unpin(left, run)
+
+
+def only_trash(work: PlaySession) -> list[int]:
+    """Return the runs whose backup was one moment and is past its retention: rollback has the trash alone for them."""
+    ledger = Ledger(work.reading)
+    covers = ledger.evidence(COVER, work.environment.name, work.play.name, RUNS_TOLD)
+    since = datetime.now(UTC) - timedelta(seconds=work.environment.policy.trash_retention)
+    asked = {
+        one.run: one.content["backup"]
+        for one in covers
+        if one.run is not None and one.passed and one.at > since and one.content["method"] == Logical.method
+    }
+    if not asked or work.play.backup is None:
+        return []
+    _policy, engine = engine_of(work)
+    if engine.method != Logical.method:
+        return []
+    there = {one.id for one in engine.list()}
+    back = [one for one in ledger.last_runs() if one.rolls_back]
+    undone = {run for one in back for run in (one.id, *one.rolls_back)}
+    return sorted(run for run, backup in asked.items() if backup not in there and run not in undone)
