@@ -275,6 +275,8 @@ def test_killed_at_any_moment_nothing_is_good_that_does_not_restore(
     for part in (3, 5, 7):
         if verb == "restore":
             server.drop_database(into)
+        if verb == "gate":  # a run with nothing to do asks for no backup
+            shop.write("{verify: restore, retention: {full: 9}}", NOTE.replace("note: text", f"note: text, n{part}: text"))
         codes.append(kill(whole * part / 9, *words))
         if verb == "restore" and (there := named(server, f"^{into}$")):
             with psycopg.connect(server.url(there[0])) as connection:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,7 +91,7 @@ def _roles(before: Server, made: Server, user: str, password: str) -> None:
     import psycopg
 
     dumped = _run(made, "pg_dumpall", ["--roles-only"], url(user, "", before.port, "postgres"), password)
-    statements = [line for line in dumped.splitlines() if line and not line.startswith(("--", "\\", "SET "))]
+    statements = [line for line in dumped.decode().splitlines() if line and not line.startswith(("--", "\\", "SET "))]
     with psycopg.connect(url(user, password, made.port, "postgres"), autocommit=True) as session:
         for statement in statements:
             try:
@@ -112,18 +111,17 @@ def _database(name: str, before: Server, made: Server, user: str, password: str)
         _run(made, "pg_restore", [*words, file.name], target, password)
 
 
-def _run(server: Server, program: str, words: list[str], dsn: str, password: str) -> str:
-    done = subprocess.run(
-        [server.bin / program, *words, f"--dbname={dsn}"],
-        env={"PGPASSWORD": password, "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise WgmError(
-            f"{program} failed: the data stay with the older version",
-            details=[line for line in done.stderr.splitlines() if line][-5:],
-        )
-    return done.stdout
+def _run(server: Server, program: str, words: list[str], dsn: str, password: str) -> bytes:
+    """Run a program of the newer server's; return what it wrote. Raise `WgmError`."""
+    from wgm_play.backup import process
+
+    place, environ = process.arguments(dsn, "wgm-play upgrade")
+    with tempfile.TemporaryFile() as out:
+        try:
+            process.run(server.bin / program, [*words, f"--dbname={place}"], {**environ, "PGPASSWORD": password}, out=out)
+        except process.ProgramFailed as error:
+            raise WgmError(
+                f"{program} failed: the data stay with the older version", details=[error.reason, *error.said][-5:]
+            ) from error
+        out.seek(0)
+        return out.read()
