@@ -25,7 +25,8 @@ from laws import Project
 import fix_postgres
 from fix_postgres import Postgres
 from wgm_play import backup as backups
-from wgm_play.backup import folder, process, target
+from wgm_play import server_tools
+from wgm_play.backup import folder, target
 from wgm_play.backup import logical as logical_engine
 from wgm_play.backup.base import Backup
 from wgm_play.backup.moment import Moment
@@ -90,13 +91,13 @@ def test_a_catalog_verification_restores_no_rows(filled: str, tmp_path: Path, se
 def test_a_killed_dump_refuses_the_run_and_leaves_nothing(
     filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = process._listen
+    real = server_tools._listen
 
     def kill(running: subprocess.Popen[bytes], stream: Any, hear: Callable[[str], None]) -> None:
         os.kill(running.pid, signal.SIGKILL)
         real(running, stream, hear)
 
-    monkeypatch.setattr(process, "_listen", kill)
+    monkeypatch.setattr(server_tools, "_listen", kill)
     logical = engine(filled, tmp_path)
     with pytest.raises(Refused) as caught:
         backups.gate(logical.source.policy, logical, reason="run", run="r1")
@@ -185,7 +186,7 @@ def test_a_directory_that_cannot_be_made_refuses_the_run(filled: str, tmp_path: 
 
 
 def test_a_wrong_password_is_unreachable_and_not_shown(filled: str, tmp_path: Path) -> None:
-    given = process.parameters(filled)
+    given = server_tools.parameters(filled)
     wrong = filled.replace(given["password"], "s3cret-and-wrong")
     logical = engine(wrong, tmp_path)
     with pytest.raises(Unreachable, match="wrong password for user") as caught:
@@ -206,7 +207,7 @@ def test_the_password_is_on_no_command_line(filled: str, tmp_path: Path, monkeyp
     monkeypatch.setattr(subprocess, "Popen", Watched)
     logical = engine(filled, tmp_path)
     logical.verify(logical.make("x"))
-    password = process.parameters(filled)["password"]
+    password = server_tools.parameters(filled)["password"]
     assert {Path(words[0]).name for words in seen} >= {"pg_dump", "pg_restore"}
     assert not any(password in word for words in seen for word in words)
     assert password not in (Path(logical.list()[0].path) / "manifest.json").read_text()
@@ -389,7 +390,7 @@ def test_restore_says_when_rows_are_missing(filled: str, fresh_url: str, tmp_pat
     logical = engine(filled, tmp_path)
     manifest = folder.read(Path(logical.make("x").path))
     folder.write(replace(manifest, rows={**(manifest.rows or {}), "public.players": 501}))
-    name = process.parameters(fresh_url)["dbname"]
+    name = server_tools.parameters(fresh_url)["dbname"]
     with pytest.raises(Refused, match=rf"came back into '{name}_incomplete' with differences") as caught:
         logical.restore(manifest.backup, fresh_url)
     assert caught.value.details[0] == "public.players: 500 rows, expected 501"
@@ -421,7 +422,7 @@ def test_a_role_that_may_create_databases_proves_and_restores_its_own(server: Po
 def test_a_role_that_may_not_read_everything_is_refused(server: Postgres, filled: str, tmp_path: Path) -> None:
     name, password = server.create_role()
     try:
-        url = server.url(process.parameters(filled)["dbname"], name, password)
+        url = server.url(server_tools.parameters(filled)["dbname"], name, password)
         with pytest.raises(Refused, match="permission denied") as caught:
             engine(url, tmp_path, "none").make("x")
         assert "pg_read_all_data" in (caught.value.hint or "")
@@ -528,14 +529,14 @@ def test_a_killed_restore_is_told_and_the_verification_fails(
 ) -> None:
     logical = engine(filled, tmp_path)
     made = logical.make("x")
-    real = process._listen
+    real = server_tools._listen
 
     def kill(running: subprocess.Popen[bytes], stream: Any, hear: Callable[[str], None]) -> None:
         if any("--use-list" in str(word) for word in running.args):
             os.kill(running.pid, signal.SIGKILL)
         real(running, stream, hear)
 
-    monkeypatch.setattr(process, "_listen", kill)
+    monkeypatch.setattr(server_tools, "_listen", kill)
     assert "pg_restore was ended by signal 9" in logical.verify(made).problems[0]
     with pytest.raises(Refused, match="was broken off: pg_restore was ended by signal 9"):
         logical.restore(made, fresh_url)

@@ -12,7 +12,8 @@ import pytest
 from backing_up import NOTE, Shop, engine
 
 from fix_postgres import Postgres
-from wgm_play.backup import folder, process
+from wgm_play import server_tools
+from wgm_play.backup import folder
 from wgm_play.errors import InputError, Refused
 from wgm_play.reporter import Reporter
 
@@ -146,7 +147,7 @@ def test_a_flipped_byte_is_noticed_by_every_verification_and_by_restore(
     with pytest.raises(Refused, match="is damaged, nothing was touched"):
         logical.restore(made, fresh_url)
     with server.connect() as admin:
-        name = process.parameters(fresh_url)["dbname"]
+        name = server_tools.parameters(fresh_url)["dbname"]
         assert not admin.execute("select from pg_database where datname = %s", [name]).fetchall()
 
 

@@ -13,8 +13,7 @@ import pytest
 from backing_up import NOTE, Shop, engine, scratch, scratch_databases
 
 from fix_postgres import Postgres
-from wgm_play import embedded
-from wgm_play.backup import process
+from wgm_play import embedded, server_tools
 from wgm_play.errors import InputError, Refused
 
 # What a role that may only create in one schema leaves there; each tells who runs it, and tries to rise.
@@ -45,7 +44,7 @@ TRAPS = {
 def mallory(server: Postgres, database_url: str) -> Iterator[tuple[str, str]]:
     """A role that may create in schema public of the test's database, and its URL there."""
     name, password = server.create_role()
-    database = process.parameters(database_url)["dbname"]
+    database = server_tools.parameters(database_url)["dbname"]
     with server.connect(database) as admin:
         admin.execute(f"grant create on schema public to {name}")
     yield name, server.url(database, name, password)

@@ -17,8 +17,8 @@ import pytest
 from backing_up import NOTE, Shop, engine, leftovers, scratch
 
 from fix_postgres import Postgres
-from wgm_play import user_folder
-from wgm_play.backup import process, target
+from wgm_play import server_tools, user_folder
+from wgm_play.backup import target
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.shadow import OURS as OUR_SERVERS
 
@@ -30,7 +30,7 @@ def named(server: Postgres, pattern: str) -> list[str]:
 
 
 def dbname(url: str) -> str:
-    return process.parameters(url)["dbname"]
+    return server_tools.parameters(url)["dbname"]
 
 
 OURS = "^wgm_(verify|restore)_"
@@ -276,7 +276,9 @@ def test_killed_at_any_moment_nothing_is_good_that_does_not_restore(
         if verb == "restore":
             server.drop_database(into)
         if verb == "gate":  # a run with nothing to do asks for no backup
-            shop.write("{verify: restore, retention: {full: 9}}", NOTE.replace("note: text", f"note: text, n{part}: text"))
+            shop.write(
+                "{verify: restore, retention: {full: 9}}", NOTE.replace("note: text", f"note: text, n{part}: text")
+            )
         codes.append(kill(whole * part / 9, *words))
         if verb == "restore" and (there := named(server, f"^{into}$")):
             with psycopg.connect(server.url(there[0])) as connection:

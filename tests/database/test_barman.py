@@ -17,8 +17,8 @@ from test_physical_faults import flip, full_disk, largest
 import fix_postgres
 from wgm_play.backup import young
 from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment
-from wgm_play.backup.process import ProgramFailed
 from wgm_play.errors import Refused
+from wgm_play.server_tools import ProgramFailed
 
 
 @pytest.fixture(scope="module", params=[15, 18], ids=["pg15", "pg18"])

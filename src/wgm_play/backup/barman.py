@@ -19,7 +19,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup import base_manifest, data_directory, process
+from wgm_play import server_tools
+from wgm_play.backup import base_manifest, data_directory
 from wgm_play.backup.archive import Archive
 from wgm_play.backup.base import Backup, Capabilities, Trouble
 from wgm_play.backup.cluster import Lines, programs_for
@@ -124,7 +125,7 @@ class Barman(ToolEngine):
         try:
             said = self._run(self._words(command, *more, json_=True))
             return json.loads(said)[self.server]
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             raise self._refused(f"{self.tool} does not answer", error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise Refused(f"Barman does not know the server {self.server!r}, or does not answer in JSON") from error
@@ -143,7 +144,7 @@ class Barman(ToolEngine):
     def _await_first_segment(self) -> None:
         """Barman calls no server well before a first segment has come, and its receiver may begin after the one switched."""
         for _ in range(4):
-            with suppress(process.ProgramFailed):
+            with suppress(server_tools.ProgramFailed):
                 self._run(self._words("switch-wal", "--force", "--archive", "--archive-timeout=15", self.server))
                 return
 
@@ -153,13 +154,13 @@ class Barman(ToolEngine):
         if not there or int(max(there)[:8], 16) >= self.timeline:
             return
         for how in ("--stop", "--reset"):
-            with suppress(process.ProgramFailed):
+            with suppress(server_tools.ProgramFailed):
                 self._run(self._words("receive-wal", how, self.server))
 
     def _configure(self, facts: Mapping[str, Any]) -> None:
         from psycopg.conninfo import make_conninfo
 
-        given = process.parameters(self.source.url)
+        given = server_tools.parameters(self.source.url)
         given.pop("application_name", None)
         password = given.pop("password", None)
         for name in ("home", "more"):
@@ -200,7 +201,7 @@ class Barman(ToolEngine):
     def _keep(self, backup: Backup, how: str) -> Backup:
         try:
             self._run(self._words("keep", how, self.server, backup.id))
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             self.reporter.warn(f"Barman may delete {backup.id} by its own retention: {error.reason}")
         return backup
 
@@ -289,7 +290,7 @@ class Barman(ToolEngine):
         try:
             self._run(self._words("verify-backup", self.server, backup.id))
             return []
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             said = [line for line in (*error.said, *error.out.decode(errors="replace").splitlines()) if line.strip()]
         if any(
             "pg_verifybackup" in line and ("not found" in line or "not in" in line or "signal" in line) for line in said
@@ -300,7 +301,7 @@ class Barman(ToolEngine):
             )
             self._half_read.add(backup.id)
             return base_manifest.wrong_sizes(top / "data", top)
-        return said[: process.SHOWN_ERRORS] or ["barman verify-backup failed"]
+        return said[: server_tools.SHOWN_ERRORS] or ["barman verify-backup failed"]
 
     def troubles(self) -> Sequence[Trouble]:
         """Return what `barman check` finds."""
@@ -319,7 +320,7 @@ class Barman(ToolEngine):
         """Return the checks of Barman that failed, each with what it says of it."""
         try:
             said = self._run(self._words("check", self.server, json_=True))
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             said = error.out
         try:
             told = json.loads(said)[self.server]
@@ -349,7 +350,7 @@ class Barman(ToolEngine):
                     return found[name].read_bytes()
             try:
                 return self._run(self._words("get-wal", "--partial", self.server, name.removesuffix(".partial")))
-            except process.ProgramFailed as error:
+            except server_tools.ProgramFailed as error:
                 raise OSError(error.reason) from error
 
         return Archive(self.place / "none", segment_size, names=tuple(found), fetch=_fetch)
@@ -377,7 +378,7 @@ class Barman(ToolEngine):
         try:
             with self.reporter.progress("restore", 0, "MB"):
                 self._run(self._words(*words, self.server, backup.id, str(layout.data)))
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             layout.remove()
             raise self._broken_off(error) from error
         layout.give()

@@ -18,7 +18,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from wgm_play.backup import data_directory, identity, process, recovery, target
+from wgm_play import server_tools
+from wgm_play.backup import data_directory, identity, recovery, target
 from wgm_play.backup.base import Backup, Backups, Restored, ScratchServer, Verification
 from wgm_play.backup.in_folder import InFolder
 from wgm_play.backup.moment import LSN, TIME, Moment, lsn_of, lsn_text
@@ -192,7 +193,7 @@ class ClusterEngine(InFolder):
         facts = self._facts_of(backup)
         tools = programs_for(backup.server_version // 10000)
         runs = reachable_programs(tools, layout.account, shelf_folder()) if layout.account.other else tools
-        user = process.parameters(self.source.url).get("user")
+        user = server_tools.parameters(self.source.url).get("user")
         users = dict.fromkeys([*facts["superusers"], *([user] if user else []), "postgres"])
         databases = dict.fromkeys([backup.database, "postgres", "template1", *facts["databases"]])
         return recovery.Ground(

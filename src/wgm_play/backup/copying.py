@@ -15,7 +15,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.backup import identity, process, proof, target
+from wgm_play import server_tools
+from wgm_play.backup import identity, proof, target
 from wgm_play.backup.base import ScratchServer
 from wgm_play.backup.loading import DumpEntry, DumpLoader, program
 from wgm_play.embedded import apart
@@ -140,7 +141,7 @@ class _Copying:
         facts = self.manifest.facts
         others = {*facts["roles"], *facts.get("owners", ()), *facts.get("server_roles", ())} - {
             role,
-            process.parameters(self.url)["user"],
+            server_tools.parameters(self.url)["user"],
         }
         with target.connect(target.with_database(self.url, "template1"), self.application) as admin:
             admin.execute(render("backup/drop_database.sql.j2", name="postgres").sql)
@@ -182,9 +183,9 @@ class _Copying:
         from pglast import ast, parse_sql, split
 
         words = ["--schema-only", "--no-privileges", "--no-comments", "--file=-"]
-        _, environ = process.arguments("", self.application)
+        _, environ = server_tools.arguments("", self.application)
         with tempfile.TemporaryFile() as out:
-            process.run(
+            server_tools.run(
                 program("pg_restore", max(self.version, self.manifest.tool)),
                 [*words, self.loader.folder],
                 environ,

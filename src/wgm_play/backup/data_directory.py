@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wgm_play.backup import process
+from wgm_play import server_tools
 from wgm_play.embedded.account import Account
 from wgm_play.errors import Refused, StepFailed
 from wgm_play.quantities import format_size
@@ -138,7 +138,7 @@ def lay_down(chain: Sequence[Path], layout: Layout, combine: Path | None, on_byt
         ]
         # What the disks hold is made sure of at the end, for all files at once.
         words += ["--no-sync", f"--output={layout.data}", *(str(backup / BASE) for backup in chain)]
-        process.run(combine, words, {"PATH": os.defpath, "LC_ALL": "C"})
+        server_tools.run(combine, words, {"PATH": os.defpath, "LC_ALL": "C"})
     layout.give()
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from wgm_play.backup import folder, process, target
+from wgm_play import server_tools
+from wgm_play.backup import folder, target
 from wgm_play.backup import identity as identities
 from wgm_play.backup.base import Backup, Backups, BackupSource, Engine, rank
 from wgm_play.reporter import Reporter
@@ -39,7 +40,7 @@ class InFolder(Engine):
         if self._identity is None:
             with target.there_or_beside(self.source.url, self.source.application) as connection:
                 found = identities.of(connection)
-            name = process.parameters(self.source.url).get("dbname", found.database)
+            name = server_tools.parameters(self.source.url).get("dbname", found.database)
             self._identity = replace(found, database=name, marker=self.source.marker or found.marker)
         return self._identity
 

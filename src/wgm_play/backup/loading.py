@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wgm_play.backup import process
+from wgm_play import server_tools
 from wgm_play.backup.folder import DUMP, Manifest
 from wgm_play.embedded import programs
 from wgm_play.errors import InputError, Refused
@@ -104,9 +104,9 @@ class DumpLoader:
 
     def entries(self) -> list[DumpEntry]:
         """Return the dump's table of contents, in the order in which it is restored. Raise `ProgramFailed`."""
-        _, environ = process.arguments("", self.application)
+        _, environ = server_tools.arguments("", self.application)
         with tempfile.TemporaryFile() as listed:
-            process.run(self._program, ["--list", self.folder], environ, out=listed)
+            server_tools.run(self._program, ["--list", self.folder], environ, out=listed)
             listed.seek(0)
             lines = listed.read().decode(errors="surrogateescape").splitlines()
         return [_entry(found, line) for line in lines if (found := _ENTRY.match(line))]
@@ -121,7 +121,7 @@ class DumpLoader:
         chosen = [entry for entry in entries if data or entry.kind not in _DATA]
         if not chosen:
             return {}
-        conninfo, environ = process.arguments(place, self.application)
+        conninfo, environ = server_tools.arguments(place, self.application)
         said = [
             *words,
             f"--jobs={self.jobs}",
@@ -145,8 +145,8 @@ class DumpLoader:
                 heard(line)
 
             try:
-                process.run(self._program, said, environ, on_line, given=listed)
-            except process.ProgramFailed as error:
+                server_tools.run(self._program, said, environ, on_line, given=listed)
+            except server_tools.ProgramFailed as error:
                 if error.code != 1 or not heard.failed or 0 in heard.failed:
                     raise
         return heard.failed

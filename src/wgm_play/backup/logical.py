@@ -15,7 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from wgm_play.backup import folder, process, proof, restoring, target
+from wgm_play import server_tools
+from wgm_play.backup import folder, proof, restoring, target
 from wgm_play.backup import identity as identities
 from wgm_play.backup.base import (
     VERIFY,
@@ -68,7 +69,7 @@ class Logical(InFolder):
         try:
             with target.connect(self.source.url, self.source.application, autocommit=False) as connection:
                 return self._make(directory, connection, reason, run)
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             raise Refused(f"the dump failed: {error.reason}", hint=_hint(error.said), details=error.said[1:]) from error
         except OSError as error:
             raise Refused(f"the dump cannot be written below {str(directory)!r}: {error.strerror}") from error
@@ -144,7 +145,7 @@ class Logical(InFolder):
         return sorted({table for _, table in found})
 
     def _dump(self, pg_dump: Path, out: Path, snapshot: str, tables: int, excluded: Sequence[str]) -> None:
-        place, environ = process.arguments(self.source.url, self.source.application)
+        place, environ = server_tools.arguments(self.source.url, self.source.application)
         words = [
             "--format=directory",
             f"--jobs={self.source.policy.jobs}",
@@ -163,7 +164,7 @@ class Logical(InFolder):
                 if _DUMPS_TABLE in line:
                     progress.done = min(progress.done + 1, tables)
 
-            process.run(pg_dump, words, environ, on_line)
+            server_tools.run(pg_dump, words, environ, on_line)
 
     def _compressed(self, pg_dump: Path) -> Lines:
         """Return how pg_dump is told to compress. Raise `Refused` where it does not know that way."""
@@ -184,7 +185,7 @@ class Logical(InFolder):
 
     def _globals(self, pg_dump: Path, out: Path, database: str) -> None:
         """Write roles and tablespaces beside the dump, without passwords: on another server they come first."""
-        place, environ = process.arguments(self.source.url, self.source.application)
+        place, environ = server_tools.arguments(self.source.url, self.source.application)
         words = [
             "--globals-only",
             "--no-role-passwords",
@@ -194,10 +195,10 @@ class Logical(InFolder):
             f"--file={out / folder.GLOBALS}",
         ]
         try:
-            process.run(pg_dump.with_name("pg_dumpall"), words, environ)
-        except (process.ProgramFailed, OSError) as error:
+            server_tools.run(pg_dump.with_name("pg_dumpall"), words, environ)
+        except (server_tools.ProgramFailed, OSError) as error:
             (out / folder.GLOBALS).unlink(missing_ok=True)
-            why = error.reason if isinstance(error, process.ProgramFailed) else error.strerror
+            why = error.reason if isinstance(error, server_tools.ProgramFailed) else error.strerror
             self.reporter.warn(f"the backup is without the server's roles and tablespaces: {why}")
 
     def damage(self, backup: Backup) -> Lines:
@@ -256,7 +257,7 @@ class Logical(InFolder):
                     application=self.source.application,
                     reporter=self.reporter,
                 )
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             return proof.Proof(problems=[error.reason, *(line for line in error.said if line != error.reason)])
         except (psycopg.Error, Unreachable) as error:
             raise Refused(
@@ -287,7 +288,7 @@ class Logical(InFolder):
                 raise Refused(
                     f"the backup {backup.id} is damaged, nothing was touched",
                     hint="restore from another one: `wgm-play backups PLAYBOOK`",
-                    details=damage[: process.SHOWN_ERRORS],
+                    details=damage[: server_tools.SHOWN_ERRORS],
                 )
             found = restoring.restore(
                 manifest,
@@ -320,7 +321,7 @@ class Logical(InFolder):
                 raise Refused(
                     f"the backup {backup.id} is damaged",
                     hint="take another one: `wgm-play backup PLAYBOOK`",
-                    details=damage[: process.SHOWN_ERRORS],
+                    details=damage[: server_tools.SHOWN_ERRORS],
                 )
             try:
                 copy = stack.enter_context(
@@ -332,7 +333,7 @@ class Logical(InFolder):
                         reporter=self.reporter,
                     )
                 )
-            except process.ProgramFailed as error:
+            except server_tools.ProgramFailed as error:
                 raise Refused(
                     f"the backup {backup.id} does not come back: {error.reason}", details=error.said
                 ) from error

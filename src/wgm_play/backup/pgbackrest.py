@@ -16,7 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup import data_directory, process, target
+from wgm_play import server_tools
+from wgm_play.backup import data_directory, target
 from wgm_play.backup.archive import Archive, handed_over
 from wgm_play.backup.base import Backup, BackupSource, Capabilities, Trouble
 from wgm_play.backup.cluster import Lines
@@ -129,7 +130,7 @@ class PgBackRest(ToolEngine):
         except psycopg.errors.InsufficientPrivilege as error:
             raise Refused(
                 "this role may not ask where the server's files are",
-                hint=f"GRANT pg_read_all_settings TO {process.parameters(self.source.url).get('user', 'ROLE')}",
+                hint=f"GRANT pg_read_all_settings TO {server_tools.parameters(self.source.url).get('user', 'ROLE')}",
             ) from error
         except Unreachable:
             return None
@@ -148,7 +149,7 @@ class PgBackRest(ToolEngine):
     @property
     def _environ(self) -> dict[str, str]:
         """The process environment: where the server has no socket, libpq goes to its host."""
-        given = process.parameters(self.source.url)
+        given = server_tools.parameters(self.source.url)
         own = {name: value for name, value in super()._environ.items() if not name.startswith("PGBACKREST_")}
         places = {"PGHOST": "host", "PGUSER": "user", "PGSSLMODE": "sslmode"}
         return {**own, **{name: given[key] for name, key in places.items() if given.get(key)}}
@@ -199,7 +200,7 @@ class PgBackRest(ToolEngine):
             self.account.give(path)
         try:
             self._run(self._words("stanza-create"))
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             raise self._refused("the stanza cannot be made", error) from error
 
     def _kind(self) -> str:
@@ -251,7 +252,7 @@ class PgBackRest(ToolEngine):
 
     def _expire_wal(self) -> None:
         full = sum(1 for one in self._told().values() if not one.parent)
-        with suppress(process.ProgramFailed):
+        with suppress(server_tools.ProgramFailed):
             self._run(self._words("expire", f"--repo1-retention-full={max(full, 1)}"))
 
     def troubles(self) -> Sequence[Trouble]:
@@ -368,7 +369,7 @@ class PgBackRest(ToolEngine):
                     path, where = found[name]
                     return self._run(self._words("repo-get", *where, path))
                 return self._archived(name)
-            except process.ProgramFailed as error:
+            except server_tools.ProgramFailed as error:
                 raise OSError(error.reason) from error
 
         return Archive(self.place / "none", segment_size, names=tuple(found), fetch=_fetch)
@@ -408,14 +409,14 @@ class PgBackRest(ToolEngine):
                         *_NO_MORE,
                     )
                 )
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             layout.remove()
             raise self._broken_off(error) from error
         if not any(layout.spaces.iterdir()):
             layout.spaces.rmdir()
         layout.give()
 
-    def _refused(self, what: str, error: process.ProgramFailed) -> Refused:
+    def _refused(self, what: str, error: server_tools.ProgramFailed) -> Refused:
         if _UNREAD in "\n".join(error.said):
             version = self._run(["version"]).decode().split()[-1]
             what = f"pgBackRest {version} does not read this server's version of PostgreSQL"

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup import base_manifest, data_directory, folder, identity, process, receiver, slot, target
+from wgm_play import server_tools
+from wgm_play.backup import base_manifest, data_directory, folder, identity, receiver, slot, target
 from wgm_play.backup.base import Backup, Backups, Capabilities
 from wgm_play.backup.cluster import ClusterEngine, Lines, kept_settings, programs_for, server_facts
 from wgm_play.backup.moment import lsn_text
@@ -62,7 +63,7 @@ class Physical(ClusterEngine):
         try:
             with target.connect(self.source.url, self.source.application) as connection:
                 return self._make(directory, connection, reason, run)
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             raise Refused(
                 f"the backup failed: {error.reason}", hint=_hint(error.said), details=error.said[1:]
             ) from error
@@ -128,7 +129,7 @@ class Physical(ClusterEngine):
         try:
             self._copy(tools, path, facts, name, parent)
             return parent
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             if parent is None or not any(words in line for line in error.said for words in _NO_INCREMENT):
                 raise
             self.reporter.warn(f"a full backup is taken, no increment: {error.reason.rpartition('ERROR:')[2].strip()}")
@@ -138,7 +139,7 @@ class Physical(ClusterEngine):
         return None
 
     def _copy(self, tools: Path, path: Path, facts: dict[str, Any], name: str, parent: Backup | None) -> None:
-        place, environ = process.arguments(self.source.url, self.source.application)
+        place, environ = server_tools.arguments(self.source.url, self.source.application)
         words = [
             f"--pgdata={path / data_directory.BASE}",
             "--format=plain",
@@ -165,7 +166,7 @@ class Physical(ClusterEngine):
                 if done.isdigit():
                     progress.done = int(done) * 1024 / MEGABYTE
 
-            process.run(tools / "pg_basebackup", words, environ, on_line)
+            server_tools.run(tools / "pg_basebackup", words, environ, on_line)
 
     def _parent(self, facts: dict[str, Any]) -> Backup | None:
         """Return the backup that an increment is taken to, None where a full one is to be taken."""
@@ -346,7 +347,7 @@ class Physical(ClusterEngine):
                 raise Refused(
                     f"the backup {one.id} is damaged, nothing was touched",
                     hint="restore from another one: `wgm-play backups PLAYBOOK`",
-                    details=damage[: process.SHOWN_ERRORS],
+                    details=damage[: server_tools.SHOWN_ERRORS],
                 )
         return sum(one.size for one in chain)
 
@@ -366,7 +367,7 @@ class Physical(ClusterEngine):
                     f"the restore was broken off: {error.strerror}: {error.filename or layout.data}",
                     hint="nothing of it is left: put right what is named, then restore again",
                 ) from error
-            except process.ProgramFailed as error:
+            except server_tools.ProgramFailed as error:
                 raise StepFailed(
                     f"the increments cannot be put together: {error.reason}",
                     hint="nothing of it is left: restore from another one, `wgm-play backups PLAYBOOK`",

@@ -19,7 +19,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from wgm_play.backup import folder, identity, process, target
+from wgm_play import server_tools
+from wgm_play.backup import folder, identity, target
 from wgm_play.backup.base import Backup, Backups, Capabilities, Restored, ScratchServer, Verification
 from wgm_play.backup.in_folder import InFolder
 from wgm_play.backup.moment import LATEST, TIME, Moment
@@ -124,7 +125,7 @@ class Provider(InFolder):
         if (path / folder.MANIFEST).exists():
             with suppress(Refused):
                 kept = folder.read(path).backup
-        database = process.parameters(self.source.url).get("dbname", "postgres")
+        database = server_tools.parameters(self.source.url).get("dbname", "postgres")
         return Backup(
             path.name,
             self.method,
@@ -246,7 +247,10 @@ class Provider(InFolder):
         self, backup: Backup, into: str | Path, at: Moment | None = None, *, in_place: bool = False
     ) -> Restored:
         """Let the provider bring a backup or a moment back into a database of its own, of the name that is given."""
-        given, own = process.parameters(str(into)) if isinstance(into, str) else {}, process.parameters(self.source.url)
+        given, own = (
+            server_tools.parameters(str(into)) if isinstance(into, str) else {},
+            server_tools.parameters(self.source.url),
+        )
         if isinstance(into, Path) or in_place or given.get("host") != own.get("host"):
             raise InputError(
                 "what a provider keeps comes back where the provider puts it: it is given a name",
@@ -280,7 +284,7 @@ class Provider(InFolder):
         said = self._run("restore", id=self._id(backup), name=name, at=when.astimezone(UTC).isoformat())
         url = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
         try:
-            parameters = process.parameters(url) if url else {}
+            parameters = server_tools.parameters(url) if url else {}
         except InputError:
             parameters = {}
         if not parameters.get("dbname"):

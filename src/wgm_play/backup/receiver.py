@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup import process, slot, target
+from wgm_play import server_tools
+from wgm_play.backup import slot, target
 from wgm_play.backup.moment import lsn_of, lsn_text
 from wgm_play.backup.wal import RECEIVED, Wal
 from wgm_play.errors import Locked, Refused, Unreachable, WgmError
@@ -220,7 +221,7 @@ class Receiver:
         import psycopg
         from psycopg.conninfo import make_conninfo
 
-        given = {**process.parameters(self.source.url), "replication": "database"}
+        given = {**server_tools.parameters(self.source.url), "replication": "database"}
         with psycopg.connect(make_conninfo(**given), autocommit=True) as session:
             row = session.execute(f"TIMELINE_HISTORY {timeline:d}".encode()).fetchone()
         if row is not None:
@@ -251,7 +252,7 @@ class Receiver:
 
     def _receive(self) -> str:
         """Run pg_receivewal until it ends or is to stop; return what it said."""
-        place, environ = process.arguments(self.source.url, self.source.application)
+        place, environ = server_tools.arguments(self.source.url, self.source.application)
         words = [
             str(self.source.programs / "pg_receivewal"),
             f"--directory={self.source.folder}",

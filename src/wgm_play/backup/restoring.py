@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup import exchange, folder, identity, process, scratch, target
+from wgm_play import server_tools
+from wgm_play.backup import exchange, folder, identity, scratch, target
 from wgm_play.backup.folder import Manifest
 from wgm_play.backup.loading import DumpEntry, DumpLoader
 from wgm_play.errors import Refused, Unreachable
@@ -89,7 +90,7 @@ class _Restoring:
 
     def take_the_place(self, admin: Any) -> RestoreResult:
         """Make the database beside the one that is there, then exchange their names in one moment."""
-        name = process.parameters(self.into).get("dbname", "")
+        name = server_tools.parameters(self.into).get("dbname", "")
         target.patience(admin)
         if not target.one(admin, "exists.sql.j2", name=name):
             raise Refused(f"there is no database {name!r} to take the place of", hint=f"--into {name} makes it")
@@ -107,7 +108,7 @@ class _Restoring:
 
     def make(self, admin: Any, unreachable: Unreachable) -> RestoreResult:
         """Make the database beside `admin`'s, under a name of ours until it is complete."""
-        name = process.parameters(self.into).get("dbname", "")
+        name = server_tools.parameters(self.into).get("dbname", "")
         target.patience(admin)
         if not name or target.one(admin, "exists.sql.j2", name=name):
             raise unreachable
@@ -240,7 +241,7 @@ class _Restoring:
                 if not self.in_place:
                     found.notes += identity.mark(connection, self.manifest.backup)
                 connection.execute(render("backup/analyze.sql.j2").sql)
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             told = [line for line in error.said if line != error.reason]
             raise self._broken_off(name, error.reason, told) from error
         except psycopg.Error as error:
@@ -292,7 +293,7 @@ class _Restoring:
         return Refused(
             f"the backup {backup.id} of {backup.database!r} came back into {name!r} with differences",
             hint=f"look at {name!r}, then drop it and restore again",
-            details=[*found.problems[: process.SHOWN_ERRORS], *found.notes],
+            details=[*found.problems[: server_tools.SHOWN_ERRORS], *found.notes],
         )
 
 

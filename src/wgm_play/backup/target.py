@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup.process import parameters
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.quantities import format_size
 from wgm_play.render import render
+from wgm_play.server_tools import parameters
 from wgm_play.sql import Sql
 
 CONNECT_SECONDS = 10

@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wgm_play.backup import folder, process, slot, target
+from wgm_play import server_tools
+from wgm_play.backup import folder, slot, target
 from wgm_play.backup.archive import Archive
 from wgm_play.backup.base import Backup, Backups, BackupSource, Trouble
 from wgm_play.backup.cluster import ClusterEngine, Lines, kept_settings, server_facts
@@ -150,10 +151,10 @@ class ToolEngine(ClusterEngine):
         """Run the tool; return what it wrote. Raise `ProgramFailed`, `Refused`."""
         with tempfile.TemporaryFile() as out:
             try:
-                process.run(
+                server_tools.run(
                     self._where, words, self._environ if environ is None else environ, out=out, run_as=self._run_as
                 )
-            except process.ProgramFailed as error:
+            except server_tools.ProgramFailed as error:
                 out.seek(0)
                 error.out = out.read()
                 raise
@@ -168,16 +169,16 @@ class ToolEngine(ClusterEngine):
 
     @property
     def _environ(self) -> dict[str, str]:
-        return process.arguments(self.source.url, self.source.application)[1]
+        return server_tools.arguments(self.source.url, self.source.application)[1]
 
     def _ask(self, words: Sequence[str]) -> bytes:
         """Run the tool for what it knows. Raise `Refused` with what it said."""
         try:
             return self._run(words)
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             raise self._refused(f"{self.tool} does not answer", error) from error
 
-    def _refused(self, what: str, error: process.ProgramFailed) -> Refused:
+    def _refused(self, what: str, error: server_tools.ProgramFailed) -> Refused:
         said = [line for line in error.said if line.strip() != error.reason]
         return Refused(f"{what}: {error.reason.strip()}", hint=self._hint(error.said), details=said)
 
@@ -220,7 +221,7 @@ class ToolEngine(ClusterEngine):
                 return folder.read(path)
             except Refused as error:
                 self.reporter.warn(error.message)
-        database = process.parameters(self.source.url).get("dbname", "postgres")
+        database = server_tools.parameters(self.source.url).get("dbname", "postgres")
         backup = Backup(
             told.id,
             self.method,
@@ -257,7 +258,7 @@ class ToolEngine(ClusterEngine):
             with target.connect(self.source.url, self.source.application) as connection:
                 target.patience(connection)
                 return self._make(connection, reason, run)
-        except process.ProgramFailed as error:
+        except server_tools.ProgramFailed as error:
             raise self._refused("the backup failed", error) from error
         except psycopg.Error as error:
             raise Refused(f"the backup failed: {mask(str(error)).strip()}") from error
@@ -301,7 +302,7 @@ class ToolEngine(ClusterEngine):
         if backup.id in self._told():
             try:
                 self._delete(backup)
-            except process.ProgramFailed as error:
+            except server_tools.ProgramFailed as error:
                 raise self._refused(f"the backup {backup.id} cannot be deleted", error) from error
             self._known = None
         shutil.rmtree(self._notes(backup.id), ignore_errors=True)
@@ -518,11 +519,11 @@ class ToolEngine(ClusterEngine):
             raise Refused(
                 f"the backup {backup.id} is damaged, nothing was touched",
                 hint="restore from another one: `wgm-play backups PLAYBOOK`",
-                details=damage[: process.SHOWN_ERRORS],
+                details=damage[: server_tools.SHOWN_ERRORS],
             )
         return self._tell_of(backup).size
 
-    def _broken_off(self, error: process.ProgramFailed) -> StepFailed:
+    def _broken_off(self, error: server_tools.ProgramFailed) -> StepFailed:
         return StepFailed(
             f"the restore was broken off: {error.reason.strip()}",
             hint="nothing of it is left: put right what is named, then restore again",

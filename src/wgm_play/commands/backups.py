@@ -216,7 +216,7 @@ def _moment(work: PlaySession, engine: engines.Engine, backup_id: str | None, at
 
 def _before_run(work: PlaySession, engine: engines.Engine, run: int) -> Moment:
     """Return the restore point of before a run; by its name alone where the ledger cannot be asked."""
-    from wgm_play.backup.process import parameters
+    from wgm_play.server_tools import parameters
 
     named = Moment(NAME, name=restore_point_name(run, parameters(work.connections.target.url).get("dbname", "")))
     try:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from wgm_play.backup import in_place, slot, target
 from wgm_play.backup.cluster import programs_for
 from wgm_play.backup.moment import LATEST, Moment
-from wgm_play.backup.process import parameters
 from wgm_play.commands.taken_back import Applied, applied, freeze_again, frozen, hold
 from wgm_play.errors import Refused, Unreachable, WgmError
 from wgm_play.execute.guard import refuse_beside_another
 from wgm_play.ledger.model import Decision
 from wgm_play.render import render
 from wgm_play.run.gate import engine_of
+from wgm_play.server_tools import parameters
 
 if TYPE_CHECKING:
     from wgm_play import backup as engines

@@ -113,13 +113,15 @@ def _database(name: str, before: Server, made: Server, user: str, password: str)
 
 def _run(server: Server, program: str, words: list[str], dsn: str, password: str) -> bytes:
     """Run a program of the newer server's; return what it wrote. Raise `WgmError`."""
-    from wgm_play.backup import process
+    from wgm_play import server_tools
 
-    place, environ = process.arguments(dsn, "wgm-play upgrade")
+    place, environ = server_tools.arguments(dsn, "wgm-play upgrade")
     with tempfile.TemporaryFile() as out:
         try:
-            process.run(server.bin / program, [*words, f"--dbname={place}"], {**environ, "PGPASSWORD": password}, out=out)
-        except process.ProgramFailed as error:
+            server_tools.run(
+                server.bin / program, [*words, f"--dbname={place}"], {**environ, "PGPASSWORD": password}, out=out
+            )
+        except server_tools.ProgramFailed as error:
             raise WgmError(
                 f"{program} failed: the data stay with the older version", details=[error.reason, *error.said][-5:]
             ) from error

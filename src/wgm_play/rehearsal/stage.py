@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.backup import process, target
+from wgm_play import server_tools
+from wgm_play.backup import target
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.environment import Environment
 from wgm_play.ledger import Ledger
@@ -69,7 +70,7 @@ class Stage:
 
 def prepare(work: PlaySession, copy: ScratchServer, live: Catalog, plan: Plan, *, cluster: bool = False) -> Stage:
     """Make the copy ready for a rehearsal of a plan; that of a whole `cluster` has production's roles already."""
-    login = process.parameters(copy.url)["user"]
+    login = server_tools.parameters(copy.url)["user"]
     superuser = is_superuser(work.reading)
     notes: list[str] = []
     with target.connect(copy.admin, APPLICATION) as admin:
@@ -100,7 +101,7 @@ def prepare(work: PlaySession, copy: ScratchServer, live: Catalog, plan: Plan, *
             admin.execute(render("event_trigger/enable.sql.j2", name=ident(name), action=Sql(action)).sql)
     with target.connect(copy.url, APPLICATION) as connection, connection.transaction():
         Ledger(connection).ensure()  # what installing or upgrading it costs is not the run's
-    if password := process.parameters(copy.url).get("password"):
+    if password := server_tools.parameters(copy.url).get("password"):
         register(password)
     environment = replace(
         work.environment,

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.backup import process
+from wgm_play import server_tools
 from wgm_play.backup.loading import program
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key, told_fields
@@ -79,7 +79,7 @@ def _rows(connection: Any) -> Iterator[tuple[tuple[str, str], RowChecksums]]:
 
 def _dump(url: str, version: int) -> list[str]:
     """Return the statements with which pg_dump writes the catalog, sorted."""
-    place, environ = process.arguments(url, APPLICATION)
+    place, environ = server_tools.arguments(url, APPLICATION)
     words = [
         "--schema-only",
         "--no-password",
@@ -87,7 +87,7 @@ def _dump(url: str, version: int) -> list[str]:
         f"--dbname={place}",
     ]
     with tempfile.TemporaryFile() as out:
-        process.run(program("pg_dump", version), words, environ, out=out)
+        server_tools.run(program("pg_dump", version), words, environ, out=out)
         out.seek(0)
         text = out.read().decode(errors="replace")
     made: list[str] = []
