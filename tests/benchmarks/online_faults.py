@@ -1,7 +1,7 @@
 """Disturb a run, again and again, under load: it must end as an undisturbed run does.
 
-In: `--url` of a server on which databases may be made, `--kills`, `--faults`. Out: a line for each round, exit code 1
-where one did not converge. A round applies or takes back all online forms at once, disturbed until it comes through by
+In: `--url` of a server on which databases may be made (default: a server of the tests' of version `--pg`), `--kills`,
+`--faults`. Out: a line for each round, exit code 1 where one did not converge. A round applies or takes back all online forms at once, disturbed until it comes through by
 itself; then catalog and rows must be those of a run that nobody disturbed, and no helper may be left.
 
 Faults: `kill` ends the runner after a random statement (SIGKILL), `cut` its connections on the server at a random moment,
@@ -25,6 +25,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+import fix_postgres  # noqa: E402 - found by the line above
+import forking  # noqa: E402
 
 ROWS = 3000
 ENVIRONMENT = """url: "{{ env.DATABASE_URL }}"
@@ -124,10 +129,7 @@ def project(folder: Path) -> None:
 def run(folder: Path, url: str, *words: str, kill: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run wgm-play; `kill` is the value of WGM_TEST_KILL_AFTER."""
     environment = {**os.environ, "DATABASE_URL": url} | ({"WGM_TEST_KILL_AFTER": kill} if kill else {})
-    command = [sys.executable, "-m", "wgm_play", *words]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
+    return forking.run(*words, folder=folder, environ=environment, timeout=300)
 
 
 def structure(url: str) -> list[str]:
@@ -269,7 +271,7 @@ def main(words: Iterable[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default=os.environ.get("DATABASE_URL", ""))
     parser.add_argument("--forms", action="store_true", help="kill every case of an online form at every statement")
-    parser.add_argument("--pg", type=int, default=18, help="version of the server for --forms")
+    parser.add_argument("--pg", type=int, default=18, help="version of the server, where no --url is given")
     parser.add_argument("--only", default="", help="with --forms: a part of the names of cases")
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--each", type=int, default=12, help="most kills of one round")
@@ -280,16 +282,27 @@ def main(words: Iterable[str] | None = None) -> int:
     given = parser.parse_args(list(words) if words is not None else None)
     if given.forms:
         return each_form(given.pg, given.only)
+    if given.url:
+        return rounds(given, given.url)
+    life = fix_postgres.started(given.pg)
+    try:
+        return rounds(given, next(life).url("postgres"))
+    finally:
+        next(life, None)
+
+
+def rounds(given: argparse.Namespace, server: str) -> int:
+    """Disturb runs forth and back on the server of this URL; print a line for each round; return the exit code."""
     choose = random.Random(given.seed)
-    base, _, _ = given.url.rpartition("/")
+    base, _, _ = server.rpartition("/")
     name = f"wgm_faults_{os.getpid()}"
-    bad = total = rounds = 0
+    bad = total = turn = 0
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         project(folder)
 
         def fresh(database: str) -> str:
-            with psycopg.connect(given.url, autocommit=True) as admin:
+            with psycopg.connect(server, autocommit=True) as admin:
                 admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
                 admin.execute(f"CREATE DATABASE {database}")
             with psycopg.connect(f"{base}/{database}", autocommit=True) as connection:
@@ -309,7 +322,7 @@ def main(words: Iterable[str] | None = None) -> int:
         faults = tuple(given.faults.split(","))
         while total < given.kills:
             url = fresh(name)
-            rounds += 1
+            turn += 1
             began = time.monotonic()
             with Writers(url) as writers:
                 kills, wrong = until_done(folder, url, ("shop.yml",), choose, given.each, faults, given.restart)
@@ -327,25 +340,22 @@ def main(words: Iterable[str] | None = None) -> int:
                 f", writers failed: {sorted(set(writers.failed))[:3]} ({len(writers.failed)})" if writers.failed else ""
             )
             print(
-                f"round {rounds}: {forth} kills forth, {kills - forth} back, {time.monotonic() - began:.0f} s, {wrong or 'converged'}{failed}",
+                f"round {turn}: {forth} kills forth, {kills - forth} back, {time.monotonic() - began:.0f} s, {wrong or 'converged'}{failed}",
                 flush=True,
             )
         for database in (name, f"{name}_calm"):
-            with psycopg.connect(given.url, autocommit=True) as admin:
+            with psycopg.connect(server, autocommit=True) as admin:
                 admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
-    print(f"{total} kills in {rounds} rounds, {bad} did not converge")
+    print(f"{total} kills in {turn} rounds, {bad} did not converge")
     return 1 if bad else 0
 
 
 def each_form(major: int, only: str) -> int:
     """Kill each case after each of its statements, forth and back; print a line for each; return the exit code."""
-    sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
-    import fix_postgres
     import forms
-    from forking import Command
 
     life = fix_postgres.started(major)
-    server, command, bad = next(life), Command(), 0
+    server, command, bad = next(life), forking.Command(), 0
     for path in [one for one in forms.files() if only in forms.name_of(one)]:
         with tempfile.TemporaryDirectory() as place, forms.form(path, server, Path(place), command) as form:
             if form.misfit:
