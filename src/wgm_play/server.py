@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play import plain_templates, pooler
 from wgm_play.environment import ENCODED, Environment, Policy, parameters_of
-from wgm_play.errors import InputError, Position, Refused, Unreachable
+from wgm_play.errors import InputError, Locked, Position, Refused, Unreachable
 from wgm_play.secret import mask, register
 from wgm_play.sql import reveal
 
@@ -247,6 +247,15 @@ def _connection_class() -> type[Connection[Any]]:
             super().close()
 
     return Ours
+
+
+def kept_from_readers(failure: Exception, bound: str) -> Locked:
+    """Return the error of a read that somebody's lock kept waiting as long as `bound` allows."""
+    return Locked(
+        f"another session keeps a table for itself, and reading waited as long as {bound} allows; nothing was being changed",
+        details=getattr(failure, "holders", ()),
+        hint="try again when it has ended, or end it: SELECT pg_terminate_backend(PID)",
+    )
 
 
 def _holders(connection: Connection[Any]) -> list[str]:

@@ -1,6 +1,7 @@
-"""A table that somebody keeps for himself: who reads it says who does, since when, and ends with 13.
+"""A table that somebody keeps for himself: who reads it waits, then says who does, since when, and ends with 13.
 
-In: a lock that is held while commands run. Out: the same for each command that reads.
+In: a lock that is held while commands run, for ever or until the first of them has waited. Out: each command ends the
+same way, or is done when the lock is gone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import pytest
 
 from wgm_play.cli.application import run
 
-ENVIRONMENT = "url: {url}\npolicy: {{lock_timeout: 100ms}}\n"
+ENVIRONMENT = "url: {url}\npolicy: {{lock_timeout: 100ms, lock_budget: {budget}}}\n"
 PLAYBOOK = """
 - name: Kept
   hosts: development
@@ -25,7 +26,7 @@ PLAYBOOK = """
 @pytest.fixture
 def playbook(tmp_path: Path, database_url: str) -> str:
     (tmp_path / "environments").mkdir()
-    (tmp_path / "environments/development.yml").write_text(ENVIRONMENT.format(url=database_url))
+    (tmp_path / "environments/development.yml").write_text(ENVIRONMENT.format(url=database_url, budget="200ms"))
     (tmp_path / "playbook.yml").write_text(PLAYBOOK)
     return str(tmp_path / "playbook.yml")
 
@@ -42,3 +43,26 @@ def test_who_is_in_the_way_is_told(playbook: str, database_url: str, capsys: pyt
             assert "since 20" in told
             assert "the connection was lost" not in told
     assert run([playbook, "--check"]) == 0
+
+
+@pytest.mark.parametrize("words", [[], ["--check"], ["rollback"], ["check", "--only", "drift"]])
+def test_a_read_is_tried_again_until_the_lock_is_gone(
+    words: list[str], playbook: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run([playbook, "--no-backup"]) == 0
+    (tmp_path / "environments/development.yml").write_text(ENVIRONMENT.format(url=database_url, budget="60s"))
+    (tmp_path / "playbook.yml").write_text(PLAYBOOK.replace("a: {type: text}", "a: {type: text, comment: said}"))
+    with psycopg.connect(database_url, application_name="somebody") as holder:
+        holder.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        told: list[str] = []
+        pid = holder.info.backend_pid
+
+        def waited(_: object, text: str) -> None:
+            told.append(text)
+            holder.rollback()
+
+        monkeypatch.setattr("wgm_play.report.text.TextReporter.retry", waited)
+        code = run([*words, playbook, *([] if "check" in words else ["--no-backup"])])
+    assert len(told) == 1
+    assert f"a table is kept: t: pid {pid}, application 'somebody'" in told[0]
+    assert code == 0

@@ -20,7 +20,7 @@ import click
 
 from wgm_play.cli.commands import COMMANDS, PLAY
 from wgm_play.cli.options import CHOICE, COUNT, FLAG, FOLDER, LIST, NUMBER, CommandArgument, Option, Spec
-from wgm_play.errors import InputError, Interrupted, Locked, Unreachable, WgmError
+from wgm_play.errors import InputError, Interrupted, Unreachable, WgmError
 from wgm_play.report import console
 from wgm_play.reporter import Reporter
 
@@ -81,12 +81,9 @@ def _connection_lost(failure: Exception) -> WgmError | None:
         return None
     told = failure.diag.message_primary or str(failure).strip().partition("\n")[0]
     if isinstance(failure, psycopg.errors.LockNotAvailable):
-        return Locked(
-            "another session keeps a table for itself, and reading waited as long as policy.lock_timeout allows; "
-            "nothing was being changed",
-            details=getattr(failure, "holders", ()),
-            hint="try again when it has ended, or end it: SELECT pg_terminate_backend(PID)",
-        )
+        from wgm_play.server import kept_from_readers
+
+        return kept_from_readers(failure, "policy.lock_timeout")
     if isinstance(failure, psycopg.errors.QueryCanceled):
         return Unreachable(
             f"the server ended a statement that only reads: {told}",

@@ -85,7 +85,7 @@ def _planned(work: PlaySession, known: LastRun | None) -> Planned:
     while True:
         work.versions = ""
         try:
-            return _one_round(work, known)
+            return work.patiently(lambda: _one_round(work, known))
         except (InputError, Refused) as error:
             if not work.versions or not work.moved_on():
                 raise

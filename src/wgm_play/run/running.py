@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, digest
-from wgm_play.errors import Refused, StepFailed
+from wgm_play.errors import Locked, Refused, StepFailed
 from wgm_play.execute.guard import run_lock
 from wgm_play.execute.session import open_session
 from wgm_play.ledger import Ledger, RunInfo
@@ -174,11 +174,17 @@ def _record(
 
 @contextmanager
 def _already_done() -> Iterator[None]:
-    """Tell a connection that is lost after all was done: the same command finds that, and records it."""
+    """Tell a connection that is lost, or a table that is kept, after all was done: the same command records it."""
     import psycopg
 
     try:
         yield
+    except Locked as error:
+        raise StepFailed(
+            "all is done, but another session kept a table for itself before it was proved",
+            details=error.details,
+            hint="run the same command again when it has ended",
+        ) from error
     except psycopg.OperationalError as error:
         raise StepFailed(
             f"all is done, but the connection was lost before it was proved: {str(error).strip()}",

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wgm_play import plain_templates
 from wgm_play.asking.ask import Asker
@@ -37,6 +37,7 @@ from wgm_play.run import last_run
 # How often the live catalog is read again where another run or tool drops what is being described, and the pause, in
 # seconds, before that.
 READS, READ_PAUSE = 4, 0.3
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     import psycopg
@@ -253,11 +254,36 @@ class PlaySession:
         """The project's cache."""
         return Cache.of(self.project)
 
+    def patiently(self, read: Callable[[], T]) -> T:
+        """Read the target, again within `policy.lock_budget` where somebody keeps a table for himself. Raise `Locked`."""
+        from psycopg.errors import LockNotAvailable
+
+        from wgm_play.server import kept_from_readers
+
+        budget, patience = self.environment.policy.lock_budget, None
+        while True:
+            try:
+                return read()
+            except LockNotAvailable as error:
+                from wgm_play.execute.retry import Exhausted, Retries
+
+                patience = patience or Retries(budget, self.reporter, "reading")
+                holders = "; ".join(getattr(error, "holders", ()))
+                try:
+                    patience.again(
+                        f"a table is kept: {holders}" if holders else "a table is kept", spent=0.0, blockers=()
+                    )
+                except Exhausted:
+                    raise kept_from_readers(error, "policy.lock_budget") from error
+
     def read_live(self, last: LastRun | None = None) -> Catalog:
         """Read the live catalog in one read-only transaction; again where an object went while it was described.
 
         Take that of the last run where no row is another.
         """
+        return self.patiently(lambda: self._read_live_again(last))
+
+    def _read_live_again(self, last: LastRun | None) -> Catalog:
         from psycopg.errors import InternalError_
 
         for _ in range(READS):
