@@ -415,15 +415,21 @@ def _steer(options: Options, reporter: Reporter, *, paused: bool) -> int:
 
 def check(options: Options, reporter: Reporter) -> int:
     """Look for drift and ill health, at the alerts and the backups, now."""
-    from wgm_play.commands.check import heading_of, look, show
+    from wgm_play.commands.found import show
     from wgm_play.report.findings import check_reports, write_reports
+    from wgm_play.run import undrifted
 
     check_reports(options.reports)
-    with _only_play(options, reporter) as work:
-        findings = look(work, options, reporter)
-        heading = heading_of(work, options)
-        if options.record:
-            _record_flags(work)
+    heading = undrifted.answered(options, reporter)
+    findings: list[Finding] = []
+    if heading is None:
+        from wgm_play.commands.check import look
+
+        with _only_play(options, reporter) as work:
+            findings = look(work, options, reporter)
+            heading = undrifted.heading_of(work.target, options, str(work.playbook.path))
+            if options.record:
+                _record_flags(work)
     show(findings, heading, reporter, whole=options.verbosity > 0)
     write_reports(options.reports, findings, heading)
     _refuse_findings(findings, options.fail_on)

@@ -106,6 +106,8 @@ class Shop:
     ) -> None:
         self.project, self.url, self.capsys = project, url, capsys
         self.planned = 0
+        self.command: list[str] = []
+        self.wrong = ""
         (project / "environments" / "test.yml").write_text('url: "{{ env.SHOP_URL }}"\n')
         (project / "playbooks" / "schema").mkdir(parents=True)
         (project / "templates" / "views").mkdir(parents=True)
@@ -131,9 +133,10 @@ class Shop:
     def play(self, *options: str, code: int = 0) -> str:
         secret.forget()
         self.planned = 0
-        found = run(["playbooks/shop.yml", *options])
+        found = run([*self.command, "playbooks/shop.yml", *options])
         said = self.capsys.readouterr()
         assert found == code, said.out + said.err
+        self.wrong = said.err
         return said.out
 
     def quick(self, *options: str) -> str:
@@ -177,6 +180,26 @@ def test_a_record_is_for_the_options_it_was_made_with(shop: Shop) -> None:
     said = shop.thorough("-e", "greeting=Hello")
     assert "changed=1 " in said
     assert shop.rows("SELECT obj_description('greetings'::regclass)") == [("Hello",)]
+
+
+def test_drift_is_looked_for_only_where_something_moved(shop: Shop) -> None:
+    shop.command = ["check"]
+    full = shop.thorough("--only", "drift")
+    assert "no drift since the last run" in full
+    assert shop.quick("--only", "drift") == full
+    shop.execute("ALTER TABLE items ALTER price DROP DEFAULT")
+    for _ in range(2):
+        assert "column items.price: default was" in shop.thorough("--only", "drift", code=12)
+    shop.execute("ALTER TABLE items ALTER price SET DEFAULT 0")
+    assert shop.thorough("--only", "drift") == full
+    assert shop.quick("--only", "drift") == full
+    shop.tables.write_text(TABLES.replace("name: items_name_idx", f"name: {'i' * 70}"))
+    assert "i" * 70 in shop.thorough("--only", "drift", code=1) + shop.wrong
+    shop.tables.write_text(TABLES.replace("What is sold", "Goods"))
+    shop.command = []
+    shop.play()
+    shop.command = ["check"]
+    assert shop.thorough("--only", "drift") == full
 
 
 DRIFT = {
@@ -318,10 +341,13 @@ def test_a_record_that_does_not_read_is_as_if_it_were_not_there(shop: Shop) -> N
         assert "changed=0 " in shop.thorough()
 
 
-def test_what_is_imported_to_find_nothing_stays_light(shop: Shop) -> None:
+@pytest.mark.parametrize("words", [["playbooks/shop.yml"], ["check", "playbooks/shop.yml", "--only", "drift"]])
+def test_what_is_imported_to_find_nothing_stays_light(shop: Shop, words: list[str]) -> None:
+    if words[0] == "check":
+        assert run(words) == 0
     program = (
-        "import sys; from wgm_play.run import unchanged; unchanged.program = lambda: ();"
-        "from wgm_play.cli.application import run; code = run(['playbooks/shop.yml']);"
+        "import sys; from wgm_play.run import up_to_date; up_to_date.program = lambda: ();"
+        f"from wgm_play.cli.application import run; code = run({words!r});"
         "heavy = {'jinja2', 'yaml', 'pglast', 'jsonschema', 'rich', 'wgm_play.catalog', 'wgm_play.run.work'};"
         "heavy &= {*sys.modules};"
         "sys.exit(str(sorted(heavy)) if heavy else code)"

@@ -5,13 +5,10 @@ In: folders. Out: names, sizes and times.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def names_below(folder: str) -> Iterable[str]:
@@ -21,12 +18,13 @@ def names_below(folder: str) -> Iterable[str]:
             yield os.path.join(root, name)
 
 
-def program() -> Iterable[tuple[str, int, int]]:
-    """Yield what tells this program from one that was edited since, where it runs from a checkout."""
+@functools.cache
+def program() -> tuple[tuple[str, int, int], ...]:
+    """Return what tells this program from one that was edited since, where it runs from a checkout: asked once, as it runs."""
     here = Path(__file__).parents[1]
-    if not (here / "templates").is_dir():
-        yield from files_below(str(here))
-        yield from files_below(str(here.parents[1] / "templates"))
+    if (here / "templates").is_dir():
+        return ()
+    return tuple(sorted([*files_below(str(here)), *files_below(str(here.parents[1] / "templates"))]))
 
 
 def files_below(folder: str) -> Iterable[tuple[str, int, int]]:

@@ -5,7 +5,6 @@ In: a play's work. Out: all that was found, and what of it somebody took on; not
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from wgm_play.commands.acknowledged import UNUSED, acknowledged
@@ -16,14 +15,10 @@ from wgm_play.commands.drift import drift
 from wgm_play.commands.schedule import overdue
 from wgm_play.errors import InputError
 from wgm_play.finding import INFO, Finding, ordered
-from wgm_play.report.findings import Heading, written
-from wgm_play.report.findings.json import as_data
-from wgm_play.report.findings.text import summary
+from wgm_play.run.undrifted import said_unmodelled
 
 # What `--only` chooses from.
 PARTS = ("drift", "health", "alerts", "backups")
-# As many of one kind of advice are read; reports and -v have all.
-ADVICE_SHOWN = 5
 
 if TYPE_CHECKING:
     from wgm_play.options import Options
@@ -53,7 +48,7 @@ def look(work: PlaySession, options: Options, reporter: Reporter) -> list[Findin
     if planned is not None:
         findings += _checklist(work, planned, reporter)
     for name in live.unmodelled if "drift" in parts else ():
-        reporter.note(f"not modelled: {name}")
+        reporter.note(said_unmodelled(name))
     found = ordered(acknowledged(work.play, findings))
     # What was not looked for is not gone.
     return [one for one in found if one.code != UNUSED] if options.only else found
@@ -98,34 +93,3 @@ def _pool(work: PlaySession) -> list[Finding]:
     from wgm_play.commands.pool import findings
 
     return findings(work)
-
-
-def heading_of(work: PlaySession, options: Options) -> Heading:
-    """Return what the report is about."""
-    return Heading("check", work.target, fail_on=options.fail_on, file=str(work.playbook.path))
-
-
-def show(findings: list[Finding], heading: Heading, reporter: Reporter, *, whole: bool = False) -> None:
-    """Say what was found; of much advice of one kind a few, unless the `whole` of it is asked for."""
-    reporter.data("findings", [as_data(one) for one in findings])
-    shown, left = (findings, Counter[str]()) if whole else _few(findings)
-    text = written("text", shown, heading)
-    if left:
-        lines = text.splitlines()
-        more = [f"info [{code}] and {number} more like these (-v shows all)" for code, number in left.items()]
-        text = "\n".join([*lines[:-1], *more, f"{heading.title}: {summary(findings)}"])
-    reporter.page("findings", text)
-
-
-def _few(findings: list[Finding]) -> tuple[list[Finding], Counter[str]]:
-    seen: Counter[str] = Counter()
-    left: Counter[str] = Counter()
-    shown = []
-    for one in findings:
-        advice = one.severity == INFO and not one.acknowledged
-        seen[one.code] += advice
-        if advice and seen[one.code] > ADVICE_SHOWN:
-            left[one.code] += 1
-        else:
-            shown.append(one)
-    return shown, left

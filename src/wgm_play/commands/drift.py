@@ -11,6 +11,7 @@ from wgm_play.catalog.kinds import ACCESS, AS_ROWS, CLUSTER, IN_TABLE
 from wgm_play.catalog.model import Catalog, Key, told_fields
 from wgm_play.finding import INFO, WARNING, Finding
 from wgm_play.ledger import UNKNOWN, Ledger
+from wgm_play.run.undrifted import NO_DRIFT, PART, remember
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from wgm_play.reporter import Reporter
     from wgm_play.run.work import PlaySession
 
-SOURCE = "drift"
+SOURCE = PART
 
 
 def drift(work: PlaySession, planned: Planned | None, live: Catalog, reporter: Reporter) -> list[Finding]:
@@ -41,7 +42,8 @@ def drift(work: PlaySession, planned: Planned | None, live: Catalog, reporter: R
         managed = set(planned.wanted.managed) if planned is not None else _managed(_about(declared, changed), live)
         changed = _inside(changed, managed)
     if not changed:
-        reporter.note("no drift since the last run")
+        reporter.note(NO_DRIFT)
+        remember(work, live)
     return [_finding(work, key, recorded, live) for key in changed]
 
 

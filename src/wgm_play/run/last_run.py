@@ -103,7 +103,7 @@ def _form(work: PlayIdentity) -> bytes:
     """Return what it is good for: this program, with the templates that the project has of its own."""
     shape = [(kind, found.__slots__) for kind, found in CLASSES.items()]
     own = inputs.files_below(str(work.project / "templates"))
-    made = (__version__, shape, sorted(inputs.program()), sorted(own))
+    made = (__version__, shape, inputs.program(), sorted(own))
     return hashlib.sha256(repr(made).encode()).digest()
 
 

@@ -79,25 +79,36 @@ class UpToDateRecord:
         if not (asked.complete and all(told)) or ephemeral or environment.deliver:
             self.usable = False
             return
-        file = Path(environment.path)
+        self.read_by(work)
+        self.plays.append(
+            {
+                **self.play_of(work),
+                "catalog": asked.catalog,
+                "closing": left,
+                "steps": [[one.name, one.outcome, one.item, one.reason, one.administrator] for one in ended],
+            }
+        )
+
+    def play_of(self, work: PlaySession) -> dict[str, Any]:
+        """Return what tells a play's database, and whether it is as it was."""
+        asked = work.questions
+        return {
+            "name": work.play.name,
+            "target": work.target,
+            "where": _where(work.environment, self.options.url),
+            "questions": [asked.identity, asked.ledger, *asked.asked],
+            "rows": asked.rows,
+        }
+
+    def read_by(self, work: PlaySession) -> None:
+        """Note what a play was made from."""
+        file = Path(work.environment.path)
         self.project = work.project
         self.inputs |= {os.path.abspath(name) for name in work.playbook.inputs} | {os.path.abspath(file)}
         self.inputs |= {os.path.abspath(one[1:]) for one in self.options.extra_vars if one.startswith("@")}
         self.names |= work.playbook.environment_read
         self.names |= {*_NAMED.findall(file.read_text(encoding="utf-8", errors="replace"))}
         self.folders |= {os.path.abspath(file.parent), str(work.project / "templates")}
-        self.plays.append(
-            {
-                "name": work.play.name,
-                "target": work.target,
-                "where": _where(environment, self.options.url),
-                "questions": [asked.identity, asked.ledger, *asked.asked],
-                "rows": asked.rows,
-                "catalog": asked.catalog,
-                "closing": left,
-                "steps": [[one.name, one.outcome, one.item, one.reason, one.administrator] for one in ended],
-            }
-        )
 
     def keep(self) -> None:
         """Write the record; not where a secret would be in it whose name is not known."""
@@ -150,7 +161,7 @@ def digest(options: Options, inputs: Iterable[str], names: Iterable[str], folder
     made.update(repr([(name, known.get(name)) for name in sorted(read)]).encode())
     for folder in folders:
         made.update(repr((folder, sorted(names_below(folder)))).encode())
-    made.update(repr(sorted(program())).encode())
+    made.update(repr(program()).encode())
     return made.hexdigest()
 
 
@@ -161,12 +172,12 @@ def answered(options: Options, reporter: Reporter) -> bool:
     """Say that nothing is to do, where the record of the last run and the database prove it; else say nothing."""
     if not eligible(options):
         return False
-    record = _record(options)
+    record = record_of(options)
     if record is None:
         return False
     shown = []
     for play in record["plays"]:
-        closing = _as_it_was(play, options, Path(record["project"]))
+        closing = as_it_was(play, options, Path(record["project"]))
         if closing is None:
             return False
         shown.append(closing)
@@ -187,7 +198,7 @@ def answered(options: Options, reporter: Reporter) -> bool:
     return True
 
 
-def _record(options: Options) -> dict[str, Any] | None:
+def record_of(options: Options) -> dict[str, Any] | None:
     """Return the record of these options, where all that it was made from is as it was."""
     project = _project(options.playbook)
     if project is None:
@@ -217,7 +228,7 @@ def _project(playbook: str) -> Path | None:
     return next((one for one in (folder, *folder.parents) if (one / "environments").is_dir()), None)
 
 
-def _as_it_was(
+def as_it_was(
     play: Mapping[str, Any], options: Options, project: Path
 ) -> tuple[Sequence[str], tuple[str, str | None]] | None:
     """Ask all questions again, in one round trip or two; return notes and address, or None where an answer is another."""
@@ -234,7 +245,7 @@ def _as_it_was(
             target.url, policy=environment.policy, application_name=READER, read_only=True
         ) as connection:
             *same, rows = _same(connection, [*play["questions"], play["rows"]])
-            if not (all(same) and (rows or _mark_now(connection) == play["catalog"])):
+            if not (all(same) and (rows or (play["catalog"] and _mark_now(connection) == play["catalog"]))):
                 return None
     except (library.Error, WgmError, OSError, KeyError, TypeError, ValueError):
         return None
