@@ -6,6 +6,7 @@ In: `Options` from the command line, a `Reporter` that speaks. Out: an exit code
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -635,6 +636,7 @@ def rehearse(
     """Run, take back and run again on a scratch server what a run would do now; compare, measure, certify."""
     from wgm_play.rehearsal.output import tell
     from wgm_play.rehearsal.rehearse import rehearse as try_out
+    from wgm_play.report.findings.html import rehearsal_page
 
     if not synthetic:
         refuse_run(
@@ -644,8 +646,9 @@ def rehearse(
         )
     options.check = True
     with _only_play(options, reporter) as work:
-        found = try_out(work, backup_id, output, synthetic=synthetic, replay=replay)
-        tell(found, "rehearse", work.target, reporter, told)
+        found, measured = try_out(work, backup_id, output, synthetic=synthetic, replay=replay)
+        whole = {"html": partial(rehearsal_page, found, measured, f"rehearsal of {work.target}")} if measured else {}
+        tell(found, "rehearse", work.target, reporter, told, whole)
     return 0
 
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from wgm_play import pipeline
 from wgm_play.catalog.model import Catalog
 from wgm_play.errors import Found, InputError
 from wgm_play.finding import ERROR, Finding
-from wgm_play.options import Options
+from wgm_play.options import Options, ReportOptions
 from wgm_play.report.findings import Heading, written
 from wgm_play.report.page.diagram import draw
 from wgm_play.report.page.locks import level
+from wgm_play.report.review import written as review_written
 from wgm_play.reporter import Reporter
+from wgm_play.run import load
 
 EVIL = "<script>alert(1)</script>"
 STEPS = """
@@ -162,6 +165,76 @@ def test_tables_that_refer_to_each_other_in_circles_are_drawn(database: Any) -> 
     assert after.count('class="link"') == 4
     assert "… 27 more" in after
     assert draw(live, live) == (None, None)
+
+
+WAIT = """
+    - name: Wait
+      sql: {text: "do $$ begin while not pg_try_advisory_xact_lock(77) loop perform pg_sleep(0.01); end loop; end $$", irreversible: true}
+"""
+QUERIES = """
+  queries:
+    - {name: Paid orders, sql: select id from orders where paid > $1}
+"""
+
+
+def test_the_load_beside_a_run_its_plans_and_its_rehearsal_are_shown(
+    shop: Options, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run goes on when it was looked at twice, and no earlier."""
+    noted = load.LoadWatch._note
+    seen: list[float] = []
+
+    def note(self: load.LoadWatch, at: float, row: Any) -> None:
+        noted(self, at, row)
+        seen.append(at)
+        if len(seen) == 2:
+            database.execute("select pg_advisory_unlock(77)")
+
+    monkeypatch.setattr(load, "FIRST", 0.0)
+    monkeypatch.setattr(load, "EVERY", 0.01)
+    monkeypatch.setattr(load.LoadWatch, "_note", note)
+    book = Path(shop.playbook)
+    steps = STEPS.format(evil=EVIL, more=", paid: timestamptz")
+    index = "    - {name: Paid, index: {name: orders_paid, table: orders, columns: [paid]}}\n"
+    book.write_text(f"- name: Shop\n  hosts: production\n{QUERIES}  steps:{steps}{index}{WAIT}")
+    pipeline.rehearse(
+        Options(shop.playbook, url=shop.url),
+        Reporter(),
+        synthetic=True,
+        told=ReportOptions((f"html:{book.parent / 'r.html'}",)),
+    )
+    rehearsed = read((book.parent / "r.html").read_text(encoding="utf-8"))
+    assert "made-up rows" in rehearsed.text and "create index orders_paid" in rehearsed.text
+    database.execute("select pg_advisory_lock(77)")
+    pipeline.apply(Options(shop.playbook, url=shop.url), Reporter())
+    page = read(report(shop))
+    for told in (
+        "transactions a second",
+        "sessions waiting for a lock",
+        "Paid orders",
+        "Plans of queries",
+        "made-up rows",
+    ):
+        assert told in page.text, told
+    assert page.tags.count("svg") == 2 + 3
+    assert "made-up rows" not in read(report(shop, run=1)).text
+
+
+def test_a_review_is_a_page_too(shop: Options, tmp_path: Path) -> None:
+    was, now = tmp_path / "book.yml", tmp_path / "new.yml"
+    now.write_text(was.read_text().replace(", paid: timestamptz", f', paid: date, "{EVIL}": text'))
+    review = pipeline.review([Options(str(was)), Options(str(now))], Reporter())
+    page = read(review_written("html", review, Heading("diff", "new.yml")))
+    assert page.tags.count("svg") == 2
+    for told in (
+        EVIL,
+        "Who waits",
+        "Rollback",
+        "AccessExclusive on orders: stops reads and writes",
+        "can be taken back",
+    ):
+        assert told in page.text, told
+    assert read(review_written("html", replace(review, plays=()), Heading("diff", "new.yml"))).tags
 
 
 @pytest.mark.parametrize(

@@ -5,38 +5,34 @@ In: a play's work, the number of a run (the last one without). Out: what the pag
 
 from __future__ import annotations
 
-import difflib
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__
-from wgm_play.catalog.model import CLASSES, Catalog, Key, differing_fields
 from wgm_play.commands.check import look
 from wgm_play.commands.status import is_running, outcome
-from wgm_play.errors import InputError, WgmError
-from wgm_play.ledger import UNKNOWN, Ledger
-from wgm_play.quantities import counted, format_duration
+from wgm_play.errors import WgmError
+from wgm_play.ledger import Ledger
+from wgm_play.ledger.query_records import around
+from wgm_play.quantities import format_duration
+from wgm_play.rehearsal.certificate import KIND, SYNTHETIC
 from wgm_play.report.findings.html import tiles as counts
-from wgm_play.report.page.diagram import draw, width_of
-from wgm_play.report.page.locks import STOPS, STRENGTH, level
-from wgm_play.report.page.model import Changed, ObjectGroup, PageContent, ReportTable, Sent, Span, Story, Tile
+from wgm_play.report.page import rehearsal, run
+from wgm_play.report.page.model import PageContent, RehearsalStory, ReportTable, ShownPlan, Story
 from wgm_play.reporter import Reporter
 
 if TYPE_CHECKING:
-    from wgm_play.ledger.model import DoneOperation, Run, RunChange, SentStatement
+    from wgm_play.analysis.plans import QueryPlan
+    from wgm_play.ledger.model import Run
     from wgm_play.options import Options
     from wgm_play.run.work import PlaySession
 
 # As much of the history as is read.
 RUNS_SHOWN = 12
-# More than a screen of one text is looked at elsewhere.
-MOST_LINES = 200
-MOST_SPANS = 30
-# A picture up to this width, in pixels, has room beside another.
-BESIDE = 640
+# As many rehearsals are looked through for the one of a run.
+REHEARSALS = 20
 
 
 @dataclass(slots=True)
@@ -52,11 +48,14 @@ class _Tables(Reporter):
         )
 
 
-def tell(work: PlaySession, options: Options, run: int | None) -> PageContent:
+def tell(work: PlaySession, options: Options, number: int | None) -> PageContent:
     """Gather all that the page tells."""
     heard = _Tables()
     findings = look(work, options, heard)
-    story = _story(Ledger(work.reading), run)
+    ledger = Ledger(work.reading)
+    story = run.story_of(ledger, number)
+    if story is not None:
+        story = replace(story, plans=_plans(work, story.number))
     if work.play.backup is not None:
         from wgm_play.commands.backups import show
 
@@ -65,17 +64,54 @@ def tell(work: PlaySession, options: Options, run: int | None) -> PageContent:
         except WgmError as error:
             heard.table("backups", ("what",), [(error.message,)])
     about = f"run {story.number}" if story else "check"
-    told = [*(_run_tiles(story) if story else ()), *counts(findings)]
     return PageContent(
         title=f"{work.target}: {about}",
         subtitle=f"{work.play.name} · database {work.reading.info.dbname} · {work.playbook.path}",
         version=__version__,
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        tiles=told,
+        tiles=[*(run.tiles_of(story) if story else ()), *counts(findings)],
         story=story,
         findings=findings,
-        tables=[*heard.kept.values(), _history(Ledger(work.reading))],
+        tables=[*heard.kept.values(), _history(ledger)],
+        rehearsed=_rehearsed(work, ledger, story),
     )
+
+
+def _plans(work: PlaySession, number: int) -> list[ShownPlan]:
+    """Return the queries with their plans before a run, and after it: as the next record has them, else as they are now."""
+    before, after = around(work.reading, work.environment.name, work.play.name, number)
+    if before is None:
+        return []
+    from wgm_play.analysis.plans import from_data
+    from wgm_play.analysis.target import plans_of
+    from wgm_play.analysis.watch import subjects_of
+    from wgm_play.report.page.plans import side_by_side
+
+    now: dict[str, QueryPlan]
+    if after is not None:
+        now = {name: from_data(one) for name, one in after.plans.items()}
+    else:
+        now = plans_of(work.asker, [one for one in subjects_of(work) if one.name in before.plans]).found
+    return side_by_side({name: from_data(one) for name, one in before.plans.items()}, now)
+
+
+def _rehearsed(work: PlaySession, ledger: Ledger, story: Story | None) -> RehearsalStory | None:
+    """Return the rehearsal of the run, else one that was made since it: of what is pending."""
+    known = [
+        one
+        for kind in (KIND, SYNTHETIC)
+        for one in ledger.evidence(kind, work.environment.name, work.play.name, REHEARSALS)
+    ]
+    known.sort(key=lambda one: one.at, reverse=True)
+    if story is None:
+        return rehearsal.rehearsed(known[0].content) if known else None
+    for one in known:
+        of_it = (
+            story.began is not None and one.at < story.began and one.content.get("catalog_before") == story.began_from
+        )
+        if of_it or (story.last_ended is not None and one.at > story.last_ended):
+            return rehearsal.rehearsed(one.content)
+    return None
 
 
 def _history(ledger: Ledger) -> ReportTable:
@@ -100,221 +136,3 @@ def _history(ledger: Ledger) -> ReportTable:
 
 def _took(run: Run) -> str:
     return format_duration((run.ended_at - run.started_at).total_seconds()) if run.ended_at else ""
-
-
-def _story(ledger: Ledger, number: int | None) -> Story | None:
-    """Return a run, with those that it finished or that finished it; None where there is none yet."""
-    if ledger.access() == "unknown":
-        raise InputError(f"the runs cannot be read: {UNKNOWN}")
-    changes = ledger.changes()
-    change = next((one for one in changes if number is None or number in one.ids), None)
-    if change is None:
-        if number is None:
-            return None
-        known = f"{changes[-1].first.id} to {changes[0].last.id}" if changes else "none"
-        raise InputError(f"there is no run {number}", hint=f"`wgm-play status` lists them: {known}")
-    before = ledger.snapshot_of(change.first.id, "before") or Catalog()
-    after = ledger.snapshot_of(change.last.id, "after") or before
-    pictures = draw(before, after)
-    done, sent = ledger.done_in(change.ids), ledger.sent_in(change.ids)
-    began, ended = _bounds(change, done, sent)
-    spans = _spans(done, sent, began, ended, before)
-    return Story(
-        number=change.last.id,
-        status=outcome(change.last, running=is_running(ledger.connection)),
-        facts=list(_facts(change)),
-        changed=_changed(before, after),
-        before=pictures[0],
-        after=pictures[1],
-        spans=spans,
-        longest=_longest(spans),
-        ticks=_ticks(ended - began),
-        error=change.last.error or "",
-        wide=any(width_of(one) > BESIDE for one in pictures if one),
-    )
-
-
-def _facts(change: RunChange) -> Iterator[tuple[str, str]]:
-    run = change.last
-    yield "Started", f"{change.first.started_at:%Y-%m-%d %H:%M:%S} UTC"
-    if run.ended_at:
-        yield "Ended", f"{run.ended_at:%Y-%m-%d %H:%M:%S} UTC"
-    yield "Command", f"{run.command} {run.playbook}"
-    yield "Play", run.play
-    if len(change.ids) > 1:
-        yield "Cut short and finished", f"runs {', '.join(map(str, change.ids))}"
-    if run.rolls_back:
-        yield "Takes back", f"runs {', '.join(map(str, run.rolls_back))}"
-    yield "Role", run.role
-    yield "Who, where", f"{run.os_user} on {run.host}"
-    yield "wgm-play", run.version
-
-
-def _bounds(
-    change: RunChange, done: Sequence[DoneOperation], sent: Sequence[SentStatement]
-) -> tuple[datetime, datetime]:
-    """Return when the first began and the last ended of what was done; before that the run only looked."""
-    times = [one.started_at for one in done] + [one.started_at for one in sent]
-    ends = [one.ended_at for one in done] + [one.ended_at for one in sent if one.ended_at is not None]
-    began = min(times, default=change.first.started_at)
-    ended = max(ends, default=change.last.ended_at or began)
-    return began, max(ended, began + timedelta(milliseconds=1))
-
-
-def _spans(
-    done: Sequence[DoneOperation],
-    sent: Sequence[SentStatement],
-    began: datetime,
-    ended: datetime,
-    before: Catalog,
-) -> list[Span]:
-    whole = (ended - began).total_seconds()
-    by_operation: dict[tuple[int, int], list[SentStatement]] = {}
-    for one in sent:
-        by_operation.setdefault((one.run, one.operation), []).append(one)
-    return [
-        _span(one, by_operation.get((one.run, one.number), []), began, whole, fresh=_fresh(one, before)) for one in done
-    ]
-
-
-def _longest(spans: Sequence[Span]) -> list[Span]:
-    """Return those that people look at first, in their order: all of a few, of many those that took longest."""
-    if len(spans) <= MOST_SPANS:
-        return list(spans)
-    least = sorted((one.width for one in spans), reverse=True)[MOST_SPANS - 1]
-    return [one for one in spans if one.width >= least][:MOST_SPANS]
-
-
-def _fresh(one: DoneOperation, before: Catalog) -> bool:
-    """Tell whether an operation is on a table that the same run made: nobody waits for its lock."""
-    key = Key(one.kind, tuple(one.name))
-    table = key if one.kind == "table" else key.relation
-    return table is not None and table not in before.rows
-
-
-def _span(one: DoneOperation, sent: Sequence[SentStatement], began: datetime, whole: float, *, fresh: bool) -> Span:
-    statements = [_sent(each, fresh=fresh) for each in sent]
-    start = min([one.started_at, *(each.started_at for each in sent)])
-    end = max([one.ended_at, *(each.ended_at for each in sent if each.ended_at)])
-    seconds = max((end - start).total_seconds(), 0.0)
-    strongest = min((each.lock for each in statements), key=STRENGTH.index, default="")
-    waited = sum(each.waited for each in statements) / 1000
-    left = min(100 * (start - began).total_seconds() / whole, 99.5)
-    return Span(
-        title=one.title,
-        step=f"{one.step_name}{f' ({one.item})' if one.item else ''}",
-        left=round(left, 2),
-        width=round(min(100 * seconds / whole, 100 - left), 2),
-        waited=round(min(100 * waited / seconds, 100), 1) if seconds else 0,
-        told=_time(seconds),
-        stops=STOPS[strongest][0],
-        lock=f"{strongest}Lock: {STOPS[strongest][1]}" if strongest else "",
-        statements=statements,
-        transaction=one.group_number + 1,
-    )
-
-
-def _sent(one: SentStatement, *, fresh: bool) -> Sent:
-    lock = "" if fresh and "REFERENCES" not in one.sql else level(one.sql)
-    milliseconds = (one.ended_at - one.started_at).total_seconds() * 1000 if one.ended_at else 0.0
-    return Sent(
-        one.sql,
-        max(milliseconds, 0.0),
-        one.lock_wait_ms,
-        f"{lock}" if lock else "",
-        STOPS[lock][0],
-        one.attempts,
-        one.error,
-    )
-
-
-def _time(seconds: float) -> str:
-    return (
-        f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s" if seconds < 60 else format_duration(seconds)
-    )
-
-
-def _ticks(whole: timedelta) -> list[tuple[float, str]]:
-    seconds = whole.total_seconds()
-    return [(0, "0")] + [(25.0 * part, _time(seconds * part / 4)) for part in range(1, 5)]
-
-
-# As many fit on a screen; of more, only how many there are is shown until somebody opens them.
-MOST_AT_ONCE = 16
-
-
-def _changed(before: Catalog, after: Catalog) -> list[ObjectGroup]:
-    """Return the objects that differ, by kind; those of a table that is new or gone are within it."""
-    found: dict[tuple[int, str, str], list[Changed]] = {}
-    keys = [key for key in {*before.rows, *after.rows} if before.rows.get(key) != after.rows.get(key)]
-    order = {kind: number for number, kind in enumerate(("table", *CLASSES))} | {"table": 0}
-    for key in sorted(keys):
-        table = key.relation
-        whole = table is not None and (table in before.rows) != (table in after.rows)
-        if whole or (key.kind == "owner" and (key in before.rows) != (key in after.rows)):
-            continue
-        how = "new" if key not in before.rows else "goes" if key not in after.rows else "changed"
-        found.setdefault((order[key.kind], key.kind, how), []).append(_object(key, before, after))
-    few = sum(map(len, found.values())) <= MOST_AT_ONCE
-    return [
-        ObjectGroup(
-            how,
-            _numbered(len(items), kind.replace("_", " ")),
-            items,
-            few or (kind == "table" and len(items) <= MOST_AT_ONCE),
-        )
-        for (_, kind, how), items in sorted(found.items(), key=lambda one: one[0])
-    ]
-
-
-def _numbered(number: int, kind: str) -> str:
-    many = {"index": "indexes", "policy": "policies", "foreign key": "foreign keys"}.get(kind, f"{kind}s")
-    return counted(number, kind, many)
-
-
-def _object(key: Key, before: Catalog, after: Catalog) -> Changed:
-    was, now = before.get(key), after.get(key)
-    if was is None or now is None:
-        return Changed(key.label, _parts(before if now is None else after, key))
-    return Changed(key.label, *_difference(was, now))
-
-
-def _parts(catalog: Catalog, key: Key) -> list[str]:
-    """Return how many of each kind a table has."""
-    numbers = Counter(one.kind for one in catalog.rows if one.relation == key) if key.kind == "table" else {}
-    return [", ".join(_numbered(number, kind) for kind, number in sorted(numbers.items()))] if numbers else []
-
-
-def _difference(was: Any, now: Any) -> tuple[list[str], str]:
-    """Return a line for each short field that differs, and the difference of long texts."""
-    lines: list[str] = []
-    longer: list[str] = []
-    for name in differing_fields(was, now):
-        old, new = getattr(was, name), getattr(now, name)
-        if isinstance(old, str) and isinstance(new, str) and "\n" in f"{old}{new}":
-            longer += difflib.unified_diff(old.splitlines(), new.splitlines(), "before", "after", lineterm="")
-        else:
-            lines.append(f"{name.replace('_', ' ')}: {_said(old)} → {_said(new)}")
-    return lines, "\n".join(longer[:MOST_LINES])
-
-
-def _said(value: Any) -> str:
-    if value is None or value == "":
-        return "none"
-    return (
-        ", ".join(map(str, value))
-        if isinstance(value, list)
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-    )
-
-
-def _run_tiles(story: Story) -> Iterator[Tile]:
-    statements = [one for span in story.spans for one in span.statements]
-    yield Tile(str(len(story.spans)), "operations")
-    yield Tile(_time(sum(one.milliseconds for one in statements) / 1000), "in statements")
-    stopped = max((one.milliseconds - one.waited for one in statements if one.stops == "all"), default=0)
-    yield Tile(_time(stopped / 1000), "longest stop of reads and writes", "good" if stopped < 1000 else "fair")
-    waited = sum(one.waited for one in statements)
-    yield Tile(_time(waited / 1000), "waited for locks", "good" if waited < 1000 else "fair")

@@ -221,6 +221,12 @@ class Ledger:
             return []
         return self._rows("evidence", Evidence, kind, environment, play, limit)
 
+    def evidence_of(self, kind: str, runs: Sequence[int]) -> list[Evidence]:
+        """Return the evidence of a kind that is about these runs, the oldest first."""
+        if self.overview().version < _EVIDENCE:
+            return []
+        return self._rows("evidence_of_runs", Evidence, kind, list(runs))
+
     def restore_points(self, runs: Sequence[int]) -> list[RestorePoint]:
         """Return the restore points taken before these runs."""
         return self._rows("restore_points", RestorePoint, list(runs))

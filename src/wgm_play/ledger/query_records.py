@@ -54,10 +54,20 @@ def record(
 
 def newest(connection: Connection, environment: str, play: str, *, of_run: bool = False) -> QueryRecord | None:
     """Return the newest record of a play; with `of_run` that of the last run."""
+    return _one(connection, "query_records", environment, play, of_run)
+
+
+def around(
+    connection: Connection, environment: str, play: str, run_id: int
+) -> tuple[QueryRecord | None, QueryRecord | None]:
+    """Return the record that a run made before it changed anything, and the first that was made after that run."""
+    before, after = (_one(connection, "query_record_near", environment, play, run_id, of_it) for of_it in (True, False))
+    return before, after
+
+
+def _one(connection: Connection, name: str, *values: Any) -> QueryRecord | None:
     present, readable = run(connection, "access").fetchone() or (False, False)
     if not (present and readable and install.installed(connection) >= SINCE):
         return None
-    found: QueryRecord | None = run(
-        connection, "query_records", environment, play, of_run, row_factory=class_row(QueryRecord)
-    ).fetchone()
+    found: QueryRecord | None = run(connection, name, *values, row_factory=class_row(QueryRecord)).fetchone()
     return found

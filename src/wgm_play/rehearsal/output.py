@@ -5,7 +5,8 @@ In: findings. Out: nothing, or `Found` (12).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from wgm_play.errors import Found
@@ -18,11 +19,18 @@ if TYPE_CHECKING:
     from wgm_play.reporter import Reporter
 
 
-def tell(findings: Sequence[Finding], command: str, target: str, reporter: Reporter, told: ReportOptions) -> None:
-    """Show the findings and write the reports. Raise `Found` where one is as severe as that."""
+def tell(
+    findings: Sequence[Finding],
+    command: str,
+    target: str,
+    reporter: Reporter,
+    told: ReportOptions,
+    whole: Mapping[str, Callable[[], str]] = MappingProxyType({}),
+) -> None:
+    """Show the findings and write the reports; `whole` has the formats that say more than these. Raise `Found` where one is as severe as that."""
     from wgm_play.report.findings import Heading, write_reports
 
-    write_reports(told.reports, findings, Heading(command, target, told.fail_on))
+    write_reports(told.reports, findings, Heading(command, target, told.fail_on), whole=whole)
     if findings:
         reporter.table(
             "findings",

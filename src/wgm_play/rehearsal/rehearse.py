@@ -73,15 +73,15 @@ def rehearse(
     *,
     synthetic: bool = False,
     replay: str | None = None,
-) -> list[Finding]:
-    """Rehearse what a run would do now; return the findings. Raise `Refused` where it cannot be rehearsed.
+) -> tuple[list[Finding], dict[str, Any]]:
+    """Rehearse what a run would do now; return the findings, and what was measured. Raise `Refused` where it cannot be rehearsed.
 
     `replay` is the load beside a last run: the file of a pgbench script, or `top`. On rows made from the statistics (`synthetic`) it is no certificate that an environment may require.
     """
     planned = plan(work)
     if not planned.plan.groups:
         work.reporter.note("nothing is pending: there is nothing to rehearse")
-        return []
+        return [], {}
     Budget.of(work.play.budget)
     scripts = _scripts(work, replay)
     settings, notes = settings_of(work.reading)
@@ -111,8 +111,7 @@ def rehearse(
         result = _on_copy(work, planned, copy, stage, backup, scripts)
     result.seconds["all"] = time.monotonic() - began
     result.seconds["restore"] = copy.seconds
-    _certify(work, planned.plan, result, backup, copy, settings, output)
-    return result.findings
+    return result.findings, _certify(work, planned.plan, result, backup, copy, settings, output)
 
 
 def _scripts(work: PlaySession, replay: str | None) -> list[LoadScript]:
@@ -409,8 +408,8 @@ def _certify(
     copy: ScratchServer,
     settings: dict[str, str],
     output: str | None,
-) -> None:
-    """Show what was measured, and keep the certificate."""
+) -> dict[str, Any]:
+    """Show what was measured, and keep the certificate; return it."""
     passed = not [one for one in result.findings if one.severity != INFO]
     _show(work, result)
     now = datetime.now(UTC)
@@ -455,6 +454,7 @@ def _certify(
         + (f", valid until {expires:%Y-%m-%d %H:%M} UTC" if passed else "")
     )
     work.reporter.data("certificate", content)
+    return content
 
 
 def _extensions(work: PlaySession) -> Iterator[tuple[Key, Any]]:

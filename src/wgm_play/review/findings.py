@@ -74,6 +74,7 @@ def told(one: ComparedPlay) -> PlayReview:
         sizes=one.statistics.about() if one.statistics is not None else "",
         times=written_down(plan, met),
         given=one.given,
+        catalogs=(before, after),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from wgm_play.catalog.model import Catalog
 from wgm_play.finding import Finding, ordered
 from wgm_play.plan import Operation, Plan
 
@@ -57,6 +58,8 @@ class PlayReview:
     sizes: str = ""
     times: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     given: str = ""
+    # Both states, where they are at hand: a page draws them.
+    catalogs: tuple[Catalog, Catalog] | None = field(default=None, compare=False, repr=False)
 
     def all_findings(self) -> Iterator[Finding]:
         """Yield the findings of all sections, in the order of these."""

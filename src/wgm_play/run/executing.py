@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.execute import executor
 from wgm_play.run import alert_gate, invariants
+from wgm_play.run.load import LoadWatch
 from wgm_play.run.permission import FreezeWatch
 from wgm_play.run.progress import StepProgress
 
@@ -43,21 +44,22 @@ def execute(work: PlaySession, planned: Planned, begun: Begun, intent: Intent) -
     progress = StepProgress(work, planned, intent.title)
     pauses = _pauses(work, planned.plan)
     try:
-        outcome = executor.execute(
-            planned.plan,
-            session=begun.session,
-            ledger=begun.ledger,
-            run=begun.run,
-            environment=environment,
-            reporter=work.reporter,
-            lock=begun.lock,
-            on_group=_watched(work, progress),
-            positions=work.positions,
-            skip_groups=begun.ledger.groups_done(begun.run) if options.plan else frozenset(),
-            kill_after=environment.policy.lock_timeout if options.kill_blockers else None,
-            alarm=_alarm(work),
-            pauses=pauses,
-        )
+        with LoadWatch(work, begun):
+            outcome = executor.execute(
+                planned.plan,
+                session=begun.session,
+                ledger=begun.ledger,
+                run=begun.run,
+                environment=environment,
+                reporter=work.reporter,
+                lock=begun.lock,
+                on_group=_watched(work, progress),
+                positions=work.positions,
+                skip_groups=begun.ledger.groups_done(begun.run) if options.plan else frozenset(),
+                kill_after=environment.policy.lock_timeout if options.kill_blockers else None,
+                alarm=_alarm(work),
+                pauses=pauses,
+            )
     except BaseException:
         progress.failed()
         raise

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from markupsafe import Markup
 
     from wgm_play.finding import Finding
@@ -79,6 +81,28 @@ class Span:
     lock: str
     statements: Sequence[Sent]
     transaction: int
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A line below the timeline, on its axis: what it counts, its picture, its highest value."""
+
+    label: str
+    picture: Markup
+    most: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPlan:
+    """A query: what it cost before and after, in what way it is read, and both plans; `how` is same, other, slower or faster."""
+
+    name: str
+    how: str
+    cost: str
+    way: str
+    before: Sequence[str]
+    after: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +121,54 @@ class Story:
     ticks: Sequence[tuple[float, str]]
     error: str = ""
     wide: bool = False
+    charts: Sequence[Chart] = ()
+    plans: Sequence[ShownPlan] = ()
+    # Of which catalog it began, when, and when it ended, where no run came after it.
+    began_from: str | None = None
+    began: datetime | None = None
+    last_ended: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalStory:
+    """One rehearsal: its facts, its transactions in time with what they cost, what was said of it."""
+
+    passed: bool
+    facts: Sequence[tuple[str, str]]
+    spans: Sequence[Span]
+    longest: Sequence[Span]
+    ticks: Sequence[tuple[float, str]]
+    notes: Sequence[str] = ()
+    found: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ForeseenOperation:
+    """An operation of a plan: what it does (new, changed, goes, run), its strongest lock, how long it takes, what is to be said."""
+
+    title: str
+    how: str
+    stops: str
+    lock: str
+    takes: str
+    remarks: Sequence[str]
+    statements: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedPlay:
+    """What a change does to one environment, or to several of which the same is said; `mark` tells it from the others."""
+
+    mark: str
+    name: str
+    verdict: str
+    mood: str
+    sections: Sequence[tuple[str, Sequence[Finding]]]
+    transactions: Sequence[tuple[str, Sequence[ForeseenOperation]]]
+    before: Markup | None
+    after: Markup | None
+    wide: bool
+    lists: Sequence[tuple[str, Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +183,6 @@ class PageContent:
     story: Story | None = None
     findings: Sequence[Finding] | None = None
     tables: Sequence[ReportTable] = field(default=())
+    rehearsed: RehearsalStory | None = None
+    reviewed: Sequence[ReviewedPlay] = ()
+    notes: Sequence[str] = ()

@@ -17,10 +17,18 @@ from wgm_play.report.findings import written as findings_written
 from wgm_play.report.review import data, markdown, text
 from wgm_play.review.model import PlayReview, Review
 
+
+def _page(review: Review) -> str:
+    from wgm_play.report.page.review import write  # only a page needs its engine
+
+    return write(from_root(review))
+
+
 WHOLE: dict[str, Callable[[Review], str]] = {
     "text": text.write,
     "markdown": lambda review: markdown.write(from_root(review)),
     "json": lambda review: data.write(from_root(review)),
+    "html": _page,
 }
 FORMATS = (*WHOLE, *(form for form in OF_FINDINGS if form not in WHOLE))
 
