@@ -1,4 +1,5 @@
-{# Functions that everybody may execute with the rights of their owner; those of extensions are the extensions' matter. #}
+{# Functions that everybody may execute with the rights of their owner: nobody may without USAGE on the schema. Those of
+   extensions are the extensions' matter. #}
 select
     pg_catalog.format('%I.%I(%s)', namespace.nspname, routine.proname, pg_catalog.pg_get_function_identity_arguments(routine.oid))
         as object,
@@ -17,5 +18,9 @@ where routine.prosecdef
     and exists (
         select from pg_catalog.aclexplode(coalesce(routine.proacl, pg_catalog.acldefault('f', routine.proowner))) as privilege
         where privilege.grantee = 0 and privilege.privilege_type = 'EXECUTE'
+    )
+    and exists (
+        select from pg_catalog.aclexplode(coalesce(namespace.nspacl, pg_catalog.acldefault('n', namespace.nspowner))) as privilege
+        where privilege.grantee = 0 and privilege.privilege_type = 'USAGE'
     )
 order by 1

@@ -6,17 +6,23 @@ In: playbooks just applied, with a backup taken. Out: nothing at or above a warn
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from laws import load_sql
 
 from fix_postgres import as_freshly_made
 from wgm_play import pipeline
+from wgm_play.asking.ask import Asker
 from wgm_play.errors import Found, InputError, WgmError
+from wgm_play.finding import INFO
+from wgm_play.health.looking import look
 from wgm_play.options import Options
 from wgm_play.reporter import Reporter
 
@@ -101,6 +107,38 @@ ROWS = (
     "insert into people.persons (name, city, zip) select g, g % 7, g % 7 from generate_series(1, 500) g",
     "analyze",
 )
+
+
+# Said of the server that tests share, whoever looks.
+OF_THE_SERVER = frozenset(
+    ["settings", "setting_files", "pending_restart", "server_version", "connections", "wraparound", "replication_slots"]
+)
+# What the schemas of applications are ill with in truth, as they were written.
+ILL = {
+    "events": {("autovacuum_off", "es.events_2024")},
+    "geometry": {("unvalidated_constraints", "public.visits")},
+    "gitlab": {("unvalidated_constraints", "public.projects")},
+    "rails": {("unvalidated_constraints", "public.comments"), ("disabled_triggers", "public.accounts")},
+    "tenants": {("definer_search_path", "app_private.log()")},
+}
+
+
+@pytest.mark.share(3)
+@pytest.mark.every_server
+@pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "tests" / "applications").glob("*.sql")))
+def test_of_the_schemas_of_applications_only_what_is_ill_is_said(name: str, database: Any, database_url: str) -> None:
+    text = (ROOT / "tests" / "applications" / f"{name}.sql").read_text(encoding="utf-8")
+    there = {name for (name,) in database.execute("SELECT name FROM pg_available_extensions")}
+    if missing := set(re.findall(r"^CREATE EXTENSION (\w+);", text, re.MULTILINE)) - there:
+        pytest.skip(f"this server has no {', '.join(sorted(missing))}")
+    least = re.match(r"-- PostgreSQL (\d+)", text)
+    if least and database.info.server_version // 10000 < int(least.group(1)):
+        pytest.skip(f"needs PostgreSQL {least.group(1)}")
+    load_sql(database_url, text)
+    database.execute("analyze")
+    asker = Asker(lambda: psycopg.connect(database_url, autocommit=True))
+    found = [one for one in look(database, asker) if one.code not in OF_THE_SERVER]
+    assert {(one.code, one.object) for one in found if one.severity != INFO} == ILL.get(name, set())
 
 
 TAKEN = """

@@ -325,6 +325,9 @@ def test_databases_near_wraparound_are_found_by_their_age(healthy: Any, monkeypa
 def test_a_function_with_the_rights_of_its_owner_that_is_open_to_everybody(healthy: Any, server: Postgres) -> None:
     healthy.execute("CREATE FUNCTION \"All\"(a integer) RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'select 1'")
     healthy.execute("CREATE FUNCTION usual() RETURNS integer LANGUAGE sql AS 'select 1'")
+    healthy.execute(
+        "CREATE SCHEMA private; CREATE FUNCTION private.own() RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'select 1'"
+    )
     found = the(healthy, "definer_functions")
     assert (found.severity, found.object) == (WARNING, 'public."All"(a integer)')
     follow(healthy, found)
