@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from laws import Listener, Project, load_sql
+from test_stats import filled, secret
 
 import fix_postgres
 from wgm_play import pipeline
@@ -317,6 +319,26 @@ def test_the_dearest_statements_are_shown_and_judged_without_being_declared(coun
     with pytest.raises(Refused) as caught:
         counted.apply()
     assert "select count(*) from tasks where user_id = $1" in "\n".join(caught.value.details)
+
+
+def test_no_value_of_a_row_or_a_comment_is_told(counted: Book) -> None:
+    """A thousand secrets: in rows, statistics, bounds of partitions, texts of statements and their comments."""
+    with psycopg.connect(counted.url, autocommit=True) as database, filled(database):
+        for number in range(0, 1000, 50):
+            word = secret(number)
+            database.execute(
+                f"select id from people where name = '{word}' /* by {word}@example.org */ -- {word}".encode()
+            )
+            database.execute(f"select count(*) from parts where tenant in ('{word}', '{secret(number + 1)}')".encode())
+            database.execute(f"do $$ begin perform '{word}'; end $$".encode())
+    counted.declare(queries=[QUERY, {"name": "Names", "sql": "select id from people where name = $1"}])
+    found, heard = counted.analyze(record=True)
+    told = repr((found, heard.rows, heard.told, heard.said))
+    assert "select id from people where name = $1" in told
+    assert {one for one in re.findall(r"s3cr3t\w*", told) if f"parts_{one}" not in told} == set()
+    with psycopg.connect(counted.url) as connection:
+        kept = str(connection.execute("select string_agg(r::text, '') from wgm.query_record r").fetchone())
+    assert "example.org" not in kept and "@" not in told
 
 
 def test_counts_are_told_since_the_last_record_and_nothing_is_reset(counted: Book) -> None:

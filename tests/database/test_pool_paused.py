@@ -58,8 +58,9 @@ class Setting:
         columns = {"id": {"type": "integer", "primary_key": True}, "n": {"type": "bigint", "not_null": True}}
         self.book.write([{"name": "T", "table": {"name": "t", "columns": columns}, "pause_pool": True, **more}])
 
-    def started(self) -> subprocess.Popen[str]:
-        words = [sys.executable, "-m", "wgm_play", str(self.book.folder / "playbook.yml"), "--no-backup"]
+    def started(self, *command: str) -> subprocess.Popen[str]:
+        more = () if command else ("--no-backup",)
+        words = [sys.executable, "-m", "wgm_play", *command, str(self.book.folder / "playbook.yml"), *more]
         return subprocess.Popen(
             words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )
@@ -175,6 +176,23 @@ def test_a_runner_that_is_killed_while_the_pool_empties_leaves_it_going(setting:
     until(lambda: not setting.paused())
     with psycopg.connect(setting.pooled, prepare_threshold=None) as connection:
         assert connection.execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_a_rollback_pauses_the_pool_as_its_run_did_and_leaves_it_going_when_killed(setting: Setting) -> None:
+    setting.book.apply()
+    assert setting.type() == "bigint"
+    with held(setting.url, LOCK):
+        runner = setting.started("rollback")
+        until(setting.paused)
+        os.killpg(runner.pid, signal.SIGKILL)
+        runner.communicate()
+        until(lambda: not setting.paused())
+    with clients(setting.pooled) as failed:
+        runner = setting.started("rollback")
+        said = runner.communicate(timeout=60)[0]
+        assert runner.returncode == 0, said
+    assert failed == []
+    assert (setting.type(), setting.paused()) == ("integer", False)
 
 
 def test_a_pool_that_does_not_empty_stops_the_run_before_the_change(setting: Setting) -> None:

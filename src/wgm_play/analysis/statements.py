@@ -155,7 +155,7 @@ def _counted(
         if not _is_planned(text):
             continue
         key = key_of(text)
-        was = found.get(key, Count(key, text))
+        was = found.get(key) or Count(key, without_comments(text))
         found[key] = replace(
             was,
             **{
@@ -188,6 +188,27 @@ def _is_planned(text: str) -> bool:
     return (
         word in ("select", "insert", "update", "delete") or word[:5] in ("with ", "with\n", "merge") or word == "values"
     )
+
+
+_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
+
+
+def without_comments(text: str) -> str:
+    """Return a statement without its comments: the server keeps those of the first one, with the values that stand there."""
+    from wgm_play.checks.plpgsql import NotUnderstood, tokens_of
+
+    if _COMMENT.search(text) is None:
+        return text
+    try:
+        tokens = tokens_of(text)
+    except NotUnderstood:
+        return _COMMENT.sub(" ", text).strip()
+    made, end = "", 0
+    for one in tokens:
+        gap = text[end : one.start]
+        made += f"{gap if not gap.strip() else ' '}{one.text}"
+        end = one.end
+    return made.strip()
 
 
 def key_of(text: str) -> str:

@@ -86,6 +86,8 @@ class Planner:
     # Where they are not those of the live tables: a rehearsal chooses the forms that the original's sizes ask for.
     sizes: Mapping[Key, TableSize] | None = None
     stack: ExitStack = field(default_factory=ExitStack)
+    # What a rollback changes back while the pool is paused, as the runs did that it takes back.
+    paused: frozenset[Key] = frozenset()
     _shadow: Shadow | None = None
 
     def shadow(self) -> Shadow:
@@ -550,16 +552,20 @@ class Planner:
         )
 
     def _without_pool(self, made: tuple[Group, ...]) -> tuple[Group, ...]:
-        """Return the groups; those of steps with `pause_pool` ask for it, where the environment has a pool."""
+        """Return the groups; those of steps with `pause_pool` ask for it, where the environment has a pool; so does what takes
+        them back."""
         steps = {step.index for step in self.play.steps if step.pause_pool}
         if self.environment.pool is None or not steps:
             return made
+
+        def asks(one: Operation) -> bool:
+            return one.step in steps or (one.key.relation or one.key) in self.paused
+
         return tuple(
             replace(
                 group,
                 operations=tuple(
-                    replace(one, payload={**one.payload, ASKED: True}) if one.step in steps else one
-                    for one in group.operations
+                    replace(one, payload={**one.payload, ASKED: True}) if asks(one) else one for one in group.operations
                 ),
             )
             for group in made

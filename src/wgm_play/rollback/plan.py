@@ -31,17 +31,28 @@ from wgm_play.planning.planner import Planner
 from wgm_play.planning.privileges import Skips
 from wgm_play.playbook.fold import fold
 from wgm_play.rollback import conversions, desired, edges, from_trash, names, rows, sql
-from wgm_play.rollback.past import Past, read_past
+from wgm_play.rollback.past import Past, ids_of, read_past
 
 
 def plan(planner: Planner, ledger: Ledger, changes: Sequence[RunChange]) -> Planned:
     """Plan how changes are taken back. Raises `Refused`, `Problems`, `Unreachable`."""
     with planner.stack:
+        planner.paused = _paused(planner, ledger, changes)
         past = read_past(ledger, changes, planner.live)
         wanted = desired.wanted(planner.live, past)
         start = _start(planner, past, wanted)
         moved = _moved(planner, past, wanted, start)
         return _assembled(planner, past, wanted, start, moved)
+
+
+def _paused(planner: Planner, ledger: Ledger, changes: Sequence[RunChange]) -> frozenset[Key]:
+    """Return what the runs changed in steps that pause the pool: it is changed back in the same way."""
+    steps = {step.name for step in planner.play.steps if step.pause_pool}
+    if planner.environment.pool is None or not steps:
+        return frozenset()
+    done = [one for one in ledger.done_in(ids_of(changes)) if one.step_name in steps]
+    keys = [Key(one.kind, tuple(one.name)) for one in done]
+    return frozenset(key.relation or key for key in keys)
 
 
 @dataclass(frozen=True, slots=True)

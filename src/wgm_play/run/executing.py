@@ -44,7 +44,7 @@ def execute(work: PlaySession, planned: Planned, begun: Begun, intent: Intent) -
     progress = StepProgress(work, planned, intent.title)
     pauses = _pauses(work, planned.plan)
     try:
-        with LoadWatch(work, begun):
+        with LoadWatch(work, begun.run, begun.ledger):
             outcome = executor.execute(
                 planned.plan,
                 session=begun.session,

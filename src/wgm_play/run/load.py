@@ -16,7 +16,9 @@ from wgm_play.errors import WgmError
 from wgm_play.render import render
 
 if TYPE_CHECKING:
-    from wgm_play.run.executing import Begun
+    import psycopg
+
+    from wgm_play.ledger import Ledger
     from wgm_play.run.work import PlaySession
 
 KIND = "load"
@@ -32,7 +34,8 @@ class LoadWatch:
     """Looks at the load while it is entered; on leaving, the ledger has what was seen."""
 
     work: PlaySession
-    begun: Begun
+    run: int
+    ledger: Ledger
     looks: list[tuple[float, int, int, int, int]] = field(default_factory=list)
     _every: float = field(default_factory=lambda: EVERY)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -79,11 +82,11 @@ class LoadWatch:
         """Write what was seen by the run's own session, where that can still write."""
         import psycopg
 
-        session = self.begun.session.connection
+        session: psycopg.Connection[Any] = self.ledger.connection
         if len(self.looks) < 2 or session.closed or session.info.transaction_status.name != "IDLE":
             return
         content = {"began": self._began.isoformat(), "looks": list(self.looks)}
         with suppress(psycopg.Error):
-            self.begun.ledger.record_evidence(
-                KIND, self.work.environment.name, self.work.play.name, content, passed=True, run_id=self.begun.run
+            self.ledger.record_evidence(
+                KIND, self.work.environment.name, self.work.play.name, content, passed=True, run_id=self.run
             )

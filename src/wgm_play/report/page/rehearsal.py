@@ -89,11 +89,18 @@ def _spans(groups: Sequence[Content], forecast: Sequence[Content], whole: float)
             (lock["level"] for lock in one["locks"] if lock["level"] in STRENGTH), key=STRENGTH.index, default=""
         )
         yield Span(
-            title="; ".join(one["titles"]), step="", left=round(left, 2),
-            width=round(min(100 * one["seconds"] / whole, 100 - left), 2), waited=0, told=time_of(one["seconds"]),
-            stops=_stops(strongest), lock=f"{strongest}Lock: {STOPS[strongest][1]}" if strongest else "", statements=(),
-            transaction=number + 1, notes=list(_costs(one, forecast[number] if number < len(forecast) else None)),
-        )  # fmt: skip
+            title="; ".join(one["titles"]),
+            step="",
+            left=round(left, 2),
+            width=round(min(100 * one["seconds"] / whole, 100 - left), 2),
+            waited=0,
+            told=time_of(one["seconds"]),
+            stops=_stops(strongest),
+            lock=f"{strongest}Lock: {STOPS[strongest][1]}" if strongest else "",
+            statements=(),
+            transaction=number + 1,
+            notes=list(_costs(one, forecast[number] if number < len(forecast) else None)),
+        )
 
 
 def _stops(lock: str) -> str:

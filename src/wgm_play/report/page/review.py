@@ -52,9 +52,13 @@ def write(review: Review) -> str:
 def _said(play: PlayReview) -> tuple[object, ...]:
     """Return what tells one environment from another on the page."""
     return (
-        words.verdict(play), tuple(one.title for one in play.plan.operations), tuple(one.message for one in play.all_findings()),
-        play.checklist, play.rollback.titles, words.server(play),
-    )  # fmt: skip
+        words.verdict(play),
+        tuple(one.title for one in play.plan.operations),
+        tuple(one.message for one in play.all_findings()),
+        play.checklist,
+        play.rollback.titles,
+        words.server(play),
+    )
 
 
 def _tiles(review: Review) -> Iterator[Tile]:

@@ -175,9 +175,14 @@ def _changed(before: Catalog, after: Catalog) -> list[ObjectGroup]:
         found.setdefault((order[key.kind], key.kind, how), []).append(_object(key, before, after))
     few = sum(map(len, found.values())) <= MOST_AT_ONCE
     return [
-        ObjectGroup(how, _numbered(len(items), kind.replace("_", " ")), items, few or (kind == "table" and len(items) <= MOST_AT_ONCE))
+        ObjectGroup(
+            how,
+            _numbered(len(items), kind.replace("_", " ")),
+            items,
+            few or (kind == "table" and len(items) <= MOST_AT_ONCE),
+        )
         for (_, kind, how), items in sorted(found.items(), key=lambda one: one[0])
-    ]  # fmt: skip
+    ]
 
 
 def _numbered(number: int, kind: str) -> str:
@@ -224,6 +229,7 @@ def _said(value: Any) -> str:
 
 
 def tiles_of(story: Story) -> Iterator[Tile]:
+    """Yield the figures at the top of the page of a run."""
     statements = [one for span in story.spans for one in span.statements]
     yield Tile(str(len(story.spans)), "operations")
     yield Tile(time_of(sum(one.milliseconds for one in statements) / 1000), "in statements")
