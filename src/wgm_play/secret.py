@@ -150,3 +150,14 @@ def forget() -> None:
 def is_secret(pair: str) -> bool:
     """Tell whether an option "name=value" holds a secret (as the catalog query decides it)."""
     return bool(re.search(r"pass|secret|token|key|credential", pair.partition("=")[0], re.IGNORECASE))
+
+
+# Errors of data (class 22) and of constraints (23) quote the value that they are about (manual: "PostgreSQL Error Codes").
+_OF_VALUES = ("22", "23")
+_QUOTED = re.compile(r'".*"', re.DOTALL)
+
+
+def without_values(error: Any) -> str:
+    """Return the server's message of an error, without the row's value that stands there: what is passed on shows none."""
+    told = str(error.diag.message_primary or error).strip()
+    return mask(_QUOTED.sub('"…"', told) if (error.sqlstate or "")[:2] in _OF_VALUES else told)

@@ -130,6 +130,29 @@ def test_the_step_is_pasted_and_then_there_is_nothing_to_advise(orders: Book) ->
     assert "index_advice" not in codes(orders.analyze()[0])
 
 
+def test_ranges_get_gist_and_of_many_indexes_the_best_are_told_and_the_rest_counted(
+    orders: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = {"id": {"type": "int", "primary_key": True}, "at": "int4range", "spot": "point"}
+    steps = [*STEPS, {"name": "Stays", "table": {"name": "stays", "columns": columns}}]
+    orders.write(steps)
+    orders.apply()
+    load_sql(
+        orders.url,
+        "insert into stays select n, int4range(n * 10, n * 10 + 5), point(n, n) from generate_series(1, 30000) n; analyze stays",
+    )
+    queries = {
+        "overlap": "select id from stays where at && int4range(700, 720)",
+        "nearest": "select id from stays order by spot <-> point(5, 5) limit 3",
+    }
+    made = {one.attribute: step_of(one)["index"] for one in advised(orders, queries, steps)}
+    assert {name: one["method"] for name, one in made.items()} == {"at": "gist", "spot": "gist"}
+    monkeypatch.setattr("wgm_play.analysis.advice.MOST", 1)
+    told = advised(orders, queries, steps)
+    assert [one.message for one in told if not one.object] == ["1 more query would get cheaper by further indexes"]
+    assert len(told) == 2
+
+
 def test_a_partitioned_table_gets_one_index_for_all_its_parts(orders: Book) -> None:
     parts = {f"seen_{year}": {"from": f"{year}-01-01", "to": f"{year + 1}-01-01"} for year in (2025, 2026)}
     columns = {"id": "bigint", "at": "timestamptz", "who": "int"}

@@ -33,7 +33,7 @@ BOOK = """
     - {name: Owners, table: {name: owner_of, columns: {name: {type: text, primary_key: true}, keep: text}}}
   alerts:
     - {import_alerts: library}
-    - {name: Broken, query: "select name::int as value from people limit 1", threshold: "> 1"}
+    - {name: Broken, query: "select note::int as value from notes limit 1", threshold: "> 1"}
 """
 FORMATS = ("html", "json", "junit", "markdown", "sarif", "text", "nagios")
 # Names of tables are told by reports, whose tables they are; a file of statistics does not tell them either.
@@ -52,10 +52,12 @@ def test_no_secret_comes_out(database: psycopg.Connection[Any], database_url: st
         assert "Traceback" not in done.stderr
         written[" ".join(words[:3])] = done.stdout + done.stderr
 
-    run("book.yml", "--no-backup")
     with filled(database):
+        run("book.yml", "--no-backup")
+        assert "changed=2" in written["book.yml --no-backup"], written
         words = [secret(number) for number in range(1000)]
         database.execute("insert into owner_of select unnest(%s::text[]) on conflict do nothing", [words[:500]])
+        database.execute("insert into notes select n, %s from generate_series(1, 9) n", [words[9]])
         for statement in ILL:
             database.execute(statement)  # type: ignore[call-overload]
         database.execute("set session_replication_role = replica")

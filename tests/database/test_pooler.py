@@ -24,6 +24,8 @@ COMMANDS = [
     ("pause", "prod.yml"),
     ("abort", "prod.yml"),
     ("inspect", "URL"),
+    ("stats", "prod.yml"),
+    ("analyze", "prod.yml"),
 ]
 BACKUP = {"before_changes": "new", "method": "logical", "directory": "dumps"}
 

@@ -20,7 +20,7 @@ from wgm_play.alerts.threshold import Threshold, parse
 from wgm_play.alerts.visibility import Unseen, all_rows_seen, refuse_hidden_sessions
 from wgm_play.quantities import counted, format_duration
 from wgm_play.render import render
-from wgm_play.secret import MASK, mask
+from wgm_play.secret import MASK, mask, without_values
 
 if TYPE_CHECKING:
     from wgm_play.asking.ask import Asker
@@ -163,7 +163,7 @@ def unreachable(alert: Alert, told: str) -> AlertState:
 
 
 def _failed(alert: Alert, error: Any) -> AlertState:
-    told = (error.diag.message_primary or str(error)).strip()
+    told = without_values(error)
     return _state(alert, "unknown", error=MASK if alert.no_log else mask(told), sqlstate=error.sqlstate or "")
 
 

@@ -92,8 +92,9 @@ def choose(
     subjects: Sequence[Subject],
     plans: Mapping[str, QueryPlan],
     counts: Mapping[str, Count],
-) -> list[tuple[IndexCandidate, list[Helped]]]:
-    """Return the indexes that help most, each on top of those before it, with the queries that they help."""
+) -> tuple[list[tuple[IndexCandidate, list[Helped]]], int]:
+    """Return the indexes that help most, each on top of those before it, with the queries that they help; and how many
+    queries more would get cheaper by others."""
     by_name = {one.name: one for one in subjects}
     made = [one for one in serving if one in trial.tried and not _is_there(trial, one)]
     asked = dict.fromkeys(name for one in made for name in serving[one])
@@ -123,7 +124,13 @@ def choose(
                 chosen.setdefault(one, []).append(Helped(by_name[name], now[name], plan))
         now |= helped
         del moves[move]
-    return list(_without_prefixes(chosen).items())
+    rest = {name for names in moves.values() for name in names}
+    left = (
+        trial.plans([*chosen, *(one for move in moves for one in move)], [by_name[name] for name in rest])
+        if rest
+        else {}
+    )
+    return list(_without_prefixes(chosen).items()), sum(_helps(now.get(name), plan) for name, plan in left.items())
 
 
 def _used(trial: Trial, plan: QueryPlan) -> list[IndexCandidate]:
@@ -234,6 +241,15 @@ def _free(name: str, schema: str, taken: Collection[tuple[str, str]]) -> str:
         if (schema, made) not in taken:
             return made
     return name
+
+
+def rest(number: int) -> list[Finding]:
+    """Return what is said where more indexes would help than are advised at once."""
+    if not number:
+        return []
+    told = f"{counted(number, 'more query', 'more queries')} would get cheaper by further indexes"
+    remedy = f"put those {MOST} into the playbook first: they change what others are worth; then analyze again"
+    return [Finding(CODE, INFO, told, remedy=remedy, source=SOURCE)]
 
 
 def finding(

@@ -21,6 +21,8 @@ _SORTS = ("Sort Key", "Presorted Key")
 _RANGED = frozenset(["<", "<=", ">", ">="])
 # What GIN finds, where the type has an operator class for it.
 _CONTAINED = frozenset(["@>", "<@", "&&", "?", "?|", "?&", "@@"])
+# What GiST alone finds: where ranges and shapes lie, what is nearest.
+_BESIDE = frozenset(["<<", ">>", "&<", "&>", "-|-", "~=", "<<|", "|>>", "&<|", "|&>", "<^", ">^", "<->"])
 _NOT_OURS = re.compile(r"pg_|information_schema\Z|wgm\Z")
 
 Table = tuple[str, str]
@@ -50,6 +52,7 @@ class TableUse:
     ranged: dict[str, None] = field(default_factory=dict)
     rest: dict[str, None] = field(default_factory=dict)
     contained: dict[str, None] = field(default_factory=dict)
+    beside: dict[str, None] = field(default_factory=dict)
     sorted: tuple[str, ...] = ()
 
     def candidates(self) -> Iterator[IndexCandidate]:
@@ -66,6 +69,8 @@ class TableUse:
                 yield IndexCandidate(self.table, made)
         for one in self.contained:
             yield IndexCandidate(self.table, (one,), "gin")
+        for one in (*self.contained, *self.beside):
+            yield IndexCandidate(self.table, (one,), "gist")
 
 
 def candidates(root: Mapping[str, Any], whole: Callable[[Table], Table]) -> list[IndexCandidate]:
@@ -148,6 +153,9 @@ def _operator(node: Any, tables: Mapping[str, TableUse]) -> None:
     elif node.kind == Kind.AEXPR_OP and name in _CONTAINED:
         for one in (left, right):
             _note(one, "contained", tables)
+    elif node.kind == Kind.AEXPR_OP and name in _BESIDE:
+        for one in (left, right):
+            _note(one, "beside", tables)
     elif node.kind == Kind.AEXPR_OP and name == "~~" and left is not None and _begins(node.rexpr):
         _note((left[0], f"{left[1]} text_pattern_ops"), "ranged", tables)
 
@@ -172,6 +180,9 @@ def _sorted(keys: Iterable[str], tables: Mapping[str, TableUse]) -> None:
     statement = _parsed(f"SELECT 1 ORDER BY {', '.join(keys)}")
     found: list[tuple[str, str, str]] = []
     for one in statement.sortClause if statement is not None else ():
+        if _nearest(one.node):
+            _operator(one.node, tables)
+            break
         key = _key_of(one.node)
         if key is None or (found and key[0] != found[0][0]):
             break
@@ -180,6 +191,13 @@ def _sorted(keys: Iterable[str], tables: Mapping[str, TableUse]) -> None:
         return
     plain = {how for _, _, how in found} <= {""} or {how for _, _, how in found} <= {" DESC"}
     tables[found[0][0]].sorted = tuple(text if plain else text + how for _, text, how in found)[:WIDEST]
+
+
+def _nearest(node: Any) -> bool:
+    """Tell whether rows are wanted by their distance from something."""
+    from pglast import ast
+
+    return isinstance(node, ast.A_Expr) and [one.sval for one in node.name or ()][-1:] == ["<->"]
 
 
 # By the numbers of SortByDir and SortByNulls (source: parsenodes.h).

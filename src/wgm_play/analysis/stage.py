@@ -110,8 +110,9 @@ def advise(
     counts: Mapping[str, Count],
     statistics: StatisticsFile | None,
     depends: Mapping[str, tuple[str, ...]],
-) -> list[tuple[Advice, Finding]]:
-    """Return the indexes that would help queries, with what the playbook declares already made; `plans` are those then.
+) -> tuple[list[tuple[Advice, Finding]], list[Finding]]:
+    """Return the indexes that would help queries, with what the playbook declares already made; `plans` are those then. And
+    what is said of those that are too many.
 
     HypoPG tries them on the target where it is there and nothing waits, else a scratch server. Raise `Refused` where there is none.
     """
@@ -120,13 +121,14 @@ def advise(
     catalog = planned.wanted.catalog if planned.plan.groups else planned.live
     serving = advice.wanted(plans, catalog)
     if not serving:
-        return []
+        return [], []
     known = statistics or of_target(work)
     with _trial(work, planned, subjects, list(serving), known, hypothetical=statistics is None) as trial:
         asked = subjects if known.values == FULL else [replace(one, values=None) for one in subjects]
-        chosen = advice.choose(trial, serving, asked, plans, counts)
+        chosen, left = advice.choose(trial, serving, asked, plans, counts)
         found = advice.advice(trial, chosen, catalog)
-        return [(one, advice.finding(one, trial, counts, known, depends)) for one in found]
+        told = [(one, advice.finding(one, trial, counts, known, depends)) for one in found]
+        return told, advice.rest(left)
 
 
 @contextmanager

@@ -270,12 +270,12 @@ def _advice(
     depends = judged.depends if judged is not None else {}
     try:
         with reporter.progress("indexes that would help"):
-            found = advise(work, planned, seen.subjects, plans.found, seen.since, given, depends)
+            found, rest = advise(work, planned, seen.subjects, plans.found, seen.since, given, depends)
     except Refused as refused:
         remedy = refused.hint or ""
         return [Finding("index_advice", INFO, f"no index was tried: {refused.message}", remedy=remedy, source=SOURCE)]
     reporter.data("advice", [one.step for one, _ in found])
-    return [finding for _, finding in found]
+    return [*(finding for _, finding in found), *rest]
 
 
 def _waiting(planned: Planned, judged: JudgedChange, reporter: Reporter) -> list[Finding]:

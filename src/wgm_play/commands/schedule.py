@@ -21,7 +21,7 @@ from wgm_play.ledger import Ledger
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.quantities import counted, format_duration
 from wgm_play.run import schedules
-from wgm_play.secret import mask
+from wgm_play.secret import mask, without_values
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
@@ -174,9 +174,7 @@ def _sql(work: PlaySession, job: Job) -> int:
             send(connection, text("schedule/path"))  # names mean what they mean in the application
             connection.execute(reveal(job.sql or "").encode())
     except psycopg.Error as error:
-        raise StepFailed(
-            f"{job.name}: {mask(str(error.diag.message_primary or error).strip())}", where=job.position
-        ) from error
+        raise StepFailed(f"{job.name}: {without_values(error)}", where=job.position) from error
     work.reporter.note(f"{job.name}: done")
     return 0
 

@@ -20,7 +20,7 @@ from wgm_play.finding import INFO
 from wgm_play.health.model import Row
 from wgm_play.quantities import counted
 from wgm_play.render import render
-from wgm_play.secret import mask
+from wgm_play.secret import without_values
 from wgm_play.sql import Sql, ident
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _count(asker: Asker, statement: Statement) -> int:
     try:
         answer = asker.ask(render("checks/count.sql.j2", rows=Sql(statement.sql)).sql, seconds=SECONDS)
     except psycopg.Error as error:
-        raise NotCounted(mask((error.diag.message_primary or str(error)).strip())) from error
+        raise NotCounted(without_values(error)) from error
     except (NotAsked, WgmError) as error:
         raise NotCounted(str(error)) from error
     return int(answer.rows[0][0])

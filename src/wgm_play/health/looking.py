@@ -12,7 +12,7 @@ from wgm_play import health
 from wgm_play.finding import INFO, Finding
 from wgm_play.health.model import Check, Row
 from wgm_play.render import render
-from wgm_play.secret import mask
+from wgm_play.secret import mask, without_values
 from wgm_play.sql import ident
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _finding(check: Check, found: Row) -> Finding:
 
 
 def _unknown(check: Check, connection: Any, error: Any) -> Finding:
-    told = (error.diag.message_primary or str(error)).strip()
+    told = without_values(error)
     return Finding(
         check.name,
         INFO,
