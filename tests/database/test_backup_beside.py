@@ -141,6 +141,8 @@ def test_tables_come_back_into_another_database(shop: Shop, database_url: str, n
     shop("apply", database_url, no_backup=True)
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("insert into tasks (title) values ('one'), ('two')")
+        connection.execute('create table "Odd Name" (id int, twice int generated always as (id * 2) stored)')
+        connection.execute('insert into "Odd Name" values (4)')
     shop("backup", database_url)
     other = new_database()
     assert "wgm_restored.tasks: 2 rows" in shop("restore", database_url, None, None, other, ("tasks",)).text
@@ -148,6 +150,12 @@ def test_tables_come_back_into_another_database(shop: Shop, database_url: str, n
         assert connection.execute("select title from wgm_restored.tasks order by id").fetchall() == [("one",), ("two",)]
     with psycopg.connect(database_url) as connection:
         assert connection.execute("select to_regnamespace('wgm_restored')").fetchone() == (None,)
+    assert 'wgm_restored."Odd Name": 1 row' in shop("restore", database_url, None, None, other, ('"Odd Name"',)).text
+    with pytest.raises(Refused) as error:
+        shop("restore", database_url, None, None, other, ("Odd Name",))
+    assert error.value.hint is not None and 'DROP TABLE wgm_restored."Odd Name"' in error.value.hint
+    with psycopg.connect(other) as connection:
+        assert connection.execute('select * from wgm_restored."Odd Name"').fetchall() == [(4, 8)]
     with pytest.raises(InputError, match="not into a data directory"):
         shop("restore", database_url, None, None, "dir:/tmp/wgm-nowhere", ("tasks",))
 

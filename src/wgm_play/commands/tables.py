@@ -14,7 +14,7 @@ from wgm_play.errors import InputError, Refused, StepFailed
 from wgm_play.quantities import counted
 from wgm_play.render import render
 from wgm_play.secret import mask
-from wgm_play.sql import Sql
+from wgm_play.sql import Sql, ident
 
 if TYPE_CHECKING:
     from wgm_play import backup as engines
@@ -63,7 +63,7 @@ def bring_tables(
                 ) from error
             reached = copy.reached
     for (_relation, name, _columns), count in zip(described, rows, strict=True):
-        reporter.note(f"{SCHEMA}.{name}: {counted(count, 'row')} of {reached}")
+        reporter.note(f"{SCHEMA}.{ident(name)}: {counted(count, 'row')} of {reached}")
     reporter.note("they have their rows alone, no constraints and no indexes; drop them when you have what you need")
     reporter.data("tables", {name: count for (_, name, _), count in zip(described, rows, strict=True)})
     return 0
@@ -77,8 +77,8 @@ def _refuse_taken(here: Any, tables: Sequence[str]) -> None:
     there = [name for name in names if target.one(here, "restored_there.sql.j2", name=name)]
     if there:
         raise Refused(
-            f"there is a table {SCHEMA}.{there[0]} already; nothing was touched",
-            hint=f"DROP TABLE {SCHEMA}.{there[0]}, or move it away",
+            f"there is a table {SCHEMA}.{ident(there[0])} already; nothing was touched",
+            hint=f"DROP TABLE {SCHEMA}.{ident(there[0])}, or move it away",
         )
 
 
