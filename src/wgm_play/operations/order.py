@@ -55,11 +55,9 @@ def order(
                 verb = changes[number].operation.verb
                 if number in makers[referenced] or verb == "rename":
                     continue  # one change makes both; what is renamed is there already
-                before[number].update(
-                    maker
-                    for maker in makers[referenced]
-                    if verb != "restore" or changes[maker].operation.verb not in ("restore", "alter")  # both are there
-                )
+                if verb == "restore" and referenced.kind != "schema":
+                    continue  # what it uses is there: nothing goes for good that the trash needs
+                before[number].update(makers[referenced])
     for dependent, referenced in current_edges:  # what refers to it goes first
         if dependent in removers and referenced in removers:
             for number in removers[referenced]:
@@ -193,9 +191,9 @@ def _sorted(changes: Sequence[Change], before: list[set[int]], units: list[int])
                 heapq.heappush(ready, (first(other), other))
     if len(made) < len(changes):
         done = set(made)
-        stuck = [change.operation.title for number, change in enumerate(changes) if number not in done]
+        ring = [changes[number].operation.title for number in _ring(set(range(len(changes))) - done, before, units)]
         raise Refused(
-            "these changes wait for one another: " + "; ".join(stuck[:6]) + "; nothing was touched",
+            "these changes wait for one another: " + ", for ".join(ring[:12]) + "; nothing was touched",
             hint="take one of them out, run, and put it in again",
         )
     sizes = Counter(units)
@@ -285,3 +283,22 @@ def is_long(change: Change) -> bool:
     """Tell whether a change cannot share a transaction, or must not: it takes as long as the table is large."""
     commands = change.operation.commands
     return any(not command.transactional or command.wait == "long" for command in commands)
+
+
+def _ring(left: set[int], before: list[set[int]], units: list[int]) -> list[int]:
+    """Return changes each of which waits for the next, and the last for the first."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for number in sorted(left):
+        members[units[number]].append(number)
+    way: list[int] = []
+    place = min(left)
+    while units[place] not in [units[one] for one in way]:
+        waiting, earlier = next(
+            (one, other)
+            for one in members[units[place]]
+            for other in sorted(before[one])
+            if other in left and (units[other] != units[one] or (len(members[units[one]]) > 1 and other != one))
+        )
+        way.append(waiting)
+        place = earlier
+    return [*way[[units[one] for one in way].index(units[place]) :], place]

@@ -6,25 +6,47 @@ In: changes. Out: the same changes with their edges, or those that come first.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from wgm_play.catalog.graph import parents_of, parts_of_table
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.model import Catalog, Key, Row, with_fields
 from wgm_play.operations.base import Change, PlanContext
 from wgm_play.operations.order import name_space
 from wgm_play.planning import inheritance
 
 
 def before_joining(wanted: Catalog, current: Catalog, last: Sequence[Change]) -> Catalog:
-    """Return the wanted catalog with the tables that join a parent last as they came out of the trash."""
+    """Return the wanted catalog with the tables that join a parent last as tables of their own, as what came out of the
+    trash: what joining does not give them (keys, triggers, defaults that went with a function) is made before that."""
     if not last:
         return wanted
     made = wanted.copy()
     for table in {change.operation.key for change in last}:
-        for key in (table, *parts_of_table(wanted, table)):
-            made.rows.pop(key, None)
-        for key in (table, *parts_of_table(current, table)):
-            made.rows[key] = current.rows[key]
+        made.rows[table] = current.rows[table]
+        for key in parts_of_table(wanted, table):
+            if key.kind == "column":
+                made.rows[key] = with_fields("column", wanted.rows[key], inherited=False)
+        for key in parts_of_table(current, table):
+            if key not in wanted.rows:
+                made.rows[key] = _as_its_parents(wanted, table, key, current.rows[key])
     return made
+
+
+def _as_its_parents(wanted: Catalog, table: Key, key: Key, row: Row) -> Row:
+    """Return a part of a table that belongs to a parent once it has joined: a column then has that parent's default."""
+    if key.kind != "column":
+        return row
+    above = _inherited_from(wanted, table, key.name[2])
+    return row if above is None else with_fields("column", row, default=above.default)
+
+
+def _inherited_from(wanted: Catalog, table: Key, name: str) -> Any:
+    """Return the column that a table's column is inherited from: the nearest one that says something of its own."""
+    for parent in parents_of(wanted, table):
+        found = wanted.get(Key("column", (*parent.name, name))) or _inherited_from(wanted, parent, name)
+        if found is not None:
+            return found
+    return None
 
 
 def take_over(wanted: Catalog, made: Catalog, last: Sequence[Change]) -> None:
