@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import psycopg
 import pytest
 from laws import load_sql, state
 from roundtrip import Heard, apply, inspect
@@ -61,4 +62,37 @@ def test_what_went_together_comes_back(gone: str, database_url: str, tmp_path: P
     pipeline.rollback(Options(str(playbook), url=database_url, no_backup=True), Heard())
     after = state(database_url)
     # pg_dump tells whether a column came by inheritance or was there before its table joined: nothing sets that back.
+    assert (after.catalog, after.rows) == (before.catalog, before.rows)
+
+
+# Extensions with a type, of which a server has one or another, with a value.
+TYPES = {"citext": "'Ann'", "hstore": "'a=>1'", "vector": "'[1,2]'", "cube": "'(1,2)'"}
+
+
+def test_an_extension_stays_while_the_trash_has_values_of_its_types(database_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(database_url) as connection:
+        there = {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions")}
+    name = next((one for one in TYPES if one in there), None)
+    if name is None:
+        pytest.skip("this server has no extension with a type")
+    load_sql(database_url, KEPT)
+    playbook = inspect(database_url, tmp_path, one_file=True)
+    text = playbook.read_text()
+    load_sql(
+        database_url,
+        f"""CREATE EXTENSION {name};
+        CREATE DOMAIN public.over AS {name};
+        CREATE TYPE public.pair AS (one {name});
+        CREATE TABLE public.people (id integer PRIMARY KEY, one {name}, many {name}[], over public.over, pair public.pair);
+        INSERT INTO public.people VALUES (1, {TYPES[name]}, ARRAY[{TYPES[name]}::{name}], {TYPES[name]}, ROW({TYPES[name]}));""",
+    )
+    before = state(database_url)
+    gone = f"  prune: true\n  steps:\n    - {{name: E, extension: {{name: {name}}}, state: absent}}\n"
+    playbook.write_text(text.replace("  steps:\n", gone))
+    assert apply(playbook, database_url, allow_destructive=True) > 0
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT FROM pg_extension WHERE extname = %s", [name]).rowcount == 1
+    assert apply(playbook, database_url, allow_destructive=True) == 0
+    pipeline.rollback(Options(str(playbook), url=database_url, no_backup=True), Heard())
+    after = state(database_url)
     assert (after.catalog, after.rows) == (before.catalog, before.rows)

@@ -28,7 +28,7 @@ class Removal:
 @dataclass(slots=True)
 class DesiredState:
     """What the target is to become. `managed` are the keys that the playbook speaks for; `known` are roles that a rollback
-    leaves as they are, and that the ledger goes on recording.
+    leaves as they are, and that the ledger goes on recording; `kept` tells what stays because the trash needs it.
     """
 
     catalog: Catalog
@@ -42,3 +42,4 @@ class DesiredState:
     unmanaged: list[Key] = field(default_factory=list)
     given: dict[Key, Mapping[str, Any]] = field(default_factory=dict)
     outside: list[Key] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)

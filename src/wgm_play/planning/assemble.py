@@ -122,7 +122,7 @@ def assemble(planner: Stages, draft: Draft) -> Planned:
     Raises `Refused`.
     """
     made, wanted = draft.groups, draft.wanted.catalog
-    unknown, warnings = list(draft.unknown), list[str]()
+    unknown, warnings = list(draft.unknown), list(draft.wanted.kept)
     if made:
         column_limit.refuse(planner.connection, made)
         operations = [one for group in made for one in group.operations]

@@ -5,7 +5,7 @@ In: a connection that may only read. Out: the values of `Facts`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
@@ -70,3 +70,9 @@ def trash_needs(connection: Connection) -> dict[tuple[int, int], str]:
     """Return what the trash depends on, by class and oid, and what depends on it there."""
     rows = connection.execute(query("trash_needs", connection.info.server_version)).fetchall()
     return {(class_oid, oid): user for class_oid, oid, user in rows}
+
+
+def columns_of_extensions(connection: Connection) -> Iterator[tuple[Key, Key]]:
+    """Yield the columns whose type an extension has, or is made of such a type, with the extension."""
+    rows = connection.execute(query("extension_columns", connection.info.server_version)).fetchall()
+    return ((Key("column", tuple(column)), Key("extension", (name,))) for *column, name in rows)

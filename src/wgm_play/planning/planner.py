@@ -31,7 +31,7 @@ from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.search_path import calling
 from wgm_play.operations.trash import NEEDED
 from wgm_play.plan import Group, Operation, Plan
-from wgm_play.planning import fills, inheritance, live_facts, may_change, rename, role_passwords
+from wgm_play.planning import fills, inheritance, kept_extensions, live_facts, may_change, rename, role_passwords
 from wgm_play.planning.assemble import Draft, assemble, in_order, keys_of, transactions
 from wgm_play.planning.consent import Consents
 from wgm_play.planning.convert import TypesOf, uncastable
@@ -138,7 +138,7 @@ class Planner:
         self._permit(wanted)
         rename.tell_users(renamed, wanted.catalog)
         facts = self.with_sequences(self.under_new_names(facts, renamed), current, wanted.catalog)
-        facts = self.with_trash_needs(facts, current, wanted.catalog)
+        facts = self.with_trash_needs(facts, current, wanted)
         goal = self._goal(folded, wanted, current, renamed, moves)
         situation = PlanContext(current, wanted.catalog, facts, goal, found_out)
         said = in_full_names(self.shadow, situation, schemas_of(folded.declarations))
@@ -401,12 +401,16 @@ class Planner:
         """Return the facts with the sequences behind identity columns that go."""
         return replace(facts, identity_sequences=live_facts.identity_sequences(self.connection, current, wanted))
 
-    def with_trash_needs(self, facts: Facts, current: Catalog, wanted: Catalog) -> Facts:
-        """Return the facts with what the trash depends on; asked for where such a thing goes or changes."""
-        changed = any(row != wanted.rows.get(key) for key, row in current.rows.items() if key.kind in NEEDED)
-        if not (facts.trash_names and changed):
-            return facts
-        return replace(facts, trash_needs=live_facts.trash_needs(self.connection))
+    def with_trash_needs(self, facts: Facts, current: Catalog, wanted: DesiredState) -> Facts:
+        """Return the facts with what the trash depends on, asked for where such a thing goes or changes; what must stay for
+        the trash is wanted from here on.
+        """
+        rows = wanted.catalog.rows
+        changed = any(row != rows.get(key) for key, row in current.rows.items() if key.kind in NEEDED)
+        if facts.trash_names and changed:
+            facts = replace(facts, trash_needs=live_facts.trash_needs(self.connection))
+        kept_extensions.keep(self.connection, facts, current, wanted)
+        return facts
 
     def _sizes(self) -> Mapping[Key, TableSize]:
         return {**live_facts.sizes(self.connection), **(self.sizes or {})}

@@ -79,7 +79,7 @@ def _start(planner: Planner, past: Past, wanted: DesiredState) -> _Start:
     situation = replace(situation, facts=planner.under_new_names(situation.facts, renamed))
     restored, current, brought = from_trash.restores(situation, current, wanted.catalog, past.entries)
     facts = planner.with_sequences(situation.facts, current, wanted.catalog)
-    facts = planner.with_trash_needs(facts, current, wanted.catalog)
+    facts = planner.with_trash_needs(facts, current, wanted)
     situation = replace(situation, current=current, facts=facts)
     waiting = from_trash.waiting(situation, wanted.catalog, past.entries)
     brought |= waiting.keys()

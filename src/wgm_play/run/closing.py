@@ -61,6 +61,7 @@ def removed(playbook: str, planned: Planned, retention: float) -> str | None:
         lines.append(f"removed, and in the trash for {days}: {kept} (wgm-play trash {playbook})")
     if gone:
         lines.append(f"removed for good: {gone}")
+    lines += planned.wanted.kept
     return "; ".join(lines) or None
 
 
