@@ -15,6 +15,7 @@ from test_stats import filled, secret
 
 import fix_postgres
 from wgm_play import pipeline
+from wgm_play.analysis.statements import Count
 from wgm_play.errors import Found, InputError, Refused
 from wgm_play.finding import Finding
 from wgm_play.options import Options, ReportOptions
@@ -339,6 +340,14 @@ def test_no_value_of_a_row_or_a_comment_is_told(counted: Book) -> None:
     with psycopg.connect(counted.url) as connection:
         kept = str(connection.execute("select string_agg(r::text, '') from wgm.query_record r").fetchone())
     assert "example.org" not in kept and "@" not in told
+
+
+def test_a_statement_that_the_server_forgot_meanwhile_is_counted_anew() -> None:
+    earlier = Count("k", "select 1", calls=10, milliseconds=500.0, rows=10, pages=900)
+    anew = Count("k", "select 1", calls=40, milliseconds=60.0, rows=40, pages=30)
+    assert anew.less(earlier) == anew
+    more = Count("k", "select 1", calls=12, milliseconds=510.0, rows=10, pages=901)
+    assert more.less(earlier) == Count("k", "select 1", calls=2, milliseconds=10.0, rows=0, pages=1)
 
 
 def test_counts_are_told_since_the_last_record_and_nothing_is_reset(counted: Book) -> None:

@@ -53,17 +53,11 @@ class Count:
         return self.pages / self.calls if self.calls else 0.0
 
     def less(self, earlier: Count) -> Count:
-        """Return what came since; all of it where the server forgot the earlier ones."""
-        if earlier.calls > self.calls:
-            return self
-        return replace(
-            self,
-            calls=self.calls - earlier.calls,
-            milliseconds=max(self.milliseconds - earlier.milliseconds, 0.0),
-            rows=max(self.rows - earlier.rows, 0),
-            pages=max(self.pages - earlier.pages, 0),
-            temporary=max(self.temporary - earlier.temporary, 0),
-        )
+        """Return what came since; all of it where the server forgot the statement meanwhile: then some count is less, calls
+        need not be."""
+        counted = ("calls", "milliseconds", "rows", "pages", "temporary")
+        more = {name: getattr(self, name) - getattr(earlier, name) for name in counted}
+        return replace(self, **more) if min(more.values()) >= 0 else self
 
     def data(self) -> dict[str, Any]:
         """Return what is kept of it."""
