@@ -18,6 +18,8 @@ import measure
 import psycopg
 import schemas
 
+from wgm_play.user_cache import folder_of
+
 ALLOWED_EXECUTION = 1.15
 ALLOWED_WHOLE = 3.0
 
@@ -59,7 +61,9 @@ def main() -> None:
                         (folder / "plan.sql").write_text(as_script(saved))
                         call = [program, "-qX", "-v", "ON_ERROR_STOP=1", "-f", "plan.sql", url]
                         theirs.append(measure.took(call, folder).wall)
-                    shutil.rmtree(folder / ".wgm", ignore_errors=True)
+                    shutil.rmtree(
+                        folder_of(folder) or folder / ".wgm", ignore_errors=True
+                    )  # the run realises by itself
                     with measure.database(server.url) as url:
                         whole.append(measure.play(playbook, url, changed=True))
                         inner.append(executed(url))
