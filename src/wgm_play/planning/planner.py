@@ -43,7 +43,7 @@ from wgm_play.planning.model import Choices, Planned
 from wgm_play.planning.optional_roles import without_unmade_roles
 from wgm_play.planning.plan_hazards import announced
 from wgm_play.planning.privileges import Skips, unprivileged_settings
-from wgm_play.planning.prove import only_makes, prove
+from wgm_play.planning.prove import prove
 from wgm_play.planning.refusals import Together
 from wgm_play.planning.role_names import refuse_missing_roles
 from wgm_play.planning.undeclared import refuse_suspected, refuse_unsaid
@@ -496,8 +496,6 @@ class Planner:
         if all(operation.verb == "run" for operation in operations) and not fills.filled(draft.live, texts):
             return
         live, wanted = draft.live, draft.wanted.catalog
-        if not draft.trashed and only_makes(live, made):
-            return
         skipped = self.unprovable(wanted) | self._unselected(live, draft.wanted, made)
         steps = {step.index: (step.position, step.name) for step in self.play.steps if not step.no_log}
         with self.shadow().database() as connection:
