@@ -13,6 +13,7 @@ import pytest
 
 from wgm_play.planning.incremental import plan_part
 from wgm_play.planning.model import Planned
+from wgm_play.planning.planner import plan
 from wgm_play.run import plans
 
 
@@ -20,11 +21,11 @@ def plan_both_ways(monkeypatch: pytest.MonkeyPatch) -> list[Planned | None]:
     """Have each plan of a part compared with the plan of the whole from now on."""
     made: list[Planned | None] = []
 
-    def both(planner: Any, last: Any) -> Planned | None:
-        found = plan_part(planner, last)
+    def both(request: Any, target: Any, last: Any) -> Planned | None:
+        found = plan_part(request, target, last)
         made.append(found)
         if found is not None:
-            same(found, replace(planner, part=None).plan())
+            same(found, plan(replace(request, part=None), target))
         return found
 
     monkeypatch.setattr(plans, "plan_part", both)

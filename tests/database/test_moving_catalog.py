@@ -14,7 +14,7 @@ from wgm_play import pipeline
 from wgm_play.errors import Locked
 from wgm_play.execute import guard
 from wgm_play.options import Options
-from wgm_play.planning import planner
+from wgm_play.planning.target import PlanTarget
 
 OLD = "CREATE TABLE t (id bigint PRIMARY KEY, old text); INSERT INTO t VALUES (1, '5')"
 STEPS = [
@@ -47,13 +47,13 @@ def book(project: Path, new_database: Callable[..., str]) -> Project:
 def moving(monkeypatch: pytest.MonkeyPatch, move: Callable[[int], None]) -> None:
     """Have `move(n)` happen just before rows are looked at for the n-th time."""
     times = iter(range(1, 100))
-    look = planner.Planner.look_at_rows
+    look = PlanTarget.look_at_rows
 
     def moved(self: Any, *arguments: Any) -> list[str]:
         move(next(times))
         return look(self, *arguments)
 
-    monkeypatch.setattr(planner.Planner, "look_at_rows", moved)
+    monkeypatch.setattr(PlanTarget, "look_at_rows", moved)
 
 
 def apply(book: Project) -> int:

@@ -108,6 +108,12 @@ def uncastable(types: TypesOf, situation: PlanContext) -> frozenset[Key]:
     )
 
 
+def with_uncastable(types: TypesOf, context: PlanContext) -> PlanContext:
+    """Return the context with what no cast converts."""
+    found = uncastable(types, context)
+    return replace(context, goal=replace(context.goal, uncastable=found)) if found else context
+
+
 def castable(types: TypesOf, wanted: Catalog, there: Collection[Key], old: str, new: str) -> bool:
     """Tell whether PostgreSQL has a cast between two types, of which the new one may come with the plan."""
     from wgm_play.checks.sqlsteps import describe

@@ -36,13 +36,15 @@ from wgm_play.operations.order import constraints_without_index, name_space
 from wgm_play.planning import role_passwords
 from wgm_play.planning.edited_part import EditedPart, bare, is_of
 from wgm_play.planning.imperative import names_in
+from wgm_play.planning.planner import plan
+from wgm_play.planning.request import PlanRequest
+from wgm_play.planning.target import PlanTarget
 from wgm_play.playbook.fold import digest_of, mentioning
 from wgm_play.playbook.model import Declaration
 from wgm_play.shadow.realise import schemas_of
 
 if TYPE_CHECKING:
     from wgm_play.planning.model import LastRun, Planned
-    from wgm_play.planning.planner import Planner
 
 # What is made in the scratch database only where it is needed; of all other kinds (types, operators, …) there are few,
 # and they are needed without being named.
@@ -57,57 +59,59 @@ _ROUNDS = 3
 OF_NO_OBJECT = CLUSTER | AS_ROWS | {"default_privileges"} | {"schema"} | {"extension"}
 
 
-def plan_part(planner: Planner, last: LastRun) -> Planned | None:
+def plan_part(request: PlanRequest, target: PlanTarget, last: LastRun) -> Planned | None:
     """Plan the edited part; None where the full way must be taken."""
-    said = planner.folded.said
+    said = request.folded.said
     edited = {key for key, text in said.items() if last.said.get(key) != digest_of(text)}
     edited |= last.said.keys() - said.keys()
-    if role_passwords.to_set(planner.connection, planner.folded.declarations, last.live):
+    if role_passwords.to_set(target.connection, request.folded.declarations, last.live):
         return None  # no row that may be read tells of it
-    unknown = list(planner.imperative.unknown)
+    unknown = list(request.imperative.unknown)
     for _ in range(_ROUNDS):
-        part = _part(planner, last, edited)
-        planned = _planned(planner, part) if part is not None else None
+        part = _part(request, last, edited)
+        planned = _planned(request, target, part) if part is not None else None
         if part is None or planned is None or _takes_a_name(part, last, planned):
             break
         also = _changed(part, planned) - edited
         if not also:
-            return _whole(planner, last, part, planned)
+            return _whole(request, last, part, planned)
         # A view over a column of another type is another view: what depends on it belongs to the part too.
         edited |= also
-        planner.imperative.unknown[:] = unknown
-    planner.imperative.unknown[:] = unknown
+        request.imperative.unknown[:] = unknown
+    request.imperative.unknown[:] = unknown
     return None
 
 
-def _planned(planner: Planner, part: EditedPart) -> Planned | None:
+def _planned(request: PlanRequest, target: PlanTarget, part: EditedPart) -> Planned | None:
     import psycopg as library
 
     try:
-        found = replace(planner, folded=part.folded, live=part.live, part=part, stack=ExitStack()).plan()
+        found = plan(
+            replace(request, folded=part.folded, live=part.live, part=part), replace(target, stack=ExitStack())
+        )
     except (WgmError, library.Error):
         return None
     return None if found.plan.skipped else found
 
 
-def _part(planner: Planner, last: LastRun, edited: Collection[Key]) -> EditedPart | None:
-    play, said = planner.play, planner.folded.said
-    if play.prune or planner.choices.selected is not None or any(step.deferred for step in play.steps):
+def _part(request: PlanRequest, last: LastRun, edited: Collection[Key]) -> EditedPart | None:
+    play, said = request.play, request.folded.said
+    if play.prune or request.choices.selected is not None or any(step.deferred for step in play.steps):
         return None
-    if not all(editable(key, planner.folded.declarations.get(key)) for key in edited):
+    if not all(editable(key, request.folded.declarations.get(key)) for key in edited):
         return None
-    declared = planner.folded.declarations
+    declared = request.folded.declarations
     # A comment on what a step declares is part of its declaration.
     around = {key for key in around_of(said, edited, last.live) if key.kind != "comment" or key in declared}
     if len(around) > max(MOST * len(said), 30) or any(key.kind not in EDITABLE for key in around):
         return None
-    imperative = planner.imperative.naming({called(key) for key in around})
+    imperative = request.imperative.naming({called(key) for key in around})
     roots = {bare(key) for key in around}
     touching = [key for key in last.live.rows if is_of(key, last.live, roots)]
     named = _named(said, around, imperative.texts(), last.live)
     about = {bare(object_of(key)) for key in around if key.kind in OF_OBJECT}
     named |= {key for key in last.live.rows if bare(key) in about}
-    seeds = [seed.table for seed in planner.imperative.folded.seeds]
+    seeds = [seed.table for seed in request.imperative.folded.seeds]
     keys = touched(last.live, [*touching, *seeds]) | closure(last.live, [*touching, *named])
     if any(_has_family(last.live, key) for key in keys):
         return None
@@ -117,7 +121,7 @@ def _part(planner: Planner, last: LastRun, edited: Collection[Key]) -> EditedPar
         return None
     needed = _needed(declared, around | skipped, keys, last.live)
     return EditedPart(
-        replace(planner.folded, declarations={key: one for key, one in declared.items() if key in around}),
+        replace(request.folded, declarations={key: one for key, one in declared.items() if key in around}),
         needed,
         live,
         frozenset(edited),
@@ -254,7 +258,7 @@ def _takes_a_name(part: EditedPart, last: LastRun, planned: Planned) -> bool:
     return any(name_space(key) in spaces for key in last.live.rows if key not in have and key not in bare)
 
 
-def _whole(planner: Planner, last: LastRun, part: EditedPart, planned: Planned) -> Planned:
+def _whole(request: PlanRequest, last: LastRun, part: EditedPart, planned: Planned) -> Planned:
     """Return the plan of the part as one of the whole: its catalogs are complete."""
     wanted, live = planned.wanted, last.live
     rows = Rows({key: row for key, row in live.rows.items() if key not in part.live.rows or key in wanted.catalog.rows})
@@ -267,7 +271,7 @@ def _whole(planner: Planner, last: LastRun, part: EditedPart, planned: Planned) 
     kept = {key for key in last.managed if key not in part.touching and object_of(key) not in part.touching}
     wanted.managed |= kept
     wanted.outside = list(last.outside)
-    declared = planner.folded.declarations
+    declared = request.folded.declarations
     planned.skips.entries = [(declared[key].step, reason, text, key) for key, reason, text in last.skipped]
     plan = replace(planned.plan, from_digest=last.digest, to_digest=digest(rows), skipped=tuple(planned.skips.listed()))
     return replace(planned, plan=plan, live=live, snapshot=last.snapshot)

@@ -6,18 +6,59 @@ In: a connection that may only read. Out: the values of `Facts`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
-from wgm_play.operations.base import TableSize
+from wgm_play.environment import Policy
+from wgm_play.operations.base import Facts, TableSize
 from wgm_play.operations.online import acting
 from wgm_play.operations.online.leftover import Helper
+from wgm_play.operations.trash import NEEDED
+from wgm_play.planning.rename import Renamed
 from wgm_play.render import query
 
 if TYPE_CHECKING:
     import psycopg
 
     Connection = psycopg.Connection[Any]
+
+
+def facts(
+    connection: Connection, policy: Policy, current: Catalog, tables: Mapping[Key, TableSize], *, trash: bool
+) -> Facts:
+    """Read what is known of the server beside its catalog; `tables` are the sizes that count."""
+    rights = connection.execute(query("rights", connection.info.server_version)).fetchone()
+    role, login, superuser, may_replicate, tablespace = rights or ("", "", False, False, "pg_default")
+    return Facts(
+        policy,
+        connection.info.server_version,
+        tables,
+        trash=trash and policy.trash_retention > 0,
+        trash_names=trash_names(connection),
+        attached=attached_keys(connection, current),
+        helpers=helpers(connection),
+        role=role,
+        login=login,
+        superuser=superuser,
+        may_replicate=may_replicate,
+        database=connection.info.dbname,
+        tablespace=tablespace,
+    )
+
+
+def under_new_names(connection: Connection, found: Facts, renamed: Renamed) -> Facts:
+    """Return the facts under the names that the plan gives."""
+    return replace(found, sizes=renamed.sizes(found.sizes), acting=acting_on(connection, renamed.pairs))
+
+
+def of_what_goes(connection: Connection, found: Facts, current: Catalog, wanted: Catalog) -> Facts:
+    """Return the facts with what depends on objects that go or change: the trash, sequences of identity columns."""
+    found = replace(found, identity_sequences=identity_sequences(connection, current, wanted))
+    changed = any(row != wanted.rows.get(key) for key, row in current.rows.items() if key.kind in NEEDED)
+    if not (found.trash_names and changed):
+        return found
+    return replace(found, trash_needs=trash_needs(connection))
 
 
 def sizes(connection: Connection) -> Mapping[Key, TableSize]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import LETTERS, PUBLIC, open_to_all, own, read
 from wgm_play.catalog.kinds import ACCESS, CLUSTER, GRANTED, OWNED
@@ -16,13 +16,17 @@ from wgm_play.desired.manage import Manage
 from wgm_play.desired.model import DesiredState
 from wgm_play.desired.overlay import lay_over
 from wgm_play.planning.model import LastRun
+from wgm_play.planning.realising import realise_in
 from wgm_play.playbook.fold import digest_of
 from wgm_play.playbook.model import Declarations
 from wgm_play.review.assumed import AssumedSkips
 from wgm_play.shadow import read as read_scratch
 
 if TYPE_CHECKING:
-    from wgm_play.review.planner import ReviewPlanner
+    import psycopg
+
+    from wgm_play.planning.request import PlanRequest
+    from wgm_play.review.target import ReviewTarget
 
 _LETTER = {name: letter for letter, name in LETTERS.items()}
 
@@ -38,17 +42,17 @@ class BaseCatalog:
     step_names: Mapping[int, str]
 
 
-def make(planner: ReviewPlanner, facts: str) -> BaseCatalog:
-    """Make the base in the database that the planner is connected to; `facts` is what a plan depends on besides."""
+def make(request: PlanRequest, target: ReviewTarget, facts: str) -> BaseCatalog:
+    """Make the base in the database that the target is connected to; `facts` is what a plan depends on besides."""
     skips = AssumedSkips()
-    folded = planner.folded
-    realised = planner.realise_in(planner.connection, folded, skips)
-    wanted = lay_over(planner.live, realised, folded, manage=Manage.of(planner.play.manage))
+    folded = request.folded
+    realised = realise_in(target.connection, request, target, folded, skips)
+    wanted = lay_over(request.live, realised, folded, manage=Manage.of(request.play.manage))
     catalog = wanted.catalog
     catalog.edges = frozenset(edge for edge in catalog.edges if edge[0] in catalog.rows)
     for key in catalog.rows:
         known = realised.catalog.extras.get(key)
-        catalog.extras[key] = _extra(catalog, key, known or planner.live.extra(key), planner.assumed.role)
+        catalog.extras[key] = _extra(catalog, key, known or request.live.extra(key), target.assumed.role)
     last = LastRun(
         "",
         "",
@@ -60,12 +64,12 @@ def make(planner: ReviewPlanner, facts: str) -> BaseCatalog:
         (),
         digest(catalog.rows),
     )
-    return BaseCatalog(folded, wanted, catalog, last, {step.index: step.name for step in planner.play.steps})
+    return BaseCatalog(folded, wanted, catalog, last, {step.index: step.name for step in request.play.steps})
 
 
-def empty(planner: ReviewPlanner) -> Catalog:
+def empty(connection: psycopg.Connection[Any]) -> Catalog:
     """Return the catalog of a new database, as one of the role that runs."""
-    found = read_scratch(planner.connection)
+    found = read_scratch(connection)
     for key in list(found.rows):
         if key.kind in CLUSTER or key.kind == "owner" or _is_ours(key):
             del found.rows[key]

@@ -18,8 +18,8 @@ from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Declarations, Play
 from wgm_play.review.base import BaseCatalog
 from wgm_play.review.excerpt import Excerpt, excerpt
-from wgm_play.review.planner import Assumed
 from wgm_play.review.statistics import of_environment
+from wgm_play.review.target import Assumed
 from wgm_play.review.work import ReviewWork, flags_waited_for, scratch_connections
 from wgm_play.run import last_run
 from wgm_play.run.opening import Loaded
@@ -180,7 +180,7 @@ def _compared(
         planned = _in_excerpt(shadow, old, made, folded, part) if part is not None else None
     if planned is None:
         planned = _planned(shadow, old, made, folded)
-    assert made.planner is not None  # noqa: S101 - the plan was made by it
+    assert made.request is not None and made.plan_answers is not None  # noqa: S101 - the plan was made by these
     assert made.base is not None  # noqa: S101 - made before
     return ComparedPlay(
         made.play,
@@ -189,8 +189,8 @@ def _compared(
         was[2] if was else None,
         made.base,
         planned,
-        made.planner.folded,
-        tuple(made.planner.all_refused()),
+        made.request.folded,
+        tuple(made.plan_answers.all_refused()),
         made,
         shadow.version // 10000,
         *version,

@@ -21,9 +21,9 @@ from wgm_play.quantities import counted
 from wgm_play.review import affected, checklist, diagram, security
 from wgm_play.review.compare import ComparedPlay
 from wgm_play.review.model import BLOCKS, DATA, OTHER, REFUSED, SECTIONS, SECURITY, PlayReview
-from wgm_play.review.planner import LARGE
 from wgm_play.review.rollback import rollback
 from wgm_play.review.statistics import outlook, sizes
+from wgm_play.review.target import LARGE
 from wgm_play.secret import mask
 
 # Where an object is declared; a helper of an online form stands where its step does.

@@ -19,14 +19,14 @@ from wgm_play.connections import Connections
 from wgm_play.ledger import Ledger
 from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.model import Choices, LastRun, Planned
-from wgm_play.planning.planner import Planner
+from wgm_play.planning.request import PlanRequest
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Declarations, Invariant, Play
 from wgm_play.review import base as bases
 from wgm_play.review.assumed import AssumedLedger, Nobody, ReviewedImperative
 from wgm_play.review.excerpt import Excerpt
-from wgm_play.review.planner import LARGE, Assumed, ReviewPlanner
 from wgm_play.review.statistics import sizes
+from wgm_play.review.target import LARGE, Assumed, ReviewTarget
 from wgm_play.run import flags, last_run
 from wgm_play.run.plans import expand_again
 from wgm_play.run.work import PlaySession
@@ -54,7 +54,8 @@ class ReviewWork(PlaySession):
     base: bases.BaseCatalog | None = None
     excerpt: Excerpt | None = None
     refused: list[Refused] = field(default_factory=list)
-    planner: ReviewPlanner | None = None
+    request: PlanRequest | None = None
+    plan_answers: ReviewTarget | None = None
     statistics: StatisticsFile | None = None
     flags_on: bool = False
 
@@ -130,33 +131,23 @@ class ReviewWork(PlaySession):
             base=self.base.catalog if self.base else None,
         )
 
-    def planner_for(self, folded: Declarations, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
-        """Return the planner of this play, or of its excerpt."""
+    def request_for(self, folded: Declarations, choices: Choices, imperative: Imperative, live: Catalog) -> PlanRequest:
+        """Return what is to be planned of this play, or of its excerpt."""
         if self.excerpt is not None:
             folded = self.excerpt.of(folded)
             imperative.folded = replace(imperative.folded, declarations=folded.declarations, said=folded.said, seeds=())
-        self.planner = self.planner_of(folded, choices, imperative, live)
-        self.planner.play = imperative.play
-        return self.planner
+        request = super(ReviewWork, self).request_for(folded, choices, imperative, live)
+        self.request = replace(request, play=imperative.play)
+        return self.request
 
-    def planner_of(
-        self, folded: Declarations, choices: Choices, imperative: Imperative, live: Catalog
-    ) -> ReviewPlanner:
-        """Return the planner of this play."""
+    def plan_target(self) -> ReviewTarget:
+        """Return what answers in place of a database."""
         self.refused.clear()
         known = self.statistics
-        return ReviewPlanner(
-            self.playbook,
-            self.play,
-            folded,
-            self.environment,
+        self.plan_answers = ReviewTarget(
             self.reading,
             NO_TARGET,
             self.cache,
-            choices,
-            self.step_names,
-            live,
-            imperative,
             made_in=self.shadow,
             assumed=self.assumed,
             before=self.base.folded if self.base else None,
@@ -165,6 +156,7 @@ class ReviewWork(PlaySession):
             if known is None
             else partial(sizes, known, otherwise=LARGE),
         )
+        return self.plan_answers
 
     def wait_for_flags(self) -> None:
         """Take each flag of the application for off, or for on long enough: nobody is asked."""
@@ -187,10 +179,10 @@ class ReviewWork(PlaySession):
         imperative = Imperative(
             self.play, folded, fold(self.play.handlers, handlers=True), Ledger(self.reading), self.reading, self.asker
         )
-        planner = self.planner_of(folded, choices, imperative, Catalog())
-        planner.live = bases.empty(planner)
+        empty = bases.empty(self.reading)
+        request = super(ReviewWork, self).request_for(folded, choices, imperative, empty)
         facts = "" if self.excerpt is not None else last_run.facts(self, folded, imperative.mark())
-        return bases.make(planner, facts)
+        return bases.make(request, self.plan_target(), facts)
 
 
 def flags_waited_for(plays: Sequence[Play]) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from wgm_play.ledger import Ledger, RunChange
 from wgm_play.ledger.statements import run as ask
 from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.model import Choices
-from wgm_play.planning.planner import Planner
+from wgm_play.planning.request import PlanRequest
+from wgm_play.planning.target import PlanTarget
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Declarations
 from wgm_play.reporter import StepResult
@@ -75,7 +76,7 @@ def _take_back(
     """Take changes back in one run; with --check, show it."""
     ids, name = ids_of(changes), f"Roll back {_named(changes)}"
     live = work.read_live()
-    planned = plan(planner_of(work, live), ledger, changes)
+    planned = plan(request_of(work, live), target_of(work), ledger, changes)
     if judge is not None:
         judge(planned)
     if planned.plan.groups:
@@ -91,23 +92,18 @@ def _take_back(
     return 0
 
 
-def planner_of(work: PlaySession, live: Catalog) -> Planner:
-    """Return a planner of what no step says."""
+def target_of(work: PlaySession) -> PlanTarget:
+    """Return the target of a plan that no cache knows."""
+    return PlanTarget(work.reading, work.connections, Cache(None))
+
+
+def request_of(work: PlaySession, live: Catalog) -> PlanRequest:
+    """Return what is planned where no step says anything."""
     nothing = Declarations({})
     imperative = Imperative(work.play, nothing, fold(()), Ledger(work.reading), work.reading, work.asker)
-    return Planner(
-        work.playbook,
-        work.play,
-        nothing,
-        work.environment,
-        work.reading,
-        work.connections,
-        Cache(None),
-        Choices(trash=not work.options.no_trash),
-        (),
-        live,
-        imperative,
-        sizes=work.sizes,
+    choices = Choices(trash=not work.options.no_trash)
+    return PlanRequest(
+        work.playbook, work.play, nothing, work.environment, choices, (), live, imperative, sizes=work.sizes
     )
 
 

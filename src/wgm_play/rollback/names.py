@@ -16,8 +16,8 @@ from wgm_play.errors import Refused
 from wgm_play.ledger import TrashEntry
 from wgm_play.operations.base import Change, Findings, PlanContext
 from wgm_play.plan import Group
-from wgm_play.planning import rename
-from wgm_play.planning.planner import Planner
+from wgm_play.planning import live_facts, rename
+from wgm_play.planning.target import PlanTarget
 
 # Of these one name has one owner in a schema (manual: "CREATE TABLE", "CREATE TYPE").
 _NAMESAKES = (NAMED_AS_RELATIONS - {"index"}) | NAMED_AS_TYPES
@@ -43,7 +43,7 @@ def in_the_way(live: Catalog, entries: Sequence[TrashEntry]) -> list[Key]:
     ]
 
 
-def clear(planner: Planner, situation: PlanContext, keys: Sequence[Key]) -> tuple[Catalog, list[Change]]:
+def clear(target: PlanTarget, situation: PlanContext, keys: Sequence[Key]) -> tuple[Catalog, list[Change]]:
     """Return the catalog without some objects and what depends on them, and the changes that remove these."""
     live, wanted = situation.current, situation.wanted
     if not keys:
@@ -69,7 +69,8 @@ def clear(planner: Planner, situation: PlanContext, keys: Sequence[Key]) -> tupl
     for key in gone:
         cleared.rows.pop(key)
     cleared.edges = frozenset(edge for edge in live.edges if not gone.intersection(edge))
-    facts = planner.with_sequences(situation.facts, live, cleared)
+    sequences = live_facts.identity_sequences(target.connection, live, cleared)
+    facts = replace(situation.facts, identity_sequences=sequences)
     own = Findings(trash_names=situation.findings.trash_names)
     return cleared, diff(PlanContext(live, cleared, facts, findings=own)).changes
 

@@ -1,6 +1,6 @@
 """START HERE for a rollback: the same diff with another wanted state, the one before; nobody writes down-scripts.
 
-In: a planner, the ledger, the runs to take back. Out: a planned play that is run like any other.
+In: a request, its target, the ledger, the runs to take back. Out: a planned play that is run like any other.
 """
 
 from __future__ import annotations
@@ -19,36 +19,38 @@ from wgm_play.operations.online.leftover import removals
 from wgm_play.operations.order import constraints_without_index, order
 from wgm_play.operations.search_path import calling
 from wgm_play.plan import Group
-from wgm_play.planning import inheritance, rename
-from wgm_play.planning.assemble import Draft, assemble, in_order, transactions
+from wgm_play.planning import inheritance, kept_extensions, live_facts, rename
+from wgm_play.planning.assemble import assemble, in_order, transactions
 from wgm_play.planning.consent import Consents
-from wgm_play.planning.convert import castable
+from wgm_play.planning.convert import castable, with_uncastable
 from wgm_play.planning.dependents import realise_dependents
+from wgm_play.planning.draft import Draft
 from wgm_play.planning.locks_below import with_children
 from wgm_play.planning.model import Planned
 from wgm_play.planning.plan_hazards import announced
-from wgm_play.planning.planner import Planner
 from wgm_play.planning.privileges import Skips
+from wgm_play.planning.request import PlanRequest
+from wgm_play.planning.target import PlanTarget
 from wgm_play.playbook.fold import fold
 from wgm_play.rollback import conversions, desired, edges, from_trash, names, rows, sql
 from wgm_play.rollback.past import Past, ids_of, read_past
 
 
-def plan(planner: Planner, ledger: Ledger, changes: Sequence[RunChange]) -> Planned:
+def plan(request: PlanRequest, target: PlanTarget, ledger: Ledger, changes: Sequence[RunChange]) -> Planned:
     """Plan how changes are taken back. Raises `Refused`, `Problems`, `Unreachable`."""
-    with planner.stack:
-        planner.paused = _paused(planner, ledger, changes)
-        past = read_past(ledger, changes, planner.live)
-        wanted = desired.wanted(planner.live, past)
-        start = _start(planner, past, wanted)
-        moved = _moved(planner, past, wanted, start)
-        return _assembled(planner, past, wanted, start, moved)
+    with target.planning():
+        request = replace(request, paused=_paused(request, ledger, changes))
+        past = read_past(ledger, changes, request.live)
+        wanted = desired.wanted(request.live, past)
+        start = _start(request, target, past, wanted)
+        moved = _moved(request, target, past, wanted, start)
+        return _assembled(request, target, past, wanted, start, moved)
 
 
-def _paused(planner: Planner, ledger: Ledger, changes: Sequence[RunChange]) -> frozenset[Key]:
+def _paused(request: PlanRequest, ledger: Ledger, changes: Sequence[RunChange]) -> frozenset[Key]:
     """Return what the runs changed in steps that pause the pool: it is changed back in the same way."""
-    steps = {step.name for step in planner.play.steps if step.pause_pool}
-    if planner.environment.pool is None or not steps:
+    steps = {step.name for step in request.play.steps if step.pause_pool}
+    if request.environment.pool is None or not steps:
         return frozenset()
     done = [one for one in ledger.done_in(ids_of(changes)) if one.step_name in steps]
     keys = [Key(one.kind, tuple(one.name)) for one in done]
@@ -70,20 +72,20 @@ class _Start:
     situation: PlanContext
 
 
-def _start(planner: Planner, past: Past, wanted: DesiredState) -> _Start:
-    live = planner.live
-    situation = PlanContext(live, wanted.catalog, planner.facts(live))
-    cleared, clearing = names.clear(planner, situation, names.in_the_way(live, past.entries))
+def _start(request: PlanRequest, target: PlanTarget, past: Past, wanted: DesiredState) -> _Start:
+    live = request.live
+    situation = PlanContext(live, wanted.catalog, target.facts(request, live))
+    cleared, clearing = names.clear(target, situation, names.in_the_way(live, past.entries))
     renamed = names.renames(situation, cleared, wanted.catalog, past.entries)
-    current = rename.apply(planner.shadow(), cleared, renamed) if renamed.changes else live
-    situation = replace(situation, facts=planner.under_new_names(situation.facts, renamed))
+    current = rename.apply(target.shadow(), cleared, renamed) if renamed.changes else live
+    situation = replace(situation, facts=live_facts.under_new_names(target.connection, situation.facts, renamed))
     restored, current, brought = from_trash.restores(situation, current, wanted.catalog, past.entries)
-    facts = planner.with_sequences(situation.facts, current, wanted.catalog)
-    facts = planner.with_trash_needs(facts, current, wanted)
+    facts = live_facts.of_what_goes(target.connection, situation.facts, current, wanted.catalog)
+    kept_extensions.keep(target.connection, facts, current, wanted)
     situation = replace(situation, current=current, facts=facts)
     waiting = from_trash.waiting(situation, wanted.catalog, past.entries)
     brought |= waiting.keys()
-    casts = partial(castable, planner.types(), wanted.catalog, live.rows)
+    casts = partial(castable, target.types(request), wanted.catalog, live.rows)
     converts, forced = conversions.conversions(past, current, wanted.catalog, renamed, casts)
     fills = conversions.fills(current, wanted.catalog, brought)
     returning = from_trash.returning(current, wanted.catalog, past.entries)
@@ -107,21 +109,23 @@ class _MovedTables:
     situation: PlanContext
 
 
-def _moved(planner: Planner, past: Past, wanted: DesiredState, start: _Start) -> _MovedTables:
+def _moved(request: PlanRequest, target: PlanTarget, past: Past, wanted: DesiredState, start: _Start) -> _MovedTables:
     situation = start.situation
     moves = inheritance.moves_between(situation, start.brought)
     last = inheritance.joins_last(situation, start.brought)
     if moves.changes:
-        situation = replace(situation, current=inheritance.after(planner.shadow(), situation.current, moves))
+        situation = replace(situation, current=inheritance.after(target.shadow(), situation.current, moves))
         inheritance.prove_bounds(situation, moves)
     before_joining = edges.before_joining(wanted.catalog, situation.current, last)
     goal = replace(situation.goal, let_go=moves.let_go)
-    situation = planner.with_uncastable(replace(situation, wanted=before_joining, goal=goal))
-    realise_dependents(planner.shadow, situation, wanted)
+    situation = with_uncastable(target.types(request), replace(situation, wanted=before_joining, goal=goal))
+    realise_dependents(target.shadow, situation, wanted)
     return _MovedTables(moves, last, situation)
 
 
-def _assembled(planner: Planner, past: Past, wanted: DesiredState, start: _Start, moved: _MovedTables) -> Planned:
+def _assembled(
+    request: PlanRequest, target: PlanTarget, past: Past, wanted: DesiredState, start: _Start, moved: _MovedTables
+) -> Planned:
     situation, renamed, last = moved.situation, start.renamed, moved.last
     found = diff(situation)
     edges.take_over(wanted.catalog, situation.wanted, last)
@@ -129,7 +133,7 @@ def _assembled(planner: Planner, past: Past, wanted: DesiredState, start: _Start
     early, late = rename.apart(renamed, situation)
     edges.after_what_returns(situation, found.changes, moved.moves, early, start.restored, late)
     loosening = edges.loosening(found.changes)
-    undone = sql.undone_sql(planner.play, past)
+    undone = sql.undone_sql(request.play, past)
     back = rows.undone_rows(past, start.cleared, wanted.catalog, renamed, situation.current if loosening else None)
     restored = [*early, *start.restored, *moved.moves.changes]
     edges.put_rows_between(undone, back, restored, found.changes, loosening)
@@ -137,30 +141,38 @@ def _assembled(planner: Planner, past: Past, wanted: DesiredState, start: _Start
     first = [*removals(situation.facts.helpers, situation.findings.used_helpers), *undone]
     early_rows, late_rows = ([], back) if loosening else (back, [])
     rest = [*restored, *late, *found.changes, *last]
-    if start.cleared is planner.live:
+    if start.cleared is request.live:
         made: tuple[Group, ...] = ()
         rest = [*first, *back, *rest]
     else:  # apart: what returns has the names of what goes
-        made = _cleared(planner, start, [*first, *early_rows], [*undone, *early_rows])
+        made = _cleared(request, target, start, [*first, *early_rows], [*undone, *early_rows])
         rest = [*late_rows, *rest]
     ordered = in_order(situation, wanted.catalog, rest, found, renamed)
-    made = names.without_gap(made, transactions(planner, situation, ordered), renamed)
-    return assemble(planner, _draft(planner, past, wanted, start, situation, made))
+    made = names.without_gap(made, transactions(request, target, situation, ordered), renamed)
+    return assemble(request, target, _draft(request, target, past, wanted, start, situation, made))
 
 
-def _cleared(planner: Planner, start: _Start, first: Sequence[Change], before: Sequence[Change]) -> tuple[Group, ...]:
+def _cleared(
+    request: PlanRequest, target: PlanTarget, start: _Start, first: Sequence[Change], before: Sequence[Change]
+) -> tuple[Group, ...]:
     """Return the transactions that remove what is in the way of old names."""
-    live = planner.live
+    live = request.live
     for change in start.clearing:
         change.wait_for(*before)
     ordered = order([*first, *start.clearing], live.edges, (), without_index=constraints_without_index(live))
-    return transactions(planner, PlanContext(live, start.cleared, planner.facts(live)), ordered)
+    return transactions(request, target, PlanContext(live, start.cleared, target.facts(request, live)), ordered)
 
 
 def _draft(
-    planner: Planner, past: Past, wanted: DesiredState, start: _Start, situation: PlanContext, made: tuple[Group, ...]
+    request: PlanRequest,
+    target: PlanTarget,
+    past: Past,
+    wanted: DesiredState,
+    start: _Start,
+    situation: PlanContext,
+    made: tuple[Group, ...],
 ) -> Draft:
-    live, steps = planner.live, planner.play.steps
+    live, steps = request.live, request.play.steps
     made = with_children(calling(announced(made, live, wanted.catalog), live, wanted.catalog), live)
     return Draft(
         live,

@@ -15,6 +15,7 @@ from wgm_play.asking.text import check_query
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.ledger import Ledger
+from wgm_play.planning import planner
 from wgm_play.planning.incremental import plan_part
 from wgm_play.planning.model import LastRun, MadeFrom, Planned
 from wgm_play.playbook.expand import load_playbook
@@ -70,7 +71,8 @@ def compared(work: PlaySession) -> tuple[Catalog, DesiredState]:
     """Return the live catalog and what the play wants of it; nothing is planned."""
     folded, choices = fold(work.play.steps), work.choices()
     live = work.read_live()
-    return live, work.planner_for(folded, choices, work.imperative(folded, choices), live).compared()
+    request = work.request_for(folded, choices, work.imperative(folded, choices), live)
+    return live, planner.compared(request, work.plan_target())
 
 
 # One round --------------------------------------------------------------------------------------------------------
@@ -105,14 +107,14 @@ def _one_round(work: PlaySession, known: LastRun | None) -> Planned:
     imperative = work.imperative(desired, choices)
     live = work.read_live(known)
     imperative.ask(desired.assertions)
-    planner = work.planner_for(desired, choices, imperative, live)
+    request, target = work.request_for(desired, choices, imperative, live), work.plan_target()
     made_from = MadeFrom(last_run.facts(work, desired, imperative.mark()), last_run.digests(desired), known)
     edited = (
-        plan_part(planner, known)
+        plan_part(request, target, known)
         if known is not None and made_from.facts == known.facts and live is known.live
         else None
     )
-    planned = edited or planner.plan()
+    planned = edited or planner.plan(request, target)
     unasked = invariants.ask(work, before=True)
     unknown = (*planned.plan.unknown, *(f"not asked: {one}" for one in unasked))
     planned.plan = replace(planned.plan, unknown=unknown)

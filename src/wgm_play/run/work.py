@@ -27,7 +27,8 @@ from wgm_play.errors import Position, Refused
 from wgm_play.ledger import Ledger
 from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.model import Choices, LastRun, Planned
-from wgm_play.planning.planner import Planner
+from wgm_play.planning.request import PlanRequest
+from wgm_play.planning.target import PlanTarget
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Declarations, Invariant, Play, Playbook
 from wgm_play.playbook.selection import selection
@@ -390,19 +391,20 @@ class PlaySession:
         handlers = fold(self.play.handlers, handlers=True)
         return Imperative(self.play, folded, handlers, Ledger(self.reading), self.reading, self.asker, choices.selected)
 
-    def planner_for(self, folded: Declarations, choices: Choices, imperative: Imperative, live: Catalog) -> Planner:
-        """Return the planner of the play."""
-        return Planner(
+    def request_for(self, folded: Declarations, choices: Choices, imperative: Imperative, live: Catalog) -> PlanRequest:
+        """Return what is to be planned."""
+        return PlanRequest(
             self.playbook,
             self.play,
             folded,
             self.environment,
-            self.reading,
-            self.connections,
-            Cache.of(self.project),
             choices,
             self.step_names,
             live,
             imperative,
             sizes=self.sizes,
         )
+
+    def plan_target(self) -> PlanTarget:
+        """Return what answers for the database while a plan is made."""
+        return PlanTarget(self.reading, self.connections, self.cache)

@@ -1,6 +1,6 @@
-"""The planner of a review: the same stages, where the live database is the base as a scratch server holds it.
+"""What a review's plan asks: the stages are a run's, the live database is the base as a scratch server holds it.
 
-In: the base's catalog, a session on the scratch database that holds it. Out: a plan, and what would be refused.
+In: a session on the scratch database that holds the base. Out: answers for a plan, and what would be refused.
 
 Nobody knows the sizes of tables, so each is taken for a large one; nobody knows the role that will run, so it may do
 everything. What the rows say is not looked at.
@@ -8,7 +8,8 @@ everything. What the rows say is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,12 +18,12 @@ from wgm_play.desired.model import DesiredState
 from wgm_play.errors import Refused
 from wgm_play.operations.base import Facts, TableSize
 from wgm_play.plan import Group, Operation
-from wgm_play.planning.assemble import Draft
 from wgm_play.planning.convert import TypesOf
-from wgm_play.planning.model import Planned
-from wgm_play.planning.planner import Planner
+from wgm_play.planning.draft import Draft
 from wgm_play.planning.privileges import Skips
 from wgm_play.planning.refusals import Together
+from wgm_play.planning.request import PlanRequest
+from wgm_play.planning.target import PlanTarget
 from wgm_play.playbook.model import Declarations
 from wgm_play.review.assumed import AssumedSkips, KeptRefusals, each
 from wgm_play.secret import MASK
@@ -43,8 +44,11 @@ class Assumed:
 
 
 @dataclass(slots=True)
-class ReviewPlanner(Planner):
-    """Plans a play against the base. `refused` is what a run would be refused for; `before` is the base as folded."""
+class ReviewTarget(PlanTarget):
+    """Answers for a play that is planned against the base.
+
+    `refused` is what a run would be refused for; `before` is the base as folded.
+    """
 
     made_in: Shadow | None = None
     assumed: Assumed = field(default_factory=lambda: Assumed("", ""))
@@ -55,17 +59,19 @@ class ReviewPlanner(Planner):
     refused: list[Refused] = field(default_factory=list)
     assumed_skips: AssumedSkips = field(default_factory=AssumedSkips)
 
-    def plan(self) -> Planned:
-        """Make the plan; what an attempt before this one refused is forgotten."""
+    @contextmanager
+    def planning(self) -> Iterator[None]:
+        """Make one plan; what an attempt before it refused is forgotten."""
         self.refused.clear()
-        return super(ReviewPlanner, self).plan()
+        with super(ReviewTarget, self).planning():
+            yield
 
     def shadow(self) -> Shadow:
-        """Return the scratch server, which outlives the planner."""
+        """Return the scratch server, which outlives the plan."""
         assert self.made_in is not None  # noqa: S101 - a review opens it first
         return self.made_in
 
-    def types(self) -> TypesOf:
+    def types(self, request: PlanRequest) -> TypesOf:
         """Return what tells types apart: the scratch server."""
         return TypesOf(lambda _: self.shadow().database(rolled_back=True), elsewhere=True)
 
@@ -89,28 +95,31 @@ class ReviewPlanner(Planner):
                     found[key] = MASK
         return found
 
-    def _obtainable(self, skips: Skips) -> Declarations:
-        return self.folded
+    def obtainable(self, request: PlanRequest, skips: Skips) -> Declarations:
+        """Return all that is declared: what the role may have is known there."""
+        return request.folded
 
-    def refuse_missing_roles(self, operations: Sequence[Operation], wanted: Catalog) -> None:
+    def refuse_missing_roles(self, request: PlanRequest, operations: Sequence[Operation], wanted: Catalog) -> None:
         """Refuse none: which roles a cluster has is known there."""
 
-    def refuse_others_code(self, operations: Sequence[Operation], live: Catalog, wanted: Catalog) -> None:
+    def refuse_others_code(
+        self, request: PlanRequest, operations: Sequence[Operation], live: Catalog, wanted: Catalog
+    ) -> None:
         """Refuse none: whether a superuser runs is known there."""
 
-    def look_at_privileges(self, operations: Sequence[Operation], wanted: Catalog) -> list[str]:
+    def look_at_privileges(self, request: PlanRequest, operations: Sequence[Operation], wanted: Catalog) -> list[str]:
         """Refuse none: who runs is not known."""
         return []
 
-    def look_at_rows(self, draft: Draft) -> list[str]:
+    def look_at_rows(self, request: PlanRequest, draft: Draft) -> list[str]:
         """Look at none: a base has no rows."""
         return []
 
-    def facts(self, current: Catalog) -> Facts:
+    def facts(self, request: PlanRequest, current: Catalog) -> Facts:
         """Return what is known of the scratch server, and taken for granted of the target."""
         one = self.assumed
         return replace(
-            super(ReviewPlanner, self).facts(current),
+            super(ReviewTarget, self).facts(request, current),
             role=one.role,
             login=one.role,
             superuser=one.superuser,
@@ -119,34 +128,39 @@ class ReviewPlanner(Planner):
             tablespace="pg_default",
         )
 
-    def _sizes(self) -> Mapping[Key, TableSize]:
-        return self.sized(self.live)
+    def sizes(self, request: PlanRequest) -> Mapping[Key, TableSize]:
+        """Return the sizes that are known or taken for granted."""
+        return self.sized(request.live)
 
-    def _suspect(self, current: Catalog, wanted: DesiredState, folded: Declarations) -> None:
+    def suspect(self, request: PlanRequest, current: Catalog, wanted: DesiredState, folded: Declarations) -> None:
+        """Keep what a run would refuse as a rename that nobody declared."""
         with self.refusals().one():
-            super(ReviewPlanner, self)._suspect(current, wanted, folded)
+            super(ReviewTarget, self).suspect(request, current, wanted, folded)
 
-    def _permit(self, wanted: DesiredState) -> None:
+    def permit(self, request: PlanRequest, wanted: DesiredState) -> None:
+        """Keep what a run would refuse to remove."""
         with self.refusals().one():
-            super(ReviewPlanner, self)._permit(wanted)
+            super(ReviewTarget, self).permit(request, wanted)
 
-    def prove(self, draft: Draft, made: tuple[Group, ...]) -> None:
+    def prove(self, request: PlanRequest, draft: Draft, made: tuple[Group, ...]) -> None:
         """Run a plan in the scratch server, as far as its extensions allow it; keep what is refused."""
-        if self.part is not None:  # a part that does not hold is planned again with the whole
-            super(ReviewPlanner, self).prove(draft, made)
-        elif not self._unprovable(made):
+        if request.part is not None:  # a part that does not hold is planned again with the whole
+            super(ReviewTarget, self).prove(request, draft, made)
+        elif not self._missing_extensions(made):
             with self.refusals().one():
-                super(ReviewPlanner, self).prove(draft, made)
+                super(ReviewTarget, self).prove(request, draft, made)
 
-    def _unprovable(self, made: tuple[Group, ...]) -> list[str]:
+    def _missing_extensions(self, made: tuple[Group, ...]) -> list[str]:
         """Name the extensions of a plan that this server lacks: without them nothing after them can be tried."""
         keys = {one.key for group in made for one in group.operations}
         return sorted(key.name[0] for key in self.assumed_skips.recorded if key in keys)
 
     def stand_ins(self, made: tuple[Group, ...], wanted: Catalog) -> list[str]:
         """Name what could not be tried."""
-        lacking = [f"not tried: the scratch server lacks the extension {name!r}" for name in self._unprovable(made)]
-        return lacking + super(ReviewPlanner, self).stand_ins(made, wanted)
+        lacking = [
+            f"not tried: the scratch server lacks the extension {name!r}" for name in self._missing_extensions(made)
+        ]
+        return lacking + super(ReviewTarget, self).stand_ins(made, wanted)
 
     def all_refused(self) -> list[Refused]:
         """Return each refusal once."""
