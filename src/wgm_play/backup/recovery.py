@@ -30,7 +30,6 @@ from wgm_play.server_settings import LIBRARIES, refused
 
 # A port names the socket only: the server listens nowhere else.
 PORT = 5432
-START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 _POLL = 0.02
 _LOG_LINES = 8

@@ -137,7 +137,6 @@ def table_place(schema: str, table: str) -> dict[str, Any]:
     return {"table": table if schema == "public" else f"{schema}.{table}"}
 
 
-_OPTION = re.compile(r"[a-z_][a-z0-9_.]*\Z")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})\Z")
 
 

@@ -24,7 +24,6 @@ from wgm_play.ledger.model import (
     DoneOperation,
     Evidence,
     MadeOperation,
-    Overview,
     PendingHandler,
     RestorePoint,
     RowChange,
@@ -45,7 +44,6 @@ __all__ = [
     "Consent",
     "Evidence",
     "Ledger",
-    "Overview",
     "PendingHandler",
     "RestorePoint",
     "RowChange",
@@ -92,12 +90,10 @@ class Ledger:
         """Return whether the database has a ledger, readable or not."""
         return self.access() != "absent"
 
-    def overview(self) -> Overview:
-        """Return what every run asks first."""
-        if self.access() != "readable":
-            return Overview(self.access())
-        row = run(self.connection, "overview").fetchone()
-        return Overview("readable", *row) if row else Overview("readable")
+    def _version(self) -> int:
+        """Return the version of the ledger: an earlier program may have made it, and no run has upgraded it yet."""
+        row = run(self.connection, "installed").fetchone() if self.access() == "readable" else None
+        return row[0] if row else 0
 
     def marker(self) -> str | None:
         """Return the environment that this database is marked with."""
@@ -211,13 +207,13 @@ class Ledger:
 
     def consents(self, runs: Sequence[int]) -> list[Consent]:
         """Return what was consented to with these runs."""
-        if self.overview().version < _CONSENTS:  # an earlier program made it, and no run has upgraded it yet
+        if self._version() < _CONSENTS:
             return []
         return self._rows("consents", Consent, list(runs))
 
     def evidence(self, kind: str, environment: str, play: str, limit: int = 1) -> list[Evidence]:
         """Return the newest evidence of a kind (drill, rehearsal, forecast) for a play on an environment, newest first."""
-        if self.overview().version < _EVIDENCE:
+        if self._version() < _EVIDENCE:
             return []
         return self._rows("evidence", Evidence, kind, environment, play, limit)
 
@@ -481,10 +477,6 @@ class Ledger:
     def record_handlers(self, run_id: int, events: Iterable[Mapping[str, Any]]) -> None:
         """Write handler events: event (notified, done), play, name."""
         self._events("insert_handlers", run_id, list(events))
-
-    def record_checkpoint(self, run_id: int, operation: str, position: Any) -> None:
-        """Write how far a batched operation came."""
-        run(self.connection, "insert_checkpoint", run_id, operation, json.dumps(position))
 
     def record_backup_pin(self, run_id: int, backup: str, event: str = "pinned") -> None:
         """Write that a backup must be kept (pinned) or need not be kept (released) for a run."""

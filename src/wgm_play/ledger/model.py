@@ -267,25 +267,6 @@ class BackupPin:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """What every run asks first, in one round trip.
-
-    `access` is absent, readable or unknown (this role may not read the ledger); the rest holds when it is readable.
-    `last_digest` is the catalog's digest after the last run that ended. `unfinished` says that the last run did not
-    end well. `sql_events` and `handlers` tell whether asking for these is worth a round trip.
-    """
-
-    access: str
-    version: int = 0
-    marker: str | None = None
-    last_digest: str | None = None
-    last_run: int | None = None
-    unfinished: bool = False
-    sql_events: int = 0
-    handlers: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class DoneOperation:
     """An operation that a run committed, in its transaction group."""
 

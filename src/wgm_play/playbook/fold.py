@@ -33,7 +33,6 @@ class FoldedObject:
     step: Step
     absent: bool
     renamed_from: str | None
-    remover: Step | None = None
 
 
 def fold(steps: Iterable[Step], *, handlers: bool = False, known: Mapping[Key, str] | None = None) -> Declarations:
