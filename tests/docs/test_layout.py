@@ -123,6 +123,21 @@ def test_no_statement_is_put_together_outside_of_the_templates() -> None:
     assert not made, "\n".join(made)
 
 
+# A text literal or a name in quotes, as a regular expression takes it apart.
+BY_HAND = ("'(?:[^']|'')*'", '"(?:[^"]|"")*"')
+
+
+def test_postgresqls_text_is_taken_apart_in_one_place() -> None:
+    by_hand = [
+        f"{where(path, node.lineno)} use the patterns of sqltext/scan.py"
+        for path in MODULES
+        if path.parent.name != "sqltext"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and any(one in node.value for one in BY_HAND)
+    ]
+    assert not by_hand, "\n".join(by_hand)
+
+
 def _tables(tree: ast.Module) -> Iterator[ast.stmt]:
     """Yield the tables of data at the top of a module: a list, a mapping or a set that has a name."""
     for node in tree.body:

@@ -17,8 +17,8 @@ from wgm_play.asking.ask import NotAsked
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError
 from wgm_play.inspect.index import taken_apart
-from wgm_play.inspect.scan import Unforeseen
 from wgm_play.render import render
+from wgm_play.sqltext.scan import Unforeseen
 
 if TYPE_CHECKING:
     import psycopg

@@ -34,6 +34,7 @@ from wgm_play.embedded import programs
 from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.render import render
 from wgm_play.secret import mask
+from wgm_play.sqltext.scan import QUOTED
 
 # pg_dump waits this long for ACCESS SHARE on a table before the gate gives up; it blocks nobody meanwhile.
 LOCK_WAIT = "60s"
@@ -45,7 +46,7 @@ Lines = list[str]
 # From this version on pg_dump takes the name of a method.
 COMPRESSES = 16
 GZIP_LEVEL = 6
-_PARTS = re.compile(r'"(?:[^"]|"")*"|[^."]+')
+_PARTS = re.compile(rf'{QUOTED}|[^."]+')
 _DUMPS_TABLE = "dumping contents of table"
 
 

@@ -17,6 +17,7 @@ from wgm_play.quantities import format_size
 from wgm_play.render import render
 from wgm_play.server_tools import parameters
 from wgm_play.sql import Sql
+from wgm_play.sqltext.scan import LISTED
 
 CONNECT_SECONDS = 10
 # Counted with the rows of tables, whose names all have a dot.
@@ -38,7 +39,6 @@ _LISTS = frozenset(
         "unix_socket_directories",
     )
 )
-_ITEM = re.compile(r'"((?:[^"]|"")*)"|([^,\s]+)')
 
 
 def with_database(url: str, database: str, **others: str) -> str:
@@ -257,7 +257,7 @@ def apply_settings(connection: Any, settings: Sequence[str]) -> list[str]:
     notes = []
     for setting in settings:
         name, _, value = setting.partition("=")
-        parts = [a.replace('""', '"') or b for a, b in _ITEM.findall(value)] if name in _LISTS else [value]
+        parts = [a.replace('""', '"') or b for a, b in LISTED.findall(value)] if name in _LISTS else [value]
         statement = render("backup/setting.sql.j2", database=connection.info.dbname, name=name.split("."), values=parts)
         try:
             connection.execute(statement.sql)

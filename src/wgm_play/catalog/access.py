@@ -14,6 +14,7 @@ from wgm_play.catalog.graph import copies, object_of
 from wgm_play.catalog.kinds import KINDS, OF_OBJECT, OWNED, RELATIONS
 from wgm_play.catalog.model import Catalog, Extra, Key, Row, field_of, with_fields
 from wgm_play.sql import ident
+from wgm_play.sqltext.scan import QUOTED
 
 PUBLIC = "public"
 
@@ -125,7 +126,7 @@ def default(kind: str, grantee: str, owner: str | None, version: int) -> Privile
     return own(kind, version) if grantee == owner else {}
 
 
-_ITEM = re.compile(r'(?:\((?P<column>.*)\))?(?P<grantee>"(?:[^"]|"")*"|[^=]*)=(?P<letters>[a-zA-Z*]*)/')
+_ITEM = re.compile(rf"(?:\((?P<column>.*)\))?(?P<grantee>{QUOTED}|[^=]*)=(?P<letters>[a-zA-Z*]*)/")
 
 
 def parse(item: str) -> tuple[str, str, Privileges]:

@@ -5,11 +5,11 @@ In: rows of `templates/catalog/`, in the order of the fields. Out: frozen datacl
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from wgm_play.sqltext.scan import name
+
 NOT_NULL = "n"
-_COLUMN = re.compile(r'NOT NULL (?:"((?:[^"]|"")+)"|([^" ]+))')
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,5 @@ class Constraint:
 
 def not_null_column(definition: str) -> str:
     """Return the column that the definition of a NOT NULL names."""
-    found = _COLUMN.match(definition)
-    assert found is not None  # noqa: S101 - it is what pg_get_constraintdef says
-    quoted, plain = found.groups()
-    return quoted.replace('""', '"') if quoted else plain
+    column, _ = name(definition.removeprefix("NOT NULL "))
+    return column

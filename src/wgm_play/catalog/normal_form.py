@@ -16,6 +16,7 @@ from typing import Any
 
 from wgm_play.catalog.kinds import KINDS, WITH_BODY
 from wgm_play.catalog.model import CLASSES, Row
+from wgm_play.sqltext.scan import IN_QUOTES
 
 
 class Described(str):
@@ -100,10 +101,10 @@ def _normal(value: Any) -> Any:
 
 # A query that is VALUES alone is read again as one in brackets, which is described with a blank (get_simple_values_rte).
 _BARE_VALUES, _READ_VALUES = "(VALUES (", "( VALUES ("
-_VALUES = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\(VALUES \(")
+_VALUES = re.compile(rf"{IN_QUOTES}|\(VALUES \(")
 
 # Before what takes several lines (CASE), the word that joins ends its line.
-_MARKS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()\[\],]|\s(?:AND|OR)\s+")
+_MARKS = re.compile(rf"{IN_QUOTES}|[()\[\],]|\s(?:AND|OR)\s+")
 _JOINED = re.compile(r"\s(?:AND|OR)\s")
 _NO_OPERAND = re.compile(r"\s*(?:SELECT|WITH|VALUES)\b")
 
@@ -238,7 +239,7 @@ def with_between(text: str) -> str:
     return text
 
 
-_HALVES = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()\[\]]| AND | >= | <= | BETWEEN ")
+_HALVES = re.compile(rf"{IN_QUOTES}|[()\[\]]| AND | >= | <= | BETWEEN ")
 
 
 def _halves(text: str, word: str) -> tuple[str, str, str]:

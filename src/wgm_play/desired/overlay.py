@@ -25,6 +25,7 @@ from wgm_play.operations.composite import stored
 from wgm_play.playbook.model import Declaration, Declarations
 from wgm_play.shadow.realise import Realised
 from wgm_play.sql import ident
+from wgm_play.sqltext.scan import split_list
 
 EVERYTHING = Manage()
 # Names that are ours: left by a run that was cut short, removed without being asked.
@@ -376,10 +377,10 @@ def same_object(live: Catalog, key: Key) -> list[Key]:
 
 def _with_names(live: Catalog, key: Key) -> str:
     """Return a routine's arguments with their names, without defaults: as a playbook may write them."""
-    from wgm_play.playbook.kinds.function import pieces, without_default
+    from wgm_play.playbook.kinds.function import without_default
 
     arguments = getattr(live[key], "arguments", "") or ""
-    return ", ".join(without_default(part.strip().removeprefix("IN ")) for part in pieces(arguments))
+    return ", ".join(without_default(part.removeprefix("IN ")) for part in split_list(arguments))
 
 
 def _same_types(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

@@ -10,11 +10,11 @@ import re
 from wgm_play.execute.session import Session
 from wgm_play.ledger.statements import send, text
 from wgm_play.plan import Command
+from wgm_play.sqltext.scan import NAME
 
-_NAME = r'(?:"(?:[^"]|"")+"|[^\s".(]+)'
 _CREATE = re.compile(
-    rf"\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{_NAME})"
-    rf"\s+ON\s+(?:ONLY\s+)?(?P<table>{_NAME}(?:\.{_NAME})?)",
+    rf"\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{NAME})"
+    rf"\s+ON\s+(?:ONLY\s+)?(?P<table>{NAME}(?:\.{NAME})?)",
     re.IGNORECASE,
 )
 # The table's lock is to be had at once or not at all: the plan of the next run finds the index as well.

@@ -14,7 +14,9 @@ from wgm_play.catalog.model import Key
 from wgm_play.inspect import index as indexes
 from wgm_play.inspect.emit import Lines
 from wgm_play.inspect.entry import Inspected, expression, options, sql_value
-from wgm_play.inspect.scan import (
+from wgm_play.sql import NAME_BYTES
+from wgm_play.sqltext.scan import (
+    LITERAL,
     Unforeseen,
     brackets,
     follows,
@@ -26,7 +28,6 @@ from wgm_play.inspect.scan import (
     unwrapped,
     words,
 )
-from wgm_play.sql import NAME_BYTES
 
 _KEYS = {"p": "primary_key", "u": "unique", "c": "check", "f": "foreign_key", "x": "exclude", "n": "not_null"}
 
@@ -288,7 +289,7 @@ def one_of(written: Any, column: str, type_: str) -> tuple[Any, ...] | None:
     allowed = _CASTS.get(bare, (bare,))
     values: list[Any] = []
     for part in split_list(inside):
-        literal = re.match(r"E?'(?:[^']|'')*'|-?\d+", part)
+        literal = re.match(rf"E?{LITERAL}|-?\d+", part)
         if literal is None or part[literal.end() :].removeprefix("::") not in allowed:
             return None
         text = literal.group()

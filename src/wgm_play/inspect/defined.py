@@ -11,8 +11,8 @@ from typing import Any
 from wgm_play.catalog.kinds import ROUTINES, SWAPPED, TEXT_SEARCH
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.entry import Inspected, place, type_name
-from wgm_play.inspect.scan import Unforeseen, qualified, split_list, text_of
 from wgm_play.inspect.table import collation as collation_name
+from wgm_play.sqltext.scan import Unforeseen, qualified, split_list, text_of
 
 _PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
 

@@ -11,7 +11,7 @@ from wgm_play.catalog.kinds import CLUSTER, IN_TABLE, INSIDE, OF_PUBLICATION
 from wgm_play.catalog.model import CLASSES, Catalog, Key
 from wgm_play.inspect import access, defined, index, outside, routine, table, trigger, types, view
 from wgm_play.inspect.entry import Describe, Inspected
-from wgm_play.inspect.scan import Unforeseen
+from wgm_play.sqltext.scan import Unforeseen
 
 # The order of the files, and of the steps in one file. What is in none of these is said with another kind.
 DESCRIBE: dict[str, Describe] = {

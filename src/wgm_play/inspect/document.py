@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from wgm_play.catalog.kinds import BESIDE_TABLE, RELATIONS
 from wgm_play.inspect import emit
 from wgm_play.inspect.entry import Entry, Inspected
-from wgm_play.inspect.scan import words
+from wgm_play.sqltext.scan import words
 
 # The order of files, and of concerns in one document.
 CONCERNS = (

@@ -14,7 +14,7 @@ from typing import Any
 from wgm_play.catalog.kinds import BESIDE_TABLE, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.inspect.emit import TEMPLATE, Block, Lines, flow
-from wgm_play.inspect.scan import split_list
+from wgm_play.sqltext.scan import LITERAL, QUOTED, split_list
 
 
 @dataclass(slots=True)
@@ -181,9 +181,10 @@ def type_name(text: str) -> str:
     return text
 
 
-_ELEMENT = r"'(?:[^']|'')*'::character varying"
+_ONE_NAME = rf"(?:{QUOTED}|[\w$]+)"
+_ELEMENT = rf"{LITERAL}::character varying"
 _VARCHAR_LIST = re.compile(
-    r'((?:(?:"(?:[^"]|"")+"|[\w$]+)\.)*(?:"(?:[^"]|"")+"|[\w$]+))::text (= ANY|<> ALL) '
+    rf"((?:{_ONE_NAME}\.)*{_ONE_NAME})::text (= ANY|<> ALL) "
     rf"\((?:ARRAY\[({_ELEMENT}(?:, {_ELEMENT})*)\]::text\[\])\)"
 )
 

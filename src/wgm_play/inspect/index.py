@@ -11,7 +11,7 @@ from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.entry import Inspected, expression, options, table_place
-from wgm_play.inspect.scan import (
+from wgm_play.sqltext.scan import (
     Unforeseen,
     brackets,
     follows,

@@ -12,8 +12,8 @@ from wgm_play.inspect.defined import plain, reference
 from wgm_play.inspect.emit import Lines
 from wgm_play.inspect.entry import Inspected, expression, place, sql_value, table_place, type_name
 from wgm_play.inspect.entry import options as storage_options
-from wgm_play.inspect.scan import Unforeseen, brackets, follows, name, split_list, text_of, tokens, unwrapped
 from wgm_play.inspect.table import STORAGE, collation
+from wgm_play.sqltext.scan import Unforeseen, brackets, follows, name, split_list, text_of, tokens, unwrapped
 
 _ENABLED: dict[str, Any] = {"D": False, "R": "replica", "A": "always"}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from wgm_play.inspect.entry import expression
 from wgm_play.inspect.index import element
-from wgm_play.inspect.scan import Unforeseen, brackets, follows, split_list, text_of
+from wgm_play.sqltext.scan import LITERAL, Unforeseen, brackets, follows, split_list, text_of
 
 
 def describe(table: Any) -> dict[str, Any]:
@@ -66,6 +66,6 @@ def _value(text: str) -> Any:
         return text == "true"
     if re.fullmatch(r"-?\d{1,15}", text):
         return int(text)
-    if re.fullmatch(r"'(?:[^']|'')*'", text) and text.lower() not in ("'minvalue'", "'maxvalue'"):
+    if re.fullmatch(LITERAL, text) and text.lower() not in ("'minvalue'", "'maxvalue'"):
         return text_of(text)
     return {"expression": expression(text)}

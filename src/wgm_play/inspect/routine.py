@@ -11,7 +11,7 @@ from typing import Any
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.emit import Block
 from wgm_play.inspect.entry import Inspected, body, expression, place, type_name, value_of
-from wgm_play.inspect.scan import Unforeseen, follows, name, split_list, text_of
+from wgm_play.sqltext.scan import Unforeseen, follows, name, split_list, text_of
 
 _HEAD = re.compile(r"CREATE OR REPLACE (?:FUNCTION|PROCEDURE) ")
 _QUOTE = re.compile(r"(\$\w*\$)(.*)\1\s*\Z", re.DOTALL)

@@ -13,7 +13,7 @@ from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import IN_TABLE, OF_OBJECT, ON_TABLE, RELATIONS, TYPES, VIEWS, WITH_BODY
 from wgm_play.inspect.entry import Entry, Inspected
 from wgm_play.inspect.options import SCHEMA
-from wgm_play.inspect.scan import qualified, words
+from wgm_play.sqltext.scan import qualified, words
 
 # A domain of more tables is taken apart at the tables to which very many refer.
 LARGE = 15

@@ -15,7 +15,7 @@ from wgm_play.inspect import constraint as constraints
 from wgm_play.inspect import partition
 from wgm_play.inspect.emit import Block, Lines
 from wgm_play.inspect.entry import Inspected, expression, options, place, sql_value, type_name
-from wgm_play.inspect.scan import qualified, tokens
+from wgm_play.sqltext.scan import LITERAL, qualified, text_of, tokens
 
 STORAGE = {"p": "plain", "e": "external", "x": "extended", "m": "main"}
 COMPRESSION = {"p": "pglz", "l": "lz4"}
@@ -149,8 +149,8 @@ def serial_type(said: Inspected, key: Key, column: Any) -> str | None:
         return None
     if sequence.unlogged != said.catalog[Key("table", (schema, table))].unlogged:
         return None
-    found = re.fullmatch(r"nextval\('((?:[^']|'')*)'::regclass\)", column.default)
-    if not found or qualified(found.group(1).replace("''", "'"))[0][-1] != f"{table}_{name}_seq":
+    found = re.fullmatch(rf"nextval\(({LITERAL})::regclass\)", column.default)
+    if not found or qualified(text_of(found.group(1)))[0][-1] != f"{table}_{name}_seq":
         return None
     said.below.setdefault(("serial",), {}).setdefault("sequence", []).append(owned)
     return _SERIAL[column.type]

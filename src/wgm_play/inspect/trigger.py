@@ -10,7 +10,7 @@ from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.entry import Inspected, body, expression, table_place
-from wgm_play.inspect.scan import (
+from wgm_play.sqltext.scan import (
     Unforeseen,
     brackets,
     follows,

@@ -10,10 +10,10 @@ from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.entry import Inspected, expression, place, table_place, type_name
-from wgm_play.inspect.scan import Unforeseen, brackets, follows, unwrapped
 from wgm_play.inspect.table import collation, default, sequence_options
 from wgm_play.playbook.kinds.partition_set import as_said
 from wgm_play.sql import NAME_BYTES
+from wgm_play.sqltext.scan import Unforeseen, brackets, follows, unwrapped
 
 
 def schema(said: Inspected, key: Key) -> None:

@@ -26,6 +26,7 @@ from wgm_play.operations.defined import Defined, option, option_changes, sql
 from wgm_play.plan import Command, Lock
 from wgm_play.secret import is_secret
 from wgm_play.sql import Sql, ident, literal
+from wgm_play.sqltext.scan import LITERAL, QUOTED, text_of
 
 
 def _options(key: Key, old: list[str] | None, new: list[str] | None) -> list[Command]:
@@ -297,8 +298,8 @@ def _pairs(text: str | None) -> list[str]:
     """Return options that are written as SQL as "name=value"."""
     import re
 
-    found = re.findall(r"""("(?:[^"]|"")+"|[\w$]+) E?'((?:[^']|'')*)'""", text or "")
-    return [f"{name.strip(chr(34))}={value.replace(chr(39) * 2, chr(39))}" for name, value in found]
+    found = re.findall(rf"({QUOTED}|[\w$]+) (E?{LITERAL})", text or "")
+    return [f"{name.strip(chr(34))}={text_of(value)}" for name, value in found]
 
 
 def _locks(situation: PlanContext, key: Key) -> list[Lock]:

@@ -9,7 +9,6 @@ import re
 from typing import Any
 
 from wgm_play.catalog.graph import children, descendants
-from wgm_play.catalog.index_text import under_name
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
 from wgm_play.operations import index_marks, partitioned_index
@@ -34,6 +33,7 @@ from wgm_play.operations.base import (
 from wgm_play.operations.online import names as helpers
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
+from wgm_play.sqltext.index import under_name
 
 _HEAD = re.compile(r"CREATE (UNIQUE )?INDEX ")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgm_play.catalog.index_text import on_table
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
 from wgm_play.operations.base import (
@@ -27,6 +26,7 @@ from wgm_play.operations.base import (
 from wgm_play.operations.online import names as helpers
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import NAME_BYTES, Sql, ident, literal
+from wgm_play.sqltext.index import on_table
 
 _WAITS = hazard("I01", "waits for transactions that are older than it", "end idle transactions")
 

@@ -13,6 +13,7 @@ from wgm_play.operations.base import PlanContext, command
 from wgm_play.operations.defined import Defined, sql
 from wgm_play.plan import Command
 from wgm_play.sql import Sql, ident
+from wgm_play.sqltext.scan import LITERAL, QUOTED
 
 
 def make_configuration(situation: PlanContext, key: Key) -> list[Command]:
@@ -53,7 +54,7 @@ def make_dictionary(situation: PlanContext, key: Key) -> list[Command]:
 
 
 # One option as the catalog writes it: name = 'value', with quotes doubled, the E form where there are backslashes.
-_OPTION = re.compile(r"""\s*("(?:[^"]|"")+"|\w+)\s*=\s*(E?'(?:[^']|'')*'|[^,\s]+)\s*(?:,|\Z)""")
+_OPTION = re.compile(rf"\s*({QUOTED}|\w+)\s*=\s*(E?{LITERAL}|[^,\s]+)\s*(?:,|\Z)")
 
 
 def dictionary_options(text: str | None) -> dict[str, str]:

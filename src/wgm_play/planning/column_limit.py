@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.errors import Refused
 from wgm_play.plan import Group
 from wgm_play.render import render
+from wgm_play.sqltext.scan import NAME
 
 if TYPE_CHECKING:
     import psycopg
 
 MOST = 1600
-_ADDS = re.compile(r'ALTER TABLE ((?:"(?:[^"]|"")+"|[\w$]+)(?:\.(?:"(?:[^"]|"")+"|[\w$]+))*) ADD COLUMN ')
+_ADDS = re.compile(rf"ALTER TABLE ({NAME}(?:\.{NAME})*) ADD COLUMN ")
 
 
 def refuse(connection: psycopg.Connection[Any], groups: Iterable[Group]) -> None:

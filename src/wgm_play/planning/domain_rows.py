@@ -16,6 +16,7 @@ from wgm_play.checks.data import check_expression
 from wgm_play.operations.base import PlanContext
 from wgm_play.planning.held_values import Asked, ValueHolder
 from wgm_play.sql import Sql, ident
+from wgm_play.sqltext.scan import IN_QUOTES
 
 
 class DomainRows(Protocol):
@@ -38,7 +39,7 @@ class DomainRows(Protocol):
 
 
 # VALUE as a word of a check; text in quotes is passed over.
-_VALUE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?<![\w$.])VALUE(?![\w$(])")
+_VALUE = re.compile(rf"{IN_QUOTES}|(?<![\w$.])VALUE(?![\w$(])")
 
 
 def new_rules(situation: PlanContext) -> Iterator[tuple[Key, str, Asked]]:

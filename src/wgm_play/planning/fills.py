@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.render import render
 from wgm_play.sql import unquoted
+from wgm_play.sqltext.scan import NAME
 
-_NAME = r'(?:"(?:[^"]|"")+"|[^\s".]+)'
 # What our templates send to fill a column.
-_FILL = re.compile(rf"UPDATE (?:ONLY )?(?P<schema>{_NAME})\.(?P<table>{_NAME})\s+SET (?P<column>{_NAME}) = ")
+_FILL = re.compile(rf"UPDATE (?:ONLY )?(?P<schema>{NAME})\.(?P<table>{NAME})\s+SET (?P<column>{NAME}) = ")
 
 
 def filled(live: Catalog, statements: Iterable[str]) -> set[Key]:

@@ -15,12 +15,12 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.operations.base import hazard
 from wgm_play.plan import Command, Group, Hazard, Operation
 from wgm_play.sql import unquoted
+from wgm_play.sqltext.scan import NAME
 
-_NAME = r'(?:"(?:[^"]|"")+"|[^\s".]+)'
 # What our templates send to change the columns of a relation.
 _COLUMNS = re.compile(
-    rf"ALTER (?:TABLE|FOREIGN TABLE|VIEW|MATERIALIZED VIEW) (?:ONLY )?({_NAME})(?:\.({_NAME}))? "
-    rf"(?:ADD COLUMN|DROP COLUMN|RENAME COLUMN|ALTER COLUMN {_NAME} TYPE)"
+    rf"ALTER (?:TABLE|FOREIGN TABLE|VIEW|MATERIALIZED VIEW) (?:ONLY )?({NAME})(?:\.({NAME}))? "
+    rf"(?:ADD COLUMN|DROP COLUMN|RENAME COLUMN|ALTER COLUMN {NAME} TYPE)"
 )
 _CACHED = "a session that prepared SELECT * of {0} gets an error once (0A000)"
 _RECONNECT = "reconnect or DISCARD PLANS, or name the columns"

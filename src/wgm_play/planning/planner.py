@@ -48,11 +48,11 @@ def plan(request: PlanRequest, target: PlanTarget) -> Planned:
     """Make the plan. Raises `Problems`, `Refused`, `Unreachable`."""
     with target.planning():
         declared = _declared(request, target)
-        start = _start(request, target, declared)
-        wanted = _wanted(request, target, declared, start)
-        context = _context(request, target, start, wanted)
-        groups = _groups(request, target, start, wanted, context)
-        return assemble(request, target, _draft(request, declared, start, wanted, context, groups))
+        before = _before_diff(request, target, declared)
+        wanted = _wanted(request, target, declared, before)
+        context = _context(request, target, before, wanted)
+        groups = _groups(request, target, before, wanted, context)
+        return assemble(request, target, _draft(request, declared, before, wanted, context, groups))
 
 
 def compared(request: PlanRequest, target: PlanTarget) -> DesiredState:
@@ -92,7 +92,7 @@ def _declared(request: PlanRequest, target: PlanTarget) -> _Declared:
 
 
 @dataclass(frozen=True, slots=True)
-class _Start:
+class _BeforeDiff:
     """Renames and moves between parents: these come first, and `current` is the catalog after them.
 
     `folded` is what is declared beside what goes with a parent.
@@ -106,7 +106,7 @@ class _Start:
     findings: Findings
 
 
-def _start(request: PlanRequest, target: PlanTarget, declared: _Declared) -> _Start:
+def _before_diff(request: PlanRequest, target: PlanTarget, declared: _Declared) -> _BeforeDiff:
     live, folded, findings = request.live, declared.folded, Findings()
     facts = target.facts(request, live)
     renamed = rename.find(live, folded.declarations, PlanContext(live, live, facts, findings=findings))
@@ -124,44 +124,44 @@ def _start(request: PlanRequest, target: PlanTarget, declared: _Declared) -> _St
     if moves.changes:
         current = inheritance.after(target.shadow(), current, moves)
         inheritance.prove_bounds(context, moves)
-    return _Start(renamed, moves, current, folded, facts, findings)
+    return _BeforeDiff(renamed, moves, current, folded, facts, findings)
 
 
 # What is wanted, and by which way ---------------------------------------------------------------------------------
 
 
-def _wanted(request: PlanRequest, target: PlanTarget, declared: _Declared, start: _Start) -> DesiredState:
+def _wanted(request: PlanRequest, target: PlanTarget, declared: _Declared, before: _BeforeDiff) -> DesiredState:
     """Return what is declared over what is live; refuse what somebody must say first."""
-    play, current, folded = request.play, start.current, start.folded
+    play, current, folded = request.play, before.current, before.folded
     spoken = in_words_of_shadow(target, current, declared.realised)
     remaining = declared.skips.remaining(folded)
     wanted = lay_over(spoken, declared.realised, remaining, prune=play.prune, manage=Manage.of(play.manage))
     in_own_words(wanted.catalog, spoken, current)
     target.suspect(request, current, wanted, folded)
     target.permit(request, wanted)
-    rename.tell_users(start.renamed, wanted.catalog)
+    rename.tell_users(before.renamed, wanted.catalog)
     return wanted
 
 
-def _context(request: PlanRequest, target: PlanTarget, start: _Start, wanted: DesiredState) -> PlanContext:
+def _context(request: PlanRequest, target: PlanTarget, before: _BeforeDiff, wanted: DesiredState) -> PlanContext:
     """Return all that the operations are made from."""
-    current, declarations = start.current, start.folded.declarations
-    facts = live_facts.under_new_names(target.connection, start.facts, start.renamed)
+    current, declarations = before.current, before.folded.declarations
+    facts = live_facts.under_new_names(target.connection, before.facts, before.renamed)
     facts = live_facts.of_what_goes(target.connection, facts, current, wanted.catalog)
     kept_extensions.keep(target.connection, facts, current, wanted)
     types = target.types(request)
-    converts, forced = applicable(types, wanted, current, start.renamed.pairs, request.folded.declarations)
+    converts, forced = applicable(types, wanted, current, before.renamed.pairs, request.folded.declarations)
     goal = Goal(
         wanted.steps,
         wanted.backfills,
         wanted.given,
-        start.renamed.pairs,
+        before.renamed.pairs,
         converts,
         forced,
-        passwords=target.passwords(start.folded, current),
-        let_go=start.moves.let_go,
+        passwords=target.passwords(before.folded, current),
+        let_go=before.moves.let_go,
     )
-    context = PlanContext(current, wanted.catalog, facts, goal, start.findings)
+    context = PlanContext(current, wanted.catalog, facts, goal, before.findings)
     said = in_full_names(target.shadow, context, schemas_of(declarations))
     context = with_uncastable(types, replace(context, goal=said))
     realise_dependents(target.shadow, context, wanted)
@@ -169,10 +169,10 @@ def _context(request: PlanRequest, target: PlanTarget, start: _Start, wanted: De
 
 
 def _groups(
-    request: PlanRequest, target: PlanTarget, start: _Start, wanted: DesiredState, context: PlanContext
+    request: PlanRequest, target: PlanTarget, before: _BeforeDiff, wanted: DesiredState, context: PlanContext
 ) -> tuple[Group, ...]:
     """Return the transactions that lead from what is live to what is wanted."""
-    live, current, renamed, moves = request.live, start.current, start.renamed, start.moves
+    live, current, renamed, moves = request.live, before.current, before.renamed, before.moves
     found = diff(context)
     changes = [
         *removals(context.facts.helpers, context.findings.used_helpers),
@@ -211,7 +211,7 @@ def _selected(request: PlanRequest, ordered: list[Change], wanted: Catalog) -> l
 def _draft(
     request: PlanRequest,
     declared: _Declared,
-    start: _Start,
+    before: _BeforeDiff,
     wanted: DesiredState,
     context: PlanContext,
     groups: tuple[Group, ...],
@@ -221,9 +221,9 @@ def _draft(
         live,
         wanted,
         context,
-        start.renamed,
+        before.renamed,
         groups,
-        Consents(request.play.steps, start.folded.declarations),
+        Consents(request.play.steps, before.folded.declarations),
         declared.skips,
         live,
         tuple(dict.fromkeys(_unknown(live, request.imperative, groups))),

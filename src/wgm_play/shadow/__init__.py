@@ -23,6 +23,7 @@ from wgm_play.render import render
 from wgm_play.shadow.superuser import Superuser, listed, makes_range
 from wgm_play.shadow.tablespaces import NO_SPACES, Tablespaces, make_missing, there
 from wgm_play.sql import Sql, quoted
+from wgm_play.sqltext.scan import LISTED
 from wgm_play.user_folder import OURS, forget, left_behind, working
 
 if TYPE_CHECKING:
@@ -247,13 +248,9 @@ def path_of(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
     """Return the schemas in the search_path that a session of this role has in this database, without ours."""
     row = connection.execute(render("shadow/default_path.sql.j2").sql).fetchone()
     path, user = row or ("", "public")
-    found = _IN_PATH.findall(str(path))
+    found = LISTED.findall(str(path))
     names = [quoted_name.replace('""', '"') or plain.lower() for quoted_name, plain in found]
     return tuple(str(user) if name == "$user" else name for name in names)
-
-
-# An identifier in a list as search_path has it: in quotes, or plain.
-_IN_PATH = re.compile(r'"((?:[^"]|"")*)"|([^",\s]+)')
 
 
 def in_use(url: str) -> bool:

@@ -20,6 +20,7 @@ from wgm_play.catalog.kinds import BY_METHOD, WITH_BODY
 from wgm_play.errors import Refused
 from wgm_play.render import render
 from wgm_play.shadow.stand_in import can_stand_in, stand_in
+from wgm_play.sqltext.scan import LITERAL, text_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -294,12 +295,12 @@ def _row(made: Any) -> tuple[Any, ...]:
     return tuple(getattr(made, name) for name in type(made).__slots__)
 
 
-_QUOTED = re.compile(r"\s*'((?:[^']|'')*)'|\s*(\$\w*\$)(.*?)\2", re.DOTALL)
+_QUOTED = re.compile(rf"\s*({LITERAL})|\s*(\$\w*\$)(.*?)\2", re.DOTALL)
 
 
 def _as_written(definition: str, language: str, text: str) -> str:
     """Return pg_get_functiondef's text for the real function, from that of its stand-in."""
-    parts = [(first or "").replace("''", "'") + (second or "") for first, _, second in _QUOTED.findall(text)]
+    parts = [(text_of(first) if first else second) for first, _, second in _QUOTED.findall(text)]
     shown = [f"$function${part}$function$" for part in parts]
     if language == "c" and len(parts) == 2:
         shown[0] = "'" + parts[0].replace("'", "''") + "'"

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from wgm_play.sqltext.scan import QUOTED
+
 _EQUAL, _ORDER = {"=", "<>", "!="}, {"<", "<=", ">", ">="}
 # Operators that compute a value and are no condition.
 _COMPUTING = {"->", "->>", "#>", "#>>", "+", "-", "*", "/", "%", "||", "^"}
@@ -19,7 +21,7 @@ _LISTED = {"AEXPR_OP_ANY", "AEXPR_OP_ALL", "AEXPR_IN"}
 _LIKE = {"AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR"}
 # What a plan writes for another part of itself.
 PART = re.compile(r"\(?\b(?:hashed )?(?:Sub|Init)Plan \d+\)?(?:\.col\d+)?|\((?:any|all)\b")
-_QUALIFIER = re.compile(r'(?:"(?:[^"]|"")*"|\b\w+)\.(?=["\w])')
+_QUALIFIER = re.compile(rf'(?:{QUOTED}|\b\w+)\.(?=["\w])')
 _CAST = re.compile(r"CAST\(((?:[^()]|\([^()]*\))*?) AS [^()]*(?:\([\d, ]*\))?[^()]*\)")
 
 

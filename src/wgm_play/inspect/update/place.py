@@ -17,11 +17,11 @@ from typing import Any
 from wgm_play.catalog.model import Key
 from wgm_play.document.spans import Address, YamlNode, at, parse
 from wgm_play.errors import WgmError
-from wgm_play.inspect.scan import words
 from wgm_play.inspect.update.changes import GONE, Path
 from wgm_play.inspect.update.edit import Unplaced, holds_template
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.model import Step
+from wgm_play.sqltext.scan import words
 
 # The words of a column that are a constraint of it; a foreign key has several.
 OF_REFERENCE = ("references", "on_delete", "on_update", "match", "deferrable", "initially", "not_valid")

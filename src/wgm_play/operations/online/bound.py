@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from wgm_play.catalog.constraint import Constraint
-from wgm_play.catalog.index_text import on_table
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
@@ -27,6 +26,7 @@ from wgm_play.operations.online import names, spell
 from wgm_play.operations.partitioned_index import is_partitioned
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
+from wgm_play.sqltext.index import on_table
 
 _AVOIDED = hazard(
     "P01", "a scan under a strong lock is avoided: a check NOT VALID, validated, then the table is attached"

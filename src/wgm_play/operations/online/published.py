@@ -18,15 +18,15 @@ from wgm_play.operations.base import SHARE_UPDATE_EXCLUSIVE, Change, PlanContext
 from wgm_play.plan import Command, Lock
 from wgm_play.render import render
 from wgm_play.sql import Sql, ident, unquoted
+from wgm_play.sqltext.scan import NAME
 
 LISTS_SINCE = 150000
-_NAME = r'(?:"(?:[^"]|"")+"|[^\s".]+)'
 # What our templates send to change the columns of a table, and with it of its partitions and children unless ONLY.
-_TABLE = rf"ALTER TABLE (?P<only>ONLY )?(?P<schema>{_NAME})\.(?P<table>{_NAME}) "
+_TABLE = rf"ALTER TABLE (?P<only>ONLY )?(?P<schema>{NAME})\.(?P<table>{NAME}) "
 _OURS = re.compile(rf"{_TABLE}.*\b(?:ADD|DROP|RENAME) COLUMN .*\bwgm_(?:new|trash)_", re.DOTALL)
-_COLUMNS = re.compile(rf"{_TABLE}(?:(?:ADD|DROP) COLUMN |ALTER COLUMN {_NAME} TYPE )")
+_COLUMNS = re.compile(rf"{_TABLE}(?:(?:ADD|DROP) COLUMN |ALTER COLUMN {NAME} TYPE )")
 # A column that is in a list can neither be dropped nor get another type, and keeps its place there under another name.
-_STUCK = re.compile(rf"{_TABLE}.*(?:(?:DROP|RENAME) COLUMN |ALTER COLUMN {_NAME} TYPE )", re.DOTALL)
+_STUCK = re.compile(rf"{_TABLE}.*(?:(?:DROP|RENAME) COLUMN |ALTER COLUMN {NAME} TYPE )", re.DOTALL)
 
 
 def kept_in(situation: PlanContext, ordered: Sequence[Change], hidden: Collection[tuple[str, ...]]) -> list[Change]:

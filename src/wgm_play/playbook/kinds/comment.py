@@ -26,6 +26,7 @@ from wgm_play.playbook.kinds.base import (
 )
 from wgm_play.playbook.model import Declaration, Step
 from wgm_play.sql import Sql, literal, reveal
+from wgm_play.sqltext.scan import QUOTED
 
 EXAMPLE = """
 - name: What is explained
@@ -83,7 +84,7 @@ _ON = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 # A name, in double quotes where it has other signs than letters, digits and _.
-_NAME = r'((?:"(?:[^"]|"")+"|[^\s"()])+)'
+_NAME = rf'((?:{QUOTED}|[^\s"()])+)'
 _QUOTED = re.compile(r'(?:^|\.)"')
 _PART_OF = re.compile(rf"{_NAME}\s+on\s+{_NAME}\Z", re.IGNORECASE)
 _ROUTINE = re.compile(rf"{_NAME}\s*\((.*)\)\Z", re.DOTALL)

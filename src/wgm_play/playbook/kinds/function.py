@@ -43,6 +43,7 @@ from wgm_play.playbook.kinds.view import TEMPLATE
 from wgm_play.playbook.model import Declaration, Step
 from wgm_play.render import Statement
 from wgm_play.sql import Sql, literal, reveal
+from wgm_play.sqltext.scan import split_list
 
 EXAMPLE = """
 - name: A greeting
@@ -161,27 +162,11 @@ def identity(spec: Map) -> str:
     """Return the arguments as they tell routines apart: without defaults, as the playbook writes them."""
     given = spec.get("arguments")
     if isinstance(given, str):
-        return ", ".join(without_default(part) for part in pieces(reveal(given)))
+        return ", ".join(without_default(part) for part in split_list(reveal(given)))
     return ", ".join(" ".join(part for part in (one.mode, one.name, one.type) if part) for one in arguments(spec))
 
 
-_TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[(\[]|[)\]]|,|.", re.DOTALL)
 _DEFAULT = re.compile(r"\s*(?:\bdefault\b|:?=).*\Z", re.IGNORECASE | re.DOTALL)
-
-
-def pieces(signature: str) -> Iterator[str]:
-    """Split a list of arguments at the commas that are not inside brackets or quotes."""
-    depth, piece = 0, ""
-    for found in _TOKEN.finditer(signature):
-        one = found.group()
-        depth += (one in "([") - (one in ")]")
-        if one == "," and depth == 0:
-            yield piece
-            piece = ""
-        else:
-            piece += one
-    if piece.strip():
-        yield piece
 
 
 def without_default(argument: str) -> str:

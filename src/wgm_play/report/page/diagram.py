@@ -13,6 +13,7 @@ from html import escape
 from markupsafe import Markup
 
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.sqltext.scan import NAME
 
 MOST_TABLES = 24
 MOST_COLUMNS = 14
@@ -28,8 +29,7 @@ _TYPES = {
     "time without time zone": "time",
 }
 
-_NAME = r'(?:"(?:[^"]|"")*"|[^\s."(]+)'
-_REFERENCES = re.compile(rf"FOREIGN KEY \((.*?)\) REFERENCES (?:ONLY )?(?:({_NAME})\.)?({_NAME})\(")
+_REFERENCES = re.compile(rf"FOREIGN KEY \((.*?)\) REFERENCES (?:ONLY )?(?:({NAME})\.)?({NAME})\(")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,17 @@ class Unforeseen(Exception):
     """A text of a form that is not known."""
 
 
+# Patterns of a text literal, of a name in quotes, of either, and of one part of a name as the server writes it.
+LITERAL = r"'(?:[^']|'')*'"
+QUOTED = r'"(?:[^"]|"")*"'
+IN_QUOTES = rf"{LITERAL}|{QUOTED}"
+NAME = rf'(?:{QUOTED}|[^\s".(]+)'
+# A name in a list, as search_path has it: what is in quotes, or plain.
+LISTED = re.compile(r'"((?:[^"]|"")*)"|([^",\s]+)')
+
 _TOKEN = re.compile(
-    r"E?'(?:[^']|'')*'"  # a text literal: the deparser doubles quotes, and backslashes in E''
-    r'|"(?:[^"]|"")*"'
+    rf"E?{LITERAL}"  # the deparser doubles quotes, and backslashes in E''
+    rf"|{QUOTED}"
     r"|[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*"
     r"|\d+(?:\.\d+)?"
     r"|\s+|.",
@@ -39,7 +47,7 @@ def tokens(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 # All that says where a bracket closes and where a list has its commas.
-_BOUND = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[\[\](),]")
+_BOUND = re.compile(rf"{IN_QUOTES}|[\[\](),]")
 
 
 # Without these, commas are commas, and the first closing bracket closes.

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 from wgm_play.sql import Sql, ident
+from wgm_play.sqltext.scan import NAME
 
-_NAME = r'(?:"(?:[^"]|"")+"|[^\s".(]+)'
-_HEAD = re.compile(rf"CREATE (?P<unique>UNIQUE )?INDEX (?P<name>{_NAME}) ON (?:ONLY )?{_NAME}(?:\.{_NAME})? USING ")
+_HEAD = re.compile(rf"CREATE (?P<unique>UNIQUE )?INDEX (?P<name>{NAME}) ON (?:ONLY )?{NAME}(?:\.{NAME})? USING ")
 
 
 def under_name(definition: str, name: str) -> str:
