@@ -11,18 +11,8 @@ select
     other_namespace.nspname::text as other_schema,
     other.relname::text as other_name,
     case rule.confmatchtype when 'f' then 'full' else 'simple' end as match,
-    array(
-        select attribute.attname::text
-        from pg_catalog.unnest(rule.conkey) with ordinality as key(number, place)
-        join pg_catalog.pg_attribute attribute on attribute.attrelid = rule.conrelid and attribute.attnum = key.number
-        order by key.place
-    ) as columns,
-    array(
-        select attribute.attname::text
-        from pg_catalog.unnest(rule.confkey) with ordinality as key(number, place)
-        join pg_catalog.pg_attribute attribute on attribute.attrelid = rule.confrelid and attribute.attnum = key.number
-        order by key.place
-    ) as other_columns
+    {% include 'health/_key_columns.sql' %}
+
 from pg_catalog.pg_constraint rule
 left join pg_catalog.pg_class relation on relation.oid = rule.conrelid
 left join pg_catalog.pg_type kind on kind.oid = rule.contypid

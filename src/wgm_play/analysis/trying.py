@@ -6,7 +6,7 @@ In: candidates. Out: what PostgreSQL makes of each, its size, and plans with tho
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -182,18 +182,16 @@ def by_hypopg(
     """Give HypoPG's trial for one block; None where the queries may not even be planned on the target."""
     import psycopg
 
-    try:
-        opened = asker.transaction([one.text for one in subjects], path=None, planned=True)
-        connection = opened.__enter__()
-    except (NotAsked, InputError, psycopg.Error):
-        yield None
-        return
-    try:
+    texts = [one.text for one in subjects]
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(asker.transaction(texts, path=None, planned=True))
+        except (NotAsked, InputError, psycopg.Error):
+            yield None
+            return
         trial = ByHypoPG(connection, schema)
         trial.look(candidates)
         yield trial
-    finally:
-        opened.__exit__(None, None, None)
 
 
 def hypopg_schema(reading: psycopg.Connection[Any]) -> str | None:
