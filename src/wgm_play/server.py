@@ -263,7 +263,6 @@ def _holders(connection: Connection[Any]) -> list[str]:
     import psycopg
 
     from wgm_play.render import render
-    from wgm_play.secret import mask
 
     statement = render("server/lock_holders.sql.j2").sql.encode()
     try:

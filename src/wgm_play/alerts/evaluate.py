@@ -18,6 +18,7 @@ from wgm_play.alerts.counter import increases, key_of
 from wgm_play.alerts.outside_values import NOTHING, OutsideValues
 from wgm_play.alerts.threshold import Threshold, parse
 from wgm_play.alerts.visibility import Unseen, all_rows_seen, refuse_hidden_sessions
+from wgm_play.errors import InputError
 from wgm_play.quantities import counted, format_duration
 from wgm_play.render import render
 from wgm_play.secret import MASK, mask, without_values
@@ -133,7 +134,6 @@ def _asked(asker: Asker, alert: Alert, timeout: float, beside: OutsideValues) ->
 
     from wgm_play.asking.ask import NotAsked
     from wgm_play.asking.text import check_query
-    from wgm_play.errors import InputError
 
     _threshold(alert)
     try:

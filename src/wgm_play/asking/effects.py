@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.asking.text import check_query
+from wgm_play.errors import InputError
 from wgm_play.render import render
 
 if TYPE_CHECKING:
@@ -196,8 +197,6 @@ def _within(
     connection: psycopg.Connection[Any], body: str | None, source: str, owners: Iterable[str] | None, depth: int
 ) -> list[str]:
     """Return what the body of a function in SQL calls; its text where the server keeps no tree of it."""
-    from wgm_play.errors import InputError
-
     if body is not None:
         return _called(connection, " ".join(body.split()), owners, depth)
     try:

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from wgm_play.backup.base import Scratch
 from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.sql import reveal
+from wgm_play.user_folder import OURS, working
 
 
 def own_server(shadow: str | None = None) -> Scratch:
@@ -24,8 +25,6 @@ def own_server(shadow: str | None = None) -> Scratch:
 
 @contextmanager
 def _started(major: int, shadow: str | None) -> Iterator[str]:
-    from wgm_play.user_folder import OURS, working
-
     with working(OURS):  # before it is started: a `stop` that comes just then leaves it
         yield _url(major, shadow)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import Refused, Unreachable
+from wgm_play.pooler import recognise
 from wgm_play.quantities import format_size
 from wgm_play.render import render
 from wgm_play.server_tools import parameters
@@ -70,7 +71,6 @@ def connect(url: str, application: str, *, autocommit: bool = True) -> Any:
     import psycopg
     from psycopg.conninfo import make_conninfo
 
-    from wgm_play.pooler import recognise
     from wgm_play.server import misspelt, unreachable
 
     # A database in SQL_ASCII would give bytes instead of text.

@@ -22,7 +22,7 @@ from wgm_play.cli.commands import COMMANDS, PLAY
 from wgm_play.cli.options import CHOICE, COUNT, FLAG, FOLDER, LIST, NUMBER, CommandArgument, Option, Spec
 from wgm_play.errors import InputError, Interrupted, Unreachable, WgmError
 from wgm_play.report import console
-from wgm_play.reporter import Reporter
+from wgm_play.reporter import Counts, Reporter
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -97,8 +97,6 @@ def _connection_lost(failure: Exception) -> WgmError | None:
 
 def _rest_of_recap(reporter: Reporter) -> None:
     """Count what had ended before the error, where the run did not come to its own recap."""
-    from wgm_play.reporter import Counts
-
     if any(counts != Counts() for counts in reporter.counts.values()):
         reporter.recap()
 

@@ -11,7 +11,9 @@ import re
 import subprocess
 from pathlib import Path
 
+from wgm_play import __version__
 from wgm_play.environment import FOLDER as ENVIRONMENTS
+from wgm_play.environment_keys import document
 from wgm_play.errors import InputError
 from wgm_play.reporter import Reporter
 
@@ -100,7 +102,6 @@ def _branch(root: Path) -> str:
 
 def _jobs(ci: str, root: Path, top: Path) -> dict[str, str]:
     """Return the texts of a CI server's files by their paths in the repository, which may hold other projects beside this one."""
-    from wgm_play import __version__
     from wgm_play.plain_templates import packaged_templates
 
     texts, folder = packaged_templates() / "ci", _folder(root, top)
@@ -152,7 +153,6 @@ def _files() -> dict[str, str]:
 
 def _for_editors() -> dict[str, str]:
     """Return what lets an editor complete and check the files: schemas, and where VS Code finds them."""
-    from wgm_play.environment_keys import document
     from wgm_play.playbook.exported import exported
     from wgm_play.playbook.validate import schema
 

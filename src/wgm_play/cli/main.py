@@ -9,6 +9,8 @@ from __future__ import annotations
 import gc
 import sys
 
+from wgm_play import __version__
+
 # The many objects of a large playbook and its catalog are no garbage: look for some only after as many new ones.
 OBJECTS = 200_000
 HELP_WORDS = ("--help", "-h")
@@ -38,7 +40,6 @@ def main(arguments: list[str] | None = None) -> None:
 def _at_once(words: list[str]) -> int | None:
     """Answer what needs neither click nor a playbook; None where it does."""
     if "--version" in words and words[0].startswith("-"):
-        from wgm_play import __version__
         from wgm_play.report.console import lost, write
 
         write(f"wgm-play {__version__}\n")

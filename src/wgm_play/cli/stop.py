@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from wgm_play.cli.files import existing, found
-from wgm_play.environment import Embedded, Environment
+from wgm_play.document.load import load_file
+from wgm_play.environment import Embedded, Environment, load_environment
 from wgm_play.errors import InputError
 from wgm_play.reporter import Reporter
 
@@ -59,9 +60,6 @@ def _stop_scratch() -> tuple[list[int], list[int]]:
 
 
 def _environments(path: Path, project: Path, inventory: str | None) -> list[Environment]:
-    from wgm_play.document.load import load_file
-    from wgm_play.environment import load_environment
-
     plays = load_file(path, str(path))
     hosts = [play.get("hosts") for play in plays if isinstance(play, dict)] if isinstance(plays, list) else []
     names = dict.fromkeys(str(name) for name in hosts if name)

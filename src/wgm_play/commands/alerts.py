@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.errors import InsufficientPrivilege
 
+from wgm_play.alerts import evaluate_now, write_metrics, write_rules
 from wgm_play.alerts.counter import key_of
 from wgm_play.alerts.evaluate import RESERVED
+from wgm_play.alerts.outside_values import OutsideValues
 from wgm_play.alerts.visibility import Unseen
 from wgm_play.execute.guard import holder
 from wgm_play.finding import ERROR, INFO, SEVERITIES, WARNING, Finding
@@ -35,8 +37,6 @@ def look_at_alerts(work: PlaySession, options: Options, reporter: Reporter) -> l
     """Evaluate the alerts; return what fires or is unknown."""
     if not (work.play.alerts or options.rules or options.metrics or options.record):
         return []
-    from wgm_play.alerts import evaluate_now, write_metrics, write_rules
-
     connection = work.reading
     states = evaluate_now(work.asker, work.play.alerts, connection, beside_of(work))
     fresh = not watched_since(connection, datetime(2000, 1, 1, tzinfo=UTC)).checks
@@ -94,7 +94,6 @@ def keep(work: PlaySession, states: Sequence[AlertState]) -> None:
 
 def beside_of(work: PlaySession) -> OutsideValues:
     """Return what alerts are told that is in no query: of backups, runs, earlier counts."""
-    from wgm_play.alerts.outside_values import OutsideValues
 
     def counted(alert: Alert) -> Counted:
         if work.reading is None:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from wgm_play.environment import Promotion
 from wgm_play.errors import Refused
+from wgm_play.playbook.expand import project_of
 from wgm_play.promotion import signing, source
 from wgm_play.promotion.revision import short
 from wgm_play.promotion.steps import HELD
 from wgm_play.run import evidence
+from wgm_play.run.opening import find_playbook
 
 if TYPE_CHECKING:
     from wgm_play.options import Options
@@ -38,9 +40,6 @@ def export(work: PlaySession, reporter: Reporter, file: str, key: str | None) ->
 
 def verify(options: Options, reporter: Reporter, file: str) -> int:
     """Tell offline by whom a file of evidence is signed; raise `Refused` where by nobody."""
-    from wgm_play.playbook.expand import project_of
-    from wgm_play.run.opening import find_playbook
-
     folder = options.inventory or project_of(find_playbook(options.playbook)) / "environments"
     found = signing.read(Path(file), Path(folder) / Path(Promotion("").allowed_signers).name)
     if found.signer is None:

@@ -11,6 +11,7 @@ from wgm_play.errors import Unreachable
 from wgm_play.rehearsal.evidence import last_drill
 from wgm_play.run.gate import only_trash
 from wgm_play.secret import mask
+from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
     from wgm_play.reporter import Reporter
@@ -123,8 +124,6 @@ def runs(work: PlaySession) -> bool:
 
 def address(work: PlaySession, *, password: bool) -> str:
     """Return the URL of the play's database; the password of a server that is not embedded only where it is asked for."""
-    from wgm_play.sql import reveal
-
     if not runs(work):
         raise Unreachable(
             f"the embedded server of {work.target!r} is not running", hint=f"wgm-play {work.options.playbook} starts it"

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from wgm_play import embedded, server
+from wgm_play.document.load import load_file
 from wgm_play.errors import InputError, WgmError, unset_names
 from wgm_play.playbook.expand import hosts_of
+from wgm_play.playbook.variables import parse_extra_vars
 from wgm_play.promotion import revision, steps
 from wgm_play.promotion.freeze import frozen
 from wgm_play.promotion.gate import files_of
@@ -114,8 +116,6 @@ def _loaded(options: Options) -> list[tuple[Loaded, str]]:
 
 def _is_playbook(options: Options) -> bool:
     """Tell whether a file that lies here holds plays: step files and others lie here too."""
-    from wgm_play.document.load import load_file
-
     path = find_playbook(options.playbook)
     try:
         document = load_file(path, str(path))
@@ -127,8 +127,6 @@ def _is_playbook(options: Options) -> bool:
 def _column(
     options: Options, number: int, play: Play, environment: Environment, playbook: Playbook, why: str
 ) -> MatrixColumn:
-    from wgm_play.playbook.variables import parse_extra_vars
-
     project = Path(playbook.project)
     named = None
     if playbook.environment_read:

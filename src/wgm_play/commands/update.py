@@ -31,6 +31,7 @@ from wgm_play.inspect.update.place import StepFinder, Texts
 from wgm_play.ledger import Ledger
 from wgm_play.options import Options
 from wgm_play.playbook.files import shown
+from wgm_play.playbook.fold import fold
 from wgm_play.quantities import counted
 from wgm_play.run.opening import find_playbook, load_plays, open_plays
 from wgm_play.run.plans import compared
@@ -233,8 +234,6 @@ class _Play:
 
     def _readable(self) -> bool:
         """Tell whether the playbook can be read with the texts as they are now."""
-        from wgm_play.playbook.fold import fold
-
         try:
             with instead(self.texts.changed):
                 for _, play, _, _ in load_plays(self.options):

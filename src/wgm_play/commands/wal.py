@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wgm_play.backup import target
 from wgm_play.backup.base import YOUNG
 from wgm_play.backup.moment import lsn_text
 from wgm_play.backup.wal import Wal
@@ -93,7 +94,6 @@ def unit(work: PlaySession, reporter: Reporter) -> int:
 
 def commits(work: PlaySession, reporter: Reporter, tables: Sequence[str] = (), since: str | None = None) -> int:
     """Show what was committed lately, by what it did: where a restore has to stop to leave one of them out."""
-    from wgm_play.backup import target
     from wgm_play.backup.commits import commits as read
     from wgm_play.render import render
 

@@ -22,6 +22,7 @@ from wgm_play.desired.match import match_constraints, match_domain
 from wgm_play.desired.model import DesiredState, Removal
 from wgm_play.errors import InputError, Position, Refused
 from wgm_play.operations.composite import stored
+from wgm_play.operations.foreign import hidden
 from wgm_play.playbook.model import Declaration, Declarations
 from wgm_play.shadow.realise import Realised
 from wgm_play.sql import ident
@@ -207,8 +208,6 @@ def _settings(made: DesiredState, declarations: Mapping[Key, Declaration]) -> No
             made.catalog.rows[key] = _partition_set(made.catalog, declaration)
             made.managed |= {key}
         elif key.kind == "user_mapping" and not declaration.absent:
-            from wgm_play.operations.foreign import hidden
-
             made.catalog.rows[key] = (hidden(key, declaration.attributes["options"]) or None,)
             made.catalog.edges |= {(key, Key("server", key.name[:1]))}
             made.given[key] = declaration.attributes

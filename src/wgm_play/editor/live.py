@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wgm_play.catalog.model import Catalog
+from wgm_play.errors import WgmError
 
 # Seconds for which a catalog is good enough to be shown.
 KEPT = 60.0
@@ -39,7 +40,6 @@ class Live:
         from wgm_play import embedded, server
         from wgm_play.catalog import introspect
         from wgm_play.environment import load_environment
-        from wgm_play.errors import WgmError
 
         try:
             environment = load_environment(name, root, commands=False)

@@ -9,6 +9,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from wgm_play.environment_keys import document
 from wgm_play.playbook.validate import definitions
 from wgm_play.reference.keys import form, resolved, values
 
@@ -18,8 +19,6 @@ _ROLES = {"playbook": "play", "steps": "step", "alerts": "alert"}
 
 @functools.cache
 def _environment() -> Rules:
-    from wgm_play.environment_keys import document
-
     found: Rules = document()
     return found
 

@@ -35,7 +35,7 @@ from wgm_play.execute.retry import QUICK, Exhausted, Retries, reason
 from wgm_play.execute.session import Session
 from wgm_play.execute.watch import INTERVAL, SeenBlockers, StatementWatcher
 from wgm_play.ledger import Ledger
-from wgm_play.ledger.statements import text
+from wgm_play.ledger.statements import send, text
 from wgm_play.plan import Command, Group, Lock, Operation, Plan
 from wgm_play.reporter import Reporter
 from wgm_play.secret import mask, resolve
@@ -503,8 +503,6 @@ class _Execution:
 
     def _await_end_of(self, pid: int) -> None:
         """Wait until the backend that had our COMMIT is gone: until then its rows may still come."""
-        from wgm_play.ledger.statements import send, text
-
         until = time.monotonic() + COMMIT_SETTLES
         while time.monotonic() < until:
             row = send(self.session.connection, text("execute/backend_alive"), pid).fetchone()

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wgm_play.document.load import load_text
 from wgm_play.document.nodes import Map, position_of
 from wgm_play.errors import InputError, Position
 from wgm_play.importing.parts import SourcePart, natural, text_of
-from wgm_play.importing.translated import PartCollector
+from wgm_play.importing.translated import PartCollector, split_name
 from wgm_play.sql import Sql, ident, literal
 
 SUFFIXES = (".xml", ".yaml", ".yml", ".json")
@@ -186,8 +187,6 @@ def _of_xml(text: str, path: Path) -> list[ChangelogElement]:
 
 
 def _of_yaml(text: str, path: Path) -> list[ChangelogElement]:
-    from wgm_play.document.load import load_text
-
     loaded = load_text(text.replace("\t", "  ") if path.suffix == ".json" else text, str(path))
     return list(_of_list(loaded.get("databaseChangeLog") if isinstance(loaded, dict) else [], path))
 
@@ -372,8 +371,6 @@ def _drop_column(script: PartCollector, change: ChangelogElement) -> None:
 
 
 def _split(name: str) -> tuple[str, str]:
-    from wgm_play.importing.translated import split_name
-
     return split_name(name)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from wgm_play.document.load import load_text
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Position
 from wgm_play.importing.parts import SourcePart, natural, text_of
@@ -32,8 +33,6 @@ def is_pgroll(folder: Path) -> bool:
 
 def pgroll(folder: Path) -> list[SourcePart]:
     """Read the operations of all migrations."""
-    from wgm_play.document.load import load_text
-
     made: list[SourcePart] = []
     for path in files(folder):
         text = text_of(path)

@@ -13,7 +13,7 @@ from typing import Any
 
 from wgm_play.importing.parts import SourcePart, text_of
 from wgm_play.importing.translated import PartCollector
-from wgm_play.sql import literal, shortened
+from wgm_play.sql import ident, literal, shortened
 
 _TYPES = {
     "String": "text",
@@ -218,8 +218,6 @@ def _type(one: Field, known: dict[str, PrismaBlock]) -> str:
     if one.type.startswith("Unsupported"):
         made = _first_text(one.type) or "text"
     elif one.type in known:
-        from wgm_play.sql import ident
-
         made = str(ident((known[one.type].schema, known[one.type].own)))
     elif native is not None:
         word = native[3:].lower()

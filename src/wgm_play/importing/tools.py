@@ -14,7 +14,7 @@ from wgm_play.errors import InputError, Position
 from wgm_play.importing.atlas import atlas
 from wgm_play.importing.code_migrations import named, refusal
 from wgm_play.importing.parts import SourcePart, cut, natural, sql_files, text_of, whole
-from wgm_play.importing.pgroll import pgroll
+from wgm_play.importing.pgroll import is_pgroll, pgroll
 from wgm_play.importing.rails import SCHEMA, STRUCTURE, file_of, rails
 from wgm_play.importing.sqitch import PLAN, sqitch
 
@@ -305,7 +305,6 @@ def which(folder: Path) -> str:
 def _without_sql(folder: Path) -> str:
     """Return the tool of a folder, or a file, that holds another language."""
     from wgm_play.importing.changelog import changelogs
-    from wgm_play.importing.pgroll import is_pgroll
 
     suffixes = {path.suffix for path in (folder.rglob("*") if folder.is_dir() else [folder])}
     if ".prisma" in suffixes:

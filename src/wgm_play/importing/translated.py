@@ -14,9 +14,10 @@ from wgm_play.document.nodes import Map, Seq, Text
 from wgm_play.errors import InputError, Position
 from wgm_play.importing.parts import SourcePart
 from wgm_play.playbook.kinds import KINDS, Folding
+from wgm_play.playbook.kinds.constraint import constraint_of
 from wgm_play.playbook.model import Step
 from wgm_play.render import render
-from wgm_play.sql import Sql
+from wgm_play.sql import Sql, ident
 
 Name = tuple[str, str]
 
@@ -83,14 +84,10 @@ class PartCollector:
 
     def drop(self, what: str, name: str, line: int) -> None:
         """Drop an object: `what` is TABLE or the like."""
-        from wgm_play.sql import ident
-
         self.change("object/drop.sql.j2", line, what=Sql(f"{what} {ident(split_name(name))}"))
 
     def rename(self, what: str, name: str, to: str, line: int) -> None:
         """Give an object another name."""
-        from wgm_play.sql import ident
-
         self.change("object/rename.sql.j2", line, what=Sql(f"{what} {ident(split_name(name))}"), to=to)
 
     def add_column(self, table: str, name: str, column: Mapping[str, Any], line: int) -> None:
@@ -131,8 +128,6 @@ class PartCollector:
     def constraint(self, table: str, name: str | None, spec: Mapping[str, Any], line: int) -> None:
         """Add a constraint as `constraints:` says it."""
         from wgm_play.playbook.kinds.base import statement
-        from wgm_play.playbook.kinds.constraint import constraint_of
-        from wgm_play.sql import ident
 
         where = Position(self.file, line, 1)
         made = constraint_of(nodes(spec, where), Text(name, where) if name else None, "public")
@@ -153,12 +148,8 @@ def _sql(value: Any) -> Sql | None:
 
 
 def _quoted(name: str) -> str:
-    from wgm_play.sql import ident
-
     return str(ident(split_name(name)))
 
 
 def _quoted_one(name: str) -> str:
-    from wgm_play.sql import ident
-
     return str(ident(name))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import server
+from wgm_play.catalog import introspect
 from wgm_play.catalog.graph import parts_of
 from wgm_play.catalog.kinds import WITH_BODY
 from wgm_play.catalog.partition_set import kept_by_partman
@@ -90,7 +91,6 @@ def check_bodies(said: Inspected, connection: psycopg.Connection[Any], url: str)
         return
     import psycopg as library
 
-    from wgm_play.catalog import introspect
     from wgm_play.connections import Connections
     from wgm_play.planning.imperative import broken_bodies
     from wgm_play.shadow import open_shadow

@@ -16,7 +16,7 @@ from typing import Any
 from psycopg.rows import class_row
 
 from wgm_play import __version__
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.model import Catalog, Key, digest
 from wgm_play.ledger import decided, history, install, snapshot
 from wgm_play.ledger.model import (
     BackupPin,
@@ -219,7 +219,7 @@ class Ledger:
 
     def evidence_of(self, kind: str, runs: Sequence[int]) -> list[Evidence]:
         """Return the evidence of a kind that is about these runs, the oldest first."""
-        if self.overview().version < _EVIDENCE:
+        if self._version() < _EVIDENCE:
             return []
         return self._rows("evidence_of_runs", Evidence, kind, list(runs))
 
@@ -330,8 +330,6 @@ class Ledger:
     def _snapshot(
         self, run_id: int, moment: str, catalog: Catalog, catalog_digest: str | None, kept: str | None = None
     ) -> str:
-        from wgm_play.catalog.model import digest
-
         if kept is not None and self._has_snapshot(kept):
             run(self.connection, "insert_run_snapshot", run_id, moment, kept)
             return kept

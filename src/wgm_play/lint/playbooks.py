@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from wgm_play.document.as_read import text_of
 from wgm_play.errors import Position
 from wgm_play.finding import Finding
 from wgm_play.importing.parts import SourcePart
@@ -125,8 +126,6 @@ def _imperative(steps: Iterable[Any], look: RuleContext) -> None:
 
 def _accepted(look: RuleContext, steps: Sequence[Any]) -> list[Finding]:
     """Return the findings as comments, settings and the steps' `accept` leave them."""
-    from wgm_play.document.as_read import text_of
-
     made = []
     for one in look.findings:
         if one.code in _RUNNER or one.where is None:

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wgm_play.catalog.access import labels_of
+from wgm_play.catalog.access import PUBLIC, labels_of, parse
 from wgm_play.catalog.kinds import BY_METHOD, KINDS, ON_TABLE, ROUTINES
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.environment import Policy
 from wgm_play.plan import Command, Hazard, Lock, Operation
 from wgm_play.playbook.model import Convert
 from wgm_play.render import render
-from wgm_play.sql import Sql, ident
+from wgm_play.sql import Sql, ident, literal
 
 # Lock levels as pg_locks names them, without "Lock" (manual: "Explicit Locking").
 ACCESS_SHARE = "AccessShare"
@@ -325,8 +325,6 @@ def number(value: int) -> Sql:
 
 def options(pairs: Iterable[str] | None) -> list[Sql]:
     """Return storage parameters "name=value" as SQL, the value quoted."""
-    from wgm_play.sql import literal
-
     made = []
     for pair in pairs or ():
         name, _, value = pair.partition("=")
@@ -374,8 +372,6 @@ def kept_labels(situation: PlanContext, key: Key) -> list[Command]:
 
 def grants(what: Sql, item: str, owner: str) -> list[Command]:
     """Return the GRANT commands of one aclitem, as "reader=r*w/owner"."""
-    from wgm_play.catalog.access import PUBLIC, parse
-
     grantee, column, found = parse(item)
     if grantee == owner:
         return []

@@ -13,6 +13,7 @@ from wgm_play.operations.base import Change, PlanContext, alter, command, commen
 from wgm_play.operations.granted import privileges
 from wgm_play.operations.trash import trash_object
 from wgm_play.operations.type_definition import commands_of, remarks
+from wgm_play.operations.type_swap import swap_type
 from wgm_play.plan import Command
 from wgm_play.sql import Sql
 
@@ -25,8 +26,6 @@ def create_type(situation: PlanContext, key: Key) -> list[Change]:
 
 def alter_type(situation: PlanContext, key: Key) -> list[Change]:
     """Add, drop and alter attributes in place where PostgreSQL can; swap the type where it cannot."""
-    from wgm_play.operations.type_swap import swap_type
-
     old, new = situation.current[key], situation.wanted[key]
     if is_swapped(situation, key):
         swapped = swap_type(situation, key)

@@ -26,6 +26,7 @@ from wgm_play.operations.base import (
     hazard,
     options,
 )
+from wgm_play.operations.index import build_concurrently
 from wgm_play.operations.online import names, spell
 from wgm_play.operations.partitioned_index import is_partitioned
 from wgm_play.plan import Command, Hazard, Lock
@@ -187,8 +188,6 @@ def validate(situation: PlanContext, key: Key, after: tuple[Change, ...] = (), l
 
 def _add_by_index(situation: PlanContext, key: Key) -> list[Change]:
     """Add a unique or primary key by building its index concurrently first."""
-    from wgm_play.operations.index import build_concurrently
-
     row, table = situation.wanted[key], Key("table", key.name[:2])
     name = key.name[2]
     helper = names.helper(names.NEW, name, row.definition)

@@ -16,6 +16,7 @@ from wgm_play.operations.base import (
     changed_options,
     command,
     create,
+    drop,
     what_of,
 )
 from wgm_play.operations.base import option_names as base_option_names
@@ -150,8 +151,6 @@ def option_names(old: list[str] | None, new: list[str] | None) -> list[str]:
 
 def drop_mapping(situation: PlanContext, key: Key) -> list[Change]:
     """Drop a user mapping."""
-    from wgm_play.operations.base import drop
-
     held = any(is_secret(one) for one in situation.current[key].options or ())
     made = command("object/drop", what=what_of(key), shadow=False)
     return [drop(situation, key, f"drop {key}", [made], rank=40, irreversible=_UNKNOWN if held else None)]

@@ -29,6 +29,7 @@ from wgm_play.operations.base import (
     number,
     option_names,
     options,
+    what_of,
 )
 from wgm_play.operations.online import names as helpers
 from wgm_play.plan import Command, Lock
@@ -226,8 +227,6 @@ def _rest(row: Any) -> tuple[Any, ...]:
 
 def _replace_online(situation: PlanContext, key: Key, table: Key) -> list[Change]:
     """Build the new index beside the old one, then swap their names: at no moment is there none."""
-    from wgm_play.operations.base import what_of
-
     new = situation.wanted[key]
     schema, name = key.name
     other = Key("index", (schema, helpers.helper(helpers.NEW, name, new.definition)))

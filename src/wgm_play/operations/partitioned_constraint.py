@@ -22,6 +22,7 @@ from wgm_play.operations.base import (
     create,
     hazard,
 )
+from wgm_play.operations.index import build_concurrently
 from wgm_play.operations.online import names, spell
 from wgm_play.operations.partitioned_index import name_in_partition
 from wgm_play.plan import Command, Lock
@@ -79,8 +80,6 @@ def add_foreign_key(situation: PlanContext, key: Key, parent: Key, definition: S
 
 def add_by_index(situation: PlanContext, key: Key, definition: Sql, title: str) -> list[Change]:
     """Build each partition's unique index concurrently, then make keys of them all, and the parent's, at once."""
-    from wgm_play.operations.index import build_concurrently
-
     row, kind = situation.wanted[key], {"p": "PRIMARY KEY", "u": "UNIQUE"}[situation.wanted[key].type]
     changes: list[Change] = []
     closing: list[Command] = []

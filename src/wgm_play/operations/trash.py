@@ -35,6 +35,8 @@ from wgm_play.operations.base import (
     hazard,
     what_of,
 )
+from wgm_play.operations.range_names import moves as moved_to
+from wgm_play.operations.range_names import renames
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, automatic, ident, shortened
 
@@ -283,9 +285,6 @@ def _into_trash(situation: PlanContext, key: Key, now: tuple[str, str | None], t
     schema, row, word = key.name[0], situation.current[key], KINDS[key.kind].word
     into = command("object/trash_schema")
     if key.kind == "range":
-        from wgm_play.operations.range_names import moves as moved_to
-        from wgm_play.operations.range_names import renames
-
         names = (to, row.multirange and several(to))
         return [into, *renames(row.subtype, schema, now, names), *moved_to(row.subtype, schema, names, SCHEMA)]
     return [

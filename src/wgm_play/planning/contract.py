@@ -58,8 +58,7 @@ def _with_pool(request: PlanRequest, made: tuple[Group, ...]) -> tuple[Group, ..
         replace(
             group,
             operations=tuple(
-                replace(one, payload={**one.payload, ASKED: True}) if asks(one) else one
-                for one in group.operations
+                replace(one, payload={**one.payload, ASKED: True}) if asks(one) else one for one in group.operations
             ),
         )
         for group in made

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.asking.ask import UNTRUSTED
+from wgm_play.asking.ask import UNTRUSTED, NotAsked
 from wgm_play.catalog import introspect
 from wgm_play.catalog.kinds import WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
@@ -399,7 +399,6 @@ class Imperative:
         """Ask the assertions; raise `Refused` where one returns rows. What cannot be asked yet waits in `later`."""
         import psycopg as library
 
-        from wgm_play.asking.ask import NotAsked
         from wgm_play.checks.data import as_lines
 
         schemas = schemas_of(self.folded.declarations) if assertions else []

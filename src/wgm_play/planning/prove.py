@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.graph import closure, owner_column, reached, relation_of, touched
 from wgm_play.catalog.kinds import ACCESS, AS_ROWS, INDEXES, INSIDE, NAMING_ROLE, SWAPPED, TYPES, WITH_BODY
-from wgm_play.catalog.model import CLASSES, Catalog, Key, Row, Rows, differing_fields, field_of, with_fields
+from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row, Rows, differing_fields, field_of, with_fields
+from wgm_play.environment import Policy
 from wgm_play.errors import Position, Refused
+from wgm_play.operations.column_definition import after_create, spelled
 from wgm_play.operations.search_path import called, calls
 from wgm_play.operations.trash import SCHEMA, kept_rows, several
 from wgm_play.plan import Group, Operation
@@ -262,9 +264,7 @@ def _make_trashed(
 ) -> None:
     tables = {Key("table", key.name[:2]) for key in rows if key.kind == "column"}
     if tables and not tables & rows.keys():  # a column: its table is there
-        from wgm_play.environment import Policy
         from wgm_play.operations.base import Facts, PlanContext, command
-        from wgm_play.operations.column_definition import after_create, spelled
 
         made = Catalog(Rows(rows), version=connection.info.server_version)
         situation = PlanContext(Catalog(), made, Facts(Policy(), made.version))
@@ -273,8 +273,6 @@ def _make_trashed(
             for one in (added, *after_create(situation, key)):
                 connection.execute(one.sql.encode())
     else:
-        from wgm_play.catalog.model import Extra
-
         numbers = {key: Extra(number=number) for number, key in enumerate(rows)}
         catalog = Catalog(dict(rows), numbers, frozenset(edges), version=connection.info.server_version)
         run_all(connection, statements_for(catalog))

@@ -30,8 +30,9 @@ from wgm_play.catalog.kinds import (
 )
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.overlay import same_object
-from wgm_play.errors import Refused
+from wgm_play.errors import Position, Refused
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, PlanContext, TableSize, alter, command, hazard, what_of
+from wgm_play.operations.range_names import moves, renames
 from wgm_play.plan import Command, Lock
 from wgm_play.planning.rename_values import in_order, pending
 from wgm_play.playbook.model import Declaration, TablePart
@@ -278,8 +279,6 @@ def _object(
 
 def back(found: Renamed, situation: PlanContext, live: Catalog, now: Key, before: Key, place: list[str]) -> None:
     """Add the rename that takes another one back; `place` is that one's record in the trash."""
-    from wgm_play.errors import Position
-
     nowhere, until_now = Position(""), len(found.changes)
     if now.kind == "attribute":
         owner = _attribute_owner(live, found, now)
@@ -315,8 +314,6 @@ def _called(found: Renamed, owner: Key, labels: Sequence[str], label: str) -> bo
 
 def _range(row: Any, old: Key, new: Key) -> list[Command]:
     """Return the statements that rename and move a range type with its constructors; its multirange keeps its name."""
-    from wgm_play.operations.range_names import moves, renames
-
     names = (new.name[1], row.multirange)
     made = renames(row.subtype, old.name[0], (old.name[1], row.multirange), names) if old.name[1] != new.name[1] else []
     return made + (moves(row.subtype, old.name[0], names, new.name[0]) if old.name[0] != new.name[0] else [])

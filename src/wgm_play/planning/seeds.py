@@ -16,7 +16,7 @@ from wgm_play.operations.base import ROW_EXCLUSIVE
 from wgm_play.plan import Command, Lock, Operation
 from wgm_play.planning.literals import plain, spell
 from wgm_play.planning.seed_rows import BATCH, by_columns, there
-from wgm_play.playbook.model import Seed, SeedRow
+from wgm_play.playbook.model import Declaration, Seed, SeedRow
 from wgm_play.render import Statement, render
 from wgm_play.secret import mask, register
 from wgm_play.shadow.blame import explain
@@ -307,6 +307,4 @@ def _cell(row: SeedRow, error: Any, types: Mapping[str, str]) -> Any:
 
 
 def _holder(seed: Seed, row: SeedRow) -> Any:
-    from wgm_play.playbook.model import Declaration
-
     return Declaration(seed.table, seed.step, row.position)

@@ -37,7 +37,7 @@ from wgm_play.playbook.model import (
     Step,
     Written,
 )
-from wgm_play.playbook.schema_rules import nearest
+from wgm_play.playbook.schema_rules import Checker, nearest
 from wgm_play.playbook.values import holds_template, render_value, truth
 from wgm_play.playbook.variables import Environ, Pending, Root, Scope, Visible
 from wgm_play.quantities import parse_duration
@@ -568,7 +568,6 @@ class _Expansion:
                 )
 
     def _check_backup(self, backup: Any) -> None:
-        from wgm_play.playbook.schema_rules import Checker
         from wgm_play.playbook.validate import definitions
 
         checker = Checker(definitions(), templates=False)
@@ -615,7 +614,6 @@ class _Expansion:
         made = self._try(lambda: render_value(given, scope, where))
         if made is None or not holds_template(given):
             return made
-        from wgm_play.playbook.schema_rules import Checker
         from wgm_play.playbook.validate import definitions
 
         checker = Checker(definitions(), templates=False)
@@ -728,8 +726,6 @@ class _Expansion:
             return
         made = entry
         if holds_template(entry):
-            from wgm_play.playbook.schema_rules import Checker
-
             made = render_value(entry, frame.scope, entry.position)
             checker = Checker(definitions(), templates=False)
             checker.check(made, ALERT, entry.position, "the alert")

@@ -19,8 +19,13 @@ from wgm_play.document.nodes import Map, position_of
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.kinds import KINDS, Folding
-from wgm_play.playbook.kinds.base import at, split
+from wgm_play.playbook.kinds.base import at, default_schema, split
+from wgm_play.playbook.kinds.comment import target_of
 from wgm_play.playbook.kinds.constraint import ConstraintSpec
+from wgm_play.playbook.kinds.index import table_of
+from wgm_play.playbook.kinds.partition import partition_steps
+from wgm_play.playbook.kinds.privileges import access_of
+from wgm_play.playbook.kinds.trigger import event_columns
 from wgm_play.playbook.lazy import LazyDeclaration
 from wgm_play.playbook.model import Assertion, Declaration, Declarations, Seed, SqlStep, Step
 from wgm_play.sql import reveal
@@ -138,8 +143,6 @@ def _lay(step: Step, entries: dict[Key, FoldedObject], folding: Folding) -> None
         merged = dataclasses.replace(step, spec=spec)
     entries[key] = FoldedObject(merged, False, reveal(renamed) if renamed else None)
     if step.kind == "table" and step.spec.get("partitions"):
-        from wgm_play.playbook.kinds.partition import partition_steps
-
         for partition in partition_steps(step, key.name[0]):
             _lay(partition, entries, folding)
 
@@ -159,8 +162,6 @@ def _declaration(key: Key, entry: FoldedObject, folding: Folding) -> Declaration
             )
     made: Declaration = kind.declare(step, folding)
     if "owner" in step.spec or "grants" in step.spec:
-        from wgm_play.playbook.kinds.privileges import access_of
-
         made = dataclasses.replace(made, attributes={**made.attributes, **access_of(step.spec)})
     old = _renamed(key, entry.renamed_from)
     if old is None and step.required:
@@ -231,7 +232,6 @@ def references(
             yield from _table_needs(look, step)
         elif key.kind == "index":
             from wgm_play.playbook.kinds.base import column_list, element
-            from wgm_play.playbook.kinds.index import table_of
 
             table = table_of(step)
             yield from look.table(table, at(spec, "table"), step)
@@ -247,8 +247,6 @@ def references(
             for name, where in names:
                 yield from look.column(table, name, where, step)
         elif key.kind == "trigger":
-            from wgm_play.playbook.kinds.trigger import event_columns
-
             yield from look.table(key.name[:2], at(spec, "table"), step)
             for word in event_columns(step):
                 yield from look.column(key.name[:2], str(word), word.position, step)
@@ -260,8 +258,6 @@ def references(
                 yield from look.table(found[:2], at(spec, "owned_by"), step)
                 yield from look.column(found[:2], found[2], at(spec, "owned_by"), step)
         elif key.kind == "comment":
-            from wgm_play.playbook.kinds.comment import target_of
-
             target = target_of(step)[0]
             if target in entries and entries[target].absent:
                 yield _removed(target, at(spec, "on"), entries[target].step, step)
@@ -294,7 +290,6 @@ def _columns(entry: FoldedObject) -> dict[str, bool] | None:
 
 
 def _table_needs(look: _Look, step: Step) -> Iterator[WgmError]:
-    from wgm_play.playbook.kinds.base import default_schema
     from wgm_play.playbook.kinds.table import constraints_of, key
 
     mine = key(step).name

@@ -14,7 +14,7 @@ from wgm_play.errors import InputError, Position
 from wgm_play.plain_templates import packaged_templates
 from wgm_play.playbook.files import Files
 from wgm_play.playbook.kinds.base import Rendered
-from wgm_play.playbook.schema_rules import is_template
+from wgm_play.playbook.schema_rules import is_template, nearest
 from wgm_play.playbook.values import jinja_hint, undefined, values_for
 from wgm_play.playbook.variables import Scope
 from wgm_play.render import environment, render_text
@@ -50,8 +50,6 @@ def _outside(name: str, where: Position | None) -> InputError:
 
 
 def _like(name: str, project: Path) -> str:
-    from wgm_play.playbook.schema_rules import nearest
-
     root = project / FOLDER
     names = [str(one.relative_to(root)) for one in root.rglob("*") if one.is_file()] if root.is_dir() else []
     return nearest(name, names) or f"it is looked for in {FOLDER}/ of the project"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.document.nodes import Map, Seq, Text, key_position, position_of
 from wgm_play.errors import InputError, Position, Unset, WgmError
 from wgm_play.playbook.schema_rules import is_template, nearest
-from wgm_play.playbook.variables import Environ, Scope, SecretText, Unknown
+from wgm_play.playbook.variables import Environ, Pending, Scope, SecretText, Unknown
 from wgm_play.secret import Secret
 
 if TYPE_CHECKING:
@@ -320,8 +320,6 @@ def run(compile_: Callable[[str], Compiled], text: str, scope: Scope, where: Pos
     except RecursionError:
         raise InputError("a variable is made of itself, or nested too deep", where=where) from None
     except Exception as error:
-        from wgm_play.playbook.variables import Pending
-
         if isinstance(error, Pending):
             raise
         shown = str(error) or type(error).__name__

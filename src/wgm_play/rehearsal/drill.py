@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.backup import target
+from wgm_play.backup.base import Drill as Asked
 from wgm_play.catalog import introspect
 from wgm_play.catalog.kinds import OF_SERVER
 from wgm_play.catalog.model import Catalog, Key, told_fields
@@ -34,7 +35,6 @@ FEW_ROWS = 100
 
 def drill(work: PlaySession, backup_id: str | None) -> list[Finding]:
     """Bring a backup back (the newest for None), look at it, keep what was found in the ledger; return the findings."""
-    from wgm_play.backup.base import Drill as Asked
     from wgm_play.run.gate import engine_of
 
     work.check_marker()

@@ -15,11 +15,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.backup import target
 from wgm_play.catalog import introspect
 from wgm_play.catalog.kinds import OF_SERVER
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.finding import ERROR, INFO, Finding
+from wgm_play.ledger import Ledger
 from wgm_play.operations.base import TableSize
 from wgm_play.plan import Plan
 from wgm_play.quantities import counted, format_duration, format_size
@@ -32,6 +34,7 @@ from wgm_play.rehearsal.meter import BLOCKING, Measured, Meter
 from wgm_play.rehearsal.stage import Stage, different_catalog, factors, is_superuser, prepare, settings_of
 from wgm_play.render import query, render
 from wgm_play.reporter import Reporter
+from wgm_play.run.gate import engine_of
 from wgm_play.run.plans import plan
 from wgm_play.run.running import run_plan
 from wgm_play.run.work import PlaySession
@@ -91,8 +94,6 @@ def rehearse(
             backup, cluster = None, False
             copy = stack.enter_context(_made_up(work, planned, settings))
         else:
-            from wgm_play.run.gate import engine_of
-
             _policy, engine = engine_of(work)
             if not engine.capabilities.rehearsals:
                 raise Refused(
@@ -161,8 +162,6 @@ def _on_copy(
 
 
 def _ledger(work: PlaySession) -> Any:
-    from wgm_play.ledger import Ledger
-
     return Ledger(work.reading)
 
 
@@ -224,8 +223,6 @@ class Rehearsal:
 
     def _session(self) -> Any:
         """Return a session as the application would have it: with the usual search_path."""
-        from wgm_play.backup import target
-
         return target.connect(self.url, "wgm-play exercise")
 
     def _measured(self, what: str) -> _Timer:

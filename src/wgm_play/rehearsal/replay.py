@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wgm_play.errors import InputError, Position, Refused
+from wgm_play.errors import InputError, Position, Refused, Unreachable
 from wgm_play.quantities import counted, format_duration
 from wgm_play.render import render
 from wgm_play.secret import mask
@@ -259,8 +259,6 @@ class Load:
 
     def _client(self) -> None:
         import psycopg
-
-        from wgm_play.errors import Unreachable
 
         while not self._over.is_set():
             try:

@@ -25,7 +25,7 @@ from wgm_play.planning.versions import make_live
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.server import connect_to
-from wgm_play.sql import Sql, ident
+from wgm_play.sql import Sql, ident, literal
 
 if TYPE_CHECKING:
     import psycopg
@@ -202,6 +202,4 @@ def _value(table: _SyntheticTable, column: _SyntheticColumn, tables: Mapping[int
 
 
 def _literal(text: str) -> str:
-    from wgm_play.sql import literal
-
     return str(literal(text))

@@ -18,7 +18,7 @@ from wgm_play.errors import InputError, Position, Problems, Refusals, Refused, W
 from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.plan import Plan
 from wgm_play.planning.edited_part import bare
-from wgm_play.playbook.expand import project_of
+from wgm_play.playbook.expand import hosts_of, project_of
 from wgm_play.playbook.fold import fold
 from wgm_play.quantities import counted
 from wgm_play.review.compare import UnplannedPlay, compare, pairs, version_of
@@ -86,8 +86,6 @@ def _deleted(now: Options, name: str) -> Review:
 
 def _others(gone: Path, environment: str) -> Iterator[str]:
     """Yield the playbooks beside one that is gone that have a play for its environment."""
-    from wgm_play.playbook.expand import hosts_of
-
     for path in sorted(gone.parent.glob("*.y*ml")) if gone.parent.is_dir() else ():
         try:
             if any(hosts == environment for _, hosts, _ in hosts_of(path)):

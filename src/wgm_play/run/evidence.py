@@ -14,6 +14,7 @@ import psycopg
 
 from wgm_play.catalog.kinds import CLUSTER
 from wgm_play.catalog.model import Catalog, Rows
+from wgm_play.document.load import load_file
 from wgm_play.errors import WgmError
 from wgm_play.ledger import Ledger, RunInfo, decided
 from wgm_play.ledger.decided import revisions
@@ -128,8 +129,6 @@ def is_source(work: PlaySession) -> bool:
 
 def _sources(file: Path) -> Sequence[str]:
     """Return from where an environment is promoted; nothing where its file does not say so."""
-    from wgm_play.document.load import load_file
-
     try:
         if "promotion" not in file.read_text(encoding="utf-8", errors="replace"):
             return ()

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.alerts import evaluate_now
 from wgm_play.execute import executor
+from wgm_play.execute.pausing import Pauses, asks
 from wgm_play.run import alert_gate, invariants
 from wgm_play.run.load import LoadWatch
 from wgm_play.run.permission import FreezeWatch
@@ -87,8 +89,6 @@ def _watched(work: PlaySession, progress: StepProgress) -> OnGroup:
 
 def _pauses(work: PlaySession, plan: Plan) -> Pauses | None:
     """Return the pool that transactions of the plan are run without; None where none asks for it."""
-    from wgm_play.execute.pausing import Pauses, asks
-
     pool = work.environment.pool
     if pool is None or not any(map(asks, plan.groups)):
         return None
@@ -104,8 +104,6 @@ def _alarm(work: PlaySession) -> Callable[[], str | None] | None:
     since: dict[str, float] = {}
 
     def firing() -> str | None:
-        from wgm_play.alerts import evaluate_now
-
         now = time.monotonic()
         # A query that fails is told by `check`: it may name what this very run is about to make.
         crossed = {

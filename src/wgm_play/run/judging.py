@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wgm_play import server
+from wgm_play.environment import load_environment
 from wgm_play.errors import InputError, Problems, WgmError
 from wgm_play.ledger import decided
 from wgm_play.promotion import forms, signing, source
@@ -65,8 +67,6 @@ def _not_rendered(name: str, error: WgmError) -> EnvironmentEvidence:
 
 def _environment(work: PlaySession, promotion: Promotion) -> Environment:
     """Return the environment that is promoted from, as far as its variables go: where it is may not be known here."""
-    from wgm_play.environment import load_environment
-
     inventory = work.inventory
     try:
         return load_environment(promotion.source, work.project, inventory, url="postgresql://", commands=False)
@@ -78,9 +78,6 @@ def _environment(work: PlaySession, promotion: Promotion) -> Environment:
 
 def _evidence(work: PlaySession, promotion: Promotion, wanted: set[str]) -> EnvironmentEvidence:
     """Ask the environment that is promoted from."""
-    from wgm_play import server
-    from wgm_play.environment import load_environment
-
     name = promotion.source
     if work.options.evidence:
         return _of_file(work, promotion, Path(work.options.evidence))

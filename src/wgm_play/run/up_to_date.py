@@ -27,6 +27,7 @@ from wgm_play import __version__, plain_templates, secret
 from wgm_play.cache.inputs import names_below, program
 from wgm_play.cache.questions import QUESTIONS, READER, answer, mark_of
 from wgm_play.cache.store import Cache
+from wgm_play.errors import Position, WgmError
 
 if TYPE_CHECKING:
     import psycopg
@@ -234,8 +235,6 @@ def as_it_was(
     """Ask all questions again, in one round trip or two; return notes and address, or None where an answer is another."""
     import psycopg as library
 
-    from wgm_play.errors import WgmError
-
     try:
         from wgm_play import server
 
@@ -274,7 +273,6 @@ def _mark_now(connection: psycopg.Connection[Any]) -> str:
 
 def _environment(where: Mapping[str, Any], options: Options) -> Environment:
     from wgm_play.environment import Embedded, Environment, Policy, url_of
-    from wgm_play.errors import Position
 
     return Environment(
         name=where["name"],

@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.render import render
+from wgm_play.sql import Sql
 from wgm_play.stats import assumptions
 from wgm_play.stats.put import KnownStatistics, write
+from wgm_play.stats.uses import Use as Made
 from wgm_play.stats.uses import expression_key, uses
 
 if TYPE_CHECKING:
@@ -124,8 +126,6 @@ def explain(connection: Any, query: str) -> ExplainedPlan:
 
 
 def _sql(query: str) -> Any:
-    from wgm_play.sql import Sql
-
     return Sql(query.strip().rstrip(";"))
 
 
@@ -212,8 +212,6 @@ def _open(planning: Planning, plan: ExplainedPlan, query: str) -> tuple[list[tup
 def _use(used: Uses, expression: str | None, name: str) -> Use | None:
     if expression is not None:
         return used.get(expression_key(expression))
-    from wgm_play.stats.uses import Use as Made
-
     return used.get(name) or (Made(joined=True) if used.natural else None)
 
 

@@ -18,6 +18,7 @@ from wgm_play.inspect.update import edit
 from wgm_play.inspect.update.changes import GONE, Path, PathDifference, keys_at, value_at
 from wgm_play.inspect.update.edit import Unplaced
 from wgm_play.inspect.update.place import OF_REFERENCE, StepAddress, StepFinder, Texts
+from wgm_play.playbook.kinds import KINDS, index
 
 Pretty = Callable[[Key], Entry | None]
 
@@ -342,15 +343,11 @@ def table_of(entry: Entry) -> tuple[str, ...] | None:
 
 def _about(place: StepAddress, table: tuple[str, ...]) -> bool:
     """Tell whether a step is about a table or one of its parts."""
-    from wgm_play.playbook.kinds import KINDS
-
     kind = KINDS[place.step.kind]
     key = kind.key(place.step) if kind.key is not None else None
     if key is None:
         return False
     if key.kind == "index":
-        from wgm_play.playbook.kinds import index
-
         return tuple(map(str, index.table_of(place.step))) == table
     if key.kind in (OF_OBJECT - {"owner"}):
         return key.name[1:3] == table

@@ -20,6 +20,7 @@ from wgm_play.errors import WgmError
 from wgm_play.inspect.update.changes import GONE, Path
 from wgm_play.inspect.update.edit import Unplaced, holds_template
 from wgm_play.playbook.kinds import KINDS
+from wgm_play.playbook.kinds.comment import target_of
 from wgm_play.playbook.model import Step
 from wgm_play.sqltext.scan import words
 
@@ -222,8 +223,6 @@ class StepFinder:
         return _names(node) == columns
 
     def _comments(self, key: Key, path: Path) -> list[tuple[StepAddress, Address]]:
-        from wgm_play.playbook.kinds.comment import target_of
-
         target = key if len(path) == 1 else Key("column", (*key.name, path[-2]))
         found = []
         for place in self.order:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wgm_play.lint.context import ACCESS_EXCLUSIVE, GENTLE, SHARE_ROW_EXCLUSIVE, RuleContext
+from wgm_play.lint.following import later
 from wgm_play.lint.model import KnownRelation
 from wgm_play.lint.rules import column, constraint, partition
 from wgm_play.lint.tree import kind, option, switched
@@ -175,8 +176,6 @@ def _disable_user_triggers(command: Any, relation: KnownRelation, look: RuleCont
 
 
 def _enabled_later(relation: KnownRelation, look: RuleContext) -> bool:
-    from wgm_play.lint.following import later
-
     return any(
         kind(one) == "AlterTableStmt"
         and look.name(one.relation) == relation.name
@@ -186,8 +185,6 @@ def _enabled_later(relation: KnownRelation, look: RuleContext) -> bool:
 
 
 def _row_security(command: Any, relation: KnownRelation, look: RuleContext) -> None:
-    from wgm_play.lint.following import later
-
     if look.is_new(relation) or relation.policies:
         return
     coming = [

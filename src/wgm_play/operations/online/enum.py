@@ -19,6 +19,7 @@ from wgm_play.operations.online import names, swap
 from wgm_play.operations.online.model import Retyping, Twin
 from wgm_play.operations.online.retype import expand_and_fill, obstacle, retyping
 from wgm_play.operations.trash import is_kept, make_way
+from wgm_play.operations.type_definition import users_of
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql, ident
 
@@ -34,8 +35,6 @@ def loses_values(situation: PlanContext, key: Key) -> bool:
 
 def tables_of(situation: PlanContext, key: Key) -> dict[Key, list[Key]]:
     """Return the tables with columns of an enum, and these columns; none where no table is large."""
-    from wgm_play.operations.type_definition import users_of
-
     found: dict[Key, list[Key]] = {}
     for column in users_of(situation, key):
         if column in situation.wanted.rows:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from wgm_play.operations.base import options
 from wgm_play.sql import Sql, ident
 
 # Functions that give old rows no other values than one: a column with such a default is added without a rewrite.
@@ -133,8 +134,6 @@ _DEFERRABLE = re.compile(r"( DEFERRABLE( INITIALLY DEFERRED)?)$")
 
 def key_index(row: Any, table: tuple[str, ...], name: str) -> str:
     """Return the CREATE UNIQUE INDEX statement of a primary or unique key's index."""
-    from wgm_play.operations.base import options
-
     body = _DEFERRABLE.sub("", row.definition).removeprefix("PRIMARY KEY").removeprefix("UNIQUE").strip()
     nulls = ""
     if body.startswith("NULLS NOT DISTINCT"):
