@@ -22,7 +22,7 @@ from wgm_play.planning.convert import TypesOf
 from wgm_play.planning.draft import Draft
 from wgm_play.planning.optional_roles import without_unmade_roles
 from wgm_play.planning.privileges import Skips, unprivileged_settings
-from wgm_play.planning.prove import prove
+from wgm_play.planning.prove import only_makes, prove
 from wgm_play.planning.refusals import Together
 from wgm_play.planning.request import PlanRequest
 from wgm_play.planning.role_names import refuse_missing_roles
@@ -155,6 +155,8 @@ class PlanTarget:
         if all(operation.verb == "run" for operation in operations) and not fills.filled(draft.live, texts):
             return
         live, wanted = draft.live, draft.wanted.catalog
+        if not draft.trashed and only_makes(live, made):
+            return
         skipped = self.unprovable(wanted) | _unselected(request, live, wanted, made)
         steps = {step.index: (step.position, step.name) for step in request.play.steps if not step.no_log}
         with self.shadow().database() as connection:
