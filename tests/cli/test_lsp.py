@@ -85,6 +85,13 @@ def _codes(found: list[dict[str, Any]]) -> set[str]:
     return {one.get("code") or "" for one in found}
 
 
+def test_the_last_of_many_quick_edits_is_told(fresh: Editor) -> None:
+    for number in range(12):
+        fresh.type(FILE, TABLES.replace("not_null: true", f"not_nul{number}: true"))
+        time.sleep(0.16)  # as long as the server waits for the next one: it is in the middle of reading
+    assert fresh.problems(FILE, lambda found: any("not_nul11" in one["message"] for one in found))
+
+
 def test_errors_and_hazards_are_told_at_their_places_while_one_types(fresh: Editor) -> None:
     fresh.type(FILE, TABLES.replace("not_null: true", "not_nul: true"))
     (one,) = fresh.problems(FILE, lambda found: any("not_nul" in one["message"] for one in found))

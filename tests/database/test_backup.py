@@ -546,9 +546,9 @@ def test_a_killed_restore_is_told_and_the_verification_fails(
 
 MAKE = """
 import sys, pathlib
-from wgm_play.backup.base import Policy, Source
+from wgm_play.backup.base import BackupPolicy, BackupSource
 from wgm_play.backup.logical import Logical
-source = Source(sys.argv[1], pathlib.Path(sys.argv[2]), Policy(verify="none"), None, application="wgm-play/killed")
+source = BackupSource(sys.argv[1], pathlib.Path(sys.argv[2]), BackupPolicy(verify="none"), None, application="wgm-play/killed")
 Logical(source).make("x")
 """
 

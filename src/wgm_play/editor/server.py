@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -185,21 +185,31 @@ def _later(server: LanguageServer, desk: Desk, path: str) -> None:
     desk.waiting[which] = asyncio.get_running_loop().create_task(work)
 
 
+async def _to_its_end(function: Callable[..., Any], *given: Any) -> Any:
+    """Run a function in a thread; who is cancelled meanwhile goes on when that has ended, so that no two read a project at once."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, *given))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
+
+
 async def _project(server: LanguageServer, desk: Desk, root: Path) -> None:
     await asyncio.sleep(PAUSE if root in desk.states else 0)
     async with desk.lock:
         texts = dict(desk.texts)
-        state = await asyncio.to_thread(look, root, texts, desk.states.get(root))
+        state = await _to_its_end(look, root, texts, desk.states.get(root))
         _carry(state, desk.states.get(root))
         desk.states[root] = state
         if root not in desk.first:
-            desk.first[root] = await asyncio.to_thread(actions.before_of, root) or list(state.reads())
+            desk.first[root] = await _to_its_end(actions.before_of, root) or list(state.reads())
         _tell(server, desk, root)
     if not desk.scratch or any(one.severity == "error" and not one.code for p in state.problems.values() for one in p):
         return
     await asyncio.sleep(LONG_PAUSE)
     async with desk.lock:
-        desk.states[root] = await asyncio.to_thread(realise, state, texts)
+        desk.states[root] = await _to_its_end(realise, state, texts)
         _tell(server, desk, root)
 
 
@@ -221,7 +231,7 @@ async def _sql(server: LanguageServer, desk: Desk, path: str) -> None:
         if path not in desk.texts:
             _publish(server, desk, path, [])
             return
-        problems, desk.safe[path] = await asyncio.to_thread(of_sql, Path(path), dict(desk.texts))
+        problems, desk.safe[path] = await _to_its_end(of_sql, Path(path), dict(desk.texts))
         _publish(server, desk, path, problems)
 
 
