@@ -31,3 +31,24 @@ class Column:
     options: list[str] | None
     comment: str | None
     inherited: bool = False
+
+
+def own_storage(spelled_type: str) -> str:
+    """Return the storage that a type has by itself: before 16 there is no SET STORAGE DEFAULT."""
+    if spelled_type.startswith("numeric") or spelled_type in ("inet", "cidr"):
+        return "MAIN"
+    fixed = (
+        "integer",
+        "bigint",
+        "smallint",
+        "boolean",
+        "uuid",
+        "date",
+        "timestamp",
+        "time",
+        "real",
+        "double precision",
+        "interval",
+        "oid",
+    )
+    return "PLAIN" if spelled_type.startswith(fixed) and not spelled_type.endswith("[]") else "EXTENDED"

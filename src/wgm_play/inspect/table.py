@@ -9,6 +9,7 @@ import functools
 import re
 from typing import Any
 
+from wgm_play.catalog.column import own_storage
 from wgm_play.catalog.graph import parent_column
 from wgm_play.catalog.model import Key
 from wgm_play.inspect import constraint as constraints
@@ -115,9 +116,10 @@ def _otherwise(said: Inspected, key: Key, column: Any, spec: dict[str, Any]) -> 
         spec["not_null"] = False
     if column.expression != parent.expression:
         said.cannot(key, f"it is generated otherwise than its parent's column: {column.expression}")
-    for word in ("storage", "compression"):
-        if getattr(parent, word) and not getattr(column, word):
-            said.cannot(key, f"it has not the {word} of its parent's column")
+    if parent.storage and not column.storage:
+        spec["storage"] = own_storage(parent.type).lower()
+    if parent.compression and not column.compression:
+        spec["compression"] = "default"
 
 
 def collation(text: str) -> str:

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+from wgm_play.catalog.column import own_storage
 from wgm_play.catalog.graph import children, descendants, parent_column
 from wgm_play.catalog.model import Catalog, Key, Rows, row_of
 from wgm_play.operations.base import (
@@ -667,27 +668,6 @@ def _attributes(situation: PlanContext, key: Key, *, retyped: bool) -> list[Chan
     if old.comment != new.comment:
         changes.append(alter(situation, key, f"comment on {key}", [comment(key, new.comment)]))
     return changes
-
-
-def own_storage(spelled_type: str) -> str:
-    """Return the storage that a type has by itself: before 16 there is no SET STORAGE DEFAULT."""
-    if spelled_type.startswith("numeric") or spelled_type in ("inet", "cidr"):
-        return "MAIN"
-    fixed = (
-        "integer",
-        "bigint",
-        "smallint",
-        "boolean",
-        "uuid",
-        "date",
-        "timestamp",
-        "time",
-        "real",
-        "double precision",
-        "interval",
-        "oid",
-    )
-    return "PLAIN" if spelled_type.startswith(fixed) and not spelled_type.endswith("[]") else "EXTENDED"
 
 
 def with_what_is_inherited(situation: PlanContext, changes: Sequence[Change]) -> list[tuple[Change, Change]]:

@@ -5,6 +5,7 @@ In: a situation and the key of what differs. Out: changes, with their statements
 
 from __future__ import annotations
 
+from wgm_play.catalog.column import own_storage
 from wgm_play.catalog.foreign import ForeignDataWrapper, ForeignServer, ForeignTable, UserMapping
 from wgm_play.catalog.model import Key
 from wgm_play.errors import Refused
@@ -21,7 +22,6 @@ from wgm_play.operations.base import (
 )
 from wgm_play.operations.base import option_names as base_option_names
 from wgm_play.operations.base import options as base_options
-from wgm_play.operations.column import own_storage
 from wgm_play.operations.column_definition import STORAGE
 from wgm_play.operations.defined import Defined, option, option_changes, sql
 from wgm_play.plan import Command, Lock

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wgm_play.catalog.column import own_storage
 from wgm_play.catalog.graph import indexes_of, reached
 from wgm_play.catalog.kinds import WITH_BODY
 from wgm_play.catalog.model import Key
@@ -26,7 +27,6 @@ from wgm_play.operations.base import (
     options,
     what_of,
 )
-from wgm_play.operations.column import own_storage
 from wgm_play.operations.column_definition import COMPRESSION, STORAGE
 from wgm_play.operations.granted import privileges
 from wgm_play.plan import Command, Lock

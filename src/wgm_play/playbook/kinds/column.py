@@ -93,7 +93,12 @@ MAPPING: Schema = {"x-place": "column"} | mapping(
         },
         "collation": ref("object", "The collation."),
         "storage": choice("STORAGE (TOAST) strategy for long values.", "plain", "external", "extended", "main"),
-        "compression": choice("COMPRESSION method for long values (PostgreSQL 14 and later).", "pglz", "lz4"),
+        "compression": choice(
+            "COMPRESSION method for long values (PostgreSQL 14 and later); `default` is the server's.",
+            "pglz",
+            "lz4",
+            "default",
+        ),
         "statistics": {"description": "The statistics target.", "type": "integer", "minimum": -1, "maximum": 10000},
         "options": ref("parameters", "Attribute options for the planner: n_distinct, n_distinct_inherited."),
         "comment": COMMENT,
@@ -172,8 +177,14 @@ def column_of(name: Text, spec: Map) -> ColumnSpec:
         options=sequence,
         sequence=_sequence(spec),
         collation=collation_of(spec),
-        compression=Sql(reveal(spec["compression"]), at(spec, "compression")) if spec.get("compression") else None,
+        compression=_compression(spec),
     )
+
+
+def _compression(spec: Map) -> Sql | None:
+    """Return the method that a column has of its own; without the word a new one has the default."""
+    method = reveal(spec["compression"]) if spec.get("compression") else "default"
+    return None if method == "default" else Sql(method, at(spec, "compression"))
 
 
 def checks_of(spec: Map) -> tuple[Sql, ...]:
