@@ -337,3 +337,12 @@ def project(folder: Path, text: str) -> Path:
     path = folder / "playbook.yml"
     path.write_text(text)
     return path
+
+
+def test_a_default_keeps_the_cast_that_its_type_would_give_otherwise(tmp_path: Path, database_url: str) -> None:
+    fill(
+        database_url,
+        "CREATE TABLE t (a interval(3) DEFAULT '1 s'::interval, b interval(3) DEFAULT '1 s', c interval DEFAULT '1 s')",
+    )
+    columns = steps(database_url, tmp_path)[0]["table"]["columns"]
+    assert (columns["a"]["default"], columns["c"]["default"]) == ("'00:00:01'::interval", "'00:00:01'")
