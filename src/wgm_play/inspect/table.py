@@ -206,8 +206,8 @@ def default(text: str, type_: str) -> Any:
             return int(literal[1:-1])
         if re.fullmatch(r"'-[\d.]+'::numeric", text):
             return literal[1:-1]
-        if bare.startswith("interval") and rest != f"::{type_}":
-            return sql_value(text)  # PostgreSQL gives a bare literal of this type the column's precision and fields
+        if bare == "interval":  # the only type whose literals take its precision at once
+            bare = type_
         if rest == f"::{bare}" or (rest == "::bpchar" and bare == "character"):
             return literal
     return sql_value(text)

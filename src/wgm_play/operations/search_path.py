@@ -40,6 +40,8 @@ _FILLS = re.compile(r"UPDATE\b")
 _REWRITES = re.compile(r"\bTYPE\b|\bATTACH\s+PARTITION\b|\bSET\s+EXPRESSION\b")
 _RELATIONS = RELATIONS | {"schema"}
 _WORDS = re.compile(r"[\w$]+")
+# Extensions with functions in SQL whose bodies name things without a schema: `earth` is a type of earthdistance.
+_EXTENSIONS = frozenset(Key("extension", (name,)) for name in ("earthdistance", "xml2"))
 # What is called for other reasons than that an expression is evaluated.
 _NOT_CALLED = ON_TABLE | {"view"}
 
@@ -58,7 +60,7 @@ def calling(groups: Sequence[Group], before: Catalog, after: Catalog) -> tuple[G
 def _is_text(key: Key, catalog: Catalog) -> bool:
     """Tell whether a function's body is text that names mean something in, as search_path says."""
     if key.kind not in WITH_BODY:
-        return False
+        return key in _EXTENSIONS
     row = catalog[key]
     head, text, _ = row.definition.partition("\nAS $")
     return bool(text) and row.language not in ("c", "internal") and "\n SET search_path" not in head
@@ -71,6 +73,11 @@ def calls(operation: Operation) -> bool:
 
 def called(operation: Operation, before: Catalog, after: Catalog, table: Key | None = None) -> set[Key]:
     """Return the functions and operators that an operation may call, as far as is recorded; or those of a `table`."""
+    return _called(operation, before, after, table) - _EXTENSIONS
+
+
+def _called(operation: Operation, before: Catalog, after: Catalog, table: Key | None = None) -> set[Key]:
+    """Return them with the extensions whose bodies need a search_path, of whose functions no more is recorded."""
     found: set[Key] = set()
     for catalog in (before, after):
         around = _around(catalog, table or operation.key)
@@ -106,7 +113,7 @@ def tables_of(operation: Operation, before: Catalog, after: Catalog) -> list[Key
 
 
 def _with_path(operation: Operation, bodies: set[Key], before: Catalog, after: Catalog) -> Operation:
-    evaluated = evaluates(operation) and bool(called(operation, before, after) & bodies)
+    evaluated = evaluates(operation) and bool(_called(operation, before, after) & bodies)
     at_once = operation.key.kind == "column" and "backfill" not in operation.payload
     filled = at_once and any(_FILLS.match(one.sql) for one in operation.commands)
     if not evaluated and not filled:
@@ -148,4 +155,4 @@ def _reached(catalog: Catalog, keys: Collection[Key]) -> set[Key]:
             if other.kind not in _RELATIONS or other.kind in behind:
                 yield other
 
-    return {key for key in reached(keys, called) if key.kind in (ROUTINES | {"operator"})}
+    return {key for key in reached(keys, called) if key.kind in (ROUTINES | {"operator"}) or key in _EXTENSIONS}

@@ -5,6 +5,7 @@ In: the live and the wanted catalog, the plan's groups. Out: nothing; a plan tha
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -346,8 +347,8 @@ def _run_batch(
     if not commands:
         return
     if alone(connection, [sql for sql, _ in commands]):
-        for sql, operation in commands:
-            _send(connection, sql, operation, steps)
+        for _, part in itertools.groupby(commands, lambda one: id(one[1])):
+            _send_operation(connection, list(part), steps)
         return
     try:
         with connection.transaction():
@@ -358,6 +359,15 @@ def _run_batch(
             with connection.transaction():
                 for sql, operation in _commands(group, filled):
                     _send(connection, sql, operation, steps)
+
+
+def _send_operation(
+    connection: psycopg.Connection[Any], commands: Sequence[tuple[str, Operation]], steps: Steps
+) -> None:
+    """Send an operation's statements, each committed alone; together where a search_path is set for one of them."""
+    with connection.transaction() if calls(commands[0][1]) else nullcontext():
+        for sql, operation in commands:
+            _send(connection, sql, operation, steps)
 
 
 # Nobody else is in the shadow, and what each commits by itself there holds no lock for the next.

@@ -34,8 +34,8 @@ _SUPERUSER_SETTINGS = (
     "role|session_authorization|session_replication_role|log_\\w+|track_\\w+|lc_messages|deadlock_timeout|session_preload_libraries|"
     "zero_damaged_pages|ignore_\\w+|allow_\\w+|commit_delay|compute_query_id|temp_file_limit|update_process_title|jit_\\w+"
 )
-# A parameter of an extension or an application: only superusers may choose one that the server does not know by then.
-_CUSTOM = r"[a-z_]\w*\.[\w.$]+"
+# A parameter of an extension, or of nobody: a role may set it for a function only where its session has loaded the library.
+_CUSTOM = r"\"?[^\W\d]\w*\"?\.\"?[\w.]+\"?"
 _COMMENTS = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _KINDS = r"(?:EXTENSION|EVENT\s+TRIGGER|FOREIGN\s+DATA\s+WRAPPER|OPERATOR\s+CLASS|OPERATOR\s+FAMILY|CAST|PUBLICATION)\b"
 # The constructors of a range type belong to the bootstrap superuser, whoever made the type.
@@ -51,7 +51,7 @@ _OWN_COMMENT = re.compile(
 _ROUTINE = re.compile(rf"{_COMMENTS}CREATE\s+(?:OR\s+REPLACE\s+)?(?:FUNCTION|PROCEDURE)\b", re.IGNORECASE | re.DOTALL)
 _LANGUAGE = re.compile(r"\bLANGUAGE\s+(?:'(\w+)'|\"(\w+)\"|(\w+))", re.IGNORECASE)
 _NOT_FOR_ROLES = re.compile(
-    rf"\bLEAKPROOF\b(?<!NOT LEAKPROOF)|\bSUPPORT\s+[\w\".]+|\bSET\s+\"?(?:{_SUPERUSER_SETTINGS}|{_CUSTOM})\"?\s*(?:TO|=)",
+    rf"\bLEAKPROOF\b(?<!NOT LEAKPROOF)|\bSUPPORT\s+[\w\".]+|\bSET\s+(?:\"?(?:{_SUPERUSER_SETTINGS})\"?|{_CUSTOM})\s*(?:TO|=)",
     re.IGNORECASE,
 )
 # Transition data in memory that only C functions read.
