@@ -51,6 +51,8 @@ COMMENT ON MATERIALIZED VIEW marts.sales_daily IS 'Refreshed at six';
 COMMENT ON TYPE core.pricerange IS 'Prices'; COMMENT ON COLUMN marts.sales_daily.day IS 'UTC'; COMMENT ON SERVER lake IS 'Not there'; COMMENT ON STATISTICS core.sales_corr IS 'For the planner';
 GRANT SELECT ON ALL TABLES IN SCHEMA marts TO pg_monitor; GRANT USAGE ON SCHEMA marts TO pg_monitor; GRANT USAGE ON FOREIGN SERVER lake TO pg_monitor;
 CREATE TABLE public.stamp (id serial PRIMARY KEY, at timestamptz, during tstzrange, CHECK (lower(during) <= at AND (at < upper(during) OR upper_inf(during))));
+CREATE TABLE staging.readings (day date NOT NULL, note text COMPRESSION pglz, raw bytea, every interval(3) DEFAULT '00:00:10'::interval, lasts interval second(0) DEFAULT '1 min', often interval DEFAULT '1 day') PARTITION BY RANGE (day); CREATE TABLE staging.readings_rest PARTITION OF staging.readings DEFAULT; ALTER TABLE staging.readings_rest ALTER note SET COMPRESSION default; ALTER TABLE ONLY staging.readings ALTER raw SET STORAGE EXTERNAL;
+CREATE FUNCTION core.shown(n numeric) RETURNS text LANGUAGE sql STABLE SET "shop.currency" TO 'EUR' AS $$ SELECT n || current_setting('shop.currency') $$;
 INSERT INTO core.dim_date (sk, day, name) SELECT n, date '2024-01-01' + n, 'd' FROM generate_series(1, 400) n;
 INSERT INTO core.dim_customer (natural_key, valid, country) SELECT 'c' || n, '[2020-01-01,)', 'DE' FROM generate_series(1, 20) n;
 INSERT INTO core.dim_product (sk, code) SELECT n, 'p' || n FROM generate_series(1, 20) n;

@@ -28,10 +28,8 @@ from wgm_play.playbook.kinds import KINDS
 # In these a key of a child came after it: from 18 on pg_dump tells whether it brought NOT NULL along.
 KEYS_CAME_LATER = ("leftovers", "style_bank")
 SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.sql"))
-# Some of those that tests/benchmarks/adoption.py tries.
-SAMPLES += [
-    Path(__file__).parents[1] / "applications" / f"{name}.sql" for name in ("supabase", "geometry", "warehouse")
-]
+APPLICATIONS = sorted((Path(__file__).parents[1] / "applications").glob("*.sql"))
+IN_SHORT = ("supabase", "geometry", "warehouse")
 
 
 @pytest.fixture
@@ -43,7 +41,18 @@ def programs() -> Path:
     return found
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "sample",
+    [
+        *SAMPLES,
+        # tests/benchmarks/adoption.py edits each of these there and back, too.
+        *(
+            pytest.param(path, marks=() if path.stem in IN_SHORT else pytest.mark.long, id=path.stem)
+            for path in APPLICATIONS
+        ),
+    ],
+    ids=lambda path: path.stem,
+)
 def test_playbook_rebuilds_the_database_exactly(
     sample: Path, tmp_path: Path, new_database: Callable[..., str], programs: Path, server: Postgres
 ) -> None:
@@ -51,7 +60,7 @@ def test_playbook_rebuilds_the_database_exactly(
     text = sample.read_text()
     with psycopg.connect(live) as connection:
         there = {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions")}
-    if missing := set(re.findall(r"^CREATE EXTENSION (\w+);", text, re.MULTILINE)) - there:
+    if missing := set(re.findall(r"\bCREATE EXTENSION (?:IF NOT EXISTS )?\"?([\w-]+)", text)) - there:
         pytest.skip(f"this server has no {', '.join(sorted(missing))}")
     least = re.match(r"-- PostgreSQL (\d+)", text)
     if least and server.major < int(least.group(1)):
