@@ -852,7 +852,7 @@ COMMANDS = {
             "write a playbook that declares a live database, or adopt it",
             run="wgm_play.cli.inspect:run",
             about="The playbook rebuilds the database exactly; what no step can say is named. Without --output it goes "
-            "to standard output. Nothing is written to the database, but by --baseline.",
+            "to standard output. Nothing is written to the database, except by --baseline.",
             arguments=(
                 CommandArgument(
                     "DSN", "a connection string: postgresql://USER@HOST/DATABASE", to="dsn", required=False
@@ -860,6 +860,7 @@ COMMANDS = {
             ),
             options=(
                 Option(
+                    "-o",
                     "--output",
                     group=OTHER,
                     kind=TEXT,

@@ -56,6 +56,10 @@ STEP = {
     "description": "write `name:`; the comment of an object is the key `comment` below its kind",
     "fail": "write `assert:` with a query",
     **dict.fromkeys(("include_role", "import_role", "role_path"), "write `import_steps:` with a file of steps"),
+    "import_playbook": "name the playbooks one after another: wgm-play FIRST SECOND",
+    "include_vars": "write `vars_files: [FILE]` in the play",
+    **dict.fromkeys(("add_host", "group_by"), _ENVIRONMENT),
+    **dict.fromkeys(("alter_table", "change_table"), "edit the step of the table: the statements are planned"),
     **dict.fromkeys(
         (
             "query",

@@ -24,6 +24,8 @@ _FORMS = {
     "number": "write a number",
     "string": "write a text",
 }
+# One name, or several with commas between.
+_NAMES = re.compile(r"\w+(?:, *\w+)*")
 WORDS = {
     "string": "a text",
     "integer": "a whole number",
@@ -142,6 +144,8 @@ class Checker:
             hint = f'quote it to make it a text: "{value if kind != "boolean" else str(value).lower()}"'
         elif kind == "string" and "boolean" in allowed and str(value).lower() in ("yes", "on", "no", "off"):
             hint = f"write {'true' if str(value).lower() in ('yes', 'on') else 'false'}"
+        elif kind == "string" and allowed == ["array"] and _NAMES.fullmatch(value):
+            hint = f"write `[{value}]`"
         expected = " or ".join(dict.fromkeys(WORDS[one] for one in allowed))
         self.fail(
             f"{name} is {shown(value)}, expected {expected}",
