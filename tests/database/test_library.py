@@ -15,7 +15,7 @@ import pytest
 
 from wgm_play.ledger import Ledger
 from wgm_play.options import Options
-from wgm_play.rollback.command import planner_of
+from wgm_play.rollback.command import request_of, target_of
 from wgm_play.rollback.plan import plan as plan_rollback
 from wgm_play.run import play
 from wgm_play.secret import resolve
@@ -62,7 +62,7 @@ def test_two_databases_in_two_threads(books: dict[str, str], capsys: pytest.Capt
             assert resolve("${env.WORDS}") == f"secret-of-{Path(book).stem}"
             change = Ledger(work.reading).state_before_last_change()
             assert change is not None
-            back = plan_rollback(planner_of(work, work.read_live()), Ledger(work.reading), [change])
+            back = plan_rollback(request_of(work, work.read_live()), target_of(work), Ledger(work.reading), [change])
             told = [[one.title for one in made.operations] for made in (planned, done, back.plan)]
         return told[0], told[1], told[2]
 
