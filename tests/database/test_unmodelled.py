@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from roundtrip import apply, fill, inspect
 
 from wgm_play.catalog import introspect
 
@@ -83,3 +85,38 @@ def test_what_belongs_to_an_extension_is_not_named(new_database: Callable[..., s
         for name in sorted({"hstore", "citext", "postgres_fdw", "unaccent"} & names):
             connection.execute(f"create extension {name}".encode())
     assert unmodelled(url) == []
+
+
+def test_what_needs_something_that_no_step_says_is_left_out_and_named(
+    new_database: Callable[..., str], tmp_path: Path
+) -> None:
+    live, empty = new_database(), new_database()
+    fill(
+        live,
+        "create text search template plain (init = dsimple_init, lexize = dsimple_lexize);"
+        "create text search dictionary names (template = plain); comment on text search dictionary names is 'Names';"
+        "create text search configuration people (copy = simple);"
+        "alter text search configuration people alter mapping for asciiword with names;"
+        "create type number; create function n_in(cstring) returns number language internal immutable strict as 'int4in';"
+        "create function n_out(number) returns cstring language internal immutable strict as 'int4out';"
+        "create type number (input = n_in, output = n_out, internallength = 4, passedbyvalue);"
+        "create table pairs (id int primary key, numbers number[]); create view all_pairs as select id from pairs;"
+        "create table people (id int primary key, pair int references pairs, name text); create table notes (body text);"
+        "create index notes_words on notes using gin (to_tsvector('people', body)); grant select on all_pairs to pg_monitor",
+    )
+    playbook = inspect(live, tmp_path)
+    told = [line[4:] for line in playbook.read_text().splitlines() if line.startswith("#   ")]
+    assert told == [
+        "base type public.number",
+        "text search template public.plain",
+        "function n_in(cstring): it needs base type public.number",
+        "function n_out(number): it needs base type public.number",
+        "index notes_words: it needs what no step says",
+        "table pairs: it needs base type public.number",
+        "table people: it needs what no step says",
+        "text search configuration people: it needs what no step says",
+        "text search dictionary names: it needs text search template public.plain",
+        "view all_pairs: it needs what no step says",
+    ]
+    assert apply(playbook, live) == 0
+    assert apply(playbook, empty) > 0

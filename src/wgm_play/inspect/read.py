@@ -7,13 +7,14 @@ has an object of the same name, because that is how the steps are realised.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog import introspect
-from wgm_play.catalog.kinds import INDEXES, ON_TABLE
-from wgm_play.catalog.model import Catalog, Row
+from wgm_play.catalog.graph import parts_of, reached, users
+from wgm_play.catalog.kinds import IN_TABLE, INDEXES, ON_TABLE
+from wgm_play.catalog.model import Catalog, Key, Row
 from wgm_play.errors import WgmError
 from wgm_play.inspect import nested
 from wgm_play.render import query, render
@@ -60,10 +61,41 @@ def read(connection: psycopg.Connection[Any], second: Connect | None = None) -> 
         texts["unmodelled"] = query("unmodelled", version)
         found = _rows(connection, texts, settings, second)
         found = nested.kept(connection, found, {name: text for name, text in asked.items() if texts[name] != text})
-    unmodelled = found.pop("unmodelled")
+        unmodelled = found.pop("unmodelled")
+        using = connection.execute(render("inspect/needs_unmodelled.sql.j2").sql).fetchall() if unmodelled else []
     catalog = introspect.assemble([row for rows in found.values() for row in rows], version)
     catalog.unmodelled = tuple(f"{what} {name}" for what, name in unmodelled)
-    return catalog
+    if not using:
+        return catalog
+    introspect.read_edges(connection, catalog)
+    return _without(catalog, using)
+
+
+def _without(catalog: Catalog, using: Sequence[tuple[int, int, int, int, str]]) -> Catalog:
+    """Return a catalog without what uses something that is not in it, and without what needs that: it is named instead.
+
+    A step for it would be refused, and the whole playbook with it.
+    """
+    keys: dict[tuple[int, int], list[Key]] = {}
+    for key, extra in catalog.extras.items():
+        keys.setdefault((extra.class_oid, extra.oid), []).append(key)
+    direct = {
+        key: needs
+        for class_oid, oid, root_class, root, needs in using
+        if (root_class, root) not in keys
+        for key in keys.get((class_oid, oid), ())
+    }
+    above = users(catalog)
+    # A step of a table without one of its constraints or columns would remove it.
+    gone = reached(
+        direct, lambda key: [*above.get(key, ()), *([Key("table", key.name[:2])] if key.kind in IN_TABLE else [])]
+    )
+    gone &= catalog.rows.keys()
+    parts = set(parts_of(catalog, gone))
+    left = catalog.only(catalog.rows.keys() - gone - parts)
+    said = (f"{key}: it needs {direct.get(key, 'what no step says')}" for key in sorted(gone - parts))
+    left.unmodelled = (*catalog.unmodelled, *said)
+    return left
 
 
 def _rows(
