@@ -59,12 +59,19 @@ def approve(firm: Firm, who: str, *, key: str | None = None, database: str = "pr
     return heard.said
 
 
+def vouch(firm: Firm) -> None:
+    """Commit the allowed signers alone."""
+    firm.git("add", "environments/allowed_signers")
+    firm.git("commit", "-qm", "keys", "--", "environments/allowed_signers")
+
+
 def key_of(firm: Firm, who: str, *, listed: bool = True) -> str:
     file = firm.folder.parent / who
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", who, "-f", str(file)], check=True)
     if listed:
         with (firm.folder / "environments" / "allowed_signers").open("a") as signers:
             signers.write(f"{who}@shop.example {file.with_suffix('.pub').read_text()}")
+        vouch(firm)
     return str(file)
 
 

@@ -32,12 +32,19 @@ def firm(model: Firm, server: Postgres, tmp_path: Path) -> Iterator[Firm]:
         yield made
 
 
+def vouch(firm: Firm) -> None:
+    """Commit the allowed signers alone."""
+    firm.git("add", "environments/allowed_signers")
+    firm.git("commit", "-qm", "keys", "--", "environments/allowed_signers")
+
+
 def key_of(firm: Firm, who: str, *, options: str = "", listed: bool = True) -> str:
     file = firm.folder.parent / who
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", who, "-f", str(file)], check=True)
     if listed:
         with (firm.folder / "environments" / "allowed_signers").open("a") as signers:
             signers.write(f"{who}@shop.example {options}{file.with_suffix('.pub').read_text()}")
+        vouch(firm)
     return str(file)
 
 
@@ -78,6 +85,12 @@ def _by_a_key_that_was_revoked(firm: Firm) -> None:
     exported(firm, key_of(firm, "dora"))
     (firm.folder / "environments" / "allowed_signers").write_text("")
     key_of(firm, "other")
+
+
+def _by_a_key_that_nobody_has_committed(firm: Firm) -> None:
+    exported(firm, key_of(firm, "dora"))
+    with (firm.folder / "environments" / "allowed_signers").open("a") as signers:
+        signers.write("# as it is not committed\n")
 
 
 def _by_a_key_that_is_no_longer_valid(firm: Firm) -> None:
@@ -140,6 +153,7 @@ REFUSED: dict[str, tuple[Callable[[Firm], None], str]] = {
     "edited after it was signed": (_edited, "the signature is not of what it says"),
     "by a key that is not listed": (_by_a_key_that_is_not_listed, "its key is not among the allowed signers"),
     "by a key that was revoked": (_by_a_key_that_was_revoked, "its key is not among the allowed signers"),
+    "by a key that nobody has committed": (_by_a_key_that_nobody_has_committed, "is not as it is committed"),
     "by a key whose time is over": (_by_a_key_that_is_no_longer_valid, "it is unsigned: "),
     "of another environment": (_of_another_environment, "it is of 'production'"),
     "of another project": (_of_another_project, "c0ffeec0ffee, which staging ran, is not in this clone"),

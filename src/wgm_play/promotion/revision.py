@@ -124,6 +124,16 @@ def _git(top: Path, *words: str) -> str:
     return done.stdout.decode(errors="surrogateescape")
 
 
+def is_committed(file: Path) -> bool:
+    """Tell whether a file is as its repository has it; one outside of any is."""
+    top = top_of(file.parent)
+    if top is None:
+        return True
+    inside = os.path.relpath(os.path.realpath(file), top)
+    words = ("--porcelain", "--ignored", "--untracked-files=all", "-z", "--", f":(literal){inside}")
+    return not _git(top, "status", *words)
+
+
 def _changed(top: Path, between: Sequence[str], files: Iterable[str]) -> list[str]:
     """Return which of `files` differ between two trees, or between one and what lies there; as git names them."""
     real = {os.path.realpath(one) for one in files}

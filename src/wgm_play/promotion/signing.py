@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import InputError, Position
+from wgm_play.promotion.revision import GitError, is_committed
 
 # What signatures are for, so that one made for something else counts for nothing (ssh-keygen(1), "-n").
 NAMESPACE = "wgm-play"
@@ -75,16 +76,30 @@ def _verify(text: str, signature: str, allowed: Path) -> tuple[str | None, str]:
         file.flush()
         found = _keygen(["-Y", "find-principals", "-s", file.name, "-f", str(allowed)], "")
         names = found.stdout.decode(errors="replace").split("\n") if not found.returncode else []
+        why = "its key is not among the allowed signers"
         for name in filter(None, names):
             words = ["-Y", "verify", "-n", NAMESPACE, "-I", name, "-s", file.name, "-f", str(allowed)]
-            if not _keygen(words, text).returncode:
-                return name, ""
-    return (
-        None,
-        "unsigned: its key is not among the allowed signers"
-        if not names
-        else "unsigned: the signature is not of what it says",
-    )
+            done = _keygen(words, text)
+            if not done.returncode:
+                return _vouched(name, allowed)
+            why = _why_not(done)
+    return None, f"unsigned: {why}"
+
+
+def _vouched(name: str, allowed: Path) -> tuple[str | None, str]:
+    """Return a signer whose key was reviewed: whoever may write a key into the file here could sign with it."""
+    try:
+        committed = is_committed(allowed)
+    except GitError as error:
+        return None, f"unsigned: nobody can tell whether {allowed} is committed: {error}"
+    return (name, "") if committed else (None, f"unsigned: {allowed} is not as it is committed: commit it first")
+
+
+def _why_not(done: subprocess.CompletedProcess[bytes]) -> str:
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    if not said or any("incorrect signature" in line for line in said):
+        return "the signature is not of what it says"
+    return f"its key does not count now: {said[0]}"
 
 
 def _keygen(words: list[str], given: str) -> subprocess.CompletedProcess[bytes]:
