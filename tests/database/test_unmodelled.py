@@ -95,6 +95,8 @@ def test_what_needs_something_that_no_step_says_is_left_out_and_named(
         live,
         "create text search template plain (init = dsimple_init, lexize = dsimple_lexize);"
         "create text search dictionary names (template = plain); comment on text search dictionary names is 'Names';"
+        # An option that is a number, and an order that means nothing.
+        "create text search dictionary short (template = simple, stopwords = english, accept = 1);"
         "create text search configuration people (copy = simple);"
         "alter text search configuration people alter mapping for asciiword with names;"
         "create type number; create function n_in(cstring) returns number language internal immutable strict as 'int4in';"

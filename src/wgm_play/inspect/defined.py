@@ -195,7 +195,9 @@ def text_search_dictionary(said: Inspected, key: Key) -> None:
         made: dict[str, Any] = {}
         for part in split_list(row.options):
             name, _, value = part.partition(" = ")
-            made[name.strip('"')] = text_of(value) if "'" in value else value
+            made[name.strip('"')] = (
+                text_of(value) if "'" in value else int(value) if value.isdecimal() else float(value)
+            )
         spec["options"] = made
     _add(said, key, spec, row.comment)
 

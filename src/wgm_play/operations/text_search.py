@@ -69,7 +69,10 @@ def change_dictionary(
     if old.template != new.template:
         return None
     before, after = dictionary_options(old.options), dictionary_options(new.options)
-    options = [Sql(f"{name} = {value}") for name, value in after.items() if before.get(name) != value]
+    if list(before.items()) == list(after.items()):
+        return None
+    # All of them: what is given goes to the end of the list.
+    options = [Sql(f"{name} = {value}") for name, value in after.items()]
     options += [Sql(name) for name in before if name not in after]
     return [command("text_search_dictionary/alter", name=ident(key.name), options=options)] if options else None
 

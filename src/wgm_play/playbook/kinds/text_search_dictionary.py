@@ -5,6 +5,8 @@ In: a step. Out: its schema fragment, example and declaration.
 
 from __future__ import annotations
 
+from typing import Any
+
 from wgm_play.catalog.model import Key
 from wgm_play.playbook.kinds.base import (
     COMMENT,
@@ -54,13 +56,19 @@ def key(step: Step) -> Key:
     return Key("text_search_dictionary", parts_of(step, step.spec))
 
 
+def _value(given: Any) -> str:
+    """Return an option's value: a number without quotes, as templates that read numbers want it."""
+    number = isinstance(given, (int, float)) and not isinstance(given, bool)
+    return str(given) if number else str(literal(plain(given)))
+
+
 def declare(step: Step, folding: Folding) -> Declaration:
     """Make the declaration of one object."""
     spec = step.spec
     mine = key(step)
     name = ident_at(mine.name, at(spec, "name"))
     given = spec.get("options") or {}
-    options = [f"{ident_at(key_word(given, one))} = {literal(plain(given[one]))}" for one in given]
+    options = [f"{ident_at(key_word(given, one))} = {_value(given[one])}" for one in given]
     made = statement(
         "text_search_dictionary/create.sql.j2",
         folding,
