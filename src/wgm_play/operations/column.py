@@ -14,6 +14,7 @@ from typing import Any
 from wgm_play.catalog.column import own_storage
 from wgm_play.catalog.graph import children, descendants, parent_column
 from wgm_play.catalog.model import Catalog, Key, Rows, row_of
+from wgm_play.operations import index_marks
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
@@ -521,7 +522,7 @@ def change_type(situation: PlanContext, key: Key) -> Change:
             kept_collation=old.collation and Sql(old.collation),
         )
     )
-    commands += after_type(situation, key)
+    commands += [*after_type(situation, key), *index_marks.targets_after_type(situation, key)]
     if new.default is not None and not new.generated:
         commands.append(command("column/set_default", lock, table=table, name=name, default=Sql(new.default)))
     record = conversion_record(situation, key)

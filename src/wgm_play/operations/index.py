@@ -26,13 +26,12 @@ from wgm_play.operations.base import (
     create,
     drop,
     hazard,
-    number,
     option_names,
     options,
     what_of,
 )
 from wgm_play.operations.online import names as helpers
-from wgm_play.plan import Command, Lock
+from wgm_play.plan import Lock
 from wgm_play.sql import Sql, ident
 from wgm_play.sqltext.index import under_name
 
@@ -53,13 +52,13 @@ def create_index(situation: PlanContext, key: Key) -> list[Change]:
     definition = with_tablespace(row.definition, row.tablespace)
     if situation.online(table):
         made = build_concurrently(situation, key, table, definition, f"build {key} concurrently", row.comment)
-        targets = statistics_targets(key, None, row.statistics)
+        targets = index_marks.statistics_targets(key, None, row.statistics)
         if targets:
             made.append(alter(situation, key, f"set the statistics targets of {key}", targets, after=tuple(made[-1:])))
         return made
     new = situation.is_new(table)
     built = command("index/create", Lock(SHARE, table.label), definition=Sql(definition), scans=not new)
-    commands = [built, *statistics_targets(key, None, row.statistics), *comments(key, row.comment)]
+    commands = [built, *index_marks.statistics_targets(key, None, row.statistics), *comments(key, row.comment)]
     change = create(situation, key, f"create {key}", commands, rank=10)
     change.need(*_keys_below(situation, table))
     return [change]
@@ -89,17 +88,6 @@ def with_tablespace(definition: str, tablespace: str | None) -> str:
             place = start
             break
     return f"{definition[:place]} TABLESPACE {ident(tablespace)}{definition[place:]}"
-
-
-def statistics_targets(key: Key, old: list[list[int]] | None, new: list[list[int]] | None) -> list[Command]:
-    """Return the commands that set the statistics targets of an index's expressions."""
-    before = {column: target for column, target in old or ()}
-    after = {column: target for column, target in new or ()}
-    changed = {column: after.get(column, -1) for column in {*before, *after} if before.get(column) != after.get(column)}
-    return [
-        command("index/set_statistics", name=key.name, column=number(column), statistics=number(target))
-        for column, target in sorted(changed.items())
-    ]
 
 
 def build_concurrently(
@@ -213,7 +201,7 @@ def change_options(situation: PlanContext, key: Key) -> list[Change] | None:
         made = command("index/set_tablespace", exclusive, name=key.name, tablespace=place, rewrites=True)
         copied = (hazard("I04", "the index is copied under a lock that stops its use", "do it in a quiet hour"),)
         changes.append(alter(situation, key, f"move {key} to tablespace {place}", [made], hazards=copied))
-    targets = statistics_targets(key, old.statistics, new.statistics)
+    targets = index_marks.statistics_targets(key, old.statistics, new.statistics)
     if targets:
         changes.append(alter(situation, key, f"set the statistics targets of {key}", targets))
     if old.comment != new.comment:
@@ -240,7 +228,7 @@ def _replace_online(situation: PlanContext, key: Key, table: Key) -> list[Change
     swap = [
         command("object/rename", light, what=what_of(key), to=old_name),
         command("object/rename", light, what=what_of(other), to=name),
-        *statistics_targets(key, None, new.statistics),
+        *index_marks.statistics_targets(key, None, new.statistics),
         *comments(key, new.comment),
         *index_marks.kept(situation, table, [name]),
     ]

@@ -1,6 +1,7 @@
-"""The index that a table is to CLUSTER on, and the one that is its replica identity: marks that go with the index.
+"""What goes with an index: that a table is to CLUSTER on it, that it is the replica identity, statistics targets of expressions.
 
-In: a table, the names of its indexes that are replaced. Out: the commands that mark those which have their names now.
+In: a table, the names of its indexes that are replaced; a column that changes its type. Out: the commands that mark those
+which have their names now.
 """
 
 from __future__ import annotations
@@ -10,7 +11,15 @@ from collections.abc import Collection, Iterable, Sequence
 from wgm_play.catalog.kinds import INDEXES
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.table import Table
-from wgm_play.operations.base import ACCESS_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE, Change, PlanContext, alter, command
+from wgm_play.operations.base import (
+    ACCESS_EXCLUSIVE,
+    SHARE_UPDATE_EXCLUSIVE,
+    Change,
+    PlanContext,
+    alter,
+    command,
+    number,
+)
 from wgm_play.plan import Command, Lock
 from wgm_play.sql import Sql
 
@@ -40,6 +49,29 @@ def kept(situation: PlanContext, table: Key, indexes: Collection[str]) -> list[C
     if new.cluster_on in indexes and new.cluster_on == old.cluster_on:
         made.append(cluster_on(table, new.cluster_on))
     return made
+
+
+def statistics_targets(key: Key, old: list[list[int]] | None, new: list[list[int]] | None) -> list[Command]:
+    """Return the commands that set the statistics targets of an index's expressions."""
+    before = {column: target for column, target in old or ()}
+    after = {column: target for column, target in new or ()}
+    changed = {column: after.get(column, -1) for column in {*before, *after} if before.get(column) != after.get(column)}
+    return [
+        command("index/set_statistics", name=key.name, column=number(column), statistics=number(target))
+        for column, target in sorted(changed.items())
+    ]
+
+
+def targets_after_type(situation: PlanContext, column: Key) -> list[Command]:
+    """Set the statistics targets again of the indexes that PostgreSQL makes anew as a column changes its type."""
+    current, wanted = situation.current, situation.wanted
+    indexes = {one for one, below in current.edges if below == column and one.kind == "index"}
+    return [
+        made
+        for key in sorted(indexes)
+        if current.rows[key] == wanted.rows.get(key)
+        for made in statistics_targets(key, None, current[key].statistics)
+    ]
 
 
 def again(situation: PlanContext, changes: Iterable[Change]) -> list[Change]:

@@ -25,7 +25,7 @@ from wgm_play.operations.base import (
     kept_labels,
     what_of,
 )
-from wgm_play.operations.index import statistics_targets
+from wgm_play.operations.index_marks import statistics_targets
 from wgm_play.operations.online import names, spell
 from wgm_play.operations.trash import COLUMN_PREFIX, NAMED, conversion_record, replaced_column, trash_name
 from wgm_play.plan import Command, Lock
