@@ -290,15 +290,10 @@ def _ring(left: set[int], before: list[set[int]], units: list[int]) -> list[int]
     members: dict[int, list[int]] = defaultdict(list)
     for number in sorted(left):
         members[units[number]].append(number)
-    way: list[int] = []
+    way: dict[int, int] = {}  # by unit, in the order in which they wait
     place = min(left)
-    while units[place] not in [units[one] for one in way]:
-        waiting, earlier = next(
-            (one, other)
-            for one in members[units[place]]
-            for other in sorted(before[one])
-            if other in left and (units[other] != units[one] or (len(members[units[one]]) > 1 and other != one))
-        )
-        way.append(waiting)
-        place = earlier
-    return [*way[[units[one] for one in way].index(units[place]) :], place]
+    while units[place] not in way:
+        edges = [(one, other) for one in members[units[place]] for other in sorted(before[one] & left)]
+        outside = (edge for edge in edges if units[edge[1]] != units[place])  # what is wrong inside a unit comes last
+        way[units[place]], place = next(outside, edges[0])
+    return [*list(way.values())[list(way).index(units[place]) :], place]
