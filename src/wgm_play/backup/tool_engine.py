@@ -222,18 +222,22 @@ class ToolEngine(ClusterEngine):
             except Refused as error:
                 self.reporter.warn(error.message)
         database = server_tools.parameters(self.source.url).get("dbname", "postgres")
-        backup = Backup(
+        return folder.Manifest(self._backup(told, told.major * 10000, database), {}, told.major, {})
+
+    def _backup(self, told: ToolBackup, version: int, database: str, **more: Any) -> Backup:
+        """Return a backup of which its tool tells; `more` is what is known of one that was taken here."""
+        return Backup(
             told.id,
             self.method,
             told.started,
             told.ended,
             told.size,
-            told.major * 10000,
+            version,
             database,
-            str(path),
+            str(self._notes(told.id)),
             system=told.system,
+            **more,
         )
-        return folder.Manifest(backup, {}, told.major, {})
 
     def _manifest(self, backup: Backup) -> folder.Manifest:
         """Return what is noted of a backup, in a place where more can be noted."""
@@ -279,20 +283,8 @@ class ToolEngine(ClusterEngine):
             "settings": kept_settings(facts["settings"]),
             "stopped": stopped.isoformat(),
         }
-        backup = Backup(
-            told.id,
-            self.method,
-            told.started,
-            told.ended,
-            told.size,
-            facts["server_version"],
-            connection.info.dbname,
-            str(self._notes(told.id)),
-            reason=mask(reason),
-            run=run,
-            system=told.system,
-            marker=mine.marker,
-        )
+        version, database = facts["server_version"], connection.info.dbname
+        backup = self._backup(told, version, database, reason=mask(reason), run=run, marker=mine.marker)
         self._notes(told.id).mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.write(folder.Manifest(backup, kept, facts["server_version"] // 10000, {}))
         return backup

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from wgm_play.catalog.kinds import CLUSTER, OF_OBJECT, ROUTINES, WITH_TABLE
+from wgm_play.catalog.kinds import CLUSTER, KINDS, OF_OBJECT, ROUTINES, WITH_TABLE
 
 # The dataclass of each kind: `wgm_play.catalog` lists them.
 CLASSES: dict[str, Any] = {}
@@ -98,6 +98,11 @@ def with_fields(kind: str, row: Row, **values: Any) -> Row:
     for field_name, value in values.items():
         made[place_of(kind, field_name)] = value
     return tuple(made)
+
+
+def expressions_differ(kind: str, one: Row, other: Row) -> bool:
+    """Tell whether two rows of one kind differ in an expression."""
+    return any(field_of(kind, one, name) != field_of(kind, other, name) for name in KINDS[kind].expressions)
 
 
 class Extra(NamedTuple):

@@ -15,7 +15,6 @@ from wgm_play.catalog.kinds import (
     COMPOUND_TYPES,
     INDEXES,
     KIND_ORDER,
-    KINDS,
     OF_OBJECT,
     OF_PUBLICATION,
     ON_VIEW,
@@ -28,7 +27,7 @@ from wgm_play.catalog.kinds import (
     WITH_BODY,
     WITH_PARTS,
 )
-from wgm_play.catalog.model import Catalog, Key
+from wgm_play.catalog.model import Catalog, Key, expressions_differ
 from wgm_play.operations import DEFINED, OPERATIONS_FOR, attached_keys, defined, index_marks, type_swap
 from wgm_play.operations import column as columns
 from wgm_play.operations import composite as composites
@@ -287,9 +286,9 @@ _CALLING = INDEXES | VIEWS | ON_VIEW | {"column"}
 
 def _says_otherwise(situation: PlanContext, key: Key) -> bool:
     """Tell whether what an object calls is written otherwise from now on."""
-    old, new = situation.current[key], situation.wanted[key]
-    names = KINDS[key.kind].expressions if key.kind in _CALLING else ()
-    return any(getattr(old, name) != getattr(new, name) for name in names)
+    return key.kind in _CALLING and expressions_differ(
+        key.kind, situation.current.rows[key], situation.wanted.rows[key]
+    )
 
 
 def _steps_aside(situation: PlanContext, key: Key, below: Key, altered: set[Key]) -> bool:

@@ -86,7 +86,7 @@ def init(
     fresh.rename(home.data)
 
 
-def _run(words: list[str | Path], home: Home, lock: int | None) -> subprocess.CompletedProcess[str]:
+def _run(words: Sequence[str | Path], home: Home, lock: int | None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         words,
         cwd=home.path,
@@ -186,17 +186,8 @@ def command(programs: Path, home: Home) -> list[str]:
 def _spawn(programs: Path, home: Home) -> int:
     """Run the server as the child of nobody: a shell starts it, says its number and ends."""
     _make_log(home)
-    done = subprocess.run(
-        ["/bin/sh", "-c", '"$@" </dev/null >>log 2>&1 & echo $!', "sh", *command(programs, home)],
-        cwd=home.path,
-        env=_environ(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        start_new_session=True,
-        **home.account.run_as,
-    )
+    words = ["/bin/sh", "-c", '"$@" </dev/null >>log 2>&1 & echo $!', "sh", *command(programs, home)]
+    done = _run(words, home, None)
     if not done.stdout.strip().isdigit():
         raise Unreachable("the embedded PostgreSQL does not start", details=_last(done.stdout + done.stderr))
     return int(done.stdout)

@@ -228,19 +228,26 @@ class RuleContext:
 
     def read_under_lock(self, query: Any) -> None:
         """Tell of a query over tables in use that runs while others are locked."""
-        held = [one for one in self.session.held if one.level >= SHARE]
         known = (self.relation(one) for one in of_type(query, "RangeVar"))
         busy = [one for one in known if not self.quiet(one)]
-        if held and busy and "rows" not in self.session.told:
-            self.session.told.add("rows")
-            first = max(held, key=lambda one: one.level)
-            self.tell(
-                "X06",
-                f"{first.relation.label} has been locked since line {first.line} ({STOPS[first.level]}), and stays so while rows of "
-                f"{busy[0].label} are read",
-                busy[0],
-                remedy="COMMIT before it",
-            )
+        if busy:
+            self.rows_under_lock(busy[0], "read", "COMMIT before it")
+
+    def rows_under_lock(self, relation: KnownRelation, done: str, remedy: str, severity: str = "") -> None:
+        """Tell once of rows of a table in use that are `done` (read, written) while others are locked."""
+        held = [one for one in self.session.held if one.level >= SHARE]
+        if not held or "rows" in self.session.told:
+            return
+        self.session.told.add("rows")
+        first = max(held, key=lambda one: one.level)
+        self.tell(
+            "X06",
+            f"{first.relation.label} has been locked since line {first.line} ({STOPS[first.level]}), and stays so while rows of "
+            f"{relation.label} are {done}",
+            relation,
+            severity=severity,
+            remedy=remedy,
+        )
 
     def handle(self, node: Any) -> None:
         """Let the rule of a statement read it."""

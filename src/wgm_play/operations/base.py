@@ -86,6 +86,11 @@ class Facts:
     database: str = "postgres"
     tablespace: str = "pg_default"
 
+    def user_in_trash(self, catalog: Catalog, key: Key) -> str | None:
+        """Return what lies in the trash and needs a live object, None where nothing does."""
+        extra = catalog.extra(key)
+        return self.trash_needs.get((extra.class_oid, extra.oid))
+
 
 @dataclass(frozen=True, slots=True)
 class Returning:

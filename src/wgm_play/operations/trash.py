@@ -251,7 +251,7 @@ def is_kept(situation: PlanContext, key: Key) -> bool:
     if not situation.facts.trash:
         return False
     current, wanted = situation.current, situation.wanted
-    if (current.extra(key).class_oid, current.extra(key).oid) in situation.facts.trash_needs:
+    if situation.facts.user_in_trash(current, key):
         return True
     return any(
         ref == key

@@ -40,7 +40,7 @@ def _users(
         if key in gone and column in live.rows and column not in wanted.rows:
             yield key, f"{column}, which goes to the trash, is of its type"
     for key in gone:
-        if user := facts.trash_needs.get((live.extra(key).class_oid, live.extra(key).oid)):
+        if user := facts.user_in_trash(live, key):
             yield key, f"{user}, in the trash, needs it"
 
 

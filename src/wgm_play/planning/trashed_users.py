@@ -25,8 +25,7 @@ def refuse(operations: Iterable[Operation], situation: PlanContext, live: Catalo
         key = renames.get(operation.key, operation.key)
         if key.kind not in NEEDED or key not in live.rows or not _drops(operation):
             continue
-        extra = live.extra(key)
-        if user := situation.facts.trash_needs.get((extra.class_oid, extra.oid)):
+        if user := situation.facts.user_in_trash(live, key):
             found.append(f"{operation.title}: {user}, in the trash, needs {operation.key}")
         if operation.key in situation.wanted.rows:  # what goes for good is let go: see `operations/trash.py`
             found += [

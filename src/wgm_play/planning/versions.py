@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.graph import closure
 from wgm_play.catalog.kinds import ACCESS, AS_ROWS, KINDS, NAMING_ROLE
-from wgm_play.catalog.model import Catalog, Key, Row, field_of, with_fields
+from wgm_play.catalog.model import Catalog, Key, Row, expressions_differ, field_of, with_fields
 from wgm_play.shadow import alone, open_shadow, read, run_all, send
 from wgm_play.shadow.rebuild import statements_for
 
@@ -38,12 +38,8 @@ def said_otherwise(live: Catalog, other: Catalog) -> set[Key]:
         for key, row in other.rows.items()
         if KINDS[key.kind].expressions
         and (was := live.rows.get(key)) not in (None, row)
-        and _expressions_differ(key.kind, was, row)
+        and expressions_differ(key.kind, was, row)
     }
-
-
-def _expressions_differ(kind: str, one: Row, other: Row) -> bool:
-    return any(field_of(kind, one, name) != field_of(kind, other, name) for name in KINDS[kind].expressions)
 
 
 def with_expressions(kind: str, row: Row, said: Row) -> Row:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from wgm_play.importing.tools import BOOKKEEPING
-from wgm_play.lint.context import ACCESS_EXCLUSIVE, SHARE, STOPS, RuleContext
+from wgm_play.lint.context import ACCESS_EXCLUSIVE, RuleContext
 from wgm_play.lint.model import KnownRelation
 from wgm_play.lint.tree import columns_of, constant, kind, of_type
 
@@ -22,18 +22,9 @@ def _written(node: Any, look: RuleContext, *, short: bool) -> KnownRelation:
     if relation.name[1] == "pg_enum" or relation.name[0] in _CATALOGS:
         look.tell("Y04", "the catalogs are not made to be written: what uses the row is not told", relation)
         return relation
-    held = [one for one in look.session.held if one.level >= SHARE]
-    if held and not look.quiet(relation) and relation.name[1] not in BOOKKEEPING and "rows" not in look.session.told:
-        look.session.told.add("rows")
-        first = max(held, key=lambda one: one.level)
-        look.tell(
-            "X06",
-            f"{first.relation.label} has been locked since line {first.line} ({STOPS[first.level]}), and stays so while rows of "
-            f"{relation.label} are written",
-            relation,
-            severity="warning" if short else "",
-            remedy="COMMIT before the rows are written, and write them in batches",
-        )
+    if not look.quiet(relation) and relation.name[1] not in BOOKKEEPING:
+        remedy = "COMMIT before the rows are written, and write them in batches"
+        look.rows_under_lock(relation, "written", remedy, "warning" if short else "")
     return relation
 
 
