@@ -16,6 +16,7 @@ from wgm_play.ledger import Ledger
 from wgm_play.rehearsal.certificate import SYNTHETIC
 
 REQUIRED = "policy: {require: [rehearsal]}\n"
+AS_PRODUCTION = "select 'on' = all (array[current_setting('fsync'), current_setting('full_page_writes')])"
 NONE = "{verify: none, before_changes: none}"
 
 
@@ -55,7 +56,8 @@ def test_a_rehearsal_certifies_exactly_what_it_tried(ready: Shop, database_url: 
         ready("rehearse", database_url, untrusted=True, inventory=str(ready.folder))
     assert "there is nothing to rehearse" in ready("rehearse", database_url).text
     assert evidence(database_url) == []
-    ready.write(NONE, NOTE, REQUIRED)
+    # What is measured waits for a disk and writes WAL as production does.
+    ready.write(f'{NONE}\n  exercise: [{{sql: select 1, holds: "{AS_PRODUCTION}"}}]', NOTE, REQUIRED)
     with pytest.raises(Refused, match="this plan was never rehearsed"):
         ready("apply", database_url)
     assert "this plan was never rehearsed" in ready("apply", database_url, check=True).text
@@ -306,7 +308,8 @@ def test_a_copy_of_a_whole_cluster_is_drilled_and_rehearsed_on_as_well(
     try:
         shop("backup", database_url)
         assert "300 rows on PostgreSQL" in shop("drill", database_url).text
-        exercise = '\n  exercise: [{sql: select 1, holds: "select not bool_or(super) and count(*) > 0 from seen"}]'
+        exercise = '\n  exercise: [{sql: select 1, holds: "select not bool_or(super) and count(*) > 0 from seen"}, '
+        exercise += f'{{sql: select 1, holds: "{AS_PRODUCTION}"}}]'
         shop.write(physical + exercise + "\n  audits: [seen]", NOTE)
         assert rehearse(shop, database_url)[1] == []
     finally:

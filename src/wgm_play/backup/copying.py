@@ -44,6 +44,8 @@ SETTINGS = {
     "log_min_messages": "fatal",
     "log_min_error_statement": "panic",
 }
+# Nothing needs to be on a disk while rows are loaded.
+LOADING = {"fsync": "off"}
 # What a copy has beside objects and rows; none of it calls what somebody wrote. Event triggers come last.
 _BESIDE = ("ACL", "DEFAULT ACL", "COMMENT", "PUBLICATION", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA")
 _EVENT_TRIGGERS = ("EVENT TRIGGER",)
@@ -72,7 +74,7 @@ def copied(
     room = 2 * int(manifest.facts.get("size", 0)) + _ROOM
     with ExitStack() as stack:
         try:
-            server = stack.enter_context(apart(version, SETTINGS | given, room))
+            server = stack.enter_context(apart(version, SETTINGS | given | LOADING, room, in_memory=not settings))
             made = _Copying(manifest, server.url, version, jobs, application, reporter).make()
         except (InputError, Unreachable) as error:
             raise Refused(

@@ -59,7 +59,12 @@ _lives: dict[tuple[str, str], _Life] = {}
 
 
 def start_ephemeral(
-    embedded: Embedded, project: Path, programs_of: Callable[[int], Path] = server_programs, room: int = 0
+    embedded: Embedded,
+    project: Path,
+    programs_of: Callable[[int], Path] = server_programs,
+    room: int = 0,
+    *,
+    in_memory: bool = True,
 ) -> Server:
     """Return this process's server for the project and these settings, starting it the first time.
 
@@ -74,7 +79,7 @@ def start_ephemeral(
     programs = programs_of(embedded.version)
     if account.other:
         programs = reachable_programs(programs, account, shelf_folder())
-    home = _make_home(account, project, room)
+    home = _make_home(account, project, room, in_memory=in_memory)
     try:
         life = _launch(embedded, programs, home)
     except BaseException:
@@ -92,8 +97,8 @@ def _key(embedded: Embedded, project: Path) -> tuple[str, str]:
     return str(project.resolve()), repr(embedded)
 
 
-def _make_home(account: Account, project: Path, room: int) -> Home:
-    base = _base(account, room)
+def _make_home(account: Account, project: Path, room: int, *, in_memory: bool) -> Home:
+    base = _base(account, room, in_memory=in_memory)
     path = Path(tempfile.mkdtemp(prefix="server-", dir=base))
     account.give(path)
     home = Home(path, account, project)
@@ -106,9 +111,9 @@ def _bases() -> list[Path]:
     return [path for path in (MEMORY, Path(tempfile.gettempdir())) if path.is_dir()]
 
 
-def _base(account: Account, room: int = 0) -> Path:
+def _base(account: Account, room: int = 0, *, in_memory: bool = True) -> Path:
     """Make the folder of an account's ephemeral servers; one that somebody else has put there is not used."""
-    for parent in _bases():
+    for parent in _bases() if in_memory else reversed(_bases()):
         free = shutil.disk_usage(parent).free
         if free < room or (parent == MEMORY and free < _ROOM + _SHARE * room):
             continue
@@ -178,13 +183,16 @@ def stop_ephemeral(embedded: Embedded, project: Path) -> bool:
 
 
 @contextmanager
-def apart(version: int, settings: Mapping[str, str], room: int = 0) -> Iterator[Server]:
-    """Give a server for one block, shared with nothing else; its superuser has a random name. Raise `InputError`, `Unreachable`."""
+def apart(version: int, settings: Mapping[str, str], room: int = 0, *, in_memory: bool = True) -> Iterator[Server]:
+    """Give a server for one block, shared with nothing else; its superuser has a random name. Raise `InputError`, `Unreachable`.
+
+    What is measured on it takes as long as on a disk where it may not lie in memory.
+    """
     name = secrets.token_hex(6)
     described = Embedded(version=version, data=f"apart-{name}", user=f"s{name}", ephemeral=True, settings=settings)
     with user_folder.working(user_folder.OURS):
         try:
-            yield start_ephemeral(described, user_folder.folder(), scratch_programs, room)
+            yield start_ephemeral(described, user_folder.folder(), scratch_programs, room, in_memory=in_memory)
         finally:
             stop_ephemeral(described, user_folder.folder())
 

@@ -108,7 +108,7 @@ def rehearse(
             work.reporter.note(note)
         if copy.problems:
             raise Refused("the backup does not come back as it was", details=copy.problems)
-        stage = prepare(work, copy, planned.live, planned.plan, cluster=cluster)
+        stage = prepare(work, copy, planned.live, planned.plan, settings, cluster=cluster)
         result = _on_copy(work, planned, copy, stage, backup, scripts)
     result.seconds["all"] = time.monotonic() - began
     result.seconds["restore"] = copy.seconds
@@ -147,15 +147,19 @@ def _on_copy(
         _refuse_another_catalog(work, planned.live, introspect.read(reading, edges=False), backup)
         rows = reading.execute(query("sizes", reading.info.server_version)).fetchall()
         own = {Key("table", (schema, name)): TableSize(tuples, size) for schema, name, tuples, size in rows}
-        here, there = forecast.calibrate(reading, work.reading)
+        paces = [forecast.calibrate(reading, work.reading)]
         size = reading.execute(render("inspect/size.sql.j2").sql).fetchone()
     result = Result(size=int(size[0]) if size else 0)
     rehearsal = Rehearsal(work, planned, stage, copy.url, result, scripts)
     rehearsal.run()
+    with connect_to(
+        copy.url, policy=stage.environment.policy, application_name="wgm-play compare", read_only=True
+    ) as reading:
+        paces.append(forecast.calibrate(reading, work.reading))
     result.forecast = forecast.forecast(
         result.groups,
         factors(planned.situation.facts.sizes, own),
-        there / here if here else 1.0,
+        paces,
         forecast.past(_ledger(work), work.environment.name, work.play.name),
     )
     return result

@@ -68,7 +68,15 @@ class Stage:
                 admin.execute(render("rehearsal/join_roles.sql.j2", login=self.login).sql)
 
 
-def prepare(work: PlaySession, copy: ScratchServer, live: Catalog, plan: Plan, *, cluster: bool = False) -> Stage:
+def prepare(
+    work: PlaySession,
+    copy: ScratchServer,
+    live: Catalog,
+    plan: Plan,
+    settings: Mapping[str, str],
+    *,
+    cluster: bool = False,
+) -> Stage:
     """Make the copy ready for a rehearsal of a plan; that of a whole `cluster` has production's roles already."""
     login = server_tools.parameters(copy.url)["user"]
     superuser = is_superuser(work.reading)
@@ -96,6 +104,9 @@ def prepare(work: PlaySession, copy: ScratchServer, live: Catalog, plan: Plan, *
             ).sql
         )
         marker = Ledger(admin).marker()
+        # It was filled without waiting for a disk; what is measured waits as production does.
+        admin.execute(render("rehearsal/durable.sql.j2", fsync=settings.get("fsync", "on")).sql)
+        admin.execute(render("rehearsal/reload.sql.j2").sql)
         # From here on no superuser changes the catalog here.
         for name, action in copy.silenced:
             admin.execute(render("event_trigger/enable.sql.j2", name=ident(name), action=Sql(action)).sql)

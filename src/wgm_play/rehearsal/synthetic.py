@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.backup import target
 from wgm_play.backup.base import ScratchServer
-from wgm_play.backup.copying import SETTINGS, harmless
+from wgm_play.backup.copying import LOADING, SETTINGS, harmless
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.embedded import apart
 from wgm_play.embedded.programs import scratch_version
@@ -74,7 +74,7 @@ def made_up(
     except InputError as error:
         raise Refused(error.message, hint=error.hint) from error
     given, notes = harmless(settings)
-    with apart(version, SETTINGS | given) as server:
+    with apart(version, SETTINGS | given | LOADING, in_memory=False) as server:
         url, admin = _database(server.url, reading, login, live)
         with connect_to(url, policy=policy, application_name="wgm-play rehearse") as connection:
             connection.execute(render("backup/patience.sql.j2", version=connection.info.server_version).sql)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wgm_play.finding import Finding
     from wgm_play.ledger.model import Decision
     from wgm_play.planning.model import Planned
+    from wgm_play.rehearsal.forecast import Expected
     from wgm_play.run.gate import Cover
     from wgm_play.run.work import PlaySession
 
@@ -66,6 +67,7 @@ def run_plan(work: PlaySession, planned: Planned, intent: Intent = APPLY) -> lis
             begun = Begun(_begin(work, planned, ledger, intent, decisions), ledger, session, lock)
             _record_cover(work, begun, cover, watched)
             queries = plan_gate.begin(work, begun.run, session.connection) if intent.applies else None
+            expected = _expect(work, planned, intent)
             outcome = execute(work, planned, begun, intent)
             with _already_done():
                 live = read_again(work)
@@ -73,7 +75,7 @@ def run_plan(work: PlaySession, planned: Planned, intent: Intent = APPLY) -> lis
                 converged(work, planned, after, begun)
                 _record(work, planned, begun, intent, live, after, watched)
             slower = plan_gate.finish(work, planned, queries, session.connection)
-            _tell(work, planned, outcome, begun.run, intent)
+            _tell(work, planned, outcome, begun.run, intent, expected)
             return slower
 
 
@@ -192,7 +194,18 @@ def _already_done() -> Iterator[None]:
         ) from error
 
 
-def _tell(work: PlaySession, planned: Planned, outcome: Outcome, run: int, intent: Intent) -> None:
+def _expect(work: PlaySession, planned: Planned, intent: Intent) -> Expected | None:
+    """Say how long the run will take, where it was rehearsed."""
+    if not intent.applies:
+        return None
+    from wgm_play.rehearsal.forecast import expect
+
+    return expect(work, planned.plan)
+
+
+def _tell(
+    work: PlaySession, planned: Planned, outcome: Outcome, run: int, intent: Intent, expected: Expected | None
+) -> None:
     """Tell what was done, and what a later run would cost by it."""
     say_locks(work, outcome)
     work.reporter.data(
@@ -205,8 +218,8 @@ def _tell(work: PlaySession, planned: Planned, outcome: Outcome, run: int, inten
             "lock_wait": outcome.lock_wait,
         },
     )
-    if intent.applies:
+    if expected is not None:
         from wgm_play.rehearsal.forecast import remember
 
-        remember(work, planned.plan, outcome, run)
+        remember(work, expected, outcome, run)
     say_rest(work, planned, ran=True, steps=intent.applies)
