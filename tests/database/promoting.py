@@ -49,12 +49,14 @@ TIMES = {
     "approval": ("at",),
     "decision": ("at",),
 }
-AUTHOR = {
-    "GIT_AUTHOR_NAME": "Anna",
-    "GIT_AUTHOR_EMAIL": "anna@shop.example",
-    "GIT_COMMITTER_NAME": "Anna",
-    "GIT_COMMITTER_EMAIL": "anna@shop.example",
-}
+
+
+def signature(who: str) -> dict[str, str]:
+    """Return what lets somebody commit."""
+    mail = f"{who.lower()}@shop.example"
+    return {
+        f"GIT_{role}_{part}": one for role in ("AUTHOR", "COMMITTER") for part, one in (("NAME", who), ("EMAIL", mail))
+    }
 
 
 @dataclass(slots=True)
@@ -111,18 +113,18 @@ class Firm:
         assert change[0] in text, change
         self.write(f"environments/{name}.yml", text.replace(*change, 1) + more)
 
-    def git(self, *words: str) -> str:
+    def git(self, *words: str, by: str = "Anna") -> str:
         """Run git in the repository."""
-        environ = {**os.environ, **AUTHOR}
+        environ = {**os.environ, **signature(by)}
         done = subprocess.run(
             ["git", "-C", str(self.folder), *words], env=environ, capture_output=True, text=True, check=True
         )
         return done.stdout.strip()
 
-    def commit(self) -> str:
+    def commit(self, by: str = "Anna") -> str:
         """Commit all that is there; return the commit."""
         self.git("add", "-A")
-        self.git("commit", "-qm", "a change", "--allow-empty")
+        self.git("commit", "-qm", "a change", "--allow-empty", by=by)
         return self.git("rev-parse", "HEAD")
 
     def run(self, name: str, **options: Any) -> Heard:

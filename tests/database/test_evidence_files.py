@@ -154,7 +154,10 @@ REFUSED: dict[str, tuple[Callable[[Firm], None], str]] = {
     "by a key that is not listed": (_by_a_key_that_is_not_listed, "its key is not among the allowed signers"),
     "by a key that was revoked": (_by_a_key_that_was_revoked, "its key is not among the allowed signers"),
     "by a key that nobody has committed": (_by_a_key_that_nobody_has_committed, "is not as it is committed"),
-    "by a key whose time is over": (_by_a_key_that_is_no_longer_valid, "it is unsigned: "),
+    "by a key whose time is over": (
+        _by_a_key_that_is_no_longer_valid,
+        "it is unsigned: its key was valid until 2020-01-01",
+    ),
     "of another environment": (_of_another_environment, "it is of 'production'"),
     "of another project": (_of_another_project, "c0ffeec0ffee, which staging ran, is not in this clone"),
     "of this very database": (_of_this_very_database, "staging is this very database"),

@@ -16,6 +16,7 @@ from wgm_play.ledger import Ledger, decided
 from wgm_play.ledger.statements import run, send, text
 from wgm_play.promotion import approval, signing
 from wgm_play.promotion.identity import identity_of, same
+from wgm_play.promotion.revision import NotFetched, short
 from wgm_play.quantities import counted
 from wgm_play.run.requirements import made_by
 
@@ -66,7 +67,12 @@ def _insert(work: PlaySession, data: dict[str, object], digest: str, options: Op
             ) from error
         row = run(connection, "session_user").fetchone()
         who = str(row[0]) if row else ""
-    if approval.person(who) in {approval.person(one) for one in made_by(work, saved)}:
+    try:
+        authors = made_by(work, saved)
+    except NotFetched as error:
+        reporter.warn(f"who made the change is not known here: {short(str(error))} is not in this clone")
+        return who
+    if approval.person(who) in {approval.person(one) for one in authors}:
         reporter.warn(
             f"{who} made the change or saved the plan: this approval will not count; let somebody else approve"
         )

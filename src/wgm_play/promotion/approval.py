@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,16 +21,24 @@ from wgm_play.ledger.model import Approval
 from wgm_play.promotion import signing
 
 SUFFIX = ".approval"
+# Who commits where somebody presses a button on a web page.
+_FORGES = frozenset(["github", "gitlab", "noreply"])
+# Addresses that forges give to who wants none to be seen: a number stands before or the login behind it.
+_HIDDEN = re.compile(r"(?:\d+[+-])?([^@]+)@users\.noreply\.")
 
 
 @dataclass(frozen=True, slots=True)
 class CountedApproval:
-    """One approval: by whom, when, and `why` it does not count where that is known already."""
+    """One approval: by whom, when, and `why` it does not count where that is known already.
+
+    `names` are all for whom the key is listed that signed it: it may be the hand of any of them.
+    """
 
     who: str
     at: datetime | None
     how: str
     why: str = ""
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +72,47 @@ def from_rows(rows: Iterable[Approval]) -> list[CountedApproval]:
     return [CountedApproval(one.role, one.at, "ledger") for one in rows]
 
 
-def from_files(plan: Path, digest: str, environment: str, allowed_signers: Path) -> list[CountedApproval]:
-    """Return what the files beside a plan say: PLAN.WHO.approval."""
+@dataclass(frozen=True, slots=True)
+class SignersBefore:
+    """The allowed signers as they were when this environment ran last, and who has committed to that file since."""
+
+    text: str
+    since: frozenset[str]
+
+
+def from_files(
+    plan: Path, digest: str, environment: str, allowed: Path, before: SignersBefore | None, authors: Collection[str]
+) -> list[CountedApproval]:
+    """Return what the files beside a plan say: PLAN.WHO.approval. A key that came with the change, by its authors, is nobody's."""
     found = []
     for file in sorted(plan.parent.glob(f"{plan.name}.*{SUFFIX}")):
-        signed = signing.read(file, allowed_signers)
+        try:
+            signed = signing.read(file, allowed)
+        except InputError as error:
+            found.append(CountedApproval(file.name, None, file.name, error.message))
+            continue
         at = _moment(signed.data.get("at"))
-        why = signed.why
+        why = signed.why or _names_nobody(signed.names)
         if not why and (signed.data.get("plan"), signed.data.get("environment")) != (digest, environment):
             why = "is for another plan"
-        found.append(CountedApproval(signed.signer or file.name, at, file.name, why))
+        own = {person(one) for one in signed.names} & {person(one) for one in authors}
+        if not why and not own and before is not None and not signing.holds(file, before.text):
+            why = _brought_along(before, authors, environment)
+        found.append(CountedApproval(signed.signer or file.name, at, file.name, why, signed.names))
     return found
+
+
+def _names_nobody(names: Collection[str]) -> str:
+    """Return why a key does not tell who signed: it is listed for whoever fits a pattern."""
+    pattern = next((one for one in names if set(one) & set("*?!")), None)
+    return f"its key is listed for {pattern}, which names nobody" if pattern else ""
+
+
+def _brought_along(before: SignersBefore, authors: Collection[str], environment: str) -> str:
+    """Return why a key that is new does not count: who made the change has written it down."""
+    both = {person(one) for one in before.since} & {person(one) for one in authors} - _FORGES
+    said = f"its key was added since {environment} ran last, by who made the change ({', '.join(sorted(both))})"
+    return f"{said}: it counts once {environment} has run that commit without the change (--record)" if both else ""
 
 
 def statement(digest: str, environment: str, at: datetime, note: str | None) -> dict[str, Any]:
@@ -97,12 +136,12 @@ def count(
         if why:
             bad.append(f"{one.who}: {why}")
         else:
-            good.setdefault(person(one.who), one.who)
+            good.setdefault(min(map(person, one.names or (one.who,))), one.who)
     return Counted(tuple(good.values()), tuple(bad))
 
 
 def _why_not(one: CountedApproval, promotion: Promotion, now: datetime, made: set[str], used: datetime | None) -> str:
-    if person(one.who) in made:
+    if made & {person(name) for name in (one.who, *one.names)}:
         return "made the change or saved the plan"
     if one.how == "ledger" and promotion.approvers and one.who not in promotion.approvers:
         return "is not among the approvers"
@@ -116,8 +155,10 @@ def _why_not(one: CountedApproval, promotion: Promotion, now: datetime, made: se
 
 
 def person(name: str) -> str:
-    """Return what tells people apart: of an address what is before the @; a login and an address may be one person."""
-    return name.partition("@")[0].strip().casefold()
+    """Return what tells people apart: of an address what is before the @ (and before a +); a login and an address may be one person."""
+    hidden = _HIDDEN.match(name.strip())
+    found = hidden[1] if hidden else name.partition("@")[0].partition("+")[0] if "@" in name else name
+    return found.strip().casefold()
 
 
 def _moment(text: Any) -> datetime | None:

@@ -282,10 +282,8 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def files_of(inputs: Iterable[str], project: Path) -> tuple[str, ...]:
-    """Return the files that decide what a playbook makes: those that were read, and the project's own templates."""
-    own = project / "templates"
-    templates = sorted(str(one) for one in own.rglob("*") if one.is_file()) if own.is_dir() else []
-    return (*dict.fromkeys([*inputs, *templates]),)
+    """Return what decides what a playbook makes: the files that were read, and the folder of the project's own templates."""
+    return (*dict.fromkeys([*inputs, str(project / "templates")]),)
 
 
 def as_data(verdict: Verdict) -> dict[str, Any]:

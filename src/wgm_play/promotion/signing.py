@@ -6,6 +6,7 @@ In: data as JSON, a private key; or a file. Out: the file; what it says and by w
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -22,11 +23,15 @@ NAMESPACE = "wgm-play"
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What a file says; `signer` is the principal of a valid signature, None where there is none, and `why` says why."""
+    """What a file says; `signer` is the principal of a valid signature, None where there is none, and `why` says why.
+
+    `names` are all principals for whom its key is listed.
+    """
 
     data: dict[str, Any]
     signer: str | None
     why: str = ""
+    names: tuple[str, ...] = ()
 
 
 def write(data: Mapping[str, Any], path: Path, key: Path | None) -> None:
@@ -42,20 +47,45 @@ def write(data: Mapping[str, Any], path: Path, key: Path | None) -> None:
 
 def read(path: Path, allowed_signers: Path) -> Signed:
     """Read a file and check its signature."""
+    data, text, signature = _content(path)
+    if signature is None:
+        return Signed(data, None, "unsigned")
+    if not allowed_signers.is_file():
+        return Signed(data, None, f"unsigned: there is no {allowed_signers}")
+    names, why = _principals(text, signature, allowed_signers)
+    if not names:
+        return Signed(data, None, f"unsigned: {why}")
+    if why := _not_vouched(allowed_signers):
+        return Signed(data, None, why)
+    return Signed(data, names[0], names=names)
+
+
+def holds(path: Path, signers: str) -> bool:
+    """Tell whether the signature of a file is by a key of these allowed signers."""
+    _, text, signature = _content(path)
+    with tempfile.NamedTemporaryFile("w", suffix=".signers") as file:
+        file.write(signers)
+        file.flush()
+        return signature is not None and bool(_principals(text, signature, Path(file.name))[0])
+
+
+def _content(path: Path) -> tuple[dict[str, Any], str, str | None]:
+    """Return what a file says, as data and as the text that was signed, and the signature."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        data = json.loads(content["said"])
-        signature = content["signature"]
+        text, signature = content["said"], content["signature"]
+        data = json.loads(text)
         if not isinstance(data, dict):
             raise TypeError
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{str(path)!r} is no file of ours", where=Position(str(path))) from error
-    if not isinstance(signature, str):
-        return Signed(data, None, "unsigned")
-    signer, why = _verify(content["said"], signature, allowed_signers)
-    return Signed(data, signer, why)
+        raise InputError(
+            f"{str(path)!r} is no file of ours, or only a part of one",
+            where=Position(str(path)),
+            hint="export it, or let it be signed, once more",
+        ) from error
+    return data, text, signature if isinstance(signature, str) else None
 
 
 def _sign(text: str, key: Path) -> str:
@@ -68,38 +98,48 @@ def _sign(text: str, key: Path) -> str:
     return done.stdout.decode()
 
 
-def _verify(text: str, signature: str, allowed: Path) -> tuple[str | None, str]:
-    if not allowed.is_file():
-        return None, f"unsigned: there is no {allowed}"
+def _principals(text: str, signature: str, allowed: Path) -> tuple[tuple[str, ...], str]:
+    """Return for whom a signature is valid: each name that its key is listed for; else why it is not."""
     with tempfile.NamedTemporaryFile("w", suffix=".sig") as file:
         file.write(signature)
         file.flush()
         found = _keygen(["-Y", "find-principals", "-s", file.name, "-f", str(allowed)], "")
         names = found.stdout.decode(errors="replace").split("\n") if not found.returncode else []
-        why = "its key is not among the allowed signers"
+        why = _why_not(found, "its key is not among the allowed signers")
+        good = []
         for name in filter(None, names):
             words = ["-Y", "verify", "-n", NAMESPACE, "-I", name, "-s", file.name, "-f", str(allowed)]
             done = _keygen(words, text)
-            if not done.returncode:
-                return _vouched(name, allowed)
-            why = _why_not(done)
-    return None, f"unsigned: {why}"
+            if done.returncode:
+                why = _why_not(done, "the signature is not of what it says")
+            else:
+                good.append(name)
+    return tuple(good), why
 
 
-def _vouched(name: str, allowed: Path) -> tuple[str | None, str]:
-    """Return a signer whose key was reviewed: whoever may write a key into the file here could sign with it."""
+def _not_vouched(allowed: Path) -> str:
+    """Return why the signers do not count: whoever may write a key into the file here could sign with it."""
     try:
         committed = is_committed(allowed)
     except GitError as error:
-        return None, f"unsigned: nobody can tell whether {allowed} is committed: {error}"
-    return (name, "") if committed else (None, f"unsigned: {allowed} is not as it is committed: commit it first")
+        return f"unsigned: nobody can tell whether {allowed} is committed: {error}"
+    return "" if committed else f"unsigned: {allowed} is not as it is committed: commit it first"
 
 
-def _why_not(done: subprocess.CompletedProcess[bytes]) -> str:
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    if not said or any("incorrect signature" in line for line in said):
-        return "the signature is not of what it says"
-    return f"its key does not count now: {said[0]}"
+# What ssh-keygen says of a key that is listed, and what it means.
+_LIMITS = (
+    (re.compile(r"key has expired: .*> valid-before (\S+)"), "its key was valid until {} (valid-before)"),
+    (re.compile(r"key is not yet valid: .*< valid-after (\S+)"), "its key is valid from {} on (valid-after)"),
+    (re.compile(r"not permitted for use in signature namespace"), f"its key may not sign for {NAMESPACE} (namespaces)"),
+)
+
+
+def _why_not(done: subprocess.CompletedProcess[bytes], otherwise: str) -> str:
+    said = done.stderr.decode(errors="replace")
+    for pattern, meaning in _LIMITS:
+        if (found := pattern.search(said)) is not None:
+            return meaning.format(*(one.replace("T", " ") for one in found.groups()))
+    return otherwise
 
 
 def _keygen(words: list[str], given: str) -> subprocess.CompletedProcess[bytes]:

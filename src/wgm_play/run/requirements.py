@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgm_play.ledger import Ledger, decided
+from wgm_play.ledger.history import stood
 from wgm_play.planning.planfile import plan_digest
 from wgm_play.promotion import approval
+from wgm_play.promotion.approval import SignersBefore
 from wgm_play.promotion.gate import Requirement, Verdict
 from wgm_play.promotion.identity import identity_of, same
-from wgm_play.promotion.revision import people_since
+from wgm_play.promotion.revision import NotFetched, fetch_hint, file_of, people_since, short
 from wgm_play.quantities import counted
 from wgm_play.reporter import Reporter
 from wgm_play.run import evidence
@@ -43,21 +45,32 @@ def requirements(work: PlaySession, planned: Planned, promotion: Promotion) -> l
 def _approvals(verdict: Verdict, work: PlaySession, planned: Planned, promotion: Promotion) -> None:
     wanted = counted(promotion.approvals, "approval")
     who = "who did not make the change"
+    data = approval.data_of(Path(work.options.plan)) if work.options.plan else {}
+    saved = data.get("saved", {})
+    try:
+        authors = made_by(work, saved)
+    except NotFetched as error:
+        top = evidence.known(work).top
+        what = f"who made the change is not known: {short(str(error))}, which {work.environment.name} ran last, is not in this clone"
+        verdict.miss("approvals", what, fetch_hint(top, str(error)) if top else "", "whoever runs it")
+        return
+    if evidence.known(work).top is None:
+        verdict.named.append(
+            "without a git repository nobody knows who committed the change: its author could approve it"
+        )
     if not work.options.plan:
         lift = f"wgm-play {work.options.playbook} --check --save-plan plan.json, wgm-play approve plan.json, then --plan plan.json"
         what = f"{wanted} {'is' if promotion.approvals == 1 else 'are'} needed, and only a saved plan can have any"
-        verdict.miss("approvals", what, lift, _may_approve(promotion, made_by(work, {})) or who)
+        verdict.miss("approvals", what, lift, _may_approve(promotion, authors) or who)
         return
     path = Path(work.options.plan)
-    data = approval.data_of(path)
-    saved = data.get("saved", {})
     if not saved.get("database") or not same(saved["database"], identity_of(work.reading)):
         verdict.miss("approvals", "the plan was saved for another database", "plan again, here", "whoever runs it")
         return
     digest = approval.digest_of(data)
     said = approval.from_rows(decided.approvals(work.reading, digest))
-    said += approval.from_files(path, digest, work.environment.name, work.project / promotion.allowed_signers)
-    authors = made_by(work, saved)
+    signers = work.project / promotion.allowed_signers
+    said += approval.from_files(path, digest, work.environment.name, signers, _signers_before(work, signers), authors)
     found = approval.count(said, promotion, decided.now(work.reading), authors, _used(work, planned))
     if len(found.who) >= promotion.approvals:
         verdict.hold("approvals", f"approved by {', '.join(found.who)}")
@@ -84,15 +97,34 @@ def _checklist(verdict: Verdict, work: PlaySession, planned: Planned) -> None:
 
 
 def made_by(work: PlaySession, saved: Mapping[str, str]) -> set[str]:
-    """Return who made the change: who saved the plan, who committed since the last run here."""
+    """Return who made the change: who saved the plan, who committed since the last run here. Raise `NotFetched`."""
     made = {saved.get("role", ""), saved.get("email", ""), saved.get("name", "")}
     found = evidence.known(work)
     if found.top is not None and found.commit is not None:
-        runs = Ledger(work.reading).last_runs()
-        kept = decided.revisions(work.reading, [run.id for run in runs])
-        last = next((kept[run.id].commit for run in runs if run.id in kept and run.status == "done"), None)
-        made |= people_since(found.top, last, found.commit, evidence.files(work))
+        files = (
+            evidence.files(work) if work.playbook.inputs else ()
+        )  # not read by who only approves: all of the repository
+        made |= people_since(found.top, _ran_last(work), found.commit, files)
     return made - {""}
+
+
+def _ran_last(work: PlaySession) -> str | None:
+    """Return the commit of the last run here that stands, if that is known: what was taken back is a change once more."""
+    stands = stood(Ledger(work.reading).last_runs(), work.play.name)
+    if not stands.changes:
+        return None
+    last = stands.changes[0].last.id
+    kept = decided.revisions(work.reading, [last])
+    return kept[last].commit if last in kept else None
+
+
+def _signers_before(work: PlaySession, signers: Path) -> SignersBefore | None:
+    """Return the allowed signers as they were when this environment ran last; None where that cannot be told, or it never ran."""
+    found, last = evidence.known(work), _ran_last(work)
+    if found.top is None or found.commit is None or last is None:
+        return None
+    since = people_since(found.top, last, found.commit, [str(signers)])
+    return SignersBefore(file_of(found.top, last, signers) or "", frozenset(since))
 
 
 def _used(work: PlaySession, planned: Planned) -> datetime | None:
