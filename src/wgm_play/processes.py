@@ -87,6 +87,14 @@ def started_at(pid: int) -> str:
         return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
 
 
+def program_replaced(pid: int) -> bool:
+    """Tell whether the program that a process runs was replaced or removed since it started, where the system says so."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe").endswith(" (deleted)")
+    except OSError:
+        return False
+
+
 def find_postmaster(data: Path) -> Postmaster | None:
     """Return the server that runs on a data folder, None when there is none."""
     said = read_pid_file(data)

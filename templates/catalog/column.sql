@@ -16,7 +16,8 @@ SELECT 'column', n.nspname, r.relname, a.attname,
        CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END,
        CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END,
        {% if version >= 140000 %}NULLIF(a.attcompression::text, ''){% else %}NULL::text{% endif %},
-       NULLIF(a.attstattarget, -1)::int, a.attoptions, d.description, a.attinhcount > 0,
+       NULLIF(a.attstattarget, -1)::int, {% include 'catalog/_column_options.sql' %}
+, d.description, a.attinhcount > 0,
        r.oid, 1259,
        -- The sequence of an identity column, where its name is not the one that PostgreSQL makes.
        CASE WHEN a.attidentity <> '' THEN (
@@ -45,7 +46,8 @@ LEFT JOIN LATERAL (SELECT u.attnotnull, u.attstorage, {% if version >= 140000 %}
 WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT LIKE 'wgm\_trash\_%' AND a.attname NOT LIKE 'wgm\_new\_%'
   AND r.relkind IN ('r', 'p') AND r.relpersistence <> 't' AND {% include 'catalog/_user_schemas.sql' %}
 
-  AND (a.attinhcount = 0 OR d.description IS NOT NULL OR a.attoptions IS NOT NULL OR NULLIF(a.attstattarget, -1) IS NOT NULL
+  AND (a.attinhcount = 0 OR d.description IS NOT NULL OR {% include 'catalog/_column_options.sql' %}
+ IS NOT NULL OR NULLIF(a.attstattarget, -1) IS NOT NULL
        OR a.attnotnull <> p.attnotnull OR a.attstorage <> p.attstorage{% if version >= 140000 %} OR a.attcompression <> p.attcompression{% endif %}
 
        OR pg_catalog.pg_get_expr(f.adbin, f.adrelid) IS DISTINCT FROM p.expression)

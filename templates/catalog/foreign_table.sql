@@ -21,7 +21,8 @@ LEFT JOIN LATERAL (
                             FROM unnest(a.attfdwoptions) o),
                            m.description, NULLIF(a.attstattarget, -1)::text,
                            CASE WHEN a.attstorage <> b.typstorage THEN a.attstorage::text END,
-                           (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest(a.attoptions) o)] ORDER BY a.attnum) AS columns
+                           (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest({% include 'catalog/_column_options.sql' %}
+) o)] ORDER BY a.attnum) AS columns
     FROM pg_catalog.pg_attribute a
     JOIN pg_catalog.pg_type b ON b.oid = a.atttypid
     LEFT JOIN pg_catalog.pg_attrdef x ON x.adrelid = a.attrelid AND x.adnum = a.attnum

@@ -13,8 +13,10 @@ LEFT JOIN LATERAL (
            array_agg(ARRAY[a.attname::text, c.description] ORDER BY a.attnum) FILTER (WHERE c.description IS NOT NULL) AS comments,
            array_agg(ARRAY[a.attname::text, NULLIF(a.attstattarget, -1)::text, CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END,
                            {% if version >= 140000 %}NULLIF(a.attcompression::text, ''){% else %}NULL{% endif %},
-                           (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest(a.attoptions) o)] ORDER BY a.attnum)
-               FILTER (WHERE NULLIF(a.attstattarget, -1) IS NOT NULL OR a.attstorage <> t.typstorage OR a.attoptions IS NOT NULL{% if version >= 140000 %} OR a.attcompression <> ''{% endif %}) AS settings,
+                           (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest({% include 'catalog/_column_options.sql' %}
+) o)] ORDER BY a.attnum)
+               FILTER (WHERE NULLIF(a.attstattarget, -1) IS NOT NULL OR a.attstorage <> t.typstorage OR {% include 'catalog/_column_options.sql' %}
+ IS NOT NULL{% if version >= 140000 %} OR a.attcompression <> ''{% endif %}) AS settings,
            (SELECT array_agg('(' || quote_ident(o.attname) || ')' || i.item::text) FROM pg_catalog.pg_attribute o
             CROSS JOIN LATERAL unnest(o.attacl) AS i(item) WHERE o.attrelid = r.oid AND o.attnum > 0 AND NOT o.attisdropped) AS acl
     FROM pg_catalog.pg_attribute a

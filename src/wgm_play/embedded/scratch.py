@@ -47,7 +47,10 @@ def start_scratch(wanted: int) -> Server:
     """
     root = folder()
     found = find(_described(wanted), root)
-    if found is not None and processes.answers(found.port):
+    if found is not None and processes.program_replaced(found.pid):
+        # By an upgrade of its package: it would load the new version's libraries, which are not made for it.
+        stop_persistent(_described(wanted), root)
+    elif found is not None and processes.answers(found.port):
         return found
     described = _described(scratch_version(wanted))
     try:
