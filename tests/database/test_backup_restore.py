@@ -287,7 +287,10 @@ def test_killed_at_any_moment_nothing_is_good_that_does_not_restore(
     assert codes[0] == 0
     assert -signal.SIGKILL in codes
     until = time.monotonic() + 20
-    while shop("backups", database_url) and named(server, OURS) and time.monotonic() < until:
+    while time.monotonic() < until:  # the session of a command that was killed lives until it sends the next time
+        shop("backups", database_url)
+        if not (named(server, OURS) or user_folder.left_behind()):
+            break
         time.sleep(0.1)
     assert named(server, OURS) == []
     assert user_folder.left_behind() == []
@@ -315,6 +318,29 @@ def test_a_proof_that_was_killed_is_swept_by_a_run_that_finds_nothing_to_do(shop
         shop("apply", database_url)
         assert admin.execute("select datname from pg_database where datname = %s", [dead]).fetchall() == []
         assert admin.execute("select rolname from pg_roles where rolname = %s", [dead]).fetchall() == []
+    assert user_folder.left_behind() == []
+
+
+def test_the_mark_of_a_killed_proof_stays_while_its_session_lives(shop: Shop, database_url: str) -> None:
+    shop("apply", database_url, no_backup=True)
+    mark = user_folder.folder() / "working" / "4194000-abcdefgh"
+    with scratch(18) as url:
+        mark.parent.mkdir(exist_ok=True)
+        mark.write_text(f"1\n{OUR_SERVERS}\n")
+        # Its client is gone, the server has not noticed: it is about to make a database, then has made one.
+        with psycopg.connect(url, autocommit=True, application_name="wgm-play/run") as living:
+            name = f"wgm_verify_{living.info.backend_pid}_abc123"
+            shop("apply", database_url)
+            assert mark.exists()
+            living.execute(f"create database {name}")
+            shop("apply", database_url)
+            assert mark.exists()
+        with psycopg.connect(url, autocommit=True) as admin:
+            sessions = "select from pg_stat_activity where application_name = 'wgm-play/run'"
+            while admin.execute(sessions).rowcount:
+                time.sleep(0.01)
+            shop("apply", database_url)
+            assert admin.execute("select from pg_database where datname = %s", [name]).rowcount == 0
     assert user_folder.left_behind() == []
 
 

@@ -219,21 +219,23 @@ class Shadow:
         for role in superuser.roles if superuser is not None else ():
             _drop_role(self.admin, role)
 
-    def sweep(self) -> None:
-        """Drop scratch databases whose runner is gone, and on a server of our own their roles."""
-        sweep(self.admin, roles=self.place.ours)
+    def sweep(self) -> bool:
+        """Drop scratch databases whose runner is gone, and on a server of our own their roles; tell if all is gone."""
+        return sweep(self.admin, roles=self.place.ours)
 
 
-def sweep(admin: psycopg.Connection[Any], *, roles: bool) -> None:
-    """Drop scratch databases, and their `roles`, whose command is gone.
+def sweep(admin: psycopg.Connection[Any], *, roles: bool) -> bool:
+    """Drop scratch databases, and on a server of our own their `roles`, whose command is gone; tell if none is left.
 
-    Another command may sweep, or make one, at the same moment: what cannot go now goes with the next sweep.
+    Another command may sweep, or make one, at the same moment, and the session of one that was killed may still live
+    for a moment: what cannot go now goes with the next sweep.
     """
     for (name,) in admin.execute(render("shadow/leftovers.sql.j2").sql).fetchall():
         admin.execute(render("shadow/drop.sql.j2", name=name).sql)
     if roles:
         for (name,) in admin.execute(render("shadow/leftover_roles.sql.j2").sql).fetchall():
             _drop_role(admin, name)
+    return admin.execute(render("shadow/remaining.sql.j2", ours=roles).sql).fetchone() is None
 
 
 def _drop_role(admin: psycopg.Connection[Any], name: str) -> None:
@@ -279,8 +281,8 @@ def open_shadow(place: ShadowServer) -> Iterator[Shadow]:
         admin = place.connect(None, APPLICATION)
         shadow = Shadow(place.connect, place.own, admin, admin.info.server_version, place)
         try:
-            shadow.sweep()
-            forget(OURS if place.ours else place.mark)
+            if shadow.sweep():
+                forget(OURS if place.ours else place.mark)
             if not place.own and _is_superuser(admin):
                 shadow.make_role()
                 make_missing(admin, place.spaces, ours=place.ours)
@@ -297,24 +299,27 @@ def sweep_after_kills(mark: str, connect: Connect) -> None:
             continue
         try:
             if where == OURS:
-                _sweep_ours()
+                gone = _sweep_ours()
             else:
                 with connect(None, APPLICATION) as admin:
-                    sweep(admin, roles=False)
+                    gone = sweep(admin, roles=False)
         except (psycopg_error(), WgmError):
             continue  # it is out of reach now: the next command tries again
-        file.unlink(missing_ok=True)
+        if gone:
+            file.unlink(missing_ok=True)
 
 
-def _sweep_ours() -> None:
+def _sweep_ours() -> bool:
     import psycopg
 
     from wgm_play import embedded
 
     embedded.sweep()
+    gone = True
     for server in embedded.running_scratch():
         with psycopg.connect(server.url, autocommit=True, application_name=APPLICATION) as admin:
-            sweep(admin, roles=True)
+            gone = sweep(admin, roles=True) and gone
+    return gone
 
 
 def psycopg_error() -> type[Exception]:
