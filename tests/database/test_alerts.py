@@ -316,6 +316,50 @@ def test_rules_fire_when_they_should(tmp_path: Path, case: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+# Of the value and of `wgm_alert_up` each minute one sample; then whether the alert fires, and its twin.
+FLAPPING = " ".join(["{0} stale"] * 15)
+SCRAPES = {
+    "every second one is lost": ("wgm-play", FLAPPING.format(150), FLAPPING.format(1), True, False),
+    "every second one of another exporter": ("sql_exporter", FLAPPING.format(150), "", True, False),
+    "the query fails each second time": ("wgm-play", FLAPPING.format(150), "1 0 " * 15, True, False),
+    "all but the first are lost": ("wgm-play", "150 stale", "1 stale", False, True),
+    "all but the first of another exporter": ("sql_exporter", "150 stale", "", False, True),
+    "the row is gone": ("wgm-play", "150x24 stale", "1x30", False, False),
+    "the query fails, and every second one is lost": ("wgm-play", "150 stale", FLAPPING.format(0), False, True),
+}
+
+
+@pytest.mark.parametrize("scrapes", SCRAPES)
+def test_a_lost_scrape_does_not_begin_an_alert_anew(tmp_path: Path, scrapes: str) -> None:
+    exporter, value, up, fires, unseen = SCRAPES[scrapes]
+    made = alerts.rules([alert("x", seconds=240)], "production", "shop", exporter=exporter)
+    (tmp_path / "rules.yml").write_text(made)
+    own, target = 'environment="production",database="shop"', 'job="wgm",instance="a:1"'
+    ours = f'alert="TimelineStalled",{own},{target}'
+    series = {
+        f'wgm_alert_value{{player="a",{ours}}}': value,
+        f"wgm_alert_up{{{ours}}}": up,
+        f"wgm_alert_evaluated_timestamp_seconds{{{ours}}}": "0 stale" if up == "1 stale" else "0+60x30",
+        f"wgm_alert_TimelineStalled_value{{{own},{target}}}": value,
+    }
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items() if values],
+        "promql_expr_test": [
+            {"expr": _firing(name), "eval_time": "25m", "exp_samples": [{"labels": "{}", "value": 1}] if yes else []}
+            for name, yes in (("TimelineStalled", fires), ("TimelineStalledNotEvaluated", unseen))
+        ],
+    }
+    made_of = {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [test]}
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(made_of))
+    done = promtool("test", "rules", str(tmp_path / "test.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _firing(name: str) -> str:
+    return f'count(count by (alertname) (ALERTS{{alertname="{name}",alertstate="firing"}}))'
+
+
 @pytest.mark.parametrize("exporter", ["wgm-play", "sql_exporter", "justwatch_sql_exporter", "postgres_exporter"])
 def test_the_rendered_tests_of_the_rules_pass(tmp_path: Path, exporter: str) -> None:
     """Of each operator, of counters and gauges, with hostile texts."""

@@ -4,7 +4,8 @@ In: alerts, or their states. Out: text. The metrics are our own, so that a rule 
 `wgm_alert_value` (a series per row), `wgm_alert_up` (1 where the query told a value), `wgm_alert_firing`, and
 `wgm_alert_evaluated_timestamp_seconds`. A series that is missing fires nothing, so each alert has a twin that fires
 when the query fails or returns no value, is not evaluated any more, or its metrics are gone. Where another exporter
-asks the queries (`exporter`), the rules name its series.
+asks the queries (`exporter`), the rules name its series. A scrape that is lost leaves no series for a moment, which would
+begin an alert's `for` anew: what was last known bridges it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 STALE_SECONDS = 900
 # What is not seen for this long is told.
 PATIENCE = 300
+# What was known stands in for a lost scrape for so long: two of them, at Prometheus' own interval of a minute.
+BRIDGED = "3m"
 TWIN = "NotEvaluated"
 # The two programs that are called sql_exporter differ in all but the name; Debian has this one.
 JUSTWATCH = "justwatch_sql_exporter"
@@ -107,7 +110,7 @@ def _rules(alert: Alert, environment: str, database: str, stale: float, exporter
     labels = labels_of(alert, environment, database)
     rule: dict[str, Any] = {
         "alert": alert.name,
-        "expr": f"{expression(alert, environment, database, exporter)} {threshold_of(alert)}",
+        "expr": f"{_lasting(alert, environment, database, exporter)} {threshold_of(alert)}",
     }
     if alert.seconds:
         rule["for"] = f"{alert.seconds}s"
@@ -121,6 +124,20 @@ def _rules(alert: Alert, environment: str, database: str, stale: float, exporter
             "labels": _plain(labels),
             "annotations": {"summary": unwatched(alert)},
         }
+
+
+def _lasting(alert: Alert, environment: str, database: str, exporter: str) -> str:
+    """Return the expression of a rule, with what was last known where a scrape is lost.
+
+    A row that is gone while our query was asked is gone: of our own metrics it is known whether it was. Of those of others it is not.
+    """
+    now = expression(alert, environment, database, exporter)
+    if alert.source == "promql" or alert.over:  # those over a range bridge it by themselves
+        return now
+    if exporter != OWN:
+        return f"last_over_time({now}[{BRIDGED}])"
+    own = identity(alert, environment, database)
+    return f"({now} or (last_over_time({now}[{BRIDGED}]) unless on ({', '.join(own)}) wgm_alert_up{braces(own)} == 1))"
 
 
 def unwatched(alert: Alert) -> str:
@@ -155,7 +172,10 @@ def _blind(alert: Alert, environment: str, database: str, stale: float, exporter
     if exporter != OWN:  # a query that returns no row leaves no trace there
         return f"absent({series_name(alert, exporter)}{selector})" if alert.absent == "unknown" else ""
     up, evaluated = f"wgm_alert_up{selector}", f"wgm_alert_evaluated_timestamp_seconds{selector}"
-    return f"absent({up}) or {up} == 0 or time() - {evaluated} > {shown(stale)}"
+    return (
+        f"absent({up}) or last_over_time({up}[{BRIDGED}]) == 0"
+        f" or time() - last_over_time({evaluated}[{BRIDGED}]) > {shown(stale)}"
+    )
 
 
 def metrics(states: Sequence[AlertState], environment: str, database: str, evaluated: float | Sequence[float]) -> str:
