@@ -1,4 +1,4 @@
-{# Subscriptions that receive nothing. #}
+{# Subscriptions that receive nothing. Before PostgreSQL 14 nobody but a superuser reads their oid: the name has to do. #}
 select
     pg_catalog.quote_ident(subscription.subname) as object,
     case when subscription.subenabled then 'has no worker' else 'is disabled' end as state
@@ -9,7 +9,10 @@ where subscription.subdbid = (
     and (
         not subscription.subenabled
         or not exists (
-            select from pg_catalog.pg_stat_subscription working where working.subid = subscription.oid and working.pid is not null
+            select from pg_catalog.pg_stat_subscription working
+            where {% if version < 140000 %}working.subname = subscription.subname{% else %}working.subid = subscription.oid{% endif %}
+
+                and working.pid is not null
         )
     )
 order by 1

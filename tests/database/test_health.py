@@ -58,8 +58,9 @@ def follow(database: Any, found: Finding) -> None:
 def test_a_healthy_database_has_no_findings(healthy: Any) -> None:
     # The cluster is shared, and made to be fast.
     others = ("replication_slots", "wraparound", "settings", "server_version")
-    found = [each for each in look(healthy) if each.code not in others]
-    assert found == []
+    found = [(each.code, each.severity) for each in look(healthy) if each.code not in others]
+    # Before 15 everybody may create in the schema public, as it comes: advice.
+    assert found == ([] if healthy.info.server_version >= 150000 else [("public_create", INFO)])
 
 
 @pytest.mark.every_server

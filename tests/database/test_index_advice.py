@@ -66,6 +66,26 @@ WANTED: dict[str, tuple[str, Any]] = {
 }
 
 
+# Each condition that a query always has, of few rows: the keys, the condition of the index that it wants.
+PARTIAL: dict[str, tuple[str, list[Any] | None, str]] = {
+    "open ones of one": ("select id from orders where gone is null and customer = $1", ["customer"], "gone IS NULL"),
+    "newest that are left": (
+        "select id from orders where gone is null order by made desc limit 5",
+        ["made"],
+        "gone IS NULL",
+    ),
+    "of a state": ("select total from orders where kind = 'rare' and shop < 9", ["shop"], "kind = 'rare'"),
+    "of a flag": ("select total from orders where not done", ["done"], "NOT done"),
+    "of two": ("select note from orders where kind in ('rare', 'odd') and note > 'note 9'", ["note"], "kind = ANY"),
+    "most of them": ("select id from orders where gone is not null order by note limit 5", ["note"], ""),
+    "a parameter": (
+        "select total from orders where kind = $1 and email > 'User4' order by email limit 5",
+        ["email"],
+        "",
+    ),
+}
+
+
 @pytest.fixture
 def orders(project: Path, database_url: str) -> Book:
     made = Book(project, database_url)
@@ -102,6 +122,26 @@ def test_each_query_gets_the_index_that_serves_it_and_what_is_served_gets_none(
     for name, (_, columns) in WANTED.items():
         wanted = [] if columns is None else [["customer"], PATTERN] if columns == "two" else [columns]
         assert sorted(map(str, helped.get(name, []))) == sorted(map(str, wanted)), name
+
+
+def test_what_a_query_always_asks_for_of_few_rows_is_the_condition_of_its_index(orders: Book) -> None:
+    more = {**ORDERS, "kind": "text", "done": "boolean"}
+    steps = [{"name": "Orders", "table": {"name": "orders", "columns": more}}, *STEPS[1:]]
+    orders.write(steps)
+    orders.apply()
+    kinds = "case when id % 100 = 1 then 'rare' when id % 100 = 2 then 'odd' else 'usual' || id % 3 end"
+    load_sql(orders.url, f"update orders set kind = {kinds}, done = id % 60 > 0; analyze orders")
+    made = []
+    for query, (text, columns, where) in PARTIAL.items():
+        [one] = advised(orders, {query: text}, steps)
+        index = step_of(one)["index"]
+        assert (index["columns"], index.get("where", "")[: len(where)]) == (columns, where), one
+        assert bool(where) == ("where" in index) == ("% of the rows" in "\n".join(one.evidence)), one
+        made += [step_of(one)] if where else []
+    texts = {query: text for query, (text, _, where) in PARTIAL.items() if where}
+    assert advised(orders, texts, [*steps, *made]) == []  # they wait to be made
+    orders.apply()
+    assert advised(orders, texts, [*steps, *made]) == []
 
 
 def test_the_step_is_pasted_and_then_there_is_nothing_to_advise(orders: Book) -> None:

@@ -9,14 +9,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.analysis.candidates import IndexCandidate, Table, candidates
+from wgm_play.analysis.candidates import Fixed, IndexCandidate, Table, candidates, constants_of
 from wgm_play.analysis.compare import FLOOR, SOURCE, TIMES
 from wgm_play.finding import INFO, Finding
 from wgm_play.inspect.emit import step as lines_of
 from wgm_play.inspect.entry import table_place
 from wgm_play.quantities import counted, format_size
-from wgm_play.sql import shortened
+from wgm_play.sql import ident, shortened
 from wgm_play.stats.uses import expression_key
+from wgm_play.stats.values import FULL
 
 if TYPE_CHECKING:
     from wgm_play.analysis.plans import QueryPlan, Subject
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 CODE = "index_advice"
 # More indexes than that are not advised at once: the first ones change what the others are worth.
 MOST = 8
-# A wider index must gain so much more than a narrower one.
-WIDER = 1.05
+# A larger index must gain so much more than a smaller one.
+LARGER = 1.05
+# An index for a part of the rows holds no more of them; what it compares with constants has no more values than that.
+PART, STATES = 0.3, 12
 _PAGE = 8192
 
 
@@ -54,15 +57,34 @@ class Advice:
     names: Sequence[str] = ()
 
 
-def wanted(plans: Mapping[str, QueryPlan], catalog: Catalog) -> dict[IndexCandidate, list[str]]:
+def wanted(
+    plans: Mapping[str, QueryPlan], catalog: Catalog, subjects: Sequence[Subject], statistics: StatisticsFile
+) -> dict[IndexCandidate, list[str]]:
     """Return the indexes to try, each with the names of the queries that it could serve; a cheap query needs none."""
     whole = _whole(catalog)
     found: dict[IndexCandidate, list[str]] = {}
-    for name, plan in plans.items():
-        if plan.root is not None and plan.cost > FLOOR:
-            for one in candidates(plan.root, whole):
-                found.setdefault(one, []).append(name)
+    for subject in subjects:
+        plan = plans.get(subject.name)
+        if plan is not None and plan.root is not None and plan.cost > FLOOR:
+            for one in candidates(plan.root, whole, _fixed(subject, statistics)):
+                found.setdefault(one, []).append(subject.name)
     return found
+
+
+def _fixed(subject: Subject, statistics: StatisticsFile) -> Fixed:
+    """Return what tells whether a column has few values, and is compared with some that the query itself names.
+
+    Of one that has many, the next query asks for another; so does the same one, where the value is a parameter's.
+    """
+    constants = constants_of(subject.text) if statistics.values == FULL else frozenset[str]()
+
+    def fixed(table: Table, column: str, values: Collection[str]) -> bool:
+        said = statistics.find(*table) if values and set(values) <= constants else None
+        return any(
+            0 < one["n_distinct"] <= STATES for one in (said or {}).get("columns", ()) if ident(one["name"]) == column
+        )
+
+    return fixed
 
 
 def _whole(catalog: Catalog) -> Any:
@@ -96,7 +118,7 @@ def choose(
     """Return the indexes that help most, each on top of those before it, with the queries that they help; and how many
     queries more would get cheaper by others."""
     by_name = {one.name: one for one in subjects}
-    made = [one for one in serving if one in trial.tried and not _is_there(trial, one)]
+    made = [one for one in serving if one in trial.tried and _is_worth_it(trial, one) and not _is_there(trial, one)]
     asked = dict.fromkeys(name for one in made for name in serving[one])
     now, chosen = dict(plans), dict[IndexCandidate, list[Helped]]()
     moves: dict[frozenset[IndexCandidate], list[str]] = {}
@@ -114,7 +136,7 @@ def choose(
             gain = sum((now[name].cost - plan.cost) * _calls(by_name[name], counts) for name, plan in helped.items())
             if not helped:
                 del moves[move]  # on top of others it would help even less
-            elif best is None or gain > best[0] * (WIDER if _width(move) > _width(best[1]) else 1):
+            elif best is None or _is_better((gain, _size(trial, move)), (best[0], _size(trial, best[1]))):
                 best = gain, move, helped
         if best is None:
             break
@@ -137,8 +159,19 @@ def _used(trial: Trial, plan: QueryPlan) -> list[IndexCandidate]:
     return [trial.names[name] for name in plan.indexes if name in trial.names]
 
 
-def _width(move: Collection[IndexCandidate]) -> int:
-    return sum(len(one.keys) for one in move)
+def _size(trial: Trial, move: Collection[IndexCandidate]) -> float:
+    return sum(len(one.keys) * trial.tried[one].share for one in move)
+
+
+def _is_better(new: tuple[float, float], old: tuple[float, float]) -> bool:
+    """Tell whether one gain and size is better than another."""
+    if new[1] == old[1]:
+        return new[0] > old[0]
+    return new[0] > old[0] * LARGER if new[1] > old[1] else new[0] * LARGER > old[0]
+
+
+def _is_worth_it(trial: Trial, one: IndexCandidate) -> bool:
+    return not one.where or trial.tried[one].share <= PART
 
 
 def _helps(before: QueryPlan | None, after: QueryPlan) -> bool:
@@ -161,7 +194,7 @@ def _without_prefixes(chosen: Mapping[IndexCandidate, list[Helped]]) -> dict[Ind
 
 
 def _begins(short: IndexCandidate, long: IndexCandidate) -> bool:
-    same = (short.table, short.method) == (long.table, long.method)
+    same = (short.table, short.method, short.where) == (long.table, long.method, long.where)
     return same and short.method == "btree" and long.keys[: len(short.keys)] == short.keys
 
 
@@ -186,13 +219,19 @@ def _is_there(trial: Trial, one: IndexCandidate) -> bool:
     return any(
         _keys(other)[: len(keys)] == keys
         and ((other.get("method") == "hash" and len(keys) == 1) or other.get("method") == spec.get("method"))
-        and "where" not in other
+        and ("where" not in other or _where(other) == _where(spec))
         for other in trial.there.get(one.table, ())
     )
 
 
+def _where(spec: Mapping[str, Any]) -> str | None:
+    return expression_key(spec["where"]) if "where" in spec else None
+
+
 def _superfluous(trial: Trial, one: IndexCandidate) -> list[str]:
-    """Return the indexes that the new one would make superfluous: its first keys are theirs."""
+    """Return the indexes that the new one would make superfluous: its first keys are theirs, and it holds all rows."""
+    if one.where:
+        return []
     keys = _keys(trial.tried[one].spec)
     return [
         str(other["name"])
@@ -222,7 +261,8 @@ def advice(trial: Trial, chosen: Sequence[tuple[IndexCandidate, list[Helped]]], 
         name = _free(f"{table}_{'_'.join(columns)}", schema, taken)
         taken.add((schema, name))
         spec = {**tried.spec, "name": name, **table_place(schema, table)}
-        step = {"name": f"{table} by {', '.join(columns)}", "index": spec}
+        part = f", where {spec['where']}" if "where" in spec else ""
+        step = {"name": f"{table} by {', '.join(columns)}{part}", "index": spec}
         found.append(Advice(one.table, step, tried, helped, _superfluous(trial, one), _names(trial, one)))
     return found
 
@@ -262,12 +302,13 @@ def finding(
     """Return what is told of an index: whom it helps, what it costs, and the step."""
     label = f"{one.table[0]}.{one.table[1]}"
     columns = ", ".join(_word(each) for each in one.step["index"]["columns"])
+    part = f" where {one.step['index']['where']}" if "where" in one.step["index"] else ""
     first = one.helped[0]
     more = f" and {counted(len(one.helped) - 1, 'more query', 'more queries')}" if len(one.helped) > 1 else ""
     return Finding(
         CODE,
         INFO,
-        f"an index on {label} ({columns}) makes the query {first.subject.name!r}{more} cheaper: "
+        f"an index on {label} ({columns}){part} makes the query {first.subject.name!r}{more} cheaper: "
         f"cost {first.before.cost:,.0f}, with it {first.after.cost:,.0f}",
         label,
         columns,
@@ -298,7 +339,8 @@ def _gain(advised: Advice, one: Helped, counts: Mapping[str, Count], depends: Ma
 
 def _price(one: Advice, statistics: StatisticsFile, by: str) -> str:
     """Return what the index takes: space, and an entry for each row that is written."""
-    size = f"about {format_size(one.tried.pages * _PAGE)} on disk ({by})"
+    of = f", {100 * one.tried.share:.0f} % of the rows" if one.tried.share < 1 else ""
+    size = f"about {format_size(one.tried.pages * _PAGE)} on disk{of} ({by})"
     names = [one.table, *_below(one.table, statistics)]
     traffic = [said["traffic"] for name in names if (said := statistics.find(*name)) and said.get("traffic")]
     if not traffic:

@@ -6,15 +6,15 @@ In: plans as EXPLAIN (VERBOSE, FORMAT JSON) tells them. Out: `IndexCandidate`s, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from wgm_play.sql import Sql, ident
 from wgm_play.stats.uses import PART
 
-# As wide as an index is thought of, and as many for one table of one query.
-WIDEST, MOST = 3, 16
+# As wide as an index is thought of, and as many for one table of one query; of those for a part of the rows.
+WIDEST, MOST, MOST_PARTIAL = 3, 16, 8
 _SCANS = frozenset(["Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan"])
 _CONDITIONS = ("Filter", "Join Filter", "Index Cond", "Recheck Cond", "Hash Cond", "Merge Cond")
 _SORTS = ("Sort Key", "Presorted Key")
@@ -30,21 +30,30 @@ Table = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class IndexCandidate:
-    """An index that could serve: its table, what it indexes as SQL, its method."""
+    """An index that could serve: its table, what it indexes as SQL, its method, the conditions of the rows that it holds."""
 
     table: Table
     keys: tuple[str, ...]
     method: str = "btree"
+    where: tuple[str, ...] = ()
 
     @property
     def sqls(self) -> tuple[Sql, ...]:
         """What it indexes, for a statement."""
         return tuple(Sql(one) for one in self.keys)
 
+    @property
+    def conditions(self) -> tuple[Sql, ...]:
+        """The conditions of its rows, for a statement."""
+        return tuple(Sql(one) for one in self.where)
+
 
 @dataclass(slots=True)
 class TableUse:
-    """What a query does with one table: what it compares with one value, what it joins, searches between bounds, sorts by."""
+    """What a query does with one table: what it compares with one value, what it joins, searches between bounds, sorts by.
+
+    `parts` has the conditions that hold whatever values the query is given, each with its column.
+    """
 
     table: Table
     equal: dict[str, None] = field(default_factory=dict)
@@ -54,6 +63,7 @@ class TableUse:
     contained: dict[str, None] = field(default_factory=dict)
     beside: dict[str, None] = field(default_factory=dict)
     sorted: tuple[str, ...] = ()
+    parts: dict[str, str] = field(default_factory=dict)
 
     def candidates(self) -> Iterator[IndexCandidate]:
         """Yield what could serve, single columns first."""
@@ -72,9 +82,28 @@ class TableUse:
         for one in (*self.contained, *self.beside):
             yield IndexCandidate(self.table, (one,), "gist")
 
+    def partial(self) -> Iterator[IndexCandidate]:
+        """Yield what could serve and holds a part of the rows alone: those of each condition, then those of all."""
+        every = tuple(self.parts)
+        for where in (*((one,) for one in every), every) if len(every) > 1 else (every,) if every else ():
+            fixed = {self.parts[one] for one in where}
+            equal = tuple(one for one in self.equal if one not in fixed)[: WIDEST - 1]
+            ordered = tuple(one for one in self.sorted if one.partition(" ")[0] not in fixed)
+            found = [(*equal, *ordered), *((*equal, one) for one in self.ranged if one not in fixed), equal]
+            found += [(one, *equal) for one in self.joined]
+            made = [one for one in found if 1 <= len(one) <= WIDEST] or [(self.parts[where[0]],)]
+            for keys in dict.fromkeys(made):
+                yield IndexCandidate(self.table, keys, where=where)
 
-def candidates(root: Mapping[str, Any], whole: Callable[[Table], Table]) -> list[IndexCandidate]:
-    """Return the indexes that could serve the query of a plan; `whole` gives the table that a partition is of."""
+
+Fixed = Callable[[Table, str, Collection[str]], bool]
+
+
+def candidates(root: Mapping[str, Any], whole: Callable[[Table], Table], fixed: Fixed) -> list[IndexCandidate]:
+    """Return the indexes that could serve the query of a plan; `whole` gives the table that a partition is of.
+
+    `fixed` tells whether a part of a table can be made of a column having some of these values.
+    """
     nodes = list(_nodes(root))
     tables = {
         str(node["Alias"]): TableUse(whole((str(node["Schema"]), str(node["Relation Name"]))))
@@ -82,6 +111,9 @@ def candidates(root: Mapping[str, Any], whole: Callable[[Table], Table]) -> list
         if node["Node Type"] in _SCANS and "Schema" in node and not _NOT_OURS.match(str(node["Schema"]))
     }
     for node in nodes:
+        if (use := tables.get(str(node.get("Alias")))) is not None and node["Node Type"] in _SCANS:
+            for name in ("Filter", "Index Cond", "Recheck Cond"):
+                use.parts |= _parts(_condition(str(node.get(name, "true"))), use.table, fixed)
         for name in _CONDITIONS:
             if name in node:
                 _compared(_condition(str(node[name])), tables)
@@ -91,7 +123,30 @@ def candidates(root: Mapping[str, Any], whole: Callable[[Table], Table]) -> list
     found: dict[IndexCandidate, None] = {}
     for one in tables.values():
         found |= dict.fromkeys(list(dict.fromkeys(one.candidates()))[:MOST])
+        found |= dict.fromkeys(list(dict.fromkeys(one.partial()))[:MOST_PARTIAL])
     return list(found)
+
+
+def constants_of(query: str) -> frozenset[str]:
+    """Return the constants that a query names, as text."""
+    from pglast import ast
+    from pglast.visitors import Visitor
+
+    found: set[str] = set()
+
+    class Constants(Visitor):
+        def visit_A_Const(self, _: Any, node: ast.A_Const) -> None:
+            found.add(_text_of(node))
+
+    if (statement := _parsed(query)) is not None:
+        Constants()(statement)
+    return frozenset(found)
+
+
+def _text_of(constant: Any) -> str:
+    value = constant.val
+    given = (getattr(value, name, None) for name in ("sval", "fval", "ival", "boolval"))
+    return str(next((one for one in given if one is not None), ""))
 
 
 def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -168,6 +223,48 @@ def _begins(node: Any) -> bool:
         node = node.arg
     value = getattr(getattr(node, "val", None), "sval", "")
     return isinstance(node, ast.A_Const) and bool(value) and value[0] not in "%_\\"
+
+
+def _parts(node: Any, table: Table, fixed: Fixed) -> dict[str, str]:
+    """Return the conditions which all rows must fulfil, and that a part of a table can be made of: each with its column."""
+    from pglast import ast
+    from pglast.enums import BoolExprType
+    from pglast.stream import RawStream
+
+    every = isinstance(node, ast.BoolExpr) and node.boolop == BoolExprType.AND_EXPR
+    found = {}
+    for one in (node.args or ()) if every else (node,):
+        column, values = _narrowed(one)
+        key = _key_of(column) if isinstance(column, ast.ColumnRef) else None
+        if key is not None and (values is None or fixed(table, key[1], values)):
+            found[str(RawStream()(one))] = key[1]
+    return found
+
+
+def _narrowed(node: Any) -> tuple[Any, Collection[str] | None]:
+    """Return what a condition compares with constants, and these; None in their place where it asks for NULL, true or false."""
+    from pglast import ast
+    from pglast.enums import A_Expr_Kind as Kind
+    from pglast.enums import BoolExprType
+
+    if isinstance(node, ast.NullTest):
+        return node.arg, None
+    if isinstance(node, ast.BoolExpr) and node.boolop == BoolExprType.NOT_EXPR:
+        return next(iter(node.args or ()), None), None
+    if not isinstance(node, ast.A_Expr) or [one.sval for one in node.name or ()][-1:] != ["="]:
+        return node, None
+    value = node.rexpr.arg if isinstance(node.rexpr, ast.TypeCast) else node.rexpr
+    if not isinstance(value, ast.A_Const) or node.kind not in (Kind.AEXPR_OP, Kind.AEXPR_OP_ANY):
+        return None, None
+    node.lexpr = _uncast(node.lexpr)
+    if node.kind == Kind.AEXPR_OP_ANY:
+        return node.lexpr, _ELEMENT.findall(_text_of(value))
+    node.rexpr = value  # the column's type is that of the constant
+    return node.lexpr, [_text_of(value)]
+
+
+# Of an array's text, its elements, where none is quoted.
+_ELEMENT = re.compile(r'[^{},"\\]+')
 
 
 def _note(key: tuple[str, str] | None, how: str, tables: Mapping[str, TableUse]) -> None:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.analysis.compare import Slower, slower
+from wgm_play.analysis.compare import FLOOR, Slower, slower
 from wgm_play.analysis.plans import Subject
 from wgm_play.analysis.target import Plans, search_path_of
 from wgm_play.catalog.model import Catalog, Key
@@ -119,10 +119,12 @@ def advise(
     from wgm_play.analysis import advice
 
     catalog = planned.wanted.catalog if planned.plan.groups else planned.live
-    serving = advice.wanted(plans, catalog)
-    if not serving:
+    if not any(plan.cost > FLOOR for plan in plans.values()):
         return [], []
     known = statistics or of_target(work)
+    serving = advice.wanted(plans, catalog, subjects, known)
+    if not serving:
+        return [], []
     with _trial(work, planned, subjects, list(serving), known, hypothetical=statistics is None) as trial:
         asked = subjects if known.values == FULL else [replace(one, values=None) for one in subjects]
         chosen, left = advice.choose(trial, serving, asked, plans, counts)

@@ -32,10 +32,11 @@ PREFIX = "wgm_try_"
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A candidate as PostgreSQL takes it: what a step says of it, its pages (a guess)."""
+    """A candidate as PostgreSQL takes it: what a step says of it, its pages (a guess), the share of the rows that it holds."""
 
     spec: Mapping[str, Any]
     pages: int
+    share: float = 1.0
 
 
 class Trial(Protocol):
@@ -57,7 +58,22 @@ class Trial(Protocol):
 def statement(number: int, one: IndexCandidate) -> str:
     """Return the CREATE INDEX of a candidate."""
     name = f"{PREFIX}{number}"
-    return render("analysis/try_index.sql.j2", name=name, table=one.table, method=one.method, keys=one.sqls).sql
+    given: dict[str, Any] = {"table": one.table, "method": one.method, "keys": one.sqls, "where": one.conditions}
+    return render("analysis/try_index.sql.j2", name=name, **given).sql
+
+
+def _share(connection: psycopg.Connection[Any], one: IndexCandidate) -> float:
+    """Return the share of the table's rows that an index holds, as the planner guesses; all of them where it does not."""
+    if not one.where:
+        return 1.0
+    made = Plans()
+    for name, where in (("all", ()), ("part", one.conditions)):
+        text = render("analysis/part.sql.j2", table=one.table, where=where).sql
+        made.take(connection, [Subject(name, text, values=())])
+    if len(made.found) < 2:
+        return 1.0
+    every, part = (made.found[name].nodes[0].rows for name in ("all", "part"))
+    return part / max(every, part, 1.0)
 
 
 def _spec(definition: str, table: Table) -> Mapping[str, Any] | None:
@@ -102,7 +118,8 @@ class OnScratch:
         for name, definition, oids, pages, names in rows:
             one = candidates[int(name.removeprefix(PREFIX))]
             if (spec := _spec(definition, one.table)) is not None:
-                made.tried[one], made.oids[one] = Tried(spec, pages), oids
+                share = _share(planning.reading, one)  # its file is as long as one for all rows
+                made.tried[one], made.oids[one] = Tried(spec, max(1, int(pages * share)), share), oids
                 made.names |= dict.fromkeys(names, one)
         return made
 
@@ -136,7 +153,7 @@ class ByHypoPG:
         self.there = _there(self.connection, {one.table for one in candidates})
         for one in candidates:
             if (made := self._made(one)) is not None and (spec := _spec(made[0], one.table)) is not None:
-                self.tried[one] = Tried(spec, made[1])
+                self.tried[one] = Tried(spec, made[1], _share(self.connection, one))
             self._send("reset")
 
     def plans(self, chosen: Collection[IndexCandidate], subjects: Sequence[Subject]) -> dict[str, QueryPlan]:
