@@ -17,6 +17,8 @@ from wgm_play.report.findings import Heading
 from wgm_play.report.review import written
 from wgm_play.report.review.data import document, read
 from wgm_play.review.model import PlayReview
+from wgm_play.stats.read import read as read_statistics
+from wgm_play.stats.writing import written as statistics_written
 
 TABLES = """
 - name: People
@@ -128,6 +130,62 @@ def test_a_named_file_wins_and_a_wrong_one_is_refused(repository: Repository, tm
     path.write_text("{}")
     review = repository.review(stats=str(path))
     assert [one.message for one in review.broken] == [f"{str(path)!r} holds no statistics"]
+
+
+def test_statistics_of_another_database_are_refused_where_they_are_named_and_left_out_where_not(
+    repository: Repository, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.json"
+    path.write_text(statistics(tables=[table("invoices", 9e7, 10**10)]))
+    review = repository.review(stats=str(path))
+    told = f"{path} is of another database: 'shop' (production) has none of the 3 tables here"
+    assert [one.message for one in review.broken] == [told]
+    repository.write("environments/production.stats.json", path.read_text())
+    review = repository.review()
+    assert any("of another database" in one and "they are not used" in one for one in review.notes)
+    assert review.plays[0].sizes == "" and any("batches" in one for one in verbs(review.plays[0], "users"))
+    sql = tmp_path / "one.sql"
+    sql.write_text("ALTER TABLE tasks ADD COLUMN a int;\nCREATE TABLE made (id int PRIMARY KEY);\n")
+    with pytest.raises(InputError, match="none of the 1 table here"):
+        lint(LintOptions((str(sql),), stats=str(path)))
+    with pytest.raises(InputError, match="none of the 3 tables here"):
+        lint(LintOptions((str(repository.folder / "play.yml"),), stats=str(path)))
+    sql.write_text("CREATE TABLE made (id int PRIMARY KEY);\n")
+    lint(LintOptions((str(sql),), stats=str(path)))  # what is new is in no statistics
+
+
+QUERIES = """
+- name: Shop
+  hosts: production
+  queries:
+    - {name: tasks of one, sql: "select title from tasks where owner = $1"}
+    - {name: newest, sql: "select title from tasks where id > $1 order by id limit 3"}
+  steps:
+    - {name: Tasks, table: {name: tasks, columns: {id: {type: bigint, primary_key: true}, owner: int, title: text}}}
+    - {name: By owner, index: {name: tasks_owner, table: tasks, columns: [owner]}}
+"""
+
+
+def test_a_review_says_which_queries_get_slower_and_how_many_plans_are_certain(project: Path, database: Any) -> None:
+    """By production's statistics, without a connection to it."""
+    database.execute("create table tasks (id bigint primary key, owner int, title text)")
+    database.execute("create index tasks_owner on tasks (owner)")
+    database.execute("insert into tasks select i, i % 5000, 'task ' || i from generate_series(1, 50000) i")
+    database.execute("vacuum analyze tasks")
+    repository = Repository(project)
+    repository.write("play.yml", QUERIES)
+    repository.write(
+        "environments/production.stats.json", statistics_written(read_statistics(database, "production", "none"))
+    )
+    repository.branch()
+    repository.write("play.yml", QUERIES.replace("index: {name", "state: absent, index: {name"))
+    review = repository.review()
+    found = [one for one in review.all_findings() if one.code == "slower_plan"]
+    assert [one.object for one in found] == ["tasks of one"]
+    assert "Seq Scan on public.tasks, was" in found[0].message and "drop index tasks_owner" in str(found[0].evidence)
+    assert found[0].where is not None and found[0].where.line == 5
+    text = written("text", review, HEADING)
+    assert "production: plans judged by statistics of production" in text and "2 of 2 plans certain" in text
 
 
 def test_lint_takes_the_same_file(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from wgm_play.finding import ERROR, WARNING, Finding
 from wgm_play.quantities import counted
 
 SOURCE = "analyze"
-CODE = "slower_plan"
+CODE, UNKNOWN = "slower_plan", "plan_unknown"
 # A plan is worse that costs so many times as much …
 TIMES = 2.0
 # … and so much more, in the planner's units: what it costs to read a hundred pages in order. Less is nobody's trouble.

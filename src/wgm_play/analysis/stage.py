@@ -11,10 +11,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.analysis import compare
 from wgm_play.analysis.compare import FLOOR, Slower, slower
 from wgm_play.analysis.plans import Subject
 from wgm_play.analysis.target import Plans, search_path_of
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.finding import INFO, Finding
 from wgm_play.quantities import counted
 from wgm_play.render import render
 from wgm_play.stats.values import FULL
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from wgm_play.analysis.plans import QueryPlan
     from wgm_play.analysis.statements import Count
     from wgm_play.analysis.trying import Trial
-    from wgm_play.finding import Finding
     from wgm_play.planning.model import Planned
     from wgm_play.run.work import PlaySession
     from wgm_play.stats.file import StatisticsFile
@@ -60,16 +61,20 @@ def judge(
     work: PlaySession, planned: Planned, subjects: Sequence[Subject], statistics: StatisticsFile | None = None
 ) -> JudgedChange:
     """Plan the queries with the live catalog and with the wanted one. Raise `Refused` where no server is to be had."""
-    from wgm_play.stats.scratch import planning_server
-
-    known = statistics or of_target(work)
     if statistics is not None:
         statistics.hold_to(key.name for key in planned.live.of("table"))
+    return judge_by(statistics or of_target(work), planned, subjects, search_path_of(work.reading))
+
+
+def judge_by(known: StatisticsFile, planned: Planned, subjects: Sequence[Subject], path: str) -> JudgedChange:
+    """Plan the queries with the live catalog and with the wanted one, by these statistics; names without a schema are looked
+    for in `path`. Raise `Refused` where no server is to be had."""
+    from wgm_play.stats.scratch import planning_server
+
     judged = JudgedChange(known.about())
     judged.notes += [f"not seen: {one['what']}: {one['why']}" for one in known.document["unseen"]]
     if known.values != FULL:  # example values say nothing where those of the rows are not told
         subjects = [replace(one, values=None) for one in subjects]
-    path = search_path_of(work.reading)
     with planning_server(known) as server:
         before = server.lay(planned.live, "before")
         _take(before, judged, judged.before, subjects, path)
@@ -79,6 +84,25 @@ def judge(
     judged.notes = list(dict.fromkeys(judged.notes))
     judged.slower = slower(subjects, judged.before.found, judged.after.found)
     return judged
+
+
+def told(judged: JudgedChange, titles: Sequence[str], what: str) -> list[Finding]:
+    """Return the queries that get slower plans by changes of these titles, and those of which nobody knows."""
+    found = []
+    for one in judged.slower:
+        depends = judged.depends.get(one.subject.name, ())
+        made = compare.finding(one, titles, what, severe=not depends)
+        lines = (f"depends on what was left out: {name}" for name in depends)
+        found.append(replace(made, evidence=(*made.evidence, *lines)))
+    known = {one.subject.name for one in judged.slower}
+    for name, depends in judged.depends.items():
+        if name not in known:
+            message = f"the plan of {name!r} is unknown: it depends on values that were left out of the statistics"
+            remedy = "wgm-play stats PLAYBOOK --values full gives them"
+            found.append(
+                Finding(compare.UNKNOWN, INFO, message, name, evidence=depends, remedy=remedy, source=compare.SOURCE)
+            )
+    return found
 
 
 def of_target(work: PlaySession) -> StatisticsFile:

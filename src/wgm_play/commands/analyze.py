@@ -6,7 +6,7 @@ In: a play's work. Out: findings; a table of the queries. Nothing of the queries
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.analysis import compare, statements
@@ -280,20 +280,9 @@ def _advice(
 
 def _waiting(planned: Planned, judged: JudgedChange, reporter: Reporter) -> list[Finding]:
     """Return the queries that get slower plans with the edits that wait, and those of which nobody knows."""
+    from wgm_play.analysis.stage import told
+
     reporter.note(f"judged by {judged.basis}: {judged.share}")
     for note in judged.notes:
         reporter.note(note)
-    titles = [one.title for one in planned.plan.operations]
-    found = []
-    for one in judged.slower:
-        depends = judged.depends.get(one.subject.name, ())
-        made = compare.finding(one, titles, "with the edits that wait", severe=not depends)
-        lines = (f"depends on what was left out: {name}" for name in depends)
-        found.append(replace(made, evidence=(*made.evidence, *lines)))
-    known = {one.subject.name for one in judged.slower}
-    for name, depends in judged.depends.items():
-        if name not in known:
-            told = f"the plan of {name!r} is unknown: it depends on values that were left out of the statistics"
-            remedy = "wgm-play stats PLAYBOOK --values full gives them"
-            found.append(Finding("plan_unknown", INFO, told, name, evidence=depends, remedy=remedy, source=SOURCE))
-    return found
+    return told(judged, [one.title for one in planned.plan.operations], "with the edits that wait")

@@ -78,7 +78,7 @@ def of_sql(
     from wgm_play.lint.files import look_through
     from wgm_play.lint.ignores import acknowledge
     from wgm_play.lint.rules import HANDLERS
-    from wgm_play.lint.sizes import sizes
+    from wgm_play.lint.sizes import hold_to, sizes
 
     look = RuleContext(chosen, sizes(options.rows, options.stats or _stats_of(options)), HANDLERS)
     texts: dict[str, str] = {}
@@ -88,6 +88,7 @@ def of_sql(
 
     look.fixes = [] if options.fix or proposed is not None else None
     look_through(parts, look, text)
+    hold_to(options.stats, look.known.foreign_tables())
     look.findings = [one for one in look.findings if not (one.where and one.where.file in silent)]
     if look.fixes and fixed is not None:
         from wgm_play.lint.fix import written

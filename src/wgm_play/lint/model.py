@@ -134,6 +134,12 @@ class KnownSchema:
     # Columns that a trigger sets at every UPDATE, by name.
     touched: set[str] = field(default_factory=set)
 
+    def foreign_tables(self) -> list[Name]:
+        """Return the tables that no file made: they were there before."""
+        return [
+            one.name for one in self.relations.values() if one.made == NEVER and one.kind == "table" and all(one.name)
+        ]
+
     def indexes_of(self, table: Name) -> list[KnownIndex]:
         """Return the indexes of a table."""
         return [one for one in self.indexes.values() if one.table == table]

@@ -23,7 +23,7 @@ from wgm_play.lint.files import read_statements
 from wgm_play.lint.ignores import acknowledge, until_in
 from wgm_play.lint.rules import HANDLERS
 from wgm_play.lint.settings import Settings, settings
-from wgm_play.lint.sizes import sizes
+from wgm_play.lint.sizes import hold_to, sizes
 from wgm_play.lint.tree import Name
 from wgm_play.sql import reveal
 
@@ -52,10 +52,12 @@ def of_playbook(
     plays, _ = with_placeholders(Options(str(path), inventory=str(inventory) if inventory else None))
     for loaded in plays:
         _number, play, environment, _playbook = loaded
+        folded = fold(play.steps)
         known = sizes(rows, stats or environment.stats)
+        hold_to(stats, ((key.name[0], key.name[1]) for key in folded.declarations if key.kind == "table"))
         look = RuleContext(settings(environment.lint, environment.path, chosen), known, HANDLERS)
         look.known.labelled |= _masked(play.steps)
-        _declared(fold(play.steps), look)
+        _declared(folded, look)
         if scratch and look.settings.rules:
             look.findings += _of_rules(loaded, look.settings, str(path))
         for one in _accepted(look, play.steps):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,15 @@ def remarks(stats: str | None, environment: str | None) -> list[str]:
     from wgm_play.stats.file import load
 
     return list(load(stats).remarks(environment=environment))
+
+
+def hold_to(stats: str | None, tables: Iterable[Name]) -> None:
+    """Raise `InputError` where a file of statistics knows none of these tables: then it is of another database."""
+    if stats is None or "format" not in Path(stats).read_text(encoding="utf-8")[:200]:
+        return
+    from wgm_play.stats.file import load
+
+    load(stats).hold_to(tables)
 
 
 def _of_file(stats: str) -> Iterator[tuple[Name, float]]:

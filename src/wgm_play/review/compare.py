@@ -27,9 +27,13 @@ from wgm_play.run.plans import plan
 from wgm_play.shadow import Shadow, open_shadow
 
 if TYPE_CHECKING:
+    from wgm_play.analysis.stage import JudgedChange
     from wgm_play.options import Options
     from wgm_play.reporter import Reporter
     from wgm_play.stats.file import StatisticsFile
+
+# Where an application's queries look for names, as PostgreSQL has it.
+_PATH = '"$user", public'
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class ComparedPlay:
     """One play, planned from its base. `version` is the server's on which that was done, `wanted_version` the one asked for.
 
     `before` and `before_environment` are None where the play is new; `waited` are steps that wait for what others register.
-    `given` says what is taken for granted besides: that flags are on.
+    `given` says what is taken for granted besides: that flags are on. `judged` is what becomes of the play's queries, by the
+    `statistics`; `remarks` say what is odd about these.
     """
 
     play: Play
@@ -55,6 +60,8 @@ class ComparedPlay:
     waited: frozenset[str] = frozenset()
     statistics: StatisticsFile | None = None
     given: str = ""
+    judged: JudgedChange | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +155,7 @@ def _compared(
 ) -> ComparedPlay:
     number, play, environment, playbook = this
     granted = assumed(environment)
+    remarks = list(statistics.remarks(environment=environment.name)) if statistics is not None else []
 
     def work(options: Options, one: Loaded) -> ReviewWork:
         return ReviewWork(
@@ -174,12 +182,16 @@ def _compared(
             work(now, (number, Play(play.name, play.hosts, play.position, ()), environment, playbook)),
             Declarations({}),
         )
+    if statistics is not None and (foreign := _foreign(statistics, folded, named=now.stats is not None)):
+        remarks.append(f"{foreign}: they are not used")
+        statistics = made.statistics = old.statistics = None
     planned = None
-    if was is not None:
+    if was is not None and not (statistics and made.play.queries):  # whose plans want all that there is
         part = excerpt(folded, fold(made.play.steps, known=last_run.digests(folded)), old.play, made.play)
         planned = _in_excerpt(shadow, old, made, folded, part) if part is not None else None
     if planned is None:
         planned = _planned(shadow, old, made, folded)
+    judged = None if given or statistics is None else _judged(made, planned, statistics, remarks)
     assert made.request is not None and made.plan_answers is not None  # noqa: S101 - the plan was made by these
     assert made.base is not None  # noqa: S101 - made before
     return ComparedPlay(
@@ -197,7 +209,36 @@ def _compared(
         waited,
         statistics,
         given,
+        judged,
+        tuple(remarks),
     )
+
+
+def _foreign(statistics: StatisticsFile, base: Declarations, *, named: bool) -> str:
+    """Return what to say of statistics that know no table of the base. Raise `InputError` where the command line names them."""
+    tables = [key.name for key in base.declarations if key.kind == "table"]
+    if named:
+        statistics.hold_to(tables)
+    return statistics.foreign(tables)
+
+
+def _judged(work: ReviewWork, planned: Planned, statistics: StatisticsFile, remarks: list[str]) -> JudgedChange | None:
+    """Judge the plans of the play's queries before and after the change, on a server without rows that plans by the statistics."""
+    if not work.play.queries or not planned.plan.groups or not work.trusted:
+        return None
+    from wgm_play.analysis.plans import subject_of
+    from wgm_play.analysis.stage import judge_by
+
+    subjects = [subject_of(one) for one in work.play.queries]
+    try:
+        with work.reporter.progress("plans of queries before and after"):
+            judged = judge_by(statistics, planned, subjects, _PATH)
+    except Refused as refused:
+        remarks.append(f"the plans of the queries are not judged: {refused.message}")
+        return None
+    remarks.append(f"{work.environment.name}: plans judged by {judged.basis}: {judged.share}")
+    remarks += judged.notes
+    return judged
 
 
 def _planned(shadow: Shadow, old: ReviewWork, made: ReviewWork, folded: Declarations) -> Planned:

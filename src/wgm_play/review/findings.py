@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from wgm_play.catalog.kinds import HOLDING_VALUES, IN_TABLE, INSIDE, OF_OBJECT, ROUTINES, STORED, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
@@ -25,6 +26,9 @@ from wgm_play.review.rollback import rollback
 from wgm_play.review.statistics import outlook, sizes
 from wgm_play.review.target import LARGE
 from wgm_play.secret import mask
+
+if TYPE_CHECKING:
+    from wgm_play.analysis.stage import JudgedChange
 
 # Where an object is declared; a helper of an online form stands where its step does.
 Place = Callable[..., Position | None]
@@ -55,6 +59,8 @@ def told(one: ComparedPlay) -> PlayReview:
     for hazard in _hazards(operations, place):
         found[SECURITY if hazard.code.startswith(_OF_SECURITY) else OTHER].append(hazard)
     found[OTHER] += _irreversible(operations, place)
+    if one.judged is not None:
+        found[OTHER] += _slower(one, one.judged)
     plan = replace(one.planned.plan, unknown=_unknown(one))
     back = rollback(one)
     return PlayReview(
@@ -76,6 +82,17 @@ def told(one: ComparedPlay) -> PlayReview:
         given=one.given,
         catalogs=(before, after),
     )
+
+
+def _slower(one: ComparedPlay, judged: JudgedChange) -> list[Finding]:
+    """Return the queries that get slower plans, and those of which nobody knows; what the play acknowledges is no news."""
+    from wgm_play.analysis.compare import CODE, UNKNOWN
+    from wgm_play.analysis.stage import told as of_queries
+    from wgm_play.commands.acknowledged import acknowledged
+
+    titles = [each.title for each in one.planned.plan.operations]
+    found = acknowledged(one.play, of_queries(judged, titles, "with this change"), of_queries=True)
+    return [each for each in found if each.code in (CODE, UNKNOWN) and not each.acknowledged]
 
 
 def _outlook(one: ComparedPlay) -> Impact:

@@ -182,8 +182,7 @@ def _review(now: Options, before: Before, reporter: Reporter) -> Review:
                 if isinstance(one, UnplannedPlay):
                     found.append(_unplanned(one))
                     continue
-                if one.statistics is not None:
-                    notes += one.statistics.remarks(environment=one.environment.name)
+                notes += one.remarks
                 found.append(told(one))
     except (InputError, Refused) as error:
         return Review(subject, before.called, notes=tuple(notes), broken=tuple(_broken(error)))

@@ -79,14 +79,17 @@ class StatisticsFile:
         return next((self._by_name[one] for one in names if one in self._by_name), None)
 
     def hold_to(self, tables: Iterable[tuple[str, ...]]) -> None:
-        """Raise `InputError` where none of a catalog's tables is in the file: then it is of another database."""
+        """Raise `InputError` where none of the tables is in the file: then it is of another database."""
+        if said := self.foreign(tables):
+            raise InputError(said, hint=f"{AGAIN} {self.shown}, with the playbook of this database")
+
+    def foreign(self, tables: Iterable[tuple[str, ...]]) -> str:
+        """Return what to say where none of the tables is in the file; nothing where one is."""
         named = [(name[0], name[1]) for name in tables]
-        if named and self.tables and not any(self.find(*name) for name in named):
-            raise InputError(
-                f"{self.shown} is of another database: {self.document['database']!r} ({self.document['environment']}) has none of "
-                f"the {counted(len(named), 'table')} here",
-                hint=f"{AGAIN} {self.shown}, with the playbook of this database",
-            )
+        if not named or not self.tables or any(self.find(*name) for name in named):
+            return ""
+        whose = f"{self.document['database']!r} ({self.document['environment']})"
+        return f"{self.shown} is of another database: {whose} has none of the {counted(len(named), 'table')} here"
 
     def sizes(self) -> dict[tuple[str, str], TableSize]:
         """Return rows and bytes of each table by schema and name; a partitioned table has those of its partitions."""
