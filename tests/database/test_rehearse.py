@@ -124,12 +124,16 @@ def test_made_up_rows_certify_nothing_and_are_for_strangers_too(
         "analyze",
     )
     later = "    - {name: Index, index: {name: notes_said_idx, table: notes, columns: [said]}}\n"
+    later += "    - {name: Marks, table: {name: marks, columns: {id: {type: bigint, references: notes(id)}}}}\n"
     shop.write("{verify: none}", columns + later, REQUIRED)
     outside = tmp_path_factory.mktemp("environments")
     (outside / "production.yml").write_text((shop.folder / "environments/production.yml").read_text())
     out = outside / "rehearsal.json"
     shop("rehearse", database_url, None, str(out), untrusted=True, inventory=str(outside), synthetic=True)
-    assert evidence(database_url, SYNTHETIC) == [] and json.loads(out.read_text())["passed"]
+    measured = json.loads(out.read_text())
+    assert evidence(database_url, SYNTHETIC) == [] and measured["passed"]
+    # Nobody waits for a table that is made.
+    assert {lock["relation"] for one in measured["measured"] for lock in one["locks"]} == {"notes"}
     said = shop("rehearse", database_url, synthetic=True)
     assert "no rows could be made" not in said.text and "create index notes_said_idx" in said.text
     assert [one.passed for one in evidence(database_url, SYNTHETIC)] == [True]

@@ -13,12 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.catalog.kinds import STORED
 from wgm_play.catalog.model import Key
 from wgm_play.render import render
 
 if TYPE_CHECKING:
     from wgm_play.execute.executor import GroupResult
-    from wgm_play.plan import Command
+    from wgm_play.plan import Command, Operation
 
 # Locks are looked at so often, in seconds; sizes less often, they take longer to ask for.
 LOCKS, SIZES = 0.02, 0.25
@@ -58,6 +59,10 @@ class Measured:
         locking = [one for one in doing if any(lock.relation == relation for lock in one.locks)]
         rewriting = [one for one in locking or doing if one.rewrites]
         return next((one.sql for one in (*rewriting, *locking, *doing)), "")
+
+
+def _makes_table(one: Operation) -> bool:
+    return one.verb == "create" and one.key.kind in STORED
 
 
 @dataclass(slots=True)
@@ -130,7 +135,8 @@ class Meter:
         self._disk = 0
 
     def _locks(self, result: GroupResult) -> tuple[MeasuredLock, ...]:
-        """Return the locks of a group: those that were seen, then those that were too short for that."""
+        """Return the locks of a group: those that were seen, then those that were too short for that. Nobody waits for a table
+        that the group itself makes."""
         with self._guard:
             seen, self._done = self._done, []
             for key, one in list(self._alive.items()):  # its backend has committed: they are gone at the next look
@@ -142,7 +148,8 @@ class Meter:
         for lock in result.locks:
             if (lock.level, lock.relation) not in known:
                 seen.append(MeasuredLock(lock.level, lock.relation, min(result.seconds, 2 * LOCKS)))
-        return tuple(seen)
+        new = {Key("table", one.key.name).label for one in result.group.operations if _makes_table(one)}
+        return tuple(one for one in seen if one.relation not in new)
 
     def _held(self, key: tuple[int, int, str], one: _SeenLock) -> MeasuredLock:
         return MeasuredLock(key[2], self._names[key[1]], one.last - one.first + LOCKS / 2, one.statement)
