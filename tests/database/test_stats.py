@@ -127,7 +127,8 @@ def test_what_a_role_is_not_shown_is_named(
         document = read(reader, "production")
         database.execute(f"drop owned by {name}")
     told = {one["what"] for one in document["unseen"]}
-    assert "columns of public.people: mail, age, tags, doc, seen, m, twice" in told
+    seen = "seen, " if database.info.server_version >= 170000 else ""  # before, ranges are shown to nobody
+    assert f"columns of public.people: mail, age, tags, doc, {seen}m, twice" in told
     assert "columns of public.parts" in told
     assert "expressions of index public.people_lower" in told
     assert "extended statistics public.people_pairs" in told

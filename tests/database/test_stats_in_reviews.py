@@ -186,6 +186,7 @@ def test_a_review_says_which_queries_get_slower_and_how_many_plans_are_certain(p
     assert found[0].where is not None and found[0].where.line == 5
     text = written("text", review, HEADING)
     assert "production: plans judged by statistics of production" in text and "2 of 2 plans certain" in text
+    assert "1 to remove; 1 slower query; can be taken back" in text and "Queries that get slower" in text
 
 
 def test_lint_takes_the_same_file(tmp_path: Path) -> None:

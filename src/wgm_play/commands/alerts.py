@@ -5,6 +5,7 @@ In: a play's work. Out: the findings of its alerts.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -56,6 +57,8 @@ def look_at_alerts(work: PlaySession, options: Options, reporter: Reporter) -> l
 
 # How bad an alert is, in the words of findings.
 _SEVERITIES = {"info": INFO, "warning": WARNING, "critical": ERROR}
+# From here on the fraction of a value tells people nothing.
+_WHOLE = 1000
 
 
 def _finding(state: AlertState, *, fresh: bool) -> Finding:
@@ -154,5 +157,7 @@ def _backup_age(work: PlaySession, *, proved: bool) -> float:
 
 
 def _shown(value: float | None) -> float | None:
-    """Return a count as the whole number that it is."""
-    return int(value) if value is not None and value.is_integer() else value
+    """Return a count as the whole number that it is, and of others what people read."""
+    if value is None or not math.isfinite(value):
+        return value
+    return round(value) if value.is_integer() or abs(value) >= _WHOLE else round(value, 3)

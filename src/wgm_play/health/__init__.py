@@ -47,7 +47,7 @@ OTHERS = {
 }
 # What `analyze` finds, and a play's `gate: plans`.
 OF_QUERIES = {
-    "slower_plan": "by `analyze` and `gate: plans`: queries that get a plan which costs at least twice as much",
+    "slower_plan": "by `analyze`, `gate: plans` and reviews: queries that get a plan which costs at least twice as much",
     "index_advice": "by `analyze`: indexes that would at least halve what a query costs",
     "slower_query": "by `analyze`: queries that take at least twice as long since the last run",
 }

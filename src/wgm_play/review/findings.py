@@ -21,7 +21,7 @@ from wgm_play.playbook.model import Declarations
 from wgm_play.quantities import counted
 from wgm_play.review import affected, checklist, diagram, security
 from wgm_play.review.compare import ComparedPlay
-from wgm_play.review.model import BLOCKS, DATA, OTHER, REFUSED, SECTIONS, SECURITY, PlayReview
+from wgm_play.review.model import BLOCKS, DATA, OTHER, REFUSED, SECTIONS, SECURITY, SLOWER, PlayReview
 from wgm_play.review.rollback import rollback
 from wgm_play.review.statistics import outlook, sizes
 from wgm_play.review.target import LARGE
@@ -60,7 +60,7 @@ def told(one: ComparedPlay) -> PlayReview:
         found[SECURITY if hazard.code.startswith(_OF_SECURITY) else OTHER].append(hazard)
     found[OTHER] += _irreversible(operations, place)
     if one.judged is not None:
-        found[OTHER] += _slower(one, one.judged)
+        found[SLOWER] += _slower(one, one.judged)
     plan = replace(one.planned.plan, unknown=_unknown(one))
     back = rollback(one)
     return PlayReview(

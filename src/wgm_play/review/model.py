@@ -12,8 +12,8 @@ from wgm_play.catalog.model import Catalog
 from wgm_play.finding import Finding, ordered
 from wgm_play.plan import Operation, Plan
 
-# In the order in which they must be read: what a run refuses, who may do more, what goes, who waits, the rest.
-REFUSED, SECURITY, DATA, BLOCKS, OTHER = SECTIONS = ("refused", "security", "data", "blocks", "other")
+# In the order in which they must be read: what a run refuses, who may do more, what goes, who waits, what gets slower, the rest.
+REFUSED, SECURITY, DATA, BLOCKS, SLOWER, OTHER = SECTIONS = ("refused", "security", "data", "blocks", "slower", "other")
 
 
 @dataclass(frozen=True, slots=True)

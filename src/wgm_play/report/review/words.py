@@ -10,13 +10,14 @@ from collections.abc import Callable, Hashable, Sequence
 from wgm_play.finding import ERROR, INFO, WARNING
 from wgm_play.quantities import counted
 from wgm_play.report.plan_text import tally
-from wgm_play.review.model import BLOCKS, DATA, OTHER, REFUSED, SECURITY, PlayReview, Review
+from wgm_play.review.model import BLOCKS, DATA, OTHER, REFUSED, SECURITY, SLOWER, PlayReview, Review
 
 TITLES = {
     REFUSED: "A run is refused",
     SECURITY: "Security",
     DATA: "Data that goes, and SQL of the playbook's own",
     BLOCKS: "Who waits",
+    SLOWER: "Queries that get slower",
     OTHER: "Hazards and advice",
 }
 NOTHING = "no database changes"
@@ -35,14 +36,15 @@ def verdict(play: PlayReview) -> str:
         return NOTHING
     counts = [f"{count} to {word}" for word, count in tally(play.plan).items() if count]
     parts = [", ".join(counts) or "no statement"]
-    refused, security, data, waits = (
+    refused, security, data, waits, slower = (
         [one for one in play.findings.get(section, ()) if one.severity != INFO]
-        for section in (REFUSED, SECURITY, DATA, BLOCKS)
+        for section in (REFUSED, SECURITY, DATA, BLOCKS, SLOWER)
     )
     parts += [f"refused for {counted(len(refused), 'reason')}"] if refused else []
     parts += [f"{len(security)} of security"] if security else []
     parts += [f"{len(data)} of data that goes"] if data else []
     parts += [counted(len(waits), "long wait")] if waits else []
+    parts += [counted(len(slower), "slower query", "slower queries")] if slower else []
     lasting = len(play.rollback.irreversible)
     parts += [f"{lasting} cannot be undone" if lasting else "can be taken back"] if play.plan.groups else []
     return f"{'new: ' if play.new else ''}{'; '.join(parts)}"
@@ -81,7 +83,8 @@ def assumptions(plays: Sequence[PlayReview]) -> str:
 
 def worst(play: PlayReview) -> str:
     """Return the worst severity of a play, of what stands above the folds; empty for none."""
-    found = {one.severity for section in (REFUSED, SECURITY, DATA, BLOCKS) for one in play.findings.get(section, ())}
+    loud = (REFUSED, SECURITY, DATA, BLOCKS, SLOWER)
+    found = {one.severity for section in loud for one in play.findings.get(section, ())}
     return next((one for one in (ERROR, WARNING) if one in found), "")
 
 
