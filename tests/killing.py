@@ -85,7 +85,7 @@ class Place:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return RESTRICTED.sub("", done.stdout)
+        return RESTRICTED.sub("", fix_postgres.without_marks(done.stdout))
 
     def left_behind(self) -> list[str]:
         """Return what a run must not leave on the server: scratch databases, locks, sessions, invalid indexes."""

@@ -13,8 +13,14 @@ LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace
 LEFT JOIN pg_catalog.pg_description d ON d.classoid = 2606 AND d.objoid = c.oid AND d.objsubid = 0
 WHERE (c.contype IN ('c', 'f', 'p', 'u', 'x'){% if version >= 180000 %}
 
-         -- PostgreSQL makes a name of the column's for each NOT NULL: it says nothing.
-         OR c.contype = 'n' AND (c.connoinherit OR NOT c.convalidated OR c.conname !~ '_not_null[0-9]*$'){% endif %})
+         -- PostgreSQL makes a name of the table's and the column's for each NOT NULL: it says nothing. One that is too
+         -- long is cut. After a rename, and from CREATE TABLE LIKE, a name of another table or column is left.
+         OR c.contype = 'n' AND (
+              c.connoinherit OR NOT c.convalidated OR c.conname !~ '_not_null[0-9]*$'
+              OR octet_length(c.conname) < 62
+                 AND rtrim(c.conname, '0123456789') <> r.relname || '_' || (
+                     SELECT a.attname FROM pg_catalog.pg_attribute a
+                     WHERE a.attrelid = c.conrelid AND c.conkey = ARRAY[a.attnum]) || '_not_null'){% endif %})
   AND c.conparentid = 0 AND c.coninhcount = 0 AND {% include 'catalog/_user_schemas.sql' %}
 
   AND r.relkind IN ('r', 'p') AND r.relpersistence <> 't'

@@ -182,7 +182,7 @@ def _dump(url: str, *options: str) -> list[str]:
         env={**os.environ, "PGTZ": "UTC", "PGCLIENTENCODING": "UTF8"},
     )
     assert done.returncode == 0, done.stderr
-    return _without_trash(done.stdout)
+    return _without_trash(fix_postgres.without_marks(done.stdout))
 
 
 def _without_trash(dump: str) -> list[str]:

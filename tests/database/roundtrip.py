@@ -106,7 +106,7 @@ def dump(url: str, programs: Path | str) -> list[str]:
         check=True,
     )
     # A list of varchar values is described otherwise once its description was read again: that is no difference.
-    statements = re.split(r"\n--\n-- Name: .*\n--\n", done.stdout)
+    statements = re.split(r"\n--\n-- Name: .*\n--\n", fix_postgres.without_marks(done.stdout))
     return sorted(
         _in_order("\n".join(line for line in one.split("\n") if not _NOISE.match(line)))
         for one in map(normal_form, statements)

@@ -86,4 +86,5 @@ NAME_PARTS: dict[str, int] = {
     "language": 1,
     "default_acl": 3,
     "inherited_column": 3,
+    "identity_column": 3,
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from wgm_play.catalog.graph import copies, object_of
 from wgm_play.catalog.kinds import KINDS, OF_OBJECT, OWNED, RELATIONS
 from wgm_play.catalog.model import Catalog, Extra, Key, Row, field_of, with_fields
-from wgm_play.sql import ident
+from wgm_play.sql import automatic, ident
 from wgm_play.sqltext.scan import QUOTED
 
 PUBLIC = "public"
@@ -99,6 +99,7 @@ _OWN = {
     "language": "U",
     "base_type": "U",
     "large objects": "rw",
+    "column": "rwU",  # of the sequence behind an identity column
 }
 _ALL = {"functions": "X", "types": "U", "base_type": "U", "database": "Tc", "language": "U"}
 
@@ -107,7 +108,7 @@ Privileges = dict[str, bool]
 
 def own(kind: str, version: int) -> Privileges:
     """Return what an owner has on an object of a kind by default: privilege -> grant option."""
-    letters = KINDS[kind].letters if kind in KINDS else _OWN[kind]
+    letters = _OWN[kind] if kind in _OWN else KINDS[kind].letters
     if (kind in RELATIONS or kind == "tables") and version >= 170000:
         letters += "m"
     return {LETTERS[letter]: False for letter in letters}
@@ -211,6 +212,9 @@ def add(catalog: Catalog, bare: Iterable[tuple[Key, Extra]]) -> None:
             role, schema, objects = key.name
             for grantee, privileges in entries(extra.acl or (), objects, role, version, whole=not schema).items():
                 made[Key("default_privileges", (role, schema, objects, grantee))] = (spelled(privileges),)
+        elif key.kind == "identity_column":  # the grants are on the column: its sequence is no object of a playbook
+            for grantee, privileges in entries(extra.acl or (), "column", extra.owner, version).items():
+                made[Key("grant", ("column", *key.name, grantee))] = (spelled(privileges),)
         elif extra.acl is not None and key.kind != "inherited_column":
             place = () if key.kind == "database" else key.name
             for grantee, privileges in entries(extra.acl, key.kind, extra.owner, version).items():
@@ -229,6 +233,29 @@ def add_labels(catalog: Catalog, rows: Iterable[Row]) -> None:
 def labels_of(catalog: Catalog, target: Key) -> list[Key]:
     """Return the keys of an object's labels."""
     return catalog.of("security_label", target.kind, *target.name)
+
+
+def identity_column(catalog: Catalog, sequence: Key) -> Key | None:
+    """Return the identity column behind which a sequence is."""
+    return next(
+        (
+            key
+            for key in catalog.of("column", sequence.name[0])
+            if catalog.value(key, "identity") and identity_sequence(catalog, key) == sequence
+        ),
+        None,
+    )
+
+
+def owned_with(target: Key) -> tuple[str, ...]:
+    """Return the kind and name of what an object has its owner by: the sequence behind a column follows the table."""
+    return ("table", *target.name[:2]) if target.kind == "column" else (target.kind, *target.name)
+
+
+def identity_sequence(catalog: Catalog, column: Key) -> Key:
+    """Return the sequence behind an identity column."""
+    name = catalog.extra(column).owner or automatic(column.name[1], column.name[2], "seq")
+    return Key("sequence", (column.name[0], name))
 
 
 def column_of(key: Key, privilege: str) -> Key | None:

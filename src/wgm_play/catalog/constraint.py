@@ -5,11 +5,14 @@ In: rows of `templates/catalog/`, in the order of the fields. Out: frozen datacl
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from wgm_play.sqltext.scan import name
 
 NOT_NULL = "n"
+# How the names end that PostgreSQL makes for NOT NULL; a rename leaves them as they are.
+AUTOMATIC_NOT_NULL = re.compile(r"_not_null[0-9]*$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,11 @@ def lay_access(made: DesiredState, live: Catalog, declarations: Mapping[Key, Dec
 
 
 def privileges_go(wanted: Catalog, live: Catalog) -> None:
-    """Take out the privileges on columns that go."""
+    """Take out the privileges on columns that go, and on the sequences of those that are no identity columns any more."""
+    for key in wanted.of("grant", "column"):
+        column = object_of(key)
+        if column in wanted.rows and not wanted.value(column, "identity"):
+            del wanted.rows[key]
     gone = {key for key in live.rows if key.kind == "column" and key not in wanted.rows}
     gone |= copies(live, gone).keys() - wanted.rows.keys()
     tables = {column.relation for column in gone}
@@ -67,7 +71,10 @@ def privileges_go(wanted: Catalog, live: Catalog) -> None:
 
 
 def _found(made: DesiredState, key: Key, same: Same) -> Key:
-    return next(iter(same(made.catalog, key)), key)
+    found = next(iter(same(made.catalog, key)), key)
+    if found.kind == "sequence" and found not in made.catalog.rows:
+        return access.identity_column(made.catalog, found) or found
+    return found
 
 
 def _put(made: DesiredState, key: Key, row: tuple[Any, ...] | None, declaration: Declaration) -> None:
@@ -120,7 +127,7 @@ def _usual(made: DesiredState, target: Key, grantee: str) -> access.Privileges:
 
 
 def _owner_of(made: DesiredState, target: Key) -> str | None:
-    row = made.catalog.rows.get(Key("owner", (target.kind, *target.name)))
+    row = made.catalog.rows.get(Key("owner", access.owned_with(target)))
     return row[0] if row else None
 
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from wgm_play.catalog.access import left_over
-from wgm_play.catalog.constraint import NOT_NULL, not_null_column
-from wgm_play.catalog.graph import dependents, owner_column, parts_of, parts_of_table, relation_of
+from wgm_play.catalog.access import identity_column, left_over
+from wgm_play.catalog.constraint import AUTOMATIC_NOT_NULL, NOT_NULL, not_null_column
+from wgm_play.catalog.graph import dependents, object_of, owner_column, parts_of, parts_of_table, relation_of
 from wgm_play.catalog.kinds import ACCESS, AS_ROWS, IN_TABLE, INSIDE, OF_PUBLICATION, ON_TABLE, OVER_COLUMNS, ROUTINES
 from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row, field_of, row_of, with_fields
 from wgm_play.catalog.partition_set import EXTENSION, kept_by_partman
@@ -92,7 +92,7 @@ def _placed(key: Key, live: Extra | None, declared: Extra) -> Extra:
     sequence = declared.owner if key.kind == "column" else None
     if live is None:
         return Extra(number=declared.number, owner=sequence)
-    return live._replace(number=declared.number)
+    return live._replace(number=declared.number, owner=live.owner or sequence)
 
 
 def _refuse_other_sequences(live: Catalog, declared: Catalog, declarations: Mapping[Key, Declaration]) -> None:
@@ -336,7 +336,10 @@ def _free_serials(made: DesiredState, live: Catalog) -> None:
 
 
 def _keep_not_null(made: DesiredState, live: Catalog, tables: set[Key], *, prune: bool) -> None:
-    """Let the NOT NULL of a column keep a name that no step gives, unless the playbook says all there is (`prune`)."""
+    """Let the NOT NULL of a column keep a name that no step gives.
+
+    A playbook that says all there is (`prune`) takes it away, unless it is one that PostgreSQL made of another name.
+    """
     rows = made.catalog.rows
     given = {
         (key.name[:2], not_null_column(made.catalog.value(key, "definition")))
@@ -350,7 +353,7 @@ def _keep_not_null(made: DesiredState, live: Catalog, tables: set[Key], *, prune
                 continue
             column = Key("column", (*table.name, not_null_column(row.definition)))
             same = column in rows and made.catalog[column].not_null and (table.name, column.name[2]) not in given
-            if same and not prune:
+            if same and (not prune or AUTOMATIC_NOT_NULL.search(key.name[2])):
                 rows[key] = row_of(replace(row, validated=True))
                 made.managed |= {key}
             else:
@@ -366,6 +369,8 @@ def same_object(live: Catalog, key: Key) -> list[Key]:
         return [other for other in live.of("cast") if _same_types(other.name, key.name)]
     if key.kind == "operator":
         return [other for other in live.of("operator", *key.name[:2]) if _same_types(other.name[2:], key.name[2:])]
+    if key.kind == "grant" and key.name[0] == "sequence" and (column := identity_column(live, object_of(key))):
+        return [Key("grant", ("column", *column.name, key.name[-1]))]
     if key.kind not in ROUTINES:
         return []
     same = [other for other in live.of(key.kind, *key.name[:2])]

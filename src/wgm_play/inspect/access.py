@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from wgm_play.catalog.access import PUBLIC, Role
+from wgm_play.catalog.access import PUBLIC, Role, identity_sequence
 from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import ROUTINES
 from wgm_play.catalog.model import Catalog, Key, field_of
@@ -131,10 +131,10 @@ def security_label(said: Inspected, key: Key) -> None:
 def grant(said: Inspected, key: Key) -> None:
     """Add the step of what one grantee may do with one object; what its owner may do goes without saying."""
     held, kind, grantee = object_of(key), key.name[0], key.name[-1]
-    owner = said.catalog.extra(held).owner
+    owner = said.catalog.extra(Key("table", held.name[:2]) if kind == "column" else held).owner
     if grantee == owner or kind == "database" or (held == Key("schema", ("public",)) and grantee == PUBLIC):
         return  # an owner's own and the database's are its administrator's; for the public schema see there
-    spec = {"on": _on(held), "to": grantee}
+    spec = {"on": _on(identity_sequence(said.catalog, held) if kind == "column" else held), "to": grantee}
     _privileges(said, key, "grant", spec, f"Privileges of {grantee} on {spec['on']}")
 
 

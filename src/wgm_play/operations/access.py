@@ -152,6 +152,8 @@ def keep_owner(situation: PlanContext, key: Key) -> list[Change]:
 def change_grant(situation: PlanContext, key: Key) -> list[Change]:
     """Grant and revoke until a grantee has on an object what is wanted."""
     target, grantee = object_of(key), key.name[-1]
+    if target.kind == "column" and not getattr(situation.wanted.get(target), "identity", None):
+        return []  # it goes with the sequence
     owner = _owner(situation, target)
     usual = access.default(target.kind, grantee, owner, situation.facts.version)
     old, new = situation.current.get(key), situation.wanted.get(key)
@@ -161,7 +163,7 @@ def change_grant(situation: PlanContext, key: Key) -> list[Change]:
     if not made:
         return []
     columns = [column for name in after if (column := access.column_of(key, name)) is not None]
-    needs = frozenset([target, *columns, Key("role", (grantee,)), *([Key("owner", (target.kind, *target.name))])])
+    needs = frozenset([target, *columns, Key("role", (grantee,)), Key("owner", access.owned_with(target))])
     if new is None:
         change = drop(
             situation, key, f"revoke from {grantee} on {_words_of(target)}", [one for _, one in made], rank=60
@@ -189,11 +191,13 @@ def before_columns_go(situation: PlanContext, changes: list[Change]) -> None:
 
 
 def _owner(situation: PlanContext, target: Key) -> str | None:
-    row = situation.wanted.get(Key("owner", (target.kind, *target.name)))
+    row = situation.wanted.get(Key("owner", access.owned_with(target)))
     return row.role if row else None
 
 
 def _words_of(target: Key) -> str:
+    if target.kind == "column":
+        return f"the sequence of {target}"
     return "the database" if target.kind == "database" else str(target)
 
 
@@ -212,6 +216,9 @@ def granted_on(situation: PlanContext, target: Key) -> Sql:
         return Sql(f"DATABASE {ident(situation.facts.database)}")
     if target.kind == "language":
         return Sql(f"LANGUAGE {ident(target.name[0])}")
+    if target.kind == "column":
+        catalog = situation.wanted if target in situation.wanted.rows else situation.current
+        return Sql(f"SEQUENCE {ident(access.identity_sequence(catalog, target).name)}")
     return Sql(f"{KINDS[target.kind].granted_on or KINDS[target.kind].word} {name_of(target)}")
 
 
@@ -251,13 +258,14 @@ def against_defaults(situation: PlanContext, key: Key) -> list[Command]:
 
     A new object keeps them for those whom no step names on it. The default privileges of before and after the plan count.
     """
-    objects = KINDS[key.kind].given_as
+    objects = "sequences" if key.kind == "column" else KINDS[key.kind].given_as
     catalogs = (situation.current, situation.wanted)
     rows = [one for catalog in catalogs for one in catalog.of("default_privileges", situation.facts.role)]
     made: list[Command] = []
     for grantee in sorted({one.name[3] for one in rows if one.name[2] == objects} - {situation.facts.role}):
         grant = Key("grant", (key.kind, *key.name, grantee))
-        if key not in situation.current.rows and grant not in situation.goal.steps:
+        new = key not in situation.current.rows or (key.kind == "column" and grant not in situation.wanted.rows)
+        if new and grant not in situation.goal.steps:
             continue
         row = situation.wanted.get(grant)
         usual = access.default(key.kind, grantee, situation.facts.role, situation.facts.version)
@@ -295,6 +303,11 @@ def column_privileges(situation: PlanContext, column: Key) -> list[Command]:
                 name: option for name, option in after.items() if name in before and access.column_of(key, name) == one
             }
             made += [found for _, found in between(granted_on(situation, table), key.name[-1], {}, kept)]
+    for key in situation.wanted.of("grant", column.kind, *column.name):
+        if key in situation.current.rows:
+            usual = access.default(column.kind, key.name[-1], _owner(situation, column), situation.facts.version)
+            after = access.read(situation.wanted[key].privileges)
+            made += [found for _, found in between(granted_on(situation, column), key.name[-1], usual, after)]
     return made
 
 

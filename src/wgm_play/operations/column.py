@@ -15,6 +15,7 @@ from wgm_play.catalog.column import own_storage
 from wgm_play.catalog.graph import children, descendants, parent_column
 from wgm_play.catalog.model import Catalog, Key, Rows, row_of
 from wgm_play.operations import index_marks
+from wgm_play.operations.access import against_defaults
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,
@@ -297,6 +298,7 @@ def add_identity(situation: PlanContext, key: Key) -> Change:
             name=name,
             identity=Sql(IDENTITY[new.identity]),
             identity_options=identity_options(new.identity_options),
+            sequence=situation.wanted.extra(key).owner,
         ),
         _go_on(
             key,
@@ -307,6 +309,7 @@ def add_identity(situation: PlanContext, key: Key) -> Change:
             settings=[remembered(key, one) for one in former if one not in situation.wanted.rows],
         ),
     ]
+    commands += against_defaults(situation, key)
     return alter(situation, key, f"make {key} an identity column", commands, makes=own_sequence(key))
 
 

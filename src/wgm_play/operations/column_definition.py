@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from wgm_play.catalog.model import Key
-from wgm_play.operations.access import column_privileges
+from wgm_play.operations.access import against_defaults, column_privileges
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     PlanContext,
@@ -79,6 +79,8 @@ def after_create(situation: PlanContext, key: Key) -> list[Command]:
         commands.append(command("column/set_options", table=table, name=name, options=options(row.options)))
     if key in situation.current.rows:  # it is made again
         commands += column_privileges(situation, key)
+    elif row.identity:
+        commands += against_defaults(situation, key)
     return commands + comments(key, row.comment) + kept_labels(situation, key)
 
 

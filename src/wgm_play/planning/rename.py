@@ -536,7 +536,9 @@ def apply(shadow: Shadow, live: Catalog, renamed: Renamed) -> Catalog:
             continue
         made.rows[key] = row
         source = live.extras.get(back.get(key, key))
-        if source is not None:
+        if source is not None and key.kind == "column":  # the sequence of an identity column keeps its name
+            made.extras[key] = source._replace(owner=after.extras[key].owner)
+        elif source is not None:
             made.extras[key] = source
         else:
             made.extras.setdefault(key, after.extras[key]._replace(owner=None, acl=None))

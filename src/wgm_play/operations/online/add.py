@@ -129,13 +129,14 @@ def _name(situation: PlanContext, key: Key, helper: str, sequence: str | None, a
     if row.not_null and situation.facts.version >= 180000:
         commands += named_not_null.again(situation.wanted, key, lock)
     if sequence is not None:
-        commands += _identity(row, table, name, sequence, lock)
+        commands += _identity(situation, key, sequence, lock)
     commands += column_definition.after_create(situation, key)
     return create(situation, key, f"name the new column {key.label}", commands, after=(after,), alone=True)
 
 
-def _identity(row: Any, table: tuple[str, ...], name: str, sequence: str, lock: Lock) -> list[Command]:
+def _identity(situation: PlanContext, key: Key, sequence: str, lock: Lock) -> list[Command]:
     """Make it an identity column that goes on where the sequence is that filled it."""
+    row, table, name = situation.wanted[key], key.name[:2], key.name[2]
     source = literal(str(ident(("wgm", sequence))))
     return [
         command("column/set_default", lock, table=table, name=name, default=None),
@@ -146,6 +147,7 @@ def _identity(row: Any, table: tuple[str, ...], name: str, sequence: str, lock: 
             name=name,
             identity=Sql(column_definition.IDENTITY[row.identity]),
             identity_options=column_definition.identity_options(row.identity_options),
+            sequence=situation.wanted.extra(key).owner,
         ),
         Command(
             render("online/continue.sql.j2", table_text=str(ident(table)), name=name, source=source).sql, shadow=False

@@ -5,7 +5,6 @@ In: `constraints:` by name, or the lists without names. Out: `ConstraintSpec`, a
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,8 +34,6 @@ from wgm_play.playbook.kinds.base import (
 from wgm_play.sql import Sql, reveal
 
 WHAT = ("check", "unique", "primary_key", "foreign_key", "exclude", "not_null")
-# The names that PostgreSQL gives to NOT NULL itself.
-_AUTOMATIC = re.compile(r"_not_null[0-9]*$")
 
 DEFERRABLE: Schema = {
     "deferrable": flag("DEFERRABLE: the check may be postponed to the end of the transaction.", False),
@@ -220,12 +217,6 @@ def constraint_of(spec: Map, name: Text | None, schema: str) -> ConstraintSpec:
         raise fail(f"the constraint {str(name)!r} does not say what it is", where, f"add one of {', '.join(WHAT)}")
     if what == "foreign_key":
         return foreign(spec, tuple(column_list(spec, what)), name, schema, where)
-    if what == "not_null" and name is not None and _AUTOMATIC.search(name):
-        raise fail(
-            f"{str(name)!r} is a name that PostgreSQL gives itself",
-            where,
-            "choose another, or say `not_null: true` at the column",
-        )
     method = spec.get("method")
     return ConstraintSpec(
         what,
