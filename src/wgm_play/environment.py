@@ -151,7 +151,7 @@ class Environment:
     freeze: tuple[Window, ...] = ()
     provided: Provided | None = field(default=None, compare=False, repr=False)
     lint: Mapping[str, Any] = field(default_factory=dict)
-    backup: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    backup: Mapping[str, Any] = field(default_factory=dict)
     stats: str | None = None
     pool: Pool | None = None
 

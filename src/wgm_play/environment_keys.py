@@ -190,6 +190,12 @@ LINT = {
 _PROGRAM = EnvironmentKey("text", "the program, by its name or its whole path (that of the PATH)")
 
 BACKUP = {
+    "directory": EnvironmentKey("text", "the folder of the backups, instead of what the play says (.wgm/backups/NAME)"),
+    "copy": EnvironmentKey(
+        "command",
+        'copies each backup off the machine: `[rsync, -a, "{path}", "backup@elsewhere:/srv/application/"]`; no shell.'
+        " `{path}` is the backup's folder, `{directory}` that of all with their WAL, `{id}` its id",
+    ),
     "pgbackrest": EnvironmentKey(
         "mapping",
         "what `method: pgbackrest` drives",
@@ -267,7 +273,9 @@ ENVIRONMENT = {
     ),
     "pool": EnvironmentKey("mapping", "the PgBouncer through which the application comes", keys=POOL),
     "deliver": EnvironmentKey("mapping", "where a run puts what the alerts become, when it differs", keys=DELIVER),
-    "backup": EnvironmentKey("mapping", "what the engines of backups need to know, by method", keys=BACKUP),
+    "backup": EnvironmentKey(
+        "mapping", "where backups lie and are copied to, and what the engines need to know, by method", keys=BACKUP
+    ),
     "readers": EnvironmentKey("names", "roles that may read the ledger"),
     "policy": EnvironmentKey("mapping", "what a run may do, and how long it may wait", keys=POLICY),
     "lint": EnvironmentKey(

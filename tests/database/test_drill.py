@@ -15,6 +15,7 @@ import pytest
 from backing_up import NOTE, Shop, engine
 
 from fix_postgres import Postgres
+from wgm_play.alerts.collectors import COLLECTORS, collect
 from wgm_play.embedded import ephemeral
 from wgm_play.errors import Found, InputError, Refused
 from wgm_play.ledger import Ledger
@@ -31,6 +32,15 @@ def fill(url: str, rows: int = 200) -> None:
 def evidence(url: str) -> list[bool]:
     with psycopg.connect(url, autocommit=True) as connection:
         return [one.passed for one in Ledger(connection).evidence("drill", "production", "Shop", 10)]
+
+
+def metrics(url: str) -> dict[str, float]:
+    """Return what `metrics` serves of drills."""
+    collector = next(one for one in COLLECTORS if one.name == "drill")
+    with psycopg.connect(url, autocommit=True) as connection:
+        text = collect(connection, collector, {}, 5.0).text
+    lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in lines}
 
 
 def servers(pid: int) -> list[Path]:
@@ -56,6 +66,7 @@ def ready(shop: Shop, database_url: str) -> Shop:
 
 def test_a_drill_opens_the_gate_and_leaves_nothing(ready: Shop, database_url: str) -> None:
     ready("backup", database_url)
+    assert metrics(database_url) == {}
     ready.write(POLICY, NOTE)
     with pytest.raises(Refused, match="no drill has shown"):
         ready("apply", database_url)
@@ -63,6 +74,8 @@ def test_a_drill_opens_the_gate_and_leaves_nothing(ready: Shop, database_url: st
     said = ready("drill", database_url)
     assert "200 rows on PostgreSQL" in said.text
     assert (evidence(database_url), servers(os.getpid())) == ([True], [])
+    shown = metrics(database_url)
+    assert shown['wgm_drill_passed{play="Shop"}'] == 1 and shown['wgm_drill_restore_seconds{play="Shop"}'] > 0
     assert ready("apply", database_url).changed == 1
 
 

@@ -32,6 +32,8 @@ class Collector:
     interval: float
     metrics: Mapping[str, tuple[str, str]]
     values: Mapping[str, Any] = field(default_factory=dict)
+    # The table that it reads, where that may not be there.
+    needs: str = ""
 
 
 COLLECTORS = (
@@ -80,6 +82,16 @@ COLLECTORS = (
         },
         {"most": WORST, "limit": MOST_TABLES},
     ),
+    Collector(
+        "drill",
+        60,
+        {
+            "restore_seconds": (_GAUGE, "How long bringing a backup back took in the last drill of a play."),
+            "passed": (_GAUGE, "1 where the last drill of a play found nothing."),
+            "timestamp_seconds": (_GAUGE, "When the last drill of a play was."),
+        },
+        needs="wgm.evidence",
+    ),
 )
 
 
@@ -103,6 +115,8 @@ def collect(connection: Any, collector: Collector, own: Mapping[str, str], secon
             "alerts/limits.sql.j2", statement=round(seconds * 1000), lock=round(LOCK_SECONDS * 1000), hidden="on"
         )
         connection.execute(limits.sql)
+        if collector.needs and not _is_there(connection, collector.needs):
+            return Collected("", 0)
         with connection.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(statement.sql).fetchall()
     pages: dict[str, list[str]] = {name: [] for name in collector.metrics}
@@ -115,6 +129,12 @@ def collect(connection: Any, collector: Collector, own: Mapping[str, str], secon
                 series.append(f"{braces({**labels, **own})} {shown(float(row[name]))}")
     made = [_named(collector, name, series) for name, series in pages.items()]
     return Collected("".join(made), sum(map(len, pages.values())), there - len(rows))
+
+
+def _is_there(connection: Any, table: str) -> bool:
+    """Tell whether a table is there that this role may read."""
+    row = connection.execute(render("metrics/readable.sql.j2", table=table).sql).fetchone()
+    return bool(row and row[0])
 
 
 def _named(collector: Collector, name: str, series: list[str]) -> str:

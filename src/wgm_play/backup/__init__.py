@@ -82,22 +82,23 @@ def open_engine(
     run: str = "",
     marker: str = "",
     trusted: Sequence[str] = (),
-    given: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    given: Mapping[str, Any] = MappingProxyType({}),
 ) -> Engine:
     """Return the engine of a policy for the database at `url`; on `scratch` backups are proved.
 
     `marker` is what the database should be marked with, `trusted` are owners whose code a superuser may run;
-    `given` is what the environment says of each engine.
+    `given` is what the environment says: of each engine, where backups lie, how they are copied off the machine.
     """
     source = BackupSource(
         url=url,
-        directory=policies.folder(policy, project, environment),
+        directory=policies.folder(given.get("directory") or policy.directory, project, environment),
         policy=policy,
         scratch=scratch,
         application=f"wgm-play/{run}" if run else "wgm-play",
         marker=marker,
         trusted=tuple(trusted),
         given=given.get(policy.method, {}),
+        copy=tuple(given.get("copy", ())),
     )
     return next(engine for engine in ENGINES if engine.method == policy.method)(source, reporter)
 

@@ -95,7 +95,7 @@ class BackupSource:
     `scratch` gives the server on which backups are proved; `application` is the `application_name` of all sessions
     (`wgm-play/RUN`), so that those of a dead run are found. `marker` is the environment that the database should be
     marked with, "" where nothing says. `trusted` are roles whose code a superuser may run. `given` is what the environment
-    says of the engine: programs, their configuration, commands.
+    says of the engine: programs, their configuration, commands; `copy` is its command that copies a backup off the machine.
     """
 
     url: str
@@ -106,6 +106,7 @@ class BackupSource:
     marker: str = ""
     trusted: tuple[str, ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
+    copy: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +398,7 @@ class Engine(ABC):
             raise InputError("there is no backup yet", hint="`wgm-play backup PLAYBOOK` takes one")
         raise InputError(
             "there is no backup of this database yet, only others",
-            hint="choose one of them by its id if it is what you want: --backup ID",
+            hint="`wgm-play backup PLAYBOOK` takes one; or choose one of these by its id, if it is what you want: --backup ID",
             details=[line(backup) for backup in backups],
         )
 

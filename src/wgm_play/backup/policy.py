@@ -62,10 +62,10 @@ def parse(given: Mapping[str, Any], engines: Mapping[str, Capabilities]) -> Back
     )
 
 
-def folder(policy: BackupPolicy, project: Path, environment: str) -> Path:
-    """Return the folder of an environment's backups: the policy's, relative to the project, or the default."""
-    if policy.directory:
-        return (project / Path(policy.directory).expanduser()).absolute()
+def folder(given: str | None, project: Path, environment: str) -> Path:
+    """Return the folder of an environment's backups: the one that is given, relative to the project, or the default."""
+    if given:
+        return (project / Path(given).expanduser()).absolute()
     return (project / ".wgm" / "backups" / environment).absolute()
 
 

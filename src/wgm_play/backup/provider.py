@@ -7,9 +7,7 @@ Out: its snapshots and its history window in our catalogue; a database that is m
 from __future__ import annotations
 
 import json
-import re
 import secrets
-import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,20 +18,17 @@ from types import MappingProxyType
 from typing import Any
 
 from wgm_play import server_tools
-from wgm_play.backup import folder, identity, target
+from wgm_play.backup import command, folder, identity, target
 from wgm_play.backup.base import Backup, Backups, Capabilities, Restored, ScratchServer, Verification
 from wgm_play.backup.in_folder import InFolder
 from wgm_play.backup.moment import LATEST, TIME, Moment
 from wgm_play.errors import InputError, Refused, StepFailed, Unreachable
-from wgm_play.secret import mask, register
+from wgm_play.secret import register
 
 # The id of the window within which the provider restores any moment.
 HISTORY = "history"
-# A branch may take its time.
-COMMAND_SECONDS = 3600.0
 WAIT_SECONDS = 300.0
 _POLL = 1.0
-_PLACE = re.compile(r"\{(id|name|at)\}")
 _FORM = (
     'write JSON: {"backups": [{"id": "…", "taken": "2026-01-31T12:00:00Z"}], "history": {"from": "…", "until": "…"}}'
 )
@@ -62,38 +57,19 @@ class Provider(InFolder):
 
     # Asking
 
-    def _words(self, verb: str, /, **values: str) -> list[str]:
-        """Return the words of a command, its places filled in. Raise `InputError` where the environment gives none."""
+    def _words(self, verb: str) -> Sequence[str]:
+        """Return the words of a command. Raise `InputError` where the environment gives none."""
         words = self.source.given.get(verb)
         if not words:
             raise InputError(
                 f"the environment gives no command to {verb} what the provider keeps",
                 hint=f"environments/NAME.yml: backup: {{provider: {{{verb}: [PROGRAM, ARGUMENT]}}}}",
             )
-        return [_PLACE.sub(lambda found: values.get(found[1], found[0]), word) for word in words]
+        return [str(word) for word in words]
 
     def _run(self, verb: str, /, **values: str) -> str:
         """Run a command of the environment; return what it wrote. Raise `Refused`."""
-        words = self._words(verb, **values)
-        try:
-            done = subprocess.run(
-                words,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=COMMAND_SECONDS,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            raise Refused(f"the provider's command to {verb} takes longer than {COMMAND_SECONDS:g} s") from None
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise Refused(f"the provider's command to {verb} cannot be run: {words[0]}: {reason}") from error
-        if done.returncode:
-            said = [mask(line) for line in done.stderr.strip().splitlines()[-3:]]
-            raise Refused(f"the provider's command to {verb} ended with {done.returncode}", details=said)
-        return done.stdout
+        return command.run(self._words(verb), f"the provider's command to {verb}", **values)
 
     def _told(self) -> tuple[Sequence[Mapping[str, Any]], RestoreWindow | None]:
         """Return the snapshots that there are, and the window of its history. Raise `Refused`."""
@@ -318,7 +294,7 @@ class Provider(InFolder):
         self, backup: Backup, at: Moment | None = None, settings: Mapping[str, str] = MappingProxyType({})
     ) -> Iterator[ScratchServer]:
         """Let the provider bring a backup back, and drop that when the block ends. Raise `Refused`."""
-        self._words("drop", name="")  # else each drill would leave a database behind
+        self._words("drop")  # else each drill would leave a database behind
         began, name = time.monotonic(), f"wgm-drill-{secrets.token_hex(4)}"
         try:
             url = self._bring_back(backup, name, at)

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import backup as engines
+from wgm_play.backup import off_machine
 from wgm_play.backup.moment import LATEST, LSN, NAME, RUN, TIME, Moment, lsn_of, parse
 from wgm_play.document.nodes import position_of
-from wgm_play.errors import InputError, Refused, Unreachable
+from wgm_play.errors import InputError, Refused, StepFailed, Unreachable
 from wgm_play.ledger import Ledger, restore_point_name
 from wgm_play.quantities import format_duration, format_size
 from wgm_play.rehearsal.evidence import last_drill
@@ -50,6 +51,15 @@ def take(work: PlaySession, reporter: Reporter, *, if_due: bool = False) -> int:
     made = engine.make("asked for", "")
     engines.prove(policy, engine, made)
     reporter.note(f"backup {made.id} of {made.database!r}: {format_size(made.size)}, {_proof(policy)}")
+    try:
+        if off_machine.copy(engine.source, made):
+            reporter.note(f"backup {made.id} was copied off the machine")
+    except Refused as error:
+        raise StepFailed(
+            f"the backup {made.id} was taken and stays, but {error.message}",
+            hint="mend it, then copy the folder by hand, or take another backup",
+            details=error.details,
+        ) from error
     _expire(work, engine, reporter)
     reporter.data("backup", {"id": made.id, "database": made.database, "size": made.size})
     return 0

@@ -5,14 +5,17 @@ In: a play at work. Out: its policy and engine; the backup that covers a run, or
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from wgm_play import backup as engines
+from wgm_play.backup import off_machine
 from wgm_play.backup.base import NEW, YOUNG
 from wgm_play.backup.logical import Logical
 from wgm_play.backup.moment import lsn_of
+from wgm_play.backup.policy import folder
 from wgm_play.document.nodes import position_of
 from wgm_play.environment import TARGET
 from wgm_play.errors import InputError, Refused
@@ -35,7 +38,7 @@ def engine_of(work: PlaySession, run: str = "") -> tuple[engines.BackupPolicy, e
             where=work.play.position,
             hint="add `backup: {method: logical}`",
         )
-    for one in policy.outdated:
+    for one in (*policy.outdated, *_outside(work, policy)):
         work.reporter.warn(one)
     engine = engines.open_engine(
         policy,
@@ -51,6 +54,16 @@ def engine_of(work: PlaySession, run: str = "") -> tuple[engines.BackupPolicy, e
         given={} if work.options.untrusted else work.environment.backup,
     )
     return policy, engine
+
+
+def _outside(work: PlaySession, policy: engines.BackupPolicy) -> Iterator[str]:
+    """Say where a play names a folder of the machine: that is the environment's to say."""
+    said = policy.directory
+    if said and not folder(said, work.project, "").is_relative_to(work.project.absolute()):
+        yield (
+            f"`backup.directory: {said}` is outside the project, and is now written in the environment, as"
+            f" `backup: {{directory: {said}}}`: in a play it is read for one more version"
+        )
 
 
 # The kind of evidence that says what covers a run.
@@ -82,10 +95,20 @@ def before_changes(work: PlaySession) -> Cover | None:
     made = engines.gate(policy, engine, reason=f"before {work.playbook.path}", run=work.play.name)
     if made is None:
         return None
+    if policy.before_changes == NEW:
+        _copy(work, engine, made)
     cover = Cover(policy, engine, made)
     if not cover.by_restore_point:
         _say(work, cover, _command(work, cover, None))
     return cover
+
+
+def _copy(work: PlaySession, engine: engines.Engine, made: engines.Backup) -> None:
+    """Copy a backup off the machine; the run is covered by the one that is here."""
+    try:
+        off_machine.copy(engine.source, made)
+    except Refused as error:
+        work.reporter.warn("; ".join([f"the backup {made.id} is here alone: {error.message}", *error.details]))
 
 
 def begun(work: PlaySession, cover: Cover, ledger: Ledger, run: int) -> None:

@@ -377,7 +377,8 @@ class PlaySession:
         said = parse_policy(self.play.backup)
         if said is not None and said.before_changes == NEW and not self.options.no_backup:
             where = position_of(self.play.backup, "directory")
-            refuse_unwritable(policy.folder(said, self.project, self.environment.name), where)
+            given = self.environment.backup.get("directory") or said.directory
+            refuse_unwritable(policy.folder(given, self.project, self.environment.name), where)
 
     def wait_for_flags(self) -> None:
         """Let the steps say nothing that wait for a flag of the application which is not on, or not for long enough."""
