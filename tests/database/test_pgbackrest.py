@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -25,7 +26,7 @@ import fix_postgres
 from wgm_play.backup import tool_engine as engine_module
 from wgm_play.backup import young
 from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment
-from wgm_play.errors import Found, InputError, Refused
+from wgm_play.errors import Found, InputError, Refused, Unreachable
 
 
 @pytest.fixture(scope="module")
@@ -302,6 +303,102 @@ def test_a_stanza_of_another_cluster_and_a_version_that_is_not_read_are_refused(
         (cluster.directory / "pgbackrest/pgbackrest.conf").write_text(kept)
         assert ("another cluster" if major == 15 else "install a pgBackRest that reads") in (caught.value.hint or "")
         life.close()  # type: ignore[attr-defined]
+
+
+def encrypted(cluster: Driven, room: Path, key: str, place: str = "secret") -> Driven:
+    """Return the cluster with an encrypted stanza of its own, whose configuration is written anew."""
+    room.chmod(0o777)
+    config = room / "secret.conf"
+    text = (cluster.directory / "pgbackrest/pgbackrest.conf").read_text().replace("9999999", "2")
+    for name, value in {
+        "repo1-path": room / place,
+        "pg1-path": cluster.server.data,
+        "pg1-port": cluster.server.port,
+    }.items():
+        text = re.sub(rf"^{name}=.*$", f"{name}={value}", text, flags=re.MULTILINE)
+    config.write_text(text.replace("[global]", f"[global]\nrepo1-cipher-type=aes-256-cbc\nrepo1-cipher-pass={key}"))
+    return Driven(cluster.server, room / "own", given={"stanza": "production", "config": str(config)})
+
+
+def archive_to(cluster: Driven, config: str) -> None:
+    command = f"{shutil.which('pgbackrest')} --config={config} --stanza=production archive-push %p"
+    cluster.ask(f"alter system set archive_command = '{command}'")
+    cluster.ask("select pg_reload_conf()")
+
+
+def test_a_repository_that_cannot_be_read_is_no_empty_one_and_one_backup_is_taken_at_a_time(
+    cluster: Driven, room: Path
+) -> None:
+    """`pgbackrest info` ends with 0 where it could read nothing, and tells of no backup."""
+    own = encrypted(cluster, room, "the-right-key")
+    with pytest.raises(Refused, match="has no stanza 'production' in its repository"):
+        own.engine().list()
+    own.engine()._run(own.engine()._words("stanza-create"))
+    assert own.engine().list() == []
+    with pytest.raises(Refused, match=r"cannot read its repository 1: \[\w+Error\]") as caught:
+        encrypted(cluster, room, "another-key").engine().list()
+    assert "repo-cipher-pass" in (caught.value.hint or "")
+    assert all(line.isprintable() for line in caught.value.details)
+    own = encrypted(cluster, room, "the-right-key")
+    (room / "secret").chmod(0)
+    if os.geteuid() == 0:  # pgBackRest runs as the owner of the data
+        with pytest.raises(Refused, match=r"cannot read its repository 1: .*Permission denied"):
+            own.engine(before_changes="young", max_age=86400.0).list()
+    (room / "secret").chmod(0o750)
+    lock = cluster.directory / "pgbackrest/lock/production-backup.lock"
+    lock.touch()
+    lock.chmod(0o666)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Refused, match="unable to acquire lock") as refused:
+            cluster.engine().make("beside another one")
+    assert "another pgBackRest is at work" in (refused.value.hint or "")
+    with pytest.raises(Unreachable):
+        cluster.engine(url="host=127.0.0.1 port=1 user=postgres dbname=postgres").make("of a server that is down")
+
+
+@pytest.mark.long  # the errors are above
+def test_an_encrypted_stanza_comes_back_and_after_an_upgrade_the_old_clusters_backups_too(
+    cluster: Driven, room: Path
+) -> None:
+    own = encrypted(cluster, room, "the-right-key")
+    engine = own.engine()
+    engine._run(engine._words("stanza-create"))
+    archive_to(cluster, own.given["config"])
+    latest = Moment(LATEST)
+    try:
+        cluster.insert("encrypted")
+        first = engine.make("encrypted")
+        assert engine.verify(first, "manifest").ok and not engine.uncovered(first)
+        engine.restore(engine.choose(None, latest), room / "first", latest)
+        assert rows_in(cluster, room / "first")[-1] == "encrypted"
+        # As pg_upgrade leaves it: another cluster in the place of the first.
+        life = fix_postgres.started(
+            15, archive_mode="on", unix_socket_directories=tempfile.gettempdir(), max_wal_senders="4"
+        )
+        later = Driven(next(life), cluster.directory)
+        later.ask("create table notes (id bigint generated always as identity primary key, note text)")
+        other = encrypted(later, room, "the-right-key")
+        archive_to(later, own.given["config"])
+        with pytest.raises(Refused, match="the backup failed") as caught:
+            other.engine().make("before the stanza knows")
+        assert "the stanza is of another cluster" in (caught.value.hint or "")
+        other.engine()._run(other.engine()._words("stanza-upgrade"))
+        later.insert("upgraded")
+        second = other.engine().make("after the upgrade")
+        engine = other.engine()
+        assert [(one.id, engine.stranger(one)) for one in engine.list()] == [
+            (second.id, ""),
+            (first.id, "another cluster's"),
+        ]
+        assert not engine.uncovered(second)
+        engine.restore(engine.choose(None, latest), room / "second", latest)
+        assert rows_in(later, room / "second") == ["upgraded"]
+        engine.restore(first, room / "again")
+        assert rows_in(cluster, room / "again")[-1] == "encrypted"
+        life.close()  # type: ignore[attr-defined]
+    finally:
+        push_again(cluster)
 
 
 def test_a_stanza_of_ones_own_is_driven_and_its_retention_left_alone(cluster: Driven, room: Path) -> None:

@@ -32,14 +32,14 @@ def test_every_key_is_read() -> None:
     assert policy == BackupPolicy(
         "logical", "young", 86400.0, {"full": 3, "incremental": 14}, "restore", "backups/here", 4
     )
-    assert folder(policy, Path("/project"), "production") == Path("/project/backups/here")
+    assert folder(policy.directory, Path("/project"), "production") == Path("/project/backups/here")
 
 
 def test_without_keys_a_backup_is_taken_before_changes() -> None:
     policy = parse_policy({})
     assert policy is not None
     assert (policy.before_changes, policy.method, policy.verify, policy.keep) == ("new", "logical", "catalog", 2)
-    assert folder(policy, Path("/project"), "staging") == Path("/project/.wgm/backups/staging")
+    assert folder(policy.directory, Path("/project"), "staging") == Path("/project/.wgm/backups/staging")
     assert parse_policy(None) is None
 
 

@@ -337,7 +337,7 @@ class Barman(ToolEngine):
 
     # The archive
 
-    def _archive(self, segment_size: int) -> Archive:
+    def _archive(self, segment_size: int, system: str) -> Archive:
         found: dict[str, Path] = {}
         for top in (self._folders["incoming"], self._folders["streaming"], self._folders["wals"]):
             for path in (*top.glob("*"), *top.glob("*/*")):

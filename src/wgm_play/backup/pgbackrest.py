@@ -43,6 +43,8 @@ _FOR_EVER = 9999999
 _COMPRESSES = {"none": "none", "gzip": "gz", "lz4": "lz4", "zstd": "zst"}
 _SEGMENT = re.compile(r"(?:.*/)?([0-9A-F]{24}(?:\.partial)?)-[0-9a-f]{40}(?:\.\w+)?\Z")
 _HISTORY = re.compile(r"(?:.*/)?([0-9A-F]{8}\.history)\Z")
+# The states of a repository: there is no stanza of that name; what pgBackRest could not read.
+_NO_STANZA, _OTHER = 1, 99
 _UNREAD = "is this version of PostgreSQL supported"
 _CONFIGURATION = """\
 # Written by wgm-play for its own stanza; another configuration is named in the environment.
@@ -169,7 +171,8 @@ class PgBackRest(ToolEngine):
             )
         keeps = ["--no-expire-auto"] if self._own_retention or pinned else []
         self._run(self._words("backup", f"--type={self._kind()}", *keeps))
-        self._keep_control()
+        if self._data is not None:
+            self._keep_control(self._data, self.identity.system)
 
     def _configure(self, facts: Mapping[str, Any]) -> None:
         """Write the configuration, and make the stanza. Raise `Refused` where it is another cluster's."""
@@ -219,15 +222,18 @@ class PgBackRest(ToolEngine):
                 return word
         return "full"
 
-    def _keep_control(self) -> None:
-        """Keep the cluster's control file: by it pgBackRest knows whose WAL is asked for, also when the cluster has gone."""
+    def _controls(self, system: str) -> Sequence[Path]:
+        """Return where the control file of a cluster may be kept; an older version kept that of one."""
+        return (self.place / "control" / system, self.place / "control")
+
+    def _keep_control(self, data: Path, system: str) -> None:
+        """Keep a cluster's control file: by it pgBackRest knows whose WAL is asked for, also when the cluster has gone."""
         with suppress(OSError):
-            if self._data is not None:
-                place = self.place / "control" / "global"
-                place.mkdir(mode=0o700, parents=True, exist_ok=True)
-                shutil.copyfile(self._data / "global" / "pg_control", place / "pg_control")
-                for one in (place.parent, place, place / "pg_control"):
-                    self.account.give(one)
+            place = self._controls(system)[0] / "global"
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copyfile(data / "global" / "pg_control", place / "pg_control")
+            for one in (place.parent.parent, place.parent, place, place / "pg_control"):
+                self.account.give(one)
 
     def _cannot_archive(self, state: Archiver) -> str:
         if why := super()._cannot_archive(state):
@@ -299,11 +305,34 @@ class PgBackRest(ToolEngine):
 
     @property
     def _info(self) -> Mapping[str, Any]:
-        """What pgBackRest tells of the stanza; it is asked anew each time."""
+        """What pgBackRest tells of the stanza; it is asked anew each time. Raise `Refused` where no repository can be read."""
         (told,) = self._json(self._words("info", "--output=json"))
         self._repositories = [int(one["key"]) for one in told.get("repo", ())]
         self._last_info = dict(told)
+        self._refuse_unread(told.get("repo", ()))
         return self._last_info
+
+    def _refuse_unread(self, repositories: Sequence[Mapping[str, Any]]) -> None:
+        """Refuse where no repository can be read, as it ends with 0 then, and tells of no backup; say it of one of several."""
+        states = {int(one["key"]): one.get("status") or {} for one in repositories}
+        unread = {key: str(one["message"]).splitlines() for key, one in states.items() if one.get("code") == _OTHER}
+        for key, said in unread.items() if len(unread) < len(states) else ():
+            self.reporter.warn(f"pgBackRest cannot read its repository {key}: {said[0]}")
+        if unread and len(unread) == len(states):
+            key, said = next(iter(unread.items()))
+            raise Refused(
+                f"pgBackRest cannot read its repository {key}: {said[0]}",
+                hint="look at the repository's place, rights, keys and repo-cipher-pass; nothing is known of its backups",
+                details=[
+                    line for line in said[1:] if line.startswith("HINT")
+                ],  # the rest may be what it could not decrypt
+            )
+        if not self._own_retention and states and all(one.get("code") == _NO_STANZA for one in states.values()):
+            raise Refused(
+                f"pgBackRest has no stanza {self.stanza!r} in its repository",
+                hint="name it in the environment as it is: backup: {pgbackrest: {stanza: …}};"
+                f" or make it: pgbackrest {shlex.join(self._words('stanza-create'))}",
+            )
 
     def _repository(self, backup: Backup) -> int:
         """Return the number of the repository that holds a backup."""
@@ -317,7 +346,7 @@ class PgBackRest(ToolEngine):
     def _json(self, words: Sequence[str]) -> Any:
         said = self._ask(words)
         try:
-            return json.loads(said)
+            return json.loads(said.decode(errors="replace"), strict=False)
         except ValueError as error:
             raise Refused(
                 "pgBackRest does not answer in JSON", details=[said[:200].decode(errors="replace")]
@@ -352,9 +381,9 @@ class PgBackRest(ToolEngine):
 
     # The archive
 
-    def _archive(self, segment_size: int) -> Archive:
+    def _archive(self, segment_size: int, system: str) -> Archive:
         found: dict[str, tuple[str, Sequence[str]]] = {}
-        for folder_, where in self._archives():
+        for folder_, where in self._archives(system):
             top = f"archive/{self.stanza}/{folder_}"
             for path in json.loads(
                 self._ask(self._words("repo-ls", *where, "--recurse", "--output=json", top)) or b"{}"
@@ -368,23 +397,23 @@ class PgBackRest(ToolEngine):
                 if name.endswith(".history"):
                     path, where = found[name]
                     return self._run(self._words("repo-get", *where, path))
-                return self._archived(name)
+                return self._archived(name, system)
             except server_tools.ProgramFailed as error:
                 raise OSError(error.reason) from error
 
         return Archive(self.place / "none", segment_size, names=tuple(found), fetch=_fetch)
 
-    def _archives(self) -> Iterable[tuple[str, Sequence[str]]]:
-        """Give the folder of each repository that holds this cluster's WAL: a stanza that was upgraded has those of older ones."""
+    def _archives(self, system: str) -> Iterable[tuple[str, Sequence[str]]]:
+        """Give the folder of each repository that holds a cluster's WAL: a stanza that was upgraded has those of older ones."""
         newest: dict[int, Mapping[str, Any]] = {}
-        for one in (self._last_info or self._info).get("db", ()):
+        known = (self._last_info or self._info).get("db", ())
+        for one in [one for one in known if str(one["system-id"]) == system] or known:
             newest[one["repo-key"]] = max(newest.get(one["repo-key"], one), one, key=lambda known: known["id"])
         for number, one in sorted(newest.items(), reverse=True):
             yield f"{one['version']}-{one['id']}", self._of_repository(number)
 
-    def _archived(self, name: str) -> bytes:
-        control = self.place / "control"
-        where = [f"--pg1-path={control}"] if (control / "global" / "pg_control").exists() else []
+    def _archived(self, name: str, system: str) -> bytes:
+        where = [f"--pg1-path={one}" for one in self._controls(system) if (one / "global" / "pg_control").exists()][:1]
         with handed_over(self.account) as place:
             self._run(self._words("archive-get", *where, "--no-archive-async", name, str(place / "segment")))
             return (place / "segment").read_bytes()
@@ -415,6 +444,7 @@ class PgBackRest(ToolEngine):
         if not any(layout.spaces.iterdir()):
             layout.spaces.rmdir()
         layout.give()
+        self._keep_control(layout.data, backup.system)
 
     def _refused(self, what: str, error: server_tools.ProgramFailed) -> Refused:
         if _UNREAD in "\n".join(error.said):

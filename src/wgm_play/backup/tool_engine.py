@@ -87,7 +87,7 @@ class ToolEngine(ClusterEngine):
         """Let the tool delete a backup. Raise `ProgramFailed`."""
 
     @abstractmethod
-    def _archive(self, segment_size: int) -> Archive:
+    def _archive(self, segment_size: int, system: str) -> Archive:
         """Return the tool's archive as it is now. Raise `Refused`."""
 
     @abstractmethod
@@ -445,7 +445,7 @@ class ToolEngine(ClusterEngine):
         size = server_facts(session)["segment_size"]
         until = time.monotonic() + ARCHIVED_SECONDS
         while True:
-            archive = self._archive(size)
+            archive = self._archive(size, self.identity.system)
             name = archive.name(self.timeline, archive.number(lsn - 1))
             if archive.find(name) is not None:
                 return ""
@@ -504,7 +504,7 @@ class ToolEngine(ClusterEngine):
         return self._live
 
     def _wal_of(self, backup: Backup) -> Archive:
-        return self._archive(self._facts_of(backup)["segment_size"])
+        return self._archive(self._facts_of(backup)["segment_size"], backup.system)
 
     def _intact(self, backup: Backup) -> int:
         if damage := self.damage(backup):
