@@ -233,7 +233,7 @@ def _connection_class() -> type[Connection[Any]]:
                 return super().wait(*arguments, **options)
             except psycopg.errors.LockNotAvailable as error:
                 if getattr(self, "only_reads", False):
-                    error.holders = _holders(self)  # type: ignore[attr-defined]
+                    error.holders = holders(self)  # type: ignore[attr-defined]
                 raise
 
         def close(self) -> None:
@@ -258,7 +258,7 @@ def kept_from_readers(failure: Exception, bound: str) -> Locked:
     )
 
 
-def _holders(connection: Connection[Any]) -> list[str]:
+def holders(connection: Connection[Any]) -> list[str]:
     """Return who keeps tables of this database for himself, for a session that has waited for one."""
     import psycopg
 

@@ -34,6 +34,7 @@ from wgm_play.embedded import programs
 from wgm_play.errors import InputError, Refused, Unreachable
 from wgm_play.render import render
 from wgm_play.secret import mask
+from wgm_play.server import holders
 from wgm_play.sqltext.scan import QUOTED
 
 # pg_dump waits this long for ACCESS SHARE on a table before the gate gives up; it blocks nobody meanwhile.
@@ -110,7 +111,16 @@ class Logical(InFolder):
         with folder.making(directory, name) as path:
             counting = _Counting(connection, tables if self.source.policy.verify == "restore" else [])
             with counting:
-                self._dump(pg_dump, path / folder.DUMP, snapshot, len(tables), excluded)
+                try:
+                    self._dump(pg_dump, path / folder.DUMP, snapshot, len(tables), excluded)
+                except server_tools.ProgramFailed as error:
+                    if not _has_waited(error):
+                        raise
+                    raise Refused(
+                        f"the dump failed: somebody kept a table from readers for {LOCK_WAIT}; no backup was taken",
+                        hint="try again when that session has ended, or end it: SELECT pg_terminate_backend(PID)",
+                        details=holders(connection),
+                    ) from error
                 self._globals(pg_dump, path / folder.DUMP, facts["database"])
             if rewritten := target.column(connection, "rewritten.sql.j2"):
                 folder.delete(path)
@@ -398,6 +408,10 @@ def _hint(said: Sequence[str]) -> str | None:
         )
     if "permission denied" in text:
         return "let the role read everything: GRANT pg_read_all_data TO …"
-    if "lock timeout" in text:
-        return "another session holds an exclusive lock: end it, then try again"
     return None
+
+
+def _has_waited(error: server_tools.ProgramFailed) -> bool:
+    """Tell whether pg_dump gave up waiting for its locks: it bounds them by `statement_timeout`."""
+    text = "\n".join(error.said)
+    return "LOCK TABLE" in text and "statement timeout" in text
