@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +18,7 @@ from test_physical_faults import flip, full_disk, largest
 import fix_postgres
 from wgm_play.backup import young
 from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment
-from wgm_play.errors import Refused
+from wgm_play.errors import Refused, Unreachable
 from wgm_play.server_tools import ProgramFailed
 
 
@@ -124,6 +125,55 @@ def test_pins_are_barmans_own_and_what_will_not_do_is_refused_by_name(debians: D
     own = {"server": "nobody", "config": str(debians.directory / "barman/barman.conf")}
     with pytest.raises(Refused, match="Barman does not"):
         Driven(debians.server, debians.directory.parent / "own", method="barman", given=own).engine().list()
+
+
+def test_another_cluster_and_a_server_that_is_down_are_told(debians: Driven) -> None:
+    there = [one.id for one in debians.engine().list()]
+    down = debians.engine(url="host=127.0.0.1 port=1 user=postgres dbname=postgres")
+    with pytest.raises(Unreachable, match="nothing listens there"):
+        down.make("x")
+    assert [one.id for one in down.list()] == there
+    life = fix_postgres.started(15, max_wal_senders="6")
+    other = Driven(next(life), debians.directory, method="barman")
+    kept = (debians.directory / "barman/barman.conf").read_text()
+    try:
+        assert other.engine().own() == []
+        assert {other.engine().stranger(one) for one in other.engine().list()} == {"another cluster's"}
+        with pytest.raises(Refused, match="there is no backup of this database"):
+            young(other.engine(before_changes="young", max_age=86400.0).source.policy, other.engine())
+        with pytest.raises(Refused, match="'production' is of another cluster; nothing was touched"):
+            other.engine().make("of another cluster")
+        assert (debians.directory / "barman/barman.conf").read_text() == kept
+    finally:
+        life.close()  # type: ignore[attr-defined]
+    assert [one.id for one in debians.engine().list()] == there
+
+
+@pytest.mark.long  # Barman's own check, once more
+def test_a_role_that_may_not_and_two_at_once_are_told(debians: Driven) -> None:
+    name, password = debians.server.create_role("LOGIN")
+    there = [one.id for one in debians.engine().list()]
+    config = debians.directory / "barman/barman.conf"
+    kept = config.read_text()
+    try:
+        with pytest.raises(
+            Refused, match="the backup failed: barman check: no access to backup functions failed"
+        ) as caught:
+            debians.engine(url=debians.server.url("postgres", name, password)).make("x")
+        assert any("must be superuser or replication role" in line for line in caught.value.details)
+        assert "ALTER ROLE … REPLICATION" in (caught.value.hint or "")
+    finally:
+        config.write_text(kept)
+        debians.server.drop_role(name)
+    lock = debians.directory / "barman/.production-backup.lock"
+    lock.touch()
+    lock.chmod(0o666)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Refused, match="Another backup process is running") as caught:
+            debians.engine().make("beside another one")
+        assert "wait for it" in (caught.value.hint or "")
+    assert [one.id for one in debians.engine().list()] == there
 
 
 @pytest.mark.long  # pgBackRest has the same

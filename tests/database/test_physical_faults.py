@@ -20,7 +20,7 @@ from wgm_play.backup import young
 from wgm_play.backup.base import Backup
 from wgm_play.backup.moment import LATEST, LSN, Moment, lsn_of
 from wgm_play.backup.wal import Wal
-from wgm_play.errors import InputError, Refused, StepFailed, WgmError
+from wgm_play.errors import InputError, Refused, StepFailed, Unreachable, WgmError
 from wgm_play.reporter import Reporter
 
 
@@ -215,6 +215,25 @@ def test_a_directory_that_is_none_and_tools_that_are_missing_or_broken(
     monkeypatch.setattr(engine_module, "scratch_programs", none)
     with pytest.raises(Refused, match="there are no programs of PostgreSQL 18"):
         engine.restore(taken, room / "r")
+
+
+def test_two_copies_at_once_are_both_whole_and_a_server_that_is_down_is_told(cluster: Cluster, tmp_path: Path) -> None:
+    own = Cluster(cluster.server, tmp_path / "backups")
+    made: list[Backup] = []
+    both = [threading.Thread(target=lambda: made.append(own.engine().make("beside another one"))) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    engine = own.engine()
+    assert sorted(one.id for one in made) == sorted(one.id for one in engine.list()) and len(made) == 2
+    assert all(engine.verify(one, "manifest").ok for one in made)
+    down = own.engine(url="host=127.0.0.1 port=1 user=postgres dbname=postgres")
+    with pytest.raises(Unreachable, match="nothing listens there"):
+        down.make("x")
+    with pytest.raises(Unreachable, match="nothing listens there"):
+        down.receiver().run()
+    assert len(down.list()) == 2
 
 
 @contextmanager

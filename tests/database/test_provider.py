@@ -16,6 +16,7 @@ from backing_up import NOTE, Shop
 
 import fix_postgres
 from fix_postgres import Postgres
+from wgm_play.backup import command
 from wgm_play.errors import InputError, Refused, StepFailed, WgmError
 from wgm_play.ledger import Ledger
 
@@ -148,6 +149,22 @@ def test_what_the_provider_does_not_give_is_an_error_that_says_so(hosted: Hosted
     with pytest.raises(InputError, match="it is given a name"):
         shop("restore", url, None, None, "dir:x")
     with psycopg.connect(url) as connection:
+        assert connection.execute("select to_regclass('tasks'), to_regnamespace('wgm')").fetchone() == (None, None)
+
+
+def test_a_command_that_hangs_is_ended_and_one_that_is_killed_is_told(
+    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "COMMAND_SECONDS", 0.2)
+    for words, why in {
+        ("sleep", "60"): r"command to list takes longer than 0.2 s",
+        ("sh", "-c", "kill -9 $$"): r"command to list was ended by signal 9",
+    }.items():
+        hosted.write(list=list(words))
+        for verb in ("backups", "apply"):
+            with pytest.raises(Refused, match=why):
+                hosted.shop(verb, hosted.url)
+    with psycopg.connect(hosted.url) as connection:
         assert connection.execute("select to_regclass('tasks'), to_regnamespace('wgm')").fetchone() == (None, None)
 
 

@@ -30,6 +30,8 @@ from wgm_play.embedded.account import Account, account_for
 from wgm_play.errors import Refused
 
 _FINISHED = ("DONE", "WAITING_FOR_WALS")
+# It says so where its own check of the server fails.
+_NOT_READY = "Impossible to start the backup"
 _WAL = re.compile(r"([0-9A-F]{24}(?:\.partial)?|[0-9A-F]{8}\.history)\Z")
 # What `barman check` finds that keeps WAL from coming, by the names of its checks.
 _OF_WAL = (
@@ -133,13 +135,31 @@ class Barman(ToolEngine):
     # Taking
 
     def _take(self, facts: Mapping[str, Any]) -> None:
+        if self._system not in ("", self.identity.system):
+            raise Refused(
+                f"Barman's server {self.server!r} is of another cluster; nothing was touched",
+                hint="set `backup: {directory: …}`, or `backup: {barman: {server: …}}`, of the environment to this one's own",
+            )
         if self._own_retention:
             self._configure(facts)
             self._follow()
             self._run(self._words("cron"))
             if not self._told():
                 self._await_first_segment()
-        self._run(self._words("backup", "--wait", "--wait-timeout=60", self.server))
+        try:
+            self._run(self._words("backup", "--wait", "--wait-timeout=60", self.server))
+        except server_tools.ProgramFailed as error:
+            if not any(_NOT_READY in line for line in error.said) or not (failed := self._said_failed()):
+                raise
+            raise Refused(
+                f"the backup failed: {failed[0]}", hint=self._hint(failed) or super()._hint([]), details=failed[1:]
+            ) from error
+
+    def _said_failed(self) -> list[str]:
+        """Return what `barman check` says of each check that failed."""
+        return [
+            f"barman check: {name.replace('_', ' ')} failed{f': {why}' if why else ''}" for name, why in self._failed()
+        ]
 
     def _await_first_segment(self) -> None:
         """Barman calls no server well before a first segment has come, and its receiver may begin after the one switched."""
@@ -307,9 +327,9 @@ class Barman(ToolEngine):
         """Return what `barman check` finds."""
         hint = f"barman {shlex.join(self._words('check', self.server))}; `barman cron` must run each minute"
         return [
-            Trouble("barman_check", f"barman check: {name.replace('_', ' ')} failed{f': {why}' if why else ''}", hint)
-            for name, why in self._failed()
-        ] + [*self._gone()]
+            *(Trouble("barman_check", one, hint) for one in self._said_failed()),
+            *self._gone(),
+        ]
 
     @property
     def slot(self) -> str:
@@ -387,6 +407,8 @@ class Barman(ToolEngine):
         text = "\n".join(said)
         if "ssh" in text.lower() and "fail" in text.lower():
             return "Barman's ssh_command must let it in without a password"
+        if "Another backup process" in text:
+            return "another Barman takes one of this server: wait for it"
         if "REPLICATION" in text or "replication" in text:
             return "let the role replicate: ALTER ROLE … REPLICATION, and a line `host replication` in pg_hba.conf"
         if "Unknown server" in text:

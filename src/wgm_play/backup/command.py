@@ -37,5 +37,6 @@ def run(words: Sequence[str], what: str, /, **values: str) -> str:
         raise Refused(f"{what} cannot be run: {filled[0]}: {reason}") from error
     if done.returncode:
         said = [mask(line) for line in done.stderr.strip().splitlines()[-3:]]
-        raise Refused(f"{what} ended with {done.returncode}", details=said)
+        how = f"ended with {done.returncode}" if done.returncode > 0 else f"was ended by signal {-done.returncode}"
+        raise Refused(f"{what} {how}", details=said)
     return done.stdout
