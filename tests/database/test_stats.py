@@ -140,9 +140,9 @@ def test_what_a_role_is_not_shown_is_named(
 def test_the_same_database_gives_the_same_file(database: psycopg.Connection[Any]) -> None:
     with filled(database, 40):
         first, second = (taken(database, "full").document for _ in range(2))
-    told = [
-        [one | {"traffic": None, "indexes": len(one["indexes"])} for one in each["tables"]] for each in (first, second)
-    ]
+    # Before PostgreSQL 15 what was counted, and when ANALYZE ran, is seen a moment later.
+    late = {"traffic": None, "analyzed": None}
+    told = [[one | late | {"indexes": len(one["indexes"])} for one in each["tables"]] for each in (first, second)]
     assert told[0] == told[1]
     assert [(one["schema"], one["name"]) for one in told[0]] == sorted((one["schema"], one["name"]) for one in told[0])
 
