@@ -5,6 +5,7 @@ In: queries, their plans, where indexes are tried. Out: `Advice`, and the findin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ LARGER = 1.05
 # An index for a part of the rows holds no more of them; what it compares with constants has no more values than that.
 PART, STATES = 0.3, 12
 _PAGE = 8192
+_WORD = re.compile(r"[^\s,.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,13 @@ class Helped:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """An index that would help, as a step, with the queries that it helps; in their plans it has other `names`."""
+    """An index that would help, as a step, with the queries that it helps."""
 
-    table: Table
+    candidate: IndexCandidate
     step: Mapping[str, Any]
     tried: Tried
     helped: Sequence[Helped]
     superfluous: Sequence[str] = ()
-    names: Sequence[str] = ()
 
 
 def wanted(
@@ -122,7 +123,7 @@ def choose(
     asked = dict.fromkeys(name for one in made for name in serving[one])
     now, chosen = dict(plans), dict[IndexCandidate, list[Helped]]()
     moves: dict[frozenset[IndexCandidate], list[str]] = {}
-    for name, plan in trial.plans(made, [by_name[name] for name in asked]).items():
+    for name, plan in _plans(trial, made, [by_name[name] for name in asked], serving).items():
         if not _helps(now.get(name), plan):
             continue  # not even all of them together help
         used = frozenset(_used(trial, plan))
@@ -131,7 +132,7 @@ def choose(
     while moves and len(chosen) < MOST:
         best: tuple[float, frozenset[IndexCandidate], dict[str, QueryPlan]] | None = None
         for move, names in list(moves.items()):
-            with_it = trial.plans([*chosen, *move], [by_name[name] for name in names])
+            with_it = _plans(trial, [*chosen, *move], [by_name[name] for name in names], serving)
             helped = {name: plan for name, plan in with_it.items() if _helps(now.get(name), plan)}
             gain = sum((now[name].cost - plan.cost) * _calls(by_name[name], counts) for name, plan in helped.items())
             if not helped:
@@ -148,11 +149,26 @@ def choose(
         del moves[move]
     rest = {name for names in moves.values() for name in names}
     left = (
-        trial.plans([*chosen, *(one for move in moves for one in move)], [by_name[name] for name in rest])
+        _plans(trial, [*chosen, *(one for move in moves for one in move)], [by_name[name] for name in rest], serving)
         if rest
         else {}
     )
     return list(_without_prefixes(chosen).items()), sum(_helps(now.get(name), plan) for name, plan in left.items())
+
+
+def _plans(
+    trial: Trial,
+    chosen: Collection[IndexCandidate],
+    subjects: Sequence[Subject],
+    serving: Mapping[IndexCandidate, Sequence[str]],
+) -> dict[str, QueryPlan]:
+    """Return the plans with the chosen indexes. A query with example values gets no index for a part of the rows that fits
+    these alone."""
+    groups: dict[tuple[IndexCandidate, ...], list[Subject]] = {}
+    for each in subjects:
+        shown = tuple(one for one in chosen if not one.where or each.values is None or each.name in serving[one])
+        groups.setdefault(shown, []).append(each)
+    return {name: plan for shown, several in groups.items() for name, plan in trial.plans(shown, several).items()}
 
 
 def _used(trial: Trial, plan: QueryPlan) -> list[IndexCandidate]:
@@ -242,10 +258,6 @@ def _superfluous(trial: Trial, one: IndexCandidate) -> list[str]:
     ]
 
 
-def _names(trial: Trial, one: IndexCandidate) -> list[str]:
-    return [name for name, each in trial.names.items() if each == one]
-
-
 # What is told ----------------------------------------------------------------------------------------------------
 
 
@@ -263,7 +275,7 @@ def advice(trial: Trial, chosen: Sequence[tuple[IndexCandidate, list[Helped]]], 
         spec = {**tried.spec, "name": name, **table_place(schema, table)}
         part = f", where {spec['where']}" if "where" in spec else ""
         step = {"name": f"{table} by {', '.join(columns)}{part}", "index": spec}
-        found.append(Advice(one.table, step, tried, helped, _superfluous(trial, one), _names(trial, one)))
+        found.append(Advice(one, step, tried, helped, _superfluous(trial, one)))
     return found
 
 
@@ -298,9 +310,10 @@ def finding(
     counts: Mapping[str, Count],
     statistics: StatisticsFile,
     depends: Mapping[str, Sequence[str]],
+    names: Mapping[str, str],
 ) -> Finding:
-    """Return what is told of an index: whom it helps, what it costs, and the step."""
-    label = f"{one.table[0]}.{one.table[1]}"
+    """Return what is told of an index: whom it helps, what it costs, and the step; `names` has those for what plans call them."""
+    label = ".".join(one.candidate.table)
     columns = ", ".join(_word(each) for each in one.step["index"]["columns"])
     part = f" where {one.step['index']['where']}" if "where" in one.step["index"] else ""
     first = one.helped[0]
@@ -314,7 +327,7 @@ def finding(
         columns,
         evidence=tuple(
             [
-                *(_gain(one, each, counts, depends) for each in one.helped),
+                *(_gain(each, counts, depends, names) for each in one.helped),
                 _price(one, statistics, trial.by),
                 *(f"the index {name} is superfluous then: its columns begin the new one" for name in one.superfluous),
                 *lines_of(one.step),
@@ -326,10 +339,20 @@ def finding(
     )
 
 
-def _gain(advised: Advice, one: Helped, counts: Mapping[str, Count], depends: Mapping[str, Sequence[str]]) -> str:
-    way = one.after.way
-    for name in advised.names:
-        way = way.replace(f"using {name} ", f"using {advised.step['index']['name']} ")
+def names_of(trial: Trial, advised: Sequence[Advice]) -> dict[str, str]:
+    """Return, for what plans call the indexes that were tried, the names that are advised."""
+    found = {}
+    for name, each in trial.names.items():
+        of = next((one for one in advised if each == one.candidate or _begins(each, one.candidate)), None)
+        if of is not None:
+            found[name] = str(of.step["index"]["name"])
+    return found
+
+
+def _gain(
+    one: Helped, counts: Mapping[str, Count], depends: Mapping[str, Sequence[str]], names: Mapping[str, str]
+) -> str:
+    way = _WORD.sub(lambda word: names.get(word.group(), word.group()), one.after.way)
     times = f"{one.before.cost / max(one.after.cost, 0.01):,.0f} times less"
     count = counts.get(one.subject.key)
     called = f"; {counted(count.calls, 'call')}, {count.mean:.1f} ms each" if count else ""
@@ -339,9 +362,10 @@ def _gain(advised: Advice, one: Helped, counts: Mapping[str, Count], depends: Ma
 
 def _price(one: Advice, statistics: StatisticsFile, by: str) -> str:
     """Return what the index takes: space, and an entry for each row that is written."""
-    of = f", {100 * one.tried.share:.0f} % of the rows" if one.tried.share < 1 else ""
+    share = f"{100 * one.tried.share:.0f}" if one.tried.share >= 0.01 else "less than 1"
+    of = f", {share} % of the rows" if one.candidate.where else ""
     size = f"about {format_size(one.tried.pages * _PAGE)} on disk{of} ({by})"
-    names = [one.table, *_below(one.table, statistics)]
+    names = [one.candidate.table, *_below(one.candidate.table, statistics)]
     traffic = [said["traffic"] for name in names if (said := statistics.find(*name)) and said.get("traffic")]
     if not traffic:
         return f"{size}; how much is written is not known"

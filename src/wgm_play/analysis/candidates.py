@@ -226,19 +226,19 @@ def _begins(node: Any) -> bool:
 
 
 def _parts(node: Any, table: Table, fixed: Fixed) -> dict[str, str]:
-    """Return the conditions which all rows must fulfil, and that a part of a table can be made of: each with its column."""
+    """Return the conditions that a part of a table can be made of, each with its column: of arms that are joined by OR, each can
+    have an index of its own."""
     from pglast import ast
     from pglast.enums import BoolExprType
     from pglast.stream import RawStream
 
-    every = isinstance(node, ast.BoolExpr) and node.boolop == BoolExprType.AND_EXPR
-    found = {}
-    for one in (node.args or ()) if every else (node,):
-        column, values = _narrowed(one)
-        key = _key_of(column) if isinstance(column, ast.ColumnRef) else None
-        if key is not None and (values is None or fixed(table, key[1], values)):
-            found[str(RawStream()(one))] = key[1]
-    return found
+    if isinstance(node, ast.BoolExpr) and node.boolop != BoolExprType.NOT_EXPR:
+        return {text: column for one in node.args or () for text, column in _parts(one, table, fixed).items()}
+    column, values = _narrowed(node)
+    key = _key_of(column) if isinstance(column, ast.ColumnRef) else None
+    if key is None or not (values is None or fixed(table, key[1], values)):
+        return {}
+    return {str(RawStream()(node)): key[1]}
 
 
 def _narrowed(node: Any) -> tuple[Any, Collection[str] | None]:

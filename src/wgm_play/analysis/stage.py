@@ -153,7 +153,8 @@ def advise(
         asked = subjects if known.values == FULL else [replace(one, values=None) for one in subjects]
         chosen, left = advice.choose(trial, serving, asked, plans, counts)
         found = advice.advice(trial, chosen, catalog)
-        told = [(one, advice.finding(one, trial, counts, known, depends)) for one in found]
+        names = advice.names_of(trial, found)
+        told = [(one, advice.finding(one, trial, counts, known, depends, names)) for one in found]
         return told, advice.rest(left)
 
 
