@@ -12,8 +12,10 @@ import pytest
 from real_command import Command
 
 from wgm_play import __version__
+from wgm_play.cli.application import _name_the_playbook
 from wgm_play.cli.commands import COMMANDS, PLAY
 from wgm_play.cli.help import page
+from wgm_play.errors import Problems, Refused
 
 
 def test_version_names_the_program_and_its_version(wgm: Command) -> None:
@@ -171,3 +173,13 @@ def test_doc_lists_the_kinds_and_shows_one(wgm: Command) -> None:
     wrong = wgm("doc", "tabel")
     assert (wrong.returncode, "table" in wrong.stderr, wrong.stdout) == (1, True, "")
     assert "columns" in json.loads(wgm("doc", "table", "--format", "json").stdout)["results"][0]["pages"]["table"]
+
+
+def test_what_is_to_be_typed_next_names_the_playbook_that_was_given(tmp_path: Path) -> None:
+    error = Problems(
+        [Refused("no backup", hint="`wgm-play backup PLAYBOOK` takes one", details=["wgm-play wal PLAYBOOK"])]
+    )
+    _name_the_playbook(error, "my shop.yml")
+    [one] = error.problems
+    assert (one.hint, one.details) == ("`wgm-play backup 'my shop.yml'` takes one", ("wgm-play wal 'my shop.yml'",))
+    _name_the_playbook(error, ["a.yml", "b.yml"])

@@ -332,7 +332,10 @@ class ClusterEngine(InFolder):
             (data / name).unlink(missing_ok=True)
         _hand_over_histories(data / "pg_wal", account)
         _sync(ground.programs, layout)
-        return [f"it is stopped and belongs to {account.name!r}: pg_ctl -D {data} start; its own configuration is new"]
+        return [
+            f"it is stopped and belongs to {account.name!r}: {ground.programs / 'pg_ctl'} -D {data} start; "
+            "its own configuration is new"
+        ]
 
     @staticmethod
     def _left_out(ground: recovery.Ground) -> Lines:

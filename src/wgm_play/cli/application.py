@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ import click
 
 from wgm_play.cli.commands import COMMANDS, PLAY
 from wgm_play.cli.options import CHOICE, COUNT, FLAG, FOLDER, LIST, NUMBER, CommandArgument, Option, Spec
-from wgm_play.errors import InputError, Interrupted, Unreachable, WgmError
+from wgm_play.errors import InputError, Interrupted, Problems, Unreachable, WgmError
 from wgm_play.report import console
 from wgm_play.reporter import Counts, Reporter
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 # How like a word must be to be suggested; below this, suggestions are noise.
 LIKE = 0.6
+# How what is to be typed next names the playbook, where it is not known.
+_PLAYBOOK = "PLAYBOOK"
 
 
 def run(words: Sequence[str]) -> int:
@@ -66,9 +69,21 @@ def _guarded(holder: _Holder) -> int:
         error = lost
     if isinstance(error, Interrupted):
         _ignore_signals()
+    _name_the_playbook(error, holder.values.get("playbook"))
     holder.reporter().error(error)
     _rest_of_recap(holder.reporter())
     return error.exit_code
+
+
+def _name_the_playbook(error: WgmError, given: object) -> None:
+    """Let what is to be typed next name the playbook that was given: it can be copied."""
+    names = [given] if isinstance(given, str) else given if isinstance(given, list | tuple) else []
+    if len(names) != 1:
+        return
+    name = shlex.quote(str(names[0]))
+    for one in error.problems if isinstance(error, Problems) else (error,):
+        one.hint = one.hint and one.hint.replace(_PLAYBOOK, name)
+        one.details = tuple(detail.replace(_PLAYBOOK, name) for detail in one.details)
 
 
 def _connection_lost(failure: Exception) -> WgmError | None:
