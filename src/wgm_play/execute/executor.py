@@ -269,12 +269,17 @@ class _Execution:
         operations: list[dict[str, Any]] = []
         statements: list[dict[str, Any]] = []
         waited = retries.waited  # what failed attempts of the group waited is told with its first statement
+        written = False
         for operation in group.operations:
             started = time.perf_counter()
             number = self.operation + len(operations)
             for command in operation.commands:
                 if self._is_done(command):
                     continue
+                if written and not _writes(command):
+                    # PostgreSQL alters no table for which deferred checks and triggers still wait.
+                    self.session.send(text("execute/deferred_now"))
+                written = _writes(command)
                 row = self._statement(number, self.statement + len(statements), operation, command)
                 row["started_at"] = self.session.now()
                 self._send(operation, command, seen)
@@ -622,6 +627,11 @@ class _Execution:
         self.ledger.record_trash(self.run, trash)
         self.ledger.record_row_changes(self.run, rows)
         self.ledger.record_handlers(self.run, handlers)
+
+
+def _writes(command: Command) -> bool:
+    """Tell whether a statement writes rows, as INSERT and UPDATE do, and is no ALTER that rewrites them."""
+    return command.wait == "data" and not command.rewrites
 
 
 def _locks(held: Sequence[Sequence[str]]) -> tuple[Lock, ...]:

@@ -16,11 +16,13 @@ from wgm_play.catalog.kinds import AS_ROWS
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.operations.base import Goal, PlanContext
+from wgm_play.operations.online.spell import columns_named
 from wgm_play.playbook.files import raise_all
-from wgm_play.playbook.model import Convert
+from wgm_play.playbook.model import Convert, Declaration
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.shadow import names_of, send
+from wgm_play.shadow.realise import schemas_of
 from wgm_play.shadow.rebuild import statements_for
 from wgm_play.shadow.remake import named_in
 from wgm_play.sql import Sql
@@ -32,9 +34,13 @@ if TYPE_CHECKING:
 
 # What every database has; its functions are in pg_catalog.
 _ALWAYS = "plpgsql"
+# undefined_function, undefined_table, undefined_object, invalid_schema_name
+_NOT_THERE = ("42883", "42P01", "42704", "3F000")
 
 
-def in_full_names(shadow: Callable[[], Shadow], situation: PlanContext, schemas: Sequence[str]) -> Goal:
+def in_full_names(
+    shadow: Callable[[], Shadow], situation: PlanContext, declarations: Mapping[Key, Declaration]
+) -> Goal:
     """Return the goal with the conversions and fills that apply now in full names. Raises `Problems` where one of them means nothing."""
     current, wanted, goal = situation.current, situation.wanted, situation.goal
     fills = {key: text for key, text in goal.backfills.items() if _filled_now(key, current, wanted)}
@@ -50,9 +56,9 @@ def in_full_names(shadow: Callable[[], Shadow], situation: PlanContext, schemas:
     with shadow().database() as connection:
         if not _made(connection, statements_for(both.only(part))):
             return goal
-        words = _Words(connection, schemas, current, wanted)
+        words = _Words(connection, schemas_of(declarations), current, wanted)
         converts = {key: words.conversion(key, one) for key, one in goal.converts.items()}
-        said = {key: words.fill(key, one) for key, one in fills.items()}
+        said = {key: words.fill(key, one, _place(key, declarations)) for key, one in fills.items()}
     raise_all(words.problems)
     return replace(goal, converts=converts, backfills={**goal.backfills, **said})
 
@@ -61,6 +67,11 @@ def _filled_now(key: Key, current: Catalog, wanted: Catalog) -> bool:
     if key not in wanted.rows:
         return False
     return key not in current.rows or (wanted[key].not_null and not current[key].not_null)
+
+
+def _place(key: Key, declarations: Mapping[Key, Declaration]) -> Position | None:
+    table = declarations.get(Key("table", key.name[:2]))
+    return table.parts[key].position if table is not None and key in table.parts else None
 
 
 def _both(current: Catalog, wanted: Catalog) -> Catalog:
@@ -114,18 +125,48 @@ class _Words:
         """Return a conversion whose texts are in full names."""
         if not isinstance(one, Convert):
             return one
-        using = self._said(key, one.using, self._rows(key, self.current), one.position)
-        back = one.back and self._said(key, one.back, self._rows(key, self.wanted), one.position)
+        told = self._told_of_conversion
+        using = self._said(key, one.using, self._rows(key, self.current), one.position, told)
+        back = one.back and self._said(key, one.back, self._rows(key, self.wanted), one.position, told)
         return replace(one, using=using, back=back)
 
-    def fill(self, key: Key, text: Sql) -> Sql:
+    def fill(self, key: Key, text: Sql, where: Position | None) -> Sql:
         """Return the fill of a column, which speaks of the row as it is."""
-        return self._said(key, text, {**self._rows(key, self.wanted), **self._rows(key, self.current)})
+        return self._said(
+            key, text, {**self._rows(key, self.wanted), **self._rows(key, self.current)}, where, self._told_of_fill
+        )
+
+    def _told_of_fill(self, key: Key, text: Sql, error: psycopg.Error) -> tuple[str, str] | None:
+        """Return what to say of a fill; None where it may name what a `sql` step makes before it."""
+        table = key.name[:2]
+        named = [Key("column", (*table, name)) for name in columns_named(str(text))]
+        converted = [
+            f"{one.name[2]} is {self.current[one].type} then"
+            for one in named
+            if one in self.current.rows and one in self.wanted.rows and self.current[one].type != self.wanted[one].type
+        ]
+        said = mask(error.diag.message_primary or str(error))
+        if error.sqlstate in _NOT_THERE and not converted and not said.startswith("operator"):
+            return None
+        hint = "`backfill` is SQL over the row, with its new names, before its values are converted"
+        hint += f": {', '.join(converted)}; or convert in a run before" if converted else ""
+        return f"backfill of column {key.name[1]}.{key.name[2]}: {said}", hint
 
     def _rows(self, key: Key, catalog: Catalog) -> dict[str, Sql]:
         return {column.name[2]: Sql(catalog[column].type) for column in catalog.of("column", *key.name[:2])}
 
-    def _said(self, key: Key, text: Sql, columns: Mapping[str, Sql], where: Position | None = None) -> Sql:
+    def _told_of_conversion(self, key: Key, _: Sql, error: psycopg.Error) -> tuple[str, str] | None:
+        said = mask(error.diag.message_primary or str(error))
+        return f"convert of column {'.'.join(key.name[1:])}: {said}", "`using` is SQL over the row before, `back` after"
+
+    def _said(
+        self,
+        key: Key,
+        text: Sql,
+        columns: Mapping[str, Sql],
+        where: Position | None,
+        told: Callable[[Key, Sql, psycopg.Error], tuple[str, str] | None],
+    ) -> Sql:
         """Return an expression as it is written where it means the same without a search_path, else in full names."""
         import psycopg as library
 
@@ -140,12 +181,8 @@ class _Words:
         except library.Error as error:
             if error.sqlstate is None:
                 raise
-            if where:
-                said = mask(error.diag.message_primary or str(error))
-                told = f"convert of column {'.'.join(key.name[1:])}: {said}"
-                self.problems.append(
-                    InputError(told, where=where, hint="`using` is SQL over the row before, `back` after")
-                )
+            if where and (found := told(key, text, error)):
+                self.problems.append(InputError(found[0], where=where, hint=found[1]))
             return text
         return text if plain == full else Sql(full)
 

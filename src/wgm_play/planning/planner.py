@@ -38,7 +38,7 @@ from wgm_play.planning.realising import in_own_words, in_words_of_shadow, realis
 from wgm_play.planning.request import PlanRequest
 from wgm_play.planning.target import PlanTarget
 from wgm_play.playbook.model import Declarations
-from wgm_play.shadow.realise import Realised, schemas_of
+from wgm_play.shadow.realise import Realised
 
 _CLUSTER = "belongs to the cluster or names its roles: compared, and not tried in the shadow"
 _LABELS = "is read by a provider of the target's: compared, and not tried in the shadow"
@@ -162,7 +162,7 @@ def _context(request: PlanRequest, target: PlanTarget, before: _BeforeDiff, want
         let_go=before.moves.let_go,
     )
     context = PlanContext(current, wanted.catalog, facts, goal, before.findings)
-    said = in_full_names(target.shadow, context, schemas_of(declarations))
+    said = in_full_names(target.shadow, context, declarations)
     context = with_uncastable(types, replace(context, goal=said))
     realise_dependents(target.shadow, context, wanted)
     return context

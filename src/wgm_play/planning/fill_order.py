@@ -1,0 +1,53 @@
+"""A fill speaks of the row as it is: with its new names, before its columns are converted or go, after those that come.
+
+In: the context of a plan, its changes. Out: pairs of changes, of which the first comes first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from wgm_play.catalog.model import Key
+from wgm_play.operations.base import Change, PlanContext
+from wgm_play.operations.online.spell import columns_named
+
+
+def pairs(situation: PlanContext, changes: Sequence[Change]) -> list[tuple[Change, Change]]:
+    """Return what must be in an order because a fill, or a conversion with one, names other columns of its table."""
+    by_column: dict[Key, list[Change]] = defaultdict(list)
+    for change in changes:
+        if change.operation.key.kind == "column":
+            by_column[change.operation.key].append(change)
+    return [
+        pair
+        for key in sorted(by_column)
+        if key in situation.goal.backfills and key in situation.wanted.rows
+        for pair in _of_one(situation, key, by_column)
+    ]
+
+
+def _of_one(situation: PlanContext, key: Key, by_column: dict[Key, list[Change]]) -> Iterator[tuple[Change, Change]]:
+    filling = [change for change in by_column[key] if _writes(change)]
+    for name in columns_named(str(situation.goal.backfills[key])):
+        other = Key("column", (*key.name[:2], name))
+        if other == key:
+            continue
+        for change in by_column.get(other, ()):
+            if other not in situation.current.rows:
+                if other in change.makes:
+                    yield from ((change, one) for one in filling)
+            elif _takes_away(situation, other, change):
+                yield from ((one, change) for one in filling)
+
+
+def _writes(change: Change) -> bool:
+    return any(command.wait == "data" for command in change.operation.commands)
+
+
+def _takes_away(situation: PlanContext, key: Key, change: Change) -> bool:
+    """Tell whether a change of a column may leave other values in it, or none."""
+    old, new = situation.current[key], situation.wanted.get(key)
+    if new is None:
+        return key in change.removes
+    return change.operation.verb != "rename" and (old.type, old.collation) != (new.type, new.collation)
