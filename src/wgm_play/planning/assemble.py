@@ -15,7 +15,7 @@ from wgm_play.operations.base import Change, PlanContext
 from wgm_play.operations.online import acting, published
 from wgm_play.operations.order import constraints_without_index, groups, order
 from wgm_play.plan import Group
-from wgm_play.planning import bodies, column_limit, fill_order, rename, taken_names, trashed_users
+from wgm_play.planning import bodies, column_limit, rename, row_order, taken_names, trashed_users
 from wgm_play.planning.contract import contract
 from wgm_play.planning.draft import Draft
 from wgm_play.planning.model import Planned
@@ -40,7 +40,7 @@ def in_order(
         found.rebuilt,
         joined,
         constraints_without_index(situation.current, wanted),
-        [*together.ordered, *fill_order.pairs(situation, changes)],
+        [*together.ordered, *row_order.pairs(situation, changes)],
     )
 
 

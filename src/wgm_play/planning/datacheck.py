@@ -174,14 +174,14 @@ class RowChecks:
         said = ", ".join(f"{{name: {now}, renamed_from: {was}}}" for was, now in zip(labels, added, strict=True))
         return [f"    or is it a rename? Then write {said} under `values`"]
 
-    def holders(self, kind: Key, asked: Asked) -> Iterator[tuple[ValueHolder, Key, Key]]:
-        """Yield what holds values of a type: the live column, its table, and how the plan calls it; not what is in the trash
-        (see `trashed_users`)."""
+    def holders(self, kind: Key, asked: Asked, *, trashed: bool = False) -> Iterator[tuple[ValueHolder, Key, Key]]:
+        """Yield what holds values of a type: the live column, its table, and how the plan calls it; columns in the trash
+        only where they are asked for (see `trashed_users`)."""
         names = {old: new for new, old in self.renames.items()}
         with self.asker.transaction(()) as connection:
             found = list(holding(connection, self.renames.get(kind, kind), asked))
         for one in found:
-            if one.column.name[2].startswith(COLUMN_PREFIX):
+            if one.column.name[2].startswith(COLUMN_PREFIX) and not trashed:
                 continue
             live = Key("table", one.column.name[:2])
             table = names.get(live, live)

@@ -14,6 +14,7 @@ from typing import Protocol
 from wgm_play.catalog.model import Key
 from wgm_play.checks.data import check_expression
 from wgm_play.operations.base import PlanContext
+from wgm_play.operations.trash import COLUMN_PREFIX, SCHEMA
 from wgm_play.planning.held_values import Asked, ValueHolder
 from wgm_play.sql import Sql, ident
 from wgm_play.sqltext.scan import IN_QUOTES
@@ -26,7 +27,7 @@ class DomainRows(Protocol):
     rewritten: frozenset[Key]
     looked_at: set[Key]
 
-    def holders(self, kind: Key, asked: Asked) -> Iterator[tuple[ValueHolder, Key, Key]]:
+    def holders(self, kind: Key, asked: Asked, *, trashed: bool = False) -> Iterator[tuple[ValueHolder, Key, Key]]:
         """Yield what holds values of a type: the live column, its table, and how the plan calls it."""
 
     def live_keys(self, table: Key) -> list[str]:
@@ -63,12 +64,28 @@ def _checked(definition: str, base: str, value: str) -> str:
 
 
 def broken(looker: DomainRows, domain: Key, words: str, rule: Asked) -> list[str]:
-    """Return the lines for the rows of live tables that break a rule."""
+    """Return the lines for the rows that break a rule, in live tables and in the trash: PostgreSQL looks at both."""
     made: list[str] = []
-    for one, live, column in looker.holders(domain, rule):
+    for one, live, column in looker.holders(domain, rule, trashed=True):
         if column in looker.situation.wanted.rows:
             made += _of_column(looker, domain, words, one, live, column)
+        elif place := _trash_of(looker.situation, live, column):
+            made += _of_trash(looker, domain, words, one, live, f"{column}, which {place} the trash")
     return made
+
+
+def _trash_of(situation: PlanContext, live: Key, column: Key) -> str | None:
+    if live.name[0] == SCHEMA or column.name[2].startswith(COLUMN_PREFIX):
+        return "is in"
+    return "goes to" if column in situation.current.rows and situation.facts.trash else None
+
+
+def _of_trash(looker: DomainRows, domain: Key, words: str, one: ValueHolder, live: Key, what: str) -> list[str]:
+    way = "    the rule can come when `wgm-play purge` has emptied the trash; or give a domain of another name to what stays"
+    if one.inside:
+        return [f"{words}: {what}, has values within another type (0A000)", way]
+    found = looker.broken_by(f"{what}, {words}", ident(live.name), one.condition, [one.column.name[2]], domain, live)
+    return [*found, way] if found else []
 
 
 def _of_column(looker: DomainRows, domain: Key, words: str, one: ValueHolder, live: Key, column: Key) -> list[str]:

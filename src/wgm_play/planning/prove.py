@@ -82,7 +82,7 @@ def prove(
     keys |= filled
     # What is only needed comes without what depends on it: else the schema would draw in everything.
     part = touched(live, keys) | closure(live, _needed(live, wanted, keys))
-    part |= named_in(live, _bodies_called(operations, live, wanted))
+    part |= named_in(live, _bodies_called(operations, live, wanted)) | _named_by_rewrites(operations, live)
     part -= {key for key in live.rows if key.kind in UNPROVED}
     trashed = list(trashed)
     moved = _moved_types(trashed)
@@ -142,6 +142,13 @@ def _bodies_called(operations: Iterable[Operation], live: Catalog, wanted: Catal
     bodies = [wanted[key].definition for key in sorted(found) if key in wanted.rows and key.kind in WITH_BODY]
     filled = {one.key for one in operations if one.key.kind == "materialized_view" and one.key in wanted.rows}
     return [*bodies, *(wanted[key].query for key in sorted(filled))]
+
+
+def _named_by_rewrites(operations: Iterable[Operation], live: Catalog) -> set[Key]:
+    """Return what statements compute rows with: PostgreSQL keeps no dependency of an expression that runs once."""
+    texts = [one.sql for operation in operations for one in operation.commands if one.rewrites]
+    operators = live.of("operator") if any(" OPERATOR(" in text for text in texts) else ()
+    return named_in(live, texts) | closure(live, operators)
 
 
 def _partitioned(live: Catalog, wanted: Catalog, index: Key) -> Key | None:

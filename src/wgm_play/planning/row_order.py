@@ -1,4 +1,6 @@
-"""A fill speaks of the row as it is: with its new names, before its columns are converted or go, after those that come.
+"""What comes first because of rows: a fill before what it names is converted or goes; what goes before a domain's new rule.
+
+A fill speaks of the row as it is, under its new names, with the columns that come.
 
 In: the context of a plan, its changes. Out: pairs of changes, of which the first comes first.
 """
@@ -11,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import Change, PlanContext
 from wgm_play.operations.online.spell import columns_named
+from wgm_play.sql import ident
 
 
 def pairs(situation: PlanContext, changes: Sequence[Change]) -> list[tuple[Change, Change]]:
@@ -19,15 +22,25 @@ def pairs(situation: PlanContext, changes: Sequence[Change]) -> list[tuple[Chang
     for change in changes:
         if change.operation.key.kind == "column":
             by_column[change.operation.key].append(change)
+    filled = [key for key in sorted(by_column) if key in situation.goal.backfills and key in situation.wanted.rows]
     return [
-        pair
-        for key in sorted(by_column)
-        if key in situation.goal.backfills and key in situation.wanted.rows
-        for pair in _of_one(situation, key, by_column)
+        *(pair for key in filled for pair in _of_fill(situation, key, by_column)),
+        *_of_domains(situation, changes),
     ]
 
 
-def _of_one(situation: PlanContext, key: Key, by_column: dict[Key, list[Change]]) -> Iterator[tuple[Change, Change]]:
+def _of_domains(situation: PlanContext, changes: Sequence[Change]) -> Iterator[tuple[Change, Change]]:
+    """Yield what removes columns of a domain, before what adds a rule to it: PostgreSQL looks at all that there are."""
+    rules = [one for one in changes if one.operation.key.kind in ("domain", "domain_constraint") and one.makes]
+    for rule in rules:
+        domain = str(ident(rule.operation.key.name[:2]))
+        for change in changes:
+            gone = (key for key in change.removes if key.kind == "column" and key not in situation.wanted.rows)
+            if any(key in situation.current.rows and situation.current[key].type == domain for key in gone):
+                yield change, rule
+
+
+def _of_fill(situation: PlanContext, key: Key, by_column: dict[Key, list[Change]]) -> Iterator[tuple[Change, Change]]:
     filling = [change for change in by_column[key] if _writes(change)]
     for name in columns_named(str(situation.goal.backfills[key])):
         other = Key("column", (*key.name[:2], name))
