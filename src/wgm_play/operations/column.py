@@ -198,6 +198,9 @@ def alter_column(situation: PlanContext, key: Key, *, inherited: bool = False) -
         freed.remove(*own_sequence(key))
         freed.make_only()  # only a step on the way: what its default will need may wait for the free name
         changes.append(freed)
+    loosened = retyped and old.not_null and not new.not_null
+    if loosened:  # the new values may be NULL
+        changes += change_not_null(situation, key, filled=True)
     if retyped:
         changes.append(change_type(situation, key))
     elif old.default != new.default and not new.generated:
@@ -222,7 +225,7 @@ def alter_column(situation: PlanContext, key: Key, *, inherited: bool = False) -
             rewrites=new.generated == "s",
         )
         changes.append(rewritten)
-    if old.not_null != new.not_null:
+    if old.not_null != new.not_null and not loosened:
         changes += change_not_null(situation, key, filled=retyped)
     if new.identity and old.identity != new.identity and not old.identity:
         changes.append(add_identity(situation, key))

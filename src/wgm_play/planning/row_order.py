@@ -31,7 +31,7 @@ def pairs(situation: PlanContext, changes: Sequence[Change]) -> list[tuple[Chang
 
 def _of_domains(situation: PlanContext, changes: Sequence[Change]) -> Iterator[tuple[Change, Change]]:
     """Yield what removes columns of a domain, before what adds a rule to it: PostgreSQL looks at all that there are."""
-    rules = [one for one in changes if one.operation.key.kind in ("domain", "domain_constraint") and one.makes]
+    rules = [one for one in changes if one.operation.key.kind.partition("_")[0] == "domain" and one.makes]
     for rule in rules:
         domain = str(ident(rule.operation.key.name[:2]))
         for change in changes:

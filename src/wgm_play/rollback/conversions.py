@@ -5,7 +5,7 @@ In: entries of the ledger's trash. Out: conversions, and the events that use up 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Key, Row, field_of
@@ -58,12 +58,13 @@ def conversions(
             back = backs[key, entry.run] = spelled(entry.definition["back"], key)
             found[renamed.after(key)] = Conversion(back, Sql(entry.definition["using"]))
     moved = {str(ident(one.name)) for one in from_trash.replaced(entries)}
-    for key, kept in _kept(entries, current).items():
+    replaced = _kept(entries, current)
+    for key, kept in replaced.items():
         values = [
             KeptValues(
                 entry.trash_name[2],
                 str(field_of("column", row, "type")),
-                spelled(entry.definition["using"], key),
+                _over_old_values(spelled(entry.definition["using"], key), key, entry.run, replaced),
                 backs.get((key, entry.run)),
                 str(field_of("column", row, "type")).removesuffix("[]") in moved,
             )
@@ -84,6 +85,18 @@ def _kept(entries: Sequence[TrashEntry], current: Catalog) -> dict[Key, list[tup
         if entry.kind == "column" and "using" in entry.definition and Key("table", place.name[:2]) in current.rows:
             found.setdefault(Key("column", tuple(entry.name)), []).append((entry, kept_rows(entry.definition)[place]))
     return found
+
+
+def _over_old_values(using: Sql, key: Key, run: int, replaced: Mapping[Key, Sequence[tuple[TrashEntry, Row]]]) -> Sql:
+    """Return what was computed, where it names other columns that were converted with it: of their old values."""
+    places = {
+        other.name[2]: entry.trash_name[2]
+        for other, kept in replaced.items()
+        if other != key and other.name[:2] == key.name[:2]
+        for entry, _ in kept
+        if entry.run == run
+    }
+    return renamed_columns(using, places) if places else using
 
 
 def mark_conversions(changes: Sequence[Change], entries: Sequence[TrashEntry], renamed: rename.Renamed) -> None:
