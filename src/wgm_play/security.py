@@ -90,6 +90,11 @@ LINES: tuple[tuple[str, str, str, str], ...] = (
         "test_a_template_that_eats_time_or_memory_is_refused",
     ),
     (
+        "the author of a playbook", CHECK,
+        "has nothing printed that steers a terminal, or that the log of a CI job takes for a command: both are written out",
+        "test_a_name_of_several_lines_gives_no_command_to_a_ci_job",
+    ),
+    (
         "who can edit an environment file", CHECK,
         "gives the embedded server settings that run nothing and open nothing; an archive_command is refused (1)",
         "test_an_environment_gives_the_embedded_server_no_setting_that_runs_or_opens_something",

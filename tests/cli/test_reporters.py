@@ -233,6 +233,13 @@ def test_no_secret_leaves_by_any_call(make: Callable[[], Reporter], capsys: pyte
         assert piece not in out + err
 
 
+def test_a_name_of_several_lines_gives_no_command_to_a_ci_job(capsys: pytest.CaptureFixture[str]) -> None:
+    TextReporter().note("step 'x\n::error::pwn\n  ::stop-commands::t\na ##vso[task.setvariable]b ##[error] ok::text'")
+    assert capsys.readouterr().out == (
+        "step 'x\n:\\x3aerror::pwn\n  :\\x3astop-commands::t\na #\\x23vso[task.setvariable]b #\\x23[error] ok::text'\n"
+    )
+
+
 def test_what_a_database_says_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     TextReporter().note("\x1b]0;title\x07 \x9b2J fine")
     assert capsys.readouterr().out == "\\x1b]0;title\\x07 \\x9b2J fine\n"

@@ -27,6 +27,26 @@ def visible(text: str) -> str:
     return mask(str(text)).translate(_VISIBLE)
 
 
+def without_commands(text: str) -> str:
+    """Return `text` with nothing that the log of a CI job takes for a command of the job.
+
+    GitHub and TeamCity look at the beginnings of lines (`::error::`, `##teamcity[`), Azure anywhere (`##vso[`).
+    """
+    if "::" not in text and "##" not in text:
+        return text
+    lines = [_broken(line) if line.lstrip().startswith("::") else line for line in text.split("\n")]
+    return (
+        "\n".join(lines)
+        .replace("##[", "#\\x23[")
+        .replace("##vso[", "#\\x23vso[")
+        .replace("##teamcity[", "#\\x23teamcity[")
+    )
+
+
+def _broken(line: str) -> str:
+    return line.replace("::", ":\\x3a", 1)
+
+
 def styled(text: str, style: str, colour: bool) -> str:
     """Return `text` in an ANSI style where `colour` says so."""
     return f"\033[{style}m{text}\033[0m" if colour and text and style else text

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.report import console
-from wgm_play.report.console import CYAN, GREEN, MAGENTA, RED, YELLOW, styled, visible
+from wgm_play.report.console import CYAN, GREEN, MAGENTA, RED, YELLOW, styled, visible, without_commands
 from wgm_play.reporter import Counts, Progress, Reporter, StepResult
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class TextReporter(Reporter):
     def _say(self, text: str, *, error: bool = False) -> None:
         if any(watch.print(text) for watch in self._watches):
             return
-        console.write(f"{text}\n", error=error or self.aside)
+        console.write(f"{without_commands(text)}\n", error=error or self.aside)
 
 
 def recap_line(target: str, counts: Counts, colour: bool) -> str:
