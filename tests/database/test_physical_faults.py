@@ -280,6 +280,16 @@ def test_increments_come_back_together_and_one_that_lacks_its_base_does_not(
     wanted = rows_of(cluster)
     engine.restore(second, room / "r")
     assert rows_in(cluster, room / "r") == wanted
+    # Somebody removes the full one: what builds on it is of no use, and the next one is full, not one more increment to it.
+    broken = Cluster(cluster.server, tmp_path / "broken")
+    shutil.copytree(own.directory, broken.directory, symlinks=True)
+    shutil.rmtree(broken.directory / full.id)
+    beside = broken.engine(retention={"full": 1, "incremental": 4})
+    assert any("which is not there" in line for line in beside.damage(second))
+    alone = beside.make("after somebody removed the full one")
+    assert not beside.increment(alone) and beside.verify(alone, "manifest").ok
+    assert {one.id for one in beside.expire()} <= {first.id, second.id}
+    assert beside.find(None).id == alone.id
     fourth = engine.make("full again")
     assert not engine.increment(fourth)
     assert {one.id for one in engine.expire()} <= {full.id, first.id, second.id}

@@ -182,7 +182,7 @@ class Physical(ClusterEngine):
             self.reporter.warn(f"a full backup is taken, no increment: {why}")
             return None
         newest = next(iter(self.own()), None)
-        if newest is None or len(self._chain(newest)) > wanted or self.damage(newest):
+        if newest is None or self.damage(newest) or len(self._chain(newest)) > wanted:
             return None
         if folder.read(Path(newest.path)).facts["timeline"] != self.timeline:
             return None  # what it holds may be of the part that this timeline has left
@@ -323,8 +323,12 @@ class Physical(ClusterEngine):
         return bool(self._facts_of(backup)["parent"])
 
     def needed(self, kept: Sequence[Backup]) -> set[str]:
-        """Return the ids of backups with those that they build on."""
-        return {one.id for backup in kept for one in self._chain(backup)}
+        """Return the ids of backups with those that they build on; of a chain that somebody broke, its own alone."""
+        found = {backup.id for backup in kept}
+        for backup in kept:
+            with suppress(Refused):
+                found |= {one.id for one in self._chain(backup)}
+        return found
 
     def _expire_wal(self, own: Backups) -> None:
         facts = [folder.read(Path(backup.path)).facts for backup in own]
