@@ -12,6 +12,29 @@ UNION ALL
 SELECT 'subscription', pg_catalog.quote_ident(s.subname) FROM pg_catalog.pg_subscription s
 WHERE s.subdbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = current_database())
 UNION ALL
+-- Comments on what has none of its own: indexes of keys and partitions, keys and triggers of partitions, sequences of
+-- identity columns.
+SELECT 'comment on ' || CASE WHEN d.classoid = 2606 THEN 'constraint' WHEN d.classoid = 2620 THEN 'trigger'
+                             WHEN x.relkind = 'S' THEN 'sequence' ELSE 'index' END,
+       (pg_catalog.pg_identify_object(d.classoid, d.objoid, 0)).identity
+FROM pg_catalog.pg_description d
+LEFT JOIN pg_catalog.pg_class x ON d.classoid = 1259 AND x.oid = d.objoid
+LEFT JOIN pg_catalog.pg_constraint c ON d.classoid = 2606 AND c.oid = d.objoid
+LEFT JOIN pg_catalog.pg_trigger t ON d.classoid = 2620 AND t.oid = d.objoid
+LEFT JOIN pg_catalog.pg_class r ON r.oid IN (x.oid, c.conrelid, t.tgrelid)
+LEFT JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+WHERE d.objsubid = 0 AND d.objoid >= 16384
+  AND (x.relkind IN ('i', 'I')
+         AND (x.relispartition
+              OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = x.oid AND k.contype IN ('p', 'u', 'x')))
+       OR x.relkind = 'S'
+         AND EXISTS (SELECT FROM pg_catalog.pg_depend i WHERE i.classid = 1259 AND i.objid = x.oid AND i.deptype = 'i')
+       OR c.conparentid <> 0 OR t.tgparentid <> 0)
+  AND {% include 'catalog/_user_schemas.sql' %}
+
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                  WHERE e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e')
+UNION ALL
 -- Labels of what the query for labels does not look at.
 SELECT 'security label', l.provider || ' of ' || (pg_catalog.pg_identify_object(l.classoid, l.objoid, l.objsubid)).identity
 FROM pg_catalog.pg_seclabel l

@@ -49,6 +49,35 @@ KINDS = [
         "g on public.t1",
     ),
     (
+        "comment on index",
+        "create table t (a int primary key); comment on index t_pkey is 'Said'",
+        "public.t_pkey",
+    ),
+    (
+        "comment on index",
+        "create table t (a int) partition by list (a); create table t1 partition of t default; create index on t (a);"
+        "comment on index t1_a_idx is 'Said'",
+        "public.t1_a_idx",
+    ),
+    (
+        "comment on constraint",
+        "create table t (a int primary key) partition by list (a); create table t1 partition of t default;"
+        "comment on constraint t1_pkey on t1 is 'Said'",
+        "t1_pkey on public.t1",
+    ),
+    (
+        "comment on sequence",
+        "create table t (a int generated always as identity); comment on sequence t_a_seq is 'Said'",
+        "public.t_a_seq",
+    ),
+    (
+        "comment on trigger",
+        "create table t (a int) partition by list (a); create table t1 partition of t default;"
+        "create function f() returns trigger language plpgsql as 'begin return null; end';"
+        "create trigger g after insert on t for each row execute function f(); comment on trigger g on t1 is 'Said'",
+        "g on public.t1",
+    ),
+    (
         "security label",
         "create view v as select 1 as a; set allow_system_table_mods = on;"
         "insert into pg_seclabel (objoid, classoid, objsubid, provider, label) values ('v'::regclass, 'pg_class'::regclass, 1, 'selinux', 'secret')",

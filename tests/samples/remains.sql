@@ -11,3 +11,6 @@ ALTER TABLE second ADD CONSTRAINT kept CHECK (b <> '') NO INHERIT;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO pg_monitor;
 GRANT SELECT ON SEQUENCE numbered_id_seq TO PUBLIC;
 GRANT ALL ON SEQUENCE "Calls" TO pg_monitor WITH GRANT OPTION;
+-- A body that was broken already, of a function whose argument has a type of the schema.
+CREATE TYPE pair AS (a int, b int);
+CREATE FUNCTION broken (one pair) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN one.c; END';

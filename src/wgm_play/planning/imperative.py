@@ -16,6 +16,7 @@ from wgm_play.asking.ask import UNTRUSTED, NotAsked
 from wgm_play.catalog import introspect
 from wgm_play.catalog.kinds import WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.desired.overlay import same_object
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.locate import pinpoint
@@ -487,10 +488,10 @@ def broken_bodies(
 
     make_live(connection, live)
     made = introspect.read(connection, edges=False, kinds=WITH_BODY)
-    there = [key for key in keys if key in made.rows]
-    names = {key.name: key for key in there}
+    # The types of arguments may be written with their schema in the one catalog, and without it in the other.
+    names = {there.name: key for key in keys for there in same_object(made, key)[:1]}
     with names_of(connection, schemas):
-        issues = check_bodies(connection, references_to(made, there))
+        issues = check_bodies(connection, references_to(made, [Key(names[name].kind, name) for name in names]))
     found = [(names[one.function.schema, one.function.name, one.function.identity_arguments], one) for one in issues]
     return [
         (key, (one.function.schema, one.function.name, one.line, one.message))
