@@ -35,7 +35,7 @@ LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attn
 LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation AND a.attcollation <> t.typcollation
 LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = c.collnamespace
 LEFT JOIN pg_catalog.pg_description d ON d.classoid = 1259 AND d.objoid = a.attrelid AND d.objsubid = a.attnum
-LEFT JOIN LATERAL (SELECT u.attnotnull, u.attstorage, {% if version >= 140000 %}u.attcompression{% else %}''{% endif %} AS attcompression,
+LEFT JOIN LATERAL (SELECT u.attnotnull, u.attidentity, u.attstorage, {% if version >= 140000 %}u.attcompression{% else %}''{% endif %} AS attcompression,
                           pg_catalog.pg_get_expr(o.adbin, o.adrelid) AS expression
                    FROM pg_catalog.pg_inherits h
                    JOIN pg_catalog.pg_attribute u ON u.attrelid = h.inhparent AND u.attname = a.attname AND NOT u.attisdropped
@@ -48,7 +48,7 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT LIKE 'wgm\_trash\_%'
 
   AND (a.attinhcount = 0 OR d.description IS NOT NULL OR {% include 'catalog/_column_options.sql' %}
  IS NOT NULL OR NULLIF(a.attstattarget, -1) IS NOT NULL
-       OR a.attnotnull <> p.attnotnull OR a.attstorage <> p.attstorage{% if version >= 140000 %} OR a.attcompression <> p.attcompression{% endif %}
+       OR a.attnotnull <> p.attnotnull OR a.attidentity <> p.attidentity OR a.attstorage <> p.attstorage{% if version >= 140000 %} OR a.attcompression <> p.attcompression{% endif %}
 
        OR pg_catalog.pg_get_expr(f.adbin, f.adrelid) IS DISTINCT FROM p.expression)
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 1259 AND e.objid = r.oid AND e.deptype = 'e')

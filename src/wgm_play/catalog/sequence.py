@@ -5,7 +5,21 @@ In: rows of `templates/catalog/`, in the order of the fields. Out: frozen datacl
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Numbers
 from dataclasses import dataclass
+
+# The largest value of each type that a sequence may have.
+LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
+
+
+def numbering_of(options: Numbers[int] | None, was: str, now: str) -> list[int] | None:
+    """Return the options of an identity (start, increment, least, largest, …) once its column is of another type.
+
+    (manual: "ALTER SEQUENCE", AS: the largest value is another only where it was the largest of the type.)
+    """
+    if options is None or options[3] != LARGEST.get(was):
+        return None if options is None else list(options)
+    return [*options[:3], LARGEST.get(now, options[3]), *options[4:]]
 
 
 @dataclass(frozen=True, slots=True)

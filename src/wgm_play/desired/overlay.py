@@ -12,10 +12,11 @@ from dataclasses import replace
 
 from wgm_play.catalog.access import identity_column, left_over
 from wgm_play.catalog.constraint import AUTOMATIC_NOT_NULL, NOT_NULL, not_null_column
-from wgm_play.catalog.graph import dependents, object_of, owner_column, parts_of, parts_of_table, relation_of
+from wgm_play.catalog.graph import dependents, object_of, owner_column, parent_column, parts_of, parts_of_table, relation_of
 from wgm_play.catalog.kinds import ACCESS, AS_ROWS, IN_TABLE, INSIDE, OF_PUBLICATION, ON_TABLE, OVER_COLUMNS, ROUTINES
 from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row, field_of, row_of, with_fields
 from wgm_play.catalog.partition_set import EXTENSION, kept_by_partman
+from wgm_play.catalog.sequence import numbering_of
 from wgm_play.desired.access import lay_access, privileges_go
 from wgm_play.desired.manage import Manage
 from wgm_play.desired.match import match_constraints, match_domain
@@ -64,6 +65,7 @@ def lay_over(
     _keep_not_null(made, live, tables, prune=prune)
     lay_access(made, live, declarations, same_object)
     _unmentioned(made, live, declarations, tables)
+    _follow_parents(made, live)
     _free_serials(made, live)
     made.outside = [key for key in made.unmanaged if not manage.covers(key)]
     made.unmanaged = [key for key in made.unmanaged if manage.covers(key)]
@@ -449,6 +451,25 @@ def _unmentioned(made: DesiredState, live: Catalog, declarations: Mapping[Key, D
         and key not in kept
         and key != Key("schema", ("public",))
     )
+
+
+def _follow_parents(made: DesiredState, live: Catalog) -> None:
+    """Let the columns of children that no step says be of the type that their parents' get: that reaches them."""
+    rows = made.catalog.rows
+    for key in made.catalog.of("column"):
+        if key in made.managed or key not in live.rows or not live.value(key, "inherited"):
+            continue
+        above = parent_column(made.catalog, key)
+        if above is None or above not in live.rows:
+            continue
+        was, now, row = live[above], made.catalog[above], made.catalog[key]
+        if (was.type, was.collation) == (now.type, now.collation) or (row.type, row.collation) != (
+            was.type,
+            was.collation,
+        ):
+            continue
+        options = numbering_of(row.identity_options, was.type, now.type)
+        rows[key] = row_of(replace(row, type=now.type, collation=now.collation, identity_options=options))
 
 
 def _prune(made: DesiredState, live: Catalog) -> None:

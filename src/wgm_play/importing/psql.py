@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from wgm_play.errors import InputError
 from wgm_play.importing.parts import SourcePart
+from wgm_play.sqltext.dump import without_versions
 
 # COPY with the rows that follow it, up to `\\.` (manual: "COPY", file formats).
 _COPIED = re.compile(
@@ -27,6 +28,7 @@ _OF_THE_SERVER = ("template1", "postgres")
 
 def without_psql(part: SourcePart) -> Iterator[SourcePart]:
     """Yield a part as plain SQL. Raises `InputError` where it is about several databases."""
+    part = replace(part, sql=without_versions(part.sql))
     if not _ANY.search(part.sql) or _is_sql(part.sql):
         yield part
         return

@@ -12,6 +12,7 @@ from typing import Any
 from wgm_play.catalog.column import own_storage
 from wgm_play.catalog.graph import parent_column
 from wgm_play.catalog.model import Key
+from wgm_play.catalog.sequence import LARGEST
 from wgm_play.inspect import constraint as constraints
 from wgm_play.inspect import partition
 from wgm_play.inspect.emit import Block, Lines
@@ -22,7 +23,6 @@ STORAGE = {"p": "plain", "e": "external", "x": "extended", "m": "main"}
 COMPRESSION = {"p": "pglz", "l": "lz4"}
 _IDENTITY = {"a": "always", "d": "by_default"}
 _SERIAL = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
-LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
 def describe(said: Inspected, key: Key) -> None:
@@ -97,11 +97,19 @@ def describe_column(said: Inspected, key: Key) -> dict[str, Any]:
         said.put(spec, "column", key, "options", options(column.options))
     if column.comment is not None:
         spec["comment"] = column.comment
-    if column.inherited:
+    if column.inherited and not _numbers_itself(said, key, column):
         for word in ("type", "collation", "identity", "generated"):  # what it is, its parent says
             spec.pop(word, None)
         _otherwise(said, key, column, spec)
     return spec
+
+
+def _numbers_itself(said: Inspected, key: Key, column: Any) -> bool:
+    """Tell whether the column of a child that is no partition numbers itself where its parent's does not: it says its type."""
+    above = parent_column(said.catalog, key)
+    if above is None or said.catalog[Key("table", key.name[:2])].bound:
+        return False
+    return bool(column.identity and not said.catalog[above].identity)
 
 
 def _otherwise(said: Inspected, key: Key, column: Any, spec: dict[str, Any]) -> None:

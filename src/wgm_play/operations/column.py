@@ -14,6 +14,7 @@ from typing import Any
 from wgm_play.catalog.column import own_storage
 from wgm_play.catalog.graph import children, descendants, parent_column
 from wgm_play.catalog.model import Catalog, Key, Rows, row_of
+from wgm_play.catalog.sequence import numbering_of
 from wgm_play.operations import index_marks
 from wgm_play.operations.access import against_defaults
 from wgm_play.operations.base import (
@@ -139,19 +140,18 @@ def inherited_column(situation: PlanContext, key: Key) -> list[Change]:
     if parent is None:  # the parent's column goes, and takes this one along
         return []
     base = dataclasses.replace(situation.wanted[parent], statistics=None, options=None, comment=None, inherited=True)
+    own = not situation.wanted[Key("table", key.name[:2])].bound  # partitions number with their parent, children do not
+    if own:
+        base = dataclasses.replace(base, identity="", identity_options=None)
     was, new = situation.current.get(key), situation.wanted.get(key) or base
     old = was or base
+    numbering = {"identity": old.identity, "identity_options": old.identity_options}
     if situation.current.rows.get(parent) != situation.wanted.rows[parent]:  # its change reached the child as well
+        numbering["identity_options"] = numbering_of(old.identity_options, old.type, base.type)
+        base = dataclasses.replace(base, **numbering, not_null=base.not_null or bool(old.identity)) if own else base
         old = dataclasses.replace(base, statistics=old.statistics, options=old.options, comment=old.comment)
-    new = dataclasses.replace(
-        new,
-        type=old.type,
-        collation=old.collation,
-        identity=old.identity,
-        generated=old.generated,
-        identity_options=old.identity_options,
-        expression=old.expression,
-    )
+    given = {"type": old.type, "collation": old.collation, "generated": old.generated, "expression": old.expression}
+    new = dataclasses.replace(new, **given, **({} if own else numbering))
     if old == new:
         return []
     one = dataclasses.replace(

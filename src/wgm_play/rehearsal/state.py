@@ -20,6 +20,7 @@ from wgm_play.catalog.model import Catalog, Key, told_fields
 from wgm_play.render import render
 from wgm_play.server import connect_to
 from wgm_play.sql import Sql, ident
+from wgm_play.sqltext.dump import without_versions
 
 if TYPE_CHECKING:
     from wgm_play.environment import Policy
@@ -89,7 +90,7 @@ def _dump(url: str, version: int) -> list[str]:
     with tempfile.TemporaryFile() as out:
         server_tools.run(program("pg_dump", version), words, environ, out=out)
         out.seek(0)
-        text = out.read().decode(errors="replace")
+        text = without_versions(out.read().decode(errors="replace"))
     made: list[str] = []
     lines: list[str] = []
     for line in text.splitlines():
