@@ -163,14 +163,6 @@ def newest(program: str) -> Path | None:
     return found or (Path(on_path) if on_path else None)
 
 
-_MARK = re.compile(r"^ALTER .* SET \(pg_attver=\d+\);\n|pg_attver=\d+, |, pg_attver=\d+", re.MULTILINE)
-
-
-def without_marks(dumped: str) -> str:
-    """Return a dump without the marks that newer minor releases set on columns: an older pg_dump takes them for options."""
-    return _MARK.sub("", dumped)
-
-
 def account() -> pwd.struct_passwd | None:
     """Return who runs the servers when the tests run as root (PostgreSQL refuses to), or None for ourselves."""
     if os.geteuid() != 0:

@@ -21,6 +21,7 @@ import psycopg
 
 import fix_postgres
 import forking
+from wgm_play.sqltext.dump import without_versions
 
 ROOT = Path(__file__).resolve().parent.parent
 # A uuid of version 4 and a time with microseconds were made by the server while the row was written.
@@ -85,7 +86,7 @@ class Place:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return RESTRICTED.sub("", fix_postgres.without_marks(done.stdout))
+        return RESTRICTED.sub("", without_versions(done.stdout))
 
     def left_behind(self) -> list[str]:
         """Return what a run must not leave on the server: scratch databases, locks, sessions, invalid indexes."""

@@ -27,6 +27,7 @@ from wgm_play.catalog.model import Key, Row
 from wgm_play.options import Options
 from wgm_play.plan import Operation, Plan
 from wgm_play.reporter import Reporter, StepResult
+from wgm_play.sqltext.dump import without_versions
 
 OWN_SCHEMAS = ("wgm", "wgm_trash")
 TRASHED = "wgm_trash_"
@@ -182,7 +183,7 @@ def _dump(url: str, *options: str) -> list[str]:
         env={**os.environ, "PGTZ": "UTC", "PGCLIENTENCODING": "UTF8"},
     )
     assert done.returncode == 0, done.stderr
-    return _without_trash(fix_postgres.without_marks(done.stdout))
+    return _without_trash(without_versions(done.stdout))
 
 
 def _without_trash(dump: str) -> list[str]:

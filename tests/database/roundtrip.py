@@ -23,6 +23,7 @@ from wgm_play.environment import Policy
 from wgm_play.inspect.options import Inspection
 from wgm_play.options import Options
 from wgm_play.reporter import Reporter, StepResult
+from wgm_play.sqltext.dump import without_versions
 
 
 @dataclass(slots=True)
@@ -106,7 +107,7 @@ def dump(url: str, programs: Path | str) -> list[str]:
         check=True,
     )
     # A list of varchar values is described otherwise once its description was read again: that is no difference.
-    statements = re.split(r"\n--\n-- Name: .*\n--\n", fix_postgres.without_marks(done.stdout))
+    statements = re.split(r"\n--\n-- Name: .*\n--\n", without_versions(done.stdout))
     return sorted(
         _in_order("\n".join(line for line in one.split("\n") if not _NOISE.match(line)))
         for one in map(normal_form, statements)

@@ -196,8 +196,10 @@ def _grants(made: DesiredState, declaration: Declaration, target: Key, said: Map
 
 
 def _owner(made: DesiredState, declaration: Declaration, target: Key, role: str) -> None:
+    was, his = _owner_of(made, target), Key("grant", (target.kind, *target.name, role))
     _put(made, Key("owner", (target.kind, *target.name)), (role,), declaration)
-    made.catalog.rows.pop(Key("grant", (target.kind, *target.name, role)), None)  # an owner has it all
+    if was != role and his not in made.managed:  # a new owner has it all; one that has given up something lacks it
+        made.catalog.rows.pop(his, None)
     if target.kind == "table":  # its sequences follow
         for key in made.catalog.of("sequence"):
             owner = owner_column(made.catalog, key)

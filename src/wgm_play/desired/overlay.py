@@ -12,7 +12,15 @@ from dataclasses import replace
 
 from wgm_play.catalog.access import identity_column, left_over
 from wgm_play.catalog.constraint import AUTOMATIC_NOT_NULL, NOT_NULL, not_null_column
-from wgm_play.catalog.graph import dependents, object_of, owner_column, parent_column, parts_of, parts_of_table, relation_of
+from wgm_play.catalog.graph import (
+    dependents,
+    object_of,
+    owner_column,
+    parent_column,
+    parts_of,
+    parts_of_table,
+    relation_of,
+)
 from wgm_play.catalog.kinds import ACCESS, AS_ROWS, IN_TABLE, INSIDE, OF_PUBLICATION, ON_TABLE, OVER_COLUMNS, ROUTINES
 from wgm_play.catalog.model import CLASSES, Catalog, Extra, Key, Row, field_of, row_of, with_fields
 from wgm_play.catalog.partition_set import EXTENSION, kept_by_partman

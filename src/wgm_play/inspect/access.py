@@ -129,11 +129,11 @@ def security_label(said: Inspected, key: Key) -> None:
 
 
 def grant(said: Inspected, key: Key) -> None:
-    """Add the step of what one grantee may do with one object; what its owner may do goes without saying."""
+    """Add the step of what one grantee may do with one object; what its owner has lost is written, too."""
     held, kind, grantee = object_of(key), key.name[0], key.name[-1]
-    owner = said.catalog.extra(Key("table", held.name[:2]) if kind == "column" else held).owner
-    if grantee == owner or kind == "database" or (held == Key("schema", ("public",)) and grantee == PUBLIC):
-        return  # an owner's own and the database's are its administrator's; for the public schema see there
+    of_owner = kind == "column" and grantee == said.catalog.extra(Key("table", held.name[:2])).owner
+    if of_owner or kind == "database" or (held == Key("schema", ("public",)) and grantee == PUBLIC):
+        return  # the database's are its administrator's; for the public schema see there
     spec = {"on": _on(identity_sequence(said.catalog, held) if kind == "column" else held), "to": grantee}
     _privileges(said, key, "grant", spec, f"Privileges of {grantee} on {spec['on']}")
 
@@ -142,8 +142,6 @@ def default_privileges(said: Inspected, key: Key) -> None:
     """Add the step of what a grantee gets on objects to come."""
     role, schema, objects, grantee = key.name
     spec: dict[str, Any] = {"role": role, **({"schema": schema} if schema else {}), "objects": objects, "to": grantee}
-    if grantee == role:
-        return
     _privileges(said, key, "default_privileges", spec, f"Privileges of {grantee} on {objects} that {role} will create")
 
 
