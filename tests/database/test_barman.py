@@ -127,6 +127,7 @@ def test_pins_are_barmans_own_and_what_will_not_do_is_refused_by_name(debians: D
         Driven(debians.server, debians.directory.parent / "own", method="barman", given=own).engine().list()
 
 
+@pytest.mark.long  # pgBackRest has the same
 def test_another_cluster_and_a_server_that_is_down_are_told(debians: Driven) -> None:
     there = [one.id for one in debians.engine().list()]
     down = debians.engine(url="host=127.0.0.1 port=1 user=postgres dbname=postgres")
