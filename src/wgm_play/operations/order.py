@@ -124,9 +124,9 @@ _RELATIONS = NAMED_AS_RELATIONS | NAMED_AS_TYPES
 
 
 def constraints_without_index(*catalogs: Catalog) -> frozenset[Key]:
-    """Return the checks and foreign keys: only those of one table may not have the same name."""
+    """Return the checks, foreign keys and NOT NULL: only those of one table may not have the same name."""
     return frozenset(
-        key for catalog in catalogs for key in catalog.of("constraint") if catalog.value(key, "type") in "cf"
+        key for catalog in catalogs for key in catalog.of("constraint") if catalog.value(key, "type") in "cfn"
     )
 
 
