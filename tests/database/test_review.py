@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -227,6 +228,59 @@ def test_an_environment_that_lets_more_happen_is_told(repository: Repository) ->
         "policy.online becomes never",
         "policy.lock_timeout becomes 5s, was 2s",
     ]
+
+
+def test_who_may_sign_is_told_also_of_a_strangers_branch(project: Path, tmp_path: Path) -> None:
+    made = Repository(project)
+    path, signers = "environments/production.yml", "environments/allowed_signers"
+    made.play(BASE)
+    made.write("environments/staging.yml", (project / path).read_text())
+    made.write(path, (project / path).read_text() + "promotion: {from: staging, approvals: 1}\n")
+    made.branch()
+    shutil.copytree(project / "environments", tmp_path / "environments")
+    made.write(signers, f"zoe@x ssh-ed25519 {'A' * 68}\n")
+    (key,) = made.only().findings[SECURITY]
+    assert (key.code, str(key.where)) == ("signer", str(project / signers) + ":1")
+    made.write(path, (project / path).read_text().replace("approvals: 1", "approvals: 0"))
+    found = told(made.only(untrusted=True, inventory=str(tmp_path / "environments")), SECURITY)
+    assert sorted(found) == [
+        "warning environment environment production: this branch changes its file, which is not looked at here: read it",
+        f"warning signer {key.message}",
+    ]
+
+
+RENAMED = {
+    "a playbook and its environment": [
+        ("play.yml", "shop.yml"),
+        ("environments/production.yml", "environments/live.yml"),
+    ],
+    "the folder of the project": [("play.yml", "below/play.yml"), ("environments", "below/environments")],
+}
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_what_is_called_otherwise_is_compared_with_what_it_was(repository: Repository, name: str) -> None:
+    (repository.folder / "below").mkdir()
+    for old, new in RENAMED[name]:
+        repository.git("mv", old, new)
+    playbook = next((new for old, new in RENAMED[name] if old == "play.yml"), "play.yml")
+    text = (
+        (repository.folder / playbook)
+        .read_text()
+        .replace("name: users", "name: users\n        comment: who signs in", 1)
+    )
+    hosts = "live" if "environment" in name else "production"
+    repository.write(playbook, text.replace("hosts: production", f"hosts: {hosts}"))
+    found = repository.review(playbook)
+    assert [titles(one) for one in found.plays] == [["comment on table users"]], found
+    assert any("is compared with that" in note for note in found.notes)
+    if hosts == "live":
+        assert told(found.plays[0], SECURITY) == [
+            "warning environment environment live: marker is live, was production"
+        ]
+    if playbook == "shop.yml":
+        gone = repository.review("play.yml")
+        assert gone.quiet and any("shop.yml now: it is reviewed under that name" in note for note in gone.notes)
 
 
 def test_what_stops_everybody_is_said_where_the_policy_forbids_the_online_form(project: Path) -> None:

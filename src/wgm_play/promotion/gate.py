@@ -199,7 +199,8 @@ def _changed(
         verdict.miss(
             "revision",
             f"{short(other)}, which {evidence.environment} ran, is not in this clone",
-            revision.fetch_hint(known.top, other),
+            f"{revision.fetch_hint(known.top, other)}; where it is gone, run {known.shown} on {evidence.environment}, with --record: "
+            "its soak goes on",
             "whoever runs it",
         )
         return []

@@ -86,7 +86,7 @@ def read(
         return _none(
             base,
             f"is the database of {marked!r}, not of {marker!r}",
-            f"check where environments/{environment}.yml points",
+            f"check where environments/{environment}.yml points, or set `marker: {marked}` there",
         )
     runs = [run for run in ledger.last_runs() if run.environment == environment]
     found = _best(connection, runs, wanted)

@@ -6,7 +6,7 @@ In: a play planned from its base. Out: lines; findings of what an environment le
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from wgm_play.catalog.graph import object_of
@@ -111,9 +111,13 @@ def environment(one: ComparedPlay) -> Iterator[Finding]:
         if field.name not in _ALLOWS and getattr(was.policy, field.name) != getattr(now.policy, field.name):
             old, new = getattr(was.policy, field.name), getattr(now.policy, field.name)
             yield _found(f"policy.{field.name} becomes {_yaml(new)}, was {_yaml(old)}", field.name, WARNING, now)
-    for name in ("url", "service", "embedded", "shadow", "planner", "marker", "readers"):
+    for name in ("url", "service", "embedded", "shadow", "planner", "readers"):
         if _where(was, name) != _where(now, name):
             yield _found(f"{name} is another", name, WARNING, now)
+    old, new = (one.marker or one.name for one in (was, now))
+    if old != new:
+        found = _found(f"marker is {new}, was {old}", "marker", WARNING, now)
+        yield replace(found, remedy=f"add `marker: {old}` where the database is the same: else every run is refused")
 
 
 def _where(environment: Environment, name: str) -> Any:

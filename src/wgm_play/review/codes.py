@@ -28,6 +28,7 @@ CODES = {
     "row_security_on": "row level security is switched on and no policy lets anybody see a row",
     "rows_go": "rows of a seed go",
     "security_definer": "a routine runs with the rights of its owner",
+    "signer": "somebody may sign, or no longer: approvals of plans, evidence",
     "sql": "a step runs SQL of its own",
     "values_change": "values are converted and cannot be had back",
     "view_open": "a view no longer keeps rows from whoever reads it",

@@ -101,6 +101,21 @@ class Repository:
         new = _git(self.root, "ls-files", "--others", "--exclude-standard", "--full-name", "-z")
         return {(self.root / name).resolve() for name in f"{named}{new}".split("\0") if name}
 
+    def renamed(self, base: BaseCommit) -> dict[str, str]:
+        """Return which files are called otherwise than in a base, with what they were called there, as far as git was told."""
+        words = ("--cached", "--name-status", "-z", "-M", "--diff-filter=R", "--no-ext-diff", "--no-textconv")
+        told = iter(_git(self.root, "diff", *words, base.commit, "--").split("\0"))
+        names = [(next(told, ""), next(told, "")) for state in told if state.startswith("R")]
+        return {new: old for old, new in names}
+
+    def holds(self, commit: str, path: str) -> bool:
+        """Tell whether a commit has a file or a folder."""
+        try:
+            _git(self.root, "cat-file", "-e", f"{commit}:{path}")
+        except InputError:
+            return False
+        return True
+
     def commit(self, name: str) -> str:
         """Return the hash of a commit by its name."""
         if name.startswith("-"):

@@ -5,26 +5,28 @@ In: options of the playbook as it is; the name of a commit, or another playbook.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from wgm_play.catalog.model import Key
 from wgm_play.environment import FOLDER as ENVIRONMENTS
 from wgm_play.errors import InputError, Position, Problems, Refusals, Refused, WgmError
-from wgm_play.finding import ERROR, WARNING, Finding
+from wgm_play.finding import ERROR, WARNING, Finding, ordered
 from wgm_play.plan import Plan
 from wgm_play.planning.edited_part import bare
 from wgm_play.playbook.expand import hosts_of, project_of
 from wgm_play.playbook.fold import fold
 from wgm_play.quantities import counted
-from wgm_play.review.compare import UnplannedPlay, compare, pairs, version_of
+from wgm_play.review import gates
+from wgm_play.review.compare import ComparedPlay, UnplannedPlay, compare, pairs, version_of
 from wgm_play.review.findings import told
 from wgm_play.review.git import BaseCommit, Repository
-from wgm_play.review.model import OTHER, REFUSED, Also, PlayReview, Review
+from wgm_play.review.model import OTHER, REFUSED, SECURITY, Also, PlayReview, Review
+from wgm_play.review.renamed import project_of_file, under_names_of_now
 from wgm_play.run.opening import Loaded, find_playbook, said_unset, with_placeholders
 from wgm_play.secret import mask
 
@@ -35,12 +37,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What a playbook is compared with: its options (None: it is new), how it is called, what is to be said of it."""
+    """What a playbook is compared with: its options (None: it is new), how it is called, what is to be said of it.
+
+    `renamed` are files that are called otherwise now, with what they were called; as the repository names them.
+    """
 
     options: Options | None
     called: str
     notes: tuple[str, ...] = ()
     one_database: bool = True
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 def against_commit(now: Options, name: str, reporter: Reporter, also_open: Sequence[str] = ()) -> Review:
@@ -49,11 +55,13 @@ def against_commit(now: Options, name: str, reporter: Reporter, also_open: Seque
         return _deleted(now, name)
     repository = Repository.of(find_playbook(now.playbook).absolute().parent)
     base = repository.base(name)
-    with _as_it_was(repository, base.commit, now) as options:
+    renamed, path = repository.renamed(base), repository.inside(find_playbook(now.playbook))
+    with _as_it_was(repository, base.commit, now, renamed) as options:
         called = f"against {name} ({base.short})"
-        notes = (*_about(base, options, now), *_changed_environments(options, now))
-        review = _review(now, Before(options, called, notes), reporter)
-        path = repository.inside(find_playbook(now.playbook))
+        notes = [*_about(repository, base, options, now), *_changed_environments(options, now)]
+        if options is not None and path in renamed:
+            notes.append(f"{path} is called {renamed[path]} in {name}: it is compared with that")
+        review = _review(now, Before(options, called, tuple(notes), renamed=renamed), reporter)
         review = replace(review, root=str(repository.root), path=path)
     if not also_open or review.broken:
         return review
@@ -70,13 +78,17 @@ def _deleted(now: Options, name: str) -> Review:
         with _as_it_was(repository, base.commit, replace(now, playbook=str(place))) as options:
             if options is None:
                 continue
+            notes = list(_about(repository, base, options, now))
+            called = f"against {name} ({base.short})"
+            path = repository.inside(place.absolute())
+            if (new := {old: new for new, old in repository.renamed(base).items()}.get(path)) is not None:
+                notes.append(f"{place} is called {new} now: it is reviewed under that name")
+                return Review(place.as_posix(), called, notes=tuple(notes), root=str(repository.root), path=path)
             plays, unset = with_placeholders(options)
-            notes = [*_about(base, options, now), f"{place} is deleted by this branch"]
+            notes.append(f"{place} is deleted by this branch")
             notes += [said_unset(unset)] if unset else []
             notes += [f"{other} has a play for {one[2].name}" for one in plays for other in _others(place, one[2].name)]
-            called = f"against {name} ({base.short})"
             found = tuple(_gone(one, place.as_posix()) for one in plays)
-            path = repository.inside(place.absolute())
             return Review(place.as_posix(), called, found, tuple(notes), root=str(repository.root), path=path)
     raise InputError(
         f"no playbook {now.playbook!r}, neither here nor in {name}",
@@ -99,7 +111,9 @@ def against_playbook(before: Options, now: Options, reporter: Reporter) -> Revie
     return _review(now, Before(before, f"against {before.playbook}", one_database=False), reporter)
 
 
-def _about(base: BaseCommit, options: Options | None, now: Options) -> Iterator[str]:
+def _about(repository: Repository, base: BaseCommit, options: Options | None, now: Options) -> Iterator[str]:
+    if repository.commit("HEAD") == base.commit:
+        yield f"what is checked out is {base.name}: only what is not committed yet is compared"
     if base.behind:
         yield (
             f"{base.name} has {counted(base.behind, 'commit')} that this branch has not: it is compared with {base.short}, where it"
@@ -115,7 +129,7 @@ def _changed_environments(before: Options | None, now: Options) -> Iterator[str]
         return
     then, here = (project_of(find_playbook(one.playbook)) / ENVIRONMENTS for one in (before, now))
     for name in sorted({path.name for folder in (then, here) if folder.is_dir() for path in folder.iterdir()}):
-        if _content(then / name) != _content(here / name):
+        if name != "allowed_signers" and _content(then / name) != _content(here / name):
             yield f"environments/{name} is changed by this branch: that is not looked at here"
 
 
@@ -124,13 +138,17 @@ def _content(path: Path) -> bytes | None:
 
 
 @contextmanager
-def _as_it_was(repository: Repository, commit: str, now: Options) -> Iterator[Options | None]:
+def _as_it_was(
+    repository: Repository, commit: str, now: Options, renamed: Mapping[str, str] | None = None
+) -> Iterator[Options | None]:
     """Give the options of the playbook as a commit has it, in a folder of its own for a `with` block; None where it has none."""
     path = find_playbook(now.playbook).absolute()
-    project = project_of(path)
+    project, file = repository.inside(project_of(path)), repository.inside(path)
+    old = (renamed or {}).get(file, file)
+    project = project_of_file(repository, commit, old, project)
     with TemporaryDirectory(prefix="wgm-diff-") as folder:
-        repository.copy(commit, repository.inside(project), Path(folder))
-        then = Path(folder) / path.resolve().relative_to(project.resolve())
+        repository.copy(commit, project, Path(folder))
+        then = Path(folder) / PurePosixPath(old).relative_to(project)
         if not then.is_file():
             yield None
             return
@@ -170,7 +188,8 @@ def _review(now: Options, before: Before, reporter: Reporter) -> Review:
     except InputError as error:
         return Review(subject, before.called, notes=before.notes, broken=tuple(_broken(error)))
     lacking |= set(unset)
-    notes = [*before.notes, *_pinned(plays_now, subject)]
+    plays_before, said = under_names_of_now(plays_before, plays_now, before.renamed)
+    notes = [*before.notes, *said, *_pinned(plays_now, subject)]
     if lacking:
         notes.append(said_unset(lacking))
     found: list[PlayReview] = []
@@ -183,12 +202,25 @@ def _review(now: Options, before: Before, reporter: Reporter) -> Review:
                     found.append(_unplanned(one))
                     continue
                 notes += one.remarks
-                found.append(told(one))
+                found.append(_with_gates(told(one), one, before.options, now))
     except (InputError, Refused) as error:
         return Review(subject, before.called, notes=tuple(notes), broken=tuple(_broken(error)))
     met = {id(was) for _, was in wanted if was is not None}
     found += [_gone(one, subject) for one in plays_before if id(one) not in met]
     return Review(subject, before.called, tuple(found), tuple(notes))
+
+
+def _with_gates(found: PlayReview, one: ComparedPlay, before: Options | None, now: Options) -> PlayReview:
+    """Add what a branch does to what holds an environment, and who may sign."""
+    was = one.before_environment
+    if was is None or was.name != one.environment.name or before is None:
+        return found
+    then, here = (project_of(find_playbook(each.playbook)) for each in (before, now))
+    told = list(gates.look(was, one.environment, then, here))
+    file = Path(ENVIRONMENTS) / f"{one.environment.name}.yml"
+    if now.untrusted and _content(then / file) != _content(here / file):
+        told.append(gates.unread(one.environment, here / file))
+    return replace(found, findings={**found.findings, SECURITY: tuple(ordered([*found.findings[SECURITY], *told]))})
 
 
 def _pinned(plays: Sequence[Loaded], subject: str) -> list[str]:
