@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.report import console
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 STYLES = {"ok": GREEN, "changed": YELLOW, "skipped": CYAN, "failed": RED}
 # Where the width is not known, as for a pipe: what Ansible takes.
 PLAIN_WIDTH = 80
-# Rows longer than this are read more easily as one line for each of their values.
+# Rows longer than this are read more easily as several lines each.
 WIDEST = 160
 
 
@@ -227,14 +228,36 @@ def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
     ]
 
 
+# The first columns of a table that is too wide stand beside one another where they are no wider than this.
+NARROW = 16
+
+
 def stacked(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    """Return each row as lines of head and value, rows apart by an empty line; what is empty is left out."""
-    width = max(map(len, columns))
-    blocks = [
-        [f"{head.ljust(width)}  {_cell(value)}" for head, value in zip(columns, row, strict=True) if _cell(value)]
-        for row in rows
+    """Return rows too wide for a line: narrow columns and the first wide one beside one another, the others below by their heads.
+
+    What is empty is left out; rows of several lines stand apart by an empty line.
+    """
+    texts = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *texts, strict=True)]
+    lead = next((number for number, width in enumerate(widths) if width > NARROW), 0)
+    indent = " " * (sum(width + 2 for width in widths[:lead]) or 4)
+    heads = columns[lead + 1 :]
+    wide = max(map(len, heads), default=0)
+    blocks = []
+
+    def beside(row: Sequence[str]) -> str:
+        return "".join(text.ljust(width + 2) for text, width in zip(row[:lead], widths, strict=False)) + row[lead]
+
+    for row in texts:
+        below = [
+            f"{indent}{head.ljust(wide)}  {text}" for head, text in zip(heads, row[lead + 1 :], strict=True) if text
+        ]
+        blocks.append([beside(row).rstrip(), *below])
+    apart = [[""] if max(len(block), len(before)) > 1 else [] for before, block in pairwise(blocks)]
+    return [
+        beside(columns),
+        *(line for gap, block in zip([[], *apart], blocks, strict=True) for line in (*gap, *block)),
     ]
-    return [line for block in blocks for line in ["", *block]][1:]
 
 
 def _cell(value: Any) -> str:
