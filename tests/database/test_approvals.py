@@ -16,6 +16,7 @@ from fix_postgres import Postgres
 from wgm_play import pipeline
 from wgm_play.errors import InputError, Refused
 from wgm_play.options import Options
+from wgm_play.promotion import signing
 
 PEOPLE = ("anna", "ben", "carl", "dora")
 NEEDS = "promotion: {from: staging, approvals: 2, approvers: [anna, ben, carl], require: []}"
@@ -261,6 +262,23 @@ def _key_for_something_else(firm: Firm) -> None:
     approve(firm, "ben", key=key_of(firm, "zoe", line='zoe@shop.example namespaces="git"'))
 
 
+def _of_another_commit(firm: Firm) -> None:
+    """The same statements, made of another commit: the file is another one."""
+    approve(firm, "ben", key=key_of(firm, "carl"))
+    text = firm.folder.joinpath("schema/all.yml").read_text()
+    firm.write("schema/all.yml", text.replace("- name: Ages", "- name: Years"))
+    firm.commit()
+    _planned(firm)
+
+
+def _of_another_environment(firm: Firm) -> None:
+    """What was said of staging's plan is brought along for production's."""
+    approve(firm, "ben", key=key_of(firm, "carl"))
+    file = Path(f"{plan(firm)}.carl.approval")
+    said = {**json.loads(json.loads(file.read_text())["said"]), "environment": "staging"}
+    signing.write(said, file, Path(key_of(firm, "dora")))
+
+
 def _half_a_file(firm: Firm) -> None:
     approve(firm, "ben", key=key_of(firm, "carl"))
     file = Path(f"{plan(firm)}.carl.approval")
@@ -284,6 +302,8 @@ NOT_COUNTED: dict[str, tuple[Callable[[Firm], None], str]] = {
     "by nobody": (_unsigned, "carl.approval: unsigned"),
     "edited after it was signed": (_edited_signed, "carl.approval: unsigned: the signature is not of what it says"),
     "of another plan": (_of_another_plan, "carl@shop.example: is for another plan"),
+    "of another commit": (_of_another_commit, "carl@shop.example: is for another plan"),
+    "of another environment": (_of_another_environment, "dora@shop.example: is for another plan"),
     "in another's name": (_another_name_in_the_row, "postgres: is not among the approvers|made the change or saved"),
     "by who committed under another mail": (_committed_under_another_mail, "ben: made the change"),
     "by who committed under another name": (_committed_under_another_name_and_mail, "ben: made the change"),
@@ -340,6 +360,23 @@ def test_only_a_plan_file_can_be_approved_and_only_here(firm: Firm) -> None:
     with pytest.raises(InputError, match="is no plan"):
         firm.write("plan.json", "{}")
         approve(firm, "ben")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"format": 0}, "is a plan of format 0, not 1: plan again"),
+        ({"saved": {"database": "1:2:other"}}, "for another database"),
+    ],
+)
+def test_a_plan_of_another_version_or_database_is_refused(firm: Firm, said: dict[str, Any], reason: str) -> None:
+    approve(firm, "ben")
+    approve(firm, "carl")
+    edited(firm, lambda data: data.update(said))
+    with pytest.raises((Refused, InputError)) as caught:
+        run(firm)
+    found = caught.value
+    assert reason in ": ".join([found.message, *found.details, str(found.hint)]), found.message
 
 
 def test_a_plan_is_saved_by_a_login_that_may_only_read(firm: Firm) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from fix_postgres import Postgres
 from wgm_play import pipeline
 from wgm_play.errors import Found, InputError, Refused, StepFailed
 from wgm_play.options import Options
+from wgm_play.planning import planfile
+from wgm_play.rehearsal import certificate
 from wgm_play.run import running
 
 
@@ -197,7 +200,113 @@ def _a_variable_that_staging_lacks(firm: Firm) -> None:
     firm.commit()
 
 
-REFUSED: dict[str, tuple[Callable[[Firm], None], str]] = {
+def _a_row_of_the_ledger_edited(firm: Firm) -> None:
+    """Staging's last run is made to say that it held what this playbook says."""
+    _never_run(firm)
+    firm.sql(
+        "staging",
+        "SET wgm.maintenance = on; UPDATE wgm.revision SET steps = jsonb_set(steps::jsonb, '{0,2}', '\"forged\"') "
+        "WHERE run = (SELECT max(run) FROM wgm.revision)",
+    )
+
+
+def _an_old_ledger_restored(firm: Firm) -> None:
+    """The ledger of staging comes back from a backup of before its last run; its tables do not."""
+    firm.sql(
+        "staging",
+        "SET wgm.maintenance = on; SET session_replication_role = replica; "
+        "DELETE FROM wgm.run_end WHERE run = 2; DELETE FROM wgm.revision WHERE run = 2; DELETE FROM wgm.run WHERE id = 2",
+    )
+
+
+def _requires(firm: Firm, what: str, backup: str = "") -> None:
+    firm.environment("production", ("undrifted]", f"undrifted, {what}]"))
+    for name in firm.urls:
+        text = firm.folder.joinpath(f"{name}.yml").read_text()
+        firm.write(f"{name}.yml", text.replace("  steps:", f"{backup}  steps:", 1))
+    firm.commit()
+    firm.run("staging", record=True)
+
+
+def _evidence(firm: Firm, kind: str, content: str, age: str) -> None:
+    firm.sql(
+        "production",
+        "INSERT INTO wgm.evidence (at, kind, environment, play, passed, content) VALUES "
+        f"(now() - interval '{age}', '{kind}', 'production', 'Shop, production', true, '{content}')",
+    )
+
+
+def _frozen_by_hand(firm: Firm) -> None:
+    firm.command("freeze", "production", {"until": "4h"}, reason="a sale")
+
+
+def _drilled_long_ago(firm: Firm) -> None:
+    _requires(
+        firm, "checklist", "  backup: {method: logical, before_changes: young, max_age: 24h, drill: {every: 7d}}\n"
+    )
+    firm.command("backup", "production")
+    _evidence(firm, "drill", '{"findings": [], "backup": "1", "seconds": 1}', "8 days")
+
+
+def _rehearsed_otherwise(firm: Firm) -> None:
+    _requires(firm, "rehearsal")
+    _evidence(firm, "rehearsal", '{"catalog_before": "another"}', "1 hour")
+
+
+def _rehearsed_long_ago(firm: Firm) -> None:
+    _requires(firm, "rehearsal")
+    said = certificate.identity_of(planfile.read(_saved(firm)))
+    _evidence(firm, "rehearsal", json.dumps({**said, "expires": "2020-01-01T00:00:00+00:00"}), "1 hour")
+
+
+def _saved(firm: Firm) -> Path:
+    """Save the plan of production."""
+    file = firm.folder / "plan.json"
+    firm.run("production", check=True, save_plan=str(file))
+    return file
+
+
+def _plan_edited(firm: Firm) -> dict[str, str]:
+    file = _saved(firm)
+    file.write_text(file.read_text().replace("due date", "due date DEFAULT now()"))
+    return {"plan": str(file)}
+
+
+def _plan_of_another_commit(firm: Firm) -> dict[str, str]:
+    file = _saved(firm)
+    _never_run(firm)
+    return {"plan": str(file)}
+
+
+def _plan_of_another_state(firm: Firm) -> dict[str, str]:
+    file = _saved(firm)
+    _production_drifted(firm)
+    return {"plan": str(file)}
+
+
+def _plan_of_another_environment(firm: Firm) -> dict[str, str]:
+    file = _saved(firm)
+    file.write_text(file.read_text().replace('"environment": "production"', '"environment": "staging"'))
+    return {"plan": str(file)}
+
+
+REFUSED: dict[str, tuple[Callable[[Firm], object], str]] = {
+    "a row of staging's ledger was edited": (
+        _a_row_of_the_ledger_edited,
+        "ledger that somebody edited: the steps of run 2",
+    ),
+    "staging's ledger comes out of an old backup": (_an_old_ledger_restored, "'Orders' says something else on staging"),
+    "the drill is too old": (_drilled_long_ago, r"the last drill is 8d\S* old, allowed are 7d"),
+    "the rehearsal was of something else": (_rehearsed_otherwise, "was of something else"),
+    "the rehearsal is too old": (_rehearsed_long_ago, "its certificate expired"),
+    "in a freeze": (_frozen_by_hand, "production is frozen: .*a sale"),
+    "the plan was edited": (_plan_edited, "is not the one that is made now.*only in the file: .*DEFAULT now"),
+    "the plan is of another commit": (_plan_of_another_commit, "changed after the plan was saved"),
+    "the plan is of another state": (_plan_of_another_state, "the live catalog moved on"),
+    "the plan is of another environment": (
+        _plan_of_another_environment,
+        "the plan is for 'Shop, production' on 'staging'",
+    ),
     "rolled back on staging": (_staging_rolled_back, "'Orders' says something else on staging"),
     "never run on staging": (_never_run, "'Orders' says something else on staging than this playbook"),
     "a file changed, if only by a comment": (_a_comment_only, "changed since .*, which staging ran: schema/all.yml"),
@@ -241,12 +350,12 @@ def test_what_is_missing_or_forged_is_refused_with_its_reason(
     for name in ("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT"):
         monkeypatch.delenv(name, raising=False)
     prepare, reason = REFUSED[case]
-    prepare(firm)
+    options = prepare(firm)
     before = columns(firm, "production")
     with pytest.raises(Refused) as caught:
-        firm.run("production")
+        firm.run("production", **(options if isinstance(options, dict) else {}))
     said = "\n".join([caught.value.message, *caught.value.details])
-    assert re.search(reason, said), said
+    assert re.search(reason, said, re.DOTALL), said
     assert columns(firm, "production") == before
 
 
@@ -296,10 +405,6 @@ def test_a_change_that_took_several_runs_there_has_the_same_form(firm: Firm) -> 
     assert not [row for row in firm.command("promote", "production", check=True).rows if "another form" in str(row)]
 
 
-def _frozen_by_hand(firm: Firm) -> None:
-    firm.command("freeze", "production", {"until": "4h"}, reason="a sale")
-
-
 def _held(firm: Firm) -> None:
     firm.run("production")
     firm.command("rollback", "production", reason="slow")
@@ -342,6 +447,16 @@ def test_a_hotfix_past_it_is_recorded_with_what_was_missing(firm: Firm) -> None:
     )[0]
     assert (kind, reason, role) == ("override promotion", "the shop is down", "postgres")
     assert any("'Orders' says something else" in one for one in details)
+
+
+def test_a_run_of_staging_past_its_own_promotion_is_named(firm: Firm) -> None:
+    last = "SELECT max(id) FROM wgm.run"
+    firm.sql(
+        "staging",
+        "INSERT INTO wgm.decision (kind, run, reason, details, os_user) "
+        f"VALUES ('override promotion', ({last}), 'no time', '{{}}', 'x')",
+    )
+    assert "promotion: staging: run 2 went past its promotion there: no time (postgres)" in firm.run("production").said
 
 
 def test_a_run_with_nothing_to_do_is_evidence_where_it_says_something_new(firm: Firm) -> None:

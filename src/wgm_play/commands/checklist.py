@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wgm_play import plain_templates
+from wgm_play.backup import parse_policy
 from wgm_play.commands.backup_coverage import coverage
 from wgm_play.finding import INFO, WARNING, Finding
 from wgm_play.ledger import Ledger
@@ -17,6 +18,7 @@ from wgm_play.quantities import counted
 from wgm_play.rehearsal.certificate import find
 from wgm_play.rehearsal.evidence import last_drill
 from wgm_play.render import render
+from wgm_play.run.gate import without_drill
 from wgm_play.run.judging import judged
 from wgm_play.sql import reveal
 
@@ -110,10 +112,9 @@ def _backed_up(work: PlaySession, planned: Planned) -> Point:
     take = f"wgm-play backup {work.options.playbook}"
     if bad:
         return Point("backup", title, False, "; ".join(one.message for one in bad), bad[0].remedy or take)
-    drilled = next(iter(Ledger(work.reading).evidence("drill", work.environment.name, work.play.name)), None)
-    drill = f"wgm-play drill {work.options.playbook}"
-    if drilled is None or not drilled.passed:
-        return Point("backup", title, False, last_drill(work) or "no drill has shown that they come back", drill)
+    policy = parse_policy(work.play.backup)
+    if why := without_drill(work, policy.drill.every if policy is not None and policy.drill is not None else None):
+        return Point("backup", title, False, why, f"wgm-play drill {work.options.playbook}")
     return Point("backup", title, True, last_drill(work) or "")
 
 

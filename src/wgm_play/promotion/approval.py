@@ -81,13 +81,19 @@ class SignersBefore:
 
 
 def from_files(
-    plan: Path, digest: str, environment: str, allowed: Path, before: SignersBefore | None, authors: Collection[str]
+    plan: Path,
+    digest: str,
+    environment: str,
+    allowed: Path,
+    before: SignersBefore | None,
+    authors: Collection[str],
+    now: datetime,
 ) -> list[CountedApproval]:
     """Return what the files beside a plan say: PLAN.WHO.approval. A key that came with the change, by its authors, is nobody's."""
     found = []
     for file in sorted(plan.parent.glob(f"{plan.name}.*{SUFFIX}")):
         try:
-            signed = signing.read(file, allowed)
+            signed = signing.read(file, allowed, now)
         except InputError as error:
             found.append(CountedApproval(file.name, None, file.name, error.message))
             continue

@@ -124,6 +124,7 @@ def judge(
         if "quiet_alerts" in candidate.promotion.require:
             _alerts(verdict, candidate.promotion, evidence)
         _forms(verdict, candidate, evidence)
+        verdict.named += [f"{evidence.environment}: {one}" for one in evidence.past]
     for one in requirements:
         one(verdict)
     return verdict

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,14 @@ def write(data: Mapping[str, Any], path: Path, key: Path | None) -> None:
         raise InputError(f"{str(path)!r} cannot be written: {error.strerror}", hint="name another file") from error
 
 
-def read(path: Path, allowed_signers: Path) -> Signed:
-    """Read a file and check its signature."""
+def read(path: Path, allowed_signers: Path, now: datetime | None = None) -> Signed:
+    """Read a file and check its signature; `now` is the time by which keys are valid, where another clock than this machine's tells it."""
     data, text, signature = _content(path)
     if signature is None:
         return Signed(data, None, "unsigned")
     if not allowed_signers.is_file():
         return Signed(data, None, f"unsigned: there is no {allowed_signers}")
-    names, why = _principals(text, signature, allowed_signers)
+    names, why = _principals(text, signature, allowed_signers, now)
     if not names:
         return Signed(data, None, f"unsigned: {why}")
     if why := _not_vouched(allowed_signers):
@@ -98,17 +99,18 @@ def _sign(text: str, key: Path) -> str:
     return done.stdout.decode()
 
 
-def _principals(text: str, signature: str, allowed: Path) -> tuple[tuple[str, ...], str]:
+def _principals(text: str, signature: str, allowed: Path, now: datetime | None = None) -> tuple[tuple[str, ...], str]:
     """Return for whom a signature is valid: each name that its key is listed for; else why it is not."""
+    at = ["-O", f"verify-time={now.astimezone():%Y%m%d%H%M%S}"] if now is not None else []
     with tempfile.NamedTemporaryFile("w", suffix=".sig") as file:
         file.write(signature)
         file.flush()
-        found = _keygen(["-Y", "find-principals", "-s", file.name, "-f", str(allowed)], "")
+        found = _keygen(["-Y", "find-principals", *at, "-s", file.name, "-f", str(allowed)], "")
         names = found.stdout.decode(errors="replace").split("\n") if not found.returncode else []
         why = _why_not(found, "its key is not among the allowed signers")
         good = []
         for name in filter(None, names):
-            words = ["-Y", "verify", "-n", NAMESPACE, "-I", name, "-s", file.name, "-f", str(allowed)]
+            words = ["-Y", "verify", *at, "-n", NAMESPACE, "-I", name, "-s", file.name, "-f", str(allowed)]
             done = _keygen(words, text)
             if done.returncode:
                 why = _why_not(done, "the signature is not of what it says")

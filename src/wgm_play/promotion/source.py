@@ -19,7 +19,7 @@ from wgm_play.ledger.statements import Connection
 from wgm_play.promotion import forms
 from wgm_play.promotion.forms import Form
 from wgm_play.promotion.identity import identity_of
-from wgm_play.promotion.steps import HELD, StepMark, from_rows
+from wgm_play.promotion.steps import HELD, StepMark, from_rows, mark_of
 from wgm_play.quantities import format_duration
 
 # Alerts are watched where they are recorded at least four times in a soak; more often than each hour is not asked for.
@@ -30,7 +30,7 @@ WATCHES, WATCH = 4, 3600.0
 class EnvironmentEvidence:
     """What stands in an environment. `since` and `now` are times of its own server; `why` says why nothing counts.
 
-    `alerts` are those that fired since, or what stands in the way of telling; `loud` is when one fired last; `identity` tells
+    `past` are runs that went past a promotion of their own. `alerts` are those that fired since, or what stands in the way of telling; `loud` is when one fired last; `identity` tells
     its database from others; `forms` are how its last changes were done.
     """
 
@@ -50,6 +50,7 @@ class EnvironmentEvidence:
     forms: tuple[Form, ...] = ()
     why: str = ""
     lift: str = ""
+    past: tuple[str, ...] = ()
 
     @property
     def age(self) -> timedelta:
@@ -104,6 +105,9 @@ def read(
     made = revisions.get(last.id)
     if made is None:
         return _none(base, f"ran last (run {last.id}) by a version that kept no revision", run_it)
+    if mark_of(from_rows(made.steps)) != made.mark:
+        why = f"has a ledger that somebody edited: the steps of run {last.id} are not those that it recorded"
+        return _none(base, why, f"find out who; {run_it}, with --record")
     since = _since(stands, revisions, made, wanted)
     fired, loud = _alerts(connection, since, base.now, alerts)
     return EnvironmentEvidence(
@@ -121,7 +125,15 @@ def read(
         loud,
         last.role,
         forms.read(connection, [change.ids for change in stands.changes]),
+        past=_past(connection, stands),
     )
+
+
+def _past(connection: Connection, stands: Stood) -> tuple[str, ...]:
+    """Return which of the last changes there went past a promotion of their own, and why."""
+    last = {number for change in stands.changes[: forms.CHANGES] for number in change.ids}
+    found = [one for one in kept.decisions(connection, "override promotion") if one.run in last]
+    return tuple(f"run {one.run} went past its promotion there: {one.reason} ({one.role})" for one in found)
 
 
 def _none(base: EnvironmentEvidence, why: str, lift: str) -> EnvironmentEvidence:
@@ -199,6 +211,7 @@ def as_data(one: EnvironmentEvidence) -> dict[str, Any]:
         "forms": forms.as_rows(one.forms),
         "why": one.why,
         "lift": one.lift,
+        "past": list(one.past),
     }
 
 
@@ -213,5 +226,6 @@ def from_data(data: dict[str, Any]) -> EnvironmentEvidence:
             "alerts": tuple(data["alerts"]),
             "steps": tuple(from_rows(data["steps"])),
             "forms": forms.from_rows(data.get("forms", ())),
+            "past": tuple(map(str, data.get("past", ()))),
         }
     )

@@ -9,10 +9,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__
+from wgm_play.ledger import decided
 from wgm_play.quantities import format_duration
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ _NAMES = {
 
 
 def find(ledger: Ledger, plan: Plan, now: datetime | None = None) -> CertificateVerdict:
-    """Return whether the ledger has a valid certificate for a plan. A later failure with the same plan voids it."""
+    """Return whether the ledger has a valid certificate for a plan, by the clock of its server. A later failure with the plan voids it."""
     known = ledger.evidence(KIND, plan.environment, plan.play, LOOKED_AT)
     if not known:
         return CertificateVerdict(False, "this plan was never rehearsed")
@@ -95,7 +96,7 @@ def find(ledger: Ledger, plan: Plan, now: datetime | None = None) -> Certificate
         found = len(nearest.content.get("findings", ()))
         return CertificateVerdict(False, f"its last rehearsal has findings: {found}", (), nearest.id, nearest.content)
     expires = datetime.fromisoformat(nearest.content["expires"])
-    late = ((now or datetime.now(UTC)) - expires).total_seconds()
+    late = ((now or decided.now(ledger.connection)) - expires).total_seconds()
     if late >= 0:
         details = (f"catalog {_short(wanted['catalog_before'])}, operations {_short(wanted['operations'])}",)
         return CertificateVerdict(

@@ -19,7 +19,7 @@ from wgm_play.backup.policy import folder
 from wgm_play.document.nodes import position_of
 from wgm_play.environment import TARGET
 from wgm_play.errors import InputError, Refused
-from wgm_play.ledger import Ledger, RestorePoint
+from wgm_play.ledger import Ledger, RestorePoint, decided
 from wgm_play.ledger.history import changes
 from wgm_play.quantities import format_duration, format_size
 
@@ -167,20 +167,25 @@ def _say(work: PlaySession, cover: Cover, command: str) -> None:
     work.reporter.data("backup", {"id": made.id, "restore": command})
 
 
+def without_drill(work: PlaySession, every: float | None) -> str:
+    """Return why the last drill does not show that backups come back, by the clock of the server; "" where it does."""
+    last = next(iter(Ledger(work.reading).evidence("drill", work.environment.name, work.play.name)), None)
+    if last is None:
+        return "no drill has shown that its backups come back"
+    if not last.passed:
+        return f"the last drill, of {last.at:%Y-%m-%d %H:%M} UTC, found that a backup does not come back as it should"
+    age = (decided.now(work.reading) - last.at).total_seconds()
+    if every is not None and age > every:
+        return f"the last drill is {format_duration(age)} old, allowed are {format_duration(every)}"
+    return ""
+
+
 def undrilled(work: PlaySession, policy: engines.BackupPolicy) -> Refused | None:
     """Return why the last drill does not do, where the policy asks for one; None where it does."""
     if policy.drill is None or policy.drill.every is None:
         return None
-    every = policy.drill.every
-    last = next(iter(Ledger(work.reading).evidence("drill", work.environment.name, work.play.name)), None)
-    age = None if last is None else (datetime.now(UTC) - last.at).total_seconds()
-    if last is None:
-        why = "no drill has shown that its backups come back"
-    elif not last.passed:
-        why = f"the last drill, of {last.at:%Y-%m-%d %H:%M} UTC, found that a backup does not come back as it should"
-    elif age is not None and age > every:
-        why = f"the last drill is {format_duration(age)} old, allowed are {format_duration(every)}"
-    else:
+    why = without_drill(work, policy.drill.every)
+    if not why:
         return None
     return Refused(
         f"the backup gate refuses the run: {why}; nothing was touched",

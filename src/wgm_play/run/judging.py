@@ -101,7 +101,8 @@ def _evidence(work: PlaySession, promotion: Promotion, wanted: set[str]) -> Envi
 
 def _of_file(work: PlaySession, promotion: Promotion, file: Path) -> EnvironmentEvidence:
     """Return the evidence of a file that is signed, young, and about the right environment."""
-    signed = signing.read(file, work.project / promotion.allowed_signers)
+    now = decided.now(work.reading)
+    signed = signing.read(file, work.project / promotion.allowed_signers, now)
     name = promotion.source
 
     def not_good(why: str) -> EnvironmentEvidence:
@@ -116,7 +117,7 @@ def _of_file(work: PlaySession, promotion: Promotion, file: Path) -> Environment
         raise InputError(f"{str(file)!r} is no evidence", hint=f"wgm-play promote {name}.yml --export FILE") from error
     if found.environment != name:
         return not_good(f"is of {found.environment!r}")
-    age = (decided.now(work.reading) - found.now).total_seconds() if found.now else -1.0
+    age = (now - found.now).total_seconds() if found.now else -1.0
     if not -300 <= age <= promotion.evidence_lasts:
         return not_good(f"is {format_duration(age)} old" if age > 0 else "is of a time to come")
     return found
