@@ -118,6 +118,11 @@ def test_the_workflows_review_a_branch_and_comment_on_it(below: Path, tmp_path: 
     temp.mkdir()
     flows = tmp_path / "repository" / ".github" / "workflows"
     values = {BASE: git(shop, "rev-parse", "main"), "github.token": "secret"}
+    # The branch brings an environment, as the documentation of promotion says.
+    for folder, change in (("environments", ("", "")), ("playbooks", ("hosts: production", "hosts: staging"))):
+        (shop / folder / "staging.yml").write_text((shop / folder / "production.yml").read_text().replace(*change))
+    git(shop, "add", "-A")
+    git(shop, "commit", "-q", "-m", "staging")
     # What is checked out is the branch merged into main, which has moved on since the event said where it is.
     git(shop, "checkout", "-q", "main")
     (shop / "playbooks" / "odd.yaml").write_text(
@@ -140,7 +145,15 @@ def test_the_workflows_review_a_branch_and_comment_on_it(below: Path, tmp_path: 
     assert "environments/production.yml is changed by this branch" in summary.read_text()
     sarif = json.loads((temp / "review" / "production.sarif").read_text())
     places = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in sarif["runs"][0]["results"]]
-    assert set(places) == {"services/shop.db/playbooks/schema/001_tables.yml"}
+    assert {one.removeprefix("services/shop.db/") for one in places} == {
+        "playbooks/schema/001_tables.yml",
+        "environments/production.yml",
+    }
+    assert re.search(
+        r"staging: new: \d+ to create.*environments/staging.yml is new in this branch, and taken as it is",
+        (temp / "review" / "staging.txt").read_text(),
+        re.DOTALL,
+    )
     gone = json.loads((temp / "review" / "old.json").read_text())  # deleted by the branch
     assert gone["environments"][0]["gone"] is True
     empty = tmp_path / "nothing is checked out"
@@ -158,6 +171,7 @@ def test_the_workflows_review_a_branch_and_comment_on_it(below: Path, tmp_path: 
             "services/shop.db/playbooks/development.yml",
             "services/shop.db/playbooks/old.yml",
             "services/shop.db/playbooks/production.yml",
+            "services/shop.db/playbooks/staging.yml",
         ]
 
 

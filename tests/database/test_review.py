@@ -230,6 +230,25 @@ def test_an_environment_that_lets_more_happen_is_told(repository: Repository) ->
     ]
 
 
+def test_a_base_is_the_branch_and_not_a_tag_of_its_name_and_holds_what_lies_in_submodules(
+    repository: Repository, tmp_path: Path
+) -> None:
+    (tmp_path / "shared").mkdir()
+    shared = Repository(tmp_path / "shared")
+    shared.write("roles.yml", "- {name: Reader, role: {name: reader}}\n")
+    shared.commit()
+    repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(shared.folder), "shared")
+    text = (repository.folder / "play.yml").read_text()
+    repository.write("play.yml", text + "    - import_steps: shared/roles.yml\n")
+    repository.commit()
+    repository.git("tag", "main", "main")
+    repository.git("branch", "-f", "main")
+    below = Repository(repository.folder / "shared")
+    below.write("roles.yml", "- {name: Reader, role: {name: reader, login: true}}\n")
+    below.commit()
+    assert told(repository.only(), SECURITY) == ["warning role role reader gets LOGIN"]
+
+
 def test_who_may_sign_is_told_also_of_a_strangers_branch(project: Path, tmp_path: Path) -> None:
     made = Repository(project)
     path, signers = "environments/production.yml", "environments/allowed_signers"

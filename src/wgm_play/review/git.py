@@ -25,7 +25,7 @@ _LEADING = (
     "GIT_PREFIX",
     "GIT_CEILING_DIRECTORIES",
 )
-_LINK, _FILE = "120000", "100"
+_LINK, _FILE, _SUBMODULE = "120000", "100", "160000"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -120,7 +120,7 @@ class Repository:
         """Return the hash of a commit by its name."""
         if name.startswith("-"):
             raise InputError(f"{name!r} is no name of a commit")
-        for one in (name, f"origin/{name}"):
+        for one in (f"refs/heads/{name}", name, f"origin/{name}"):  # a branch before a tag of its name
             try:
                 return _git(
                     self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{one}^{{commit}}"
@@ -141,8 +141,12 @@ class Repository:
             raise InputError(f"{str(path)!r} is outside of the repository {str(self.root)!r}") from None
 
     def copy(self, commit: str, folder: str, into: Path) -> None:
-        """Write the files below a folder as a commit has them into the empty folder `into`."""
-        files = list(self._listed(commit, folder))
+        """Write the files below a folder as a commit has them into the empty folder `into`, those of submodules too."""
+        entries = list(self._listed(commit, folder))
+        for mode, name, path in entries:
+            if mode == _SUBMODULE and (self.root / path / ".git").exists():
+                Repository(self.root / path).copy(name, ".", into.joinpath(*_parts(path, folder)))
+        files = [one for one in entries if one[0] != _SUBMODULE]
         links: list[tuple[Path, bytes]] = []
         for (mode, path), content in zip(
             ((mode, path) for mode, _, path in files), self._contents([one for _, one, _ in files]), strict=True
@@ -183,7 +187,7 @@ class Repository:
             if entry:
                 described, _, path = entry.partition("\t")
                 mode, kind, name = described.split(" ")
-                if kind == "blob" and (mode == _LINK or mode.startswith(_FILE)):
+                if mode == _SUBMODULE or (kind == "blob" and (mode == _LINK or mode.startswith(_FILE))):
                     yield mode, name, path
 
     def _contents(self, objects: Sequence[str]) -> Iterator[bytes]:
@@ -231,5 +235,10 @@ def _run(folder: Path, words: Sequence[str], given: bytes) -> bytes:
         ) from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
+        if any("promisor remote" in line or "lazy fetching" in line for line in said):
+            raise InputError(
+                "this clone has not got all files of its commits (it was made with --filter), and nothing is fetched here",
+                hint="git fetch --refetch --no-filter, or clone without --filter",
+            )
         raise InputError(f"git: {said[0] if said else 'failed'}", details=said[1:4])
     return done.stdout

@@ -124,13 +124,21 @@ def _about(repository: Repository, base: BaseCommit, options: Options | None, no
 
 
 def _changed_environments(before: Options | None, now: Options) -> Iterator[str]:
-    """Yield what is to be said of environments that a stranger's branch changes, and that are not used."""
+    """Yield what is to be said of environments that a stranger's branch changes or brings, whether they are used or not."""
     if not now.untrusted or before is None:
         return
     then, here = (project_of(find_playbook(one.playbook)) / ENVIRONMENTS for one in (before, now))
     for name in sorted({path.name for folder in (then, here) if folder.is_dir() for path in folder.iterdir()}):
         if name != "allowed_signers" and _content(then / name) != _content(here / name):
-            yield f"environments/{name} is changed by this branch: that is not looked at here"
+            brought = (
+                now.inventory is not None and not (then / name).exists() and (Path(now.inventory) / name).is_file()
+            )
+            how = (
+                "new in this branch, and taken as it is"
+                if brought
+                else "changed by this branch: that is not looked at here"
+            )
+            yield f"environments/{name} is {how}"
 
 
 def _content(path: Path) -> bytes | None:
