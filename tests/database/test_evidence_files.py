@@ -151,7 +151,10 @@ def _of_another_revision(firm: Firm) -> None:
 REFUSED: dict[str, tuple[Callable[[Firm], None], str]] = {
     "unsigned": (_unsigned, "has no evidence in evidence.json: it is unsigned"),
     "edited after it was signed": (_edited, "the signature is not of what it says"),
-    "by a key that is not listed": (_by_a_key_that_is_not_listed, "its key is not among the allowed signers"),
+    "by a key that is not listed": (
+        _by_a_key_that_is_not_listed,
+        "its key is not among the allowed signers: list its key in .*environments/allowed_signers, .* and commit that",
+    ),
     "by a key that was revoked": (_by_a_key_that_was_revoked, "its key is not among the allowed signers"),
     "by a key that nobody has committed": (_by_a_key_that_nobody_has_committed, "is not as it is committed"),
     "by a key whose time is over": (

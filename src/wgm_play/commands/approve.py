@@ -16,7 +16,7 @@ from wgm_play.ledger import Ledger, decided
 from wgm_play.ledger.statements import run, send, text
 from wgm_play.promotion import approval, signing
 from wgm_play.promotion.identity import identity_of, same
-from wgm_play.promotion.revision import NotFetched, short
+from wgm_play.promotion.revision import GitError, NotFetched, short
 from wgm_play.quantities import counted
 from wgm_play.run.requirements import made_by
 
@@ -69,8 +69,9 @@ def _insert(work: PlaySession, data: dict[str, object], digest: str, options: Op
         who = str(row[0]) if row else ""
     try:
         authors = made_by(work, saved)
-    except NotFetched as error:
-        reporter.warn(f"who made the change is not known here: {short(str(error))} is not in this clone")
+    except GitError as error:
+        said = f"{short(str(error))} is not in this clone" if isinstance(error, NotFetched) else str(error)
+        reporter.warn(f"who made the change is not known here: {said}")
         return who
     if approval.person(who) in {approval.person(one) for one in authors}:
         reporter.warn(

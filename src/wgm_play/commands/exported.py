@@ -44,7 +44,8 @@ def verify(options: Options, reporter: Reporter, file: str) -> int:
     found = signing.read(Path(file), Path(folder) / Path(Promotion("").allowed_signers).name)
     if found.signer is None:
         raise Refused(
-            f"{file}: {found.why}", hint="sign it with --sign KEY; the key stands in environments/allowed_signers"
+            f"{file}: {found.why}",
+            hint=found.lift or "sign it with --sign KEY; the key stands in environments/allowed_signers",
         )
     data = found.data
     reporter.note(

@@ -16,23 +16,26 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import InputError, Position
+from wgm_play.playbook.files import shown
 from wgm_play.promotion.revision import GitError, is_committed
 
 # What signatures are for, so that one made for something else counts for nothing (ssh-keygen(1), "-n").
 NAMESPACE = "wgm-play"
+_UNLISTED = "its key is not among the allowed signers"
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
     """What a file says; `signer` is the principal of a valid signature, None where there is none, and `why` says why.
 
-    `names` are all principals for whom its key is listed.
+    `names` are all principals for whom its key is listed; `lift` is what to do where the file is right and its key is not.
     """
 
     data: dict[str, Any]
     signer: str | None
     why: str = ""
     names: tuple[str, ...] = ()
+    lift: str = ""
 
 
 def write(data: Mapping[str, Any], path: Path, key: Path | None) -> None:
@@ -51,13 +54,14 @@ def read(path: Path, allowed_signers: Path, now: datetime | None = None) -> Sign
     data, text, signature = _content(path)
     if signature is None:
         return Signed(data, None, "unsigned")
+    list_it = f"list its key in {shown(allowed_signers)}, as in ci@shop.example ssh-ed25519 AAAA…, and commit that"
     if not allowed_signers.is_file():
-        return Signed(data, None, f"unsigned: there is no {allowed_signers}")
+        return Signed(data, None, f"unsigned: there is no {shown(allowed_signers)}", lift=list_it)
     names, why = _principals(text, signature, allowed_signers, now)
     if not names:
-        return Signed(data, None, f"unsigned: {why}")
+        return Signed(data, None, f"unsigned: {why}", lift=list_it if why == _UNLISTED else "")
     if why := _not_vouched(allowed_signers):
-        return Signed(data, None, why)
+        return Signed(data, None, why, lift=f"commit {shown(allowed_signers)}")
     return Signed(data, names[0], names=names)
 
 
@@ -107,7 +111,7 @@ def _principals(text: str, signature: str, allowed: Path, now: datetime | None =
         file.flush()
         found = _keygen(["-Y", "find-principals", *at, "-s", file.name, "-f", str(allowed)], "")
         names = found.stdout.decode(errors="replace").split("\n") if not found.returncode else []
-        why = _why_not(found, "its key is not among the allowed signers")
+        why = _why_not(found, _UNLISTED)
         good = []
         for name in filter(None, names):
             words = ["-Y", "verify", *at, "-n", NAMESPACE, "-I", name, "-s", file.name, "-f", str(allowed)]
@@ -124,8 +128,8 @@ def _not_vouched(allowed: Path) -> str:
     try:
         committed = is_committed(allowed)
     except GitError as error:
-        return f"unsigned: nobody can tell whether {allowed} is committed: {error}"
-    return "" if committed else f"unsigned: {allowed} is not as it is committed: commit it first"
+        return f"unsigned: nobody can tell whether {shown(allowed)} is committed: {error}"
+    return "" if committed else f"unsigned: {shown(allowed)} is not as it is committed: commit it first"
 
 
 # What ssh-keygen says of a key that is listed, and what it means.

@@ -112,8 +112,8 @@ def against_playbook(before: Options, now: Options, reporter: Reporter) -> Revie
 
 
 def _about(repository: Repository, base: BaseCommit, options: Options | None, now: Options) -> Iterator[str]:
-    if repository.commit("HEAD") == base.commit:
-        yield f"what is checked out is {base.name}: only what is not committed yet is compared"
+    if repository.commit("HEAD") == base.commit and not repository.changed(base):
+        yield f"what is checked out is {base.name}, and nothing was edited since: there is nothing to compare"
     if base.behind:
         yield (
             f"{base.name} has {counted(base.behind, 'commit')} that this branch has not: it is compared with {base.short}, where it"

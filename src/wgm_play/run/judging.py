@@ -105,12 +105,12 @@ def _of_file(work: PlaySession, promotion: Promotion, file: Path) -> Environment
     signed = signing.read(file, work.project / promotion.allowed_signers, now)
     name = promotion.source
 
-    def not_good(why: str) -> EnvironmentEvidence:
-        lift = f"wgm-play promote {name}.yml --export {file.name} --sign KEY"
+    def not_good(why: str, lift: str = "") -> EnvironmentEvidence:
+        lift = lift or f"wgm-play promote {name}.yml --export {file.name} --sign KEY"
         return EnvironmentEvidence(name, "", "::", why=f"has no evidence in {file.name}: it {why}", lift=lift)
 
     if signed.signer is None:
-        return not_good(f"is {signed.why}")
+        return not_good(f"is {signed.why}", signed.lift)
     try:
         found = source.from_data(signed.data)
     except (KeyError, TypeError, ValueError) as error:

@@ -17,7 +17,7 @@ from wgm_play.promotion import approval
 from wgm_play.promotion.approval import SignersBefore
 from wgm_play.promotion.gate import Requirement, Verdict
 from wgm_play.promotion.identity import identity_of, same
-from wgm_play.promotion.revision import NotFetched, fetch_hint, file_of, people_since, short
+from wgm_play.promotion.revision import GitError, NotFetched, fetch_hint, file_of, people_since, short
 from wgm_play.quantities import counted
 from wgm_play.reporter import Reporter
 from wgm_play.run import evidence
@@ -47,12 +47,12 @@ def _approvals(verdict: Verdict, work: PlaySession, planned: Planned, promotion:
     who = "who did not make the change"
     data = approval.data_of(Path(work.options.plan)) if work.options.plan else {}
     saved = data.get("saved", {})
+    signers = work.project / promotion.allowed_signers
     try:
-        authors = made_by(work, saved)
-    except NotFetched as error:
-        top = evidence.known(work).top
-        what = f"who made the change is not known: {short(str(error))}, which {work.environment.name} ran last, is not in this clone"
-        verdict.miss("approvals", what, fetch_hint(top, str(error)) if top else "", "whoever runs it")
+        authors, before = made_by(work, saved), _signers_before(work, signers)
+    except GitError as error:
+        what, lift = _unknown_authors(work, error)
+        verdict.miss("approvals", what, lift, "whoever runs it")
         return
     if evidence.known(work).top is None:
         verdict.named.append(
@@ -70,10 +70,7 @@ def _approvals(verdict: Verdict, work: PlaySession, planned: Planned, promotion:
     digest = approval.digest_of(data)
     now = decided.now(work.reading)
     said = approval.from_rows(decided.approvals(work.reading, digest))
-    signers = work.project / promotion.allowed_signers
-    said += approval.from_files(
-        path, digest, work.environment.name, signers, _signers_before(work, signers), authors, now
-    )
+    said += approval.from_files(path, digest, work.environment.name, signers, before, authors, now)
     found = approval.count(said, promotion, now, authors, _used(work, planned))
     if len(found.who) >= promotion.approvals:
         verdict.hold("approvals", f"approved by {', '.join(found.who)}")
@@ -81,6 +78,18 @@ def _approvals(verdict: Verdict, work: PlaySession, planned: Planned, promotion:
     bad = f"; {'; '.join(found.not_counted)}" if found.not_counted else ""
     what = f"{len(found.who)} of {wanted}{bad}"
     verdict.miss("approvals", what, f"wgm-play approve {path.name}", _may_approve(promotion, authors, found.who) or who)
+
+
+def _unknown_authors(work: PlaySession, error: GitError) -> tuple[str, str]:
+    """Return why nobody knows who made the change, and what would tell."""
+    top, lacking = evidence.known(work).top, isinstance(error, NotFetched)
+    why = (
+        f"{short(str(error))}, which {work.environment.name} ran last, is not in this clone"
+        if lacking
+        else f"git: {error}"
+    )
+    lift = fetch_hint(top, str(error)) if top is not None and lacking else "look at the repository with git"
+    return f"who made the change is not known: {why}", lift
 
 
 def _may_approve(promotion: Promotion, authors: set[str], *done: Iterable[str]) -> str:
