@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.catalog.graph import closure, owner_column, reached, relation_of, touched
+from wgm_play.catalog.graph import closure, owner_column, reached, relation_of, touched, users
 from wgm_play.catalog.kinds import (
     ACCESS,
     AS_ROWS,
@@ -83,6 +83,7 @@ def prove(
     # What is only needed comes without what depends on it: else the schema would draw in everything.
     part = touched(live, keys) | closure(live, _needed(live, wanted, keys))
     part |= named_in(live, _bodies_called(operations, live, wanted)) | _named_by_rewrites(operations, live)
+    part |= closure(live, _columns_of_rows(live, keys))
     part -= {key for key in live.rows if key.kind in UNPROVED}
     trashed = list(trashed)
     moved = _moved_types(trashed)
@@ -149,6 +150,24 @@ def _named_by_rewrites(operations: Iterable[Operation], live: Catalog) -> set[Ke
     texts = [one.sql for operation in operations for one in operation.commands if one.rewrites]
     operators = live.of("operator") if any(" OPERATOR(" in text for text in texts) else ()
     return named_in(live, texts) | closure(live, operators)
+
+
+def _columns_of_rows(live: Catalog, keys: Iterable[Key]) -> set[Key]:
+    """Return the columns of other tables that hold rows of these tables: PostgreSQL alters no table whose row type is in use."""
+    tables = {_table(key) for key in keys if key.kind == "column"} & live.rows.keys()
+    using = users(live) if tables else {}
+    found: set[Key] = set()
+    todo = list(tables)
+    while todo:
+        for one in using.get(todo.pop(), ()):
+            if one not in found and (one.kind in TYPES or (one.kind == "column" and _table(one) not in tables)):
+                found.add(one)
+                todo.append(one)
+    return found
+
+
+def _table(column: Key) -> Key:
+    return Key("table", column.name[:2])
 
 
 def _partitioned(live: Catalog, wanted: Catalog, index: Key) -> Key | None:

@@ -1,6 +1,6 @@
 """What comes first because of rows: a fill before what it names is converted or goes; what goes before a domain's new rule.
 
-A fill speaks of the row as it is, under its new names, with the columns that come.
+A fill, and a conversion, speaks of the row as it is, under its new names, with the columns that come.
 
 In: the context of a plan, its changes. Out: pairs of changes, of which the first comes first.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import Change, PlanContext
 from wgm_play.operations.online.spell import columns_named
-from wgm_play.sql import ident
+from wgm_play.sql import Sql, ident
 
 
 def pairs(situation: PlanContext, changes: Sequence[Change]) -> list[tuple[Change, Change]]:
@@ -23,8 +23,14 @@ def pairs(situation: PlanContext, changes: Sequence[Change]) -> list[tuple[Chang
         if change.operation.key.kind == "column":
             by_column[change.operation.key].append(change)
     filled = [key for key in sorted(by_column) if key in situation.goal.backfills and key in situation.wanted.rows]
+    converted = [key for key in sorted(by_column) if key in situation.goal.converts]
     return [
-        *(pair for key in filled for pair in _of_fill(situation, key, by_column)),
+        *(pair for key in filled for pair in _of_text(situation, key, situation.goal.backfills[key], by_column)),
+        *(
+            pair
+            for key in converted
+            for pair in _of_text(situation, key, situation.goal.converts[key].using, by_column)
+        ),
         *_of_domains(situation, changes),
     ]
 
@@ -40,9 +46,11 @@ def _of_domains(situation: PlanContext, changes: Sequence[Change]) -> Iterator[t
                 yield change, rule
 
 
-def _of_fill(situation: PlanContext, key: Key, by_column: dict[Key, list[Change]]) -> Iterator[tuple[Change, Change]]:
+def _of_text(
+    situation: PlanContext, key: Key, text: Sql, by_column: dict[Key, list[Change]]
+) -> Iterator[tuple[Change, Change]]:
     filling = [change for change in by_column[key] if _writes(change)]
-    for name in columns_named(str(situation.goal.backfills[key])):
+    for name in columns_named(str(text)):
         other = Key("column", (*key.name[:2], name))
         if other == key:
             continue
