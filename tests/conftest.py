@@ -73,6 +73,8 @@ def _keep_apart(config: pytest.Config) -> None:
     os.environ["WGM_TEST_SERVERS"] = str(fetched)
     found = sorted(str(folder) for folder in fetched.glob("*/bin"))
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), *found])
+    # Commands keep what they compiled: else each of some hundred processes would compile the whole program for itself.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     cache = tempfile.TemporaryDirectory(prefix="wgm-test-cache-", ignore_cleanup_errors=True)
     os.environ["XDG_CACHE_HOME"] = cache.name
     # A scratch database is made for nearly every run: in memory that takes a quarter of the time.
