@@ -133,13 +133,19 @@ def test_what_needs_something_that_no_step_says_is_left_out_and_named(
         "create type number (input = n_in, output = n_out, internallength = 4, passedbyvalue);"
         "create table pairs (id int primary key, numbers number[]); create view all_pairs as select id from pairs;"
         "create table people (id int primary key, pair int references pairs, name text); create table notes (body text);"
-        "create index notes_words on notes using gin (to_tsvector('people', body)); grant select on all_pairs to pg_monitor",
+        "create index notes_words on notes using gin (to_tsvector('people', body)); grant select on all_pairs to pg_monitor;"
+        # Both depend on the transform, one of them uses it.
+        "create transform for int language sql (from sql with function prsd_lextype(internal));"
+        "create function halved(n int) returns int language sql as 'select n / 2';"
+        "create function doubled(n int) returns int transform for type int language sql as 'select 2 * n'",
     )
     playbook = inspect(live, tmp_path)
     told = [line[4:] for line in playbook.read_text().splitlines() if line.startswith("#   ")]
     assert told == [
         "base type public.number",
         "text search template public.plain",
+        "transform for integer on language sql",
+        "function doubled(integer): it needs transform for integer on language sql",
         "function n_in(cstring): it needs base type public.number",
         "function n_out(number): it needs base type public.number",
         "index notes_words: it needs what no step says",
