@@ -76,9 +76,14 @@ def _guarded(holder: _Holder) -> int:
 
 
 def _name_the_playbook(error: WgmError, given: object) -> None:
-    """Let what is to be typed next name the playbook that was given: it can be copied."""
+    """Let what is to be typed next name the playbook that was given: it can be copied.
+
+    A word that is no file's name may be anything, a URL with a password, too.
+    """
+    from wgm_play.cli.files import found
+
     names = [given] if isinstance(given, str) else given if isinstance(given, list | tuple) else []
-    if len(names) != 1:
+    if len(names) != 1 or not found(str(names[0])).is_file():
         return
     name = shlex.quote(str(names[0]))
     for one in error.problems if isinstance(error, Problems) else (error,):
