@@ -69,18 +69,28 @@ def program(name: str, version: int) -> Path:
 
 
 @dataclass(slots=True)
-class _Heard:
-    """What pg_restore said, by the entry that it was about; 0 for none."""
+class Heard:
+    """What pg_restore said, by the entry that it was about; 0 for none.
+
+    Parallel jobs write at once: an entry may be named, and another one, before the error of the first is told.
+    """
 
     failed: dict[int, str] = field(default_factory=dict)
-    entry: int = 0
+    waiting: list[int] = field(default_factory=list)
 
     def __call__(self, line: str) -> None:
-        if found := _FROM.search(line):
-            self.entry = int(found.group(1))
-        elif _ERROR in line:
-            text = line.split(_ERROR, 1)[1].removeprefix(_COMMON).removeprefix("ERROR:  ")
-            self.failed.setdefault(self.entry, mask(text))
+        """Hear one line of its standard error."""
+        self.waiting += [int(number) for number in _FROM.findall(line)]
+        if _ERROR in line:
+            text = line.rsplit(_ERROR, 1)[1].removeprefix(_COMMON).removeprefix("ERROR:  ")
+            if self.waiting or not self.failed:
+                self.failed.setdefault(self.waiting.pop(0) if self.waiting else 0, mask(text))
+
+    def end(self) -> Mapping[int, str]:
+        """Return what failed, with entries whose error was lost among those of others."""
+        for number in self.waiting:
+            self.failed.setdefault(number, "it failed beside another one, whose error alone was told")
+        return self.failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +143,7 @@ class DumpLoader:
             self.folder,
         ]
         tables = sum(entry.kind == "TABLE DATA" for entry in chosen)
-        heard = _Heard()
+        heard = Heard()
         with tempfile.TemporaryFile() as listed, self.reporter.progress("restore", tables, "tables") as progress:
             listed.write("".join(f"{entry.line}\n" for entry in chosen).encode(errors="surrogateescape"))
             listed.flush()
@@ -147,6 +157,6 @@ class DumpLoader:
             try:
                 server_tools.run(self._program, said, environ, on_line, given=listed)
             except server_tools.ProgramFailed as error:
-                if error.code != 1 or not heard.failed or 0 in heard.failed:
+                if error.code != 1 or not heard.end() or 0 in heard.failed:
                     raise
-        return heard.failed
+        return heard.end()
