@@ -2,7 +2,7 @@ SELECT 'materialized_view', n.nspname, r.relname,
        pg_catalog.pg_get_viewdef(r.oid), {% include 'catalog/_storage_parameters.sql' %}
 , COALESCE(k.columns, '{}'), k.comments, s.spcname, am.amname, d.description, k.settings,
        (SELECT cl.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class cl ON cl.oid = i.indexrelid WHERE i.indrelid = r.oid AND i.indisclustered),
-       r.oid, 1259, pg_catalog.pg_get_userbyid(r.relowner), r.relacl::text[] || k.acl, 0
+       r.oid, 1259, pg_catalog.pg_get_userbyid(r.relowner), CASE WHEN k.acl IS NULL THEN r.relacl::text[] ELSE COALESCE(r.relacl, pg_catalog.acldefault('r', r.relowner))::text[] || k.acl END, 0
 FROM pg_catalog.pg_class r
 JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
 LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = r.reltablespace

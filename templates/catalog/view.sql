@@ -1,6 +1,6 @@
 SELECT 'view', n.nspname, r.relname,
        pg_catalog.pg_get_viewdef(r.oid), (SELECT array_agg(o ORDER BY o COLLATE "C") FROM unnest(r.reloptions) o), COALESCE(k.columns, '{}'), k.comments, d.description, k.defaults,
-       r.oid, 1259, pg_catalog.pg_get_userbyid(r.relowner), r.relacl::text[] || k.acl, 0
+       r.oid, 1259, pg_catalog.pg_get_userbyid(r.relowner), CASE WHEN k.acl IS NULL THEN r.relacl::text[] ELSE COALESCE(r.relacl, pg_catalog.acldefault('r', r.relowner))::text[] || k.acl END, 0
 FROM pg_catalog.pg_class r
 JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
 LEFT JOIN pg_catalog.pg_description d ON d.classoid = 1259 AND d.objoid = r.oid AND d.objsubid = 0
