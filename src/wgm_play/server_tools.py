@@ -24,8 +24,8 @@ from wgm_play.sql import reveal
 END_SECONDS = 5.0
 POLL_SECONDS = 0.2
 SHOWN_ERRORS = 10
-# Its standard input ends when we do.
-_WATCH = 'read -r _; kill -s TERM -- "-$1"; sleep 5; kill -s KILL -- "-$1"'
+# Its standard input says the group of processes to end, and ends when we do.
+_WATCH = 'read -r group || exit 0; read -r _; kill -s TERM -- "-$group"; sleep 5; kill -s KILL -- "-$group"'
 _WORTH = (": error:", ": fatal:", ": detail:", ": hint:", ": warning:", "Command was:", "ERROR:", "HINT:", "WARN:")
 
 
@@ -97,16 +97,8 @@ def run(
     The program has a session of its own, so that Ctrl-C reaches us and not it; whatever ends us ends it and its
     workers. Raise `ProgramFailed`.
     """
-    process = subprocess.Popen(
-        [program, *words],
-        stdin=given or subprocess.DEVNULL,
-        stdout=out or subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=dict(environ),
-        start_new_session=True,
-        **run_as,
-    )
-    watch: subprocess.Popen[bytes] | None = None
+    watch = _watcher()  # it is there before the program: nothing of it outlives us, whenever we end
+    process: subprocess.Popen[bytes] | None = None
     said: list[str] = []
 
     def hear(line: str) -> None:
@@ -115,28 +107,45 @@ def run(
         on_line(line)
 
     try:
-        watch = _watched(process)
+        process = subprocess.Popen(
+            [program, *words],
+            stdin=given or subprocess.DEVNULL,
+            stdout=out or subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=dict(environ),
+            start_new_session=True,
+            **run_as,
+        )
+        _let_watch(watch, process)
         if process.stderr is not None:
             _listen(process, process.stderr, hear)
         code = process.wait()
     finally:
-        _end(process)
-        if watch is not None:
-            watch.kill()
-            watch.communicate()
+        if process is not None:
+            _end(process)
+        watch.kill()
+        watch.communicate()
     if code:
         raise ProgramFailed(program.name, code, said)
 
 
-def _watched(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
-    """Let a program end with us, whatever ends us: pg_basebackup's own child would stream WAL for ever."""
+def _watcher() -> subprocess.Popen[bytes]:
+    """Start what lets a program end with us, whatever ends us: pg_basebackup's own child would stream WAL for ever."""
     return subprocess.Popen(
-        ["/bin/sh", "-c", _WATCH, "sh", str(process.pid)],
+        ["/bin/sh", "-c", _WATCH],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def _let_watch(watch: subprocess.Popen[bytes], process: subprocess.Popen[bytes]) -> None:
+    """Tell the watcher which program it is for."""
+    if watch.stdin is not None:
+        with suppress(BrokenPipeError):
+            watch.stdin.write(f"{process.pid}\n".encode())
+            watch.stdin.flush()
 
 
 def _listen(process: subprocess.Popen[bytes], stream: IO[bytes], hear: Callable[[str], None]) -> None:

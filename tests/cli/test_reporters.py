@@ -332,9 +332,11 @@ def test_rows_stand_in_columns(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "(none)\n"
 
 
-def test_rows_that_are_too_wide_stand_one_below_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_rows_that_are_too_wide_the_first_wide_column_stands_beside_the_narrow_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     TextReporter().table("", ["check", "what"], [["one", "x" * 200], ["two", None]])
-    assert capsys.readouterr().out == f"check  one\nwhat   {'x' * 200}\n\ncheck  two\n"
+    assert capsys.readouterr().out == f"check  what\none    {'x' * 200}\ntwo\n"
 
 
 def test_two_playbooks_have_a_recap_each(capsys: pytest.CaptureFixture[str]) -> None:

@@ -275,8 +275,9 @@ class Barman(ToolEngine):
         names = {"base": "basebackups", "wals": "wals", "streaming": "streaming_wals", "incoming": "incoming_wals"}
         return {name: Path(told[f"{word}_directory"]) for name, word in names.items()}
 
-    @cached_property
+    @property
     def _system(self) -> str:
+        """Whose backups are here, "" before the first: asked anew, as it is written while that is taken."""
         with suppress(OSError, ValueError, KeyError):
             return str(json.loads((self._folders["base"].parent / "identity.json").read_text())["systemid"])
         return ""
