@@ -175,7 +175,11 @@ def test_doc_lists_the_kinds_and_shows_one(wgm: Command) -> None:
     assert "columns" in json.loads(wgm("doc", "table", "--format", "json").stdout)["results"][0]["pages"]["table"]
 
 
-def test_what_is_to_be_typed_next_names_the_playbook_that_was_given(tmp_path: Path) -> None:
+def test_what_is_to_be_typed_next_names_the_playbook_that_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my shop.yml").touch()
     error = Problems(
         [Refused("no backup", hint="`wgm-play backup PLAYBOOK` takes one", details=["wgm-play wal PLAYBOOK"])]
     )
