@@ -17,6 +17,7 @@ from wgm_play.planning.imperative import names_in
 from wgm_play.playbook.model import Play
 from wgm_play.quantities import format_duration
 from wgm_play.review.compare import ComparedPlay
+from wgm_play.review.gates import of_environment
 from wgm_play.sql import reveal
 
 # Policies whose other value lets more happen, and which value that is.
@@ -106,17 +107,19 @@ def environment(one: ComparedPlay) -> Iterator[Finding]:
     for name, more in _ALLOWS.items():
         old, new = getattr(was.policy, name), getattr(now.policy, name)
         if old != new and new == more:
-            yield _found(f"policy.{name} becomes {_yaml(new)}", name, ERROR, now)
+            yield of_environment(now, name, ERROR, f"policy.{name} becomes {_yaml(new)}")
     for field in fields(Policy):
         if field.name not in _ALLOWS and getattr(was.policy, field.name) != getattr(now.policy, field.name):
             old, new = getattr(was.policy, field.name), getattr(now.policy, field.name)
-            yield _found(f"policy.{field.name} becomes {_yaml(new)}, was {_yaml(old)}", field.name, WARNING, now)
+            yield of_environment(
+                now, field.name, WARNING, f"policy.{field.name} becomes {_yaml(new)}, was {_yaml(old)}"
+            )
     for name in ("url", "service", "embedded", "shadow", "planner", "readers"):
         if _where(was, name) != _where(now, name):
-            yield _found(f"{name} is another", name, WARNING, now)
+            yield of_environment(now, name, WARNING, f"{name} is another")
     old, new = (one.marker or one.name for one in (was, now))
     if old != new:
-        found = _found(f"marker is {new}, was {old}", "marker", WARNING, now)
+        found = of_environment(now, "marker", WARNING, f"marker is {new}, was {old}")
         yield replace(found, remedy=f"add `marker: {old}` where the database is the same: else every run is refused")
 
 
@@ -132,15 +135,3 @@ def _yaml(value: Any) -> str:
     if isinstance(value, float):
         return format_duration(value)
     return str(list(value)) if isinstance(value, tuple) else str(value)
-
-
-def _found(message: str, name: str, severity: str, environment: Environment) -> Finding:
-    return Finding(
-        "environment",
-        severity,
-        f"environment {environment.name}: {message}",
-        f"environment {environment.name}",
-        name,
-        where=environment.position,
-        source="review",
-    )

@@ -36,7 +36,7 @@ def look(was: Environment, now: Environment, project_before: Path, project: Path
     """Yield what holds less than before, and who may sign."""
     before, after = was.promotion, now.promotion
     if before is not None and after is None:
-        yield _of(now, "promotion", ERROR, "promotion goes: what runs here need not be tried elsewhere")
+        yield of_environment(now, "promotion", ERROR, "promotion goes: what runs here need not be tried elsewhere")
     if before is not None and after is not None:
         yield from _promotion(before, after, now)
     yield from _freezes(was, now)
@@ -47,7 +47,7 @@ def look(was: Environment, now: Environment, project_before: Path, project: Path
 
 def _promotion(was: Promotion, now: Promotion, environment: Environment) -> Iterator[Finding]:
     def less(name: str, old: object, new: object, severity: str = ERROR) -> Finding:
-        return _of(environment, f"promotion.{name}", severity, f"promotion.{name} becomes {new}, was {old}")
+        return of_environment(environment, f"promotion.{name}", severity, f"promotion.{name} becomes {new}, was {old}")
 
     if was.source != now.source:
         yield less("from", was.source, now.source, WARNING)
@@ -60,12 +60,12 @@ def _promotion(was: Promotion, now: Promotion, environment: Environment) -> Iter
             yield less(name, format_duration(getattr(was, name)), format_duration(getattr(now, name)), WARNING)
     if gone := [one for one in was.require if one not in now.require]:
         said = f"promotion.require no longer asks for {', '.join(gone)}"
-        yield _of(environment, "promotion.require", ERROR, said)
+        yield of_environment(environment, "promotion.require", ERROR, said)
     if was.approvers and not now.approvers:
         said = "promotion.approvers goes: every login counts that the ledger lets write"
-        yield _of(environment, "promotion.approvers", ERROR, said)
+        yield of_environment(environment, "promotion.approvers", ERROR, said)
     elif new := [one for one in now.approvers if one not in was.approvers] if was.approvers else []:
-        yield _of(environment, "promotion.approvers", WARNING, f"{', '.join(new)} may approve")
+        yield of_environment(environment, "promotion.approvers", WARNING, f"{', '.join(new)} may approve")
 
 
 def _freezes(was: Environment, now: Environment) -> Iterator[Finding]:
@@ -73,10 +73,10 @@ def _freezes(was: Environment, now: Environment) -> Iterator[Finding]:
     for one in was.freeze:
         if one not in now.freeze:
             said = f"a window of freeze goes: {one.shown}"
-            yield _of(now, f"freeze {one.shown}", WARNING, said)
+            yield of_environment(now, f"freeze {one.shown}", WARNING, said)
     for one in now.freeze:
         if one.allows and allowed and one not in was.freeze:
-            yield _of(now, f"freeze allows {one.shown}", WARNING, f"freeze lets more be run: {one.shown}")
+            yield of_environment(now, f"freeze allows {one.shown}", WARNING, f"freeze lets more be run: {one.shown}")
 
 
 def _signers(old: Path, new: Path, environment: Environment) -> Iterator[Finding]:
@@ -136,11 +136,14 @@ def _fingerprint(key: str) -> str:
 
 def unread(environment: Environment, file: Path) -> Finding:
     """Return that a branch changes an environment whose file is not looked at, because it is a stranger's."""
-    found = _of(environment, "file", WARNING, "this branch changes its file, which is not looked at here: read it")
+    found = of_environment(
+        environment, "file", WARNING, "this branch changes its file, which is not looked at here: read it"
+    )
     return replace(found, where=Position(shown(file)))
 
 
-def _of(environment: Environment, name: str, severity: str, message: str) -> Finding:
+def of_environment(environment: Environment, name: str, severity: str, message: str) -> Finding:
+    """Return a finding about what an environment says under a name; of `promotion.…` it is where that stands."""
     promotion = environment.promotion
     return Finding(
         "environment",
