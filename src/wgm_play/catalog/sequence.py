@@ -17,9 +17,10 @@ def numbering_of(options: Numbers[int] | None, was: str, now: str) -> list[int] 
 
     (manual: "ALTER SEQUENCE", AS: the largest value is another only where it was the largest of the type.)
     """
-    if options is None or options[3] != LARGEST.get(was):
-        return None if options is None else list(options)
-    return [*options[:3], LARGEST.get(now, options[3]), *options[4:]]
+    if options is None:
+        return None
+    start, increment, least, most, *others = options
+    return [start, increment, least, LARGEST.get(now, most) if most == LARGEST.get(was) else most, *others]
 
 
 @dataclass(frozen=True, slots=True)

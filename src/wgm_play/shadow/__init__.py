@@ -219,13 +219,13 @@ class Shadow:
         for role in superuser.roles if superuser is not None else ():
             _drop_role(self.admin, role)
 
-    def sweep(self) -> bool:
-        """Drop scratch databases whose runner is gone, and on a server of our own their roles; tell if all is gone."""
-        return sweep(self.admin, roles=self.place.ours)
+    def sweep(self) -> None:
+        """Drop scratch databases whose runner is gone, and on a server of our own their roles."""
+        sweep(self.admin, roles=self.place.ours)
 
 
-def sweep(admin: psycopg.Connection[Any], *, roles: bool) -> bool:
-    """Drop scratch databases, and on a server of our own their `roles`, whose command is gone; tell if none is left.
+def sweep(admin: psycopg.Connection[Any], *, roles: bool) -> None:
+    """Drop scratch databases, and their `roles`, whose command is gone.
 
     Another command may sweep, or make one, at the same moment, and the session of one that was killed may still live
     for a moment: what cannot go now goes with the next sweep.
@@ -235,7 +235,11 @@ def sweep(admin: psycopg.Connection[Any], *, roles: bool) -> bool:
     if roles:
         for (name,) in admin.execute(render("shadow/leftover_roles.sql.j2").sql).fetchall():
             _drop_role(admin, name)
-    return admin.execute(render("shadow/remaining.sql.j2", ours=roles).sql).fetchone() is None
+
+
+def nothing_remains(admin: psycopg.Connection[Any], *, ours: bool) -> bool:
+    """Tell whether a sweep took all there is, so that the marks of killed commands need not be kept."""
+    return admin.execute(render("shadow/remaining.sql.j2", ours=ours).sql).fetchone() is None
 
 
 def _drop_role(admin: psycopg.Connection[Any], name: str) -> None:
@@ -281,7 +285,8 @@ def open_shadow(place: ShadowServer) -> Iterator[Shadow]:
         admin = place.connect(None, APPLICATION)
         shadow = Shadow(place.connect, place.own, admin, admin.info.server_version, place)
         try:
-            if shadow.sweep():
+            shadow.sweep()
+            if left_behind() and nothing_remains(admin, ours=place.ours):
                 forget(OURS if place.ours else place.mark)
             if not place.own and _is_superuser(admin):
                 shadow.make_role()
@@ -302,7 +307,8 @@ def sweep_after_kills(mark: str, connect: Connect) -> None:
                 gone = _sweep_ours()
             else:
                 with connect(None, APPLICATION) as admin:
-                    gone = sweep(admin, roles=False)
+                    sweep(admin, roles=False)
+                    gone = nothing_remains(admin, ours=False)
         except (psycopg_error(), WgmError):
             continue  # it is out of reach now: the next command tries again
         if gone:
@@ -318,7 +324,8 @@ def _sweep_ours() -> bool:
     gone = True
     for server in embedded.running_scratch():
         with psycopg.connect(server.url, autocommit=True, application_name=APPLICATION) as admin:
-            gone = sweep(admin, roles=True) and gone
+            sweep(admin, roles=True)
+            gone = nothing_remains(admin, ours=True) and gone
     return gone
 
 
