@@ -6,13 +6,14 @@ In: an environment. Out: psycopg connections; an ephemeral server lives as long 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import server
 from wgm_play.environment import TARGET, Environment
 from wgm_play.errors import InputError, Refused, Unreachable, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.shadow import Connect, ShadowServer, locale_of, path_of, sweep_after_kills
 from wgm_play.shadow.tablespaces import tablespaces_of

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.document.load import load_file, position_of
 from wgm_play.environment_keys import ENVIRONMENT, nearest, read, resolve
 from wgm_play.errors import InputError, Position, Problems, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.secret import Secret, register
 
 if TYPE_CHECKING:

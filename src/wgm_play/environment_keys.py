@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from typing import Any
 
 from wgm_play.document.load import Map, Seq, Text, position_of
 from wgm_play.errors import InputError, Position, Unset, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import parse_duration, parse_size
 
 

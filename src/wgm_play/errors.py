@@ -6,8 +6,9 @@ In: nothing. Out: exceptions that `cli/main.py` turns into a message and an exit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from wgm_play.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

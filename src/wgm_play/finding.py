@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from wgm_play.errors import Position
+from wgm_play.lazy_dataclass import dataclass
 
 # From the least to the worst. "info" is advice: nothing is wrong.
 SEVERITIES = ("info", "warning", "error")

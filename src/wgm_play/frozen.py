@@ -5,10 +5,10 @@ In: a connection of ours. Out: `FrozenDatabase`, which says who did it and what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import Position, Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.sql import quoted
 

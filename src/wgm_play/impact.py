@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import ACCESS_SHARE, LOCK_LEVELS, ROW_EXCLUSIVE
 from wgm_play.plan import Command, Plan
 from wgm_play.quantities import format_size

@@ -5,7 +5,7 @@ In: nothing. Out: `Options`, which every command takes, `ReportOptions` for thos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from wgm_play.lazy_dataclass import dataclass
 
 # The exit code of `--check --detailed-exitcode` where a run would change something.
 PENDING = 10

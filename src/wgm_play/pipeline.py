@@ -5,12 +5,12 @@ In: `Options` from the command line, a `Reporter` that speaks. Out: an exit code
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import Found, InputError, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.options import PENDING, TOLD, Options, ReportOptions
 from wgm_play.quantities import counted
 from wgm_play.untrusted import refuse_run

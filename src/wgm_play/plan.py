@@ -5,10 +5,11 @@ In: operations in order. Out: groups of statements as they will be sent; JSON th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wgm_play.catalog.model import Key
+from wgm_play.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from wgm_play.lazy_dataclass import dataclass
 
 # No process has this number: above the largest that any supported kernel gives out.
 NO_PROCESS = 2**31 - 2

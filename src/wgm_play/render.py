@@ -12,12 +12,12 @@ import re
 import secrets
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import plain_templates
 from wgm_play.errors import InputError, Position
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.sql import Sql, ident, literal
 
 if TYPE_CHECKING:

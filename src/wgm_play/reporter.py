@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from wgm_play.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from wgm_play.impact import Impact

@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from wgm_play.lazy_dataclass import dataclass
 
 MASK = "***"
 # A value shorter than this is masked as a `Secret` but not searched for in texts: replacing every "1" or "on"

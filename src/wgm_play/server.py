@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import plain_templates, pooler
 from wgm_play.environment import ENCODED, Environment, Policy, parameters_of
 from wgm_play.errors import InputError, Locked, Position, Refused, Unreachable
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.secret import mask, register
 from wgm_play.sql import reveal
 

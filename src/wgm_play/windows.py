@@ -7,12 +7,12 @@ the clock on the wall of its time zone; how long a window lasts is time that pas
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from wgm_play.errors import InputError, Position
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import parse_duration
 
 # Where a rule does not say from when it counts: a day long ago, at midnight. A Monday is not needed: BYDAY says the day.

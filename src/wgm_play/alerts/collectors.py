@@ -7,12 +7,13 @@ query, no name of a client.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wgm_play.alerts.evaluate import LOCK_SECONDS, LONGEST_LABEL
 from wgm_play.alerts.prometheus import braces, page
 from wgm_play.alerts.threshold import shown
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.secret import mask
 

@@ -9,12 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.alerts.counter import key_of
 from wgm_play.alerts.evaluate import AlertState, evaluate
 from wgm_play.alerts.outside_values import NOTHING, Counted, OutsideValues
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:

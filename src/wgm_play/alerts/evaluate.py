@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from wgm_play.alerts.outside_values import NOTHING, OutsideValues
 from wgm_play.alerts.threshold import Threshold, parse
 from wgm_play.alerts.visibility import Unseen, all_rows_seen, refuse_hidden_sessions
 from wgm_play.errors import InputError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import counted, format_duration
 from wgm_play.render import render
 from wgm_play.secret import MASK, mask, without_values

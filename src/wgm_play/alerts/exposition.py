@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.alerts.collectors import COLLECTORS, Collected, Collector
@@ -19,6 +19,7 @@ from wgm_play.alerts.evaluate import AlertState
 from wgm_play.alerts.outside_values import Counted
 from wgm_play.alerts.prometheus import braces, metrics, page
 from wgm_play.alerts.threshold import shown
+from wgm_play.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from wgm_play.playbook.model import Alert

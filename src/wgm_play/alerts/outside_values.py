@@ -6,10 +6,10 @@ In: functions of whoever evaluates alerts. Out: `OutsideValues`; what is not to 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.alerts.visibility import Unseen
+from wgm_play.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from wgm_play.playbook.model import Alert

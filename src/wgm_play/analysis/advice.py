@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.analysis.candidates import Fixed, IndexCandidate, Table, candidates, constants_of
@@ -15,6 +14,7 @@ from wgm_play.analysis.compare import FLOOR, SOURCE, TIMES
 from wgm_play.finding import INFO, Finding
 from wgm_play.inspect.emit import step as lines_of
 from wgm_play.inspect.entry import table_place
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import counted, format_size
 from wgm_play.sql import ident, shortened
 from wgm_play.stats.uses import expression_key

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.sql import Sql, ident
 from wgm_play.stats.uses import PART
 

@@ -6,10 +6,10 @@ In: plans. Out: `Slower`, and the finding that names the query, both plans and t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from wgm_play.analysis.plans import QueryPlan, Subject
 from wgm_play.finding import ERROR, WARNING, Finding
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import counted
 
 SOURCE = "analyze"

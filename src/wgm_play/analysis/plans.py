@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.analysis.statements import key_of
 from wgm_play.errors import Position
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.model import Query
 from wgm_play.playbook.queries import prepared
 from wgm_play.render import render

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.analysis import compare
@@ -17,6 +17,7 @@ from wgm_play.analysis.plans import Subject
 from wgm_play.analysis.target import Plans, search_path_of
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.finding import INFO, Finding
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import counted
 from wgm_play.render import render
 from wgm_play.stats.values import FULL

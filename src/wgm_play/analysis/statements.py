@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.secret import mask
 from wgm_play.sql import ident

@@ -6,12 +6,13 @@ In: who asks the target, statements. Out: their plans by name; why others have n
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.analysis.plans import QueryPlan, Subject, UnplannedStatement, plan
 from wgm_play.asking.ask import Asker, NotAsked
 from wgm_play.errors import InputError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.secret import mask
 

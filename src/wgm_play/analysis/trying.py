@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wgm_play.analysis.candidates import IndexCandidate, Table
@@ -17,6 +17,7 @@ from wgm_play.asking.ask import NotAsked
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError
 from wgm_play.inspect.index import taken_apart
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.sqltext.scan import Unforeseen
 

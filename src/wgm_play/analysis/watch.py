@@ -6,13 +6,13 @@ In: a play's work. Out: `QuerySnapshot`; a row of `wgm.query_record`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wgm_play.analysis import statements
 from wgm_play.analysis.plans import Subject, rewritten, subject_of
 from wgm_play.analysis.statements import Count, Statements, dearest
 from wgm_play.analysis.target import Plans, plans_of
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.query_records import record
 

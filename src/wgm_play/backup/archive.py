@@ -8,12 +8,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from wgm_play.backup.wal import Wal
 from wgm_play.embedded.account import Account
+from wgm_play.lazy_dataclass import dataclass
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment
 from wgm_play.errors import InputError, Refused, Unreachable
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.reporter import Reporter
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wgm_play.backup.moment import lsn_of
+from wgm_play.lazy_dataclass import dataclass
 
 NAME = "backup_manifest"
 # Files that may be there without being in the manifest (pg_verifybackup leaves out the same).

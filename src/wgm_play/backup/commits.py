@@ -12,12 +12,12 @@ import subprocess
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from wgm_play.backup.wal import Wal, write_out
 from wgm_play.errors import Refused, StepFailed
+from wgm_play.lazy_dataclass import dataclass
 
 _RECORD = re.compile(r"rmgr: (\w+) .* tx: +(\d+), lsn: ([0-9A-F]+/[0-9A-F]+), .*desc: (.*)")
 _ROWS = re.compile(r"(HOT_UPDATE|UPDATE|INSERT|DELETE|MULTI_INSERT)\b")

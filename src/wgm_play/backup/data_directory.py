@@ -10,12 +10,12 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from wgm_play import server_tools
 from wgm_play.embedded.account import Account
 from wgm_play.errors import Refused, StepFailed
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import format_size
 
 BASE, SPACES = "base", "spaces"

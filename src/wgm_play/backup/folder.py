@@ -13,7 +13,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from wgm_play.backup.base import Backup
 from wgm_play.backup.base_manifest import sha256
 from wgm_play.errors import Position, Refused
+from wgm_play.lazy_dataclass import dataclass
 
 MANIFEST = "manifest.json"
 DUMP = "dump"

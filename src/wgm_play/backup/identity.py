@@ -5,11 +5,11 @@ In: a connection to the database, a backup. Out: `Identity`; why a backup is ano
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.backup.base import Backup
 from wgm_play.backup.target import timeline_of
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 
 RESTORED = "-restored-"

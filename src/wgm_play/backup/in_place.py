@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from wgm_play import processes
 from wgm_play.backup import target
 from wgm_play.environment import ClusterAccess
 from wgm_play.errors import Refused, StepFailed
+from wgm_play.lazy_dataclass import dataclass
 
 # How long a server may take to stop, or to come up, beyond what its own command waits.
 SETTLE_SECONDS = 60.0

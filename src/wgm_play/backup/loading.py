@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from wgm_play import server_tools
 from wgm_play.backup.folder import DUMP, Manifest
 from wgm_play.embedded import programs
 from wgm_play.errors import InputError, Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.reporter import Reporter
 from wgm_play.secret import mask
 

@@ -6,10 +6,11 @@ In: the text of the command line. Out: `Moment`; what a text must look like that
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from wgm_play.errors import InputError
+from wgm_play.lazy_dataclass import dataclass
 
 LATEST, TIME, LSN, NAME, RUN = KINDS = ("latest", "time", "lsn", "name", "run")
 FORMS = "write 2026-01-31T12:00:00+00:00, run:17, lsn:0/3000148, name:RESTORE_POINT, or latest"

@@ -12,13 +12,14 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wgm_play.backup import scratch, target
 from wgm_play.backup.folder import Manifest
 from wgm_play.backup.loading import DumpEntry, DumpLoader
 from wgm_play.errors import Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.reporter import Reporter
 from wgm_play.shadow.stand_in import can_stand_in, stand_in

@@ -11,7 +11,6 @@ import secrets
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +22,7 @@ from wgm_play.backup.base import Backup, Backups, Capabilities, Restored, Scratc
 from wgm_play.backup.in_folder import InFolder
 from wgm_play.backup.moment import LATEST, TIME, Moment
 from wgm_play.errors import InputError, Refused, StepFailed, Unreachable
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.secret import register
 
 # The id of the window within which the provider restores any moment.

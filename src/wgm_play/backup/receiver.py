@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from wgm_play.backup import slot, target
 from wgm_play.backup.moment import lsn_of, lsn_text
 from wgm_play.backup.wal import RECEIVED, Wal
 from wgm_play.errors import Locked, Refused, Unreachable, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.reporter import Reporter
 from wgm_play.secret import mask

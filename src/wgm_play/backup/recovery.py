@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from wgm_play.backup.run_folder import RunFolder
 from wgm_play.backup.wal import Wal
 from wgm_play.backup.wal_places import without_places
 from wgm_play.errors import Unreachable
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.server_settings import LIBRARIES, refused
 

@@ -6,7 +6,6 @@ In: the backups of a cluster, its WAL, a `Moment`. Out: `RecoveryTarget`; `Refus
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from wgm_play.backup.base import Backup
 from wgm_play.backup.moment import LATEST, LSN, NAME, TIME, Moment, lsn_text
 from wgm_play.backup.wal import Wal
 from wgm_play.errors import Refused
+from wgm_play.lazy_dataclass import dataclass
 
 # A record may run over into the next segment, which is then all that there is of it: so much is no sign of damage.
 _LAST_RECORD = 256 * 1024

@@ -13,7 +13,7 @@ import shlex
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from wgm_play.backup import exchange, folder, identity, scratch, target
 from wgm_play.backup.folder import Manifest
 from wgm_play.backup.loading import DumpEntry, DumpLoader
 from wgm_play.errors import Refused, Unreachable
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.reporter import Reporter
 from wgm_play.secret import mask

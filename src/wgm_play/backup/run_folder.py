@@ -10,12 +10,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from wgm_play import processes, user_folder
 from wgm_play.embedded.account import Account
 from wgm_play.embedded.home import homes_folder
+from wgm_play.lazy_dataclass import dataclass
 
 _PREFIX = "restore-"
 # The longest path of a socket that every system takes (sun_path of BSD), with its name.

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from wgm_play.backup.moment import lsn_of
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.sql import NAME_BYTES
 

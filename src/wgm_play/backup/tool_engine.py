@@ -14,7 +14,6 @@ import time
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from wgm_play.backup.moment import Moment, lsn_text
 from wgm_play.backup.wal import SEGMENT
 from wgm_play.embedded.account import Account
 from wgm_play.errors import Refused, StepFailed, Unreachable
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.reporter import Reporter
 from wgm_play.secret import mask

@@ -11,13 +11,14 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from wgm_play.backup.moment import lsn_of
+from wgm_play.lazy_dataclass import dataclass
 
 SEGMENT = 16 * 1024 * 1024
 # What `wgm-play wal` writes down now and then: until when and how far everything was received.

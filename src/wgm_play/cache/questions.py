@@ -8,10 +8,11 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import plain_templates
+from wgm_play.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     import psycopg

@@ -13,11 +13,11 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.user_cache import folder_of, ours
 
 if TYPE_CHECKING:

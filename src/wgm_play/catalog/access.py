@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from wgm_play.catalog.graph import copies, object_of
 from wgm_play.catalog.kinds import KINDS, OF_OBJECT, OWNED, RELATIONS
 from wgm_play.catalog.model import Catalog, Extra, Key, Row, field_of, with_fields
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.sql import automatic, ident
 from wgm_play.sqltext.scan import QUOTED
 

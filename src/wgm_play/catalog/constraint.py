@@ -6,8 +6,8 @@ In: rows of `templates/catalog/`, in the order of the fields. Out: frozen datacl
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.sqltext.scan import name
 
 NOT_NULL = "n"

@@ -5,7 +5,7 @@ In: rows of `templates/catalog/cron_job.sql`, in the order of the fields. Out: a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from wgm_play.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

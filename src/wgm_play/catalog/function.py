@@ -5,7 +5,7 @@ In: rows of `templates/catalog/`, in the order of the fields. Out: frozen datacl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from wgm_play.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

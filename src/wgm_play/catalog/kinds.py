@@ -7,7 +7,8 @@ it asks for one of these sets, or joins and cuts them. Who adds a kind answers h
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from wgm_play.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

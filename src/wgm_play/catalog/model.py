@@ -9,10 +9,11 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from wgm_play.catalog.kinds import CLUSTER, KINDS, OF_OBJECT, ROUTINES, WITH_TABLE
+from wgm_play.lazy_dataclass import dataclass
 
 # The dataclass of each kind: `wgm_play.catalog` lists them.
 CLASSES: dict[str, Any] = {}

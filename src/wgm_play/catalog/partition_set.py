@@ -6,11 +6,11 @@ equality is the diff; the partitions and templates of all sets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wgm_play.catalog.graph import children, descendants
 from wgm_play.catalog.model import Key
+from wgm_play.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from wgm_play.catalog.model import Catalog

@@ -6,7 +6,8 @@ In: rows of `templates/catalog/`, in the order of the fields. Out: frozen datacl
 from __future__ import annotations
 
 from collections.abc import Sequence as Numbers
-from dataclasses import dataclass
+
+from wgm_play.lazy_dataclass import dataclass
 
 # The largest value of each type that a sequence may have.
 LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal
 
 from psycopg import Connection
@@ -30,6 +30,7 @@ from wgm_play.checks.plpgsql import (
     tokens_of,
 )
 from wgm_play.checks.probe import MOST_PARAMETERS, Rejection, attempt, make_shape, nearest, probe
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.sql import ident
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection, Error
 from psycopg.errors import Diagnostic
 from psycopg.rows import dict_row
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import Statement, render
 from wgm_play.sql import Sql, ident
 

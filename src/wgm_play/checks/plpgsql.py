@@ -10,7 +10,9 @@ The tokens come from libpg_query's scanner. Its own PL/pgSQL parser is not used:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from wgm_play.lazy_dataclass import dataclass
 
 _OPENING, _CLOSING = ("(", "["), (")", "]")
 # Variables that exist in every trigger function (manual: "Trigger Functions").

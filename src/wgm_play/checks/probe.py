@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection, Error, IntegrityError, InterfaceError, OperationalError
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.sql import Sql
 

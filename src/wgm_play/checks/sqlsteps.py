@@ -7,7 +7,6 @@ problems as InputError, and `QueryShape`: the columns that a query returns.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection, Error
@@ -20,6 +19,7 @@ from wgm_play.checks.plpgsql import NotUnderstood, created_relations, tokens_of
 from wgm_play.checks.probe import Rejection, dollar_quoted, rejection
 from wgm_play.checks.statements import Class, judge
 from wgm_play.errors import InputError, Position
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.locate import pinpoint
 from wgm_play.render import render
 from wgm_play.sql import reveal

@@ -5,8 +5,9 @@ In: a statement's parse tree (pglast). Out: `StatementClass`: its class, its wor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from wgm_play.lazy_dataclass import dataclass
 
 Class = Literal["data", "ddl", "cluster", "transaction", "own_transaction"]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -16,6 +15,7 @@ from psycopg.rows import class_row
 from wgm_play.commands.status import Backend
 from wgm_play.errors import Unreachable
 from wgm_play.execute.session import Connect
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import Connection, text
 from wgm_play.reporter import Reporter

@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from wgm_play.catalog.kinds import HOLDING_VALUES
 from wgm_play.errors import Found, Interrupted, Refused, StepFailed, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger, decided
 from wgm_play.ledger.history import changes, rolled_back
 from wgm_play.quantities import counted, format_duration

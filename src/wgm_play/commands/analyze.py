@@ -6,7 +6,7 @@ In: a play's work. Out: findings; a table of the queries. Nothing of the queries
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.analysis import compare, statements
@@ -18,6 +18,7 @@ from wgm_play.commands.acknowledged import acknowledged
 from wgm_play.commands.declared import planned_or_refused
 from wgm_play.errors import Refused
 from wgm_play.finding import INFO, WARNING, Finding, ordered
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.query_records import QueryRecord, newest
 from wgm_play.quantities import counted

@@ -6,13 +6,13 @@ In: a planned play. Out: `Point`s; findings for those that are missing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wgm_play import plain_templates
 from wgm_play.backup import parse_policy
 from wgm_play.commands.backup_coverage import coverage
 from wgm_play.finding import INFO, WARNING, Finding
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.quantities import counted
 from wgm_play.rehearsal.certificate import find

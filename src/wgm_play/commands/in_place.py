@@ -6,7 +6,7 @@ In: a play at work, the backup, the moment. Out: the server runs on what was res
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wgm_play.backup import in_place, slot, target
@@ -15,6 +15,7 @@ from wgm_play.backup.moment import LATEST, Moment
 from wgm_play.commands.taken_back import Applied, applied, freeze_again, frozen, hold
 from wgm_play.errors import Refused, Unreachable, WgmError
 from wgm_play.execute.guard import refuse_beside_another
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger.model import Decision
 from wgm_play.render import render
 from wgm_play.run.gate import engine_of

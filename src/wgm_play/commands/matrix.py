@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import psycopg
 from wgm_play import embedded, server
 from wgm_play.document.load import load_file
 from wgm_play.errors import InputError, WgmError, unset_names
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.expand import hosts_of
 from wgm_play.playbook.variables import parse_extra_vars
 from wgm_play.promotion import revision, steps

@@ -6,11 +6,11 @@ In: a ledger, an object. Out: the operations of runs on it, under all its names.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.kinds import ROUTINES
 from wgm_play.catalog.model import Key
+from wgm_play.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from wgm_play.ledger import Ledger

@@ -6,7 +6,7 @@ In: a play's work, the number of a run (the last one without). Out: what the pag
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from wgm_play import __version__
 from wgm_play.commands.check import look
 from wgm_play.commands.status import is_running, outcome
 from wgm_play.errors import WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.query_records import around
 from wgm_play.quantities import format_duration

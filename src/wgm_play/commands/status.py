@@ -5,13 +5,13 @@ In: any connection to the database. Out: `Status`. What this role may not see is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import UNKNOWN, Ledger
 from wgm_play.ledger.model import PendingHandler, Run, TrashEntry
 from wgm_play.ledger.statements import Connection, run, text

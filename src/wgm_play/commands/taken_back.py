@@ -6,10 +6,10 @@ In: the ledger of before, that of what was restored. Out: decisions in it, notes
 from __future__ import annotations
 
 import getpass
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger, decided
 from wgm_play.ledger.history import standing
 from wgm_play.ledger.model import Decision

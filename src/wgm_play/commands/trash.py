@@ -7,7 +7,6 @@ the trash, under a name that nothing has.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from wgm_play.catalog.kinds import HOLDING_VALUES, OF_TABLE
 from wgm_play.catalog.model import Key, field_of, with_fields
 from wgm_play.commands.upkeep import plan_of, run_of
 from wgm_play.errors import InputError, Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger, TrashEntry
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, command, hazard, what_of
 from wgm_play.operations.trash import NAMED, RECORDS, SCHEMA, kept_rows, out_of_trash

@@ -10,7 +10,7 @@ import difflib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from wgm_play.inspect.update import drift
 from wgm_play.inspect.update.apply import Editor, LeftByHand, TextChange, table_of
 from wgm_play.inspect.update.edit import Unplaced
 from wgm_play.inspect.update.place import StepFinder, Texts
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.options import Options
 from wgm_play.playbook.files import shown

@@ -6,7 +6,6 @@ In: playbooks, a name. Out: `WhyAnswer`s; a ledger is asked where its database c
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from wgm_play.commands.inform import runs
 from wgm_play.commands.renames import PastRename, history, renamed
 from wgm_play.commands.status import is_running, outcome
 from wgm_play.errors import InputError, Position, WgmError, unset_names
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger, decided
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.origins import Origin, matching, origins, spellings

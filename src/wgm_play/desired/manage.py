@@ -6,7 +6,6 @@ In: the play's `manage:`, keys. Out: whether a key is inside; an `InputError` fo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -14,6 +13,7 @@ from wgm_play.catalog.graph import object_of
 from wgm_play.catalog.kinds import OF_OBJECT, OUTSIDE_SCHEMAS
 from wgm_play.catalog.model import Key
 from wgm_play.errors import InputError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.model import Declaration
 from wgm_play.sql import reveal
 

@@ -6,11 +6,12 @@ In: nothing. Out: `DesiredState`, the catalog after a run, with what is managed 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Position
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.model import Convert
 from wgm_play.sql import Sql
 

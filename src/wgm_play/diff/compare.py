@@ -7,7 +7,7 @@ again because something below it changes.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from wgm_play.catalog.graph import object_of, owner_column, parts_of, parts_of_table, relation_of, users
@@ -28,6 +28,7 @@ from wgm_play.catalog.kinds import (
     WITH_PARTS,
 )
 from wgm_play.catalog.model import Catalog, Key, expressions_differ
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations import DEFINED, OPERATIONS_FOR, attached_keys, defined, index_marks, type_swap
 from wgm_play.operations import column as columns
 from wgm_play.operations import composite as composites

@@ -6,8 +6,10 @@ In: the text of a file. Out: `YamlNode`s in a tree, with the offsets of their te
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from wgm_play.lazy_dataclass import dataclass
 
 # One step of an address: the key of a mapping, or the number of an item.
 Address = tuple[str | int, ...]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +17,7 @@ from wgm_play.editor.answers import RenamedColumn
 from wgm_play.editor.project import Read, look
 from wgm_play.errors import InputError, WgmError
 from wgm_play.inspect.update.edit import Unplaced, put
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.review.git import Repository
 
 

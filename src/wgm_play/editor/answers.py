@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from wgm_play.editor.cursor import Cursor, cursor
 from wgm_play.editor.project import ProjectState, Read, real
 from wgm_play.errors import Position, WgmError
 from wgm_play.hazards import page, pages
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.origins import spellings
 from wgm_play.playbook.schema_rules import is_template

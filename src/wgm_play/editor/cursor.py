@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from wgm_play.lazy_dataclass import dataclass
 
 _ENTRY = re.compile(
     r"""^(?P<lead>[ ]*(?:-[ ]+)*)(?P<key>"[^"]*"|'[^']*'|[^\s#:{}\[\],&*!|>'"%@`-][^:#]*?|-?\w[\w.$-]*)(?P<colon>\s*:(?=\s|$))"""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from wgm_play.catalog.model import Catalog
 from wgm_play.errors import WgmError
+from wgm_play.lazy_dataclass import dataclass
 
 # Seconds for which a catalog is good enough to be shown.
 KEPT = 60.0

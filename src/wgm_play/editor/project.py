@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.document.as_read import instead
 from wgm_play.errors import InputError, Position, Problems, Refusals, WgmError
 from wgm_play.finding import Finding
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.options import Options
 from wgm_play.playbook.files import ENVIRONMENTS
 from wgm_play.playbook.fold import fold

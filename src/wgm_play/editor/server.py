@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from wgm_play.editor import actions, answers
 from wgm_play.editor.live import Live
 from wgm_play.editor.project import ENDINGS, Problem, ProjectState, look, of_sql, project_of, real, realise
 from wgm_play.errors import Position
+from wgm_play.lazy_dataclass import dataclass
 
 # Seconds without a keystroke after which files are read, and after which the scratch server is asked.
 PAUSE, LONG_PAUSE = 0.15, 1.0

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import InputError
+from wgm_play.lazy_dataclass import dataclass
 
 # Tried in this order after the owner of the project.
 NAMES = ("postgres", "nobody")

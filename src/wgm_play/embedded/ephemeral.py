@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from wgm_play import processes, user_folder
@@ -31,6 +30,7 @@ from wgm_play.embedded.programs import reachable_programs, scratch_programs, ser
 from wgm_play.embedded.server import Server, url
 from wgm_play.environment import Embedded
 from wgm_play.errors import InputError, Unreachable
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import format_size
 
 # Nothing of it outlives the command, so nothing needs to reach a disk.

@@ -12,12 +12,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from wgm_play.embedded.account import Account, account_for
 from wgm_play.environment import Embedded
 from wgm_play.errors import InputError, Locked
+from wgm_play.lazy_dataclass import dataclass
 
 # Where root puts what the server's account must reach.
 SHELF = Path("/var/lib/wgm-play")

@@ -5,9 +5,10 @@ In: what `postmaster.pid` and the home folder say. Out: `Server`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from wgm_play.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from wgm_play import processes
@@ -20,6 +20,7 @@ from wgm_play.embedded.programs import server_programs
 from wgm_play.embedded.server import Server, url
 from wgm_play.environment import Embedded
 from wgm_play.errors import WgmError
+from wgm_play.lazy_dataclass import dataclass
 
 _MADE = re.compile(r"CREATE ROLE ")
 

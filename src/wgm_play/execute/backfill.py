@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import psycopg
@@ -18,6 +18,7 @@ import psycopg
 from wgm_play.errors import Refused
 from wgm_play.execute.session import Session
 from wgm_play.execute.steering import Steering
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import send, text
 from wgm_play.plan import Command

@@ -17,7 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import psycopg
@@ -34,6 +34,7 @@ from wgm_play.execute.pausing import Pauses
 from wgm_play.execute.retry import QUICK, Exhausted, Retries, reason
 from wgm_play.execute.session import Session
 from wgm_play.execute.watch import INTERVAL, SeenBlockers, StatementWatcher
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import send, text
 from wgm_play.plan import Command, Group, Lock, Operation, Plan

@@ -6,11 +6,11 @@ In: a psycopg error, the statement, whether this run has committed anything. Out
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import psycopg
 
 from wgm_play.errors import InputError, Position, Refused, StepFailed, Unreachable, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.secret import mask
 
 RESUME = "correct it and run the same command again: it resumes"

@@ -13,7 +13,6 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +23,7 @@ from wgm_play.environment import Policy
 from wgm_play.errors import Locked
 from wgm_play.execute.session import Connect
 from wgm_play.execute.watch import Blocker, blockers
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.statements import Connection, text
 from wgm_play.pooler import backend_pid

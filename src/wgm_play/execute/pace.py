@@ -5,7 +5,7 @@ In: the seconds that batches and their COMMITs took. Out: sizes and pauses. Pure
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from wgm_play.lazy_dataclass import dataclass
 
 SMALLEST, LARGEST = 50, 50_000
 # A batch aims below its time, because one that is too long holds rows that the application waits for.

@@ -11,13 +11,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, cast
 
 from wgm_play.environment import Pool
 from wgm_play.errors import StepFailed
 from wgm_play.execute.interrupt import undisturbed
 from wgm_play.execute.watchdog import let_go
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.plan import Group
 from wgm_play.secret import mask
 from wgm_play.sql import reveal

@@ -6,11 +6,12 @@ In: two connections to the target. Out: `Obstacles`: warnings to show, and reaso
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from psycopg.rows import class_row
 
 from wgm_play.errors import Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger.statements import Connection, send, text
 from wgm_play.secret import mask
 

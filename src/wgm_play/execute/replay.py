@@ -7,7 +7,9 @@ replays nothing, as one whose replay is paused: it is told only of what was repl
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from wgm_play.lazy_dataclass import dataclass
 
 
 @dataclass(slots=True)

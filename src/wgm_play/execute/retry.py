@@ -8,11 +8,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import psycopg
 
 from wgm_play.execute.watch import Blocker
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.reporter import Reporter
 
 # lock_not_available, deadlock_detected, serialization_failure: gone when tried again. Never query_canceled (57014): it

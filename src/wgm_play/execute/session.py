@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -18,6 +17,7 @@ from psycopg.pq import ExecStatus
 from wgm_play import fault
 from wgm_play.environment import Policy
 from wgm_play.errors import Unreachable
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger.statements import Connection, send, text
 from wgm_play.plan import Command
 

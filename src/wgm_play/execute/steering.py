@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from psycopg.rows import class_row
 from wgm_play.environment import Policy
 from wgm_play.execute.pace import Pace
 from wgm_play.execute.replay import Replay
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger.statements import Connection, run, send, text
 from wgm_play.reporter import Reporter
 

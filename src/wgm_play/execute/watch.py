@@ -10,13 +10,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger.statements import Connection, text
 from wgm_play.reporter import Progress
 from wgm_play.secret import mask

@@ -6,10 +6,11 @@ In: nothing. Out: `Check`, which the files of this package list by theme, and `R
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wgm_play.finding import ERROR, INFO, WARNING
+from wgm_play.lazy_dataclass import dataclass
 
 __all__ = ["ERROR", "INFO", "WARNING", "Check", "Row"]
 

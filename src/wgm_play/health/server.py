@@ -6,10 +6,10 @@ In: nothing. Out: `CHECKS`. The minor versions are a list with a date: this prog
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from wgm_play.health.model import ERROR, INFO, WARNING, Check, Row
+from wgm_play.lazy_dataclass import dataclass
 
 # The last minor version of each major one, at this date; a major one that gets no more is at its end.
 MINORS_OF = date(2026, 5, 14)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import InputError, Position
 from wgm_play.importing.parts import SourcePart, text_of
 from wgm_play.importing.translated import PartCollector
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.sql import ident, literal
 
 _TOKEN = re.compile(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from wgm_play.document.nodes import Map, position_of
 from wgm_play.errors import InputError, Position
 from wgm_play.importing.parts import SourcePart, natural, text_of
 from wgm_play.importing.translated import PartCollector, split_name
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.sql import Sql, ident, literal
 
 SUFFIXES = (".xml", ".yaml", ".yml", ".json")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wgm_play.document.nodes import Map, Seq, Text
 from wgm_play.errors import InputError, Position
 from wgm_play.importing.parts import SourcePart
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.kinds import KINDS, Folding
 from wgm_play.playbook.kinds.constraint import constraint_of
 from wgm_play.playbook.model import Step

@@ -8,12 +8,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wgm_play.catalog.kinds import BESIDE_TABLE, WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.inspect.emit import TEMPLATE, Block, Lines, flow
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.sqltext.scan import LITERAL, QUOTED, split_list
 
 

@@ -5,7 +5,7 @@ In: nothing. Out: `Inspection`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from wgm_play.lazy_dataclass import dataclass
 
 ENVIRONMENT = "production"
 DOMAIN, SCHEMA, KIND = "by-domain", "by-schema", "by-kind"

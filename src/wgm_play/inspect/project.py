@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.inspect import emit
@@ -16,6 +15,7 @@ from wgm_play.inspect.entry import Entry, Inspected
 from wgm_play.inspect.options import KIND
 from wgm_play.inspect.pattern import with_loops, with_owner
 from wgm_play.inspect.split import split
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import counted
 
 # From this size on a dump before each change takes too long; a younger one serves.

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import class_row
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import install
 from wgm_play.ledger.statements import Connection, run
 

@@ -6,9 +6,9 @@ In: all runs, newest first. Out: changes. Pure: the rules of "Reversible" are te
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger.model import UNFINISHED, Run, RunChange
 
 

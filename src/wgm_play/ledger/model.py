@@ -6,9 +6,10 @@ In: rows of schema `wgm`. Out: frozen dataclasses; the fields have the names of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from wgm_play.lazy_dataclass import dataclass
 
 # A run with one of these (or with none, when it was killed) is finished by the same command.
 UNFINISHED = (None, "failed", "interrupted", "aborted", "killed")

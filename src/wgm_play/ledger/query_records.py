@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from psycopg.rows import class_row
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import install
 from wgm_play.ledger.statements import Connection, run
 

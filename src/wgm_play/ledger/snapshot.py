@@ -9,11 +9,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Extra, Key
 from wgm_play.catalog.row_format import Reader, fields
+from wgm_play.lazy_dataclass import dataclass
 
 FORMAT = 1
 # The fastest level: snapshots are written while an application waits for its release, and are small anyway.

@@ -6,11 +6,12 @@ In: `LintOptions` of the command line. Out: findings, and the settings that say 
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgm_play.finding import Finding
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.lint.settings import Settings, of_project, settings
 
 if TYPE_CHECKING:

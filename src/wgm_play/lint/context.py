@@ -7,11 +7,12 @@ In: statements in order. Out: `RuleContext.findings`. A relation is *new* where 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wgm_play.errors import Position
 from wgm_play.finding import Finding
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.lint.codes import SEVERITY
 from wgm_play.lint.model import KnownColumn, KnownFunction, KnownRelation, KnownSchema
 from wgm_play.lint.reading import ParsedStatement

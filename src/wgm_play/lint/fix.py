@@ -7,12 +7,12 @@ written inside a transaction: there the safe form needs a file of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import Position
 from wgm_play.finding import Finding
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.lint.context import RuleContext
 from wgm_play.lint.reading import ParsedStatement
 from wgm_play.lint.tree import kind, words

@@ -16,11 +16,12 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from wgm_play.errors import Position
 from wgm_play.finding import Finding
 from wgm_play.hazards import pages
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.lint.context import RuleContext
 from wgm_play.lint.settings import OFF, Ignore
 

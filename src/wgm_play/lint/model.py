@@ -5,10 +5,11 @@ In: nothing. Out: `KnownSchema`, which the rules fill and ask. What no file has 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wgm_play.errors import Position
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.lint.tree import Name
 
 NEVER = -1  # the file of what no file has made

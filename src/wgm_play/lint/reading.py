@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.importing.parts import SourcePart
+from wgm_play.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

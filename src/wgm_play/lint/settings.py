@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Position
 from wgm_play.finding import SEVERITIES, Finding
 from wgm_play.hazards import pages
+from wgm_play.lazy_dataclass import dataclass
 
 NAMED = (
     "table",

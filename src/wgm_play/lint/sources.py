@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from wgm_play.errors import InputError
 from wgm_play.importing.parts import SourcePart, sql_files
 from wgm_play.importing.tools import file_parts, parts, tool_of
+from wgm_play.lazy_dataclass import dataclass
 
 YAML = (".yml", ".yaml")
 _PLAY = re.compile(r"^\s*(?:-\s*)?hosts:", re.MULTILINE)

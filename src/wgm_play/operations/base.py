@@ -6,13 +6,14 @@ In: `PlanContext`. Out: `Change`s, which `order.py` puts in order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wgm_play.catalog.access import PUBLIC, labels_of, parse
 from wgm_play.catalog.kinds import BY_METHOD, KINDS, ON_TABLE, ROUTINES
 from wgm_play.catalog.model import Catalog, Extra, Key, Row
 from wgm_play.environment import Policy
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.plan import Command, Hazard, Lock, Operation
 from wgm_play.playbook.model import Convert
 from wgm_play.render import render

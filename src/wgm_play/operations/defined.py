@@ -6,10 +6,10 @@ In: for each kind a `Defined`: how it is made, what can be changed in place. Out
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Key, differing_fields
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import Change, PlanContext, alter, command, comment, comments, create, drop, what_of
 from wgm_play.operations.granted import privileges
 from wgm_play.plan import Command, Lock

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import pooler, server
 from wgm_play.errors import Unreachable
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.secret import mask
 from wgm_play.sql import reveal
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wgm_play.errors import InputError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.pgbouncer.sizing import SPARE_CLIENTS, Limits, Sizes
 from wgm_play.quantities import format_duration
 from wgm_play.render import render

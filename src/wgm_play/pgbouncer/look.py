@@ -6,10 +6,10 @@ In: the tables of its console, what was written for it. Out: `Finding`s.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from wgm_play.errors import InputError
 from wgm_play.finding import INFO, WARNING, Finding
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.pgbouncer.console import CONSOLE, Console, Row
 from wgm_play.pgbouncer.files import PoolSetting
 from wgm_play.pgbouncer.sizing import Limits, Sizes

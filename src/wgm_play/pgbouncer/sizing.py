@@ -6,10 +6,11 @@ In: a play's `pool:`, the server's `Limits`. Out: `Sizes`; `InputError` where bo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import InputError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import counted
 from wgm_play.render import render
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 from wgm_play.catalog.graph import parents_of, reached, users
 from wgm_play.catalog.kinds import CALLERS, OF_TABLE, SPOKEN, WITH_BODY, name_at
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import Change, PlanContext, alter, command
 from wgm_play.operations.order import is_long
 from wgm_play.planning.rename import Renamed

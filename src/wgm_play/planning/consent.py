@@ -7,10 +7,11 @@ hazard with its reason; warnings of what was accepted and is no hazard of the st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from wgm_play.catalog.model import Key
 from wgm_play.errors import Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger.model import Consent
 from wgm_play.plan import Group, Hazard, Operation
 from wgm_play.playbook.model import Declaration, Step

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from wgm_play.checks.data import (
     rows_failing_expression,
 )
 from wgm_play.errors import Position, Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import PlanContext
 from wgm_play.operations.column import array, cast, coercible, fits
 from wgm_play.operations.default_partition import made_beside

@@ -6,11 +6,11 @@ In: nothing. Out: a dataclass, which `assemble` makes a plan of.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.model import DesiredState
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import PlanContext
 from wgm_play.plan import Group
 from wgm_play.planning import rename

@@ -6,12 +6,12 @@ In: declarations and the live catalog. Out: `EditedPart`, which tells its own ob
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wgm_play.catalog.graph import root_of
 from wgm_play.catalog.kinds import BY_METHOD, BY_TYPES
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.model import Declaration
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ In: a connection, a type, what is asked of its values. Out: for each column of a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Key
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.sql import Sql, ident, literal
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.asking.ask import UNTRUSTED, NotAsked
@@ -19,6 +19,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.overlay import same_object
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Problems, Refused, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.locate import pinpoint
 from wgm_play.operations.base import Change, PlanContext
 from wgm_play.plan import Command, Hazard, Lock, Operation

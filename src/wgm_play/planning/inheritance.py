@@ -7,7 +7,7 @@ which a scratch database tells: a partition that leaves has columns, keys and in
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import keep_roles
@@ -19,6 +19,7 @@ from wgm_play.catalog.partition_set import kept_by_partman
 from wgm_play.catalog.table import Table
 from wgm_play.desired.manage import Manage
 from wgm_play.errors import Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_UPDATE_EXCLUSIVE,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.graph import relation_of
@@ -28,6 +27,7 @@ from wgm_play.catalog.kinds import (
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.catalog.partition_set import EXTENSION
 from wgm_play.errors import Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.plan import Operation
 from wgm_play.planning.refresh_rights import unreadable
 from wgm_play.render import render

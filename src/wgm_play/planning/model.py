@@ -6,10 +6,10 @@ In: nothing. Out: dataclasses.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.model import DesiredState
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import PlanContext
 from wgm_play.plan import Plan
 from wgm_play.planning.imperative import Imperative

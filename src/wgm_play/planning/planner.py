@@ -7,7 +7,7 @@ only when something has to be tried.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from wgm_play.catalog.kinds import ACCESS
 from wgm_play.catalog.model import Catalog, Key
@@ -16,6 +16,7 @@ from wgm_play.desired.model import DesiredState
 from wgm_play.desired.overlay import lay_over
 from wgm_play.diff.compare import diff
 from wgm_play.errors import Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import UNKNOWN
 from wgm_play.operations.base import Change, Facts, Findings, Goal, PlanContext
 from wgm_play.operations.online.leftover import removals

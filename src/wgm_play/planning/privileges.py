@@ -6,13 +6,14 @@ In: declarations, the shadow or the target to try them on. Out: `Skips`, each wi
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.kinds import BY_METHOD, OF_SUPERUSERS, OPTIONAL
 from wgm_play.catalog.model import Catalog, Extra, Key, Row, field_of, with_fields
 from wgm_play.document.nodes import position_of
 from wgm_play.errors import InputError, Unreachable, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.model import Declaration, Declarations
 from wgm_play.render import render
 from wgm_play.secret import mask

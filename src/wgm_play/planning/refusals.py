@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wgm_play.errors import Refusals, Refused
+from wgm_play.lazy_dataclass import dataclass
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import difflib
 import itertools
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from wgm_play.catalog.access import keep_roles, moved
@@ -31,6 +31,7 @@ from wgm_play.catalog.kinds import (
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.overlay import same_object
 from wgm_play.errors import Position, Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import ACCESS_EXCLUSIVE, Change, PlanContext, TableSize, alter, command, hazard, what_of
 from wgm_play.operations.range_names import moves, renames
 from wgm_play.plan import Command, Lock

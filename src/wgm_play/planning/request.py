@@ -6,11 +6,11 @@ In: nothing. Out: a dataclass. It is read by every stage of a plan and changed b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.environment import Environment
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import TableSize
 from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.model import Choices

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.kinds import TYPES
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.planning.literals import spell
 from wgm_play.playbook.model import Seed, SeedRow
 from wgm_play.render import Statement, render

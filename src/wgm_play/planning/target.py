@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.cache.store import Cache
 from wgm_play.catalog.kinds import WITH_BODY
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.model import DesiredState
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import Facts, TableSize
 from wgm_play.plan import Group, Operation
 from wgm_play.planning import fills, live_facts, may_change, role_passwords

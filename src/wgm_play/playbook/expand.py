@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from wgm_play.document.nodes import Map, Text, position_of
 from wgm_play.environment import Environment
 from wgm_play.errors import InputError, Position, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.files import Files, project_of, raise_all, shown
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.model import (

@@ -10,13 +10,13 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.kinds import NEVER_RENAMED, ON_TABLE
 from wgm_play.catalog.model import Key
 from wgm_play.document.nodes import Map, position_of
 from wgm_play.errors import InputError, Position, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.kinds import KINDS, Folding
 from wgm_play.playbook.kinds.base import at, default_schema, split

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.document.nodes import Map, position_of
 from wgm_play.errors import InputError, Position, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.kinds.base import default_schema, sql_at
 from wgm_play.playbook.kinds.table import constraints_of
 from wgm_play.playbook.kinds.table import key as table_key

@@ -6,12 +6,13 @@ In: nothing. Out: the types that `load`, `expand` and `fold` fill and that reali
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.errors import Position
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import Statement
 from wgm_play.sql import Sql
 

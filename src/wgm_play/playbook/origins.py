@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from wgm_play.catalog.kinds import ROUTINES
 from wgm_play.catalog.model import Key
 from wgm_play.document.nodes import Map, key_position, position_of
 from wgm_play.errors import Position, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.model import Declarations, Play, Step
 from wgm_play.playbook.schema_rules import is_template

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from wgm_play.errors import InputError, Position
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.locate import pinpoint
 from wgm_play.playbook.model import Query
 from wgm_play.sql import reveal

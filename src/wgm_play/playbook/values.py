@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.document.nodes import Map, Seq, Text, key_position, position_of
 from wgm_play.errors import InputError, Position, Unset, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.schema_rules import is_template, nearest
 from wgm_play.playbook.variables import Environ, Pending, Scope, SecretText, Unknown
 from wgm_play.secret import Secret

@@ -7,8 +7,8 @@ Out: what is missing there, and what differs without being refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.promotion.steps import HELD, LEFT_OUT, SKIPPED, WAITING, StepMark
 
 

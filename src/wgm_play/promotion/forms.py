@@ -7,9 +7,10 @@ how large the tables are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from wgm_play.catalog.model import Key
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger.statements import Connection, run
 from wgm_play.plan import Plan
 

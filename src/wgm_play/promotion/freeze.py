@@ -6,9 +6,9 @@ In: a connection that may only read, the environment's windows. Out: `ActiveFree
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import decided
 from wgm_play.ledger.model import Decision
 from wgm_play.ledger.statements import Connection

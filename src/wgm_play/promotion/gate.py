@@ -6,13 +6,14 @@ In: a playbook at work, the evidence of the environment that it comes from. Out:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from wgm_play.environment import Promotion
 from wgm_play.errors import Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.promotion import revision
 from wgm_play.promotion.compare import compare
 from wgm_play.promotion.forms import Form, FormPair, beside

@@ -10,10 +10,10 @@ import os
 import re
 import subprocess
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from wgm_play.errors import InputError
+from wgm_play.lazy_dataclass import dataclass
 
 # The commit of a job, by the system that sets it: GitHub, GitLab, Jenkins, CircleCI, Buildkite, Bitbucket, Azure, Drone, Travis.
 VARIABLES = (

@@ -6,10 +6,10 @@ In: a connection that may only read, or a file of evidence. Out: `EnvironmentEvi
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger, Run
 from wgm_play.ledger import decided as kept
 from wgm_play.ledger.alert_history import fired_since, watched_since

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.expand import CsvFile, load_playbook
 from wgm_play.playbook.variables import Named
 from wgm_play.secret import apart, mask, placeholders

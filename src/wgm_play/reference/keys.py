@@ -6,9 +6,9 @@ In: a fragment of the schema. Out: `KeyDoc`s. A part that several keys share is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.schema_rules import WORDS
 from wgm_play.playbook.validate import definitions
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wgm_play import environment_keys
 from wgm_play.errors import InputError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.alert_keys import ALERT, IMPORT_ALERTS
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.query_keys import QUERY

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.document.load import position_of
 from wgm_play.errors import Position
 from wgm_play.finding import ERROR, Finding
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import format_duration, format_size, parse_duration, parse_size
 from wgm_play.rehearsal.meter import BLOCKING, Measured
 

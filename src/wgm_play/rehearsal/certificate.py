@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import __version__
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import decided
 from wgm_play.quantities import format_duration
 

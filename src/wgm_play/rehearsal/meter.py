@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.kinds import STORED
 from wgm_play.catalog.model import Key
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 
 if TYPE_CHECKING:

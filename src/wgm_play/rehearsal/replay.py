@@ -14,11 +14,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from wgm_play.errors import InputError, Position, Refused, Unreachable
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import counted, format_duration
 from wgm_play.render import render
 from wgm_play.secret import mask

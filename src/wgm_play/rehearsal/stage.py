@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import server_tools
 from wgm_play.backup import target
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.environment import Environment
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.plan import Plan
 from wgm_play.quantities import format_size

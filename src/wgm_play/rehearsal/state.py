@@ -10,13 +10,13 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play import server_tools
 from wgm_play.backup.loading import program
 from wgm_play.catalog import introspect
 from wgm_play.catalog.model import Catalog, Key, told_fields
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.server import connect_to
 from wgm_play.sql import Sql, ident

@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.embedded import apart
 from wgm_play.embedded.programs import scratch_version
 from wgm_play.errors import InputError, Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import TableSize
 from wgm_play.planning.versions import make_live
 from wgm_play.render import render

@@ -10,13 +10,14 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from wgm_play import __version__
 from wgm_play.impact import Impact, as_data
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.plan import Command, Operation, Plan
 from wgm_play.report import console, plan_text, problem
 from wgm_play.report.text import TextReporter

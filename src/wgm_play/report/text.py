@@ -9,10 +9,11 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.report import console
 from wgm_play.report.console import CYAN, GREEN, MAGENTA, RED, YELLOW, styled, visible, without_commands
 from wgm_play.reporter import Counts, Progress, Reporter, StepResult

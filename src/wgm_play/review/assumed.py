@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.asking.ask import Asker, NotAsked
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Refusals, Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.ledger.model import SqlOnce
 from wgm_play.planning.imperative import Imperative, checksum
@@ -93,13 +94,13 @@ class ReviewedImperative(Imperative):
         now = comparable(self.folded.seeds)
         if then == now:
             self.folded = replace(self.folded, seeds=())
-            return super(ReviewedImperative, self).changes(live, situation, others, allow_prune=True)
+            return super().changes(live, situation, others, allow_prune=True)
         with self.connection.transaction(force_rollback=True):
             known = [
                 one for one in (self.before.seeds if self.before else ()) if self.base and one.table in self.base.rows
             ]
             check_in_shadow(self.connection, known, self.base or live)
-            return super(ReviewedImperative, self).changes(live, situation, others, allow_prune=True)
+            return super().changes(live, situation, others, allow_prune=True)
 
     def _check_references(self, *_: Any) -> None:
         """Look up no references: the rows that they mean may be in the database alone."""

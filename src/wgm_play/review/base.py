@@ -6,7 +6,6 @@ In: a play as it was, an empty scratch database. Out: `BaseCatalog`; the databas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.access import LETTERS, PUBLIC, open_to_all, own, read
@@ -15,6 +14,7 @@ from wgm_play.catalog.model import Catalog, Extra, Key, digest
 from wgm_play.desired.manage import Manage
 from wgm_play.desired.model import DesiredState
 from wgm_play.desired.overlay import lay_over
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.planning.model import LastRun
 from wgm_play.planning.realising import realise_in
 from wgm_play.playbook.fold import digest_of

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wgm_play.environment import Embedded, Environment
 from wgm_play.errors import InputError, Refused, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.planning.model import Planned
 from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Declarations, Play

@@ -9,11 +9,12 @@ both sides. Names are looked for as words in all texts, so that more is taken in
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from wgm_play.catalog.kinds import ACCESS, EDITABLE
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.planning.edited_part import bare
 from wgm_play.planning.imperative import Imperative, names_in
 from wgm_play.planning.incremental import MOST, OF_NO_OBJECT, UNNEEDED, WHERE_NEEDED, around_of, called, editable

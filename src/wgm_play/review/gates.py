@@ -10,12 +10,13 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from wgm_play.environment import Environment, Promotion
 from wgm_play.errors import Position
 from wgm_play.finding import ERROR, INFO, WARNING, Finding
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.files import shown
 from wgm_play.quantities import format_duration
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from wgm_play.errors import InputError
+from wgm_play.lazy_dataclass import dataclass
 
 # What may lie in the environment and would lead git elsewhere than to the folder that it is asked about.
 _LEADING = (

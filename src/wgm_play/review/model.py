@@ -6,10 +6,11 @@ In: nothing. Out: `Review` with a `PlayReview` for each play.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wgm_play.catalog.model import Catalog
 from wgm_play.finding import Finding, ordered
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.plan import Operation, Plan
 
 # In the order in which they must be read: what a run refuses, who may do more, what goes, who waits, what gets slower, the rest.

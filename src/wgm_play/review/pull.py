@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from wgm_play.catalog.model import Key
 from wgm_play.environment import FOLDER as ENVIRONMENTS
 from wgm_play.errors import InputError, Position, Problems, Refusals, Refused, WgmError
 from wgm_play.finding import ERROR, WARNING, Finding, ordered
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.plan import Plan
 from wgm_play.planning.edited_part import bare
 from wgm_play.playbook.expand import hosts_of, project_of

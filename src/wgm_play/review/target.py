@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.model import DesiredState
 from wgm_play.errors import Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import Facts, TableSize
 from wgm_play.plan import Group, Operation
 from wgm_play.planning.convert import TypesOf
@@ -63,7 +64,7 @@ class ReviewTarget(PlanTarget):
     def planning(self) -> Iterator[None]:
         """Make one plan; what an attempt before it refused is forgotten."""
         self.refused.clear()
-        with super(ReviewTarget, self).planning():
+        with super().planning():
             yield
 
     def shadow(self) -> Shadow:
@@ -119,7 +120,7 @@ class ReviewTarget(PlanTarget):
         """Return what is known of the scratch server, and taken for granted of the target."""
         one = self.assumed
         return replace(
-            super(ReviewTarget, self).facts(request, current),
+            super().facts(request, current),
             role=one.role,
             login=one.role,
             superuser=one.superuser,
@@ -135,20 +136,20 @@ class ReviewTarget(PlanTarget):
     def suspect(self, request: PlanRequest, current: Catalog, wanted: DesiredState, folded: Declarations) -> None:
         """Keep what a run would refuse as a rename that nobody declared."""
         with self.refusals().one():
-            super(ReviewTarget, self).suspect(request, current, wanted, folded)
+            super().suspect(request, current, wanted, folded)
 
     def permit(self, request: PlanRequest, wanted: DesiredState) -> None:
         """Keep what a run would refuse to remove."""
         with self.refusals().one():
-            super(ReviewTarget, self).permit(request, wanted)
+            super().permit(request, wanted)
 
     def prove(self, request: PlanRequest, draft: Draft, made: tuple[Group, ...]) -> None:
         """Run a plan in the scratch server, as far as its extensions allow it; keep what is refused."""
         if request.part is not None:  # a part that does not hold is planned again with the whole
-            super(ReviewTarget, self).prove(request, draft, made)
+            super().prove(request, draft, made)
         elif not self._missing_extensions(made):
             with self.refusals().one():
-                super(ReviewTarget, self).prove(request, draft, made)
+                super().prove(request, draft, made)
 
     def _missing_extensions(self, made: tuple[Group, ...]) -> list[str]:
         """Name the extensions of a plan that this server lacks: without them nothing after them can be tried."""
@@ -160,7 +161,7 @@ class ReviewTarget(PlanTarget):
         lacking = [
             f"not tried: the scratch server lacks the extension {name!r}" for name in self._missing_extensions(made)
         ]
-        return lacking + super(ReviewTarget, self).stand_ins(made, wanted)
+        return lacking + super().stand_ins(made, wanted)
 
     def all_refused(self) -> list[Refused]:
         """Return each refusal once."""

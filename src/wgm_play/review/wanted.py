@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.reporter import Reporter
 from wgm_play.review.compare import assumed, version_of
 from wgm_play.review.work import ReviewWork, scratch_connections

@@ -6,7 +6,7 @@ In: a play as it was and as it is, the scratch server. Out: `Compared`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from wgm_play.asking.ask import Asker
 from wgm_play.cache.store import Cache
 from wgm_play.catalog.model import Catalog
 from wgm_play.connections import Connections
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.model import Choices, LastRun, Planned
@@ -136,7 +137,7 @@ class ReviewWork(PlaySession):
         if self.excerpt is not None:
             folded = self.excerpt.of(folded)
             imperative.folded = replace(imperative.folded, declarations=folded.declarations, said=folded.said, seeds=())
-        request = super(ReviewWork, self).request_for(folded, choices, imperative, live)
+        request = super().request_for(folded, choices, imperative, live)
         self.request = replace(request, play=imperative.play)
         return self.request
 
@@ -180,7 +181,7 @@ class ReviewWork(PlaySession):
             self.play, folded, fold(self.play.handlers, handlers=True), Ledger(self.reading), self.reading, self.asker
         )
         empty = bases.empty(self.reading)
-        request = super(ReviewWork, self).request_for(folded, choices, imperative, empty)
+        request = super().request_for(folded, choices, imperative, empty)
         facts = "" if self.excerpt is not None else last_run.facts(self, folded, imperative.mark())
         return bases.make(request, self.plan_target(), facts)
 

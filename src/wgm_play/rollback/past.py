@@ -6,11 +6,11 @@ In: the ledger, the changes that are taken back, the newest first. Out: `Past`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from wgm_play.catalog.kinds import CLUSTER
 from wgm_play.catalog.model import Catalog, Key, Rows
 from wgm_play.errors import Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger, RowChange, RunChange, SqlOnce, TrashEntry
 from wgm_play.ledger.model import Consent
 

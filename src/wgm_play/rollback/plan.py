@@ -6,13 +6,14 @@ In: a request, its target, the ledger, the runs to take back. Out: a planned pla
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.desired.model import DesiredState
 from wgm_play.diff.compare import diff
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger, RunChange
 from wgm_play.operations.base import Change, Goal, PlanContext
 from wgm_play.operations.online.leftover import removals

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.alerts import evaluate_now
 from wgm_play.execute import executor
 from wgm_play.execute.pausing import Pauses, asks
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.run import alert_gate, invariants
 from wgm_play.run.load import LoadWatch
 from wgm_play.run.permission import FreezeWatch

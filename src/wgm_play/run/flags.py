@@ -7,13 +7,14 @@ cannot tell is not on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import psycopg
 
 from wgm_play.asking.ask import Asker, NotAsked
 from wgm_play.errors import InputError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import decided
 from wgm_play.playbook.model import Flag, Play, Step
 from wgm_play.quantities import format_duration

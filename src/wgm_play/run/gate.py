@@ -6,7 +6,6 @@ In: a play at work. Out: its policy and engine; the backup that covers a run, or
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from wgm_play.backup.policy import folder
 from wgm_play.document.nodes import position_of
 from wgm_play.environment import TARGET
 from wgm_play.errors import InputError, Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger, RestorePoint, decided
 from wgm_play.ledger.history import changes
 from wgm_play.quantities import format_duration, format_size

@@ -5,7 +5,7 @@ In: nothing. Out: a dataclass.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from wgm_play.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

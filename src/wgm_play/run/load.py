@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.errors import WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from wgm_play.cache.inputs import names_below, program
 from wgm_play.cache.questions import QUESTIONS, READER, answer, mark_of
 from wgm_play.cache.store import Cache
 from wgm_play.errors import Position, WgmError
+from wgm_play.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     import psycopg

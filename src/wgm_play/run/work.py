@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +24,7 @@ from wgm_play.connections import Connections
 from wgm_play.document.nodes import position_of
 from wgm_play.environment import TARGET, Environment
 from wgm_play.errors import Position, Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
 from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.model import Choices, LastRun, Planned

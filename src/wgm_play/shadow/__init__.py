@@ -12,12 +12,13 @@ import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from wgm_play.catalog import introspect
 from wgm_play.errors import WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.pooler import backend_pid
 from wgm_play.render import render
 from wgm_play.shadow.superuser import Superuser, listed, makes_range

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import Position, Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 
 if TYPE_CHECKING:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.graph import closure
 from wgm_play.catalog.kinds import ACCESS, FIRST_MADE, NEVER_NEEDED, OUTSIDE_SCHEMAS
 from wgm_play.catalog.model import Catalog, Key, Rows
 from wgm_play.errors import Problems, Refused, WgmError
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.files import raise_all
 from wgm_play.playbook.model import Declaration
 from wgm_play.render import Statement

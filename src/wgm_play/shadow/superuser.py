@@ -13,11 +13,12 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.kinds import BY_METHOD, WITH_BODY
 from wgm_play.errors import Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.shadow.stand_in import can_stand_in, stand_in
 from wgm_play.sqltext.scan import LITERAL, text_of

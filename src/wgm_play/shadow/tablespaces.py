@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 
 if TYPE_CHECKING:

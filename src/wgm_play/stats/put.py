@@ -6,11 +6,12 @@ In: a superuser's connection, statistics, the server's data folder. Out: the dat
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.render import render
 from wgm_play.stats import scratch_relations
 from wgm_play.stats.extended import put_extended

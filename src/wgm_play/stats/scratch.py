@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from wgm_play.embedded import apart
 from wgm_play.embedded.programs import scratch_version
 from wgm_play.environment import Policy
 from wgm_play.errors import InputError, Refused
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.planning.versions import make_live
 from wgm_play.render import render
 from wgm_play.server import connect_to

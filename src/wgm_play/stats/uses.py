@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.sqltext.scan import QUOTED
 
 _EQUAL, _ORDER = {"=", "<>", "!="}, {"<", "<=", ">", ">="}

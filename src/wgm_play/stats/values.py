@@ -9,8 +9,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from wgm_play.lazy_dataclass import dataclass
 
 NONE, HASHED, FULL = LEVELS = ("none", "hashed", "full")
 # Hexadecimal digits: 64 bits.

@@ -6,7 +6,7 @@ In: `Drift`, `StepFinder`. Out: changed texts; `LeftByHand` for what cannot be p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wgm_play.catalog.kinds import OF_OBJECT, ON_TABLE, OVER_COLUMNS, WITH_BODY
@@ -18,6 +18,7 @@ from wgm_play.inspect.update import edit
 from wgm_play.inspect.update.changes import GONE, Path, PathDifference, keys_at, value_at
 from wgm_play.inspect.update.edit import Unplaced
 from wgm_play.inspect.update.place import OF_REFERENCE, StepAddress, StepFinder, Texts
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.kinds import KINDS, index
 
 Pretty = Callable[[Key], Entry | None]

@@ -6,8 +6,9 @@ In: what a step says of an object as the playbook has it, and as it is live. Out
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from wgm_play.lazy_dataclass import dataclass
 
 Path = tuple[str, ...]
 

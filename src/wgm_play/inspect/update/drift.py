@@ -6,12 +6,13 @@ In: descriptions of what a playbook wants, of what is live, and of the last reco
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wgm_play.catalog.kinds import ACCESS
 from wgm_play.catalog.model import Key
 from wgm_play.inspect.entry import Entry, Inspected
 from wgm_play.inspect.update.changes import GONE, PathDifference, differences, value_at
+from wgm_play.lazy_dataclass import dataclass
 
 Described = dict[Key, Entry]
 

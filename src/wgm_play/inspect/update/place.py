@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from wgm_play.catalog.model import Key
@@ -19,6 +19,7 @@ from wgm_play.document.spans import Address, YamlNode, at, parse
 from wgm_play.errors import WgmError
 from wgm_play.inspect.update.changes import GONE, Path
 from wgm_play.inspect.update.edit import Unplaced, holds_template
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.kinds.comment import target_of
 from wgm_play.playbook.model import Step

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from wgm_play.catalog.graph import children, descendants
 from wgm_play.catalog.model import Key
 from wgm_play.catalog.trigger import Trigger
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import (
     ACCESS_EXCLUSIVE,
     SHARE_ROW_EXCLUSIVE,

@@ -6,9 +6,10 @@ In: nothing. Out: dataclasses that the stages of the change hand on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wgm_play.catalog.model import Key
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import (
     Change,
 )

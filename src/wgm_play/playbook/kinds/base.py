@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.asking.text import check_expression
 from wgm_play.catalog.model import Key
 from wgm_play.document.nodes import Map, Text, key_position, position_of
 from wgm_play.errors import InputError, Position
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.sql import Sql, ident, literal, reveal
 
 if TYPE_CHECKING:

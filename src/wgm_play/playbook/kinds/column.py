@@ -6,11 +6,11 @@ In: a column's mapping. Out: `ColumnSpec`, as the templates spell it, and its `T
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.asking.text import check_type
 from wgm_play.document.nodes import Map, Text, position_of
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     DEFINITIONS,

@@ -5,11 +5,12 @@ In: `constraints:` by name, or the lists without names. Out: `ConstraintSpec`, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wgm_play.document.nodes import Map, Text, position_of
 from wgm_play.errors import Position
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     STATE,

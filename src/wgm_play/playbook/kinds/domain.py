@@ -5,10 +5,9 @@ In: a step. Out: its schema fragment, example and declaration.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from wgm_play.catalog.model import Key
 from wgm_play.document.nodes import Map, key_position, position_of
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     SCHEMA_KEY,

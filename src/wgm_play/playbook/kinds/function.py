@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.document.nodes import Map, position_of
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     SCHEMA_KEY,

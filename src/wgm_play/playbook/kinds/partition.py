@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.document.nodes import Map, Text, position_of
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.kinds.base import (
     DEFINITIONS,
     STATE,

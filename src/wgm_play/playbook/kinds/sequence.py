@@ -5,11 +5,11 @@ In: a step. Out: its schema fragment, example and declaration; the options that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from wgm_play.catalog.model import Key
 from wgm_play.document.nodes import Map
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.playbook.kinds.base import (
     COMMENT,
     DEFINITIONS,

@@ -5,9 +5,8 @@ In: the command that looked. Out: `Heading`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from wgm_play import __version__
+from wgm_play.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from html import escape
 
 from markupsafe import Markup
 
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.sqltext.scan import NAME
 
 MOST_TABLES = 24

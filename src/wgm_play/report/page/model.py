@@ -6,8 +6,10 @@ In: nothing. Out: dataclasses that `page.html` shows; texts are plain, and escap
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from wgm_play.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

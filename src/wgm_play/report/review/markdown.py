@@ -7,11 +7,11 @@ within fences that are longer than any inside.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from wgm_play.finding import Finding
 from wgm_play.impact import Foretold
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.report import plan_text
 from wgm_play.report.console import visible
 from wgm_play.report.findings.markdown import LIMIT, block, escaped

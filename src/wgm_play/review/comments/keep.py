@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.review.comments.place import RequestComment, RequestComments
 
 _MARK = re.compile(r"<!-- wgm-play review (\S+) (\S*) -->\s*(?:\r?\n|\Z)")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from wgm_play.errors import InputError, Unreachable
+from wgm_play.lazy_dataclass import dataclass
 from wgm_play.review.comments.web import Answered, Web
 from wgm_play.secret import register
 

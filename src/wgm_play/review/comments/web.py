@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from email.message import Message
 from http.client import HTTPException
 from typing import Any
@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from wgm_play import __version__
 from wgm_play.errors import InputError, Unreachable
+from wgm_play.lazy_dataclass import dataclass
 
 # Seconds: for one answer; for all waiting together; the first pause, which doubles.
 ANSWER, PATIENCE, PAUSE = 30.0, 300.0, 1.0
