@@ -6,10 +6,14 @@ In: a template's name and its values. Out: a `Statement`. Forgetting to quote is
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import json
+import os
 import re
 import secrets
+import sys
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,7 +25,8 @@ from wgm_play.lazy_dataclass import dataclass
 from wgm_play.sql import Sql, ident, literal
 
 if TYPE_CHECKING:
-    from jinja2 import BaseLoader, Environment, Template
+    from jinja2 import BaseLoader, BytecodeCache, Environment, Template
+    from jinja2.bccache import Bucket
 
 # Marks around what carries a position; they are taken out again before the text is a statement. A value may hold characters
 # of the private use area itself: what no value can know tells our marks from those.
@@ -74,9 +79,36 @@ def _ours() -> Environment:
     from jinja2 import Environment
 
     made = _environment(Environment, None)
+    made.bytecode_cache = _kept()
     # Our templates call no function; each rendering would copy the table of them.
     made.globals.clear()
     return made
+
+
+def _kept() -> BytecodeCache | None:
+    """Return where compiled templates of ours are kept: as Python's own files, beside them, in `__pycache__`.
+
+    Whoever may write there can write the program. What Python does not keep (PYTHONDONTWRITEBYTECODE, a folder that is not
+    ours to write in) is compiled at each start.
+    """
+    from jinja2 import FileSystemBytecodeCache, __version__
+
+    class Kept(FileSystemBytecodeCache):
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            with contextlib.suppress(OSError):  # a full disk keeps nothing and stops nobody
+                super().dump_bytecode(bucket)
+
+    folder = plain_templates.packaged_templates() / "__pycache__"
+    try:
+        if not sys.dont_write_bytecode:
+            folder.mkdir(exist_ok=True)
+        if not os.access(folder, os.R_OK | os.W_OK) or sys.dont_write_bytecode:
+            return None
+    except OSError:
+        return None
+    # What the compiled form depends on beside the source, which the library compares.
+    of = f"{sys.implementation.cache_tag}-{__version__}-{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]}"
+    return Kept(str(folder), f"%s.{of}.jinja")
 
 
 @functools.lru_cache(maxsize=512)

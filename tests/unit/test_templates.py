@@ -7,6 +7,8 @@ taken back. Out: each of these statements again, with names and values made host
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +19,7 @@ import pglast
 import pytest
 from jinja2 import nodes
 
-from wgm_play import pipeline, render, sql
+from wgm_play import pipeline, plain_templates, render, sql
 from wgm_play.options import Options
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.reporter import Reporter
@@ -172,3 +174,37 @@ def test_a_template_that_quotes_by_itself_would_be_found() -> None:
     ):
         made = render.strip_marks(attacked().from_string(text).render(name="a"), [])[0]
         assert parsed(made) is not None, made
+
+
+def test_compiled_templates_are_kept_as_python_keeps_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from jinja2 import Environment
+
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / "one.sql.j2").write_text("SELECT {{ 1 | literal }}")
+    compiled: list[str] = []
+    compile_ = Environment.compile
+    monkeypatch.setattr(
+        Environment,
+        "compile",
+        lambda self, source, *more, **named: compiled.append(source) or compile_(self, source, *more, **named),
+    )
+    monkeypatch.setattr(plain_templates, "packaged_templates", lambda: templates)
+
+    def rendered() -> str:
+        for memory in (render._ours, render._template):
+            memory.cache_clear()
+        return render.render("one.sql.j2").sql
+
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert rendered() == "SELECT 1"
+    assert not (templates / "__pycache__").exists()
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    assert (rendered(), rendered(), len(compiled)) == ("SELECT 1", "SELECT 1", 2)
+    (templates / "one.sql.j2").write_text("SELECT {{ 2 | literal }}")
+    assert (rendered(), len(compiled)) == ("SELECT 2", 3), "a template that changed is compiled again"
+    shutil.rmtree(templates / "__pycache__")
+    (templates / "__pycache__").write_text("no folder")
+    assert (rendered(), len(compiled)) == ("SELECT 2", 4), "where nothing can be kept, it is compiled each time"
+    for memory in (render._ours, render._template):
+        memory.cache_clear()
