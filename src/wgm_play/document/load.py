@@ -166,7 +166,7 @@ def _loader() -> Any:
 
 
 # What YAML allows in a file (yaml.org, "5.1. Character Set").
-_BAD = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_BAD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def _bad_character(content: str, name: str) -> InputError:

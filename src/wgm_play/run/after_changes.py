@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.alerts import evaluate_now
-from wgm_play.alerts.counter import key_of
 from wgm_play.ledger import Ledger, decided
 from wgm_play.ledger.statements import send, text
 
@@ -40,6 +38,8 @@ def before(work: PlaySession) -> dict[str, Any] | None:
     told = work.play.after_changes
     if told is None or work.sizes is not None:
         return None
+    from wgm_play.alerts.counter import key_of
+
     first = _before_what_it_finishes(work)
     if first is not None:
         return dict(first)
@@ -84,6 +84,8 @@ def _before_what_it_finishes(work: PlaySession) -> Mapping[str, Any] | None:
 
 def states_of(work: PlaySession, told: AfterChanges, counters: Mapping[str, Mapping[str, float]]) -> list[AlertState]:
     """Return how the alerts are now; counters that stood somewhere before the run are compared with that."""
+    from wgm_play.alerts import evaluate_now
+
     return evaluate_now(work.asker, told.alerts, work.reading, _beside(work, counters))
 
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.alerts import evaluate_now
 from wgm_play.execute import executor
 from wgm_play.execute.pausing import Pauses, asks
 from wgm_play.lazy_dataclass import dataclass
@@ -100,6 +99,7 @@ def _alarm(work: PlaySession) -> Callable[[], str | None] | None:
     watched = [one for one in work.play.alerts if alert_gate.at_least(one, work.environment.policy.alerts_pause)]
     if not watched:
         return None
+    from wgm_play.alerts import evaluate_now
 
     since: dict[str, float] = {}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wgm_play.errors import Refused
 from wgm_play.planning import may_change
-from wgm_play.run import alert_gate, gate, permission, plan_gate
+from wgm_play.run import alert_gate, permission, plan_gate
 from wgm_play.shadow import sweep
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 def foretell(work: PlaySession, planned: Planned) -> None:
     """Tell what would refuse a run of this plan now, where it is only looked at. Alerts refuse that too."""
+    from wgm_play.run import gate
+
     gate.foretell(work, planned)
     permission.foretell(work, planned)
     _refuse_alerts(work, planned)
@@ -73,5 +75,7 @@ def _preflight(work: PlaySession, planned: Planned, lock: RunLock) -> None:
 
 def _refuse_unrehearsed(work: PlaySession, planned: Planned) -> None:
     """Refuse a plan that has no certificate, where the environment requires one."""
+    from wgm_play.run import gate
+
     if problem := gate.unrehearsed(work, planned.plan):
         raise problem

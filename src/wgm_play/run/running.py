@@ -16,7 +16,7 @@ from wgm_play.execute.session import open_session
 from wgm_play.ledger import Ledger, RunInfo
 from wgm_play.planning.consent import given
 from wgm_play.planning.planfile import plan_digest
-from wgm_play.run import after_changes, gate, plan_gate, plans
+from wgm_play.run import after_changes, plan_gate, plans
 from wgm_play.run.converged import converged, read_again
 from wgm_play.run.evidence import made_from, named_roles
 from wgm_play.run.executing import Begun, execute, say_locks
@@ -110,6 +110,8 @@ def _backup(work: PlaySession) -> Cover | None:
             )
         work.reporter.warn("no backup covers the changes (--no-backup), which is recorded")
         return None
+    from wgm_play.run import gate
+
     return gate.before_changes(work)
 
 
@@ -151,9 +153,13 @@ def _record_cover(work: PlaySession, begun: Begun, cover: Cover | None, watched:
     if point is not None:
         work.reporter.data("restore_point", {"kind": point.kind, "name": point.name, "lsn": point.lsn})
     after_changes.begun(ledger, work, run, watched)
+    if work.play.backup is None:
+        return
+    from wgm_play.run import gate
+
     if cover is not None:
         gate.begun(work, cover, ledger, run)
-    elif work.play.backup is not None and work.options.no_backup:
+    elif work.options.no_backup:
         gate.uncovered(work, ledger, run)
 
 

@@ -371,6 +371,8 @@ class PlaySession:
 
     def refuse_unwritable_backups(self) -> None:
         """Refuse a run whose gate could write no backup, before somebody reviews its plan."""
+        if self.play.backup is None:
+            return
         from wgm_play.backup import parse_policy, policy
         from wgm_play.backup.base import NEW
         from wgm_play.backup.folder import refuse_unwritable

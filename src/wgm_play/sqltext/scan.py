@@ -23,15 +23,19 @@ NAME = rf'(?:{QUOTED}|[^\s".(]+)'
 # A name in a list, as search_path has it: what is in quotes, or plain.
 LISTED = re.compile(r'"((?:[^"]|"")*)"|([^",\s]+)')
 
+# A name without quotes: letters, "_" and all that is not ASCII, then digits and "$" too. What is not in it is told, as ranges
+# up to the last character take long to compile.
+WORD = r"[^\x00-\x40\x5b-\x5e\x60\x7b-\x7f][^\x00-\x23\x25-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]*"
+
 _TOKEN = re.compile(
     rf"E?{LITERAL}"  # the deparser doubles quotes, and backslashes in E''
     rf"|{QUOTED}"
-    r"|[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*"
+    rf"|{WORD}"
     r"|\d+(?:\.\d+)?"
     r"|\s+|.",
     re.DOTALL,
 )
-_NAME = re.compile(r'"((?:[^"]|"")*)"|([A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)')
+_NAME = re.compile(rf'"((?:[^"]|"")*)"|({WORD})')
 
 
 def tokens(text: str) -> Iterator[tuple[str, int, int]]:
