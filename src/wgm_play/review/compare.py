@@ -14,7 +14,6 @@ from wgm_play.environment import Embedded, Environment
 from wgm_play.errors import InputError, Refused, WgmError
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.planning.model import Planned
-from wgm_play.playbook.fold import fold
 from wgm_play.playbook.model import Declarations, Play
 from wgm_play.review.base import BaseCatalog
 from wgm_play.review.excerpt import Excerpt, excerpt
@@ -177,6 +176,7 @@ def _compared(
     if was is not None and before is not None:
         old = work(before, was)
         folded = old.fold_base()
+        made.said_before = last_run.digests(folded)
     else:
         old, folded = (
             work(now, (number, Play(play.name, play.hosts, play.position, ()), environment, playbook)),
@@ -187,7 +187,7 @@ def _compared(
         statistics = made.statistics = old.statistics = None
     planned = None
     if was is not None and not (statistics and made.play.queries):  # whose plans want all that there is
-        part = excerpt(folded, fold(made.play.steps, known=last_run.digests(folded)), old.play, made.play)
+        part = excerpt(folded, made.folded(None), old.play, made.play)
         planned = _in_excerpt(shadow, old, made, folded, part) if part is not None else None
     if planned is None:
         planned = _planned(shadow, old, made, folded)

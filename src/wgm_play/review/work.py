@@ -5,7 +5,7 @@ In: a play as it was and as it is, the scratch server. Out: `Compared`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wgm_play.asking.ask import Asker
 from wgm_play.cache.store import Cache
-from wgm_play.catalog.model import Catalog
+from wgm_play.catalog.model import Catalog, Key
 from wgm_play.connections import Connections
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
@@ -22,7 +22,7 @@ from wgm_play.planning.imperative import Imperative
 from wgm_play.planning.model import Choices, LastRun, Planned
 from wgm_play.planning.request import PlanRequest
 from wgm_play.playbook.fold import fold
-from wgm_play.playbook.model import Declarations, Invariant, Play
+from wgm_play.playbook.model import Declarations, Invariant, Play, Step
 from wgm_play.review import base as bases
 from wgm_play.review.assumed import AssumedLedger, Nobody, ReviewedImperative
 from wgm_play.review.excerpt import Excerpt
@@ -59,6 +59,9 @@ class ReviewWork(PlaySession):
     plan_answers: ReviewTarget | None = None
     statistics: StatisticsFile | None = None
     flags_on: bool = False
+    # The digests of what the base says; the steps that were folded last, and what they declare.
+    said_before: Mapping[Key, str] = field(default_factory=dict)
+    own: tuple[Sequence[Step], Declarations] | None = None
 
     @property
     def reading(self) -> psycopg.Connection[Any]:
@@ -164,6 +167,12 @@ class ReviewWork(PlaySession):
         ever, now = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
         self.flags = {one.name: flags.FlagState(one.name, self.flags_on, ever, now) for one in self.play.flags}
         self.play, self.waiting = flags.waiting(self.play, self.flags, self.waiting)
+
+    def folded(self, known: LastRun | None) -> Declarations:
+        """Return what the steps declare, folded once: what the base says too was found right there."""
+        if self.own is None or self.own[0] is not self.play.steps:
+            self.own = self.play.steps, fold(self.play.steps, known=self.said_before)
+        return self.own[1]
 
     def fold_base(self) -> Declarations:
         """Return what this play declares; what waits for other steps is taken for done."""

@@ -19,7 +19,6 @@ from wgm_play.planning import planner
 from wgm_play.planning.incremental import plan_part
 from wgm_play.planning.model import LastRun, MadeFrom, Planned
 from wgm_play.playbook.expand import load_playbook
-from wgm_play.playbook.fold import fold
 from wgm_play.playbook.variables import parse_extra_vars
 from wgm_play.run import invariants, last_run
 from wgm_play.run.opening import find_playbook
@@ -69,7 +68,7 @@ def save(work: PlaySession, planned: Planned, path: Path) -> None:
 
 def compared(work: PlaySession) -> tuple[Catalog, DesiredState]:
     """Return the live catalog and what the play wants of it; nothing is planned."""
-    folded, choices = fold(work.play.steps), work.choices()
+    folded, choices = work.folded(None), work.choices()
     live = work.read_live()
     request = work.request_for(folded, choices, work.imperative(folded, choices), live)
     return live, planner.compared(request, work.plan_target())
@@ -126,7 +125,7 @@ def _desired(work: PlaySession, known: LastRun | None) -> Declarations:
     """Return what the steps declare; those that wait for a flag of the application say nothing."""
     if work.play.flags:
         work.wait_for_flags()
-    folded = fold(work.play.steps, known=known.said if known else None)
+    folded = work.folded(known)
     _check_texts(work, folded)
     return folded
 

@@ -390,6 +390,10 @@ class PlaySession:
         self.flags = flags.look(self.asker, self.play.flags, self.reading)
         self.play, self.waiting = flags.waiting(self.play, self.flags, self.waiting)
 
+    def folded(self, known: LastRun | None) -> Declarations:
+        """Return what the steps declare; what the `known` run found right, in the same words, is made when it is read."""
+        return fold(self.play.steps, known=known.said if known else None)
+
     def imperative(self, folded: Declarations, choices: Choices) -> Imperative:
         """Return what the play runs and asks."""
         handlers = fold(self.play.handlers, handlers=True)
