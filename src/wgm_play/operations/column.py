@@ -426,9 +426,23 @@ def _rewritten(situation: PlanContext, key: Key, code: str, why: str | None, ins
 _CUT = frozenset(["character varying", "character", "bit", "bit varying"])
 
 
-def cast(value: Sql, wanted: str) -> Sql:
-    """Return the expression that converts a value to a column's type: what does not fit is refused, never cut."""
+# As many bits has a number.
+_BITS = {"integer": 32, "bigint": 64}
+
+
+def cast(value: Sql, wanted: str, old: str = "") -> Sql:
+    """Return the expression that converts a value to a column's type: what does not fit is refused, never cut.
+
+    `old` is the value's type where that is known.
+    """
     family, limits = _family(wanted.removesuffix("[]"))
+    if family == "bit" and limits is not None and wanted[-1] != "]" and old in _BITS:
+        # Numbers have no cast to bit varying. Of more bits than there is room for, the higher ones are left out by a cast, and
+        # a string of all of them is no value of the type.
+        short = Sql(f"{value}::{wanted}")
+        if limits[0] >= _BITS[old]:
+            return short
+        return Sql(f"CASE WHEN ({short})::bigint = {value} THEN {short} ELSE {value}::bit({_BITS[old]}) END")
     if limits is not None and family in _CUT:
         unlimited = {"character": "bpchar", "bit": "bit varying"}.get(family, family)
         return Sql(f"{value}::{unlimited}{array(wanted)}")
@@ -452,7 +466,8 @@ def plain_value(situation: PlanContext, key: Key) -> Sql:
     """
     name = ident(key.name[2])
     source = Sql(f"{name}::text{array(situation.wanted[key].type)}") if key in situation.goal.uncastable else name
-    return cast(source, situation.wanted[key].type)
+    old = "" if key in situation.goal.uncastable else str(situation.current.value(key, "type") or "")
+    return cast(source, situation.wanted[key].type, old)
 
 
 def array(type_name: str) -> str:

@@ -577,7 +577,8 @@ class RowChecks:
             convert = self.situation.goal.converts.get(key)
             known = self._known_type(row.type)
             by_text = key in self.situation.goal.uncastable and not convert
-            made = str(cast(Sql(f"{name}::text{array(known)}") if by_text else name, known))
+            old = "" if by_text else str((waiting.row if waiting else current.rows[key])[0])
+            made = str(cast(Sql(f"{name}::text{array(known)}") if by_text else name, known, old))
             if convert:  # it may name a type that comes with the plan
                 made = f"({str(convert.using).replace(f'::{row.type}', f'::{known}')})"
         if fill is not None and row.not_null:
