@@ -67,7 +67,8 @@ class Facts:
     live database (valid or not). `login` is who logged in, `may_replicate` whether he may set session_replication_role.
     `tablespace` is that of the database, in which everything lies that names none. `acting` are the triggers and rules of
     the live tables (`online/acting.py`). `attached` are the keys of partitions whose index is attached to an index of the
-    parent, by that index. `identity_sequences` are the names of the sequences behind identity columns that go.
+    parent, by that index. `identity_sequences` are the names of the sequences behind identity columns that go. `unfilled` are
+    the live materialized views that hold no data.
     """
 
     policy: Policy
@@ -78,6 +79,7 @@ class Facts:
     trash_needs: Mapping[tuple[int, int], str] = field(default_factory=dict)
     identity_sequences: Mapping[Key, str] = field(default_factory=dict)
     attached: Mapping[Key, tuple[Key, ...]] = field(default_factory=dict)
+    unfilled: frozenset[Key] = frozenset()
     helpers: Mapping[Any, bool] = field(default_factory=dict)
     acting: Sequence[Any] = ()
     role: str = ""

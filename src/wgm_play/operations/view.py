@@ -189,7 +189,7 @@ def drop_view(situation: PlanContext, key: Key) -> list[Change]:
 
 
 def create_materialized_view(situation: PlanContext, key: Key) -> list[Change]:
-    """Create a materialized view, and fill it."""
+    """Create a materialized view, and fill it; one that is made again holds no data where it held none."""
     row = situation.wanted[key]
     made = command(
         "materialized_view/create",
@@ -202,7 +202,8 @@ def create_materialized_view(situation: PlanContext, key: Key) -> list[Change]:
     )
     commands = [made, *_around(situation, key), *_declared_owner(situation, key)]
     # Filled last: what it calls runs with the rights of its owner, never with those of who makes it for him.
-    commands.append(command("materialized_view/refresh", name=key.name, wait="data"))
+    if situation.goal.renames.get(key, key) not in situation.facts.unfilled:
+        commands.append(command("materialized_view/refresh", name=key.name, wait="data"))
     made_here = [create(situation, key, f"create {key}", commands, rank=45)]
     made_here[0].need(*_lets_read(situation, key))
     return [*made_here, *(_cluster(situation, key) if row.cluster_on else [])]

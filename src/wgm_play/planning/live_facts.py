@@ -53,8 +53,12 @@ def under_new_names(connection: Connection, found: Facts, renamed: Renamed) -> F
 
 
 def of_what_goes(connection: Connection, found: Facts, current: Catalog, wanted: Catalog) -> Facts:
-    """Return the facts with what depends on objects that go or change: the trash, sequences of identity columns."""
-    found = replace(found, identity_sequences=identity_sequences(connection, current, wanted))
+    """Return the facts about objects that go or change: the trash, sequences of identity columns, views without data."""
+    found = replace(
+        found,
+        identity_sequences=identity_sequences(connection, current, wanted),
+        unfilled=unfilled(connection, current),
+    )
     changed = any(row != wanted.rows.get(key) for key, row in current.rows.items() if key.kind in NEEDED)
     if not (found.trash_names and changed):
         return found
@@ -105,6 +109,14 @@ def identity_sequences(connection: Connection, current: Catalog, wanted: Catalog
         return {}
     rows = connection.execute(query("identity_sequences", connection.info.server_version)).fetchall()
     return {Key("column", tuple(column)): sequence for *column, sequence in rows}
+
+
+def unfilled(connection: Connection, current: Catalog) -> frozenset[Key]:
+    """Return the live materialized views that hold no data."""
+    if not any(current.of("materialized_view")):
+        return frozenset()
+    rows = connection.execute(query("unfilled", connection.info.server_version)).fetchall()
+    return frozenset(Key("materialized_view", (schema, name)) for schema, name in rows)
 
 
 def trash_needs(connection: Connection) -> dict[tuple[int, int], str]:
