@@ -158,3 +158,25 @@ def test_what_needs_something_that_no_step_says_is_left_out_and_named(
     ]
     assert apply(playbook, live) == 0
     assert apply(playbook, empty) > 0
+
+
+def test_a_trigger_that_postgresql_would_not_make_again_is_left_out_and_named(
+    new_database: Callable[..., str], tmp_path: Path
+) -> None:
+    live, empty = new_database(), new_database()
+    whole = "for each row when (old.* is distinct from new.*) execute function f()"
+    fill(
+        live,
+        "create table t (id int primary key, a int); create table other (id int primary key, a int);"
+        "create function f() returns trigger language plpgsql as 'begin return new; end';"
+        f"create trigger old_one before update on t {whole}; create trigger later after update on t {whole};"
+        f"create trigger plain before update on other {whole};"
+        # The other way round this is refused.
+        "alter table t add column twice int generated always as (a * 2) stored; insert into t values (1, 1)",
+    )
+    playbook = inspect(live, tmp_path)
+    told = [line[4:] for line in playbook.read_text().splitlines() if line.startswith("#   ")]
+    assert told[0].startswith("trigger t.old_one: its WHEN compares NEW.*"), told
+    assert "trigger" not in "\n".join(told[1:])
+    assert apply(playbook, live) == 0
+    assert apply(playbook, empty) > 0

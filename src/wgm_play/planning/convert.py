@@ -180,7 +180,11 @@ def back_to_kept(name: str, now: str, kept: Sequence[KeptValues], castable: Call
     for one in kept:
         again = replaced_columns(one.using, {name: ident(one.place)})
         plain = Sql(f"({value})") if castable(now, one.type) else Sql(f"({value})::text{array(one.type)}")
-        back = replaced_columns(one.back, {name: value}) if one.back else cast(plain, one.type, now if castable(now, one.type) else "")
+        back = (
+            replaced_columns(one.back, {name: value})
+            if one.back
+            else cast(plain, one.type, now if castable(now, one.type) else "")
+        )
         now = one.type
         same = f"({again})::text IS NOT DISTINCT FROM ({value})::text"
         there = f"{ident(one.place)}::text{array(one.type)}::{one.type}" if one.moved else ident(one.place)

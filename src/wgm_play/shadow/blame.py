@@ -127,6 +127,11 @@ def names_in(message: str) -> list[str]:
 def _advice(sqlstate: str | None, message: str) -> str:
     if "is not unique" in message:
         return "add casts so that one function fits"
+    if "WHEN condition cannot reference NEW generated columns" in message:
+        return (
+            "name the columns that count: when: old.a IS DISTINCT FROM new.a OR …; generated ones are computed after "
+            "BEFORE triggers. AFTER triggers may compare whole rows"
+        )
     return _ADVICE.get(sqlstate or "", _LAST_RESORT)
 
 
