@@ -179,12 +179,10 @@ def back_to_kept(name: str, now: str, kept: Sequence[KeptValues], castable: Call
     value = ident(name)
     for one in kept:
         again = replaced_columns(one.using, {name: ident(one.place)})
-        plain = Sql(f"({value})") if castable(now, one.type) else Sql(f"({value})::text{array(one.type)}")
-        back = (
-            replaced_columns(one.back, {name: value})
-            if one.back
-            else cast(plain, one.type, now if castable(now, one.type) else "")
-        )
+        direct = castable(now, one.type)
+        plain = Sql(f"({value})") if direct else Sql(f"({value})::text{array(one.type)}")
+        by_cast = cast(plain, one.type, now if direct else "")
+        back = replaced_columns(one.back, {name: value}) if one.back else by_cast
         now = one.type
         same = f"({again})::text IS NOT DISTINCT FROM ({value})::text"
         there = f"{ident(one.place)}::text{array(one.type)}::{one.type}" if one.moved else ident(one.place)
