@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from wgm_play.environment import load_environment
+from wgm_play.environment_keys import ENVIRONMENT
 from wgm_play.errors import InputError, Problems, WgmError
 from wgm_play.playbook.expand import hosts_of, load_playbook
-from wgm_play.playbook.foreign_words import WORDS
+from wgm_play.playbook.foreign_words import WORDS, instead
 from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.model import Play
 from wgm_play.playbook.validate import KEYWORDS, PLAY
@@ -179,3 +180,18 @@ def test_a_word_that_we_have_is_in_no_list() -> None:
     own = {"step": {*KINDS, *KEYWORDS, "import_steps"}, "play": set(PLAY), "column": set(), "type": {"text", "integer"}}
     for place, words in own.items():
         assert not words & set(WORDS[place]), place
+
+
+def test_each_key_of_an_environment_has_an_answer_in_a_play(project: Path) -> None:
+    for key in sorted(ENVIRONMENT.keys() - PLAY.keys() - {"variables"}):
+        assert "environment" in str(instead("play", key)), key
+
+
+def test_imports_are_entries_of_their_lists(project: Path) -> None:
+    alerts = only_error("- name: Shop\n  hosts: development\n  import_alerts: [library]\n  steps: []\n")
+    assert (alerts.message, alerts.hint) == (
+        "unknown key 'import_alerts'",
+        "it is an entry of `alerts:`, as in alerts: [{import_alerts: library}]",
+    )
+    tasks = only_error("- name: Shop\n  hosts: development\n  import_tasks: tables.yml\n  steps: []\n")
+    assert tasks.hint == "write `import_steps:` with a file, in `steps:`"

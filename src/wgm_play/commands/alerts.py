@@ -6,7 +6,6 @@ In: a play's work. Out: the findings of its alerts.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -141,7 +140,7 @@ def watched(work: PlaySession, word: str) -> float | None:
 
 
 def _backup_age(work: PlaySession, *, proved: bool) -> float:
-    """Return the age of the newest backup, or of the newest that was restored; what never was is as old as 1970."""
+    """Return the age of the newest backup, or of the newest that was restored; without one it is infinite."""
     if work.play.backup is None:
         raise Unseen("the play has no `backup:`, so wgm-play does not know: leave the alert out with `except:`")
     from wgm_play.backup.base import rank
@@ -153,7 +152,7 @@ def _backup_age(work: PlaySession, *, proved: bool) -> float:
     if proved:
         drills = Ledger(work.reading).evidence("drill", work.environment.name, work.play.name, limit=20)
         ages += [(datetime.now(UTC) - one.at).total_seconds() for one in drills if one.passed]
-    return min(ages, default=time.time())
+    return min(ages, default=math.inf)
 
 
 def _shown(value: float | None) -> float | None:

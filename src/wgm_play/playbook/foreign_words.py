@@ -138,6 +138,28 @@ PLAY = {
     "when": "write it on the steps, or on `import_steps` for a file of them",
     **dict.fromkeys(("loop", "register", "notify", "no_log"), "it is a keyword of a step"),
     "import_playbook": "name the playbooks one after another: wgm-play FIRST SECOND",
+    "import_alerts": "it is an entry of `alerts:`, as in alerts: [{import_alerts: library}]",
+    "import_steps": "it is an entry of `steps:`, as in steps: [{import_steps: FILE}]",
+    **dict.fromkeys(
+        ("import_tasks", "include_tasks", "include_steps"), "write `import_steps:` with a file, in `steps:`"
+    ),
+    **dict.fromkeys(
+        (
+            "deliver",
+            "freeze",
+            "lint",
+            "marker",
+            "planner",
+            "promotion",
+            "readers",
+            "secrets",
+            "server",
+            "server_version",
+            "shadow",
+            "stats",
+        ),
+        "it stands in the environment: environments/NAME.yml",
+    ),
     **dict.fromkeys(("variables", "variable"), "did you mean 'vars'?"),
     "description": "write `name:`",
 }
