@@ -281,7 +281,7 @@ def test_rules_fire_when_they_should(tmp_path: Path, case: str) -> None:
         "exp_alerts": [
             {
                 "exp_labels": {**labels, "player": "a", "alert": "TimelineStalled"},
-                "exp_annotations": {"summary": "Sessions stand still"},
+                "exp_annotations": {"summary": "Sessions stand still", "description": "value 150, threshold > 100"},
             }
         ]
         if case == "fires"

@@ -85,7 +85,12 @@ def seen(made: dict[str, Any], look: Callable[..., Any]) -> Any:
     "look",
     [
         lambda Point, **_: repr(Point(1)),
-        lambda Point, **_: (Point(1) == Point(1, 2), Point(1) == Point(2), Point(1) != 1, hash(Point(1)) == hash(Point(1))),
+        lambda Point, **_: (
+            Point(1) == Point(1, 2),
+            Point(1) == Point(2),
+            Point(1) != 1,
+            hash(Point(1)) == hash(Point(1)),
+        ),
         lambda Point, **_: {Point(1): "a"}[Point(1)],
         lambda Point, **_: Point(),
         lambda Point, **_: Point(1, z=3),
@@ -111,7 +116,7 @@ def seen(made: dict[str, Any], look: Callable[..., Any]) -> Any:
         lambda Larger, **_: (repr(Larger(2, [1], 5)), Larger(2).made, dataclasses.replace(Larger(2), more=7).more),
         lambda Equal, **_: (Equal(1) == Equal(2), hash(Equal(5))),
     ],
-)  # fmt: skip
+)
 def test_what_a_class_does_is_what_the_library_would_make_it_do(look: Callable[..., Any]) -> None:
     library, late = (seen(made, look) for made in BOTH)
     assert late == library

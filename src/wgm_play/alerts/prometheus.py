@@ -114,7 +114,8 @@ def _rules(alert: Alert, environment: str, database: str, stale: float, exporter
     }
     if alert.seconds:
         rule["for"] = f"{alert.seconds}s"
-    yield {**rule, "labels": _plain(labels), "annotations": _plain(notes_of(alert))}
+    value = '{{ $value | printf "%.6g" }}'
+    yield {**rule, "labels": _plain(labels), "annotations": {**_plain(notes_of(alert)), **described(alert, value)}}
     blind = _blind(alert, environment, database, stale, exporter)
     if blind:
         yield {
@@ -157,6 +158,12 @@ def notes_of(alert: Alert) -> dict[str, str]:
         key = "runbook_url" if alert.runbook.startswith(("http://", "https://")) else "runbook"
         made[key] = alert.runbook
     return made
+
+
+def described(alert: Alert, value: str) -> dict[str, str]:
+    """Return the description of an alert that fires: its value, where that is exact, and its threshold."""
+    told = f"threshold {threshold_of(alert)}"
+    return {"description": f"{told}, within {alert.over} s" if alert.over else f"value {value}, {told}"}
 
 
 def _plain(texts: Mapping[str, str]) -> dict[str, str]:

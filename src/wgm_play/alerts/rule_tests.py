@@ -15,6 +15,7 @@ from wgm_play.alerts.prometheus import (
     TWIN,
     as_yaml,
     braces,
+    described,
     identity,
     is_told,
     labels_of,
@@ -79,7 +80,8 @@ def _test(
         if value is None:  # no increase is exactly so
             continue
         series += _series(alert, place, longest, value)
-        fired = {"exp_labels": _labels(alert, place), "exp_annotations": notes_of(alert)}
+        notes = {**notes_of(alert), **described(alert, f"{value:.6g}")}
+        fired = {"exp_labels": _labels(alert, place), "exp_annotations": notes}
         checks.append(_check(alert, alert.name, [fired] if firing else []))
         if f"{alert.name}{TWIN}" in known:
             checks.append(_check(alert, f"{alert.name}{TWIN}", []))
