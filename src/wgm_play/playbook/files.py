@@ -11,6 +11,7 @@ import functools
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,29 @@ def _version() -> bytes:
     return made.digest()
 
 
+# Folders that hold a project's files as they were, and that project.
+_COPIES: dict[str, Path] = {}
+
+
+@contextlib.contextmanager
+def copied(copy: Path, project: Path) -> Iterator[None]:
+    """Take a folder for a project as it was, for a `with` block: what says the same in both is loaded and checked once."""
+    place = os.path.realpath(copy)
+    _COPIES[place] = project
+    try:
+        yield
+    finally:
+        del _COPIES[place]
+
+
 class Files:
     """Reads the files of one project. `inputs` maps each file read to its SHA-256."""
 
     def __init__(self, project: Path) -> None:
         self.project = project
+        # As which project's the files are kept in the cache, and whether these are its files as they were.
+        self._kept_for = _COPIES.get(os.path.realpath(project), project)
+        self._as_they_were = self._kept_for is not project
         self.inputs: dict[str, str] = {}
         self.problems: list[WgmError] = []
         self._documents: dict[tuple[str, str], Any] = {}
@@ -127,28 +146,31 @@ class Files:
 
     # The cache: a file holds the program's version, the document's digest, then the document as JSON.
 
-    def _place(self, name: str, role: str) -> Path | None:
+    def _place(self, path: str, role: str, *, as_it_was: bool) -> Path | None:
         if self._folder is False:
-            self._folder = folder_of(self.project)
+            self._folder = folder_of(self._kept_for)
         if not isinstance(self._folder, Path):
             return None
-        return self._folder / f"{hashlib.sha256(f'{role} {name}'.encode()).hexdigest()[:32]}.yml"
+        if self._as_they_were:
+            path = os.path.join(self._kept_for, os.path.relpath(path, self.project))
+        named = f"{role} {shown(Path(path))}{' as it was' if as_it_was else ''}"
+        return self._folder / f"{hashlib.sha256(named.encode()).hexdigest()[:32]}.yml"
 
     def _cached(self, name: str, role: str, digest: bytes) -> tuple[bool, Any]:
-        try:
-            place = self._place(name, role)
-            if place is None:
-                return False, None
-            with place.open("rb") as file:
-                if not ours(os.fstat(file.fileno())) or file.read(64) != _version() + digest:
+        # What lies here may be what was there: both places are looked at, the likelier one first.
+        for as_it_was in (False, True) if _COPIES else (False,):
+            with contextlib.suppress(Exception):
+                place = self._place(name, role, as_it_was=as_it_was)
+                if place is None:
                     return False, None
-                return True, thaw(loads(file.read()), name)
-        except Exception:
-            return False, None
+                with place.open("rb") as file:
+                    if ours(os.fstat(file.fileno())) and file.read(64) == _version() + digest:
+                        return True, thaw(loads(file.read()), name)
+        return False, None
 
     def _keep(self, name: str, role: str, digest: bytes, value: Any) -> None:
         with contextlib.suppress(Exception):
-            place = self._place(name, role)
+            place = self._place(name, role, as_it_was=self._as_they_were)
             if place is None:
                 return
             handle, temporary = tempfile.mkstemp(dir=place.parent)

@@ -20,6 +20,7 @@ from wgm_play.lazy_dataclass import dataclass
 from wgm_play.plan import Plan
 from wgm_play.planning.edited_part import bare
 from wgm_play.playbook.expand import hosts_of, project_of
+from wgm_play.playbook.files import copied
 from wgm_play.playbook.fold import fold
 from wgm_play.quantities import counted
 from wgm_play.review import gates
@@ -162,7 +163,8 @@ def _as_it_was(
             yield None
             return
         try:
-            yield replace(now, playbook=str(then))
+            with copied(project_of(then), project_of(path)):
+                yield replace(now, playbook=str(then))
         except WgmError as error:
             _rename(error, folder, commit)
             raise
