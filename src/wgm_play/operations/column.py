@@ -465,9 +465,13 @@ def plain_value(situation: PlanContext, key: Key) -> Sql:
     Without a cast the rows were looked at: all are NULL, or labels of the enum that the column gets.
     """
     name = ident(key.name[2])
-    source = Sql(f"{name}::text{array(situation.wanted[key].type)}") if key in situation.goal.uncastable else name
-    old = "" if key in situation.goal.uncastable else str(situation.current.value(key, "type") or "")
-    return cast(source, situation.wanted[key].type, old)
+    old, new = str(situation.current.value(key, "type") or ""), situation.wanted[key].type
+    return cast(by_text(name, old, new), new) if key in situation.goal.uncastable else cast(name, new, old)
+
+
+def by_text(value: Sql, old: str, new: str) -> Sql:
+    """Return a value as text on its way between two types without a cast: element by element between two arrays."""
+    return Sql(f"{value}::text{array(new) and array(old)}")
 
 
 def array(type_name: str) -> str:

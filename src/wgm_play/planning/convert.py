@@ -16,7 +16,7 @@ from wgm_play.desired.model import DesiredState
 from wgm_play.errors import InputError
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import PlanContext
-from wgm_play.operations.column import array, cast, coercible
+from wgm_play.operations.column import array, by_text, cast, coercible
 from wgm_play.operations.online.spell import renamed_columns, replaced_columns
 from wgm_play.playbook.model import Convert, Declaration
 from wgm_play.render import render
@@ -180,7 +180,7 @@ def back_to_kept(name: str, now: str, kept: Sequence[KeptValues], castable: Call
     for one in kept:
         again = replaced_columns(one.using, {name: ident(one.place)})
         direct = castable(now, one.type)
-        plain = Sql(f"({value})") if direct else Sql(f"({value})::text{array(one.type)}")
+        plain = Sql(f"({value})") if direct else by_text(Sql(f"({value})"), now, one.type)
         by_cast = cast(plain, one.type, now if direct else "")
         back = replaced_columns(one.back, {name: value}) if one.back else by_cast
         now = one.type

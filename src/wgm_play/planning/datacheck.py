@@ -34,7 +34,7 @@ from wgm_play.checks.data import (
 from wgm_play.errors import Position, Refused
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import PlanContext
-from wgm_play.operations.column import array, cast, coercible, fits
+from wgm_play.operations.column import by_text, cast, coercible, fits
 from wgm_play.operations.default_partition import made_beside
 from wgm_play.operations.online.spell import columns_named
 from wgm_play.operations.trash import COLUMN_PREFIX
@@ -576,9 +576,11 @@ class RowChecks:
         if (waiting.row if waiting else current.rows[key])[0] != row.type or key in self.situation.goal.forced:
             convert = self.situation.goal.converts.get(key)
             known = self._known_type(row.type)
-            by_text = key in self.situation.goal.uncastable and not convert
-            old = "" if by_text else str((waiting.row if waiting else current.rows[key])[0])
-            made = str(cast(Sql(f"{name}::text{array(known)}") if by_text else name, known, old))
+            old = str((waiting.row if waiting else current.rows[key])[0])
+            if key in self.situation.goal.uncastable and not convert:
+                made = str(cast(by_text(name, old, known), known))
+            else:
+                made = str(cast(name, known, old))
             if convert:  # it may name a type that comes with the plan
                 made = f"({str(convert.using).replace(f'::{row.type}', f'::{known}')})"
         if fill is not None and row.not_null:
