@@ -6,6 +6,8 @@ same way, or is done when the lock is gone.
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -66,3 +68,28 @@ def test_a_read_is_tried_again_until_the_lock_is_gone(
     assert len(told) == 1
     assert f"a table is kept: t: pid {pid}, application 'somebody'" in told[0]
     assert code == 0
+
+
+def test_alerts_and_health_are_looked_at_meanwhile(
+    playbook: str, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = "change: {SessionsBlocked: {threshold: '> 0.1'}}"
+    alerts = f"  alerts:\n    - import_alerts: library/SessionsBlocked\n      {changed}\n"
+    (tmp_path / "playbook.yml").write_text(PLAYBOOK + alerts)
+    assert run([playbook, "--no-backup"]) == 0
+    with (
+        psycopg.connect(database_url) as holder,
+        psycopg.connect(database_url) as waiter,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        holder.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        waiting = beside.submit(waiter.execute, "SELECT FROM t")
+        time.sleep(0.2)
+        capsys.readouterr()
+        codes = [run(["check", playbook, "--only", part]) for part in ("alerts", "health")]
+        told = "".join(capsys.readouterr())
+        holder.rollback()
+        waiting.result()
+    assert codes[0] == 12, told
+    assert "[alert] SessionsBlocked: A session has waited" in told
+    assert codes[1] in (0, 12), told

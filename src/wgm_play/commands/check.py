@@ -31,11 +31,12 @@ def look(work: PlaySession, options: Options, reporter: Reporter) -> list[Findin
     """Look for drift, ill health and alerts, at the backups and at what is declared without effect; or at a part of it."""
     parts = _parts(options.only)
     work.check_marker()
-    live = work.read_live()
+    # Alerts, health and backups are looked at while somebody keeps a table from all others: the catalog is not asked for them.
+    live = work.read_live() if "drift" in parts else None
     planned, findings = (None, []) if options.only else planned_or_refused(work, reporter)
-    if "drift" in parts:
+    if live is not None:
         findings += drift(work, planned, live, reporter)
-    if planned is not None:
+    if planned is not None and live is not None:
         findings += without_effect(work, planned, live)
     if "health" in parts:
         findings += _health(work, deep=options.deep)
@@ -47,7 +48,7 @@ def look(work: PlaySession, options: Options, reporter: Reporter) -> list[Findin
         findings += coverage(work, deep=options.deep)
     if planned is not None:
         findings += _checklist(work, planned, reporter)
-    for name in live.unmodelled if "drift" in parts else ():
+    for name in live.unmodelled if live is not None else ():
         reporter.note(said_unmodelled(name))
     found = ordered(acknowledged(work.play, findings))
     # What was not looked for is not gone.
