@@ -20,6 +20,7 @@ import pytest
 
 import fix_postgres
 from wgm_play import embedded, processes
+from wgm_play.cli.application import run
 from wgm_play.embedded import ephemeral, upgrade
 from wgm_play.embedded import home as home_module
 from wgm_play.embedded.account import account_for
@@ -252,6 +253,20 @@ def test_user_database_and_settings_of_the_environment(place: Path) -> None:
         assert eventually(lambda: session.execute("show work_mem").fetchone() == ("9MB",))
     where = target(read, place)
     assert where.shown == where.url and where.server is not None and where.server.pid == server.pid
+
+
+def test_what_the_environment_sets_is_no_illness_of_its_server(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "environments").mkdir(exist_ok=True)
+    (place / "environments" / "development.yml").write_text("embedded: {settings: {synchronous_commit: off}}\n")
+    playbook = place / "playbook.yml"
+    playbook.write_text("- name: Quick\n  hosts: development\n  steps: []\n")
+    assert run(["check", str(playbook), "--only", "health"]) == 0, capsys.readouterr()
+    (place / "environments" / "development.yml").write_text("embedded: {}\n")
+    with psycopg.connect(target(load_environment("development", place), place).url, autocommit=True) as session:
+        session.execute("alter system set synchronous_commit = off")
+        session.execute("select pg_reload_conf()")
+    assert run(["check", str(playbook), "--only", "health"]) == 12
+    assert "synchronous_commit is off" in capsys.readouterr().out
 
 
 def test_a_database_that_was_dropped_is_made_again(place: Path) -> None:

@@ -81,6 +81,10 @@ def _health(work: PlaySession, *, deep: bool) -> list[Finding]:
     # A server that lives as long as the command was made to be fast, and keeps nothing.
     without = ("settings",) if server is not None and server.ephemeral else ()
     found = look_at_health(work.reading, work.asker if deep else None, without)
+    # What the environment gives its embedded server was meant so.
+    embedded = work.environment.embedded
+    meant = embedded.settings if embedded is not None else {}
+    found = [one for one in found if not (one.code == "settings" and one.object in meant)]
     if deep:
         from wgm_play.commands.bodies import broken
 
