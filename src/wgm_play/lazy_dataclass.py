@@ -89,7 +89,7 @@ def _by_library(given: type, **options: bool) -> Mapping[str, Any]:
     """Return what the library makes of a class, which stays as it was written."""
     copy = type(given)(given.__name__, given.__bases__, _body(given))
     copy.__qualname__ = given.__qualname__
-    return dataclasses.dataclass(**options)(copy).__dict__
+    return dataclasses.dataclass(slots=True, **options)(copy).__dict__
 
 
 def _stub(made: type, given: type, name: str, frozen: bool) -> Callable[..., Any]:

@@ -49,6 +49,12 @@ def classes(dataclass: Callable[..., Any]) -> dict[str, Any]:
             self.made = self.given * 2
 
     @dataclass(slots=True)
+    class Idle:
+        given: int
+        held: int | None = field(default=None, init=False)
+        listed: list[int] = field(default_factory=list, init=False)
+
+    @dataclass(slots=True)
     class Larger(Bag):
         more: int = 1
 
@@ -62,7 +68,7 @@ def classes(dataclass: Callable[..., Any]) -> dict[str, Any]:
         def __hash__(self) -> int:
             return 1
 
-    return {one.__name__: one for one in (Point, Named, Bag, Larger, Equal)}
+    return {one.__name__: one for one in (Point, Named, Bag, Idle, Larger, Equal)}
 
 
 BOTH = [classes(dataclasses.dataclass), classes(ours)]
@@ -114,6 +120,7 @@ def seen(made: dict[str, Any], look: Callable[..., Any]) -> Any:
         lambda Bag, **_: setattr(Bag(1), "unknown", 1),
         lambda Bag, **_: Bag(1, made=2),
         lambda Larger, **_: (repr(Larger(2, [1], 5)), Larger(2).made, dataclasses.replace(Larger(2), more=7).more),
+        lambda Idle, **_: (repr(Idle(1)), Idle(1).held, Idle(1).listed is Idle(1).listed),
         lambda Equal, **_: (Equal(1) == Equal(2), hash(Equal(5))),
     ],
 )
