@@ -277,11 +277,18 @@ RENAMED = {
 }
 
 
+@pytest.mark.parametrize("told_to_git", [True, False])
 @pytest.mark.parametrize("name", RENAMED)
-def test_what_is_called_otherwise_is_compared_with_what_it_was(repository: Repository, name: str) -> None:
+def test_what_is_called_otherwise_is_compared_with_what_it_was(
+    repository: Repository, name: str, told_to_git: bool
+) -> None:
     (repository.folder / "below").mkdir()
     for old, new in RENAMED[name]:
-        repository.git("mv", old, new)
+        if told_to_git:
+            repository.git("mv", old, new)
+        else:
+            (repository.folder / old).rename(repository.folder / new)
+    known = repository.git("ls-files", "--stage")
     playbook = next((new for old, new in RENAMED[name] if old == "play.yml"), "play.yml")
     text = (
         (repository.folder / playbook)
@@ -300,6 +307,7 @@ def test_what_is_called_otherwise_is_compared_with_what_it_was(repository: Repos
     if playbook == "shop.yml":
         gone = repository.review("play.yml")
         assert gone.quiet and any("shop.yml now: it is reviewed under that name" in note for note in gone.notes)
+    assert repository.git("ls-files", "--stage") == known
 
 
 def test_what_stops_everybody_is_said_where_the_policy_forbids_the_online_form(project: Path) -> None:

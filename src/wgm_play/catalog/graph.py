@@ -92,7 +92,7 @@ def root_of(catalog: Catalog, key: Key) -> Key:
 
 def parts_of(catalog: Catalog, wholes: Collection[Key]) -> Iterator[Key]:
     """Yield what belongs to objects: what lies in them, is said about them, or is owned by a column of theirs."""
-    relations = {key.name for key in wholes if key.kind in RELATIONS}
+    relations = sorted({key.name for key in wholes if key.kind in RELATIONS})
     for whole in wholes:
         for kind in _PARTS.get(whole.kind, ()):
             yield from catalog.of(kind, *whole.name)
@@ -100,12 +100,11 @@ def parts_of(catalog: Catalog, wholes: Collection[Key]) -> Iterator[Key]:
             yield from catalog.of(kind, whole.kind, *whole.name)
             if whole.kind in RELATIONS:
                 yield from catalog.of(kind, "column", *whole.name)
-    if relations:
-        yield from (key for key in catalog.of("index") if relation_of(catalog, key) in relations)
-        for key in catalog.of("sequence"):
-            owner = owner_column(catalog, key)
-            if owner is not None and owner.name[:2] in relations:
-                yield key
+    # Each relation is asked about what is its own: a playbook may have thousands of both.
+    for name in relations:
+        yield from indexes_of(catalog, Key("table", name))
+        for column in catalog.of("column", *name):
+            yield from catalog.having("sequence", "owned_by", column.name)
 
 
 def parts_of_table(catalog: Catalog, table: Key) -> list[Key]:

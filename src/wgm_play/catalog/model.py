@@ -150,12 +150,13 @@ class Rows(dict[Key, Row]):
         return list(found.get(prefix, ()))
 
     def having(self, kind: str, field_name: str, value: Any) -> list[Key]:
-        """Return the keys of one kind whose rows have a value in a field, in order."""
+        """Return the keys of one kind whose rows have a value in a field, in order; a list is asked for as a tuple."""
         found = self._by_value.get((kind, field_name))
         if found is None:
             place, found = place_of(kind, field_name), {}
             for key in self.below(kind, ()):
-                found.setdefault(self[key][place], []).append(key)
+                held = self[key][place]
+                found.setdefault(tuple(held) if isinstance(held, list) else held, []).append(key)
             self._by_value[kind, field_name] = found
         return list(found.get(value, ()))
 
@@ -231,7 +232,7 @@ class Catalog:
         return rows.below(kind, prefix) if isinstance(rows, Rows) else Rows(rows).below(kind, prefix)
 
     def having(self, kind: str, field_name: str, value: Any) -> list[Key]:
-        """Return the keys of one kind whose objects have a value in a field, in order."""
+        """Return the keys of one kind whose objects have a value in a field, in order; a list is asked for as a tuple."""
         rows = self.rows
         return (rows if isinstance(rows, Rows) else Rows(rows)).having(kind, field_name, value)
 

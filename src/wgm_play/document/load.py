@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import re
 import stat
 from pathlib import Path
@@ -35,7 +36,9 @@ def read_text(path: Path, name: str, *, what: str = "file", where: Position | No
     try:
         data = bytes_of(path)
     except FileNotFoundError:
-        raise InputError(f"no {what} {name!r}", where=at, hint=_like(path) or "check the path") from None
+        raise InputError(
+            f"no {what} {name!r}", where=at, hint=_in_submodule(path) or _like(path) or "check the path"
+        ) from None
     except IsADirectoryError:
         raise InputError(f"{name!r} is a folder", where=at, hint="name a file in it") from None
     except (OSError, ValueError) as error:
@@ -54,6 +57,21 @@ def read_text(path: Path, name: str, *, what: str = "file", where: Position | No
             where=Position(name, line, column),
             hint="save the file as UTF-8",
         ) from None
+
+
+def _in_submodule(path: Path) -> str:
+    """Return what to type where a file would lie in a submodule of git that is not checked out; "" where it would not."""
+    place = Path(os.path.abspath(path))
+    for folder in place.parents:
+        try:
+            told = (folder / ".gitmodules").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            continue
+        for name in re.findall(r"^\s*path\s*=\s*(\S.*?)\s*$", told, re.MULTILINE):
+            module = folder / name.strip('"')
+            if module in place.parents and not (module.is_dir() and any(module.iterdir())):
+                return f"{name} is a submodule that is not checked out here: git submodule update --init {name}"
+    return ""
 
 
 def refuse_irregular(path: Path, name: str, where: Position | None) -> None:

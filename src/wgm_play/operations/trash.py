@@ -127,10 +127,8 @@ def _leans_on_gone(situation: PlanContext, key: Key) -> bool:
     if key.kind not in (INDEXES | {"column"}):
         return False
     current, wanted = situation.current, situation.wanted
-    return any(
-        dependent == key and ref.kind in _GONE and ref in current.rows and ref not in wanted.rows
-        for dependent, ref in current.edges
-    )
+    needed = current.directly_needed(key)
+    return any(ref.kind in _GONE and ref in current.rows and ref not in wanted.rows for ref in needed)
 
 
 def _let_go(situation: PlanContext, key: Key, lock: Lock) -> list[Command]:

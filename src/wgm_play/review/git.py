@@ -6,10 +6,13 @@ In: a folder, the name of a commit. Out: its merge base with what is checked out
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from wgm_play.errors import InputError
 from wgm_play.lazy_dataclass import dataclass
@@ -26,6 +29,8 @@ _LEADING = (
     "GIT_CEILING_DIRECTORIES",
 )
 _LINK, _FILE, _SUBMODULE = "120000", "100", "160000"
+# What may be a playbook or an environment.
+_PLAYBOOKS = (":(icase)*.yml", ":(icase)*.yaml")
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -102,11 +107,23 @@ class Repository:
         return {(self.root / name).resolve() for name in f"{named}{new}".split("\0") if name}
 
     def renamed(self, base: BaseCommit) -> dict[str, str]:
-        """Return which files are called otherwise than in a base, with what they were called there, as far as git was told."""
-        words = ("--cached", "--name-status", "-z", "-M", "--diff-filter=R", "--no-ext-diff", "--no-textconv")
-        told = iter(_git(self.root, "diff", *words, base.commit, "--").split("\0"))
-        names = [(next(told, ""), next(told, "")) for state in told if state.startswith("R")]
-        return {new: old for old, new in names}
+        """Return which files are called otherwise than in a base, with what they were called there, told to git or not."""
+        compared = ("diff", "--name-status", "-z", "-M", "--diff-filter=R", "--no-ext-diff", "--no-textconv")
+        new = _git(self.root, "ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", *_PLAYBOOKS)
+        if new:
+            with TemporaryDirectory(prefix="wgm-index-") as folder:
+                # An index of our own: that of the person does not learn of these files.
+                index = Path(folder) / "index"
+                with suppress(FileNotFoundError):
+                    shutil.copyfile(self.root / _git(self.root, "rev-parse", "--git-path", "index").rstrip("\n"), index)
+                added = ["--literal-pathspecs", "add", "-N", "--pathspec-from-file=-", "--pathspec-file-nul"]
+                _run(self.root, added, os.fsencode(new), index)
+                told = _git(self.root, *compared, base.commit, "--", index=index)
+        else:
+            told = _git(self.root, *compared, "--cached", base.commit, "--")
+        words = iter(told.split("\0"))
+        names = [(next(words, ""), next(words, "")) for state in words if state.startswith("R")]
+        return {now: old for old, now in names}
 
     def holds(self, commit: str, path: str) -> bool:
         """Tell whether a commit has a file or a folder."""
@@ -214,12 +231,13 @@ def _parts(path: str, folder: str) -> tuple[str, ...]:
     return parts[len(PurePosixPath(folder).parts) :]
 
 
-def _git(folder: Path, *words: str) -> str:
-    return os.fsdecode(_run(folder, list(words), b""))
+def _git(folder: Path, *words: str, index: Path | None = None) -> str:
+    return os.fsdecode(_run(folder, list(words), b"", index))
 
 
-def _run(folder: Path, words: Sequence[str], given: bytes) -> bytes:
+def _run(folder: Path, words: Sequence[str], given: bytes, index: Path | None = None) -> bytes:
     environ = {name: value for name, value in os.environ.items() if name not in _LEADING}
+    environ |= {"GIT_INDEX_FILE": str(index)} if index is not None else {}
     environ |= {"LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
     try:
         done = subprocess.run(
