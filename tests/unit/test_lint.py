@@ -52,6 +52,20 @@ def test_a_fingerprint_outlives_other_lines() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TABLE t (id bigint PRIMARY KEY, u bigint REFERENCES users (id));",
+        "CREATE TABLE t (id bigint PRIMARY KEY, u bigint, FOREIGN KEY (u) REFERENCES users (id));",
+        "CREATE TABLE t (id bigint PRIMARY KEY);\nALTER TABLE t ADD COLUMN u bigint REFERENCES users (id);",
+        "CREATE TABLE t (id bigint PRIMARY KEY, u bigint);\nALTER TABLE t ADD FOREIGN KEY (u) REFERENCES users (id);",
+    ],
+)
+def test_a_foreign_key_of_a_new_table_locks_the_one_that_was_there(text: str) -> None:
+    assert "X01" in codes(found(text))
+    assert "X01" not in codes(found(f"CREATE TABLE users (id bigint PRIMARY KEY);\n{text}"))
+
+
+@pytest.mark.parametrize(
     ("rows", "wanted"), [("t=40M", {"C08"}), ("t=400", set()), ("public.t=40_000_000", {"C08"}), ("s.t=400", {"C08"})]
 )
 def test_sizes_decide(rows: str, wanted: set[str]) -> None:

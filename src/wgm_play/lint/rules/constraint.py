@@ -42,6 +42,8 @@ def of_column(node: Any, relation: KnownRelation, look: RuleContext, *, added: b
             continue
         made = _record(one, kind, (node.colname,), relation, look)
         _always(one, made, relation, look)
+        if kind == "foreign":
+            _second_table(one, relation, look)
         if added and not look.quiet(relation):
             _inline(one, made, node, relation, look, filled)
 
@@ -68,17 +70,15 @@ def _inline(
             at=one.location,
             remedy="add the column, then the check NOT VALID, and validate it in a transaction of its own",
         )
-    elif made.kind == "foreign":
-        _second_table(one, relation, look)
-        if filled:
-            look.tell(
-                "C04",
-                f"{name}: with a default every row is looked up while reads and writes wait",
-                relation,
-                name,
-                at=one.location,
-                remedy="add the column, then the foreign key NOT VALID, and validate it by itself",
-            )
+    elif made.kind == "foreign" and filled:
+        look.tell(
+            "C04",
+            f"{name}: with a default every row is looked up while reads and writes wait",
+            relation,
+            name,
+            at=one.location,
+            remedy="add the column, then the foreign key NOT VALID, and validate it by itself",
+        )
 
 
 def add(command: Any, relation: KnownRelation, look: RuleContext) -> None:
