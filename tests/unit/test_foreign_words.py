@@ -16,8 +16,10 @@ from wgm_play.errors import InputError, Problems, WgmError
 from wgm_play.playbook.expand import hosts_of, load_playbook
 from wgm_play.playbook.foreign_words import WORDS, instead
 from wgm_play.playbook.kinds import KINDS
+from wgm_play.playbook.kinds.base import DEFINITIONS
 from wgm_play.playbook.model import Play
-from wgm_play.playbook.validate import KEYWORDS, PLAY
+from wgm_play.playbook.schema_rules import Checker
+from wgm_play.playbook.validate import KEYWORDS, PLAY, _suggest, check_spec
 from wgm_play.playbook.variables import parse_extra_vars
 from wgm_play.sql import reveal
 
@@ -195,3 +197,18 @@ def test_imports_are_entries_of_their_lists(project: Path) -> None:
     )
     tasks = only_error("- name: Shop\n  hosts: development\n  import_tasks: tables.yml\n  steps: []\n")
     assert tasks.hint == "write `import_steps:` with a file, in `steps:`"
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if "name" in kind.schema.get("properties", {})])
+def test_a_name_alone_behind_a_kind_is_answered_with_the_mapping_of_that_kind(kind: str) -> None:
+    checker = Checker(DEFINITIONS, templates=True)
+    check_spec(checker, kind, "pets", None)
+    for problem in checker.problems:
+        assert f"write `{kind}: {{name: pets, ...}}`" in (problem.hint or "")
+    assert checker.problems
+
+
+@pytest.mark.parametrize("key", [key for key in PLAY if key not in {*KEYWORDS, *KINDS}])
+def test_a_key_of_the_play_on_a_step_is_sent_to_the_play(key: str) -> None:
+    hint = _suggest(key, [])
+    assert hint == f"it belongs to the play: write `{key}:` beside `hosts:`"

@@ -27,6 +27,7 @@ _OBSERVE = "`-v` shows the SQL of each step and where variables come from; `asse
 
 # What a step of Ansible, or of a tool for migrations, says.
 STEP = {
+    "gather_facts": "leave it out: the catalog is always read",
     **dict.fromkeys(("with_items", "with_list", "with_flattened", "foreach", "for_each", "each"), _LOOP),
     "with_dict": 'write `loop: "{{ NAME | dict2items }}"`, with `item.key` and `item.value`',
     "with_sequence": 'write `loop: "{{ range(1, 10) | list }}"`',

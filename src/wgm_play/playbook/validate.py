@@ -390,6 +390,8 @@ def _suggest(key: str, kinds: list[str]) -> str | None:
             return f"it belongs below `{kind}:`, indented under it"
     from wgm_play.playbook.foreign_words import instead
 
+    if key in PLAY:
+        return f"it belongs to the play: write `{key}:` beside `hosts:`"
     return instead("step", key) or nearest(key, [*KEYWORDS, *KINDS, "import_steps"])
 
 
@@ -426,6 +428,9 @@ def check_spec(checker: Checker, kind: str, spec: Any, where: Position | None, *
     if absent and "required" in rules:
         # What is to go needs no more than what tells it from others.
         rules = {**rules, "required": [key for key in rules["required"] if key in _IDENTITY]}
+    if isinstance(spec, str) and "name" in rules.get("properties", {}):
+        # As `module: argument` is written elsewhere: the text is the object's name.
+        rules = {**rules, "x-form": f"write `{kind}: {{name: {spec}, ...}}`: what the {kind} has is below `{kind}:`"}
     checker.check(spec, rules, where, f"{kind!r}")
 
 
