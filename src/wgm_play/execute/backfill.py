@@ -199,7 +199,9 @@ class Backfill:
     def _settings(self) -> str:
         """Return what is set for a batch: people's own SQL means what it means in the application, ours names all in full."""
         if self.task.alone:
-            return render("backfill/alone.sql.j2", replica=self.task.replica).sql + ";\n"
+            texts = not self.task.set.endswith(" = DEFAULT")
+            alone = render("backfill/alone.sql.j2", replica=self.task.replica, path=self.task.path, texts=texts)
+            return f"{alone.sql};\n"
         return "SET LOCAL search_path TO DEFAULT;\n" if self.task.path else ""
 
     def _keyed(self, size: int) -> tuple[list[str], dict[str, Any]]:
@@ -218,13 +220,17 @@ class Backfill:
         self.session.allow(BATCH)
         found = self.session.send(bound, rows=True)
         row = f"({', '.join(render('backfill/name.sql.j2', name=name).sql for name in names)})"
-        conditions = [f"{row} > ({', '.join(values)})"] if values else []
+        conditions = [f"{row} OPERATOR(pg_catalog.>) ({', '.join(values)})"] if values else []
         done = float(self.position.get("rows", 0))
         if not found:
             return conditions, {"done": True, "rows": done}
         high = [str(value) for value in found[0]]
         spelled = ", ".join(f"{literal(value)}::{kind}" for value, (_, kind) in zip(high, self.key, strict=True))
-        return [*conditions, f"{row} <= ({spelled})"], {"key": high, "rows": done + size, "total": self.shown.total}
+        return [*conditions, f"{row} OPERATOR(pg_catalog.<=) ({spelled})"], {
+            "key": high,
+            "rows": done + size,
+            "total": self.shown.total,
+        }
 
     def _paged(self, size: int) -> tuple[list[str], dict[str, Any]]:
         low = int(self.position.get("page", 0))

@@ -112,7 +112,24 @@ def tables_of(operation: Operation, before: Catalog, after: Catalog) -> list[Key
     return sorted(found & {*before.rows, *after.rows})
 
 
+def _planned_on_path(operation: Operation, bodies: set[Key], after: Catalog) -> Operation:
+    """Return a fill in batches that is read with the database's search_path, where it calls functions in SQL.
+
+    While a statement is planned PostgreSQL puts their bodies in the place of their calls, and looks names in them up.
+    """
+    task = operation.payload["backfill"]
+    inlined = {key for key in bodies if key in after.rows and key.kind in WITH_BODY and after[key].language == "sql"}
+    words = set(_WORDS.findall(f"{task['set']} {task.get('where')} {task.get('left')}"))
+    if task.get("path") or not (
+        inlined & _reached(after, {operation.key}) or any(key.name[1].partition("(")[0] in words for key in inlined)
+    ):
+        return operation
+    return replace(operation, payload={**operation.payload, "backfill": {**task, "path": True}})
+
+
 def _with_path(operation: Operation, bodies: set[Key], before: Catalog, after: Catalog) -> Operation:
+    if "backfill" in operation.payload:
+        operation = _planned_on_path(operation, bodies, after)
     evaluated = evaluates(operation) and bool(_called(operation, before, after) & bodies)
     at_once = operation.key.kind == "column" and "backfill" not in operation.payload
     filled = at_once and any(_FILLS.match(one.sql) for one in operation.commands)

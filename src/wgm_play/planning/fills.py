@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from wgm_play.catalog.model import Catalog, Key
+from wgm_play.plan import Operation
 from wgm_play.render import render
 from wgm_play.sql import unquoted
 from wgm_play.sqltext.scan import NAME
@@ -23,12 +24,15 @@ def filled(live: Catalog, statements: Iterable[str]) -> set[Key]:
     return found & live.rows.keys() if live.of("publication_table") else set()
 
 
-def of_no_row(sql: str, tables: Collection[Key]) -> str | None:
-    """Return the statement to try in place of one that fills one of these tables."""
+def of_no_row(sql: str, tables: Collection[Key], operation: Operation) -> tuple[str, ...]:
+    """Return the statements to try in place of one that fills one of these tables."""
     match, table = _FILL.match(sql), _table(sql)
     if match is None or table is None or Key("table", table) not in tables:
-        return None
-    return render("shadow/fill_no_row.sql.j2", table=table, column=unquoted(match["column"])).sql
+        return ()
+    tried = render("shadow/fill_no_row.sql.j2", table=table, column=unquoted(match["column"])).sql
+    if not operation.payload.get("backfill", {}).get("path"):
+        return (tried,)
+    return "SET search_path TO DEFAULT", tried, render("shadow/search_path.sql.j2", path="").sql
 
 
 def _table(sql: str) -> tuple[str, str] | None:

@@ -354,7 +354,8 @@ def _run_groups(
             continue
         for operation in group.operations:
             for command in operation.commands:
-                if sql := command.sql if command.shadow else fills.of_no_row(command.sql, filled):
+                tried = (command.sql,) if command.shadow else fills.of_no_row(command.sql, filled, operation)
+                for sql in tried:
                     _send(connection, sql, operation, steps)
     _run_batch(connection, batch, steps, filled)
 
@@ -405,8 +406,12 @@ def _commands(group: Group, filled: Collection[Key]) -> list[tuple[str, Operatio
         (sql, operation)
         for operation in group.operations
         for command in operation.commands
-        if (sql := command.sql if command.shadow and operation.verb != "run" else fills.of_no_row(command.sql, filled))
-        and not sql.startswith(_LOCK)
+        for sql in (
+            (command.sql,)
+            if command.shadow and operation.verb != "run"
+            else fills.of_no_row(command.sql, filled, operation)
+        )
+        if sql and not sql.startswith(_LOCK)
     ]
 
 

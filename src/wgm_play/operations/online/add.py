@@ -45,7 +45,8 @@ def add_filled(situation: PlanContext, key: Key) -> list[Change]:
     situation.findings.used_helpers.add(helper)
     sequence = names.helper(names.NEW, f"{table[1]}_{name}", *table, helper) if row.identity else None
     given = None if row.identity else situation.goal.backfills.get(key)
-    value = given or _value(row, sequence)
+    # The helper has the default: its text is not read once more.
+    value = given or (_value(row, sequence) if row.identity else Sql("DEFAULT"))
     added = _add(situation, key, helper, sequence)
     null = Sql(f"{ident(helper)} IS NULL")
     filled = fill(
