@@ -125,3 +125,18 @@ def test_a_counter_that_nobody_has_recorded_is_advice_and_old_records_go(project
         assert later.returncode == 12 and "error [alert] Errors: unknown" in later.stdout, later.stdout
         row = connection.execute("SELECT count(*), min(at) > now() - interval '1 hour' FROM wgm.alert_check").fetchone()
     assert row == (1, True)
+
+
+def test_values_that_are_no_number_are_kept_too(shop: Options, database: Any) -> None:
+    """JSON has no infinite number; a backup that was never taken is infinitely old."""
+    book = BOOK.replace("  steps:", "  backup: {before_changes: none}\n  steps:", 1) + (
+        "    - {import_alerts: library/BackupOld}\n"
+        "    - {name: Endless, query: \"select 'Infinity'::float8 as value\", threshold: '> 1'}\n"
+        "    - {name: Counted, query: \"select 'NaN'::float8 as value\", threshold: '> 1', over: 1h}\n"
+    )
+    Path(shop.playbook).write_text(book)
+    pipeline.apply(shop, Quiet())
+    start = moment(database)
+    recorded(shop)
+    fired = {one.alert: one.state for one in fired_since(database, start)}
+    assert {name: fired.get(name) for name in ("BackupOld", "Endless")} == {"BackupOld": "firing", "Endless": "firing"}

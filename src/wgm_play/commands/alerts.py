@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.errors import InsufficientPrivilege
 
 from wgm_play.alerts import evaluate_now, write_metrics, write_rules
-from wgm_play.alerts.counter import key_of
+from wgm_play.alerts.counter import counters_of, finite
 from wgm_play.alerts.evaluate import RESERVED
 from wgm_play.alerts.outside_values import OutsideValues
 from wgm_play.alerts.visibility import Unseen
@@ -78,18 +78,13 @@ def _finding(state: AlertState, *, fresh: bool) -> Finding:
 def keep(work: PlaySession, states: Sequence[AlertState]) -> None:
     """Write the states into the ledger, which is made where it is missing."""
     bad: list[dict[str, Any]] = [
-        {"alert": one.name, "severity": one.severity, "state": one.state, "value": one.value}
+        {"alert": one.name, "severity": one.severity, "state": one.state, "value": finite(one.value)}
         for one in states
         if one.firing
     ]
-    counters = {
-        one.name: {key_of(sample.labels): sample.counted for sample in one.samples if sample.counted is not None}
-        for one in states
-    }
-    kept = {name: found for name, found in counters.items() if found}
     with work.connections.writing("wgm-play/check") as connection, connection.transaction():
         Ledger(connection).ensure(work.environment.readers)
-        record(connection, work.environment.name, work.play.name, len(states), bad, kept)
+        record(connection, work.environment.name, work.play.name, len(states), bad, counters_of(states))
         with suppress(InsufficientPrivilege), connection.transaction():  # a role that may only add rows
             forget(connection, work.environment.policy.alerts_keep)
 

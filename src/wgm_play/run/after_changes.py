@@ -38,7 +38,7 @@ def before(work: PlaySession) -> dict[str, Any] | None:
     told = work.play.after_changes
     if told is None or work.sizes is not None:
         return None
-    from wgm_play.alerts.counter import key_of
+    from wgm_play.alerts.counter import counters_of
 
     first = _before_what_it_finishes(work)
     if first is not None:
@@ -50,11 +50,7 @@ def before(work: PlaySession) -> dict[str, Any] | None:
     return {
         "silent": [one.name for one in states if one.name not in others],
         "others": others,
-        "counters": {
-            one.name: {key_of(sample.labels): sample.counted for sample in one.samples if sample.counted is not None}
-            for one in states
-            if any(sample.counted is not None for sample in one.samples)
-        },
+        "counters": counters_of(states),
     }
 
 
