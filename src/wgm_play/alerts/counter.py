@@ -9,10 +9,6 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from wgm_play.alerts.evaluate import AlertState
 
 
 def key_of(labels: Mapping[str, str]) -> str:
@@ -23,17 +19,6 @@ def key_of(labels: Mapping[str, str]) -> str:
 def finite(value: float | None) -> float | None:
     """Return a number as JSON has them; None for an infinite one, and for one that is none."""
     return value if value is not None and math.isfinite(value) else None
-
-
-def counters_of(states: Iterable[AlertState]) -> dict[str, dict[str, float]]:
-    """Return where the counters of alerts stand, by alert and series, as the ledger keeps them."""
-    made = {
-        one.name: {
-            key_of(sample.labels): counted for sample in one.samples if (counted := finite(sample.counted)) is not None
-        }
-        for one in states
-    }
-    return {name: found for name, found in made.items() if found}
 
 
 def increases(values: Iterable[float | None]) -> float:

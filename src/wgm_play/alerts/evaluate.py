@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from wgm_play.alerts.counter import increases, key_of
+from wgm_play.alerts.counter import finite, increases, key_of
 from wgm_play.alerts.outside_values import NOTHING, OutsideValues
 from wgm_play.alerts.threshold import Threshold, parse
 from wgm_play.alerts.visibility import Unseen, all_rows_seen, refuse_hidden_sessions
@@ -248,6 +248,17 @@ def _increased(
     whole = seen >= alert.over * 0.9
     note = "" if whole or not earlier else f"seen for {format_duration(seen)} of {format_duration(alert.over)}"
     return tuple(made), note, ""
+
+
+def counters_of(states: Sequence[AlertState]) -> dict[str, dict[str, float]]:
+    """Return where the counters of alerts stand, by alert and series, as the ledger keeps them."""
+    made = {
+        one.name: {
+            key_of(sample.labels): counted for sample in one.samples if (counted := finite(sample.counted)) is not None
+        }
+        for one in states
+    }
+    return {name: found for name, found in made.items() if found}
 
 
 def _missing(rows: Sequence[tuple[Any, ...]], samples: Sequence[AlertSample]) -> str:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg.errors import InsufficientPrivilege
 
 from wgm_play.alerts import evaluate_now, write_metrics, write_rules
-from wgm_play.alerts.counter import counters_of, finite
-from wgm_play.alerts.evaluate import RESERVED
+from wgm_play.alerts.counter import finite
+from wgm_play.alerts.evaluate import RESERVED, counters_of
 from wgm_play.alerts.outside_values import OutsideValues
 from wgm_play.alerts.visibility import Unseen
 from wgm_play.execute.guard import holder

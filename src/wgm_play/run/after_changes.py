@@ -38,7 +38,7 @@ def before(work: PlaySession) -> dict[str, Any] | None:
     told = work.play.after_changes
     if told is None or work.sizes is not None:
         return None
-    from wgm_play.alerts.counter import counters_of
+    from wgm_play.alerts.evaluate import counters_of
 
     first = _before_what_it_finishes(work)
     if first is not None:
