@@ -451,6 +451,10 @@ def cast(value: Sql, wanted: str, old: str = "") -> Sql:
 
 def fits(value: Sql, wanted: str) -> Sql | None:
     """Return the condition under which a converted value is not longer than its type allows; None without a limit."""
+    if wanted.endswith("[]"):
+        each = fits(Sql("wgm_one"), wanted.removesuffix("[]"))
+        longer = f"SELECT FROM pg_catalog.unnest({value}) AS wgm_one WHERE NOT ({each})"
+        return None if each is None else Sql(f"NOT EXISTS ({longer})")
     family, limits = _family(wanted)
     if limits is None or family not in _CUT:
         return None
@@ -466,7 +470,19 @@ def plain_value(situation: PlanContext, key: Key) -> Sql:
     """
     name = ident(key.name[2])
     old, new = str(situation.current.value(key, "type") or ""), situation.wanted[key].type
-    return cast(by_text(name, old, new), new) if key in situation.goal.uncastable else cast(name, new, old)
+    if key in situation.goal.uncastable:
+        return cast(by_text(name, old, new), new)
+    return cast(name, limiting_type(situation.wanted, new), old)
+
+
+def limiting_type(catalog: Catalog, spelled: str) -> str:
+    """Return the type whose limit cuts values that are cast to a type: what stands under a domain, else the type itself."""
+    for one in catalog.of("domain"):
+        if str(ident(one.name)) == spelled:
+            base = limiting_type(catalog, str(catalog[one].type))
+            family, limits = _family(base)
+            return base if limits is not None and family in _CUT else spelled
+    return spelled
 
 
 def by_text(value: Sql, old: str, new: str) -> Sql:

@@ -34,7 +34,7 @@ from wgm_play.checks.data import (
 from wgm_play.errors import Position, Refused
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import PlanContext
-from wgm_play.operations.column import by_text, cast, coercible, fits
+from wgm_play.operations.column import by_text, cast, coercible, fits, limiting_type
 from wgm_play.operations.default_partition import made_beside
 from wgm_play.operations.online.spell import columns_named
 from wgm_play.operations.trash import COLUMN_PREFIX
@@ -308,7 +308,11 @@ class RowChecks:
         failing = self._failing(what, relation, expression, key, table)
         if failing:
             return failing
-        condition = fits(expression, self._known_type(self._new_type(key)))
+        known = self._known_type(self._new_type(key))
+        limiting = limiting_type(self.situation.wanted, known)
+        if limiting != known and key not in self.situation.goal.converts:  # a cast to the domain has cut it
+            expression = cast(ident(key.name[2]), limiting, str(self.situation.current.value(key, "type")))
+        condition = fits(expression, limiting)
         if condition is None:
             return []
         shown = dict.fromkeys([*self._key_columns(table), key.name[2]])
