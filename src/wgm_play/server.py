@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgm_play import plain_templates, pooler
+from wgm_play import far_dates, plain_templates, pooler
 from wgm_play.environment import ENCODED, Environment, Policy, parameters_of
 from wgm_play.errors import InputError, Locked, Position, Refused, Unreachable
 from wgm_play.lazy_dataclass import dataclass
@@ -228,6 +228,10 @@ def _connection_class() -> type[Connection[Any]]:
     import psycopg
 
     class Ours(psycopg.Connection[Any]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            far_dates.as_text(self)
+
         def wait(self, *arguments: Any, **options: Any) -> Any:
             try:
                 return super().wait(*arguments, **options)

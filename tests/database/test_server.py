@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from fix_postgres import Postgres
+from wgm_play.backup.target import connect as backed_up
 from wgm_play.environment import Environment, Policy, url_of
 from wgm_play.errors import InputError, Position, Unreachable, WgmError
 from wgm_play.server import connect, connect_to, shown_url, target
@@ -30,6 +31,29 @@ def refused(environment: Environment, project: Path) -> WgmError:
     assert PASSWORD not in f"{error.message} {error.hint} {error.details}"
     assert error.hint
     return error
+
+
+# What PostgreSQL writes of dates and times that Python's types cannot hold.
+FAR = {
+    "date": ["infinity", "-infinity", "0044-03-15 BC", "12000-01-01"],
+    "timestamp": ["infinity", "0044-03-15 00:00:00 BC"],
+    "timestamptz": ["-infinity", "12000-01-01 00:00:00+00"],
+    "time": ["24:00:00"],
+    "timetz": ["24:00:00+15:59"],
+    "interval": ["1 mon", "-2 years -1 mons +3 days", "170000000 years"],
+}
+
+
+def test_dates_that_only_postgresql_has_are_read_as_it_writes_them(server: Postgres) -> None:
+    values = [(name, one) for name, listed in FAR.items() for one in listed]
+    asked = ", ".join(f"'{one}'::{name}, ARRAY['{one}'::{name}]" for name, one in values)
+    asked += ", daterange('2020-01-01', 'infinity', '[]')"
+    ours = connect_to(server.url(), policy=Policy(), application_name="wgm-play/test")
+    for session in (ours, backed_up(server.url(), "wgm-play/test")):
+        with session:
+            row = session.execute(f"SELECT {asked}").fetchone()
+        assert list(row[:-1]) == [found for _, one in values for found in (one, [one])]
+        assert str(row[-1]) == "[2020-01-01, infinity]"
 
 
 @pytest.mark.every_server

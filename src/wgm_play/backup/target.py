@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from wgm_play import far_dates
 from wgm_play.errors import Refused, Unreachable
 from wgm_play.pooler import recognise
 from wgm_play.quantities import format_size
@@ -81,6 +82,7 @@ def connect(url: str, application: str, *, autocommit: bool = True) -> Any:
         connection = psycopg.connect(make_conninfo(**given), autocommit=True)
         recognise(connection, lambda: psycopg.connect(make_conninfo(**given), autocommit=True), CONNECT_SECONDS)
         connection.autocommit = autocommit
+        far_dates.as_text(connection)
         return connection
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         if connection is not None:  # the server went just then
