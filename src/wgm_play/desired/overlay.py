@@ -80,6 +80,7 @@ def lay_over(
     if prune:
         _prune(made, live)
     _cascade(made, live, manage, declarations)
+    _keep_shared_sequences(made, live)
     _sets_go(made)
     privileges_go(made.catalog, live)
     for key in left_over(wanted.rows):
@@ -343,6 +344,17 @@ def _free_serials(made: DesiredState, live: Catalog) -> None:
         if column in live.rows and not live[column].identity:
             made.catalog.rows[key] = row_of(replace(row, owned_by=None))
             made.steps.setdefault(key, made.steps.get(column, -1))
+
+
+def _keep_shared_sequences(made: DesiredState, live: Catalog) -> None:
+    """Let a sequence stay, and belong to nobody, while its column goes: others go on taking their numbers from it."""
+    rows = made.catalog.rows
+    shared = {used for user, used in made.catalog.edges if used.kind == "sequence" and user in rows}
+    for key in sorted(shared):
+        owner = owner_column(live, key)
+        if key in live.rows and key not in made.managed and owner is not None and owner not in rows:
+            rows[key] = row_of(replace(live[key], owned_by=None))
+            made.steps[key] = made.steps.get(owner, made.steps.get(Key("table", owner.name[:2]), -1))
 
 
 def _keep_not_null(made: DesiredState, live: Catalog, tables: set[Key], *, prune: bool) -> None:
