@@ -472,16 +472,32 @@ def plain_value(situation: PlanContext, key: Key) -> Sql:
     old, new = str(situation.current.value(key, "type") or ""), situation.wanted[key].type
     if key in situation.goal.uncastable:
         return cast(by_text(name, old, new), new)
-    return cast(name, limiting_type(situation.wanted, new), old)
+    return cast(name, limiting_type(situation.wanted, new), value_type(situation.current, key))
+
+
+def value_type(catalog: Catalog, key: Key) -> str:
+    """Return the type of a column's values: what stands under a domain."""
+    return under_domain(catalog, str(catalog.value(key, "type") or ""))
+
+
+def under_domain(catalog: Catalog, spelled: str) -> str:
+    """Return the type that stands under a domain, else the type itself."""
+    found = next((one for one in catalog.of("domain") if str(ident(one.name)) == spelled), None)
+    return spelled if found is None else under_domain(catalog, str(catalog[found].type))
 
 
 def limiting_type(catalog: Catalog, spelled: str) -> str:
-    """Return the type whose limit cuts values that are cast to a type: what stands under a domain, else the type itself."""
+    """Return the type whose limit cuts values that are cast to a type: what stands under a domain, else the type itself.
+
+    An array's elements are cut as single values are.
+    """
+    named = spelled.removesuffix("[]")
     for one in catalog.of("domain"):
-        if str(ident(one.name)) == spelled:
+        if str(ident(one.name)) == named:
             base = limiting_type(catalog, str(catalog[one].type))
-            family, limits = _family(base)
-            return base if limits is not None and family in _CUT else spelled
+            family, limits = _family(base.removesuffix("[]"))
+            cuts = limits is not None and family in _CUT and not (array(base) and array(spelled))
+            return base + array(spelled) if cuts else spelled
     return spelled
 
 

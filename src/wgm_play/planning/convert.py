@@ -16,7 +16,7 @@ from wgm_play.desired.model import DesiredState
 from wgm_play.errors import InputError
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import PlanContext
-from wgm_play.operations.column import array, by_text, cast, coercible
+from wgm_play.operations.column import array, by_text, cast, coercible, limiting_type, under_domain
 from wgm_play.operations.online.spell import renamed_columns, replaced_columns
 from wgm_play.playbook.model import Convert, Declaration
 from wgm_play.render import render
@@ -141,6 +141,33 @@ def known_type(wanted: Catalog, there: Collection[Key], spelled: str) -> str:
     return spelled
 
 
+def value_after(situation: PlanContext, live: Catalog, key: Key) -> Sql:
+    """Return the value of a column after the plan, by the columns as the plan calls them, in types that `live` has."""
+    current, wanted = situation.current, situation.wanted
+    name, row = ident(key.name[2]), wanted[key]
+    fill = situation.goal.backfills.get(key)
+    waiting = situation.goal.waiting.get(key)
+    known = known_type(wanted, live.rows, row.type)
+    if waiting:
+        name = ident(waiting.place)
+    if key not in current.rows:
+        value = fill if fill is not None and not row.identity else row.default if row.default is not None else "NULL"
+        return Sql(f"({value})::{known}")
+    made = str(name)
+    if (waiting.row if waiting else current.rows[key])[0] != row.type or key in situation.goal.forced:
+        convert = situation.goal.converts.get(key)
+        old = str((waiting.row if waiting else current.rows[key])[0])
+        if key in situation.goal.uncastable and not convert:
+            made = str(cast(by_text(name, old, known), known))
+        else:
+            made = str(cast(name, known, under_domain(current, old)))
+        if convert:  # it may name a type that comes with the plan
+            made = f"({str(convert.using).replace(f'::{row.type}', f'::{known}')})"
+    if fill is not None and row.not_null:
+        made = f"COALESCE({made}, {fill})"
+    return Sql(made)
+
+
 def type_name(types: TypesOf, convert: Convert) -> str:
     """Return a type's name as the catalog spells it: `varchar(20)` is `character varying(20)`."""
     from wgm_play.checks.sqlsteps import describe
@@ -171,17 +198,25 @@ class KeptValues:
     moved: bool = False
 
 
-def back_to_kept(name: str, now: str, kept: Sequence[KeptValues], castable: Callable[[str, str], bool]) -> Conversion:
+def back_to_kept(
+    name: str,
+    now: str,
+    kept: Sequence[KeptValues],
+    castable: Callable[[str, str], bool],
+    current: Catalog,
+    wanted: Catalog,
+) -> Conversion:
     """Return the conversion that gives a column its old values: from the trash where the row has not changed since.
 
-    `kept` holds the last conversion first, `now` is the type that it led to; what has no cast goes by its text.
+    `kept` holds the last conversion first, `now` is the type that it led to; what has no cast goes by its text. The domains of
+    these types are `current` and `wanted` ones.
     """
     value = ident(name)
     for one in kept:
         again = replaced_columns(one.using, {name: ident(one.place)})
         direct = castable(now, one.type)
         plain = Sql(f"({value})") if direct else by_text(Sql(f"({value})"), now, one.type)
-        by_cast = cast(plain, one.type, now if direct else "")
+        by_cast = cast(plain, limiting_type(wanted, one.type), under_domain(current, now) if direct else "")
         back = replaced_columns(one.back, {name: value}) if one.back else by_cast
         now = one.type
         same = f"({again})::text IS NOT DISTINCT FROM ({value})::text"

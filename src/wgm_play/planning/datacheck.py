@@ -34,12 +34,12 @@ from wgm_play.checks.data import (
 from wgm_play.errors import Position, Refused
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import PlanContext
-from wgm_play.operations.column import by_text, cast, coercible, fits, limiting_type
+from wgm_play.operations.column import cast, coercible, fits, limiting_type, value_type
 from wgm_play.operations.default_partition import made_beside
 from wgm_play.operations.online.spell import columns_named
 from wgm_play.operations.trash import COLUMN_PREFIX
 from wgm_play.planning import domain_rows
-from wgm_play.planning.convert import known_type
+from wgm_play.planning.convert import known_type, value_after
 from wgm_play.planning.held_values import Asked, ValueHolder, holding, one_of
 from wgm_play.planning.hidden_rows import HiddenRows
 from wgm_play.playbook.model import Declaration
@@ -311,7 +311,7 @@ class RowChecks:
         known = self._known_type(self._new_type(key))
         limiting = limiting_type(self.situation.wanted, known)
         if limiting != known and key not in self.situation.goal.converts:  # a cast to the domain has cut it
-            expression = cast(ident(key.name[2]), limiting, str(self.situation.current.value(key, "type")))
+            expression = cast(ident(key.name[2]), limiting, value_type(self.situation.current, key))
         condition = fits(expression, limiting)
         if condition is None:
             return []
@@ -565,31 +565,7 @@ class RowChecks:
         return [str(ident(name)) for name in dict.fromkeys(named) if name.startswith(COLUMN_PREFIX) and name not in own]
 
     def _expression(self, key: Key) -> Sql:
-        current, wanted = self.situation.current, self.situation.wanted
-        name, row = ident(key.name[2]), wanted[key]
-        fill = self.situation.goal.backfills.get(key)
-        waiting = self.situation.goal.waiting.get(key)
-        if waiting:
-            name = ident(waiting.place)
-        if key not in current.rows:
-            value = (
-                fill if fill is not None and not row.identity else row.default if row.default is not None else "NULL"
-            )
-            return Sql(f"({value})::{self._known_type(row.type)}")
-        made = str(name)
-        if (waiting.row if waiting else current.rows[key])[0] != row.type or key in self.situation.goal.forced:
-            convert = self.situation.goal.converts.get(key)
-            known = self._known_type(row.type)
-            old = str((waiting.row if waiting else current.rows[key])[0])
-            if key in self.situation.goal.uncastable and not convert:
-                made = str(cast(by_text(name, old, known), known))
-            else:
-                made = str(cast(name, known, old))
-            if convert:  # it may name a type that comes with the plan
-                made = f"({str(convert.using).replace(f'::{row.type}', f'::{known}')})"
-        if fill is not None and row.not_null:
-            made = f"COALESCE({made}, {fill})"
-        return Sql(made)
+        return value_after(self.situation, self.live, key)
 
     def _known_type(self, spelled: str) -> str:
         return known_type(self.situation.wanted, self.live.rows, spelled)

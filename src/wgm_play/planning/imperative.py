@@ -248,7 +248,8 @@ class Imperative:
                     live,
                     situation.wanted,
                     allow_prune=allow_prune,
-                    renames=situation.goal.renames,
+                    situation=situation,
+                    asker=self.asker,
                 )
             except InsufficientPrivilege:
                 self.unknown.append(f"the rows of {seed.table}: this role may not read them")

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.asking.ask import Asker, NotAsked
 from wgm_play.catalog.kinds import TYPES
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError
 from wgm_play.lazy_dataclass import dataclass
+from wgm_play.operations.base import PlanContext
+from wgm_play.operations.online.spell import replaced_columns
+from wgm_play.planning.convert import value_after
 from wgm_play.planning.literals import spell
 from wgm_play.playbook.model import Seed, SeedRow
 from wgm_play.render import Statement, render
 from wgm_play.secret import mask
 from wgm_play.shadow import names_of
-from wgm_play.sql import Sql, ident
+from wgm_play.sql import Sql, ident, literal
 
 if TYPE_CHECKING:
     import psycopg
@@ -32,11 +37,19 @@ _TEXTUAL = ("json", "jsonpath", "xml", "point", "polygon", "path", "box", "line"
 
 @dataclass(frozen=True, slots=True)
 class _LiveColumn:
-    """A live column: its name there; the type in which a declared value is spelled; whether both are compared as text."""
+    """A live column: its name there; the type in which a declared value is spelled; whether both are compared as text.
+
+    `after` is its value once the plan has converted it, by the columns of `t`.
+    """
 
     name: str
     type: str
     textual: bool
+    after: Sql | None = None
+
+
+class _NotConverted(Exception):
+    """Live values cannot be asked for as they are after the plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +64,18 @@ class LiveSeedRows:
     table: tuple[str, ...]
     columns: Mapping[str, _LiveColumn]
     schemas: frozenset[str]
+    asker: Asker | None = None
 
     def rows(self, rows: Sequence[SeedRow]) -> dict[int, tuple[dict[str, Any], bool]]:
         """Return, by the row's id, what is live under its key and whether it is as declared."""
         if not self._has_key:
             return {}
+        try:
+            return self._found(rows)
+        except _NotConverted:
+            return self._as_text()._found(rows)
+
+    def _found(self, rows: Sequence[SeedRow]) -> dict[int, tuple[dict[str, Any], bool]]:
         found: dict[int, tuple[dict[str, Any], bool]] = {}
         for columns, members in by_columns(rows).items():
             known = [name for name in columns if name in self.columns]
@@ -64,6 +84,7 @@ class LiveSeedRows:
                 statement = render(
                     "seed/compare.sql.j2",
                     rows=[[Sql(f"{number}"), *self._spelled(row, known)] for number, row in enumerate(part)],
+                    converted=self._converted,
                     columns=known,
                     table=self.table,
                     joins=[self._same(name, known.index(name), joining=True) for name in self.seed.key],
@@ -75,17 +96,33 @@ class LiveSeedRows:
 
     def others(self, rows: Sequence[SeedRow]) -> list[dict[str, Any]]:
         """Return the live rows under none of these rows' keys."""
-        key = self.seed.key
         if not self._has_key:
             return []
+        try:
+            return self._others(rows)
+        except _NotConverted:
+            return self._as_text()._others(rows)
+
+    def _others(self, rows: Sequence[SeedRow]) -> list[dict[str, Any]]:
+        key = self.seed.key
         statement = render(
             "seed/others.sql.j2",
             table=self.table,
+            converted=self._converted,
             columns=key,
             rows=[list(self._spelled(row, key)) for row in rows],
             joins=[self._same(name, number, joining=True) for number, name in enumerate(key)],
         )
         return [self._image(image) for (image,) in self._asked(statement)]
+
+    def _as_text(self) -> LiveSeedRows:
+        """Return the rows as they are now, for values that cannot be converted: their check shows them."""
+        return replace(self, columns={name: replace(one, after=None) for name, one in self.columns.items()})
+
+    @property
+    def _converted(self) -> list[Sql]:
+        """Return pairs of live name and value after the plan, of the columns that it converts."""
+        return [Sql(f"{literal(one.name)}, {one.after}") for one in self.columns.values() if one.after is not None]
 
     @property
     def _has_key(self) -> bool:
@@ -98,9 +135,8 @@ class LiveSeedRows:
         """Return the comparison of a live column with that of the declared rows, which stands at `number`."""
         column = self.columns[name]
         cast = "::text" if column.textual else ""
-        return Sql(
-            f"t.{ident(column.name)}{cast} {'=' if joining else 'IS NOT DISTINCT FROM'} v.wgm_{number + 1}{cast}"
-        )
+        live = f"({column.after})" if column.after is not None else f"t.{ident(column.name)}"
+        return Sql(f"{live}{cast} {'=' if joining else 'IS NOT DISTINCT FROM'} v.wgm_{number + 1}{cast}")
 
     def _image(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return a live row under the columns' new names."""
@@ -111,7 +147,9 @@ class LiveSeedRows:
         import psycopg as library
 
         try:
-            with self._operators():
+            if self.asker is not None and any(one.after is not None for one in self.columns.values()):
+                return self._asked_converted(statement, self.asker)
+            with self._operators(self.connection):
                 return self.connection.execute(statement.sql.encode()).fetchall()
         except library.errors.InsufficientPrivilege:
             raise
@@ -125,9 +163,25 @@ class LiveSeedRows:
                 where=self.seed.position,
             ) from error
 
+    def _asked_converted(self, statement: Statement, asker: Asker) -> list[Any]:
+        """Return the answer to what holds expressions of the playbook. Raises `_NotConverted`."""
+        import psycopg as library
+
+        try:
+            with asker.transaction([statement.sql]) as connection, self._operators(connection):
+                return connection.execute(statement.sql.encode()).fetchall()
+        except library.errors.InsufficientPrivilege:
+            raise
+        except NotAsked as error:
+            raise _NotConverted from error
+        except library.Error as error:
+            if error.sqlstate is None:
+                raise
+            raise _NotConverted from error
+
     @contextmanager
-    def _operators(self) -> Iterator[None]:
-        with names_of(self.connection, sorted(self.schemas)) if self.schemas else nullcontext():
+    def _operators(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
+        with names_of(connection, sorted(self.schemas)) if self.schemas else nullcontext():
             yield
 
 
@@ -137,9 +191,11 @@ def there(
     live: Catalog,
     wanted: Catalog,
     types: Mapping[str, str],
-    renames: Mapping[Key, Key],
+    situation: PlanContext | None = None,
+    asker: Asker | None = None,
 ) -> LiveSeedRows:
-    """Return a seed's live table; `types` are those that its columns shall have."""
+    """Return a seed's live table; `types` are those that its columns shall have, by the plan of `situation`."""
+    renames = situation.goal.renames if situation is not None else {}
     table = renames.get(seed.table, seed.table)
     columns: dict[str, _LiveColumn] = {}
     schemas: set[str] = set()
@@ -148,12 +204,44 @@ def there(
         old = renames.get(Key("column", (*seed.table.name, name)), Key("column", (*table.name, name)))
         if old not in live.rows:
             continue
-        spelled, textual = wanted_type, wanted_type != live.value(old, "type")
+        spelled, textual, after = wanted_type, wanted_type != live.value(old, "type"), None
+        if situation is not None:
+            after = _after(situation, live, Key("column", (*seed.table.name, name)))
         if name in seed.key or any(name in row.values for row in seed.rows):
             spelled, other = _known(connection, live, wanted, named, wanted_type, schemas)
-            textual |= other
-        columns[name] = _LiveColumn(old.name[2], spelled, textual)
-    return LiveSeedRows(connection, seed, table.name, columns, frozenset(schemas))
+            textual = other or (textual and after is None)
+        columns[name] = _LiveColumn(old.name[2], spelled, textual, after)
+    found = LiveSeedRows(connection, seed, table.name, columns, frozenset(schemas), asker)
+    return replace(found, columns={name: _of_live(one, columns) for name, one in columns.items()})
+
+
+def _of_live(one: _LiveColumn, columns: Mapping[str, _LiveColumn]) -> _LiveColumn:
+    """Return a column whose value after the plan is told by the live names of the others."""
+    if one.after is None:
+        return one
+    return replace(
+        one, after=replaced_columns(one.after, {name: Sql(f"t.{ident(c.name)}") for name, c in columns.items()})
+    )
+
+
+def _after(situation: PlanContext, live: Catalog, key: Key) -> Sql | None:
+    """Return the value of a column once the plan has converted it; None where it stays as it is."""
+    current, renames = situation.current, situation.goal.renames
+    if key not in current.rows or key in situation.goal.waiting:
+        return None
+    old, new = str(current.value(key, "type")), str(situation.wanted.value(key, "type"))
+    if old != new or key in situation.goal.forced:
+        return value_after(situation, live, key)
+    enum = next((one for one in current.of("enum") if str(ident(one.name)) == old), None)
+    was = live.get(renames.get(enum, enum)) if enum is not None else None
+    if enum is None or was is None or len(was.labels or ()) != len(current[enum].labels or ()):
+        return None
+    renamed = [(one, now) for one, now in zip(was.labels or (), current[enum].labels or (), strict=True) if one != now]
+    if not renamed:
+        return None
+    name = ident(key.name[2])
+    cases = " ".join(f"WHEN {literal(one)} THEN {literal(now)}" for one, now in renamed)
+    return Sql(f"CASE {name}::text {cases} ELSE {name}::text END")
 
 
 def _known(

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.asking.ask import Asker
 from wgm_play.catalog.kinds import HOLDING_VALUES, INDEXES
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, Problems, Refused, WgmError
-from wgm_play.operations.base import ROW_EXCLUSIVE
+from wgm_play.operations.base import ROW_EXCLUSIVE, PlanContext
 from wgm_play.plan import Command, Lock, Operation
 from wgm_play.planning.literals import plain, spell
 from wgm_play.planning.seed_rows import BATCH, by_columns, there
@@ -33,9 +34,10 @@ def plan_seed(
     wanted: Catalog,
     *,
     allow_prune: bool = True,
-    renames: Mapping[Key, Key] | None = None,
+    situation: PlanContext | None = None,
+    asker: Asker | None = None,
 ) -> list[Operation]:
-    """Return the operations that make the rows as declared, none where they are so.
+    """Return the operations that make the rows as declared, none where they are so once the plan of `situation` was run.
 
     Rows that others may refer to are removed by an operation of their own, whose payload says `removes`.
     """
@@ -46,7 +48,7 @@ def plan_seed(
     gone = [row for row in seed.rows if row.absent]
     for row in seed.rows:
         _check_row(seed, row, types)
-    live_rows = there(connection, seed, live, wanted, types, renames or {})
+    live_rows = there(connection, seed, live, wanted, types, situation, asker)
     before = live_rows.rows([*present, *gone])
     new = [row for row in present if id(row) not in before]
     commands = _inserts(seed, new, types, wanted)

@@ -73,7 +73,7 @@ def conversions(
         new = renamed.after(key)
         if new not in current.rows:
             continue
-        found[new] = back_to_kept(new.name[2], str(current.value(new, "type")), values, castable)
+        found[new] = back_to_kept(new.name[2], str(current.value(new, "type")), values, castable, current, wanted)
     return active({key: one for key, one in found.items() if key not in done}, current, wanted)
 
 
