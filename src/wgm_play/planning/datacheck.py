@@ -61,7 +61,8 @@ _IN_THE_DATA = ("22", "23")
 class RowChecks:
     """Looks at the rows of one live database. `renames` maps new keys of tables and columns to the live ones.
 
-    `rewritten` are live tables of which the plan puts rows back before their values go: PostgreSQL looks at these.
+    `rewritten` are live tables of which the plan puts rows back before their values go: PostgreSQL looks at these, which the
+    conditions of `put_back` tell.
     """
 
     asker: Asker
@@ -71,6 +72,7 @@ class RowChecks:
     hidden: frozenset[int] = frozenset()
     declarations: Mapping[Key, Declaration] = field(default_factory=dict)
     rewritten: frozenset[Key] = frozenset()
+    put_back: Mapping[Key, Sql] = field(default_factory=dict)
     looked_at: set[Key] = field(default_factory=set)  # live tables
     may_fill: bool = False  # whether `convert:` or `backfill:` of the column helps as well
     _hidden_rows: HiddenRows | None = None
@@ -532,7 +534,7 @@ class RowChecks:
             and self.renames.get(table, table) == table
         ):
             self.looked_at.add(table)
-            return ident(table.name)
+            return self._of_live(table)
         listed = ", ".join(f"{made} AS {ident(key.name[2])}" for key, made in expressions.items())
         return Sql(f"(SELECT {listed} FROM {self._renamed(table)}) AS wgm_rows")
 
@@ -548,9 +550,15 @@ class RowChecks:
             changed = changed or was != key.name[2]
             listed.append(f"{ident(was)} AS {ident(key.name[2])}" if was != key.name[2] else str(ident(was)))
         if not changed:
-            return ident(live.name)
+            return self._of_live(live)
         listed += self._trash_columns(table)
-        return Sql(f"(SELECT {', '.join(listed)} FROM {ident(live.name)}) AS wgm_named")
+        return Sql(f"(SELECT {', '.join(listed)} FROM {self._of_live(live)}) AS wgm_named")
+
+    def _of_live(self, live: Key) -> Sql:
+        """Return a live table without the rows that the plan puts back."""
+        if live not in self.put_back:
+            return ident(live.name)
+        return Sql(f"(SELECT * FROM {ident(live.name)} WHERE NOT ({self.put_back[live]})) AS wgm_left")
 
     def _trash_columns(self, table: Key) -> list[str]:
         """Return the columns in the trash from which values come back: the catalog does not hold them."""

@@ -6,12 +6,13 @@ In: the seeds, the live database, the wanted catalog. Out: one error for each su
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError, WgmError
 from wgm_play.planning.literals import spell
+from wgm_play.planning.seed_order import foreign_keys
 from wgm_play.planning.seeds import private, types_of
 from wgm_play.playbook.model import Seed, SeedRow
 from wgm_play.render import render
@@ -39,11 +40,12 @@ def missing_references(
 
     problems: list[WgmError] = []
     for seed in moved:
-        for columns, parent, referenced in _foreign_keys(seed.table, wanted):
+        for columns, parent, referenced in foreign_keys(seed.table, wanted):
             if parent in hidden or (parent in current.rows and parent not in live.rows):
                 continue
-            declared = _declared(seeds, parent, referenced)
-            if declared is None or _written_by_triggers(seeds, parent, wanted):
+            declared = _declared([one for one in seeds if one.step <= seed.step], parent, referenced)
+            later = _declared([one for one in seeds if one.step > seed.step], parent, referenced)
+            if declared is None or later is None or _written_by_triggers(seeds, parent, wanted):
                 continue
             rows = [
                 row for row in seed.rows if not row.absent and all(row.values.get(name) is not None for name in columns)
@@ -51,11 +53,12 @@ def missing_references(
             try:
                 with connection.transaction():
                     lost = _lost(connection, seed, rows, columns, parent, referenced, declared, live, wanted)
+                    never = _lost(connection, seed, lost, columns, parent, referenced, later, live, wanted)
             except library.Error as error:
                 if error.sqlstate is None:
                     raise
                 continue  # a type or column that this run makes
-            problems += [_problem(seed, row, columns, parent) for row in lost]
+            problems += [_problem(seed, row, columns, parent, comes=row not in never) for row in lost]
     return problems
 
 
@@ -79,7 +82,7 @@ def still_referred_to(
     problems: list[WgmError] = []
     left_out = {*hidden, *(seed.table for seed in seeds)}
     children = sorted(key for key in wanted.of("table") if key in live.rows and key not in left_out)
-    keys = [(child, *key) for child in children for key in _foreign_keys(child, wanted, stopping=True)]
+    keys = [(child, *key) for child in children for key in foreign_keys(child, wanted, stopping=True)]
     for seed in losing:
         for child, columns, _, referenced in (key for key in keys if key[2] == seed.table and key[3]):
             try:
@@ -117,23 +120,6 @@ def _kept(seed: Seed, child: Key, columns: Sequence[str], number: int) -> WgmErr
         where=seed.position,
         hint="list them again, or let a `sql` step change what refers to them",
     )
-
-
-def _foreign_keys(table: Key, wanted: Catalog, *, stopping: bool = False) -> Iterator[tuple[list[str], Key, list[str]]]:
-    """Yield columns, table and columns referred to of each foreign key; only those that keep a row from going if `stopping`."""
-    from pglast import parse_sql
-
-    for key in wanted.of("constraint", *table.name):
-        constraint = wanted[key]
-        if constraint.type != "f":
-            continue
-        text = f"ALTER TABLE x ADD {constraint.definition}"
-        statement: Any = parse_sql(text)[0].stmt
-        node = statement.cmds[0].def_
-        if stopping and str(node.fk_del_action or "a") not in ("a", "r"):
-            continue
-        parent = Key("table", (node.pktable.schemaname or "public", node.pktable.relname))
-        yield [str(one.sval) for one in node.fk_attrs], parent, [str(one.sval) for one in node.pk_attrs or ()]
 
 
 def _declared(seeds: Sequence[Seed], parent: Key, referenced: Sequence[str]) -> list[SeedRow] | None:
@@ -179,12 +165,14 @@ def _lost(
     return [rows[number] for (number,) in connection.execute(statement.sql.encode()).fetchall()]
 
 
-def _problem(seed: Seed, row: SeedRow, columns: Sequence[str], parent: Key) -> WgmError:
+def _problem(seed: Seed, row: SeedRow, columns: Sequence[str], parent: Key, *, comes: bool) -> WgmError:
     places = getattr(row.values, "values_at", {})
     shown = ", ".join(f"{name} = {'***' if seed.no_log else row.values[name]}" for name in columns)
     error = InputError(
-        f"a row of {seed.table} refers to a row of {parent} that is not there: {shown}",
+        f"a row of {seed.table} refers to a row of {parent} that is not there{' yet' if comes else ''}: {shown}",
         where=places.get(columns[0]) or row.position,
-        hint=f"declare the row of {parent} in a seed, or refer to one that is there",
+        hint=f"put this step after the one that declares the row of {parent}"
+        if comes
+        else f"declare the row of {parent} in a seed, or refer to one that is there",
     )
     return private(error) if seed.no_log else error

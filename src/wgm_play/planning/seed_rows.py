@@ -115,6 +115,32 @@ class LiveSeedRows:
         )
         return [self._image(image) for (image,) in self._asked(statement)]
 
+    def holding(self, columns: Sequence[str], values: Sequence[Mapping[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
+        """Return the live rows that have these values, each with the number of the values."""
+        if not values or not self._has_key or any(name not in self.columns for name in columns):
+            return []
+        try:
+            return self._holding(columns, values)
+        except _NotConverted:
+            return self._as_text()._holding(columns, values)
+
+    def _holding(self, columns: Sequence[str], values: Sequence[Mapping[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
+        found: list[tuple[int, dict[str, Any]]] = []
+        for start in range(0, len(values), BATCH):
+            statement = render(
+                "seed/holders.sql.j2",
+                table=self.table,
+                columns=columns,
+                converted=self._converted,
+                rows=[
+                    [Sql(f"{number}"), *(spell(one[name], self.columns[name].type) for name in columns)]
+                    for number, one in enumerate(values[start : start + BATCH], start)
+                ],
+                joins=[self._same(name, number, joining=True) for number, name in enumerate(columns)],
+            )
+            found += [(number, self._image(image)) for number, image in self._asked(statement)]
+        return found
+
     def _as_text(self) -> LiveSeedRows:
         """Return the rows as they are now, for values that cannot be converted: their check shows them."""
         return replace(self, columns={name: replace(one, after=None) for name, one in self.columns.items()})
@@ -232,7 +258,7 @@ def _after(situation: PlanContext, live: Catalog, key: Key) -> Sql | None:
     old, new = str(current.value(key, "type")), str(situation.wanted.value(key, "type"))
     if old != new or key in situation.goal.forced:
         return value_after(situation, live, key)
-    enum = next((one for one in current.of("enum") if str(ident(one.name)) == old), None)
+    enum = next((one for one in current.of("enum") if str(ident(one.name)) == old.removesuffix("[]")), None)
     was = live.get(renames.get(enum, enum)) if enum is not None else None
     if enum is None or was is None or len(was.labels or ()) != len(current[enum].labels or ()):
         return None
@@ -240,6 +266,14 @@ def _after(situation: PlanContext, live: Catalog, key: Key) -> Sql | None:
     if not renamed:
         return None
     name = ident(key.name[2])
+    if old.endswith("[]"):
+        # By way of labels that nobody has: two may exchange their names.
+        steps = [(one, f"wgm_{number}") for number, (one, _) in enumerate(renamed)]
+        steps += [(f"wgm_{number}", now) for number, (_, now) in enumerate(renamed)]
+        made = f"{name}::text[]"
+        for one, now in steps:
+            made = f"pg_catalog.array_replace({made}, {literal(one)}, {literal(now)})"
+        return Sql(made)
     cases = " ".join(f"WHEN {literal(one)} THEN {literal(now)}" for one, now in renamed)
     return Sql(f"CASE {name}::text {cases} ELSE {name}::text END")
 

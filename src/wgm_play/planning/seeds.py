@@ -6,6 +6,7 @@ statements and the row images from which a rollback puts the rows back.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from wgm_play.errors import InputError, Problems, Refused, WgmError
 from wgm_play.operations.base import ROW_EXCLUSIVE, PlanContext
 from wgm_play.plan import Command, Lock, Operation
 from wgm_play.planning.literals import plain, spell
+from wgm_play.planning.seed_order import Moved, in_order, parents_first, refers_to_itself, unique_keys
 from wgm_play.planning.seed_rows import BATCH, by_columns, there
 from wgm_play.playbook.model import Declaration, Seed, SeedRow
 from wgm_play.render import Statement, render
@@ -50,22 +52,37 @@ def plan_seed(
         _check_row(seed, row, types)
     live_rows = there(connection, seed, live, wanted, types, situation, asker)
     before = live_rows.rows([*present, *gone])
-    new = [row for row in present if id(row) not in before]
-    commands = _inserts(seed, new, types, wanted)
-    changes = [_change(seed, row, None, row) for row in new]
-    for row in present:
-        found = before.get(id(row))
-        if seed.update and found is not None and not found[1]:
-            commands.append(_update(seed, row, types, found[0]))
-            changes.append(_change(seed, row, _overwritten(seed, row, found[0]), row))
     images = [found[0] for row in gone if (found := before.get(id(row))) is not None]
     if seed.prune and (others := live_rows.others([*present, *gone])):
         if not allow_prune:
             raise _unasked(seed, others)
         images += others
+    moved = [Moved(row, None) for row in present if id(row) not in before]
+    moved += [
+        Moved(row, found[0])
+        for row in present
+        if seed.update and (found := before.get(id(row))) is not None and not found[1]
+    ]
+    uniques = unique_keys(seed.table, wanted) if moved else []
+    last = bool(images) and _is_referred_to(seed.table, wanted)  # what others may refer to goes at the end
+    moved, taken = in_order(seed, uniques, moved, [] if last else images, live_rows)
+    if taken:
+        raise Problems(taken) if len(taken) > 1 else taken[0]
+    commands: list[Command] = []
+    changes: list[dict[str, Any]] = []
+    for comes, members in itertools.groupby(moved, key=lambda one: one.image is None):
+        if comes:
+            rows = parents_first(seed.table, [one.row for one in members], wanted)
+            commands += _inserts(seed, rows, types, wanted)
+            changes += [_change(seed, row, None, row) for row in rows]
+            continue
+        for one in members:
+            image = one.image or {}
+            commands.append(_update(seed, one.row, types, image))
+            changes.append(_change(seed, one.row, _overwritten(seed, one.row, image), one.row))
     removals = [_delete(seed, image, types) for image in images]
     removed = [_gone(seed, image) for image in images]
-    if not removals or not _is_referred_to(seed.table, wanted):
+    if not last:
         # First what goes: a row that comes may have its values.
         return _operations(seed, [*removals, *commands], [*removed, *changes])
     return [*_operations(seed, commands, changes), *_operations(seed, removals, removed, removes=True)]
@@ -162,10 +179,16 @@ def _check_row(seed: Seed, row: SeedRow, types: Mapping[str, str]) -> None:
 def _inserts(seed: Seed, rows: Sequence[SeedRow], types: Mapping[str, str], wanted: Catalog) -> list[Command]:
     commands = []
     always = {key.name[2] for key in wanted.of("column", *seed.table.name) if wanted[key].identity == "a"}
-    for columns, members in by_columns(rows).items():
+    if refers_to_itself(seed.table, wanted):  # a row is looked for as its statement ends: all in one
+        named = tuple(dict.fromkeys(name for row in rows for name in row.values))
+        parts = {named: list(rows)} if named else {}
+    else:
+        parts = by_columns(rows)
+    for columns, members in parts.items():
         for start in range(0, len(members), BATCH):
             spelled = [
-                [spell(row.values[name], types[name]) for name in columns] for row in members[start : start + BATCH]
+                [spell(row.values[name], types[name]) if name in row.values else Sql("DEFAULT") for name in columns]
+                for row in members[start : start + BATCH]
             ]
             statement = render(
                 "seed/insert.sql.j2",

@@ -144,6 +144,7 @@ class PlanTarget:
                 request.play.hidden,
                 request.folded.declarations,
                 draft.rewritten,
+                draft.put_back,
             )
         )
 

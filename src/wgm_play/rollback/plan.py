@@ -187,6 +187,7 @@ def _draft(
         own=False,
         trashed=_definitions(past, start, situation),
         rewritten=rows.rewritten(past),
+        put_back=rows.put_back(past, live),
     )
 
 

@@ -25,6 +25,26 @@ def rewritten(past: Past) -> frozenset[Key]:
     return frozenset(Key("table", tuple(row.relation)) for row in past.rows)
 
 
+def put_back(past: Past, live: Catalog) -> dict[Key, Sql]:
+    """Return the conditions that tell which rows of a live table are put back: they are no obstacle as they are now."""
+    keys: dict[Key, dict[tuple[str, ...], list[Sql]]] = {}
+    for row in past.rows:
+        table = Key("table", tuple(row.relation))
+        types = {key.name[2]: str(live[key].type) for key in live.of("column", *table.name)}
+        if row.key and row.key.keys() <= types.keys():
+            values = ", ".join(spell(value, types[name]) for name, value in row.key.items())
+            keys.setdefault(table, {}).setdefault(tuple(row.key), []).append(Sql(f"({values})"))
+    return {
+        table: Sql(
+            " OR ".join(
+                f"({', '.join(ident(name) for name in columns)}) IN (VALUES {', '.join(rows)})"
+                for columns, rows in found.items()
+            )
+        )
+        for table, found in keys.items()
+    }
+
+
 def undone_rows(
     past: Past, live: Catalog, wanted: Catalog, renamed: rename.Renamed, current: Catalog | None
 ) -> list[Change]:
