@@ -5,6 +5,8 @@ In: a situation and the key of what differs. Out: changes, with their statements
 
 from __future__ import annotations
 
+import re
+
 from wgm_play.catalog.model import Key
 from wgm_play.operations.base import (
     Change,
@@ -19,9 +21,10 @@ from wgm_play.operations.base import (
 )
 from wgm_play.operations.granted import privileges
 from wgm_play.operations.trash import trash_object
-from wgm_play.operations.type_definition import add_check, domain_commands, domain_locks
+from wgm_play.operations.type_definition import add_check, domain_commands, domain_locks, users_of
 from wgm_play.operations.type_swap import swap_type
-from wgm_play.sql import Sql
+from wgm_play.sql import Sql, ident
+from wgm_play.sqltext.scan import QUOTED, WORD
 
 
 def create_enum(situation: PlanContext, key: Key) -> list[Change]:
@@ -50,6 +53,7 @@ def alter_enum(situation: PlanContext, key: Key) -> list[Change]:
 def _add_values(situation: PlanContext, key: Key, before: list[str], after: list[str]) -> list[Change]:
     changes: list[Change] = []
     known = list(before)
+    lasting = _in_partition_key(situation, key)
     for place, label in enumerate(after):
         if label in known:
             continue
@@ -60,10 +64,32 @@ def _add_values(situation: PlanContext, key: Key, before: list[str], after: list
         made = command("enum/add_value", name=key.name, label=label, side=side, neighbour=neighbour)
         title = f"add value {label!r} to {key}"
         changes.append(
-            alter(situation, key, title, [made], alone=True, hazards=(_NEW_VALUE,), after=tuple(changes[-1:]))
+            alter(
+                situation,
+                key,
+                title,
+                [made],
+                alone=True,
+                hazards=(_NEW_VALUE,),
+                after=tuple(changes[-1:]),
+                irreversible=lasting,
+            )
         )
         known.insert(place, label)
     return changes
+
+
+_NAMES = re.compile(rf"{QUOTED}|{WORD}")
+
+
+def _in_partition_key(situation: PlanContext, key: Key) -> str | None:
+    """Say which table is partitioned by values of a type: PostgreSQL lets such a column have no other type."""
+    for column in users_of(situation, key):
+        table = Key("table", column.name[:2])
+        by = situation.current.value(table, "partition_by") if table in situation.current.rows else None
+        if by and str(ident(column.name[2])) in _NAMES.findall(str(by)):
+            return f"{table} is partitioned by {column.name[2]}: a value of its type can not be taken away"
+    return None
 
 
 _NEW_VALUE = hazard(
