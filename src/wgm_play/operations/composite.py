@@ -74,6 +74,18 @@ def is_swapped(situation: PlanContext, key: Key) -> bool:
     return any(before[name] != after[name] for name in kept) and stored(situation.current, key)
 
 
+def reordered(situation: PlanContext) -> list[Key]:
+    """Return the composite types that are replaced, and whose attributes are others, or in another order."""
+    current, wanted = situation.current, situation.wanted
+    return [
+        key
+        for key in wanted.of("composite")
+        if key in current.rows
+        and [one[0] for one in current[key].attributes or ()] != [one[0] for one in wanted[key].attributes or ()]
+        and is_swapped(situation, key)
+    ]
+
+
 def stored(current: Catalog, key: Key) -> bool:
     """Tell whether a live column has the type, so that rows hold its attributes."""
     return any(ref == key and dependent.kind == "column" for dependent, ref in current.edges)

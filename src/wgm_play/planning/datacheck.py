@@ -35,6 +35,7 @@ from wgm_play.errors import Position, Refused
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import PlanContext
 from wgm_play.operations.column import cast, coercible, fits, limiting_type, value_type
+from wgm_play.operations.composite import reordered
 from wgm_play.operations.default_partition import made_beside
 from wgm_play.operations.online.spell import columns_named
 from wgm_play.operations.trash import COLUMN_PREFIX
@@ -111,6 +112,8 @@ class RowChecks:
             )
         for enum, labels in self._gone_labels():
             lines += self._guarded(unknown, enum, lambda enum=enum, labels=labels: self._held(enum, labels))
+        for composite in reordered(self.situation):
+            lines += self._guarded(unknown, composite, partial(self._within_others, composite))
         for domain, words, rule in domain_rows.new_rules(self.situation):
             lines += self._guarded(unknown, domain, partial(domain_rows.broken, self, domain, words, rule))
         if self.looked_at:
@@ -144,6 +147,30 @@ class RowChecks:
         changed = [key for key in wanted.of("enum") if key in current.rows and current.rows[key] != wanted.rows[key]]
         found = [(key, [one for one in current[key].labels if one not in wanted[key].labels]) for key in changed]
         return [(key, labels) for key, labels in found if labels]
+
+    def _within_others(self, composite: Key) -> list[str]:
+        """Return the rows that hold a composite type's values within another type: they go through their text, by position."""
+        made: list[str] = []
+        for one, live, column in self.holders(composite, lambda value: f"({value})::pg_catalog.text IS NOT NULL"):
+            row = self.situation.current.get(column)
+            if row is None or str(row.type) == str(ident(composite.name)) or live in self.rewritten:
+                continue
+            if column not in self.situation.wanted.rows or row.type != self.situation.wanted.value(column, "type"):
+                continue
+            self.looked_at.add(live)
+            keys = self.live_keys(Key("table", column.name[:2]))
+            rule = Sql(f"({one.condition}) IS NOT TRUE")
+            relation, shown = Sql(f"ONLY {ident(live.name)}"), [*keys, one.column.name[2]] if keys else []
+            what = (
+                f"{column} holds values of {composite} within {row.type}, which cannot get the new attributes in order"
+            )
+            found = self._show(what, partial(rows_breaking_check, relation, rule, shown), column)
+            if found:
+                found.append(
+                    "    declare a new type under another name, and give the column that type, with `convert:`"
+                )
+            made += found
+        return made
 
     def _held(self, enum: Key, labels: Sequence[str]) -> list[str]:
         """Return the rows that hold values which go from an enum."""

@@ -72,17 +72,16 @@ def after_what_returns(
 
     What returns waits for the `early` renames; `late` ones come after the swaps of values.
     """
+    made = [change for change in changes if change.operation.key.kind == "schema" and change.makes]
+    for change in early[:1]:  # what is moved back needs the schema that it was in
+        change.wait_for(*(one for one in made if not any(one.makes & first.removes for first in early)))
     for change in restored:
         change.wait_for(*early)
     for change in moves.changes:
         change.wait_for(*early, *restored)
     taken = frozenset[Key]().union(*(change.makes for change in (*early, *restored, *moves.changes)))
     first = _free_names_first(changes, taken)
-    after_all = [
-        change
-        for change in changes
-        if id(change) not in first and not (change.operation.key.kind == "schema" and change.makes)
-    ]
+    after_all = [change for change in changes if id(change) not in first and not any(change is one for one in made)]
     for change in after_all:
         prepares = any(change is one for one in situation.findings.prepared)
         change.wait_for(*early, *restored, *(() if prepares else late))
