@@ -5,6 +5,7 @@ In: a situation and the key of what differs. Out: changes, with their statements
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from wgm_play.catalog.composite import Composite
@@ -84,6 +85,17 @@ def reordered(situation: PlanContext) -> list[Key]:
         and [one[0] for one in current[key].attributes or ()] != [one[0] for one in wanted[key].attributes or ()]
         and is_swapped(situation, key)
     ]
+
+
+def retyped(situation: PlanContext) -> Iterator[tuple[Key, str, str]]:
+    """Yield (composite type, attribute, its new type) for the attributes whose values are converted."""
+    current, wanted = situation.current, situation.wanted
+    for key in wanted.of("composite"):
+        if key in current.rows and is_swapped(situation, key):
+            before = {str(one[0]): str(one[1]) for one in current[key].attributes or ()}
+            for one in wanted[key].attributes or ():
+                if before.get(str(one[0]), one[1]) != one[1]:
+                    yield key, str(one[0]), str(one[1])
 
 
 def stored(current: Catalog, key: Key) -> bool:

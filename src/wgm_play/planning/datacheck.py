@@ -35,7 +35,7 @@ from wgm_play.errors import Position, Refused
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import PlanContext
 from wgm_play.operations.column import cast, coercible, fits, limiting_type, value_type
-from wgm_play.operations.composite import reordered
+from wgm_play.operations.composite import reordered, retyped
 from wgm_play.operations.default_partition import made_beside
 from wgm_play.operations.online.spell import columns_named
 from wgm_play.operations.trash import COLUMN_PREFIX
@@ -114,6 +114,9 @@ class RowChecks:
             lines += self._guarded(unknown, enum, lambda enum=enum, labels=labels: self._held(enum, labels))
         for composite in reordered(self.situation):
             lines += self._guarded(unknown, composite, partial(self._within_others, composite))
+        for composite, attribute, new_type in retyped(self.situation):
+            look = partial(self._attribute, composite, attribute, self._known_type(new_type))
+            lines += self._guarded(unknown, composite, look)
         for domain, words, rule in domain_rows.new_rules(self.situation):
             lines += self._guarded(unknown, domain, partial(domain_rows.broken, self, domain, words, rule))
         if self.looked_at:
@@ -170,6 +173,36 @@ class RowChecks:
                     "    declare a new type under another name, and give the column that type, with `convert:`"
                 )
             made += found
+        return made
+
+    def _attribute(self, composite: Key, name: str, new_type: str) -> list[str]:
+        """Return the rows with a value of an attribute that does not become one of its new type."""
+        made: list[str] = []
+
+        def converted(value: str) -> str:
+            return f"({value}).{ident(name)}::pg_catalog.text::{new_type} IS NULL"
+
+        def too_long(value: str) -> str:
+            fitting = fits(Sql(f"(({value}).{ident(name)})::pg_catalog.text"), new_type)
+            return "false" if fitting is None else f"NOT ({fitting})"
+
+        for asked in (converted, too_long):
+            for one, live, column in self.holders(composite, asked):
+                if column not in self.situation.wanted.rows or live in self.rewritten:
+                    continue
+                self.looked_at.add(live)
+                keys = self.live_keys(Key("table", column.name[:2]))
+                relation, shown = Sql(f"ONLY {ident(live.name)}"), [*keys, one.column.name[2]] if keys else []
+                what = f"attribute {name} of {composite} in {column} cannot be converted to {new_type}"
+                if asked is converted:
+                    failing = self._failing(what, relation, one.condition, column, Key("table", column.name[:2]))
+                else:
+                    what = f"attribute {name} of {composite} in {column} is too long for {new_type}"
+                    rule = Sql(f"({one.condition}) IS NOT TRUE")
+                    failing = self._show(what, partial(rows_breaking_check, relation, rule, shown), column)
+                made += failing
+            if made:
+                break
         return made
 
     def _held(self, enum: Key, labels: Sequence[str]) -> list[str]:
