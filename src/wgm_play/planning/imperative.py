@@ -295,12 +295,15 @@ class Imperative:
         from wgm_play.planning.references import missing_references, still_referred_to
 
         removed: dict[Key, list[Any]] = {}
+        written: dict[Key, list[Any]] = {}
         for operation in operations:
+            before = [one["key"] for one in operation.payload["row_changes"] if one["before"] is not None]
+            written.setdefault(operation.key, []).extend(before)
             gone = [one["before"] for one in operation.payload["row_changes"] if one["after"] is None]
             removed.setdefault(operation.key, []).extend(gone)
         seeds, hidden = self.folded.seeds, HiddenRows.read(self.connection).tables
         problems = missing_references(self.connection, hidden, moved, seeds, live, situation.current, situation.wanted)
-        problems += still_referred_to(self.connection, hidden, removed, seeds, live, situation.wanted)
+        problems += still_referred_to(self.connection, hidden, removed, written, seeds, live, situation.wanted)
         if problems:
             raise Problems(problems) if len(problems) > 1 else problems[0]
 

@@ -66,13 +66,15 @@ def still_referred_to(
     connection: psycopg.Connection[Any],
     hidden: Collection[Key],
     removed: Mapping[Key, Sequence[Mapping[str, Any]]],
+    written: Mapping[Key, Sequence[Mapping[str, Any]]],
     seeds: Sequence[Seed],
     live: Catalog,
     wanted: Catalog,
 ) -> list[WgmError]:
     """Return an error for each foreign key that keeps rows of seeds from going: their table -> the rows that go.
 
-    A table that a seed writes too, one whose triggers may, and one whose rows may be hidden is left to the server.
+    Rows that seeds change or remove, by their keys in `written`, keep nothing; a table whose triggers may write, and one whose
+    rows may be hidden is left to the server.
     """
     import psycopg as library
 
@@ -80,14 +82,15 @@ def still_referred_to(
     if not losing:
         return []
     problems: list[WgmError] = []
-    left_out = {*hidden, *(seed.table for seed in seeds)}
-    children = sorted(key for key in wanted.of("table") if key in live.rows and key not in left_out)
+    children = sorted(key for key in wanted.of("table") if key in live.rows and key not in hidden)
     keys = [(child, *key) for child in children for key in foreign_keys(child, wanted, stopping=True)]
     for seed in losing:
         for child, columns, _, referenced in (key for key in keys if key[2] == seed.table and key[3]):
             try:
                 with connection.transaction():
-                    number = _referring(connection, child, columns, referenced, removed[seed.table], seed, wanted)
+                    number = _referring(
+                        connection, child, columns, referenced, removed[seed.table], seed, wanted, written.get(child, ())
+                    )
             except library.Error as error:
                 if error.sqlstate is None:
                     raise
@@ -105,10 +108,20 @@ def _referring(
     images: Sequence[Mapping[str, Any]],
     seed: Seed,
     wanted: Catalog,
+    written: Sequence[Mapping[str, Any]],
 ) -> int:
-    types = types_of(seed.table, wanted)
+    types, own = types_of(seed.table, wanted), types_of(child, wanted)
     rows = [[spell(image[name], types[name]) for name in referenced] for image in images]
-    statement = render("checks/still_referred_to.sql.j2", child=child.name, columns=list(columns), rows=rows)
+    without: dict[tuple[str, ...], list[list[Sql]]] = {}
+    for key in written:
+        without.setdefault(tuple(key), []).append([spell(value, own[name]) for name, value in key.items()])
+    statement = render(
+        "checks/still_referred_to.sql.j2",
+        child=child.name,
+        columns=list(columns),
+        rows=rows,
+        without=[(list(names), values) for names, values in without.items()],
+    )
     row = connection.execute(statement.sql.encode()).fetchone()
     return int(row[0]) if row else 0
 
