@@ -89,7 +89,14 @@ def still_referred_to(
             try:
                 with connection.transaction():
                     number = _referring(
-                        connection, child, columns, referenced, removed[seed.table], seed, wanted, written.get(child, ())
+                        connection,
+                        child,
+                        columns,
+                        referenced,
+                        removed[seed.table],
+                        seed,
+                        wanted,
+                        written.get(child, ()),
                     )
             except library.Error as error:
                 if error.sqlstate is None:
