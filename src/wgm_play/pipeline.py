@@ -671,8 +671,9 @@ def lint(options: LintOptions, reporter: Reporter) -> int:
     from wgm_play.lint.sizes import remarks
 
     fixed: dict[str, list[str]] = {}
-    findings, chosen = find(options, fixed)
-    for remark in remarks(options.stats, options.environment):
+    told = remarks(options.stats, options.environment)
+    findings, chosen = find(options, fixed, told)
+    for remark in dict.fromkeys(told):
         reporter.warn(remark)
     for file, codes in fixed.items():
         reporter.note(f"{file}: {', '.join(codes)}: the safe form was written")

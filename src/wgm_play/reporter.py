@@ -115,6 +115,9 @@ class Reporter:
     def page(self, name: str, text: str) -> None:
         """A whole text that was asked for, as it is (a schema, a page of the reference, a playbook)."""
 
+    def spare_output(self) -> None:
+        """Standard output belongs to a report: all else goes to standard error, pages too."""
+
     def confirm(self, question: str) -> bool:
         """Ask before a step (`--step`); a reporter without a terminal says yes."""
         return True

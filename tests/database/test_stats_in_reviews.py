@@ -148,6 +148,11 @@ def test_statistics_of_another_database_are_refused_where_they_are_named_and_lef
     sql.write_text("ALTER TABLE tasks ADD COLUMN a int;\nCREATE TABLE made (id int PRIMARY KEY);\n")
     with pytest.raises(InputError, match="none of the 1 table here"):
         lint(LintOptions((str(sql),), stats=str(path)))
+    for linted, environment in ((sql, "production"), (repository.folder / "play.yml", None)):
+        said: list[str] = []
+        inventory = repository.folder / "environments"
+        lint(LintOptions((str(linted),), environment=environment, inventory=inventory), None, said)
+        assert [one.rpartition(": ")[2] for one in said] == ["they are not used"]
     with pytest.raises(InputError, match="none of the 3 tables here"):
         lint(LintOptions((str(repository.folder / "play.yml"),), stats=str(path)))
     sql.write_text("CREATE TABLE made (id int PRIMARY KEY);\n")

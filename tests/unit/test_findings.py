@@ -20,6 +20,8 @@ from wgm_play.report.findings import FORMATS, Heading, check_reports, write_repo
 from wgm_play.report.findings import sarif as writer
 from wgm_play.report.findings.json import schema
 from wgm_play.report.findings.markdown import LIMIT
+from wgm_play.report.json import JsonReporter
+from wgm_play.report.text import TextReporter
 from wgm_play.secret import register
 
 HOSTILE = 'x"<b>|`` ``` ]]> & \x00\x1b[31m\r\n::error::forged\n| a | %0A, é 🂡'
@@ -261,3 +263,16 @@ def test_reports_are_written_whole_several_at_once(tmp_path: Path, capsys: Any) 
 def test_a_report_that_cannot_be_written_is_refused_before_anything(report: str, told: str) -> None:
     with pytest.raises(InputError, match=re.escape(told)):
         check_reports([report])
+
+
+def test_standard_output_holds_one_report_and_nothing_else(capsys: Any) -> None:
+    reporter = TextReporter()
+    check_reports(["junit:-"], reporter)
+    reporter.note("one")
+    reporter.page("findings", "two")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "one\ntwo\n")
+    with pytest.raises(InputError, match="--report junit:- and --report text:- both go to standard output"):
+        check_reports(["junit:-", "text:-"])
+    with pytest.raises(InputError, match="--format json and a report to - both"):
+        check_reports(["junit:-"], JsonReporter())

@@ -23,10 +23,8 @@ def run(
     fail_on: str | None,
     **values: Any,
 ) -> int:
-    """Run `pipeline.analyze`; where a report goes to standard output, people's words go to standard error."""
+    """Run `pipeline.analyze`."""
     if stats and record:
         raise InputError("--record keeps the target's own plans", hint="leave out one of --record and --stats")
-    if any(one.endswith(":-") for one in reports or ()) and hasattr(reporter, "aside"):
-        reporter.aside = True
-    given = {"top": top, "record": record, "file": stats, "told": told(reports or (), fail_on)}
+    given = {"top": top, "record": record, "file": stats, "told": told(reporter, reports or (), fail_on)}
     return on_playbook("analyze", reporter, playbook, given, **values)

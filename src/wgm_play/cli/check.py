@@ -12,8 +12,20 @@ from wgm_play.reporter import Reporter
 
 
 def run(reporter: Reporter, playbook: str, **values: Any) -> int:
-    """Run `pipeline.check`; where a report goes to standard output, people's words go to standard error."""
-    if any(one.endswith(":-") for one in values.get("reports") or ()) and hasattr(reporter, "aside"):
-        reporter.aside = True
+    """Run `pipeline.check`; a report for Nagios says too that nothing could be looked at."""
+    from wgm_play.errors import Found, WgmError
+    from wgm_play.report.findings import check_reports, nagios
+
+    reports = values.get("reports") or ()
+    check_reports(reports, reporter)
     values["only"] = split_tags(values.get("only") or ())
-    return on_playbook("check", reporter, playbook, **values)
+    try:
+        return on_playbook("check", reporter, playbook, **values)
+    except Found:
+        raise
+    except WgmError as error:
+        if "nagios:-" in reports:
+            from wgm_play.report.console import write
+
+            write(nagios.unknown(str(error)))
+        raise

@@ -36,7 +36,7 @@ def run(
     from wgm_play.report.findings import check_reports, write_reports
     from wgm_play.report.review import WHOLE, from_root
 
-    check_reports(reports)
+    check_reports(reports, reporter)
     reporter.begin(playbooks[-1])
     review = pipeline.review(chosen, reporter, against=against, also_open=also_open)
     heading = _heading(review, fail_on)

@@ -15,4 +15,6 @@ def run(
     reporter: Reporter, playbook: str, *, backup: str | None, reports: list[str], fail_on: str | None, **values: Any
 ) -> int:
     """Run `pipeline.drill`."""
-    return on_playbook("drill", reporter, playbook, {"backup_id": backup, "told": told(reports, fail_on)}, **values)
+    return on_playbook(
+        "drill", reporter, playbook, {"backup_id": backup, "told": told(reporter, reports, fail_on)}, **values
+    )

@@ -31,7 +31,7 @@ def run(
     from wgm_play.lint.command import LintOptions
     from wgm_play.report.findings import check_reports
 
-    check_reports(reports or ())
+    check_reports(reports or (), reporter)
     reporter.begin(None)
     folder = Path(inventory) if inventory else None
     options = LintOptions(

@@ -27,6 +27,6 @@ def run(
     """Run `pipeline.rehearse`."""
     if synthetic and backup:
         raise InputError("--synthetic needs no backup", hint="leave out one of --backup and --synthetic")
-    given = {"backup_id": backup, "output": output, "told": told(reports, fail_on), "synthetic": synthetic}
+    given = {"backup_id": backup, "output": output, "told": told(reporter, reports, fail_on), "synthetic": synthetic}
     given["replay"] = replay
     return on_playbook("rehearse", reporter, playbook, given, **values)

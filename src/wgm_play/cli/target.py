@@ -53,12 +53,12 @@ def on_playbook(
     return function(chosen, reporter, **given)
 
 
-def told(reports: Iterable[str], fail_on: str | None) -> ReportOptions:
-    """Return how findings are told. Raise `InputError` for a report that cannot be written."""
+def told(reporter: Reporter, reports: Iterable[str], fail_on: str | None) -> ReportOptions:
+    """Return how findings are told; where a report goes to standard output, all else goes to standard error. Raise `InputError` for a report that cannot be written."""
     from wgm_play.options import ReportOptions
     from wgm_play.report.findings import check_reports
 
-    check_reports(reports)
+    check_reports(reports, reporter)
     return ReportOptions(tuple(reports), fail_on)
 
 

@@ -36,22 +36,27 @@ class LintOptions:
     all: bool = False
 
 
-def lint(options: LintOptions, fixed: dict[str, list[str]] | None = None) -> tuple[list[Finding], Settings]:
-    """Return what is found in all that is named, and the settings that hold; `fixed` gets the codes that `--fix` ended, by file."""
+def lint(
+    options: LintOptions, fixed: dict[str, list[str]] | None = None, remarks: list[str] | None = None
+) -> tuple[list[Finding], Settings]:
+    """Return what is found in all that is named, and the settings that hold.
+
+    `fixed` gets the codes that `--fix` ended, by file; `remarks` what is odd about the statistics of environments.
+    """
     from wgm_play.lint.sources import sources
 
     chosen = settings_of(options)
     found = sources(options.paths, options.tool)
     findings: list[Finding] = []
     if found.parts:
-        findings += of_sql(found.parts, options, chosen, fixed, found.silent)
+        findings += of_sql(found.parts, options, chosen, fixed, found.silent, remarks=remarks)
         if options.fix and fixed:
             again, _ = lint(replace(options, fix=False))
             return again, chosen
     for playbook in found.playbooks:
         from wgm_play.lint.playbooks import of_playbook
 
-        findings += of_playbook(playbook, chosen, options.inventory, options.rows, options.stats)
+        findings += of_playbook(playbook, chosen, options.inventory, options.rows, options.stats, remarks=remarks)
     if options.against:
         from wgm_play.review.git import Repository
 
@@ -68,10 +73,13 @@ def of_sql(
     fixed: dict[str, list[str]] | None = None,
     silent: Set[str] = frozenset(),
     proposed: list[Fix] | None = None,
+    *,
+    remarks: list[str] | None = None,
 ) -> list[Finding]:
     """Return what is found in files of SQL, but in the `silent` ones; with `--fix` write the safe forms first.
 
-    `proposed` gets the safe forms of what nobody has taken on, and nothing is written.
+    `proposed` gets the safe forms of what nobody has taken on, and nothing is written. Statistics of the environment that
+    know none of the tables are left out, which `remarks` gets.
     """
     from wgm_play.importing.parts import text_of
     from wgm_play.lint.advice import advise
@@ -79,9 +87,10 @@ def of_sql(
     from wgm_play.lint.files import look_through
     from wgm_play.lint.ignores import acknowledge
     from wgm_play.lint.rules import HANDLERS
-    from wgm_play.lint.sizes import hold_to, sizes
+    from wgm_play.lint.sizes import fits, hold_to, sizes
 
-    look = RuleContext(chosen, sizes(options.rows, options.stats or _stats_of(options)), HANDLERS)
+    own = None if options.stats else _stats_of(options)
+    look = RuleContext(chosen, sizes(options.rows, options.stats or own), HANDLERS)
     texts: dict[str, str] = {}
 
     def text(file: str) -> str:
@@ -90,6 +99,9 @@ def of_sql(
     look.fixes = [] if options.fix or proposed is not None else None
     look_through(parts, look, text)
     hold_to(options.stats, look.known.foreign_tables())
+    told = [] if remarks is None else remarks
+    if own and not fits(own, options.environment or "", look.known.foreign_tables(), told):
+        return of_sql(parts, replace(options, environment=None), chosen, fixed, silent, proposed)
     look.findings = [one for one in look.findings if not (one.where and one.where.file in silent)]
     if look.fixes and fixed is not None:
         from wgm_play.lint.fix import written

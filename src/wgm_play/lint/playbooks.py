@@ -23,7 +23,7 @@ from wgm_play.lint.files import read_statements
 from wgm_play.lint.ignores import acknowledge, until_in
 from wgm_play.lint.rules import HANDLERS
 from wgm_play.lint.settings import Settings, settings
-from wgm_play.lint.sizes import hold_to, sizes
+from wgm_play.lint.sizes import fits, hold_to, sizes
 from wgm_play.lint.tree import Name
 from wgm_play.sql import reveal
 
@@ -39,10 +39,12 @@ def of_playbook(
     stats: str | None = None,
     *,
     scratch: bool = True,
+    remarks: list[str] | None = None,
 ) -> list[Finding]:
     """Return what is found in a playbook and what it imports; a team's own rules are asked on a `scratch` server.
 
-    Sizes are as `rows` and the file `stats` say, else as the environment's statistics do.
+    Sizes are as `rows` and the file `stats` say, else as the environment's statistics do, where these know one of its
+    tables; `remarks` gets what is odd about them.
     """
     from wgm_play.options import Options
     from wgm_play.playbook.fold import fold
@@ -53,8 +55,12 @@ def of_playbook(
     for loaded in plays:
         _number, play, environment, _playbook = loaded
         folded = fold(play.steps)
-        known = sizes(rows, stats or environment.stats)
-        hold_to(stats, ((key.name[0], key.name[1]) for key in folded.declarations if key.kind == "table"))
+        tables = [(key.name[0], key.name[1]) for key in folded.declarations if key.kind == "table"]
+        hold_to(stats, tables)
+        own = environment.stats
+        if not stats and not fits(own, environment.name, tables, [] if remarks is None else remarks):
+            own = None
+        known = sizes(rows, stats or own)
         look = RuleContext(settings(environment.lint, environment.path, chosen), known, HANDLERS)
         look.known.labelled |= _masked(play.steps)
         _declared(folded, look)

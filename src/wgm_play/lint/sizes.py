@@ -34,7 +34,7 @@ def sizes(rows: Sequence[str], stats: str | None) -> dict[Name, float]:
 
 def remarks(stats: str | None, environment: str | None) -> list[str]:
     """Return what is odd about a file of statistics: another environment's, or old."""
-    if stats is None or "format" not in Path(stats).read_text(encoding="utf-8")[:200]:
+    if stats is None or not _written_by_us(stats):
         return []
     from wgm_play.stats.file import load
 
@@ -43,11 +43,31 @@ def remarks(stats: str | None, environment: str | None) -> list[str]:
 
 def hold_to(stats: str | None, tables: Iterable[Name]) -> None:
     """Raise `InputError` where a file of statistics knows none of these tables: then it is of another database."""
-    if stats is None or "format" not in Path(stats).read_text(encoding="utf-8")[:200]:
+    if stats is None or not _written_by_us(stats):
         return
     from wgm_play.stats.file import load
 
     load(stats).hold_to(tables)
+
+
+def fits(stats: str | None, environment: str, tables: Iterable[Name], told: list[str]) -> bool:
+    """Tell whether the statistics that an environment has may be used for these tables; `told` gets what is odd about them."""
+    if stats is None or not _written_by_us(stats):
+        return stats is not None
+    from wgm_play.stats.file import load
+
+    found = load(stats)
+    foreign = found.foreign(tables)
+    told += [f"{foreign}: they are not used"] if foreign else found.remarks(environment=environment)
+    return not foreign
+
+
+def _written_by_us(stats: str) -> bool:
+    """Tell `wgm-play stats` from an object of tables and numbers; what cannot be read is told where sizes are."""
+    try:
+        return "format" in Path(stats).read_text(encoding="utf-8")[:200]
+    except OSError:
+        return False
 
 
 def _of_file(stats: str) -> Iterator[tuple[Name, float]]:

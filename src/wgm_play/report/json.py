@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wgm_play import __version__
+from wgm_play.errors import InputError
 from wgm_play.impact import Impact, as_data
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.plan import Command, Operation, Plan
@@ -124,6 +125,13 @@ class JsonReporter(Reporter):
     def page(self, name: str, text: str) -> None:
         """Keep a whole text."""
         self._result["pages"][name] = text
+
+    def spare_output(self) -> None:
+        """Refuse it: the document is on standard output."""
+        raise InputError(
+            "--format json and a report to - both go to standard output",
+            hint="give the report a file: --report FORMAT:FILE",
+        )
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal."""

@@ -37,6 +37,7 @@ class TextReporter(Reporter):
     verbosity: int = 0
     no_color: bool = False
     aside: bool = False
+    pages_aside: bool = False
     _banner: str = ""
     _always: bool = False
     _watches: list[Any] = field(default_factory=list)
@@ -95,7 +96,11 @@ class TextReporter(Reporter):
         """Write a whole text as it is, on standard output: a schema, a page of the reference, a playbook."""
         text = text.rstrip("\n")
         if not any(watch.print(text) for watch in self._watches):
-            console.write(f"{text}\n")
+            console.write(f"{text}\n", error=self.pages_aside)
+
+    def spare_output(self) -> None:
+        """Say everything on standard error, pages too."""
+        self.aside = self.pages_aside = True
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal; `c` answers all further questions with yes."""

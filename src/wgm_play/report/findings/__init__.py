@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from wgm_play.errors import InputError, Position
 from wgm_play.finding import Finding, ordered
@@ -18,6 +19,9 @@ from wgm_play.promotion.revision import top_of
 from wgm_play.report.findings import github, gitlab, html, json, junit, markdown, nagios, sarif, text
 from wgm_play.report.findings.heading import Heading
 from wgm_play.secret import mask
+
+if TYPE_CHECKING:
+    from wgm_play.reporter import Reporter
 
 __all__ = ["FORMATS", "Heading", "write_reports", "written"]
 
@@ -72,9 +76,21 @@ def write_reports(
             replace_file(Path(path), text)
 
 
-def check_reports(reports: Iterable[str]) -> None:
-    """Refuse a word that is no `FORMAT:FILE`, or a folder that is not there, before anything is done."""
-    for form, path in map(_split, reports):
+def check_reports(reports: Iterable[str], reporter: Reporter | None = None) -> None:
+    """Refuse a word that is no `FORMAT:FILE`, or a folder that is not there, before anything is done.
+
+    Standard output holds one report; the `reporter` then says all else on standard error.
+    """
+    wanted = [_split(one) for one in reports]
+    shown = [form for form, path in wanted if path == "-"]
+    if len(shown) > 1:
+        raise InputError(
+            f"--report {shown[0]}:- and --report {shown[1]}:- both go to standard output",
+            hint=f"give one of them a file: --report {shown[1]}:FILE",
+        )
+    if shown and reporter is not None:
+        reporter.spare_output()
+    for form, path in wanted:
         if path != "-" and not Path(path).absolute().parent.is_dir():
             raise InputError(f"--report {form}:{path}: no folder {str(Path(path).parent)!r}")
 
