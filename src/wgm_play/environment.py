@@ -307,7 +307,7 @@ def _deliver(given: Mapping[str, str], environ: Mapping[str, str] | None) -> dic
     """Return where files go, and the URL of the reload, in which a password may stand."""
     made = dict(given)
     if "reload" in made:
-        url = resolve(made["reload"], environ)
+        url = resolve(made["reload"], environ, "http://HOST:9090/-/reload")
         if not url.startswith(("http://", "https://")):
             hint = "write http://HOST:9090/-/reload"
             raise InputError("deliver.reload is no URL", where=position_of(given, "reload"), hint=hint)
@@ -396,7 +396,7 @@ def url_of(text: str | None, environ: Mapping[str, str] | None = None) -> str | 
     """Return a connection URL (or libpq key words) with its references resolved; a `Secret` when it has a password."""
     if text is None:
         return None
-    url = resolve(text, environ)
+    url = resolve(text, environ, "postgresql://USER:PASSWORD@HOST:5432/DATABASE")
     parts = parameters_of(url, getattr(text, "position", None))
     if not parts.get("password"):
         return url

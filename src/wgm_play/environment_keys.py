@@ -545,8 +545,11 @@ READERS: dict[str, Callable[[Any, EnvironmentKey, KeyPlace], Any]] = {
 }
 
 
-def resolve(text: str, environ: Mapping[str, str] | None = None) -> str:
-    """Replace each `{{ env.NAME }}` by the environment variable. Raise `InputError` for one that is not set."""
+def resolve(text: str, environ: Mapping[str, str] | None = None, shape: str = "...") -> str:
+    """Replace each `{{ env.NAME }}` by the environment variable. Raise `InputError` for one that is not set.
+
+    `shape` is what the whole value looks like, for the hint.
+    """
     known = os.environ if environ is None else environ
 
     def value(match: re.Match[str]) -> str:
@@ -556,9 +559,7 @@ def resolve(text: str, environ: Mapping[str, str] | None = None) -> str:
                 name,
                 f"the environment variable {name} is {'empty' if name in known else 'not set'}",
                 where=position_of(text),
-                hint=f"export {name}=postgresql://USER:PASSWORD@HOST:5432/DATABASE"
-                if match.group(0) == text
-                else f"export {name}=...",
+                hint=f"export {name}={shape if match.group(0) == text else '...'}",
             )
         return known[name]
 

@@ -109,9 +109,10 @@ def _show(work: PlaySession, planned: Planned) -> End:
 def _nothing_to_do(work: PlaySession, planned: Planned, memory: UpToDateRecord) -> End:
     """Report a database that is as the play says; keep that for the next run."""
     from wgm_play.run import plans, results
-    from wgm_play.run.evidence import witness
+    from wgm_play.run.evidence import let_read, witness
 
     left = results.report_ok(work, planned)
+    let_read(work)
     plans.keep(work, planned, planned.live, planned.plan.from_digest, planned.snapshot)
     memory.quiet(work, planned, left)
     memory.usable = not witness(work, planned) and memory.usable

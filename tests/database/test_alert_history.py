@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from wgm_play import pipeline
-from wgm_play.errors import WgmError
+from wgm_play.errors import Unreachable, WgmError
 from wgm_play.ledger import Ledger, install
 from wgm_play.ledger.alert_history import fired_since, watched_since
 from wgm_play.options import Options
@@ -67,6 +67,19 @@ def test_what_fired_since_a_moment_is_told_and_what_was_well_is_not(shop: Option
     assert (watched.checks, watched.first) == (1, watched.last)
     assert timedelta() < watched.longest_gap < timedelta(minutes=5)
     assert fired_since(database, moment(database)) == []
+
+
+def test_a_reader_of_the_ledger_is_told_that_it_may_not_record(shop: Options, server: Any, database: Any) -> None:
+    name, password = server.create_role()
+    pipeline.apply(shop, Quiet())
+    environment = Path(shop.playbook).parent / "environments/production.yml"
+    environment.write_text(environment.read_text() + f"readers: [{name}]\n")
+    pipeline.apply(shop, Quiet())  # has nothing to do, but to let it read
+    assert Ledger(database).unread_by([name]) == []
+    reader = server.url(database.info.dbname, name, password)
+    with pytest.raises(Unreachable, match="may not write the ledger") as caught:
+        pipeline.check(Options(shop.playbook, url=reader, record=True, only=("alerts",)), Quiet())
+    assert "permission denied for table alert_check" in caught.value.details[0]
 
 
 def test_a_ledger_of_an_earlier_version_tells_nothing_and_is_upgraded_by_the_record(

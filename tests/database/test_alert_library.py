@@ -119,6 +119,7 @@ def test_a_role_that_may_not_see_is_told_so_and_is_never_well(
             "IntegerKeysRunOut",
         } | ({"SessionsBlocked"} if server.major == 13 else set())
         assert "GRANT pg_monitor TO" in found["LongTransaction"].error
+        assert f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}" in found["SequencesRunOut"].error
     finally:
         server.drop_role(name)
 

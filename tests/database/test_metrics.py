@@ -80,7 +80,9 @@ def test_a_thousand_tables_are_under_the_ceiling_and_the_worst_are_named(work: P
     assert int(value(page, 'wgm_left_out{of="tables"')) > 800
     assert int(value(page, 'wgm_left_out{of="alert PerPart"')) == 900 - ROWS_OF_ALERT
     assert 'wgm_alert_value{part="part 900",alert="PerPart"' in page and 'part="part 1",' not in page
-    assert [one.partition(":")[0] for one in work.reporter.warnings][:2] == ["tables", "alert PerPart"]  # type: ignore[attr-defined]
+    warned: list[str] = work.reporter.warnings  # type: ignore[attr-defined]
+    assert [one.partition(":")[0] for one in warned if "left out" in one][:2] == ["tables", "alert PerPart"]
+    assert any(one.startswith("Slow: not evaluated: canceling") for one in warned)
     if shutil.which("promtool"):
         done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

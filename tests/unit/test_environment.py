@@ -128,6 +128,7 @@ WRONG = [
     ("url: 5\n", 1, 6, "url must be a text, not a number", None),
     ('url: "{{ DATABASE_URL }}"\n', 1, 6, "knows only env.NAME", "env.DATABASE_URL"),
     ('url: "{{ env.NOT_THERE }}"\n', 1, 6, "NOT_THERE is not set", "export NOT_THERE=postgresql://"),
+    ('embedded: true\ndeliver: {reload: "{{ env.NOT_THERE }}"}\n', 2, 19, "NOT_THERE is not set", "NOT_THERE=http://"),
     ('url: "postgresql://a:{{ env.NOT_THERE }}@h/d"\n', 1, 6, "NOT_THERE is not set", "export NOT_THERE=..."),
     ("url: nonsense\n", 1, 6, "no PostgreSQL URL", "postgresql://USER:PASSWORD@HOST"),
     ("url: postgresql://u:hush/hush@h/d\n", 1, 6, "its password holds a slash", "%2F"),

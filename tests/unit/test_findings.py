@@ -14,6 +14,8 @@ import pytest
 import sarif
 from markdown_it import MarkdownIt
 
+from wgm_play.alerts.evaluate import AlertSample, AlertState
+from wgm_play.commands.alerts import finding_of
 from wgm_play.errors import InputError, Position
 from wgm_play.finding import Finding, at_least, ordered, tally
 from wgm_play.report.findings import FORMATS, Heading, check_reports, write_reports, written
@@ -276,3 +278,14 @@ def test_standard_output_holds_one_report_and_nothing_else(capsys: Any) -> None:
         check_reports(["junit:-", "text:-"])
     with pytest.raises(InputError, match="--format json and a report to - both"):
         check_reports(["junit:-"], JsonReporter())
+
+
+def test_an_alert_names_the_rows_that_fire_and_no_runbook_where_it_cannot_see() -> None:
+    rows = tuple(AlertSample(float(n), {"sku": f"S{n}"}, n < 8) for n in range(9, 0, -1))
+    firing = AlertState("Low", "firing", "info", "Sold out", "< 8", 0, rows, runbook="buy more")
+    told = finding_of(firing, fresh=False)
+    assert told.evidence[0] == "value 7, threshold < 8, sku=S7" and told.evidence[-1] == "and 2 more rows"
+    assert (len(told.evidence), told.remedy) == (6, "buy more")
+    assert finding_of(replace(firing, no_log=True), fresh=False).evidence == ()
+    unknown = finding_of(replace(firing, state="unknown", samples=(), error="it cannot see"), fresh=False)
+    assert (unknown.remedy, unknown.severity) == ("", "warning")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.alerts.counter import finite, increases, key_of
 from wgm_play.alerts.outside_values import NOTHING, OutsideValues
 from wgm_play.alerts.threshold import Threshold, parse
-from wgm_play.alerts.visibility import Unseen, all_rows_seen, refuse_hidden_sessions
+from wgm_play.alerts.visibility import Unseen, all_rows_seen, refuse_hidden_sequences, refuse_hidden_sessions
 from wgm_play.errors import InputError
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.quantities import counted, format_duration
@@ -50,6 +50,11 @@ class AlertSample:
     labels: Mapping[str, str]
     firing: bool
     counted: float | None = None
+
+    @property
+    def named(self) -> str:
+        """Return which row it is, after a value: `, index=public.a`."""
+        return "".join(f", {name}={value}" for name, value in self.labels.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,12 @@ class AlertState:
     @property
     def value(self) -> float | None:
         """Return the value to show: the first that fires, else the first, None without one."""
-        shown = [sample for sample in self.samples if sample.firing] or self.samples
-        return shown[0].value if shown else None
+        return self.shown[0].value if self.shown else None
+
+    @property
+    def shown(self) -> Sequence[AlertSample]:
+        """Return the rows that tell most: those that fire, else all."""
+        return [sample for sample in self.samples if sample.firing] or self.samples
 
 
 def evaluate(
@@ -206,6 +215,8 @@ def _one(connection: Any, alert: Alert, timeout: float, beside: OutsideValues) -
             return state("firing", samples=samples, note=unseen)
         if query:
             refuse_hidden_sessions(connection, query)
+            if len(samples) < len(rows):
+                refuse_hidden_sequences(connection, query)
     except Unseen as error:
         return state("unknown", error=str(error))
     except psycopg.Error as error:

@@ -54,6 +54,7 @@ class Exposition:
     history: dict[str, deque[tuple[float, dict[str, float]]]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     told: set[str] = field(default_factory=set)
+    unseen: dict[str, str] = field(default_factory=dict)
 
     def collect_due(self, stopped: Callable[[], bool] = lambda: False) -> None:
         """Ask all that is due, one after another; stop in between where that is asked for."""
@@ -65,6 +66,21 @@ class Exposition:
         for one in COLLECTORS:
             if not stopped() and self._due(f"collector {one.name}", one.interval):
                 self._collect(one)
+
+        self._tell_unseen()
+
+    def _tell_unseen(self) -> None:
+        """Say once for each reason which alerts have no value, and which have one again."""
+        reasons: dict[str, list[str]] = {}
+        ours = [one.name for one in self.alerts if one.source != "promql" and one.name in self.states]
+        for name in ours:
+            state, _ = self.states[name]
+            why = state.error if state.state == "unknown" and not state.uncounted else ""
+            if why != self.unseen.get(name, ""):
+                self.unseen[name] = why
+                reasons.setdefault(why, []).append(name)
+        for why, names in reasons.items():
+            self.warn(f"{', '.join(names)}: " + (f"not evaluated: {why}" if why else "evaluated again"))
 
     def _pace(self, alert: Alert) -> float:
         """Return how often an alert is evaluated: a query that takes long is asked less often, but within the patience of its twin."""

@@ -17,6 +17,9 @@ _SESSIONS = re.compile(
 )
 
 
+_SEQUENCES = re.compile(r"\bpg_sequences\b", re.IGNORECASE)
+
+
 class Unseen(Exception):
     """A query does not tell what an alert needs; the message is for the user."""
 
@@ -37,3 +40,13 @@ def refuse_hidden_sessions(connection: Any, query: str) -> None:
     role, sees = connection.execute(render("alerts/sees_sessions.sql.j2").sql).fetchone()
     if not sees:
         raise Unseen(f"{found.group()} hides the sessions of others from {role!r}: GRANT pg_monitor TO {role}")
+
+
+def refuse_hidden_sequences(connection: Any, query: str) -> None:
+    """Raise `Unseen` where a query reads how far sequences have come, and this role may not read all of them."""
+    if _SEQUENCES.search(query) is None:
+        return
+    role, schemas = connection.execute(render("alerts/hidden_sequences.sql.j2").sql).fetchone()
+    if schemas:
+        grant = f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schemas} TO {role}"
+        raise Unseen(f"pg_sequences hides the numbers of sequences from {role!r}: {grant}")

@@ -14,6 +14,7 @@ from wgm_play.analysis.statements import Count, Statements, dearest
 from wgm_play.analysis.target import Plans, plans_of
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.ledger import Ledger
+from wgm_play.ledger.install import written
 from wgm_play.ledger.query_records import record
 
 if TYPE_CHECKING:
@@ -74,4 +75,5 @@ def keep(work: PlaySession, seen: QuerySnapshot, run: int | None, connection: Co
         return
     with work.connections.writing("wgm-play/analyze") as own, own.transaction():
         Ledger(own).ensure(work.environment.readers)
-        record(own, *said)
+        with written():
+            record(own, *said)

@@ -63,7 +63,8 @@ def _guarded(holder: _Holder) -> int:
     except WgmError as failure:
         error = failure
     except Exception as failure:
-        lost = _connection_lost(failure)
+        changed = any(counts.changed for counts in holder.reporter().counts.values())
+        lost = None if changed else _let_down(failure)
         if lost is None:
             return holder.unexpected(failure)
         error = lost
@@ -91,12 +92,19 @@ def _name_the_playbook(error: WgmError, given: object) -> None:
         one.details = tuple(detail.replace(_PLAYBOOK, name) for detail in one.details)
 
 
-def _connection_lost(failure: Exception) -> WgmError | None:
-    """Return our error where the server went away, or ended our session, while nothing was being changed."""
+def _let_down(failure: Exception) -> WgmError | None:
+    """Return our error where the server went away, ended our session, or refused a right, while nothing was being changed."""
     if "psycopg" not in sys.modules:
         return None
     import psycopg
 
+    from wgm_play.secret import without_values
+
+    if isinstance(failure, psycopg.errors.InsufficientPrivilege):
+        return Unreachable(
+            f"this role may not do that: {without_values(failure)}",
+            hint="nothing was changed: run it as a role that may, or let its owner grant it",
+        )
     if not isinstance(failure, psycopg.OperationalError):
         return None
     told = failure.diag.message_primary or str(failure).strip().partition("\n")[0]

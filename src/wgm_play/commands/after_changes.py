@@ -177,7 +177,9 @@ def _look(
         if one.state != "firing":
             seen.since.pop(one.name, None)
         elif now - seen.since.setdefault(one.name, now) >= min(one.seconds, told.seconds):
-            value = f"{one.value:g} ({one.threshold})" if one.value is not None and not one.no_log else one.threshold
+            value = one.threshold
+            if one.shown and not one.no_log:
+                value = f"{one.shown[0].value:g} ({one.threshold}){one.shown[0].named}"
             seen.wrong.append(f"{one.name}: {value}{f': {one.summary}' if one.summary else ''}")
 
 

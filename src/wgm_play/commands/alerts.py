@@ -22,6 +22,7 @@ from wgm_play.execute.guard import holder
 from wgm_play.finding import ERROR, INFO, SEVERITIES, WARNING, Finding
 from wgm_play.ledger import UNKNOWN, Ledger
 from wgm_play.ledger.alert_history import earlier_counters, forget, record, watched_since
+from wgm_play.ledger.install import written
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
@@ -51,28 +52,39 @@ def look_at_alerts(work: PlaySession, options: Options, reporter: Reporter) -> l
         (one.name, one.state, one.severity, _shown(one.value), one.threshold, one.note or one.error) for one in states
     ]
     reporter.table("alerts", ("alert", "state", "severity", "value", "threshold", "note"), rows)
-    return [_finding(one, fresh=fresh) for one in states if one.firing]
+    return [finding_of(one, fresh=fresh) for one in states if one.firing]
 
 
 # How bad an alert is, in the words of findings.
 _SEVERITIES = {"info": INFO, "warning": WARNING, "critical": ERROR}
 # From here on the fraction of a value tells people nothing.
 _WHOLE = 1000
+# As many rows of one alert are read; the page of metrics has all.
+ROWS_SHOWN = 5
 
 
-def _finding(state: AlertState, *, fresh: bool) -> Finding:
+def finding_of(state: AlertState, *, fresh: bool) -> Finding:
     """Return the finding of an alert that is not well; what nobody has ever counted (`fresh`) is told, and is no warning yet."""
     unknown = state.state == "unknown"
     told = f"unknown: {state.error}" if unknown else state.summary or state.threshold
     severity = _SEVERITIES.get(state.severity, WARNING)
-    value = (
-        () if state.value is None or state.no_log else (f"value {_shown(state.value)}, threshold {state.threshold}",)
-    )
     if unknown:
         severity = INFO if fresh and state.uncounted else max(severity, WARNING, key=SEVERITIES.index)
+    remedy = "" if unknown else state.runbook  # which mends what it tells, not that it cannot see
     return Finding(
-        "alert", severity, f"{state.name}: {told}", state.name, remedy=state.runbook, evidence=value, source="alerts"
+        "alert", severity, f"{state.name}: {told}", state.name, remedy=remedy, evidence=_values(state), source="alerts"
     )
+
+
+def _values(state: AlertState) -> tuple[str, ...]:
+    """Return the values that fire, of many a few, each with the labels that say which row it is."""
+    if state.no_log:
+        return ()
+    lines = [f"value {_shown(one.value)}, threshold {state.threshold}{one.named}" for one in state.shown]
+    if state.state == "unknown":
+        return tuple(lines[:1])
+    more = [f"and {len(lines) - ROWS_SHOWN} more rows"] if len(lines) > ROWS_SHOWN + 1 else []
+    return (*lines[: ROWS_SHOWN if more else None], *more)
 
 
 def keep(work: PlaySession, states: Sequence[AlertState]) -> None:
@@ -84,7 +96,8 @@ def keep(work: PlaySession, states: Sequence[AlertState]) -> None:
     ]
     with work.connections.writing("wgm-play/check") as connection, connection.transaction():
         Ledger(connection).ensure(work.environment.readers)
-        record(connection, work.environment.name, work.play.name, len(states), bad, counters_of(states))
+        with written():
+            record(connection, work.environment.name, work.play.name, len(states), bad, counters_of(states))
         with suppress(InsufficientPrivilege), connection.transaction():  # a role that may only add rows
             forget(connection, work.environment.policy.alerts_keep)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from wgm_play.errors import InputError
 from wgm_play.ledger import Ledger, decided
+from wgm_play.ledger.install import written
 from wgm_play.ledger.model import Decision
 from wgm_play.promotion.freeze import by_hand
 from wgm_play.quantities import parse_duration
@@ -51,7 +52,8 @@ def write(work: PlaySession, decision: Decision) -> None:
     """Write a decision that belongs to no run; the ledger is made where it is missing."""
     with work.connections.writing("wgm-play/decision") as connection, connection.transaction():
         Ledger(connection).ensure(work.environment.readers)
-        decided.insert_decision(connection, decision, None, getpass.getuser())
+        with written():
+            decided.insert_decision(connection, decision, None, getpass.getuser())
 
 
 def _end(until: str | None, now: datetime) -> datetime | None:

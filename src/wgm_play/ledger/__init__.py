@@ -251,6 +251,10 @@ class Ledger:
 
     # Writing
 
+    def unread_by(self, readers: Sequence[str]) -> list[str]:
+        """Return which of these roles may not read all of the ledger; one that is no role is not among them."""
+        return install.ungranted(self.connection, readers)
+
     def ensure(self, readers: Sequence[str] = ()) -> list[str]:
         """Create or upgrade the ledger inside the present transaction; return readers that are no roles."""
         missing = install.ensure(self.connection, readers, __version__)

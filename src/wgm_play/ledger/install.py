@@ -5,7 +5,8 @@ In: a connection inside a transaction. Out: the ledger in the newest version; re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import psycopg
 
@@ -52,15 +53,22 @@ def ensure(connection: Connection, readers: Sequence[str], program: str) -> list
 
     Raises Refused where a newer program made the ledger, Unreachable where the role may not create it.
     """
-    try:
+    create = f"GRANT CREATE ON DATABASE {ident(connection.info.dbname)} TO {ident(connection.info.user)}"
+    with written(f", or let an administrator run {create}"):
         _upgrade(connection, program)
         return _grant(connection, readers)
+
+
+@contextmanager
+def written(otherwise: str = "") -> Iterator[None]:
+    """Raise Unreachable where what is done in this block is refused, because the role may not write the ledger."""
+    try:
+        yield
     except psycopg.errors.InsufficientPrivilege as error:
         raise Unreachable(
             'this role may not write the ledger, schema "wgm"',
             details=(str(error).strip(),),
-            hint=f"run as the role that owns the ledger, or let an administrator run GRANT CREATE ON DATABASE "
-            f"{ident(connection.info.dbname)} TO {ident(connection.info.user)}",
+            hint=f"run as the role that owns the ledger{otherwise}",
         ) from error
 
 
@@ -91,6 +99,11 @@ def creation(version: int) -> list[str]:
     tables = [text(f"{folder}/{table}") for table in TABLES[version]]
     other = [text(f"{folder}/{name}") for name in OTHER.get(version, ())]
     return first + tables + other + [text("ledger/v1/append_only", table=table) for table in TABLES[version]]
+
+
+def ungranted(connection: Connection, readers: Sequence[str]) -> list[str]:
+    """Return the roles among `readers` that may not read all of the ledger, sorted."""
+    return sorted(name for name, missing in run(connection, "readers_missing", list(readers)).fetchall() if missing)
 
 
 def _grant(connection: Connection, readers: Sequence[str]) -> list[str]:

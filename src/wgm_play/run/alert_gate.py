@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from wgm_play.document.nodes import position_of
 from wgm_play.errors import Refusals, Refused
 from wgm_play.playbook.alert_keys import SEVERITIES
 from wgm_play.quantities import format_size
@@ -49,7 +50,7 @@ def _unwatched(work: PlaySession, planned: Planned) -> Iterator[Refused]:
             "the environment demands an alert on tables that no alert of the play reads; nothing was touched",
             where=work.environment.position,
             details=lacking,
-            hint="add an alert whose query reads the table; those of the library watch all tables, none in particular",
+            hint="add an alert whose query reads the table; those of the library watch all tables, none in particular (policy.watch)",
         )
 
 
@@ -113,14 +114,18 @@ def _firing(work: PlaySession) -> Iterator[Refused]:
     states = evaluate_now(work.asker, asked, work.reading, beside_of(work))
     bad = [
         f"{one.name} ({one.severity}): "
-        + (f"unknown: {one.error}" if one.state == "unknown" else f"{one.value:g} {one.threshold}")
+        + (
+            f"unknown: {one.error}"
+            if one.state == "unknown"
+            else f"{one.value:g} {one.threshold}{'' if one.no_log else one.shown[0].named}"
+        )
         for one in states
         if one.firing and one.sqlstate not in _NOT_YET
     ]
     if bad:
         yield Refused(
             f"alerts of severity {least} or above fire, or cannot see; nothing was touched",
-            where=work.environment.position,
+            where=position_of(least) or work.environment.position,
             details=bad,
             hint="wait until they end, or see to them: wgm-play check shows all (policy.alerts.refuse)",
         )

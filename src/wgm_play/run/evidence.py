@@ -115,6 +115,24 @@ def witness(work: PlaySession, planned: Planned) -> bool:
     return found.source != "git"
 
 
+def let_read(work: PlaySession) -> None:
+    """Let the environment's readers read the ledger that is there: a run that changes something does that by itself."""
+    ledger = Ledger(work.reading)
+    if not work.environment.readers or ledger.access() != "readable":
+        return
+    names = ledger.unread_by(work.environment.readers)
+    if not names:
+        return
+    try:
+        with work.connections.writing("wgm-play/record") as connection, connection.transaction():
+            Ledger(connection).ensure(work.environment.readers)
+    except (WgmError, psycopg.Error) as error:
+        said = error.message if isinstance(error, WgmError) else str(error).strip().partition("\n")[0]
+        work.reporter.warn(f"{', '.join(names)} may not read the ledger yet: {said}")
+        return
+    work.reporter.note(f"may read the ledger from now on: {', '.join(names)}")
+
+
 def is_source(work: PlaySession) -> bool:
     """Tell whether an environment of the project is promoted from this one, or this one is promoted itself."""
     if work.environment.promotion is not None:
