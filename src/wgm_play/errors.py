@@ -57,6 +57,14 @@ class InputError(WgmError):
     exit_code = 1
 
 
+class NoSuchRole(InputError):
+    """Something that is wanted names a role that the server lacks: `role`."""
+
+    def __init__(self, role: str, message: str, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.role = role
+
+
 class Unset(InputError):
     """An environment variable that is read and not set: `name`."""
 

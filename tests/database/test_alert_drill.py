@@ -9,10 +9,13 @@ import pytest
 from test_alert_library import imported
 
 from fix_postgres import Postgres
+from wgm_play import pipeline
 from wgm_play.alerts.drill import NotDrilled
-from wgm_play.commands.alert_drill import DATABASE, SETTINGS, drilled, scratch
+from wgm_play.commands.alert_drill import DATABASE, SETTINGS, drilled, make, scratch
 from wgm_play.embedded import Server
 from wgm_play.environment import Embedded
+from wgm_play.errors import Found
+from wgm_play.options import Options
 from wgm_play.playbook.alerts import library
 
 NAMES = [name for key, names in library().items() if key != "host" for name in names]
@@ -59,3 +62,20 @@ def test_a_drill_that_shows_nothing_is_told(
     server, folder = place
     with pytest.raises(NotDrilled, match=message):
         drilled(alert, server, folder)
+
+
+def test_roles_that_only_the_real_server_has_are_made_for_a_drill(place: tuple[Server, Path], tmp_path: Path) -> None:
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments/production.yml").write_text("url: postgresql://nowhere\n")
+    book = tmp_path / "book.yml"
+    book.write_text(
+        "- name: Shop\n  hosts: production\n  steps:\n"
+        "    - {name: T, table: {name: drilled, columns: {a: int}}}\n"
+        "    - {name: G, grant: {to: drill_web, privileges: [select], on: table drilled}}\n"
+        "    - {name: S, setting: {name: statement_timeout, value: 30s, on: role drill_jobs in database}}\n"
+    )
+    make(Options(str(book)), place[0], pipeline.apply)
+    book.write_text(book.read_text() + "    - {name: V, view: {name: v, query: select gone from drilled}}\n")
+    with pytest.raises(Found, match=r"what the alerts read cannot be made on a scratch server: .*gone") as caught:
+        make(Options(str(book)), place[0], pipeline.apply)
+    assert caught.value.where and caught.value.where.line == 7

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from wgm_play.alerts.drill import Connect, Drilled, NotDrilled, Recipe, drill, sent
 from wgm_play.alerts.outside_values import NOTHING, OutsideValues
 from wgm_play.environment import Embedded
-from wgm_play.errors import Found, InputError, WgmError
+from wgm_play.errors import Found, InputError, NoSuchRole, Problems, WgmError
 from wgm_play.options import Options
 from wgm_play.playbook.schema_rules import nearest
+from wgm_play.render import render
 from wgm_play.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def run_drills(
         with scratch(embedded, Path(folder)) as server:
             reporter.note(f"scratch server: PostgreSQL {server.version}, of our own, gone afterwards")
             if any(not one.shipped for one in chosen):
-                _apply(options, server, apply)
+                make(options, server, apply)
             return [_one(one, server, Path(folder), reporter) for one in chosen]
 
 
@@ -105,13 +106,28 @@ def _chosen(alerts: Sequence[Alert], names: Sequence[str]) -> list[Alert]:
     return [known[name] for name in names]
 
 
-def _apply(options: Options, server: Server, apply: Callable[[Options, Reporter], int]) -> None:
-    """Make on the scratch server what the playbook declares."""
+def make(options: Options, server: Server, apply: Callable[[Options, Reporter], int]) -> None:
+    """Make on the scratch server what the playbook declares, and the roles that it names and does not declare."""
     book = replace(options, url=server.url, no_backup=True, check=False, tags=(), skip_tags=())
-    try:
-        apply(book, _Quiet())
-    except WgmError as error:
-        raise NotDrilled(f"what the alert reads cannot be made on a scratch server: {error.message}") from error
+    made: set[str] = set()
+    while True:
+        try:
+            apply(book, _Quiet())
+            return
+        except WgmError as error:
+            problems = error.problems if isinstance(error, Problems) else (error,)
+            lacking = {one.role for one in problems if isinstance(one, NoSuchRole)} - made
+            if not lacking:
+                raise Found(
+                    f"what the alerts read cannot be made on a scratch server: {error.message}",
+                    where=error.where,
+                    details=error.details,
+                    hint=error.hint,
+                ) from error
+        made |= lacking
+        with _connecting(server.url)(None) as connection:
+            for role in sorted(lacking):
+                connection.execute(render("alerts/drill_role.sql.j2", role=role).sql)
 
 
 def _one(alert: Alert, server: Server, folder: Path, reporter: Reporter) -> Drilled:

@@ -14,7 +14,7 @@ from wgm_play.catalog.access import PUBLIC
 from wgm_play.catalog.kinds import NAMING_ROLE
 from wgm_play.catalog.model import Catalog, Key
 from wgm_play.document.nodes import place_of
-from wgm_play.errors import InputError, Problems
+from wgm_play.errors import InputError, NoSuchRole, Problems
 from wgm_play.plan import Operation
 from wgm_play.playbook.model import Step
 from wgm_play.render import render
@@ -88,7 +88,8 @@ def names(key: Key, catalog: Catalog) -> Iterator[str]:
 
 def _problem(role: str, operation: Operation, known: Iterable[str], step: Step | None) -> InputError:
     near = difflib.get_close_matches(role, sorted(known), n=1)
-    return InputError(
+    return NoSuchRole(
+        role,
         f"{operation.title}: there is no role {role!r}",
         where=(place_of(step.spec, role) or step.position) if step else None,
         hint=f"did you mean {near[0]!r}?" if near else f"declare it in a step before: `role: {{name: {ident(role)}}}`",
