@@ -25,6 +25,15 @@ _TIMES = (
     "table.columns.default",
     "`created_at: {type: timestamptz, not_null: true, default: now()}`; a trigger keeps `updated_at`",
 )
+_SLOW = (
+    ("setting", "`setting: {name: log_min_duration_statement, value: 500ms}`: the server logs what takes longer"),
+    ("analyze", "what queries cost, and which got slower"),
+)
+_WATCH = (
+    ("alerts", "alerts beside the schema, for Prometheus, Alertmanager and Grafana"),
+    ("health", "one report of what is wrong, also for Nagios"),
+    ("operation", "what is done again and again, by systemd, cron or pg_cron"),
+)
 _TYPE = "table.columns.type"
 
 # Each in small letters, words apart; all that people are known to type.
@@ -76,6 +85,8 @@ WORDS: dict[str, tuple[tuple[str, str], ...]] = {
     "row level security": (("policy", "which rows a role sees and writes"), ("table.row_level_security", "turns it on")),
     "rls": (("policy", "which rows a role sees and writes"), ("table.row_level_security", "turns it on")),
     "stored procedure": (("procedure", "called by CALL"), ("function", "called in expressions")),
+    "slow query": _SLOW, "slow queries": _SLOW, "slow query log": _SLOW, "slow_query": _SLOW, "query log": _SLOW,
+    "monitoring": _WATCH, "monitor": _WATCH, "observability": _WATCH, "exporter": _WATCH, "nagios": _WATCH[1:2],
     "password": (("environments: Secrets", "where secrets come from"), ("role", "roles and their passwords")),
 }  # fmt: skip
 

@@ -11,6 +11,8 @@ from wgm_play.quantities import format_duration
 from wgm_play.report.page.model import Span
 
 MOST_SPANS = 30
+# Below so many seconds a whole number of milliseconds tells nothing.
+_SHORT = 0.00995
 
 
 def longest(spans: Sequence[Span]) -> list[Span]:
@@ -28,6 +30,8 @@ def ticks(seconds: float) -> list[tuple[float, str]]:
 
 def time_of(seconds: float) -> str:
     """Return a time as people read it."""
+    if 0 < seconds < _SHORT:
+        return f"{seconds * 1000:.1f} ms"
     return (
         f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s" if seconds < 60 else format_duration(seconds)
     )
