@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from wgm_play.environment import load_environment
-from wgm_play.environment_keys import ENVIRONMENT
+from wgm_play.environment_keys import ENVIRONMENT, POLICY
 from wgm_play.errors import InputError, Problems, WgmError
 from wgm_play.playbook.expand import hosts_of, load_playbook
 from wgm_play.playbook.foreign_words import WORDS, instead
@@ -19,7 +19,7 @@ from wgm_play.playbook.kinds import KINDS
 from wgm_play.playbook.kinds.base import DEFINITIONS
 from wgm_play.playbook.model import Play
 from wgm_play.playbook.schema_rules import Checker
-from wgm_play.playbook.validate import KEYWORDS, PLAY, _suggest, check_spec
+from wgm_play.playbook.validate import KEYWORDS, PLAY, _suggest, check_spec, definitions
 from wgm_play.playbook.variables import parse_extra_vars
 from wgm_play.sql import reveal
 
@@ -212,3 +212,24 @@ def test_a_name_alone_behind_a_kind_is_answered_with_the_mapping_of_that_kind(ki
 def test_a_key_of_the_play_on_a_step_is_sent_to_the_play(key: str) -> None:
     hint = _suggest(key, [])
     assert hint == f"it belongs to the play: write `{key}:` beside `hosts:`"
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_keyword_of_the_step_below_its_kind_is_told_so(kind: str) -> None:
+    known = KINDS[kind].schema.get("properties", {})
+    for word in KEYWORDS.keys() - known.keys():
+        checker = Checker(DEFINITIONS, templates=True)
+        check_spec(checker, kind, {word: "x"}, None, absent=True)
+        hints = [one.hint for one in checker.problems if one.message == f"unknown key {word!r}"]
+        assert hints == [f"it is a keyword of the step: write `{word}:` beside `{kind}:`, not below it"], word
+
+
+@pytest.mark.parametrize("word", sorted(POLICY))
+def test_a_key_of_the_policy_is_told_where_it_is_written(word: str) -> None:
+    said = f"it is said for a whole environment: `policy: {{{word}: ...}}` in environments/NAME.yml"
+    if word not in (*KEYWORDS, *PLAY):
+        assert _suggest(word, ["table"]) == said or instead("step", word)
+    if word not in PLAY:
+        checker = Checker(DEFINITIONS, templates=True)
+        checker.check({word: "x"}, definitions()["play"], None, "the play")
+        assert said in [one.hint for one in checker.problems]

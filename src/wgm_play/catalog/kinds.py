@@ -162,6 +162,8 @@ COMPOUND_TYPES = frozenset(["composite", "range"])  # made of other types
 WITH_ATTRIBUTES = frozenset(["composite", "foreign_table"])  # their columns have no rows of their own
 TEXT_SEARCH = where(lambda one: one.kind.startswith("text_search"))
 SWAPPED = TYPES | {"collation"}  # replaced under their name, with the columns that have them
+# What columns and defaults name, and what the trash gives another name: a table's rows are a type too.
+NAMED_BY_COLUMNS = SWAPPED | {"sequence", "table"}
 NAMED_AS_RELATIONS = where(lambda one: one.space == "relation")
 NAMED_AS_TYPES = where(lambda one: one.space == "type")
 HOLDING_VALUES = frozenset(["table", "column"])  # with them values of the application go

@@ -348,3 +348,8 @@ def instead(place: str, word: Any) -> str | None:
         name = name.removeprefix(prefix)
     found = WORDS[place].get(name) or WORDS[place].get(name.lower())
     return found or (_MACHINE if place == "step" and "." in name else None)
+
+
+def of_policy(word: str) -> str:
+    """Say where a key of the environment's policy is written."""
+    return f"it is said for a whole environment: `policy: {{{word}: ...}}` in environments/NAME.yml"

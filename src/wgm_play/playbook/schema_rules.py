@@ -13,6 +13,7 @@ from typing import Any
 
 from wgm_play.document.nodes import key_position, position_of
 from wgm_play.document.yaml_hints import quoted
+from wgm_play.environment_keys import POLICY
 from wgm_play.errors import InputError, Position, WgmError
 
 # How a value of each form is written.
@@ -238,12 +239,14 @@ class Checker:
 
 def _in_its_place(schema: Schema, key: str) -> str | None:
     """Return what stands in the place of a word of another tool, where the fragment says whose place it is."""
-    place = schema.get("x-place")
-    if place is None:
-        return None
-    from wgm_play.playbook.foreign_words import instead
+    from wgm_play.playbook.foreign_words import instead, of_policy
 
-    return instead(place, key)
+    kind = schema.get("x-step")
+    if kind is not None and key in schema["x-keywords"]:
+        return f"it is a keyword of the step: write `{key}:` beside `{kind}:`, not below it"
+    place = schema.get("x-place")
+    found = None if place is None else instead(place, key)
+    return found or (of_policy(key) if key in POLICY and (kind is not None or place == "play") else None)
 
 
 def _cut_at_commas(value: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

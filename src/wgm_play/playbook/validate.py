@@ -12,6 +12,7 @@ from typing import Any
 
 from wgm_play.document.nodes import Map, Seq, key_position, position_of
 from wgm_play.environment import one_play_each
+from wgm_play.environment_keys import POLICY
 from wgm_play.errors import InputError, Position, WgmError
 from wgm_play.playbook.alert_keys import ALERT, DURATION, IMPORT_ALERTS, SOURCES
 from wgm_play.playbook.backup_keys import SCHEMA as BACKUP
@@ -388,10 +389,12 @@ def _suggest(key: str, kinds: list[str]) -> str | None:
         rules = KINDS[kind].schema
         if any(key in form.get("properties", {}) for form in (rules, *rules.get("oneOf", ()), *rules.get("anyOf", ()))):
             return f"it belongs below `{kind}:`, indented under it"
-    from wgm_play.playbook.foreign_words import instead
+    from wgm_play.playbook.foreign_words import instead, of_policy
 
     if key in PLAY:
         return f"it belongs to the play: write `{key}:` beside `hosts:`"
+    if key in POLICY:
+        return of_policy(key)
     return instead("step", key) or nearest(key, [*KEYWORDS, *KINDS, "import_steps"])
 
 
@@ -431,7 +434,10 @@ def check_spec(checker: Checker, kind: str, spec: Any, where: Position | None, *
     if isinstance(spec, str) and "name" in rules.get("properties", {}):
         # As `module: argument` is written elsewhere: the text is the object's name.
         rules = {**rules, "x-form": f"write `{kind}: {{name: {spec}, ...}}`: what the {kind} has is below `{kind}:`"}
-    checker.check(spec, rules, where, f"{kind!r}")
+    step = {"x-step": kind, "x-keywords": KEYWORDS}
+    if "oneOf" in rules:
+        rules = {**rules, "oneOf": [{**one, **step} for one in rules["oneOf"]]}
+    checker.check(spec, {**rules, **step}, where, f"{kind!r}")
 
 
 def check_rendered(kind: str, spec: Any, where: Position, *, absent: bool = False) -> list[WgmError]:
