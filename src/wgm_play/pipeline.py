@@ -485,7 +485,7 @@ def alerts(
     """Render the alerts for the tools that people run (no database is asked), compare them with a live page, or drill them."""
     from wgm_play.commands import alert_tools
 
-    return alert_tools.ACTIONS[action](options, reporter, names, output, apply=apply, **more)
+    return alert_tools.ACTIONS[action](options, reporter, names, output, **more)
 
 
 def pool(

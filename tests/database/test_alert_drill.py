@@ -9,7 +9,6 @@ import pytest
 from test_alert_library import imported
 
 from fix_postgres import Postgres
-from wgm_play import pipeline
 from wgm_play.alerts.drill import NotDrilled
 from wgm_play.commands.alert_drill import DATABASE, SETTINGS, drilled, make, scratch
 from wgm_play.embedded import Server
@@ -64,18 +63,26 @@ def test_a_drill_that_shows_nothing_is_told(
         drilled(alert, server, folder)
 
 
-def test_roles_that_only_the_real_server_has_are_made_for_a_drill(place: tuple[Server, Path], tmp_path: Path) -> None:
+def test_a_drill_makes_what_is_declared_and_the_roles_that_it_names_and_leaves_the_real_place_alone(
+    place: tuple[Server, Path], tmp_path: Path
+) -> None:
     (tmp_path / "environments").mkdir()
-    (tmp_path / "environments/production.yml").write_text("url: postgresql://nowhere\n")
+    (tmp_path / "environments/production.yml").write_text(
+        "url: postgresql://nowhere\nplanner: postgresql://nowhere\npool: {admin: postgresql://nowhere/pgbouncer}\n"
+        "deliver: {rules: rules.yml, reload: 'http://127.0.0.1:1/-/reload'}\npolicy: {alerts: {refuse: critical}}\n"
+    )
     book = tmp_path / "book.yml"
     book.write_text(
-        "- name: Shop\n  hosts: production\n  steps:\n"
+        "- name: Shop\n  hosts: production\n"
+        "  alerts: [{name: Never, query: select null as value, threshold: '> 1', severity: critical}]\n"
+        "  after_changes: {for: 5m}\n  steps:\n"
         "    - {name: T, table: {name: drilled, columns: {a: int}}}\n"
         "    - {name: G, grant: {to: drill_web, privileges: [select], on: table drilled}}\n"
         "    - {name: S, setting: {name: statement_timeout, value: 30s, on: role drill_jobs in database}}\n"
     )
-    make(Options(str(book)), place[0], pipeline.apply)
+    make(Options(str(book)), place[0])
+    assert not (tmp_path / "rules.yml").exists()
     book.write_text(book.read_text() + "    - {name: V, view: {name: v, query: select gone from drilled}}\n")
     with pytest.raises(Found, match=r"what the alerts read cannot be made on a scratch server: .*gone") as caught:
-        make(Options(str(book)), place[0], pipeline.apply)
-    assert caught.value.where and caught.value.where.line == 7
+        make(Options(str(book)), place[0])
+    assert caught.value.where and caught.value.where.line == 9

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from wgm_play.alerts.drill import Connect, Drilled, NotDrilled, Recipe, drill, sent
 from wgm_play.alerts.outside_values import NOTHING, OutsideValues
-from wgm_play.environment import Embedded
+from wgm_play.environment import Embedded, Environment
 from wgm_play.errors import Found, InputError, NoSuchRole, Problems, WgmError
 from wgm_play.options import Options
 from wgm_play.playbook.schema_rules import nearest
 from wgm_play.render import render
 from wgm_play.reporter import Reporter
+from wgm_play.run.work import PlaySession
+from wgm_play.secret import Secret
 
 if TYPE_CHECKING:
     import psycopg
 
     from wgm_play.embedded import Server
-    from wgm_play.playbook.model import Alert
-    from wgm_play.run.work import PlaySession
+    from wgm_play.playbook.model import Alert, Play
 
 DATABASE = "wgm_drill"
 # What the drills of the library need of a server; the smallest that there is otherwise.
@@ -59,16 +60,15 @@ def run_drills(
     options: Options,
     reporter: Reporter,
     version: int,
-    apply: Callable[[Options, Reporter], int],
 ) -> list[Drilled]:
-    """Drill the alerts with these names, or all that can be; `apply` makes what they read. Raise `Found` where one does not fire, or does not end."""
+    """Drill the alerts with these names, or all that can be, on what the playbook declares. Raise `Found` where one does not fire, or does not end."""
     chosen = _chosen(alerts, names)
     with tempfile.TemporaryDirectory(prefix="wgm-drill-") as folder:
         embedded = Embedded(version=version, database=DATABASE, ephemeral=True, settings=SETTINGS)
         with scratch(embedded, Path(folder)) as server:
             reporter.note(f"scratch server: PostgreSQL {server.version}, of our own, gone afterwards")
             if any(not one.shipped for one in chosen):
-                make(options, server, apply)
+                make(options, server)
             return [_one(one, server, Path(folder), reporter) for one in chosen]
 
 
@@ -106,13 +106,21 @@ def _chosen(alerts: Sequence[Alert], names: Sequence[str]) -> list[Alert]:
     return [known[name] for name in names]
 
 
-def make(options: Options, server: Server, apply: Callable[[Options, Reporter], int]) -> None:
-    """Make on the scratch server what the playbook declares, and the roles that it names and does not declare."""
+def make(options: Options, server: Server) -> None:
+    """Make on the scratch server what the playbook declares, and the roles that it names and does not declare.
+
+    Of the environment it gets variables and secrets alone: nothing that the real database is behind is asked, paused,
+    delivered to, or waited for.
+    """
+    from wgm_play.run.opening import load_plays
+
     book = replace(options, url=server.url, no_backup=True, check=False, tags=(), skip_tags=())
     made: set[str] = set()
+    plays = load_plays(book)
     while True:
         try:
-            apply(book, _Quiet())
+            for number, play, environment, playbook in plays:
+                _make_play(PlaySession(book, _Quiet(), _bare(environment, server), playbook, _plain(play), number))
             return
         except WgmError as error:
             problems = error.problems if isinstance(error, Problems) else (error,)
@@ -128,6 +136,32 @@ def make(options: Options, server: Server, apply: Callable[[Options, Reporter], 
         with _connecting(server.url)(None) as connection:
             for role in sorted(lacking):
                 connection.execute(render("alerts/drill_role.sql.j2", role=role).sql)
+
+
+def _make_play(work: PlaySession) -> None:
+    from wgm_play.run import plans, running
+
+    with work:
+        planned = plans.plan(work)
+        if planned.plan.groups:
+            running.run(work, planned)
+
+
+def _bare(environment: Environment, server: Server) -> Environment:
+    return Environment(
+        environment.name,
+        environment.path,
+        environment.position,
+        url=Secret(server.url),
+        marker=DATABASE,
+        variables=environment.variables,
+        provided=environment.provided,
+    )
+
+
+def _plain(play: Play) -> Play:
+    """Return a play that makes what it declares and looks at nothing else."""
+    return replace(play, backup=None, alerts=(), invariants=(), after_changes=None, queries=(), gate=None, pool=None)
 
 
 def _one(alert: Alert, server: Server, folder: Path, reporter: Reporter) -> Drilled:

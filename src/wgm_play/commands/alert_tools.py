@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from wgm_play.playbook.model import Play
     from wgm_play.reporter import Reporter
 
-# Makes a database what a playbook says.
-Apply = Callable[["Options", "Reporter"], int]
 # What exporters are written for where nothing says how old the server is.
 NEWEST = 18
 
@@ -35,7 +33,6 @@ def render(
     database: str | None,
     version: int | None,
     against: str | None,
-    apply: Apply,
 ) -> int:
     """Write the files for Prometheus, Alertmanager, exporters and Grafana; no database is asked."""
     from wgm_play.alerts.rendered import rendered, write_all
@@ -66,7 +63,6 @@ def lint(
     database: str | None,
     version: int | None,
     against: str | None,
-    apply: Apply,
 ) -> int:
     """Compare what the rules name with pages of metrics. Raise `Found` for what is missing there."""
     from wgm_play.alerts.lint import missing, read_pages
@@ -90,7 +86,6 @@ def drill(
     database: str | None,
     version: int | None,
     against: str | None,
-    apply: Apply,
 ) -> int:
     """Show on a scratch server that alerts fire, and end. Raise `Found` where one does not."""
     from wgm_play.commands.alert_drill import run_drills
@@ -98,7 +93,7 @@ def drill(
 
     refuse_run(options)
     play, environment = _only(options, reporter)
-    done = run_drills(play.alerts, names, options, reporter, _version(environment, version), apply)
+    done = run_drills(play.alerts, names, options, reporter, _version(environment, version))
     reporter.data(
         "drills",
         [

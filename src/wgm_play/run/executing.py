@@ -87,9 +87,9 @@ def _watched(work: PlaySession, progress: StepProgress) -> OnGroup:
 
 
 def _pauses(work: PlaySession, plan: Plan) -> Pauses | None:
-    """Return the pool that transactions of the plan are run without; None where none asks for it."""
+    """Return the pool that transactions of the plan are run without; None where none asks for it, and on a copy."""
     pool = work.environment.pool
-    if pool is None or not any(map(asks, plan.groups)):
+    if pool is None or work.sizes is not None or not any(map(asks, plan.groups)):
         return None
     return Pauses(pool, pool.database or work.reading.info.dbname, work.reporter.warn)
 
