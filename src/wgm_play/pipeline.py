@@ -485,7 +485,17 @@ def alerts(
     """Render the alerts for the tools that people run (no database is asked), compare them with a live page, or drill them."""
     from wgm_play.commands import alert_tools
 
-    return alert_tools.ACTIONS[action](options, reporter, names, output, **more)
+    return alert_tools.ACTIONS[action](options, reporter, names, output, run=_make, **more)
+
+
+def _make(work: PlaySession) -> None:
+    """Make the database of a play what it says; nothing is delivered or watched after it."""
+    from wgm_play.run import plans, running
+
+    with work:
+        planned = plans.plan(work)
+        if planned.plan.groups:
+            running.run(work, planned)
 
 
 def pool(

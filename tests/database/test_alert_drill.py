@@ -9,6 +9,7 @@ import pytest
 from test_alert_library import imported
 
 from fix_postgres import Postgres
+from wgm_play import pipeline
 from wgm_play.alerts.drill import NotDrilled
 from wgm_play.commands.alert_drill import DATABASE, SETTINGS, drilled, make, scratch
 from wgm_play.embedded import Server
@@ -80,9 +81,9 @@ def test_a_drill_makes_what_is_declared_and_the_roles_that_it_names_and_leaves_t
         "    - {name: G, grant: {to: drill_web, privileges: [select], on: table drilled}}\n"
         "    - {name: S, setting: {name: statement_timeout, value: 30s, on: role drill_jobs in database}}\n"
     )
-    make(Options(str(book)), place[0])
+    make(Options(str(book)), place[0], pipeline._make)
     assert not (tmp_path / "rules.yml").exists()
     book.write_text(book.read_text() + "    - {name: V, view: {name: v, query: select gone from drilled}}\n")
     with pytest.raises(Found, match=r"what the alerts read cannot be made on a scratch server: .*gone") as caught:
-        make(Options(str(book)), place[0])
+        make(Options(str(book)), place[0], pipeline._make)
     assert caught.value.where and caught.value.where.line == 9

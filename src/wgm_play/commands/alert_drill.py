@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from wgm_play.embedded import Server
     from wgm_play.playbook.model import Alert, Play
 
+# Makes the database of a play at work what the play says.
+Run = Callable[["PlaySession"], None]
 DATABASE = "wgm_drill"
 # What the drills of the library need of a server; the smallest that there is otherwise.
 SETTINGS = {
@@ -60,15 +62,16 @@ def run_drills(
     options: Options,
     reporter: Reporter,
     version: int,
+    run: Run,
 ) -> list[Drilled]:
-    """Drill the alerts with these names, or all that can be, on what the playbook declares. Raise `Found` where one does not fire, or does not end."""
+    """Drill the alerts with these names, or all that can be, on what the playbook declares and `run` makes. Raise `Found` where one does not fire, or does not end."""
     chosen = _chosen(alerts, names)
     with tempfile.TemporaryDirectory(prefix="wgm-drill-") as folder:
         embedded = Embedded(version=version, database=DATABASE, ephemeral=True, settings=SETTINGS)
         with scratch(embedded, Path(folder)) as server:
             reporter.note(f"scratch server: PostgreSQL {server.version}, of our own, gone afterwards")
             if any(not one.shipped for one in chosen):
-                make(options, server)
+                make(options, server, run)
             return [_one(one, server, Path(folder), reporter) for one in chosen]
 
 
@@ -106,7 +109,7 @@ def _chosen(alerts: Sequence[Alert], names: Sequence[str]) -> list[Alert]:
     return [known[name] for name in names]
 
 
-def make(options: Options, server: Server) -> None:
+def make(options: Options, server: Server, run: Run) -> None:
     """Make on the scratch server what the playbook declares, and the roles that it names and does not declare.
 
     Of the environment it gets variables and secrets alone: nothing that the real database is behind is asked, paused,
@@ -120,7 +123,7 @@ def make(options: Options, server: Server) -> None:
     while True:
         try:
             for number, play, environment, playbook in plays:
-                _make_play(PlaySession(book, _Quiet(), _bare(environment, server), playbook, _plain(play), number))
+                run(PlaySession(book, _Quiet(), _bare(environment, server), playbook, _plain(play), number))
             return
         except WgmError as error:
             problems = error.problems if isinstance(error, Problems) else (error,)
@@ -136,15 +139,6 @@ def make(options: Options, server: Server) -> None:
         with _connecting(server.url)(None) as connection:
             for role in sorted(lacking):
                 connection.execute(render("alerts/drill_role.sql.j2", role=role).sql)
-
-
-def _make_play(work: PlaySession) -> None:
-    from wgm_play.run import plans, running
-
-    with work:
-        planned = plans.plan(work)
-        if planned.plan.groups:
-            running.run(work, planned)
 
 
 def _bare(environment: Environment, server: Server) -> Environment:

@@ -14,6 +14,7 @@ from wgm_play.quantities import counted
 from wgm_play.sql import reveal
 
 if TYPE_CHECKING:
+    from wgm_play.commands.alert_drill import Run
     from wgm_play.environment import Environment
     from wgm_play.options import Options
     from wgm_play.playbook.model import Play
@@ -33,6 +34,7 @@ def render(
     database: str | None,
     version: int | None,
     against: str | None,
+    run: Run,
 ) -> int:
     """Write the files for Prometheus, Alertmanager, exporters and Grafana; no database is asked."""
     from wgm_play.alerts.rendered import rendered, write_all
@@ -63,6 +65,7 @@ def lint(
     database: str | None,
     version: int | None,
     against: str | None,
+    run: Run,
 ) -> int:
     """Compare what the rules name with pages of metrics. Raise `Found` for what is missing there."""
     from wgm_play.alerts.lint import missing, read_pages
@@ -86,6 +89,7 @@ def drill(
     database: str | None,
     version: int | None,
     against: str | None,
+    run: Run,
 ) -> int:
     """Show on a scratch server that alerts fire, and end. Raise `Found` where one does not."""
     from wgm_play.commands.alert_drill import run_drills
@@ -93,7 +97,7 @@ def drill(
 
     refuse_run(options)
     play, environment = _only(options, reporter)
-    done = run_drills(play.alerts, names, options, reporter, _version(environment, version))
+    done = run_drills(play.alerts, names, options, reporter, _version(environment, version), run)
     reporter.data(
         "drills",
         [
