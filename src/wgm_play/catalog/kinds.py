@@ -162,6 +162,7 @@ COMPOUND_TYPES = frozenset(["composite", "range"])  # made of other types
 WITH_ATTRIBUTES = frozenset(["composite", "foreign_table"])  # their columns have no rows of their own
 TEXT_SEARCH = where(lambda one: one.kind.startswith("text_search"))
 SWAPPED = TYPES | {"collation"}  # replaced under their name, with the columns that have them
+MOVED_BACK = SWAPPED | {"sequence", "table"}  # named by others while they come back from the trash: rows are a type too
 # What columns and defaults name, and what the trash gives another name: a table's rows are a type too.
 NAMED_BY_COLUMNS = SWAPPED | {"sequence", "table"}
 NAMED_AS_RELATIONS = where(lambda one: one.space == "relation")
