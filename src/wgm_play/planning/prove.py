@@ -16,10 +16,10 @@ from wgm_play.catalog.kinds import (
     AS_ROWS,
     INDEXES,
     INSIDE,
+    NAMED_BY_COLUMNS,
     NAMING_ROLE,
     OF_SUPERUSERS,
     STORED,
-    SWAPPED,
     TYPES,
     WITH_BODY,
     WITH_PARTS,
@@ -228,9 +228,7 @@ def _moved_types(trashed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         for key, row in rows.items():
             if with_table and key.kind == "sequence":  # it went along, under its own name where that was free
                 moved[str(ident(key.name))] = str(ident((SCHEMA, names.get(key, key.name[1]))))
-            elif (
-                key.kind in (SWAPPED | {"sequence", "table"}) and "place" in definition
-            ):  # a table's rows are a type too
+            elif key.kind in NAMED_BY_COLUMNS and "place" in definition:
                 moved[str(ident(key.name))] = str(ident(definition["place"]))
                 if key.kind == "range" and field_of("range", row, "multirange"):
                     schema, name = definition["place"]
