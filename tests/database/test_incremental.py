@@ -172,6 +172,7 @@ def add_to_granted(steps: list[dict[str, Any]]) -> None:
     columns(steps, "t6")["remark"] = {"type": "state", "default": "'new'"}
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize(
     "edit",
     [

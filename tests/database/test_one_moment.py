@@ -41,6 +41,7 @@ def _walk(url: str, plan: Plan, statements: str) -> int:
     return len(plan.groups)
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("name", CASES)
 def test_a_client_sees_no_gap(name: str, new_database: Callable[..., str], project: Path) -> None:
     case: dict[str, Any] = CASES[name]

@@ -267,6 +267,7 @@ def test_todays_production_is_adopted_without_losing_a_row(server: Postgres, dat
     assert (again.code, again.recap.get("changed")) == (0, 0), again.output
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize(
     ("table", "row"),
     [
