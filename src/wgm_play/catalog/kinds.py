@@ -163,8 +163,6 @@ WITH_ATTRIBUTES = frozenset(["composite", "foreign_table"])  # their columns hav
 TEXT_SEARCH = where(lambda one: one.kind.startswith("text_search"))
 SWAPPED = TYPES | {"collation"}  # replaced under their name, with the columns that have them
 MOVED_BACK = SWAPPED | {"sequence", "table"}  # named by others while they come back from the trash: rows are a type too
-# What columns and defaults name, and what the trash gives another name: a table's rows are a type too.
-NAMED_BY_COLUMNS = SWAPPED | {"sequence", "table"}
 NAMED_AS_RELATIONS = where(lambda one: one.space == "relation")
 NAMED_AS_TYPES = where(lambda one: one.space == "type")
 HOLDING_VALUES = frozenset(["table", "column"])  # with them values of the application go

@@ -16,7 +16,7 @@ from wgm_play.catalog.kinds import (
     AS_ROWS,
     INDEXES,
     INSIDE,
-    NAMED_BY_COLUMNS,
+    MOVED_BACK,
     NAMING_ROLE,
     OF_SUPERUSERS,
     STORED,
@@ -228,7 +228,7 @@ def _moved_types(trashed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         for key, row in rows.items():
             if with_table and key.kind == "sequence":  # it went along, under its own name where that was free
                 moved[str(ident(key.name))] = str(ident((SCHEMA, names.get(key, key.name[1]))))
-            elif key.kind in NAMED_BY_COLUMNS and "place" in definition:
+            elif key.kind in MOVED_BACK and "place" in definition:
                 moved[str(ident(key.name))] = str(ident(definition["place"]))
                 if key.kind == "range" and field_of("range", row, "multirange"):
                     schema, name = definition["place"]
