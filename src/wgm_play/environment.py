@@ -131,6 +131,7 @@ class Environment:
     roles to which the ledger grants SELECT; `server` is where a whole cluster is put back; `shadow` is a URL for the shadow
     database, or `target`; `server_version` is the target's major version, where the file says it; `stats` is the file of its
     statistics; `lint` is what lint is told, `backup` what each engine of backups is, `pool` the pooler before the database.
+    `left_out` are keys that stand for another database than that of `--url`.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Environment:
     backup: Mapping[str, Any] = field(default_factory=dict)
     stats: str | None = None
     pool: Pool | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def names(folder: Path) -> list[str]:
@@ -204,6 +206,7 @@ def load_environment(
     policy.update({f"alerts_{key}": value for key, value in policy.pop("alerts", {}).items()})
     policy.update({f"watch_{key.removeprefix('tables_')}": value for key, value in policy.pop("watch", {}).items()})
     embedded = values.get("embedded")
+    left_out = tuple(key for key in _OF_ITS_DATABASE if key in values and _elsewhere(values, url, environ))
     return Environment(
         name=name,
         path=shown,
@@ -220,14 +223,37 @@ def load_environment(
         variables=values.get("variables", values.get("vars", {})),
         readers=values.get("readers", ()),
         policy=Policy(**policy),
-        deliver=_deliver(values.get("deliver", {}), environ),
+        deliver={} if "deliver" in left_out else _deliver(values.get("deliver", {}), environ),
         promotion=promotion,
         freeze=values.get("freeze", ()),
         provided=provided,
         lint=values.get("lint", {}),
         backup=values.get("backup", {}),
         pool=_pool(raw, values, environ),
+        left_out=left_out,
     )
+
+
+# What acts on something that stands for the environment's own database, and would be overwritten by that of another.
+_OF_ITS_DATABASE = ("deliver",)
+
+
+def _elsewhere(values: Mapping[str, Any], url: str | None, environ: Mapping[str, str] | None) -> bool:
+    """Tell whether `--url` is another database than the one that the file of an environment names."""
+    if url is None:
+        return False
+    if "url" not in values:
+        return True
+    try:
+        own = resolve(values["url"], environ)
+    except InputError:  # a variable that is not set
+        return True
+    return _place_of(own) != _place_of(url)
+
+
+def _place_of(url: str) -> tuple[Any, ...]:
+    given = parameters_of(url)
+    return (given.get("host"), str(given.get("port", 5432)), given.get("dbname", given.get("user")))
 
 
 def lint_of(name: str, folder: Path) -> tuple[Mapping[str, Any], str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ def shop(tmp_path: Path, database_url: str, prometheus: Prometheus, monkeypatch:
     monkeypatch.setattr("wgm_play.commands.deliver._SECONDS", 0.3)
     (tmp_path / "environments").mkdir()
     (tmp_path / "environments" / "production.yml").write_text(
-        f"url: postgresql://nowhere\ndeliver: {{rules: rules.yml, dashboard: dashboard.json, reload: '{prometheus.url}'}}\n"
+        f"url: {database_url}\ndeliver: {{rules: rules.yml, dashboard: dashboard.json, reload: '{prometheus.url}'}}\n"
     )
     (tmp_path / "book.yml").write_text(BOOK)
     return Options(str(tmp_path / "book.yml"), url=database_url)
@@ -157,6 +157,15 @@ def test_a_file_that_cannot_be_written_is_a_finding(shop: Options, tmp_path: Pat
     with pytest.raises(Found) as raised:
         run(shop)
     assert "dashboard.json" in raised.value.details[0]
+
+
+def test_the_rules_of_another_database_are_not_delivered(
+    shop: Options, tmp_path: Path, new_database: Callable[..., str]
+) -> None:
+    heard = Heard()
+    pipeline.apply(Options(shop.playbook, url=new_database()), heard)
+    assert any("production.yml names: its `deliver` is for that one" in one for one in heard.notes)
+    assert not (tmp_path / "rules.yml").exists()
 
 
 def test_a_playbook_names_no_place_to_deliver_to(shop: Options, tmp_path: Path) -> None:

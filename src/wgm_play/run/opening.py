@@ -134,6 +134,12 @@ def open_plays(options: Options, reporter: Reporter) -> list[PlaySession]:
     if not options.pins:
         for _, _, environment, playbook in found:
             refuse_unpinned(environment.name, playbook, options)
+    for _, _, environment, _ in found:
+        if environment.left_out:
+            reporter.note(
+                f"--url is another database than {environment.path} names: its `{'`, `'.join(environment.left_out)}` is for"
+                " that one, and left out"
+            )
     return [
         PlaySession(options, reporter, environment, playbook, play, number)
         for number, play, environment, playbook in found
