@@ -64,19 +64,23 @@ def recorded() -> list[tuple[str, list[str]]]:
         return scenes
 
 
-def spans(line: str) -> str:
-    """Return a line with ANSI colours as SVG."""
-    made, colour = "", ""
+def spans(line: str) -> list[str]:
+    """Return a line with ANSI colours as SVG: more than one where the terminal is narrower."""
+    made, colour = [""], ""
     used = 0
     for part in re.split(r"(\x1b\[[0-9;]*m)", line):
         if part.startswith("\x1b"):
             codes = part[2:-1].split(";")
             colour = next((COLOURS[code] for code in codes if code in COLOURS), "")
             continue
-        text = part[: max(0, COLUMNS - used)]
-        used += len(text)
-        if text:
-            made += f'<tspan fill="{colour}">{escape(text)}</tspan>' if colour else escape(text)
+        left = part
+        while left:
+            if used == COLUMNS:
+                made.append("")
+                used = 0
+            text, left = left[: COLUMNS - used], left[COLUMNS - used :]
+            used += len(text)
+            made[-1] += f'<tspan fill="{colour}">{escape(text)}</tspan>' if colour else escape(text)
     return made
 
 
@@ -84,7 +88,8 @@ def drawn(scenes: list[tuple[str, list[str]]]) -> str:
     """Return the picture: each line appears at its moment, the page scrolls as a terminal does."""
     lines: list[tuple[float, str]] = []  # when, what
     moves: list[tuple[float, int]] = []
-    now = 0.6
+    # The first command stands there from the beginning: a still picture, as of a reader that animates nothing, is not empty.
+    now = -len(scenes[0][0]) * KEY_SECONDS
 
     def put(text: str) -> None:
         lines.append((now, text))
@@ -101,27 +106,30 @@ def drawn(scenes: list[tuple[str, list[str]]]) -> str:
         put(f'<tspan fill="#74c98f">$ </tspan>{typed}')
         now += len(shown) * KEY_SECONDS + 0.35
         for line in said:
-            put(spans(line))
+            for row in spans(line):
+                put(row)
             now += 0.02
         now += READ_SECONDS if said else 0.6
     total = now + LAST_SECONDS
 
     def percent(at: float) -> str:
-        return f"{at / total * 100:.2f}%"
+        return f"{max(at, 0.0) / total * 100:.2f}%"
 
     body, rules = "", ""
     for number, (at, written) in enumerate(lines):
         y = TOP + number * LINE
         text = re.sub(
-            r'class="k" style="animation-delay:@([\d.]+)@"',
+            r'class="k" style="animation-delay:@(-?[\d.]+)@"',
             lambda found: f'class="k{percent(float(found[1]))[:-1].replace(".", "_")}"',
             written,
         )
-        rules += f"@keyframes l{number}{{0%,{percent(at)}{{visibility:hidden}}{percent(at + 0.01)},100%{{visibility:visible}}}}.l{number}{{animation:l{number} {total:.2f}s infinite step-end}}\n"
+        if at > 0:
+            rules += f"@keyframes l{number}{{0%,{percent(at)}{{visibility:hidden}}{percent(at + 0.01)},100%{{visibility:visible}}}}.l{number}{{animation:l{number} {total:.2f}s infinite step-end}}\n"
         body += f'<text class="l{number}" x="{LEFT}" y="{y:.0f}">{text}</text>\n'
     for key in sorted(set(re.findall(r'class="k([\d_]+)"', body))):
         at = key.replace("_", ".")
-        rules += f"@keyframes k{key}{{0%,{at}%{{fill-opacity:0}}{float(at) + 0.01:.2f}%,100%{{fill-opacity:1}}}}.k{key}{{animation:k{key} {total:.2f}s infinite step-end}}\n"
+        if float(at) > 0:
+            rules += f"@keyframes k{key}{{0%,{at}%{{fill-opacity:0}}{float(at) + 0.01:.2f}%,100%{{fill-opacity:1}}}}.k{key}{{animation:k{key} {total:.2f}s infinite step-end}}\n"
     steps = "".join(f"{percent(at)}{{transform:translateY({-rows * LINE:.0f}px)}}" for at, rows in moves)
     last = f"100%{{transform:translateY({-(len(lines) - ROWS) * LINE:.0f}px)}}" if moves else ""
     rules += f"@keyframes s{{0%{{transform:none}}{steps}{last}}}.s{{animation:s {total:.2f}s infinite step-end}}\n"
