@@ -426,6 +426,15 @@ def _rewritten(situation: PlanContext, key: Key, code: str, why: str | None, ins
 _CUT = frozenset(["character varying", "character", "bit", "bit varying"])
 
 
+# Types of the catalog whose values are cut to so many bytes by an assignment too.
+_SHORT = {"name": 63, '"char"': 1}
+
+
+def cuts_by_itself(wanted: str) -> bool:
+    """Tell whether a value that has become one of a type, or of its array, no longer tells what was cut."""
+    return wanted.removesuffix("[]") in _SHORT
+
+
 # As many bits has a number.
 _BITS = {"integer": 32, "bigint": 64}
 
@@ -455,6 +464,8 @@ def fits(value: Sql, wanted: str) -> Sql | None:
         each = fits(Sql("wgm_one"), wanted.removesuffix("[]"))
         longer = f"SELECT FROM pg_catalog.unnest({value}) AS wgm_one WHERE NOT ({each})"
         return None if each is None else Sql(f"NOT EXISTS ({longer})")
+    if wanted in _SHORT:
+        return Sql(f"pg_catalog.octet_length(({value})::text) <= {_SHORT[wanted]}")
     family, limits = _family(wanted)
     if limits is None or family not in _CUT:
         return None
@@ -496,7 +507,8 @@ def limiting_type(catalog: Catalog, spelled: str) -> str:
         if str(ident(one.name)) == named:
             base = limiting_type(catalog, str(catalog[one].type))
             family, limits = _family(base.removesuffix("[]"))
-            cuts = limits is not None and family in _CUT and not (array(base) and array(spelled))
+            limited = (limits is not None and family in _CUT) or base in _SHORT
+            cuts = limited and not (array(base) and array(spelled))
             return base + array(spelled) if cuts else spelled
     return spelled
 

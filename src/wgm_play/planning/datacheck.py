@@ -34,7 +34,7 @@ from wgm_play.checks.data import (
 from wgm_play.errors import Position, Refused
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import PlanContext
-from wgm_play.operations.column import cast, coercible, fits, limiting_type, value_type
+from wgm_play.operations.column import by_text, cast, coercible, cuts_by_itself, fits, limiting_type, value_type
 from wgm_play.operations.composite import reordered, retyped
 from wgm_play.operations.default_partition import made_beside
 from wgm_play.operations.online.spell import columns_named
@@ -374,6 +374,8 @@ class RowChecks:
         limiting = limiting_type(self.situation.wanted, known)
         if limiting != known and key not in self.situation.goal.converts:  # a cast to the domain has cut it
             expression = cast(ident(key.name[2]), limiting, value_type(self.situation.current, key))
+        if cuts_by_itself(limiting) and key not in self.situation.goal.converts:
+            expression = by_text(ident(key.name[2]), value_type(self.situation.current, key), limiting)
         condition = fits(expression, limiting)
         if condition is None:
             return []

@@ -197,7 +197,9 @@ def _linked(text: str) -> str:
             return found[0]
         return f'<a href="{address(known[page])}{f"#key-{key}" if key else ""}">{found[0]}</a>'
 
-    text = re.sub(r"<code>(-[^<]{1,30})</code>", r'<code class="option">\1</code>', text)  # no line ends inside its dashes
+    text = re.sub(
+        r"<code>(-[^<]{1,30})</code>", r'<code class="option">\1</code>', text
+    )  # no line ends inside its dashes
     return re.sub(r"<code>wgm-play doc ([\w.]+)</code>", link, text)
 
 
