@@ -33,6 +33,10 @@ class Moved:
         )
         return None if kept or any(one is None for one in found.values()) else found
 
+    def gets_null(self, columns: Sequence[str]) -> bool:
+        """Tell whether the row gives up the values of a unique key for NULL."""
+        return any(name in self.row.values and self.row.values[name] is None for name in columns)
+
 
 def in_order(
     seed: Seed,
@@ -48,16 +52,18 @@ def in_order(
     leaving = [_key(seed, image) for image in gone]
     for columns in uniques:
         getting = [(number, values) for number, one in enumerate(moved) if (values := one.after(columns)) is not None]
-        for at, holder in live.holding(columns, [values for _, values in getting]):
-            number, values = getting[at]
-            there = _key(seed, holder)
+        held = live.holding(columns, [values for _, values in getting])
+        found = [(*getting[at], _key(seed, holder), holder) for at, holder in held]
+        leaves = {number for number, _ in getting} - {number for number, _, there, _ in found if there == keys[number]}
+        leaves |= {number for number, one in enumerate(moved) if one.gets_null(columns)}
+        for number, values, there, holder in found:
             if there == keys[number] or there in leaving:
                 continue
             other = keys.index(there) if there in keys else None
-            if other is None or moved[other].after(columns) is None:
-                problems.append(_taken(seed, moved[number].row, values, holder))
-            else:
+            if other in leaves:
                 waits.setdefault(number, set()).add(other)
+            else:
+                problems.append(_taken(seed, moved[number].row, values, holder))
     ordered = _sorted(len(moved), waits)
     if len(ordered) < len(moved):
         left = [number for number in range(len(moved)) if number not in ordered]
