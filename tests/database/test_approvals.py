@@ -14,6 +14,7 @@ from promoting import STEPS, Firm, Heard, copied, founded
 
 from fix_postgres import Postgres
 from wgm_play import pipeline
+from wgm_play.cli import application
 from wgm_play.errors import InputError, Refused
 from wgm_play.options import Options
 from wgm_play.promotion import signing
@@ -394,7 +395,9 @@ def test_a_plan_is_saved_by_a_login_that_may_only_read(firm: Firm) -> None:
     run(firm)
 
 
-def test_evidence_goes_in_a_signed_file_where_staging_cannot_be_asked(firm: Firm) -> None:
+def test_evidence_goes_in_a_signed_file_where_staging_cannot_be_asked(
+    firm: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file, key = str(firm.folder.parent / "evidence.json"), key_of(firm, "dora")
     for signed in (None, key):
         firm.command("export", "staging", {"file": file, "key": signed})
@@ -406,6 +409,9 @@ def test_evidence_goes_in_a_signed_file_where_staging_cannot_be_asked(firm: Firm
     assert any(
         "signed by dora@shop.example" in one for one in firm.command("verify", "production", {"file": file}).said
     )
+    monkeypatch.chdir(firm.folder)
+    assert application.run(["promote", "--verify", file]) == 0  # whoever asks needs no playbook
+    assert application.run(["promote"]) == 1
     firm.environment("staging", (firm.urls["staging"], "postgresql://postgres@127.0.0.1:1/nothing"))
     text = firm.folder.joinpath("environments/production.yml").read_text()
     firm.write("environments/production.yml", text.replace("approvals: 2, ", ""))

@@ -187,7 +187,9 @@ COMMANDS = {
             "run what another environment has tried, with its evidence",
             run="wgm_play.cli.promote:run",
             about="The environment says where it is promoted from: `promotion: {from: staging, soak: 24h}`.",
-            arguments=(PLAYBOOK,),
+            arguments=(
+                CommandArgument("PLAYBOOK", PLAYBOOK.help + "; --verify needs none", to="playbook", required=False),
+            ),
             options=(
                 Option(
                     "-C", "--check", group=LOOK, help="tell what is missing, what would lift it and who can (exit 11)"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wgm_play.cli.files import playbooks_here
 from wgm_play.cli.target import on_playbook
 from wgm_play.errors import InputError
 from wgm_play.reporter import Reporter
@@ -14,7 +15,7 @@ from wgm_play.reporter import Reporter
 
 def run(
     reporter: Reporter,
-    playbook: str,
+    playbook: str | None,
     *,
     release: bool,
     prepare: bool,
@@ -24,6 +25,10 @@ def run(
     **values: Any,
 ) -> int:
     """Run `pipeline.promote`."""
+    here = playbooks_here()
+    if playbook is None and not (verify and here):
+        raise InputError("no PLAYBOOK is given", hint=f"wgm-play promote {here[0] if here else 'PLAYBOOK'}")
+    playbook = playbook or here[0]  # who may sign stands in the project, beside its environments
     if values["reason"] and not release:
         raise InputError("--reason goes with --release", hint=f"wgm-play promote {playbook} --release --reason TEXT")
     if release and values["check"]:
