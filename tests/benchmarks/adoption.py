@@ -1,17 +1,23 @@
-"""Databases of applications are adopted: inspected, run on themselves, rebuilt, edited there and back.
+"""Databases of applications are adopted: inspected, run on themselves, rebuilt, edited there and back with their rows.
 
 In: `python tests/benchmarks/adoption.py URL LOG [NAME...]`: a superuser's URL of a server of one's own and the file of its log
 (`log_statement` is set to `all`); PostgreSQL's programs on the PATH. `tests/applications/*.sql` and `tests/samples/*.sql` are the databases.
-Out: a line for each: objects, kinds, what a run on the source sends, edits; exit 1 where a promise is broken.
+Out: a line for each: objects, kinds, rows, what differs in the order of a dump, edits; exit 1 where a promise is broken.
 """
 
 from __future__ import annotations
 
+import copy
+import itertools
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,44 +31,29 @@ from roundtrip import Heard, apply, catalog, difference, dump, fill, inspect  # 
 
 from wgm_play import pipeline  # noqa: E402
 from wgm_play.catalog.model import Catalog  # noqa: E402
+from wgm_play.errors import InputError, Problems, Refused  # noqa: E402
 from wgm_play.options import Options  # noqa: E402
 
-# What a statement of a run that finds nothing to do may begin with.
-_READING = re.compile(
-    r"(?is)\s*(SELECT|WITH|SHOW|BEGIN|COMMIT|ROLLBACK|SET|RESET|START|DISCARD|SAVEPOINT|RELEASE|EXPLAIN|--|/\*)"
-)
 _STATEMENT = re.compile(r"(?:statement|execute [^:]+): (.*)\Z", re.DOTALL)
-SMALLEST, KINDS = 60, 12
+# What a statement of a run that finds nothing to do is, and what none of them holds.
+_READING = re.compile(
+    r"(?is)\s*(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*(SELECT|WITH|SHOW|BEGIN|COMMIT|ROLLBACK|SET|RESET|EXPLAIN)\b"
+)
+_WRITING = re.compile(
+    r"(?is)\b(INSERT INTO|DELETE FROM|UPDATE \w+(?:\.\w+)? SET|INTO (?:TEMP|TABLE)|nextval\(|setval\()"
+)
+SMALLEST, KINDS, EDITS, SAME = 60, 12, 10, 2
+WIDER = {"smallint": "integer", "integer": "bigint", "real": "double precision", "date": "timestamp", "inet": "text"}
+Book = list[dict[str, Any]]
 
 
-def edits(table: str) -> list[dict[str, Any]]:
-    """Return ten edits of a playbook, each a step that is added at its end; `table` is qualified."""
-    quoted = ".".join(f'"{part}"' for part in table.split("."))
-    made: list[dict[str, Any]] = [
-        {"table": {"name": table, "columns": {"added_1": "text"}}},
-        {"table": {"name": table, "columns": {"added_2": {"type": "integer", "not_null": True, "default": 7}}}},
-        {"table": {"name": table, "columns": {"added_3": {"type": "text", "one_of": ["a", "b"], "comment": "Said"}}}},
-        {"table": {"name": table, "constraints": {"added_4": {"check": "1 < 2"}}}},
-        {"table": {"name": table, "comment": "Otherwise"}},
-        {"enum": {"name": "added_6", "values": ["x", "y"]}},
-        {
-            "table": {
-                "name": "added_7",
-                "columns": {"id": {"type": "bigint", "identity": "always", "primary_key": True}},
-            }
-        },
-        {"view": {"name": "added_8", "query": f"SELECT count(*) AS n FROM {quoted}"}},
-        {
-            "function": {
-                "name": "added_9",
-                "returns": "bigint",
-                "language": "sql",
-                "body": f"SELECT count(*) FROM {quoted}",
-            }
-        },
-        {"grant": {"on": f"table {quoted}", "to": "pg_read_all_data", "privileges": ["select"]}},
-    ]
-    return [{"name": f"Edit {number}", **one} for number, one in enumerate(made, 1)]
+class Loader(yaml.SafeLoader):
+    """Reads `on`, `off`, `yes` and `no` as words, as YAML 1.2 and the product do."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [one for one in found if first not in "oOyYnN" or not one[0].endswith(":bool")]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def statements(log: Path, database: str, since: int) -> list[str]:
@@ -90,14 +81,9 @@ def main(url: str, log: Path, names: list[str]) -> int:
                 print(source.stem, adopt(url, log, source), flush=True)
             except Exception as error:
                 bad += 1
-                print(
-                    source.stem,
-                    "BROKEN",
-                    type(error).__name__,
-                    str(error)[:2000],
-                    *getattr(error, "details", ()),
-                    flush=True,
-                )
+                told = [f"{one.message} {one.where}" for one in getattr(error, "problems", ())]
+                details = [*getattr(error, "details", ()), *told]
+                print(source.stem, "BROKEN", type(error).__name__, str(error)[:2000], *details, flush=True)
     return int(bool(bad))
 
 
@@ -123,20 +109,25 @@ def adopt(url: str, log: Path, source: Path) -> str:
 
 def _adopted(log: Path, live: str, empty: str, folder: Path, programs: Path) -> str:
     began = time.monotonic()
-    playbook = inspect(live, folder)
-    found = catalog(live)
-    objects, kinds = size(found)
-    before = len(log.read_text(errors="replace"))
+    playbook = inspect(live, folder / "split")
+    objects, kinds = size(catalog(live))
+    assert objects >= SMALLEST and kinds >= KINDS, f"too small: {objects} objects of {kinds} kinds"
+    before, written = len(log.read_text(errors="replace")), rows_written(live)
     assert apply(playbook, live) == 0, "the source is not what was read of it"
-    name = live.rpartition("/")[2]
-    sent = [one for one in statements(log, name, before) if not _READING.match(one)]
-    assert sent == [], f"more than reading was sent: {sent[:3]}"
+    sent = statements(log, live.rpartition("/")[2], before)
+    assert sent, "the log has no statement: is it this server's, and does it log them?"
+    odd = [one for one in sent if not _READING.match(one) or _WRITING.search(one)]
+    assert odd == [], f"more than reading was sent: {odd[:3]}"
+    assert rows_written(live) == written, "rows were written"
     assert apply(playbook, empty) > 0
     same(catalog(live), catalog(empty))
     same(dump(live, programs), dump(empty, programs))
+    raw = "" if plain_dump(live, programs) == plain_dump(empty, programs) else ", raw dumps differ in order"
     assert apply(playbook, empty) == 0, "a second run changed something"
-    done = _edited(playbook, empty, programs)
-    return f"{objects} objects of {kinds} kinds, {done} edits there and back, {time.monotonic() - began:.0f} s"
+    held = sum(number for number, _ in rows(live).values())
+    done = _edited(inspect(live, folder / "one", one_file=True), live, programs)
+    seconds = time.monotonic() - began
+    return f"{objects} objects of {kinds} kinds, {held} rows{raw}; there and back: {', '.join(done)}; {seconds:.0f} s"
 
 
 def same(one: Any, other: Any) -> None:
@@ -147,31 +138,221 @@ def same(one: Any, other: Any) -> None:
 
 def size(found: Catalog) -> tuple[int, int]:
     """Return how many objects and kinds a catalog has, columns left out."""
-    rows = [key for key in found.rows if key.kind not in ("column", "owner", "role", "membership")]
-    return len(rows), len({key.kind for key in rows})
+    held = [key for key in found.rows if key.kind not in ("column", "owner", "role", "membership")]
+    return len(held), len({key.kind for key in held})
 
 
-def _edited(playbook: Path, url: str, programs: Path) -> int:
-    """Make each edit, and take it back."""
-    found = catalog(url)
-    tables = [
-        key
-        for key in found.of("table")
-        if found[key].bound is None and not found[key].parents and not any("." in part for part in key.name)
-    ]
-    table = max(tables, key=lambda key: len(found.of("constraint", *key.name)))
-    before, text = dump(url, programs), playbook.read_text()
-    count = 0
-    for step in edits(".".join(table.name)):
-        (playbook.parent / "schema" / "edit.yml").write_text(yaml.safe_dump([step], sort_keys=False))
-        playbook.write_text(f"{text}    - import_steps: schema/edit.yml\n")
-        changed = apply(playbook, url)
-        assert changed == 1, f"{step}: {changed} steps changed"
-        pipeline.rollback(Options(str(playbook), url=url, no_backup=True, no_trash=True), Heard())
-        same(before, dump(url, programs))
-        playbook.write_text(text)
-        count += 1
-    return count
+def _lines(dumped: list[str]) -> list[str]:
+    """Return the lines of a dump in order, without the commas between them."""
+    return sorted(line.rstrip(",") for statement in dumped for line in statement.split("\n"))
+
+
+def plain_dump(url: str, programs: Path) -> str:
+    """Return the lines of pg_dump as they are, without the ledger and the comments that name versions."""
+    words = [str(programs / "pg_dump"), "--schema-only", "--no-owner", "--exclude-schema=wgm*", url]
+    text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return re.sub(r"(?m)^(-- Dumped .*|\\(un)?restrict .*)$", "", text)
+
+
+def rows(url: str) -> dict[str, tuple[int, str]]:
+    """Return, for each table of the application, how many rows it has, and a checksum of them."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = connection.execute(
+            "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.relkind IN ('r', 'm') AND c.relispopulated AND n.nspname NOT LIKE 'wgm%'"
+            " AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+        ).fetchall()
+        asked = (
+            "SELECT count(*), md5(string_agg(to_jsonb(t)::text, E'\\n' ORDER BY to_jsonb(t)::text)) FROM ONLY {} AS t"
+        )
+        return {name: connection.execute(asked.format(name).encode()).fetchone() or (0, "") for (name,) in tables}
+
+
+def rows_written(url: str) -> int:
+    """Return how many rows of the application's tables were ever written, by the server's own statistics."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_stat_clear_snapshot()")
+        row = connection.execute(
+            "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables"
+            " WHERE schemaname NOT LIKE 'wgm%'"
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+
+# Edits ------------------------------------------------------------------------------------------------------------
+
+
+def edits(book: Book) -> Iterator[tuple[str, Book]]:
+    """Yield what an edit is called, and the steps after it: each kind of edit in turn, on another object each time."""
+    for turn in range(12):
+        for edit in (
+            _column_added, _column_renamed, _column_gone, _type_widened, _default_changed, _null_allowed, _index_gone,
+            _view_with_more, _table_gone, _check_added, _value_added, _comment_changed, _column_to_text, _table_made,
+        ):  # fmt: skip
+            made = copy.deepcopy(book)
+            change = next(itertools.islice(edit(made), turn, None), None)
+            if change is not None:
+                change()
+                yield edit.__name__.strip("_").replace("_", " "), made
+
+
+def _tables(book: Book) -> Iterator[dict[str, Any]]:
+    """Yield the tables that stand alone: no partition, no child, no parent."""
+    parents = {name for step in book for name in (step.get("table") or {}).get("inherits", ())}
+    for step in book:
+        table = step.get("table")
+        apart = (
+            table and not {"partition_of", "inherits", "partition_by"} & table.keys() and table["name"] not in parents
+        )
+        if apart and table.get("columns"):
+            yield table
+
+
+def _named(book: Book) -> dict[str, Counter[str]]:
+    """Return, by the bare name of each table, the words of all steps that name it."""
+    steps = [Counter(re.findall(r"\w+", yaml.safe_dump(step))) for step in book]
+    names = {str(step["table"]["name"]).rpartition(".")[2] for step in book if "table" in step}
+    return {name: sum((one for one in steps if one[name]), Counter()) for name in names}
+
+
+def _columns(book: Book) -> list[tuple[dict[str, Any], str, dict[str, Any]]]:
+    """Return (columns of a table, name, definition), first those that no other step that names the table names as well."""
+    plain, words = {"type", "not_null", "default", "comment"}, _named(book)
+    found = []
+    for table in _tables(book):
+        named = words[str(table["name"]).rpartition(".")[2]]
+        for name, said in list(table["columns"].items()):
+            definition = {"type": said} if isinstance(said, str) else said
+            if definition.keys() <= plain and "serial" not in str(definition.get("type")):
+                found.append((named[name], (table["columns"], name, definition)))
+    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+
+
+Change = Callable[[], Any]
+
+
+def _column_added(book: Book) -> Iterator[Change]:
+    more = {"added": {"type": "integer", "not_null": True, "default": 7}}
+    return (partial(table["columns"].update, more) for table in _tables(book))
+
+
+def _column_renamed(book: Book) -> Iterator[Change]:
+    def change(columns: dict[str, Any], name: str, definition: dict[str, Any]) -> None:
+        again = {f"{key}_now" if key == name else key: value for key, value in columns.items()}
+        again[f"{name}_now"] = {**definition, "renamed_from": name}
+        columns.clear()
+        columns.update(again)
+
+    return (partial(change, *one) for one in _columns(book))
+
+
+def _otherwise(book: Book, made: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Iterator[Change]:
+    for columns, name, definition in _columns(book):
+        other = made(definition)
+        if other is not None:
+            yield partial(columns.update, {name: other})
+
+
+def _column_gone(book: Book) -> Iterator[Change]:
+    return _otherwise(book, lambda _: {"state": "absent"})
+
+
+def _type_widened(book: Book) -> Iterator[Change]:
+    return _otherwise(
+        book, lambda it: {**it, "type": WIDER[it["type"]]} if it["type"] in WIDER and "default" not in it else None
+    )
+
+
+def _column_to_text(book: Book) -> Iterator[Change]:
+    kinds = re.compile(r"varchar|numeric|boolean")
+    return _otherwise(
+        book, lambda it: {**it, "type": "text"} if kinds.match(str(it["type"])) and "default" not in it else None
+    )
+
+
+def _default_changed(book: Book) -> Iterator[Change]:
+    values = {"text": "'x'", "integer": 42, "bigint": 42}
+    return _otherwise(book, lambda it: {**it, "default": values[it["type"]]} if it["type"] in values else None)
+
+
+def _null_allowed(book: Book) -> Iterator[Change]:
+    return _otherwise(book, lambda it: {**it, "not_null": False} if it.get("not_null") else None)
+
+
+def _index_gone(book: Book) -> Iterator[Change]:
+    words = Counter(re.findall(r"\w+", yaml.safe_dump(book)))
+    found = (step for step in book if "index" in step and words[step["index"]["name"]] == 1 and "state" not in step)
+    return (partial(step.update, state="absent") for step in found)
+
+
+def _table_gone(book: Book) -> Iterator[Change]:
+    words, alone = Counter(re.findall(r"\w+", yaml.safe_dump(book))), [id(table) for table in _tables(book)]
+    for step in book:
+        if id(step.get("table")) in alone and words[str(step["table"]["name"]).rpartition(".")[2]] == 1:
+            yield partial(step.update, table={"name": step["table"]["name"]}, state="absent")
+
+
+def _view_with_more(book: Book) -> Iterator[Change]:
+    words = Counter(re.findall(r"\w+", yaml.safe_dump(book)))
+    for step in book:
+        view = step.get("view") or {}
+        if "query" in view and words[str(view["name"]).rpartition(".")[2]] == 1:
+            query = f"SELECT q.*, 1 AS added FROM ({view['query'].rstrip().rstrip(';')}) AS q"
+            yield partial(view.update, query=query)
+
+
+def _check_added(book: Book) -> Iterator[Change]:
+    more = {"added": {"check": "1 < 2"}}
+    return (partial(table.setdefault("constraints", {}).update, more) for table in _tables(book))
+
+
+def _value_added(book: Book) -> Iterator[Change]:
+    enums = (step["enum"] for step in book if "values" in (step.get("enum") or {}))
+    return (partial(enum.update, values=[*enum["values"], "added"]) for enum in enums)
+
+
+def _comment_changed(book: Book) -> Iterator[Change]:
+    return (partial(table.update, comment="Otherwise") for table in _tables(book))
+
+
+def _table_made(book: Book) -> Iterator[Change]:
+    made = {"name": "added", "columns": {"id": {"type": "bigint", "identity": "always", "primary_key": True}}}
+    yield partial(book.append, {"name": "A new table", "table": made})
+
+
+def _edited(playbook: Path, url: str, programs: Path) -> list[str]:
+    """Make ten edits on a database with rows, and take each back; return what they are called. What is refused is no edit."""
+    text = playbook.read_text()
+    plays = yaml.load(text, Loader)  # noqa: S506
+    assert apply(playbook, url) == 0, "the playbook in one file is not what was read"
+    before, held = dump(url, programs), rows(url)
+    done: list[str] = []
+    refused: list[str] = []
+    for name, book in edits(plays[0]["steps"]):
+        if len(done) == EDITS:
+            break
+        if done.count(name) == SAME:
+            continue
+        playbook.write_text(yaml.safe_dump([{**plays[0], "steps": book}], sort_keys=False, allow_unicode=True))
+        try:
+            try:
+                assert apply(playbook, url, allow_destructive=True) >= 1, "nothing changed"
+            except (InputError, Refused, Problems) as error:  # nothing was touched
+                refused.append(f"{name}: {error}")
+                continue
+            assert apply(playbook, url, allow_destructive=True) == 0, "a second run changed something"
+            pipeline.rollback(Options(str(playbook), url=url, no_backup=True, no_trash=True), Heard())
+            same(*map(_lines, (before, dump(url, programs))))  # a generated column that was made again is the last one
+            now = rows(url)
+            assert now == held, f"rows differ: {[one for one in held if now.get(one) != held[one]]}"
+        except Exception as error:
+            error.args = (f"{name}: {error}", *error.args[1:])
+            raise
+        done.append(name)
+    playbook.write_text(text)
+    assert apply(playbook, url) == 0, "after all edits the database is not what was read"
+    assert len(done) == EDITS, f"only {len(done)} edits have a place: {done}; {refused}"
+    return [*done, f"{len(refused)} refused"]
 
 
 if __name__ == "__main__":
