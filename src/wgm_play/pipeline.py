@@ -689,7 +689,9 @@ def lint(options: LintOptions, reporter: Reporter) -> int:
     for file, codes in fixed.items():
         reporter.note(f"{file}: {', '.join(codes)}: the safe form was written")
     if options.fix and not fixed and findings:
-        reporter.note("--fix wrote nothing: within a transaction a safe form needs a file of its own (wgm-play doc lint)")
+        reporter.note(
+            "--fix wrote nothing: within a transaction a safe form needs a file of its own (wgm-play doc lint)"
+        )
     worst = options.fail_on or chosen.fail_on
     tell(findings, options, worst, reporter)
     return 12 if at_least(findings, worst) else 0
