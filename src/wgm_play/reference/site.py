@@ -197,10 +197,16 @@ def _linked(text: str) -> str:
             return found[0]
         return f'<a href="{address(known[page])}{f"#key-{key}" if key else ""}">{found[0]}</a>'
 
-    text = re.sub(
-        r"<code>(-[^<]{1,30})</code>", r'<code class="option">\1</code>', text
-    )  # no line ends inside its dashes
+    text = re.sub(r"<code>([^<]*)</code>", _unbroken, text)
     return re.sub(r"<code>wgm-play doc ([\w.]+)</code>", link, text)
+
+
+def _unbroken(found: re.Match[str]) -> str:
+    """Let no line end inside the dashes of an option."""
+    return "<code>" + _OPTION.sub(lambda one: f'<span class="option">{one[0]}</span>', found[1]) + "</code>"
+
+
+_OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 
 
 def code(source: str, language: str) -> str:
