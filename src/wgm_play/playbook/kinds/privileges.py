@@ -13,7 +13,8 @@ from typing import Any
 from wgm_play.catalog.access import LETTERS
 from wgm_play.document.nodes import Map, position_of
 from wgm_play.playbook.kinds.base import Schema, fail, ref
-from wgm_play.sql import ident, reveal
+from wgm_play.sql import ident, reveal, unquoted
+from wgm_play.sqltext.scan import split_list
 
 NAMES = ("all", *(name.lower() for name in LETTERS.values()))
 LIST: Schema = {
@@ -58,7 +59,7 @@ def listed(spec: Map, key: str) -> list[str]:
         found = _FORM.match(reveal(one))
         if not found or found.group(1).lower() not in NAMES:
             raise fail(f"{reveal(one)!r} is no privilege", where, f"write one of: {', '.join(NAMES)}")
-        columns = [name.strip() for name in (found.group(2) or "").split(",") if name.strip()]
+        columns = [unquoted(name.strip()) for name in split_list(found.group(2) or "") if name.strip()]
         word = found.group(1).upper()
         made += [f"{word} ({ident(name)})" for name in columns] or [word]
     return sorted(made)
