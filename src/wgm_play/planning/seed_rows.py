@@ -6,6 +6,7 @@ is as declared. Types may be made or changed by the same run: a value is spelled
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -17,6 +18,7 @@ from wgm_play.catalog.model import Catalog, Key
 from wgm_play.errors import InputError
 from wgm_play.lazy_dataclass import dataclass
 from wgm_play.operations.base import PlanContext
+from wgm_play.operations.column import under_domain
 from wgm_play.operations.online.spell import replaced_columns
 from wgm_play.planning.convert import value_after
 from wgm_play.planning.literals import spell
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 # As many rows as one statement compares or inserts: a statement that is still read at a glance in a log.
 BATCH = 200
+# Numbers that have digits behind the point.
+_FRACTIONS = re.compile(r"numeric|double precision|real|money")
 # Types without an equality operator that tells what is written differently, compared as text.
 _TEXTUAL = ("json", "jsonpath", "xml", "point", "polygon", "path", "box", "line", "circle")
 
@@ -39,13 +43,15 @@ _TEXTUAL = ("json", "jsonpath", "xml", "point", "polygon", "path", "box", "line"
 class _LiveColumn:
     """A live column: its name there; the type in which a declared value is spelled; whether both are compared as text.
 
-    `after` is its value once the plan has converted it, by the columns of `t`.
+    `after` is its value once the plan has converted it, by the columns of `t`; `rounds` tells that a reader of JSON would round
+    its numbers.
     """
 
     name: str
     type: str
     textual: bool
     after: Sql | None = None
+    rounds: bool = False
 
 
 class _NotConverted(Exception):
@@ -147,8 +153,15 @@ class LiveSeedRows:
 
     @property
     def _converted(self) -> list[Sql]:
-        """Return pairs of live name and value after the plan, of the columns that it converts."""
-        return [Sql(f"{literal(one.name)}, {one.after}") for one in self.columns.values() if one.after is not None]
+        """Return pairs of live name and value, of the columns that the plan converts, and of numbers: JSON would round them."""
+        made = []
+        for one in self.columns.values():
+            value = one.after if one.after is not None else Sql(f"t.{ident(one.name)}")
+            if one.rounds:
+                made.append(Sql(f"{literal(one.name)}, ({value})::text"))
+            elif one.after is not None:
+                made.append(Sql(f"{literal(one.name)}, {value}"))
+        return made
 
     @property
     def _has_key(self) -> bool:
@@ -236,7 +249,9 @@ def there(
         if name in seed.key or any(name in row.values for row in seed.rows):
             spelled, other = _known(connection, live, wanted, named, wanted_type, schemas)
             textual = other or (textual and after is None)
-        columns[name] = _LiveColumn(old.name[2], spelled, textual, after)
+        held = under_domain(live, str(live.value(old, "type"))) if after is None else under_domain(wanted, wanted_type)
+        rounds = bool(_FRACTIONS.match(held))
+        columns[name] = _LiveColumn(old.name[2], spelled, textual, after, rounds)
     found = LiveSeedRows(connection, seed, table.name, columns, frozenset(schemas), asker)
     return replace(found, columns={name: _of_live(one, columns) for name, one in columns.items()})
 

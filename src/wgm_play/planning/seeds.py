@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from wgm_play.asking.ask import Asker
@@ -227,7 +228,17 @@ def _data(seed: Seed, statement: Statement) -> Command:
 def _overwritten(seed: Seed, row: SeedRow, image: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a row loses when it is made as declared: a rollback leaves its other values as they are by then."""
     declared = {name: plain(value) for name, value in row.values.items() if name not in seed.key}
-    return {name: image[name] for name, value in declared.items() if name in image and image[name] != value}
+    return {name: image[name] for name, value in declared.items() if name in image and _differ(image[name], value)}
+
+
+def _differ(live: Any, declared: Any) -> bool:
+    """Tell whether a value is another one; numbers with digits behind the point are texts of the live row."""
+    if isinstance(live, str) and isinstance(declared, int | float) and not isinstance(declared, bool):
+        try:
+            return Decimal(live) != Decimal(str(declared))
+        except InvalidOperation:
+            return True
+    return bool(live != declared)
 
 
 def _change(seed: Seed, row: SeedRow, before: Mapping[str, Any] | None, after: SeedRow | None) -> dict[str, Any]:
