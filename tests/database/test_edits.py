@@ -136,7 +136,7 @@ def lasting(found: State) -> State:
     return State(found.catalog, found.dump, {name: rows for name, rows in found.rows.items() if name not in DERIVED})
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(3)
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
 def test_edit_does_what_a_dba_would_write_and_can_be_taken_back(edit: Edit, book: Project) -> None:
     start = lasting(state(book.url))

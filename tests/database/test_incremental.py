@@ -34,7 +34,7 @@ WHOLE = {
 }
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(3)
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
 def test_an_edit_planned_in_part_is_planned_as_in_whole(
     edit: Edit,

@@ -31,7 +31,7 @@ CHOSEN = [
 ]
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(3)
 @pytest.mark.parametrize("online", ["auto", beside.ONLINE])
 @pytest.mark.parametrize("name", CHOSEN)
 def test_a_change_beside_an_application(name: str, online: str, server: Postgres, project: Path) -> None:

@@ -41,7 +41,7 @@ def _needs(url: str, text: str) -> None:
         pytest.skip(f"the server lacks {', '.join(sorted(missing))}")
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(3)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_alteration_is_seen_and_comes_back(
     page: Path, server: Postgres, new_database: Callable[..., str], tmp_path: Path

@@ -28,7 +28,7 @@ def command() -> Iterator[Command]:
     made.close()
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(5)
 @pytest.mark.parametrize("path", forms.files(), ids=forms.name_of)
 def test_a_form_that_is_killed_is_finished_or_taken_back(
     path: Path, server: Postgres, project: Path, command: Command
