@@ -218,10 +218,24 @@ def edits(book: Book) -> Iterator[tuple[str, Book]]:
     """Yield what an edit is called, and the steps after it: each kind of edit in turn, on another object each time."""
     for turn in range(12):
         for edit in (
-            _column_added, _column_renamed, _column_gone, _type_widened, _default_changed, _null_allowed, _index_gone,
-            _view_with_more, _table_renamed, _constraint_gone, _grant_added, _table_gone, _check_added, _value_added,
-            _comment_changed, _column_to_text, _table_made,
-        ):  # fmt: skip
+            _column_added,
+            _column_renamed,
+            _column_gone,
+            _type_widened,
+            _default_changed,
+            _null_allowed,
+            _index_gone,
+            _view_with_more,
+            _table_renamed,
+            _constraint_gone,
+            _grant_added,
+            _table_gone,
+            _check_added,
+            _value_added,
+            _comment_changed,
+            _column_to_text,
+            _table_made,
+        ):
             made = copy.deepcopy(book)
             change = next(itertools.islice(edit(made), turn, None), None)
             if change is not None:
