@@ -249,7 +249,7 @@ def test_progress_tells_of_every_table(filled: str, tmp_path: Path) -> None:
         "backup": (5, 5),
         "restore": (5, 5),
     }
-    assert [part == whole > 0 for label, part, whole in done if label == "reading"] == [True]
+    assert [part == pytest.approx(whole) and whole > 0 for label, part, whole in done if label == "reading"] == [True]
 
 
 class _Kept:
