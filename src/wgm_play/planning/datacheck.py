@@ -620,7 +620,7 @@ class RowChecks:
         """Return a live table without the rows that the plan puts back."""
         if live not in self.put_back:
             return ident(live.name)
-        return Sql(f"(SELECT * FROM {ident(live.name)} WHERE NOT ({self.put_back[live]})) AS wgm_left")
+        return Sql(f"(SELECT * FROM {ident(live.name)} WHERE ({self.put_back[live]}) IS NOT TRUE) AS wgm_left")
 
     def _trash_columns(self, table: Key) -> list[str]:
         """Return the columns in the trash from which values come back: the catalog does not hold them."""
